@@ -35,9 +35,9 @@ from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskRefused, PhotoRequest
 from kiosk.station.doctor.liveness import LinkStatus
-from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.doctor.shared.finding import DoctorFinding
+from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.station.outbox_poller import OUTBOX_POLL_S, OutboxPoller
 from kiosk.station.papers.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.station.papers.papers import LABEL_PRINTER, PaperSettings, make_papers

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from kiosk.base.refused import Refused
 from kiosk.domain.catalog import Catalog
 from kiosk.station.catalog.changes import Changes, changes
 from kiosk.station.catalog.file import CatalogError, parse_catalog, read_catalog_file
@@ -20,14 +21,6 @@ from kiosk.store.shared.records import Stamp
 logger = logging.getLogger(__name__)
 
 WAIT_S: Final = 5.0  # For another look: a slow stick must not hold one thread of the pages after the other
-
-
-class CatalogRefused(Exception):
-    """Nothing was imported. ``code`` is gone, stale, wait, or why the station is busy."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +64,7 @@ class StickCatalogs:
         return self._catalogs.get()
 
     def preview(self, name: str) -> CatalogPreview:
-        """What the file would change. Raises CatalogError, CatalogRefused, StoreError."""
+        """What the file would change. Raises CatalogError, Refused, StoreError."""
         with self._exclusively():
             return self._load_preview(name)[0]
 
@@ -80,10 +73,10 @@ class StickCatalogs:
         with self._exclusively():
             preview, catalog = self._load_preview(name)
             if preview.seen != seen:
-                raise CatalogRefused("stale")
+                raise Refused("stale")
             busy = self._busy()
             if busy is not None:
-                raise CatalogRefused(busy)
+                raise Refused(busy)
             version = self._catalogs.add(catalog, self._stamps())
         logger.info("a technician imported catalog version %d from a stick", version)
         self._on_import()
@@ -92,7 +85,7 @@ class StickCatalogs:
     def _load_preview(self, name: str) -> tuple[CatalogPreview, Catalog]:
         path = next((path for path in self.files() if str(path) == name), None)
         if path is None:
-            raise CatalogRefused("gone")
+            raise Refused("gone")
         try:
             content = read_catalog_file(path)
         except OSError as error:
@@ -105,7 +98,7 @@ class StickCatalogs:
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
         if not self._reading.acquire(timeout=WAIT_S):
-            raise CatalogRefused("wait")
+            raise Refused("wait")
         try:
             yield
         finally:

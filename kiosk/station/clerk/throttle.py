@@ -59,12 +59,12 @@ class Throttle:
         with self._guessing:
             wait_s = self.wait_s()
             if wait_s:
-                raise CounterRefused(self._guessed.locked, wait_s=wait_s)
+                raise CounterRefused(self._guessed.locked, values={"wait_s": str(wait_s)})
             found = probe()
             if found is not None:
                 return found
             self._count()
-            raise CounterRefused(self._guessed.wrong, wait_s=self.wait_s())
+            raise CounterRefused(self._guessed.wrong, values={"wait_s": str(self.wait_s())})
 
     def _known(self) -> Lockout:
         if self._lockout is None:

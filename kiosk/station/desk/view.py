@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
+from kiosk.base.refused import Refused
 from kiosk.domain.catalog import Catalog, Container, Product
 from kiosk.domain.intake import IntakeLine
 from kiosk.domain.metrology.pan import PanView
@@ -34,12 +35,8 @@ class PanPhase(StrEnum):
     CONTAINER = "container"  # The empty container is weighed first
 
 
-class DeskRefused(Exception):
-    """A step cannot be taken now; ``code`` is a word the screens have a sentence for."""
-
-    def __init__(self, code: str, message: str = "") -> None:
-        super().__init__(message or code)
-        self.code = code
+class DeskRefused(Refused):
+    """A step at the desk cannot be taken now."""
 
 
 BAG_LABEL: Final = "bag_label"  # The document that is the label of a bag

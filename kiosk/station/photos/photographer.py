@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from kiosk.base.refused import Refused
 from kiosk.base.worker import Worker
 from kiosk.devices.ports import Camera, CameraFault, GoodsShot, Shot
 from kiosk.station.desk.view import PhotoRequest
@@ -25,14 +26,6 @@ _RETRY_S: Final = 2.0
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-class NoSpace(Exception):
-    """No shot may be taken; ``word`` is one the screens have a sentence for: photo_room, disk_full."""
-
-    def __init__(self, word: str, text: str) -> None:
-        super().__init__(text)
-        self.word = word
-
-
 @dataclass(frozen=True, slots=True)
 class ShotListeners:
     """Who is told of a shot: the SHA-256 of what is kept, or a word, or what the verdict was."""
@@ -44,7 +37,7 @@ class ShotListeners:
 
 @dataclass(frozen=True, slots=True)
 class PlainRequest:
-    """A shot that is kept as the camera gives it. ``make_space`` is called before it, and raises NoSpace."""
+    """A shot that is kept as the camera gives it. ``make_space`` is called before it, and raises Refused."""
 
     photo_request: PhotoRequest
     make_space: Callable[[], None]
@@ -116,10 +109,10 @@ class Photographer:
     @staticmethod
     def _problem(subject: str, error: Exception) -> str:
         """The word the screens have a sentence for."""
-        known = isinstance(error, (CameraFault, StoreError, OSError, NoSpace))
+        known = isinstance(error, (CameraFault, StoreError, OSError, Refused))
         logger.warning("no shot of %s: %s", subject, error, exc_info=None if known else error)
-        if isinstance(error, NoSpace):
-            return error.word
+        if isinstance(error, Refused):
+            return error.code
         if isinstance(error, CameraFault):
             return "camera_missing" if error.code == "missing" else "camera_failed"
         if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in NO_SPACE):

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.base.files import sync_folder
+from kiosk.base.refused import Refused
 from kiosk.station.photos.folder import PhotoFolder
-from kiosk.station.photos.photographer import NoSpace
 from kiosk.store.shared.records import PhotoPlace
 from kiosk.store.store import Store
 
@@ -66,12 +66,12 @@ class PhotoSpace:
         self._emptied_upto: PhotoPlace | None = None
 
     def for_others(self) -> None:
-        """Space for what is no new shot of goods; raises NoSpace, OSError. Nothing is removed for it."""
+        """Space for what is no new shot of goods; raises Refused, OSError. Nothing is removed for it."""
         if self._short_of_card() > 0:
-            raise NoSpace(CARD_FULL, f"less than {MIN_FREE_BYTES // 1_000_000} MB are free on the card")
+            raise Refused(CARD_FULL, f"less than {MIN_FREE_BYTES // 1_000_000} MB are free on the card")
 
     def for_goods(self) -> None:
-        """Space for one more shot of goods, made when needed. Raises NoSpace, StoreError, OSError."""
+        """Space for one more shot of goods, made when needed. Raises Refused, StoreError, OSError."""
         total = self.total()
         over = total + self._limits.shot - self._limits.total
         card = self._short_of_card()
@@ -83,8 +83,8 @@ class PhotoSpace:
             return
         self._emptied_upto = None  # a clerk may have taken a new shot of a lot that had none left
         if over <= 0 and total == freed:
-            raise NoSpace(CARD_FULL, "the card is full, and not of photographs")
-        raise NoSpace(
+            raise Refused(CARD_FULL, "the card is full, and not of photographs")
+        raise Refused(
             PHOTO_ROOM,
             f"{total // 1_000_000} MB of photographs are on the card, {self._limits.total // 1_000_000} MB are meant"
             " for them, and the sorting center does not have the oldest of them yet",

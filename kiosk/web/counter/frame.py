@@ -84,7 +84,7 @@ class CounterFrame:
         """Who is at the counter, and the pad for the PIN; nothing that was typed comes back."""
         access = self._station.access
         wait_s = access.throttle.wait_s()
-        error = error or (CounterRefused("locked", wait_s=wait_s) if wait_s else None)
+        error = error or (CounterRefused("locked", values={"wait_s": str(wait_s)}) if wait_s else None)
         return self._draw(
             "unlock",
             page=page_of(access.people(), PEOPLE_ON_A_PAGE, request.args.get("page")),

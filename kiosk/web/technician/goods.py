@@ -13,9 +13,10 @@ from flask import Blueprint, abort, redirect, request
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.base.refused import Refused
 from kiosk.station.catalog.changes import Changes, PriceChange
 from kiosk.station.catalog.document import CatalogError
-from kiosk.station.catalog.stick_import import CatalogRefused, StickCatalogs
+from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.store import StoreError
 from kiosk.texts.html import bdi_name, bdi_price
@@ -39,7 +40,7 @@ def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     pages = _GoodsPages(settings, doctor)
     routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
     routes.add_url_rule(f"{HOME}/bring", "act_bring", pages.bring, methods=["POST"])
-    routes.register_error_handler(CatalogRefused, lambda error: pages.refused(error.code))
+    routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     routes.register_error_handler(CatalogError, pages.faulty)
     routes.register_error_handler(StoreError, lambda error: pages.refuse("technician.refused.store_failed"))
     return routes

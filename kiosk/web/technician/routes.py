@@ -14,9 +14,10 @@ from typing import Any, Final
 from flask import Blueprint, Response, abort, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.base.refused import Refused
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.shared.finding import Severity
-from kiosk.station.doctor.tools import LAMPS, ActRefused, TechnicianTools
+from kiosk.station.doctor.tools import LAMPS, TechnicianTools
 from kiosk.station.scale.keys import KEYS
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES
@@ -66,7 +67,7 @@ def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) ->
         technician.add_url_rule(f"/technician/{name}", f"act_{name}", act, methods=["POST"])
     for key in KEYS:
         technician.add_url_rule(f"/technician/scale/{key}", f"act_{key}", partial(pages.press, key), methods=["POST"])
-    technician.register_error_handler(ActRefused, lambda error: pages.refused(error.code))
+    technician.register_error_handler(Refused, lambda error: pages.refused(error.code))
     technician.register_error_handler(StoreError, lambda error: pages.refused("store_failed"))
     return technician
 

@@ -12,7 +12,8 @@ from typing import Final
 from flask import Blueprint, abort, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.station.scale.teach import Teach, TeachRefused
+from kiosk.base.refused import Refused
+from kiosk.station.scale.teach import Teach
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.speech import speech_of
@@ -42,7 +43,7 @@ def blueprint(teach: Teach | None, settings: WebSettings) -> Blueprint:
     routes.add_url_rule(f"{HOME}.json", "state", pages.state, methods=["GET"])
     for name, act in pages.posts().items():
         routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", act, methods=["POST"])
-    routes.register_error_handler(TeachRefused, lambda error: pages.refused(error.code))
+    routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     return routes
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
+from kiosk.base.refused import Refused
 from kiosk.devices.ports import Camera, CameraFault, Shot
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.photos.live_view import Previews
 from kiosk.station.photos.photographer import (
     GoodsRequest,
-    NoSpace,
     Photographer,
     PlainRequest,
     ShotListeners,
@@ -106,7 +106,7 @@ def test_without_room_the_camera_is_not_asked(store: Store, lot: str, folder: Ph
     camera = FakeCamera()
 
     def make_space() -> None:
-        raise NoSpace("photo_room", "no more")
+        raise Refused("photo_room", "no more")
 
     studio = Studio(camera, store, folder, make_space=make_space)
     with studio:

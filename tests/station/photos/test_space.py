@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from kiosk.base.refused import Refused
 from kiosk.domain.events import PictureData
 from kiosk.station.photos.folder import PhotoFolder
-from kiosk.station.photos.photographer import NoSpace
 from kiosk.station.photos.space import MIN_FREE_BYTES, Disks, PhotoLimits, PhotoSpace
 from kiosk.store import Store
 from kiosk.store.shared.records import ListingPictures, NewPhoto
@@ -63,9 +63,9 @@ class Card:
         return [self.folder.path(one) is not None for one in hashes]
 
     def refused(self, act: Callable[[], None] | None = None) -> str:
-        with pytest.raises(NoSpace) as error:
+        with pytest.raises(Refused) as error:
             (act or self.space.for_goods)()
-        return error.value.word
+        return error.value.code
 
 
 @pytest.fixture
@@ -225,7 +225,7 @@ def test_a_new_shot_of_an_old_lot_makes_room_as_any_other(card: Card) -> None:
     card.folder.remove(card.natural[hashes[2]])
     again = card.keep(lots[0])
     card.send(again)
-    with suppress(NoSpace):  # the first look finds that it has to begin anew
+    with suppress(Refused):  # the first look finds that it has to begin anew
         card.space.for_goods()
     card.space.for_goods()
     assert card.here([again, hashes[3]]) == [False, True]

@@ -14,7 +14,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
 from kiosk.simulators.shared.processes import StartFailed
-from kiosk.station.counter.listings.offer import ListedLot, view_of
+from kiosk.station.counter.listings import ListedLot, view_of
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.shared.software import metrology
 from kiosk.store import ConfirmedRow, Stamp, Store

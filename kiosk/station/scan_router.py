@@ -11,17 +11,16 @@ import logging
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from kiosk.domain.clerk import Role
 from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import ClerkCounter
-from kiosk.station.counter.scanning.scan_reader import ParsedScan
-from kiosk.station.counter.shared.ports import CardDesk
-from kiosk.station.desk.view import DeskRefused
+from kiosk.station.counter.scan_reader import ParsedScan
+from kiosk.station.counter.state import CounterBoard
+from kiosk.station.desk.view import DeskRefused, DeskView
 from kiosk.store.shared.records import ParcelRow
 
 logger = logging.getLogger(__name__)
@@ -42,6 +41,13 @@ OnNotice = Callable[[str, ParcelRow | None, int], None]
 def put_up_notice(access: Access) -> str:
     """The notice of a parcel that was put up at the counter by its code."""
     return MY_PARCEL if access.is_clerk_present() else CLERK_CALLED
+
+
+class CardDesk(Protocol):
+    """What the public screen does with a scan."""
+
+    def scan(self, text: str) -> DeskView: ...
+    def show_certificate(self, text: str) -> DeskView: ...
 
 
 class ScanRouter:

@@ -23,13 +23,11 @@ from kiosk.domain.parcel import ParcelNumber
 from kiosk.labels.layout import A4_PRINTED_MM
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import Access
-from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
-from kiosk.station.counter.scanning.scan_reader import ScanReader
-from kiosk.station.counter.scanning.scans import ScanSources
+from kiosk.station.counter.scan_reader import ScanReader
+from kiosk.station.counter.scans import ScanSources
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.shared.state import CounterState
-from kiosk.station.counter.shared.view import CounterView
+from kiosk.station.counter.state import CounterBoard, CounterState, CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.ports import DeskTools

@@ -11,7 +11,7 @@ from flask import Flask, request
 from jinja2 import StrictUndefined
 
 from kiosk.station.clerk.access import Access, CounterSession
-from kiosk.station.counter.board import CounterSnapshot
+from kiosk.station.counter.state import CounterSnapshot
 from kiosk.station.desk.live import Snapshot
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.scale.teach import Teach

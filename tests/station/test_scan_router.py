@@ -16,8 +16,7 @@ from kiosk.devices.scanner.report import ScanReporter
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
 from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator
-from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.shared.view import CounterView
+from kiosk.station.counter.state import CounterBoard, CounterView
 from kiosk.station.desk.view import DeskRefused, DeskView
 from kiosk.station.scan_router import ScanRouter
 from kiosk.store.shared.records import ParcelRow

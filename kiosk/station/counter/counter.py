@@ -8,29 +8,32 @@ from typing import Self
 
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
-from kiosk.station.counter.crates import CounterCrates
-from kiosk.station.counter.day import CounterDay
-from kiosk.station.counter.listings.listings import CounterListings
-from kiosk.station.counter.papers import MemberCards, PaperQueue
-from kiosk.station.counter.parcels.codes import PickupCodes
-from kiosk.station.counter.parcels.damaged import DamagedParcels
-from kiosk.station.counter.parcels.handover import Handovers
-from kiosk.station.counter.parcels.handover_queue import HandoverQueue
-from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
-from kiosk.station.counter.parcels.proofs import PickupProofs
-from kiosk.station.counter.parcels.receiving import DeliveryEnd, Receiving
-from kiosk.station.counter.parcels.shelf import ParcelShelf
-from kiosk.station.counter.parcels.shots import ParcelShots
-from kiosk.station.counter.parcels.steps import ParcelSteps
-from kiosk.station.counter.parcels.totes import DriverTotes
-from kiosk.station.counter.scanning.own_codes import OwnCodes, StoredCodes
-from kiosk.station.counter.scanning.scan_reader import ScanReader
-from kiosk.station.counter.scanning.scans import Scans, ScanSources
-from kiosk.station.counter.shared.acts import Acts
-from kiosk.station.counter.shared.intakes import CounterIntakes, IntakeLookup, LotShots, Voids
-from kiosk.station.counter.shared.paper_count import PaperCount
-from kiosk.station.counter.shared.ports import LotCamera, UnfinishedDesk
-from kiosk.station.counter.shared.state import CounterState
+from kiosk.station.counter.acts import Acts, PaperCount
+from kiosk.station.counter.handover import Handovers, PickupCodes, PickupProofs
+from kiosk.station.counter.intakes import (
+    CounterCrates,
+    CounterIntakes,
+    IntakeLookup,
+    LotCamera,
+    LotShots,
+    UnfinishedDesk,
+    Voids,
+)
+from kiosk.station.counter.listings import CounterListings
+from kiosk.station.counter.papers import CounterDay, MemberCards, PaperQueue
+from kiosk.station.counter.parcels import (
+    DamagedParcels,
+    HandoverQueue,
+    ParcelLookup,
+    ParcelShelf,
+    ParcelShots,
+    ParcelSteps,
+)
+from kiosk.station.counter.receiving import DeliveryEnd, Receiving
+from kiosk.station.counter.scan_reader import ScanReader
+from kiosk.station.counter.scans import OwnCodes, Scans, ScanSources, StoredCodes
+from kiosk.station.counter.state import CounterState
+from kiosk.station.counter.totes import DriverTotes
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.parcels.photos import ParcelPhotos

@@ -15,7 +15,7 @@ from typing import Final
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import ClerkCounter
-from kiosk.station.counter.listings.offer import ListingView
+from kiosk.station.counter.listings import ListingView
 from kiosk.web.counter.crates import parse_bags
 from kiosk.web.counter.frame import HOME, Where
 

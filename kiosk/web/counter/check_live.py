@@ -15,7 +15,7 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from kiosk.domain.metrology.pan import PanView
-from kiosk.station.counter.board import CounterBoard, CounterSnapshot
+from kiosk.station.counter.state import CounterBoard, CounterSnapshot
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
 from kiosk.texts.formats import kilograms

@@ -12,7 +12,7 @@ from kiosk.domain.catalog import Names
 from kiosk.domain.clerk import Role
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.board import CounterSnapshot
+from kiosk.station.counter.state import CounterSnapshot
 from kiosk.web.counter.live import badges, scan_id
 from kiosk.web.counter.parcel_acts import picture_of
 from kiosk.web.counter.refusals import refusal_view

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from kiosk.domain.parcel import Consent, ParcelState
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.shared.view import BOOKED, CounterView
+from kiosk.station.counter.state import BOOKED, CounterView
 from kiosk.store.parcels.totes import TOTE
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.frame import HOME, CounterFrame, Where

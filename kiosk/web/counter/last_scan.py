@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kiosk.domain.parcel import TERMINAL_STATES
-from kiosk.station.counter.shared.view import CHOICES, ScanResult
+from kiosk.station.counter.state import CHOICES, ScanResult
 from kiosk.texts import Texts
 from kiosk.web.counter.parcel_acts import picture_of
 from kiosk.web.counter.refusals import OTHER, REFUSAL_PICTURES, refusal_id

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.domain.catalog import Grade, Names, Sale
 from kiosk.domain.money import unit_price_fen
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.counter.listings.offer import (
+from kiosk.station.counter.listings import (
     CHANGED,
     NO_PHOTO,
     NO_SALE_DATA,

@@ -13,7 +13,7 @@ from flask import request
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.void import VoidReason
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.counter.scanning.own_codes import MEMBER_NUMBER
+from kiosk.station.counter.scans import MEMBER_NUMBER
 from kiosk.station.desk.view import BAG_LABEL, PhotoView
 from kiosk.station.papers.papers import CRATE_LABEL
 from kiosk.store.shared.records import ConfirmedRow, ParcelRow, PrintJob

@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 from flask import Blueprint, Response, request
 
-from kiosk.station.counter.board import CounterBoard, CounterSnapshot
-from kiosk.station.counter.shared.view import CounterView
+from kiosk.station.counter.state import CounterBoard, CounterSnapshot, CounterView
 from kiosk.web.public.live import Streams, StreamSource
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import COOKIE, Need

@@ -7,8 +7,8 @@ from typing import Protocol, TypeVar
 
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.station.clerk.access import Access
-from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import ClerkCounter
+from kiosk.station.counter.state import CounterBoard
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
 from kiosk.station.photos.live_view import LiveView

@@ -23,10 +23,9 @@ from kiosk.station.clerk import pin_hash
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
-from kiosk.station.counter.scanning.scan_reader import ParsedScan
+from kiosk.station.counter.scan_reader import ParsedScan
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.shared.state import CounterState
-from kiosk.station.counter.shared.view import CounterView, ScanResult
+from kiosk.station.counter.state import CounterState, CounterView, ScanResult
 from kiosk.station.desk.view import DeskRefused
 from kiosk.station.papers.parcel import CounterPapers, WaitingSlip
 from kiosk.station.parcels.photos import ParcelPhotos

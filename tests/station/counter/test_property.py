@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from kiosk.domain.parcel import TERMINAL_STATES, WAITING_STATES, ParcelNumber, ParcelState
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.shared.view import ScanResult
+from kiosk.station.counter.state import ScanResult
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate

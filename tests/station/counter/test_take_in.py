@@ -8,7 +8,7 @@ import pytest
 
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.shared.view import ScanResult
+from kiosk.station.counter.state import ScanResult
 from kiosk.store import ExpectedParcel
 from tests.station.counter.rig import CounterRig, foreign, refused, waybill
 from tests.station.fakes import CARD

@@ -24,12 +24,10 @@ from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access, CounterSession
-from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
-from kiosk.station.counter.scanning.scan_reader import ParsedScan
+from kiosk.station.counter.scan_reader import ParsedScan
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.shared.state import CounterState
-from kiosk.station.counter.shared.view import CounterView, ScanResult
+from kiosk.station.counter.state import CounterBoard, CounterState, CounterView, ScanResult
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
 from kiosk.station.papers.parcel import CounterPapers, WaitingSlip

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.scanning.scans import ScanSources
+from kiosk.station.counter.scans import ScanSources
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.parcels.handover_queue import HANDOVER_S
+from kiosk.station.counter.parcels import HANDOVER_S
 from kiosk.station.scan_router import CLERK_CALLED
 from kiosk.store.shared.records import ParcelRow
 from kiosk.texts import load

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.shared.view import CounterView
+from kiosk.station.counter.state import CounterBoard, CounterView
 
 
 class Hand:

@@ -9,9 +9,8 @@ import msgspec
 from kiosk.domain.identifiers import BadIdentifier, SerialNumber
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
-from kiosk.station.counter.parcels.steps import ParcelSteps
-from kiosk.station.counter.shared.acts import Acts
+from kiosk.station.counter.acts import Acts
+from kiosk.station.counter.parcels import ParcelLookup, ParcelSteps
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.tote import MANIFEST_SHEET, manifest, tags

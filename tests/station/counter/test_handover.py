@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.parcel import ParcelNumber, ParcelState
-from kiosk.station.counter.parcels.handover import Handovers
-from kiosk.station.counter.parcels.shelf import ParcelShelf
+from kiosk.station.counter.handover import Handovers
+from kiosk.station.counter.parcels import ParcelShelf
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import ParcelRow, Store, StoreError
 from tests.station.counter.rig import CounterRig, foreign, refused

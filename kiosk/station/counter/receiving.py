@@ -8,11 +8,9 @@ from kiosk.domain.parcel import Consent, ParcelState
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
-from kiosk.station.counter.parcels.shots import ParcelShots
-from kiosk.station.counter.shared.acts import Acts
-from kiosk.station.counter.shared.state import CounterState, FreshCode, Undo
-from kiosk.station.counter.shared.view import BOOKED, IN, NO_MODE, OUT, ScanResult
+from kiosk.station.counter.acts import Acts
+from kiosk.station.counter.parcels import ParcelLookup, ParcelShots
+from kiosk.station.counter.state import BOOKED, IN, NO_MODE, OUT, CounterState, FreshCode, ScanResult, Undo
 from kiosk.store.parcels.deliveries import Deliveries
 from kiosk.store.shared.records import Arrival, ParcelRow, Stamp
 

@@ -1,0 +1,294 @@
+"""The parcels of this station: found by number, with the slots and papers they get."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from kiosk.domain.identifiers import BadIdentifier
+from kiosk.domain.parcel import ParcelNumber, ParcelState
+from kiosk.station.clerk.access import CounterSession
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
+from kiosk.station.counter.acts import Acts, window
+from kiosk.station.counter.state import CounterState, FreshCode, ScanResult
+from kiosk.station.desk.view import PhotoRequest
+from kiosk.station.papers.parcel import CounterPapers, Issue
+from kiosk.station.parcels.photos import ParcelPhotos
+from kiosk.store.parcels.parcels import Parcels
+from kiosk.store.shared.records import DamageEvidence, ParcelRow, SlotAssignment, Stamp
+
+logger = logging.getLogger(__name__)
+
+
+ParcelAct = Callable[[ParcelNumber, str, Stamp], ParcelRow]  # One step in the store: parcel, actor, time
+
+
+class ParcelLookup:
+    """``slots`` are those of the shelves, in the order they are filled."""
+
+    def __init__(self, station: str, parcels: Parcels, papers: CounterPapers, slots: tuple[str, ...]) -> None:
+        self.parcels = parcels
+        self.slots = slots
+        self._station = station
+        self._papers = papers
+
+    def number(self, text: str) -> ParcelNumber:
+        """The parcel number a page sent back. Raises CounterRefused: unknown_parcel, foreign_code."""
+        try:
+            number = ParcelNumber.parse(text)
+        except BadIdentifier:
+            raise CounterRefused("unknown_parcel") from None
+        if not self.is_ours(number):
+            raise CounterRefused("foreign_code")
+        return number
+
+    def is_ours(self, number: ParcelNumber) -> bool:
+        """Whether this station gave the number."""
+        return number.station == self._station
+
+    def row(self, number: ParcelNumber) -> ParcelRow:
+        """Raises CounterRefused ``unknown_parcel``."""
+        with as_counter_refusals():
+            row = self.parcels.by_number(number)
+        if row is None:
+            raise CounterRefused("unknown_parcel")
+        return row
+
+    def by_waybill(self, waybill: str) -> ParcelRow | None:
+        """The newest parcel with this waybill."""
+        with as_counter_refusals():
+            return self.parcels.by_waybill(waybill)
+
+    def issue(self, stamp: Stamp) -> Issue:
+        """A new pickup code and its papers."""
+        return Issue(self._papers, stamp)
+
+    def fitting(self, issue: Issue) -> SlotAssignment:
+        """What a parcel that stays needs."""
+        return SlotAssignment(self.slots, issue.code_mac, issue.label_and_slip)
+
+
+HANDOVER_S: Final = 300.0  # A villager who proved a code and went away again leaves no parcel up for the next tap
+MAX_HANDOVERS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A villager's code was right: the parcel lies on the counter until the clerk's tap. ``until`` is monotonic.
+
+    ``called``: no clerk was there, so one was called.
+    """
+
+    parcel: ParcelRow = field(repr=False)
+    mac: bytes = field(repr=False)
+    until: float
+    called: bool = False
+
+
+class HandoverQueue:
+    """Thread-safe under the lock of the state, which shows the first one."""
+
+    def __init__(self, state: CounterState) -> None:
+        self._state = state
+        self._waiting: tuple[Handover, ...] = ()
+
+    def find(self, number: ParcelNumber) -> Handover | None:
+        """The handover of this parcel, if it is up and not over."""
+        self.end_expired()
+        return next((row for row in self._waiting if row.parcel.number == number), None)
+
+    def put_up(self, handover: Handover, *, first: bool = False) -> ParcelRow:
+        """In line, and once: the clerk hands out one after the other. Raises CounterRefused ``line_full``: nobody who
+        was told that the clerk brings it is dropped, and the code of whoever comes next stays good.
+
+        While the clerk is away, only the newest villager is waited for: the others have left the screen.
+        """
+        now, number = self._state.now_s(), handover.parcel.number
+        with self._state.lock:
+            if handover.called:
+                self.end_call()
+            others = tuple(row for row in self._waiting if row.until > now and row.parcel.number != number)
+            if len(others) >= MAX_HANDOVERS:
+                raise CounterRefused("line_full")
+            self._show((handover, *others) if first or handover.called else (*others, handover))
+        return handover.parcel
+
+    def forget(self, number: ParcelNumber) -> None:
+        """The parcel has moved, or is not handed out now."""
+        with self._state.lock:
+            self._show_if_new(tuple(row for row in self._waiting if row.parcel.number != number))
+
+    def end_call(self) -> None:
+        """Whoever called the clerk has left the screen."""
+        with self._state.lock:
+            self._show_if_new(tuple(row for row in self._waiting if not row.called))
+
+    def end_expired(self) -> None:
+        """Nobody came for them in time."""
+        with self._state.lock:
+            now = self._state.now_s()
+            self._show_if_new(tuple(row for row in self._waiting if row.until > now))
+
+    def _show_if_new(self, waiting: tuple[Handover, ...]) -> None:
+        if waiting != self._waiting:
+            self._show(waiting)
+
+    def _show(self, waiting: tuple[Handover, ...]) -> None:
+        self._waiting = waiting
+        first = waiting[0].parcel if waiting else None
+        self._state.change(handover=first, waiting_handovers=len(waiting))
+
+
+class ParcelSteps:
+    """Every act here is about exactly one parcel."""
+
+    def __init__(self, acts: Acts, state: CounterState, line: HandoverQueue, book: ParcelLookup) -> None:
+        self._acts = acts
+        self._state = state
+        self._line = line
+        self._book = book
+
+    def take(self, session: CounterSession, number: str, act: ParcelAct) -> ParcelRow:
+        """Do it. Raises CounterRefused, and then nothing has changed."""
+        with self._acts.act(session) as (person, stamp):
+            row = act(self._book.number(number), person.actor, stamp)
+            self.after_move(row.number)
+            return row
+
+    def after_move(self, number: ParcelNumber) -> None:
+        """Inside an act that was committed: nobody waits for this parcel, and its arrival can no longer be undone."""
+        self._line.forget(number)
+        self._state.end_undo(number)
+        self._acts.notify_committed()
+
+
+class ParcelShots:
+    """``on_photo`` asks for a shot of a parcel; it answers to the state."""
+
+    def __init__(
+        self, state: CounterState, photos: ParcelPhotos, on_photo: Callable[[PhotoRequest, ParcelNumber], None]
+    ) -> None:
+        self._state = state
+        self._photos = photos
+        self._on_photo = on_photo
+
+    def take(self, number: ParcelNumber) -> None:
+        """The answer comes with the view."""
+        self._on_photo(self._state.shooting(str(number)), number)
+
+    def drop(self, number: ParcelNumber) -> None:
+        self._photos.drop(number)
+
+    def waiting_sha256(self, number: ParcelNumber) -> str:
+        """The shot that waits for the decision. Raises CounterRefused ``damaged_needs_photo``."""
+        sha256 = self._photos.waiting_sha256(number)
+        if sha256 is None:
+            raise CounterRefused("damaged_needs_photo")
+        return sha256
+
+    @contextmanager
+    def keeping(self, number: ParcelNumber) -> Iterator[None]:
+        """The picture of a damaged parcel is kept exactly when the block books it."""
+        try:
+            with self._photos.accepting(number):
+                yield
+        except OSError as error:
+            logger.error("the picture of %s cannot be kept: %s", number, error.strerror)
+            raise CounterRefused("store_failed", "the picture cannot be kept: look after the disk") from error
+
+
+class ParcelShelf:
+    def __init__(self, acts: Acts, steps: ParcelSteps, shots: ParcelShots, book: ParcelLookup) -> None:
+        self._acts = acts
+        self._steps = steps
+        self._shots = shots
+        self._book = book
+        self._parcels = book.parcels
+
+    def parcel(self, session: CounterSession, number: str) -> ParcelRow:
+        """One parcel. Raises CounterRefused: unknown_parcel, foreign_code."""
+        self._acts.clerk(session)
+        return self._book.row(self._book.number(number))
+
+    def parcels(
+        self, session: CounterSession, states: Collection[ParcelState], limit: int = 20, offset: int = 0
+    ) -> list[ParcelRow]:
+        """Parcels in any of these states, the one that came first first."""
+        self._acts.clerk(session)
+        with as_counter_refusals():
+            return self._parcels.in_states(states, *window(limit, offset))
+
+    def counts(self, session: CounterSession) -> Mapping[ParcelState, int]:
+        """How many there are in each state."""
+        self._acts.clerk(session)
+        with as_counter_refusals():
+            return self._parcels.counts()
+
+    def mark_misrouted(self, session: CounterSession, number: str) -> ParcelRow:
+        """It is meant for another place and goes back to the driver."""
+        row = self._steps.take(session, number, self._parcels.misroute)
+        self._shots.drop(row.number)
+        return row
+
+    def mark_lost(self, session: CounterSession, number: str) -> ParcelRow:
+        """It is not in its slot."""
+        return self._steps.take(session, number, self._parcels.lose)
+
+    def mark_found(self, session: CounterSession, number: str) -> ParcelRow:
+        """A lost one is back: in its old slot if that is free."""
+        slots = self._book.slots
+        return self._steps.take(
+            session, number, lambda parcel, actor, stamp: self._parcels.find(parcel, actor, stamp, slots)
+        )
+
+    def mark_due_back(self, session: CounterSession, number: str) -> ParcelRow:
+        """It goes back with the next truck, unless somebody collects it before."""
+        return self._steps.take(session, number, self._parcels.due_back)
+
+    def return_(self, session: CounterSession, number: str) -> ParcelRow:
+        return self._steps.take(session, number, self._parcels.give_back)
+
+
+class DamagedParcels:
+    def __init__(
+        self, acts: Acts, state: CounterState, steps: ParcelSteps, shots: ParcelShots, book: ParcelLookup
+    ) -> None:
+        self._acts = acts
+        self._state = state
+        self._steps = steps
+        self._shots = shots
+        self._book = book
+
+    def take_shot(self, session: CounterSession, number: str) -> None:
+        """Ask for a shot; the answer comes with the view."""
+        with self._acts.act(session):
+            row = self._book.row(self._book.number(number))
+            if row.state is not ParcelState.ARRIVED:
+                raise CounterRefused("not_waiting")
+            self._shots.take(row.number)
+
+    def accept(self, session: CounterSession, number: str) -> ParcelRow:
+        """Accept one with the shot that was taken of it. Raises CounterRefused: not_waiting, damaged_needs_photo."""
+        with self._acts.act(session) as (person, stamp):
+            parcel, book = self._book.number(number), self._book
+            if book.row(parcel).state is not ParcelState.ARRIVED:
+                raise CounterRefused("not_waiting")
+            sha256, issue = self._shots.waiting_sha256(parcel), book.issue(stamp)
+            with self._shots.keeping(parcel):
+                row = book.parcels.accept_damaged(
+                    parcel, DamageEvidence(sha256, person.actor), book.fitting(issue), stamp
+                )
+            self._state.end_undo()  # also of another one: what is on the screen now cannot be taken back
+            self._state.fresh = FreshCode(row.number, issue.code)
+            self._acts.notify_committed()
+            self._state.show(ScanResult("parcel_in", "shelved", parcel=row))
+            return row
+
+    def refuse(self, session: CounterSession, number: str) -> ParcelRow:
+        """Do not accept it: the driver keeps it, and its shot is not kept."""
+        row = self._steps.take(session, number, self._book.parcels.refuse)
+        self._shots.drop(row.number)
+        return row

@@ -38,8 +38,7 @@ class PanelControl:
     """Lets the panel follow the board, in a thread of its own."""
 
     def __init__(self, board: LiveBoard, panel: Panel) -> None:
-        self._board = board
-        self._panel = panel
+        self._board, self._panel = board, panel
         self._shown: Lamps | None = None
         self._redraw = threading.Event()
         self._step = DeskStep.HOME

@@ -56,10 +56,7 @@ class ScanRouter:
     def __init__(
         self, counter: ClerkCounter, board: CounterBoard, access: Access, desk: CardDesk, on_notice: OnNotice
     ) -> None:
-        self._counter = counter
-        self._board = board
-        self._access = access
-        self._desk = desk
+        self._counter, self._board, self._access, self._desk = counter, board, access, desk
         self._on_notice = on_notice
 
     def on_scan(self, text: str) -> None:
@@ -100,7 +97,7 @@ class ScanRouter:
         if kind in ("member", "bag") and valid:
             self._desk.scan(scanned.text)
         elif kind == "pickup" and valid:
-            row = self._counter.parcels.handovers.public_code(scanned.text)
+            row = self._counter.handovers.public_code(scanned.text)
             self._on_notice(put_up_notice(self._access), row, 0)
         elif not self._certificate(scanned):
             self._on_notice(scanned.refusal if kind in _NAMED else _NOT_HERE, None, 0)

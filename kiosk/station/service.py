@@ -165,7 +165,7 @@ class StationService:
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(store, settings.counter.lock_after_s, self.stamp, state.access_changed, self._key.pins())
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
-        self.counter = ClerkCounter.build(state, self._counter_tools(settings))
+        self.counter = ClerkCounter(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
         self._link = LinkStatus(RelayStatusFile(self.settings.data) if settings.relay else None)
@@ -310,7 +310,7 @@ class StationService:
             self.desk.intake_exit.give_up_expired()
         except DeskRefused as error:
             logger.error("an unfinished intake cannot be given up now: %s", error)
-        self.counter.expiry.tick()
+        self.counter.tick()
 
     def _log_altered(self) -> None:
         """Once, beside the start and not before it: weighing goes on. What is altered is a matter for people."""

@@ -166,7 +166,7 @@ def _works_as_before(village: Village) -> None:
         access = Access(store, 60.0, rig.clock.stamp, lambda access: None, key.pins())
         assert access.sign_in("01", PIN).person.number == "01"
         session = rig.access.sign_in("01", PIN)
-        row = rig.counter.parcels.handovers.collect_by_code(session, village.code)
+        row = rig.counter.handovers.collect_by_code(session, village.code)
         assert row.state.value == "collected"
         assert KEY.mac(village.code) == key.mac(village.code)
 

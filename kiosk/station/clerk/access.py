@@ -60,8 +60,7 @@ class Access:
         self._pins = pins
         self._clerks = store.clerks
         self._idle_ms = idle_s * 1000
-        self._stamps = stamps
-        self._on_change = on_change
+        self._stamps, self._on_change = stamps, on_change
         self.throttle = Throttle(PIN, store.lockouts, stamps)
         self._lock = threading.Lock()
         self._retiring = threading.Lock()

@@ -35,8 +35,7 @@ class PinKey:
     """Makes and checks what the database keeps of PINs; without a secret none can be checked."""
 
     def __init__(self, secret: bytes | None, source: str = "") -> None:
-        self._secret = secret
-        self._source = source
+        self._secret, self._source = secret, source
 
     def __repr__(self) -> str:
         return f"PinKey({'present' if self.present else 'missing'}: {self._source})"

@@ -43,9 +43,7 @@ PICKUP_CODE: Final = GuessTarget("pickup", wrong="wrong_code", locked="code_lock
 
 class Throttle:
     def __init__(self, guessed: GuessTarget, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
-        self._guessed = guessed
-        self._lockouts = lockouts
-        self._stamps = stamps
+        self._guessed, self._lockouts, self._stamps = guessed, lockouts, stamps
         self._lockout: Lockout | None = None
         self._guessing = threading.Lock()
 

@@ -37,8 +37,7 @@ class PaperCount:
     """Thread-safe. Called by the print workers as well: a store that fails is only logged."""
 
     def __init__(self, papers: Papers, state: CounterState) -> None:
-        self._papers = papers
-        self._state = state
+        self._papers, self._state = papers, state
         self._turns = count(1)
         self._counted_at = 0
 
@@ -72,10 +71,7 @@ class Acts:
         self, access: Access, stamps: Callable[[], Stamp], paper_count: PaperCount, on_event: Callable[[], None]
     ) -> None:
         self.lock = threading.RLock()
-        self._access = access
-        self.stamp = stamps
-        self._paper_count = paper_count
-        self._on_event = on_event
+        self._access, self.stamp, self._paper_count, self._on_event = access, stamps, paper_count, on_event
 
     @contextmanager
     def act(self, session: CounterSession | None) -> Iterator[tuple[Person, Stamp]]:

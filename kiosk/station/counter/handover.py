@@ -13,9 +13,8 @@ from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person, clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.clerk.throttle import PICKUP_CODE, Throttle
-from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.parcels import HANDOVER_S, Handover, HandoverQueue, ParcelLookup, ParcelSteps
-from kiosk.station.counter.state import CounterState, FreshCode
+from kiosk.station.counter.parcels import HANDOVER_S, Handover, ParcelLookup, ParcelSteps
+from kiosk.station.counter.state import FreshCode
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store.lockouts import Lockouts
 from kiosk.store.shared.records import HandoverProof, NewCode, ParcelRow, Stamp
@@ -25,9 +24,7 @@ class PickupProofs:
     """Finds the waiting parcel of a code. Thread-safe: ``throttle`` takes one guess after the other."""
 
     def __init__(self, book: ParcelLookup, key: PickupKey, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
-        self._book = book
-        self._key = key
-        self._stamps = stamps
+        self._book, self._key, self._stamps = book, key, stamps
         self.throttle = Throttle(PICKUP_CODE, lockouts, stamps)
 
     def prove(self, text: str) -> Handover:
@@ -71,14 +68,9 @@ class PickupProofs:
 class Handovers:
     """From the shelf to the villager."""
 
-    def __init__(
-        self, acts: Acts, steps: ParcelSteps, line: HandoverQueue, proofs: PickupProofs, book: ParcelLookup
-    ) -> None:
-        self._acts = acts
-        self._steps = steps
-        self._line = line
-        self._proofs = proofs
-        self._book = book
+    def __init__(self, steps: ParcelSteps, proofs: PickupProofs) -> None:
+        self._acts, self._line, self._book = steps.acts, steps.line, steps.book
+        self._steps, self._proofs = steps, proofs
 
     def collect_by_code(self, session: CounterSession, code: str) -> ParcelRow:
         """The clerk typed a villager's six digits: that one parcel is handed out."""
@@ -145,11 +137,8 @@ def _by_code(handover: Handover, person: Person) -> HandoverProof:
 class PickupCodes:
     """The code of a parcel stands nowhere: the newest one alone can be shown, once."""
 
-    def __init__(self, acts: Acts, state: CounterState, line: HandoverQueue, book: ParcelLookup) -> None:
-        self._acts = acts
-        self._state = state
-        self._line = line
-        self._book = book
+    def __init__(self, steps: ParcelSteps) -> None:
+        self._acts, self._state, self._line, self._book = steps.acts, steps.state, steps.line, steps.book
 
     def reissue(self, session: CounterSession, number: str) -> ParcelRow:
         """A new code on a new slip; the old one is worth nothing from now on. Raises CounterRefused: no_key."""

@@ -47,10 +47,7 @@ class IntakeLookup:
     """The confirmed intakes of this station: one by its number, those of the day."""
 
     def __init__(self, station: str, intakes: IntakeTable, days: Days, crates: CrateTable) -> None:
-        self._station = station
-        self._intakes = intakes
-        self._days = days
-        self._crates = crates
+        self._station, self._intakes, self._days, self._crates = station, intakes, days, crates
 
     def intake(self, receipt: str) -> ConfirmedRow:
         """Raises CounterRefused: foreign_receipt, unknown_code."""
@@ -88,10 +85,7 @@ class IntakeLookup:
 
 class CounterIntakes:
     def __init__(self, acts: Acts, state: CounterState, book: IntakeLookup, desk: UnfinishedDesk) -> None:
-        self._acts = acts
-        self._state = state
-        self._book = book
-        self._desk = desk
+        self._acts, self._state, self._book, self._desk = acts, state, book, desk
 
     def since_close(self, session: CounterSession, limit: int = 20, offset: int = 0) -> list[ConfirmedRow]:
         """Confirmed since the last close of the day, newest first."""
@@ -124,11 +118,7 @@ class LotShots:
     def __init__(
         self, acts: Acts, state: CounterState, book: IntakeLookup, lots: LotCamera, photos: PhotoTable
     ) -> None:
-        self._acts = acts
-        self._state = state
-        self._book = book
-        self._lots = lots
-        self._photos = photos
+        self._acts, self._state, self._book, self._lots, self._photos = acts, state, book, lots, photos
 
     def take(self, session: CounterSession, receipt: str) -> None:
         """Ask for a shot; the answer comes with the view, under the lot."""
@@ -174,10 +164,7 @@ class Voids:
     """Two different people say that an intake does not count; papers of it that still wait are cancelled."""
 
     def __init__(self, acts: Acts, access: Access, book: IntakeLookup, intakes: IntakeTable) -> None:
-        self._acts = acts
-        self._access = access
-        self._book = book
-        self._intakes = intakes
+        self._acts, self._access, self._book, self._intakes = acts, access, book, intakes
 
     def void(
         self, session: CounterSession, receipt: str, reason: str, second_number: str, second_pin: str
@@ -202,10 +189,7 @@ class CounterCrates:
     """A crate holds bags of one lot, and a bag is in one crate at most."""
 
     def __init__(self, acts: Acts, book: IntakeLookup, store: Store, papers: CounterPapers) -> None:
-        self._acts = acts
-        self._book = book
-        self._store = store
-        self._papers = papers
+        self._acts, self._book, self._store, self._papers = acts, book, store, papers
 
     @property
     def has_printer(self) -> bool:

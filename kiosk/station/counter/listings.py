@@ -213,10 +213,7 @@ class CounterListings:
     """
 
     def __init__(self, acts: Acts, book: IntakeLookup, table: ListingTable, catalogs: Catalogs) -> None:
-        self._acts = acts
-        self._book = book
-        self._table = table
-        self._catalogs = catalogs
+        self._acts, self._book, self._table, self._catalogs = acts, book, table, catalogs
 
     def view(self, session: CounterSession, number: str) -> ListingView:
         """The listing of an intake as it stands; of one that is void, too."""

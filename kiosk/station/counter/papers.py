@@ -20,8 +20,7 @@ class PaperQueue:
     """The print jobs as a clerk sees them."""
 
     def __init__(self, acts: Acts, papers: Papers) -> None:
-        self._acts = acts
-        self._papers = papers
+        self._acts, self._papers = acts, papers
 
     def of_intake(self, session: CounterSession, receipt: str) -> list[PrintJob]:
         """Every paper of an intake, oldest first."""
@@ -53,9 +52,7 @@ class MemberCards:
     """A card has the number that the list of members gives; a lost one is printed again as a copy."""
 
     def __init__(self, acts: Acts, store: Store, papers: CounterPapers) -> None:
-        self._acts = acts
-        self._store = store
-        self._papers = papers
+        self._acts, self._store, self._papers = acts, store, papers
 
     def has_card(self, session: CounterSession, number: str) -> bool:
         """Whether a card can be printed: the list has the member and the code of a card, and there is a printer."""
@@ -96,9 +93,7 @@ class CounterDay:
     """Counts and sums only: the station holds no cash."""
 
     def __init__(self, acts: Acts, days: Days, papers: CounterPapers) -> None:
-        self._acts = acts
-        self._days = days
-        self._papers = papers
+        self._acts, self._days, self._papers = acts, days, papers
 
     def totals(self, session: CounterSession) -> DayTotals:
         """What was done since the last close."""

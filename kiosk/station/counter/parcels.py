@@ -17,6 +17,7 @@ from kiosk.station.counter.state import CounterState, FreshCode, ScanResult
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.papers.parcel import CounterPapers, Issue
 from kiosk.station.parcels.photos import ParcelPhotos
+from kiosk.store.parcels.deliveries import Deliveries
 from kiosk.store.parcels.parcels import Parcels
 from kiosk.store.shared.records import DamageEvidence, ParcelRow, SlotAssignment, Stamp
 
@@ -30,10 +31,7 @@ class ParcelLookup:
     """``slots`` are those of the shelves, in the order they are filled."""
 
     def __init__(self, station: str, parcels: Parcels, papers: CounterPapers, slots: tuple[str, ...]) -> None:
-        self.parcels = parcels
-        self.slots = slots
-        self._station = station
-        self._papers = papers
+        self.parcels, self.slots, self._station, self._papers = parcels, slots, station, papers
 
     def number(self, text: str) -> ParcelNumber:
         """The parcel number a page sent back. Raises CounterRefused: unknown_parcel, foreign_code."""
@@ -143,26 +141,23 @@ class HandoverQueue:
 
 
 class ParcelSteps:
-    """Every act here is about exactly one parcel."""
+    """Steps of exactly one parcel that need nothing but a clerk, and what every move of a parcel ends."""
 
     def __init__(self, acts: Acts, state: CounterState, line: HandoverQueue, book: ParcelLookup) -> None:
-        self._acts = acts
-        self._state = state
-        self._line = line
-        self._book = book
+        self.acts, self.state, self.line, self.book = acts, state, line, book
 
     def take(self, session: CounterSession, number: str, act: ParcelAct) -> ParcelRow:
-        """Do it. Raises CounterRefused, and then nothing has changed."""
-        with self._acts.act(session) as (person, stamp):
-            row = act(self._book.number(number), person.actor, stamp)
+        """Raises CounterRefused, and then nothing has changed."""
+        with self.acts.act(session) as (person, stamp):
+            row = act(self.book.number(number), person.actor, stamp)
             self.after_move(row.number)
             return row
 
     def after_move(self, number: ParcelNumber) -> None:
         """Inside an act that was committed: nobody waits for this parcel, and its arrival can no longer be undone."""
-        self._line.forget(number)
-        self._state.end_undo(number)
-        self._acts.notify_committed()
+        self.line.forget(number)
+        self.state.end_undo(number)
+        self.acts.notify_committed()
 
 
 class ParcelShots:
@@ -171,9 +166,7 @@ class ParcelShots:
     def __init__(
         self, state: CounterState, photos: ParcelPhotos, on_photo: Callable[[PhotoRequest, ParcelNumber], None]
     ) -> None:
-        self._state = state
-        self._photos = photos
-        self._on_photo = on_photo
+        self._state, self._photos, self._on_photo = state, photos, on_photo
 
     def take(self, number: ParcelNumber) -> None:
         """The answer comes with the view."""
@@ -201,12 +194,12 @@ class ParcelShots:
 
 
 class ParcelShelf:
-    def __init__(self, acts: Acts, steps: ParcelSteps, shots: ParcelShots, book: ParcelLookup) -> None:
-        self._acts = acts
-        self._steps = steps
-        self._shots = shots
-        self._book = book
-        self._parcels = book.parcels
+    """The parcels of the counter: looked at, and moved one step each. A damaged one waits for its picture."""
+
+    def __init__(self, steps: ParcelSteps, shots: ParcelShots, deliveries: Deliveries) -> None:
+        self._acts, self._state, self._book = steps.acts, steps.state, steps.book
+        self._steps, self._shots, self._deliveries = steps, shots, deliveries
+        self._parcels = self._book.parcels
 
     def parcel(self, session: CounterSession, number: str) -> ParcelRow:
         """One parcel. Raises CounterRefused: unknown_parcel, foreign_code."""
@@ -251,17 +244,6 @@ class ParcelShelf:
     def return_(self, session: CounterSession, number: str) -> ParcelRow:
         return self._steps.take(session, number, self._parcels.give_back)
 
-
-class DamagedParcels:
-    def __init__(
-        self, acts: Acts, state: CounterState, steps: ParcelSteps, shots: ParcelShots, book: ParcelLookup
-    ) -> None:
-        self._acts = acts
-        self._state = state
-        self._steps = steps
-        self._shots = shots
-        self._book = book
-
     def take_shot(self, session: CounterSession, number: str) -> None:
         """Ask for a shot; the answer comes with the view."""
         with self._acts.act(session):
@@ -270,7 +252,7 @@ class DamagedParcels:
                 raise CounterRefused("not_waiting")
             self._shots.take(row.number)
 
-    def accept(self, session: CounterSession, number: str) -> ParcelRow:
+    def accept_damaged(self, session: CounterSession, number: str) -> ParcelRow:
         """Accept one with the shot that was taken of it. Raises CounterRefused: not_waiting, damaged_needs_photo."""
         with self._acts.act(session) as (person, stamp):
             parcel, book = self._book.number(number), self._book
@@ -289,6 +271,13 @@ class DamagedParcels:
 
     def refuse(self, session: CounterSession, number: str) -> ParcelRow:
         """Do not accept it: the driver keeps it, and its shot is not kept."""
-        row = self._steps.take(session, number, self._book.parcels.refuse)
+        row = self._steps.take(session, number, self._parcels.refuse)
         self._shots.drop(row.number)
         return row
+
+    def close_delivery(self, session: CounterSession) -> list[ParcelRow]:
+        """All of the truck is scanned: what is still expected is missing. Returns those."""
+        with self._acts.act(session) as (person, stamp):
+            rows = self._deliveries.close(person.actor, stamp)
+            self._acts.notify_committed()
+            return rows

@@ -11,7 +11,6 @@ from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.parcels import ParcelLookup, ParcelShots
 from kiosk.station.counter.state import BOOKED, IN, NO_MODE, OUT, CounterState, FreshCode, ScanResult, Undo
-from kiosk.store.parcels.deliveries import Deliveries
 from kiosk.store.shared.records import Arrival, ParcelRow, Stamp
 
 _KNOWN = {
@@ -52,11 +51,7 @@ class Receiving:
     """From the truck to the shelf. ``undo_s``: how long a scan in can be taken back."""
 
     def __init__(self, acts: Acts, state: CounterState, shots: ParcelShots, book: ParcelLookup, undo_s: float) -> None:
-        self._acts = acts
-        self._state = state
-        self._shots = shots
-        self._book = book
-        self._undo_s = undo_s
+        self._acts, self._state, self._shots, self.book, self._undo_s = acts, state, shots, book, undo_s
 
     # --- what the next scan means ----------------------------------------------------------------------------------
 
@@ -97,9 +92,9 @@ class Receiving:
             person.actor,
             waybill.another,
         )
-        issue = self._book.issue(stamp)
+        issue = self.book.issue(stamp)
         with as_counter_refusals():
-            row = self._book.parcels.arrive(arrival, self._book.fitting(issue), stamp)
+            row = self.book.parcels.arrive(arrival, self.book.fitting(issue), stamp)
         if row.repeated:
             return known_parcel_result(row)
         with self._state.lock:
@@ -155,23 +150,8 @@ class Receiving:
         return undo
 
     def _withdraw(self, row: ParcelRow, person: Person, stamp: Stamp) -> ParcelRow:
-        withdrawn = self._book.parcels.withdraw(row.number, person.actor, stamp)
+        withdrawn = self.book.parcels.withdraw(row.number, person.actor, stamp)
         self._shots.drop(row.number)
         self._state.end_undo()
         self._acts.notify_committed()
         return withdrawn
-
-
-class DeliveryEnd:
-    """A truck is unloaded. Needs nothing of the parcels that came."""
-
-    def __init__(self, acts: Acts, deliveries: Deliveries) -> None:
-        self._acts = acts
-        self._deliveries = deliveries
-
-    def close(self, session: CounterSession) -> list[ParcelRow]:
-        """All of the truck is scanned: what is still expected is missing. Returns those."""
-        with self._acts.act(session) as (person, stamp):
-            rows = self._deliveries.close(person.actor, stamp)
-            self._acts.notify_committed()
-            return rows

@@ -60,11 +60,7 @@ class OwnCodes:
         line: HandoverQueue,
         stored: StoredCodes,
     ) -> None:
-        self._intakes = intakes
-        self._parcels = parcels
-        self._proofs = proofs
-        self._line = line
-        self._stored = stored
+        self._intakes, self._parcels, self._proofs, self._line, self._stored = intakes, parcels, proofs, line, stored
 
     def open_code(self, scanned: ParsedScan) -> ScanResult | None:
         """What a code of these stations opens; None for anything that is none."""
@@ -210,20 +206,10 @@ class ScanSources:
 
 class Scans:
     def __init__(
-        self,
-        ways: ScanSources,
-        acts: Acts,
-        state: CounterState,
-        own_codes: OwnCodes,
-        receiving: Receiving,
-        parcels: ParcelLookup,
+        self, ways: ScanSources, acts: Acts, state: CounterState, own_codes: OwnCodes, receiving: Receiving
     ) -> None:
-        self.ways = ways
-        self._acts = acts
-        self._state = state
-        self._own_codes = own_codes
-        self._receiving = receiving
-        self._parcels = parcels
+        self.ways, self._acts, self._state = ways, acts, state
+        self._own_codes, self._receiving = own_codes, receiving
 
     def scan(self, session: CounterSession | None, scanned: ParsedScan) -> ScanResult:
         """One scan, or a number typed in its place. In mode "in" an acceptable waybill is booked by this alone.
@@ -291,7 +277,7 @@ class Scans:
 
     def _waybill(self, person: Person, scanned: ParsedScan, mode: str) -> ScanResult:
         """A waybill, or nothing this station knows."""
-        row = self._parcels.by_waybill(scanned.waybill) if scanned.waybill is not None else None
+        row = self._receiving.book.by_waybill(scanned.waybill) if scanned.waybill is not None else None
         if mode != IN:
             return _lookup_result(row, mode, scanned)
         if row is not None and row.state not in ARRIVABLE_STATES:

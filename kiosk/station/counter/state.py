@@ -205,9 +205,7 @@ class CounterState:
         # What `photo` of the view tells of, for as long as a clerk may still overrule it: it is not on the card.
         self.refused_shot: GoodsShot | None = None
         self._consent = view.consent
-        self._stamps = stamps
-        self._on_view = on_view
-        self._view = view
+        self._stamps, self._on_view, self._view = stamps, on_view, view
 
     def view(self) -> CounterView:
         return self._view

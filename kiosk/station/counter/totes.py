@@ -9,8 +9,7 @@ import msgspec
 from kiosk.domain.identifiers import BadIdentifier, SerialNumber
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.parcels import ParcelLookup, ParcelSteps
+from kiosk.station.counter.parcels import ParcelSteps
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.tote import MANIFEST_SHEET, manifest, tags
@@ -22,13 +21,9 @@ from kiosk.store.store import Store
 class DriverTotes:
     """Only where their tags can be printed."""
 
-    def __init__(self, acts: Acts, steps: ParcelSteps, book: ParcelLookup, store: Store, papers: CounterPapers) -> None:
-        self._acts = acts
-        self._steps = steps
-        self._book = book
-        self._totes = store.totes
-        self._queue = store.papers
-        self._papers = papers
+    def __init__(self, steps: ParcelSteps, store: Store, papers: CounterPapers) -> None:
+        self._acts, self._book, self._steps = steps.acts, steps.book, steps
+        self._totes, self._queue, self._papers = store.totes, store.papers, papers
 
     @property
     def station(self) -> str:

@@ -96,8 +96,7 @@ class _PrintQueue:
         self._name = printer.name
         self._printer = printer.port
         self._render = printer.render
-        self._queue = queue
-        self._stamps = stamps
+        self._queue, self._stamps = queue, stamps
         self._on_job = listeners.on_job
         self._on_problem = listeners.on_problem
         self._margin_s = timing.margin_s

@@ -52,8 +52,7 @@ class PickupKey:
     """Makes and checks pickup codes; without a key every use raises CounterRefused ``no_key``."""
 
     def __init__(self, key: bytes | None, source: str = "") -> None:
-        self._key = key
-        self._source = source
+        self._key, self._source = key, source
 
     def __repr__(self) -> str:
         return f"PickupKey({'present' if self.present else 'missing'}: {self._source})"

@@ -35,10 +35,7 @@ class ParcelSweep:
         stamps: Callable[[], Stamp],
         on_moved: Callable[[], None],
     ) -> None:
-        self._rows = parcels
-        self._photos = photos
-        self._settings = settings
-        self._stamps = stamps
+        self._rows, self._photos, self._settings, self._stamps = parcels, photos, settings, stamps
         self._on_moved = on_moved
 
     def sweep(self) -> bool:

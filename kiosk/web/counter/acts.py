@@ -71,7 +71,7 @@ def _camera(post: Post) -> str:
 
 def _put_up_code(post: Post, code: str) -> str:
     """A code that is right puts its parcel up; the clerk fetches it, and the tap comes when it is handed over."""
-    post.counter.parcels.handovers.put_up(post.session, code)
+    post.counter.handovers.put_up(post.session, code)
     return HOME
 
 
@@ -93,7 +93,7 @@ def _undo(post: Post) -> str:
     shown = str(last.parcel.number) if last and last.parcel else ""
     if post.field("number") != shown:
         raise CounterRefused("stale_page")
-    post.counter.parcels.receiving.undo(post.session, shown)  # a scan may come in while this one waits for its turn
+    post.counter.receiving.undo(post.session, shown)  # a scan may come in while this one waits for its turn
     return HOME
 
 
@@ -101,51 +101,51 @@ def _carrier(post: Post) -> str:
     number = post.field("number")
     if not number:
         raise CounterRefused("stale_page")
-    return post.counter.parcels.receiving.choose_carrier(post.session, post.field("carrier"), number).path or HOME
+    return post.counter.receiving.choose_carrier(post.session, post.field("carrier"), number).path or HOME
 
 
 def _mode(post: Post) -> str:
-    post.counter.parcels.receiving.set_mode(post.session, post.field("mode"))
+    post.counter.receiving.set_mode(post.session, post.field("mode"))
     return HOME
 
 
 def _consent(post: Post) -> str:
-    post.counter.parcels.receiving.set_consent(post.session, post.field("consent"))
+    post.counter.receiving.set_consent(post.session, post.field("consent"))
     return HOME
 
 
 def _damaged(post: Post) -> str:
-    post.counter.parcels.receiving.damaged_next(post.session, post.field("damaged") == "1")
+    post.counter.receiving.damaged_next(post.session, post.field("damaged") == "1")
     return HOME
 
 
 def _handover(post: Post) -> str:
-    return parcel_path(str(post.counter.parcels.handovers.confirm(post.session, post.field("number")).number))
+    return parcel_path(str(post.counter.handovers.confirm(post.session, post.field("number")).number))
 
 
 def _dismiss(post: Post) -> str:
-    post.counter.parcels.handovers.dismiss(post.session, post.field("number"))
+    post.counter.handovers.dismiss(post.session, post.field("number"))
     return HOME
 
 
 def _delivery(post: Post) -> str:
-    post.counter.parcels.deliveries.close(post.session)
+    post.counter.shelf.close_delivery(post.session)
     return "/counter/parcels?state=open"
 
 
 def _proxy(post: Post) -> str:
     return parcel_path(
-        str(post.counter.parcels.handovers.collect_by_proxy(post.session, post.about, post.field("name")).number)
+        str(post.counter.handovers.collect_by_proxy(post.session, post.about, post.field("name")).number)
     )
 
 
 def _accept(post: Post) -> str:
-    post.counter.parcels.damaged.accept(post.session, post.about)
+    post.counter.shelf.accept_damaged(post.session, post.about)
     return HOME
 
 
 def _shoot(post: Post) -> str:
-    post.counter.parcels.damaged.take_shot(post.session, post.about)
+    post.counter.shelf.take_shot(post.session, post.about)
     return parcel_path(post.about)
 
 
@@ -258,23 +258,23 @@ def _unpack(post: Post) -> str:
 
 def _pack_tote(post: Post) -> str:
     """The address has the parcels without what is the same on every one of this station."""
-    station = post.counter.parcels.totes.station[1:]
-    post.counter.parcels.totes.pack(post.session, [f"P-{station}-{one}" for one in post.field("parcels").split(".")])
+    station = post.counter.totes.station[1:]
+    post.counter.totes.pack(post.session, [f"P-{station}-{one}" for one in post.field("parcels").split(".")])
     return "/counter/totes"
 
 
 def _unpack_tote(post: Post) -> str:
-    post.counter.parcels.totes.unpack(post.session, post.field("tote"))
+    post.counter.totes.unpack(post.session, post.field("tote"))
     return "/counter/totes"
 
 
 def _tote_tag(post: Post) -> str:
-    post.counter.parcels.totes.tag_copy(post.session, post.field("tote"))
+    post.counter.totes.tag_copy(post.session, post.field("tote"))
     return "/counter/queue"
 
 
 def _hand_over_totes(post: Post) -> str:
-    post.counter.parcels.totes.hand_over(post.session, post.field("totes").split("."))
+    post.counter.totes.hand_over(post.session, post.field("totes").split("."))
     return "/counter/queue"
 
 
@@ -302,13 +302,13 @@ ACTS: Mapping[str, Run] = {
     "/counter/parcels/<about>/proxy": _proxy,
     "/counter/parcels/<about>/photo": _shoot,
     "/counter/parcels/<about>/accept": _accept,
-    "/counter/parcels/<about>/refuse": _step(lambda counter: counter.parcels.damaged.refuse),
-    "/counter/parcels/<about>/misroute": _step(lambda counter: counter.parcels.shelf.mark_misrouted),
-    "/counter/parcels/<about>/due_back": _step(lambda counter: counter.parcels.shelf.mark_due_back),
-    "/counter/parcels/<about>/return": _step(lambda counter: counter.parcels.shelf.return_),
-    "/counter/parcels/<about>/lost": _step(lambda counter: counter.parcels.shelf.mark_lost),
-    "/counter/parcels/<about>/found": _step(lambda counter: counter.parcels.shelf.mark_found),
-    "/counter/parcels/<about>/reissue": _step(lambda counter: counter.parcels.codes.reissue),
+    "/counter/parcels/<about>/refuse": _step(lambda counter: counter.shelf.refuse),
+    "/counter/parcels/<about>/misroute": _step(lambda counter: counter.shelf.mark_misrouted),
+    "/counter/parcels/<about>/due_back": _step(lambda counter: counter.shelf.mark_due_back),
+    "/counter/parcels/<about>/return": _step(lambda counter: counter.shelf.return_),
+    "/counter/parcels/<about>/lost": _step(lambda counter: counter.shelf.mark_lost),
+    "/counter/parcels/<about>/found": _step(lambda counter: counter.shelf.mark_found),
+    "/counter/parcels/<about>/reissue": _step(lambda counter: counter.codes.reissue),
     "/counter/intakes/<about>/void": _void,
     "/counter/intakes/<about>/photo": _photograph,
     "/counter/intakes/<about>/photo/overrule": _overrule,

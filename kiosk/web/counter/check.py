@@ -69,8 +69,7 @@ class CheckPages:
     """Draws and acts. Reading changes nothing."""
 
     def __init__(self, station: Station, frame: CounterFrame) -> None:
-        self._station = station
-        self._frame = frame
+        self._station, self._frame = station, frame
 
     def check(self, session: CounterSession) -> str:
         """The check, the result of the one just taken (``done``), or the pad for a weight that is not set."""

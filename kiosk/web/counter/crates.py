@@ -33,8 +33,7 @@ class CratePages:
     """Pages below an intake. Which bags are chosen stands in the address: nothing is kept before it is packed."""
 
     def __init__(self, station: Station, frame: CounterFrame) -> None:
-        self._station = station
-        self._frame = frame
+        self._station, self._frame = station, frame
 
     def page(self, session: CounterSession, receipt: str) -> str:
         """The bags; ``ask=pack`` asks once more, ``crate`` is one that is packed."""

@@ -48,8 +48,7 @@ class CounterFrame:
     """Draws pages of the counter. Reads; decides nothing."""
 
     def __init__(self, station: Station, settings: WebSettings) -> None:
-        self._station = station
-        self._settings = settings
+        self._station, self._settings = station, settings
         self._local = local_times(station.settings.zone)
 
     def page(self, template: str, person: Person, where: Where, **extra: Any) -> str:

@@ -29,8 +29,7 @@ class CounterHome:
     """Pages under the tab "scan"."""
 
     def __init__(self, station: Station, frame: CounterFrame) -> None:
-        self._station = station
-        self._frame = frame
+        self._station, self._frame = station, frame
 
     def home(self, session: CounterSession) -> str:
         view = self._fresh(session, self._station.counter.state.view())
@@ -62,7 +61,7 @@ class CounterHome:
         """The tote in which the parcel that is handed over lies, under its seal; "" for one on its shelf."""
         if view.handover is None:
             return ""
-        tote = self._station.counter.parcels.totes.of_parcel(session, view.handover)
+        tote = self._station.counter.totes.of_parcel(session, view.handover)
         return tote.number.text(TOTE) if tote else ""
 
     def _fresh(self, session: CounterSession, view: CounterView) -> CounterView:
@@ -71,7 +70,7 @@ class CounterHome:
         if last is None or last.parcel is None:
             return view
         try:
-            now = self._station.counter.parcels.shelf.parcel(session, str(last.parcel.number))
+            now = self._station.counter.shelf.parcel(session, str(last.parcel.number))
         except CounterRefused:
             return view
         return replace(view, last=replace(last, parcel=now))
@@ -97,7 +96,7 @@ class CounterHome:
         return max(0, round(view.undo_until * 1000) - self._station.stamp().moment.monotonic_ms)
 
     def _counts(self, session: CounterSession, view: CounterView) -> list[tuple[str, str, int]]:
-        found = self._station.counter.parcels.shelf.counts(session)
+        found = self._station.counter.shelf.counts(session)
         rows = [(name, f"/counter/parcels?state={name}", parcel_count(found, name)) for name in _COUNTED]
         return [*rows, ("papers", "/counter/queue", view.pending_prints)]
 

@@ -158,8 +158,7 @@ class ListingPages:
     """Draws; the listings of the counter decide."""
 
     def __init__(self, station: Station, frame: CounterFrame) -> None:
-        self._station = station
-        self._frame = frame
+        self._station, self._frame = station, frame
         self._shots = Shots(station)
 
     def desk(self, session: CounterSession, receipt: str) -> str:

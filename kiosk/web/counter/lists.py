@@ -100,8 +100,7 @@ class CounterLists:
     """Pages under the tabs "parcels", "intakes", "queue" and "day"."""
 
     def __init__(self, station: Station, frame: CounterFrame) -> None:
-        self._station = station
-        self._frame = frame
+        self._station, self._frame = station, frame
         self._shots = Shots(station)
 
     # --- parcels ---------------------------------------------------------------------------------------------------
@@ -114,11 +113,11 @@ class CounterLists:
             return self._confirm(session, where, question)
         counter, chosen = self._station.counter, request.args.get("state", "")
         chosen = chosen if chosen in LISTS else "waiting"
-        counts = counter.parcels.shelf.counts(session)
-        totes = chosen == "returns" and counter.parcels.totes.has_printer
+        counts = counter.shelf.counts(session)
+        totes = chosen == "returns" and counter.totes.has_printer
         size = ROWS_ABOVE_A_FOOT if totes or chosen == "expected" else ROWS
         number, count = _page(parcel_count(counts, chosen), size)
-        rows = counter.parcels.shelf.parcels(session, LISTS[chosen], size, (number - 1) * size)
+        rows = counter.shelf.parcels(session, LISTS[chosen], size, (number - 1) * size)
         return self._frame.page(
             "parcels",
             session.person,
@@ -131,7 +130,7 @@ class CounterLists:
 
     def parcel(self, session: CounterSession, number: str) -> str:
         """One parcel and what may be done with it."""
-        parcel = self._station.counter.parcels.shelf.parcel(session, number)
+        parcel = self._station.counter.shelf.parcel(session, number)
         here = f"/counter/parcels/{parcel.number}"
         where, ask = Where("parcels", here), request.args.get("ask", "")
         names = [act.name for act in ACTS.get(parcel.state, ())]
@@ -150,14 +149,14 @@ class CounterLists:
             parcel=parcel,
             acts=ACTS.get(parcel.state, ()),
             proved=up is not None and up.number == parcel.number,
-            fresh=self._station.counter.parcels.codes.is_fresh(parcel.number),
-            tote=self._station.counter.parcels.totes.of_parcel(session, parcel),
+            fresh=self._station.counter.codes.is_fresh(parcel.number),
+            tote=self._station.counter.totes.of_parcel(session, parcel),
             **self._parcel_shot(parcel),
         )
 
     def shown(self, session: CounterSession, number: str) -> str:
         """The six digits, once: on this page, and on no page after it."""
-        code = self._station.counter.parcels.codes.show(session, number)
+        code = self._station.counter.codes.show(session, number)
         return self._frame.page("shown", session.person, Where("parcels", f"/counter/parcels/{number}"), code=code)
 
     def _proxy(self, session: CounterSession, where: Where, parcel: ParcelRow) -> str:

@@ -159,7 +159,7 @@ def _pages(counter: Blueprint, home: CounterHome, lists: CounterLists) -> None:
 def _pictures(counter: Blueprint, station: Station) -> None:
     @counter.get("/counter/parcels/<about>/photo.jpg")
     def parcel_photo(about: str) -> AnyResponse:
-        row, view = station.counter.parcels.shelf.parcel(roles.session(), about), station.counter.state.view()
+        row, view = station.counter.shelf.parcel(roles.session(), about), station.counter.state.view()
         new = view.photo.sha256 if view.shot_of == str(row.number) else None
         path = station.parcel_photos.path(new or row.photo_sha256 or "")
         if path is None:

@@ -51,15 +51,14 @@ class TotePages:
     """What is chosen stands in the address: nothing is kept before it is packed."""
 
     def __init__(self, station: Station, frame: CounterFrame) -> None:
-        self._station = station
-        self._frame = frame
+        self._station, self._frame = station, frame
 
     def page(self, session: CounterSession) -> str:
         """The totes that wait; ``pack`` chooses parcels for the next one, ``tote`` is one that is packed.
 
         With ``manifest`` those that are gone.
         """
-        totes = self._station.counter.parcels.totes
+        totes = self._station.counter.totes
         if "manifest" in request.args:
             return self._manifest_page(session, request.args["manifest"])
         packed = totes.packed_totes(session)
@@ -104,7 +103,7 @@ class TotePages:
 
     def _manifest_page(self, session: CounterSession, manifest: str) -> str:
         """What went with a manifest, or the parcels of one tote of it."""
-        totes, sheet = self._station.counter.parcels.totes.totes_of_manifest(session, manifest)
+        totes, sheet = self._station.counter.totes.totes_of_manifest(session, manifest)
         here, number = f"{HERE}?manifest={manifest}", request.args.get("tote", "")
         tote = next((tote for tote in totes if tote.number.text(TOTE) == number), None)
         if tote is None:

@@ -67,8 +67,7 @@ class AccessDenied(Exception):
 
     def __init__(self, endpoint: str, *, unlocked: bool, opens: bool = True) -> None:
         super().__init__(f"{endpoint} is not for this person")
-        self.unlocked = unlocked
-        self.opens = opens
+        self.unlocked, self.opens = unlocked, opens
 
 
 def merge(parts: Iterable[Needs]) -> dict[str, Need]:

@@ -74,9 +74,7 @@ def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) ->
 
 class _TechnicianPages:
     def __init__(self, station: Station, settings: WebSettings, doctor: Doctor | None) -> None:
-        self._station = station
-        self._settings = settings
-        self._doctor = doctor
+        self._station, self._settings, self._doctor = station, settings, doctor
         self._tools = TechnicianTools(doctor) if doctor is not None else None
 
     @property

@@ -218,7 +218,7 @@ class TestDay:
     def test_counts_and_closes_with_the_head_on_paper(self, rig: CounterRig) -> None:
         bring_in(rig.store)
         row = rig.bring()
-        rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(row))
+        rig.counter.handovers.collect_by_code(rig.session, rig.code_of(row))
         totals = rig.counter.day.totals(rig.session)
         assert (totals.intakes, totals.parcels_in, totals.parcels_out, totals.net_g) == (1, 1, 1, 12_290)
         assert len(rig.counter.intakes.since_close(rig.session)) == 1
@@ -244,7 +244,7 @@ class TestDay:
 
     def test_lists_are_bounded(self, rig: CounterRig) -> None:
         assert rig.counter.intakes.since_close(rig.session, 10**9) == []
-        assert rig.counter.parcels.shelf.parcels(rig.session, [], 10**9, 10**30) == []
+        assert rig.counter.shelf.parcels(rig.session, [], 10**9, 10**30) == []
         assert rig.counter.intakes.since_close(rig.session, -1, -1) == []
 
     @pytest.mark.parametrize("job", [0, -1, 10**30])

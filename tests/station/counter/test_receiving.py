@@ -68,7 +68,7 @@ def test_the_same_waybill_twice_says_when_and_where(rig: CounterRig) -> None:
 
 def test_a_collected_one_never_comes_again(rig: CounterRig) -> None:
     row = rig.bring()
-    rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(row))
+    rig.counter.handovers.collect_by_code(rig.session, rig.code_of(row))
     again = rig.scan(waybill(1))
     assert (again.kind, again.word) == ("parcel_known", "collected")
     assert again.parcel is not None
@@ -80,7 +80,7 @@ def test_a_list_tells_expected_surplus_and_missing(rig: CounterRig) -> None:
     first, third = rig.bring(1), rig.bring(3)
     assert (first.expected, first.surplus, first.phone_last4) == (True, False, "0001")
     assert (third.expected, third.surplus) == (False, True)
-    assert [row.state for row in rig.counter.parcels.deliveries.close(rig.session)] == [ParcelState.MISSING]
+    assert [row.state for row in rig.counter.shelf.close_delivery(rig.session)] == [ParcelState.MISSING]
     assert rig.scan(waybill(2)).word == "shelved", "a missing one may come with the next truck"
 
 
@@ -88,39 +88,39 @@ class TestUndo:
     def test_takes_slot_code_and_papers_back(self, rig: CounterRig) -> None:
         row = rig.bring()
         code = rig.code_of(row)
-        assert rig.counter.parcels.receiving.undo(rig.session).state is ParcelState.WITHDRAWN
+        assert rig.counter.receiving.undo(rig.session).state is ParcelState.WITHDRAWN
         assert rig.store.papers.open_jobs() == []
         assert rig.counter.state.view().pending_prints == 0
         assert rig.counter.state.view().undo_until is None
-        assert refused(lambda: rig.counter.parcels.handovers.collect_by_code(rig.session, code)).code == "wrong_code"
+        assert refused(lambda: rig.counter.handovers.collect_by_code(rig.session, code)).code == "wrong_code"
         assert rig.bring().shelf == "A-1-01"
 
     def test_is_over_after_its_time_by_the_monotonic_clock(self, rig: CounterRig) -> None:
         rig.bring()
         rig.clock.jump(3650)
-        rig.counter.expiry.tick()
+        rig.counter.tick()
         assert rig.counter.state.view().undo_until is not None
         rig.clock.wait(10)
-        rig.counter.expiry.tick()
+        rig.counter.tick()
         assert rig.counter.state.view().undo_until is None
-        assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session)).code == "nothing_to_undo"
+        assert refused(lambda: rig.counter.receiving.undo(rig.session)).code == "nothing_to_undo"
 
     def test_works_once_and_for_the_last_scan_only(self, rig: CounterRig) -> None:
         first, second = rig.bring(1), rig.bring(2)
-        assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session, str(first.number))).code == "stale_page"
-        assert rig.counter.parcels.receiving.undo(rig.session, str(second.number)).number == second.number
-        assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session)).code == "nothing_to_undo"
-        assert rig.counter.parcels.shelf.parcel(rig.session, str(first.number)).state is ParcelState.NOTICED
+        assert refused(lambda: rig.counter.receiving.undo(rig.session, str(first.number))).code == "stale_page"
+        assert rig.counter.receiving.undo(rig.session, str(second.number)).number == second.number
+        assert refused(lambda: rig.counter.receiving.undo(rig.session)).code == "nothing_to_undo"
+        assert rig.counter.shelf.parcel(rig.session, str(first.number)).state is ParcelState.NOTICED
 
     def test_is_over_once_the_parcel_has_moved_on(self, rig: CounterRig) -> None:
         row = rig.bring()
-        rig.counter.parcels.shelf.mark_lost(rig.session, str(row.number))
-        assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session)).code == "nothing_to_undo"
+        rig.counter.shelf.mark_lost(rig.session, str(row.number))
+        assert refused(lambda: rig.counter.receiving.undo(rig.session)).code == "nothing_to_undo"
 
     def test_an_expected_one_is_expected_again(self, rig: CounterRig) -> None:
         rig.store.deliveries.expect([ExpectedParcel(waybill(1), "SF")], rig.clock.stamp())
         rig.bring(1)
-        rig.counter.parcels.receiving.undo(rig.session)
+        rig.counter.receiving.undo(rig.session)
         row = rig.store.parcels.by_waybill(waybill(1))
         assert row is not None
         assert row.state is ParcelState.EXPECTED
@@ -128,25 +128,23 @@ class TestUndo:
 
 class TestCarrier:
     def test_the_first_candidate_is_taken_and_one_tap_corrects_it(self, rig: CounterRig) -> None:
-        rig.counter.parcels.receiving.set_mode(rig.session, "in")
+        rig.counter.receiving.set_mode(rig.session, "in")
         result = rig.scan("123456789012")
         assert result.carriers[0] == "SF"
         assert "ZTO" in result.carriers
-        corrected = rig.counter.parcels.receiving.choose_carrier(rig.session, "ZTO")
+        corrected = rig.counter.receiving.choose_carrier(rig.session, "ZTO")
         assert corrected.parcel is not None
         assert (corrected.parcel.carrier, corrected.parcel.shelf) == ("ZTO", "A-1-01")
         assert rig.counter.state.view().last == corrected
         assert [job.document for job in rig.store.papers.open_jobs()] == ["parcel_label", "pickup_slip"]
-        assert rig.counter.parcels.receiving.undo(rig.session).number == corrected.parcel.number
+        assert rig.counter.receiving.undo(rig.session).number == corrected.parcel.number
 
     def test_the_same_carrier_changes_nothing_and_a_strange_one_is_refused(self, rig: CounterRig) -> None:
         row = rig.bring()
-        assert rig.counter.parcels.receiving.choose_carrier(rig.session, "SF").parcel == row
-        assert refused(lambda: rig.counter.parcels.receiving.choose_carrier(rig.session, "ZTO")).code == "stale_page"
+        assert rig.counter.receiving.choose_carrier(rig.session, "SF").parcel == row
+        assert refused(lambda: rig.counter.receiving.choose_carrier(rig.session, "ZTO")).code == "stale_page"
         rig.clock.wait(11)
-        assert (
-            refused(lambda: rig.counter.parcels.receiving.choose_carrier(rig.session, "SF")).code == "nothing_to_undo"
-        )
+        assert refused(lambda: rig.counter.receiving.choose_carrier(rig.session, "SF")).code == "nothing_to_undo"
 
     def test_a_disk_that_fails_in_between_shows_no_parcel(
         self, rig: CounterRig, monkeypatch: pytest.MonkeyPatch
@@ -154,15 +152,15 @@ class TestCarrier:
         def full(*_: object) -> None:
             raise DiskFull("full")
 
-        rig.counter.parcels.receiving.set_mode(rig.session, "in")
+        rig.counter.receiving.set_mode(rig.session, "in")
         rig.scan("123456789012")
         monkeypatch.setattr(rig.store.parcels, "arrive", full)
-        assert refused(lambda: rig.counter.parcels.receiving.choose_carrier(rig.session, "ZTO")).code == "disk_full"
+        assert refused(lambda: rig.counter.receiving.choose_carrier(rig.session, "ZTO")).code == "disk_full"
         assert rig.counter.state.view().last is None
         assert [row.state for row in rig.store.parcels.in_states(list(ParcelState))] == [ParcelState.WITHDRAWN]
 
     def test_a_waybill_that_looks_like_a_product_asks_for_the_carrier(self, rig: CounterRig) -> None:
-        rig.counter.parcels.receiving.set_mode(rig.session, "in")
+        rig.counter.receiving.set_mode(rig.session, "in")
         asked = rig.scan("9780201379624")
         assert (asked.kind, asked.word, asked.parcel) == ("refused", "choose_carrier", None)
         assert "CHINAPOST" in asked.carriers
@@ -200,53 +198,51 @@ class TestDamaged:
     def test_is_accepted_with_its_picture_only(self, rig: CounterRig) -> None:
         row = rig.bring_damaged()
         number = str(row.number)
-        assert refused(lambda: rig.counter.parcels.damaged.accept(rig.session, number)).code == "damaged_needs_photo"
+        assert refused(lambda: rig.counter.shelf.accept_damaged(rig.session, number)).code == "damaged_needs_photo"
         sha256 = rig.click(row.number)
         assert rig.counter.state.view().photo.sha256 == sha256
-        accepted = rig.counter.parcels.damaged.accept(rig.session, number)
+        accepted = rig.counter.shelf.accept_damaged(rig.session, number)
         assert (accepted.state, accepted.shelf, accepted.photo_sha256) == (ParcelState.NOTICED, "A-1-01", sha256)
         kept = rig.photos.path(sha256)
         assert kept is not None
         assert kept.parent.name == "kept"
         assert rig.code_of(accepted)
-        assert refused(lambda: rig.counter.parcels.damaged.accept(rig.session, number)).code == "not_waiting"
+        assert refused(lambda: rig.counter.shelf.accept_damaged(rig.session, number)).code == "not_waiting"
 
     def test_a_failure_of_the_camera_is_told_and_another_shot_may_be_asked_for(self, rig: CounterRig) -> None:
         row = rig.bring_damaged()
         rig.counter.state.photo_failed(asked(str(row.number), rig.counter.state.view().photo), "camera_missing")
         assert rig.counter.state.view().photo.problem == "camera_missing"
-        rig.counter.parcels.damaged.take_shot(rig.session, str(row.number))
+        rig.counter.shelf.take_shot(rig.session, str(row.number))
         assert rig.wanted == [row.number, row.number]
 
     def test_refused_or_taken_back_leaves_no_picture(self, rig: CounterRig) -> None:
         first = rig.bring_damaged(1)
         sha256 = rig.click(first.number)
-        assert rig.counter.parcels.damaged.refuse(rig.session, str(first.number)).state is ParcelState.REFUSED
+        assert rig.counter.shelf.refuse(rig.session, str(first.number)).state is ParcelState.REFUSED
         assert rig.photos.path(sha256) is None
         second = rig.bring_damaged(2)
         sha256 = rig.click(second.number)
-        rig.counter.parcels.receiving.undo(rig.session)
+        rig.counter.receiving.undo(rig.session)
         assert rig.photos.path(sha256) is None
 
     def test_a_shot_that_comes_too_late_goes_with_the_next_sweep(self, rig: CounterRig) -> None:
         row = rig.bring_damaged()
-        rig.counter.parcels.receiving.undo(rig.session)
+        rig.counter.receiving.undo(rig.session)
         sha256 = rig.click(row.number)
         rig.photos.forget(rig.store.parcels.by_number)
         assert rig.photos.path(sha256) is None
 
     def test_no_shot_of_a_whole_one(self, rig: CounterRig) -> None:
         row = rig.bring()
-        assert (
-            refused(lambda: rig.counter.parcels.damaged.take_shot(rig.session, str(row.number))).code == "not_waiting"
-        )
+        assert refused(lambda: rig.counter.shelf.take_shot(rig.session, str(row.number))).code == "not_waiting"
 
     def test_a_full_shelf_keeps_the_picture_for_the_next_try(self, rig: CounterRig) -> None:
         row = rig.bring_damaged(9)
         sha256 = rig.click(row.number)
         for number in range(5):
             rig.bring(number)
-        assert refused(lambda: rig.counter.parcels.damaged.accept(rig.session, str(row.number))).code == "shelves_full"
+        assert refused(lambda: rig.counter.shelf.accept_damaged(rig.session, str(row.number))).code == "shelves_full"
         waiting = rig.photos.path(sha256)
         assert waiting is not None
         assert waiting.parent.name == "new"
@@ -256,7 +252,7 @@ def test_without_a_key_no_code_is_given_and_all_else_works(store: Store, tmp_pat
     from kiosk.station.parcels.pickup_key import PickupKey
 
     rig = CounterRig(store, tmp_path, key=PickupKey(None, "nowhere"))
-    rig.counter.parcels.receiving.set_mode(rig.session, "in")
+    rig.counter.receiving.set_mode(rig.session, "in")
     result = rig.scan(waybill(1))
     assert (result.kind, result.word) == ("refused", "no_key")
     assert store.parcels.by_waybill(waybill(1)) is None
@@ -273,7 +269,7 @@ def test_a_full_disk_is_said_and_nothing_is_booked(rig: CounterRig, monkeypatch:
     def full(*_: object) -> None:
         raise DiskFull("full")
 
-    rig.counter.parcels.receiving.set_mode(rig.session, "in")
+    rig.counter.receiving.set_mode(rig.session, "in")
     monkeypatch.setattr(rig.store.parcels, "arrive", full)
     result = rig.scan(waybill(1))
     assert (result.kind, result.word) == ("refused", "disk_full")
@@ -281,7 +277,7 @@ def test_a_full_disk_is_said_and_nothing_is_booked(rig: CounterRig, monkeypatch:
 
 
 def test_a_mode_or_consent_nobody_offers_is_a_stale_page(rig: CounterRig) -> None:
-    assert refused(lambda: rig.counter.parcels.receiving.set_mode(rig.session, "sideways")).code == "stale_page"
-    assert refused(lambda: rig.counter.parcels.receiving.set_consent(rig.session, "none")).code == "stale_page"
-    rig.counter.parcels.receiving.set_consent(rig.session, "recipient_asked")
+    assert refused(lambda: rig.counter.receiving.set_mode(rig.session, "sideways")).code == "stale_page"
+    assert refused(lambda: rig.counter.receiving.set_consent(rig.session, "none")).code == "stale_page"
+    rig.counter.receiving.set_consent(rig.session, "recipient_asked")
     assert rig.bring().consent == "recipient_asked"

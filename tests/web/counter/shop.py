@@ -118,7 +118,7 @@ class CounterShop(Shop):
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(self.store, SETTINGS.lock_after_s, self.stamp, state.access_changed, PINS)
         self.set_checks(checks)
-        self.counter = ClerkCounter.build(
+        self.counter = ClerkCounter(
             state,
             CounterTools(
                 station="S0147",
@@ -161,7 +161,7 @@ class CounterShop(Shop):
 
     def later(self, seconds: float) -> None:
         self._ahead_ms += round(seconds * 1000)
-        self.counter.expiry.tick()
+        self.counter.tick()
 
     def set_checks(self, checks: MetrologySettings) -> None:
         """A technician has written this into the settings, and the station has started again."""
@@ -193,7 +193,7 @@ class CounterShop(Shop):
             self.desk.loads.another_bag(view.reading_no, view.token)
         self.rest(0)
         self.desk.intake_exit.leave(idle=True)
-        self.counter.expiry.tick()
+        self.counter.tick()
         return self.counter.state.view().unfinished
 
     def leave_load(self, grams: int) -> None:
@@ -218,9 +218,9 @@ class CounterShop(Shop):
     def bring(self, number: int, *, damaged: bool = False, carrier: str = "SF") -> ParcelRow:
         """A parcel in."""
         if self.counter.state.view().mode != "in":
-            self.counter.parcels.receiving.set_mode(self.session, "in")
+            self.counter.receiving.set_mode(self.session, "in")
         if damaged:
-            self.counter.parcels.receiving.damaged_next(self.session, True)
+            self.counter.receiving.damaged_next(self.session, True)
         parcel = self.scan(waybill(number, carrier)).parcel
         assert parcel is not None
         return parcel

@@ -50,8 +50,7 @@ from kiosk.station.shared.open_store import open_store
 from kiosk.station.shared.page_heartbeat import PageHeartbeat
 from kiosk.station.signals import Signal
 from kiosk.station.store_probe import StoreProbe
-from kiosk.station.update.gate import Gate
-from kiosk.station.update.quiet import StationQuiet
+from kiosk.station.update.quiet import Gate, StationQuiet
 from kiosk.station.update.trial import ReleaseTrial
 from kiosk.store import Store
 

@@ -11,7 +11,6 @@ from typing import BinaryIO, Final
 import click
 
 from kiosk.app.update.helper import helper_lock, make_updater, refuse_request, run_helper
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.owner_rights import as_owner
 from kiosk.app.update.paths import UPDATE_PATHS
 from kiosk.app.update.releases import ReleaseFolder
@@ -23,7 +22,7 @@ from kiosk.cli.shared.settings import config_option, read_config, settings_path
 from kiosk.config.file import BadConfig
 from kiosk.config.station import StationConfig, load
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verify_manifest
-from kiosk.station.update.journal import UpdateOutcome
+from kiosk.station.update.journal import JournalFile, UpdateOutcome
 from kiosk.station.update.messages import BUNDLE_END, BUNDLES, Request, UpdateFiles, is_bundle_name
 from kiosk.station.update.refusals import SENTENCES, UpdateRefusalReason, UpdateRefused, sentence
 from kiosk.store import StoreError

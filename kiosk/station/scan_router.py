@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.domain.clerk import Role
 from kiosk.protocols.barcodes.refusal import ScanRefusal
@@ -20,7 +20,8 @@ from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import ClerkCounter
 from kiosk.station.counter.scan_reader import ParsedScan
 from kiosk.station.counter.state import CounterBoard
-from kiosk.station.desk.view import DeskRefused, DeskView
+from kiosk.station.desk.choices import Choices
+from kiosk.station.desk.view import DeskRefused
 from kiosk.store.shared.records import ParcelRow
 
 logger = logging.getLogger(__name__)
@@ -43,18 +44,11 @@ def put_up_notice(access: Access) -> str:
     return MY_PARCEL if access.is_clerk_present() else CLERK_CALLED
 
 
-class CardDesk(Protocol):
-    """What the public screen does with a scan."""
-
-    def scan(self, text: str) -> DeskView: ...
-    def show_certificate(self, text: str) -> DeskView: ...
-
-
 class ScanRouter:
     """Takes scans from the scanner's thread; never raises, and never logs what was scanned."""
 
     def __init__(
-        self, counter: ClerkCounter, board: CounterBoard, access: Access, desk: CardDesk, on_notice: OnNotice
+        self, counter: ClerkCounter, board: CounterBoard, access: Access, desk: Choices, on_notice: OnNotice
     ) -> None:
         self._counter, self._board, self._access, self._desk = counter, board, access, desk
         self._on_notice = on_notice

@@ -15,7 +15,6 @@ from typing import Final
 
 from kiosk.app.shared.adapters import make_scale
 from kiosk.app.shared.media import ROOTS, bundle_files, mounted
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.paths import UpdatePaths
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import atomic_writer, exclusive_folder, open_regular
@@ -24,10 +23,9 @@ from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.service import StationService
-from kiosk.station.update.gate import Gate
-from kiosk.station.update.journal import UpdateOutcome
+from kiosk.station.update.journal import JournalFile, UpdateOutcome
 from kiosk.station.update.messages import BUNDLES, Request, UpdateFiles, is_bundle_name
-from kiosk.station.update.quiet import POLL_INTERVAL_S, QuietWatch, StationQuiet
+from kiosk.station.update.quiet import POLL_INTERVAL_S, Gate, QuietWatch, StationQuiet
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release
 from kiosk.station.update.trial import ReleaseTrial, TrialTools, pending_trial

@@ -13,9 +13,7 @@ from kiosk.station.counter.intakes import (
     CounterCrates,
     CounterIntakes,
     IntakeLookup,
-    LotCamera,
     LotShots,
-    UnfinishedDesk,
     Voids,
 )
 from kiosk.station.counter.listings import CounterListings
@@ -32,9 +30,11 @@ from kiosk.station.counter.scan_reader import ScanReader
 from kiosk.station.counter.scans import OwnCodes, Scans, ScanSources, StoredCodes
 from kiosk.station.counter.state import CounterState
 from kiosk.station.counter.totes import DriverTotes
+from kiosk.station.desk.intake_exit import IntakeExit
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.parcels.photos import ParcelPhotos
+from kiosk.station.photos.lot_camera import LotCamera
 from kiosk.store import Store
 from kiosk.store.shared.records import Stamp
 
@@ -51,7 +51,7 @@ class CounterTools:
     slots: tuple[str, ...]
     undo_s: float
     stamps: Callable[[], Stamp]
-    desk: UnfinishedDesk
+    desk: IntakeExit
     on_event: Callable[[], None]  # Something was committed: there may be papers to print and an event to send
     # Asked for a shot of a parcel; the state hears of it by `photo_done` or `photo_failed`.
     on_parcel_photo: Callable[[PhotoRequest, ParcelNumber], None]

@@ -4,43 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Protocol
 
-from kiosk.devices.ports import GoodsShot
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
 from kiosk.domain.void import Void, VoidReason
 from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.acts import Acts, window
 from kiosk.station.counter.state import CounterState
+from kiosk.station.desk.intake_exit import IntakeExit
 from kiosk.station.desk.unfinished import UnfinishedIntake
 from kiosk.station.desk.view import DeskRefused, PhotoRequest
 from kiosk.station.papers.crate import CrateGoods, crate_paper
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
+from kiosk.station.photos.lot_camera import LotCamera
 from kiosk.store.days import Days
 from kiosk.store.intakes import Intakes as IntakeTable
 from kiosk.store.papers.crates import Crates as CrateTable
 from kiosk.store.photos import Photos as PhotoTable
 from kiosk.store.shared.records import ConfirmedRow, CrateBag
 from kiosk.store.store import Store
-
-
-class UnfinishedDesk(Protocol):
-    """Keeps the intake that a villager left with bags on it."""
-
-    def unfinished(self) -> UnfinishedIntake | None: ...
-    def take_up(self, receipt: str) -> object:
-        """Go on with it; raises DeskRefused."""
-
-
-class LotCamera(Protocol):
-    """Shots of the goods of a lot; the state hears of what becomes of them."""
-
-    def shoot(self, photo_request: PhotoRequest, product: str) -> None: ...
-
-    def keep(self, photo_request: PhotoRequest, product: str, shot: GoodsShot, actor: str) -> None:
-        """Keep one that ``actor`` overrules. Raises StoreError and CounterRefused; then nothing is kept."""
 
 
 class IntakeLookup:
@@ -84,7 +67,7 @@ class IntakeLookup:
 
 
 class CounterIntakes:
-    def __init__(self, acts: Acts, state: CounterState, book: IntakeLookup, desk: UnfinishedDesk) -> None:
+    def __init__(self, acts: Acts, state: CounterState, book: IntakeLookup, desk: IntakeExit) -> None:
         self._acts, self._state, self._book, self._desk = acts, state, book, desk
 
     def since_close(self, session: CounterSession, limit: int = 20, offset: int = 0) -> list[ConfirmedRow]:

@@ -6,24 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import BinaryIO, Protocol
 
 from kiosk.station.update.bundle import UpdateManifest
-from kiosk.station.update.journal import UpdateEntry, UpdateOutcome
-from kiosk.station.update.refusals import UpdateRefusalReason
+from kiosk.station.update.journal import UpdateOutcome
 from kiosk.station.update.release import Release
-
-
-class UpdateJournal(Protocol):
-    """Every writing call is durable when it returns; each raises OSError."""
-
-    def read(self) -> UpdateEntry | None:
-        """The update that is not over; None when there is none."""
-
-    def write(self, entry: UpdateEntry) -> None: ...
-
-    def outcome(self) -> UpdateOutcome | None:
-        """Of the newest update; None when there was none."""
-
-    def close(self, outcome: UpdateOutcome) -> None:
-        """Keep what came of it; from now on there is no update."""
 
 
 class Releases(Protocol):
@@ -124,22 +108,6 @@ class UpdateHost(Protocol):
 
     def new_number(self) -> str:
         """16 random hex digits."""
-
-
-class Quiet(Protocol):
-    """The running station, asked whether an update may begin."""
-
-    def busy(self) -> UpdateRefusalReason | None:
-        """The first thing that goes on; None when nothing does. Raises StoreError."""
-
-    def hears_scale(self) -> bool: ...
-
-
-class JournalReader(Protocol):
-    """The journal as the station sees it."""
-
-    def read(self) -> UpdateEntry | None:
-        """Raises OSError."""
 
 
 class BundleShelf(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -10,12 +11,29 @@ from kiosk.domain.metrology.pan import PanState
 from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.unfinished import UnfinishedIntake
 from kiosk.station.desk.view import DeskStep, DeskView
-from kiosk.station.update.gate import Gate
-from kiosk.station.update.journal import UpdatePhase
+from kiosk.station.update.journal import JournalFile, UpdatePhase
 from kiosk.station.update.messages import Answer
-from kiosk.station.update.ports import JournalReader, Quiet
 from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store.papers.papers import Papers
+
+
+class Gate:
+    """Asked by every request, from any thread."""
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+
+    @property
+    def closed(self) -> bool:
+        """Pages say that the station is being updated, and nothing else."""
+        return self._closed.is_set()
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def open(self) -> None:
+        self._closed.clear()
+
 
 POLL_INTERVAL_S: Final = 1.0
 # The helper stops the station at once; when it does not, it was killed, and the counter opens again.
@@ -65,8 +83,8 @@ class QuietWatch:
 
     def __init__(
         self,
-        journal: JournalReader,
-        quiet: Quiet,
+        journal: JournalFile,
+        quiet: StationQuiet,
         gate: Gate,
         send_answer: Callable[[Answer, str], object],
         clock: Callable[[], float] = time.monotonic,

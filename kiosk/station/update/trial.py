@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Final
 
-from kiosk.station.update.journal import UNDECIDED, UpdateEntry
+from kiosk.station.update.journal import UNDECIDED, JournalFile, UpdateEntry
 from kiosk.station.update.messages import Verdict
-from kiosk.station.update.ports import JournalReader
 from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store import StoreError
 
@@ -42,7 +41,7 @@ class TrialTools:
 class ReleaseTrial:
     """Of the release that runs in this process."""
 
-    def __init__(self, entry: UpdateEntry, journal: JournalReader, tools: TrialTools) -> None:
+    def __init__(self, entry: UpdateEntry, journal: JournalFile, tools: TrialTools) -> None:
         self._entry, self._journal, self._tools = entry, journal, tools
 
     def run(self, stop: Event) -> bool:
@@ -99,7 +98,7 @@ class ReleaseTrial:
         return entry is None or entry.number != self._entry.number or entry.phase not in UNDECIDED
 
 
-def pending_trial(journal: JournalReader, version: str) -> UpdateEntry | None:
+def pending_trial(journal: JournalFile, version: str) -> UpdateEntry | None:
     """The update that this release of that version is on trial for. Raises OSError."""
     entry = journal.read()
     return entry if entry is not None and entry.phase in UNDECIDED and entry.version == version else None

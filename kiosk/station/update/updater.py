@@ -15,12 +15,11 @@ from typing import BinaryIO, Final
 
 from kiosk.base.root_requests import Message, serve
 from kiosk.station.update.bundle import HEAD_BYTES, Head, UpdateManifest, parse_head, verify_manifest
-from kiosk.station.update.journal import BEFORE_SWITCH, UNDECIDED, UpdateEntry, UpdateOutcome, UpdatePhase
-from kiosk.station.update.keys import keys_after_keep
+from kiosk.station.update.journal import BEFORE_SWITCH, UNDECIDED, JournalFile, UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.messages import Answer, Request, UpdateFiles, Verdict
-from kiosk.station.update.ports import OfflineDatabase, Releases, Services, UpdateHost, UpdateJournal
+from kiosk.station.update.ports import OfflineDatabase, Releases, Services, UpdateHost
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
-from kiosk.station.update.release import ALL
+from kiosk.station.update.release import ALL, keys_after_keep
 from kiosk.store.shared.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ _CHUNK: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class UpdatePorts:
-    journal: UpdateJournal
+    journal: JournalFile
     releases: Releases
     database: OfflineDatabase
     services: Services

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verify_manifest
-from kiosk.station.update.journal import UpdateOutcome
-from kiosk.station.update.ports import BundleShelf, JournalReader, Quiet
+from kiosk.station.update.journal import JournalFile, UpdateOutcome
+from kiosk.station.update.ports import BundleShelf
+from kiosk.station.update.quiet import StationQuiet
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release
 
@@ -42,7 +43,7 @@ class UpdateView:
 class Updates:
     """Whole looks at a bundle are the helper's; here its signed manifest is read."""
 
-    def __init__(self, shelf: BundleShelf, journal: JournalReader, quiet: Quiet) -> None:
+    def __init__(self, shelf: BundleShelf, journal: JournalFile, quiet: StationQuiet) -> None:
         self._shelf, self._journal, self._quiet = shelf, journal, quiet
 
     def view(self) -> UpdateView:

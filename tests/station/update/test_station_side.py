@@ -12,17 +12,15 @@ from typing import Any
 import pytest
 
 from kiosk.app.update import station as station_side
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationBundles
 from kiosk.domain.metrology.pan import PanState
 from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.unfinished import UnfinishedIntake
 from kiosk.station.desk.view import DeskStep
-from kiosk.station.update.gate import Gate
-from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase
+from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.messages import Answer, Verdict
-from kiosk.station.update.quiet import HOLD_S, QuietWatch, StationQuiet
+from kiosk.station.update.quiet import HOLD_S, Gate, QuietWatch, StationQuiet
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release
 from kiosk.station.update.trial import PAGES, ReleaseTrial, TrialTools, pending_trial

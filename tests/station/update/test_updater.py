@@ -16,14 +16,13 @@ import msgspec
 import pytest
 
 from kiosk.app.update.helper import station_files
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationBundles
 from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
 from kiosk.base.files import write_synced
 from kiosk.station.update import journal
 from kiosk.station.update.bundle import UpdateManifest
-from kiosk.station.update.journal import UpdateEntry, UpdatePhase
+from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdatePhase
 from kiosk.station.update.messages import Answer, Verdict, is_bundle_name
 from kiosk.station.update.refusals import SENTENCES, UpdateRefusalReason, UpdateRefused, sentence
 from kiosk.station.update.updater import RESERVE_BYTES, TRIAL_S, check_payload

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.update import fetched_bundles
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.updates import UpdateOffer
 from kiosk.messaging.relay.updates import client
@@ -22,7 +21,7 @@ from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.simulators.link import LinkConditions, SimulatedLink
 from kiosk.sorting_center.updates.downloads import Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
-from kiosk.station.update.journal import UpdateOutcome
+from kiosk.station.update.journal import JournalFile, UpdateOutcome
 from kiosk.station.update.refusals import UpdateRefusalReason
 from tests.depth import many
 from tests.messaging.authority import Authority

@@ -34,13 +34,12 @@ from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
 from kiosk.station.catalog.stick_import import StickCatalogs
-from kiosk.station.doctor.doctor import Doctor, Equipment
+from kiosk.station.doctor.doctor import Doctor, DoctorReporter, Equipment
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
-from kiosk.station.doctor.report import DoctorReporter
 from kiosk.station.doctor.status_files import DoctorStatusFile
 from kiosk.station.panel_control import PanelControl
 from kiosk.station.papers.rendering import require_fonts
-from kiosk.station.scale.identity import scale_content
+from kiosk.station.scale.audit import scale_content
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.scale.teach import Teach
 from kiosk.station.service import Hardware, ServiceSettings, StationService

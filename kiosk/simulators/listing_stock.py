@@ -16,7 +16,7 @@ from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
 from kiosk.simulators.shared.processes import StartFailed
 from kiosk.station.counter.listings import ListedLot, view_of
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.shared.software import metrology
+from kiosk.station.shared.clock import metrology
 from kiosk.store import ConfirmedRow, Stamp, Store
 from kiosk.store.shared.records import ChosenGoods
 

@@ -32,9 +32,9 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskRefused, PhotoRequest
+from kiosk.station.doctor.devices import metrology_findings
+from kiosk.station.doctor.finding import DoctorFinding
 from kiosk.station.doctor.liveness import LinkStatus
-from kiosk.station.doctor.scale import metrology_findings
-from kiosk.station.doctor.shared.finding import DoctorFinding
 from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.station.outbox_poller import OUTBOX_POLL_S, OutboxPoller
 from kiosk.station.papers.own_layouts import LAYOUTS, OwnLayouts
@@ -55,9 +55,8 @@ from kiosk.station.scale.audit import AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scan_router import ScanRouter
-from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.clock import StationClock, metrology, software_id
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.shared.software import metrology, software_id
 from kiosk.station.signals import Signal, StationSignals
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.shared.records import IntakePapers, ScaleContent

@@ -26,7 +26,7 @@ from kiosk.simulators.scale.simulator import ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.shared.finding import Severity
+from kiosk.station.doctor.finding import Severity
 from kiosk.station.shared.open_store import stamps
 from kiosk.station.shared.settings import StationSettings
 from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdatePhase

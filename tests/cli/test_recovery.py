@@ -17,8 +17,8 @@ from kiosk.cli.kiosk import main as kiosk_program
 from kiosk.cli.sorting_center import main as center_program
 from kiosk.config.station import load
 from kiosk.station.clerk.access import Access
+from kiosk.station.doctor import bundle
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.bundle import bundle
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Store
 from kiosk.store.backup.kit.contents import Credential

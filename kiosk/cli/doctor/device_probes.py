@@ -13,8 +13,8 @@ from kiosk.devices.ports import LinkState
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.doctor import devices
 from kiosk.station.doctor.doctor import PRINTERS
+from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.liveness import ScaleWatch
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
 from kiosk.station.update.journal import JournalFile, UpdatePhase
 
 _SCALE_S: Final = 3.0

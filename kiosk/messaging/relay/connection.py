@@ -22,10 +22,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from kiosk.messaging.contract.control import MAX_CONTROL_BYTES
+from kiosk.messaging.relay.pace import TUNING, Tuning
+from kiosk.messaging.relay.shared.center_line import tls_context
 from kiosk.messaging.relay.shared.faults import NO_MQTT_5, NO_SUBSCRIBERS, LinkFault, fault_of
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.messaging.relay.shared.tls import tls_context
-from kiosk.messaging.relay.tuning import TUNING, Tuning
 
 _MAX_INBOUND_PACKET: Final = MAX_CONTROL_BYTES + 1024
 

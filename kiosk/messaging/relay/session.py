@@ -32,14 +32,12 @@ from kiosk.messaging.relay.connection import (
     Ready,
     Will,
 )
-from kiosk.messaging.relay.earlier_epochs import EarlierEpochs, EpochQuery
-from kiosk.messaging.relay.fork_point import ForkPoint, HashQuery
-from kiosk.messaging.relay.outgoing_message import OutgoingMessage, build_message, rows_that_fit
+from kiosk.messaging.relay.earlier_epochs import EarlierEpochs, EpochQuery, ForkPoint, HashQuery
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.shared.ports import OutboxCounts, OutboxRow, StationSide, StorePort
 from kiosk.messaging.relay.shared.throughput import left_s
-from kiosk.messaging.relay.window import InFlightWindow
+from kiosk.messaging.relay.window import InFlightWindow, OutgoingMessage, build_message, rows_that_fit
 
 CONTROL_CONTENT: Final = "application/json"
 

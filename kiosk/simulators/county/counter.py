@@ -23,7 +23,7 @@ from kiosk.domain.void import Void, VoidReason
 from kiosk.simulators.county.days import StationAct
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.shared.software import metrology
+from kiosk.station.shared.clock import metrology
 from kiosk.store import Stamp, Store
 from kiosk.store.shared.records import Arrival, ChosenGoods, HandoverProof, IssuedCode, NewCheck, SlotAssignment
 

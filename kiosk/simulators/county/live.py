@@ -10,9 +10,8 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
-from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.pace import TUNING, Pace
 from kiosk.messaging.relay.relay import Relay
-from kiosk.messaging.relay.tuning import TUNING
 from kiosk.simulators.county.days import StationAct
 from kiosk.simulators.county.plan import CountyPlan, StationKind
 from kiosk.simulators.county.sending import relay_settings

@@ -17,7 +17,7 @@ from kiosk.simulators.county.sending import relay_settings, send_with_a_gap
 from kiosk.simulators.fleet.sending import FleetShutdown, send
 from kiosk.simulators.fleet.station import StationFolder
 from kiosk.simulators.fleet.template import empty_database
-from kiosk.station.shared.software import software_id
+from kiosk.station.shared.clock import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.database.connection import connect_unsafe
 from kiosk.store.database.opening import OpenOptions

@@ -8,7 +8,7 @@ from typing import Final
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
 from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
-from kiosk.station.shared.software import metrology
+from kiosk.station.shared.clock import metrology
 from kiosk.store import ConfirmedRow, Stamp, Store
 from kiosk.store.shared.records import ChosenGoods
 

@@ -15,8 +15,7 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.simulators.fleet.goods import CATALOG, FleetCounter
 from kiosk.simulators.fleet.plan import REGION, FleetPlan, Tally
 from kiosk.simulators.fleet.sending import FleetShutdown, send
-from kiosk.station.shared.clock import StationClock
-from kiosk.station.shared.software import software_id
+from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.database.connection import connect, connect_unsafe
 from kiosk.store.database.opening import OpenOptions

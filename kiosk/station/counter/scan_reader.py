@@ -15,7 +15,7 @@ from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.barcodes.in_store import InStoreLayout
 from kiosk.protocols.barcodes.scan import Scan, parse_scan
 from kiosk.protocols.barcodes.waybills import PackageIndex, identify
-from kiosk.station.parcels.waybills import package_of, waybill_key
+from kiosk.station.parcels.expected_file import package_of, waybill_key
 
 MAX_SHOWN_CHARACTERS: Final = 64
 

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.moment import Moment
-from kiosk.station.doctor.machine import watchdog
-from kiosk.station.doctor.machine.checks import MACHINE, MachineChecks
-from kiosk.station.doctor.machine.files import read
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, unreadable
+from kiosk.station.doctor.finding import DoctorFinding, Severity, unreadable
+from kiosk.station.doctor.hardware import MACHINE, WATCHDOG_PROPERTIES, MachineChecks, read
 from kiosk.store.database.persistence import is_box, root_is_writable
 
 # The units of each row: the first must run, the others must not have failed.
@@ -54,7 +52,7 @@ def findings(place: BoxContext, machine: MachineChecks = MACHINE) -> Iterator[Do
     """Root and hardware of a box, and the services that systemd knows here."""
     if is_box(place.environ):
         yield root()
-        yield from machine.findings(place.data, place.moment, lambda: _unit_properties(watchdog.PROPERTIES))
+        yield from machine.findings(place.data, place.moment, lambda: _unit_properties(WATCHDOG_PROPERTIES))
     if place.systemd.is_dir():
         for device, units in UNITS.items():
             yield from _row(device, units)

@@ -21,9 +21,8 @@ from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_s
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.updates.ports import UpdateFault
 from kiosk.station.doctor import box
+from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity, unreadable
 from kiosk.station.doctor.liveness import QUIET_S
-from kiosk.station.doctor.records import records
-from kiosk.station.doctor.shared.finding import FINE, DoctorFinding, Severity, unreadable
 from kiosk.station.doctor.status_files import PhotosStatusFile, RelayStatusFile, UpdatesStatusFile
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, key_path
 from kiosk.station.photos.space import MIN_FREE_BYTES
@@ -38,6 +37,7 @@ from kiosk.store.database.inspection import DatabaseSummary, inspect_database
 from kiosk.store.database.persistence import is_box, memory_file_system
 from kiosk.store.database.schema import SCHEMA_VERSION
 from kiosk.store.database.write_access import WriteBlocker, write_blocker
+from kiosk.store.journal.sealed_rows import read_all_altered, read_altered_newest
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.shared.errors import DatabaseLocked, StoreError
 
@@ -406,3 +406,21 @@ def _recovery_kit(settings: BackupSettings, newest: Path, env: Environment, age_
     if not is_kit_of(newest, env.config.station.station, county):
         return DoctorFinding("backup", True, False, Severity.WARN, "kit_missing", last_seen_s=age_s)
     return DoctorFinding("backup", True, True, last_seen_s=age_s)
+
+
+def records(station: StationSettings, *, thorough: bool = False) -> DoctorFinding:
+    """The newest receipts; with ``thorough`` all of them and every link of the journal, for which a running station has
+    no time. What cannot be read is told by the row of the database.
+    """
+    path = station.database
+    try:
+        found, problem = read_all_altered(path) if thorough else (read_altered_newest(path), "")
+    except StoreError:
+        return DoctorFinding("records", True, None)
+    if not found and not problem:
+        return DoctorFinding("records", True, True, needed=True)
+    word = "records_altered" if found else "journal_altered"
+    values: dict[str, str | int] = {"problem": problem}
+    if found:
+        values = {"receipt": found[0].receipt, "n": len(found)}
+    return DoctorFinding("records", True, False, Severity.FAIL, word, needed=True, values=values)

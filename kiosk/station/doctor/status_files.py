@@ -15,8 +15,7 @@ import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
-from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.ports import Backlog
+from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.station.shared.clock import read_boot_id

@@ -18,7 +18,7 @@ from kiosk.base.root_requests import REQUESTS, MessageFile
 from kiosk.devices.ports import CameraFault, CommandOutcome, Panel, Shot
 from kiosk.domain.events import BackupMade as BackupMadeEvent
 from kiosk.labels.documents import TestLabel, TestReceipt
-from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
+from kiosk.station.doctor.bundle import Subject, write_bundle
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.papers.network_printer import host_of, is_reachable, reachable_networks, request_access
 from kiosk.station.papers.papers import LABEL_PRINTER

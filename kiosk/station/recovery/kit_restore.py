@@ -15,7 +15,7 @@ from typing import Final
 
 from kiosk.base.files import chown_to_folder_owner, stage, sync_folder, write_durably
 from kiosk.station.parcels.pickup_key import PickupKey
-from kiosk.station.recovery.places import Places, keys_folder
+from kiosk.station.recovery.kit_creation import Places, keys_folder
 from kiosk.station.shared.ports import Configuration
 from kiosk.store.backup.kit.contents import Kit, KitRefused, UnsupportedKitVersion
 

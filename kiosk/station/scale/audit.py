@@ -6,26 +6,97 @@ them goes when a card fails for that long, and the log says so. The same thread 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
 
 from kiosk.base.worker import Worker
+from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.domain.metrology.check_weight import CheckWeightResult, check_state
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus, verification_state
 from kiosk.domain.metrology.pan_journal import PanNote, PreviousLoads
-from kiosk.domain.moment import ClockQuality
-from kiosk.station.scale.clock_watch import ClockWatch
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.protocols.scales import registry
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import CheckRow, NewCheck, ScaleContent, Stamp
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
+
+
+# A time server slews smaller differences away; a step a person or a server sets is larger.
+STEP: Final = timedelta(seconds=5)
+# One change a minute at most: a clock that is played with writes no more than that, and its last state counts.
+QUIET_MS: Final = 60_000
+_MAX_STEP_S: Final = 2**31 - 1
+
+
+class ClockWatch:
+    """Compares moments of one boot. The first one is where it starts from: a boot is no change of the clock."""
+
+    def __init__(self) -> None:
+        self._zero: datetime | None = None  # When the monotonic clock stood at 0, by the wall clock
+        self._quality = ClockQuality.UNSET
+        self._counted_ms: int | None = None
+
+    def check(self, now: Moment) -> tuple[ClockQuality, ClockQuality, int] | None:
+        """Quality before, quality after, and the step in whole seconds; None when nothing is to be counted now.
+
+        The same change is given again until ``rebase`` is called: it may fail to be written.
+        """
+        zero = _zero_of(now)
+        if self._zero is None:
+            self._zero, self._quality = zero, now.quality
+            return None
+        step = zero - self._zero
+        if now.quality is self._quality and abs(step) < STEP:
+            return None
+        if self._counted_ms is not None and 0 <= now.monotonic_ms - self._counted_ms < QUIET_MS:
+            return None
+        seconds = round(step.total_seconds())
+        return self._quality, now.quality, max(-_MAX_STEP_S, min(_MAX_STEP_S, seconds))
+
+    def rebase(self, now: Moment) -> None:
+        """An event of this moment is on the disk, and tells the clock as it was then."""
+        self._zero, self._quality, self._counted_ms = _zero_of(now), now.quality, now.monotonic_ms
+
+
+def _zero_of(now: Moment) -> datetime:
+    return now.utc - timedelta(milliseconds=now.monotonic_ms)
+
+
+_SECRET = "password"  # noqa: S105 - part of a parameter's name
+
+
+def scale_content(settings: ScaleSettings) -> ScaleContent:
+    """Protocol, every parameter, line, unit, e, Max and trade. The port is no part of it: a cable may be moved.
+
+    A parameter that is a password is left out: its hash in an event would be guessed. Raises UnknownProtocol.
+    """
+    row = registry.get(settings.protocol)
+    params = {**registry.defaults(settings.protocol), **settings.params}
+    profile = settings.profile
+    content = {
+        "protocol": settings.protocol,
+        "params": {name: value for name, value in params.items() if _SECRET not in name},
+        "line": str(settings.line),
+        "unit": profile.unit,
+        "e_g": profile.e_g,
+        "max_g": profile.max_g,
+        "trade": row.trade,
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return ScaleContent(sha256, settings.protocol, profile.e_g, profile.max_g, profile.unit, row.trade)
+
 
 MAX_WAITING_NOTES: Final = 256
 CLOCK_POLL_INTERVAL_S: Final = 5.0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.shared.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.database.persistence import require_persistent

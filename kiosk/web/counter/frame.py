@@ -14,13 +14,11 @@ from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.state import CounterSnapshot
 from kiosk.web.counter.live import badges, scan_id
-from kiosk.web.counter.parcel_acts import picture_of
-from kiosk.web.counter.refusals import refusal_view
-from kiosk.web.counter.rows import carrier_name, clock, local_times, short, tail
-from kiosk.web.shared.drawings import drawing, shot_drawing
+from kiosk.web.counter.rows import carrier_name, clock, local_times, picture_of, refusal_view, short, tail
 from kiosk.web.shared.paging import page_of
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.signs import drawing, shot_drawing
 from kiosk.web.shared.speech import Speech, speech_of
 
 HOME = "/counter"

@@ -37,8 +37,7 @@ from kiosk.texts import LANGUAGES, Language, Texts, load
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.acts import PICTURES, intake_path, listing_path
 from kiosk.web.counter.frame import CounterFrame, Where
-from kiosk.web.counter.rows import short
-from kiosk.web.counter.shots import Shots
+from kiosk.web.counter.rows import Shots, short
 from kiosk.web.shared import roles
 from kiosk.web.shared.paging import Page, number_of
 from kiosk.web.shared.ports import Station

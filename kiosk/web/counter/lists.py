@@ -19,13 +19,10 @@ from kiosk.station.papers.papers import CRATE_LABEL
 from kiosk.store.shared.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
 from kiosk.web.counter.home import parcel_count
-from kiosk.web.counter.parcel_acts import ACTS, LISTS, QUESTIONS
-from kiosk.web.counter.rows import intake_row, unfinished_row
-from kiosk.web.counter.shots import Shots
+from kiosk.web.counter.rows import ACTS, LISTS, QUESTIONS, Shots, intake_row, unfinished_row
 from kiosk.web.shared.paging import Page, page_of
 from kiosk.web.shared.ports import Station
-from kiosk.web.shared.scale_marks import check_due
-from kiosk.web.shared.send_estimate import send_estimate
+from kiosk.web.shared.signs import check_due, send_estimate
 
 T = TypeVar("T")
 

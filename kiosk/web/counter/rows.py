@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from kiosk.domain.catalog import Catalog, Names
+from kiosk.domain.parcel import WAITING_STATES, ParcelState
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.unfinished import UnfinishedIntake
-from kiosk.store.shared.records import ConfirmedRow
+from kiosk.station.desk.view import PhotoView
+from kiosk.store.shared.records import ConfirmedRow, ParcelRow
 from kiosk.texts import Texts
 from kiosk.texts.html import bdi_code, fill
+from kiosk.web.shared.ports import Station
 
 TAIL = 4
 # A time before the station was built came from a clock that was not set: better none than a wrong one.
@@ -95,3 +100,155 @@ def intake_row(row: ConfirmedRow, catalog: Catalog) -> CounterIntakeRow:
 def _goods(code: str, catalog: Catalog) -> tuple[Names, str]:
     product = catalog.product(code)
     return (product.names, product.picture) if product else (Names(code, code, code), "other")
+
+
+_STATE_PICTURES = {
+    ParcelState.EXPECTED: "truck",
+    ParcelState.MISSING: "not-there",
+    ParcelState.ARRIVED: "damaged",
+    ParcelState.LOST: "not-there",
+    ParcelState.COLLECTED: "handover",
+    ParcelState.RETURNED: "send-back",
+    ParcelState.REFUSED: "send-back",
+    ParcelState.MISROUTED: "send-back",
+    ParcelState.WITHDRAWN: "undo",
+}
+# The lists of parcels a clerk works through; `open` holds what somebody still has to decide or find.
+LISTS: Mapping[str, frozenset[ParcelState]] = {
+    "waiting": frozenset({ParcelState.SHELVED, ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.RETURN_DUE}),
+    "overdue": frozenset({ParcelState.OVERDUE}),
+    "returns": frozenset({ParcelState.RETURN_DUE}),
+    "expected": frozenset({ParcelState.EXPECTED}),
+    "open": frozenset({ParcelState.ARRIVED, ParcelState.LOST, ParcelState.MISSING}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelAction:
+    """Something a clerk may do with a parcel. ``asks``: a page of its own comes first."""
+
+    name: str
+    picture: str
+    asks: bool = False
+    first: bool = False
+
+
+_CODE = ParcelAction("code", "number-pad", asks=True, first=True)
+_PROXY = ParcelAction("proxy", "proxy", asks=True)
+_REISSUE = ParcelAction("reissue", "receipt", asks=True)
+_LOST = ParcelAction("lost", "not-there", asks=True)
+_MISROUTE = ParcelAction("misroute", "truck", asks=True)
+_DUE_BACK = ParcelAction("due_back", "send-back")
+
+# What each state allows; the station checks it again when it is done.
+ACTS: Mapping[ParcelState, tuple[ParcelAction, ...]] = {
+    ParcelState.ARRIVED: (
+        ParcelAction("photo", "camera"),
+        ParcelAction("accept", "shelf", first=True),
+        ParcelAction("refuse", "send-back", asks=True),
+        _MISROUTE,
+    ),
+    ParcelState.SHELVED: (_DUE_BACK, _MISROUTE, _LOST),
+    ParcelState.NOTICED: (_CODE, _PROXY, _REISSUE, _DUE_BACK, _MISROUTE, _LOST),
+    ParcelState.OVERDUE: (_CODE, _PROXY, _REISSUE, _DUE_BACK, _LOST),
+    ParcelState.RETURN_DUE: (_CODE, _PROXY, ParcelAction("return", "send-back", asks=True), _REISSUE, _LOST),
+    ParcelState.LOST: (ParcelAction("found", "shelf", first=True),),
+}
+
+# Acts that end something or print: asked once more. Everything else can be undone by its opposite.
+QUESTIONS = ("return", "refuse", "misroute", "lost", "reissue")
+
+
+def picture_of(parcel: ParcelRow) -> str:
+    """The drawing of a parcel by its state."""
+    return "parcel" if parcel.state in WAITING_STATES else _STATE_PICTURES.get(parcel.state, "parcel")
+
+
+_REFUSED = "counter.refused."
+OTHER = "counter.refused.other"
+
+REFUSAL_PICTURES = {
+    "wrong_pin": "lock",
+    "pin_unreadable": "lock",
+    "locked": "lock",
+    "not_unlocked": "lock",
+    "same_person": "proxy",
+    "forbidden": "proxy",
+    "shelves_full": "shelf",
+    "wrong_code": "number-pad",
+    "code_locked": "lock",
+    "collected": "handover",
+    "tote_changed": "lock",
+    "parcel_gone": "not-there",
+    "line_full": "handover",
+    "another_package": "parcel",
+    "damaged_needs_photo": "camera",
+    "already_void": "void",
+    "void_label": "void",
+    "record_altered": "receipt",
+    "foreign_receipt": "receipt",
+    "reissue": "receipt",
+    "product": "bring",
+    "unknown_parcel": "not-there",
+    "bad_weight": "check-weight",
+    "other_weight_set": "check-weight",
+    "below_min": "check-weight",
+    "load_already_counted": "scale",
+    "unstable": "scale",
+    "above_max": "scale",
+    "lost": "scale",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalView:
+    """Why the counter said no, for a page."""
+
+    text_id: str
+    picture: str
+    values: Mapping[str, str]
+    wait_s: int
+
+    @property
+    def wait_ms(self) -> int:
+        """Until it may be tried again; 0 when waiting changes nothing."""
+        return self.wait_s * 1000
+
+
+def refusal_view(error: CounterRefused, texts: Texts) -> RefusalView:
+    """The sentence and the drawing of a refusal."""
+    values = {name: bdi_code(value) for name, value in error.values.items()}
+    return RefusalView(
+        refusal_id(error.code, texts), REFUSAL_PICTURES.get(error.code, "attention"), values, error.wait_s
+    )
+
+
+def refusal_id(code: str, texts: Texts) -> str:
+    """The text id of a refusal's sentence; one for all that has none of its own. The last two are those of the pan."""
+    candidates = (f"{_REFUSED}{code}", f"problem.{code}", f"counter.check.why.{code}", f"reason.{code}")
+    return next((one for one in candidates if one in texts), OTHER)
+
+
+class Shots:
+    """Reads what the counter shows, and whether a picture is still on this card."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+
+    def of(self, subject: str, address: str, texts: Texts) -> dict[str, Any]:
+        """What ``counter/_shot.html`` needs for a parcel or lot; "" is neither."""
+        view = self._station.counter.state.view()
+        photo = view.photo if subject and view.shot_of == subject else PhotoView()
+        if photo.state == "done" and not self._is_on_card(photo.sha256 or ""):
+            photo = PhotoView("gone")
+        problem = refusal_id(photo.problem or "", texts)
+        return {
+            "shot": photo,
+            "shot_address": f"{address}?{(photo.sha256 or '')[:8]}",
+            "shot_problem": problem if problem.startswith("problem.") else "counter.shot.failed",
+        }
+
+    def _is_on_card(self, sha256: str) -> bool:
+        """Old ones leave the card once the sorting center has them."""
+        station = self._station
+        return station.photo_folder.path(sha256) is not None or station.parcel_photos.path(sha256) is not None

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from flask import render_template, request
 
-from kiosk.station.doctor.shared.finding import DoctorFinding
+from kiosk.station.doctor.finding import DoctorFinding
 from kiosk.station.doctor.tools import BackupState
 from kiosk.texts.html import bdi_code
-from kiosk.web.shared.drawings import drawing
 from kiosk.web.shared.roles import session
 from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.signs import drawing
 from kiosk.web.shared.speech import speech_of
 
 TABS: Final = (

@@ -12,24 +12,131 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from flask import Blueprint, Response, abort, jsonify, redirect, request
+from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.base.refused import Refused
+from kiosk.devices.ports import CommandOutcome
+from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Verification
+from kiosk.domain.metrology.pan import STALE_S
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.doctor.shared.finding import Severity
+from kiosk.station.doctor.finding import Severity
+from kiosk.station.doctor.liveness import ScaleLiveness
 from kiosk.station.doctor.tools import LAMPS, TechnicianTools
 from kiosk.station.scale.keys import KEYS
+from kiosk.station.scale.settings import MetrologySettings
+from kiosk.station.shared.ports import Configuration
 from kiosk.store import StoreError
-from kiosk.texts import LANGUAGES
+from kiosk.texts import LANGUAGES, Texts
+from kiosk.texts.html import bdi, bdi_code, bdi_kg
 from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need
-from kiosk.web.shared.send_estimate import send_estimate
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.shared.speech import set_language_cookie, speech_of
-from kiosk.web.technician.about import about_rows
+from kiosk.web.shared.signs import send_estimate
+from kiosk.web.shared.speech import Speech, set_language_cookie, speech_of
 from kiosk.web.technician.frame import TABS, age, draw, row_values
-from kiosk.web.technician.scale import frame_words, known_outcome, outcome_word
+
+# Text id of the name, the value as HTML, and the class of the value's state ("" for a plain one).
+Row = tuple[str, Markup, str]
+
+_TRADE: Final = {True: "trade_yes", False: "trade_no", None: "trade_unsaid"}
+_BAD, _WARNING, _GOOD, _PLAIN = "lost", "overdue", "known", ""
+_CHECK_LOOKS: Final = {
+    CheckState.FAILED: _BAD,
+    CheckState.LATE: _WARNING,
+    CheckState.PASSED: _GOOD,
+    CheckState.NONE: _PLAIN,
+}
+_VERIFICATION_LOOKS: Final = {
+    Verification.EXPIRED: _BAD,
+    Verification.UNJUDGED: _WARNING,
+    Verification.VALID: _GOOD,
+    Verification.NONE: _PLAIN,
+}
+
+
+def about_rows(station: Station, config: Configuration, speech: Speech, decimals: int) -> list[Row]:
+    """All rows, worth a printed page of their own at a verification. Raises StoreError."""
+    standing = station.standing()
+    return [
+        ("software", bdi_code(station.software), _PLAIN),
+        ("metrology", bdi_code(station.metrology), _PLAIN),
+        *_scale(config.scale, speech, decimals),
+        ("scale_no", bdi_code(standing.serial_no) if standing.serial_no else _text(speech, "unset"), _PLAIN),
+        ("verified", _verification(config.metrology, standing, speech), _VERIFICATION_LOOKS[standing.verification]),
+        ("check", _text(speech, f"check_state.{standing.check.value}"), _CHECK_LOOKS[standing.check]),
+        ("counters", bdi_code(standing.counters.text), _PLAIN),
+        ("trade", _text(speech, _TRADE[standing.trade]), _BAD if standing.trade is False else _PLAIN),
+    ]
+
+
+def _scale(scale: ScaleSettings | None, speech: Speech, decimals: int) -> list[Row]:
+    if scale is None:
+        return [("protocol", _text(speech, "unset"), _PLAIN)]
+    profile = scale.profile
+    ranged = (bdi_kg(profile.max_g, decimals), bdi_kg(profile.min_g, decimals), bdi_kg(profile.e_g, decimals))
+    return [("protocol", bdi_code(scale.protocol), _PLAIN), ("range", Markup(" · ").join(ranged), _PLAIN)]
+
+
+def _verification(settings: MetrologySettings, standing: ScaleLegalStatus, speech: Speech) -> Markup:
+    word = _text(speech, f"verification.{standing.verification.value}")
+    return Markup("{} {}").format(bdi(settings.verified_until), word) if settings.verified_until else word
+
+
+def _text(speech: Speech, word: str) -> Markup:
+    return speech.one(f"technician.about.{word}")
+
+
+_RAW: Final = 48
+# The ends of the text ids `technician.scale.told.…`: a command that was sent ended in one of them.
+OUTCOME_WORDS: Final = (
+    *(f"{key}_{CommandOutcome.DONE}" for key in KEYS),
+    CommandOutcome.NO_ANSWER,
+    CommandOutcome.UNCONFIRMED,
+)
+
+
+def outcome_word(key: str, outcome: CommandOutcome) -> str:
+    """The word of ``OUTCOME_WORDS`` for a key that was sent."""
+    return f"{key}_{outcome}" if outcome is CommandOutcome.DONE else outcome.value
+
+
+def known_outcome(word: str) -> str:
+    """The word when it is one of ``OUTCOME_WORDS``, else ""."""
+    return word if word in OUTCOME_WORDS else ""
+
+
+def frame_words(live: ScaleLiveness, texts: Texts) -> dict[str, str]:
+    """The newest frame as the indicator sent it; dashes when it is too old to be live."""
+    return {
+        "weight": _weight(live) or "– – –",
+        "word": texts.text(f"technician.scale.{_scale_word(live)}"),
+        "raw": _raw(live),
+    }
+
+
+def _weight(live: ScaleLiveness) -> str:
+    fresh = live.reading is not None and live.age_s is not None and live.age_s <= STALE_S
+    if not fresh or live.reading is None or live.reading.weight is None:
+        return ""
+    return f"{live.reading.weight} {live.reading.unit or ''}".strip()
+
+
+def _scale_word(live: ScaleLiveness) -> str:
+    if live.reading is None or live.age_s is None or live.age_s > STALE_S:
+        return "lost"
+    if live.reading.overload:
+        return "overload"
+    return {True: "stable", False: "moving", None: "unknown"}[live.reading.stable]
+
+
+def _raw(live: ScaleLiveness) -> str:
+    """A frame for people: control bytes by their number."""
+    data = live.reading.raw if live.reading else b""
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data[:_RAW])
+
 
 ROWS: Final = 4
 MAX_NUMBERS: Final = 40

@@ -23,8 +23,7 @@ from kiosk.devices.scale.pause import ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.clerk import Role
 from kiosk.labels.typesetting.fonts import FontProblem
-from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.ports import Backlog
+from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.protocols.scales import registry
@@ -32,10 +31,9 @@ from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.doctor import box as doctor_box
 from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor import records as doctor_records
 from kiosk.station.doctor.doctor import liveness_finding
+from kiosk.station.doctor.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import PageWatch, ScaleLiveness, ScaleWatch, ScannerWatch
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.status_files import PhotosStatusFile, RelayStatusFile, UpdatesStatusFile
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
@@ -855,7 +853,7 @@ def test_every_word_has_a_sentence_in_every_language(lang: str) -> None:
             "box.py",
             "devices.py",
             "doctor.py",
-            "shared/finding.py",
+            "finding.py",
             "tools.py",
         )
     )
@@ -895,10 +893,10 @@ def test_a_sentence_names_the_thing_and_its_place() -> None:
 def test_an_altered_record_is_named_and_the_whole_journal_is_looked_at_from_outside(well: Clinic) -> None:
     station = well.settings
     receipts = [bring_in(well.store, 5_000 + number).receipt for number in range(3)]
-    assert doctor_records.records(station) == doctor_records.records(station, thorough=True)
-    assert doctor_records.records(station).ok
+    assert doctor_place.records(station) == doctor_place.records(station, thorough=True)
+    assert doctor_place.records(station).ok
     change(station.database, "UPDATE intake SET gross_g = gross_g + 5, net_g = net_g + 5 WHERE number = 2")
-    for row in (doctor_records.records(station), doctor_records.records(station, thorough=True)):
+    for row in (doctor_place.records(station), doctor_place.records(station, thorough=True)):
         assert (row.word, row.verdict, row.needed) == ("records_altered", Severity.FAIL, True)
         for language in LANGUAGES:
             assert receipts[1] in row.sentence(load(language)), language
@@ -906,7 +904,7 @@ def test_an_altered_record_is_named_and_the_whole_journal_is_looked_at_from_outs
     change(station.database, "UPDATE intake SET gross_g = gross_g - 5, net_g = net_g - 5 WHERE number = 2")
     lie = "CAST(replace(CAST(body AS TEXT), 'new', 'old') AS BLOB) WHERE position = (SELECT min(position) FROM journal)"
     change(station.database, f"UPDATE journal SET body = {lie}")
-    assert doctor_records.records(station).ok, "no event of an intake"
-    row = doctor_records.records(station, thorough=True)
+    assert doctor_place.records(station).ok, "no event of an intake"
+    row = doctor_place.records(station, thorough=True)
     assert (row.word, row.verdict) == ("journal_altered", Severity.FAIL)
     assert "event" in row.sentence(load("en"))

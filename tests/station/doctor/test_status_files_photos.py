@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.ports import Backlog
+from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault
 from kiosk.station.doctor.environment import pictures
-from kiosk.station.doctor.shared.finding import Severity
+from kiosk.station.doctor.finding import Severity
 from kiosk.station.doctor.status_files import PHOTOS_STATUS_FILE, PhotosStatus, PhotosStatusFile
 from kiosk.texts import LANGUAGES, load
 from tests.messaging.relay.photos.stations import Clock

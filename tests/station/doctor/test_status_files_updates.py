@@ -8,7 +8,7 @@ import msgspec
 
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.station.doctor.environment import updates_finding
-from kiosk.station.doctor.shared.finding import Severity
+from kiosk.station.doctor.finding import Severity
 from kiosk.station.doctor.status_files import UPDATES_STATUS_FILE, UpdatesStatusFile
 from kiosk.texts import LANGUAGES, load
 from tests.messaging.relay.photos.stations import Clock

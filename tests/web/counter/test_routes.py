@@ -25,8 +25,8 @@ from kiosk.store.parcels.totes import MAX_TOTES_PER_MANIFEST
 from kiosk.store.shared.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS, Post
-from kiosk.web.counter.parcel_acts import ACTS as PARCEL_ACTS
-from kiosk.web.counter.parcel_acts import LISTS, QUESTIONS
+from kiosk.web.counter.rows import ACTS as PARCEL_ACTS
+from kiosk.web.counter.rows import LISTS, QUESTIONS
 from kiosk.web.factory import create_app
 from kiosk.web.shared.settings import WebSettings
 from tests.each import each

@@ -68,7 +68,7 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
     monkeypatch.setattr(doctor_place, "disk_of", str)
     monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
-    monkeypatch.setattr("kiosk.station.doctor.bundle.bundle._SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.station.doctor.bundle._SYSTEMD", tmp_path / "none")
     clinic = Clinic(tmp_path, template)
     clinic.cure()
     give_scale(clinic, LONGEST)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import BinaryIO, Protocol
 
 from kiosk.messaging.contract.photos import ContentRange, PictureName
-from kiosk.messaging.relay.photos.faults import PhotoFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +74,17 @@ class PhotosCenter(Protocol):
 
     def end(self) -> None:
         """From another thread: whatever waits for the center is over, and nothing is opened any more."""
+
+
+class PhotoFault(StrEnum):
+    """The lane goes on with the other pictures; one of these is tried again after a day."""
+
+    FORBIDDEN = "forbidden"  # The certificate is not this station's, or the center does not let it in
+    SIZE = "size"  # The center was told another size than the picture has
+    PART_TOO_LARGE = "part_too_large"
+    # The center got other bytes than their hash says, again and again, or no plain JPEG: it is damaged here.
+    CONTENT = "content"
+    MISSING = "missing"  # The picture is not in the station's folder
+    NOT_ANNOUNCED = "not_announced"  # The center has been without the event of this picture for a long time
+    REFUSED = "refused"  # For another reason, which the relay's log names
+    UNREACHABLE = "no_way"  # The center's photos lane cannot be reached at all

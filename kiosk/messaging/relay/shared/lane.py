@@ -10,9 +10,8 @@ from typing import Final, TypeVar
 
 from kiosk.base.worker import Worker
 from kiosk.messaging.relay.shared.center_line import CenterUnreachable, Preempted
-from kiosk.messaging.relay.shared.part_size import MAX_PART_S, PartSize
 from kiosk.messaging.relay.shared.ports import CenterConnection, LaneWork, WaitingEvents
-from kiosk.messaging.relay.shared.throughput import ByteBudget
+from kiosk.messaging.relay.shared.throughput import MAX_PART_S, ByteBudget, PartSize
 
 POLL_INTERVAL_S: Final = 1.0  # Between two looks while an event waits, or the line has spent its allowance
 MIN_SHARE: Final = 0.02

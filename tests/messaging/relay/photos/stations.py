@@ -11,9 +11,8 @@ from random import Random
 from typing import BinaryIO
 
 from kiosk.messaging.relay.photos.client import PhotosClient
-from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
-from kiosk.messaging.relay.photos.ports import Backlog, PhotosCenter, Picture
+from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault, PhotosCenter, Picture
 from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from tests.sorting_center.photos.lanes import REGION, STATION, Shot

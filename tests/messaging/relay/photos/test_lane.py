@@ -18,9 +18,8 @@ import pytest
 from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName
 from kiosk.messaging.relay.photos import client
 from kiosk.messaging.relay.photos.client import PhotosClient
-from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
-from kiosk.messaging.relay.photos.ports import Backlog, Picture, UploadResponse
+from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault, Picture, UploadResponse
 from kiosk.messaging.relay.shared.center_line import CenterUnreachable, Preempted
 from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.shared.settings import RelaySettings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import kiosk.domain
 from kiosk.domain.metrology.software import metrology_id
-from kiosk.station.shared import software
+from kiosk.station.shared import clock as software
 
 DOMAIN = Path(kiosk.domain.__path__[0])
 

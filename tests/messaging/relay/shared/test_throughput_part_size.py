@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, strategies
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES
-from kiosk.messaging.relay.shared.part_size import FIRST_PART_BYTES, MAX_PART_S, MIN_PART_BYTES, PartSize
+from kiosk.messaging.relay.shared.throughput import FIRST_PART_BYTES, MAX_PART_S, MIN_PART_BYTES, PartSize
 from tests.each import each
 
 

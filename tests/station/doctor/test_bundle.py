@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 from kiosk.domain.catalog import Member
 from kiosk.domain.clerk import Role
 from kiosk.domain.identifiers import internal_code
+from kiosk.station.doctor import bundle
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.bundle import bundle
-from kiosk.station.doctor.bundle.bundle import KEEP, Subject, write_bundle
-from kiosk.station.doctor.bundle.names import PrivateNames
-from kiosk.station.doctor.bundle.scrub import Scrubber
+from kiosk.station.doctor.bundle import KEEP, Subject, write_bundle
+from kiosk.station.doctor.scrub import PrivateNames, Scrubber
 from kiosk.store.shared.records import ExpectedParcel
 from tests.each import each
 from tests.station.doctor.clinic import Clinic

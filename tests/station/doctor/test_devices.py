@@ -25,9 +25,9 @@ from kiosk.domain.metrology.legal_status import (
 )
 from kiosk.domain.moment import ClockQuality
 from kiosk.protocols.scales.shared.protocol import LineSettings
+from kiosk.station.doctor.devices import metrology_findings, missing_parameter
+from kiosk.station.doctor.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import ScaleWatch
-from kiosk.station.doctor.scale import metrology_findings, missing_parameter
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.texts import LANGUAGES, load
 from tests.devices.scale.listener import Listener, serial_scale

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.paused_pictures import (
+from kiosk.messaging.relay.photos.lane import (
     FIRST_RETRY_S,
     GIVE_UP_S,
     MAX_RETRY_S,
@@ -11,6 +10,7 @@ from kiosk.messaging.relay.photos.paused_pictures import (
     OVERDUE_S,
     PausedPictures,
 )
+from kiosk.messaging.relay.photos.ports import PhotoFault
 
 
 def held() -> PausedPictures:

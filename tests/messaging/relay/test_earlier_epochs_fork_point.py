@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiosk.messaging.contract.control import Ack
-from kiosk.messaging.relay.fork_point import ForkPoint, HashQuery, SharedUpTo
+from kiosk.messaging.relay.earlier_epochs import ForkPoint, HashQuery, SharedUpTo
 
 EPOCH = "00c0ffee00c0ffee"
 OLD, NEW = "0" * 16, "1" * 16

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from kiosk.base.files import atomic_writer
 from kiosk.domain.moment import ClockQuality, Moment
-from kiosk.station.doctor.bundle.scrub import Scrubber
-from kiosk.station.doctor.shared.finding import DoctorFinding
+from kiosk.station.doctor.finding import DoctorFinding
+from kiosk.station.doctor.scrub import Scrubber
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.database.inspection import (
     SQLITE_VERSION,

@@ -1,15 +1,45 @@
-"""What the pages say when the scale is not, or no longer, fit for trade: never in the way, always in sight."""
+"""Small signs on pages: drawings, marks of the scale, how long the rest takes."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from math import ceil
+from pathlib import Path
+from typing import Final
+
+from flask import url_for
 
 from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, ScaleMark
+from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.store.shared.errors import StoreError
 
 logger = logging.getLogger(__name__)
+
+
+UNKNOWN = "other"
+
+
+@cache
+def known_drawings() -> frozenset[str]:
+    """The names of all drawings that come with the station."""
+    folder = files("kiosk.web").joinpath("static", "drawings")
+    return frozenset(file.name.removesuffix(".svg") for file in folder.iterdir() if file.name.endswith(".svg"))
+
+
+def drawing(name: str) -> str:
+    """The address of a drawing; goods and containers whose picture nobody has drawn get the mixed basket."""
+    known = name if name in known_drawings() else UNKNOWN
+    return url_for("static", filename=f"drawings/{known}.svg")
+
+
+def shot_drawing(reason: str) -> str:
+    """The name of the drawing that shows what to change before the next shot."""
+    name = f"shot-{reason}"
+    return name if name in known_drawings() else "shot-again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +92,17 @@ def _read(read: Callable[[], ScaleLegalStatus | None]) -> ScaleLegalStatus | Non
     except StoreError as error:
         logger.error("what the scale is worth cannot be read now: %s", error)
         return None
+
+
+_MAX_MINUTES: Final = 90
+
+
+def send_estimate(data: Path) -> tuple[str, int] | None:
+    """The id of the sentence and its number; None while the relay does not know, or nothing waits."""
+    left_s = RelayStatusFile(data).left_s()
+    if left_s is None:
+        return None
+    minutes = max(1, ceil(left_s / 60))
+    if minutes <= _MAX_MINUTES:
+        return "counter.queue.left_min", minutes
+    return "counter.queue.left_h", ceil(minutes / 60)

@@ -14,8 +14,8 @@ from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.messaging.relay.session import DOCTOR_POLL_S
 from kiosk.station.doctor import environment
 from kiosk.station.doctor.devices import FIRST_PAGE_S, page
-from kiosk.station.doctor.report import PAUSES_S, DoctorReporter, status_rows
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
+from kiosk.station.doctor.doctor import PAUSES_S, DoctorReporter, status_rows
+from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.status_files import DOCTOR_STATUS_FILE, DoctorStatusFile
 from kiosk.texts.catalog import catalog
 from tests.station.doctor.clinic import Clinic

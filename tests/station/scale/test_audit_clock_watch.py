@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from kiosk.domain.moment import ClockQuality, Moment
-from kiosk.station.scale.clock_watch import ClockWatch
+from kiosk.station.scale.audit import ClockWatch
 from tests.station.fakes import MOMENT
 
 

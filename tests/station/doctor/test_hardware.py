@@ -12,9 +12,8 @@ import pytest
 
 from kiosk.domain.moment import ClockQuality
 from kiosk.station.doctor import box
-from kiosk.station.doctor.machine.checks import BoundedChecks, MachineChecks
-from kiosk.station.doctor.machine.files import MAX_BYTES, entries, number, read
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
+from kiosk.station.doctor.finding import DoctorFinding, Severity
+from kiosk.station.doctor.hardware import MAX_BYTES, BoundedChecks, MachineChecks, entries, number, read
 from kiosk.texts import LANGUAGES, load
 from tests.station.fakes import MOMENT
 

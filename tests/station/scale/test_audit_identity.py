@@ -10,7 +10,7 @@ import pytest
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import Transport
-from kiosk.station.scale.identity import scale_content
+from kiosk.station.scale.audit import scale_content
 
 SETTINGS = ScaleSettings("/dev/x", "xk3190_tf0", 5, 30_000)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kiosk.devices.ports import LIVE_VIEW_REASONS, LiveViewFrame
 from kiosk.domain.verdict import Reason
-from kiosk.station.photos.shutter import GAP_S, STILL_PREVIEWS, STILL_S, AutoShutter
+from kiosk.station.photos.live_view import MAX_GAP_S, STILL_PREVIEWS, STILL_S, AutoShutter
 
 STILL, MOVING = LiveViewFrame((), still=True), LiveViewFrame((), still=False)
 EMPTY, HAND = (LiveViewFrame((reason,), still=True) for reason in (Reason.EMPTY, Reason.HAND))
@@ -50,7 +50,7 @@ def test_a_second_shot_wants_that_something_moved_and_a_fourth_never_comes() -> 
 
 def test_a_slow_camera_needs_three_looks_and_a_pause_is_no_stillness() -> None:
     assert shots(AutoShutter(3), EMPTY, MOVING, *[STILL] * 5, gap_s=2.0) == [4]
-    assert shots(AutoShutter(3), EMPTY, MOVING, *[STILL] * 9, gap_s=GAP_S + 0.1) == []
+    assert shots(AutoShutter(3), EMPTY, MOVING, *[STILL] * 9, gap_s=MAX_GAP_S + 0.1) == []
     shutter = AutoShutter(3)
     assert not shots(shutter, HAND, MOVING, STILL, STILL)
     shutter.start_over()  # a shot by a tap in between

@@ -9,12 +9,23 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.moment import ClockQuality
-from kiosk.station.doctor.machine.board import board, build, read_release
-from kiosk.station.doctor.machine.rtc import ClockModule, rtc
-from kiosk.station.doctor.machine.storage import DataDisk, FileSystem, card, file_systems
-from kiosk.station.doctor.machine.supply import Supply, power, temperature
-from kiosk.station.doctor.machine.watchdog import Device, watchdog
-from kiosk.station.doctor.shared.finding import DoctorFinding
+from kiosk.station.doctor.finding import DoctorFinding
+from kiosk.station.doctor.hardware import (
+    ClockModule,
+    DataDisk,
+    Device,
+    FileSystem,
+    Supply,
+    board,
+    build,
+    card,
+    file_systems,
+    power,
+    read_release,
+    rtc,
+    temperature,
+    watchdog,
+)
 from kiosk.texts import LANGUAGES, load
 from tests.each import each
 from tests.station.fakes import MOMENT

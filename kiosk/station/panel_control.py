@@ -27,7 +27,6 @@ class Lamps:
 
 
 def lamps(snapshot: Snapshot) -> Lamps:
-    """The lamps of a state of the board."""
     view, marks = snapshot.view, snapshot.marks
     fault = any(word != OK for word in (marks.scale, marks.printer, marks.store))
     busy = any(row.state in ("queued", "sending") for row in view.prints) or view.photo.state == "taking"
@@ -61,7 +60,6 @@ class PanelControl:
             self._board.press(button)
 
     def redraw(self) -> None:
-        """Show the station's own state after somebody has tried the lamps."""
         self._redraw.set()  # the thread may be showing a state at this moment, and remembers it afterwards
         self._board.wake()
 

@@ -54,11 +54,9 @@ class ScanRouter:
         self._on_notice = on_notice
 
     def on_scan(self, text: str) -> None:
-        """Take one scan to whoever it is meant for."""
         self._route(partial(self._scanned, text))
 
     def on_refused(self, word: ScanRefusal) -> None:
-        """Tell whoever it was meant for that a scan was dropped, and why."""
         self._route(partial(self._refused, word))
 
     def _route(self, take: Callable[[CounterSession | None], None]) -> None:

@@ -194,7 +194,6 @@ class StationService:
         signals.scale_link.connect(lambda link: self.board.mark(scale=SCALE_WORDS[link]))
 
     def stamp(self) -> Stamp:
-        """Time, software and region, for everything that is written."""
         return Stamp(self.clock.now(), self.software, self.settings.region)
 
     def start(self) -> None:
@@ -237,7 +236,6 @@ class StationService:
                 ends.callback(self.scale.stop)
 
     def standing(self) -> ScaleLegalStatus:
-        """The legal standing of the scale: for trade, verified, checked, its event counters. Raises StoreError."""
         return self.scale_audit.standing()
 
     def scale_findings(self) -> list[DoctorFinding]:

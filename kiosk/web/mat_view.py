@@ -28,7 +28,6 @@ WATCHED: Final = frozenset({"mat_view.intake"})
 
 
 def blueprint(station: Station) -> Blueprint:
-    """``/mat.jpg`` and the same of an intake at the counter."""
     mat_view = Blueprint("mat_view", __name__)
 
     @mat_view.get("/mat.jpg")

@@ -45,7 +45,6 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port it listens on, also when 0 was asked for."""
         return int(self._server.effective_port)
 
     @property
@@ -55,7 +54,6 @@ class Server:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def start(self) -> None:
-        """Serve from a thread of its own."""
         self._loop.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:

@@ -154,7 +154,6 @@ class BrokerConnection:
         self._is_closed = True
 
     def drop(self) -> None:
-        """Close the socket as it is."""
         self._is_closed = True
         sock = self._client.socket()
         if sock is not None:

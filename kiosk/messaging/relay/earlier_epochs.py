@@ -146,7 +146,6 @@ class EarlierEpochs:
         return self._epochs[epoch].query
 
     def is_known(self, epoch: str) -> bool:
-        """Whether this epoch was asked about."""
         return epoch in self._epochs
 
     def owed_upto(self, epoch: str) -> int:
@@ -160,12 +159,10 @@ class EarlierEpochs:
 
     @property
     def missing(self) -> int:
-        """Events the center has lost, as far as it has answered."""
         return sum(one.missing for one in self._epochs.values())
 
     @property
     def in_flight(self) -> bool:
-        """Whether a message is on its way."""
         return any(one.in_flight for one in self._epochs.values())
 
     def next_range(self) -> tuple[str, int, int] | None:
@@ -213,7 +210,6 @@ class EarlierEpochs:
         return has_open_query and now >= self._deadline
 
     def rewind(self, now: float) -> None:
-        """Ask and send again what is open."""
         for one in self._epochs.values():
             one.sent_upto = 0
         self._wait_from(now)

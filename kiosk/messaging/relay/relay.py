@@ -54,12 +54,10 @@ class Relay:
 
     @property
     def settled(self) -> bool:
-        """Whether the center has said, on this connection, that it lacks nothing of the database's earlier epochs."""
         return self._session is not None and self._session.settled
 
     @property
     def missing(self) -> int:
-        """Events of earlier epochs that the center had acknowledged and has lost, as far as it has answered."""
         return 0 if self._session is None else self._session.missing
 
     def run(self, stop: threading.Event) -> None:

@@ -96,7 +96,6 @@ class RelaySession:
 
     @property
     def is_over(self) -> bool:
-        """Whether the connection has ended, or is of no use any more."""
         return self._lost is not None
 
     @property
@@ -106,17 +105,14 @@ class RelaySession:
 
     @property
     def no_mqtt_5(self) -> bool:
-        """Whether the broker refused the version of MQTT and nothing else."""
         return self._lost is not None and self._lost.no_mqtt_5
 
     @property
     def settled(self) -> bool:
-        """Whether the center has said that it lacks nothing of the earlier epochs of this database."""
         return self._ready and self._earlier.settled
 
     @property
     def missing(self) -> int:
-        """Events of earlier epochs that the center had acknowledged and has lost, as far as it has answered."""
         return self._earlier.missing
 
     def run(self, stop: threading.Event, options: ConnectionOptions) -> None:

@@ -41,7 +41,6 @@ class InFlightWindow:
         return len(self._in_flight)
 
     def ranges(self) -> list[tuple[int, int]]:
-        """First and last event of each message on its way."""
         return [(message.first, message.last) for message in self._in_flight.values()]
 
     @property
@@ -85,7 +84,6 @@ class InFlightWindow:
             self._wait_from(now)
 
     def acknowledged(self, upto: int, now: float) -> None:
-        """The center has everything up to here."""
         done = [message.size for message in self._in_flight.values() if message.last <= upto]
         if done:
             self._pace.throughput.acknowledged(sum(done), now)
@@ -121,7 +119,6 @@ class InFlightWindow:
         return bool(self._in_flight) and now >= self._deadline + (0.0 if all_pubacked else _NO_PUBACK_S)
 
     def rewind(self) -> None:
-        """Send everything that is not done once more."""
         self._in_flight.clear()
         self._gaps.clear()
         self._sent_upto = 0

@@ -36,8 +36,6 @@ class CounterSession:
 
 @dataclass(frozen=True, slots=True)
 class _OpenSession:
-    """The session, the row it was opened with, and when it was last used."""
-
     session: CounterSession
     row: ClerkRow
     used_ms: int
@@ -119,14 +117,12 @@ class Access:
         return session is not None and session.person.role is Role.CLERK
 
     def sign_out(self, token: str) -> None:
-        """End it; a token that is not open changes nothing."""
         with self._lock:
             found = self._open
         if found is not None and _same(found.session.token, token):
             self._end(found)
 
     def expire(self) -> None:
-        """End the session when nobody has used it for long enough."""
         with self._lock:
             found = self._open
         if found is not None and self._idle(found):

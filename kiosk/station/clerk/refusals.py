@@ -14,8 +14,6 @@ logger = logging.getLogger(__name__)
 
 
 class CounterRefused(Refused):
-    """A step at the counter cannot be taken now."""
-
     @property
     def wait_s(self) -> int:
         """After how many seconds to try again; 0 where waiting changes nothing."""

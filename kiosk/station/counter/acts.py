@@ -91,10 +91,8 @@ class Acts:
         return found.person
 
     def is_clerk_present(self) -> bool:
-        """Whether a clerk is at the counter."""
         return self._access.is_clerk_present()
 
     def notify_committed(self) -> None:
-        """Something was committed by this act."""
         self._paper_count.update()
         self._on_event()

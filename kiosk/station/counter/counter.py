@@ -41,8 +41,6 @@ from kiosk.store.shared.records import Stamp
 
 @dataclass(frozen=True, slots=True)
 class CounterTools:
-    """What the counter is given: where to keep, who works here, how to make papers and shots, whom to tell."""
-
     station: str
     store: Store
     access: Access

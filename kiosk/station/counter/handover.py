@@ -66,8 +66,6 @@ class PickupProofs:
 
 
 class Handovers:
-    """From the shelf to the villager."""
-
     def __init__(self, steps: ParcelSteps, proofs: PickupProofs) -> None:
         self._acts, self._line, self._book = steps.acts, steps.line, steps.book
         self._steps, self._proofs = steps, proofs
@@ -152,7 +150,6 @@ class PickupCodes:
             return row
 
     def is_fresh(self, number: ParcelNumber) -> bool:
-        """Whether ``show`` would show this parcel's code."""
         fresh = self._state.fresh
         return fresh is not None and fresh.number == number
 

@@ -27,8 +27,6 @@ from kiosk.store.store import Store
 
 
 class IntakeLookup:
-    """The confirmed intakes of this station: one by its number, those of the day."""
-
     def __init__(self, station: str, intakes: IntakeTable, days: Days, crates: CrateTable) -> None:
         self._station, self._intakes, self._days, self._crates = station, intakes, days, crates
 
@@ -71,12 +69,10 @@ class CounterIntakes:
         self._acts, self._state, self._book, self._desk = acts, state, book, desk
 
     def since_close(self, session: CounterSession, limit: int = 20, offset: int = 0) -> list[ConfirmedRow]:
-        """Confirmed since the last close of the day, newest first."""
         self._acts.clerk(session)
         return self._book.since_close(limit, offset)
 
     def intake(self, session: CounterSession, receipt: str) -> ConfirmedRow:
-        """One confirmed intake. Raises CounterRefused: foreign_receipt, unknown_code."""
         self._acts.clerk(session)
         return self._book.intake(receipt)
 
@@ -104,7 +100,6 @@ class LotShots:
         self._acts, self._state, self._book, self._lots, self._photos = acts, state, book, lots, photos
 
     def take(self, session: CounterSession, receipt: str) -> None:
-        """Ask for a shot; the answer comes with the view, under the lot."""
         with self._acts.act(session):
             row = self._book.intake(receipt)
             with self._state.lock:
@@ -176,7 +171,6 @@ class CounterCrates:
 
     @property
     def has_printer(self) -> bool:
-        """Whether a label could come out."""
         return LABEL_PRINTER in self._papers.printers
 
     def bags(self, session: CounterSession, receipt: str) -> Sequence[CrateBag]:

@@ -141,7 +141,6 @@ def view_of(listed: ListedLot, like: Mapping[str, str], actor: str) -> ListingVi
 
 
 def _choice_of(row: ListingRow, sale: Sale | None) -> tuple[Pack | None, str]:
-    """What is chosen, for as long as the catalog has it."""
     if sale is None:
         return None, ""
     pack = next((one for one in sale.packs if one.net_g == row.pack_g), sale.packs[0])

@@ -17,8 +17,6 @@ from kiosk.store.store import Store
 
 
 class PaperQueue:
-    """The print jobs as a clerk sees them."""
-
     def __init__(self, acts: Acts, papers: Papers) -> None:
         self._acts, self._papers = acts, papers
 

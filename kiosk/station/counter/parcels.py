@@ -44,11 +44,9 @@ class ParcelLookup:
         return number
 
     def is_ours(self, number: ParcelNumber) -> bool:
-        """Whether this station gave the number."""
         return number.station == self._station
 
     def row(self, number: ParcelNumber) -> ParcelRow:
-        """Raises CounterRefused ``unknown_parcel``."""
         with as_counter_refusals():
             row = self.parcels.by_number(number)
         if row is None:
@@ -61,11 +59,9 @@ class ParcelLookup:
             return self.parcels.by_waybill(waybill)
 
     def issue(self, stamp: Stamp) -> Issue:
-        """A new pickup code and its papers."""
         return Issue(self._papers, stamp)
 
     def fitting(self, issue: Issue) -> SlotAssignment:
-        """What a parcel that stays needs."""
         return SlotAssignment(self.slots, issue.code_mac, issue.label_and_slip)
 
 
@@ -94,7 +90,6 @@ class HandoverQueue:
         self._waiting: tuple[Handover, ...] = ()
 
     def find(self, number: ParcelNumber) -> Handover | None:
-        """The handover of this parcel, if it is up and not over."""
         self.end_expired()
         return next((row for row in self._waiting if row.parcel.number == number), None)
 
@@ -125,7 +120,6 @@ class HandoverQueue:
             self._show_if_new(tuple(row for row in self._waiting if not row.called))
 
     def end_expired(self) -> None:
-        """Nobody came for them in time."""
         with self._state.lock:
             now = self._state.now_s()
             self._show_if_new(tuple(row for row in self._waiting if row.until > now))
@@ -169,7 +163,6 @@ class ParcelShots:
         self._state, self._photos, self._on_photo = state, photos, on_photo
 
     def take(self, number: ParcelNumber) -> None:
-        """The answer comes with the view."""
         self._on_photo(self._state.shooting(str(number)), number)
 
     def drop(self, number: ParcelNumber) -> None:
@@ -215,7 +208,6 @@ class ParcelShelf:
             return self._parcels.in_states(states, *window(limit, offset))
 
     def counts(self, session: CounterSession) -> Mapping[ParcelState, int]:
-        """How many there are in each state."""
         self._acts.clerk(session)
         with as_counter_refusals():
             return self._parcels.counts()
@@ -231,7 +223,6 @@ class ParcelShelf:
         return self._steps.take(session, number, self._parcels.lose)
 
     def mark_found(self, session: CounterSession, number: str) -> ParcelRow:
-        """A lost one is back: in its old slot if that is free."""
         slots = self._book.slots
         return self._steps.take(
             session, number, lambda parcel, actor, stamp: self._parcels.find(parcel, actor, stamp, slots)
@@ -245,7 +236,6 @@ class ParcelShelf:
         return self._steps.take(session, number, self._parcels.give_back)
 
     def take_shot(self, session: CounterSession, number: str) -> None:
-        """Ask for a shot; the answer comes with the view."""
         with self._acts.act(session):
             row = self._book.row(self._book.number(number))
             if row.state is not ParcelState.ARRIVED:

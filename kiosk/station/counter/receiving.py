@@ -31,7 +31,6 @@ _KNOWN = {
 
 
 def known_parcel_result(row: ParcelRow) -> ScanResult:
-    """What a scan says of a waybill that was here before."""
     return ScanResult("parcel_known", _KNOWN[row.state], parcel=row)
 
 

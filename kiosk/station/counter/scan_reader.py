@@ -86,7 +86,6 @@ class ParsedScan:
 
     @property
     def is_bookable(self) -> bool:
-        """Whether the scan alone says that this is a parcel, and whose."""
         return self.scan.kind == "waybill" and self.scan.valid and bool(self.carriers)
 
     @property

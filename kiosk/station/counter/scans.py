@@ -112,7 +112,6 @@ class OwnCodes:
         return ScanResult("lot", "lot", f"/counter/intakes/{row.receipt}", receipt=row.receipt)
 
     def _bag(self, code: str) -> ScanResult:
-        """What its lot opens, and which bag it is."""
         row = self._intakes.by_code(code, "foreign_code")
         bag = bag_of(code)[1]
         path = f"/counter/intakes/{row.receipt}?bag={bag}"
@@ -146,7 +145,6 @@ class OwnCodes:
         raise CounterRefused("unknown_code")
 
     def _manifest(self, code: str) -> ScanResult:
-        """The totes that went with it."""
         try:
             number = SerialNumber.parse(MANIFEST, code)
         except BadIdentifier:
@@ -176,12 +174,10 @@ class OwnCodes:
 
 
 def page_of(row: ParcelRow) -> str:
-    """Where the counter's pages show a parcel."""
     return f"/counter/parcels/{row.number}"
 
 
 def _is_number(parse: Callable[[str], object], text: str) -> bool:
-    """Whether ``parse`` takes the text."""
     try:
         parse(text)
     except BadIdentifier:
@@ -276,7 +272,6 @@ class Scans:
     # --- numbers of others -----------------------------------------------------------------------------------------
 
     def _waybill(self, person: Person, scanned: ParsedScan, mode: str) -> ScanResult:
-        """A waybill, or nothing this station knows."""
         row = self._receiving.book.by_waybill(scanned.waybill) if scanned.waybill is not None else None
         if mode != IN:
             return _lookup_result(row, mode, scanned)

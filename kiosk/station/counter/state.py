@@ -122,7 +122,6 @@ class CounterBoard:
         self._left: float | None = None
 
     def snapshot(self) -> CounterSnapshot:
-        """The newest state."""
         return self._snapshot
 
     def wait(self, after: int, timeout_s: float) -> CounterSnapshot | None:
@@ -160,7 +159,6 @@ class CounterBoard:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch for as long as the block runs."""
         self.watch()
         try:
             yield
@@ -189,8 +187,6 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class FreshCode:
-    """The newest pickup code, to be shown once."""
-
     number: ParcelNumber
     code: str = field(repr=False)
 
@@ -215,7 +211,6 @@ class CounterState:
         return self._stamps().moment.monotonic_ms / 1000
 
     def change(self, **changes: Any) -> None:
-        """Put up a view with these fields changed."""
         with self.lock:
             self._view = replace(self._view, revision=self._view.revision + 1, **changes)
             # Inside the lock, or an older view could be put up after a newer one.
@@ -238,7 +233,6 @@ class CounterState:
             )
 
     def show(self, result: ScanResult, **changes: Any) -> ScanResult:
-        """Put up what a scan came to."""
         shown = replace(result, at_monotonic=self.now_s())
         self.change(last=shown, **changes)
         return shown
@@ -264,11 +258,9 @@ class CounterState:
         return photo_request
 
     def photo_done(self, photo_request: PhotoRequest, sha256: str) -> None:
-        """The shot of a parcel or lot is kept."""
         self._photo(photo_request, PhotoView("done", sha256))
 
     def photo_retake(self, photo_request: PhotoRequest, shot: GoodsShot) -> None:
-        """The shot of a lot was not accepted."""
         verdict = shot.verdict
         view = PhotoView("retake", findings=verdict.findings, may_be_overruled=verdict.may_be_overruled)
         self._photo(photo_request, view, shot if verdict.may_be_overruled else None)

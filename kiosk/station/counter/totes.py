@@ -40,13 +40,11 @@ class DriverTotes:
             return self._totes.free()
 
     def packed_totes(self, session: CounterSession) -> Sequence[ToteRow]:
-        """Totes that wait for the driver."""
         self._acts.clerk(session)
         with as_counter_refusals():
             return self._totes.packed()
 
     def manifest(self, session: CounterSession) -> PrintJob | None:
-        """The manifest of the last handover."""
         self._acts.clerk(session)
         with as_counter_refusals():
             return self._queue.latest(MANIFEST_SHEET)

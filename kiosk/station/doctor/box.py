@@ -40,8 +40,6 @@ State = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class BoxContext:
-    """What the rows of a box are judged by."""
-
     data: Path
     moment: Moment
     systemd: Path = SYSTEMD

@@ -69,7 +69,6 @@ def write_bundle(subject: Subject, folder: Path) -> Path:
 
 
 def contents(subject: Subject) -> Iterator[tuple[str, str]]:
-    """Name and text of each file in the bundle."""
     database = subject.station.database
     try:
         scrubber, readable = _scrubber(database) if database.exists() else Scrubber(()), True

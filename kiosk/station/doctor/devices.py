@@ -43,7 +43,6 @@ _BUSY: Final = frozenset({PrinterFault.PRINTING})
 
 
 def scale(settings: ScaleSettings | None, live: ScaleLiveness) -> DoctorFinding:
-    """Port, frames, age of the newest."""
     if settings is None:
         return DoctorFinding("scale", False, None, Severity.FAIL, "scale_none", needed=True)
     missing = missing_parameter(settings, live)

@@ -68,7 +68,6 @@ def _all(station: ExaminedStation, equipment: Equipment) -> Iterator[DoctorFindi
 
 
 def device_findings(station: ExaminedStation, equipment: Equipment) -> Iterator[DoctorFinding]:
-    """The devices, which only the running station can tell of."""
     config, marks = equipment.config, station.board.snapshot().marks
     yield devices.scale(config.scale, equipment.scale.liveness())
     for name in PRINTERS:
@@ -81,7 +80,6 @@ def device_findings(station: ExaminedStation, equipment: Equipment) -> Iterator[
 
 
 def liveness_finding(parts: Sequence[PartHealth]) -> DoctorFinding:
-    """The station's own parts, by their signs of life."""
     ages = [part.age_s for part in parts if part.age_s is not None]
     silent = [part.name for part in parts if not part.ok]
     if silent:

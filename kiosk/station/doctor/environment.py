@@ -107,7 +107,6 @@ def _checked_row(device: str, run_check: Callable[[], DoctorFinding], *, needed:
 
 
 def database(station: StationSettings) -> tuple[DatabaseSummary | None, DoctorFinding]:
-    """The state of the database, and its row."""
     path = station.database
     try:
         if not path.exists():
@@ -196,7 +195,6 @@ def fonts() -> DoctorFinding:
 
 
 def catalog(seen: DatabaseSummary) -> DoctorFinding:
-    """Whether there is anything to bring in."""
     if seen.catalog_version == 0:
         return _bad("catalog", "catalog_none", found=False)
     return DoctorFinding("catalog", True, True, needed=True)
@@ -304,7 +302,6 @@ def updates(config: Configuration) -> DoctorFinding | None:
 
 
 def updates_finding(mark: UpdatesStatusFile) -> DoctorFinding:
-    """Whether an update is on its way over the line, has come, or why none comes."""
     found = mark.read()
     if found is None:
         return DoctorFinding("updates", None, None, word="updates_unknown")
@@ -337,7 +334,6 @@ def _waited_s(env: Environment) -> float | None:
 
 
 def backup(env: Environment) -> DoctorFinding:
-    """The second medium and the newest backup on it."""
     settings = env.config.backup
     if settings is None:
         return DoctorFinding("backup", False, None, Severity.WARN, "backup_none")

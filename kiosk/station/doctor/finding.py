@@ -45,7 +45,6 @@ class DoctorFinding:
 
     @property
     def name_id(self) -> str:
-        """The text id of its name."""
         return f"doctor.device.{self.device}"
 
     @property

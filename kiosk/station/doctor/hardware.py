@@ -152,7 +152,6 @@ def _seconds(folder: Path) -> str:
 
 
 def rtc(modules: Sequence[ClockModule], moment: Moment) -> DoctorFinding:
-    """The row of the first of them."""
     if not modules:
         return DoctorFinding("rtc", False, None, Severity.WARN, "rtc_none", values={"name": "DS3231"})
     module = modules[0]
@@ -192,7 +191,6 @@ class FileSystem:
 
 
 def read_file_systems(sys: Path) -> list[FileSystem]:
-    """All that are mounted. Raises OSError."""
     return [
         FileSystem(
             folder.name,
@@ -377,7 +375,6 @@ class Device:
 
 
 def read_devices(sys: Path) -> list[Device]:
-    """All. Raises OSError."""
     return [Device(read(folder / "identity"), read(folder / "state")) for folder in entries(sys / "class/watchdog")]
 
 
@@ -420,7 +417,6 @@ class BoundedChecks:
     _hanging: dict[str, threading.Thread] = field(default_factory=dict)
 
     def rows(self, checks: Iterable[tuple[str, HardwareCheck]]) -> Iterator[DoctorFinding]:
-        """The row of each device that has one."""
         for device, check in checks:
             row = self._row(device, check)
             if row is not None:

@@ -34,8 +34,6 @@ class ScaleLiveness:
 
 
 class ScaleWatch:
-    """A ``ScaleListener`` that remembers the newest."""
-
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
@@ -73,7 +71,6 @@ class ScannerWatch:
         self.word = word
 
     def on_scan(self) -> None:
-        """A scan came, whatever it was."""
         self._scanned_at = self._clock()
 
     @property

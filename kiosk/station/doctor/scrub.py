@@ -58,7 +58,6 @@ class PrivateNames:
                 self._alone.add(_GAP.join(glued))
 
     def mask(self, text: str, instead: str) -> str:
-        """The text without any of them."""
         if not self._alone:
             return text
         plain = _Plain(text)

@@ -99,7 +99,6 @@ class StatusFile(Generic[T]):
         self._written_at = float("-inf")
 
     def write_now(self, body: T) -> bool:
-        """Whether it is there."""
         partial = self._path.with_name(f".{self._path.name}.part")
         try:
             partial.write_bytes(msgspec.json.encode(_Noted(self._boot_id, int(self.clock()), body)))
@@ -146,8 +145,6 @@ class DoctorStatusFile:
 
 
 class PhotosStatusFile:
-    """How the photos lane of the relay does."""
-
     def __init__(self, data: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
         self._file = StatusFile(data / PHOTOS_STATUS_FILE, _read_photos, clock, boot_id)
 
@@ -162,8 +159,6 @@ class PhotosStatusFile:
 
 
 class UpdatesStatusFile:
-    """How the updates lane of the relay does."""
-
     def __init__(self, data: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
         self._file = StatusFile(data / UPDATES_STATUS_FILE, _read_updates, clock, boot_id)
 

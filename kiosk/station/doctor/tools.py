@@ -171,20 +171,16 @@ class TechnicianTools:
         return shot.jpeg if shot else None
 
     def lamp(self, name: str) -> None:
-        """Light one lamp alone. Raises Refused."""
         panel = self._panel()
         panel.show(ready=name == "ready", busy=name == "busy", fault=name == "fault")
 
     def buzz(self) -> None:
-        """Sound the buzzer. Raises Refused."""
         self._panel().buzz("attention")
 
     def end_lamp_test(self) -> None:
-        """The lamps show the station's own state again."""
         self._doctor.equipment.end_lamp_test()
 
     def scale_keys(self) -> tuple[str, ...]:
-        """Those of ``zero`` and ``clear_tare`` that the running scale has."""
         keys = self._doctor.equipment.scale_keys
         return keys.names if keys is not None else ()
 
@@ -211,7 +207,6 @@ class TechnicianTools:
             threading.Thread(target=self._run, args=(settings,), name="backup", daemon=True).start()
 
     def backup_state(self) -> BackupState:
-        """Of the backup a technician asked for last."""
         with self._lock:
             return self._backup
 

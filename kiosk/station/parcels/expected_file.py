@@ -49,7 +49,6 @@ class ExpectedError(ValueError):
 
 
 def parse_expected(data: bytes, file: str) -> list[ExpectedParcel]:
-    """Read and check a whole file; raises ExpectedError."""
     if len(data) > MAX_BYTES:
         raise ExpectedError(f"{file}: is {len(data)} bytes large: at most {MAX_BYTES} are allowed")
     try:

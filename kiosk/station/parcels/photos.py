@@ -72,7 +72,6 @@ class ParcelPhotos:
             raise
 
     def drop(self, number: ParcelNumber) -> None:
-        """The picture is not needed: the parcel is not accepted."""
         self._unlink(self._of(number, self._undecided))
 
     def tidy(self, row_of: RowOf) -> None:

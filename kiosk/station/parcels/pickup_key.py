@@ -59,7 +59,6 @@ class PickupKey:
 
     @property
     def present(self) -> bool:
-        """Whether parcels can be given codes."""
         return self._key is not None
 
     @classmethod
@@ -112,7 +111,6 @@ class PickupKey:
         return f"{number % 10**PICKUP_DIGITS:0{PICKUP_DIGITS}d}"
 
     def mac(self, code: str) -> bytes:
-        """What the database keeps of a code."""
         return hmac.digest(self._require_key(), b"pickup:" + code.encode("ascii"), "sha256")
 
     def _require_key(self) -> bytes:

@@ -48,14 +48,12 @@ class PhotoFolder:
             sync_folder(changed)
 
     def remove(self, sha256: str) -> None:
-        """Remove a picture, if it is there. Raises OSError."""
         path = self.path(sha256)
         if path is not None:
             path.unlink(missing_ok=True)
             sync_folder(path.parent)
 
     def tidy(self) -> None:
-        """Remove what a power cut left half written."""
         for partial in self.root.glob("*/.*.part"):
             partial.unlink(missing_ok=True)
 

@@ -143,12 +143,10 @@ class Previews:
             self._shoot(watch)
 
     def start_over(self) -> None:
-        """A shot was taken, whoever asked for it."""
         with self._lock:
             self._shutter.start_over()
 
     def _active_request(self, now: float) -> PreviewRequest | None:
-        """The caller holds the lock."""
         return self._watch if now - self._requested_at < REQUEST_TIMEOUT_S else None
 
     def _schedule_next(self, started_at: float, *, failed: bool) -> None:
@@ -160,7 +158,6 @@ class Previews:
                 self._shutter.start_over()
 
     def _store(self, watch: PreviewRequest, preview: LiveViewFrame) -> bool:
-        """Whether a shot is to be taken now."""
         now = self._clock()
         with self._lock:
             self._newest = _StoredPreview(watch.lot, preview, now)

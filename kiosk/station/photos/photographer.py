@@ -81,7 +81,6 @@ class Photographer:
             self._camera.close()
 
     def _step(self) -> float | None:
-        """A shot; a look at the mat when none is wanted and a look is due."""
         try:
             request = self._requests.get_nowait()
         except queue.Empty:
@@ -108,7 +107,6 @@ class Photographer:
 
     @staticmethod
     def _problem(subject: str, error: Exception) -> str:
-        """The word the screens have a sentence for."""
         known = isinstance(error, (CameraFault, StoreError, OSError, Refused))
         logger.warning("no shot of %s: %s", subject, error, exc_info=None if known else error)
         if isinstance(error, Refused):
@@ -120,7 +118,6 @@ class Photographer:
         return "store_failed" if known else "camera_failed"
 
     def _take(self, request: Request) -> Callable[[], None]:
-        """Take and keep it; returns what tells of it."""
         if self._camera is None:
             raise CameraFault("missing", "no camera is set up")
         request.make_space()

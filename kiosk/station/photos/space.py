@@ -91,7 +91,6 @@ class PhotoSpace:
         )
 
     def total(self) -> int:
-        """Bytes of all photographs of goods. Raises OSError."""
         return sum(os.lstat(path).st_size for path in _pictures(self._folder.root))
 
     def _short_of_card(self) -> int:

@@ -69,7 +69,6 @@ def keys_folder(data: Path) -> Path:
 
 
 def credential_files(relay: RelaySettings | None) -> tuple[Path, ...]:
-    """What the relay's settings name: certificates, keys, a password."""
     if relay is None:
         return ()
     named = (relay.ca_file, relay.cert_file, relay.key_file, relay.password_file)
@@ -127,7 +126,6 @@ def _credential(places: Places, path: Path, environ: Mapping[str, str]) -> Crede
 
 
 def _exists(path: Path) -> bool:
-    """A place that the caller may not look at is none."""
     try:
         return path.is_file()
     except OSError:

@@ -133,7 +133,6 @@ class ScaleAudit:
         self.worker = Worker("scale-audit", self._step, on_end=self._write_all)
 
     def standing(self) -> ScaleLegalStatus:
-        """The legal standing of the scale now. Raises StoreError."""
         now = self._stamps().moment
         return ScaleLegalStatus(
             trade=self._content.trade if self._content else None,
@@ -145,7 +144,6 @@ class ScaleAudit:
         )
 
     def last_check(self) -> CheckRow | None:
-        """With the check weight, the newest one. Raises StoreError."""
         return self._store.checks.last()
 
     def record_check(self, check: NewCheck) -> CheckRow:
@@ -169,7 +167,6 @@ class ScaleAudit:
         return self._store.pan_loads.before()
 
     def note(self, note: PanNote) -> None:
-        """Take what the journal of the pan tells; returns at once."""
         with self._lock:
             if len(self._waiting) >= MAX_WAITING_NOTES:
                 logger.error("a note of the pan is lost, the disk does not take any: %s", self._waiting.popleft())

@@ -35,7 +35,6 @@ class CheckView:
 
     @property
     def fitted(self) -> bool:
-        """Whether a check weight is set for this station."""
         return self.expected_g is not None
 
     @property

@@ -32,7 +32,6 @@ class MetrologySettings:
 
     @property
     def until(self) -> date | None:
-        """The last day of the verification."""
         if not self.verified_until:
             return None
         try:

@@ -173,7 +173,6 @@ class Teach:
             self._view = replace(self._view, written=copy.name, can_write=False)
 
     def end(self) -> None:
-        """Give the port back and begin again at the list of ports."""
         self._stop()
         with self._lock:
             self._view = TeachView()
@@ -250,7 +249,6 @@ class Teach:
                 self._view = replace(self._view, step=then)
 
     def _evaluate(self, capture: LineCapture) -> bool:
-        """Go on when enough was heard of the pan; True when the last answer is there."""
         with self._lock:
             view, passed = self._view, self._clock() - self._began
             if view.step not in ("emptied", "loaded") or passed < OBSERVE_S:

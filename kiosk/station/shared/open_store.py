@@ -12,7 +12,6 @@ from kiosk.store.database.persistence import require_persistent
 
 
 def stamps(station: StationSettings) -> Callable[[], Stamp]:
-    """What every writing call of a process is stamped with."""
     clock, software = StationClock(station.zone), software_id()
     return lambda: Stamp(clock.now(), software, station.region)
 

@@ -42,7 +42,6 @@ class PageHeartbeat:
         return cls(Path(folder) if folder else None)
 
     def beat(self) -> None:
-        """A page that is on the screen has just shown that it runs."""
         if self._path is None:
             return
         with self._lock:

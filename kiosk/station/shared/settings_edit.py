@@ -71,7 +71,6 @@ def _stage_like(path: Path, content: bytes, like: Path) -> Path:
 
 
 def lines(values: Values) -> tuple[str, ...]:
-    """The values as they stand in a file."""
     return tuple(f"{key} = {_item(value).as_string()}" for key, value in values.items() if value is not None)
 
 

@@ -84,7 +84,6 @@ _decode: Final = msgspec.json.Decoder(UpdateManifest).decode
 
 
 def parse_head(raw: bytes) -> Head:
-    """The first HEAD_BYTES of a file. Raises UpdateRefused."""
     if len(raw) < HEAD_BYTES or not raw.startswith(MAGIC):
         raise UpdateRefused(UpdateRefusalReason.NO_BUNDLE)
     _, version, length, key, signature = _HEAD.unpack(raw[:HEAD_BYTES])

@@ -82,7 +82,6 @@ class UpdateFiles:
         self.verdict = MessageFile(folder / "update-verdict.json", _read_verdict, rights=rights)
 
     def clear(self) -> None:
-        """Remove answer and verdict. Raises OSError."""
         for file in (self.answer, self.verdict):
             with suppress(BadMessage):
                 file.take()
@@ -99,11 +98,9 @@ class UpdateFiles:
             yield file
 
     def drop_bundle(self, name: str) -> None:
-        """Raises OSError."""
         with self._rights():
             (self._bundles / name).unlink(missing_ok=True)
 
 
 def is_bundle_name(text: str) -> bool:
-    """One plain name, without a folder."""
     return _BUNDLE.fullmatch(text) is not None

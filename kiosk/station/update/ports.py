@@ -89,8 +89,6 @@ class Services(Protocol):
 
 
 class UpdateHost(Protocol):
-    """The board and its clock."""
-
     @property
     def architecture(self) -> str:
         """``amd64`` or ``arm64``."""

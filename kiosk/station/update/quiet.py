@@ -74,7 +74,6 @@ class StationQuiet:
         return UpdateRefusalReason.BUSY_PRINTING if counts.get("queued") or counts.get("sending") else None
 
     def hears_scale(self) -> bool:
-        """As the mark on every page says."""
         return self._board.snapshot().marks.scale == OK
 
 

@@ -39,8 +39,6 @@ class TrialTools:
 
 
 class ReleaseTrial:
-    """Of the release that runs in this process."""
-
     def __init__(self, entry: UpdateEntry, journal: JournalFile, tools: TrialTools) -> None:
         self._entry, self._journal, self._tools = entry, journal, tools
 

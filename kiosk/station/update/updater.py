@@ -145,7 +145,6 @@ class Updater:
         return head, verify_manifest(head, file.read(head.manifest_bytes), self._releases.keys())
 
     def _judge(self, manifest: UpdateManifest) -> None:
-        """Whether this machine may take it. Raises UpdateRefused."""
         release, machine = manifest.release, self._ports.machine
         if release.order <= max(self._releases.running().order, self._releases.packaged().order):
             raise UpdateRefused(
@@ -267,7 +266,6 @@ class Updater:
             return False
 
     def _switch_if_whole(self, version: str) -> bool:
-        """Let this release run, where it is whole."""
         before = self._releases.current()
         self._releases.switch(version)
         if self._releases.running().version == version:

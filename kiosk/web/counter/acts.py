@@ -31,8 +31,6 @@ Form = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post by a clerk: the counter, the session, the form and the object in the address."""
-
     counter: ClerkCounter
     session: CounterSession
     form: Form
@@ -342,12 +340,10 @@ def intake_path(receipt: str) -> str:
 
 
 def listing_path(receipt: str) -> str:
-    """The page on which the lot of an intake is offered for sale."""
     return f"{intake_path(receipt)}/listing"
 
 
 def back_to(path: str, form: Form) -> Where:
-    """Where a refused act leads back to: the page it came from."""
     parts = path.split("/")[2:]
     match parts:
         case ["parcels", number, *_]:

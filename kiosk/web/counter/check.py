@@ -47,7 +47,6 @@ class UnbookedLoadRow:
 
 
 def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
-    """``/counter/check`` and ``/counter/pan``."""
     check, pages = Blueprint("counter_check", __name__), CheckPages(station, frame)
 
     @check.get(CHECK)
@@ -66,8 +65,6 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
 
 
 class CheckPages:
-    """Draws and acts. Reading changes nothing."""
-
     def __init__(self, station: Station, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
 
@@ -97,7 +94,6 @@ class CheckPages:
         )
 
     def take(self, session: CounterSession) -> CheckRow:
-        """Read the load on the pan as the check weight. Raises CounterRefused."""
         form = request.form
         expected_g = None
         if "expected" in form and (expected_g := _parse_grams(form["expected"])) is None:
@@ -105,7 +101,6 @@ class CheckPages:
         return self._station.check_weight.take(session, expected_g, _reading(form.get("reading_no", "")))
 
     def pan(self, session: CounterSession) -> str:
-        """The journal of the pan, newest first."""
         number = number_of(request.args.get("page"))
         with as_counter_refusals():
             rows = self._station.store.pan_loads.unbooked(ROWS + 1, (number - 1) * ROWS)

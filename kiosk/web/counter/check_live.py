@@ -73,7 +73,6 @@ class PanBoard:
             self._live.wait(live_number, min(left, POLL_INTERVAL_S))
 
     def wake(self) -> None:
-        """Let every reader go round once."""
         self._live.wake()
 
 
@@ -105,7 +104,6 @@ def why_id(why_not: str, speech: Speech) -> str:
 
 
 def message(now: PanSnapshot, speech: Speech, decimals: int) -> bytes:
-    """The message as JSON: the counter's own fields, the weight as on the public screen, and the check."""
     pan, view = now.pan, now.counter.view
     body: dict[str, Any] = {
         "n": now.counter.number,
@@ -125,7 +123,6 @@ def message(now: PanSnapshot, speech: Speech, decimals: int) -> bytes:
 
 
 def blueprint(station: Station, streams: Streams[PanSnapshot], language: str, decimals: int) -> Blueprint:
-    """``GET /counter/check/live``."""
     live = Blueprint("check_live", __name__)
 
     @live.get("/counter/check/live")

@@ -94,7 +94,6 @@ class CratePages:
 
 
 def format_bags(bags: Collection[int]) -> str:
-    """``1.2.5``: bags in an address or a form."""
     return ".".join(str(bag) for bag in sorted(bags))
 
 

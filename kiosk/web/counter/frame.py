@@ -74,7 +74,6 @@ class CounterFrame:
         )
 
     def refused(self, error: CounterRefused, person: Person, where: Where) -> str:
-        """Why something was not done, and the way back."""
         return self.page("refused", person, where, refused=refusal_view(error, self.speech.main))
 
     def unlock(self, error: CounterRefused | None = None) -> str:
@@ -91,7 +90,6 @@ class CounterFrame:
         )
 
     def technician(self, person: Person) -> str:
-        """A technician at the counter's door."""
         return self._draw("technician", who=person, here=HOME, technician_path=_TECHNICIAN)
 
     def denied(self, text_id: str) -> str:

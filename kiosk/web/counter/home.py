@@ -56,11 +56,9 @@ class LastScan:
 
     @property
     def wait_ms(self) -> int:
-        """Until the next try; 0 when there is nothing to wait for."""
         return self.wait_s * 1000
 
     def with_values(self, values: Mapping[str, object]) -> LastScan:
-        """The same with what its sentence needs."""
         return replace(self, values=values)
 
 
@@ -97,8 +95,6 @@ _COUNTED = ("waiting", "overdue", "returns", "open")
 
 
 class CounterHome:
-    """Pages under the tab "scan"."""
-
     def __init__(self, station: Station, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
 
@@ -121,7 +117,6 @@ class CounterHome:
         )
 
     def code(self, session: CounterSession) -> str:
-        """The six digits of a pickup code."""
         return self._frame.page("code", session.person, AT_HOME)
 
     def type(self, session: CounterSession) -> str:
@@ -173,5 +168,4 @@ class CounterHome:
 
 
 def parcel_count(counts: Mapping[ParcelState, int], name: str) -> int:
-    """How many parcels are on a list."""
     return sum(counts.get(state, 0) for state in LISTS[name])

@@ -82,8 +82,6 @@ class PhotoCard:
 
 @dataclass(frozen=True, slots=True)
 class OfferHindrance:
-    """What is missing before a lot can be offered."""
-
     text_id: str
     picture: str
 
@@ -126,7 +124,6 @@ class BuyerText:
 
 
 def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
-    """Everything below ``/counter/intakes/<about>/listing`` that is read."""
     listing, pages = Blueprint("counter_listing", __name__), ListingPages(station, frame)
 
     @listing.get("/counter/intakes/<about>/listing")
@@ -154,8 +151,6 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
 
 
 class ListingPages:
-    """Draws; the listings of the counter decide."""
-
     def __init__(self, station: Station, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
         self._shots = Shots(station)

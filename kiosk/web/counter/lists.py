@@ -94,8 +94,6 @@ class Confirmation:
 
 
 class CounterLists:
-    """Pages under the tabs "parcels", "intakes", "queue" and "day"."""
-
     def __init__(self, station: Station, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
         self._shots = Shots(station)
@@ -126,7 +124,6 @@ class CounterLists:
         )
 
     def parcel(self, session: CounterSession, number: str) -> str:
-        """One parcel and what may be done with it."""
         parcel = self._station.counter.shelf.parcel(session, number)
         here = f"/counter/parcels/{parcel.number}"
         where, ask = Where("parcels", here), request.args.get("ask", "")
@@ -219,7 +216,6 @@ class CounterLists:
         return page_of_rows(rows, ROWS)
 
     def intake(self, session: CounterSession, receipt: str) -> str:
-        """One intake, its papers, and the void."""
         row = self._station.counter.intakes.intake(session, receipt)
         where = Where("intakes", f"/counter/intakes/{row.receipt}")
         if request.args.get("ask") == "void" and not row.voided:
@@ -305,7 +301,6 @@ class CounterLists:
 
 
 def confirm(frame: CounterFrame, session: CounterSession, where: Where, question: Confirmation) -> str:
-    """The page that asks once more."""
     return frame.page(
         "confirm",
         session.person,
@@ -351,6 +346,5 @@ def _page(total: int, size: int = ROWS) -> tuple[int, int]:
 
 
 def page_of_rows(rows: Sequence[T], size: int) -> Page[T]:
-    """The page asked for of rows that are all here."""
     number, count = _page(len(rows), size)
     return Page(tuple(rows[(number - 1) * size : number * size]), number, count)

@@ -35,7 +35,6 @@ def scan_id(view: CounterView) -> str:
 
 
 def badges(view: CounterView) -> dict[str, str]:
-    """Figures on the tabs; "" for none."""
     return {
         "scan": str(view.waiting_handovers or ""),
         "intakes": "1" if view.unfinished else "",
@@ -58,7 +57,6 @@ def message(snapshot: CounterSnapshot) -> bytes:
 
 
 def blueprint(station: Station, streams: Streams[CounterSnapshot]) -> Blueprint:
-    """``GET /counter/live``."""
     live = Blueprint("counter_live", __name__)
 
     @live.get("/counter/live")

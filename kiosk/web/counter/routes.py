@@ -61,7 +61,6 @@ NEEDS = {
 
 
 def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
-    """Everything under ``/counter`` but the live stream."""
     counter = Blueprint("counter", __name__)
     home, lists, crates = CounterHome(station, frame), CounterLists(station, frame), CratePages(station, frame)
     _add_session_routes(counter, station, frame, home)

@@ -61,34 +61,27 @@ def clock(seconds: int) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class CounterIntakeRow:
-    """A confirmed intake and the goods it was about."""
-
     row: ConfirmedRow
     names: Names
     picture: str
 
     @property
     def short(self) -> str:
-        """The receipt as it is called at this station."""
         return short(self.row.receipt)
 
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedRow:
-    """An intake that was left with bags on it."""
-
     row: UnfinishedIntake
     names: Names
     picture: str
 
     @property
     def short(self) -> str:
-        """The receipt as it is called at this station."""
         return short(self.row.receipt)
 
 
 def unfinished_row(row: UnfinishedIntake, catalog: Catalog) -> UnfinishedRow:
-    """With the goods as they are called now."""
     return UnfinishedRow(row, *_goods(row.product, catalog))
 
 
@@ -160,7 +153,6 @@ QUESTIONS = ("return", "refuse", "misroute", "lost", "reissue")
 
 
 def picture_of(parcel: ParcelRow) -> str:
-    """The drawing of a parcel by its state."""
     return "parcel" if parcel.state in WAITING_STATES else _STATE_PICTURES.get(parcel.state, "parcel")
 
 
@@ -202,8 +194,6 @@ REFUSAL_PICTURES = {
 
 @dataclass(frozen=True, slots=True)
 class RefusalView:
-    """Why the counter said no, for a page."""
-
     text_id: str
     picture: str
     values: Mapping[str, str]
@@ -216,7 +206,6 @@ class RefusalView:
 
 
 def refusal_view(error: CounterRefused, texts: Texts) -> RefusalView:
-    """The sentence and the drawing of a refusal."""
     values = {name: bdi_code(value) for name, value in error.values.items()}
     return RefusalView(
         refusal_id(error.code, texts), REFUSAL_PICTURES.get(error.code, "attention"), values, error.wait_s
@@ -230,8 +219,6 @@ def refusal_id(code: str, texts: Texts) -> str:
 
 
 class Shots:
-    """Reads what the counter shows, and whether a picture is still on this card."""
-
     def __init__(self, station: Station) -> None:
         self._station = station
 

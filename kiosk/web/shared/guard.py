@@ -28,7 +28,6 @@ _HTTP_PORT = 80
 
 
 def install(app: Flask) -> None:
-    """Check every request before anything else and put the headers on every answer."""
     app.before_request(check_request)
     app.after_request(add_headers)
 

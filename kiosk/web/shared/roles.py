@@ -27,8 +27,6 @@ COOKIE = "counter"  # Holds the token of the unlocked counter; forgotten when th
 
 
 class Need(StrEnum):
-    """What a route asks of the person in front of it."""
-
     PUBLIC = "public"
     OPEN = "open"
     CLERK = "clerk"
@@ -122,7 +120,6 @@ def authorize(endpoint: str, need: Need | None, sessions: Sessions) -> CounterSe
 
 
 def session() -> CounterSession:
-    """The session of a route that needs one."""
     found: CounterSession | None = g.session
     if found is None:
         raise AccessDenied(str(request.endpoint), unlocked=False)

@@ -25,13 +25,11 @@ UNKNOWN = "other"
 
 @cache
 def known_drawings() -> frozenset[str]:
-    """The names of all drawings that come with the station."""
     folder = files("kiosk.web").joinpath("static", "drawings")
     return frozenset(file.name.removesuffix(".svg") for file in folder.iterdir() if file.name.endswith(".svg"))
 
 
 def drawing(name: str) -> str:
-    """The address of a drawing; goods and containers whose picture nobody has drawn get the mixed basket."""
     known = name if name in known_drawings() else UNKNOWN
     return url_for("static", filename=f"drawings/{known}.svg")
 

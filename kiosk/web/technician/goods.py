@@ -52,12 +52,10 @@ class _GoodsPages:
 
     @property
     def catalogs(self) -> StickCatalogs:
-        """The use case, or 503."""
         catalogs = None if self._doctor is None else self._doctor.equipment.catalogs
         return catalogs or abort(503)
 
     def page(self) -> str:
-        """The files in sight, or with ``file`` what this one would change."""
         name, page_text = request.args.get("file", ""), request.args.get("page")
         if not name:
             version, catalog = self.catalogs.in_force()
@@ -74,7 +72,6 @@ class _GoodsPages:
         return redirect(f"{HOME}?done=1", 303)
 
     def faulty(self, fault: CatalogError) -> tuple[str, int]:
-        """What is wrong with the file, and where."""
         return self._draw("goods_fault", fault=fault), _status()
 
     def refused(self, code: str) -> tuple[str, int]:

@@ -67,7 +67,6 @@ class _LayoutPages:
 
     @property
     def own(self) -> OwnLayouts:
-        """The station's own layouts, or 503."""
         return self._own or abort(503)
 
     def page(self) -> str:
@@ -87,7 +86,6 @@ class _LayoutPages:
         )
 
     def picture(self) -> AnyResponse:
-        """The label with sample data, as a 203 dpi printer would print it."""
         kind, other = _requested(request.args)
         layout = shipped_layout(OTHERS[kind][other]) if other else self.own.layouts.of(kind)
         png = BytesIO()

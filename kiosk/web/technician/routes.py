@@ -99,12 +99,10 @@ OUTCOME_WORDS: Final = (
 
 
 def outcome_word(key: str, outcome: CommandOutcome) -> str:
-    """The word of ``OUTCOME_WORDS`` for a key that was sent."""
     return f"{key}_{outcome}" if outcome is CommandOutcome.DONE else outcome.value
 
 
 def known_outcome(word: str) -> str:
-    """The word when it is one of ``OUTCOME_WORDS``, else ""."""
     return word if word in OUTCOME_WORDS else ""
 
 
@@ -186,12 +184,10 @@ class _TechnicianPages:
 
     @property
     def doctor(self) -> Doctor:
-        """The station's doctor, or 503."""
         return self._doctor or abort(503)
 
     @property
     def tools(self) -> TechnicianTools:
-        """The technician's tools on this doctor's equipment, or 503."""
         return self._tools or abort(503)
 
     # --- pages
@@ -224,7 +220,6 @@ class _TechnicianPages:
         return self.page("scale", "tests", sign=self.scale_sign(), keys=self.tools.scale_keys(), told=outcome)
 
     def care_page(self) -> str:
-        """Backup and bundle, and how the last of each went."""
         rows = [row for row in self.doctor.findings() if row.device in ("backup", "disk")]
         done = {"backup": self.tools.backup_state(), "bundle": self.tools.last_bundle}
         goods = self.doctor.equipment.catalogs is not None
@@ -247,11 +242,9 @@ class _TechnicianPages:
         )
 
     def epoch_page(self) -> str:
-        """The question before a new epoch."""
         return self.page("epoch", "events", epoch=self.doctor.station.store.epochs.identity().epoch)
 
     def about_page(self) -> str:
-        """Software, scale, counters: what is asked for at a verification."""
         speech = speech_of(request, self._settings.language)
         rows = about_rows(self._station, self.doctor.equipment.config, speech, self._settings.weight_decimals)
         return self.page("about", "about", rows=rows, updates=self.doctor.equipment.updates is not None)
@@ -272,7 +265,6 @@ class _TechnicianPages:
         return frame_words(self.doctor.equipment.scale.liveness(), speech_of(request, self._settings.language).main)
 
     def shot_jpg(self) -> AnyResponse:
-        """The shot just taken, once."""
         jpeg = self.tools.take_shot()
         if jpeg is None:
             abort(404)
@@ -281,7 +273,6 @@ class _TechnicianPages:
     # --- acts
 
     def posts(self) -> dict[str, Callable[[], AnyResponse]]:
-        """By the last part of its path: what it does, and where it leads."""
         return {
             "print": self._print,
             "reach": self._reach,

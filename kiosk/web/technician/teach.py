@@ -53,7 +53,6 @@ class _TeachPages:
 
     @property
     def teach(self) -> Teach:
-        """The use case, or 503."""
         return self._teach or abort(503)
 
     def page(self) -> str:

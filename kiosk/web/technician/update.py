@@ -44,7 +44,6 @@ class _UpdatePages:
 
     @property
     def updates(self) -> Updates:
-        """The use case. Raises _OtherWay."""
         if self._doctor is None or self._doctor.equipment.updates is None:
             raise _OtherWay
         return self._doctor.equipment.updates

@@ -19,8 +19,6 @@ _REQUIRED_HEADERS: Final = {200: COMPLETE, 201: COMPLETE, 204: OFFSET, 416: OFFS
 
 
 class PhotosClient(CenterLine):
-    """Puts the center's questions and parts of pictures on it."""
-
     def __init__(self, settings: RelaySettings) -> None:
         refusal = f"the sorting center takes no pictures at {settings.photos}"
         super().__init__(settings, settings.photos_endpoint, refusal)

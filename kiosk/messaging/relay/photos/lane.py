@@ -59,7 +59,6 @@ class PausedPictures:
         return len(self._by_sha256)
 
     def is_due(self, sha256: str, now: float) -> bool:
-        """Whether this picture may be tried."""
         hold = self._by_sha256.get(sha256)
         return hold is None or now >= hold.until
 
@@ -138,16 +137,12 @@ class _Upload:
 
 @dataclass(frozen=True, slots=True)
 class StationPhotos:
-    """What the lane meets at the station."""
-
     pictures: PictureQueue
     events: WaitingEvents
     watcher: PhotoWatcher
 
 
 class PhotosWork:
-    """The ``LaneWork`` of the photos lane."""
-
     name: Final = "photos lane"
     activity: Final = "sending pictures"
 
@@ -159,7 +154,6 @@ class PhotosWork:
         random: Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``clock`` is monotonic seconds."""
         self._settings, self._clock = settings, clock
         self._pictures, self._watcher = station.pictures, station.watcher
         self._center = center
@@ -189,7 +183,6 @@ class PhotosWork:
         return self._pauses.next()
 
     def step(self) -> float:
-        """As ``LaneWork`` says."""
         now = self._clock()
         self._report(now)
         if not self._line.is_free(now):
@@ -241,7 +234,6 @@ class PhotosWork:
             return b""
 
     def _on_response(self, sending: _Upload, response: UploadResponse) -> float:
-        """What follows from the center's answer; seconds until the next step."""
         now, sha256 = self._clock(), sending.picture.sha256
         self._unreachable_since = None
         if response.status in (429, 503, 507):

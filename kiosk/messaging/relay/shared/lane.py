@@ -34,7 +34,6 @@ class SharedLine:
     def __init__(
         self, center: CenterConnection, events: WaitingEvents, budget: ByteBudget, clock: Callable[[], float]
     ) -> None:
-        """``clock`` is monotonic seconds."""
         self._center, self._events, self._budget, self._clock = center, events, budget, clock
         self.size = PartSize()
         self._used_at = clock()
@@ -50,7 +49,6 @@ class SharedLine:
 
     @property
     def part_bytes(self) -> int:
-        """The most that one part should have."""
         return min(self.size.bytes, self._budget.message_bytes or self.size.bytes)
 
     def carry(self, size: int, part: Callable[[Callable[[], bool]], T]) -> T:

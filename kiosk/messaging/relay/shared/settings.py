@@ -123,15 +123,12 @@ class RelaySettings:
 
     @property
     def endpoint(self) -> Endpoint:
-        """The broker's place; raises ValueError for a bad URL."""
         return Endpoint.parse(self.broker_url)
 
     @property
     def photos_endpoint(self) -> CenterEndpoint | None:
-        """The place for pictures; raises ValueError for a bad URL."""
         return CenterEndpoint.parse(self.photos, "photos") if self.photos is not None else None
 
     @property
     def updates_endpoint(self) -> CenterEndpoint | None:
-        """The place of updates; raises ValueError for a bad URL."""
         return CenterEndpoint.parse(self.updates, "updates") if self.updates is not None else None

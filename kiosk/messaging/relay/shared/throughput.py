@@ -38,7 +38,6 @@ class Throughput:
         self._acknowledged.clear()
 
     def acknowledged(self, size: int, now: float) -> None:
-        """A message with ``size`` bytes of events was acknowledged."""
         self._acknowledged.append((now, size))
 
     def rate(self, now: float) -> float | None:
@@ -79,7 +78,6 @@ class ByteBudget:
         return max(1, round(self._per_s * MESSAGE_S) - OVERHEAD_BYTES) if self._per_s else None
 
     def allows_sending(self, now: float) -> bool:
-        """Whether a message may go now."""
         return not self._per_s or self._filled(now) >= 0
 
     def spend(self, payload_bytes: int, now: float) -> None:
@@ -122,6 +120,5 @@ class PartSize:
         self.bytes = max(MIN_PART_BYTES, min(fitting, self.bytes * _GROWTH, MAX_PART_BYTES))
 
     def record_failure(self) -> None:
-        """A part did not get through."""
         self.bytes = max(MIN_PART_BYTES, self.bytes // _GROWTH)
         self._round_trip_s = None

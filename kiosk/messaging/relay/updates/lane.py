@@ -65,16 +65,12 @@ class _StorageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StationUpdates:
-    """What the lane meets at the station."""
-
     inbox: BundleInbox
     events: WaitingEvents
     watcher: UpdateWatcher
 
 
 class UpdatesWork:
-    """The ``LaneWork`` of the updates lane."""
-
     name: Final = "updates lane"
     activity: Final = "fetching an update"
 
@@ -86,7 +82,6 @@ class UpdatesWork:
         random: Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``clock`` is monotonic seconds."""
         self._center, self._clock = center, clock
         self._inbox, self._watcher = station.inbox, station.watcher
         counted = settings.bytes_per_second
@@ -108,7 +103,6 @@ class UpdatesWork:
         self.log = RateLimitedLog(logging.getLogger(f"kiosk.updates.{settings.station}"), clock, _LOG_PERIOD_S)
 
     def step(self) -> float:
-        """As ``LaneWork`` says."""
         try:
             return self._step()
         except CenterRefused as error:

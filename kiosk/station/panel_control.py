@@ -16,9 +16,8 @@ _POLL_INTERVAL_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Lamps:
-    """Ready: a bag may come. Busy: paper is on its way or a shot is taken and judged. Fault: somebody has to act.
-
-    A link that is down is no fault here: everything is kept, and nobody in the village can mend it.
+    """Ready: a bag may come. Busy: paper is on its way or a shot is taken and judged. Fault: somebody has to act. A
+    link that is down is no fault here: everything is kept, and nobody in the village can mend it.
     """
 
     ready: bool

@@ -85,10 +85,9 @@ class ServiceSettings:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """The adapters of one station. ``scale`` is made once the desk that listens to it exists.
-
-    ``content`` is the scale as it is set up, for its event counter; None says nothing of it. ``clock`` is the one the
-    scale dates its readings with.
+    """The adapters of one station. ``scale`` is made once the desk that listens to it exists. ``content`` is the scale
+    as it is set up, for its event counter; None says nothing of it. ``clock`` is the one the scale dates its readings
+    with.
     """
 
     profile: ScaleProfile

@@ -14,7 +14,6 @@ P = ParamSpec("P")
 
 class Signal(Generic[P]):
     """Sent by calling it; its receivers are called in the order they were connected in, by the thread that sends.
-
     Receivers are connected before the first thread starts, and stay.
     """
 

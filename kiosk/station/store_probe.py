@@ -16,9 +16,8 @@ STORE_FAILED: Final = "store_failed"
 
 class StoreProbe:
     """Marks the board while nothing can be written: page, lamp, ``/health`` and doctor say so before a farmer has to.
-
-    It does not starve the watchdog: a restart mends neither a card that went read-only nor a wrong owner, and a
-    station that restarts for ever shows nobody what is wrong.
+    It does not starve the watchdog: a restart mends neither a card that went read-only nor a wrong owner, and a station
+    that restarts for ever shows nobody what is wrong.
     """
 
     def __init__(self, store: Store, board: LiveBoard) -> None:

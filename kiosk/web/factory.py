@@ -112,10 +112,9 @@ def create_app(
     teach: Teach | None = None,
     alive: Callable[[], None] = technical.ignore_alive,
 ) -> ServedApp:
-    """All pages of the station; nothing is started, ``serve`` does that.
-
-    The technician's pages answer 503 without a ``doctor``, those that teach a scale without ``teach``. ``alive`` is
-    called whenever a page on the screen says that it runs.
+    """All pages of the station; nothing is started, ``serve`` does that. The technician's pages answer 503 without a
+    ``doctor``, those that teach a scale without ``teach``. ``alive`` is called whenever a page on the screen says that
+    it runs.
     """
     streams = AllStreams(
         Streams(live.public_source(service.board), PUBLIC_STREAMS),

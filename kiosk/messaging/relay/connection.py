@@ -64,7 +64,6 @@ class Message:
 @dataclass(frozen=True, slots=True)
 class ConnectionLost:
     """The connection is gone or was never granted; ``fault`` where the broker said something that can be mended.
-
     ``no_mqtt_5``: it was refused for the version of MQTT alone.
     """
 

@@ -36,10 +36,9 @@ class HashQuery:
 
 
 class ForkPoint:
-    """Of one epoch, and one connection: looked for by halving, below what was acknowledged.
-
-    A hash follows from all events before it, so what is the same at one number is the same below it. An answer of
-    another generation starts it over.
+    """Of one epoch, and one connection: looked for by halving, below what was acknowledged. A hash follows from all
+    events before it, so what is the same at one number is the same below it. An answer of another generation starts it
+    over.
     """
 
     def __init__(self) -> None:
@@ -51,7 +50,6 @@ class ForkPoint:
         self, ack: Ack, acked_upto: int, own: Callable[[int], str | None]
     ) -> SharedUpTo | HashQuery | None:
         """After an acknowledgement whose head is not ``own`` hash there; None: ``question`` is open, ask it in a while.
-
         A center that answers no such question is taken at its former word. Two ledgers that answer in turn, each of
         another generation, never make it ask at once.
         """

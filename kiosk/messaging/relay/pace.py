@@ -75,9 +75,8 @@ class Pace:
         return self._random.uniform(0.0, self.settings.reconnect_s)
 
     def takeover_retry_s(self) -> float:
-        """Seconds until the next connection after another machine took this one over.
-
-        Two that have one card each would else throw each other off once a second, and each would look well.
+        """Seconds until the next connection after another machine took this one over. Two that have one card each would
+        else throw each other off once a second, and each would look well.
         """
         return self.settings.reconnect_max_s * self._random.uniform(_MIN_ANSWER_SHARE, 1.0)
 
@@ -98,8 +97,7 @@ class Pace:
         self.patience_s = self._resend.next()
 
     def connection_broken(self) -> None:
-        """A connection broke with messages on their way: smaller ones have the better chance.
-
-        Also the way out when a broker on the path refuses packets above its own limit.
+        """A connection broke with messages on their way: smaller ones have the better chance. Also the way out when a
+        broker on the path refuses packets above its own limit.
         """
         self.batch_events = max(1, self.batch_events // 2)

@@ -57,12 +57,7 @@ class RelaySession:
     """One connection's worth of relaying. Any error of the outbox ends it; nothing is lost by that."""
 
     def __init__(
-        self,
-        store: StorePort,
-        pace: Pace,
-        log: RateLimitedLog,
-        clock: Callable[[], float],
-        side: StationSide,
+        self, store: StorePort, pace: Pace, log: RateLimitedLog, clock: Callable[[], float], side: StationSide
     ) -> None:
         self._store, self._pace, self._log, self._clock = store, pace, log, clock
         self._watcher, self._doctor = side.watcher, side.doctor
@@ -396,9 +391,8 @@ class RelaySession:
             )
 
     def _reissue(self, connection: BrokerConnection, epoch: str, shared_upto: int) -> None:
-        """The numbers above are another machine's at the center: the events get new ones, in the current epoch.
-
-        The first goes out under its old number once more, so that the center has both, and raises its alarm.
+        """The numbers above are another machine's at the center: the events get new ones, in the current epoch. The
+        first goes out under its old number once more, so that the center has both, and raises its alarm.
         """
         first = self._store.outbox.sealed(epoch, 1, shared_upto)
         if first:
@@ -447,9 +441,8 @@ class RelaySession:
             self._has_more = True
 
     def _on_database_behind(self, connection: BrokerConnection, ack: Ack, last: int) -> None:
-        """This database is older than what the center has from it: its numbers must not be given out twice.
-
-        Or somebody says so who can write to the topic: each new epoch costs a receipt letter, and there are few.
+        """This database is older than what the center has from it: its numbers must not be given out twice. Or somebody
+        says so who can write to the topic: each new epoch costs a receipt letter, and there are few.
         """
         if self._store.epochs.behind_limit_reached():
             self._log.write(
@@ -473,9 +466,8 @@ class RelaySession:
         self._enter_epoch(connection)
 
     def _on_fork(self, connection: BrokerConnection, ack: Ack, counts: OutboxCounts) -> None:
-        """Refused. Of what was acknowledged before, all that this ledger does not have is pending again.
-
-        It came back from a backup then, and another machine was faster: the center gets both, and raises its alarm.
+        """Refused. Of what was acknowledged before, all that this ledger does not have is pending again. It came back
+        from a backup then, and another machine was faster: the center gets both, and raises its alarm.
         """
         self._log.write(
             f"the sorting center has another event {ack.upto} of epoch {self._epoch} than this database: "

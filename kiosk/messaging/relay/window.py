@@ -150,7 +150,6 @@ class OutgoingMessage:
 
 def rows_that_fit(rows: Sequence[OutboxRow], last: int | None, max_bytes: int) -> Sequence[OutboxRow]:
     """The first of ``rows`` that make one message: up to ``last``, without a hole, within the size before compression.
-
     The first one is always among them.
     """
     size = 0

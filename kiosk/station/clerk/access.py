@@ -42,9 +42,8 @@ class _OpenSession:
 
 
 class Access:
-    """Thread-safe. A session ends unused after ``idle_s``; ``on_change`` hears that one began or ended.
-
-    ``throttle`` counts wrong PINs.
+    """Thread-safe. A session ends unused after ``idle_s``; ``on_change`` hears that one began or ended. ``throttle``
+    counts wrong PINs.
     """
 
     def __init__(
@@ -139,9 +138,8 @@ class Access:
             self._clerks.set_pin(number, hash_pin(self._pins, pin), self._stamps())
 
     def retire(self, number: str) -> None:
-        """Somebody no longer works here; an open session of that person ends.
-
-        Raises CounterRefused: last_technician, when nobody else could take anybody on; unknown_clerk.
+        """Somebody no longer works here; an open session of that person ends. Raises CounterRefused: last_technician,
+        when nobody else could take anybody on; unknown_clerk.
         """
         with self._retiring, as_counter_refusals():
             row = self._clerks.by_number(number) if number.isascii() else None

@@ -43,9 +43,8 @@ def hash_pin(key: PinKey, pin: str) -> str:
 
 
 def clean_person_name(text: str) -> str:
-    """A short name as it may be shown; raises BadClerk, which does not repeat it.
-
-    A telephone or ID number is no name: neither is kept at the station.
+    """A short name as it may be shown; raises BadClerk, which does not repeat it. A telephone or ID number is no name:
+    neither is kept at the station.
     """
     name = unicodedata.normalize("NFC", text).strip()
     if not 1 <= len(name) <= MAX_NAME or not all(_fits(character) for character in name):

@@ -42,9 +42,8 @@ class PaperCount:
         self._counted_at = 0
 
     def update(self) -> None:
-        """Count again: a paper was queued, came out, or its fate is unknown.
-
-        Two may count at once; what was counted earlier does not cover what was counted later.
+        """Count again: a paper was queued, came out, or its fate is unknown. Two may count at once; what was counted
+        earlier does not cover what was counted later.
         """
         turn = next(self._turns)
         try:
@@ -62,9 +61,8 @@ class PaperCount:
 
 
 class Acts:
-    """``lock`` lets one act after the other through, from its check to its end, disk included.
-
-    ``on_event`` hears that something was committed: there may be papers to print and an event to send.
+    """``lock`` lets one act after the other through, from its check to its end, disk included. ``on_event`` hears that
+    something was committed: there may be papers to print and an event to send.
     """
 
     def __init__(

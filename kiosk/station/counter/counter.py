@@ -59,9 +59,8 @@ class CounterTools:
 
 
 class ClerkCounter:
-    """The acts of the counter, side by side. Thread-safe: they share one lock (``Acts``) and one state.
-
-    Every act is a clerk's, checked against the open session, and raises CounterRefused, and then has changed nothing.
+    """The acts of the counter, side by side. Thread-safe: they share one lock (``Acts``) and one state. Every act is a
+    clerk's, checked against the open session, and raises CounterRefused, and then has changed nothing.
     ``handovers.public_code`` alone is for everybody: it hands nothing out, it puts a parcel up for the clerk's tap.
     """
 

@@ -34,9 +34,8 @@ class PickupProofs:
         return self._slip(text) if text.startswith(CODE_PREFIX) else self.code(text)
 
     def code(self, code: str, number: ParcelNumber | None = None) -> Handover:
-        """The waiting parcel of a code, and of this number when a slip names one; a wrong code counts as a guess.
-
-        A whole slip of a parcel that has left is no guess: nobody tries codes with it, because that parcel has none.
+        """The waiting parcel of a code, and of this number when a slip names one; a wrong code counts as a guess. A
+        whole slip of a parcel that has left is no guess: nobody tries codes with it, because that parcel has none.
         """
         try:
             mac = self._key.mac(check_pickup_code(code))
@@ -101,11 +100,9 @@ class Handovers:
             return self._collect(self._book.number(number), proof, stamp)
 
     def public_code(self, text: str) -> ParcelRow:
-        """A villager shows six digits, or the slip under the scanner. Puts the parcel up at the counter; while no
-        clerk is there, in place of that of the villager before.
-
-        The row is masked: the last four characters of the waybill, no telephone digits. Raises CounterRefused:
-        line_full, and what a proof raises.
+        """A villager shows six digits, or the slip under the scanner. Puts the parcel up at the counter; while no clerk
+        is there, in place of that of the villager before. The row is masked: the last four characters of the waybill,
+        no telephone digits. Raises CounterRefused: line_full, and what a proof raises.
         """
         with self._acts.lock, as_counter_refusals():
             row = self._line.put_up(replace(self._proofs.prove(text), called=not self._acts.is_clerk_present()))
@@ -154,9 +151,8 @@ class PickupCodes:
         return fresh is not None and fresh.number == number
 
     def show(self, session: CounterSession, number: str) -> str:
-        """The six digits that were issued last, once: for a station without a printer for slips.
-
-        Raises CounterRefused ``reissue`` when it is another parcel's, was shown, or the session ended since.
+        """The six digits that were issued last, once: for a station without a printer for slips. Raises CounterRefused
+        ``reissue`` when it is another parcel's, was shown, or the session ended since.
         """
         with self._acts.act(session), self._state.lock:
             fresh = self._state.fresh

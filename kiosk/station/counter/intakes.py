@@ -110,7 +110,6 @@ class LotShots:
 
     def take_when_still(self, session: CounterSession, receipt: str) -> None:
         """The goods lie still: what the tap would do, unless the lot has a shot. Further ones are asked for by a tap.
-
         Raises CounterRefused.
         """
         with self._acts.act(session):
@@ -121,7 +120,6 @@ class LotShots:
 
     def overrule(self, session: CounterSession, receipt: str, token: str) -> None:
         """Keep the shot that was refused just now, in the clerk's name. ``token`` is that of the shot the clerk saw.
-
         Raises CounterRefused: not_overruled (the reasons allow it to nobody), stale_page (it is gone, or another one
         has come), disk_full.
         """

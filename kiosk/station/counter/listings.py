@@ -30,9 +30,8 @@ MAX_COMPARED_SHOTS: Final = 2_000
 
 
 def lookalikes(lot: str, photos: Sequence[ListedPhoto], shots: Iterable[SeenShot]) -> dict[str, str]:
-    """For each photo of the lot that has one, the lot of the shot that looks most like it.
-
-    Of two of the lot itself the later one is named, and only while neither is left out. Another lot counts first.
+    """For each photo of the lot that has one, the lot of the shot that looks most like it. Of two of the lot itself the
+    later one is named, and only while neither is left out. Another lot counts first.
     """
     others = [(shot.lot, int(shot.likeness, 16)) for shot in shots if shot.lot != lot]
     found: dict[str, str] = {}
@@ -252,9 +251,8 @@ class CounterListings:
             return self._arrange(listed, photos, person.actor, stamp)
 
     def submit(self, session: CounterSession, number: str, seen: str) -> ListingView:
-        """Offer it as it was seen; what is offered so already is not told again, unless it was not accepted.
-
-        Raises CounterRefused stale_page when what would be told is not what was seen, or nothing can be told.
+        """Offer it as it was seen; what is offered so already is not told again, unless it was not accepted. Raises
+        CounterRefused stale_page when what would be told is not what was seen, or nothing can be told.
         """
         with self._acts.act(session) as (person, stamp):
             listed = self._load(number)

@@ -100,10 +100,9 @@ class CounterDay:
             return self._days.totals()
 
     def close(self, session: CounterSession, seen_seq: int | None = None) -> tuple[DayTotals, str]:
-        """Close the day and print its slip; returns the totals and the head of the journal, 64 hex digits.
-
-        ``seen_seq`` is ``last_seq`` of the totals that the clerk has seen. Raises CounterRefused: stale_page when there
-        is more by now, asked inside the transaction that closes: an intake may be agreed on at this very moment.
+        """Close the day and print its slip; returns the totals and the head of the journal, 64 hex digits. ``seen_seq``
+        is ``last_seq`` of the totals that the clerk has seen. Raises CounterRefused: stale_page when there is more by
+        now, asked inside the transaction that closes: an intake may be agreed on at this very moment.
         """
         with self._acts.act(session) as (person, stamp):
 

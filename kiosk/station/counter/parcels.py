@@ -72,7 +72,6 @@ MAX_HANDOVERS: Final = 5
 @dataclass(frozen=True, slots=True)
 class Handover:
     """A villager's code was right: the parcel lies on the counter until the clerk's tap. ``until`` is monotonic.
-
     ``called``: no clerk was there, so one was called.
     """
 
@@ -95,9 +94,8 @@ class HandoverQueue:
 
     def put_up(self, handover: Handover, *, first: bool = False) -> ParcelRow:
         """In line, and once: the clerk hands out one after the other. Raises CounterRefused ``line_full``: nobody who
-        was told that the clerk brings it is dropped, and the code of whoever comes next stays good.
-
-        While the clerk is away, only the newest villager is waited for: the others have left the screen.
+        was told that the clerk brings it is dropped, and the code of whoever comes next stays good. While the clerk is
+        away, only the newest villager is waited for: the others have left the screen.
         """
         now, number = self._state.now_s(), handover.parcel.number
         with self._state.lock:

@@ -36,9 +36,8 @@ def known_parcel_result(row: ParcelRow) -> ScanResult:
 
 @dataclass(frozen=True, slots=True)
 class IncomingWaybill:
-    """A waybill to book: ``carriers`` are those it may be of, the one it is booked for first.
-
-    ``another``: a person has said that it is a further package of a waybill that is known.
+    """A waybill to book: ``carriers`` are those it may be of, the one it is booked for first. ``another``: a person has
+    said that it is a further package of a waybill that is known.
     """
 
     number: str
@@ -69,9 +68,8 @@ class Receiving:
             self._state.change(consent=consent)
 
     def damaged_next(self, session: CounterSession, damaged: bool) -> None:
-        """The next parcel that is scanned in is damaged; the one after it is not.
-
-        Only mode "in" shows the switch: what an older page says of another mode would mark a parcel nobody looked at.
+        """The next parcel that is scanned in is damaged; the one after it is not. Only mode "in" shows the switch: what
+        an older page says of another mode would mark a parcel nobody looked at.
         """
         with self._acts.act(session):
             if damaged and self._state.view().mode != IN:
@@ -115,9 +113,8 @@ class Receiving:
         return shown
 
     def undo(self, session: CounterSession, number: str = "") -> ParcelRow:
-        """Take the last scan in back: slot, code and papers that still wait are gone.
-
-        With ``number`` only when it is that parcel: the scanner may have been quicker than the finger.
+        """Take the last scan in back: slot, code and papers that still wait are gone. With ``number`` only when it is
+        that parcel: the scanner may have been quicker than the finger.
         """
         with self._acts.act(session) as (person, stamp):
             row = self._withdraw(self._undoable(number).parcel, person, stamp)
@@ -125,9 +122,8 @@ class Receiving:
             return row
 
     def choose_carrier(self, session: CounterSession, carrier: str, number: str = "") -> ScanResult:
-        """The last scan in was another carrier's: it is taken back and booked anew, while it can be taken back.
-
-        When the disk fails between the two, the parcel is taken back and the screen shows none: it is scanned again.
+        """The last scan in was another carrier's: it is taken back and booked anew, while it can be taken back. When
+        the disk fails between the two, the parcel is taken back and the screen shows none: it is scanned again.
         """
         with self._acts.act(session) as (person, stamp):
             undo = self._undoable(number)

@@ -57,10 +57,9 @@ _CHOSEN_DESPITE: Final = frozenset({"product", "not_a_waybill"})
 
 @dataclass(frozen=True, slots=True)
 class ParsedScan:
-    """What was sent, and the waybill that it may be.
-
-    ``refusal`` says why it is no waybill that can be booked. ``waybill`` is the number as the store keeps it, None for
-    what can be none. ``package`` is the one of several that the bar code is on.
+    """What was sent, and the waybill that it may be. ``refusal`` says why it is no waybill that can be booked.
+    ``waybill`` is the number as the store keeps it, None for what can be none. ``package`` is the one of several that
+    the bar code is on.
     """
 
     scan: Scan
@@ -90,9 +89,8 @@ class ParsedScan:
 
     @property
     def may_choose_carrier(self) -> bool:
-        """One waybill in ten looks like a product's number: then the clerk decides.
-
-        Not when the scanner saw a product's bars, nor for the numbers of Chinese goods, which no carrier begins with.
+        """One waybill in ten looks like a product's number: then the clerk decides. Not when the scanner saw a
+        product's bars, nor for the numbers of Chinese goods, which no carrier begins with.
         """
         number = self.scan.as_waybill
         is_goods = self.scan.symbology in PRODUCT_SYMBOLOGIES or number.normalized.startswith(_CHINESE_GOODS)
@@ -115,9 +113,8 @@ class ParsedScan:
 
 @dataclass(frozen=True, slots=True)
 class ScanReader:
-    """Reads scans as this station is set up; ``in_store`` are the layouts of shops around it.
-
-    The GS1 symbol or link on a bag of ``company`` stands for the bag's own code, and is read as that.
+    """Reads scans as this station is set up; ``in_store`` are the layouts of shops around it. The GS1 symbol or link on
+    a bag of ``company`` stands for the bag's own code, and is read as that.
     """
 
     in_store: tuple[InStoreLayout, ...] = ()

@@ -192,7 +192,6 @@ _ON_THE_LIST: Final = frozenset({ParcelState.EXPECTED, ParcelState.MISSING})
 @dataclass(frozen=True, slots=True)
 class ScanSources:
     """``typed``: what is typed into a page of the counter is a scan. Not where a scanner is set up: that types nowhere.
-
     ``request_camera_scan`` has the camera look for a code; None where it is not the scanner.
     """
 
@@ -208,9 +207,8 @@ class Scans:
         self._own_codes, self._receiving = own_codes, receiving
 
     def scan(self, session: CounterSession | None, scanned: ParsedScan) -> ScanResult:
-        """One scan, or a number typed in its place. In mode "in" an acceptable waybill is booked by this alone.
-
-        What cannot be done comes back as a result of kind ``refused``. Raises CounterRefused only for the session:
+        """One scan, or a number typed in its place. In mode "in" an acceptable waybill is booked by this alone. What
+        cannot be done comes back as a result of kind ``refused``. Raises CounterRefused only for the session:
         not_unlocked, forbidden.
         """
         with self._acts.lock:
@@ -232,7 +230,6 @@ class Scans:
 
     def arrive(self, session: CounterSession, scanned: ParsedScan, carrier: str) -> ScanResult:
         """Book a waybill whose carrier the clerk has chosen: its number alone does not tell, or looks like a product.
-
         Raises CounterRefused: not_unlocked, forbidden; the rest comes back as a result of kind ``refused``.
         """
         with self._acts.lock:
@@ -240,9 +237,8 @@ class Scans:
             return self._show(scanned, lambda: self._book_chosen(person, scanned, carrier))
 
     def accept_offer(self, session: CounterSession, offer: str) -> ScanResult:
-        """Book the waybill of the last scan after all, as mode "in" would have. ``offer`` is the id that scan has.
-
-        A second tap books nothing and is answered like the first. Raises CounterRefused: not_unlocked, forbidden;
+        """Book the waybill of the last scan after all, as mode "in" would have. ``offer`` is the id that scan has. A
+        second tap books nothing and is answered like the first. Raises CounterRefused: not_unlocked, forbidden;
         stale_page when another scan, direction or person came since; shelves_full, and then the offer stands.
         """
         with self._acts.act(session) as (person, _):

@@ -29,7 +29,6 @@ CHOICES: Final = frozenset({CHOOSE_CARRIER, ANOTHER_PACKAGE})
 @dataclass(frozen=True, slots=True)
 class WaybillOffer:
     """A waybill that one touch takes in after all. ``id`` names this very scan of it: a page that is older has another.
-
     ``waybill`` and ``carriers`` are as a scan in mode "in" would book them, the likeliest carrier first.
     """
 
@@ -79,10 +78,9 @@ class ScanResult:
 
 @dataclass(frozen=True, slots=True)
 class CounterView:
-    """Everything a counter page needs beside the lists it reads itself. Times are monotonic seconds.
-
-    ``shot_of`` is the parcel or lot whose shot ``photo`` tells of. ``pending_prints`` counts papers that are
-    queued, being sent or unknown. ``unfinished`` is the receipt of an intake that was left with bags on it.
+    """Everything a counter page needs beside the lists it reads itself. Times are monotonic seconds. ``shot_of`` is the
+    parcel or lot whose shot ``photo`` tells of. ``pending_prints`` counts papers that are queued, being sent or
+    unknown. ``unfinished`` is the receipt of an intake that was left with bags on it.
     """
 
     revision: int = 1

@@ -66,14 +66,10 @@ Reachable = Callable[[], Sequence[Network] | None]
 
 
 def printer(
-    name: str,
-    settings: PrinterSettings | None,
-    adapter: Printer | None,
-    reachable: Reachable = reachable_networks,
+    name: str, settings: PrinterSettings | None, adapter: Printer | None, reachable: Reachable = reachable_networks
 ) -> DoctorFinding:
-    """One printer, asked now; while it prints for the station the answer is that it does.
-
-    ``reachable`` is what the unit of the station lets it reach: a command of an administrator reaches more.
+    """One printer, asked now; while it prints for the station the answer is that it does. ``reachable`` is what the
+    unit of the station lets it reach: a command of an administrator reaches more.
     """
     device = f"printer_{name}"
     if settings is None or adapter is None:
@@ -113,9 +109,8 @@ def _printer_word(status: PrinterStatus) -> tuple[str, Severity]:
 
 
 def camera(settings: CameraSettings | None, last_word: str = "ok") -> DoctorFinding:
-    """Whether it is plugged in, and how the last shot went; nothing is shot. ``last_word`` is the board's mark.
-
-    Only a shot finds a camera that has a number in place of a device.
+    """Whether it is plugged in, and how the last shot went; nothing is shot. ``last_word`` is the board's mark. Only a
+    shot finds a camera that has a number in place of a device.
     """
     if settings is None or settings.kind == "none":
         return not_fitted("camera")
@@ -176,7 +171,6 @@ SOON: Final = timedelta(days=30)  # The authority wants to be called in time
 
 def missing_parameter(settings: ScaleSettings, live: ScaleLiveness) -> DoctorFinding | None:
     """A parameter that nothing is guessed for: at zero, which is zero with any value, a warning, with a load a failure.
-
     None when nothing is missing, or nothing is known of the indicator yet.
     """
     refuses = live.link is LinkState.REFUSES
@@ -194,9 +188,8 @@ def missing_parameter(settings: ScaleSettings, live: ScaleLiveness) -> DoctorFin
 def metrology_findings(
     settings: MetrologySettings, standing: ScaleLegalStatus, now: Moment, profile: ScaleProfile | None = None
 ) -> Iterator[DoctorFinding]:
-    """One row each for what is set up; a station for which nothing is set has none of them.
-
-    ``profile`` is the plate of the scale as it is set up, None without a scale. It needs no setting of verification.
+    """One row each for what is set up; a station for which nothing is set has none of them. ``profile`` is the plate of
+    the scale as it is set up, None without a scale. It needs no setting of verification.
     """
     if standing.trade is False:
         yield _warn("trade", "not_for_trade")

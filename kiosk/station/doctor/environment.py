@@ -126,10 +126,9 @@ def database(station: StationSettings) -> tuple[DatabaseSummary | None, DoctorFi
 
 
 def _try_to_read(path: Path) -> None:
-    """Raises OSError: SQLite only says that it cannot open, which would look like damage.
-
-    Asked, never opened: the station looks at its own database, and the first handle that a process closes gives back
-    all its locks. The next program that closes the file would take the log away from under the station.
+    """Raises OSError: SQLite only says that it cannot open, which would look like damage. Asked, never opened: the
+    station looks at its own database, and the first handle that a process closes gives back all its locks. The next
+    program that closes the file would take the log away from under the station.
     """
     for file in (path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES)):
         if file.exists() and not os.access(file, os.R_OK, effective_ids=True):
@@ -156,9 +155,8 @@ def _write_blocker(path: Path) -> DoctorFinding | None:
 
 
 def disk(data: Path, environ: Mapping[str, str] = os.environ) -> DoctorFinding:
-    """Room on the card, whether it can still be written, and whether it is a card at all. Raises OSError.
-
-    Off a box memory is a choice, and only told.
+    """Room on the card, whether it can still be written, and whether it is a card at all. Raises OSError. Off a box
+    memory is a choice, and only told.
     """
     if memory_file_system(data):
         at_work = not is_box(environ)
@@ -233,9 +231,8 @@ def _can_see_key(env: Environment) -> bool:
 
 
 def pickup_key(env: Environment) -> DoctorFinding:
-    """The file the codes of parcels are checked with; a station without one makes it at its first start.
-
-    A credential belongs to the service: only the service itself can see whether it is there.
+    """The file the codes of parcels are checked with; a station without one makes it at its first start. A credential
+    belongs to the service: only the service itself can see whether it is there.
     """
     settings, data = env.config.parcels, env.config.station.data
     given = settings.key_file is not None or bool(env.environ.get(CREDENTIALS))
@@ -382,12 +379,9 @@ def _bad(device: str, word: str, *, found: bool, place: object = None) -> Doctor
 
 
 def _recovery_kit(settings: BackupSettings, newest: Path, env: Environment, age_s: float | None) -> DoctorFinding:
-    """The row of a backup that is in order: what it says of the recovery kit beside it.
-
-    ``newest`` is the backup's manifest, ``age_s`` how long ago it was made, None when no clock tells. Without a
-    county's key no kit is made: somebody with a shell can copy the station's key, on a box the kit is the only way.
-
-    Raises PermissionError.
+    """The row of a backup that is in order: what it says of the recovery kit beside it. ``newest`` is the backup's
+    manifest, ``age_s`` how long ago it was made, None when no clock tells. Without a county's key no kit is made:
+    somebody with a shell can copy the station's key, on a box the kit is the only way. Raises PermissionError.
     """
     try:
         county = load_county_key(settings)

@@ -32,9 +32,8 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 def read(path: Path) -> str:
-    """The text without its end of line or NUL; "" when there is no such file.
-
-    Raises OSError with the path when it is there and cannot be read, or is no plain file: a pipe would keep us waiting.
+    """The text without its end of line or NUL; "" when there is no such file. Raises OSError with the path when it is
+    there and cannot be read, or is no plain file: a pipe would keep us waiting.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -379,9 +378,8 @@ def read_devices(sys: Path) -> list[Device]:
 
 
 def watchdog(devices: Sequence[Device], manager: Mapping[str, str]) -> DoctorFinding:
-    """``manager``: WATCHDOG_PROPERTIES as systemd tells them, without those that it does not know.
-
-    A kernel that finds the time too long leaves the watchdog off, although systemd was told to feed it.
+    """``manager``: WATCHDOG_PROPERTIES as systemd tells them, without those that it does not know. A kernel that finds
+    the time too long leaves the watchdog off, although systemd was told to feed it.
     """
     hardware = [device for device in devices if device.identity != _SOFTWARE]
     if not hardware:

@@ -117,9 +117,8 @@ def _is_refused(relay: RelayStatusFile) -> bool:
 
 
 class PageWatch:
-    """What the page on the screen has said of itself, by the file that ``PageHeartbeat`` writes.
-
-    Outside of a service nobody writes it: then nothing is known and nothing is waited for.
+    """What the page on the screen has said of itself, by the file that ``PageHeartbeat`` writes. Outside of a service
+    nobody writes it: then nothing is known and nothing is waited for.
     """
 
     def __init__(

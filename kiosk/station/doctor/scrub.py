@@ -251,10 +251,9 @@ _TOKEN: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{4,63}")
 
 
 class Scrubber:
-    """Knows the words of one station. ``private`` are names and waybills as they stand in its database.
-
-    ``own`` are its marks for itself, epochs and heads of the journal. They stay: support compares them, and a
-    hexadecimal number may by chance look like anybody's waybill.
+    """Knows the words of one station. ``private`` are names and waybills as they stand in its database. ``own`` are its
+    marks for itself, epochs and heads of the journal. They stay: support compares them, and a hexadecimal number may by
+    chance look like anybody's waybill.
     """
 
     def __init__(self, private: Iterable[str], own: Iterable[str] = ()) -> None:

@@ -54,9 +54,8 @@ _BACKUP_TEXTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class BackupState:
-    """``word``: none, running, made or failed; ``text`` is the file, or the reason in English.
-
-    ``text_id`` says the reason in a sentence for the screen, which ``values`` fill.
+    """``word``: none, running, made or failed; ``text`` is the file, or the reason in English. ``text_id`` says the
+    reason in a sentence for the screen, which ``values`` fill.
     """
 
     word: str = "none"
@@ -102,9 +101,8 @@ def copy_request_file(data: Path) -> MessageFile[CopyRequest]:
 
 
 class TechnicianTools:
-    """On the doctor's equipment. Safe from several threads. Codes of Refused: ``technician.refused.…``.
-
-    A backup runs in a thread of its own; when the station ends meanwhile, the next one clears what it left.
+    """On the doctor's equipment. Safe from several threads. Codes of Refused: ``technician.refused.…``. A backup runs
+    in a thread of its own; when the station ends meanwhile, the next one clears what it left.
     """
 
     def __init__(self, doctor: Doctor) -> None:
@@ -185,9 +183,8 @@ class TechnicianTools:
         return keys.names if keys is not None else ()
 
     def zero(self) -> CommandOutcome:
-        """Have the scale set to zero, once: DONE, NO_ANSWER or UNCONFIRMED. Waits up to 3 s.
-
-        Raises Refused when nothing was changed.
+        """Have the scale set to zero, once: DONE, NO_ANSWER or UNCONFIRMED. Waits up to 3 s. Raises Refused when
+        nothing was changed.
         """
         return self._press("zero")
 
@@ -236,9 +233,8 @@ class TechnicianTools:
 
     def begin_epoch(self, ending: str) -> None:
         """Go on in a new epoch after a fork; what the sorting center has not acknowledged is told again in it.
-
-        ``ending`` is the epoch the page asked about: of two presses at once only one begins an epoch. Raises
-        Refused (stale_page) for the other, and StoreError.
+        ``ending`` is the epoch the page asked about: of two presses at once only one begins an epoch. Raises Refused
+        (stale_page) for the other, and StoreError.
         """
         station = self._doctor.station
         if not station.store.epochs.start(FORKED, station.stamp(), ending=ending):

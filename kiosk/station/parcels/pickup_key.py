@@ -63,11 +63,9 @@ class PickupKey:
 
     @classmethod
     def load(cls, settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Self:
-        """The key at ``key_path``; one of the data folder is made when there is none.
-
-        A file that is named, of the box or given by the service is never made here: a new key would turn every code
-        that is out there into a wrong one, and every PIN. It is missed in the log, parcels are refused new codes, and
-        all else works.
+        """The key at ``key_path``; one of the data folder is made when there is none. A file that is named, of the box
+        or given by the service is never made here: a new key would turn every code that is out there into a wrong one,
+        and every PIN. It is missed in the log, parcels are refused new codes, and all else works.
         """
         path = key_path(settings, data_folder, environ)
         try:
@@ -121,7 +119,6 @@ class PickupKey:
 
 def key_path(settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Path:
     """Where the key belongs: the named file, else the service's credential, else that of a box, else the data folder.
-
     In a box the key lies beside the data folder, ``/var/lib/kiosk-keys`` (docs/box.md), and a command of the
     administrator has no credential: it must not make another key in the data folder.
     """
@@ -134,9 +131,8 @@ def key_path(settings: ParcelSettings, data_folder: Path, environ: Mapping[str, 
 
 
 def _make_once(path: Path) -> None:
-    """Write a new key that only this user can read, whole or not at all; durable before anything is kept under it.
-
-    One that a command of root makes belongs to the station, as everything in its folder.
+    """Write a new key that only this user can read, whole or not at all; durable before anything is kept under it. One
+    that a command of root makes belongs to the station, as everything in its folder.
     """
     if path.exists():
         return

@@ -65,10 +65,9 @@ class LotPhotos:
         self._folder, self._store, self._stamps = folder, store, stamps
 
     def keep(self, lot: str, product: str, shot: GoodsShot, actor: str | None = None) -> str:
-        """Keep both pictures of a lot and tell them in an event; the SHA-256 of the master.
-
-        ``actor`` is the clerk who decided against the reasons of the verdict, None when there are none. Raises OSError
-        and StoreError; then neither is there.
+        """Keep both pictures of a lot and tell them in an event; the SHA-256 of the master. ``actor`` is the clerk who
+        decided against the reasons of the verdict, None when there are none. Raises OSError and StoreError; then
+        neither is there.
         """
         pictures, shots = listing_pictures(shot)
         new = [one.sha256 for one in shots if self._folder.path(one.sha256) is None]

@@ -47,9 +47,8 @@ class Places:
             yield self.credstore / match[1]
 
     def write_to(self, path: Path) -> Path:
-        """Where a credential belongs on a new card. Raises ValueError for a place that is nobody's business.
-
-        Anybody can encrypt to a public key, and root restores: a kit writes into the station's own folders alone.
+        """Where a credential belongs on a new card. Raises ValueError for a place that is nobody's business. Anybody
+        can encrypt to a public key, and root restores: a kit writes into the station's own folders alone.
         """
         match = _IN_A_SERVICE.fullmatch(str(path))
         if match is not None:

@@ -48,9 +48,8 @@ class ClockWatch:
         self._counted_ms: int | None = None
 
     def check(self, now: Moment) -> tuple[ClockQuality, ClockQuality, int] | None:
-        """Quality before, quality after, and the step in whole seconds; None when nothing is to be counted now.
-
-        The same change is given again until ``rebase`` is called: it may fail to be written.
+        """Quality before, quality after, and the step in whole seconds; None when nothing is to be counted now. The
+        same change is given again until ``rebase`` is called: it may fail to be written.
         """
         zero = _zero_of(now)
         if self._zero is None:
@@ -77,9 +76,8 @@ _SECRET = "password"  # noqa: S105 - part of a parameter's name
 
 
 def scale_content(settings: ScaleSettings) -> ScaleContent:
-    """Protocol, every parameter, line, unit, e, Max and trade. The port is no part of it: a cable may be moved.
-
-    A parameter that is a password is left out: its hash in an event would be guessed. Raises UnknownProtocol.
+    """Protocol, every parameter, line, unit, e, Max and trade. The port is no part of it: a cable may be moved. A
+    parameter that is a password is left out: its hash in an event would be guessed. Raises UnknownProtocol.
     """
     row = registry.get(settings.protocol)
     params = {**registry.defaults(settings.protocol), **settings.params}

@@ -18,10 +18,9 @@ from kiosk.store.shared.records import CheckRow, NewCheck
 
 @dataclass(frozen=True, slots=True)
 class CheckView:
-    """What the page of the check shows; masses in grams.
-
-    ``expected_g`` is the weight that is set, None when it has to be typed; ``allowed_g`` how far the scale may be off
-    with it. ``why_not`` is "" when the check can be taken now, else ``intake_open`` or a word of ``NotBookable``.
+    """What the page of the check shows; masses in grams. ``expected_g`` is the weight that is set, None when it has to
+    be typed; ``allowed_g`` how far the scale may be off with it. ``why_not`` is "" when the check can be taken now,
+    else ``intake_open`` or a word of ``NotBookable``.
     """
 
     required: bool
@@ -46,13 +45,7 @@ class CheckView:
 class CheckWeight:
     """Thread-safe: the desk lets one act through at a time."""
 
-    def __init__(
-        self,
-        profile: ScaleProfile,
-        loads: Loads,
-        audit: ScaleAudit,
-        access: Access,
-    ) -> None:
+    def __init__(self, profile: ScaleProfile, loads: Loads, audit: ScaleAudit, access: Access) -> None:
         self._profile, self._loads, self._audit, self._access = profile, loads, audit, access
 
     def view(self) -> CheckView:

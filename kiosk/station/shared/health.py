@@ -55,9 +55,8 @@ TIMING = HealthTiming()
 
 
 class Probe:
-    """One part, questioned by a thread of its own: a part that hangs takes only this thread with it.
-
-    ``ask`` returns when the part has answered, and raises with the reason when it answered wrongly.
+    """One part, questioned by a thread of its own: a part that hangs takes only this thread with it. ``ask`` returns
+    when the part has answered, and raises with the reason when it answered wrongly.
     """
 
     def __init__(self, name: str, ask: Callable[[], object], timing: HealthTiming = TIMING) -> None:

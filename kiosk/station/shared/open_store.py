@@ -17,9 +17,8 @@ def stamps(station: StationSettings) -> Callable[[], Stamp]:
 
 
 def open_store(station: StationSettings) -> Store:
-    """Open and check the station's database.
-
-    Raises StoreError with what to do, and NotLasting on a box without its data partition.
+    """Open and check the station's database. Raises StoreError with what to do, and NotLasting on a box without its
+    data partition.
     """
     require_persistent(station.data)
     make = stamps(station)

@@ -32,9 +32,8 @@ def writable(file: Path | None) -> bool:
 
 
 def rewrite(file: Path, section: str, values: Values, check: Callable[[Path], object]) -> Path:
-    """Put the file with these values in its place; returns the copy of the former one.
-
-    ``check`` reads a file as the station will, or raises ValueError. Raises NotWritten; then the file is as it was.
+    """Put the file with these values in its place; returns the copy of the former one. ``check`` reads a file as the
+    station will, or raises ValueError. Raises NotWritten; then the file is as it was.
     """
     staged: list[Path] = []
     try:

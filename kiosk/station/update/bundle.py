@@ -47,9 +47,8 @@ HEAD_BYTES: Final = _HEAD.size
 @dataclass(frozen=True, slots=True)
 class UpdateManifest:
     """What is signed. ``sha256`` and ``payload_bytes`` are of the payload as it lies in the file; ``members`` and
-    ``unpacked_bytes`` of what comes out of it. ``brings_libraries``: a folder ``libraries`` is in it.
-
-    ``next_key`` is a public key in hex that is accepted as well once this release was kept; "" names none.
+    ``unpacked_bytes`` of what comes out of it. ``brings_libraries``: a folder ``libraries`` is in it. ``next_key`` is a
+    public key in hex that is accepted as well once this release was kept; "" names none.
     """
 
     release: Release

@@ -71,7 +71,6 @@ class UpdateEntry:
 @dataclass(frozen=True, slots=True)
 class UpdateOutcome:
     """What came of the newest update: kept, or why not. ``detail`` says also what was strange with one that was kept.
-
     ``failed`` is the version that was unhealthy last, until one is kept: no refusal in between makes it worth fetching.
     """
 

@@ -54,10 +54,9 @@ class OfflineDatabase(Protocol):
         """Its position, 0 for none."""
 
     def put_back(self, sha256: str, schema: int) -> str:
-        """Put the copy in its place, and return "". Again changes nothing.
-
-        Where the copy is spoiled, or the database tells something that the copy does not, the copy never takes its
-        place: a database that is whole and has this schema stays, and why it does is returned.
+        """Put the copy in its place, and return "". Again changes nothing. Where the copy is spoiled, or the database
+        tells something that the copy does not, the copy never takes its place: a database that is whole and has this
+        schema stays, and why it does is returned.
         """
 
     def copy_may_come_back(self, sha256: str) -> bool:
@@ -121,9 +120,8 @@ class BundleShelf(Protocol):
         """The first bytes of a bundle, by its name or its path."""
 
     def bring(self, path: str, size: int) -> str:
-        """Copy a bundle of ``size`` bytes from a stick, beside those that were handed in; its name there.
-
-        Raises UpdateRefused.
+        """Copy a bundle of ``size`` bytes from a stick, beside those that were handed in; its name there. Raises
+        UpdateRefused.
         """
 
     def running(self) -> Release: ...

@@ -41,9 +41,8 @@ HOLD_S: Final = 60.0
 
 
 class StationQuiet:
-    """What goes on at the desk and at the printers.
-
-    ``unfinished``: what a villager has left for the clerk; a stop of the station would give it up.
+    """What goes on at the desk and at the printers. ``unfinished``: what a villager has left for the clerk; a stop of
+    the station would give it up.
     """
 
     def __init__(

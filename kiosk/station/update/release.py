@@ -108,9 +108,8 @@ def accepted_keys(packaged: tuple[bytes, ...], package: Release, rotated: KeyRot
 
 
 def keys_after_keep(now: tuple[bytes, ...], signed_by: bytes, next_key: str) -> tuple[bytes, ...]:
-    """What is accepted after a bundle was kept: its own key, and the next it named.
-
-    A bundle by the second key ends the first, which may be in strange hands by now.
+    """What is accepted after a bundle was kept: its own key, and the next it named. A bundle by the second key ends the
+    first, which may be in strange hands by now.
     """
     if next_key:
         return (signed_by, bytes.fromhex(next_key)) if bytes.fromhex(next_key) != signed_by else (signed_by,)

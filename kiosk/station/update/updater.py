@@ -55,7 +55,6 @@ class Updater:
 
     def recover(self) -> None:
         """End the update that a power cut or a kill has left, or leave only a trial that ``serve`` has to begin again.
-
         Raises OSError, StoreError: then again later.
         """
         entry = self._journal.read()
@@ -77,9 +76,8 @@ class Updater:
             self._end(entry)
 
     def serve(self) -> UpdateOutcome | None:
-        """Carry out the interrupted trial, or the request that waits; None when there is neither.
-
-        Raises OSError, StoreError.
+        """Carry out the interrupted trial, or the request that waits; None when there is neither. Raises OSError,
+        StoreError.
         """
         interrupted = self._journal.read()
         if interrupted is not None:
@@ -226,9 +224,8 @@ class Updater:
 
     def keep_new(self) -> UpdateOutcome | None:
         """By a person's word, where the way back is closed for ever: the copied database is spoiled, or lacks what the
-        other one tells, and that is whole.
-
-        None where that is not so. Raises OSError, and StoreError when the other one is not whole either.
+        other one tells, and that is whole. None where that is not so. Raises OSError, and StoreError when the other one
+        is not whole either.
         """
         entry = self._journal.read()
         stuck = (
@@ -243,10 +240,9 @@ class Updater:
         return self._keep(replace(entry, why=None, detail=""))
 
     def _had_succeeded(self, entry: UpdateEntry) -> bool:
-        """Whether the card has forgotten that it was: on trial nobody is served. Raises OSError, StoreError.
-
-        Asked only where the new release alone reads the database. Else the former one steps in and goes on with it: it
-        may be that one who served, after a way back that is forgotten.
+        """Whether the card has forgotten that it was: on trial nobody is served. Raises OSError, StoreError. Asked only
+        where the new release alone reads the database. Else the former one steps in and goes on with it: it may be that
+        one who served, after a way back that is forgotten.
         """
         if entry.phase is UpdatePhase.COPYING:
             succeeded = self._is_migrated()

@@ -58,9 +58,8 @@ class PanBoard:
         return PanSnapshot(live + counter.number + pan.reading_no, pan, why_not, counter)
 
     def wait(self, after: int, timeout_s: float) -> PanSnapshot | None:
-        """The newest state as soon as its number is above ``after``; None when the time is up.
-
-        The pan wakes at once; what only the counter knows is found at the next look.
+        """The newest state as soon as its number is above ``after``; None when the time is up. The pan wakes at once;
+        what only the counter knows is found at the next look.
         """
         until = self._clock() + timeout_s
         while True:

@@ -50,9 +50,8 @@ class CounterFrame:
         self._local = local_times(station.settings.zone)
 
     def page(self, template: str, person: Person, where: Where, **extra: Any) -> str:
-        """Any page behind the PIN. What it shows was read after the view it says it shows.
-
-        A technician has the check weight and the journal of the pan here, and no tabs: those pages are the clerk's.
+        """Any page behind the PIN. What it shows was read after the view it says it shows. A technician has the check
+        weight and the journal of the pan here, and no tabs: those pages are the clerk's.
         """
         snapshot: CounterSnapshot = g.counter
         figures = badges(snapshot.view)

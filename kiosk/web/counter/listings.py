@@ -62,9 +62,8 @@ _FOR_NOTHING = frozenset({VOIDED, NO_SALE_DATA, NOT_IN_CATALOG})  # No picture a
 @dataclass(frozen=True, slots=True)
 class PhotoCard:
     """A picture of the lot. ``place`` counts all from 0, ``number`` those that are shown to buyers from 1; 0: left out.
-
-    ``like`` is the receipt of nearly the same picture, "" for none; ``like_other``: it is another receipt's.
-    ``here``: the file is still on this card. ``accepted``: the sorting center does not keep it apart.
+    ``like`` is the receipt of nearly the same picture, "" for none; ``like_other``: it is another receipt's. ``here``:
+    the file is still on this card. ``accepted``: the sorting center does not keep it apart.
     """
 
     sha256: str
@@ -88,9 +87,8 @@ class OfferHindrance:
 
 @dataclass(frozen=True, slots=True)
 class BuyerText:
-    """What buyers read in one language; ``facts`` are pairs of a word and its text.
-
-    A long story has a page of its own: ``pages`` is 2 then, and ``page`` which of them this is.
+    """What buyers read in one language; ``facts`` are pairs of a word and its text. A long story has a page of its own:
+    ``pages`` is 2 then, and ``page`` which of them this is.
     """
 
     language: Language

@@ -81,9 +81,8 @@ class PaperRow:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What is asked once more before it is done; ``ask`` and ``yes`` are texts ids, ``path`` is the post.
-
-    ``seen`` is a field of the form and what the clerk saw there: the station refuses when it is no longer so.
+    """What is asked once more before it is done; ``ask`` and ``yes`` are texts ids, ``path`` is the post. ``seen`` is a
+    field of the form and what the clerk saw there: the station refuses when it is no longer so.
     """
 
     ask: str

@@ -54,9 +54,8 @@ class TotePages:
         self._station, self._frame = station, frame
 
     def page(self, session: CounterSession) -> str:
-        """The totes that wait; ``pack`` chooses parcels for the next one, ``tote`` is one that is packed.
-
-        With ``manifest`` those that are gone.
+        """The totes that wait; ``pack`` chooses parcels for the next one, ``tote`` is one that is packed. With
+        ``manifest`` those that are gone.
         """
         totes = self._station.counter.totes
         if "manifest" in request.args:

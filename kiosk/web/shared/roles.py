@@ -58,9 +58,8 @@ def is_staff_address(path: str) -> bool:
 
 
 class AccessDenied(Exception):
-    """The person in front may not; ``unlocked`` tells a wrong role from nobody at all.
-
-    ``opens``: unlocking the counter would let the right person in; not so where no need was given.
+    """The person in front may not; ``unlocked`` tells a wrong role from nobody at all. ``opens``: unlocking the counter
+    would let the right person in; not so where no need was given.
     """
 
     def __init__(self, endpoint: str, *, unlocked: bool, opens: bool = True) -> None:
@@ -82,10 +81,8 @@ def _no_session(token: str) -> None: ...
 
 
 def install(app: Flask, needs: Needs, sessions: Sessions, end_session: EndSession = _no_session) -> None:
-    """Deny by default: an endpoint without a need is refused to everybody.
-
-    Before anything of the public face is done or drawn the counter is locked that this browser has unlocked: the next
-    tap is a stranger's.
+    """Deny by default: an endpoint without a need is refused to everybody. Before anything of the public face is done
+    or drawn the counter is locked that this browser has unlocked: the next tap is a stranger's.
     """
 
     @app.before_request

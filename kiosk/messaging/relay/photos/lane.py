@@ -273,9 +273,8 @@ class PhotosWork:
         return 0.0
 
     def _honor_retry_after(self, answer: UploadResponse) -> float:
-        """As long as the center says, and a random part of that more: all stations were told the same.
-
-        One that says "at once" each time is asked less and less.
+        """As long as the center says, and a random part of that more: all stations were told the same. One that says
+        "at once" each time is asked less and less.
         """
         if answer.retry_after_s is None:
             return self._pauses.next()

@@ -108,7 +108,6 @@ class CenterLine:
     @contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
         """What lasts longer is broken off, also where a byte comes now and then and no read has to wait for long.
-
         Raises TimeoutError: the head of an answer that is cut off looks like a whole one.
         """
         expired = threading.Event()

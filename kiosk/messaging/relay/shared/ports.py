@@ -82,9 +82,8 @@ class OutboxPort(Protocol):
         """The hash of this event, None when there is none."""
 
     def acknowledge(self, upto: int, quarantined: Sequence[int], epoch: str) -> bool:
-        """Events up to ``upto`` are done, later ones are pending (again).
-
-        False, and nothing is done, when ``epoch`` is not the current one: checked in the transaction that writes.
+        """Events up to ``upto`` are done, later ones are pending (again). False, and nothing is done, when ``epoch`` is
+        not the current one: checked in the transaction that writes.
         """
 
 
@@ -99,7 +98,6 @@ class EpochsPort(Protocol):
 
     def reissue(self, epoch: str, after: int) -> int:
         """Issue again in the current epoch what was acknowledged of an earlier one above ``after``; how many events.
-
         From then on ``after`` is all that was acknowledged of it, so a second call finds nothing.
         """
 

@@ -28,7 +28,6 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
 class Fetching(msgspec.Struct, frozen=True):
     """How the lane does. ``version`` is on its way, ``here`` is whole and waits for a person; "" of none.
-
     ``offers_age_s`` is how long ago the center has said what it has, -1 when it has not yet.
     """
 
@@ -100,9 +99,8 @@ class UpdatesCenter(Protocol):
     def fetch(
         self, offer: UpdateOffer, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
     ) -> None:
-        """At most ``size`` bytes from the ``first`` on, each piece as it comes.
-
-        Raises NoWay, Refused, and GaveWay as soon as ``should_yield`` says so between two pieces.
+        """At most ``size`` bytes from the ``first`` on, each piece as it comes. Raises NoWay, Refused, and GaveWay as
+        soon as ``should_yield`` says so between two pieces.
         """
 
     def close(self) -> None:

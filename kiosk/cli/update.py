@@ -24,7 +24,7 @@ from kiosk.config.station import StationConfig, load
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verify_manifest
 from kiosk.station.update.journal import JournalFile, UpdateOutcome
 from kiosk.station.update.messages import BUNDLE_END, BUNDLES, Request, UpdateFiles, is_bundle_name
-from kiosk.station.update.refusals import SENTENCES, UpdateRefusalReason, UpdateRefused, sentence
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused, sentence
 from kiosk.store import StoreError
 from kiosk.texts import load as load_texts
 
@@ -192,6 +192,6 @@ def _run_helper(path: Path | None) -> None:
             raise
         run_helper(config, UPDATE_PATHS, lambda: Notifier.from_environ().ready("no update is left half done"))
     except UpdateRefused as error:
-        end(SENTENCES[error.why], 1)
+        end(error.why.sentence, 1)
     except (OSError, StoreError) as error:
         end(f"the update cannot be ended now: {error}", 3)

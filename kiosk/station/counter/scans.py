@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from kiosk.domain.catalog import Catalog, Member
@@ -65,17 +66,18 @@ class OwnCodes:
     def open_code(self, scanned: ParsedScan) -> ScanResult | None:
         """What a code of these stations opens; None for anything that is none."""
         kind = scanned.scan.kind
-        open_: Callable[[str], ScanResult] | None = {
+        openers: dict[str, Callable[[str], ScanResult]] = {
             "receipt": self._receipt,
             "lot": self._lot,
             "bag": self._bag,
             "member": self._member,
             "shelf": self._shelf,
-            "tote": self._tote,
-            "seal": self._seal,
+            "tote": partial(self._packed, TOTE),
+            "seal": partial(self._packed, SEAL),
             "manifest": self._manifest,
             "pickup": self._pickup_slip,
-        }.get(kind)
+        }
+        open_ = openers.get(kind)
         if open_ is None:
             return self._crate(scanned)
         if not scanned.scan.valid:
@@ -127,13 +129,6 @@ class OwnCodes:
         if member is None:
             raise CounterRefused("unknown_code")
         return ScanResult("member", "member", f"/counter/intakes?member={member.number}")
-
-    def _tote(self, code: str) -> ScanResult:
-        return self._packed(TOTE, code)
-
-    def _seal(self, code: str) -> ScanResult:
-        """What its tote opens: one with another seal was opened since."""
-        return self._packed(SEAL, code)
 
     def _packed(self, kind: str, code: str) -> ScanResult:
         """A tote that waits for the driver; one that was opened or handed over is none of these stations' any more."""

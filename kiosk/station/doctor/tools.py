@@ -182,16 +182,6 @@ class TechnicianTools:
         keys = self._doctor.equipment.scale_keys
         return keys.names if keys is not None else ()
 
-    def zero(self) -> CommandOutcome:
-        """Have the scale set to zero, once: DONE, NO_ANSWER or UNCONFIRMED. Waits up to 3 s. Raises Refused when
-        nothing was changed.
-        """
-        return self._press("zero")
-
-    def clear_tare(self) -> CommandOutcome:
-        """Have the scale clear its tare, once; as ``zero``."""
-        return self._press("clear_tare")
-
     def backup_now(self) -> None:
         """Begin a backup; ``backup_state`` tells how far it is. Raises Refused."""
         settings = self._doctor.equipment.config.backup
@@ -242,7 +232,11 @@ class TechnicianTools:
         logger.warning("a technician began a new epoch: %s", station.store.epochs.identity())
         self._doctor.equipment.on_event()
 
-    def _press(self, key: str) -> CommandOutcome:
+    def press(self, key: str) -> CommandOutcome:
+        """Press ``zero`` or ``clear_tare`` once: DONE, NO_ANSWER or UNCONFIRMED. Waits up to 3 s.
+
+        Raises Refused when nothing was changed.
+        """
         keys = self._doctor.equipment.scale_keys
         if keys is None:
             raise Refused("no_scale_key", "no scale is set up")

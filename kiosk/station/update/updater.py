@@ -11,12 +11,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
-from kiosk.base.root_requests import Message, serve
+from kiosk.base.root_requests import Message, MessageFile, serve
 from kiosk.station.update.bundle import HEAD_BYTES, Head, UpdateManifest, parse_head, verify_manifest
 from kiosk.station.update.journal import BEFORE_SWITCH, UNDECIDED, JournalFile, UpdateEntry, UpdateOutcome, UpdatePhase
-from kiosk.station.update.messages import Answer, Request, UpdateFiles, Verdict
+from kiosk.station.update.messages import Request, UpdateFiles
 from kiosk.station.update.ports import OfflineDatabase, Releases, Services, UpdateHost
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import ALL, keys_after_keep
@@ -33,6 +33,8 @@ POLL_INTERVAL_S: Final = 0.5
 RESERVE_BYTES: Final = 64 * 1024 * 1024
 FORGOTTEN: Final = "the card had forgotten it: replace it soon"
 _CHUNK: Final = 1024 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ class Updater:
         self._journal.write(entry)
         if not self._services.station_runs():
             return entry
-        answer = self._answer(entry.number)
+        answer = self._wait_for(self._ports.files.answer, entry.number, ANSWER_S)
         if answer is None:
             raise UpdateRefused(UpdateRefusalReason.NO_ANSWER)
         if answer.busy is not None:
@@ -194,7 +196,7 @@ class Updater:
             self._services.start_station()
         except OSError as error:
             return self._step_back(entry, UpdateRefusalReason.DISK, str(error))
-        verdict = self._verdict(entry.number)
+        verdict = self._wait_for(self._ports.files.verdict, entry.number, TRIAL_S)
         if verdict is None:
             return self._step_back(entry, UpdateRefusalReason.LATE, "")
         if verdict.why is not None:
@@ -301,30 +303,15 @@ class Updater:
 
     # --- what the station says
 
-    def _answer(self, number: str) -> Answer | None:
-        end = self._ports.machine.monotonic() + ANSWER_S
-        while True:
-            answer = self._ports.files.answer.answer_to(number)
-            if answer is not None:
-                return answer
-            if not self._wait(end):
+    def _wait_for(self, file: MessageFile[T], number: str, seconds: float) -> T | None:
+        machine = self._ports.machine
+        end = machine.monotonic() + seconds
+        while (answer := file.answer_to(number)) is None:
+            left = end - machine.monotonic()
+            if left <= 0:
                 return None
-
-    def _verdict(self, number: str) -> Verdict | None:
-        end = self._ports.machine.monotonic() + TRIAL_S
-        while True:
-            verdict = self._ports.files.verdict.answer_to(number)
-            if verdict is not None:
-                return verdict
-            if not self._wait(end):
-                return None
-
-    def _wait(self, end: float) -> bool:
-        left = end - self._ports.machine.monotonic()
-        if left <= 0:
-            return False
-        self._ports.machine.wait(min(left, POLL_INTERVAL_S))
-        return True
+            machine.wait(min(left, POLL_INTERVAL_S))
+        return answer
 
 
 def check_payload(file: BinaryIO, manifest: UpdateManifest) -> None:

@@ -37,7 +37,7 @@ from kiosk.texts import LANGUAGES, Language, Texts, load
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.acts import PICTURES, intake_path, listing_path
 from kiosk.web.counter.frame import CounterFrame, Where
-from kiosk.web.counter.rows import Shots, short
+from kiosk.web.counter.rows import short, shot_values
 from kiosk.web.shared import roles
 from kiosk.web.shared.paging import Page, number_of
 from kiosk.web.shared.ports import Station
@@ -151,7 +151,6 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
 class ListingPages:
     def __init__(self, station: Station, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
-        self._shots = Shots(station)
 
     def desk(self, session: CounterSession, receipt: str) -> str:
         """Pictures, pack and grade, and what is missing; ``ask`` chooses a pack or a grade."""
@@ -179,7 +178,7 @@ class ListingPages:
             may_change=VOIDED not in view.hindrances,
             offered_at=self._frame.moment(view.offered_at),
             intake_address=intake_path(view.receipt),
-            **self._shots.of(view.lot, f"{here}/photo.jpg", self._frame.speech.main),
+            **shot_values(self._station, view.lot, f"{here}/photo.jpg", self._frame.speech.main),
         )
 
     def review(self, session: CounterSession, receipt: str) -> str | AnyResponse:

@@ -19,7 +19,7 @@ from kiosk.station.papers.papers import CRATE_LABEL
 from kiosk.store.shared.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
 from kiosk.web.counter.home import parcel_count
-from kiosk.web.counter.rows import ACTS, LISTS, QUESTIONS, Shots, intake_row, unfinished_row
+from kiosk.web.counter.rows import ACTS, LISTS, QUESTIONS, intake_row, shot_values
 from kiosk.web.shared.paging import Page, page_of
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.signs import check_due, send_estimate
@@ -95,7 +95,6 @@ class Confirmation:
 class CounterLists:
     def __init__(self, station: Station, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
-        self._shots = Shots(station)
 
     # --- parcels ---------------------------------------------------------------------------------------------------
 
@@ -162,7 +161,7 @@ class CounterLists:
     def _parcel_shot(self, parcel: ParcelRow) -> dict[str, Any]:
         """The picture of a damaged parcel: the one just taken, or the one it was accepted with."""
         if not parcel.damaged:
-            return self._shots.of("", "", self._frame.speech.main)
+            return shot_values(self._station, "", "", self._frame.speech.main)
         if parcel.photo_sha256:
             accepted_photo = PhotoView("done", parcel.photo_sha256)
             return {
@@ -170,8 +169,8 @@ class CounterLists:
                 "shot_address": f"/counter/parcels/{parcel.number}/photo.jpg",
                 "shot_problem": "",
             }
-        return self._shots.of(
-            str(parcel.number), f"/counter/parcels/{parcel.number}/photo.jpg", self._frame.speech.main
+        return shot_values(
+            self._station, str(parcel.number), f"/counter/parcels/{parcel.number}/photo.jpg", self._frame.speech.main
         )
 
     # --- intakes ---------------------------------------------------------------------------------------------------
@@ -195,7 +194,7 @@ class CounterLists:
             Where("intakes", f"/counter/intakes?member={member}" if member else "/counter/intakes"),
             page=rows,
             turning=f"/counter/intakes?member={member}&" if member else "/counter/intakes?",
-            left=unfinished_row(left, catalog) if left and not member else None,
+            left=intake_row(left, catalog) if left and not member else None,
             member=member,
             card=card,
             no_code=bool(member) and not card and self._station.counter.cards.lacks_code(session, member),
@@ -231,7 +230,7 @@ class CounterLists:
             papers=offered,
             bag=_bag(papers),
             crates=self._station.counter.crates.has_printer,
-            **self._shots.of(row.lot, f"{where.here}/photo.jpg", self._frame.speech.main),
+            **shot_values(self._station, row.lot, f"{where.here}/photo.jpg", self._frame.speech.main),
         )
 
     def _void(self, session: CounterSession, where: Where) -> str:

@@ -61,7 +61,9 @@ def clock(seconds: int) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class CounterIntakeRow:
-    row: ConfirmedRow
+    """An intake, confirmed or left with bags on it, and its goods."""
+
+    row: ConfirmedRow | UnfinishedIntake
     names: Names
     picture: str
 
@@ -70,29 +72,11 @@ class CounterIntakeRow:
         return short(self.row.receipt)
 
 
-@dataclass(frozen=True, slots=True)
-class UnfinishedRow:
-    row: UnfinishedIntake
-    names: Names
-    picture: str
-
-    @property
-    def short(self) -> str:
-        return short(self.row.receipt)
-
-
-def unfinished_row(row: UnfinishedIntake, catalog: Catalog) -> UnfinishedRow:
-    return UnfinishedRow(row, *_goods(row.product, catalog))
-
-
-def intake_row(row: ConfirmedRow, catalog: Catalog) -> CounterIntakeRow:
+def intake_row(row: ConfirmedRow | UnfinishedIntake, catalog: Catalog) -> CounterIntakeRow:
     """Goods that are in the list no longer are called by their code."""
-    return CounterIntakeRow(row, *_goods(row.product, catalog))
-
-
-def _goods(code: str, catalog: Catalog) -> tuple[Names, str]:
-    product = catalog.product(code)
-    return (product.names, product.picture) if product else (Names(code, code, code), "other")
+    code, product = row.product, catalog.product(row.product)
+    names, picture = (product.names, product.picture) if product else (Names(code, code, code), "other")
+    return CounterIntakeRow(row, names, picture)
 
 
 _STATE_PICTURES = {
@@ -159,37 +143,22 @@ def picture_of(parcel: ParcelRow) -> str:
 _REFUSED = "counter.refused."
 OTHER = "counter.refused.other"
 
-REFUSAL_PICTURES = {
-    "wrong_pin": "lock",
-    "pin_unreadable": "lock",
-    "locked": "lock",
-    "not_unlocked": "lock",
-    "same_person": "proxy",
-    "forbidden": "proxy",
-    "shelves_full": "shelf",
-    "wrong_code": "number-pad",
-    "code_locked": "lock",
-    "collected": "handover",
-    "tote_changed": "lock",
-    "parcel_gone": "not-there",
-    "line_full": "handover",
-    "another_package": "parcel",
-    "damaged_needs_photo": "camera",
-    "already_void": "void",
-    "void_label": "void",
-    "record_altered": "receipt",
-    "foreign_receipt": "receipt",
-    "reissue": "receipt",
-    "product": "bring",
-    "unknown_parcel": "not-there",
-    "bad_weight": "check-weight",
-    "other_weight_set": "check-weight",
-    "below_min": "check-weight",
-    "load_already_counted": "scale",
-    "unstable": "scale",
-    "above_max": "scale",
-    "lost": "scale",
+_PICTURE_CODES = {
+    "lock": ("wrong_pin", "pin_unreadable", "locked", "not_unlocked", "code_locked", "tote_changed"),
+    "proxy": ("same_person", "forbidden"),
+    "shelf": ("shelves_full",),
+    "number-pad": ("wrong_code",),
+    "handover": ("collected", "line_full"),
+    "not-there": ("parcel_gone", "unknown_parcel"),
+    "parcel": ("another_package",),
+    "camera": ("damaged_needs_photo",),
+    "void": ("already_void", "void_label"),
+    "receipt": ("record_altered", "foreign_receipt", "reissue"),
+    "bring": ("product",),
+    "check-weight": ("bad_weight", "other_weight_set", "below_min"),
+    "scale": ("load_already_counted", "unstable", "above_max", "lost"),
 }
+REFUSAL_PICTURES = {code: picture for picture, codes in _PICTURE_CODES.items() for code in codes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,24 +187,18 @@ def refusal_id(code: str, texts: Texts) -> str:
     return next((one for one in candidates if one in texts), OTHER)
 
 
-class Shots:
-    def __init__(self, station: Station) -> None:
-        self._station = station
-
-    def of(self, subject: str, address: str, texts: Texts) -> dict[str, Any]:
-        """What ``counter/_shot.html`` needs for a parcel or lot; "" is neither."""
-        view = self._station.counter.state.view()
-        photo = view.photo if subject and view.shot_of == subject else PhotoView()
-        if photo.state == "done" and not self._is_on_card(photo.sha256 or ""):
-            photo = PhotoView("gone")
-        problem = refusal_id(photo.problem or "", texts)
-        return {
-            "shot": photo,
-            "shot_address": f"{address}?{(photo.sha256 or '')[:8]}",
-            "shot_problem": problem if problem.startswith("problem.") else "counter.shot.failed",
-        }
-
-    def _is_on_card(self, sha256: str) -> bool:
-        """Old ones leave the card once the sorting center has them."""
-        station = self._station
-        return station.photo_folder.path(sha256) is not None or station.parcel_photos.path(sha256) is not None
+def shot_values(station: Station, subject: str, address: str, texts: Texts) -> dict[str, Any]:
+    """What ``counter/_shot.html`` needs for a parcel or lot; "" is neither."""
+    view = station.counter.state.view()
+    photo = view.photo if subject and view.shot_of == subject else PhotoView()
+    sha256 = photo.sha256 or ""
+    # Old ones leave the card once the sorting center has them.
+    on_card = station.photo_folder.path(sha256) is not None or station.parcel_photos.path(sha256) is not None
+    if photo.state == "done" and not on_card:
+        photo = PhotoView("gone")
+    problem = refusal_id(photo.problem or "", texts)
+    return {
+        "shot": photo,
+        "shot_address": f"{address}?{(photo.sha256 or '')[:8]}",
+        "shot_problem": problem if problem.startswith("problem.") else "counter.shot.failed",
+    }

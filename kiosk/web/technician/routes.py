@@ -299,8 +299,7 @@ class _TechnicianPages:
 
     def press(self, key: str) -> AnyResponse:
         """One press of a key of the scale. What was sent is told on a page that can be read again without sending."""
-        outcome = self.tools.zero() if key == "zero" else self.tools.clear_tare()
-        return redirect(f"/technician/scale?told={outcome_word(key, outcome)}", 303)
+        return redirect(f"/technician/scale?told={outcome_word(key, self.tools.press(key))}", 303)
 
     def _backup(self) -> AnyResponse:
         self.tools.backup_now()

@@ -24,7 +24,7 @@ from kiosk.station.update import journal
 from kiosk.station.update.bundle import UpdateManifest
 from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdatePhase
 from kiosk.station.update.messages import Answer, Verdict, is_bundle_name
-from kiosk.station.update.refusals import SENTENCES, UpdateRefusalReason, UpdateRefused, sentence
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused, sentence
 from kiosk.station.update.updater import RESERVE_BYTES, TRIAL_S, check_payload
 from kiosk.station.update.updates import Updates
 from kiosk.store import Store, StoreError
@@ -445,7 +445,7 @@ def test_only_what_was_meant_and_for_this_update_is_an_answer(machine: Machine) 
 
 @each("why", list(UpdateRefusalReason))
 def test_every_refusal_has_its_sentence(why: UpdateRefusalReason) -> None:
-    assert SENTENCES[why].endswith(".")
+    assert why.sentence.endswith(".")
     assert sentence(why, "12 MB free").endswith("(12 MB free)")
 
 

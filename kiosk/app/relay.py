@@ -28,7 +28,7 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
         manager = Notifier.from_environ()
         manager.ready(f"sends for {config.station.station}")
         data = config.station.data
-        relay = Relay(store, Pace(config.relay), watcher=RelayStatusFile(data), doctor=DoctorStatusFile(data))
+        relay = Relay(store, Pace(config.relay), watcher=RelayStatusFile(data), doctor_rows=DoctorStatusFile(data).rows)
         relay.run(LoopStop(stop, manager))
         manager.stopping()
     finally:

@@ -42,13 +42,11 @@ from kiosk.station.papers.rendering import require_fonts
 from kiosk.station.scale.audit import scale_content
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.scale.teach import Teach
-from kiosk.station.service import Hardware, ServiceSettings, StationService
+from kiosk.station.service import Hardware, ServiceSettings, Signal, StationService, StoreProbe
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.health import HealthReporter, StationHealth, fetch
 from kiosk.station.shared.open_store import open_store
 from kiosk.station.shared.page_heartbeat import PageHeartbeat
-from kiosk.station.signals import Signal
-from kiosk.station.store_probe import StoreProbe
 from kiosk.station.update.quiet import Gate, StationQuiet
 from kiosk.station.update.trial import ReleaseTrial
 from kiosk.store import Store

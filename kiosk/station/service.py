@@ -11,9 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
+from typing import Final, Generic, ParamSpec
 
 from kiosk.base.worker import Worker
-from kiosk.devices.ports import Camera, CodeCamera, LinkState, Printer, Scale, ScaleListener
+from kiosk.devices.ports import Camera, CodeCamera, GoodsShot, LinkState, Printer, Scale, ScaleListener
 from kiosk.devices.scanner.settings import ScannerKind
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
@@ -31,12 +32,11 @@ from kiosk.station.counter.state import CounterBoard, CounterState, CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.view import DeskRefused, PhotoRequest
+from kiosk.station.desk.view import DeskRefused, DeskView, PhotoRequest
 from kiosk.station.doctor.devices import metrology_findings
 from kiosk.station.doctor.finding import DoctorFinding
 from kiosk.station.doctor.liveness import LinkStatus
 from kiosk.station.doctor.status_files import RelayStatusFile
-from kiosk.station.outbox_poller import OUTBOX_POLL_S, OutboxPoller
 from kiosk.station.papers.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.station.papers.papers import LABEL_PRINTER, PaperSettings, make_papers
 from kiosk.station.papers.parcel import CounterPapers
@@ -46,9 +46,8 @@ from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import TICK_S, ParcelSweep, Sweeper
-from kiosk.station.photos.folder import LotPhotos, PhotoFolder
+from kiosk.station.photos.folder import LotCamera, LotPhotos, PhotoFolder
 from kiosk.station.photos.live_view import LiveView, Previews
-from kiosk.station.photos.lot_camera import LotCamera
 from kiosk.station.photos.photographer import MAX_PHOTO_BYTES, Photographer, PlainRequest, ShotListeners
 from kiosk.station.photos.space import PhotoLimits, PhotoSpace
 from kiosk.station.scale.audit import AuditedScale, ScaleAudit
@@ -57,11 +56,106 @@ from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scan_router import ScanRouter
 from kiosk.station.shared.clock import StationClock, metrology, software_id
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.signals import Signal, StationSignals
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.shared.records import IntakePapers, ScaleContent
 
 logger = logging.getLogger(__name__)
+
+
+P = ParamSpec("P")
+
+
+class Signal(Generic[P]):
+    """Sent by calling it; its receivers are called in the order they were connected in, by the thread that sends.
+    Receivers are connected before the first thread starts, and stay.
+    """
+
+    def __init__(self) -> None:
+        self._receivers: list[Callable[P, object]] = []
+
+    def connect(self, receiver: Callable[P, object]) -> None:
+        """Call ``receiver`` from now on; what it raises reaches the sender."""
+        self._receivers.append(receiver)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        for receiver in self._receivers:
+            receiver(*args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class StationSignals:
+    # Something was committed: there may be papers to print and an event to send.
+    committed: Signal[[]] = field(default_factory=Signal)
+    paper_moved: Signal[[]] = field(default_factory=Signal)  # A print job has another state
+    # The shot that was asked for, and its SHA-256: it is kept.
+    photo_done: Signal[[PhotoRequest, str]] = field(default_factory=Signal)
+    photo_retake: Signal[[PhotoRequest, GoodsShot]] = field(default_factory=Signal)  # It was not accepted
+    # There is none, and a word the screens have a sentence for.
+    photo_failed: Signal[[PhotoRequest, str]] = field(default_factory=Signal)
+    desk_view: Signal[[DeskView]] = field(default_factory=Signal)
+    scale_link: Signal[[LinkState]] = field(default_factory=Signal)
+
+
+STORE_FAILED: Final = "store_failed"
+
+
+class StoreProbe:
+    """Marks the board while nothing can be written: page, lamp, ``/health`` and doctor say so before a farmer has to.
+    It does not starve the watchdog: a restart mends neither a card that went read-only nor a wrong owner, and a station
+    that restarts for ever shows nobody what is wrong.
+    """
+
+    def __init__(self, store: Store, board: LiveBoard) -> None:
+        self._store, self._board = store, board
+
+    def ask(self) -> None:
+        """Read, for the sign of life, which an error here denies; then see whether a write could begin."""
+        self._store.outbox.counts()
+        try:
+            self._store.check_writable()
+        except StoreError as error:
+            if self._board.snapshot().marks.store == OK:
+                logger.error("nothing can be kept now: %s", error)
+            self._board.mark(store=STORE_FAILED)
+        else:
+            if self._board.snapshot().marks.store != OK:
+                logger.warning("the database can be written again")
+            self._board.mark(store=OK)
+
+
+OUTBOX_POLL_S: Final = 0.5
+
+
+class OutboxPoller:
+    """Reads only after another process has committed, or after ``reread``."""
+
+    def __init__(
+        self,
+        store: Store,
+        on_pending: Callable[[int], None],
+        on_change: Callable[[], None],
+        period_s: float = OUTBOX_POLL_S,
+    ) -> None:
+        self._store, self._on_pending, self._on_change, self._period_s = store, on_pending, on_change, period_s
+        self._reread = threading.Event()
+        self._reread.set()
+
+    def reread(self) -> None:
+        """This process has written something itself."""
+        self._reread.set()
+
+    def poll(self) -> float:
+        """Seconds until the next one. Raises StoreError."""
+        try:
+            if self._store.changed() or self._reread.is_set():
+                self._reread.clear()
+                self._on_pending(self._store.outbox.counts().pending)
+                self._on_change()
+        except Exception:
+            self._reread.set()  # or what has changed was told only after the next change
+            raise
+        return self._period_s
+
 
 SCALE_WORDS = {
     LinkState.CONNECTED: OK,

@@ -60,7 +60,7 @@ class RelaySession:
         self, store: StorePort, pace: Pace, log: RateLimitedLog, clock: Callable[[], float], side: StationSide
     ) -> None:
         self._store, self._pace, self._log, self._clock = store, pace, log, clock
-        self._watcher, self._doctor = side.watcher, side.doctor
+        self._watcher, self._read_doctor_rows = side.watcher, side.doctor_rows
         self._settings = settings = pace.settings
         self._topics = Topics(settings.region, settings.station)
         self._window = InFlightWindow(pace)
@@ -305,11 +305,11 @@ class RelaySession:
 
     def _has_new_doctor_fault(self) -> bool:
         """Whether the doctor has found something bad since the last status: that waits for no minute."""
-        bad = {row for row in self._doctor.rows() if row.state != "ok"}
+        bad = {row for row in self._read_doctor_rows() if row.state != "ok"}
         return self._last_status is not None and not bad <= set(self._last_status.doctor_rows)
 
     def _status(self, *, online: bool) -> Status:
-        rows = self._doctor.rows() if online else ()
+        rows = self._read_doctor_rows() if online else ()
         return Status(
             online=online,
             pending=self._store.outbox.counts().pending + self._earlier.missing,

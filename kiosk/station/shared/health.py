@@ -2,7 +2,7 @@
 
 A sign of life is a moment on the monotonic clock that only working code moves forward: the turn of a loop, an answer to
 a request, a finished read. What is unplugged, out of paper, offline or cannot be written any more is no hang: a restart
-would not cure it, so nothing here looks at it. ``kiosk.station.store_probe`` marks a store that cannot keep anything.
+would not cure it, so nothing here looks at it. ``kiosk.station.service`` marks a store that cannot keep anything.
 """
 
 from __future__ import annotations

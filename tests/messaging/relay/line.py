@@ -132,7 +132,7 @@ class Bench:
         self.wire = Wire()
         log = RateLimitedLog(logging.getLogger("kiosk.relay.test"), lambda: self.now, LOG_PERIOD_S)
         pace = Pace(self.settings, Random(1), self.tuning)
-        side = StationSide(self.watch, self.doctor)
+        side = StationSide(self.watch, self.doctor.rows)
         self.session = RelaySession(outbox or self.relay, pace, log, lambda: self.now, side)
         self.session._on_event(self.connection, Ready())
 

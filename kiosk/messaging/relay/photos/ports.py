@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import BinaryIO, Protocol
 
 from kiosk.messaging.contract.photos import ContentRange, PictureName
+from kiosk.messaging.relay.shared.ports import CenterConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,6 @@ class PictureQueue(Protocol):
     def sent(self, sha256: str) -> None: ...
 
 
-class PhotoWatcher(Protocol):
-    """Who is told how the lane does. Must return at once and raise nothing."""
-
-    def report(self, backlog: Backlog, fault: PhotoFault | None) -> None:
-        """What waits, and what a person must look into; told again as long as it lasts."""
-
-
 @dataclass(frozen=True, slots=True)
 class UploadResponse:
     """What the center says; ``offset``: where the next part begins."""
@@ -56,7 +50,7 @@ class UploadResponse:
     why: str = ""
 
 
-class PhotosCenter(Protocol):
+class PhotosCenter(CenterConnection, Protocol):
     @property
     def is_open(self) -> bool:
         """Whether a question needs no new connection."""
@@ -68,12 +62,6 @@ class PhotosCenter(Protocol):
         self, name: PictureName, part: ContentRange, data: bytes, should_yield: Callable[[], bool]
     ) -> UploadResponse:
         """Send a part; raises NoWay, and GaveWay as soon as ``should_yield`` says so between two pieces."""
-
-    def close(self) -> None:
-        """Hang up; the next question opens a new connection."""
-
-    def end(self) -> None:
-        """From another thread: whatever waits for the center is over, and nothing is opened any more."""
 
 
 class PhotoFault(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -118,6 +118,10 @@ class StorePort(Protocol):
         """Whether another connection has committed since the last call. Cheap: asked many times a second."""
 
 
+# What the station's doctor said last: the worst first, MAX_STATUS_ROWS at most; raises nothing.
+DoctorRows = Callable[[], tuple[DoctorRow, ...]]
+
+
 class LinkWatcher(Protocol):
     """Who is told how the way to the sorting center does. Must return at once and raise nothing."""
 
@@ -129,13 +133,6 @@ class LinkWatcher(Protocol):
 
     def remaining(self, left_s: float | None) -> None:
         """About how many seconds until everything is acknowledged; None when that is not known, or nothing waits."""
-
-
-class DoctorReport(Protocol):
-    """What the station's doctor said last. Must return at once and raise nothing."""
-
-    def rows(self) -> tuple[DoctorRow, ...]:
-        """The worst first, MAX_TOLD_ROWS at most; none when nothing is known."""
 
 
 class WaitingEvents(Protocol):
@@ -184,4 +181,4 @@ class StationSide:
     """Who at the station is told, and who is asked, beside its database."""
 
     watcher: LinkWatcher
-    doctor: DoctorReport
+    doctor_rows: DoctorRows

@@ -14,7 +14,7 @@ import pytest
 from kiosk.app.update import fetched_bundles
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.updates import UpdateOffer
-from kiosk.messaging.relay.updates import client
+from kiosk.messaging.relay.updates import lane as client
 from kiosk.messaging.relay.updates import lane as updates_lane
 from kiosk.messaging.relay.updates.lane import DAY_S, MAX_FIRST_DELAY_S, MAX_TRIES
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.station.signals import Signal, StationSignals
+from kiosk.station.service import Signal, StationSignals
 
 
 def test_receivers_are_called_in_the_order_they_were_connected_in() -> None:

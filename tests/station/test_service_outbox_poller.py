@@ -11,7 +11,7 @@ from typing import Self
 import pytest
 
 from kiosk.base.worker import Worker
-from kiosk.station.outbox_poller import OutboxPoller
+from kiosk.station.service import OutboxPoller
 from kiosk.store import DatabaseLocked, Store
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.shared.records import OutboxCounts

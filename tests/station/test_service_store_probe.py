@@ -7,7 +7,7 @@ from typing import Self
 import pytest
 
 from kiosk.station.desk.live import LiveBoard
-from kiosk.station.store_probe import StoreProbe
+from kiosk.station.service import StoreProbe
 from kiosk.store.shared.errors import StoreError
 from tests.station.fakes import Rig
 

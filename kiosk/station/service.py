@@ -46,9 +46,9 @@ from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import TICK_S, ParcelSweep, Sweeper
-from kiosk.station.photos.folder import LotCamera, LotPhotos, PhotoFolder
+from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.photos.live_view import LiveView, Previews
-from kiosk.station.photos.photographer import MAX_PHOTO_BYTES, Photographer, PlainRequest, ShotListeners
+from kiosk.station.photos.photographer import MAX_PHOTO_BYTES, LotCamera, Photographer, PlainRequest, ShotListeners
 from kiosk.station.photos.space import PhotoLimits, PhotoSpace
 from kiosk.station.scale.audit import AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight

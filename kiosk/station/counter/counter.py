@@ -34,7 +34,7 @@ from kiosk.station.desk.intake_exit import IntakeExit
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.parcels.photos import ParcelPhotos
-from kiosk.station.photos.folder import LotCamera
+from kiosk.station.photos.photographer import LotCamera
 from kiosk.store import Store
 from kiosk.store.shared.records import Stamp
 

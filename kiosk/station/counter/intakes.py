@@ -17,7 +17,7 @@ from kiosk.station.desk.view import DeskRefused, PhotoRequest
 from kiosk.station.papers.crate import CrateGoods, crate_paper
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
-from kiosk.station.photos.folder import LotCamera
+from kiosk.station.photos.photographer import LotCamera
 from kiosk.store.days import Days
 from kiosk.store.intakes import Intakes as IntakeTable
 from kiosk.store.papers.crates import Crates as CrateTable

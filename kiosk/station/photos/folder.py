@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from kiosk.base.files import sync_folder, write_synced
 from kiosk.devices.ports import GoodsShot, Shot
 from kiosk.domain.events import PictureData
-from kiosk.station.desk.view import PhotoRequest
-from kiosk.station.photos.photographer import NO_SPACE, GoodsRequest, Photographer
-from kiosk.station.photos.space import PhotoSpace
-from kiosk.store.shared.errors import DiskFull, StoreError
+from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import ListingPictures, NewPhoto, Stamp
 from kiosk.store.store import Store
 
@@ -105,27 +101,3 @@ def listing_pictures(shot: GoodsShot) -> tuple[ListingPictures, tuple[Shot, Shot
 
 def _picture(shot: Shot) -> PictureData:
     return PictureData(shot.sha256, len(shot.jpeg), shot.width, shot.height)
-
-
-class LotCamera:
-    """``done(asked, sha256)`` hears of a shot that a clerk has overruled, as of every other that is kept."""
-
-    def __init__(
-        self, photographer: Photographer, space: PhotoSpace, lots: LotPhotos, done: Callable[[PhotoRequest, str], None]
-    ) -> None:
-        self._photographer, self._space, self._lots, self._done = photographer, space, lots, done
-
-    def shoot(self, photo_request: PhotoRequest, product: str) -> None:
-        """Ask for a shot; who listens to the photographer hears what becomes of it."""
-        keep = partial(self._lots.keep, photo_request.subject, product)
-        self._photographer.ask(GoodsRequest(photo_request, self._space.for_goods, keep))
-
-    def keep(self, photo_request: PhotoRequest, product: str, shot: GoodsShot, actor: str) -> None:
-        """Keep a shot that ``actor`` overrules; space for it was made before it was taken. Raises StoreError."""
-        lot = photo_request.subject
-        try:
-            sha256 = self._lots.keep(lot, product, shot, actor)
-        except OSError as error:
-            failure = DiskFull if error.errno in NO_SPACE else StoreError
-            raise failure(f"The shot of {lot} cannot be kept ({error}): check the card.") from error
-        self._done(photo_request, sha256)

@@ -141,7 +141,21 @@ MAX_NUMBERS: Final = 40
 _ORDER: Final = (Severity.FAIL, Severity.WARN, Severity.OK)
 
 PAGES: Final = ("doctor", "tests", "scale", "shot", "lamps", "care", "events", "epoch", "about")
-POSTS: Final = ("print", "reach", "shoot", "lamp", "backup", "bundle", "new_epoch", "language")
+# What a post does, and where it leads.
+_ACTS: Final[Mapping[str, tuple[Callable[[TechnicianTools], object], str]]] = {
+    "print": (lambda tools: tools.print_test(request.form.get("printer", "")), "/technician/tests?printed=1"),
+    # The station starts anew for it: what was told stands on the page that comes back.
+    "reach": (
+        lambda tools: tools.request_printer_access(request.form.get("printer", "")),
+        "/technician/tests?asked=1",
+    ),
+    "shoot": (lambda tools: tools.shoot(), "/technician/shot"),
+    "backup": (lambda tools: tools.backup_now(), "/technician/care"),
+    "bundle": (lambda tools: tools.bundle(), "/technician/care"),
+    # The form of the confirming page carries the epoch it asked about: a repeated post ends no second one.
+    "new_epoch": (lambda tools: tools.begin_epoch(request.form.get("epoch", "")), "/technician/events"),
+}
+POSTS: Final = (*_ACTS, "lamp", "language")
 NEEDS: Mapping[str, Need] = {
     **{f"technician.{name}": Need.TECHNICIAN for name in (*PAGES, "scale_json", "shot_jpg")},
     **{f"technician.act_{name}": Need.TECHNICIAN for name in (*POSTS, *KEYS)},
@@ -168,8 +182,10 @@ def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) ->
         ("/doctor.json", "doctor_json", pages.doctor_json),
     ):
         technician.add_url_rule(path, name, show, methods=["GET"])
-    for name, act in pages.posts().items():
-        technician.add_url_rule(f"/technician/{name}", f"act_{name}", act, methods=["POST"])
+    for name, (act, where) in _ACTS.items():
+        technician.add_url_rule(f"/technician/{name}", f"act_{name}", partial(pages.act, act, where), methods=["POST"])
+    technician.add_url_rule("/technician/lamp", "act_lamp", pages.lamp, methods=["POST"])
+    technician.add_url_rule("/technician/language", "act_language", pages.language, methods=["POST"])
     for key in KEYS:
         technician.add_url_rule(f"/technician/scale/{key}", f"act_{key}", partial(pages.press, key), methods=["POST"])
     technician.register_error_handler(Refused, lambda error: pages.refused(error.code))
@@ -272,44 +288,15 @@ class _TechnicianPages:
 
     # --- acts
 
-    def posts(self) -> dict[str, Callable[[], AnyResponse]]:
-        return {
-            "print": self._print,
-            "reach": self._reach,
-            "shoot": self._shoot,
-            "lamp": self._lamp,
-            "backup": self._backup,
-            "bundle": self._bundle,
-            "new_epoch": self._new_epoch,
-            "language": self._language,
-        }
-
-    def _print(self) -> AnyResponse:
-        self.tools.print_test(request.form.get("printer", ""))
-        return redirect("/technician/tests?printed=1", 303)
-
-    def _reach(self) -> AnyResponse:
-        """The station starts anew for it: what was told stands on the page that comes back."""
-        self.tools.request_printer_access(request.form.get("printer", ""))
-        return redirect("/technician/tests?asked=1", 303)
-
-    def _shoot(self) -> AnyResponse:
-        self.tools.shoot()
-        return redirect("/technician/shot", 303)
+    def act(self, run: Callable[[TechnicianTools], object], where: str) -> AnyResponse:
+        run(self.tools)
+        return redirect(where, 303)
 
     def press(self, key: str) -> AnyResponse:
         """One press of a key of the scale. What was sent is told on a page that can be read again without sending."""
         return redirect(f"/technician/scale?told={outcome_word(key, self.tools.press(key))}", 303)
 
-    def _backup(self) -> AnyResponse:
-        self.tools.backup_now()
-        return redirect("/technician/care", 303)
-
-    def _bundle(self) -> AnyResponse:
-        self.tools.bundle()
-        return redirect("/technician/care", 303)
-
-    def _lamp(self) -> AnyResponse:
+    def lamp(self) -> AnyResponse:
         name = request.form.get("lamp", "")
         if name in LAMPS:
             self.tools.lamp(name)
@@ -319,12 +306,7 @@ class _TechnicianPages:
             self.tools.end_lamp_test()
         return redirect("/technician/lamps" if name else "/technician/tests", 303)
 
-    def _new_epoch(self) -> AnyResponse:
-        """The form of the confirming page carries the epoch it asked about: a repeated post ends no second one."""
-        self.tools.begin_epoch(request.form.get("epoch", ""))
-        return redirect("/technician/events", 303)
-
-    def _language(self) -> AnyResponse:
+    def language(self) -> AnyResponse:
         here = request.form.get("here", "")
         if not here.isprintable():
             abort(400)  # no page of ours sends a line break: it would begin a header of its own

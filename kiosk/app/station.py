@@ -47,8 +47,7 @@ from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.health import HealthReporter, StationHealth, fetch
 from kiosk.station.shared.open_store import open_store
 from kiosk.station.shared.page_heartbeat import PageHeartbeat
-from kiosk.station.update.quiet import Gate, StationQuiet
-from kiosk.station.update.trial import ReleaseTrial
+from kiosk.station.update.updates import Gate, ReleaseTrial, StationQuiet
 from kiosk.store import Store
 
 if TYPE_CHECKING:

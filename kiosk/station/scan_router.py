@@ -18,7 +18,7 @@ from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import ClerkCounter
-from kiosk.station.counter.scan_reader import ParsedScan
+from kiosk.station.counter.scans import ParsedScan
 from kiosk.station.counter.state import CounterBoard
 from kiosk.station.desk.choices import Choices
 from kiosk.station.desk.view import DeskRefused

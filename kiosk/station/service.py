@@ -25,8 +25,7 @@ from kiosk.labels.layout import A4_PRINTED_MM
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
-from kiosk.station.counter.scan_reader import ScanReader
-from kiosk.station.counter.scans import ScanSources
+from kiosk.station.counter.scans import ScanReader, ScanSources
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterBoard, CounterState, CounterView
 from kiosk.station.desk.desk import Desk
@@ -46,10 +45,16 @@ from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import TICK_S, ParcelSweep, Sweeper
-from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.photos.live_view import LiveView, Previews
-from kiosk.station.photos.photographer import MAX_PHOTO_BYTES, LotCamera, Photographer, PlainRequest, ShotListeners
-from kiosk.station.photos.space import PhotoLimits, PhotoSpace
+from kiosk.station.photos.folder import LotPhotos, PhotoFolder, PhotoLimits, PhotoSpace
+from kiosk.station.photos.photographer import (
+    MAX_PHOTO_BYTES,
+    LiveView,
+    LotCamera,
+    Photographer,
+    PlainRequest,
+    Previews,
+    ShotListeners,
+)
 from kiosk.station.scale.audit import AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings

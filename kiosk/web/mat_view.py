@@ -17,7 +17,7 @@ from flask import Blueprint, Response, abort
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import PHOTO_REQUEST_STATES, DeskStep
-from kiosk.station.photos.live_view import PreviewRequest
+from kiosk.station.photos.photographer import PreviewRequest
 from kiosk.web.shared import roles
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need

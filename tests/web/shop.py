@@ -25,7 +25,7 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView, PhotoRequest
-from kiosk.station.photos.live_view import PreviewRequest
+from kiosk.station.photos.photographer import PreviewRequest
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.shared.records import IntakePapers, NewPrintJob, OutboxRow, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore

@@ -25,12 +25,19 @@ from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.service import StationService
 from kiosk.station.update.journal import JournalFile, UpdateOutcome
 from kiosk.station.update.messages import BUNDLES, Request, UpdateFiles, is_bundle_name
-from kiosk.station.update.quiet import POLL_INTERVAL_S, Gate, QuietWatch, StationQuiet
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release
-from kiosk.station.update.trial import ReleaseTrial, TrialTools, pending_trial
 from kiosk.station.update.updater import RESERVE_BYTES
-from kiosk.station.update.updates import Updates
+from kiosk.station.update.updates import (
+    POLL_INTERVAL_S,
+    Gate,
+    QuietWatch,
+    ReleaseTrial,
+    StationQuiet,
+    TrialTools,
+    Updates,
+    pending_trial,
+)
 from kiosk.store.shared.errors import StoreError
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""A part of a list, whatever a page asked for."""
+"""What all acts of the counter share: one at a time, by a clerk who has signed in."""
 
 from __future__ import annotations
 

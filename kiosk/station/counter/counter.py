@@ -19,6 +19,7 @@ from kiosk.station.counter.intakes import (
 from kiosk.station.counter.listings import CounterListings
 from kiosk.station.counter.papers import CounterDay, MemberCards, PaperQueue
 from kiosk.station.counter.parcels import (
+    DriverTotes,
     HandoverQueue,
     ParcelLookup,
     ParcelShelf,
@@ -26,10 +27,8 @@ from kiosk.station.counter.parcels import (
     ParcelSteps,
 )
 from kiosk.station.counter.receiving import Receiving
-from kiosk.station.counter.scan_reader import ScanReader
-from kiosk.station.counter.scans import OwnCodes, Scans, ScanSources, StoredCodes
+from kiosk.station.counter.scans import OwnCodes, ScanReader, Scans, ScanSources, StoredCodes
 from kiosk.station.counter.state import CounterState
-from kiosk.station.counter.totes import DriverTotes
 from kiosk.station.desk.intake_exit import IntakeExit
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.papers.parcel import CounterPapers

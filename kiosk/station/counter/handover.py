@@ -1,4 +1,8 @@
-"""Pickup codes as villagers show them: six digits typed, or a whole slip. Wrong ones are counted as guesses."""
+"""Parcels out: one at a time, by a pickup code or a named proxy, and always by a clerk's tap.
+
+The law knows no "collected" without somebody who collects (express market rules, in force 2024-03-01): nothing here
+hands out more than one parcel, and nothing does it by itself.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,9 @@ from kiosk.domain.clerk import BadClerk
 from kiosk.domain.identifiers import CODE_PREFIX, BadIdentifier, parse_internal_code
 from kiosk.domain.parcel import TERMINAL_STATES, CollectedBy, ParcelNumber, ParcelState, Proof, read_slip
 from kiosk.domain.pickup import BadPickupCode, check_pickup_code
-from kiosk.station.clerk.access import CounterSession
+from kiosk.station.clerk.access import PICKUP_CODE, CounterSession, Throttle
 from kiosk.station.clerk.people import Person, clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.clerk.throttle import PICKUP_CODE, Throttle
 from kiosk.station.counter.parcels import HANDOVER_S, Handover, ParcelLookup, ParcelSteps
 from kiosk.station.counter.state import FreshCode
 from kiosk.station.parcels.pickup_key import PickupKey

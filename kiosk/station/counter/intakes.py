@@ -1,4 +1,4 @@
-"""Intakes at the counter: found again, photographed, taken up where a villager left them, voided."""
+"""Intakes at the counter: found again, photographed, taken up where a villager left them, voided, packed in crates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shots that look almost the same: of goods that were photographed twice, or for another lot than they are of."""
+"""The listing desk: a clerk offers a lot for sale, with its photos, a pack and a grade. Nobody writes here."""
 
 from __future__ import annotations
 

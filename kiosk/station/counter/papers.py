@@ -1,4 +1,4 @@
-"""Papers at the counter: listed, printed again, and decided on when nobody knows whether they came out."""
+"""Papers at the counter: listed, printed again, decided on when it is unknown whether they came out; the day's slip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the counter shows: frozen values, made anew whenever something changed."""
+"""What the counter shows: frozen values, made anew whenever something changed, and who watches them."""
 
 from __future__ import annotations
 
@@ -190,7 +190,10 @@ class FreshCode:
 
 
 class CounterState:
-    """Thread-safe; ``lock`` is for whoever reads and changes in one go. ``on_view`` hears every change, in order."""
+    """What is shown, and what of the last scan can still be taken back or shown once. Thread-safe; ``on_view`` hears every
+    change, in order. ``lock`` is for whoever reads and changes in one go, and is held for microseconds: a paper, a shot
+    or the end of a session never waits for a slow card.
+    """
 
     def __init__(self, view: CounterView, stamps: Callable[[], Stamp], on_view: Callable[[CounterView], None]) -> None:
         self.lock = threading.RLock()

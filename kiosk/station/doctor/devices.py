@@ -188,8 +188,8 @@ def missing_parameter(settings: ScaleSettings, live: ScaleLiveness) -> DoctorFin
 def metrology_findings(
     settings: MetrologySettings, standing: ScaleLegalStatus, now: Moment, profile: ScaleProfile | None = None
 ) -> Iterator[DoctorFinding]:
-    """One row each for what is set up; a station for which nothing is set has none of them. ``profile`` is the plate of
-    the scale as it is set up, None without a scale. It needs no setting of verification.
+    """One row each for what is set up, a warning and never a stop; a station for which nothing is set has none of them.
+    ``profile`` is the plate of the scale as it is set up, None without a scale. It needs no setting of verification.
     """
     if standing.trade is False:
         yield _warn("trade", "not_for_trade")

@@ -8,8 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
@@ -20,12 +22,12 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_shaping
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.updates.ports import UpdateFault
-from kiosk.station.doctor import box
 from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity, unreadable
+from kiosk.station.doctor.hardware import MACHINE, WATCHDOG_PROPERTIES, MachineChecks, read
 from kiosk.station.doctor.liveness import QUIET_S
 from kiosk.station.doctor.status_files import PhotosStatusFile, RelayStatusFile, UpdatesStatusFile
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, key_path
-from kiosk.station.photos.space import MIN_FREE_BYTES
+from kiosk.station.photos.folder import MIN_FREE_BYTES
 from kiosk.station.shared.ports import Configuration
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.backup.kit.contents import KitRefused
@@ -34,19 +36,126 @@ from kiosk.store.backup.medium import disk_of, finished_manifests, read_manifest
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.connection import LOG_FILES
 from kiosk.store.database.inspection import DatabaseSummary, inspect_database
-from kiosk.store.database.persistence import is_box, memory_file_system
+from kiosk.store.database.persistence import is_box, memory_file_system, root_is_writable
 from kiosk.store.database.schema import SCHEMA_VERSION
 from kiosk.store.database.write_access import WriteBlocker, write_blocker
 from kiosk.store.journal.sealed_rows import read_all_altered, read_altered_newest
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.shared.errors import DatabaseLocked, StoreError
 
+# The units of each row: the first must run, the others must not have failed.
+UNITS: Final = {
+    "unit_station": ("kiosk-station.service",),
+    "unit_relay": ("kiosk-relay.service",),
+    "unit_browser": ("kiosk-browser.service",),
+    "unit_splash": ("kiosk-splash.service",),
+    "unit_watch": ("kiosk-browser-watch.timer",),
+    "unit_data": ("kiosk-data.service",),
+    "unit_backup": ("kiosk-backup.timer", "kiosk-backup.service"),
+}
+NEEDED: Final = frozenset({"unit_station", "unit_browser"})
+MANY_RESTARTS: Final = 3
+SETTLED_S: Final = 120.0  # A unit that was restarted often and has run for so long since then has got over it
+_SYSTEMD: Final = Path("/run/systemd/system")
+_PROPERTIES: Final = ("LoadState", "ActiveState", "SubState", "NRestarts", "ActiveEnterTimestampMonotonic")
+_COMMAND_LINE: Final = Path("/proc/cmdline")
+_SEALED: Final = "overlayroot="
+_SEALING_PARTS: Final = "apt-get install overlayroot busybox"
+_UNSEALED: Final = ("overlayroot=disabled", "overlayroot=")
+
+State = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BoxContext:
+    data: Path
+    moment: Moment
+    systemd: Path
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def _box_findings(place: BoxContext, machine: MachineChecks = MACHINE) -> Iterator[DoctorFinding]:
+    """Root and hardware of a box, and the services that systemd knows here; outside of systemd there are none."""
+    if is_box(place.environ):
+        yield root()
+        yield from machine.findings(place.data, place.moment, lambda: _unit_properties(WATCHDOG_PROPERTIES))
+    if place.systemd.is_dir():
+        for device, units in UNITS.items():
+            yield from _row(device, units)
+
+
+def root(is_open: Callable[[], bool] = root_is_writable, command_line: Path = _COMMAND_LINE) -> DoctorFinding:
+    """Whether a power cut can harm the system itself. An initramfs without overlayroot or busybox leaves the root open
+    without a word, whatever the command line asks for.
+    """
+    try:
+        if is_open():
+            if not _is_to_be_sealed(read(command_line)):
+                return DoctorFinding("root", True, False, Severity.WARN, "root_open")
+            values = {"command": _SEALING_PARTS}
+            return DoctorFinding("root", True, False, Severity.WARN, "root_unsealed", values=values)
+    except OSError as error:
+        return unreadable("root", error)
+    return DoctorFinding("root", True, True)
+
+
+def _is_to_be_sealed(command_line: str) -> bool:
+    words = [word for word in command_line.split() if word.startswith(_SEALED)]
+    return bool(words) and words[-1] not in _UNSEALED
+
+
+def _row(device: str, units: tuple[str, ...]) -> Iterator[DoctorFinding]:
+    states = {unit: _unit_properties(_PROPERTIES, unit) for unit in units}
+    main = states[units[0]]
+    if main.get("LoadState") != "loaded":
+        return
+    for unit, state in states.items():
+        values: dict[str, str | int] = {"place": unit, "n": _number(state, "NRestarts")}
+        if state.get("ActiveState") == "failed":
+            yield DoctorFinding(device, True, False, Severity.FAIL, "unit_failed", device in NEEDED, values=values)
+            return
+        if _restarts_for_ever(state):
+            yield DoctorFinding(device, True, False, Severity.FAIL, "unit_restarts", device in NEEDED, values=values)
+            return
+    if main.get("ActiveState") == "inactive":
+        yield DoctorFinding(device, True, False, Severity.WARN, "unit_off", values={"place": units[0]})
+    else:
+        yield DoctorFinding(device, True, True)
+
+
+def _restarts_for_ever(state: State) -> bool:
+    """A unit between two starts is neither failed nor active: "activating (auto-restart)", and soon active again."""
+    if _number(state, "NRestarts") < MANY_RESTARTS:
+        return False
+    entered = _number(state, "ActiveEnterTimestampMonotonic") / 1_000_000
+    return state.get("ActiveState") != "active" or time.monotonic() - entered < SETTLED_S
+
+
+def _number(state: State, name: str) -> int:
+    text = state.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def _unit_properties(properties: Sequence[str], *unit: str) -> State:
+    """Properties of a unit, or of the manager itself; none when nobody tells."""
+    try:
+        output = subprocess.run(
+            ["systemctl", "show", f"--property={','.join(properties)}", *unit],
+            capture_output=True,
+            text=True,
+            timeout=5.0,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return dict(line.partition("=")[::2] for line in output.splitlines())
+
+
 MB: Final = 1_000_000
 # Low-water mark: from here on no shot is taken, so that an intake can still be kept.
 LOW_MB: Final = MIN_FREE_BYTES // MB
 FULL_MB: Final = 20
 OLD_DAYS: Final = 2  # A nightly backup that is missing for two nights
-_SYSTEMD: Final = Path("/run/systemd/system")
 _CURES: Final = {
     WriteBlocker.OWNER: "chown --reference={folder} {file}",
     WriteBlocker.READ_ONLY: "chmod u+w {file}",
@@ -85,7 +194,7 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
     if (row := updates(config)) is not None:
         yield row
     yield _checked_row("backup", lambda: backup(env))
-    services = box.findings(box.BoxContext(data, moment, _SYSTEMD, environ))
+    services = _box_findings(BoxContext(data, moment, _SYSTEMD, environ))
     yield from (row for row in services if row.device != "unit_relay" or config.relay is not None)
 
 
@@ -95,7 +204,7 @@ def machine(data: Path, moment: Moment, environ: Mapping[str, str] = os.environ)
         yield _checked_row("disk", lambda: disk(data, environ), needed=True)
     yield clock(moment)
     yield _checked_row("fonts", fonts, needed=True)
-    yield from box.findings(box.BoxContext(data, moment, _SYSTEMD, environ))
+    yield from _box_findings(BoxContext(data, moment, _SYSTEMD, environ))
 
 
 def _checked_row(device: str, run_check: Callable[[], DoctorFinding], *, needed: bool = False) -> DoctorFinding:

@@ -16,8 +16,8 @@ from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import ClerkCounter
 from kiosk.station.counter.listings import ListingView
-from kiosk.web.counter.crates import parse_bags
 from kiosk.web.counter.frame import HOME, Where
+from kiosk.web.counter.packing import parse_bags
 
 MAX_SCAN_CHARACTERS = 256
 _PICKUP_CODE = re.compile("[0-9]{6}")

@@ -15,11 +15,10 @@ from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.web.counter import check_live
 from kiosk.web.counter import live as counter_live
 from kiosk.web.counter.acts import ACTS, Post, Run, back_to
-from kiosk.web.counter.crates import CratePages
 from kiosk.web.counter.frame import HOME, CounterFrame
 from kiosk.web.counter.home import CounterHome
 from kiosk.web.counter.lists import CounterLists
-from kiosk.web.counter.totes import TotePages
+from kiosk.web.counter.packing import CratePages, TotePages
 from kiosk.web.shared import roles
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need

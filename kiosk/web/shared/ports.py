@@ -12,7 +12,7 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.photos.folder import PhotoFolder
-from kiosk.station.photos.live_view import LiveView
+from kiosk.station.photos.photographer import LiveView
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.shared.records import Stamp

@@ -23,7 +23,7 @@ from kiosk.station.clerk import pin_hash
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
-from kiosk.station.counter.scan_reader import ParsedScan
+from kiosk.station.counter.scans import ParsedScan
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterState, CounterView, ScanResult
 from kiosk.station.desk.view import DeskRefused

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.scan_reader import ParsedScan
+from kiosk.station.counter.scans import ParsedScan
 from kiosk.store import DiskFull, Store
 from kiosk.store.shared.records import ExpectedParcel
 from tests.station.counter.rig import CounterRig, refused, waybill

@@ -18,7 +18,7 @@ from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.protocols.printers.page_setup import PrintHead
-from kiosk.station.counter.scan_reader import ParsedScan, ScanReader
+from kiosk.station.counter.scans import ParsedScan, ScanReader
 from kiosk.station.papers.rendering import paper_of
 from kiosk.store import ExpectedParcel, Store
 from tests.station.counter.rig import CounterRig, foreign, refused, waybill

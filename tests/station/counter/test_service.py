@@ -17,7 +17,7 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelState
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.counter.scan_reader import ParsedScan
+from kiosk.station.counter.scans import ParsedScan
 from kiosk.station.counter.state import CounterSnapshot
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings

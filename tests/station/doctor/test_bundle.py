@@ -19,8 +19,7 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.identifiers import internal_code
 from kiosk.station.doctor import bundle
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.bundle import KEEP, Subject, write_bundle
-from kiosk.station.doctor.scrub import PrivateNames, Scrubber
+from kiosk.station.doctor.bundle import KEEP, PrivateNames, Scrubber, Subject, write_bundle
 from kiosk.store.shared.records import ExpectedParcel
 from tests.each import each
 from tests.station.doctor.clinic import Clinic

@@ -28,7 +28,6 @@ from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.station.doctor import box as doctor_box
 from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor.doctor import liveness_finding
@@ -651,7 +650,7 @@ def told_by_systemd(monkeypatch: pytest.MonkeyPatch, well: Clinic, say: Callable
     """The word of each row of a service; ``say`` is what ``systemctl show`` prints of a unit."""
     monkeypatch.setattr(doctor_place, "_SYSTEMD", well.folder)
     monkeypatch.setattr(subprocess, "run", lambda words, **_: SimpleNamespace(stdout=say(words[-1])))
-    return {device: word for device, (_, word) in well.rows().items() if device in doctor_box.UNITS}
+    return {device: word for device, (_, word) in well.rows().items() if device in doctor_place.UNITS}
 
 
 def unit_says(active: str, sub: str = "running", restarts: int = 0, since_s: float = 9000.0) -> str:
@@ -687,7 +686,7 @@ def test_services(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     for word, states in unit_states().items():
         for state in states:
             told = told_by_systemd(monkeypatch, well, lambda _, state=state: state)  # type: ignore[misc]
-            assert told == dict.fromkeys(doctor_box.UNITS, word), state
+            assert told == dict.fromkeys(doctor_place.UNITS, word), state
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "unit_browser")
     assert "kiosk-browser.service" in row.sentence(load("en"))
     assert "900 times" in row.sentence(load("en"))
@@ -698,13 +697,13 @@ def test_a_station_without_a_county_has_no_row_for_its_relay(well: Clinic, monke
     """The row of the link says that none is set: a service that rests is then no trouble of its own."""
     well.config.relay = None
     told = told_by_systemd(monkeypatch, well, lambda _: unit_says("inactive", "dead"))
-    assert set(told) == set(doctor_box.UNITS) - {"unit_relay"}
+    assert set(told) == set(doctor_place.UNITS) - {"unit_relay"}
 
 
 def test_a_backup_that_failed_is_seen_behind_its_timer(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = {"kiosk-backup.service": unit_says("failed", "failed")}
     told = told_by_systemd(monkeypatch, well, lambda unit: failed.get(unit, unit_says("active")))
-    assert told == {**dict.fromkeys(doctor_box.UNITS, "fine"), "unit_backup": "unit_failed"}
+    assert told == {**dict.fromkeys(doctor_place.UNITS, "fine"), "unit_backup": "unit_failed"}
 
 
 @pytest.mark.parametrize("told", ["LoadState=not-found\nActiveState=inactive\n", "", "garbage\n"])
@@ -738,15 +737,15 @@ def test_a_root_that_should_be_sealed(well: Clinic, monkeypatch: pytest.MonkeyPa
         "overlayroot=": "root_open",
     }.items():
         kernel.write_text(f"{words}\n")
-        row = doctor_box.root(lambda: True, kernel)
+        row = doctor_place.root(lambda: True, kernel)
         assert (row.verdict, row.word) == (Severity.WARN, told), words
         assert ("overlayroot busybox" in row.sentence(load("en", strict=True))) == (told == "root_unsealed")
-    assert doctor_box.root(lambda: False).ok
+    assert doctor_place.root(lambda: False).ok
 
     def refuse() -> bool:
         raise PermissionError(13, "Permission denied", "/proc/self/mountinfo")
 
-    assert doctor_box.root(refuse).word == "unreadable"
+    assert doctor_place.root(refuse).word == "unreadable"
 
 
 # --- signs of life ----------------------------------------------------------------------------------------------------
@@ -860,11 +859,11 @@ def test_every_word_has_a_sentence_in_every_language(lang: str) -> None:
     texts = load(lang, strict=True)
     devices = "scale|printer|camera|scanner|panel|page|disk|clock|catalog|people|key|kit|link|center"
     prefixes = f"{devices}|backup|unit|database|root"
-    words = set(re.findall(rf'"((?:{prefixes})_[a-z_]+)"', source)) - set(doctor_box.UNITS)
+    words = set(re.findall(rf'"((?:{prefixes})_[a-z_]+)"', source)) - set(doctor_place.UNITS)
     not_words = {"printer_", "people_no_", "pickup_key", "backup_running", "root_is_open", "printer_address"}
     for word in {*words - not_words, "unreadable"}:
         assert f"doctor.do.{word}" in texts, word
-    for device in [*DEVICES, *doctor_box.UNITS, "broker", "root"]:
+    for device in [*DEVICES, *doctor_place.UNITS, "broker", "root"]:
         assert f"doctor.device.{device}" in texts, device
 
 

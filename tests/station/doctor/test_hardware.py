@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.moment import ClockQuality
-from kiosk.station.doctor import box
+from kiosk.station.doctor import environment as box
 from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.hardware import MAX_BYTES, BoundedChecks, MachineChecks, entries, number, read
 from kiosk.texts import LANGUAGES, load
@@ -187,6 +187,6 @@ def test_on_a_box_the_machine_has_its_rows_and_nowhere_else(pi: Pi, monkeypatch:
     monkeypatch.setattr(box, "_unit_properties", lambda properties, *unit: FED)
     nowhere = pi.folder / "none"
     place = box.BoxContext(pi.folder, pi.moment, nowhere, {"KIOSK_BOX": "1"})
-    assert [row.device for row in box.findings(place, pi.machine)] == ["root", "build", *WELL]
+    assert [row.device for row in box._box_findings(place, pi.machine)] == ["root", "build", *WELL]
     elsewhere = replace(place, environ={})
-    assert list(box.findings(elsewhere, pi.machine)) == []
+    assert list(box._box_findings(elsewhere, pi.machine)) == []

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kiosk.devices.ports import LIVE_VIEW_REASONS, LiveViewFrame
 from kiosk.domain.verdict import Reason
-from kiosk.station.photos.live_view import MAX_GAP_S, STILL_PREVIEWS, STILL_S, AutoShutter
+from kiosk.station.photos.photographer import MAX_GAP_S, STILL_PREVIEWS, STILL_S, AutoShutter
 
 STILL, MOVING = LiveViewFrame((), still=True), LiveViewFrame((), still=False)
 EMPTY, HAND = (LiveViewFrame((reason,), still=True) for reason in (Reason.EMPTY, Reason.HAND))

@@ -17,11 +17,11 @@ from kiosk.base.refused import Refused
 from kiosk.devices.ports import Camera, CameraFault, Shot
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.photos.live_view import Previews
 from kiosk.station.photos.photographer import (
     GoodsRequest,
     Photographer,
     PlainRequest,
+    Previews,
     ShotListeners,
 )
 from kiosk.store import DiskFull, Store, StoreError

@@ -20,11 +20,20 @@ from kiosk.station.desk.unfinished import UnfinishedIntake
 from kiosk.station.desk.view import DeskStep
 from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.messages import Answer, Verdict
-from kiosk.station.update.quiet import HOLD_S, Gate, QuietWatch, StationQuiet
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release
-from kiosk.station.update.trial import PAGES, ReleaseTrial, TrialTools, pending_trial
-from kiosk.station.update.updates import MAX_SHOWN_BUNDLES, Updates
+from kiosk.station.update.updates import (
+    HOLD_S,
+    MAX_SHOWN_BUNDLES,
+    PAGES,
+    Gate,
+    QuietWatch,
+    ReleaseTrial,
+    StationQuiet,
+    TrialTools,
+    Updates,
+    pending_trial,
+)
 from kiosk.store import StoreError
 from tests.station.fakes import Rig
 from tests.station.update.machine import BUNDLE, NEW, OLD, OTHER_KEY, Machine, lay_bundle

@@ -25,7 +25,7 @@ from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
-from kiosk.station.counter.scan_reader import ParsedScan
+from kiosk.station.counter.scans import ParsedScan
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterBoard, CounterState, CounterView, ScanResult
 from kiosk.station.desk.desk import Desk

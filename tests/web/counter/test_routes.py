@@ -16,8 +16,7 @@ from kiosk.domain.parcel import ParcelState
 from kiosk.domain.verdict import Reason
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.scan_reader import ParsedScan
-from kiosk.station.counter.scans import Scans
+from kiosk.station.counter.scans import ParsedScan, Scans
 from kiosk.station.counter.state import ScanResult
 from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.station.papers.rendering import paper_of, render

@@ -15,9 +15,8 @@ from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor.status_files import UpdatesStatusFile
 from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdateOutcome, UpdatePhase
-from kiosk.station.update.quiet import Gate
 from kiosk.station.update.refusals import UpdateRefusalReason
-from kiosk.station.update.updates import Updates
+from kiosk.station.update.updates import Gate, Updates
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
 from kiosk.web import closed_page

@@ -221,7 +221,7 @@ class PhotosWork:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings, self._clock = settings, clock
-        self._pictures, self._tell = station.pictures, station.report
+        self._pictures, self._send_report = station.pictures, station.report
         self._center = center
         self._line = SharedLine(center, station.events, ByteBudget(settings.bytes_per_second), clock)
         self._share = random_share(random)
@@ -362,4 +362,4 @@ class PhotosWork:
         self._report_at = now + _REPORT_INTERVAL_S
         backlog = self._pictures.backlog()
         silent = self._unreachable_since is not None and now - self._unreachable_since > _SILENT_S
-        self._tell(backlog, PhotoFault.UNREACHABLE if silent else self._paused.fault)
+        self._send_report(backlog, PhotoFault.UNREACHABLE if silent else self._paused.fault)

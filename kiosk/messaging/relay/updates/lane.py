@@ -47,6 +47,8 @@ _PARTIAL: Final = 206
 
 
 class UpdatesClient(CenterLine):
+    """The connection of the lane: a center that says or sends anything but what was asked for is hung up on."""
+
     def __init__(self, settings: RelaySettings) -> None:
         refusal = f"the sorting center gives no updates at {settings.updates}"
         super().__init__(settings, settings.updates_endpoint, refusal)
@@ -163,7 +165,7 @@ class UpdatesWork:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._center, self._clock = center, clock
-        self._inbox, self._tell = station.inbox, station.report
+        self._inbox, self._send_report = station.inbox, station.report
         counted = settings.bytes_per_second
         self._period_s = DAY_S if counted else OFFERS_INTERVAL_S
         budget = ByteBudget(min(counted or MAX_BYTES_PER_S, MAX_BYTES_PER_S))
@@ -306,7 +308,7 @@ class UpdatesWork:
         self._report_at = now + _REPORT_INTERVAL_S
         offer = None if self._fetching is None else self._fetching.offer
         silent = self._unreachable_since is not None and now - self._unreachable_since > _SILENT_S
-        self._tell(
+        self._send_report(
             Fetching(
                 version="" if offer is None else offer.version,
                 have_bytes=0 if offer is None else self._inbox.offset(offer),

@@ -12,8 +12,7 @@ import pytest
 
 from kiosk.base.refused import Refused
 from kiosk.domain.events import PictureData
-from kiosk.station.photos.folder import PhotoFolder
-from kiosk.station.photos.space import MIN_FREE_BYTES, Disks, PhotoLimits, PhotoSpace
+from kiosk.station.photos.folder import MIN_FREE_BYTES, Disks, PhotoFolder, PhotoLimits, PhotoSpace
 from kiosk.store import Store
 from kiosk.store.shared.records import ListingPictures, NewPhoto
 from tests.station.fakes import STAMP

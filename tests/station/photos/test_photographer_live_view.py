@@ -10,15 +10,17 @@ import pytest
 from kiosk.devices.ports import CameraFault, LiveViewFrame, Shot
 from kiosk.domain.verdict import Reason
 from kiosk.station.desk.view import PhotoRequest
-from kiosk.station.photos.live_view import (
+from kiosk.station.photos.photographer import (
     GAP_S,
     MAX_PREVIEW_AGE_S,
     REQUEST_TIMEOUT_S,
     LiveView,
+    Photographer,
+    PlainRequest,
     PreviewRequest,
     Previews,
+    ShotListeners,
 )
-from kiosk.station.photos.photographer import Photographer, PlainRequest, ShotListeners
 from tests.station.hardware import FakeCamera, Heard, shot_of
 
 PICTURE = shot_of(b"\xff\xd8\xff look \xff\xd9", 420, 300)

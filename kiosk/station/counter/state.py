@@ -190,9 +190,9 @@ class FreshCode:
 
 
 class CounterState:
-    """What is shown, and what of the last scan can still be taken back or shown once. Thread-safe; ``on_view`` hears every
-    change, in order. ``lock`` is for whoever reads and changes in one go, and is held for microseconds: a paper, a shot
-    or the end of a session never waits for a slow card.
+    """What is shown, and what of the last scan can still be taken back or shown once. Thread-safe; ``on_view`` hears
+    every change, in order. ``lock`` is for whoever reads and changes in one go, and is held for microseconds: a paper,
+    a shot or the end of a session never waits for a slow card.
     """
 
     def __init__(self, view: CounterView, stamps: Callable[[], Stamp], on_view: Callable[[CounterView], None]) -> None:

@@ -61,8 +61,8 @@ _GAP: Final = " "
 
 
 class PrivateNames:
-    """Finds names in any text: whatever stands between their words, in any order, escaped, accented or not. Texts and names
-    are reduced to the same plain letters first, so the work grows with the text, not with the number of names.
+    """Finds names in any text: whatever stands between their words, in any order, escaped, accented or not. Texts and
+    names are reduced to the same plain letters first, so the work grows with the text, not with the number of names.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -280,8 +280,8 @@ _TOKEN: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{4,63}")
 class Scrubber:
     """Takes out of a text what belongs to a person; rather too much than too little: support can do with a gap in a log
     line, a villager cannot with a leak. ``private`` are names and waybills as they stand in the station's database.
-    ``own`` are its marks for itself, epochs and heads of the journal. They stay: support compares them, and a hexadecimal
-    number may by chance look like anybody's waybill.
+    ``own`` are its marks for itself, epochs and heads of the journal. They stay: support compares them, and a
+    hexadecimal number may by chance look like anybody's waybill.
     """
 
     def __init__(self, private: Iterable[str], own: Iterable[str] = ()) -> None:

@@ -145,10 +145,10 @@ class Disks:
 
 
 class PhotoSpace:
-    """Space for photographs. Intakes come first: a shot is refused long before an intake would be. What makes room are the
-    oldest photographs, in the order of their intakes, whatever any clock said; of those only the ones that the sorting
-    center has. Rows and events are never touched: the file alone says whether a picture is still here, so there is
-    nothing that a power cut could part in the middle. Used from the photographer's thread.
+    """Space for photographs. Intakes come first: a shot is refused long before an intake would be. What makes room are
+    the oldest photographs, in the order of their intakes, whatever any clock said; of those only the ones that the
+    sorting center has. Rows and events are never touched: the file alone says whether a picture is still here, so there
+    is nothing that a power cut could part in the middle. Used from the photographer's thread.
     """
 
     def __init__(self, folder: PhotoFolder, store: Store, limits: PhotoLimits, disks: Disks | None = None) -> None:

@@ -99,8 +99,8 @@ class _StoredPreview:
 
 
 class Previews:
-    """The mat while goods are laid on it: the newest look is in memory, for seconds, and never kept. Made and dropped by
-    the photographer's thread; ``ask`` is called by any. ``auto``: shots without a tap.
+    """The mat while goods are laid on it: the newest look is in memory, for seconds, and never kept. Made and dropped
+    by the photographer's thread; ``ask`` is called by any. ``auto``: shots without a tap.
     """
 
     def __init__(self, camera: Camera | None, *, auto: bool, clock: Callable[[], float] = monotonic) -> None:

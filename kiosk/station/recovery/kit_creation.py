@@ -32,8 +32,8 @@ _IN_A_SERVICE: Final = re.compile(r"/run/credentials/[A-Za-z0-9@._-]+/([A-Za-z0-
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where what belongs into a kit lies on a station, and where it is put on a new card. Settings name a credential as its
-    service sees it, ``/run/credentials/kiosk-relay.service/kiosk-relay.key``; what is kept is
+    """Where what belongs into a kit lies on a station, and where it is put on a new card. Settings name a credential as
+    its service sees it, ``/run/credentials/kiosk-relay.service/kiosk-relay.key``; what is kept is
     ``/etc/credstore/kiosk-relay.key`` (systemd.exec(5), ImportCredential=). Elsewhere the name is the place.
     ``credstore`` is another folder in tests.
     """

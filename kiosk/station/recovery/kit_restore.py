@@ -194,10 +194,10 @@ def make_station(
     steps: RestoreHooks = RestoreHooks(),
     credstore: Path | None = None,
 ) -> RestoreResult:
-    """A new card becomes the old station: kit, card, folders, letter and backup are checked; key and credentials are put,
-    which nothing uses yet; the database begins a new epoch with the next receipt letter, then the pictures; the settings
-    are the one step that makes the card the station. Raises StoreError, and then the card is no station: it is as new, or
-    the same may be done again.
+    """A new card becomes the old station: kit, card, folders, letter and backup are checked; key and credentials are
+    put, which nothing uses yet; the database begins a new epoch with the next receipt letter, then the pictures; the
+    settings are the one step that makes the card the station. Raises StoreError, and then the card is no station: it is
+    as new, or the same may be done again.
     """
     with new_card(given.kit, settings_file, load, credstore) as card:
         own = card.config.station

@@ -76,9 +76,9 @@ _SECRET = "password"  # noqa: S105 - part of a parameter's name
 
 
 def scale_content(settings: ScaleSettings) -> ScaleContent:
-    """Protocol, every parameter, line, unit, e, Max and trade, as one content with one hash: a change of any of it raises the
-    event counter. The port is no part of it: a cable may be moved. A parameter that is a password is left out: its hash
-    in an event would be guessed. Raises UnknownProtocol.
+    """Protocol, every parameter, line, unit, e, Max and trade, as one content with one hash: a change of any of it
+    raises the event counter. The port is no part of it: a cable may be moved. A parameter that is a password is left
+    out: its hash in an event would be guessed. Raises UnknownProtocol.
     """
     row = registry.get(settings.protocol)
     params = {**registry.defaults(settings.protocol), **settings.params}

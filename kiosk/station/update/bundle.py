@@ -139,8 +139,8 @@ _MAX_RELEASE_BYTES: Final = 16 * 1024
 
 
 class MemberRules:
-    """What a payload may hold: regular files and folders below ``code``, ``libraries`` and ``release.json``; no more. Judges
-    one member after the other, in the order of the tar, before anything of it is written.
+    """What a payload may hold: regular files and folders below ``code``, ``libraries`` and ``release.json``; no more.
+    Judges one member after the other, in the order of the tar, before anything of it is written.
     """
 
     def __init__(self, manifest: UpdateManifest) -> None:

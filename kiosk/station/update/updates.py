@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 
 class Gate:
-    """Whether the pages are open: closed while an update wants the station quiet, and while a new release is on trial. Asked
-    by every request, from any thread.
+    """Whether the pages are open: closed while an update wants the station quiet, and while a new release is on trial.
+    Asked by every request, from any thread.
     """
 
     def __init__(self) -> None:
@@ -155,9 +155,9 @@ class TrialTools:
 
 
 class ReleaseTrial:
-    """Of the release that runs in this process: pages closed, relay stopped, printers untouched. It checks what a village
-    needs: the pages can be drawn from this database, the scale is heard as before, an intake can be written, and nothing
-    of that stays.
+    """Of the release that runs in this process: pages closed, relay stopped, printers untouched. It checks what a
+    village needs: the pages can be drawn from this database, the scale is heard as before, an intake can be written,
+    and nothing of that stays.
     """
 
     def __init__(self, entry: UpdateEntry, journal: JournalFile, tools: TrialTools) -> None:

@@ -1,4 +1,4 @@
-"""How rows of the store stand on a page of the counter, what each state of a parcel allows, and how a refusal is said."""
+"""How rows of the store stand on a page of the counter, what a parcel's state allows, how a refusal is said."""
 
 from __future__ import annotations
 

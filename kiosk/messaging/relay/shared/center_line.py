@@ -26,8 +26,8 @@ class _ClosingSocket(ssl.SSLSocket):
 
 
 def tls_context(settings: RelaySettings) -> ssl.SSLContext:
-    """The context for ``mqtts``: always with certificate and name checked, no setting turns that off. Raises OSError naming
-    the file that cannot be used.
+    """The context for ``mqtts``: always with certificate and name checked, no setting turns that off. Raises OSError
+    naming the file that cannot be used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -95,7 +95,6 @@ class ScanRouter:
             self._on_notice(scanned.refusal if kind in _NAMED else _NOT_HERE, None, 0)
 
     def _certificate(self, scanned: ParsedScan) -> bool:
-        """Whether it was the number of a certificate, shown while somebody is at the screen with goods."""
         if scanned.scan.kind != "text" or scanned.scan.as_waybill.why_not != "not_a_waybill":
             return False
         if not _CERTIFICATE.fullmatch(scanned.text):

@@ -79,7 +79,6 @@ class Signal(Generic[P]):
         self._receivers: list[Callable[P, object]] = []
 
     def connect(self, receiver: Callable[P, object]) -> None:
-        """Call ``receiver`` from now on; what it raises reaches the sender."""
         self._receivers.append(receiver)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -150,7 +149,6 @@ class OutboxPoller:
         self._reread.set()
 
     def poll(self) -> float:
-        """Seconds until the next one. Raises StoreError."""
         try:
             if self._store.changed() or self._reread.is_set():
                 self._reread.clear()

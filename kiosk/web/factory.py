@@ -79,8 +79,6 @@ NEEDS = roles.merge(face.NEEDS for face in _BLUEPRINT_MODULES)
 
 
 class ServedApp(Flask):
-    """Pages together with the streams that their server has to end."""
-
     def __init__(self, name: str, streams: Endable) -> None:
         super().__init__(name)
         self.streams = streams
@@ -88,8 +86,6 @@ class ServedApp(Flask):
 
 @dataclass(frozen=True, slots=True)
 class AllStreams:
-    """The live streams of both faces, and of the check weight's page."""
-
     public: Streams[Snapshot]
     counter: Streams[CounterSnapshot]
     check: Streams[PanSnapshot]

@@ -49,7 +49,6 @@ class Server:
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:8080``."""
         host = str(self._server.effective_host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 

@@ -132,7 +132,6 @@ class EarlierEpochs:
         self._deadline = 0.0
 
     def ask(self, epochs: Sequence[EarlierEpoch], now: float) -> None:
-        """Start over: every one of them is asked about."""
         self._epochs = {one.epoch: _EpochState(one.epoch, one.last_seq, one.acked_upto) for one in epochs}
         self._wait_from(now)
 
@@ -152,7 +151,6 @@ class EarlierEpochs:
 
     @property
     def settled(self) -> bool:
-        """Whether the center has answered for every epoch and lacks nothing."""
         return not self.queries()
 
     @property
@@ -173,7 +171,6 @@ class EarlierEpochs:
         return None
 
     def sent(self, epoch: str, last: int, now: float) -> None:
-        """A message with events up to ``last`` went out."""
         self._epochs[epoch].sent_upto = last
         self._wait_from(now)
 
@@ -198,7 +195,6 @@ class EarlierEpochs:
         return found
 
     def drop(self, epoch: str) -> None:
-        """There is nothing to send of it."""
         one = self._epochs[epoch]
         one.held_upto, one.sent_upto = one.owed_upto, 0
 

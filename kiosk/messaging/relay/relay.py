@@ -55,7 +55,6 @@ class Relay:
         return 0 if self._session is None else self._session.missing
 
     def run(self, stop: threading.Event) -> None:
-        """Relay until ``stop`` is set, in the calling thread."""
         stop.wait(self._pace.first_connect_delay_s())
         while not stop.is_set():
             started = self._clock()

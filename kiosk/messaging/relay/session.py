@@ -86,7 +86,6 @@ class RelaySession:
 
     @property
     def unfinished(self) -> bool:
-        """Whether messages were on their way when it ended."""
         return len(self._window) > 0 or self._earlier.in_flight
 
     @property
@@ -95,7 +94,6 @@ class RelaySession:
 
     @property
     def is_session_takeover(self) -> bool:
-        """Whether another connection with this station's id ended it."""
         return self._lost is not None and self._lost.fault is LinkFault.SESSION_TAKEOVER
 
     @property
@@ -198,7 +196,6 @@ class RelaySession:
             self._estimate(now)
 
     def _send_next(self, connection: BrokerConnection) -> bool:
-        """Send one message; False when nothing is left or the line broke."""
         after, last = self._window.next_range()
         rows = self._store.outbox.pending(self._pace.batch_events, after)
         rows = rows_that_fit(rows, last, self._pace.tuning.batch_bytes)
@@ -232,7 +229,6 @@ class RelaySession:
             self._earlier.sent(epoch, sent[1].last, self._clock())
 
     def _publish(self, connection: BrokerConnection, rows: Sequence[OutboxRow]) -> tuple[int, OutgoingMessage] | None:
-        """As many of ``rows`` as one message bears: its packet id and what went; None when the line broke."""
         message = build_message(rows, self._topics, self._pace.budget.message_bytes)
         mid = connection.publish(message.topic, message.payload, message.content_type)
         self._pace.budget.spend(len(message.payload), self._clock())
@@ -283,7 +279,6 @@ class RelaySession:
         return round(self._clock() * 1000)
 
     def _publish_status(self, connection: BrokerConnection) -> None:
-        """Publish the retained status when it differs from what was told last."""
         self._next_status_at = self._clock() + self._pace.tuning.status_s
         status = self._status(online=True)
         if status != self._last_status:

@@ -56,11 +56,9 @@ class InFlightWindow:
         return self._sent_upto, None
 
     def skip_range(self) -> None:
-        """There is nothing (more) to send in the gap that next_range named."""
         self._gaps.pop(0)
 
     def sent(self, mid: int, first: int, last: int, now: float, size: int = 0) -> None:
-        """A message with events first..last, ``size`` bytes of them, went out as packet ``mid``."""
         is_resend = bool(self._gaps)
         if is_resend:
             self._shorten_gap(last)

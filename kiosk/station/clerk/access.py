@@ -36,8 +36,6 @@ _RULE: Final = LockoutRule()
 
 @dataclass(frozen=True, slots=True)
 class GuessTarget:
-    """What is guessed at: its row in the store, and the codes of the two refusals."""
-
     scope: str
     wrong: str
     locked: str
@@ -136,7 +134,6 @@ class Access:
         self._open: _OpenSession | None = None
 
     def people(self) -> tuple[Person, ...]:
-        """Everybody who has a PIN that works."""
         with as_counter_refusals():
             return tuple(_person(row) for row in self._clerks.everyone() if row.pin_hash)
 
@@ -183,7 +180,6 @@ class Access:
             return self._open.session if self._open else None
 
     def is_clerk_present(self) -> bool:
-        """Whether a clerk is at the counter: nobody else can hand a parcel out."""
         session = self.current()
         return session is not None and session.person.role is Role.CLERK
 
@@ -200,7 +196,6 @@ class Access:
             self._end(found)
 
     def add(self, name: str, role: Role, pin: str) -> Person:
-        """Take somebody on. Raises BadClerk, BadPin, and CounterRefused for the store's failures."""
         with as_counter_refusals():
             return _person(add_person(self._clerks, name, role, hash_pin(self._pins, pin), self._stamps()))
 
@@ -234,7 +229,6 @@ class Access:
         return self.throttle.guess(lambda: self._matching(number, pin))
 
     def _row(self, number: str) -> ClerkRow | None:
-        """Somebody who works here and has a PIN."""
         if not number.isascii():
             return None
         with as_counter_refusals():

@@ -33,7 +33,6 @@ class Person:
 
 
 def add_person(clerks: Clerks, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
-    """Take somebody on under the next number. Raises BadClerk for the name, StoreError."""
     return clerks.add(clean_person_name(name), role, pin_hash, stamp)
 
 

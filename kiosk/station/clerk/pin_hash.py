@@ -50,7 +50,6 @@ class PinKey:
         return self._mac(b"name").hex()[:16] if self._secret is not None else ""
 
     def hash(self, pin: str) -> str:
-        """What is kept of a PIN, with a salt of its own. Raises CounterRefused ``no_pin_key``."""
         if self._secret is None:
             raise CounterRefused(
                 "no_pin_key",

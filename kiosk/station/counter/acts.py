@@ -73,7 +73,6 @@ class Acts:
 
     @contextmanager
     def act(self, session: CounterSession | None) -> Iterator[tuple[Person, Stamp]]:
-        """One act of a clerk: alone, allowed, with the store's failures as refusals."""
         with self.lock:
             person = self.clerk(session)
             with as_counter_refusals():

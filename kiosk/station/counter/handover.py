@@ -24,8 +24,6 @@ from kiosk.store.shared.records import HandoverProof, NewCode, ParcelRow, Stamp
 
 
 class PickupProofs:
-    """Finds the waiting parcel of a code. Thread-safe: ``throttle`` takes one guess after the other."""
-
     def __init__(self, book: ParcelLookup, key: PickupKey, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
         self._book, self._key, self._stamps = book, key, stamps
         self.throttle = Throttle(PICKUP_CODE, lockouts, stamps)
@@ -139,7 +137,6 @@ class PickupCodes:
         self._acts, self._state, self._line, self._book = steps.acts, steps.state, steps.line, steps.book
 
     def reissue(self, session: CounterSession, number: str) -> ParcelRow:
-        """A new code on a new slip; the old one is worth nothing from now on. Raises CounterRefused: no_key."""
         with self._acts.act(session) as (person, stamp):
             issue = self._book.issue(stamp)
             parcel = self._book.number(number)

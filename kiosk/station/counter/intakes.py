@@ -54,7 +54,6 @@ class IntakeLookup:
         return row
 
     def by_sscc(self, sscc: str) -> tuple[str, int] | None:
-        """The receipt of a crate's SSCC and the number of the crate in its lot; None for one that is none of ours."""
         with as_counter_refusals():
             return self._crates.receipt_of(sscc)
 
@@ -162,8 +161,6 @@ class Voids:
 
 
 class CounterCrates:
-    """A crate holds bags of one lot, and a bag is in one crate at most."""
-
     def __init__(self, acts: Acts, book: IntakeLookup, store: Store, papers: CounterPapers) -> None:
         self._acts, self._book, self._store, self._papers = acts, book, store, papers
 

@@ -21,7 +21,6 @@ class PaperQueue:
         self._acts, self._papers = acts, papers
 
     def of_intake(self, session: CounterSession, receipt: str) -> list[PrintJob]:
-        """Every paper of an intake, oldest first."""
         self._acts.clerk(session)
         with as_counter_refusals():
             return self._papers.of_receipt(receipt)
@@ -47,8 +46,6 @@ class PaperQueue:
 
 
 class MemberCards:
-    """A card has the number that the list of members gives; a lost one is printed again as a copy."""
-
     def __init__(self, acts: Acts, store: Store, papers: CounterPapers) -> None:
         self._acts, self._store, self._papers = acts, store, papers
 
@@ -94,7 +91,6 @@ class CounterDay:
         self._acts, self._days, self._papers = acts, days, papers
 
     def totals(self, session: CounterSession) -> DayTotals:
-        """What was done since the last close."""
         self._acts.clerk(session)
         with as_counter_refusals():
             return self._days.totals()

@@ -60,7 +60,6 @@ class ParcelLookup:
         return row
 
     def by_waybill(self, waybill: str) -> ParcelRow | None:
-        """The newest parcel with this waybill."""
         with as_counter_refusals():
             return self.parcels.by_waybill(waybill)
 
@@ -114,7 +113,6 @@ class HandoverQueue:
         return handover.parcel
 
     def forget(self, number: ParcelNumber) -> None:
-        """The parcel has moved, or is not handed out now."""
         with self._state.lock:
             self._show_if_new(tuple(row for row in self._waiting if row.parcel.number != number))
 
@@ -159,8 +157,6 @@ class ParcelSteps:
 
 
 class ParcelShots:
-    """``on_photo`` asks for a shot of a parcel; it answers to the state."""
-
     def __init__(
         self, state: CounterState, photos: ParcelPhotos, on_photo: Callable[[PhotoRequest, ParcelNumber], None]
     ) -> None:
@@ -199,7 +195,6 @@ class ParcelShelf:
         self._parcels = self._book.parcels
 
     def parcel(self, session: CounterSession, number: str) -> ParcelRow:
-        """One parcel. Raises CounterRefused: unknown_parcel, foreign_code."""
         self._acts.clerk(session)
         return self._book.row(self._book.number(number))
 
@@ -278,8 +273,6 @@ class ParcelShelf:
 
 
 class DriverTotes:
-    """Only where their tags can be printed."""
-
     def __init__(self, steps: ParcelSteps, store: Store, papers: CounterPapers) -> None:
         self._acts, self._book, self._steps = steps.acts, steps.book, steps
         self._totes, self._queue, self._papers = store.totes, store.papers, papers
@@ -293,7 +286,6 @@ class DriverTotes:
         return LABEL_PRINTER in self._papers.printers
 
     def free(self, session: CounterSession) -> Sequence[ParcelRow]:
-        """Parcels that go back and are in no tote."""
         self._acts.clerk(session)
         with as_counter_refusals():
             return self._totes.free()

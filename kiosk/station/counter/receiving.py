@@ -61,7 +61,6 @@ class Receiving:
             self._state.change(mode=mode, damaged_next=False, last=None)
 
     def set_consent(self, session: CounterSession, consent: str) -> None:
-        """The basis on which the next parcels may wait here."""
         with self._acts.act(session):
             if consent not in set(Consent):
                 raise CounterRefused("stale_page")

@@ -112,7 +112,6 @@ class ParsedScan:
 
     @property
     def text(self) -> str:
-        """What was sent, without the space around it."""
         return self.scan.data.strip()
 
     @property
@@ -180,7 +179,6 @@ def _refusal(scan: Scan) -> str:
 
 
 def _is_personal(text: str, code: str) -> bool:
-    """Whether somebody's number, card or password may stand in a text."""
     folded = _fold_to_ascii(text)
     run = _PERSONAL_RUN if code == "not_a_waybill" else _LONG_RUN
     return bool(_PERSONAL_SCHEME.match(folded) or run.search(_BETWEEN_DIGITS.sub("", folded)))
@@ -198,8 +196,6 @@ _SSCC: Final = "00"
 
 @dataclass(frozen=True, slots=True)
 class StoredCodes:
-    """Where codes are looked up that no page of the counter keeps."""
-
     catalogs: Catalogs
     totes: Totes
 
@@ -443,7 +439,6 @@ class Scans:
 
 
 def _another(scanned: ParsedScan, package: PackageIndex) -> ScanResult:
-    """A waybill that is known: the same parcel again, or another package of it. Only a person sees which."""
     numbers = {"package": str(package.number), "total": str(package.total)}
     return ScanResult("refused", ANOTHER_PACKAGE, carriers=scanned.carriers, values=numbers)
 

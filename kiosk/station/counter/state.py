@@ -103,8 +103,6 @@ WATCHED_S = 5.0  # A page that changes to the next one is away for less than thi
 
 @dataclass(frozen=True, slots=True)
 class CounterSnapshot:
-    """``number`` grows by one with every change."""
-
     number: int
     view: CounterView
 
@@ -130,13 +128,11 @@ class CounterBoard:
             return None
 
     def show(self, view: CounterView) -> None:
-        """Put up a new view; one that is older than what is shown is dropped."""
         with self._condition:
             if view.revision >= self._snapshot.view.revision:
                 self._put(replace(self._snapshot, view=view))
 
     def wake(self) -> None:
-        """Let every reader go round once, for example because the station ends."""
         with self._condition:
             self._put(self._snapshot)
 
@@ -175,8 +171,6 @@ class CounterBoard:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The arrival that can be taken back. ``carriers`` has the booked one first; ``until`` is monotonic seconds."""
-
     parcel: ParcelRow
     waybill: str
     carriers: tuple[str, ...]

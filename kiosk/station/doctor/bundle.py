@@ -157,7 +157,6 @@ class _Plain:
 
 
 def _characters(text: str) -> Iterator[tuple[int, str]]:
-    """Each character, decoded, with the place it was written at."""
     last = 0
     for escape in _ESCAPE.finditer(text):
         yield from ((at, text[at]) for at in range(last, escape.start()))
@@ -320,7 +319,6 @@ class Scrubber:
 
 
 def _around(preserved: re.Pattern[str] | None, text: str, work: Callable[[str], str]) -> str:
-    """Work on everything between what is kept."""
     pieces: list[str] = []
     last = 0
     for own in preserved.finditer(text) if preserved else ():
@@ -370,7 +368,6 @@ class Subject:
 
 
 def write_bundle(subject: Subject, folder: Path) -> Path:
-    """Write the bundle into an existing folder, whole or not at all, and return its path. Raises OSError."""
     path = folder / _file_name(subject, folder)
     with atomic_writer(path, _MODE) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, text in contents(subject):

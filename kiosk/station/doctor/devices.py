@@ -88,7 +88,6 @@ def printer(
 
 
 def printer_fault_word(flags: Iterable[PrinterFault]) -> str:
-    """Of a printer that answers and does not print: what is done first."""
     seen = frozenset(flags)
     return next((word for flag, word in _PRINTER_WORDS if flag in seen), "printer_fault")
 
@@ -139,7 +138,6 @@ def scanner(
 
 
 def panel(settings: PanelSettings | None, fitted: bool | None) -> DoctorFinding:
-    """``fitted`` is what the adapter says of its pins, None when it was not asked."""
     if settings is None:
         return not_fitted("panel")
     if fitted is False:

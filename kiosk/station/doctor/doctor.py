@@ -103,7 +103,6 @@ class Doctor:
         self._good_until = float("-inf")
 
     def findings(self, *, fresh: bool = False) -> tuple[DoctorFinding, ...]:
-        """All rows; those of the last two seconds again unless ``fresh``."""
         with self._lock:
             if fresh or self._clock() >= self._good_until:
                 self._found = examine(self.station, self.equipment)

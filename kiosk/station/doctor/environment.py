@@ -137,7 +137,6 @@ def _number(state: State, name: str) -> int:
 
 
 def _unit_properties(properties: Sequence[str], *unit: str) -> State:
-    """Properties of a unit, or of the manager itself; none when nobody tells."""
     try:
         output = subprocess.run(
             ["systemctl", "show", f"--property={','.join(properties)}", *unit],
@@ -174,7 +173,6 @@ class Environment:
 
 
 def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[DoctorFinding]:
-    """All of them, in the order a technician reads them."""
     data = config.station.data
     seen, database_row = database(config.station)
     env = Environment(config, moment, seen, environ)
@@ -245,7 +243,6 @@ def _try_to_read(path: Path) -> None:
 
 
 def _write_blocker(path: Path) -> DoctorFinding | None:
-    """The first file of the database that the station could not write, with why."""
     logs = (path.with_name(path.name + suffix) for suffix in LOG_FILES)
     for file in (path, *logs, *SeriesMarker(path).files):
         try:
@@ -281,7 +278,6 @@ def disk(data: Path, environ: Mapping[str, str] = os.environ) -> DoctorFinding:
 
 
 def clock(moment: Moment) -> DoctorFinding:
-    """How far the time on receipts may be believed."""
     word = {ClockQuality.UNSET: "clock_unset", ClockQuality.RESTORED: "clock_restored"}.get(moment.quality)
     if word is None:
         return DoctorFinding("clock", True, True)
@@ -308,7 +304,6 @@ def catalog(seen: DatabaseSummary) -> DoctorFinding:
 
 
 def people(env: Environment, seen: DatabaseSummary) -> DoctorFinding:
-    """At least one technician and one clerk with a PIN, kept under the key that is here."""
     missing = [role for role in (Role.TECHNICIAN, Role.CLERK) if not seen.people.get(role.value)]
     if not missing:
         return _pins(env, seen) or DoctorFinding("people", True, True, needed=True)
@@ -316,7 +311,6 @@ def people(env: Environment, seen: DatabaseSummary) -> DoctorFinding:
 
 
 def _pins(env: Environment, seen: DatabaseSummary) -> DoctorFinding | None:
-    """PINs nobody can check. Who may not read the key cannot tell."""
     if not _can_see_key(env):
         return None
     settings, data = env.config.parcels, env.config.station.data
@@ -391,7 +385,6 @@ def _center(env: Environment, age: float | None) -> DoctorFinding:
 
 
 def pictures(mark: PhotosStatusFile) -> DoctorFinding:
-    """The doctor's row of the pictures of goods: how many the sorting center does not have, and what keeps them."""
     found = mark.read()
     if found is None:
         return DoctorFinding("photos", None, None, word="photos_unknown")

@@ -70,7 +70,6 @@ class DoctorFinding:
 
 
 def not_fitted(device: str) -> DoctorFinding:
-    """Something a station can do without and does not have."""
     return DoctorFinding(device, False, None, word=NOT_FITTED)
 
 
@@ -83,5 +82,4 @@ def unreadable(device: str, error: OSError, *, needed: bool = False) -> DoctorFi
 
 
 def has_failure(findings: tuple[DoctorFinding, ...]) -> bool:
-    """Whether something the station needs is broken."""
     return any(row.needed and row.verdict is Severity.FAIL for row in findings)

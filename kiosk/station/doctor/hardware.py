@@ -50,7 +50,6 @@ def read(path: Path) -> str:
 
 
 def entries(folder: Path) -> list[Path]:
-    """What is in a folder, by name; nothing when there is none. Raises OSError."""
     try:
         with os.scandir(folder) as found:
             return sorted(Path(entry.path) for entry in islice(found, MAX_ENTRIES))
@@ -59,12 +58,10 @@ def entries(folder: Path) -> list[Path]:
 
 
 def count(text: str) -> int | None:
-    """A whole number from 0 on in decimal, None for anything else."""
     return int(text) if _COUNT.fullmatch(text) else None
 
 
 def number(text: str) -> int | None:
-    """A whole number in decimal, None for anything else."""
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
@@ -75,12 +72,10 @@ _INSTALLED: Final = "code"  # Its name on an installed machine; `release.json` l
 
 
 def read_model(proc: Path) -> str:
-    """Of the device tree; "" of a machine without one. Raises OSError."""
     return read(proc / "device-tree/model")
 
 
 def board(model: str) -> DoctorFinding | None:
-    """None of a machine that does not say what it is."""
     name = plain(model, _MAX_NAME_LENGTH)
     if not name:
         return None
@@ -104,7 +99,6 @@ def read_release(program: Path = _PROGRAM) -> str | None:
 
 
 def build(release: str | None) -> DoctorFinding:
-    """The row of the program itself."""
     if release is None:
         return DoctorFinding("build", True, None, word="build_source", values={"name": software_id()})
     try:
@@ -132,7 +126,6 @@ class ClockModule:
 
 
 def read_modules(sys: Path) -> list[ClockModule]:
-    """All, the one first that the kernel sets its clock from. Raises OSError."""
     folders = entries(sys / "class/rtc")
     folders.sort(key=lambda folder: (read(folder / "hctosys") != "1", len(folder.name), folder.name))
     return [
@@ -315,7 +308,6 @@ def _read_sensor(path: Path) -> str:
 
 
 def temperature(readings: Sequence[str]) -> DoctorFinding | None:
-    """The hottest sensor. None without any."""
     if not readings:
         return None
     degrees = [thousandths // 1000 for thousandths in map(number, readings) if thousandths is not None]
@@ -341,13 +333,11 @@ class Supply:
 
 
 def read_supply(sys: Path) -> Supply:
-    """Raises OSError."""
     monitors = [folder for folder in entries(sys / "class/hwmon") if read(folder / "name") == _SUPPLY_MONITOR]
     return Supply(tuple(_read_sensor(folder / "in0_lcrit_alarm") for folder in monitors), _read_sensor(sys / _FIRMWARE))
 
 
 def power(supply: Supply) -> DoctorFinding | None:
-    """A supply that sags kills cards. None of a board that cannot tell."""
     bits = int(supply.throttled, 16) if _BITS_HEX.fullmatch(supply.throttled) else None
     alarms = [alarm == "1" for alarm in supply.alarms if alarm in ("0", "1")]
     if bits is None and not alarms:

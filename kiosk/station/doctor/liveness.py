@@ -26,8 +26,6 @@ _RUNTIME: Final = Path("/run/kiosk")
 
 @dataclass(frozen=True, slots=True)
 class ScaleLiveness:
-    """The newest frame and its age; ``link`` is None before the scale's thread has said anything."""
-
     link: LinkState | None = None
     reading: Reading | None = None
     age_s: float | None = None
@@ -75,7 +73,6 @@ class ScannerWatch:
 
     @property
     def age_s(self) -> float | None:
-        """Since the last scan; None before the first."""
         at = self._scanned_at
         return None if at is None else max(0.0, self._clock() - at)
 

@@ -53,8 +53,6 @@ class _Noted(msgspec.Struct, Generic[T], frozen=True):
 
 
 class PhotosStatus(msgspec.Struct, frozen=True):
-    """How many pictures wait for the sorting center, and what a person must look into."""
-
     pictures: int
     fault: PhotoFault | None
 
@@ -153,7 +151,6 @@ class PhotosStatusFile:
         self._file.write(status, status)
 
     def read(self) -> PhotosStatus | None:
-        """None when nothing is known."""
         found = self._file.read()
         return found.body if found is not None and found.is_fresh else None
 
@@ -166,7 +163,6 @@ class UpdatesStatusFile:
         self._file.write(fetching, msgspec.structs.replace(fetching, offers_age_s=min(fetching.offers_age_s, 0)))
 
     def read(self) -> Fetching | None:
-        """None when nothing is known."""
         found = self._file.read()
         if found is None or not found.is_fresh:
             return None
@@ -201,7 +197,6 @@ class RelayStatusFile:
             self._write(_WRITE_INTERVAL_S if status.fault == fault_before and not self._owed else _CHANGE_INTERVAL_S)
 
     def fault(self, fault: LinkFault) -> None:
-        """The broker refuses something, or ended the connection."""
         status, changed = self._status, fault != self._status.fault
         status.fault, status.fault_second = fault, int(self._clock())
         self._write(_CHANGE_INTERVAL_S if changed or self._owed else _WRITE_INTERVAL_S)

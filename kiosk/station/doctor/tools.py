@@ -113,11 +113,9 @@ class TechnicianTools:
         self.last_bundle = ""  # Where the newest bundle lies
 
     def print_test(self, printer: str) -> None:
-        """Queue a test paper for ``label`` or ``receipt``. Raises Refused, StoreError."""
         self._queue(printer, lambda stamp: self._test_paper(printer, stamp))
 
     def print_sample(self, kind: str) -> None:
-        """Queue a label of this kind with sample data. Raises Refused, StoreError."""
         self._queue(LABEL_PRINTER, lambda stamp: self._test_label(stamp, kind))
 
     def _queue(self, printer: str, paper: Callable[[Stamp], NewPaper]) -> None:
@@ -150,7 +148,6 @@ class TechnicianTools:
             raise Refused("store_failed", str(error)) from error
 
     def shoot(self) -> None:
-        """Take a shot and keep it for ``take_shot``. Raises Refused."""
         camera = self._doctor.equipment.camera
         if camera is None:
             raise Refused("camera_missing", "no camera is set up")

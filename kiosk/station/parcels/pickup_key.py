@@ -49,8 +49,6 @@ class PickupCode:
 
 
 class PickupKey:
-    """Makes and checks pickup codes; without a key every use raises CounterRefused ``no_key``."""
-
     def __init__(self, key: bytes | None, source: str = "") -> None:
         self._key, self._source = key, source
 

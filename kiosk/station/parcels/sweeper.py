@@ -25,8 +25,6 @@ RETENTION_AFTER_CLOSE: Final = timedelta(days=7)
 
 
 class ParcelSweep:
-    """Goes through the parcels; ``on_moved`` hears that some became overdue or due back."""
-
     def __init__(
         self,
         parcels: Parcels,
@@ -68,7 +66,6 @@ class Sweeper:
         self._due = monotonic()
 
     def step(self) -> float:
-        """Raises StoreError."""
         self._tick()
         if monotonic() >= self._due:
             due, self._due = self._due, monotonic() + self._sweep_s / 60  # when this one fails

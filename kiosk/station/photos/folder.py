@@ -33,7 +33,6 @@ class PhotoFolder:
     root: Path
 
     def path(self, sha256: str) -> Path | None:
-        """Where this picture lies, or None when the text is no hash or there is no such picture."""
         if len(sha256) != 64 or not _HEX.issuperset(sha256):
             return None
         path = self.root / sha256[:2] / f"{sha256}.jpg"
@@ -138,8 +137,6 @@ class PhotoLimits:
 
 @dataclass(frozen=True, slots=True)
 class Disks:
-    """What is asked of the machine: bytes that are free at a folder, and monotonic seconds."""
-
     free: Callable[[Path], int] = free_bytes
     clock: Callable[[], float] = time.monotonic
 
@@ -211,7 +208,6 @@ class PhotoSpace:
         return freed
 
     def _present(self) -> Iterator[tuple[PhotoPlace, list[Path]]]:
-        """The shots that are still on the card with their files, oldest first."""
         leading, after = True, self._emptied_upto
         while rows := self._store.photos.oldest(_PAGE, after):
             for row in rows:

@@ -49,7 +49,6 @@ class AutoShutter:
         self._still_count = 0
 
     def update(self, preview: LiveViewFrame, now: float) -> bool:
-        """Whether a shot is to be taken now. It counts as taken."""
         if self._last is not None and not 0 <= now - self._last <= MAX_GAP_S:
             self.start_over()
         # The first look has nothing to be compared with that this lot was asked for.
@@ -185,8 +184,6 @@ class Previews:
 
 
 class LiveView:
-    """What pages ask. ``wake`` is the photographer's."""
-
     def __init__(self, previews: Previews, wake: Callable[[], None]) -> None:
         self._previews, self._wake = previews, wake
 

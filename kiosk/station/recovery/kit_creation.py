@@ -43,7 +43,6 @@ class Places:
     credstore: Path = CREDSTORE
 
     def read_from(self, path: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-        """Where a credential may be read, the best place first: a service sees its own copy alone."""
         yield path
         if (match := _IN_A_SERVICE.fullmatch(str(path))) is not None:
             if environ.get(CREDENTIALS):

@@ -104,8 +104,6 @@ RETRY_S: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class AuditedScale:
-    """What is said of the scale. ``content`` is the scale as it is set up; None says nothing of it."""
-
     settings: MetrologySettings
     content: ScaleContent | None = None
 

@@ -38,7 +38,6 @@ class CheckView:
 
     @property
     def can_take(self) -> bool:
-        """Whether the load on the pan may be read as the check weight now."""
         return not self.why_not
 
 
@@ -49,7 +48,6 @@ class CheckWeight:
         self._profile, self._loads, self._audit, self._access = profile, loads, audit, access
 
     def view(self) -> CheckView:
-        """How it stands. Raises CounterRefused when the database cannot be read."""
         expected = self._audit.settings.check_weight_g
         pan, hold, why_not = self._loads.check_view()
         with as_counter_refusals():

@@ -106,7 +106,6 @@ class Teach:
     # --- what is seen -------------------------------------------------------------------------------------------------
 
     def view(self) -> TeachView:
-        """The present step. Each look keeps the session alive."""
         with self._lock:
             self._viewed_at = self._clock()
             view, capture = self._view, self._capture
@@ -302,7 +301,6 @@ def _row(proposal: Proposal, latest: Sequence[Recording]) -> ProposalRow:
 
 
 def _grams(text: str) -> int:
-    """Kilograms as typed on the pad, in grams. Raises Refused."""
     try:
         grams = Decimal(text) * 1000
     except InvalidOperation:

@@ -64,7 +64,6 @@ __all__ = ["LEGALLY_RELEVANT", "metrology", "relay_identity", "software_id"]
 
 
 def software_id() -> str:
-    """``station-kiosk/0.1.0``."""
     return f"station-kiosk/{version('station-kiosk')}"
 
 

@@ -98,7 +98,6 @@ class StationHealth:
             probe.worker.stop(_ANSWER_S + 1.0)
 
     def parts(self) -> tuple[PartHealth, ...]:
-        """Every part now. Never waits for a part."""
         return tuple(self._part_health(name, sign) for name, sign in self._signs.items())
 
     def _part_health(self, name: str, sign: LifeSign) -> PartHealth:

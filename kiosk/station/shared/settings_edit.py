@@ -27,7 +27,6 @@ class NotWritten(Exception):
 
 
 def writable(file: Path | None) -> bool:
-    """Whether the file can be replaced: its folder takes a new one."""
     return file is not None and file.is_file() and os.access(file.parent, os.W_OK) and os.access(file, os.W_OK)
 
 

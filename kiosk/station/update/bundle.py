@@ -72,8 +72,6 @@ class UpdateManifest:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The fixed part, not believed yet."""
-
     manifest_bytes: int
     key: bytes
     signature: bytes = field(repr=False)
@@ -94,7 +92,6 @@ def parse_head(raw: bytes) -> Head:
 
 
 def verify_manifest(head: Head, raw: bytes, accepted: Collection[bytes]) -> UpdateManifest:
-    """The manifest, after its signature by one of the accepted keys was found good. Raises UpdateRefused."""
     if not accepted:
         raise UpdateRefused(UpdateRefusalReason.NO_KEY)
     if len(raw) != head.manifest_bytes:
@@ -149,7 +146,6 @@ class MemberRules:
         self._seen: dict[str, bool] = {}
 
     def judge(self, member: tarfile.TarInfo) -> PurePosixPath:
-        """Its place below the release. Raises UpdateRefused."""
         self.members += 1
         if self.members > self.manifest.members:
             raise UpdateRefused(UpdateRefusalReason.CONTENT, "more members than its manifest says")
@@ -166,7 +162,6 @@ class MemberRules:
         return path
 
     def finish(self) -> None:
-        """At the end of the tar. Raises UpdateRefused when something is missing."""
         if self.members != self.manifest.members or self.unpacked != self.manifest.unpacked_bytes:
             raise UpdateRefused(UpdateRefusalReason.CONTENT, "less than its manifest says")
         if RELEASE_FILE not in self._seen or f"{CODE}/kiosk/__init__.py" not in self._seen:

@@ -34,8 +34,6 @@ _FAILED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``bundle`` is the name of a file in the station's folder of bundles."""
-
     bundle: str
 
     def __post_init__(self) -> None:
@@ -57,8 +55,6 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the new release found. ``why`` is None when it is healthy."""
-
     why: UpdateRefusalReason | None
     detail: str = ""
 

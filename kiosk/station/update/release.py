@@ -47,13 +47,11 @@ class Release:
 
 
 def order_of(version: str) -> tuple[int, ...]:
-    """``0.9.0+g2d3aa88`` as (0, 9, 0, 0)."""
     numbers = [int(part) for part in version.partition("+")[0].split(".")]
     return (*numbers, *([0] * (4 - len(numbers))))
 
 
 def is_version(text: str) -> bool:
-    """Whether it may be the name of a release's folder."""
     return _VERSION.fullmatch(text) is not None
 
 

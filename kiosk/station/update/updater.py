@@ -315,7 +315,6 @@ class Updater:
 
 
 def check_payload(file: BinaryIO, manifest: UpdateManifest) -> None:
-    """Before anything of it is unpacked. Raises UpdateRefused."""
     digest, left = hashlib.sha256(), manifest.payload_bytes
     while left:
         piece = file.read(min(left, _CHUNK))

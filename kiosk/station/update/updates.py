@@ -88,8 +88,6 @@ class StationQuiet:
 
 
 class QuietWatch:
-    """Reads the journal again and again: the ``poll`` of a Worker."""
-
     def __init__(
         self,
         journal: JournalFile,
@@ -109,7 +107,6 @@ class QuietWatch:
         self._held_until: float | None = None
 
     def poll(self) -> float:
-        """Seconds until the next one. Raises OSError, StoreError."""
         if self._held_until is not None and self._clock() > self._held_until:  # also while no journal can be read
             self._open()
         entry = self._journal.read()
@@ -218,7 +215,6 @@ class ReleaseTrial:
 
 
 def pending_trial(journal: JournalFile, version: str) -> UpdateEntry | None:
-    """The update that this release of that version is on trial for. Raises OSError."""
     entry = journal.read()
     return entry if entry is not None and entry.phase in UNDECIDED and entry.version == version else None
 
@@ -258,7 +254,6 @@ class Updates:
         self._shelf, self._journal, self._quiet = shelf, journal, quiet
 
     def view(self) -> UpdateView:
-        """Raises OSError."""
         entry = self._journal.read()
         phase = entry.phase.value if entry is not None else "asked" if self._shelf.waits() else ""
         sticks = self._shelf.on_sticks()[:MAX_SHOWN_BUNDLES]

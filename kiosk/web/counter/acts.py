@@ -100,7 +100,6 @@ def _proxy(post: Post) -> str:
 
 
 def _step(act: Callable[[ClerkCounter], Callable[[CounterSession, str], object]]) -> Run:
-    """An act that needs nothing but the parcel of the address."""
     return _then(parcel_path, lambda post: act(post.counter)(post.session, post.about))
 
 
@@ -157,7 +156,6 @@ def _place_of(view: ListingView, sha256: str) -> int | None:
 
 
 def _listing_at(view: ListingView, sha256: str) -> str:
-    """The page of the pictures on which this one is now."""
     page = (_place_of(view, sha256) or 0) // PICTURES + 1
     return listing_path(view.receipt) if page == 1 else f"{listing_path(view.receipt)}?page={page}"
 

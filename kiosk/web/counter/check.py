@@ -40,8 +40,6 @@ NEEDS = {f"counter_check.{name}": Need.STAFF for name in ("page", "take", "pan")
 
 @dataclass(frozen=True, slots=True)
 class UnbookedLoadRow:
-    """A row of the journal: an unbooked load and why it is there, as a text id."""
-
     row: LoadRow
     why_id: str
 
@@ -69,7 +67,6 @@ class CheckPages:
         self._station, self._frame = station, frame
 
     def check(self, session: CounterSession) -> str:
-        """The check, the result of the one just taken (``done``), or the pad for a weight that is not set."""
         view, expected_g = self._station.check_weight.view(), _parse_grams(request.args.get("expected"))
         done = request.args.get("done", "")
         if view.last is not None and done == str(view.last.number):
@@ -132,7 +129,6 @@ class CheckPages:
         )
 
     def _since(self, row: LoadRow) -> str:
-        """When it left; "" for a time that is not to be believed."""
         return self._frame.moment(row.at) if row.clock == "synced" else ""
 
 

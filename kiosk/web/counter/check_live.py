@@ -95,7 +95,6 @@ def pan_source(station: Station) -> StreamSource[PanSnapshot]:
 
 
 def why_id(why_not: str, speech: Speech) -> str:
-    """The sentence about the pan: what to do before the check can be taken, or that it can."""
     if not why_not:
         return "counter.check.ready"
     own = f"counter.check.why.{why_not}"

@@ -38,8 +38,6 @@ _OFFERED = frozenset({"unknown_parcel", "expected"})
 
 @dataclass(frozen=True, slots=True)
 class LastScan:
-    """Everything the template needs, in texts ids and drawings."""
-
     tone: str
     picture: str
     text_id: str
@@ -120,18 +118,15 @@ class CounterHome:
         return self._frame.page("code", session.person, AT_HOME)
 
     def type(self, session: CounterSession) -> str:
-        """A code nothing can scan any more, typed by hand."""
         return self._frame.page("type", session.person, AT_HOME)
 
     def _tote_of(self, session: CounterSession, view: CounterView) -> str:
-        """The tote in which the parcel that is handed over lies, under its seal; "" for one on its shelf."""
         if view.handover is None:
             return ""
         tote = self._station.counter.totes.of_parcel(session, view.handover)
         return tote.number.text(TOTE) if tote else ""
 
     def _fresh(self, session: CounterSession, view: CounterView) -> CounterView:
-        """The parcel of the last scan as it is now: it may have been handed out since."""
         last = view.last
         if last is None or last.parcel is None:
             return view
@@ -148,7 +143,6 @@ class CounterHome:
         return found.with_values(self._times(view))
 
     def _times(self, view: CounterView) -> dict[str, Markup]:
-        """When a parcel was seen here: of one that has left, when it did."""
         parcel = view.last.parcel if view.last else None
         values = {name: bdi_code(value) for name, value in view.last.values.items()} if view.last else {}
         if parcel is not None:

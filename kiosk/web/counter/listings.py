@@ -104,7 +104,6 @@ class BuyerText:
 
     @property
     def size(self) -> str:
-        """Of the letters of the story: ``large``, ``plain``, ``long`` for the smallest."""
         sizes = _BESIDE if self.pages == 1 else _ALONE
         return next((size for size, max_width in sizes if _width(self.story) <= max_width), "long")
 
@@ -138,7 +137,6 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
 
     @listing.get("/counter/intakes/<about>/listing/<sha256>.jpg")
     def picture(about: str, sha256: str) -> AnyResponse:
-        """A picture of this lot, and of no other."""
         view = station.counter.listings.view(roles.session(), about)
         is_of_lot = any(photo.sha256 == sha256 for photo in view.photos)
         path = station.photo_folder.path(sha256) if is_of_lot else None
@@ -153,7 +151,6 @@ class ListingPages:
         self._station, self._frame = station, frame
 
     def desk(self, session: CounterSession, receipt: str) -> str:
-        """Pictures, pack and grade, and what is missing; ``ask`` chooses a pack or a grade."""
         view = self._station.counter.listings.view(session, receipt)
         here = listing_path(view.receipt)
         sale = view.product.sale
@@ -214,7 +211,6 @@ class ListingPages:
         )
 
     def sent(self, session: CounterSession, receipt: str) -> str | AnyResponse:
-        """It is offered: since when, and whether its pictures are with the sorting center."""
         view = self._station.counter.listings.view(session, receipt)
         here = listing_path(view.receipt)
         if view.state == CHANGED or not _is_offered(view):
@@ -295,7 +291,6 @@ def _is_offered(view: ListingView) -> bool:
 
 
 def _page(cards: Sequence[PhotoCard]) -> Page[PhotoCard]:
-    """The pictures asked for in the query; the last page when there are no more so many."""
     count = max(1, ceil(len(cards) / PICTURES))
     number = min(number_of(request.args.get("page")), count)
     return Page(tuple(cards[(number - 1) * PICTURES : number * PICTURES]), number, count)

@@ -68,8 +68,6 @@ ALPHABETS = {
 
 @dataclass(frozen=True, slots=True)
 class PaperRow:
-    """One paper in a list; ``parcel`` is set for a pickup slip, whose code is issued anew and never printed again."""
-
     id: int
     document: str
     picture: str
@@ -99,7 +97,6 @@ class CounterLists:
     # --- parcels ---------------------------------------------------------------------------------------------------
 
     def parcels(self, session: CounterSession) -> str:
-        """One list of parcels; ``ask=delivery`` asks whether the truck is unloaded."""
         where = Where("parcels", "/counter/parcels?state=expected")
         if request.args.get("ask") == "delivery":
             question = Confirmation("counter.delivery.ask", "counter.delivery.yes", "truck", "/counter/delivery")
@@ -147,7 +144,6 @@ class CounterLists:
         )
 
     def shown(self, session: CounterSession, number: str) -> str:
-        """The six digits, once: on this page, and on no page after it."""
         code = self._station.counter.codes.show(session, number)
         return self._frame.page("shown", session.person, Where("parcels", f"/counter/parcels/{number}"), code=code)
 
@@ -159,7 +155,6 @@ class CounterLists:
         )
 
     def _parcel_shot(self, parcel: ParcelRow) -> dict[str, Any]:
-        """The picture of a damaged parcel: the one just taken, or the one it was accepted with."""
         if not parcel.damaged:
             return shot_values(self._station, "", "", self._frame.speech.main)
         if parcel.photo_sha256:
@@ -254,7 +249,6 @@ class CounterLists:
     # --- papers, events, the day -----------------------------------------------------------------------------------
 
     def queue(self, session: CounterSession) -> str:
-        """Papers somebody has to look for, and events that wait for the sorting center."""
         jobs = sorted(self._station.counter.papers.queue(session), key=lambda job: job.state != "unknown")
         page = page_of_rows([_paper(job) for job in jobs], PAPERS)
         snapshot = self._station.board.snapshot()
@@ -271,7 +265,6 @@ class CounterLists:
         )
 
     def _oldest_event(self) -> str | None:
-        """When the oldest event was written that the sorting center does not have."""
         waiting = self._station.store.outbox.pending(1)
         return str(msgspec.json.decode(waiting[0].body).get("time", "")) if waiting else None
 

@@ -22,8 +22,6 @@ _DIGITS = 2
 
 @dataclass(frozen=True, slots=True)
 class BagRow:
-    """A bag of the lot; ``query`` is where its row leads: in or out of the next crate, or to the crate it is in."""
-
     number: int
     net_g: int
     crate: int
@@ -38,7 +36,6 @@ class CratePages:
         self._station, self._frame = station, frame
 
     def page(self, session: CounterSession, receipt: str) -> str:
-        """The bags; ``ask=pack`` asks once more, ``crate`` is one that is packed."""
         counter = self._station.counter
         row = counter.intakes.intake(session, receipt)
         here = f"/counter/intakes/{row.receipt}/crate"
@@ -100,7 +97,6 @@ def format_bags(bags: Collection[int]) -> str:
 
 
 def parse_bags(text: str) -> list[int]:
-    """The bags of such a text; what makes no sense is none."""
     parts = text.split(".")
     return [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) <= _DIGITS]
 
@@ -196,7 +192,6 @@ class TotePages:
         )
 
     def _manifest_page(self, session: CounterSession, manifest: str) -> str:
-        """What went with a manifest, or the parcels of one tote of it."""
         totes, sheet = self._station.counter.totes.totes_of_manifest(session, manifest)
         here, number = f"{HERE}?manifest={manifest}", request.args.get("tote", "")
         tote = next((tote for tote in totes if tote.number.text(TOTE) == number), None)

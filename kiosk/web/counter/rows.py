@@ -61,8 +61,6 @@ def clock(seconds: int) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class CounterIntakeRow:
-    """An intake, confirmed or left with bags on it, and its goods."""
-
     row: ConfirmedRow | UnfinishedIntake
     names: Names
     picture: str
@@ -102,8 +100,6 @@ LISTS: Mapping[str, frozenset[ParcelState]] = {
 
 @dataclass(frozen=True, slots=True)
 class ParcelAction:
-    """Something a clerk may do with a parcel. ``asks``: a page of its own comes first."""
-
     name: str
     picture: str
     asks: bool = False
@@ -170,7 +166,6 @@ class RefusalView:
 
     @property
     def wait_ms(self) -> int:
-        """Until it may be tried again; 0 when waiting changes nothing."""
         return self.wait_s * 1000
 
 

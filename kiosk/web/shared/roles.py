@@ -52,7 +52,6 @@ _PAGES: Final = frozenset({"document", "empty"})
 
 
 def is_staff_address(path: str) -> bool:
-    """Whether an address, or one that would be, belongs to the counter or the technician."""
     plain = path.partition("?")[0]
     return any(plain == head or plain.startswith(f"{head}/") for head in _STAFF)
 

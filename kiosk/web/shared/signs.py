@@ -35,15 +35,12 @@ def drawing(name: str) -> str:
 
 
 def shot_drawing(reason: str) -> str:
-    """The name of the drawing that shows what to change before the next shot."""
     name = f"shot-{reason}"
     return name if name in known_drawings() else "shot-again"
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """How a mark is shown: a drawing, a sentence, and the same in two or three words where there is no room."""
-
     mark: ScaleMark
     picture: str
 

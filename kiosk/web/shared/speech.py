@@ -35,7 +35,6 @@ class Speech:
 
     @property
     def others(self) -> tuple[Language, ...]:
-        """What the language buttons offer: the others, each by its own name."""
         return tuple(row for row in LANGUAGES.values() if row.code != self.language.code)
 
     def pair(self, text_id: str, **values: object) -> tuple[str, str]:

@@ -46,7 +46,6 @@ def row_values(row: DoctorFinding | BackupState) -> dict[str, object]:
 
 
 def age(seconds: float | None) -> tuple[str, int] | None:
-    """Text id and figure of an age."""
     if seconds is None:
         return None
     for size, word in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):

@@ -94,7 +94,6 @@ class _LayoutPages:
         return Response(png.getvalue(), mimetype="image/png", headers={"Cache-Control": "no-store"})
 
     def choose(self) -> AnyResponse:
-        """Use ``other`` for this kind of label from now on; the first shipped one where none is named."""
         kind, other = _requested(request.form)
         if other:
             self.own.choose(kind, OTHERS[kind][other])
@@ -103,7 +102,6 @@ class _LayoutPages:
         return redirect(f"{HOME}?kind={kind}", 303)
 
     def print(self) -> AnyResponse:
-        """A label with sample data, or the sheet by which the paper is judged."""
         kind, _ = _requested(request.form)
         (self._tools or abort(503)).print_sample(CALIBRATION if "calibration" in request.form else kind)
         return redirect(f"{HOME}?kind={kind}&printed=1", 303)

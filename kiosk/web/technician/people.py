@@ -83,7 +83,6 @@ class _PeoplePages:
         return self._draw("people_name", alphabet=alphabet, keys=ALPHABETS[alphabet], all_roles=tuple(Role))
 
     def pin(self) -> str | AnyResponse:
-        """The pad for a PIN: of the person with this number, else of the one who was just named."""
         if "number" in request.args:
             person = self._person()
             return self._draw("people_pin", name=person.name, number=person.number)
@@ -131,7 +130,6 @@ class _PeoplePages:
         return _done("closed", number)
 
     def _waiting(self) -> tuple[str, Role] | None:
-        """Name and role of the person who waits for a PIN."""
         named = self._named
         return named[1:] if named is not None and named[0] == session().token else None
 

@@ -131,7 +131,6 @@ def _scale_word(live: ScaleLiveness) -> str:
 
 
 def _raw(live: ScaleLiveness) -> str:
-    """A frame for people: control bytes by their number."""
     data = live.reading.raw if live.reading else b""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data[:_RAW])
 
@@ -213,7 +212,6 @@ class _TechnicianPages:
         return draw(self._settings, template, tab, here, **extra)
 
     def doctor_page(self) -> str:
-        """The rows, those with something to do first."""
         findings = self.doctor.findings(fresh="page" not in request.args)
         rows = sorted(findings, key=lambda row: _ORDER.index(row.verdict))
         counts = {verdict.value: sum(row.verdict is verdict for row in findings) for verdict in _ORDER}
@@ -231,7 +229,6 @@ class _TechnicianPages:
         return self.page("tests", "tests", closed=self.tools.unreachable_printers() if self._tools else {})
 
     def scale_page(self) -> str:
-        """The scale live, its keys, and what came of the one pressed last."""
         outcome = known_outcome(request.args.get("told", ""))
         return self.page("scale", "tests", sign=self.scale_sign(), keys=self.tools.scale_keys(), told=outcome)
 
@@ -242,7 +239,6 @@ class _TechnicianPages:
         return self.page("care", "care", rows=rows, goods=goods, values=row_values, ago=age, **done)
 
     def events_page(self) -> str:
-        """What the sorting center keeps apart, and the way out of a fork."""
         store = self.doctor.station.store
         numbers, identity = store.outbox.quarantined(), store.epochs.identity()
         pending = store.outbox.counts().pending

@@ -57,7 +57,6 @@ class _UpdatePages:
         return draw(self._settings, "update", "about", HOME, view=view, line=line, values=row_values, ago=age)
 
     def install(self) -> AnyResponse:
-        """The form names a bundle of the page."""
         self.updates.install(request.form.get("bundle", ""))
         return redirect(HOME, 303)
 

@@ -44,7 +44,6 @@ class PhotosClient(CenterLine):
         super().__init__(settings, settings.photos_endpoint, refusal)
 
     def query_progress(self, name: PictureName) -> UploadResponse:
-        """How far the center is with a picture; raises NoWay."""
         with self.translate_errors(), self.time_limit(REQUEST_TIMEOUT_S):
             connection = self.get_connection()
             connection.putrequest("HEAD", str(name), skip_accept_encoding=True)
@@ -54,7 +53,6 @@ class PhotosClient(CenterLine):
     def send(
         self, name: PictureName, part: ContentRange, data: bytes, should_yield: Callable[[], bool]
     ) -> UploadResponse:
-        """Send a part; raises NoWay, and GaveWay as soon as ``should_yield`` says so between two pieces."""
         with self.translate_errors(), self.time_limit(REQUEST_TIMEOUT_S):
             connection = self.get_connection()
             connection.putrequest("PUT", str(name), skip_accept_encoding=True)
@@ -92,7 +90,6 @@ def _number(text: str | None) -> int | None:
 
 
 def _printable(text: str) -> str:
-    """A word for the log, whoever wrote it."""
     return "".join(character for character in text[:40] if character.isascii() and character.isprintable())
 
 
@@ -133,7 +130,6 @@ class PausedPictures:
         return min((max(0.0, hold.until - now) for hold in self._by_sha256.values()), default=None)
 
     def postpone(self, sha256: str, now: float) -> None:
-        """The center does not know it yet."""
         hold = self._pause_of(sha256, now)
         hold.until = now + hold.pauses.next()
         hold.fault = PhotoFault.NOT_ANNOUNCED if now - hold.since > OVERDUE_S else None
@@ -241,7 +237,6 @@ class PhotosWork:
         return POLL_INTERVAL_S
 
     def failed(self, error: Exception) -> float:
-        """The next step starts from the database anew."""
         if isinstance(error, CenterUnreachable):
             self._unreachable_since = self._unreachable_since or self._clock()
         self._sending = None

@@ -81,7 +81,6 @@ class CenterLine:
 
     @property
     def is_open(self) -> bool:
-        """Whether a question needs no new connection."""
         return self._connection is not None
 
     def close(self) -> None:

@@ -64,7 +64,6 @@ class Lane:
     """One thread beside the relay's. Never ends by itself, whatever line, center or card do."""
 
     def __init__(self, work: LaneWork, center: CenterConnection, first_s: float = 0.0) -> None:
-        """The first turn is after ``first_s`` seconds."""
         self._work, self._center, self._first_s = work, center, first_s
         self._worker = Worker(work.name, self._step)
         self.start = self._worker.start

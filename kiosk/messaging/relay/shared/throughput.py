@@ -28,7 +28,6 @@ class Throughput:
         self._acknowledged: deque[tuple[float, int]] = deque()
 
     def waiting(self, now: float) -> None:
-        """Something is waiting: from now on, if not before, time counts."""
         if self._since is None:
             self._since = now
 
@@ -81,7 +80,6 @@ class ByteBudget:
         return not self._per_s or self._filled(now) >= 0
 
     def spend(self, payload_bytes: int, now: float) -> None:
-        """A message went out; small ones that cannot wait are paid for afterwards."""
         if self._per_s:
             self._saved = self._filled(now) - payload_bytes - OVERHEAD_BYTES
 
@@ -112,7 +110,6 @@ class PartSize:
         self._round_trip_s = seconds if self._round_trip_s is None else min(seconds, self._round_trip_s)
 
     def record_part(self, size: int, seconds: float) -> None:
-        """A part of ``size`` bytes took so long, with its answer."""
         on_line_s = max(seconds - (self._round_trip_s or 0.0), 0.001)
         fitting = round(size * TARGET_PART_S / on_line_s)
         if size < self.bytes and (fitting > self.bytes or on_line_s <= TARGET_PART_S):

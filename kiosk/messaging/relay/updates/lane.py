@@ -55,7 +55,6 @@ class UpdatesClient(CenterLine):
         self._station = settings.station
 
     def offers(self) -> Sequence[UpdateOffer]:
-        """What it has for this station; raises NoWay, Refused."""
         with (
             self.translate_errors(),
             self.time_limit(REQUEST_TIMEOUT_S),

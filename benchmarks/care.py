@@ -12,8 +12,7 @@ from pathlib import Path
 
 from benchmarks.measure import Row
 from kiosk.domain.events import BackupMade
-from kiosk.station.shared.clock import StationClock
-from kiosk.station.shared.software import software_id
+from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.shared.settings import BackupSettings

@@ -24,7 +24,7 @@ import disk
 from control import ARCHITECTURES
 from deb import build, write_sums
 from kiosk.cli.shared.one_line import progress
-from kiosk.station.update.keys import parse_keys
+from kiosk.station.update.release import parse_keys
 from parts import STATION
 from release import ROOT, VENDOR_KEY, NoRelease, of_checkout
 from root import ARCHITECTURE, NoImage, debian, install

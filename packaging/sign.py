@@ -24,11 +24,18 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.cli.center.secrets import prompt_password
-from kiosk.station.update.bundle import UpdateManifest, parse_head, sign_manifest, verify_manifest
-from kiosk.station.update.keys import parse_keys
-from kiosk.station.update.members import CODE, LIBRARIES, MemberRules, members_of
+from kiosk.station.update.bundle import (
+    CODE,
+    LIBRARIES,
+    MemberRules,
+    UpdateManifest,
+    members_of,
+    parse_head,
+    sign_manifest,
+    verify_manifest,
+)
 from kiosk.station.update.refusals import UpdateRefused
-from kiosk.station.update.release import RELEASE_FILE, parse_release
+from kiosk.station.update.release import RELEASE_FILE, parse_keys, parse_release
 
 SECRET, PUBLIC = "vendor.key", "vendor.pub"
 CHUNK = 1024 * 1024

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kiosk.texts import load
-from kiosk.web.shared.drawings import known_drawings
+from kiosk.web.shared.signs import known_drawings
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = frozenset({"counter", "listing", "technician", "setup", "mat", "bags", "advice"})

@@ -34,8 +34,8 @@ from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.first_start.shared.ports import Identities
 from kiosk.first_start.shared.recovery.ports import Recoveries
+from kiosk.messaging.relay.shared.center_line import tls_context
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.messaging.relay.shared.tls import tls_context
 from kiosk.protocols.barcodes.hid_pos import BadDescriptor, read_descriptor
 from kiosk.protocols.printers.device_id import proposed_language
 from kiosk.protocols.printers.page_setup import StreamLanguage

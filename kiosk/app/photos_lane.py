@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from kiosk.config.relay import RelayConfig
-from kiosk.messaging.relay.photos.client import PhotosClient
-from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
+from kiosk.messaging.relay.photos.lane import PhotosClient, PhotosWork, StationPhotos
 from kiosk.messaging.relay.photos.ports import Backlog, Picture
 from kiosk.messaging.relay.shared.lane import Lane, random_share
-from kiosk.station.doctor.photos_status_file import PhotosStatusFile
+from kiosk.station.doctor.status_files import PhotosStatusFile
 from kiosk.store.store import Store
 
 _MAX_COUNTED: Final = 100_000
@@ -19,7 +18,7 @@ _MAX_COUNTED: Final = 100_000
 
 def photos_lane(config: RelayConfig, store: Store) -> Lane:
     data = config.station.data
-    station = StationPhotos(StoredPictures(store, data / "photos"), StoredEvents(store), PhotosStatusFile(data))
+    station = StationPhotos(StoredPictures(store, data / "photos"), StoredEvents(store), PhotosStatusFile(data).report)
     center = PhotosClient(config.relay)
     work = PhotosWork(config.relay, center, station)
     return Lane(work, center, first_s=config.relay.reconnect_s * random_share()())

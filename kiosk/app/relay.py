@@ -10,8 +10,7 @@ from kiosk.app.update.paths import UPDATE_PATHS
 from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
-from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
-from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.doctor.status_files import DoctorStatusFile, RelayStatusFile
 from kiosk.station.shared.open_store import open_store
 from kiosk.store.store import Store
 
@@ -29,7 +28,7 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
         manager = Notifier.from_environ()
         manager.ready(f"sends for {config.station.station}")
         data = config.station.data
-        relay = Relay(store, Pace(config.relay), watcher=RelayHeartbeat(data), doctor=DoctorStatusFile(data))
+        relay = Relay(store, Pace(config.relay), watcher=RelayStatusFile(data), doctor_rows=DoctorStatusFile(data).rows)
         relay.run(LoopStop(stop, manager))
         manager.stopping()
     finally:

@@ -32,25 +32,20 @@ from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
 from kiosk.station.catalog.stick_import import StickCatalogs
-from kiosk.station.doctor.doctor import Doctor, Equipment
-from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
+from kiosk.station.doctor.doctor import Doctor, DoctorReporter, Equipment
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
-from kiosk.station.doctor.report import DoctorReporter
+from kiosk.station.doctor.status_files import DoctorStatusFile
 from kiosk.station.panel_control import PanelControl
 from kiosk.station.papers.rendering import require_fonts
-from kiosk.station.scale.identity import scale_content
+from kiosk.station.scale.audit import scale_content
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.scale.teach import Teach
-from kiosk.station.service import Hardware, ServiceSettings, StationService
+from kiosk.station.service import Hardware, ServiceSettings, Signal, StationService, StoreProbe
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.health import HealthReporter, StationHealth, fetch
 from kiosk.station.shared.open_store import open_store
 from kiosk.station.shared.page_heartbeat import PageHeartbeat
-from kiosk.station.signals import Signal
-from kiosk.station.store_probe import StoreProbe
-from kiosk.station.update.gate import Gate
-from kiosk.station.update.quiet import StationQuiet
-from kiosk.station.update.trial import ReleaseTrial
+from kiosk.station.update.updates import Gate, ReleaseTrial, StationQuiet
 from kiosk.store import Store
 
 logger = logging.getLogger(__name__)

@@ -8,14 +8,15 @@ from kiosk.app.update.fetched_bundles import FetchedBundles
 from kiosk.app.update.paths import UpdatePaths
 from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.shared.lane import Lane
-from kiosk.messaging.relay.updates.client import UpdatesClient
-from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesWork
-from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
+from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesClient, UpdatesWork
+from kiosk.station.doctor.status_files import UpdatesStatusFile
 from kiosk.store.store import Store
 
 
 def updates_lane(config: RelayConfig, store: Store, places: UpdatePaths) -> Lane:
     data = config.station.data
-    station = StationUpdates(FetchedBundles(data, places, ThisBoard()), StoredEvents(store), UpdatesStatusFile(data))
+    station = StationUpdates(
+        FetchedBundles(data, places, ThisBoard()), StoredEvents(store), UpdatesStatusFile(data).report
+    )
     center = UpdatesClient(config.relay)
     return Lane(UpdatesWork(config.relay, center, station), center)

@@ -146,7 +146,7 @@ def _restore(file: Path, own: StationSettings, letter: str | None) -> str:
 
 def _restore_new_card(file: Path, settings_file: Path, letter: str | None, kit_path: Path) -> None:
     """Everything is checked before the first byte is written; the settings come last."""
-    from kiosk.station.recovery.new_station import LetterMissing, RestoreSource, make_station
+    from kiosk.station.recovery.kit_restore import LetterMissing, RestoreSource, make_station
 
     try:
         _require_stopped()

@@ -32,9 +32,8 @@ def bundle(path: Path | None, to: Path | None) -> None:
         end(f"there is no folder {folder}: name one with --to", 2)
     from kiosk.base.files import chown_to_folder_owner
     from kiosk.cli.doctor.report import full_report
-    from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
-    from kiosk.station.shared.clock import StationClock
-    from kiosk.station.shared.software import metrology, software_id
+    from kiosk.station.doctor.bundle import Subject, write_bundle
+    from kiosk.station.shared.clock import StationClock, metrology, software_id
 
     running, findings = full_report(config)
     settings_file = settings_path(path)

@@ -11,7 +11,6 @@ from typing import BinaryIO, Final
 import click
 
 from kiosk.app.update.helper import helper_lock, make_updater, refuse_request, run_helper
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.owner_rights import as_owner
 from kiosk.app.update.paths import UPDATE_PATHS
 from kiosk.app.update.releases import ReleaseFolder
@@ -23,9 +22,9 @@ from kiosk.cli.shared.settings import config_option, read_config, settings_path
 from kiosk.config.file import BadConfig
 from kiosk.config.station import StationConfig, load
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verify_manifest
-from kiosk.station.update.journal import UpdateOutcome
+from kiosk.station.update.journal import JournalFile, UpdateOutcome
 from kiosk.station.update.messages import BUNDLE_END, BUNDLES, Request, UpdateFiles, is_bundle_name
-from kiosk.station.update.refusals import SENTENCES, UpdateRefusalReason, UpdateRefused, sentence
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused, sentence
 from kiosk.store import StoreError
 from kiosk.texts import load as load_texts
 
@@ -85,7 +84,7 @@ def _status(path: Path | None) -> str:
 
 def _relay_status(path: Path | None) -> Iterator[str]:
     """What the relay says of it; nothing where it has no such place, or for a user who may not look at the settings."""
-    from kiosk.station.doctor.updates_status_file import updates
+    from kiosk.station.doctor.environment import updates
 
     place = settings_path(path)
     try:
@@ -193,6 +192,6 @@ def _run_helper(path: Path | None) -> None:
             raise
         run_helper(config, UPDATE_PATHS, lambda: Notifier.from_environ().ready("no update is left half done"))
     except UpdateRefused as error:
-        end(SENTENCES[error.why], 1)
+        end(error.why.sentence, 1)
     except (OSError, StoreError) as error:
         end(f"the update cannot be ended now: {error}", 3)

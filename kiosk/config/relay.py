@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kiosk.config.file import SettingsFile
 from kiosk.messaging.relay.shared.settings import RelaySettings
+from kiosk.station.shared.clock import relay_identity
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.shared.software import relay_identity
 
 
 @dataclass(frozen=True, slots=True)

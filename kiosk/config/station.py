@@ -24,8 +24,8 @@ from kiosk.protocols.scales import registry
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.settings import MetrologySettings
+from kiosk.station.shared.clock import relay_identity
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.shared.software import relay_identity
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.settings import WebSettings

@@ -13,8 +13,7 @@ from kiosk.labels.papers.printer_diagnostics import TestLabel, TestReceipt, rend
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers.languages import encode
 from kiosk.protocols.printers.page_setup import PrintHead
-from kiosk.station.shared.clock import StationClock
-from kiosk.station.shared.software import software_id
+from kiosk.station.shared.clock import StationClock, software_id
 
 LABEL = "label"
 

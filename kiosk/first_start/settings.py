@@ -17,8 +17,8 @@ from kiosk.first_start.shared.draft import BrokerDraft, PrinterDraft, ScaleDraft
 from kiosk.first_start.shared.ports import AnswerRefused
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.screen import ScreenGeometry
+from kiosk.station.shared.clock import relay_identity
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.shared.software import relay_identity
 
 Value = str | int | float
 Table = Mapping[str, Value]

@@ -34,11 +34,10 @@ from kiosk.simulators.shared.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.shared.processes import ChildProgram, HeldPort, StartFailed, answers
 from kiosk.station.catalog.file import CatalogError, parse_catalog
-from kiosk.station.counter.listings.offer import ListedLot, view_of
+from kiosk.station.counter.listings import ListedLot, view_of
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.shared.software import software_id
 from kiosk.store import ConfirmedRow, Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
 

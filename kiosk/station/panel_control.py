@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from dataclasses import dataclass
 
+from kiosk.base.worker import Worker
 from kiosk.devices.ports import Panel
 from kiosk.station.desk.live import OK, LiveBoard, Snapshot
 from kiosk.station.desk.view import DeskStep
 from kiosk.station.scan_router import CLERK_CALLED
 
-logger = logging.getLogger(__name__)
-
-_POLL_INTERVAL_S = 1.0  # How long the end may take when nothing on the board moves
+_POLL_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Lamps:
-    """Ready: a bag may come. Busy: paper is on its way or a shot is taken and judged. Fault: somebody has to act.
-
-    A link that is down is no fault here: everything is kept, and nobody in the village can mend it.
+    """Ready: a bag may come. Busy: paper is on its way or a shot is taken and judged. Fault: somebody has to act. A
+    link that is down is no fault here: everything is kept, and nobody in the village can mend it.
     """
 
     ready: bool
@@ -29,7 +26,6 @@ class Lamps:
 
 
 def lamps(snapshot: Snapshot) -> Lamps:
-    """The lamps of a state of the board."""
     view, marks = snapshot.view, snapshot.marks
     fault = any(word != OK for word in (marks.scale, marks.printer, marks.store))
     busy = any(row.state in ("queued", "sending") for row in view.prints) or view.photo.state == "taking"
@@ -37,29 +33,23 @@ def lamps(snapshot: Snapshot) -> Lamps:
 
 
 class PanelControl:
-    """A thread that lets the panel follow the board."""
+    """Lets the panel follow the board, in a thread of its own."""
 
     def __init__(self, board: LiveBoard, panel: Panel) -> None:
-        self._board = board
-        self._panel = panel
+        self._board, self._panel = board, panel
         self._shown: Lamps | None = None
         self._redraw = threading.Event()
         self._step = DeskStep.HOME
         self._photo = ""
         self._notice = 0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="panel-control", daemon=True)
+        self._seen = 0
+        self._worker = Worker("panel-control", self._follow, retry_s=_POLL_INTERVAL_S)
+        self.start = self._worker.start
 
-    def start(self) -> None:
-        """Show what the board says, from now on."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float = 2.0) -> None:
-        """End the thread."""
-        self._stopping.set()
+    def stop(self) -> None:
+        self._worker.stop(0.0)
         self._board.wake()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
+        self._worker.stop(2.0)
 
     def on_button(self, button: str, how: str) -> None:
         """A button: a press is a touch of the page's own button, holding *help* calls the clerk by sound."""
@@ -69,22 +59,16 @@ class PanelControl:
             self._board.press(button)
 
     def redraw(self) -> None:
-        """Show the station's own state after somebody has tried the lamps."""
         self._redraw.set()  # the thread may be showing a state at this moment, and remembers it afterwards
         self._board.wake()
 
-    def _run(self) -> None:
-        seen = 0
-        while not self._stopping.is_set():
-            try:
-                snapshot = self._board.wait(seen, _POLL_INTERVAL_S)
-                if snapshot is not None:
-                    seen = snapshot.number
-                    self._show(snapshot)
-            except Exception:
-                logger.exception("the panel did not follow")
-                seen = 0  # the same state is tried again
-                self._stopping.wait(_POLL_INTERVAL_S)
+    def _follow(self) -> float:
+        snapshot = self._board.wait(self._seen, _POLL_INTERVAL_S)
+        if snapshot is not None:
+            self._seen = 0  # the same state is tried again when it cannot be shown
+            self._show(snapshot)
+            self._seen = snapshot.number
+        return 0.0
 
     def _show(self, snapshot: Snapshot) -> None:
         if self._redraw.is_set():

@@ -17,10 +17,10 @@ from kiosk.domain.clerk import Role
 from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import ClerkCounter
-from kiosk.station.counter.scanning.scan_reader import ParsedScan
-from kiosk.station.counter.shared.ports import CardDesk
+from kiosk.station.counter.scans import ParsedScan
+from kiosk.station.counter.state import CounterBoard
+from kiosk.station.desk.choices import Choices
 from kiosk.station.desk.view import DeskRefused
 from kiosk.store.shared.records import ParcelRow
 
@@ -48,20 +48,15 @@ class ScanRouter:
     """Takes scans from the scanner's thread; never raises, and never logs what was scanned."""
 
     def __init__(
-        self, counter: ClerkCounter, board: CounterBoard, access: Access, desk: CardDesk, on_notice: OnNotice
+        self, counter: ClerkCounter, board: CounterBoard, access: Access, desk: Choices, on_notice: OnNotice
     ) -> None:
-        self._counter = counter
-        self._board = board
-        self._access = access
-        self._desk = desk
+        self._counter, self._board, self._access, self._desk = counter, board, access, desk
         self._on_notice = on_notice
 
     def on_scan(self, text: str) -> None:
-        """Take one scan to whoever it is meant for."""
         self._route(partial(self._scanned, text))
 
     def on_refused(self, word: ScanRefusal) -> None:
-        """Tell whoever it was meant for that a scan was dropped, and why."""
         self._route(partial(self._refused, word))
 
     def _route(self, take: Callable[[CounterSession | None], None]) -> None:
@@ -94,13 +89,12 @@ class ScanRouter:
         if kind in ("member", "bag") and valid:
             self._desk.scan(scanned.text)
         elif kind == "pickup" and valid:
-            row = self._counter.parcels.handovers.public_code(scanned.text)
+            row = self._counter.handovers.public_code(scanned.text)
             self._on_notice(put_up_notice(self._access), row, 0)
         elif not self._certificate(scanned):
             self._on_notice(scanned.refusal if kind in _NAMED else _NOT_HERE, None, 0)
 
     def _certificate(self, scanned: ParsedScan) -> bool:
-        """Whether it was the number of a certificate, shown while somebody is at the screen with goods."""
         if scanned.scan.kind != "text" or scanned.scan.as_waybill.why_not != "not_a_waybill":
             return False
         if not _CERTIFICATE.fullmatch(scanned.text):

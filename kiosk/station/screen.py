@@ -34,7 +34,6 @@ class ScreenGeometry:
 
     @property
     def columns(self) -> int:
-        """Tiles side by side in the grid of goods."""
         return 3 if self.diagonal_in < 10 else 4
 
     @property

@@ -11,8 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
+from typing import Final, Generic, ParamSpec
 
-from kiosk.devices.ports import Camera, CodeCamera, LinkState, Printer, Scale, ScaleListener
+from kiosk.base.worker import Worker
+from kiosk.devices.ports import Camera, CodeCamera, GoodsShot, LinkState, Printer, Scale, ScaleListener
 from kiosk.devices.scanner.settings import ScannerKind
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
@@ -22,47 +24,141 @@ from kiosk.domain.parcel import ParcelNumber
 from kiosk.labels.layout import A4_PRINTED_MM
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import Access
-from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
-from kiosk.station.counter.scanning.scan_reader import ScanReader
-from kiosk.station.counter.scanning.scans import ScanSources
+from kiosk.station.counter.scans import ScanReader, ScanSources
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.shared.state import CounterState
-from kiosk.station.counter.shared.view import CounterView
+from kiosk.station.counter.state import CounterBoard, CounterState, CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.view import DeskRefused, PhotoRequest
-from kiosk.station.doctor.link_status import LinkStatus
-from kiosk.station.doctor.scale import metrology_findings
-from kiosk.station.doctor.shared.finding import DoctorFinding
-from kiosk.station.outbox_poller import OutboxPoller
+from kiosk.station.desk.view import DeskRefused, DeskView, PhotoRequest
+from kiosk.station.doctor.devices import metrology_findings
+from kiosk.station.doctor.finding import DoctorFinding
+from kiosk.station.doctor.liveness import LinkStatus
+from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.station.papers.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.station.papers.papers import LABEL_PRINTER, make_papers
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.rendering import render
-from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintWorker
+from kiosk.station.papers.worker import PRINT_STOP_S, FittedPrinter, PrintListeners, print_worker
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
-from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.photos.live_view import LiveView, Previews
-from kiosk.station.photos.lot_camera import LotCamera
-from kiosk.station.photos.photographer import MAX_PHOTO_BYTES, Photographer, PlainRequest, ShotListeners
-from kiosk.station.photos.space import PhotoLimits, PhotoSpace
+from kiosk.station.parcels.sweeper import TICK_S, ParcelSweep, Sweeper
+from kiosk.station.photos.folder import LotPhotos, PhotoFolder, PhotoLimits, PhotoSpace
+from kiosk.station.photos.photographer import (
+    MAX_PHOTO_BYTES,
+    LiveView,
+    LotCamera,
+    Photographer,
+    PlainRequest,
+    Previews,
+    ShotListeners,
+)
 from kiosk.station.scale.audit import AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scan_router import ScanRouter
-from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.clock import StationClock, metrology, software_id
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.shared.software import metrology, software_id
-from kiosk.station.signals import Signal, StationSignals
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.shared.records import IntakePapers, ScaleContent
 
 logger = logging.getLogger(__name__)
+
+
+P = ParamSpec("P")
+
+
+class Signal(Generic[P]):
+    """Sent by calling it; its receivers are called in the order they were connected in, by the thread that sends.
+    Receivers are connected before the first thread starts, and stay.
+    """
+
+    def __init__(self) -> None:
+        self._receivers: list[Callable[P, object]] = []
+
+    def connect(self, receiver: Callable[P, object]) -> None:
+        self._receivers.append(receiver)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        for receiver in self._receivers:
+            receiver(*args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class StationSignals:
+    # Something was committed: there may be papers to print and an event to send.
+    committed: Signal[[]] = field(default_factory=Signal)
+    paper_moved: Signal[[]] = field(default_factory=Signal)  # A print job has another state
+    # The shot that was asked for, and its SHA-256: it is kept.
+    photo_done: Signal[[PhotoRequest, str]] = field(default_factory=Signal)
+    photo_retake: Signal[[PhotoRequest, GoodsShot]] = field(default_factory=Signal)  # It was not accepted
+    # There is none, and a word the screens have a sentence for.
+    photo_failed: Signal[[PhotoRequest, str]] = field(default_factory=Signal)
+    desk_view: Signal[[DeskView]] = field(default_factory=Signal)
+    scale_link: Signal[[LinkState]] = field(default_factory=Signal)
+
+
+STORE_FAILED: Final = "store_failed"
+
+
+class StoreProbe:
+    """Marks the board while nothing can be written: page, lamp, ``/health`` and doctor say so before a farmer has to.
+    It does not starve the watchdog: a restart mends neither a card that went read-only nor a wrong owner, and a station
+    that restarts for ever shows nobody what is wrong.
+    """
+
+    def __init__(self, store: Store, board: LiveBoard) -> None:
+        self._store, self._board = store, board
+
+    def ask(self) -> None:
+        """Read, for the sign of life, which an error here denies; then see whether a write could begin."""
+        self._store.outbox.counts()
+        try:
+            self._store.check_writable()
+        except StoreError as error:
+            if self._board.snapshot().marks.store == OK:
+                logger.error("nothing can be kept now: %s", error)
+            self._board.mark(store=STORE_FAILED)
+        else:
+            if self._board.snapshot().marks.store != OK:
+                logger.warning("the database can be written again")
+            self._board.mark(store=OK)
+
+
+OUTBOX_POLL_S: Final = 0.5
+
+
+class OutboxPoller:
+    """Reads only after another process has committed, or after ``reread``."""
+
+    def __init__(
+        self,
+        store: Store,
+        on_pending: Callable[[int], None],
+        on_change: Callable[[], None],
+        period_s: float = OUTBOX_POLL_S,
+    ) -> None:
+        self._store, self._on_pending, self._on_change, self._period_s = store, on_pending, on_change, period_s
+        self._reread = threading.Event()
+        self._reread.set()
+
+    def reread(self) -> None:
+        """This process has written something itself."""
+        self._reread.set()
+
+    def poll(self) -> float:
+        try:
+            if self._store.changed() or self._reread.is_set():
+                self._reread.clear()
+                self._on_pending(self._store.outbox.counts().pending)
+                self._on_change()
+        except Exception:
+            self._reread.set()  # or what has changed was told only after the next change
+            raise
+        return self._period_s
+
 
 SCALE_WORDS = {
     LinkState.CONNECTED: OK,
@@ -86,10 +182,9 @@ class ServiceSettings:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """The adapters of one station. ``scale`` is made once the desk that listens to it exists.
-
-    ``content`` is the scale as it is set up, for its event counter; None says nothing of it. ``clock`` is the one the
-    scale dates its readings with.
+    """The adapters of one station. ``scale`` is made once the desk that listens to it exists. ``content`` is the scale
+    as it is set up, for its event counter; None says nothing of it. ``clock`` is the one the scale dates its readings
+    with.
     """
 
     profile: ScaleProfile
@@ -149,7 +244,7 @@ class StationService:
         lots = LotPhotos(self.photo_folder, store, self.stamp)
         previews = Previews(hardware.camera, auto=hardware.auto_shutter)
         self._photographer = self._photographer_of(hardware.camera, previews)
-        self.live_view = LiveView(previews, self._photographer.wake)
+        self.live_view = LiveView(previews, self._photographer.worker.wake)
         self._lot_camera = LotCamera(self._photographer, self._space, lots, self._signals.photo_done)
         audited = AuditedScale(settings.metrology, hardware.content)
         self.scale_audit = ScaleAudit(store, audited, self.stamp, self.committed)
@@ -158,18 +253,21 @@ class StationService:
         self.board = LiveBoard(self.desk.view())
         self._marks = _PrinterMarks(self.board)
         self._outbox = OutboxPoller(store, self.board.count_pending, self.desk.result_screen.refresh)
+        self._outbox_worker = Worker("outbox-poller", self._outbox.poll, retry_s=OUTBOX_POLL_S, expected=(StoreError,))
         self._printers = {name: self._worker(name, printer) for name, printer in hardware.printers.items()}
         first = CounterView(consent=settings.parcels.consent.value)
         self.counter_board = CounterBoard(first)
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(store, settings.counter.lock_after_s, self.stamp, state.access_changed, self._key.pins())
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
-        self.counter = ClerkCounter.build(state, self._counter_tools(settings))
+        self.counter = ClerkCounter(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
-        self._link = LinkStatus.of(self.settings.data, relay=settings.relay)
+        self._link = LinkStatus(RelayStatusFile(self.settings.data) if settings.relay else None)
         sweep = ParcelSweep(store.parcels, self.parcel_photos, settings.parcels, self.stamp, self.committed)
-        self._sweeper = Sweeper(sweep, self._tick)
+        self._sweeper = Worker(
+            "counter-sweeper", Sweeper(sweep, self._tick).step, retry_s=TICK_S, expected=(StoreError,)
+        )
         self._connect()
 
     def _connect(self) -> None:
@@ -177,13 +275,13 @@ class StationService:
         signals, desk, counter = self._signals, self.desk, self.counter
         for worker in self._printers.values():
             signals.committed.connect(worker.wake)
-        signals.committed.connect(self._outbox.wake)
+        signals.committed.connect(self._outbox.reread)
         signals.paper_moved.connect(desk.result_screen.refresh)
         signals.paper_moved.connect(counter.paper_count.update)
-        signals.paper_moved.connect(self._outbox.wake)
+        signals.paper_moved.connect(self._outbox.reread)
         signals.photo_done.connect(desk.result_screen.photo_done)
         signals.photo_done.connect(counter.state.photo_done)
-        signals.photo_done.connect(lambda photo_request, sha256: self._outbox.wake())
+        signals.photo_done.connect(lambda photo_request, sha256: self._outbox.reread())
         signals.photo_retake.connect(desk.result_screen.photo_retake)
         signals.photo_retake.connect(counter.state.photo_retake)
         signals.photo_failed.connect(desk.result_screen.photo_failed)
@@ -192,7 +290,6 @@ class StationService:
         signals.scale_link.connect(lambda link: self.board.mark(scale=SCALE_WORDS[link]))
 
     def stamp(self) -> Stamp:
-        """Time, software and region, for everything that is written."""
         return Stamp(self.clock.now(), self.software, self.settings.region)
 
     def start(self) -> None:
@@ -209,10 +306,10 @@ class StationService:
         self._ask_for_bags()
         for worker in self._printers.values():
             worker.start()
-        self._photographer.start()
-        self._outbox.start()
+        self._photographer.worker.start()
+        self._outbox_worker.start()
         self._sweeper.start()
-        self.scale_audit.start()
+        self.scale_audit.worker.start()
         self.counter.paper_count.update()
         if self.scale is not None:
             self.scale.start()
@@ -220,22 +317,21 @@ class StationService:
     def stop(self) -> None:
         """Stop the scale first, so that nothing new begins, then let the workers finish; one failing stops no other."""
         for worker in self._printers.values():
-            worker.wind_down()
+            worker.stop(0.0)  # the job in hand is waited for below
         with ExitStack() as ends:  # called from the last to the first
             ends.callback(self.board.wake)
             ends.callback(self.counter_board.wake)
             ends.callback(self._photographer.stop)
             for worker in self._printers.values():
-                ends.callback(worker.stop)
-            ends.callback(self._outbox.stop)
+                ends.callback(worker.stop, PRINT_STOP_S)
+            ends.callback(self._outbox_worker.stop)
             ends.callback(self._sweeper.stop)
-            ends.callback(self.scale_audit.stop)
+            ends.callback(self.scale_audit.worker.stop, 6.0)
             ends.callback(self.desk.readings.close)
             if self.scale is not None:
                 ends.callback(self.scale.stop)
 
     def standing(self) -> ScaleLegalStatus:
-        """The legal standing of the scale: for trade, verified, checked, its event counters. Raises StoreError."""
         return self.scale_audit.standing()
 
     def scale_findings(self) -> list[DoctorFinding]:
@@ -306,7 +402,7 @@ class StationService:
             self.desk.intake_exit.give_up_expired()
         except DeskRefused as error:
             logger.error("an unfinished intake cannot be given up now: %s", error)
-        self.counter.expiry.tick()
+        self.counter.tick()
 
     def _log_altered(self) -> None:
         """Once, beside the start and not before it: weighing goes on. What is altered is a matter for people."""
@@ -341,9 +437,9 @@ class StationService:
         papers = make_papers(self.settings, self._codes, confirmed, catalog, stamp)
         return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
 
-    def _worker(self, name: str, printer: Printer) -> PrintWorker:
+    def _worker(self, name: str, printer: Printer) -> Worker:
         setup = printer.setup
-        return PrintWorker(
+        return print_worker(
             FittedPrinter(name, printer, lambda job: render(job, setup, self._key, self.own_layouts.layouts)),
             self.store.papers,
             self.stamp,

@@ -7,7 +7,7 @@ from typing import Final
 from flask import Flask, request
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from kiosk.station.update.gate import Gate
+from kiosk.station.update.updates import Gate
 from kiosk.web.public.screens import Screens
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.settings import WebSettings

@@ -11,7 +11,7 @@ from flask import Flask, request
 from jinja2 import StrictUndefined
 
 from kiosk.station.clerk.access import Access, CounterSession
-from kiosk.station.counter.board import CounterSnapshot
+from kiosk.station.counter.state import CounterSnapshot
 from kiosk.station.desk.live import Snapshot
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.scale.teach import Teach
@@ -79,8 +79,6 @@ NEEDS = roles.merge(face.NEEDS for face in _BLUEPRINT_MODULES)
 
 
 class ServedApp(Flask):
-    """Pages together with the streams that their server has to end."""
-
     def __init__(self, name: str, streams: Endable) -> None:
         super().__init__(name)
         self.streams = streams
@@ -88,8 +86,6 @@ class ServedApp(Flask):
 
 @dataclass(frozen=True, slots=True)
 class AllStreams:
-    """The live streams of both faces, and of the check weight's page."""
-
     public: Streams[Snapshot]
     counter: Streams[CounterSnapshot]
     check: Streams[PanSnapshot]
@@ -112,10 +108,9 @@ def create_app(
     teach: Teach | None = None,
     alive: Callable[[], None] = technical.ignore_alive,
 ) -> ServedApp:
-    """All pages of the station; nothing is started, ``serve`` does that.
-
-    The technician's pages answer 503 without a ``doctor``, those that teach a scale without ``teach``. ``alive`` is
-    called whenever a page on the screen says that it runs.
+    """All pages of the station; nothing is started, ``serve`` does that. The technician's pages answer 503 without a
+    ``doctor``, those that teach a scale without ``teach``. ``alive`` is called whenever a page on the screen says that
+    it runs.
     """
     streams = AllStreams(
         Streams(live.public_source(service.board), PUBLIC_STREAMS),

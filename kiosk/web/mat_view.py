@@ -17,7 +17,7 @@ from flask import Blueprint, Response, abort
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import PHOTO_REQUEST_STATES, DeskStep
-from kiosk.station.photos.live_view import PreviewRequest
+from kiosk.station.photos.photographer import PreviewRequest
 from kiosk.web.shared import roles
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need
@@ -28,7 +28,6 @@ WATCHED: Final = frozenset({"mat_view.intake"})
 
 
 def blueprint(station: Station) -> Blueprint:
-    """``/mat.jpg`` and the same of an intake at the counter."""
     mat_view = Blueprint("mat_view", __name__)
 
     @mat_view.get("/mat.jpg")

@@ -45,17 +45,14 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port it listens on, also when 0 was asked for."""
         return int(self._server.effective_port)
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:8080``."""
         host = str(self._server.effective_host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def start(self) -> None:
-        """Serve from a thread of its own."""
         self._loop.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:

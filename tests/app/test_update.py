@@ -18,7 +18,6 @@ import pytest
 from kiosk.app import station as runtime
 from kiosk.app.update.board import ThisBoard
 from kiosk.app.update.helper import helper_lock, make_updater, run_helper, station_files
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.owner_rights import as_owner
 from kiosk.app.update.paths import UpdatePaths
 from kiosk.app.update.station import receives_frame
@@ -28,9 +27,9 @@ from kiosk.cli import update as command
 from kiosk.cli.kiosk import main
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
-from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
+from kiosk.station.doctor.status_files import UpdatesStatusFile
 from kiosk.station.shared.open_store import stamps
-from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase
+from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.messages import Request, UpdateFiles, Verdict
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.store import Store

@@ -39,7 +39,7 @@ def main() -> int:
         if act == "collects":
             rig = CounterRig(store, DATA, key=key, take_people=False)
             session = rig.access.sign_in("01", PIN)
-            said["state"] = rig.counter.parcels.handovers.collect_by_code(session, given[0]).state.value
+            said["state"] = rig.counter.handovers.collect_by_code(session, given[0]).state.value
         count = int(given[0]) if act == "brings" else 3 if act == "works" else 0
         said["receipts"] = [str(bring_in(store, 12_000 + number).receipt) for number in range(count)]
     print(json.dumps(said))

@@ -22,7 +22,7 @@ from kiosk.first_start.shared.draft import SettingsDraft, load_draft
 from kiosk.messaging.contract.updates import UpdateOffer, UpdateOffers, parse_offers
 from kiosk.sorting_center.updates.folder import OfferFolder, TargetedOffer
 from kiosk.sorting_center.web.staff.quarantine import body_lines, field_differences
-from kiosk.station.doctor.machine.board import build
+from kiosk.station.doctor.hardware import build
 from kiosk.station.doctor.tools import CopyRequest, copy_request_file
 from kiosk.station.update.journal import UpdateOutcome, parse_outcome
 from kiosk.station.update.refusals import UpdateRefusalReason

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.paths import UpdatePaths
 from kiosk.cli.doctor import command, device_probes
 from kiosk.cli.doctor.command import ago
@@ -27,10 +26,10 @@ from kiosk.simulators.scale.simulator import ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.shared.finding import Severity
+from kiosk.station.doctor.finding import Severity
 from kiosk.station.shared.open_store import stamps
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.update.journal import UpdateEntry, UpdatePhase
+from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdatePhase
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.shared.settings import BackupSettings

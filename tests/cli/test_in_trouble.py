@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.doctor import device_probes
 from kiosk.cli.kiosk import main
+from kiosk.station.doctor import bundle
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.bundle import bundle
 from kiosk.store.database.migrate import migrate
 from tests.cli.test_doctor import Village
 

@@ -17,8 +17,8 @@ from kiosk.cli.kiosk import main as kiosk_program
 from kiosk.cli.sorting_center import main as center_program
 from kiosk.config.station import load
 from kiosk.station.clerk.access import Access
+from kiosk.station.doctor import bundle
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.bundle import bundle
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Store
 from kiosk.store.backup.kit.contents import Credential
@@ -166,7 +166,7 @@ def _works_as_before(village: Village) -> None:
         access = Access(store, 60.0, rig.clock.stamp, lambda access: None, key.pins())
         assert access.sign_in("01", PIN).person.number == "01"
         session = rig.access.sign_in("01", PIN)
-        row = rig.counter.parcels.handovers.collect_by_code(session, village.code)
+        row = rig.counter.handovers.collect_by_code(session, village.code)
         assert row.state.value == "collected"
         assert KEY.mac(village.code) == key.mac(village.code)
 

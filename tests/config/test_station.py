@@ -17,7 +17,7 @@ from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import LineSettings, ScaleProtocol, Transport
 from kiosk.simulators.village import REGION, SETTINGS, VILLAGE
-from kiosk.station.shared.software import software_id
+from kiosk.station.shared.clock import software_id
 from tests.each import each
 
 EVERYTHING = """\

@@ -31,7 +31,7 @@ from kiosk.simulators.bench.app import create_bench
 from kiosk.simulators.shared.faults import FAULT_WORDS
 from kiosk.sorting_center.storefront.pages import storefront
 from kiosk.sorting_center.web.app import BLUEPRINTS
-from kiosk.station.doctor.shared.finding import FINE, NOT_FITTED
+from kiosk.station.doctor.finding import FINE, NOT_FITTED
 from kiosk.texts.catalog import catalog
 from kiosk.web.factory import create_app
 from kiosk.web.shared.settings import WebSettings

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verify_manifest
-from kiosk.station.update.keys import parse_keys
+from kiosk.station.update.release import parse_keys
 from tests.station.update.machine import KEY, NEW, lay_tree, packaging
 from tests.systemd.conftest import tree
 from tree import PROGRAM

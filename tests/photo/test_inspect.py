@@ -21,7 +21,7 @@ from kiosk.simulators.camera.goods.layout import GoodsLayout
 from kiosk.simulators.camera.goods.produce import Arrangement
 from kiosk.simulators.camera.scenes import SceneView, draw_view
 from kiosk.simulators.camera.stage import draw_frame
-from kiosk.station.counter.listings.lookalikes import NEAR_BITS
+from kiosk.station.counter.listings import NEAR_BITS
 from tests.depth import TORTURE, many
 from tests.each import each
 from tests.photo.scenes import bits_apart

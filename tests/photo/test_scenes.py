@@ -7,7 +7,7 @@ from statistics import fmean, median
 
 import pytest
 
-from kiosk.station.counter.listings.lookalikes import NEAR_BITS
+from kiosk.station.counter.listings import NEAR_BITS
 from tests.depth import many
 from tests.photo import scenes
 from tests.photo.scenes import bits_apart

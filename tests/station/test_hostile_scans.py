@@ -83,7 +83,7 @@ def test_every_hostile_scan_is_refused_and_named_and_no_page_changes(
     rig: CounterRig, tmp_path: Path, at_counter: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     faces = Faces(rig)
-    rig.counter.parcels.receiving.set_mode(rig.session, "in")
+    rig.counter.receiving.set_mode(rig.session, "in")
     faces.desk.busy = True
     before, words = moved(faces), {}
 

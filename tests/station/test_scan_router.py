@@ -16,8 +16,7 @@ from kiosk.devices.scanner.report import ScanReporter
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
 from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator
-from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.shared.view import CounterView
+from kiosk.station.counter.state import CounterBoard, CounterView
 from kiosk.station.desk.view import DeskRefused, DeskView
 from kiosk.station.scan_router import ScanRouter
 from kiosk.store.shared.records import ParcelRow
@@ -70,7 +69,7 @@ def faces(rig: CounterRig) -> Faces:
 
 
 def test_an_open_unlocked_counter_gets_everything(faces: Faces) -> None:
-    faces.rig.counter.parcels.receiving.set_mode(faces.rig.session, "in")
+    faces.rig.counter.receiving.set_mode(faces.rig.session, "in")
     faces.at_counter(waybill(1))
     faces.at_counter(CARD)
     last = faces.rig.counter.state.view().last
@@ -82,7 +81,7 @@ def test_an_open_unlocked_counter_gets_everything(faces: Faces) -> None:
 
 def test_two_scanners_at_once_book_every_parcel_once(faces: Faces, tmp_path: Path) -> None:
     """Each has its thread; the same label before both at the same moment is one parcel."""
-    faces.rig.counter.parcels.receiving.set_mode(faces.rig.session, "in")
+    faces.rig.counter.receiving.set_mode(faces.rig.session, "in")
     numbers = [waybill(number) for number in range(5)]  # as many as there are slots
     taken = Heard()
 
@@ -111,7 +110,7 @@ def test_two_scanners_at_once_book_every_parcel_once(faces: Faces, tmp_path: Pat
 
 
 def test_a_counter_that_nobody_looks_at_gets_nothing(faces: Faces) -> None:
-    faces.rig.counter.parcels.receiving.set_mode(faces.rig.session, "in")
+    faces.rig.counter.receiving.set_mode(faces.rig.session, "in")
     faces.router.on_scan(waybill(1))
     assert faces.rig.store.parcels.in_states(list(ParcelState)) == []
     assert faces.notices == [("not_a_member_card", None, 0)]

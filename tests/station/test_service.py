@@ -24,7 +24,7 @@ from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.desk.live import Snapshot
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
-from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.settings import StationSettings
@@ -219,7 +219,7 @@ def test_the_second_tick_comes_when_the_relay_has_heard(store: Store, tmp_path: 
 def test_a_broker_that_refuses_turns_the_network_mark_gray(store: Store, tmp_path: Path) -> None:
     """The relay, a process of its own, has said so in its file."""
     with opened(store, tmp_path) as shop:
-        RelayHeartbeat(tmp_path).fault(LinkFault.NOT_AUTHORIZED)
+        RelayStatusFile(tmp_path).fault(LinkFault.NOT_AUTHORIZED)
         assert shop.wait(lambda seen: seen.marks.link != "ok").marks.link == "link_down"
 
 

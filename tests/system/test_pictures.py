@@ -25,7 +25,7 @@ from kiosk.simulators.link import LinkConditions, SimulatedLink
 from kiosk.simulators.shared.processes import ChildProgram, answers
 from kiosk.simulators.village import REGION as VILLAGE_REGION
 from kiosk.simulators.village import Village
-from kiosk.station.doctor.photos_status_file import PhotosStatusFile
+from kiosk.station.doctor.status_files import PhotosStatusFile
 from kiosk.store import Store
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.shared.records import ListingPictures, NewPhoto

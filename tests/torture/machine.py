@@ -18,12 +18,11 @@ from kiosk.domain.parcel import Consent
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import BrokerConnection, ConnectionLost, Ready
-from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.relay import LOG_PERIOD_S, NullDoctorReport, NullLinkWatcher
+from kiosk.messaging.relay.pace import Pace, Tuning
+from kiosk.messaging.relay.relay import LOG_PERIOD_S, NullLinkWatcher
 from kiosk.messaging.relay.session import RelaySession
 from kiosk.messaging.relay.shared.ports import StationSide, StorePort
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.messaging.relay.tuning import Tuning
 from kiosk.simulators.fleet.station import CATALOG, FleetCounter
 from kiosk.store import Arrival, Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
@@ -184,7 +183,7 @@ class Machine:
         if self._relay_store is None:
             self._relay_store = self._open()
         log = RateLimitedLog(logging.getLogger("kiosk.relay.torture"), self._now, LOG_PERIOD_S)
-        side = StationSide(_Watcher(self._heard), NullDoctorReport())
+        side = StationSide(_Watcher(self._heard), tuple)
         self._session = RelaySession(self._port(self._relay_store), self._pace, log, self._now, side)
         self._wire = self._wired(line)
         return True

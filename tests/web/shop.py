@@ -21,13 +21,12 @@ from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.shared.view import CounterView
+from kiosk.station.counter.state import CounterBoard, CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView, PhotoRequest
-from kiosk.station.photos.live_view import PreviewRequest
+from kiosk.station.photos.photographer import PreviewRequest
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.shared.records import IntakePapers, NewPrintJob, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore

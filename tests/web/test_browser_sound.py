@@ -278,7 +278,7 @@ def test_one_at_a_time(ear: Ear, shop: Shop, asked: list[Any], heard: list[str])
 @pytest.fixture
 def counter(browser: Browser, counter_shop: CounterShop) -> Iterator[Ear]:
     with listening(browser, counter_shop) as ear:
-        counter_shop.counter.parcels.receiving.set_mode(counter_shop.session, "in")
+        counter_shop.counter.receiving.set_mode(counter_shop.session, "in")
         with ear.page.expect_response(lambda response: "/counter/live" in response.url):
             ear.page.goto(f"{ear.url}/counter")
         ear.page.locator(".consents").wait_for()
@@ -320,7 +320,7 @@ def test_somebody_who_waits_at_the_screen(counter: Ear, counter_shop: CounterSho
     with counter.page.expect_response(lambda response: "/counter/live" in response.url):  # how things stood before
         counter.page.goto(f"{counter.url}/counter/day")
     expect(counter.page.locator(".work-day")).to_be_visible()
-    counter_shop.counter.parcels.handovers.public_code(counter_shop.code_of(parcel))
+    counter_shop.counter.handovers.public_code(counter_shop.code_of(parcel))
     expect(counter.page.locator("[data-count=scan]")).to_have_text("1")
     counter.hears("attention")
 

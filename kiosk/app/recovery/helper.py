@@ -28,8 +28,15 @@ from kiosk.first_start.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.first_start.shared.draft import drop_draft
 from kiosk.first_start.shared.recovery.ports import RecoveryRefused, Refusal
 from kiosk.station.papers.network_printer import STATION_UNIT
-from kiosk.station.recovery.kit_restore import CardFailed, CardInUse, NewCard
-from kiosk.station.recovery.new_station import LetterMissing, RestoreHooks, RestoreSource, make_station
+from kiosk.station.recovery.kit_restore import (
+    CardFailed,
+    CardInUse,
+    LetterMissing,
+    NewCard,
+    RestoreHooks,
+    RestoreSource,
+    make_station,
+)
 from kiosk.store.backup.kit.contents import CountyKeyRequired, Kit, KitRefused, UnsupportedKitVersion, WrongPaperCode
 from kiosk.store.backup.kit.envelope import MAX_KIT_BYTES, KitEnvelope
 from kiosk.store.backup.kit.sealing import open_with_paper

@@ -18,7 +18,7 @@ from kiosk.app.recovery.messages import WORKING, RecoveryRequest, RecoveryRespon
 from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, is_working
 from kiosk.first_start.shared.recovery.ports import Lacks, OfferedRecovery, RecoveryRefused
-from kiosk.station.recovery.new_station import has_series_file
+from kiosk.station.recovery.kit_restore import has_series_file
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.envelope import KitEnvelope, KitKind
 

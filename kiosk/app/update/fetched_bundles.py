@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from kiosk.app.update.board import ThisBoard
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.paths import UpdatePaths
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import flush_to_disk, open_regular, sync_folder
 from kiosk.messaging.contract.updates import UpdateOffer
 from kiosk.messaging.relay.updates.ports import BundleDamaged, InsufficientSpace
 from kiosk.station.update.bundle import HEAD_BYTES, MAX_MANIFEST, parse_head, verify_manifest
+from kiosk.station.update.journal import JournalFile
 from kiosk.station.update.messages import BUNDLE_END, BUNDLES
 from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.release import ALL, is_version, order_of

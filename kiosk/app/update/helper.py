@@ -14,14 +14,13 @@ from typing import BinaryIO, Final
 
 from kiosk.app.update.board import ThisBoard
 from kiosk.app.update.database import StationDatabase
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.owner_rights import as_owner
 from kiosk.app.update.paths import UpdatePaths
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.units import Units
 from kiosk.base.root_requests import Message, serve
 from kiosk.config.station import StationConfig
-from kiosk.station.update.journal import UpdateOutcome
+from kiosk.station.update.journal import JournalFile, UpdateOutcome
 from kiosk.station.update.messages import Request, UpdateFiles
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.updater import UpdatePorts, Updater

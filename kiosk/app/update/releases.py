@@ -10,11 +10,18 @@ from typing import BinaryIO, Final
 import msgspec
 
 from kiosk.base.files import sync_folder, write_durably
-from kiosk.station.update.bundle import UpdateManifest
-from kiosk.station.update.keys import KeyRotation, accepted_keys, parse_keys, parse_rotation
-from kiosk.station.update.members import CODE, LIBRARIES
+from kiosk.station.update.bundle import CODE, LIBRARIES, UpdateManifest
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
-from kiosk.station.update.release import RELEASE_FILE, Release, is_version, parse_release
+from kiosk.station.update.release import (
+    RELEASE_FILE,
+    KeyRotation,
+    Release,
+    accepted_keys,
+    is_version,
+    parse_keys,
+    parse_release,
+    parse_rotation,
+)
 
 CURRENT: Final = "current"
 VENDOR_KEYS: Final = "vendor.pub"

@@ -15,23 +15,30 @@ from typing import Final
 
 from kiosk.app.shared.adapters import make_scale
 from kiosk.app.shared.media import ROOTS, bundle_files, mounted
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.paths import UpdatePaths
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import atomic_writer, exclusive_folder, open_regular
+from kiosk.base.worker import Worker
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.service import StationService
-from kiosk.station.update.gate import Gate
-from kiosk.station.update.journal import UpdateOutcome
+from kiosk.station.update.journal import JournalFile, UpdateOutcome
 from kiosk.station.update.messages import BUNDLES, Request, UpdateFiles, is_bundle_name
-from kiosk.station.update.quiet import QuietWatch, StationQuiet
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release
-from kiosk.station.update.trial import ReleaseTrial, TrialTools, pending_trial
 from kiosk.station.update.updater import RESERVE_BYTES
-from kiosk.station.update.updates import Updates
+from kiosk.station.update.updates import (
+    POLL_INTERVAL_S,
+    Gate,
+    QuietWatch,
+    ReleaseTrial,
+    StationQuiet,
+    TrialTools,
+    Updates,
+    pending_trial,
+)
+from kiosk.store.shared.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +146,7 @@ class StationUpdate:
     """Everything that the composition of the station needs of it."""
 
     updates: Updates
-    watch: QuietWatch
+    watch: Worker  # Answers whether the station is quiet
     journal: JournalFile
     files: UpdateFiles
     version: str
@@ -179,7 +186,12 @@ def make_station_update(service: StationService, gate: Gate, places: UpdatePaths
     quiet = StationQuiet(service.desk.view, service.desk.intake_exit.unfinished, service.board, service.store.papers)
     return StationUpdate(
         Updates(shelf, journal, quiet),
-        QuietWatch(journal, quiet, gate, files.answer.write),
+        Worker(
+            "update-quiet",
+            QuietWatch(journal, quiet, gate, files.answer.write).poll,
+            retry_s=POLL_INTERVAL_S,
+            expected=(OSError, StoreError),
+        ),
         journal,
         files,
         version,

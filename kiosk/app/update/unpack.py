@@ -11,8 +11,7 @@ import tarfile
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from kiosk.station.update.bundle import UpdateManifest
-from kiosk.station.update.members import MemberRules, members_of
+from kiosk.station.update.bundle import MemberRules, UpdateManifest, members_of
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 
 _CHUNK: Final = 256 * 1024

@@ -16,9 +16,8 @@ from kiosk.domain.identifiers import BadIdentifier, check_station
 from kiosk.messaging.contract.updates import MAX_OFFERS, UpdateOffer
 from kiosk.sorting_center.updates.folder import OfferFolder, TargetedOffer, TooManyOffers
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verify_manifest
-from kiosk.station.update.keys import parse_keys
 from kiosk.station.update.refusals import UpdateRefused
-from kiosk.station.update.release import order_of
+from kiosk.station.update.release import order_of, parse_keys
 from kiosk.station.update.updater import check_payload
 
 # Laid down by the package; without it no bundle is taken.

@@ -13,7 +13,7 @@ import click
 from kiosk.cli.shared.one_line import end
 from kiosk.cli.shared.settings import SETTINGS_PATHS, config_option, settings_path
 from kiosk.config.file import BadConfig
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, has_failure
+from kiosk.station.doctor.finding import DoctorFinding, Severity, has_failure
 from kiosk.texts import Texts, load
 
 # Made on a box by kiosk-data.service while the data partition is not there.

@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from kiosk.app.shared.adapters import make_panel, make_printer, make_scale, make_scanner
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.paths import UPDATE_PATHS
 from kiosk.config.station import StationConfig
 from kiosk.devices.ports import LinkState
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.doctor import devices
 from kiosk.station.doctor.doctor import PRINTERS
+from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.liveness import ScaleWatch
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
-from kiosk.station.update.journal import UpdatePhase
+from kiosk.station.update.journal import JournalFile, UpdatePhase
 
 _SCALE_S: Final = 3.0
 _SCANNER_S: Final = 2.0

@@ -13,8 +13,8 @@ from kiosk.cli.doctor.station_client import ask_station
 from kiosk.config.station import StationConfig
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.doctor import environment
-from kiosk.station.doctor.records import records
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
+from kiosk.station.doctor.environment import records
+from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.shared.clock import StationClock
 from kiosk.store.database.check import check_file
 from kiosk.store.shared.errors import DatabaseLocked, StoreError

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kiosk.config.station import StationConfig
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
+from kiosk.station.doctor.finding import DoctorFinding, Severity
 
 RESPONSE_TIMEOUT_S: Final = 20.0  # The station asks its printers meanwhile, and one of them may be printing
 # Rows only the running station can tell of; all others are looked at from here.

@@ -22,10 +22,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from kiosk.messaging.contract.control import MAX_CONTROL_BYTES
+from kiosk.messaging.relay.pace import TUNING, Tuning
+from kiosk.messaging.relay.shared.center_line import tls_context
 from kiosk.messaging.relay.shared.faults import NO_MQTT_5, NO_SUBSCRIBERS, LinkFault, fault_of
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.messaging.relay.shared.tls import tls_context
-from kiosk.messaging.relay.tuning import TUNING, Tuning
 
 _MAX_INBOUND_PACKET: Final = MAX_CONTROL_BYTES + 1024
 
@@ -64,7 +64,6 @@ class Message:
 @dataclass(frozen=True, slots=True)
 class ConnectionLost:
     """The connection is gone or was never granted; ``fault`` where the broker said something that can be mended.
-
     ``no_mqtt_5``: it was refused for the version of MQTT alone.
     """
 
@@ -154,7 +153,6 @@ class BrokerConnection:
         self._is_closed = True
 
     def drop(self) -> None:
-        """Close the socket as it is."""
         self._is_closed = True
         sock = self._client.socket()
         if sock is not None:

@@ -11,11 +11,79 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from kiosk.messaging.contract.control import Ack
-from kiosk.messaging.relay.fork_point import ForkPoint, HashQuery, SharedUpTo
+from kiosk.messaging.contract.envelope import MAX_SEQ
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.shared.ports import EarlierEpoch
+
+_NOWHERE: Final = MAX_SEQ + 1
+
+
+@dataclass(frozen=True, slots=True)
+class SharedUpTo:
+    """What was acknowledged is in the ledger up to here; above, if anything, it is not."""
+
+    upto: int
+
+
+@dataclass(frozen=True, slots=True)
+class HashQuery:
+    """The ledger must say its hash at this number first: a hello with ``at``."""
+
+    at: int
+
+
+class ForkPoint:
+    """Of one epoch, and one connection: looked for by halving, below what was acknowledged. A hash follows from all
+    events before it, so what is the same at one number is the same below it. An answer of another generation starts it
+    over.
+    """
+
+    def __init__(self) -> None:
+        self.question = 0  # The number whose hash is wanted; 0: none
+        self._generation = ""
+        self._same_upto, self._other_from = 0, _NOWHERE
+
+    def contradicted(
+        self, ack: Ack, acked_upto: int, own: Callable[[int], str | None]
+    ) -> SharedUpTo | HashQuery | None:
+        """After an acknowledgement whose head is not ``own`` hash there; None: ``question`` is open, ask it in a while.
+        A center that answers no such question is taken at its former word. Two ledgers that answer in turn, each of
+        another generation, never make it ask at once.
+        """
+        if ack.at is None:
+            return SharedUpTo(acked_upto)
+        is_another = ack.generation != self._generation and self._generation != ""
+        if ack.generation != self._generation:
+            self._generation = ack.generation
+            self._same_upto, self._other_from, self.question = 0, _NOWHERE, 0
+        if ack.upto <= acked_upto:
+            self._is_other(ack.upto)
+        if ack.at:
+            self._answered(ack.at, is_same=own(ack.at) == ack.hash_at)
+        other_from = min(self._other_from, acked_upto + 1)
+        if self._same_upto + 1 >= other_from:
+            self.question = 0
+            return SharedUpTo(min(self._same_upto, acked_upto))
+        before = self.question
+        # Most often nothing is lost: all of it is asked for at once.
+        self.question = acked_upto if other_from > acked_upto else (self._same_upto + other_from) // 2
+        return None if is_another or self.question == before else HashQuery(self.question)
+
+    def _answered(self, at: int, *, is_same: bool) -> None:
+        if not is_same:
+            self._is_other(at)
+            return
+        self._same_upto = max(self._same_upto, at)
+        if self._other_from <= self._same_upto:
+            self._other_from = _NOWHERE
+
+    def _is_other(self, at: int) -> None:
+        self._other_from = min(self._other_from, at)
+        if self._same_upto >= self._other_from:
+            self._same_upto = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +132,6 @@ class EarlierEpochs:
         self._deadline = 0.0
 
     def ask(self, epochs: Sequence[EarlierEpoch], now: float) -> None:
-        """Start over: every one of them is asked about."""
         self._epochs = {one.epoch: _EpochState(one.epoch, one.last_seq, one.acked_upto) for one in epochs}
         self._wait_from(now)
 
@@ -76,7 +143,6 @@ class EarlierEpochs:
         return self._epochs[epoch].query
 
     def is_known(self, epoch: str) -> bool:
-        """Whether this epoch was asked about."""
         return epoch in self._epochs
 
     def owed_upto(self, epoch: str) -> int:
@@ -85,17 +151,14 @@ class EarlierEpochs:
 
     @property
     def settled(self) -> bool:
-        """Whether the center has answered for every epoch and lacks nothing."""
         return not self.queries()
 
     @property
     def missing(self) -> int:
-        """Events the center has lost, as far as it has answered."""
         return sum(one.missing for one in self._epochs.values())
 
     @property
     def in_flight(self) -> bool:
-        """Whether a message is on its way."""
         return any(one.in_flight for one in self._epochs.values())
 
     def next_range(self) -> tuple[str, int, int] | None:
@@ -108,7 +171,6 @@ class EarlierEpochs:
         return None
 
     def sent(self, epoch: str, last: int, now: float) -> None:
-        """A message with events up to ``last`` went out."""
         self._epochs[epoch].sent_upto = last
         self._wait_from(now)
 
@@ -133,7 +195,6 @@ class EarlierEpochs:
         return found
 
     def drop(self, epoch: str) -> None:
-        """There is nothing to send of it."""
         one = self._epochs[epoch]
         one.held_upto, one.sent_upto = one.owed_upto, 0
 
@@ -143,7 +204,6 @@ class EarlierEpochs:
         return has_open_query and now >= self._deadline
 
     def rewind(self, now: float) -> None:
-        """Ask and send again what is open."""
         for one in self._epochs.values():
             one.sent_upto = 0
         self._wait_from(now)

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 from zlib import crc32
 
 from kiosk.domain.backoff import Backoff
+from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.shared.throughput import ByteBudget, Throughput
-from kiosk.messaging.relay.tuning import TUNING, Tuning
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Times are seconds, sizes bytes before compression."""
+
+    # Messages on their way that the center has not acknowledged: enough that a line with a long way is never idle.
+    window: int = 4
+    batch_events: int = MAX_BATCH_EVENTS
+    # A full window must pass a 32 kbit/s line well within the keepalive, or pings starve behind it.
+    batch_bytes: int = 128 * 1024
+    # How often it looks whether the station has written something: an event is sent before a clerk looks up.
+    poll_s: float = 0.08
+    connect_timeout_s: float = 20.0  # Above what a TLS handshake takes on a line of a few kbit/s
+    # A line that is dead without a word is known after one and a half of these (MQTT 5.0, section 3.1.2.10).
+    keepalive_s: int = 60
+    status_s: float = 60.0  # How often the status is told while nothing else does: a few bytes a minute
+
+
+TUNING: Final = Tuning()
+
 
 # A ledger that came back from a backup is told only by the answer to a hello, and a village may weigh nothing for days.
 # Ten minutes cost a station some 40 kB a day, a county of 200 one small message every three seconds.
@@ -53,9 +75,8 @@ class Pace:
         return self._random.uniform(0.0, self.settings.reconnect_s)
 
     def takeover_retry_s(self) -> float:
-        """Seconds until the next connection after another machine took this one over.
-
-        Two that have one card each would else throw each other off once a second, and each would look well.
+        """Seconds until the next connection after another machine took this one over. Two that have one card each would
+        else throw each other off once a second, and each would look well.
         """
         return self.settings.reconnect_max_s * self._random.uniform(_MIN_ANSWER_SHARE, 1.0)
 
@@ -76,8 +97,7 @@ class Pace:
         self.patience_s = self._resend.next()
 
     def connection_broken(self) -> None:
-        """A connection broke with messages on their way: smaller ones have the better chance.
-
-        Also the way out when a broker on the path refuses packets above its own limit.
+        """A connection broke with messages on their way: smaller ones have the better chance. Also the way out when a
+        broker on the path refuses packets above its own limit.
         """
         self.batch_events = max(1, self.batch_events // 2)

@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.control import DoctorRow
 from kiosk.messaging.relay.connection import BrokerFault, ConnectionOptions
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.session import RelaySession
 from kiosk.messaging.relay.shared.faults import LinkFault
-from kiosk.messaging.relay.shared.ports import DoctorReport, LinkWatcher, StationSide, StorePort
+from kiosk.messaging.relay.shared.ports import DoctorRows, LinkWatcher, StationSide, StorePort
 
 # A connection that held this long was a good one: the next attempt need not wait as if it had failed.
 _GOOD_CONNECTION_S = 30.0
@@ -26,11 +25,6 @@ class NullLinkWatcher:
     def remaining(self, left_s: float | None) -> None: ...
 
 
-class NullDoctorReport:
-    def rows(self) -> tuple[DoctorRow, ...]:
-        return ()
-
-
 class Relay:
     """Carries events of one station; never ends by itself, whatever broker, line or database do."""
 
@@ -40,30 +34,27 @@ class Relay:
         pace: Pace,
         clock: Callable[[], float] = time.monotonic,
         watcher: LinkWatcher | None = None,
-        doctor: DoctorReport | None = None,
+        doctor_rows: DoctorRows = tuple,
     ) -> None:
         """``clock`` is monotonic seconds. Raises ValueError when the database belongs to another station."""
         owner = store.epochs.identity().station
         if owner != pace.settings.station:
             raise ValueError(f"the database belongs to station {owner}, the settings name {pace.settings.station}")
         self._store, self._pace, self._clock, self._watcher = store, pace, clock, watcher or NullLinkWatcher()
-        self._side = StationSide(self._watcher, doctor or NullDoctorReport())
+        self._side = StationSide(self._watcher, doctor_rows)
         self._mqtt_5 = True
         self._session: RelaySession | None = None
         self._log = RateLimitedLog(logging.getLogger(f"kiosk.relay.{owner}"), clock, LOG_PERIOD_S)
 
     @property
     def settled(self) -> bool:
-        """Whether the center has said, on this connection, that it lacks nothing of the database's earlier epochs."""
         return self._session is not None and self._session.settled
 
     @property
     def missing(self) -> int:
-        """Events of earlier epochs that the center had acknowledged and has lost, as far as it has answered."""
         return 0 if self._session is None else self._session.missing
 
     def run(self, stop: threading.Event) -> None:
-        """Relay until ``stop`` is set, in the calling thread."""
         stop.wait(self._pace.first_connect_delay_s())
         while not stop.is_set():
             started = self._clock()

@@ -32,14 +32,12 @@ from kiosk.messaging.relay.connection import (
     Ready,
     Will,
 )
-from kiosk.messaging.relay.earlier_epochs import EarlierEpochs, EpochQuery
-from kiosk.messaging.relay.fork_point import ForkPoint, HashQuery
-from kiosk.messaging.relay.outgoing_message import OutgoingMessage, build_message, rows_that_fit
+from kiosk.messaging.relay.earlier_epochs import EarlierEpochs, EpochQuery, ForkPoint, HashQuery
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.shared.ports import OutboxCounts, OutboxRow, StationSide, StorePort
 from kiosk.messaging.relay.shared.throughput import left_s
-from kiosk.messaging.relay.window import InFlightWindow
+from kiosk.messaging.relay.window import InFlightWindow, OutgoingMessage, build_message, rows_that_fit
 
 CONTROL_CONTENT: Final = "application/json"
 
@@ -59,15 +57,10 @@ class RelaySession:
     """One connection's worth of relaying. Any error of the outbox ends it; nothing is lost by that."""
 
     def __init__(
-        self,
-        store: StorePort,
-        pace: Pace,
-        log: RateLimitedLog,
-        clock: Callable[[], float],
-        side: StationSide,
+        self, store: StorePort, pace: Pace, log: RateLimitedLog, clock: Callable[[], float], side: StationSide
     ) -> None:
         self._store, self._pace, self._log, self._clock = store, pace, log, clock
-        self._watcher, self._doctor = side.watcher, side.doctor
+        self._watcher, self._read_doctor_rows = side.watcher, side.doctor_rows
         self._settings = settings = pace.settings
         self._topics = Topics(settings.region, settings.station)
         self._window = InFlightWindow(pace)
@@ -93,32 +86,26 @@ class RelaySession:
 
     @property
     def unfinished(self) -> bool:
-        """Whether messages were on their way when it ended."""
         return len(self._window) > 0 or self._earlier.in_flight
 
     @property
     def is_over(self) -> bool:
-        """Whether the connection has ended, or is of no use any more."""
         return self._lost is not None
 
     @property
     def is_session_takeover(self) -> bool:
-        """Whether another connection with this station's id ended it."""
         return self._lost is not None and self._lost.fault is LinkFault.SESSION_TAKEOVER
 
     @property
     def no_mqtt_5(self) -> bool:
-        """Whether the broker refused the version of MQTT and nothing else."""
         return self._lost is not None and self._lost.no_mqtt_5
 
     @property
     def settled(self) -> bool:
-        """Whether the center has said that it lacks nothing of the earlier epochs of this database."""
         return self._ready and self._earlier.settled
 
     @property
     def missing(self) -> int:
-        """Events of earlier epochs that the center had acknowledged and has lost, as far as it has answered."""
         return self._earlier.missing
 
     def run(self, stop: threading.Event, options: ConnectionOptions) -> None:
@@ -209,7 +196,6 @@ class RelaySession:
             self._estimate(now)
 
     def _send_next(self, connection: BrokerConnection) -> bool:
-        """Send one message; False when nothing is left or the line broke."""
         after, last = self._window.next_range()
         rows = self._store.outbox.pending(self._pace.batch_events, after)
         rows = rows_that_fit(rows, last, self._pace.tuning.batch_bytes)
@@ -243,7 +229,6 @@ class RelaySession:
             self._earlier.sent(epoch, sent[1].last, self._clock())
 
     def _publish(self, connection: BrokerConnection, rows: Sequence[OutboxRow]) -> tuple[int, OutgoingMessage] | None:
-        """As many of ``rows`` as one message bears: its packet id and what went; None when the line broke."""
         message = build_message(rows, self._topics, self._pace.budget.message_bytes)
         mid = connection.publish(message.topic, message.payload, message.content_type)
         self._pace.budget.spend(len(message.payload), self._clock())
@@ -294,7 +279,6 @@ class RelaySession:
         return round(self._clock() * 1000)
 
     def _publish_status(self, connection: BrokerConnection) -> None:
-        """Publish the retained status when it differs from what was told last."""
         self._next_status_at = self._clock() + self._pace.tuning.status_s
         status = self._status(online=True)
         if status != self._last_status:
@@ -316,11 +300,11 @@ class RelaySession:
 
     def _has_new_doctor_fault(self) -> bool:
         """Whether the doctor has found something bad since the last status: that waits for no minute."""
-        bad = {row for row in self._doctor.rows() if row.state != "ok"}
+        bad = {row for row in self._read_doctor_rows() if row.state != "ok"}
         return self._last_status is not None and not bad <= set(self._last_status.doctor_rows)
 
     def _status(self, *, online: bool) -> Status:
-        rows = self._doctor.rows() if online else ()
+        rows = self._read_doctor_rows() if online else ()
         return Status(
             online=online,
             pending=self._store.outbox.counts().pending + self._earlier.missing,
@@ -402,9 +386,8 @@ class RelaySession:
             )
 
     def _reissue(self, connection: BrokerConnection, epoch: str, shared_upto: int) -> None:
-        """The numbers above are another machine's at the center: the events get new ones, in the current epoch.
-
-        The first goes out under its old number once more, so that the center has both, and raises its alarm.
+        """The numbers above are another machine's at the center: the events get new ones, in the current epoch. The
+        first goes out under its old number once more, so that the center has both, and raises its alarm.
         """
         first = self._store.outbox.sealed(epoch, 1, shared_upto)
         if first:
@@ -453,9 +436,8 @@ class RelaySession:
             self._has_more = True
 
     def _on_database_behind(self, connection: BrokerConnection, ack: Ack, last: int) -> None:
-        """This database is older than what the center has from it: its numbers must not be given out twice.
-
-        Or somebody says so who can write to the topic: each new epoch costs a receipt letter, and there are few.
+        """This database is older than what the center has from it: its numbers must not be given out twice. Or somebody
+        says so who can write to the topic: each new epoch costs a receipt letter, and there are few.
         """
         if self._store.epochs.behind_limit_reached():
             self._log.write(
@@ -479,9 +461,8 @@ class RelaySession:
         self._enter_epoch(connection)
 
     def _on_fork(self, connection: BrokerConnection, ack: Ack, counts: OutboxCounts) -> None:
-        """Refused. Of what was acknowledged before, all that this ledger does not have is pending again.
-
-        It came back from a backup then, and another machine was faster: the center gets both, and raises its alarm.
+        """Refused. Of what was acknowledged before, all that this ledger does not have is pending again. It came back
+        from a backup then, and another machine was faster: the center gets both, and raises its alarm.
         """
         self._log.write(
             f"the sorting center has another event {ack.upto} of epoch {self._epoch} than this database: "

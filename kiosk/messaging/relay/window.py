@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from kiosk.messaging.contract.control import MAX_GAPS
+from kiosk.messaging.contract.receive import build_batch
+from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.shared.ports import OutboxRow
 
 # Pings come back but no PUBACK does: a broker that waits for its own disks. Then send again after all.
 _NO_PUBACK_S: Final = 120.0
@@ -38,7 +41,6 @@ class InFlightWindow:
         return len(self._in_flight)
 
     def ranges(self) -> list[tuple[int, int]]:
-        """First and last event of each message on its way."""
         return [(message.first, message.last) for message in self._in_flight.values()]
 
     @property
@@ -54,11 +56,9 @@ class InFlightWindow:
         return self._sent_upto, None
 
     def skip_range(self) -> None:
-        """There is nothing (more) to send in the gap that next_range named."""
         self._gaps.pop(0)
 
     def sent(self, mid: int, first: int, last: int, now: float, size: int = 0) -> None:
-        """A message with events first..last, ``size`` bytes of them, went out as packet ``mid``."""
         is_resend = bool(self._gaps)
         if is_resend:
             self._shorten_gap(last)
@@ -82,7 +82,6 @@ class InFlightWindow:
             self._wait_from(now)
 
     def acknowledged(self, upto: int, now: float) -> None:
-        """The center has everything up to here."""
         done = [message.size for message in self._in_flight.values() if message.last <= upto]
         if done:
             self._pace.throughput.acknowledged(sum(done), now)
@@ -118,7 +117,6 @@ class InFlightWindow:
         return bool(self._in_flight) and now >= self._deadline + (0.0 if all_pubacked else _NO_PUBACK_S)
 
     def rewind(self) -> None:
-        """Send everything that is not done once more."""
         self._in_flight.clear()
         self._gaps.clear()
         self._sent_upto = 0
@@ -129,3 +127,47 @@ class InFlightWindow:
 
 def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one[0] <= other[1] and other[0] <= one[1]
+
+
+EVENT_CONTENT: Final = "application/cloudevents+json"
+# RFC 6713; inside is `application/cloudevents-batch+json`. MQTT has no content encoding to say so.
+BATCH_CONTENT: Final = "application/zlib"
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """Events ``first`` to ``last`` on their way; ``size`` is that of the events before compression."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+    content_type: str
+    first: int
+    last: int
+    size: int
+
+
+def rows_that_fit(rows: Sequence[OutboxRow], last: int | None, max_bytes: int) -> Sequence[OutboxRow]:
+    """The first of ``rows`` that make one message: up to ``last``, without a hole, within the size before compression.
+    The first one is always among them.
+    """
+    size = 0
+    for count, row in enumerate(rows):
+        size += len(row.body) + 1
+        exceeds_max = count > 0 and size > max_bytes
+        if exceeds_max or (last is not None and row.seq > last) or row.seq != rows[0].seq + count:
+            return rows[:count]
+    return rows
+
+
+def build_message(rows: Sequence[OutboxRow], topics: Topics, max_payload_bytes: int | None) -> OutgoingMessage:
+    """As many of ``rows``, at least one, as stay within ``max_payload_bytes`` bytes on the wire (None: all)."""
+    while len(rows) > 1:
+        payload = build_batch([row.body for row in rows])
+        if max_payload_bytes is None or len(payload) <= max_payload_bytes:
+            return _message(rows, topics.batch, payload, BATCH_CONTENT)
+        rows = rows[: len(rows) // 2]
+    return _message(rows, topics.event, rows[0].body, EVENT_CONTENT)
+
+
+def _message(rows: Sequence[OutboxRow], topic: str, payload: bytes, content_type: str) -> OutgoingMessage:
+    return OutgoingMessage(topic, payload, content_type, rows[0].seq, rows[-1].seq, sum(len(row.body) for row in rows))

@@ -20,9 +20,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.pace import TUNING, Pace
 from kiosk.messaging.relay.relay import Relay
-from kiosk.messaging.relay.tuning import TUNING
 from kiosk.simulators.county.plan import CountyPlan, StationAct, StationKind
 from kiosk.simulators.county.station import CountyStation, relay_settings
 from kiosk.simulators.fleet.plan import Share

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.station.shared.software import software_id
+from kiosk.station.shared.clock import software_id
 
 REGION: Final = "fleet"
 MAX_STATIONS: Final = 9999

@@ -19,8 +19,7 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.simulators.fleet.plan import REGION, FleetPlan, Tally
 from kiosk.simulators.fleet.sending import FleetShutdown, send
-from kiosk.station.shared.clock import StationClock
-from kiosk.station.shared.software import software_id
+from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.store import ConfirmedRow, Stamp, Store
 from kiosk.store.database.connection import connect, connect_unsafe
 from kiosk.store.database.migrate import create

@@ -28,9 +28,8 @@ from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import ParcelSweep
-from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.shared.software import software_id
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.shared.records import Arrival, ExpectedParcel, NewCode, ParcelRow, SlotAssignment

@@ -80,10 +80,6 @@ logger = logging.getLogger(__name__)
 WAIT_S: Final = 5.0  # For another look: a slow stick must not hold one thread of the pages after the other
 
 
-class CatalogRefused(Refused):
-    """Nothing was imported. ``code`` is gone, stale, wait, or why the station is busy."""
-
-
 @dataclass(frozen=True, slots=True)
 class CatalogPreview:
     """``version`` is the one in force, ``same``: the file holds the same. ``seen`` stands for both in a form."""
@@ -124,7 +120,7 @@ class StickCatalogs:
         return self._catalogs.get()
 
     def preview(self, name: str) -> CatalogPreview:
-        """What the file would change. Raises CatalogError, CatalogRefused, StoreError."""
+        """What the file would change. Raises CatalogError, Refused, StoreError."""
         with self._exclusively():
             return self._load_preview(name)[0]
 
@@ -133,10 +129,10 @@ class StickCatalogs:
         with self._exclusively():
             preview, catalog = self._load_preview(name)
             if preview.seen != seen:
-                raise CatalogRefused("stale")
+                raise Refused("stale")
             busy = self._busy()
             if busy is not None:
-                raise CatalogRefused(busy)
+                raise Refused(busy)
             version = self._catalogs.add(catalog, self._stamps())
         logger.info("a technician imported catalog version %d from a stick", version)
         self._on_import()
@@ -145,7 +141,7 @@ class StickCatalogs:
     def _load_preview(self, name: str) -> tuple[CatalogPreview, Catalog]:
         path = next((path for path in self.files() if str(path) == name), None)
         if path is None:
-            raise CatalogRefused("gone")
+            raise Refused("gone")
         try:
             content = read_catalog_file(path)
         except OSError as error:
@@ -158,7 +154,7 @@ class StickCatalogs:
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
         if not self._reading.acquire(timeout=WAIT_S):
-            raise CatalogRefused("wait")
+            raise Refused("wait")
         try:
             yield
         finally:

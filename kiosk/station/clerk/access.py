@@ -12,16 +12,86 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
 
 from kiosk.domain.clerk import Role
+from kiosk.domain.events import AuthLocked
+from kiosk.domain.lockout import Lockout, LockoutRule
 from kiosk.station.clerk.people import Person, add_person, hash_pin
 from kiosk.station.clerk.pin_hash import NO_PIN_KEY, PinKey
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.clerk.throttle import PIN, Throttle
+from kiosk.store.clerks import Lockouts
+from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import ClerkRow, Stamp
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
+
+
+T = TypeVar("T")
+
+_MINUTE_MS = 60_000
+_RULE: Final = LockoutRule()
+
+
+@dataclass(frozen=True, slots=True)
+class GuessTarget:
+    scope: str
+    wrong: str
+    locked: str
+
+
+PIN: Final = GuessTarget("pin", wrong="wrong_pin", locked="locked")
+PICKUP_CODE: Final = GuessTarget("pickup", wrong="wrong_code", locked="code_locked")
+
+
+class Throttle:
+    """Counts wrong guesses before they are answered, and counts on after a restart.
+
+    The count is on the disk before the answer: pulling the plug right after a wrong guess forgets nothing. When the
+    disk refuses, the count goes on in memory, so that a full card does not end the lockout. A right answer clears
+    nothing: who knows one PIN or one pickup code must not buy fresh guesses at another with it.
+    """
+
+    def __init__(self, guessed: GuessTarget, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
+        self._guessed, self._lockouts, self._stamps = guessed, lockouts, stamps
+        self._lockout: Lockout | None = None
+        self._guessing = threading.Lock()
+
+    def wait_s(self) -> int:
+        """Whole seconds until the next guess is taken, rounded up."""
+        moment = self._stamps().moment
+        return -(-self._known().wait(_RULE, moment.boot_id, moment.monotonic_ms) // 1000)
+
+    def guess(self, probe: Callable[[], T | None]) -> T:
+        """What ``probe`` finds. Raises CounterRefused when it finds nothing, and in a lockout, without asking it."""
+        with self._guessing:
+            wait_s = self.wait_s()
+            if wait_s:
+                raise CounterRefused(self._guessed.locked, values={"wait_s": str(wait_s)})
+            found = probe()
+            if found is not None:
+                return found
+            self._count()
+            raise CounterRefused(self._guessed.wrong, values={"wait_s": str(self.wait_s())})
+
+    def _known(self) -> Lockout:
+        if self._lockout is None:
+            with as_counter_refusals():
+                self._lockout = self._lockouts.get(self._guessed.scope)
+        return self._lockout
+
+    def _count(self) -> None:
+        stamp = self._stamps()
+        at = (_RULE, stamp.moment.boot_id, stamp.moment.monotonic_ms)
+        self._lockout = self._known().after_failure(*at)
+        wait_ms = self._lockout.wait(*at)
+        locked = AuthLocked(self._guessed.scope, -(-wait_ms // _MINUTE_MS)) if self._lockout.locked else None
+        try:
+            self._lockouts.save(self._guessed.scope, self._lockout, locked, stamp)
+        except StoreError as error:
+            logger.error("a wrong guess at %s is counted in memory only: %s", self._guessed.scope, error)
+
 
 _MAX_PIN_LENGTH = 16  # Characters; a longer text is no PIN and not worth hashing
 
@@ -36,17 +106,14 @@ class CounterSession:
 
 @dataclass(frozen=True, slots=True)
 class _OpenSession:
-    """The session, the row it was opened with, and when it was last used."""
-
     session: CounterSession
     row: ClerkRow
     used_ms: int
 
 
 class Access:
-    """Thread-safe. A session ends unused after ``idle_s``; ``on_change`` hears that one began or ended.
-
-    ``throttle`` counts wrong PINs.
+    """Thread-safe. A session ends unused after ``idle_s``; ``on_change`` hears that one began or ended. ``throttle``
+    counts wrong PINs.
     """
 
     def __init__(
@@ -60,15 +127,13 @@ class Access:
         self._pins = pins
         self._clerks = store.clerks
         self._idle_ms = idle_s * 1000
-        self._stamps = stamps
-        self._on_change = on_change
+        self._stamps, self._on_change = stamps, on_change
         self.throttle = Throttle(PIN, store.lockouts, stamps)
         self._lock = threading.Lock()
         self._retiring = threading.Lock()
         self._open: _OpenSession | None = None
 
     def people(self) -> tuple[Person, ...]:
-        """Everybody who has a PIN that works."""
         with as_counter_refusals():
             return tuple(_person(row) for row in self._clerks.everyone() if row.pin_hash)
 
@@ -115,26 +180,22 @@ class Access:
             return self._open.session if self._open else None
 
     def is_clerk_present(self) -> bool:
-        """Whether a clerk is at the counter: nobody else can hand a parcel out."""
         session = self.current()
         return session is not None and session.person.role is Role.CLERK
 
     def sign_out(self, token: str) -> None:
-        """End it; a token that is not open changes nothing."""
         with self._lock:
             found = self._open
         if found is not None and _same(found.session.token, token):
             self._end(found)
 
     def expire(self) -> None:
-        """End the session when nobody has used it for long enough."""
         with self._lock:
             found = self._open
         if found is not None and self._idle(found):
             self._end(found)
 
     def add(self, name: str, role: Role, pin: str) -> Person:
-        """Take somebody on. Raises BadClerk, BadPin, and CounterRefused for the store's failures."""
         with as_counter_refusals():
             return _person(add_person(self._clerks, name, role, hash_pin(self._pins, pin), self._stamps()))
 
@@ -144,9 +205,8 @@ class Access:
             self._clerks.set_pin(number, hash_pin(self._pins, pin), self._stamps())
 
     def retire(self, number: str) -> None:
-        """Somebody no longer works here; an open session of that person ends.
-
-        Raises CounterRefused: last_technician, when nobody else could take anybody on; unknown_clerk.
+        """Somebody no longer works here; an open session of that person ends. Raises CounterRefused: last_technician,
+        when nobody else could take anybody on; unknown_clerk.
         """
         with self._retiring, as_counter_refusals():
             row = self._clerks.by_number(number) if number.isascii() else None
@@ -169,7 +229,6 @@ class Access:
         return self.throttle.guess(lambda: self._matching(number, pin))
 
     def _row(self, number: str) -> ClerkRow | None:
-        """Somebody who works here and has a PIN."""
         if not number.isascii():
             return None
         with as_counter_refusals():

@@ -33,7 +33,6 @@ class Person:
 
 
 def add_person(clerks: Clerks, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
-    """Take somebody on under the next number. Raises BadClerk for the name, StoreError."""
     return clerks.add(clean_person_name(name), role, pin_hash, stamp)
 
 
@@ -43,9 +42,8 @@ def hash_pin(key: PinKey, pin: str) -> str:
 
 
 def clean_person_name(text: str) -> str:
-    """A short name as it may be shown; raises BadClerk, which does not repeat it.
-
-    A telephone or ID number is no name: neither is kept at the station.
+    """A short name as it may be shown; raises BadClerk, which does not repeat it. A telephone or ID number is no name:
+    neither is kept at the station.
     """
     name = unicodedata.normalize("NFC", text).strip()
     if not 1 <= len(name) <= MAX_NAME or not all(_fits(character) for character in name):

@@ -35,8 +35,7 @@ class PinKey:
     """Makes and checks what the database keeps of PINs; without a secret none can be checked."""
 
     def __init__(self, secret: bytes | None, source: str = "") -> None:
-        self._secret = secret
-        self._source = source
+        self._secret, self._source = secret, source
 
     def __repr__(self) -> str:
         return f"PinKey({'present' if self.present else 'missing'}: {self._source})"
@@ -51,7 +50,6 @@ class PinKey:
         return self._mac(b"name").hex()[:16] if self._secret is not None else ""
 
     def hash(self, pin: str) -> str:
-        """What is kept of a PIN, with a salt of its own. Raises CounterRefused ``no_pin_key``."""
         if self._secret is None:
             raise CounterRefused(
                 "no_pin_key",

@@ -4,67 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Self
 
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
-from kiosk.station.counter.crates import CounterCrates
-from kiosk.station.counter.day import CounterDay
-from kiosk.station.counter.listings.listings import CounterListings
-from kiosk.station.counter.papers import MemberCards, PaperQueue
-from kiosk.station.counter.parcels.codes import PickupCodes
-from kiosk.station.counter.parcels.damaged import DamagedParcels
-from kiosk.station.counter.parcels.handover import Handovers
-from kiosk.station.counter.parcels.handover_queue import HandoverQueue
-from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
-from kiosk.station.counter.parcels.proofs import PickupProofs
-from kiosk.station.counter.parcels.receiving import DeliveryEnd, Receiving
-from kiosk.station.counter.parcels.shelf import ParcelShelf
-from kiosk.station.counter.parcels.shots import ParcelShots
-from kiosk.station.counter.parcels.steps import ParcelSteps
-from kiosk.station.counter.parcels.totes import DriverTotes
-from kiosk.station.counter.scanning.own_codes import OwnCodes, StoredCodes
-from kiosk.station.counter.scanning.scan_reader import ScanReader
-from kiosk.station.counter.scanning.scans import Scans, ScanSources
-from kiosk.station.counter.shared.acts import Acts
-from kiosk.station.counter.shared.intakes import CounterIntakes, IntakeLookup, LotShots, Voids
-from kiosk.station.counter.shared.paper_count import PaperCount
-from kiosk.station.counter.shared.ports import LotCamera, UnfinishedDesk
-from kiosk.station.counter.shared.state import CounterState
+from kiosk.station.counter.acts import Acts, PaperCount
+from kiosk.station.counter.handover import Handovers, PickupCodes, PickupProofs
+from kiosk.station.counter.intakes import (
+    CounterCrates,
+    CounterIntakes,
+    IntakeLookup,
+    LotShots,
+    Voids,
+)
+from kiosk.station.counter.listings import CounterListings
+from kiosk.station.counter.papers import CounterDay, MemberCards, PaperQueue
+from kiosk.station.counter.parcels import (
+    DriverTotes,
+    HandoverQueue,
+    ParcelLookup,
+    ParcelShelf,
+    ParcelShots,
+    ParcelSteps,
+)
+from kiosk.station.counter.receiving import Receiving
+from kiosk.station.counter.scans import OwnCodes, ScanReader, Scans, ScanSources, StoredCodes
+from kiosk.station.counter.state import CounterState
+from kiosk.station.desk.intake_exit import IntakeExit
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.parcels.photos import ParcelPhotos
+from kiosk.station.photos.photographer import LotCamera
 from kiosk.store import Store
 from kiosk.store.shared.records import Stamp
 
 
-class Expiry:
-    """What ends because time passes: an idle session, an undo, a handover nobody came for, an intake given up."""
-
-    def __init__(self, access: Access, desk: UnfinishedDesk, state: CounterState, line: HandoverQueue) -> None:
-        self._access = access
-        self._desk = desk
-        self._state = state
-        self._line = line
-
-    def tick(self) -> None:
-        """End what is over by now; called every few seconds."""
-        self._access.expire()
-        unfinished = self._desk.unfinished()
-        with self._state.lock:
-            left = unfinished.receipt if unfinished else ""
-            if left != self._state.view().unfinished:
-                self._state.change(unfinished=left)
-            undo = self._state.undo
-            if undo is not None and self._state.now_s() >= undo.until:
-                self._state.end_undo()
-            self._line.end_expired()
-
-
 @dataclass(frozen=True, slots=True)
 class CounterTools:
-    """What the counter is given: where to keep, who works here, how to make papers and shots, whom to tell."""
-
     station: str
     store: Store
     access: Access
@@ -73,7 +48,7 @@ class CounterTools:
     slots: tuple[str, ...]
     undo_s: float
     stamps: Callable[[], Stamp]
-    desk: UnfinishedDesk
+    desk: IntakeExit
     on_event: Callable[[], None]  # Something was committed: there may be papers to print and an event to send
     # Asked for a shot of a parcel; the state hears of it by `photo_done` or `photo_failed`.
     on_parcel_photo: Callable[[PhotoRequest, ParcelNumber], None]
@@ -82,79 +57,48 @@ class CounterTools:
     ways: ScanSources = field(default_factory=ScanSources)
 
 
-@dataclass(frozen=True, slots=True)
-class CounterParcels:
-    """The parcels of the counter, by what is done with them."""
-
-    receiving: Receiving
-    deliveries: DeliveryEnd
-    damaged: DamagedParcels
-    shelf: ParcelShelf
-    codes: PickupCodes
-    proofs: PickupProofs
-    handovers: Handovers
-    totes: DriverTotes
-
-
-@dataclass(frozen=True, slots=True)
 class ClerkCounter:
-    """The acts of the counter, side by side. Thread-safe: they share one lock (``Acts``) and one state.
-
-    Every act is a clerk's, checked against the open session, and raises CounterRefused, and then has changed nothing.
+    """The acts of the counter, side by side. Thread-safe: they share one lock (``Acts``) and one state. Every act is a
+    clerk's, checked against the open session, and raises CounterRefused, and then has changed nothing.
     ``handovers.public_code`` alone is for everybody: it hands nothing out, it puts a parcel up for the clerk's tap.
     """
 
-    state: CounterState
-    reader: ScanReader
-    scans: Scans
-    parcels: CounterParcels
-    intakes: CounterIntakes
-    lot_shots: LotShots
-    voids: Voids
-    listings: CounterListings
-    crates: CounterCrates
-    papers: PaperQueue
-    cards: MemberCards
-    paper_count: PaperCount
-    day: CounterDay
-    expiry: Expiry
-
-    @classmethod
-    def build(cls, state: CounterState, tools: CounterTools) -> Self:
-        """The whole counter over one store."""
-        store, access = tools.store, tools.access
-        paper_count = PaperCount(store.papers, state)
-        acts = Acts(access, tools.stamps, paper_count, tools.on_event)
+    def __init__(self, state: CounterState, tools: CounterTools) -> None:
+        store, access, papers = tools.store, tools.access, tools.papers
+        self.state, self.reader = state, tools.reader
+        self.paper_count = PaperCount(store.papers, state)
+        acts = Acts(access, tools.stamps, self.paper_count, tools.on_event)
         intakes = IntakeLookup(tools.station, store.intakes, store.days, store.crates)
-        parcels = ParcelLookup(tools.station, store.parcels, tools.papers, tools.slots)
-        shots = ParcelShots(state, tools.photos, tools.on_parcel_photo)
-        line = HandoverQueue(state)
+        parcels = ParcelLookup(tools.station, store.parcels, papers, tools.slots)
+        shots, line = ParcelShots(state, tools.photos, tools.on_parcel_photo), HandoverQueue(state)
         steps = ParcelSteps(acts, state, line, parcels)
-        proofs = PickupProofs(parcels, tools.papers.key, store.lockouts, tools.stamps)
-        receiving = Receiving(acts, state, shots, parcels, tools.undo_s)
-        own_codes = OwnCodes(intakes, parcels, proofs, line, StoredCodes(store.catalogs, store.totes))
-        return cls(
-            state=state,
-            reader=tools.reader,
-            scans=Scans(tools.ways, acts, state, own_codes, receiving, parcels),
-            parcels=CounterParcels(
-                receiving=receiving,
-                deliveries=DeliveryEnd(acts, store.deliveries),
-                damaged=DamagedParcels(acts, state, steps, shots, parcels),
-                shelf=ParcelShelf(acts, steps, shots, parcels),
-                codes=PickupCodes(acts, state, line, parcels),
-                proofs=proofs,
-                handovers=Handovers(acts, steps, line, proofs, parcels),
-                totes=DriverTotes(acts, steps, parcels, store, tools.papers),
-            ),
-            intakes=CounterIntakes(acts, state, intakes, tools.desk),
-            lot_shots=LotShots(acts, state, intakes, tools.lots, store.photos),
-            voids=Voids(acts, access, intakes, store.intakes),
-            listings=CounterListings(acts, intakes, store.listings, store.catalogs),
-            crates=CounterCrates(acts, intakes, store, tools.papers),
-            papers=PaperQueue(acts, store.papers),
-            cards=MemberCards(acts, store, tools.papers),
-            paper_count=paper_count,
-            day=CounterDay(acts, store.days, tools.papers),
-            expiry=Expiry(access, tools.desk, state, line),
-        )
+        self.proofs = PickupProofs(parcels, papers.key, store.lockouts, tools.stamps)
+        self.receiving = Receiving(acts, state, shots, parcels, tools.undo_s)
+        self.shelf = ParcelShelf(steps, shots, store.deliveries)
+        self.codes = PickupCodes(steps)
+        self.handovers = Handovers(steps, self.proofs)
+        self.totes = DriverTotes(steps, store, papers)
+        own_codes = OwnCodes(intakes, parcels, self.proofs, line, StoredCodes(store.catalogs, store.totes))
+        self.scans = Scans(tools.ways, acts, state, own_codes, self.receiving)
+        self.intakes = CounterIntakes(acts, state, intakes, tools.desk)
+        self.lot_shots = LotShots(acts, state, intakes, tools.lots, store.photos)
+        self.voids = Voids(acts, access, intakes, store.intakes)
+        self.listings = CounterListings(acts, intakes, store.listings, store.catalogs)
+        self.crates = CounterCrates(acts, intakes, store, papers)
+        self.papers = PaperQueue(acts, store.papers)
+        self.cards = MemberCards(acts, store, papers)
+        self.day = CounterDay(acts, store.days, papers)
+        self._access, self._desk, self._line = access, tools.desk, line
+
+    def tick(self) -> None:
+        """End what time ends: an idle session, an undo, a handover nobody came for, an intake given up."""
+        self._access.expire()
+        unfinished = self._desk.unfinished()
+        with self.state.lock:
+            left = unfinished.receipt if unfinished else ""
+            if left != self.state.view().unfinished:
+                self.state.change(unfinished=left)
+            undo = self.state.undo
+            if undo is not None and self.state.now_s() >= undo.until:
+                self.state.end_undo()
+            self._line.end_expired()

@@ -1,27 +1,26 @@
-"""Papers at the counter: listed, printed again, and decided on when nobody knows whether they came out."""
+"""Papers at the counter: listed, printed again, decided on when it is unknown whether they came out; the day's slip."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from kiosk.domain.day import DayTotals
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.counter.shared.acts import Acts
-from kiosk.station.counter.shared.lists import LARGEST
+from kiosk.station.counter.acts import LARGEST, Acts
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
+from kiosk.store.days import Days
 from kiosk.store.papers.papers import Papers
 from kiosk.store.shared.records import NewPaper, PrintJob
 from kiosk.store.store import Store
 
 
 class PaperQueue:
-    """The print jobs as a clerk sees them."""
-
     def __init__(self, acts: Acts, papers: Papers) -> None:
-        self._acts = acts
-        self._papers = papers
+        self._acts, self._papers = acts, papers
 
     def of_intake(self, session: CounterSession, receipt: str) -> list[PrintJob]:
-        """Every paper of an intake, oldest first."""
         self._acts.clerk(session)
         with as_counter_refusals():
             return self._papers.of_receipt(receipt)
@@ -47,12 +46,8 @@ class PaperQueue:
 
 
 class MemberCards:
-    """A card has the number that the list of members gives; a lost one is printed again as a copy."""
-
     def __init__(self, acts: Acts, store: Store, papers: CounterPapers) -> None:
-        self._acts = acts
-        self._store = store
-        self._papers = papers
+        self._acts, self._store, self._papers = acts, store, papers
 
     def has_card(self, session: CounterSession, number: str) -> bool:
         """Whether a card can be printed: the list has the member and the code of a card, and there is a printer."""
@@ -87,3 +82,31 @@ def _known(job_id: int) -> int:
     if not 0 < job_id <= LARGEST:
         raise CounterRefused("unknown_paper")
     return job_id
+
+
+class CounterDay:
+    """Counts and sums only: the station holds no cash."""
+
+    def __init__(self, acts: Acts, days: Days, papers: CounterPapers) -> None:
+        self._acts, self._days, self._papers = acts, days, papers
+
+    def totals(self, session: CounterSession) -> DayTotals:
+        self._acts.clerk(session)
+        with as_counter_refusals():
+            return self._days.totals()
+
+    def close(self, session: CounterSession, seen_seq: int | None = None) -> tuple[DayTotals, str]:
+        """Close the day and print its slip; returns the totals and the head of the journal, 64 hex digits. ``seen_seq``
+        is ``last_seq`` of the totals that the clerk has seen. Raises CounterRefused: stale_page when there is more by
+        now, asked inside the transaction that closes: an intake may be agreed on at this very moment.
+        """
+        with self._acts.act(session) as (person, stamp):
+
+            def slip(totals: DayTotals, head: str) -> Sequence[NewPaper]:
+                if seen_seq is not None and totals.last_seq != seen_seq:
+                    raise CounterRefused("stale_page")
+                return self._papers.day(totals, head, person.actor, stamp)
+
+            closed = self._days.close(person.actor, slip, stamp)
+            self._acts.notify_committed()
+            return closed

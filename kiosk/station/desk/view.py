@@ -35,7 +35,7 @@ class PanPhase(StrEnum):
 
 
 class DeskRefused(Refused):
-    """A step cannot be taken now."""
+    """A step at the desk cannot be taken now."""
 
 
 BAG_LABEL: Final = "bag_label"  # The document that is the label of a bag

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +13,14 @@ from kiosk.devices.ports import LinkState, Printer, PrinterFault, PrinterStatus
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.domain.metrology.indication import ScaleProfile
+from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Verification
+from kiosk.domain.moment import Moment
 from kiosk.protocols.scales import registry
+from kiosk.station.doctor.finding import DoctorFinding, Severity, not_fitted
 from kiosk.station.doctor.liveness import ScaleLiveness
-from kiosk.station.doctor.scale import missing_parameter
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, not_fitted
 from kiosk.station.papers.network_printer import Network, host_of, is_reachable, reachable_networks
+from kiosk.station.scale.settings import MetrologySettings
 
 # A printer is asked for no longer: somebody waits before the screen, and perhaps a job behind the question.
 STATUS_S: Final = 2.0
@@ -39,7 +43,6 @@ _BUSY: Final = frozenset({PrinterFault.PRINTING})
 
 
 def scale(settings: ScaleSettings | None, live: ScaleLiveness) -> DoctorFinding:
-    """Port, frames, age of the newest."""
     if settings is None:
         return DoctorFinding("scale", False, None, Severity.FAIL, "scale_none", needed=True)
     missing = missing_parameter(settings, live)
@@ -63,14 +66,10 @@ Reachable = Callable[[], Sequence[Network] | None]
 
 
 def printer(
-    name: str,
-    settings: PrinterSettings | None,
-    adapter: Printer | None,
-    reachable: Reachable = reachable_networks,
+    name: str, settings: PrinterSettings | None, adapter: Printer | None, reachable: Reachable = reachable_networks
 ) -> DoctorFinding:
-    """One printer, asked now; while it prints for the station the answer is that it does.
-
-    ``reachable`` is what the unit of the station lets it reach: a command of an administrator reaches more.
+    """One printer, asked now; while it prints for the station the answer is that it does. ``reachable`` is what the
+    unit of the station lets it reach: a command of an administrator reaches more.
     """
     device = f"printer_{name}"
     if settings is None or adapter is None:
@@ -89,7 +88,6 @@ def printer(
 
 
 def printer_fault_word(flags: Iterable[PrinterFault]) -> str:
-    """Of a printer that answers and does not print: what is done first."""
     seen = frozenset(flags)
     return next((word for flag, word in _PRINTER_WORDS if flag in seen), "printer_fault")
 
@@ -110,9 +108,8 @@ def _printer_word(status: PrinterStatus) -> tuple[str, Severity]:
 
 
 def camera(settings: CameraSettings | None, last_word: str = "ok") -> DoctorFinding:
-    """Whether it is plugged in, and how the last shot went; nothing is shot. ``last_word`` is the board's mark.
-
-    Only a shot finds a camera that has a number in place of a device.
+    """Whether it is plugged in, and how the last shot went; nothing is shot. ``last_word`` is the board's mark. Only a
+    shot finds a camera that has a number in place of a device.
     """
     if settings is None or settings.kind == "none":
         return not_fitted("camera")
@@ -141,7 +138,6 @@ def scanner(
 
 
 def panel(settings: PanelSettings | None, fitted: bool | None) -> DoctorFinding:
-    """``fitted`` is what the adapter says of its pins, None when it was not asked."""
     if settings is None:
         return not_fitted("panel")
     if fitted is False:
@@ -166,3 +162,64 @@ def page(age_s: float | None, waited_s: float | None = None) -> DoctorFinding:
     if age_s > PAGE_QUIET_S:
         return DoctorFinding("page", True, False, Severity.WARN, "page_silent", last_seen_s=age_s)
     return DoctorFinding("page", True, True, last_seen_s=age_s)
+
+
+SOON: Final = timedelta(days=30)  # The authority wants to be called in time
+
+
+def missing_parameter(settings: ScaleSettings, live: ScaleLiveness) -> DoctorFinding | None:
+    """A parameter that nothing is guessed for: at zero, which is zero with any value, a warning, with a load a failure.
+    None when nothing is missing, or nothing is known of the indicator yet.
+    """
+    refuses = live.link is LinkState.REFUSES
+    if not refuses and (live.link is not LinkState.CONNECTED or live.reading is None):
+        return None
+    frame = live.reading.raw if live.reading is not None else None
+    unset = registry.undecided(settings.protocol, settings.params, frame)
+    if not unset:
+        return None
+    values = {"place": settings.port, "name": ", ".join(one.name for one in unset)}
+    verdict = Severity.FAIL if refuses else Severity.WARN
+    return DoctorFinding("scale", True, not refuses, verdict, "scale_parameter", True, live.age_s, values)
+
+
+def metrology_findings(
+    settings: MetrologySettings, standing: ScaleLegalStatus, now: Moment, profile: ScaleProfile | None = None
+) -> Iterator[DoctorFinding]:
+    """One row each for what is set up, a warning and never a stop; a station for which nothing is set has none of them.
+    ``profile`` is the plate of the scale as it is set up, None without a scale. It needs no setting of verification.
+    """
+    if standing.trade is False:
+        yield _warn("trade", "not_for_trade")
+    if profile is not None and not profile.is_class_iii:
+        yield _scale_class(profile)
+    if settings.until is not None:
+        yield _verification(settings, standing, now)
+    if settings.required or standing.check is CheckState.FAILED:
+        yield _check(standing.check)
+
+
+def _scale_class(profile: ScaleProfile) -> DoctorFinding:
+    """OIML R 76-1:2006, Table 3. A warning and no mark: most likely a number was copied wrongly from the plate."""
+    values: dict[str, str | int] = {"e": profile.e_g, "max": profile.max_g}
+    return DoctorFinding("scale_class", True, False, Severity.WARN, "scale_class", values=values)
+
+
+def _verification(settings: MetrologySettings, standing: ScaleLegalStatus, now: Moment) -> DoctorFinding:
+    values: dict[str, str | int] = {"date": settings.verified_until}
+    if standing.verification is Verification.EXPIRED:
+        return DoctorFinding("verification", True, False, Severity.WARN, "verification_expired", values=values)
+    if standing.verification is Verification.UNJUDGED:
+        return DoctorFinding("verification", True, None)  # the row of the clock says what to do
+    if settings.until is not None and now.local.date() > settings.until - SOON:
+        return DoctorFinding("verification", True, True, Severity.WARN, "verification_soon", values=values)
+    return DoctorFinding("verification", True, True)
+
+
+def _check(state: CheckState) -> DoctorFinding:
+    words = {CheckState.FAILED: "check_failed", CheckState.LATE: "check_late"}
+    return _warn("check_weight", words[state]) if state in words else DoctorFinding("check_weight", True, True)
+
+
+def _warn(device: str, word: str) -> DoctorFinding:
+    return DoctorFinding(device, True, False, Severity.WARN, word)

@@ -6,15 +6,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final
 
+from kiosk.base.worker import Worker
 from kiosk.devices.ports import Camera, Panel, Printer
+from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor import devices, environment
+from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
 from kiosk.station.doctor.ports import ExaminedStation
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, has_failure
+from kiosk.station.doctor.status_files import DoctorStatusFile
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.shared.health import PartHealth
 from kiosk.station.shared.ports import Configuration
@@ -64,7 +68,6 @@ def _all(station: ExaminedStation, equipment: Equipment) -> Iterator[DoctorFindi
 
 
 def device_findings(station: ExaminedStation, equipment: Equipment) -> Iterator[DoctorFinding]:
-    """The devices, which only the running station can tell of."""
     config, marks = equipment.config, station.board.snapshot().marks
     yield devices.scale(config.scale, equipment.scale.liveness())
     for name in PRINTERS:
@@ -77,7 +80,6 @@ def device_findings(station: ExaminedStation, equipment: Equipment) -> Iterator[
 
 
 def liveness_finding(parts: Sequence[PartHealth]) -> DoctorFinding:
-    """The station's own parts, by their signs of life."""
     ages = [part.age_s for part in parts if part.age_s is not None]
     silent = [part.name for part in parts if not part.ok]
     if silent:
@@ -101,7 +103,6 @@ class Doctor:
         self._good_until = float("-inf")
 
     def findings(self, *, fresh: bool = False) -> tuple[DoctorFinding, ...]:
-        """All rows; those of the last two seconds again unless ``fresh``."""
         with self._lock:
             if fresh or self._clock() >= self._good_until:
                 self._found = examine(self.station, self.equipment)
@@ -112,3 +113,51 @@ class Doctor:
         """For ``/doctor.json``: words without places, names and values; anybody on this machine may read it."""
         found = self.findings()
         return {"ok": not has_failure(found), "rows": [row.as_json() for row in found]}
+
+
+# The sorting center that reads the rows is reached, and knows more of the link than the station.
+EXCLUDED_DEVICES: Final = frozenset({"link", "center"})
+# Before the first look, the second, and each further one. A scale and a camera need 20 s after the station's start; a
+# page that has not come after 35 s is told within the first minute.
+PAUSES_S: Final = (20.0, 18.0, 60.0)
+_END_S: Final = 5.0  # Two printers that do not answer take 4 s
+_WORST_FIRST: Final = (Severity.FAIL, Severity.WARN, Severity.OK)
+
+
+def status_rows(findings: Sequence[DoctorFinding]) -> tuple[DoctorRow, ...]:
+    """As rows of a status: codes alone, the worst first, in the order of the doctor. Of those that are well the ones
+    with a word of their own are first: if some do not fit, it is those that only say that they are well.
+    """
+    rows = sorted((row for row in findings if row.device not in EXCLUDED_DEVICES), key=_rank)
+    return tuple(DoctorRow(row.device, row.verdict.value, row.word) for row in rows[:MAX_STATUS_ROWS])
+
+
+def _rank(row: DoctorFinding) -> tuple[int, bool]:
+    return _WORST_FIRST.index(row.verdict), row.ok and row.word == FINE
+
+
+class DoctorReporter:
+    """Writes the doctor's findings once a minute; the first time when the devices have had their time."""
+
+    def __init__(
+        self,
+        examine: Callable[[], Sequence[DoctorFinding]],
+        mark: DoctorStatusFile,
+        pauses_s: Sequence[float] = PAUSES_S,
+    ) -> None:
+        self._examine, self._mark = examine, mark
+        self._pauses_s = chain(pauses_s, repeat(pauses_s[-1]))
+        self._waited = False
+        self._worker = Worker("doctor", self._step, retry_s=pauses_s[-1])
+        self.start = self._worker.start
+
+    def stop(self) -> None:
+        """Say that the station has stopped, on purpose."""
+        self._worker.stop(_END_S)
+        self._mark.write((DoctorRow("station", "warn", "station_stopped"),))
+
+    def _step(self) -> float:
+        if self._waited:
+            self._mark.write(status_rows(self._examine()))
+        self._waited = True
+        return next(self._pauses_s)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
@@ -19,15 +21,13 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_shaping
 from kiosk.messaging.relay.shared.faults import LinkFault
-from kiosk.station.doctor import box
-from kiosk.station.doctor.link_status import QUIET_S
-from kiosk.station.doctor.liveness import RelayHeartbeat
-from kiosk.station.doctor.photos_status_file import PhotosStatusFile, pictures
-from kiosk.station.doctor.records import records
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, unreadable
-from kiosk.station.doctor.updates_status_file import updates
+from kiosk.messaging.relay.updates.ports import UpdateFault
+from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity, unreadable
+from kiosk.station.doctor.hardware import MACHINE, WATCHDOG_PROPERTIES, MachineChecks, read
+from kiosk.station.doctor.liveness import QUIET_S
+from kiosk.station.doctor.status_files import PhotosStatusFile, RelayStatusFile, UpdatesStatusFile
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, key_path
-from kiosk.station.photos.space import MIN_FREE_BYTES
+from kiosk.station.photos.folder import MIN_FREE_BYTES
 from kiosk.station.shared.ports import Configuration
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.backup.kit.contents import KitRefused
@@ -36,18 +36,125 @@ from kiosk.store.backup.medium import disk_of, finished_manifests, read_manifest
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.connection import LOG_FILES
 from kiosk.store.database.inspection import DatabaseSummary, inspect_database
-from kiosk.store.database.persistence import is_box, memory_file_system
+from kiosk.store.database.persistence import is_box, memory_file_system, root_is_writable
 from kiosk.store.database.schema import SCHEMA_VERSION
 from kiosk.store.database.write_access import WriteBlocker, write_blocker
+from kiosk.store.journal.sealed_rows import read_all_altered, read_altered_newest
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.shared.errors import DatabaseLocked, StoreError
+
+# The units of each row: the first must run, the others must not have failed.
+UNITS: Final = {
+    "unit_station": ("kiosk-station.service",),
+    "unit_relay": ("kiosk-relay.service",),
+    "unit_browser": ("kiosk-browser.service",),
+    "unit_splash": ("kiosk-splash.service",),
+    "unit_watch": ("kiosk-browser-watch.timer",),
+    "unit_data": ("kiosk-data.service",),
+    "unit_backup": ("kiosk-backup.timer", "kiosk-backup.service"),
+}
+NEEDED: Final = frozenset({"unit_station", "unit_browser"})
+MANY_RESTARTS: Final = 3
+SETTLED_S: Final = 120.0  # A unit that was restarted often and has run for so long since then has got over it
+_SYSTEMD: Final = Path("/run/systemd/system")
+_PROPERTIES: Final = ("LoadState", "ActiveState", "SubState", "NRestarts", "ActiveEnterTimestampMonotonic")
+_COMMAND_LINE: Final = Path("/proc/cmdline")
+_SEALED: Final = "overlayroot="
+_SEALING_PARTS: Final = "apt-get install overlayroot busybox"
+_UNSEALED: Final = ("overlayroot=disabled", "overlayroot=")
+
+State = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BoxContext:
+    data: Path
+    moment: Moment
+    systemd: Path
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def _box_findings(place: BoxContext, machine: MachineChecks = MACHINE) -> Iterator[DoctorFinding]:
+    """Root and hardware of a box, and the services that systemd knows here; outside of systemd there are none."""
+    if is_box(place.environ):
+        yield root()
+        yield from machine.findings(place.data, place.moment, lambda: _unit_properties(WATCHDOG_PROPERTIES))
+    if place.systemd.is_dir():
+        for device, units in UNITS.items():
+            yield from _row(device, units)
+
+
+def root(is_open: Callable[[], bool] = root_is_writable, command_line: Path = _COMMAND_LINE) -> DoctorFinding:
+    """Whether a power cut can harm the system itself. An initramfs without overlayroot or busybox leaves the root open
+    without a word, whatever the command line asks for.
+    """
+    try:
+        if is_open():
+            if not _is_to_be_sealed(read(command_line)):
+                return DoctorFinding("root", True, False, Severity.WARN, "root_open")
+            values = {"command": _SEALING_PARTS}
+            return DoctorFinding("root", True, False, Severity.WARN, "root_unsealed", values=values)
+    except OSError as error:
+        return unreadable("root", error)
+    return DoctorFinding("root", True, True)
+
+
+def _is_to_be_sealed(command_line: str) -> bool:
+    words = [word for word in command_line.split() if word.startswith(_SEALED)]
+    return bool(words) and words[-1] not in _UNSEALED
+
+
+def _row(device: str, units: tuple[str, ...]) -> Iterator[DoctorFinding]:
+    states = {unit: _unit_properties(_PROPERTIES, unit) for unit in units}
+    main = states[units[0]]
+    if main.get("LoadState") != "loaded":
+        return
+    for unit, state in states.items():
+        values: dict[str, str | int] = {"place": unit, "n": _number(state, "NRestarts")}
+        if state.get("ActiveState") == "failed":
+            yield DoctorFinding(device, True, False, Severity.FAIL, "unit_failed", device in NEEDED, values=values)
+            return
+        if _restarts_for_ever(state):
+            yield DoctorFinding(device, True, False, Severity.FAIL, "unit_restarts", device in NEEDED, values=values)
+            return
+    if main.get("ActiveState") == "inactive":
+        yield DoctorFinding(device, True, False, Severity.WARN, "unit_off", values={"place": units[0]})
+    else:
+        yield DoctorFinding(device, True, True)
+
+
+def _restarts_for_ever(state: State) -> bool:
+    """A unit between two starts is neither failed nor active: "activating (auto-restart)", and soon active again."""
+    if _number(state, "NRestarts") < MANY_RESTARTS:
+        return False
+    entered = _number(state, "ActiveEnterTimestampMonotonic") / 1_000_000
+    return state.get("ActiveState") != "active" or time.monotonic() - entered < SETTLED_S
+
+
+def _number(state: State, name: str) -> int:
+    text = state.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def _unit_properties(properties: Sequence[str], *unit: str) -> State:
+    try:
+        output = subprocess.run(
+            ["systemctl", "show", f"--property={','.join(properties)}", *unit],
+            capture_output=True,
+            text=True,
+            timeout=5.0,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return dict(line.partition("=")[::2] for line in output.splitlines())
+
 
 MB: Final = 1_000_000
 # Low-water mark: from here on no shot is taken, so that an intake can still be kept.
 LOW_MB: Final = MIN_FREE_BYTES // MB
 FULL_MB: Final = 20
 OLD_DAYS: Final = 2  # A nightly backup that is missing for two nights
-_SYSTEMD: Final = Path("/run/systemd/system")
 _CURES: Final = {
     WriteBlocker.OWNER: "chown --reference={folder} {file}",
     WriteBlocker.READ_ONLY: "chmod u+w {file}",
@@ -66,7 +173,6 @@ class Environment:
 
 
 def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[DoctorFinding]:
-    """All of them, in the order a technician reads them."""
     data = config.station.data
     seen, database_row = database(config.station)
     env = Environment(config, moment, seen, environ)
@@ -86,7 +192,7 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
     if (row := updates(config)) is not None:
         yield row
     yield _checked_row("backup", lambda: backup(env))
-    services = box.findings(box.BoxContext(data, moment, _SYSTEMD, environ))
+    services = _box_findings(BoxContext(data, moment, _SYSTEMD, environ))
     yield from (row for row in services if row.device != "unit_relay" or config.relay is not None)
 
 
@@ -96,7 +202,7 @@ def machine(data: Path, moment: Moment, environ: Mapping[str, str] = os.environ)
         yield _checked_row("disk", lambda: disk(data, environ), needed=True)
     yield clock(moment)
     yield _checked_row("fonts", fonts, needed=True)
-    yield from box.findings(box.BoxContext(data, moment, _SYSTEMD, environ))
+    yield from _box_findings(BoxContext(data, moment, _SYSTEMD, environ))
 
 
 def _checked_row(device: str, run_check: Callable[[], DoctorFinding], *, needed: bool = False) -> DoctorFinding:
@@ -108,7 +214,6 @@ def _checked_row(device: str, run_check: Callable[[], DoctorFinding], *, needed:
 
 
 def database(station: StationSettings) -> tuple[DatabaseSummary | None, DoctorFinding]:
-    """The state of the database, and its row."""
     path = station.database
     try:
         if not path.exists():
@@ -128,10 +233,9 @@ def database(station: StationSettings) -> tuple[DatabaseSummary | None, DoctorFi
 
 
 def _try_to_read(path: Path) -> None:
-    """Raises OSError: SQLite only says that it cannot open, which would look like damage.
-
-    Asked, never opened: the station looks at its own database, and the first handle that a process closes gives back
-    all its locks. The next program that closes the file would take the log away from under the station.
+    """Raises OSError: SQLite only says that it cannot open, which would look like damage. Asked, never opened: the
+    station looks at its own database, and the first handle that a process closes gives back all its locks. The next
+    program that closes the file would take the log away from under the station.
     """
     for file in (path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES)):
         if file.exists() and not os.access(file, os.R_OK, effective_ids=True):
@@ -139,7 +243,6 @@ def _try_to_read(path: Path) -> None:
 
 
 def _write_blocker(path: Path) -> DoctorFinding | None:
-    """The first file of the database that the station could not write, with why."""
     logs = (path.with_name(path.name + suffix) for suffix in LOG_FILES)
     for file in (path, *logs, *SeriesMarker(path).files):
         try:
@@ -158,9 +261,8 @@ def _write_blocker(path: Path) -> DoctorFinding | None:
 
 
 def disk(data: Path, environ: Mapping[str, str] = os.environ) -> DoctorFinding:
-    """Room on the card, whether it can still be written, and whether it is a card at all. Raises OSError.
-
-    Off a box memory is a choice, and only told.
+    """Room on the card, whether it can still be written, and whether it is a card at all. Raises OSError. Off a box
+    memory is a choice, and only told.
     """
     if memory_file_system(data):
         at_work = not is_box(environ)
@@ -176,7 +278,6 @@ def disk(data: Path, environ: Mapping[str, str] = os.environ) -> DoctorFinding:
 
 
 def clock(moment: Moment) -> DoctorFinding:
-    """How far the time on receipts may be believed."""
     word = {ClockQuality.UNSET: "clock_unset", ClockQuality.RESTORED: "clock_restored"}.get(moment.quality)
     if word is None:
         return DoctorFinding("clock", True, True)
@@ -197,14 +298,12 @@ def fonts() -> DoctorFinding:
 
 
 def catalog(seen: DatabaseSummary) -> DoctorFinding:
-    """Whether there is anything to bring in."""
     if seen.catalog_version == 0:
         return _bad("catalog", "catalog_none", found=False)
     return DoctorFinding("catalog", True, True, needed=True)
 
 
 def people(env: Environment, seen: DatabaseSummary) -> DoctorFinding:
-    """At least one technician and one clerk with a PIN, kept under the key that is here."""
     missing = [role for role in (Role.TECHNICIAN, Role.CLERK) if not seen.people.get(role.value)]
     if not missing:
         return _pins(env, seen) or DoctorFinding("people", True, True, needed=True)
@@ -212,7 +311,6 @@ def people(env: Environment, seen: DatabaseSummary) -> DoctorFinding:
 
 
 def _pins(env: Environment, seen: DatabaseSummary) -> DoctorFinding | None:
-    """PINs nobody can check. Who may not read the key cannot tell."""
     if not _can_see_key(env):
         return None
     settings, data = env.config.parcels, env.config.station.data
@@ -236,9 +334,8 @@ def _can_see_key(env: Environment) -> bool:
 
 
 def pickup_key(env: Environment) -> DoctorFinding:
-    """The file the codes of parcels are checked with; a station without one makes it at its first start.
-
-    A credential belongs to the service: only the service itself can see whether it is there.
+    """The file the codes of parcels are checked with; a station without one makes it at its first start. A credential
+    belongs to the service: only the service itself can see whether it is there.
     """
     settings, data = env.config.parcels, env.config.station.data
     given = settings.key_file is not None or bool(env.environ.get(CREDENTIALS))
@@ -259,7 +356,7 @@ def link(env: Environment) -> Iterator[DoctorFinding]:
     if env.config.relay is None:
         yield DoctorFinding("link", False, None, Severity.WARN, "link_none")
         return
-    relay = RelayHeartbeat(env.config.station.data)
+    relay = RelayStatusFile(env.config.station.data)
     age, fault = relay.age_s(), relay.link_fault()
     pending = env.seen.pending if env.seen else 0
     waited = _waited_s(env)
@@ -276,7 +373,7 @@ def link(env: Environment) -> Iterator[DoctorFinding]:
 def _center(env: Environment, age: float | None) -> DoctorFinding:
     apart = env.seen.quarantined if env.seen else 0
     was_reached = age is not None or bool(env.seen and env.seen.epoch.acked_upto)
-    alarm = RelayHeartbeat(env.config.station.data).alarm()
+    alarm = RelayStatusFile(env.config.station.data).alarm()
     if alarm:
         return DoctorFinding("center", True, was_reached, Severity.WARN, f"center_{alarm}", last_seen_s=age)
     if apart:
@@ -285,6 +382,43 @@ def _center(env: Environment, age: float | None) -> DoctorFinding:
     if not was_reached:
         return DoctorFinding("center", None, False, Severity.WARN, "center_never")
     return DoctorFinding("center", True, True, last_seen_s=age)
+
+
+def pictures(mark: PhotosStatusFile) -> DoctorFinding:
+    found = mark.read()
+    if found is None:
+        return DoctorFinding("photos", None, None, word="photos_unknown")
+    values = {"n": found.pictures}
+    if found.fault is not None:
+        return DoctorFinding("photos", True, False, Severity.WARN, f"photos_{found.fault.value}", values=values)
+    return DoctorFinding("photos", True, True, word="photos_wait" if found.pictures else FINE, values=values)
+
+
+def updates(config: Configuration) -> DoctorFinding | None:
+    """The row where the settings name a place of updates; last seen: the center has said so long ago what it has."""
+    relay = config.relay
+    return None if relay is None or relay.updates is None else updates_finding(UpdatesStatusFile(config.station.data))
+
+
+def updates_finding(mark: UpdatesStatusFile) -> DoctorFinding:
+    found = mark.read()
+    if found is None:
+        return DoctorFinding("updates", None, None, word="updates_unknown")
+    last_poll_s = float(found.offers_age_s) if found.offers_age_s >= 0 else None
+    if found.fault is not None:
+        reached = found.fault is not UpdateFault.UNREACHABLE
+        return DoctorFinding(
+            "updates", reached, False, Severity.WARN, f"updates_{found.fault}", last_seen_s=last_poll_s
+        )
+    values: dict[str, str | int] = {"version": found.version or found.here}
+    if found.version:
+        values |= {"n": found.have_bytes // 1000, "size": found.size_bytes // 1000}
+        return DoctorFinding("updates", True, True, word="updates_comes", last_seen_s=last_poll_s, values=values)
+    if found.here:
+        return DoctorFinding("updates", True, True, word="updates_here", last_seen_s=last_poll_s, values=values)
+    if last_poll_s is None:
+        return DoctorFinding("updates", None, None, word="updates_not_asked")
+    return DoctorFinding("updates", True, True, word="updates_none", last_seen_s=last_poll_s)
 
 
 def _waited_s(env: Environment) -> float | None:
@@ -299,7 +433,6 @@ def _waited_s(env: Environment) -> float | None:
 
 
 def backup(env: Environment) -> DoctorFinding:
-    """The second medium and the newest backup on it."""
     settings = env.config.backup
     if settings is None:
         return DoctorFinding("backup", False, None, Severity.WARN, "backup_none")
@@ -348,12 +481,9 @@ def _bad(device: str, word: str, *, found: bool, place: object = None) -> Doctor
 
 
 def _recovery_kit(settings: BackupSettings, newest: Path, env: Environment, age_s: float | None) -> DoctorFinding:
-    """The row of a backup that is in order: what it says of the recovery kit beside it.
-
-    ``newest`` is the backup's manifest, ``age_s`` how long ago it was made, None when no clock tells. Without a
-    county's key no kit is made: somebody with a shell can copy the station's key, on a box the kit is the only way.
-
-    Raises PermissionError.
+    """The row of a backup that is in order: what it says of the recovery kit beside it. ``newest`` is the backup's
+    manifest, ``age_s`` how long ago it was made, None when no clock tells. Without a county's key no kit is made:
+    somebody with a shell can copy the station's key, on a box the kit is the only way. Raises PermissionError.
     """
     try:
         county = load_county_key(settings)
@@ -368,3 +498,21 @@ def _recovery_kit(settings: BackupSettings, newest: Path, env: Environment, age_
     if not is_kit_of(newest, env.config.station.station, county):
         return DoctorFinding("backup", True, False, Severity.WARN, "kit_missing", last_seen_s=age_s)
     return DoctorFinding("backup", True, True, last_seen_s=age_s)
+
+
+def records(station: StationSettings, *, thorough: bool = False) -> DoctorFinding:
+    """The newest receipts; with ``thorough`` all of them and every link of the journal, for which a running station has
+    no time. What cannot be read is told by the row of the database.
+    """
+    path = station.database
+    try:
+        found, problem = read_all_altered(path) if thorough else (read_altered_newest(path), "")
+    except StoreError:
+        return DoctorFinding("records", True, None)
+    if not found and not problem:
+        return DoctorFinding("records", True, True, needed=True)
+    word = "records_altered" if found else "journal_altered"
+    values: dict[str, str | int] = {"problem": problem}
+    if found:
+        values = {"receipt": found[0].receipt, "n": len(found)}
+    return DoctorFinding("records", True, False, Severity.FAIL, word, needed=True, values=values)

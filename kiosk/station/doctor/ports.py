@@ -13,16 +13,11 @@ from kiosk.store import Stamp, Store
 class ExaminedStation(Protocol):
     """The running station; ``StationService`` is one."""
 
-    @property
-    def own_layouts(self) -> OwnLayouts: ...
-    @property
-    def settings(self) -> StationSettings: ...
-    @property
-    def store(self) -> Store: ...
-    @property
-    def board(self) -> LiveBoard: ...
-    @property
-    def software(self) -> str: ...
-    @property
-    def metrology(self) -> str: ...
+    own_layouts: OwnLayouts
+    settings: StationSettings
+    store: Store
+    board: LiveBoard
+    software: str
+    metrology: str
+
     def stamp(self) -> Stamp: ...

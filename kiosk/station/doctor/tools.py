@@ -13,11 +13,12 @@ from typing import Annotated, Final
 import msgspec
 
 from kiosk.base.json_reader import reader
+from kiosk.base.refused import Refused
 from kiosk.base.root_requests import REQUESTS, MessageFile
 from kiosk.devices.ports import CameraFault, CommandOutcome, Panel, Shot
 from kiosk.domain.events import BackupMade as BackupMadeEvent
 from kiosk.labels.papers.printer_diagnostics import TestLabel, TestReceipt
-from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
+from kiosk.station.doctor.bundle import Subject, write_bundle
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.papers.network_printer import host_of, is_reachable, reachable_networks, request_access
 from kiosk.station.papers.papers import LABEL_PRINTER, origin
@@ -51,19 +52,10 @@ _BACKUP_TEXTS: Final = {
 }
 
 
-class ActRefused(Exception):
-    """It cannot be done now; ``code`` ends the text id ``technician.refused.…``."""
-
-    def __init__(self, code: str, message: str = "") -> None:
-        super().__init__(message or code)
-        self.code = code
-
-
 @dataclass(frozen=True, slots=True)
 class BackupState:
-    """``word``: none, running, made or failed; ``text`` is the file, or the reason in English.
-
-    ``text_id`` says the reason in a sentence for the screen, which ``values`` fill.
+    """``word``: none, running, made or failed; ``text`` is the file, or the reason in English. ``text_id`` says the
+    reason in a sentence for the screen, which ``values`` fill.
     """
 
     word: str = "none"
@@ -109,9 +101,8 @@ def copy_request_file(data: Path) -> MessageFile[CopyRequest]:
 
 
 class TechnicianTools:
-    """On the doctor's equipment. Safe from several threads.
-
-    A backup runs in a thread of its own; when the station ends meanwhile, the next one clears what it left.
+    """On the doctor's equipment. Safe from several threads. Codes of Refused: ``technician.refused.…``. A backup runs
+    in a thread of its own; when the station ends meanwhile, the next one clears what it left.
     """
 
     def __init__(self, doctor: Doctor) -> None:
@@ -122,16 +113,14 @@ class TechnicianTools:
         self.last_bundle = ""  # Where the newest bundle lies
 
     def print_test(self, printer: str) -> None:
-        """Queue a test paper for ``label`` or ``receipt``. Raises ActRefused, StoreError."""
         self._queue(printer, lambda stamp: self._test_paper(printer, stamp))
 
     def print_sample(self, kind: str) -> None:
-        """Queue a label of this kind with sample data. Raises ActRefused, StoreError."""
         self._queue(LABEL_PRINTER, lambda stamp: self._test_label(stamp, kind))
 
     def _queue(self, printer: str, paper: Callable[[Stamp], NewPaper]) -> None:
         if printer not in self._doctor.equipment.printers:
-            raise ActRefused("no_printer", f"no {printer} printer is set up")
+            raise Refused("no_printer", f"no {printer} printer is set up")
         station = self._doctor.station
         station.store.papers.queue(paper(station.stamp()), f"test-{printer}")
         self._doctor.equipment.on_event()
@@ -146,28 +135,27 @@ class TechnicianTools:
         return {name: host for name, host in hosts.items() if not is_reachable(host, networks)}
 
     def request_printer_access(self, printer: str) -> None:
-        """Ask to be let reach it; the station starts anew then. Raises ActRefused."""
+        """Ask to be let reach it; the station starts anew then. Raises Refused."""
         host = self.unreachable_printers().get(printer)
         if host is None:
-            raise ActRefused("no_printer", f"the {printer} printer is not out of reach")
+            raise Refused("no_printer", f"the {printer} printer is not out of reach")
         try:
             request_access(host, self._doctor.station.settings.data)
         except ValueError as error:
-            raise ActRefused("printer_address", f"{host}: {error}") from error
+            raise Refused("printer_address", f"{host}: {error}") from error
         except OSError as error:
             logger.warning("the printer at %s cannot be asked for: %s", host, error)
-            raise ActRefused("store_failed", str(error)) from error
+            raise Refused("store_failed", str(error)) from error
 
     def shoot(self) -> None:
-        """Take a shot and keep it for ``take_shot``. Raises ActRefused."""
         camera = self._doctor.equipment.camera
         if camera is None:
-            raise ActRefused("camera_missing", "no camera is set up")
+            raise Refused("camera_missing", "no camera is set up")
         try:
             shot = camera.shoot(SHOT_S)
         except CameraFault as fault:
             logger.info("the technician's shot failed: %s", fault)
-            raise ActRefused("camera_missing" if fault.code == "missing" else "camera_failed", str(fault)) from fault
+            raise Refused("camera_missing" if fault.code == "missing" else "camera_failed", str(fault)) from fault
         with self._lock:
             self._shot = shot
 
@@ -178,52 +166,36 @@ class TechnicianTools:
         return shot.jpeg if shot else None
 
     def lamp(self, name: str) -> None:
-        """Light one lamp alone. Raises ActRefused."""
         panel = self._panel()
         panel.show(ready=name == "ready", busy=name == "busy", fault=name == "fault")
 
     def buzz(self) -> None:
-        """Sound the buzzer. Raises ActRefused."""
         self._panel().buzz("attention")
 
     def end_lamp_test(self) -> None:
-        """The lamps show the station's own state again."""
         self._doctor.equipment.end_lamp_test()
 
     def scale_keys(self) -> tuple[str, ...]:
-        """Those of ``zero`` and ``clear_tare`` that the running scale has."""
         keys = self._doctor.equipment.scale_keys
         return keys.names if keys is not None else ()
 
-    def zero(self) -> CommandOutcome:
-        """Have the scale set to zero, once: DONE, NO_ANSWER or UNCONFIRMED. Waits up to 3 s.
-
-        Raises ActRefused when nothing was changed.
-        """
-        return self._press("zero")
-
-    def clear_tare(self) -> CommandOutcome:
-        """Have the scale clear its tare, once; as ``zero``."""
-        return self._press("clear_tare")
-
     def backup_now(self) -> None:
-        """Begin a backup; ``backup_state`` tells how far it is. Raises ActRefused."""
+        """Begin a backup; ``backup_state`` tells how far it is. Raises Refused."""
         settings = self._doctor.equipment.config.backup
         if settings is None:
-            raise ActRefused("no_backup", "no backup is set up")
+            raise Refused("no_backup", "no backup is set up")
         with self._lock:
             if self._backup.word == "running":
-                raise ActRefused("backup_running", "a backup is being made")
+                raise Refused("backup_running", "a backup is being made")
             self._backup = BackupState("running")
             threading.Thread(target=self._run, args=(settings,), name="backup", daemon=True).start()
 
     def backup_state(self) -> BackupState:
-        """Of the backup a technician asked for last."""
         with self._lock:
             return self._backup
 
     def bundle(self) -> Path:
-        """Write the support bundle to the station's own backup medium, else into the data folder. Raises ActRefused."""
+        """Write the support bundle to the station's own backup medium, else into the data folder. Raises Refused."""
         doctor, station = self._doctor, self._doctor.station
         backup, data = doctor.equipment.config.backup, station.settings.data
         folder = backup.folder if backup is not None and _is_available(backup) else data
@@ -244,35 +216,38 @@ class TechnicianTools:
             return path
         except OSError as error:
             logger.warning("the support bundle cannot be written to %s: %s", folder, error)
-            raise ActRefused("bundle_failed", str(error)) from error
+            raise Refused("bundle_failed", str(error)) from error
 
     def begin_epoch(self, ending: str) -> None:
         """Go on in a new epoch after a fork; what the sorting center has not acknowledged is told again in it.
-
-        ``ending`` is the epoch the page asked about: of two presses at once only one begins an epoch. Raises
-        ActRefused (stale_page) for the other, and StoreError.
+        ``ending`` is the epoch the page asked about: of two presses at once only one begins an epoch. Raises Refused
+        (stale_page) for the other, and StoreError.
         """
         station = self._doctor.station
         if not station.store.epochs.start(FORKED, station.stamp(), ending=ending):
-            raise ActRefused("stale_page")
+            raise Refused("stale_page")
         logger.warning("a technician began a new epoch: %s", station.store.epochs.identity())
         self._doctor.equipment.on_event()
 
-    def _press(self, key: str) -> CommandOutcome:
+    def press(self, key: str) -> CommandOutcome:
+        """Press ``zero`` or ``clear_tare`` once: DONE, NO_ANSWER or UNCONFIRMED. Waits up to 3 s.
+
+        Raises Refused when nothing was changed.
+        """
         keys = self._doctor.equipment.scale_keys
         if keys is None:
-            raise ActRefused("no_scale_key", "no scale is set up")
+            raise Refused("no_scale_key", "no scale is set up")
         result = keys.press(key)
         if result.outcome is CommandOutcome.NOT_SUPPORTED:
-            raise ActRefused("no_scale_key", f"the format of the scale has no {key}")
+            raise Refused("no_scale_key", f"the format of the scale has no {key}")
         if result.outcome is CommandOutcome.REFUSED:
-            raise ActRefused(REASON_CODES.get(result.reason, REFUSED_BY_SCALE), result.reason)
+            raise Refused(REASON_CODES.get(result.reason, REFUSED_BY_SCALE), result.reason)
         return result.outcome
 
     def _panel(self) -> Panel:
         panel = self._doctor.equipment.panel
         if panel is None or not panel.fitted:
-            raise ActRefused("no_panel", "no panel is fitted")
+            raise Refused("no_panel", "no panel is fitted")
         return panel
 
     def _run(self, settings: BackupSettings) -> None:

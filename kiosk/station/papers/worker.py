@@ -65,52 +65,54 @@ class PrintTiming:
 
 
 TIMING: Final = PrintTiming()
+PRINT_STOP_S: Final = 25.0  # For the job in hand
 
 
-class PrintWorker(Worker):
-    """A thread that prints what is queued for one printer.
+def print_worker(
+    printer: FittedPrinter,
+    queue: Papers,
+    stamps: Callable[[], Stamp],
+    listeners: PrintListeners,
+    timing: PrintTiming = TIMING,
+) -> Worker:
+    """Prints what is queued for one printer; ``wake`` it when a job may have been queued.
 
-    A job may take twice the time of its paper at the printer's speed, and the margin. The thread outlives whatever
-    store, printer, ``render`` and listeners raise.
+    A job may take twice the time of its paper at the printer's speed, and the margin. One that takes longer than the
+    end of the worker is found *sending* at the next start.
     """
+    step = _PrintQueue(printer, queue, stamps, listeners, timing).step
+    return Worker(f"print-{printer.name}", step, retry_s=timing.retry_s, expected=(StoreError,))
 
+
+class _PrintQueue:
     def __init__(
         self,
         printer: FittedPrinter,
         queue: Papers,
         stamps: Callable[[], Stamp],
         listeners: PrintListeners,
-        timing: PrintTiming = TIMING,
+        timing: PrintTiming,
     ) -> None:
-        super().__init__(f"print-{printer.name}", self._round, retry_s=timing.retry_s, expected=(StoreError,))
         self._name = printer.name
         self._printer = printer.port
         self._render = printer.render
-        self._queue = queue
-        self._stamps = stamps
+        self._queue, self._stamps = queue, stamps
         self._on_job = listeners.on_job
         self._on_problem = listeners.on_problem
-        self._timing = timing
+        self._margin_s = timing.margin_s
+        self._retry_s = timing.retry_s
         # What is known of the last paper and could not be written yet; nothing else is printed before it is.
         self._unwritten_outcome: Callable[[], None] | None = None
 
-    def wind_down(self) -> None:
-        """Begin no other job; returns at once."""
-        super().stop(0.0)
-
-    def stop(self, timeout_s: float = 25.0) -> None:
-        """Finish the job in hand and end. A job that takes longer is found *sending* at the next start."""
-        super().stop(timeout_s)
-
-    def _round(self) -> float | None:
-        """One job. Seconds until the next try, 0 to go on at once, None when nothing is queued."""
+    def step(self) -> float | None:
+        """One job. Raises StoreError."""
         try:
             self._settle()
             job = self._queue.next(self._name)
             if job is None:
                 memory.release_free_memory()  # papers and their pages leave megabytes that the C library would keep
                 return None
-            return 0 if self._print(job) else self._timing.retry_s
+            return 0.0 if self._print(job) else self._retry_s
         except StoreError:
             raise
         except Exception:
@@ -118,17 +120,16 @@ class PrintWorker(Worker):
             raise
 
     def _print(self, job: PrintJob) -> bool:
+        """Print one job. False when the printer is not ready and nothing has been sent."""
         drawn = self._render_job(job)
         if drawn is None:
             return True
-        deadline_s = self._timing.margin_s + _PATIENCE * drawn.seconds
+        deadline_s = self._margin_s + _PATIENCE * drawn.seconds
         try:
             self._printer.print(drawn.data, deadline_s, lambda: self._sending(job))
         except PrintNotStarted as error:
             if self._unwritten_outcome is None:
-                logger.info("printer %s: job %s waits: %s", self._name, job.id, error)
-                problems = [PROBLEMS[flag] for flag in error.flags if flag in PROBLEMS]
-                self._notify_problem(problems[0] if problems else "printer_off")
+                self._not_started(job, error)
                 return False
             # The cable went between the mark and the first byte; from *sending* no way leads back to *queued*.
             self._uncertain(job, error)
@@ -164,6 +165,11 @@ class PrintWorker(Worker):
             self._unwritten_outcome()
             self._unwritten_outcome = None
             self._notify_job()
+
+    def _not_started(self, job: PrintJob, error: PrintNotStarted) -> None:
+        logger.info("printer %s: job %s waits: %s", self._name, job.id, error)
+        problems = [PROBLEMS[flag] for flag in error.flags if flag in PROBLEMS]
+        self._notify_problem(problems[0] if problems else "printer_off")
 
     def _uncertain(self, job: PrintJob, error: Exception) -> None:
         logger.warning("printer %s: job %s is uncertain: %s", self._name, job.id, error)

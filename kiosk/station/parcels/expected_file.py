@@ -13,9 +13,29 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from kiosk.protocols.barcodes.waybills import CARRIERS, PackageIndex, identify
-from kiosk.station.parcels.waybills import package_of, waybill_key
+from kiosk.protocols.barcodes.waybills import (
+    CARRIERS,
+    MAX_LENGTH,
+    MIN_LENGTH,
+    PackageIndex,
+    Waybill,
+    identify,
+    split_package,
+)
 from kiosk.store.shared.records import ExpectedParcel
+
+
+def waybill_key(found: Waybill) -> str | None:
+    """Letters and digits alone and without its package; None for what can be no waybill's."""
+    key = split_package(found.normalized)[0].replace("-", "")
+    return key if MIN_LENGTH <= len(key) <= MAX_LENGTH and key.isascii() and key.isalnum() else None
+
+
+def package_of(found: Waybill) -> PackageIndex | None:
+    """The package a bar code is on, where its waybill has more than one."""
+    package = split_package(found.normalized)[1]
+    return package if package is not None and package.total > 1 else None
+
 
 MAX_BYTES: Final = 2_000_000
 MAX_LINES: Final = 5_000  # A truck holds less
@@ -29,7 +49,6 @@ class ExpectedError(ValueError):
 
 
 def parse_expected(data: bytes, file: str) -> list[ExpectedParcel]:
-    """Read and check a whole file; raises ExpectedError."""
     if len(data) > MAX_BYTES:
         raise ExpectedError(f"{file}: is {len(data)} bytes large: at most {MAX_BYTES} are allowed")
     try:

@@ -50,7 +50,6 @@ class ParcelPhotos:
         sync_folder(self._undecided)
 
     def waiting_sha256(self, number: ParcelNumber) -> str | None:
-        """The hash of the shot that waits for the decision; None when there is none."""
         return next((path.name.split(".")[1] for path in self._of(number, self._undecided)), None)
 
     def path(self, sha256: str) -> Path | None:
@@ -72,7 +71,6 @@ class ParcelPhotos:
             raise
 
     def drop(self, number: ParcelNumber) -> None:
-        """The picture is not needed: the parcel is not accepted."""
         self._unlink(self._of(number, self._undecided))
 
     def tidy(self, row_of: RowOf) -> None:

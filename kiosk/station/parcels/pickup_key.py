@@ -49,27 +49,21 @@ class PickupCode:
 
 
 class PickupKey:
-    """Makes and checks pickup codes; without a key every use raises CounterRefused ``no_key``."""
-
     def __init__(self, key: bytes | None, source: str = "") -> None:
-        self._key = key
-        self._source = source
+        self._key, self._source = key, source
 
     def __repr__(self) -> str:
         return f"PickupKey({'present' if self.present else 'missing'}: {self._source})"
 
     @property
     def present(self) -> bool:
-        """Whether parcels can be given codes."""
         return self._key is not None
 
     @classmethod
     def load(cls, settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Self:
-        """The key at ``key_path``; one of the data folder is made when there is none.
-
-        A file that is named, of the box or given by the service is never made here: a new key would turn every code
-        that is out there into a wrong one, and every PIN. It is missed in the log, parcels are refused new codes, and
-        all else works.
+        """The key at ``key_path``; one of the data folder is made when there is none. A file that is named, of the box
+        or given by the service is never made here: a new key would turn every code that is out there into a wrong one,
+        and every PIN. It is missed in the log, parcels are refused new codes, and all else works.
         """
         path = key_path(settings, data_folder, environ)
         try:
@@ -113,7 +107,6 @@ class PickupKey:
         return f"{number % 10**PICKUP_DIGITS:0{PICKUP_DIGITS}d}"
 
     def mac(self, code: str) -> bytes:
-        """What the database keeps of a code."""
         return hmac.digest(self._require_key(), b"pickup:" + code.encode("ascii"), "sha256")
 
     def _require_key(self) -> bytes:
@@ -124,7 +117,6 @@ class PickupKey:
 
 def key_path(settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Path:
     """Where the key belongs: the named file, else the service's credential, else that of a box, else the data folder.
-
     In a box the key lies beside the data folder, ``/var/lib/kiosk-keys`` (docs/box.md), and a command of the
     administrator has no credential: it must not make another key in the data folder.
     """
@@ -137,9 +129,8 @@ def key_path(settings: ParcelSettings, data_folder: Path, environ: Mapping[str, 
 
 
 def _make_once(path: Path) -> None:
-    """Write a new key that only this user can read, whole or not at all; durable before anything is kept under it.
-
-    One that a command of root makes belongs to the station, as everything in its folder.
+    """Write a new key that only this user can read, whole or not at all; durable before anything is kept under it. One
+    that a command of root makes belongs to the station, as everything in its folder.
     """
     if path.exists():
         return

@@ -7,10 +7,7 @@ boot. A clock that jumps to 2040 must neither send parcels back nor erase anythi
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Final
@@ -19,10 +16,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store.parcels.parcels import Parcels
-from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import Stamp
-
-logger = logging.getLogger(__name__)
 
 TICK_S: Final = 2.0
 SWEEP_S: Final = 3600.0
@@ -31,8 +25,6 @@ RETENTION_AFTER_CLOSE: Final = timedelta(days=7)
 
 
 class ParcelSweep:
-    """Goes through the parcels; ``on_moved`` hears that some became overdue or due back."""
-
     def __init__(
         self,
         parcels: Parcels,
@@ -41,10 +33,7 @@ class ParcelSweep:
         stamps: Callable[[], Stamp],
         on_moved: Callable[[], None],
     ) -> None:
-        self._rows = parcels
-        self._photos = photos
-        self._settings = settings
-        self._stamps = stamps
+        self._rows, self._photos, self._settings, self._stamps = parcels, photos, settings, stamps
         self._on_moved = on_moved
 
     def sweep(self) -> bool:
@@ -65,56 +54,23 @@ class ParcelSweep:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Periods:
-    """Seconds between two ticks and between two sweeps."""
-
-    tick_s: float = TICK_S
-    sweep_s: float = SWEEP_S
-
-
-PERIODS: Final = Periods()
-
-
 class Sweeper:
-    """A thread. ``tick`` lets the counter's own time pass."""
+    """The ``step`` of a Worker; ``tick`` lets the counter's own time pass. Seconds: ``tick_s`` between two ticks,
+    ``sweep_s`` between two sweeps, the first of which comes as soon as the clock is set.
+    """
 
-    def __init__(self, parcels: ParcelSweep, tick: Callable[[], None], periods: Periods = PERIODS) -> None:
-        self._parcels = parcels
-        self._tick = tick
-        self._periods = periods
+    def __init__(
+        self, parcels: ParcelSweep, tick: Callable[[], None], tick_s: float = TICK_S, sweep_s: float = SWEEP_S
+    ) -> None:
+        self._parcels, self._tick, self._tick_s, self._sweep_s = parcels, tick, tick_s, sweep_s
         self._due = monotonic()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="counter-sweeper", daemon=True)
 
-    def start(self) -> None:
-        """Begin; the first sweep comes at once, or as soon as the clock is set."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float = 6.0) -> None:
-        """End the thread."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        while True:
-            self._round()
-            if self._stopping.wait(self._periods.tick_s):
-                return
-
-    def _round(self) -> None:
-        try:
-            self._tick()
-            if monotonic() >= self._due and self._parcels.sweep():
-                self._due = monotonic() + self._periods.sweep_s
-        except StoreError as error:
-            logger.error("the parcels cannot be gone through now: %s", error)
-            self._due = monotonic() + self._periods.sweep_s / 60
-        except Exception:
-            # A thread that dies ends no session any more; the next round tries again.
-            logger.exception("unexpected failure of the sweeper")
-            self._due = monotonic() + self._periods.sweep_s / 60
+    def step(self) -> float:
+        self._tick()
+        if monotonic() >= self._due:
+            due, self._due = self._due, monotonic() + self._sweep_s / 60  # when this one fails
+            self._due = monotonic() + self._sweep_s if self._parcels.sweep() else due
+        return self._tick_s
 
 
 def _before(now: datetime, age: timedelta) -> str:

@@ -1,4 +1,7 @@
-"""Shots: taken one at a time by a worker, which looks at the mat for a page while nobody wants one."""
+"""Shots: taken one at a time by a worker, which looks at the mat for a page while none is wanted.
+
+page asks ──▶ LiveView.ask ──wakes──▶ photographer ──between shots──▶ Previews.take ──▶ camera
+"""
 
 from __future__ import annotations
 
@@ -7,31 +10,195 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
+from time import monotonic
 from typing import Final
 
-from kiosk.devices.ports import Camera, CameraFault, GoodsShot, Shot
-from kiosk.station.desk.view import PhotoRequest
-from kiosk.station.photos.live_view import Previews
+from kiosk.base.refused import Refused
+from kiosk.base.worker import Worker
+from kiosk.devices.ports import Camera, CameraFault, GoodsShot, LiveViewFrame, Shot
+from kiosk.domain.verdict import Reason
+from kiosk.station.desk.view import PHOTO_TRIES, PhotoRequest
+from kiosk.station.photos.folder import LotPhotos, PhotoSpace
 from kiosk.store.shared.errors import DiskFull, StoreError
 
 logger = logging.getLogger(__name__)
 
+
+STILL_S: Final = 1.0
+STILL_PREVIEWS: Final = 3
+# Looks that lie further apart say nothing of what was between them: a slow camera has one in two seconds.
+MAX_GAP_S: Final = 2.5
+_CLEARED: Final = frozenset({Reason.HAND, Reason.EMPTY})
+
+
+class AutoShutter:
+    """For one lot, from its first look on. Times are monotonic seconds, passed in.
+
+        waiting ──something moves, a hand, an empty mat──▶ armed ──still for STILL_S, no light on──▶ a shot, waiting
+
+    The same goods that lie there still are never shot twice.
+    """
+
+    def __init__(self, max_shots: int) -> None:
+        self._left = max_shots
+        self._armed = False
+        self._last: float | None = None
+        self._since: float | None = None
+        self._still_count = 0
+
+    def update(self, preview: LiveViewFrame, now: float) -> bool:
+        if self._last is not None and not 0 <= now - self._last <= MAX_GAP_S:
+            self.start_over()
+        # The first look has nothing to be compared with that this lot was asked for.
+        has_previous, self._last = self._last is not None, now
+        if _CLEARED.intersection(preview.lights) or (has_previous and not preview.still):
+            self._armed = True
+        if preview.lights or not preview.still or not has_previous:
+            self._since, self._still_count = None, 0
+            return False
+        self._since = now if self._since is None else self._since
+        self._still_count += 1
+        if not self._armed or self._left <= 0 or self._still_count < STILL_PREVIEWS or now - self._since < STILL_S:
+            return False
+        self._left -= 1
+        self.start_over()
+        return True
+
+    def start_over(self) -> None:
+        """A shot was taken, or what happened since the last look is not known: something has to move first."""
+        self._armed = False
+        self._last, self._since, self._still_count = None, None, 0
+
+
+# So long after a page has asked it is looked at the mat; a page that is there asks much more often.
+REQUEST_TIMEOUT_S: Final = 2.0
+MAX_PREVIEW_AGE_S: Final = 5.0
+GAP_S: Final = 0.2
+_SHARE: Final = 0.4  # Of the time, at most: the camera is free for a shot, and the processor for the weighing
+_FAULT_PAUSE_S: Final = 2.0
+# The start of the child is in it, which takes a small board seconds; a usual look takes a tenth of a second.
+PREVIEW_DEADLINE_S: Final = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRequest:
+    """Whose page shows the mat: the lot, and what its tap would do; None where no shot may be taken without one."""
+
+    lot: str
+    shoot: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredPreview:
+    lot: str
+    preview: LiveViewFrame
+    at: float
+
+
+class Previews:
+    """The mat while goods are laid on it: the newest look is in memory, for seconds, and never kept. Made and dropped
+    by the photographer's thread; ``ask`` is called by any. ``auto``: shots without a tap.
+    """
+
+    def __init__(self, camera: Camera | None, *, auto: bool, clock: Callable[[], float] = monotonic) -> None:
+        self._camera, self._auto, self._clock = camera, auto, clock
+        self._lock = threading.Lock()
+        self._watch: PreviewRequest | None = None
+        self._requested_at = 0.0
+        self._newest: _StoredPreview | None = None
+        self._next_at = 0.0
+        self._shutter = AutoShutter(PHOTO_TRIES)
+
+    def ask(self, watch: PreviewRequest) -> LiveViewFrame | None:
+        """The newest look for this lot that is not too old; there will be newer ones for a while."""
+        if self._camera is None:
+            return None
+        now = self._clock()
+        with self._lock:
+            if self._watch is None or self._watch.lot != watch.lot:
+                self._shutter = AutoShutter(PHOTO_TRIES)
+            self._watch, self._requested_at = watch, now
+            seen = self._newest
+        return seen.preview if seen and seen.lot == watch.lot and now - seen.at < MAX_PREVIEW_AGE_S else None
+
+    def due(self) -> float | None:
+        """In how many seconds there is something to do; None while nobody looks on and nothing is kept."""
+        now = self._clock()
+        with self._lock:
+            if self._active_request(now) is not None:
+                return max(0.0, self._next_at - now)
+            return max(0.0, self._newest.at + MAX_PREVIEW_AGE_S - now) if self._newest else None
+
+    def take(self) -> None:
+        """One look, or the end of the newest one. A camera that gives none is asked again a little later."""
+        started_at = self._clock()
+        with self._lock:
+            watch = self._active_request(started_at)
+            if self._newest and started_at - self._newest.at >= MAX_PREVIEW_AGE_S:
+                self._newest = None
+        if watch is None or self._camera is None:
+            return
+        preview: LiveViewFrame | None = None
+        try:
+            preview = self._camera.live_view(PREVIEW_DEADLINE_S)
+        except CameraFault as fault:
+            logger.debug("no look at the mat: %s", fault)
+        finally:
+            self._schedule_next(started_at, failed=preview is None)
+        if preview is not None and self._store(watch, preview):
+            self._shoot(watch)
+
+    def start_over(self) -> None:
+        with self._lock:
+            self._shutter.start_over()
+
+    def _active_request(self, now: float) -> PreviewRequest | None:
+        return self._watch if now - self._requested_at < REQUEST_TIMEOUT_S else None
+
+    def _schedule_next(self, started_at: float, *, failed: bool) -> None:
+        now = self._clock()
+        with self._lock:
+            self._next_at = max(started_at + GAP_S, now + (now - started_at) * (1 - _SHARE) / _SHARE)
+            if failed:
+                self._newest, self._next_at = None, now + _FAULT_PAUSE_S
+                self._shutter.start_over()
+
+    def _store(self, watch: PreviewRequest, preview: LiveViewFrame) -> bool:
+        now = self._clock()
+        with self._lock:
+            self._newest = _StoredPreview(watch.lot, preview, now)
+            if self._watch is None or self._watch.lot != watch.lot:
+                return False  # another page has come meanwhile: whose goods these are is not known
+            return self._auto and watch.shoot is not None and self._shutter.update(preview, now)
+
+    @staticmethod
+    def _shoot(watch: PreviewRequest) -> None:
+        if watch.shoot is None:
+            return
+        try:
+            watch.shoot()
+        except Exception:
+            logger.exception("the shot of %s was not asked for", watch.lot)
+
+
+class LiveView:
+    def __init__(self, previews: Previews, wake: Callable[[], None]) -> None:
+        self._previews, self._wake = previews, wake
+
+    def ask(self, watch: PreviewRequest) -> LiveViewFrame | None:
+        """The newest look for the lot, None as long as there is none; it is looked again for a while after."""
+        preview = self._previews.ask(watch)
+        self._wake()
+        return preview
+
+
 # Of one picture: more than a camera of a station sends, and little enough for the budget to hold a busy day.
 MAX_PHOTO_BYTES: Final = 8_000_000
 DEADLINE_S: Final = 12.0
+_RETRY_S: Final = 2.0
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-class NoSpace(Exception):
-    """No shot may be taken; ``word`` is one the screens have a sentence for: photo_room, disk_full."""
-
-    def __init__(self, word: str, text: str) -> None:
-        super().__init__(text)
-        self.word = word
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +212,7 @@ class ShotListeners:
 
 @dataclass(frozen=True, slots=True)
 class PlainRequest:
-    """A shot that is kept as the camera gives it. ``make_space`` is called before it, and raises NoSpace."""
+    """A shot that is kept as the camera gives it. ``make_space`` is called before it, and raises Refused."""
 
     photo_request: PhotoRequest
     make_space: Callable[[], None]
@@ -64,25 +231,14 @@ class GoodsRequest:
 Request = PlainRequest | GoodsRequest
 
 
-class _Wake(Enum):
-    """No request: only a reason to ask ``Looks.due`` again."""
-
-    UP = "up"
-
-
 class Photographer:
-    """A thread that takes shots on request. ``max_bytes`` is the largest picture that is kept."""
+    """Takes shots on request, in a thread of its own. ``max_bytes`` is the largest picture that is kept."""
 
     def __init__(self, camera: Camera | None, listeners: ShotListeners, max_bytes: int, previews: Previews) -> None:
         self._camera, self._listeners, self._previews = camera, listeners, previews
         self._max_bytes = max_bytes
-        self._stopping = threading.Event()
-        self._woken = threading.Event()
-        self._requests: queue.Queue[Request | _Wake | None] = queue.Queue(maxsize=4)
-        self._thread = threading.Thread(target=self._run, name="photographer", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._requests: queue.Queue[Request] = queue.Queue(maxsize=4)
+        self.worker = Worker("photographer", self._step, retry_s=_RETRY_S)  # To be woken when a page asks for looks
 
     def ask(self, request: Request) -> None:
         """Ask for one shot; when too many wait already, the answer is "busy" at once."""
@@ -90,49 +246,26 @@ class Photographer:
             self._requests.put_nowait(request)
         except queue.Full:
             self._listeners.failed(request.photo_request, "busy")
-
-    def wake(self) -> None:
-        """A page asks for looks. However often this is called, one wake at a time is in the way of shots."""
-        if self._woken.is_set():
-            return
-        self._woken.set()
-        try:
-            self._requests.put_nowait(_Wake.UP)
-        except queue.Full:  # then the thread is awake, and asks what is due after the next shot
-            self._woken.clear()
+        else:
+            self.worker.wake()
 
     def stop(self, timeout_s: float = 15.0) -> None:
         """Finish the shot in hand, drop those that wait, and end."""
-        self._stopping.set()
-        with suppress(queue.Full):  # then the thread is awake anyway and sees the flag at the next request
-            self._requests.put_nowait(None)
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
+        self.worker.stop(timeout_s)
         if self._camera is not None:
             self._camera.close()
 
-    def _run(self) -> None:
-        while (request := self._next()) is not None and not self._stopping.is_set():
-            self._answer(request)
-
-    def _next(self) -> Request | None:
-        """The next request; it is looked at the mat, whenever that is due, until there is one."""
-        while not self._stopping.is_set():
-            try:
-                request = self._requests.get(timeout=self._previews.due())
-            except queue.Empty:
-                self._take_preview()
-                continue
-            if not isinstance(request, _Wake):
-                return request
-            self._woken.clear()
-        return None
-
-    def _take_preview(self) -> None:
+    def _step(self) -> float | None:
         try:
+            request = self._requests.get_nowait()
+        except queue.Empty:
+            due_s = self._previews.due()
+            if due_s is None or due_s > 0.0:
+                return due_s
             self._previews.take()
-        except Exception:
-            logger.exception("camera preview failed")
+            return self._previews.due()
+        self._answer(request)
+        return 0.0
 
     def _answer(self, request: Request) -> None:
         try:
@@ -149,11 +282,10 @@ class Photographer:
 
     @staticmethod
     def _problem(subject: str, error: Exception) -> str:
-        """The word the screens have a sentence for."""
-        known = isinstance(error, (CameraFault, StoreError, OSError, NoSpace))
+        known = isinstance(error, (CameraFault, StoreError, OSError, Refused))
         logger.warning("no shot of %s: %s", subject, error, exc_info=None if known else error)
-        if isinstance(error, NoSpace):
-            return error.word
+        if isinstance(error, Refused):
+            return error.code
         if isinstance(error, CameraFault):
             return "camera_missing" if error.code == "missing" else "camera_failed"
         if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in NO_SPACE):
@@ -161,7 +293,6 @@ class Photographer:
         return "store_failed" if known else "camera_failed"
 
     def _take(self, request: Request) -> Callable[[], None]:
-        """Take and keep it; returns what tells of it."""
         if self._camera is None:
             raise CameraFault("missing", "no camera is set up")
         request.make_space()
@@ -180,3 +311,27 @@ class Photographer:
         largest = max(len(shot.jpeg) for shot in shots if shot is not None)
         if largest > self._max_bytes:
             raise CameraFault("format", f"the picture has {largest} bytes; {self._max_bytes} are allowed")
+
+
+class LotCamera:
+    """``done(asked, sha256)`` hears of a shot that a clerk has overruled, as of every other that is kept."""
+
+    def __init__(
+        self, photographer: Photographer, space: PhotoSpace, lots: LotPhotos, done: Callable[[PhotoRequest, str], None]
+    ) -> None:
+        self._photographer, self._space, self._lots, self._done = photographer, space, lots, done
+
+    def shoot(self, photo_request: PhotoRequest, product: str) -> None:
+        """Ask for a shot; who listens to the photographer hears what becomes of it."""
+        keep = partial(self._lots.keep, photo_request.subject, product)
+        self._photographer.ask(GoodsRequest(photo_request, self._space.for_goods, keep))
+
+    def keep(self, photo_request: PhotoRequest, product: str, shot: GoodsShot, actor: str) -> None:
+        """Keep a shot that ``actor`` overrules; space for it was made before it was taken. Raises StoreError."""
+        lot = photo_request.subject
+        try:
+            sha256 = self._lots.keep(lot, product, shot, actor)
+        except OSError as error:
+            failure = DiskFull if error.errno in NO_SPACE else StoreError
+            raise failure(f"The shot of {lot} cannot be kept ({error}): check the card.") from error
+        self._done(photo_request, sha256)

@@ -15,9 +15,14 @@ from typing import Final
 
 from kiosk.base.files import chown_to_folder_owner, stage, sync_folder, write_durably
 from kiosk.station.parcels.pickup_key import PickupKey
-from kiosk.station.recovery.places import Places, keys_folder
+from kiosk.station.recovery.kit_creation import Places, keys_folder
+from kiosk.station.shared.open_store import stamps
 from kiosk.station.shared.ports import Configuration
 from kiosk.store.backup.kit.contents import Kit, KitRefused, UnsupportedKitVersion
+from kiosk.store.backup.restore import RestoreOptions, RestoreResult, check_backup, restore
+from kiosk.store.database.persistence import require_persistent
+from kiosk.store.journal.series import SERIES_FILE
+from kiosk.store.shared.errors import StoreError
 
 SETTINGS_MODE: Final = 0o640
 SECRET_MODE: Final = 0o600
@@ -148,3 +153,70 @@ def _as_card_failure() -> Iterator[None]:
             f"{error.filename or 'A file'} cannot be written or read ({error.strerror or error}): type it as "
             "administrator, and look at the disk."
         ) from error
+
+
+class LetterMissing(StoreError):
+    """Neither the card nor a person has told which receipt letters were used."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreSource:
+    """What a new card is made a station with: the opened kit, a backup's ``.db`` file, and the letter on the newest
+    paper receipt, None when nobody has told.
+    """
+
+    kit: Kit
+    backup: Path
+    letter: str | None
+
+
+def _do_nothing() -> None: ...
+
+
+def _accept_any(card: NewCard) -> None:
+    """An administrator may put back whatever fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreHooks:
+    """What somebody else has to do in between. ``judged``: kit and card fit, and nothing was written.
+    ``before_settings``: all but the last step is done. What they raise ends it, and the card is no station.
+    """
+
+    judged: Callable[[NewCard], None] = _accept_any
+    before_settings: Callable[[], None] = _do_nothing
+
+
+def make_station(
+    given: RestoreSource,
+    settings_file: Path,
+    load: Load,
+    steps: RestoreHooks = RestoreHooks(),
+    credstore: Path | None = None,
+) -> RestoreResult:
+    """A new card becomes the old station: kit, card, folders, letter and backup are checked; key and credentials are
+    put, which nothing uses yet; the database begins a new epoch with the next receipt letter, then the pictures; the
+    settings are the one step that makes the card the station. Raises StoreError, and then the card is no station: it is
+    as new, or the same may be done again.
+    """
+    with new_card(given.kit, settings_file, load, credstore) as card:
+        own = card.config.station
+        for folder in (own.data, card.key.parent, settings_file.absolute().parent):
+            require_persistent(folder)
+        if given.letter is None and not has_series_file(own.data):
+            raise LetterMissing(
+                "a new card does not know which receipt letters were used since the backup, and starts as soon as it "
+                "has its settings"
+            )
+        steps.judged(card)
+        check_backup(given.backup, own.database, own.station)
+        card.put_secrets()
+        back = restore(given.backup, own.database, own.station, stamps(own)(), RestoreOptions(given.letter))
+        steps.before_settings()
+        card.put_settings()
+    return back
+
+
+def has_series_file(data: Path) -> bool:
+    """Whether the card itself knows which receipt letters were used: a person copied the file from the old one."""
+    return (data / SERIES_FILE).exists()

@@ -6,25 +6,96 @@ them goes when a card fails for that long, and the log says so. The same thread 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
 
+from kiosk.base.worker import Worker
+from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.domain.metrology.check_weight import CheckWeightResult, check_state
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus, verification_state
 from kiosk.domain.metrology.pan_journal import PanNote, PreviousLoads
-from kiosk.domain.moment import ClockQuality
-from kiosk.station.scale.clock_watch import ClockWatch
+from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.protocols.scales import registry
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import CheckRow, NewCheck, ScaleContent, Stamp
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
+
+
+# A time server slews smaller differences away; a step a person or a server sets is larger.
+STEP: Final = timedelta(seconds=5)
+# One change a minute at most: a clock that is played with writes no more than that, and its last state counts.
+QUIET_MS: Final = 60_000
+_MAX_STEP_S: Final = 2**31 - 1
+
+
+class ClockWatch:
+    """Compares moments of one boot. The first one is where it starts from: a boot is no change of the clock."""
+
+    def __init__(self) -> None:
+        self._zero: datetime | None = None  # When the monotonic clock stood at 0, by the wall clock
+        self._quality = ClockQuality.UNSET
+        self._counted_ms: int | None = None
+
+    def check(self, now: Moment) -> tuple[ClockQuality, ClockQuality, int] | None:
+        """Quality before, quality after, and the step in whole seconds; None when nothing is to be counted now. The
+        same change is given again until ``rebase`` is called: it may fail to be written.
+        """
+        zero = _zero_of(now)
+        if self._zero is None:
+            self._zero, self._quality = zero, now.quality
+            return None
+        step = zero - self._zero
+        if now.quality is self._quality and abs(step) < STEP:
+            return None
+        if self._counted_ms is not None and 0 <= now.monotonic_ms - self._counted_ms < QUIET_MS:
+            return None
+        seconds = round(step.total_seconds())
+        return self._quality, now.quality, max(-_MAX_STEP_S, min(_MAX_STEP_S, seconds))
+
+    def rebase(self, now: Moment) -> None:
+        """An event of this moment is on the disk, and tells the clock as it was then."""
+        self._zero, self._quality, self._counted_ms = _zero_of(now), now.quality, now.monotonic_ms
+
+
+def _zero_of(now: Moment) -> datetime:
+    return now.utc - timedelta(milliseconds=now.monotonic_ms)
+
+
+_SECRET = "password"  # noqa: S105 - part of a parameter's name
+
+
+def scale_content(settings: ScaleSettings) -> ScaleContent:
+    """Protocol, every parameter, line, unit, e, Max and trade, as one content with one hash: a change of any of it
+    raises the event counter. The port is no part of it: a cable may be moved. A parameter that is a password is left
+    out: its hash in an event would be guessed. Raises UnknownProtocol.
+    """
+    row = registry.get(settings.protocol)
+    params = {**registry.defaults(settings.protocol), **settings.params}
+    profile = settings.profile
+    content = {
+        "protocol": settings.protocol,
+        "params": {name: value for name, value in params.items() if _SECRET not in name},
+        "line": str(settings.line),
+        "unit": profile.unit,
+        "e_g": profile.e_g,
+        "max_g": profile.max_g,
+        "trade": row.trade,
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return ScaleContent(sha256, settings.protocol, profile.e_g, profile.max_g, profile.unit, row.trade)
+
 
 MAX_WAITING_NOTES: Final = 256
 CLOCK_POLL_INTERVAL_S: Final = 5.0
@@ -33,14 +104,12 @@ RETRY_S: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class AuditedScale:
-    """What is said of the scale. ``content`` is the scale as it is set up; None says nothing of it."""
-
     settings: MetrologySettings
     content: ScaleContent | None = None
 
 
 class ScaleAudit:
-    """A thread and what it keeps. ``on_event`` hears that something was committed."""
+    """``on_event`` hears that something was committed. The end of ``worker`` writes what waits."""
 
     def __init__(
         self,
@@ -55,12 +124,12 @@ class ScaleAudit:
         self._retry_s = retry_s
         self._clock = ClockWatch()
         self._waiting: deque[PanNote] = deque()
-        self._changed = threading.Condition()
-        self._stopping = self._observed = False
-        self._thread = threading.Thread(target=self._run, name="scale-audit", daemon=True)
+        self._lock = threading.Lock()
+        self._observed = self._is_blocked = False
+        self._next_check = monotonic()
+        self.worker = Worker("scale-audit", self._step, on_end=self._write_all)
 
     def standing(self) -> ScaleLegalStatus:
-        """The legal standing of the scale now. Raises StoreError."""
         now = self._stamps().moment
         return ScaleLegalStatus(
             trade=self._content.trade if self._content else None,
@@ -72,7 +141,6 @@ class ScaleAudit:
         )
 
     def last_check(self) -> CheckRow | None:
-        """With the check weight, the newest one. Raises StoreError."""
         return self._store.checks.last()
 
     def record_check(self, check: NewCheck) -> CheckRow:
@@ -95,25 +163,13 @@ class ScaleAudit:
         self._observe()
         return self._store.pan_loads.before()
 
-    def start(self) -> None:
-        """From now on notes are written."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float = 6.0) -> None:
-        """Write what waits, then end the thread."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-
     def note(self, note: PanNote) -> None:
-        """Take what the journal of the pan tells; returns at once."""
-        with self._changed:
+        with self._lock:
             if len(self._waiting) >= MAX_WAITING_NOTES:
                 logger.error("a note of the pan is lost, the disk does not take any: %s", self._waiting.popleft())
             self._waiting.append(note)
-            self._changed.notify_all()
+            if not self._is_blocked:
+                self.worker.wake()
 
     def check_clock(self) -> None:
         """Count the clock when it was set since the last look; the thread does it every few seconds."""
@@ -127,18 +183,17 @@ class ScaleAudit:
             logger.info("the clock changed from %s to %s by %d s", before, after, step_s)
             self._on_event()
 
-    def _run(self) -> None:
-        next_check = monotonic()
-        while True:
-            written = self._observe() and self._write_waiting()
-            if monotonic() >= next_check:
-                self.check_clock()
-                next_check = monotonic() + CLOCK_POLL_INTERVAL_S
-            with self._changed:
-                if self._stopping and (not self._waiting or not written):
-                    return
-                pause = max(0.0, next_check - monotonic()) if written else self._retry_s
-                self._changed.wait_for(lambda: self._stopping or (written and bool(self._waiting)), pause)  # noqa: B023
+    def _step(self) -> float:
+        self._write_all()
+        if monotonic() >= self._next_check:
+            self.check_clock()
+            self._next_check = monotonic() + CLOCK_POLL_INTERVAL_S
+        return self._retry_s if self._is_blocked else max(0.0, self._next_check - monotonic())
+
+    def _write_all(self) -> None:
+        written = self._observe() and self._write_waiting()
+        with self._lock:
+            self._is_blocked = not written
 
     def _observe(self) -> bool:
         content = self._content
@@ -150,13 +205,14 @@ class ScaleAudit:
     def _write_waiting(self) -> bool:
         """All of them, oldest first; False when the disk did not take one, which stays the first."""
         while True:
-            with self._changed:
+            with self._lock:
+                self._is_blocked = False
                 if not self._waiting:
                     return True
                 note = self._waiting[0]
             if not self._write(lambda: self._store.pan_loads.note(note, self._stamps())):  # noqa: B023 - called at once
                 return False
-            with self._changed:
+            with self._lock:
                 if self._waiting and self._waiting[0] is note:
                     self._waiting.popleft()
             self._on_event()

@@ -18,10 +18,9 @@ from kiosk.store.shared.records import CheckRow, NewCheck
 
 @dataclass(frozen=True, slots=True)
 class CheckView:
-    """What the page of the check shows; masses in grams.
-
-    ``expected_g`` is the weight that is set, None when it has to be typed; ``allowed_g`` how far the scale may be off
-    with it. ``why_not`` is "" when the check can be taken now, else ``intake_open`` or a word of ``NotBookable``.
+    """What the page of the check shows; masses in grams. ``expected_g`` is the weight that is set, None when it has to
+    be typed; ``allowed_g`` how far the scale may be off with it. ``why_not`` is "" when the check can be taken now,
+    else ``intake_open`` or a word of ``NotBookable``.
     """
 
     required: bool
@@ -35,29 +34,20 @@ class CheckView:
 
     @property
     def fitted(self) -> bool:
-        """Whether a check weight is set for this station."""
         return self.expected_g is not None
 
     @property
     def can_take(self) -> bool:
-        """Whether the load on the pan may be read as the check weight now."""
         return not self.why_not
 
 
 class CheckWeight:
     """Thread-safe: the desk lets one act through at a time."""
 
-    def __init__(
-        self,
-        profile: ScaleProfile,
-        loads: Loads,
-        audit: ScaleAudit,
-        access: Access,
-    ) -> None:
+    def __init__(self, profile: ScaleProfile, loads: Loads, audit: ScaleAudit, access: Access) -> None:
         self._profile, self._loads, self._audit, self._access = profile, loads, audit, access
 
     def view(self) -> CheckView:
-        """How it stands. Raises CounterRefused when the database cannot be read."""
         expected = self._audit.settings.check_weight_g
         pan, hold, why_not = self._loads.check_view()
         with as_counter_refusals():

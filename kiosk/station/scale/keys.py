@@ -11,7 +11,7 @@ from typing import Final
 
 from kiosk.devices.ports import CommandOutcome, CommandResult, Scale
 from kiosk.domain.metrology.pan import NotBookableReason, PanState, PanView
-from kiosk.station.scale.ports import PanInspector
+from kiosk.station.desk.loads import Loads
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ ZERO_PART: Final = 25  # Zero-setting reaches at most one part in 25 of Max, 4 %
 class ScaleKeys:
     """Safe from several threads, never from the scale's own: a press waits for its effect. ``max_g`` in grams."""
 
-    def __init__(self, scale: Scale, commands: Collection[str], max_g: int, loads: PanInspector) -> None:
+    def __init__(self, scale: Scale, commands: Collection[str], max_g: int, loads: Loads) -> None:
         self._scale, self._max_g, self._loads = scale, max_g, loads
         self.names = tuple(key for key in KEYS if key in commands)  # The keys that the format of this scale has
 

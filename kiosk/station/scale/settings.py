@@ -12,7 +12,6 @@ _SERIAL = re.compile(r"[0-9A-Za-z./ -]{0,32}")
 @dataclass(frozen=True, slots=True)
 class MetrologySettings:
     """``verified_until`` is the last day on the verification mark, as ``2027-03-31``; "" when it is not known.
-
     ``check_required`` None means: when a check weight is set. Raises ValueError with the field and what is allowed.
     """
 
@@ -32,7 +31,6 @@ class MetrologySettings:
 
     @property
     def until(self) -> date | None:
-        """The last day of the verification."""
         if not self.verified_until:
             return None
         try:

@@ -21,6 +21,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
+from kiosk.base.refused import Refused
 from kiosk.devices.ports import LineCapture, OnProgress, Pausable, PortProbe, ProbeCancelled, ProbeFailed, ProbeProgress
 from kiosk.protocols.scales.probe.known_weight import (
     MAX_KNOWN_G,
@@ -42,14 +43,6 @@ OBSERVE_S: Final = 1.5
 MAX_OBSERVE_S: Final = 6.0
 _ENOUGH: Final = MIN_READINGS + 2
 _TICK_S: Final = 0.1
-
-
-class TeachRefused(Exception):
-    """It cannot be done now; ``code`` ends the text id ``technician.teach.refused.…``."""
-
-    def __init__(self, code: str, message: str = "") -> None:
-        super().__init__(message or code)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +89,7 @@ class TeachView:
 
 
 class Teach:
-    """One technician at a time; safe from several threads."""
+    """One technician at a time; safe from several threads. Codes of Refused: ``technician.teach.refused.…``."""
 
     def __init__(self, tools: TeachTools, clock: Callable[[], float] = time.monotonic, idle_s: float = IDLE_S) -> None:
         self._tools, self._clock, self._idle_s = tools, clock, idle_s
@@ -113,7 +106,6 @@ class Teach:
     # --- what is seen -------------------------------------------------------------------------------------------------
 
     def view(self) -> TeachView:
-        """The present step. Each look keeps the session alive."""
         with self._lock:
             self._viewed_at = self._clock()
             view, capture = self._view, self._capture
@@ -127,17 +119,17 @@ class Teach:
     # --- what is done -------------------------------------------------------------------------------------------------
 
     def begin(self, port: str, *, ask: bool = False) -> None:
-        """Listen to this port, and if ``ask`` send questions to it. Raises TeachRefused."""
+        """Listen to this port, and if ``ask`` send questions to it. Raises Refused."""
         if port not in self._tools.ports():
-            raise TeachRefused("gone", port)
+            raise Refused("gone", port)
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
-                raise TeachRefused("busy")
+                raise Refused("busy")
             if self._tools.own_scale is not None:
                 try:
                     self._tools.own_scale.pause()
                 except TimeoutError as error:
-                    raise TeachRefused("not_released", str(error)) from error
+                    raise Refused("not_released", str(error)) from error
             self._over.clear()
             self._viewed_at = self._clock()
             self._view = TeachView("listening", port=port, ask=ask)
@@ -146,7 +138,7 @@ class Teach:
             except ValueError as error:
                 self._release()
                 self._view = TeachView()
-                raise TeachRefused("gone", str(error)) from error
+                raise Refused("gone", str(error)) from error
             self._thread = threading.Thread(target=self._run, name="teach", daemon=True)
             self._thread.start()
 
@@ -155,7 +147,7 @@ class Teach:
         self._observe("heard", "emptied")
 
     def confirm_known_weight(self, text: str) -> None:
-        """So many kilograms lie on the pan: look at it now. Raises TeachRefused for a number that is no such weight."""
+        """So many kilograms lie on the pan: look at it now. Raises Refused for a number that is no such weight."""
         grams = _grams(text)
         with self._lock:
             if self._view.step == "known":
@@ -163,11 +155,11 @@ class Teach:
         self._observe("known", "loaded")
 
     def write(self) -> None:
-        """Put the offered format into the settings file. Raises TeachRefused; then the file is as it was."""
+        """Put the offered format into the settings file. Raises Refused; then the file is as it was."""
         with self._lock:
             table, file = self._table(), self._tools.settings_file
             if table is None or not self._view.can_write or file is None:
-                raise TeachRefused("not_offered")
+                raise Refused("not_offered")
             # What writes settings is 1 MB, and a scale is taught once.
             from kiosk.station.shared.settings_edit import NotWritten, lines, rewrite
 
@@ -175,12 +167,11 @@ class Teach:
                 copy = rewrite(file, "scale", table, self._tools.check)
             except NotWritten as error:
                 logger.warning("the taught scale is not written to %s: %s", file, error)
-                raise TeachRefused("not_written", str(error)) from error
+                raise Refused("not_written", str(error)) from error
             logger.warning("a technician taught the scale: %s; the former settings are in %s", lines(table), copy)
             self._view = replace(self._view, written=copy.name, can_write=False)
 
     def end(self) -> None:
-        """Give the port back and begin again at the list of ports."""
         self._stop()
         with self._lock:
             self._view = TeachView()
@@ -257,7 +248,6 @@ class Teach:
                 self._view = replace(self._view, step=then)
 
     def _evaluate(self, capture: LineCapture) -> bool:
-        """Go on when enough was heard of the pan; True when the last answer is there."""
         with self._lock:
             view, passed = self._view, self._clock() - self._began
             if view.step not in ("emptied", "loaded") or passed < OBSERVE_S:
@@ -311,11 +301,10 @@ def _row(proposal: Proposal, latest: Sequence[Recording]) -> ProposalRow:
 
 
 def _grams(text: str) -> int:
-    """Kilograms as typed on the pad, in grams. Raises TeachRefused."""
     try:
         grams = Decimal(text) * 1000
     except InvalidOperation:
-        raise TeachRefused("no_weight", text) from None
+        raise Refused("no_weight", text) from None
     if not (grams.is_finite() and MIN_KNOWN_G <= grams <= MAX_KNOWN_G and grams == grams.to_integral_value()):
-        raise TeachRefused("no_weight", text)
+        raise Refused("no_weight", text)
     return int(grams)

@@ -1,4 +1,4 @@
-"""The station's clock: what time it says, and how far that may be believed."""
+"""The station's clock, how far it may be believed, and the name of its software."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.station.shared.settings import StationSettings
+from kiosk.store.shared.software import LEGALLY_RELEVANT, metrology
 
 # No clock of a running station can be before the software was made.
 EARLIEST_VALID_TIME = datetime(2026, 11, 1, tzinfo=UTC)
@@ -55,3 +58,20 @@ class StationClock:
         if utc < EARLIEST_VALID_TIME:
             return ClockQuality.UNSET
         return ClockQuality.SYNCED if self.synced() else ClockQuality.RESTORED
+
+
+__all__ = ["LEGALLY_RELEVANT", "metrology", "relay_identity", "software_id"]
+
+
+def software_id() -> str:
+    return f"station-kiosk/{version('station-kiosk')}"
+
+
+def relay_identity(station: StationSettings) -> dict[str, str]:
+    """The fields of RelaySettings that are not set in its own section."""
+    return {
+        "region": station.region,
+        "station": station.station,
+        "software": software_id(),
+        "boot": read_boot_id(),
+    }

@@ -2,19 +2,19 @@
 
 A sign of life is a moment on the monotonic clock that only working code moves forward: the turn of a loop, an answer to
 a request, a finished read. What is unplugged, out of paper, offline or cannot be written any more is no hang: a restart
-would not cure it, so nothing here looks at it. ``kiosk.station.store_probe`` marks a store that cannot keep anything.
+would not cure it, so nothing here looks at it. ``kiosk.station.service`` marks a store that cannot keep anything.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from kiosk.base.worker import Worker
 from kiosk.station.shared.ports import LifeSign, ServiceManager
 
 logger = logging.getLogger(__name__)
@@ -55,46 +55,24 @@ TIMING = HealthTiming()
 
 
 class Probe:
-    """Asks one part again and again from a thread of its own; a part that hangs takes only this thread with it."""
+    """One part, questioned by a thread of its own: a part that hangs takes only this thread with it. ``ask`` returns
+    when the part has answered, and raises with the reason when it answered wrongly.
+    """
 
     def __init__(self, name: str, ask: Callable[[], object], timing: HealthTiming = TIMING) -> None:
-        """``ask`` returns when the part has answered, and raises with the reason when it answered wrongly."""
         self._ask, self._every_s, self._clock = ask, timing.every_s, timing.clock
-        self._pulse: float | None = None
-        self._fault = ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"health-{name}", daemon=True)
+        self.pulse: float | None = None  # The monotonic second of the last good answer
+        self.fault = ""  # Why the last answer was none
+        self.worker = Worker(f"health-{name}", self._step)
 
-    @property
-    def pulse(self) -> float | None:
-        """The monotonic second of the last good answer."""
-        return self._pulse
-
-    @property
-    def fault(self) -> str:
-        """Why the last answer was none."""
-        return self._fault
-
-    def start(self) -> None:
-        """Ask for the first time, then every ``every_s``."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float = _ANSWER_S + 1.0) -> None:
-        """End the thread; a part that hangs is not waited for longer than ``timeout_s``."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._ask()
-            except Exception as error:  # whatever it is, it is no sign of life, and the next question may get one
-                self._fault = f"{type(error).__name__}: {error}"
-                self._stopping.wait(min(_RETRY_S, self._every_s))
-            else:
-                self._pulse, self._fault = self._clock(), ""
-                self._stopping.wait(self._every_s)
+    def _step(self) -> float:
+        try:
+            self._ask()
+        except Exception as error:  # whatever it is, it is no sign of life, and the next question may get one
+            self.fault = f"{type(error).__name__}: {error}"
+            return min(_RETRY_S, self._every_s)
+        self.pulse, self.fault = self._clock(), ""
+        return self._every_s
 
 
 class StationHealth:
@@ -113,14 +91,13 @@ class StationHealth:
 
     def start(self) -> None:
         for probe in self._probes.values():
-            probe.start()
+            probe.worker.start()
 
     def stop(self) -> None:
         for probe in self._probes.values():
-            probe.stop()
+            probe.worker.stop(_ANSWER_S + 1.0)
 
     def parts(self) -> tuple[PartHealth, ...]:
-        """Every part now. Never waits for a part."""
         return tuple(self._part_health(name, sign) for name, sign in self._signs.items())
 
     def _part_health(self, name: str, sign: LifeSign) -> PartHealth:
@@ -143,31 +120,18 @@ class HealthReporter:
         self._every_s = min(_WATCH_S, manager.watchdog_s / 4) if manager.watchdog_s else _WATCH_S
         self._ready = False
         self._reported = ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
+        self._worker = Worker("health", self._report, retry_s=_SOON_S)
 
     def start(self) -> None:
-        """Begin to ask and to tell."""
         self._health.start()
-        self._thread.start()
+        self._worker.start()
 
     def stop(self) -> None:
-        """Say that the station is ending, and stop."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-        self._manager.stopping()  # after the last look: nothing is alive again once it has been said to end
+        self._worker.stop()
+        self._manager.stopping()  # after the last report: nothing is alive again once it has been said to end
         self._health.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._report()
-            except Exception:
-                logger.exception("the health of the station could not be told")
-            self._stopping.wait(self._every_s if self._ready else _SOON_S)
-
-    def _report(self) -> None:
+    def _report(self) -> float:
         silent = [part for part in self._health.parts() if not part.ok]
         text = summary(silent) if self._ready or not silent else f"starting: {_names(silent)}"
         if not silent and not self._ready:
@@ -179,6 +143,7 @@ class HealthReporter:
             self._reported = text
             logger.log(logging.WARNING if silent and self._ready else logging.DEBUG, "%s", text)
             self._manager.status(text)
+        return self._every_s if self._ready else _SOON_S
 
 
 def summary(silent: Sequence[PartHealth]) -> str:

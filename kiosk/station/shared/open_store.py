@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.shared.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.database.persistence import require_persistent
 
 
 def stamps(station: StationSettings) -> Callable[[], Stamp]:
-    """What every writing call of a process is stamped with."""
     clock, software = StationClock(station.zone), software_id()
     return lambda: Stamp(clock.now(), software, station.region)
 
 
 def open_store(station: StationSettings) -> Store:
-    """Open and check the station's database.
-
-    Raises StoreError with what to do, and NotLasting on a box without its data partition.
+    """Open and check the station's database. Raises StoreError with what to do, and NotLasting on a box without its
+    data partition.
     """
     require_persistent(station.data)
     make = stamps(station)

@@ -24,7 +24,6 @@ def since_boot() -> float:
 
 class PageHeartbeat:
     """Writes the second of the newest beat into a file of the service's runtime folder; may be called by any thread.
-
     Without a folder (not a systemd service) nothing is written. A full or missing folder is logged once.
     """
 
@@ -42,7 +41,6 @@ class PageHeartbeat:
         return cls(Path(folder) if folder else None)
 
     def beat(self) -> None:
-        """A page that is on the screen has just shown that it runs."""
         if self._path is None:
             return
         with self._lock:

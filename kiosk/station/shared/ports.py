@@ -18,8 +18,6 @@ from kiosk.store.backup.shared.settings import BackupSettings
 
 
 class LifeSign(Protocol):
-    """Where the signs of life of one part come from."""
-
     @property
     def pulse(self) -> float | None:
         """The monotonic second of the last sign; None before the first."""

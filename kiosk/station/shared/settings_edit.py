@@ -27,14 +27,12 @@ class NotWritten(Exception):
 
 
 def writable(file: Path | None) -> bool:
-    """Whether the file can be replaced: its folder takes a new one."""
     return file is not None and file.is_file() and os.access(file.parent, os.W_OK) and os.access(file, os.W_OK)
 
 
 def rewrite(file: Path, section: str, values: Values, check: Callable[[Path], object]) -> Path:
-    """Put the file with these values in its place; returns the copy of the former one.
-
-    ``check`` reads a file as the station will, or raises ValueError. Raises NotWritten; then the file is as it was.
+    """Put the file with these values in its place; returns the copy of the former one. ``check`` reads a file as the
+    station will, or raises ValueError. Raises NotWritten; then the file is as it was.
     """
     staged: list[Path] = []
     try:
@@ -71,7 +69,6 @@ def _stage_like(path: Path, content: bytes, like: Path) -> Path:
 
 
 def lines(values: Values) -> tuple[str, ...]:
-    """The values as they stand in a file."""
     return tuple(f"{key} = {_item(value).as_string()}" for key, value in values.items() if value is not None)
 
 

@@ -18,10 +18,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
+from kiosk.base.files import sync_folder, write_durably
 from kiosk.station.update.refusals import UpdateRefusalReason
 
 
@@ -69,7 +71,6 @@ class UpdateEntry:
 @dataclass(frozen=True, slots=True)
 class UpdateOutcome:
     """What came of the newest update: kept, or why not. ``detail`` says also what was strange with one that was kept.
-
     ``failed`` is the version that was unhealthy last, until one is kept: no refusal in between makes it worth fetching.
     """
 
@@ -90,7 +91,6 @@ _outcome: Final = msgspec.json.Decoder(UpdateOutcome).decode
 
 
 def parse_entry(raw: bytes) -> UpdateEntry:
-    """Raises ValueError."""
     try:
         return _entry(raw)
     except msgspec.DecodeError as error:
@@ -103,3 +103,37 @@ def parse_outcome(raw: bytes) -> UpdateOutcome | None:
         return _outcome(raw)
     except (ValueError, RecursionError):
         return None
+
+
+JOURNAL: Final = "journal.json"
+OUTCOME: Final = "outcome.json"
+_FOR_ALL: Final = 0o644
+
+
+class JournalFile:
+    def __init__(self, releases: Path) -> None:
+        self._journal, self._outcome = releases / JOURNAL, releases / OUTCOME
+
+    def read(self) -> UpdateEntry | None:
+        """Raises OSError, also for one that nobody can read: then nothing may be begun and nothing swept."""
+        try:
+            return parse_entry(self._journal.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise OSError(str(error)) from error
+
+    def outcome(self) -> UpdateOutcome | None:
+        """Of the newest update; None when there was none."""
+        try:
+            return parse_outcome(self._outcome.read_bytes())
+        except OSError:
+            return None
+
+    def write(self, entry: UpdateEntry) -> None:
+        write_durably(self._journal, msgspec.json.encode(entry), _FOR_ALL)
+
+    def close(self, outcome: UpdateOutcome) -> None:
+        write_durably(self._outcome, msgspec.json.encode(outcome), _FOR_ALL)
+        self._journal.unlink(missing_ok=True)
+        sync_folder(self._journal.parent)

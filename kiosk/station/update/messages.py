@@ -34,8 +34,6 @@ _FAILED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``bundle`` is the name of a file in the station's folder of bundles."""
-
     bundle: str
 
     def __post_init__(self) -> None:
@@ -57,8 +55,6 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the new release found. ``why`` is None when it is healthy."""
-
     why: UpdateRefusalReason | None
     detail: str = ""
 
@@ -82,7 +78,6 @@ class UpdateFiles:
         self.verdict = MessageFile(folder / "update-verdict.json", _read_verdict, rights=rights)
 
     def clear(self) -> None:
-        """Remove answer and verdict. Raises OSError."""
         for file in (self.answer, self.verdict):
             with suppress(BadMessage):
                 file.take()
@@ -99,11 +94,9 @@ class UpdateFiles:
             yield file
 
     def drop_bundle(self, name: str) -> None:
-        """Raises OSError."""
         with self._rights():
             (self._bundles / name).unlink(missing_ok=True)
 
 
 def is_bundle_name(text: str) -> bool:
-    """One plain name, without a folder."""
     return _BUNDLE.fullmatch(text) is not None

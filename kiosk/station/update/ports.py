@@ -6,24 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import BinaryIO, Protocol
 
 from kiosk.station.update.bundle import UpdateManifest
-from kiosk.station.update.journal import UpdateEntry, UpdateOutcome
-from kiosk.station.update.refusals import UpdateRefusalReason
+from kiosk.station.update.journal import UpdateOutcome
 from kiosk.station.update.release import Release
-
-
-class UpdateJournal(Protocol):
-    """Every writing call is durable when it returns; each raises OSError."""
-
-    def read(self) -> UpdateEntry | None:
-        """The update that is not over; None when there is none."""
-
-    def write(self, entry: UpdateEntry) -> None: ...
-
-    def outcome(self) -> UpdateOutcome | None:
-        """Of the newest update; None when there was none."""
-
-    def close(self, outcome: UpdateOutcome) -> None:
-        """Keep what came of it; from now on there is no update."""
 
 
 class Releases(Protocol):
@@ -70,10 +54,9 @@ class OfflineDatabase(Protocol):
         """Its position, 0 for none."""
 
     def put_back(self, sha256: str, schema: int) -> str:
-        """Put the copy in its place, and return "". Again changes nothing.
-
-        Where the copy is spoiled, or the database tells something that the copy does not, the copy never takes its
-        place: a database that is whole and has this schema stays, and why it does is returned.
+        """Put the copy in its place, and return "". Again changes nothing. Where the copy is spoiled, or the database
+        tells something that the copy does not, the copy never takes its place: a database that is whole and has this
+        schema stays, and why it does is returned.
         """
 
     def copy_may_come_back(self, sha256: str) -> bool:
@@ -105,8 +88,6 @@ class Services(Protocol):
 
 
 class UpdateHost(Protocol):
-    """The board and its clock."""
-
     @property
     def architecture(self) -> str:
         """``amd64`` or ``arm64``."""
@@ -126,22 +107,6 @@ class UpdateHost(Protocol):
         """16 random hex digits."""
 
 
-class Quiet(Protocol):
-    """The running station, asked whether an update may begin."""
-
-    def busy(self) -> UpdateRefusalReason | None:
-        """The first thing that goes on; None when nothing does. Raises StoreError."""
-
-    def hears_scale(self) -> bool: ...
-
-
-class JournalReader(Protocol):
-    """The journal as the station sees it."""
-
-    def read(self) -> UpdateEntry | None:
-        """Raises OSError."""
-
-
 class BundleShelf(Protocol):
     """Bundles and releases of this machine, as the station may read them. Raises OSError."""
 
@@ -155,9 +120,8 @@ class BundleShelf(Protocol):
         """The first bytes of a bundle, by its name or its path."""
 
     def bring(self, path: str, size: int) -> str:
-        """Copy a bundle of ``size`` bytes from a stick, beside those that were handed in; its name there.
-
-        Raises UpdateRefused.
+        """Copy a bundle of ``size`` bytes from a stick, beside those that were handed in; its name there. Raises
+        UpdateRefused.
         """
 
     def running(self) -> Release: ...

@@ -47,13 +47,11 @@ class Release:
 
 
 def order_of(version: str) -> tuple[int, ...]:
-    """``0.9.0+g2d3aa88`` as (0, 9, 0, 0)."""
     numbers = [int(part) for part in version.partition("+")[0].split(".")]
     return (*numbers, *([0] * (4 - len(numbers))))
 
 
 def is_version(text: str) -> bool:
-    """Whether it may be the name of a release's folder."""
     return _VERSION.fullmatch(text) is not None
 
 
@@ -66,3 +64,51 @@ def parse_release(raw: bytes) -> Release:
         return _decode(raw)
     except msgspec.DecodeError as error:
         raise ValueError(f"this is no release ({error})") from error
+
+
+MAX_KEYS: Final = 2  # The one in use and the one that follows
+_KEY_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRotation:
+    """What a kept bundle left behind: it was this version, and from then on these keys, in hex, are accepted."""
+
+    version: str
+    accepted: tuple[str, ...]
+
+
+_decode_rotation: Final = msgspec.json.Decoder(KeyRotation).decode
+
+
+def parse_keys(text: str) -> tuple[bytes, ...]:
+    """``vendor.pub``: a key a line, 64 hex digits, ``#`` begins a comment. Raises ValueError."""
+    rows = [row.partition("#")[0].strip() for row in text.splitlines()]
+    keys = tuple(bytes.fromhex(row) for row in rows if row)
+    if len(keys) > MAX_KEYS or any(len(key) != _KEY_BYTES for key in keys):
+        raise ValueError(f"a file of public keys has at most {MAX_KEYS} keys of 64 hex digits")
+    return keys
+
+
+def parse_rotation(raw: bytes) -> KeyRotation | None:
+    """None for what nobody can read: then the keys of the package hold."""
+    try:
+        return _decode_rotation(raw)
+    except (msgspec.DecodeError, ValueError):
+        return None
+
+
+def accepted_keys(packaged: tuple[bytes, ...], package: Release, rotated: KeyRotation | None) -> tuple[bytes, ...]:
+    """Those that hold now. A package that is newer than the rotation brings its own again."""
+    if rotated is None or not packaged or order_of(rotated.version) < package.order:
+        return packaged
+    return parse_keys("\n".join(rotated.accepted))
+
+
+def keys_after_keep(now: tuple[bytes, ...], signed_by: bytes, next_key: str) -> tuple[bytes, ...]:
+    """What is accepted after a bundle was kept: its own key, and the next it named. A bundle by the second key ends the
+    first, which may be in strange hands by now.
+    """
+    if next_key:
+        return (signed_by, bytes.fromhex(next_key)) if bytes.fromhex(next_key) != signed_by else (signed_by,)
+    return now[now.index(signed_by) :] if signed_by in now else now

@@ -11,16 +11,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
-from kiosk.base.root_requests import Message, serve
+from kiosk.base.root_requests import Message, MessageFile, serve
 from kiosk.station.update.bundle import HEAD_BYTES, Head, UpdateManifest, parse_head, verify_manifest
-from kiosk.station.update.journal import BEFORE_SWITCH, UNDECIDED, UpdateEntry, UpdateOutcome, UpdatePhase
-from kiosk.station.update.keys import keys_after_keep
-from kiosk.station.update.messages import Answer, Request, UpdateFiles, Verdict
-from kiosk.station.update.ports import OfflineDatabase, Releases, Services, UpdateHost, UpdateJournal
+from kiosk.station.update.journal import BEFORE_SWITCH, UNDECIDED, JournalFile, UpdateEntry, UpdateOutcome, UpdatePhase
+from kiosk.station.update.messages import Request, UpdateFiles
+from kiosk.station.update.ports import OfflineDatabase, Releases, Services, UpdateHost
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
-from kiosk.station.update.release import ALL
+from kiosk.station.update.release import ALL, keys_after_keep
 from kiosk.store.shared.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -35,10 +34,12 @@ RESERVE_BYTES: Final = 64 * 1024 * 1024
 FORGOTTEN: Final = "the card had forgotten it: replace it soon"
 _CHUNK: Final = 1024 * 1024
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class UpdatePorts:
-    journal: UpdateJournal
+    journal: JournalFile
     releases: Releases
     database: OfflineDatabase
     services: Services
@@ -56,7 +57,6 @@ class Updater:
 
     def recover(self) -> None:
         """End the update that a power cut or a kill has left, or leave only a trial that ``serve`` has to begin again.
-
         Raises OSError, StoreError: then again later.
         """
         entry = self._journal.read()
@@ -78,9 +78,8 @@ class Updater:
             self._end(entry)
 
     def serve(self) -> UpdateOutcome | None:
-        """Carry out the interrupted trial, or the request that waits; None when there is neither.
-
-        Raises OSError, StoreError.
+        """Carry out the interrupted trial, or the request that waits; None when there is neither. Raises OSError,
+        StoreError.
         """
         interrupted = self._journal.read()
         if interrupted is not None:
@@ -146,7 +145,6 @@ class Updater:
         return head, verify_manifest(head, file.read(head.manifest_bytes), self._releases.keys())
 
     def _judge(self, manifest: UpdateManifest) -> None:
-        """Whether this machine may take it. Raises UpdateRefused."""
         release, machine = manifest.release, self._ports.machine
         if release.order <= max(self._releases.running().order, self._releases.packaged().order):
             raise UpdateRefused(
@@ -173,7 +171,7 @@ class Updater:
         self._journal.write(entry)
         if not self._services.station_runs():
             return entry
-        answer = self._answer(entry.number)
+        answer = self._wait_for(self._ports.files.answer, entry.number, ANSWER_S)
         if answer is None:
             raise UpdateRefused(UpdateRefusalReason.NO_ANSWER)
         if answer.busy is not None:
@@ -198,7 +196,7 @@ class Updater:
             self._services.start_station()
         except OSError as error:
             return self._step_back(entry, UpdateRefusalReason.DISK, str(error))
-        verdict = self._verdict(entry.number)
+        verdict = self._wait_for(self._ports.files.verdict, entry.number, TRIAL_S)
         if verdict is None:
             return self._step_back(entry, UpdateRefusalReason.LATE, "")
         if verdict.why is not None:
@@ -228,9 +226,8 @@ class Updater:
 
     def keep_new(self) -> UpdateOutcome | None:
         """By a person's word, where the way back is closed for ever: the copied database is spoiled, or lacks what the
-        other one tells, and that is whole.
-
-        None where that is not so. Raises OSError, and StoreError when the other one is not whole either.
+        other one tells, and that is whole. None where that is not so. Raises OSError, and StoreError when the other one
+        is not whole either.
         """
         entry = self._journal.read()
         stuck = (
@@ -245,10 +242,9 @@ class Updater:
         return self._keep(replace(entry, why=None, detail=""))
 
     def _had_succeeded(self, entry: UpdateEntry) -> bool:
-        """Whether the card has forgotten that it was: on trial nobody is served. Raises OSError, StoreError.
-
-        Asked only where the new release alone reads the database. Else the former one steps in and goes on with it: it
-        may be that one who served, after a way back that is forgotten.
+        """Whether the card has forgotten that it was: on trial nobody is served. Raises OSError, StoreError. Asked only
+        where the new release alone reads the database. Else the former one steps in and goes on with it: it may be that
+        one who served, after a way back that is forgotten.
         """
         if entry.phase is UpdatePhase.COPYING:
             succeeded = self._is_migrated()
@@ -268,7 +264,6 @@ class Updater:
             return False
 
     def _switch_if_whole(self, version: str) -> bool:
-        """Let this release run, where it is whole."""
         before = self._releases.current()
         self._releases.switch(version)
         if self._releases.running().version == version:
@@ -308,34 +303,18 @@ class Updater:
 
     # --- what the station says
 
-    def _answer(self, number: str) -> Answer | None:
-        end = self._ports.machine.monotonic() + ANSWER_S
-        while True:
-            answer = self._ports.files.answer.answer_to(number)
-            if answer is not None:
-                return answer
-            if not self._wait(end):
+    def _wait_for(self, file: MessageFile[T], number: str, seconds: float) -> T | None:
+        machine = self._ports.machine
+        end = machine.monotonic() + seconds
+        while (answer := file.answer_to(number)) is None:
+            left = end - machine.monotonic()
+            if left <= 0:
                 return None
-
-    def _verdict(self, number: str) -> Verdict | None:
-        end = self._ports.machine.monotonic() + TRIAL_S
-        while True:
-            verdict = self._ports.files.verdict.answer_to(number)
-            if verdict is not None:
-                return verdict
-            if not self._wait(end):
-                return None
-
-    def _wait(self, end: float) -> bool:
-        left = end - self._ports.machine.monotonic()
-        if left <= 0:
-            return False
-        self._ports.machine.wait(min(left, POLL_INTERVAL_S))
-        return True
+            machine.wait(min(left, POLL_INTERVAL_S))
+        return answer
 
 
 def check_payload(file: BinaryIO, manifest: UpdateManifest) -> None:
-    """Before anything of it is unpacked. Raises UpdateRefused."""
     digest, left = hashlib.sha256(), manifest.payload_bytes
     while left:
         piece = file.read(min(left, _CHUNK))

@@ -15,9 +15,9 @@ from typing import Final
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import ClerkCounter
-from kiosk.station.counter.listings.offer import ListingView
-from kiosk.web.counter.crates import parse_bags
+from kiosk.station.counter.listings import ListingView
 from kiosk.web.counter.frame import HOME, Where
+from kiosk.web.counter.packing import parse_bags
 
 MAX_SCAN_CHARACTERS = 256
 _PICKUP_CODE = re.compile("[0-9]{6}")
@@ -31,8 +31,6 @@ Form = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post by a clerk: the counter, the session, the form and the object in the address."""
-
     counter: ClerkCounter
     session: CounterSession
     form: Form
@@ -64,19 +62,10 @@ def _scan(post: Post) -> str:
     return post.counter.scans.scan(post.session, post.counter.reader.read(text)).path or HOME
 
 
-def _camera(post: Post) -> str:
-    post.counter.scans.request_camera_scan(post.session)
-    return f"{HOME}?camera=1"
-
-
 def _put_up_code(post: Post, code: str) -> str:
     """A code that is right puts its parcel up; the clerk fetches it, and the tap comes when it is handed over."""
-    post.counter.parcels.handovers.put_up(post.session, code)
+    post.counter.handovers.put_up(post.session, code)
     return HOME
-
-
-def _code(post: Post) -> str:
-    return _put_up_code(post, post.field("code"))
 
 
 def _arrive(post: Post) -> str:
@@ -84,16 +73,12 @@ def _arrive(post: Post) -> str:
     return post.counter.scans.arrive(post.session, scanned, post.field("carrier")).path or HOME
 
 
-def _take_in(post: Post) -> str:
-    return post.counter.scans.accept_offer(post.session, post.field("offer")).path or HOME
-
-
 def _undo(post: Post) -> str:
     last = post.counter.state.view().last
     shown = str(last.parcel.number) if last and last.parcel else ""
     if post.field("number") != shown:
         raise CounterRefused("stale_page")
-    post.counter.parcels.receiving.undo(post.session, shown)  # a scan may come in while this one waits for its turn
+    post.counter.receiving.undo(post.session, shown)  # a scan may come in while this one waits for its turn
     return HOME
 
 
@@ -101,105 +86,55 @@ def _carrier(post: Post) -> str:
     number = post.field("number")
     if not number:
         raise CounterRefused("stale_page")
-    return post.counter.parcels.receiving.choose_carrier(post.session, post.field("carrier"), number).path or HOME
-
-
-def _mode(post: Post) -> str:
-    post.counter.parcels.receiving.set_mode(post.session, post.field("mode"))
-    return HOME
-
-
-def _consent(post: Post) -> str:
-    post.counter.parcels.receiving.set_consent(post.session, post.field("consent"))
-    return HOME
-
-
-def _damaged(post: Post) -> str:
-    post.counter.parcels.receiving.damaged_next(post.session, post.field("damaged") == "1")
-    return HOME
+    return post.counter.receiving.choose_carrier(post.session, post.field("carrier"), number).path or HOME
 
 
 def _handover(post: Post) -> str:
-    return parcel_path(str(post.counter.parcels.handovers.confirm(post.session, post.field("number")).number))
-
-
-def _dismiss(post: Post) -> str:
-    post.counter.parcels.handovers.dismiss(post.session, post.field("number"))
-    return HOME
-
-
-def _delivery(post: Post) -> str:
-    post.counter.parcels.deliveries.close(post.session)
-    return "/counter/parcels?state=open"
+    return parcel_path(str(post.counter.handovers.confirm(post.session, post.field("number")).number))
 
 
 def _proxy(post: Post) -> str:
     return parcel_path(
-        str(post.counter.parcels.handovers.collect_by_proxy(post.session, post.about, post.field("name")).number)
+        str(post.counter.handovers.collect_by_proxy(post.session, post.about, post.field("name")).number)
     )
 
 
-def _accept(post: Post) -> str:
-    post.counter.parcels.damaged.accept(post.session, post.about)
-    return HOME
-
-
-def _shoot(post: Post) -> str:
-    post.counter.parcels.damaged.take_shot(post.session, post.about)
-    return parcel_path(post.about)
-
-
 def _step(act: Callable[[ClerkCounter], Callable[[CounterSession, str], object]]) -> Run:
+    return _then(parcel_path, lambda post: act(post.counter)(post.session, post.about))
+
+
+def _then(where: str | Callable[[str], str], act: Callable[[Post], object]) -> Run:
+    """Do it and go on to an address, or to that of what the post is about."""
+
     def run(post: Post) -> str:
-        act(post.counter)(post.session, post.about)
-        return parcel_path(post.about)
+        act(post)
+        return where if isinstance(where, str) else where(post.about)
 
     return run
 
 
-def _void(post: Post) -> str:
+def _void(post: Post) -> None:
     post.counter.voids.void(post.session, post.about, post.field("reason"), post.field("number"), post.field("pin"))
-    return intake_path(post.about)
 
 
-def _take_up(post: Post) -> str:
-    """The clerk and the villager go on at the public screen, where it was left."""
-    post.counter.intakes.take_up(post.session, post.about)
-    return "/"
-
-
-def _photograph(post: Post) -> str:
+def _shoot_lot(post: Post) -> None:
     post.counter.lot_shots.take(post.session, post.about)
-    return intake_path(post.about)
 
 
-def _overrule(post: Post) -> str:
+def _overrule(post: Post) -> None:
     post.counter.lot_shots.overrule(post.session, post.about, post.field("shot"))
-    return intake_path(post.about)
 
 
-def _listing_photo(post: Post) -> str:
-    post.counter.lot_shots.take(post.session, post.about)
-    return listing_path(post.about)
-
-
-def _listing_overrule(post: Post) -> str:
-    post.counter.lot_shots.overrule(post.session, post.about, post.field("shot"))
-    return listing_path(post.about)
-
-
-def _listing_pack(post: Post) -> str:
+def _listing_pack(post: Post) -> None:
     """The grade stays as it is now, whatever it was when the page was drawn."""
     listings, pack_g = post.counter.listings, post.int_field("pack_g")
     listings.choose(post.session, post.about, pack_g, listings.view(post.session, post.about).grade)
-    return listing_path(post.about)
 
 
-def _listing_grade(post: Post) -> str:
+def _listing_grade(post: Post) -> None:
     listings, grade = post.counter.listings, post.field("grade")
     pack = listings.view(post.session, post.about).pack
     listings.choose(post.session, post.about, pack.net_g if pack else 0, grade)
-    return listing_path(post.about)
 
 
 def _listing_move(post: Post) -> str:
@@ -216,121 +151,19 @@ def _listing_leave(post: Post) -> str:
     return _listing_at(post.counter.listings.leave_out(post.session, post.about, sha256, out), sha256)
 
 
-def _listing_submit(post: Post) -> str:
-    post.counter.listings.submit(post.session, post.about, post.field("seen"))
-    return f"{listing_path(post.about)}/sent"
-
-
 def _place_of(view: ListingView, sha256: str) -> int | None:
     return next((place for place, photo in enumerate(view.photos) if photo.sha256 == sha256), None)
 
 
 def _listing_at(view: ListingView, sha256: str) -> str:
-    """The page of the pictures on which this one is now."""
     page = (_place_of(view, sha256) or 0) // PICTURES + 1
     return listing_path(view.receipt) if page == 1 else f"{listing_path(view.receipt)}?page={page}"
 
 
-def _reprint(post: Post) -> str:
-    post.counter.papers.reprint(post.session, int(post.about))
-    return "/counter/queue"
-
-
-def _resolve(post: Post) -> str:
-    post.counter.papers.resolve(post.session, int(post.about), post.field("came_out") == "1")
-    return "/counter/queue"
-
-
-def _card(post: Post) -> str:
-    post.counter.cards.print(post.session, post.about)
-    return "/counter/queue"
-
-
-def _pack(post: Post) -> str:
-    post.counter.crates.pack(post.session, post.about, parse_bags(post.field("bags")))
-    return f"{intake_path(post.about)}/crate"
-
-
-def _unpack(post: Post) -> str:
-    post.counter.crates.unpack(post.session, post.about, post.int_field("crate"))
-    return f"{intake_path(post.about)}/crate"
-
-
-def _pack_tote(post: Post) -> str:
+def _pack_tote(post: Post) -> None:
     """The address has the parcels without what is the same on every one of this station."""
-    station = post.counter.parcels.totes.station[1:]
-    post.counter.parcels.totes.pack(post.session, [f"P-{station}-{one}" for one in post.field("parcels").split(".")])
-    return "/counter/totes"
-
-
-def _unpack_tote(post: Post) -> str:
-    post.counter.parcels.totes.unpack(post.session, post.field("tote"))
-    return "/counter/totes"
-
-
-def _tote_tag(post: Post) -> str:
-    post.counter.parcels.totes.tag_copy(post.session, post.field("tote"))
-    return "/counter/queue"
-
-
-def _hand_over_totes(post: Post) -> str:
-    post.counter.parcels.totes.hand_over(post.session, post.field("totes").split("."))
-    return "/counter/queue"
-
-
-def _close_day(post: Post) -> str:
-    post.counter.day.close(post.session, post.int_field("last_seq"))
-    return "/counter/day?ask=closed"
-
-
-# Address and act. `<about>` is a parcel, a receipt, a member or a print job.
-ACTS: Mapping[str, Run] = {
-    "/counter/scan": _scan,
-    "/counter/type": _scan,
-    "/counter/camera": _camera,
-    "/counter/code": _code,
-    "/counter/arrive": _arrive,
-    "/counter/take_in": _take_in,
-    "/counter/undo": _undo,
-    "/counter/carrier": _carrier,
-    "/counter/mode": _mode,
-    "/counter/consent": _consent,
-    "/counter/damaged": _damaged,
-    "/counter/handover": _handover,
-    "/counter/handover/later": _dismiss,
-    "/counter/delivery": _delivery,
-    "/counter/parcels/<about>/proxy": _proxy,
-    "/counter/parcels/<about>/photo": _shoot,
-    "/counter/parcels/<about>/accept": _accept,
-    "/counter/parcels/<about>/refuse": _step(lambda counter: counter.parcels.damaged.refuse),
-    "/counter/parcels/<about>/misroute": _step(lambda counter: counter.parcels.shelf.mark_misrouted),
-    "/counter/parcels/<about>/due_back": _step(lambda counter: counter.parcels.shelf.mark_due_back),
-    "/counter/parcels/<about>/return": _step(lambda counter: counter.parcels.shelf.return_),
-    "/counter/parcels/<about>/lost": _step(lambda counter: counter.parcels.shelf.mark_lost),
-    "/counter/parcels/<about>/found": _step(lambda counter: counter.parcels.shelf.mark_found),
-    "/counter/parcels/<about>/reissue": _step(lambda counter: counter.parcels.codes.reissue),
-    "/counter/intakes/<about>/void": _void,
-    "/counter/intakes/<about>/photo": _photograph,
-    "/counter/intakes/<about>/photo/overrule": _overrule,
-    "/counter/intakes/<about>/take_up": _take_up,
-    "/counter/intakes/<about>/crate/pack": _pack,
-    "/counter/intakes/<about>/crate/unpack": _unpack,
-    "/counter/intakes/<about>/listing/photo": _listing_photo,
-    "/counter/intakes/<about>/listing/photo/overrule": _listing_overrule,
-    "/counter/intakes/<about>/listing/pack": _listing_pack,
-    "/counter/intakes/<about>/listing/grade": _listing_grade,
-    "/counter/intakes/<about>/listing/move": _listing_move,
-    "/counter/intakes/<about>/listing/leave": _listing_leave,
-    "/counter/intakes/<about>/listing/submit": _listing_submit,
-    "/counter/members/<about>/card": _card,
-    "/counter/totes/pack": _pack_tote,
-    "/counter/totes/unpack": _unpack_tote,
-    "/counter/totes/tag": _tote_tag,
-    "/counter/totes/hand_over": _hand_over_totes,
-    "/counter/prints/<int:about>/reprint": _reprint,
-    "/counter/prints/<int:about>/resolve": _resolve,
-    "/counter/day/close": _close_day,
-}
+    station = post.counter.totes.station[1:]
+    post.counter.totes.pack(post.session, [f"P-{station}-{one}" for one in post.field("parcels").split(".")])
 
 
 def parcel_path(number: str) -> str:
@@ -342,12 +175,94 @@ def intake_path(receipt: str) -> str:
 
 
 def listing_path(receipt: str) -> str:
-    """The page on which the lot of an intake is offered for sale."""
     return f"{intake_path(receipt)}/listing"
 
 
+def crate_path(receipt: str) -> str:
+    return f"{intake_path(receipt)}/crate"
+
+
+_QUEUE: Final = "/counter/queue"
+_TOTES: Final = "/counter/totes"
+
+# Address and act. `<about>` is a parcel, a receipt, a member or a print job.
+ACTS: Mapping[str, Run] = {
+    "/counter/scan": _scan,
+    "/counter/type": _scan,
+    "/counter/camera": _then(f"{HOME}?camera=1", lambda post: post.counter.scans.request_camera_scan(post.session)),
+    "/counter/code": lambda post: _put_up_code(post, post.field("code")),
+    "/counter/arrive": _arrive,
+    "/counter/take_in": lambda post: post.counter.scans.accept_offer(post.session, post.field("offer")).path or HOME,
+    "/counter/undo": _undo,
+    "/counter/carrier": _carrier,
+    "/counter/mode": _then(HOME, lambda post: post.counter.receiving.set_mode(post.session, post.field("mode"))),
+    "/counter/consent": _then(
+        HOME, lambda post: post.counter.receiving.set_consent(post.session, post.field("consent"))
+    ),
+    "/counter/damaged": _then(
+        HOME, lambda post: post.counter.receiving.damaged_next(post.session, post.field("damaged") == "1")
+    ),
+    "/counter/handover": _handover,
+    "/counter/handover/later": _then(
+        HOME, lambda post: post.counter.handovers.dismiss(post.session, post.field("number"))
+    ),
+    "/counter/delivery": _then(
+        "/counter/parcels?state=open", lambda post: post.counter.shelf.close_delivery(post.session)
+    ),
+    "/counter/parcels/<about>/proxy": _proxy,
+    "/counter/parcels/<about>/photo": _step(lambda counter: counter.shelf.take_shot),
+    "/counter/parcels/<about>/accept": _then(
+        HOME, lambda post: post.counter.shelf.accept_damaged(post.session, post.about)
+    ),
+    "/counter/parcels/<about>/refuse": _step(lambda counter: counter.shelf.refuse),
+    "/counter/parcels/<about>/misroute": _step(lambda counter: counter.shelf.mark_misrouted),
+    "/counter/parcels/<about>/due_back": _step(lambda counter: counter.shelf.mark_due_back),
+    "/counter/parcels/<about>/return": _step(lambda counter: counter.shelf.return_),
+    "/counter/parcels/<about>/lost": _step(lambda counter: counter.shelf.mark_lost),
+    "/counter/parcels/<about>/found": _step(lambda counter: counter.shelf.mark_found),
+    "/counter/parcels/<about>/reissue": _step(lambda counter: counter.codes.reissue),
+    "/counter/intakes/<about>/void": _then(intake_path, _void),
+    "/counter/intakes/<about>/photo": _then(intake_path, _shoot_lot),
+    "/counter/intakes/<about>/photo/overrule": _then(intake_path, _overrule),
+    # The clerk and the villager go on at the public screen, where it was left.
+    "/counter/intakes/<about>/take_up": _then("/", lambda post: post.counter.intakes.take_up(post.session, post.about)),
+    "/counter/intakes/<about>/crate/pack": _then(
+        crate_path, lambda post: post.counter.crates.pack(post.session, post.about, parse_bags(post.field("bags")))
+    ),
+    "/counter/intakes/<about>/crate/unpack": _then(
+        crate_path, lambda post: post.counter.crates.unpack(post.session, post.about, post.int_field("crate"))
+    ),
+    "/counter/intakes/<about>/listing/photo": _then(listing_path, _shoot_lot),
+    "/counter/intakes/<about>/listing/photo/overrule": _then(listing_path, _overrule),
+    "/counter/intakes/<about>/listing/pack": _then(listing_path, _listing_pack),
+    "/counter/intakes/<about>/listing/grade": _then(listing_path, _listing_grade),
+    "/counter/intakes/<about>/listing/move": _listing_move,
+    "/counter/intakes/<about>/listing/leave": _listing_leave,
+    "/counter/intakes/<about>/listing/submit": _then(
+        lambda about: f"{listing_path(about)}/sent",
+        lambda post: post.counter.listings.submit(post.session, post.about, post.field("seen")),
+    ),
+    "/counter/members/<about>/card": _then(_QUEUE, lambda post: post.counter.cards.print(post.session, post.about)),
+    "/counter/totes/pack": _then(_TOTES, _pack_tote),
+    "/counter/totes/unpack": _then(_TOTES, lambda post: post.counter.totes.unpack(post.session, post.field("tote"))),
+    "/counter/totes/tag": _then(_QUEUE, lambda post: post.counter.totes.tag_copy(post.session, post.field("tote"))),
+    "/counter/totes/hand_over": _then(
+        _QUEUE, lambda post: post.counter.totes.hand_over(post.session, post.field("totes").split("."))
+    ),
+    "/counter/prints/<int:about>/reprint": _then(
+        _QUEUE, lambda post: post.counter.papers.reprint(post.session, int(post.about))
+    ),
+    "/counter/prints/<int:about>/resolve": _then(
+        _QUEUE,
+        lambda post: post.counter.papers.resolve(post.session, int(post.about), post.field("came_out") == "1"),
+    ),
+    "/counter/day/close": _then(
+        "/counter/day?ask=closed", lambda post: post.counter.day.close(post.session, post.int_field("last_seq"))
+    ),
+}
+
+
 def back_to(path: str, form: Form) -> Where:
-    """Where a refused act leads back to: the page it came from."""
     parts = path.split("/")[2:]
     match parts:
         case ["parcels", number, *_]:
@@ -359,22 +274,20 @@ def back_to(path: str, form: Form) -> Where:
         case ["intakes", receipt, "listing", *_]:
             return Where("intakes", listing_path(receipt))
         case ["totes", *_]:
-            return Where("parcels", "/counter/totes")
+            return Where("parcels", _TOTES)
         case ["members", member, *_]:
             return Where("intakes", f"/counter/intakes?member={member}")
         case ["intakes", receipt, "crate", *_]:
-            return Where("intakes", f"{intake_path(receipt)}/crate")
+            return Where("intakes", crate_path(receipt))
         case ["intakes", receipt, *_]:
             return Where("intakes", intake_path(receipt))
         case ["prints", *_]:
-            return Where("queue", "/counter/queue")
+            return Where("queue", _QUEUE)
         case ["check", *_]:
             expected = form.get("expected", "")
             typed = expected.isascii() and expected.isdigit() and len(expected) <= _MAX_GRAM_DIGITS
             return Where("day", f"/counter/check?expected={expected}" if typed else "/counter/check")
-        case ["pan", *_]:
-            return Where("day", "/counter/day")
-        case ["day", *_]:
+        case ["pan" | "day", *_]:
             return Where("day", "/counter/day")
         case [("code" | "type") as pad]:
             return Where("scan", f"/counter/{pad}")

@@ -40,14 +40,11 @@ NEEDS = {f"counter_check.{name}": Need.STAFF for name in ("page", "take", "pan")
 
 @dataclass(frozen=True, slots=True)
 class UnbookedLoadRow:
-    """A row of the journal: an unbooked load and why it is there, as a text id."""
-
     row: LoadRow
     why_id: str
 
 
 def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
-    """``/counter/check`` and ``/counter/pan``."""
     check, pages = Blueprint("counter_check", __name__), CheckPages(station, frame)
 
     @check.get(CHECK)
@@ -66,14 +63,10 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
 
 
 class CheckPages:
-    """Draws and acts. Reading changes nothing."""
-
     def __init__(self, station: Station, frame: CounterFrame) -> None:
-        self._station = station
-        self._frame = frame
+        self._station, self._frame = station, frame
 
     def check(self, session: CounterSession) -> str:
-        """The check, the result of the one just taken (``done``), or the pad for a weight that is not set."""
         view, expected_g = self._station.check_weight.view(), _parse_grams(request.args.get("expected"))
         done = request.args.get("done", "")
         if view.last is not None and done == str(view.last.number):
@@ -98,7 +91,6 @@ class CheckPages:
         )
 
     def take(self, session: CounterSession) -> CheckRow:
-        """Read the load on the pan as the check weight. Raises CounterRefused."""
         form = request.form
         expected_g = None
         if "expected" in form and (expected_g := _parse_grams(form["expected"])) is None:
@@ -106,7 +98,6 @@ class CheckPages:
         return self._station.check_weight.take(session, expected_g, _reading(form.get("reading_no", "")))
 
     def pan(self, session: CounterSession) -> str:
-        """The journal of the pan, newest first."""
         number = number_of(request.args.get("page"))
         with as_counter_refusals():
             rows = self._station.store.pan_loads.unbooked(ROWS + 1, (number - 1) * ROWS)
@@ -138,7 +129,6 @@ class CheckPages:
         )
 
     def _since(self, row: LoadRow) -> str:
-        """When it left; "" for a time that is not to be believed."""
         return self._frame.moment(row.at) if row.clock == "synced" else ""
 
 

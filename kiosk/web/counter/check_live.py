@@ -15,7 +15,7 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from kiosk.domain.metrology.pan import PanView
-from kiosk.station.counter.board import CounterBoard, CounterSnapshot
+from kiosk.station.counter.state import CounterBoard, CounterSnapshot
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
 from kiosk.texts.formats import kilograms
@@ -58,9 +58,8 @@ class PanBoard:
         return PanSnapshot(live + counter.number + pan.reading_no, pan, why_not, counter)
 
     def wait(self, after: int, timeout_s: float) -> PanSnapshot | None:
-        """The newest state as soon as its number is above ``after``; None when the time is up.
-
-        The pan wakes at once; what only the counter knows is found at the next look.
+        """The newest state as soon as its number is above ``after``; None when the time is up. The pan wakes at once;
+        what only the counter knows is found at the next look.
         """
         until = self._clock() + timeout_s
         while True:
@@ -73,7 +72,6 @@ class PanBoard:
             self._live.wait(live_number, min(left, POLL_INTERVAL_S))
 
     def wake(self) -> None:
-        """Let every reader go round once."""
         self._live.wake()
 
 
@@ -97,7 +95,6 @@ def pan_source(station: Station) -> StreamSource[PanSnapshot]:
 
 
 def why_id(why_not: str, speech: Speech) -> str:
-    """The sentence about the pan: what to do before the check can be taken, or that it can."""
     if not why_not:
         return "counter.check.ready"
     own = f"counter.check.why.{why_not}"
@@ -105,7 +102,6 @@ def why_id(why_not: str, speech: Speech) -> str:
 
 
 def message(now: PanSnapshot, speech: Speech, decimals: int) -> bytes:
-    """The message as JSON: the counter's own fields, the weight as on the public screen, and the check."""
     pan, view = now.pan, now.counter.view
     body: dict[str, Any] = {
         "n": now.counter.number,
@@ -125,7 +121,6 @@ def message(now: PanSnapshot, speech: Speech, decimals: int) -> bytes:
 
 
 def blueprint(station: Station, streams: Streams[PanSnapshot], language: str, decimals: int) -> Blueprint:
-    """``GET /counter/check/live``."""
     live = Blueprint("check_live", __name__)
 
     @live.get("/counter/check/live")

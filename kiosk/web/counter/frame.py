@@ -12,15 +12,13 @@ from kiosk.domain.catalog import Names
 from kiosk.domain.clerk import Role
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.board import CounterSnapshot
+from kiosk.station.counter.state import CounterSnapshot
 from kiosk.web.counter.live import badges, scan_id
-from kiosk.web.counter.parcel_acts import picture_of
-from kiosk.web.counter.refusals import refusal_view
-from kiosk.web.counter.rows import carrier_name, clock, local_times, short, tail
-from kiosk.web.shared.drawings import drawing, shot_drawing
+from kiosk.web.counter.rows import carrier_name, clock, local_times, picture_of, refusal_view, short, tail
 from kiosk.web.shared.paging import page_of
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.signs import drawing, shot_drawing
 from kiosk.web.shared.speech import Speech, speech_of
 
 HOME = "/counter"
@@ -48,14 +46,12 @@ class CounterFrame:
     """Draws pages of the counter. Reads; decides nothing."""
 
     def __init__(self, station: Station, settings: WebSettings) -> None:
-        self._station = station
-        self._settings = settings
+        self._station, self._settings = station, settings
         self._local = local_times(station.settings.zone)
 
     def page(self, template: str, person: Person, where: Where, **extra: Any) -> str:
-        """Any page behind the PIN. What it shows was read after the view it says it shows.
-
-        A technician has the check weight and the journal of the pan here, and no tabs: those pages are the clerk's.
+        """Any page behind the PIN. What it shows was read after the view it says it shows. A technician has the check
+        weight and the journal of the pan here, and no tabs: those pages are the clerk's.
         """
         snapshot: CounterSnapshot = g.counter
         figures = badges(snapshot.view)
@@ -77,14 +73,13 @@ class CounterFrame:
         )
 
     def refused(self, error: CounterRefused, person: Person, where: Where) -> str:
-        """Why something was not done, and the way back."""
         return self.page("refused", person, where, refused=refusal_view(error, self.speech.main))
 
     def unlock(self, error: CounterRefused | None = None) -> str:
         """Who is at the counter, and the pad for the PIN; nothing that was typed comes back."""
         access = self._station.access
         wait_s = access.throttle.wait_s()
-        error = error or (CounterRefused("locked", wait_s=wait_s) if wait_s else None)
+        error = error or (CounterRefused("locked", values={"wait_s": str(wait_s)}) if wait_s else None)
         return self._draw(
             "unlock",
             page=page_of(access.people(), PEOPLE_ON_A_PAGE, request.args.get("page")),
@@ -94,7 +89,6 @@ class CounterFrame:
         )
 
     def technician(self, person: Person) -> str:
-        """A technician at the counter's door."""
         return self._draw("technician", who=person, here=HOME, technician_path=_TECHNICIAN)
 
     def denied(self, text_id: str) -> str:

@@ -3,34 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 
 from flask import request
 from markupsafe import Markup
 
-from kiosk.domain.parcel import Consent, ParcelState
+from kiosk.domain.parcel import TERMINAL_STATES, Consent, ParcelState
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.shared.view import BOOKED, CounterView
+from kiosk.station.counter.state import BOOKED, CHOICES, CounterView, ScanResult
 from kiosk.store.parcels.totes import TOTE
+from kiosk.texts import Texts
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.frame import HOME, CounterFrame, Where
-from kiosk.web.counter.last_scan import LastScan, last_scan
-from kiosk.web.counter.parcel_acts import LISTS
+from kiosk.web.counter.rows import LISTS, OTHER, REFUSAL_PICTURES, picture_of, refusal_id, tail
 from kiosk.web.shared.ports import Station
-from kiosk.web.shared.scale_marks import check_due
+from kiosk.web.shared.signs import check_due
+
+_SCAN_PICTURES = {
+    "parcel_damaged": "damaged",
+    "member": "card",
+    "intake": "receipt",
+    "lot": "label",
+    "shelf": "shelf",
+    "tote": "lock",
+    "manifest": "truck",
+}
+_TONES = {"parcel_in": "good", "parcel_known": "known", "parcel_damaged": "known", "refused": "bad"}
+
+# Results of a scan that waits for the touch which takes its parcel in.
+_OFFERED = frozenset({"unknown_parcel", "expected"})
+
+
+@dataclass(frozen=True, slots=True)
+class LastScan:
+    tone: str
+    picture: str
+    text_id: str
+    values: Mapping[str, object]
+    shelf: str | None
+    of: str
+    phone: str | None
+    number: str
+    surplus: bool  # It came with the truck and is not on the list of the delivery
+    carriers: tuple[str, ...]
+    to_arrive: str  # A number that only becomes a parcel once a carrier is touched; "" for every other scan
+    offer: str  # Names the scan whose parcel one touch takes in; "" when there is nothing to take in, or it was taken
+    wait_s: int
+
+    @property
+    def wait_ms(self) -> int:
+        return self.wait_s * 1000
+
+    def with_values(self, values: Mapping[str, object]) -> LastScan:
+        return replace(self, values=values)
+
+
+def last_scan(result: ScanResult, texts: Texts, *, may_change: bool) -> LastScan:
+    """``may_change``: the scan can still be taken back, so another carrier may be chosen too."""
+    parcel, chooses = result.parcel, result.word in CHOICES
+    offer = result.offer.id if result.offer and result.word in _OFFERED else ""
+    text_id = refusal_id(result.word, texts) if result.kind == "refused" else f"scan.{result.word}"
+    left = parcel is not None and parcel.state in TERMINAL_STATES and result.kind != "parcel_known"
+    if parcel is not None and left:
+        text_id = f"counter.state.{parcel.state.value}"
+    picture = _SCAN_PICTURES.get(result.kind) or REFUSAL_PICTURES.get(result.word, "")
+    if not picture:
+        picture = picture_of(parcel) if parcel else ("attention" if result.kind == "refused" else "scan")
+    return LastScan(
+        tone="known" if offer else _TONES.get(result.kind, "plain"),
+        picture=picture,
+        text_id=text_id if text_id in texts else OTHER,
+        values=result.values,
+        shelf=parcel.shelf if parcel else None,
+        of=f"{parcel.carrier} {tail(parcel.waybill)}" if parcel else (result.receipt or result.shown),
+        phone=parcel.phone_last4 if parcel else None,
+        number=str(parcel.number) if parcel else "",
+        surplus=parcel is not None and parcel.surplus,
+        carriers=result.carriers[:4] if chooses else (result.carriers[1:3] if may_change else ()),
+        to_arrive=result.shown if chooses else "",
+        offer=offer,
+        wait_s=result.wait_s,
+    )
+
 
 AT_HOME = Where("scan", HOME)
 _COUNTED = ("waiting", "overdue", "returns", "open")
 
 
 class CounterHome:
-    """Pages under the tab "scan"."""
-
     def __init__(self, station: Station, frame: CounterFrame) -> None:
-        self._station = station
-        self._frame = frame
+        self._station, self._frame = station, frame
 
     def home(self, session: CounterSession) -> str:
         view = self._fresh(session, self._station.counter.state.view())
@@ -51,27 +115,23 @@ class CounterHome:
         )
 
     def code(self, session: CounterSession) -> str:
-        """The six digits of a pickup code."""
         return self._frame.page("code", session.person, AT_HOME)
 
     def type(self, session: CounterSession) -> str:
-        """A code nothing can scan any more, typed by hand."""
         return self._frame.page("type", session.person, AT_HOME)
 
     def _tote_of(self, session: CounterSession, view: CounterView) -> str:
-        """The tote in which the parcel that is handed over lies, under its seal; "" for one on its shelf."""
         if view.handover is None:
             return ""
-        tote = self._station.counter.parcels.totes.of_parcel(session, view.handover)
+        tote = self._station.counter.totes.of_parcel(session, view.handover)
         return tote.number.text(TOTE) if tote else ""
 
     def _fresh(self, session: CounterSession, view: CounterView) -> CounterView:
-        """The parcel of the last scan as it is now: it may have been handed out since."""
         last = view.last
         if last is None or last.parcel is None:
             return view
         try:
-            now = self._station.counter.parcels.shelf.parcel(session, str(last.parcel.number))
+            now = self._station.counter.shelf.parcel(session, str(last.parcel.number))
         except CounterRefused:
             return view
         return replace(view, last=replace(last, parcel=now))
@@ -83,7 +143,6 @@ class CounterHome:
         return found.with_values(self._times(view))
 
     def _times(self, view: CounterView) -> dict[str, Markup]:
-        """When a parcel was seen here: of one that has left, when it did."""
         parcel = view.last.parcel if view.last else None
         values = {name: bdi_code(value) for name, value in view.last.values.items()} if view.last else {}
         if parcel is not None:
@@ -97,11 +156,10 @@ class CounterHome:
         return max(0, round(view.undo_until * 1000) - self._station.stamp().moment.monotonic_ms)
 
     def _counts(self, session: CounterSession, view: CounterView) -> list[tuple[str, str, int]]:
-        found = self._station.counter.parcels.shelf.counts(session)
+        found = self._station.counter.shelf.counts(session)
         rows = [(name, f"/counter/parcels?state={name}", parcel_count(found, name)) for name in _COUNTED]
         return [*rows, ("papers", "/counter/queue", view.pending_prints)]
 
 
 def parcel_count(counts: Mapping[ParcelState, int], name: str) -> int:
-    """How many parcels are on a list."""
     return sum(counts.get(state, 0) for state in LISTS[name])

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.domain.catalog import Grade, Names, Sale
 from kiosk.domain.money import unit_price_fen
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.counter.listings.offer import (
+from kiosk.station.counter.listings import (
     CHANGED,
     NO_PHOTO,
     NO_SALE_DATA,
@@ -37,8 +37,7 @@ from kiosk.texts import LANGUAGES, Language, Texts, load
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.acts import PICTURES, intake_path, listing_path
 from kiosk.web.counter.frame import CounterFrame, Where
-from kiosk.web.counter.rows import short
-from kiosk.web.counter.shots import Shots
+from kiosk.web.counter.rows import short, shot_values
 from kiosk.web.shared import roles
 from kiosk.web.shared.paging import Page, number_of
 from kiosk.web.shared.ports import Station
@@ -63,9 +62,8 @@ _FOR_NOTHING = frozenset({VOIDED, NO_SALE_DATA, NOT_IN_CATALOG})  # No picture a
 @dataclass(frozen=True, slots=True)
 class PhotoCard:
     """A picture of the lot. ``place`` counts all from 0, ``number`` those that are shown to buyers from 1; 0: left out.
-
-    ``like`` is the receipt of nearly the same picture, "" for none; ``like_other``: it is another receipt's.
-    ``here``: the file is still on this card. ``accepted``: the sorting center does not keep it apart.
+    ``like`` is the receipt of nearly the same picture, "" for none; ``like_other``: it is another receipt's. ``here``:
+    the file is still on this card. ``accepted``: the sorting center does not keep it apart.
     """
 
     sha256: str
@@ -83,17 +81,14 @@ class PhotoCard:
 
 @dataclass(frozen=True, slots=True)
 class OfferHindrance:
-    """What is missing before a lot can be offered."""
-
     text_id: str
     picture: str
 
 
 @dataclass(frozen=True, slots=True)
 class BuyerText:
-    """What buyers read in one language; ``facts`` are pairs of a word and its text.
-
-    A long story has a page of its own: ``pages`` is 2 then, and ``page`` which of them this is.
+    """What buyers read in one language; ``facts`` are pairs of a word and its text. A long story has a page of its own:
+    ``pages`` is 2 then, and ``page`` which of them this is.
     """
 
     language: Language
@@ -109,7 +104,6 @@ class BuyerText:
 
     @property
     def size(self) -> str:
-        """Of the letters of the story: ``large``, ``plain``, ``long`` for the smallest."""
         sizes = _BESIDE if self.pages == 1 else _ALONE
         return next((size for size, max_width in sizes if _width(self.story) <= max_width), "long")
 
@@ -127,7 +121,6 @@ class BuyerText:
 
 
 def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
-    """Everything below ``/counter/intakes/<about>/listing`` that is read."""
     listing, pages = Blueprint("counter_listing", __name__), ListingPages(station, frame)
 
     @listing.get("/counter/intakes/<about>/listing")
@@ -144,7 +137,6 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
 
     @listing.get("/counter/intakes/<about>/listing/<sha256>.jpg")
     def picture(about: str, sha256: str) -> AnyResponse:
-        """A picture of this lot, and of no other."""
         view = station.counter.listings.view(roles.session(), about)
         is_of_lot = any(photo.sha256 == sha256 for photo in view.photos)
         path = station.photo_folder.path(sha256) if is_of_lot else None
@@ -155,15 +147,10 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
 
 
 class ListingPages:
-    """Draws; the listings of the counter decide."""
-
     def __init__(self, station: Station, frame: CounterFrame) -> None:
-        self._station = station
-        self._frame = frame
-        self._shots = Shots(station)
+        self._station, self._frame = station, frame
 
     def desk(self, session: CounterSession, receipt: str) -> str:
-        """Pictures, pack and grade, and what is missing; ``ask`` chooses a pack or a grade."""
         view = self._station.counter.listings.view(session, receipt)
         here = listing_path(view.receipt)
         sale = view.product.sale
@@ -188,7 +175,7 @@ class ListingPages:
             may_change=VOIDED not in view.hindrances,
             offered_at=self._frame.moment(view.offered_at),
             intake_address=intake_path(view.receipt),
-            **self._shots.of(view.lot, f"{here}/photo.jpg", self._frame.speech.main),
+            **shot_values(self._station, view.lot, f"{here}/photo.jpg", self._frame.speech.main),
         )
 
     def review(self, session: CounterSession, receipt: str) -> str | AnyResponse:
@@ -224,7 +211,6 @@ class ListingPages:
         )
 
     def sent(self, session: CounterSession, receipt: str) -> str | AnyResponse:
-        """It is offered: since when, and whether its pictures are with the sorting center."""
         view = self._station.counter.listings.view(session, receipt)
         here = listing_path(view.receipt)
         if view.state == CHANGED or not _is_offered(view):
@@ -305,7 +291,6 @@ def _is_offered(view: ListingView) -> bool:
 
 
 def _page(cards: Sequence[PhotoCard]) -> Page[PhotoCard]:
-    """The pictures asked for in the query; the last page when there are no more so many."""
     count = max(1, ceil(len(cards) / PICTURES))
     number = min(number_of(request.args.get("page")), count)
     return Page(tuple(cards[(number - 1) * PICTURES : number * PICTURES]), number, count)

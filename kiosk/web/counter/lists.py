@@ -13,19 +13,16 @@ from flask import request
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.void import VoidReason
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.counter.scanning.own_codes import MEMBER_NUMBER
+from kiosk.station.counter.scans import MEMBER_NUMBER
 from kiosk.station.desk.view import BAG_LABEL, PhotoView
 from kiosk.station.papers.papers import CRATE_LABEL
 from kiosk.store.shared.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
 from kiosk.web.counter.home import parcel_count
-from kiosk.web.counter.parcel_acts import ACTS, LISTS, QUESTIONS
-from kiosk.web.counter.rows import intake_row, unfinished_row
-from kiosk.web.counter.shots import Shots
+from kiosk.web.counter.rows import ACTS, LISTS, QUESTIONS, intake_row, shot_values
 from kiosk.web.shared.paging import Page, page_of
 from kiosk.web.shared.ports import Station
-from kiosk.web.shared.scale_marks import check_due
-from kiosk.web.shared.send_estimate import send_estimate
+from kiosk.web.shared.signs import check_due, send_estimate
 
 T = TypeVar("T")
 
@@ -71,8 +68,6 @@ ALPHABETS = {
 
 @dataclass(frozen=True, slots=True)
 class PaperRow:
-    """One paper in a list; ``parcel`` is set for a pickup slip, whose code is issued anew and never printed again."""
-
     id: int
     document: str
     picture: str
@@ -84,9 +79,8 @@ class PaperRow:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What is asked once more before it is done; ``ask`` and ``yes`` are texts ids, ``path`` is the post.
-
-    ``seen`` is a field of the form and what the clerk saw there: the station refuses when it is no longer so.
+    """What is asked once more before it is done; ``ask`` and ``yes`` are texts ids, ``path`` is the post. ``seen`` is a
+    field of the form and what the clerk saw there: the station refuses when it is no longer so.
     """
 
     ask: str
@@ -97,28 +91,23 @@ class Confirmation:
 
 
 class CounterLists:
-    """Pages under the tabs "parcels", "intakes", "queue" and "day"."""
-
     def __init__(self, station: Station, frame: CounterFrame) -> None:
-        self._station = station
-        self._frame = frame
-        self._shots = Shots(station)
+        self._station, self._frame = station, frame
 
     # --- parcels ---------------------------------------------------------------------------------------------------
 
     def parcels(self, session: CounterSession) -> str:
-        """One list of parcels; ``ask=delivery`` asks whether the truck is unloaded."""
         where = Where("parcels", "/counter/parcels?state=expected")
         if request.args.get("ask") == "delivery":
             question = Confirmation("counter.delivery.ask", "counter.delivery.yes", "truck", "/counter/delivery")
             return self._confirm(session, where, question)
         counter, chosen = self._station.counter, request.args.get("state", "")
         chosen = chosen if chosen in LISTS else "waiting"
-        counts = counter.parcels.shelf.counts(session)
-        totes = chosen == "returns" and counter.parcels.totes.has_printer
+        counts = counter.shelf.counts(session)
+        totes = chosen == "returns" and counter.totes.has_printer
         size = ROWS_ABOVE_A_FOOT if totes or chosen == "expected" else ROWS
         number, count = _page(parcel_count(counts, chosen), size)
-        rows = counter.parcels.shelf.parcels(session, LISTS[chosen], size, (number - 1) * size)
+        rows = counter.shelf.parcels(session, LISTS[chosen], size, (number - 1) * size)
         return self._frame.page(
             "parcels",
             session.person,
@@ -130,8 +119,7 @@ class CounterLists:
         )
 
     def parcel(self, session: CounterSession, number: str) -> str:
-        """One parcel and what may be done with it."""
-        parcel = self._station.counter.parcels.shelf.parcel(session, number)
+        parcel = self._station.counter.shelf.parcel(session, number)
         here = f"/counter/parcels/{parcel.number}"
         where, ask = Where("parcels", here), request.args.get("ask", "")
         names = [act.name for act in ACTS.get(parcel.state, ())]
@@ -150,14 +138,13 @@ class CounterLists:
             parcel=parcel,
             acts=ACTS.get(parcel.state, ()),
             proved=up is not None and up.number == parcel.number,
-            fresh=self._station.counter.parcels.codes.is_fresh(parcel.number),
-            tote=self._station.counter.parcels.totes.of_parcel(session, parcel),
+            fresh=self._station.counter.codes.is_fresh(parcel.number),
+            tote=self._station.counter.totes.of_parcel(session, parcel),
             **self._parcel_shot(parcel),
         )
 
     def shown(self, session: CounterSession, number: str) -> str:
-        """The six digits, once: on this page, and on no page after it."""
-        code = self._station.counter.parcels.codes.show(session, number)
+        code = self._station.counter.codes.show(session, number)
         return self._frame.page("shown", session.person, Where("parcels", f"/counter/parcels/{number}"), code=code)
 
     def _proxy(self, session: CounterSession, where: Where, parcel: ParcelRow) -> str:
@@ -168,9 +155,8 @@ class CounterLists:
         )
 
     def _parcel_shot(self, parcel: ParcelRow) -> dict[str, Any]:
-        """The picture of a damaged parcel: the one just taken, or the one it was accepted with."""
         if not parcel.damaged:
-            return self._shots.of("", "", self._frame.speech.main)
+            return shot_values(self._station, "", "", self._frame.speech.main)
         if parcel.photo_sha256:
             accepted_photo = PhotoView("done", parcel.photo_sha256)
             return {
@@ -178,8 +164,8 @@ class CounterLists:
                 "shot_address": f"/counter/parcels/{parcel.number}/photo.jpg",
                 "shot_problem": "",
             }
-        return self._shots.of(
-            str(parcel.number), f"/counter/parcels/{parcel.number}/photo.jpg", self._frame.speech.main
+        return shot_values(
+            self._station, str(parcel.number), f"/counter/parcels/{parcel.number}/photo.jpg", self._frame.speech.main
         )
 
     # --- intakes ---------------------------------------------------------------------------------------------------
@@ -203,7 +189,7 @@ class CounterLists:
             Where("intakes", f"/counter/intakes?member={member}" if member else "/counter/intakes"),
             page=rows,
             turning=f"/counter/intakes?member={member}&" if member else "/counter/intakes?",
-            left=unfinished_row(left, catalog) if left and not member else None,
+            left=intake_row(left, catalog) if left and not member else None,
             member=member,
             card=card,
             no_code=bool(member) and not card and self._station.counter.cards.lacks_code(session, member),
@@ -223,7 +209,6 @@ class CounterLists:
         return page_of_rows(rows, ROWS)
 
     def intake(self, session: CounterSession, receipt: str) -> str:
-        """One intake, its papers, and the void."""
         row = self._station.counter.intakes.intake(session, receipt)
         where = Where("intakes", f"/counter/intakes/{row.receipt}")
         if request.args.get("ask") == "void" and not row.voided:
@@ -240,7 +225,7 @@ class CounterLists:
             papers=offered,
             bag=_bag(papers),
             crates=self._station.counter.crates.has_printer,
-            **self._shots.of(row.lot, f"{where.here}/photo.jpg", self._frame.speech.main),
+            **shot_values(self._station, row.lot, f"{where.here}/photo.jpg", self._frame.speech.main),
         )
 
     def _void(self, session: CounterSession, where: Where) -> str:
@@ -264,7 +249,6 @@ class CounterLists:
     # --- papers, events, the day -----------------------------------------------------------------------------------
 
     def queue(self, session: CounterSession) -> str:
-        """Papers somebody has to look for, and events that wait for the sorting center."""
         jobs = sorted(self._station.counter.papers.queue(session), key=lambda job: job.state != "unknown")
         page = page_of_rows([_paper(job) for job in jobs], PAPERS)
         snapshot = self._station.board.snapshot()
@@ -281,7 +265,6 @@ class CounterLists:
         )
 
     def _oldest_event(self) -> str | None:
-        """When the oldest event was written that the sorting center does not have."""
         waiting = self._station.store.outbox.pending(1)
         return str(msgspec.json.decode(waiting[0].body).get("time", "")) if waiting else None
 
@@ -309,7 +292,6 @@ class CounterLists:
 
 
 def confirm(frame: CounterFrame, session: CounterSession, where: Where, question: Confirmation) -> str:
-    """The page that asks once more."""
     return frame.page(
         "confirm",
         session.person,
@@ -355,6 +337,5 @@ def _page(total: int, size: int = ROWS) -> tuple[int, int]:
 
 
 def page_of_rows(rows: Sequence[T], size: int) -> Page[T]:
-    """The page asked for of rows that are all here."""
     number, count = _page(len(rows), size)
     return Page(tuple(rows[(number - 1) * size : number * size]), number, count)

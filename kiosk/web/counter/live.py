@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 from flask import Blueprint, Response, request
 
-from kiosk.station.counter.board import CounterBoard, CounterSnapshot
-from kiosk.station.counter.shared.view import CounterView
+from kiosk.station.counter.state import CounterBoard, CounterSnapshot, CounterView
 from kiosk.web.public.live import Streams, StreamSource
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import COOKIE, Need
@@ -36,7 +35,6 @@ def scan_id(view: CounterView) -> str:
 
 
 def badges(view: CounterView) -> dict[str, str]:
-    """Figures on the tabs; "" for none."""
     return {
         "scan": str(view.waiting_handovers or ""),
         "intakes": "1" if view.unfinished else "",
@@ -59,7 +57,6 @@ def message(snapshot: CounterSnapshot) -> bytes:
 
 
 def blueprint(station: Station, streams: Streams[CounterSnapshot]) -> Blueprint:
-    """``GET /counter/live``."""
     live = Blueprint("counter_live", __name__)
 
     @live.get("/counter/live")

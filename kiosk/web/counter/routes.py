@@ -15,11 +15,10 @@ from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.web.counter import check_live
 from kiosk.web.counter import live as counter_live
 from kiosk.web.counter.acts import ACTS, Post, Run, back_to
-from kiosk.web.counter.crates import CratePages
 from kiosk.web.counter.frame import HOME, CounterFrame
 from kiosk.web.counter.home import CounterHome
 from kiosk.web.counter.lists import CounterLists
-from kiosk.web.counter.totes import TotePages
+from kiosk.web.counter.packing import CratePages, TotePages
 from kiosk.web.shared import roles
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need
@@ -61,7 +60,6 @@ NEEDS = {
 
 
 def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
-    """Everything under ``/counter`` but the live stream."""
     counter = Blueprint("counter", __name__)
     home, lists, crates = CounterHome(station, frame), CounterLists(station, frame), CratePages(station, frame)
     _add_session_routes(counter, station, frame, home)
@@ -159,7 +157,7 @@ def _pages(counter: Blueprint, home: CounterHome, lists: CounterLists) -> None:
 def _pictures(counter: Blueprint, station: Station) -> None:
     @counter.get("/counter/parcels/<about>/photo.jpg")
     def parcel_photo(about: str) -> AnyResponse:
-        row, view = station.counter.parcels.shelf.parcel(roles.session(), about), station.counter.state.view()
+        row, view = station.counter.shelf.parcel(roles.session(), about), station.counter.state.view()
         new = view.photo.sha256 if view.shot_of == str(row.number) else None
         path = station.parcel_photos.path(new or row.photo_sha256 or "")
         if path is None:

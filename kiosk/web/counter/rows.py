@@ -1,19 +1,24 @@
-"""How rows of the store stand on a page of the counter: short, in the station's own time, nothing of a person."""
+"""How rows of the store stand on a page of the counter, what a parcel's state allows, how a refusal is said."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from kiosk.domain.catalog import Catalog, Names
+from kiosk.domain.parcel import WAITING_STATES, ParcelState
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.unfinished import UnfinishedIntake
-from kiosk.store.shared.records import ConfirmedRow
+from kiosk.station.desk.view import PhotoView
+from kiosk.store.shared.records import ConfirmedRow, ParcelRow
 from kiosk.texts import Texts
 from kiosk.texts.html import bdi_code, fill
+from kiosk.web.shared.ports import Station
 
 TAIL = 4
 # A time before the station was built came from a clock that was not set: better none than a wrong one.
@@ -56,42 +61,139 @@ def clock(seconds: int) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class CounterIntakeRow:
-    """A confirmed intake and the goods it was about."""
-
-    row: ConfirmedRow
+    row: ConfirmedRow | UnfinishedIntake
     names: Names
     picture: str
 
     @property
     def short(self) -> str:
-        """The receipt as it is called at this station."""
         return short(self.row.receipt)
+
+
+def intake_row(row: ConfirmedRow | UnfinishedIntake, catalog: Catalog) -> CounterIntakeRow:
+    """Goods that are in the list no longer are called by their code."""
+    code, product = row.product, catalog.product(row.product)
+    names, picture = (product.names, product.picture) if product else (Names(code, code, code), "other")
+    return CounterIntakeRow(row, names, picture)
+
+
+_STATE_PICTURES = {
+    ParcelState.EXPECTED: "truck",
+    ParcelState.MISSING: "not-there",
+    ParcelState.ARRIVED: "damaged",
+    ParcelState.LOST: "not-there",
+    ParcelState.COLLECTED: "handover",
+    ParcelState.RETURNED: "send-back",
+    ParcelState.REFUSED: "send-back",
+    ParcelState.MISROUTED: "send-back",
+    ParcelState.WITHDRAWN: "undo",
+}
+# The lists of parcels a clerk works through; `open` holds what somebody still has to decide or find.
+LISTS: Mapping[str, frozenset[ParcelState]] = {
+    "waiting": frozenset({ParcelState.SHELVED, ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.RETURN_DUE}),
+    "overdue": frozenset({ParcelState.OVERDUE}),
+    "returns": frozenset({ParcelState.RETURN_DUE}),
+    "expected": frozenset({ParcelState.EXPECTED}),
+    "open": frozenset({ParcelState.ARRIVED, ParcelState.LOST, ParcelState.MISSING}),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class UnfinishedRow:
-    """An intake that was left with bags on it."""
-
-    row: UnfinishedIntake
-    names: Names
+class ParcelAction:
+    name: str
     picture: str
+    asks: bool = False
+    first: bool = False
+
+
+_CODE = ParcelAction("code", "number-pad", asks=True, first=True)
+_PROXY = ParcelAction("proxy", "proxy", asks=True)
+_REISSUE = ParcelAction("reissue", "receipt", asks=True)
+_LOST = ParcelAction("lost", "not-there", asks=True)
+_MISROUTE = ParcelAction("misroute", "truck", asks=True)
+_DUE_BACK = ParcelAction("due_back", "send-back")
+
+# What each state allows; the station checks it again when it is done.
+ACTS: Mapping[ParcelState, tuple[ParcelAction, ...]] = {
+    ParcelState.ARRIVED: (
+        ParcelAction("photo", "camera"),
+        ParcelAction("accept", "shelf", first=True),
+        ParcelAction("refuse", "send-back", asks=True),
+        _MISROUTE,
+    ),
+    ParcelState.SHELVED: (_DUE_BACK, _MISROUTE, _LOST),
+    ParcelState.NOTICED: (_CODE, _PROXY, _REISSUE, _DUE_BACK, _MISROUTE, _LOST),
+    ParcelState.OVERDUE: (_CODE, _PROXY, _REISSUE, _DUE_BACK, _LOST),
+    ParcelState.RETURN_DUE: (_CODE, _PROXY, ParcelAction("return", "send-back", asks=True), _REISSUE, _LOST),
+    ParcelState.LOST: (ParcelAction("found", "shelf", first=True),),
+}
+
+# Acts that end something or print: asked once more. Everything else can be undone by its opposite.
+QUESTIONS = ("return", "refuse", "misroute", "lost", "reissue")
+
+
+def picture_of(parcel: ParcelRow) -> str:
+    return "parcel" if parcel.state in WAITING_STATES else _STATE_PICTURES.get(parcel.state, "parcel")
+
+
+_REFUSED = "counter.refused."
+OTHER = "counter.refused.other"
+
+_PICTURE_CODES = {
+    "lock": ("wrong_pin", "pin_unreadable", "locked", "not_unlocked", "code_locked", "tote_changed"),
+    "proxy": ("same_person", "forbidden"),
+    "shelf": ("shelves_full",),
+    "number-pad": ("wrong_code",),
+    "handover": ("collected", "line_full"),
+    "not-there": ("parcel_gone", "unknown_parcel"),
+    "parcel": ("another_package",),
+    "camera": ("damaged_needs_photo",),
+    "void": ("already_void", "void_label"),
+    "receipt": ("record_altered", "foreign_receipt", "reissue"),
+    "bring": ("product",),
+    "check-weight": ("bad_weight", "other_weight_set", "below_min"),
+    "scale": ("load_already_counted", "unstable", "above_max", "lost"),
+}
+REFUSAL_PICTURES = {code: picture for picture, codes in _PICTURE_CODES.items() for code in codes}
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalView:
+    text_id: str
+    picture: str
+    values: Mapping[str, str]
+    wait_s: int
 
     @property
-    def short(self) -> str:
-        """The receipt as it is called at this station."""
-        return short(self.row.receipt)
+    def wait_ms(self) -> int:
+        return self.wait_s * 1000
 
 
-def unfinished_row(row: UnfinishedIntake, catalog: Catalog) -> UnfinishedRow:
-    """With the goods as they are called now."""
-    return UnfinishedRow(row, *_goods(row.product, catalog))
+def refusal_view(error: CounterRefused, texts: Texts) -> RefusalView:
+    values = {name: bdi_code(value) for name, value in error.values.items()}
+    return RefusalView(
+        refusal_id(error.code, texts), REFUSAL_PICTURES.get(error.code, "attention"), values, error.wait_s
+    )
 
 
-def intake_row(row: ConfirmedRow, catalog: Catalog) -> CounterIntakeRow:
-    """Goods that are in the list no longer are called by their code."""
-    return CounterIntakeRow(row, *_goods(row.product, catalog))
+def refusal_id(code: str, texts: Texts) -> str:
+    """The text id of a refusal's sentence; one for all that has none of its own. The last two are those of the pan."""
+    candidates = (f"{_REFUSED}{code}", f"problem.{code}", f"counter.check.why.{code}", f"reason.{code}")
+    return next((one for one in candidates if one in texts), OTHER)
 
 
-def _goods(code: str, catalog: Catalog) -> tuple[Names, str]:
-    product = catalog.product(code)
-    return (product.names, product.picture) if product else (Names(code, code, code), "other")
+def shot_values(station: Station, subject: str, address: str, texts: Texts) -> dict[str, Any]:
+    """What ``counter/_shot.html`` needs for a parcel or lot; "" is neither."""
+    view = station.counter.state.view()
+    photo = view.photo if subject and view.shot_of == subject else PhotoView()
+    sha256 = photo.sha256 or ""
+    # Old ones leave the card once the sorting center has them.
+    on_card = station.photo_folder.path(sha256) is not None or station.parcel_photos.path(sha256) is not None
+    if photo.state == "done" and not on_card:
+        photo = PhotoView("gone")
+    problem = refusal_id(photo.problem or "", texts)
+    return {
+        "shot": photo,
+        "shot_address": f"{address}?{(photo.sha256 or '')[:8]}",
+        "shot_problem": problem if problem.startswith("problem.") else "counter.shot.failed",
+    }

@@ -12,8 +12,8 @@ from kiosk.texts import LANGUAGES
 from kiosk.web.first_start.measures import advice, mat_rows
 from kiosk.web.first_start.pads import NAMES, PADS, Pad, filter_typed, press_key
 from kiosk.web.first_start.screens import SCREENS, Screen
-from kiosk.web.shared.drawings import drawing
 from kiosk.web.shared.paging import page_of
+from kiosk.web.shared.signs import drawing
 from kiosk.web.shared.speech import speech
 
 MAX_FIELD_CHARACTERS = 200  # Characters of a form that are looked at

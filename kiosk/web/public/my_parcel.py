@@ -50,7 +50,7 @@ def blueprint(station: Station, screens: Screens) -> Blueprint:
     @my_parcel.post("/parcel/code")
     def code() -> tuple[str, int] | AnyResponse:
         try:
-            row = station.counter.parcels.handovers.public_code(request.form.get("code", ""))
+            row = station.counter.handovers.public_code(request.form.get("code", ""))
         except CounterRefused as error:
             logger.info("a pickup code was refused: %s", error.code)
             found = answer(ScanNotice(word=error.code, wait_s=error.wait_s), screens.texts())

@@ -105,7 +105,7 @@ def _post(station: Station, act: Act) -> Callable[[], AnyResponse]:
     def post() -> AnyResponse:
         view = act(station.desk, request.form)
         if request.form.get("idle") == "1":
-            station.counter.parcels.handovers.end_call()
+            station.counter.handovers.end_call()
         return redirect(PATHS[view.step], 303)
 
     return post

@@ -13,11 +13,10 @@ from kiosk.station.desk.view import BAG_LABEL, DeskStep, DeskView, PrintView
 from kiosk.texts import Texts
 from kiosk.web.public.payload import PATHS, page_version
 from kiosk.web.public.sentences import Sentence, hint, mark_text, scan_sentence
-from kiosk.web.shared.drawings import drawing, shot_drawing
 from kiosk.web.shared.paging import page_of
 from kiosk.web.shared.ports import Station
-from kiosk.web.shared.scale_marks import public_mark
 from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.signs import drawing, public_mark, shot_drawing
 from kiosk.web.shared.speech import speech_of
 
 _KINDS = (

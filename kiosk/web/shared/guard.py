@@ -28,7 +28,6 @@ _HTTP_PORT = 80
 
 
 def install(app: Flask) -> None:
-    """Check every request before anything else and put the headers on every answer."""
     app.before_request(check_request)
     app.after_request(add_headers)
 
@@ -56,7 +55,6 @@ def host_allowed(host: str, port: int) -> bool:
 
 def _own_origin(origin: str | None, site: str | None) -> bool:
     """A form sent under ``no-referrer`` has the origin ``null`` (Fetch standard, "append a request Origin header").
-
     Then the browser's own word decides: ``Sec-Fetch-Site`` cannot be set by a page.
     """
     if origin is None:

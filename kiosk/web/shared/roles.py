@@ -27,8 +27,6 @@ COOKIE = "counter"  # Holds the token of the unlocked counter; forgotten when th
 
 
 class Need(StrEnum):
-    """What a route asks of the person in front of it."""
-
     PUBLIC = "public"
     OPEN = "open"
     CLERK = "clerk"
@@ -54,21 +52,18 @@ _PAGES: Final = frozenset({"document", "empty"})
 
 
 def is_staff_address(path: str) -> bool:
-    """Whether an address, or one that would be, belongs to the counter or the technician."""
     plain = path.partition("?")[0]
     return any(plain == head or plain.startswith(f"{head}/") for head in _STAFF)
 
 
 class AccessDenied(Exception):
-    """The person in front may not; ``unlocked`` tells a wrong role from nobody at all.
-
-    ``opens``: unlocking the counter would let the right person in; not so where no need was given.
+    """The person in front may not; ``unlocked`` tells a wrong role from nobody at all. ``opens``: unlocking the counter
+    would let the right person in; not so where no need was given.
     """
 
     def __init__(self, endpoint: str, *, unlocked: bool, opens: bool = True) -> None:
         super().__init__(f"{endpoint} is not for this person")
-        self.unlocked = unlocked
-        self.opens = opens
+        self.unlocked, self.opens = unlocked, opens
 
 
 def merge(parts: Iterable[Needs]) -> dict[str, Need]:
@@ -85,10 +80,8 @@ def _no_session(token: str) -> None: ...
 
 
 def install(app: Flask, needs: Needs, sessions: Sessions, end_session: EndSession = _no_session) -> None:
-    """Deny by default: an endpoint without a need is refused to everybody.
-
-    Before anything of the public face is done or drawn the counter is locked that this browser has unlocked: the next
-    tap is a stranger's.
+    """Deny by default: an endpoint without a need is refused to everybody. Before anything of the public face is done
+    or drawn the counter is locked that this browser has unlocked: the next tap is a stranger's.
     """
 
     @app.before_request
@@ -123,7 +116,6 @@ def authorize(endpoint: str, need: Need | None, sessions: Sessions) -> CounterSe
 
 
 def session() -> CounterSession:
-    """The session of a route that needs one."""
     found: CounterSession | None = g.session
     if found is None:
         raise AccessDenied(str(request.endpoint), unlocked=False)

@@ -35,15 +35,12 @@ class Speech:
 
     @property
     def others(self) -> tuple[Language, ...]:
-        """What the language buttons offer: the others, each by its own name."""
         return tuple(row for row in LANGUAGES.values() if row.code != self.language.code)
 
     def pair(self, text_id: str, **values: object) -> tuple[str, str]:
-        """A plain text in both languages, for the live stream."""
         return self.main.text(text_id, **values), self.second.text(text_id, **values)
 
     def both(self, text_id: str, **values: object) -> Markup:
-        """A text in both languages as HTML."""
         return self._together(fill(self.main, text_id, **values), fill(self.second, text_id, **values))
 
     def one(self, text_id: str, **values: object) -> Markup:
@@ -51,7 +48,6 @@ class Speech:
         return fill(self.main, text_id, **values)
 
     def names(self, names: Names) -> Markup:
-        """The name of goods or of a container in both languages, as HTML."""
         main, second = (str(getattr(names, texts.language.code)) for texts in (self.main, self.second))
         together = self._together(bdi_name(main), bdi_name(second))
         return _LONG.format(together) if len(main) > _LONG_NAME else together

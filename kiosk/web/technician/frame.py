@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from flask import render_template, request
 
-from kiosk.station.doctor.shared.finding import DoctorFinding
+from kiosk.station.doctor.finding import DoctorFinding
 from kiosk.station.doctor.tools import BackupState
 from kiosk.texts.html import bdi_code
-from kiosk.web.shared.drawings import drawing
 from kiosk.web.shared.roles import session
 from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.signs import drawing
 from kiosk.web.shared.speech import speech_of
 
 TABS: Final = (
@@ -46,7 +46,6 @@ def row_values(row: DoctorFinding | BackupState) -> dict[str, object]:
 
 
 def age(seconds: float | None) -> tuple[str, int] | None:
-    """Text id and figure of an age."""
     if seconds is None:
         return None
     for size, word in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):

@@ -13,8 +13,9 @@ from flask import Blueprint, abort, redirect, request
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.base.refused import Refused
 from kiosk.station.catalog.document import CatalogError
-from kiosk.station.catalog.stick_import import CatalogRefused, Changes, PriceChange, StickCatalogs
+from kiosk.station.catalog.stick_import import Changes, PriceChange, StickCatalogs
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.store import StoreError
 from kiosk.texts.html import bdi_name, bdi_price
@@ -38,7 +39,7 @@ def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     pages = _GoodsPages(settings, doctor)
     routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
     routes.add_url_rule(f"{HOME}/bring", "act_bring", pages.bring, methods=["POST"])
-    routes.register_error_handler(CatalogRefused, lambda error: pages.refused(error.code))
+    routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     routes.register_error_handler(CatalogError, pages.faulty)
     routes.register_error_handler(StoreError, lambda error: pages.refuse("technician.refused.store_failed"))
     return routes
@@ -50,12 +51,10 @@ class _GoodsPages:
 
     @property
     def catalogs(self) -> StickCatalogs:
-        """The use case, or 503."""
         catalogs = None if self._doctor is None else self._doctor.equipment.catalogs
         return catalogs or abort(503)
 
     def page(self) -> str:
-        """The files in sight, or with ``file`` what this one would change."""
         name, page_text = request.args.get("file", ""), request.args.get("page")
         if not name:
             version, catalog = self.catalogs.in_force()
@@ -72,7 +71,6 @@ class _GoodsPages:
         return redirect(f"{HOME}?done=1", 303)
 
     def faulty(self, fault: CatalogError) -> tuple[str, int]:
-        """What is wrong with the file, and where."""
         return self._draw("goods_fault", fault=fault), _status()
 
     def refused(self, code: str) -> tuple[str, int]:

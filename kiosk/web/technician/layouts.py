@@ -14,6 +14,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.base.refused import Refused
 from kiosk.labels.label_page import draw_label
 from kiosk.labels.layout import shipped_layout
 from kiosk.labels.layout_check import problem_word
@@ -21,7 +22,7 @@ from kiosk.labels.papers.printer_diagnostics import CALIBRATION
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.doctor.tools import ActRefused, TechnicianTools
+from kiosk.station.doctor.tools import TechnicianTools
 from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.store import StoreError
 from kiosk.web.shared.roles import Need
@@ -51,7 +52,7 @@ def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     routes.add_url_rule(f"{HOME}.png", "picture", pages.picture, methods=["GET"])
     routes.add_url_rule(f"{HOME}/choose", "act_choose", pages.choose, methods=["POST"])
     routes.add_url_rule(f"{HOME}/print", "act_print", pages.print, methods=["POST"])
-    routes.register_error_handler(ActRefused, lambda error: pages.refused(error.code))
+    routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     routes.register_error_handler(StoreError, lambda error: pages.refused("store_failed"))
     routes.register_error_handler(OSError, lambda error: pages.refused("store_failed"))
     return routes
@@ -66,7 +67,6 @@ class _LayoutPages:
 
     @property
     def own(self) -> OwnLayouts:
-        """The station's own layouts, or 503."""
         return self._own or abort(503)
 
     def page(self) -> str:
@@ -86,7 +86,6 @@ class _LayoutPages:
         )
 
     def picture(self) -> AnyResponse:
-        """The label with sample data, as a 203 dpi printer would print it."""
         kind, other = _requested(request.args)
         layout = shipped_layout(OTHERS[kind][other]) if other else self.own.layouts.of(kind)
         png = BytesIO()
@@ -95,7 +94,6 @@ class _LayoutPages:
         return Response(png.getvalue(), mimetype="image/png", headers={"Cache-Control": "no-store"})
 
     def choose(self) -> AnyResponse:
-        """Use ``other`` for this kind of label from now on; the first shipped one where none is named."""
         kind, other = _requested(request.form)
         if other:
             self.own.choose(kind, OTHERS[kind][other])
@@ -104,7 +102,6 @@ class _LayoutPages:
         return redirect(f"{HOME}?kind={kind}", 303)
 
     def print(self) -> AnyResponse:
-        """A label with sample data, or the sheet by which the paper is judged."""
         kind, _ = _requested(request.form)
         (self._tools or abort(503)).print_sample(CALIBRATION if "calibration" in request.form else kind)
         return redirect(f"{HOME}?kind={kind}&printed=1", 303)

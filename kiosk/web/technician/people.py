@@ -45,7 +45,6 @@ _REFUSED: Final = {
 
 
 def blueprint(station: Station, settings: WebSettings) -> Blueprint:
-    """Everything under ``/technician/people``."""
     routes = Blueprint("people", __name__)
     pages = _PeoplePages(station, settings)
     routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
@@ -84,7 +83,6 @@ class _PeoplePages:
         return self._draw("people_name", alphabet=alphabet, keys=ALPHABETS[alphabet], all_roles=tuple(Role))
 
     def pin(self) -> str | AnyResponse:
-        """The pad for a PIN: of the person with this number, else of the one who was just named."""
         if "number" in request.args:
             person = self._person()
             return self._draw("people_pin", name=person.name, number=person.number)
@@ -92,17 +90,14 @@ class _PeoplePages:
         return redirect(f"{HOME}/new", 303) if named is None else self._draw("people_pin", name=named[0], number="")
 
     def person(self) -> str:
-        """What can be done about one of them; with ``close`` the question before it is done."""
         return self._draw("people_person", person=self._person(), close="close" in request.args)
 
     def refused(self, text_id: str, here: str = HOME) -> tuple[str, int]:
-        """Why it was not done, and the way back ``here``."""
         return draw(self._settings, "refused", "care", here, text_id=text_id), 409
 
     # --- acts
 
     def posts(self) -> dict[str, Callable[[], AnyResponse | tuple[str, int]]]:
-        """By the last part of its path."""
         return {"name": self._name, "add": self._add, "pin": self._set_pin, "retire": self._retire}
 
     def _name(self) -> AnyResponse:
@@ -135,7 +130,6 @@ class _PeoplePages:
         return _done("closed", number)
 
     def _waiting(self) -> tuple[str, Role] | None:
-        """Name and role of the person who waits for a PIN."""
         named = self._named
         return named[1:] if named is not None and named[0] == session().token else None
 

@@ -12,30 +12,149 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from flask import Blueprint, Response, abort, jsonify, redirect, request
+from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.base.refused import Refused
+from kiosk.devices.ports import CommandOutcome
+from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Verification
+from kiosk.domain.metrology.pan import STALE_S
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.doctor.shared.finding import Severity
-from kiosk.station.doctor.tools import LAMPS, ActRefused, TechnicianTools
+from kiosk.station.doctor.finding import Severity
+from kiosk.station.doctor.liveness import ScaleLiveness
+from kiosk.station.doctor.tools import LAMPS, TechnicianTools
 from kiosk.station.scale.keys import KEYS
+from kiosk.station.scale.settings import MetrologySettings
+from kiosk.station.shared.ports import Configuration
 from kiosk.store import StoreError
-from kiosk.texts import LANGUAGES
+from kiosk.texts import LANGUAGES, Texts
+from kiosk.texts.html import bdi, bdi_code, bdi_kg
 from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need
-from kiosk.web.shared.send_estimate import send_estimate
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.shared.speech import set_language_cookie, speech_of
-from kiosk.web.technician.about import about_rows
+from kiosk.web.shared.signs import send_estimate
+from kiosk.web.shared.speech import Speech, set_language_cookie, speech_of
 from kiosk.web.technician.frame import TABS, age, draw, row_values
-from kiosk.web.technician.scale import frame_words, known_outcome, outcome_word
+
+# Text id of the name, the value as HTML, and the class of the value's state ("" for a plain one).
+Row = tuple[str, Markup, str]
+
+_TRADE: Final = {True: "trade_yes", False: "trade_no", None: "trade_unsaid"}
+_BAD, _WARNING, _GOOD, _PLAIN = "lost", "overdue", "known", ""
+_CHECK_LOOKS: Final = {
+    CheckState.FAILED: _BAD,
+    CheckState.LATE: _WARNING,
+    CheckState.PASSED: _GOOD,
+    CheckState.NONE: _PLAIN,
+}
+_VERIFICATION_LOOKS: Final = {
+    Verification.EXPIRED: _BAD,
+    Verification.UNJUDGED: _WARNING,
+    Verification.VALID: _GOOD,
+    Verification.NONE: _PLAIN,
+}
+
+
+def about_rows(station: Station, config: Configuration, speech: Speech, decimals: int) -> list[Row]:
+    """All rows, worth a printed page of their own at a verification. Raises StoreError."""
+    standing = station.standing()
+    return [
+        ("software", bdi_code(station.software), _PLAIN),
+        ("metrology", bdi_code(station.metrology), _PLAIN),
+        *_scale(config.scale, speech, decimals),
+        ("scale_no", bdi_code(standing.serial_no) if standing.serial_no else _text(speech, "unset"), _PLAIN),
+        ("verified", _verification(config.metrology, standing, speech), _VERIFICATION_LOOKS[standing.verification]),
+        ("check", _text(speech, f"check_state.{standing.check.value}"), _CHECK_LOOKS[standing.check]),
+        ("counters", bdi_code(standing.counters.text), _PLAIN),
+        ("trade", _text(speech, _TRADE[standing.trade]), _BAD if standing.trade is False else _PLAIN),
+    ]
+
+
+def _scale(scale: ScaleSettings | None, speech: Speech, decimals: int) -> list[Row]:
+    if scale is None:
+        return [("protocol", _text(speech, "unset"), _PLAIN)]
+    profile = scale.profile
+    ranged = (bdi_kg(profile.max_g, decimals), bdi_kg(profile.min_g, decimals), bdi_kg(profile.e_g, decimals))
+    return [("protocol", bdi_code(scale.protocol), _PLAIN), ("range", Markup(" · ").join(ranged), _PLAIN)]
+
+
+def _verification(settings: MetrologySettings, standing: ScaleLegalStatus, speech: Speech) -> Markup:
+    word = _text(speech, f"verification.{standing.verification.value}")
+    return Markup("{} {}").format(bdi(settings.verified_until), word) if settings.verified_until else word
+
+
+def _text(speech: Speech, word: str) -> Markup:
+    return speech.one(f"technician.about.{word}")
+
+
+_RAW: Final = 48
+# The ends of the text ids `technician.scale.told.…`: a command that was sent ended in one of them.
+OUTCOME_WORDS: Final = (
+    *(f"{key}_{CommandOutcome.DONE}" for key in KEYS),
+    CommandOutcome.NO_ANSWER,
+    CommandOutcome.UNCONFIRMED,
+)
+
+
+def outcome_word(key: str, outcome: CommandOutcome) -> str:
+    return f"{key}_{outcome}" if outcome is CommandOutcome.DONE else outcome.value
+
+
+def known_outcome(word: str) -> str:
+    return word if word in OUTCOME_WORDS else ""
+
+
+def frame_words(live: ScaleLiveness, texts: Texts) -> dict[str, str]:
+    """The newest frame as the indicator sent it; dashes when it is too old to be live."""
+    return {
+        "weight": _weight(live) or "– – –",
+        "word": texts.text(f"technician.scale.{_scale_word(live)}"),
+        "raw": _raw(live),
+    }
+
+
+def _weight(live: ScaleLiveness) -> str:
+    fresh = live.reading is not None and live.age_s is not None and live.age_s <= STALE_S
+    if not fresh or live.reading is None or live.reading.weight is None:
+        return ""
+    return f"{live.reading.weight} {live.reading.unit or ''}".strip()
+
+
+def _scale_word(live: ScaleLiveness) -> str:
+    if live.reading is None or live.age_s is None or live.age_s > STALE_S:
+        return "lost"
+    if live.reading.overload:
+        return "overload"
+    return {True: "stable", False: "moving", None: "unknown"}[live.reading.stable]
+
+
+def _raw(live: ScaleLiveness) -> str:
+    data = live.reading.raw if live.reading else b""
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data[:_RAW])
+
 
 ROWS: Final = 4
 MAX_NUMBERS: Final = 40
 _ORDER: Final = (Severity.FAIL, Severity.WARN, Severity.OK)
 
 PAGES: Final = ("doctor", "tests", "scale", "shot", "lamps", "care", "events", "epoch", "about")
-POSTS: Final = ("print", "reach", "shoot", "lamp", "backup", "bundle", "new_epoch", "language")
+# What a post does, and where it leads.
+_ACTS: Final[Mapping[str, tuple[Callable[[TechnicianTools], object], str]]] = {
+    "print": (lambda tools: tools.print_test(request.form.get("printer", "")), "/technician/tests?printed=1"),
+    # The station starts anew for it: what was told stands on the page that comes back.
+    "reach": (
+        lambda tools: tools.request_printer_access(request.form.get("printer", "")),
+        "/technician/tests?asked=1",
+    ),
+    "shoot": (lambda tools: tools.shoot(), "/technician/shot"),
+    "backup": (lambda tools: tools.backup_now(), "/technician/care"),
+    "bundle": (lambda tools: tools.bundle(), "/technician/care"),
+    # The form of the confirming page carries the epoch it asked about: a repeated post ends no second one.
+    "new_epoch": (lambda tools: tools.begin_epoch(request.form.get("epoch", "")), "/technician/events"),
+}
+POSTS: Final = (*_ACTS, "lamp", "language")
 NEEDS: Mapping[str, Need] = {
     **{f"technician.{name}": Need.TECHNICIAN for name in (*PAGES, "scale_json", "shot_jpg")},
     **{f"technician.act_{name}": Need.TECHNICIAN for name in (*POSTS, *KEYS)},
@@ -62,30 +181,28 @@ def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) ->
         ("/doctor.json", "doctor_json", pages.doctor_json),
     ):
         technician.add_url_rule(path, name, show, methods=["GET"])
-    for name, act in pages.posts().items():
-        technician.add_url_rule(f"/technician/{name}", f"act_{name}", act, methods=["POST"])
+    for name, (act, where) in _ACTS.items():
+        technician.add_url_rule(f"/technician/{name}", f"act_{name}", partial(pages.act, act, where), methods=["POST"])
+    technician.add_url_rule("/technician/lamp", "act_lamp", pages.lamp, methods=["POST"])
+    technician.add_url_rule("/technician/language", "act_language", pages.language, methods=["POST"])
     for key in KEYS:
         technician.add_url_rule(f"/technician/scale/{key}", f"act_{key}", partial(pages.press, key), methods=["POST"])
-    technician.register_error_handler(ActRefused, lambda error: pages.refused(error.code))
+    technician.register_error_handler(Refused, lambda error: pages.refused(error.code))
     technician.register_error_handler(StoreError, lambda error: pages.refused("store_failed"))
     return technician
 
 
 class _TechnicianPages:
     def __init__(self, station: Station, settings: WebSettings, doctor: Doctor | None) -> None:
-        self._station = station
-        self._settings = settings
-        self._doctor = doctor
+        self._station, self._settings, self._doctor = station, settings, doctor
         self._tools = TechnicianTools(doctor) if doctor is not None else None
 
     @property
     def doctor(self) -> Doctor:
-        """The station's doctor, or 503."""
         return self._doctor or abort(503)
 
     @property
     def tools(self) -> TechnicianTools:
-        """The technician's tools on this doctor's equipment, or 503."""
         return self._tools or abort(503)
 
     # --- pages
@@ -95,7 +212,6 @@ class _TechnicianPages:
         return draw(self._settings, template, tab, here, **extra)
 
     def doctor_page(self) -> str:
-        """The rows, those with something to do first."""
         findings = self.doctor.findings(fresh="page" not in request.args)
         rows = sorted(findings, key=lambda row: _ORDER.index(row.verdict))
         counts = {verdict.value: sum(row.verdict is verdict for row in findings) for verdict in _ORDER}
@@ -113,19 +229,16 @@ class _TechnicianPages:
         return self.page("tests", "tests", closed=self.tools.unreachable_printers() if self._tools else {})
 
     def scale_page(self) -> str:
-        """The scale live, its keys, and what came of the one pressed last."""
         outcome = known_outcome(request.args.get("told", ""))
         return self.page("scale", "tests", sign=self.scale_sign(), keys=self.tools.scale_keys(), told=outcome)
 
     def care_page(self) -> str:
-        """Backup and bundle, and how the last of each went."""
         rows = [row for row in self.doctor.findings() if row.device in ("backup", "disk")]
         done = {"backup": self.tools.backup_state(), "bundle": self.tools.last_bundle}
         goods = self.doctor.equipment.catalogs is not None
         return self.page("care", "care", rows=rows, goods=goods, values=row_values, ago=age, **done)
 
     def events_page(self) -> str:
-        """What the sorting center keeps apart, and the way out of a fork."""
         store = self.doctor.station.store
         numbers, identity = store.outbox.quarantined(), store.epochs.identity()
         pending = store.outbox.counts().pending
@@ -141,11 +254,9 @@ class _TechnicianPages:
         )
 
     def epoch_page(self) -> str:
-        """The question before a new epoch."""
         return self.page("epoch", "events", epoch=self.doctor.station.store.epochs.identity().epoch)
 
     def about_page(self) -> str:
-        """Software, scale, counters: what is asked for at a verification."""
         speech = speech_of(request, self._settings.language)
         rows = about_rows(self._station, self.doctor.equipment.config, speech, self._settings.weight_decimals)
         return self.page("about", "about", rows=rows, updates=self.doctor.equipment.updates is not None)
@@ -166,7 +277,6 @@ class _TechnicianPages:
         return frame_words(self.doctor.equipment.scale.liveness(), speech_of(request, self._settings.language).main)
 
     def shot_jpg(self) -> AnyResponse:
-        """The picture just taken, once."""
         jpeg = self.tools.take_shot()
         if jpeg is None:
             abort(404)
@@ -174,46 +284,15 @@ class _TechnicianPages:
 
     # --- acts
 
-    def posts(self) -> dict[str, Callable[[], AnyResponse]]:
-        """By the last part of its path: what it does, and where it leads."""
-        return {
-            "print": self._print,
-            "reach": self._reach,
-            "shoot": self._shoot,
-            "lamp": self._lamp,
-            "backup": self._backup,
-            "bundle": self._bundle,
-            "new_epoch": self._new_epoch,
-            "language": self._language,
-        }
-
-    def _print(self) -> AnyResponse:
-        self.tools.print_test(request.form.get("printer", ""))
-        return redirect("/technician/tests?printed=1", 303)
-
-    def _reach(self) -> AnyResponse:
-        """The station starts anew for it: what was told stands on the page that comes back."""
-        self.tools.request_printer_access(request.form.get("printer", ""))
-        return redirect("/technician/tests?asked=1", 303)
-
-    def _shoot(self) -> AnyResponse:
-        self.tools.shoot()
-        return redirect("/technician/shot", 303)
+    def act(self, run: Callable[[TechnicianTools], object], where: str) -> AnyResponse:
+        run(self.tools)
+        return redirect(where, 303)
 
     def press(self, key: str) -> AnyResponse:
         """One press of a key of the scale. What was sent is told on a page that can be read again without sending."""
-        outcome = self.tools.zero() if key == "zero" else self.tools.clear_tare()
-        return redirect(f"/technician/scale?told={outcome_word(key, outcome)}", 303)
+        return redirect(f"/technician/scale?told={outcome_word(key, self.tools.press(key))}", 303)
 
-    def _backup(self) -> AnyResponse:
-        self.tools.backup_now()
-        return redirect("/technician/care", 303)
-
-    def _bundle(self) -> AnyResponse:
-        self.tools.bundle()
-        return redirect("/technician/care", 303)
-
-    def _lamp(self) -> AnyResponse:
+    def lamp(self) -> AnyResponse:
         name = request.form.get("lamp", "")
         if name in LAMPS:
             self.tools.lamp(name)
@@ -223,12 +302,7 @@ class _TechnicianPages:
             self.tools.end_lamp_test()
         return redirect("/technician/lamps" if name else "/technician/tests", 303)
 
-    def _new_epoch(self) -> AnyResponse:
-        """The form of the confirming page carries the epoch it asked about: a repeated post ends no second one."""
-        self.tools.begin_epoch(request.form.get("epoch", ""))
-        return redirect("/technician/events", 303)
-
-    def _language(self) -> AnyResponse:
+    def language(self) -> AnyResponse:
         here = request.form.get("here", "")
         if not here.isprintable():
             abort(400)  # no page of ours sends a line break: it would begin a header of its own

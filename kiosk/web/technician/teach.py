@@ -7,12 +7,14 @@ refused one 409 with the reason. What a device sent is shown as printable text o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from flask import Blueprint, abort, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.station.scale.teach import Teach, TeachRefused
+from kiosk.base.refused import Refused
+from kiosk.station.scale.teach import Teach
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.speech import speech_of
@@ -24,7 +26,14 @@ MAX_PORTS: Final = 6
 _RAW: Final = 40
 _TYPED: Final = 8
 
-POSTS: Final = ("begin", "emptied", "known", "write", "end")
+_ACTS: Final[Mapping[str, Callable[[Teach], object]]] = {
+    "begin": lambda teach: teach.begin(request.form.get("port", ""), ask=request.form.get("ask") == "1"),
+    "emptied": lambda teach: teach.confirm_empty(),
+    "known": lambda teach: teach.confirm_known_weight(request.form.get("kg", "")[:_TYPED]),
+    "write": lambda teach: teach.write(),
+    "end": lambda teach: teach.end(),
+}
+POSTS: Final = tuple(_ACTS)
 NEEDS: Mapping[str, Need] = {
     "teach.page": Need.TECHNICIAN,
     "teach.state": Need.TECHNICIAN,
@@ -40,9 +49,9 @@ def blueprint(teach: Teach | None, settings: WebSettings) -> Blueprint:
     pages = _TeachPages(teach, settings)
     routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
     routes.add_url_rule(f"{HOME}.json", "state", pages.state, methods=["GET"])
-    for name, act in pages.posts().items():
-        routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", act, methods=["POST"])
-    routes.register_error_handler(TeachRefused, lambda error: pages.refused(error.code))
+    for name, act in _ACTS.items():
+        routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", partial(pages.act, act), methods=["POST"])
+    routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     return routes
 
 
@@ -52,7 +61,6 @@ class _TeachPages:
 
     @property
     def teach(self) -> Teach:
-        """The use case, or 503."""
         return self._teach or abort(503)
 
     def page(self) -> str:
@@ -86,33 +94,8 @@ class _TeachPages:
     def refused(self, code: str) -> tuple[str, int]:
         return draw(self._settings, "refused", "tests", HOME, text_id=f"technician.teach.refused.{code}"), 409
 
-    def posts(self) -> dict[str, Callable[[], AnyResponse]]:
-        return {
-            "begin": self._begin,
-            "emptied": self._confirm_empty,
-            "known": self._confirm_known_weight,
-            "write": self._write,
-            "end": self._end,
-        }
-
-    def _begin(self) -> AnyResponse:
-        self.teach.begin(request.form.get("port", ""), ask=request.form.get("ask") == "1")
-        return redirect(HOME, 303)
-
-    def _confirm_empty(self) -> AnyResponse:
-        self.teach.confirm_empty()
-        return redirect(HOME, 303)
-
-    def _confirm_known_weight(self) -> AnyResponse:
-        self.teach.confirm_known_weight(request.form.get("kg", "")[:_TYPED])
-        return redirect(HOME, 303)
-
-    def _write(self) -> AnyResponse:
-        self.teach.write()
-        return redirect(HOME, 303)
-
-    def _end(self) -> AnyResponse:
-        self.teach.end()
+    def act(self, run: Callable[[Teach], object]) -> AnyResponse:
+        run(self.teach)
         return redirect(HOME, 303)
 
 

@@ -25,7 +25,6 @@ def ignore_alive() -> None:
 def blueprint(
     station: Station, settings: WebSettings, screens: Screens, alive: Callable[[], None] = ignore_alive
 ) -> Blueprint:
-    """``/about``, ``/health``, ``/alive``, ``/station.css``, ``/photos``."""
     technical = Blueprint("technical", __name__)
 
     @technical.get("/about")

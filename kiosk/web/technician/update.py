@@ -11,7 +11,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.doctor.updates_status_file import updates
+from kiosk.station.doctor.environment import updates
 from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.updates import Updates
 from kiosk.web.shared.roles import Need
@@ -44,7 +44,6 @@ class _UpdatePages:
 
     @property
     def updates(self) -> Updates:
-        """The use case. Raises _OtherWay."""
         if self._doctor is None or self._doctor.equipment.updates is None:
             raise _OtherWay
         return self._doctor.equipment.updates
@@ -58,7 +57,6 @@ class _UpdatePages:
         return draw(self._settings, "update", "about", HOME, view=view, line=line, values=row_values, ago=age)
 
     def install(self) -> AnyResponse:
-        """The form names a bundle of the page."""
         self.updates.install(request.form.get("bundle", ""))
         return redirect(HOME, 303)
 

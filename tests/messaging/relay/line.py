@@ -19,12 +19,11 @@ from kiosk.messaging.contract.receive import parse_batch
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import BrokerConnection, Ready
-from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.pace import Pace, Tuning
 from kiosk.messaging.relay.relay import LOG_PERIOD_S
 from kiosk.messaging.relay.session import RelaySession
 from kiosk.messaging.relay.shared.ports import StationSide
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.messaging.relay.tuning import Tuning
 from kiosk.store import Store
 from tests.messaging.relay.stand import Watch
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
@@ -133,7 +132,7 @@ class Bench:
         self.wire = Wire()
         log = RateLimitedLog(logging.getLogger("kiosk.relay.test"), lambda: self.now, LOG_PERIOD_S)
         pace = Pace(self.settings, Random(1), self.tuning)
-        side = StationSide(self.watch, self.doctor)
+        side = StationSide(self.watch, self.doctor.rows)
         self.session = RelaySession(outbox or self.relay, pace, log, lambda: self.now, side)
         self.session._on_event(self.connection, Ready())
 

@@ -19,11 +19,10 @@ from kiosk.messaging.contract.control import Ack, Hello, Resend, Status, decode,
 from kiosk.messaging.contract.receive import parse_batch
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
-from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.pace import Pace, Tuning
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.messaging.relay.tuning import Tuning
 
 TOPICS = Topics("hotan", "S0147")
 SOON_S = 60.0

@@ -9,10 +9,9 @@ from random import Random
 
 import msgspec
 
-from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.pace import Pace, Tuning
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.messaging.relay.tuning import Tuning
 from kiosk.simulators.broker import Broker
 from tests.messaging.relay.stand import SOON_S, Center, MemoryOutbox, Watch
 

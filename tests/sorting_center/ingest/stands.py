@@ -9,10 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.pace import Pace, Tuning
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.messaging.relay.tuning import Tuning
 from tests.messaging.relay.stand import MemoryOutbox
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ, Vhost
 from tests.sorting_center.brokers import SOON_S, Broker, Peer

@@ -14,7 +14,7 @@ from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.web.shared.doctor import doctor_summary
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
-from kiosk.station.doctor.report import EXCLUDED_DEVICES
+from kiosk.station.doctor.doctor import EXCLUDED_DEVICES
 from kiosk.texts.catalog import catalog
 from tests.sorting_center.stations import NOW, Station
 from tests.sorting_center.web.looking import page

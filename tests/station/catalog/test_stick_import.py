@@ -11,11 +11,12 @@ from typing import Any, NoReturn
 
 import pytest
 
+from kiosk.base.refused import Refused
 from kiosk.domain.catalog import Catalog, Names
 from kiosk.domain.trade import Mode
 from kiosk.station.catalog.document import MAX_BYTES, CatalogError
 from kiosk.station.catalog.file import parse_catalog
-from kiosk.station.catalog.stick_import import CatalogRefused, PriceChange, RowChanges, StickCatalogs, changes
+from kiosk.station.catalog.stick_import import PriceChange, RowChanges, StickCatalogs, changes
 from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store import Store
 from tests.each import each
@@ -55,7 +56,7 @@ class Sticks:
         return str(self.folder / name)
 
     def refused(self, act: Callable[[], object]) -> str:
-        with pytest.raises(CatalogRefused) as refused:
+        with pytest.raises(Refused) as refused:
             act()
         return refused.value.code
 

@@ -76,7 +76,7 @@ class TestSessions:
         rig.clock.wait(299)
         assert rig.access.peek(rig.session.token) is not None
         rig.clock.wait(2)
-        rig.counter.expiry.tick()
+        rig.counter.tick()
         assert rig.counter.state.view().unlocked_as is None
         assert rig.access.session(rig.session.token) is None
 

@@ -23,10 +23,9 @@ from kiosk.station.clerk import pin_hash
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
-from kiosk.station.counter.scanning.scan_reader import ParsedScan
+from kiosk.station.counter.scans import ParsedScan
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.shared.state import CounterState
-from kiosk.station.counter.shared.view import CounterView, ScanResult
+from kiosk.station.counter.state import CounterState, CounterView, ScanResult
 from kiosk.station.desk.view import DeskRefused
 from kiosk.station.papers.parcel import CounterPapers, WaitingSlip
 from kiosk.station.parcels.photos import ParcelPhotos
@@ -130,7 +129,7 @@ class CounterRig:
                 self.store.clerks.add(name, role, HASHES[pin], self.clock.stamp())
         state = CounterState(CounterView(consent=self.parcels.consent.value), self.clock.stamp, self.views.append)
         self.access = Access(self.store, CounterSettings().lock_after_s, self.clock.stamp, state.access_changed, PINS)
-        self.counter = ClerkCounter.build(state, self._tools())
+        self.counter = ClerkCounter(state, self._tools())
         if self.take_people:
             self.session = self.access.sign_in("01", PIN)
 
@@ -160,7 +159,7 @@ class CounterRig:
 
     def bring(self, number: int = 1) -> ParcelRow:
         """One parcel in."""
-        self.counter.parcels.receiving.set_mode(self.session, "in")
+        self.counter.receiving.set_mode(self.session, "in")
         result = self.scan(waybill(number))
         assert result.kind == "parcel_in", result
         assert result.parcel is not None
@@ -168,8 +167,8 @@ class CounterRig:
 
     def bring_damaged(self, number: int = 1) -> ParcelRow:
         """One damaged parcel, not accepted yet."""
-        self.counter.parcels.receiving.set_mode(self.session, "in")
-        self.counter.parcels.receiving.damaged_next(self.session, True)
+        self.counter.receiving.set_mode(self.session, "in")
+        self.counter.receiving.damaged_next(self.session, True)
         result = self.scan(waybill(number))
         assert result.kind == "parcel_damaged", result
         assert result.parcel is not None

@@ -15,7 +15,7 @@ import pytest
 from kiosk.domain.catalog import Allergen, Catalog, Grade, Names, Origin, Pack, Product, Sale
 from kiosk.domain.events import PictureData
 from kiosk.domain.events.rules import event_fault
-from kiosk.station.counter.listings.offer import ListingView
+from kiosk.station.counter.listings import ListingView
 from kiosk.store import ConfirmedRow, Store
 from kiosk.store.shared.records import ListingPictures, NewPhoto
 from tests.station.counter.rig import PIN, SECOND_PIN, CounterRig, refused

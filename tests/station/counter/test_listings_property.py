@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kiosk.domain.catalog import Pack
 from kiosk.domain.events.rules import event_fault
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.listings.offer import ListingView
+from kiosk.station.counter.listings import ListingView
 from kiosk.store import Store
 from kiosk.store.database.opening import OpenOptions
 from tests.depth import many

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from kiosk.domain.parcel import TERMINAL_STATES, WAITING_STATES, ParcelNumber, ParcelState
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.shared.view import ScanResult
+from kiosk.station.counter.state import ScanResult
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
@@ -72,12 +72,12 @@ class CounterMachine(RuleBasedStateMachine):
 
     @rule(mode=st.sampled_from(["in", "in", "in", "out", ""]))
     def prepares(self, mode: str) -> None:
-        self.rig.counter.parcels.receiving.set_mode(self.rig.session, mode)
+        self.rig.counter.receiving.set_mode(self.rig.session, mode)
 
     @rule(number=NUMBERS)
     def brings_a_damaged_one(self, number: int) -> None:
-        self.rig.counter.parcels.receiving.set_mode(self.rig.session, "in")
-        self.rig.counter.parcels.receiving.damaged_next(self.rig.session, True)
+        self.rig.counter.receiving.set_mode(self.rig.session, "in")
+        self.rig.counter.receiving.damaged_next(self.rig.session, True)
         self.scans_a_waybill(number)
 
     @rule(number=NUMBERS)
@@ -106,7 +106,7 @@ class CounterMachine(RuleBasedStateMachine):
             right = shown.word == "code_right"
         else:
             text = slip if where == "public scanner" else code
-            right = isinstance(self._try(lambda: self.rig.counter.parcels.handovers.public_code(text)), ParcelRow)
+            right = isinstance(self._try(lambda: self.rig.counter.handovers.public_code(text)), ParcelRow)
         assert right or self._locked()
         if right:
             self.proved.add(row.number)
@@ -116,30 +116,28 @@ class CounterMachine(RuleBasedStateMachine):
     def shows_a_code_of_another_parcel(self, pick: int) -> None:
         one, other = self._picked(pick), self._picked(pick + 1)
         crossed = other.number.slip_code(self.codes[one.number])
-        assert isinstance(self._try(lambda: self.rig.counter.parcels.handovers.public_code(crossed)), CounterRefused)
+        assert isinstance(self._try(lambda: self.rig.counter.handovers.public_code(crossed)), CounterRefused)
         self.rig.clock.wait(60)
 
     @precondition(lambda self: self.old - set(self.codes.values()))
     @rule()
     def shows_a_dead_code(self) -> None:
         dead = min(self.old - set(self.codes.values()))
-        assert isinstance(self._try(lambda: self.rig.counter.parcels.handovers.public_code(dead)), CounterRefused)
+        assert isinstance(self._try(lambda: self.rig.counter.handovers.public_code(dead)), CounterRefused)
         self.rig.clock.wait(60)
 
     @precondition(lambda self: self._waiting())
     @rule(pick=NUMBERS)
     def types_a_code(self, pick: int) -> None:
         row = self._picked(pick)
-        done = self._try(
-            lambda: self.rig.counter.parcels.handovers.collect_by_code(self.rig.session, self.codes[row.number])
-        )
+        done = self._try(lambda: self.rig.counter.handovers.collect_by_code(self.rig.session, self.codes[row.number]))
         self._handed_out(row, done, "code")
 
     @precondition(lambda self: self._waiting())
     @rule(pick=NUMBERS)
     def confirms(self, pick: int) -> None:
         row = self._picked(pick)
-        done = self._try(lambda: self.rig.counter.parcels.handovers.confirm(self.rig.session, str(row.number)))
+        done = self._try(lambda: self.rig.counter.handovers.confirm(self.rig.session, str(row.number)))
         if isinstance(done, ParcelRow):
             assert row.number in self.proved
         self._handed_out(row, done, "handover")
@@ -148,9 +146,7 @@ class CounterMachine(RuleBasedStateMachine):
     @rule(pick=NUMBERS, name=st.sampled_from(["Gulnar", "", "13800138000"]))
     def gives_to_a_proxy(self, pick: int, name: str) -> None:
         row = self._picked(pick)
-        done = self._try(
-            lambda: self.rig.counter.parcels.handovers.collect_by_proxy(self.rig.session, str(row.number), name)
-        )
+        done = self._try(lambda: self.rig.counter.handovers.collect_by_proxy(self.rig.session, str(row.number), name))
         if isinstance(done, ParcelRow):
             assert name == "Gulnar"
         self._handed_out(row, done, "proxy")
@@ -162,7 +158,7 @@ class CounterMachine(RuleBasedStateMachine):
         if picture:
             self.rig.click(row.number, str(row.number).encode())
             self.pictured.add(row.number)
-        done = self._try(lambda: self.rig.counter.parcels.damaged.accept(self.rig.session, str(row.number)))
+        done = self._try(lambda: self.rig.counter.shelf.accept_damaged(self.rig.session, str(row.number)))
         if isinstance(done, ParcelRow):
             assert row.number in self.pictured
             assert done.photo_sha256 is not None
@@ -176,22 +172,21 @@ class CounterMachine(RuleBasedStateMachine):
     def moves(self, number: int, act: str) -> None:
         row = self._row(number)
         if row is not None:
-            parcels = self.rig.counter.parcels
-            step = parcels.damaged.refuse if act == "refuse" else getattr(parcels.shelf, act)
+            step = getattr(self.rig.counter.shelf, act)
             self._try(lambda: step(self.rig.session, str(row.number)))
 
     @precondition(lambda self: self._waiting())
     @rule(pick=NUMBERS)
     def reissues(self, pick: int) -> None:
         row = self._picked(pick)
-        self.rig.counter.parcels.codes.reissue(self.rig.session, str(row.number))
+        self.rig.counter.codes.reissue(self.rig.session, str(row.number))
         self.proved.discard(row.number)
         self._got_slip(row)
 
     @precondition(lambda self: self.rig.counter.state.view().undo_until is not None)
     @rule()
     def takes_back(self) -> None:
-        self._try(lambda: self.rig.counter.parcels.receiving.undo(self.rig.session))
+        self._try(lambda: self.rig.counter.receiving.undo(self.rig.session))
 
     @rule(who=st.sampled_from(["nobody", "technician"]), number=NUMBERS)
     def somebody_else_tries(self, who: str, number: int) -> None:
@@ -204,9 +199,9 @@ class CounterMachine(RuleBasedStateMachine):
         text = str(row.number) if row else "P-0147-A-000001"
         for act in (
             lambda: rig.scan(waybill(number)),
-            lambda: rig.counter.parcels.handovers.confirm(rig.session, text),
-            lambda: rig.counter.parcels.handovers.collect_by_proxy(rig.session, text, "Gulnar"),
-            lambda: rig.counter.parcels.damaged.accept(rig.session, text),
+            lambda: rig.counter.handovers.confirm(rig.session, text),
+            lambda: rig.counter.handovers.collect_by_proxy(rig.session, text, "Gulnar"),
+            lambda: rig.counter.shelf.accept_damaged(rig.session, text),
         ):
             refusal = self._try(act)
             assert isinstance(refusal, CounterRefused)
@@ -216,7 +211,7 @@ class CounterMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 15, 60, 600, 86_400]))
     def time_passes(self, seconds: int) -> None:
         self.rig.clock.wait(seconds)
-        self.rig.counter.expiry.tick()
+        self.rig.counter.tick()
         self._unlock()
 
     # --- rules -----------------------------------------------------------------------------------------------------
@@ -251,7 +246,7 @@ class CounterMachine(RuleBasedStateMachine):
     def _unlock(self) -> None:
         """A clerk is back; the page begins where deliveries begin."""
         self.rig.session = self.rig.access.sign_in("01", PIN)
-        self.rig.counter.parcels.receiving.set_mode(self.rig.session, "in")
+        self.rig.counter.receiving.set_mode(self.rig.session, "in")
 
     def _row(self, number: int) -> ParcelRow | None:
         return self.store.parcels.by_waybill(waybill(number))
@@ -264,7 +259,7 @@ class CounterMachine(RuleBasedStateMachine):
         return rows[pick % len(rows)]
 
     def _locked(self) -> bool:
-        return self.rig.counter.parcels.proofs.throttle.wait_s() > 0
+        return self.rig.counter.proofs.throttle.wait_s() > 0
 
     def _undecided(self) -> list[ParcelRow]:
         return self.store.parcels.in_states([ParcelState.ARRIVED])

@@ -18,7 +18,7 @@ from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.protocols.printers.page_setup import PrintHead
-from kiosk.station.counter.scanning.scan_reader import ParsedScan, ScanReader
+from kiosk.station.counter.scans import ParsedScan, ScanReader
 from kiosk.station.papers.rendering import paper_of
 from kiosk.store import ExpectedParcel, Store
 from tests.station.counter.rig import CounterRig, foreign, refused, waybill
@@ -32,7 +32,7 @@ class TestOwnCodes:
     @pytest.mark.parametrize("mode", MODES)
     def test_receipt_lot_and_bag_open_the_intake(self, rig: CounterRig, mode: str) -> None:
         row = bring_in(rig.store)
-        rig.counter.parcels.receiving.set_mode(rig.session, mode)
+        rig.counter.receiving.set_mode(rig.session, mode)
         receipt = internal_code("R", "0147A000001")
         for text, kind in ((receipt, "intake"), (row.lot, "lot"), (row.receipt, "intake")):
             result = rig.scan(text)
@@ -54,8 +54,8 @@ class TestOwnCodes:
     @pytest.mark.parametrize("mode", MODES)
     def test_a_pickup_slip_puts_its_parcel_up_first_in_line(self, rig: CounterRig, mode: str) -> None:
         first, second = rig.bring(1), rig.bring(2)
-        rig.counter.parcels.handovers.public_code(rig.code_of(first))
-        rig.counter.parcels.receiving.set_mode(rig.session, mode)
+        rig.counter.handovers.public_code(rig.code_of(first))
+        rig.counter.receiving.set_mode(rig.session, mode)
         result = rig.scan(rig.slip_of(second))
         assert (result.kind, result.word, result.path) == (
             "parcel_out",
@@ -64,12 +64,12 @@ class TestOwnCodes:
         )
         assert result.shown == "", "six digits of it are the code"
         assert rig.counter.state.view().handover == second
-        assert rig.counter.parcels.handovers.confirm(rig.session, str(second.number)).state is ParcelState.COLLECTED
+        assert rig.counter.handovers.confirm(rig.session, str(second.number)).state is ParcelState.COLLECTED
 
     def test_an_old_slip_is_a_wrong_code(self, rig: CounterRig) -> None:
         row = rig.bring()
         old = rig.slip_of(row)
-        rig.counter.parcels.codes.reissue(rig.session, str(row.number))
+        rig.counter.codes.reissue(rig.session, str(row.number))
         assert (rig.scan(old).kind, rig.scan(old).word) == ("refused", "wrong_code")
 
     @pytest.mark.parametrize("body", ["7Q4KM", "0147A000001", "0999A000001"])
@@ -96,7 +96,7 @@ class TestOwnCodes:
     )
     def test_foreign_and_unknown_ones_are_named(self, rig: CounterRig, text: str, word: str) -> None:
         for mode in MODES:
-            rig.counter.parcels.receiving.set_mode(rig.session, mode)
+            rig.counter.receiving.set_mode(rig.session, mode)
             result = rig.scan(text)
             assert (result.kind, result.path) == ("refused", "")
             assert result.word in (word, "text")
@@ -118,7 +118,7 @@ class TestStrangers:
     ) -> None:
         with caplog.at_level(logging.DEBUG):
             for mode in MODES:
-                rig.counter.parcels.receiving.set_mode(rig.session, mode)
+                rig.counter.receiving.set_mode(rig.session, mode)
                 result = rig.scan(text)
                 assert (result.kind, result.word, result.path, result.shown) == ("refused", word, "", "")
         assert rig.store.parcels.in_states(list(ParcelState)) == []
@@ -147,7 +147,7 @@ class TestStrangers:
         ],
     )
     def test_anything_else_is_plain_text_and_opens_nothing(self, rig: CounterRig, text: str, word: str) -> None:
-        rig.counter.parcels.receiving.set_mode(rig.session, "in")
+        rig.counter.receiving.set_mode(rig.session, "in")
         result = rig.scan(text)
         assert (result.kind, result.word, result.path, result.parcel) == ("refused", word, "", None)
         assert len(result.shown) <= 64
@@ -158,7 +158,7 @@ class TestStrangers:
 class TestWaybillsOutsideTheTruck:
     def test_in_mode_out_a_waiting_one_opens_its_page(self, rig: CounterRig) -> None:
         row = rig.bring()
-        rig.counter.parcels.receiving.set_mode(rig.session, "out")
+        rig.counter.receiving.set_mode(rig.session, "out")
         result = rig.scan(waybill(1))
         assert (result.kind, result.word, result.path) == ("parcel_out", "waiting", f"/counter/parcels/{row.number}")
         assert rig.counter.state.view().handover is None, "a waybill proves nothing"
@@ -166,7 +166,7 @@ class TestWaybillsOutsideTheTruck:
     def test_without_a_mode_nothing_is_booked(self, rig: CounterRig) -> None:
         assert rig.scan(waybill(1)).word == "unknown_parcel"
         row = rig.bring()
-        rig.counter.parcels.receiving.set_mode(rig.session, "")
+        rig.counter.receiving.set_mode(rig.session, "")
         result = rig.scan(waybill(1))
         assert (result.kind, result.path) == ("parcel_known", f"/counter/parcels/{row.number}")
 
@@ -181,16 +181,16 @@ class TestPackages:
     @pytest.mark.parametrize("text", ["JD0012345678901-1-1-", "jd0012345678901-1-1", "JD0012345678901-1-3-"])
     def test_the_waybill_alone_is_kept_and_shown(self, rig: CounterRig, text: str) -> None:
         rig.store.deliveries.expect([ExpectedParcel("JD0012345678901", "JD", "4711")], rig.clock.stamp())
-        rig.counter.parcels.receiving.set_mode(rig.session, "in")
+        rig.counter.receiving.set_mode(rig.session, "in")
         result = rig.scan(text)
         assert result.parcel is not None
         assert (result.kind, result.parcel.waybill, result.parcel.expected) == ("parcel_in", "JD0012345678901", True)
         assert rig.counter.state.view().last == result
-        rig.counter.parcels.receiving.set_mode(rig.session, "out")
+        rig.counter.receiving.set_mode(rig.session, "out")
         assert rig.scan("JD0012345678901").path == f"/counter/parcels/{result.parcel.number}"
 
     def test_another_package_is_named_and_a_person_decides(self, rig: CounterRig) -> None:
-        rig.counter.parcels.receiving.set_mode(rig.session, "in")
+        rig.counter.receiving.set_mode(rig.session, "in")
         first = rig.scan("JD0012345678901-1-2-")
         second = rig.scan("JD0012345678901-2-2-")
         assert (second.kind, second.word, second.carriers) == ("refused", "another_package", ("JD",))
@@ -207,15 +207,15 @@ class TestPackages:
         assert len(rig.store.parcels.in_states(list(ParcelState))) == 2
 
     def test_the_only_package_twice_is_the_same_parcel(self, rig: CounterRig) -> None:
-        rig.counter.parcels.receiving.set_mode(rig.session, "in")
+        rig.counter.receiving.set_mode(rig.session, "in")
         rig.scan("JD0012345678901-1-1-")
         assert rig.scan("JD0012345678901-1-1-").kind == "parcel_known"
 
     def test_a_package_after_the_first_was_collected_can_still_come_in(self, rig: CounterRig) -> None:
-        rig.counter.parcels.receiving.set_mode(rig.session, "in")
+        rig.counter.receiving.set_mode(rig.session, "in")
         first = rig.scan("JD0012345678901-1-2-").parcel
         assert first is not None
-        rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(first))
+        rig.counter.handovers.collect_by_code(rig.session, rig.code_of(first))
         assert rig.scan("JD0012345678901-2-2-").word == "another_package"
         assert rig.counter.scans.arrive(rig.session, ParsedScan.of("JD0012345678901-2-2-"), "JD").kind == "parcel_in"
 
@@ -251,7 +251,7 @@ class TestPersonalText:
     )
     @pytest.mark.parametrize("mode", MODES)
     def test_nothing_of_it_is_on_the_screen(self, rig: CounterRig, text: str, mode: str) -> None:
-        rig.counter.parcels.receiving.set_mode(rig.session, mode)
+        rig.counter.receiving.set_mode(rig.session, mode)
         result = rig.scan(text)
         assert (result.kind, result.shown, result.path) == ("refused", "", "")
         assert rig.store.parcels.in_states(list(ParcelState)) == []
@@ -283,7 +283,7 @@ class TestPersonalText:
         ],
     )
     def test_it_is_named_for_what_it_is(self, rig: CounterRig, text: str, word: str) -> None:
-        rig.counter.parcels.receiving.set_mode(rig.session, "in")
+        rig.counter.receiving.set_mode(rig.session, "in")
         assert rig.scan(text).word == word
         assert rig.counter.scans.arrive(rig.session, ParsedScan.of(text), "SF").word == word
         assert rig.store.parcels.in_states(list(ParcelState)) == []
@@ -298,7 +298,7 @@ class TestSscc:
         receipt = bring_in(store).receipt
         rig.counter.crates.pack(rig.session, receipt, [1])
         bars = self.bars(rig)
-        rig.counter.parcels.receiving.set_mode(rig.session, mode)
+        rig.counter.receiving.set_mode(rig.session, mode)
         result = rig.scan(bars)
         assert (result.kind, result.word, result.path) == ("lot", "crate", f"/counter/intakes/{receipt}/crate")
         assert (result.receipt, result.values) == (receipt, {"crate": "1"})
@@ -349,4 +349,4 @@ class TestWho:
         rig.access.sign_out(rig.session.token)
         view = rig.counter.state.view()
         assert (view.last, view.mode, view.undo_until, view.unlocked_as) == (None, "", None, None)
-        assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session)).code == "not_unlocked"
+        assert refused(lambda: rig.counter.receiving.undo(rig.session)).code == "not_unlocked"

@@ -17,8 +17,8 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelState
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.counter.board import CounterSnapshot
-from kiosk.station.counter.scanning.scan_reader import ParsedScan
+from kiosk.station.counter.scans import ParsedScan
+from kiosk.station.counter.state import CounterSnapshot
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.service import Hardware, ServiceSettings, StationService
@@ -64,7 +64,7 @@ class Station:
 
     def begin(self) -> CounterSession:
         self.session = self.service.access.sign_in("01", PIN)
-        self.service.counter.parcels.receiving.set_mode(self.session, "in")
+        self.service.counter.receiving.set_mode(self.session, "in")
         return self.session
 
     def wait(self, check: Callable[[CounterSnapshot], object]) -> CounterSnapshot:
@@ -107,14 +107,14 @@ def test_a_manifest_comes_out_of_the_printer_that_prints_a4(
 ) -> None:
     """Whichever of the two it stands in for; without one the label printer has stock of 100 x 150 mm."""
     with opened(store, tmp_path, receipts=receipts) as station:
-        parcels = station.service.counter.parcels
+        counter = station.service.counter
         row = station.service.counter.scans.scan(station.session, ParsedScan.of(waybill(1))).parcel
         assert row is not None
-        parcels.shelf.mark_due_back(station.session, str(row.number))
-        parcels.totes.pack(station.session, [str(row.number)])
-        (tote,) = parcels.totes.packed_totes(station.session)
-        parcels.totes.hand_over(station.session, [tote.number.text("T")])
-        sheet = parcels.totes.manifest(station.session)
+        counter.shelf.mark_due_back(station.session, str(row.number))
+        counter.totes.pack(station.session, [str(row.number)])
+        (tote,) = counter.totes.packed_totes(station.session)
+        counter.totes.hand_over(station.session, [tote.number.text("T")])
+        sheet = counter.totes.manifest(station.session)
         assert sheet is not None and sheet.printer == printer
         station.wait(lambda seen: seen.view.pending_prints == 0)
         out = station.receipt if printer == "receipt" else station.label
@@ -125,11 +125,11 @@ def test_a_manifest_comes_out_of_the_printer_that_prints_a4(
 def test_a_damaged_one_is_shot_by_itself_and_kept_apart(store: Store, tmp_path: Path) -> None:
     with opened(store, tmp_path) as station:
         counter = station.service.counter
-        counter.parcels.receiving.damaged_next(station.session, True)
+        counter.receiving.damaged_next(station.session, True)
         row = counter.scans.scan(station.session, ParsedScan.of(waybill(1))).parcel
         assert row is not None
         photo = station.wait(lambda seen: seen.view.photo.state == "done").view.photo
-        accepted = counter.parcels.damaged.accept(station.session, str(row.number))
+        accepted = counter.shelf.accept_damaged(station.session, str(row.number))
         assert photo.sha256 is not None
         assert accepted.photo_sha256 == photo.sha256
         path = station.service.parcel_photos.path(photo.sha256)
@@ -190,7 +190,7 @@ def test_a_power_cut_while_a_slip_is_printed_asks_for_a_new_code_never_a_copy(st
         assert (slip.state, slip.about) == ("unknown", str(row.number))
         assert slip.body == b""
         assert refused(lambda: again.service.counter.papers.resolve(again.session, slip.id, False)).code == "reissue"
-        again.service.counter.parcels.codes.reissue(again.session, str(row.number))
+        again.service.counter.codes.reissue(again.session, str(row.number))
         again.receipt.sheets.wait(lambda sheets: len(sheets) == 1)
 
 
@@ -198,7 +198,7 @@ def test_the_station_tidies_a_shot_that_nobody_waits_for(store: Store, tmp_path:
     left = Station(store, tmp_path)
     left.begin()
     counter = left.service.counter
-    counter.parcels.receiving.damaged_next(left.session, True)
+    counter.receiving.damaged_next(left.session, True)
     row = counter.scans.scan(left.session, ParsedScan.of(waybill(1))).parcel
     assert row is not None
     left.service.parcel_photos.keep(row.number, shot())

@@ -8,7 +8,7 @@ import pytest
 
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.shared.view import ScanResult
+from kiosk.station.counter.state import ScanResult
 from kiosk.store import ExpectedParcel
 from tests.station.counter.rig import CounterRig, foreign, refused, waybill
 from tests.station.fakes import CARD
@@ -42,14 +42,14 @@ class TestOffered:
         booked = rig.counter.scans.accept_offer(rig.session, offer_of(second))
         assert booked.parcel is not None
         assert booked.parcel.shelf == "A-1-02"
-        rig.counter.parcels.receiving.undo(rig.session, str(booked.parcel.number))
+        rig.counter.receiving.undo(rig.session, str(booked.parcel.number))
         assert [row.state for row in rig.store.parcels.in_states(EVERY)] == [ParcelState.NOTICED, ParcelState.WITHDRAWN]
 
     def test_a_number_of_several_carriers_can_be_given_to_another_one(self, rig: CounterRig) -> None:
         booked = rig.counter.scans.accept_offer(rig.session, offer_of(rig.scan("434567890123456")))
         assert booked.parcel is not None
         assert (booked.parcel.carrier, booked.carriers[:2]) == ("YUNDA", ("YUNDA", "STO"))
-        other = rig.counter.parcels.receiving.choose_carrier(rig.session, "STO", str(booked.parcel.number))
+        other = rig.counter.receiving.choose_carrier(rig.session, "STO", str(booked.parcel.number))
         assert other.parcel is not None
         assert (other.kind, other.parcel.carrier) == ("parcel_in", "STO")
 
@@ -57,7 +57,7 @@ class TestOffered:
     def test_one_that_is_on_the_list_is_offered_too_and_is_no_surplus(self, rig: CounterRig, missing: bool) -> None:
         rig.store.deliveries.expect([ExpectedParcel(waybill(1), "SF", "4711")], rig.clock.stamp())
         if missing:
-            rig.counter.parcels.deliveries.close(rig.session)
+            rig.counter.shelf.close_delivery(rig.session)
         asked = rig.scan(waybill(1))
         assert (asked.kind, asked.word, asked.path) == ("parcel_known", "expected", "")
         booked = rig.counter.scans.accept_offer(rig.session, offer_of(asked))
@@ -72,10 +72,10 @@ class TestOffered:
 
     def test_it_is_not_taken_for_a_damaged_one(self, rig: CounterRig) -> None:
         """Only mode "in" shows that switch: an older page of it changes nothing."""
-        rig.counter.parcels.receiving.set_mode(rig.session, "in")
-        rig.counter.parcels.receiving.damaged_next(rig.session, True)
-        rig.counter.parcels.receiving.set_mode(rig.session, "")
-        assert refused(lambda: rig.counter.parcels.receiving.damaged_next(rig.session, True)).code == "stale_page"
+        rig.counter.receiving.set_mode(rig.session, "in")
+        rig.counter.receiving.damaged_next(rig.session, True)
+        rig.counter.receiving.set_mode(rig.session, "")
+        assert refused(lambda: rig.counter.receiving.damaged_next(rig.session, True)).code == "stale_page"
         booked = rig.counter.scans.accept_offer(rig.session, offer_of(rig.scan(waybill(1))))
         assert booked.kind == "parcel_in"
 
@@ -85,11 +85,11 @@ class TestNeverOffered:
     def test_what_is_no_parcel_or_not_for_a_finger_to_decide(self, rig: CounterRig, mode: str) -> None:
         here = rig.bring(7)
         out = rig.bring(8)
-        rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(out))
+        rig.counter.handovers.collect_by_code(rig.session, rig.code_of(out))
         back = rig.bring(9)
-        rig.counter.parcels.shelf.mark_due_back(rig.session, str(back.number))
-        rig.counter.parcels.shelf.return_(rig.session, str(back.number))
-        rig.counter.parcels.receiving.set_mode(rig.session, mode)
+        rig.counter.shelf.mark_due_back(rig.session, str(back.number))
+        rig.counter.shelf.return_(rig.session, str(back.number))
+        rig.counter.receiving.set_mode(rig.session, mode)
         for text in (
             *("6901234567892", "]E06901234567892", "9780201379624", "]E0012345678905"),
             *("13800138000", "+86 138 0013 8000", "653125199001011234", "653125800101123"),
@@ -106,7 +106,7 @@ class TestNeverOffered:
 
     @pytest.mark.parametrize("mode", ["in", "out"])
     def test_with_a_direction_nothing_changes(self, rig: CounterRig, mode: str) -> None:
-        rig.counter.parcels.receiving.set_mode(rig.session, mode)
+        rig.counter.receiving.set_mode(rig.session, mode)
         result = rig.scan(waybill(1))
         assert (result.kind, result.offer) == (("parcel_in", None) if mode == "in" else ("refused", None))
 
@@ -153,13 +153,13 @@ class TestTiedToItsScan:
     def test_one_that_was_taken_back_stays_back(self, rig: CounterRig) -> None:
         offer = offer_of(rig.scan(waybill(1)))
         rig.counter.scans.accept_offer(rig.session, offer)
-        rig.counter.parcels.receiving.undo(rig.session)
+        rig.counter.receiving.undo(rig.session)
         assert refused(lambda: rig.counter.scans.accept_offer(rig.session, offer)).code == "stale_page"
 
     @pytest.mark.parametrize("mode", ["in", "out", ""])
     def test_another_direction_ends_it(self, rig: CounterRig, mode: str) -> None:
         offer = offer_of(rig.scan(waybill(1)))
-        rig.counter.parcels.receiving.set_mode(rig.session, mode)
+        rig.counter.receiving.set_mode(rig.session, mode)
         assert refused(lambda: rig.counter.scans.accept_offer(rig.session, offer)).code == "stale_page"
 
     def test_a_lock_ends_it_for_everybody(self, rig: CounterRig) -> None:
@@ -174,11 +174,11 @@ class TestTiedToItsScan:
 
     def test_full_shelves_book_nothing_and_the_offer_stands(self, rig: CounterRig) -> None:
         rows = [rig.bring(number) for number in range(10, 15)]
-        rig.counter.parcels.receiving.set_mode(rig.session, "")
+        rig.counter.receiving.set_mode(rig.session, "")
         asked = rig.scan(waybill(1))
         assert refused(lambda: rig.counter.scans.accept_offer(rig.session, offer_of(asked))).code == "shelves_full"
         assert rig.counter.state.view().last == asked
-        rig.counter.parcels.shelf.mark_misrouted(rig.session, str(rows[0].number))
+        rig.counter.shelf.mark_misrouted(rig.session, str(rows[0].number))
         booked = rig.counter.scans.accept_offer(rig.session, offer_of(asked))
         assert booked.parcel is not None
         assert booked.parcel.shelf == rows[0].shelf

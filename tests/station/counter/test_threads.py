@@ -37,13 +37,13 @@ def together(*acts: Callable[[], object]) -> list[BaseException]:
 def test_a_parcel_is_handed_out_once_however_many_tap(rig: CounterRig) -> None:
     row = rig.bring()
     code, number, done = rig.code_of(row), str(row.number), []
-    rig.counter.parcels.handovers.public_code(code)
+    rig.counter.handovers.public_code(code)
     raised = together(
-        lambda: done.append(rig.counter.parcels.handovers.collect_by_code(rig.session, code)),
-        lambda: done.append(rig.counter.parcels.handovers.confirm(rig.session, number)),
-        lambda: done.append(rig.counter.parcels.handovers.confirm(rig.session, number)),
-        lambda: done.append(rig.counter.parcels.handovers.collect_by_proxy(rig.session, number, "Gulnar")),
-        lambda: rig.counter.parcels.handovers.public_code(code),
+        lambda: done.append(rig.counter.handovers.collect_by_code(rig.session, code)),
+        lambda: done.append(rig.counter.handovers.confirm(rig.session, number)),
+        lambda: done.append(rig.counter.handovers.confirm(rig.session, number)),
+        lambda: done.append(rig.counter.handovers.collect_by_proxy(rig.session, number, "Gulnar")),
+        lambda: rig.counter.handovers.public_code(code),
     )
     assert raised == []
     assert [found.state for found in done] == [ParcelState.COLLECTED]
@@ -51,7 +51,7 @@ def test_a_parcel_is_handed_out_once_however_many_tap(rig: CounterRig) -> None:
 
 
 def test_the_same_scan_twice_at_once_is_one_parcel(rig: CounterRig) -> None:
-    rig.counter.parcels.receiving.set_mode(rig.session, "in")
+    rig.counter.receiving.set_mode(rig.session, "in")
     assert together(*[lambda: rig.scan(waybill(1))] * 6) == []
     assert len(rig.store.parcels.in_states(list(ParcelState))) == 1
 
@@ -67,14 +67,14 @@ def test_nobody_waits_for_ever_and_views_only_get_newer(rig: CounterRig) -> None
 
         return run
 
-    rig.counter.parcels.receiving.set_mode(rig.session, "in")
+    rig.counter.receiving.set_mode(rig.session, "in")
     raised = together(
         many(lambda number: rig.scan(waybill(number % 7))),
-        many(lambda number: rig.counter.parcels.handovers.public_code(f"{number:06d}")),
+        many(lambda number: rig.counter.handovers.public_code(f"{number:06d}")),
         many(lambda number: rig.counter.paper_count.update()),
-        many(lambda number: rig.counter.expiry.tick()),
+        many(lambda number: rig.counter.tick()),
         many(lambda number: rig.counter.state.photo_failed(PhotoRequest("P-0147-A-000001"), "camera_failed")),
-        many(lambda number: rig.counter.parcels.receiving.undo(rig.session)),
+        many(lambda number: rig.counter.receiving.undo(rig.session)),
         many(lambda number: rig.access.peek(rig.session.token)),
         lambda: setattr(rig, "session", rig.access.sign_in("01", PIN)),
     )

@@ -23,21 +23,17 @@ from kiosk.devices.scale.pause import ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.clerk import Role
 from kiosk.labels.typesetting.fonts import FontProblem
-from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.ports import Backlog
+from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.station.doctor import box as doctor_box
 from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor import records as doctor_records
 from kiosk.station.doctor.doctor import liveness_finding
-from kiosk.station.doctor.liveness import PageWatch, RelayHeartbeat, ScaleLiveness, ScaleWatch, ScannerWatch
-from kiosk.station.doctor.photos_status_file import PhotosStatusFile
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, has_failure
-from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
+from kiosk.station.doctor.finding import DoctorFinding, Severity, has_failure
+from kiosk.station.doctor.liveness import PageWatch, ScaleLiveness, ScaleWatch, ScannerWatch
+from kiosk.station.doctor.status_files import PhotosStatusFile, RelayStatusFile, UpdatesStatusFile
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.shared.health import PartHealth
@@ -69,7 +65,7 @@ def well(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
     """Everything is in order."""
     clinic.cure()
     back_up(clinic)
-    RelayHeartbeat(clinic.settings.data).ack_received()
+    RelayStatusFile(clinic.settings.data).ack_received()
     clinic.store.outbox.acknowledge(clinic.store.outbox.counts().last_seq, ())
     return clinic
 
@@ -478,19 +474,19 @@ def test_no_relay_is_told(well: Clinic) -> None:
 
 
 def test_what_the_relay_refuses_is_told_until_it_believes_again(well: Clinic) -> None:
-    relay = RelayHeartbeat(well.settings.data)
+    relay = RelayStatusFile(well.settings.data)
     for word in ("fork", "ahead"):
         relay.ack_received(word)
         assert well.rows()["center"] == ("warn", f"center_{word}")
         relay.ack_received()
         assert well.rows()["center"] == ("ok", "fine")
     relay.ack_received("ahead")
-    assert RelayHeartbeat(well.settings.data, boot_id="another").alarm() == ""
+    assert RelayStatusFile(well.settings.data, boot_id="another").alarm() == ""
 
 
 @pytest.mark.parametrize("fault", LinkFault)
 def test_what_the_broker_refuses_is_told_with_what_to_do(well: Clinic, fault: LinkFault) -> None:
-    RelayHeartbeat(well.settings.data).fault(fault)
+    RelayStatusFile(well.settings.data).fault(fault)
     assert well.rows()["link"] == ("warn", f"link_{fault}")
     for language in LANGUAGES:
         assert f"doctor.do.link_{fault}" in load(language, strict=True)
@@ -498,7 +494,7 @@ def test_what_the_broker_refuses_is_told_with_what_to_do(well: Clinic, fault: Li
 
 def test_a_refusal_is_told_until_the_center_answers_or_the_relay_says_it_no_more(tmp_path: Path) -> None:
     now = [100.0]
-    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     relay.fault(LinkFault.NOT_AUTHORIZED)
     now[0] = 110.0
     relay.ack_received()
@@ -507,14 +503,14 @@ def test_a_refusal_is_told_until_the_center_answers_or_the_relay_says_it_no_more
         relay.fault(LinkFault.QUOTA)
     now[0] = 700.0
     assert relay.link_fault() is LinkFault.QUOTA
-    assert RelayHeartbeat(tmp_path, lambda: now[0], "another").link_fault() is None
+    assert RelayStatusFile(tmp_path, lambda: now[0], "another").link_fault() is None
     now[0] = 714.0
     assert relay.link_fault() is None
 
 
 def test_two_machines_that_take_turns_stay_told_while_all_is_acknowledged(tmp_path: Path) -> None:
     now = [100.0]
-    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     relay.fault(LinkFault.SESSION_TAKEOVER)
     for now[0] in (130.0, 400.0, 699.0):
         relay.ack_received()
@@ -525,12 +521,12 @@ def test_two_machines_that_take_turns_stay_told_while_all_is_acknowledged(tmp_pa
 
 def test_an_estimate_runs_down_and_is_forgotten_when_nobody_renews_it(tmp_path: Path) -> None:
     now = [100.0]
-    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     assert relay.left_s() is None
     relay.remaining(240.0)
     now[0] = 130.0
     assert relay.left_s() == 210.0
-    assert RelayHeartbeat(tmp_path, lambda: now[0], "another").left_s() is None
+    assert RelayStatusFile(tmp_path, lambda: now[0], "another").left_s() is None
     now[0] = 161.0
     assert relay.left_s() is None
     relay.remaining(10.0)
@@ -542,7 +538,7 @@ def test_an_estimate_runs_down_and_is_forgotten_when_nobody_renews_it(tmp_path: 
 
 def test_a_refusal_that_comes_and_goes_spares_the_card(tmp_path: Path) -> None:
     now = [100.0]
-    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     relay.ack_received()
     first = (tmp_path / "relay-mark").stat().st_ino
     for now[0] in (100.5, 101.0, 101.5):
@@ -553,7 +549,7 @@ def test_a_refusal_that_comes_and_goes_spares_the_card(tmp_path: Path) -> None:
 
 def test_the_time_of_the_last_answer_that_was_believed_stays(tmp_path: Path) -> None:
     now = [100.0]
-    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     relay.ack_received("ahead")
     assert (relay.age_s(), relay.alarm()) == (None, "ahead")
     relay.ack_received()
@@ -654,7 +650,7 @@ def told_by_systemd(monkeypatch: pytest.MonkeyPatch, well: Clinic, say: Callable
     """The word of each row of a service; ``say`` is what ``systemctl show`` prints of a unit."""
     monkeypatch.setattr(doctor_place, "_SYSTEMD", well.folder)
     monkeypatch.setattr(subprocess, "run", lambda words, **_: SimpleNamespace(stdout=say(words[-1])))
-    return {device: word for device, (_, word) in well.rows().items() if device in doctor_box.UNITS}
+    return {device: word for device, (_, word) in well.rows().items() if device in doctor_place.UNITS}
 
 
 def unit_says(active: str, sub: str = "running", restarts: int = 0, since_s: float = 9000.0) -> str:
@@ -690,7 +686,7 @@ def test_services(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     for word, states in unit_states().items():
         for state in states:
             told = told_by_systemd(monkeypatch, well, lambda _, state=state: state)  # type: ignore[misc]
-            assert told == dict.fromkeys(doctor_box.UNITS, word), state
+            assert told == dict.fromkeys(doctor_place.UNITS, word), state
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "unit_browser")
     assert "kiosk-browser.service" in row.sentence(load("en"))
     assert "900 times" in row.sentence(load("en"))
@@ -701,13 +697,13 @@ def test_a_station_without_a_county_has_no_row_for_its_relay(well: Clinic, monke
     """The row of the link says that none is set: a service that rests is then no trouble of its own."""
     well.config.relay = None
     told = told_by_systemd(monkeypatch, well, lambda _: unit_says("inactive", "dead"))
-    assert set(told) == set(doctor_box.UNITS) - {"unit_relay"}
+    assert set(told) == set(doctor_place.UNITS) - {"unit_relay"}
 
 
 def test_a_backup_that_failed_is_seen_behind_its_timer(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = {"kiosk-backup.service": unit_says("failed", "failed")}
     told = told_by_systemd(monkeypatch, well, lambda unit: failed.get(unit, unit_says("active")))
-    assert told == {**dict.fromkeys(doctor_box.UNITS, "fine"), "unit_backup": "unit_failed"}
+    assert told == {**dict.fromkeys(doctor_place.UNITS, "fine"), "unit_backup": "unit_failed"}
 
 
 @pytest.mark.parametrize("told", ["LoadState=not-found\nActiveState=inactive\n", "", "garbage\n"])
@@ -741,15 +737,15 @@ def test_a_root_that_should_be_sealed(well: Clinic, monkeypatch: pytest.MonkeyPa
         "overlayroot=": "root_open",
     }.items():
         kernel.write_text(f"{words}\n")
-        row = doctor_box.root(lambda: True, kernel)
+        row = doctor_place.root(lambda: True, kernel)
         assert (row.verdict, row.word) == (Severity.WARN, told), words
         assert ("overlayroot busybox" in row.sentence(load("en", strict=True))) == (told == "root_unsealed")
-    assert doctor_box.root(lambda: False).ok
+    assert doctor_place.root(lambda: False).ok
 
     def refuse() -> bool:
         raise PermissionError(13, "Permission denied", "/proc/self/mountinfo")
 
-    assert doctor_box.root(refuse).word == "unreadable"
+    assert doctor_place.root(refuse).word == "unreadable"
 
 
 # --- signs of life ----------------------------------------------------------------------------------------------------
@@ -783,18 +779,18 @@ def test_the_watch_hears_what_the_others_hear() -> None:
 
 def test_a_mark_of_this_boot_and_of_an_earlier_one(tmp_path: Path) -> None:
     now = [100.0]
-    mark = RelayHeartbeat(tmp_path, lambda: now[0], "boot-1")
+    mark = RelayStatusFile(tmp_path, lambda: now[0], "boot-1")
     assert mark.age_s() is None
     mark.ack_received()
     now[0] = 130.0
     assert mark.age_s() == 30.0
-    later = RelayHeartbeat(tmp_path, lambda: 12.0, "boot-2")
+    later = RelayStatusFile(tmp_path, lambda: 12.0, "boot-2")
     assert later.age_s() == 12.0, "at least since this boot"
 
 
 def test_the_mark_spares_the_card(tmp_path: Path) -> None:
     now = [0.0]
-    mark = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    mark = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     mark.ack_received()
     first = (tmp_path / "relay-mark").stat().st_ino
     now[0] = 19.0
@@ -808,23 +804,25 @@ def test_the_mark_spares_the_card(tmp_path: Path) -> None:
 HUGE = "9" * 400
 NO_MARKS = (
     *("", "{", "[]", "\N{ARABIC LETTER SEEN}", "[" * 100_000, '{"boot": "boot"}'),
-    '{"boot": "boot", "second": "x", "alarm": "<b>"}',
-    f'{{"boot": "boot", "second": {HUGE}, "fault": "quota", "fault_second": {HUGE}, "left": {HUGE}, "left_second": 1}}',
-    '{"boot": "boot", "second": [], "alarm": [], "fault": [], "fault_second": 1, "left": {}, "left_second": null}',
+    '{"boot": "boot", "second": "x", "body": {"alarm": "fork"}}',
+    '{"boot": "boot", "second": 1, "body": {"alarm": "<b>"}}',
+    f'{{"boot": "boot", "second": 1, "body": {{"answered": {HUGE}, "fault": "quota", "fault_second": 1}}}}',
+    f'{{"boot": "boot", "second": 1, "body": {{"left": {HUGE}, "left_second": 1}}}}',
+    '{"boot": "boot", "second": 1, "body": {"alarm": [], "fault": [], "left": {}, "left_second": null}}',
 )
 
 
 @pytest.mark.parametrize("text", NO_MARKS)
 def test_a_mark_nobody_can_read_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "relay-mark").write_text(text)
-    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").age_s() is None
-    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").alarm() == ""
-    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").link_fault() is None
-    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").left_s() is None
+    assert RelayStatusFile(tmp_path, lambda: 1.0, "boot").age_s() is None
+    assert RelayStatusFile(tmp_path, lambda: 1.0, "boot").alarm() == ""
+    assert RelayStatusFile(tmp_path, lambda: 1.0, "boot").link_fault() is None
+    assert RelayStatusFile(tmp_path, lambda: 1.0, "boot").left_s() is None
 
 
 def test_a_card_that_cannot_be_written_does_not_stop_the_relay(tmp_path: Path) -> None:
-    RelayHeartbeat(tmp_path / "gone", lambda: 1.0, "boot").ack_received()
+    RelayStatusFile(tmp_path / "gone", lambda: 1.0, "boot").ack_received()
 
 
 def test_the_page_s_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -854,18 +852,18 @@ def test_every_word_has_a_sentence_in_every_language(lang: str) -> None:
             "box.py",
             "devices.py",
             "doctor.py",
-            "shared/finding.py",
+            "finding.py",
             "tools.py",
         )
     )
     texts = load(lang, strict=True)
     devices = "scale|printer|camera|scanner|panel|page|disk|clock|catalog|people|key|kit|link|center"
     prefixes = f"{devices}|backup|unit|database|root"
-    words = set(re.findall(rf'"((?:{prefixes})_[a-z_]+)"', source)) - set(doctor_box.UNITS)
+    words = set(re.findall(rf'"((?:{prefixes})_[a-z_]+)"', source)) - set(doctor_place.UNITS)
     not_words = {"printer_", "people_no_", "pickup_key", "backup_running", "root_is_open", "printer_address"}
     for word in {*words - not_words, "unreadable"}:
         assert f"doctor.do.{word}" in texts, word
-    for device in [*DEVICES, *doctor_box.UNITS, "broker", "root"]:
+    for device in [*DEVICES, *doctor_place.UNITS, "broker", "root"]:
         assert f"doctor.device.{device}" in texts, device
 
 
@@ -894,10 +892,10 @@ def test_a_sentence_names_the_thing_and_its_place() -> None:
 def test_an_altered_record_is_named_and_the_whole_journal_is_looked_at_from_outside(well: Clinic) -> None:
     station = well.settings
     receipts = [bring_in(well.store, 5_000 + number).receipt for number in range(3)]
-    assert doctor_records.records(station) == doctor_records.records(station, thorough=True)
-    assert doctor_records.records(station).ok
+    assert doctor_place.records(station) == doctor_place.records(station, thorough=True)
+    assert doctor_place.records(station).ok
     change(station.database, "UPDATE intake SET gross_g = gross_g + 5, net_g = net_g + 5 WHERE number = 2")
-    for row in (doctor_records.records(station), doctor_records.records(station, thorough=True)):
+    for row in (doctor_place.records(station), doctor_place.records(station, thorough=True)):
         assert (row.word, row.verdict, row.needed) == ("records_altered", Severity.FAIL, True)
         for language in LANGUAGES:
             assert receipts[1] in row.sentence(load(language)), language
@@ -905,7 +903,7 @@ def test_an_altered_record_is_named_and_the_whole_journal_is_looked_at_from_outs
     change(station.database, "UPDATE intake SET gross_g = gross_g - 5, net_g = net_g - 5 WHERE number = 2")
     lie = "CAST(replace(CAST(body AS TEXT), 'new', 'old') AS BLOB) WHERE position = (SELECT min(position) FROM journal)"
     change(station.database, f"UPDATE journal SET body = {lie}")
-    assert doctor_records.records(station).ok, "no event of an intake"
-    row = doctor_records.records(station, thorough=True)
+    assert doctor_place.records(station).ok, "no event of an intake"
+    row = doctor_place.records(station, thorough=True)
     assert (row.word, row.verdict) == ("journal_altered", Severity.FAIL)
     assert "event" in row.sentence(load("en"))

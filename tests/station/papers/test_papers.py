@@ -19,7 +19,7 @@ from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
 from kiosk.protocols.barcodes.gs1.elements import build_element_string
 from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.settings import CodesSettings
-from kiosk.station.counter.scanning.scan_reader import ScanReader
+from kiosk.station.counter.scans import ScanReader
 from kiosk.station.papers.papers import make_papers
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.shared.records import NewPrintJob

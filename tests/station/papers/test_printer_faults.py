@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import pytest
 
+from kiosk.base.worker import Worker
 from kiosk.devices.printer.profiles import profile
 from kiosk.devices.printer.stream import TcpPrinter
 from kiosk.labels.raster import Raster
@@ -20,7 +21,7 @@ from kiosk.simulators.printer.model import PrinterModel
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.shared.faults import FAULT_WORDS
 from kiosk.station.papers.rendering import RenderedJob
-from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, PrintWorker
+from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, print_worker
 from kiosk.store import PrintJob, Store
 from kiosk.store.database.opening import OpenOptions
 from tests.station.fakes import CATALOG, STAMP
@@ -87,16 +88,16 @@ class Play:
             assert not self.simulator.wait_for(2, NO_SECOND_S), "a paper came twice"
             return Outcome(state, papers, self._state(), len(self.simulator.printed))
         finally:
-            worker.stop()
+            worker.stop(WAIT_S)
 
-    def _worker(self) -> PrintWorker:
+    def _worker(self) -> Worker:
         setup = self.row.setup
         page = encode(Raster(384, ROWS, b"\xaa" * 48 * ROWS), setup)
 
         def render(_: PrintJob) -> RenderedJob:
             return RenderedJob(page, PAGE_S)
 
-        return PrintWorker(
+        return print_worker(
             FittedPrinter("label", TcpPrinter(self.simulator.host, self.simulator.port, self.row.id), render),
             self.store.papers,
             lambda: STAMP,

@@ -13,6 +13,7 @@ from typing import get_args
 
 from PIL import Image
 
+from kiosk.base.worker import Worker
 from kiosk.devices.printer.ports import PrinterChannel
 from kiosk.devices.printer.profiles import profile
 from kiosk.devices.printer.stream import TcpPrinter
@@ -22,7 +23,7 @@ from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.simulators.printer.model import PrinterModel
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.station.papers.rendering import RenderedJob
-from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, PrintWorker
+from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, print_worker
 from kiosk.store import PrintJob, Store
 from kiosk.store.database.opening import OpenOptions
 from tests.depth import many
@@ -106,7 +107,7 @@ class Station:
         """What went wrong; nothing when all is well."""
         with self.simulator:
             self.printer = PulledPrinter(self.simulator, self.simulator.language)
-            worker = PrintWorker(
+            worker = print_worker(
                 FittedPrinter("label", self.printer, self.draw),
                 self.store.papers,
                 lambda: STAMP,
@@ -118,7 +119,7 @@ class Station:
                 wrong = [self.pulled(worker, at) for at in offsets(encode(FIRST, self.setup))]
                 wrong += [self.late(worker) for _ in range(late)]
             finally:
-                worker.stop()
+                worker.stop(WAIT_S)
         self.store.close()
         return [f"{self.simulator.language}: {found}" for found in wrong if found]
 
@@ -131,12 +132,12 @@ class Station:
     def jobs(self) -> list[PrintJob]:
         return [job for job in self.store.papers.of_receipt(self.receipt) if job.printer == "label"]
 
-    def begin(self, worker: PrintWorker) -> None:
+    def begin(self, worker: Worker) -> None:
         self.seen = len(self.simulator.printed)
         self.receipt = bring_in(self.store, PAPERS[:1]).receipt
         worker.wake()
 
-    def pulled(self, worker: PrintWorker, at: int) -> str:
+    def pulled(self, worker: Worker, at: int) -> str:
         """Pulled before byte ``at`` of the paper, put back, printed again as long as nothing lies in the tray."""
         self.printer.pull_at = at
         self.begin(worker)
@@ -148,7 +149,7 @@ class Station:
         self.settled()
         return self.judge(f"pulled at {at}", 1)
 
-    def late(self, worker: PrintWorker) -> str:
+    def late(self, worker: Worker) -> str:
         """Out of paper on the job; printed again by a clerk who did not wait; then a new roll is in."""
         self.simulator.command("late")
         self.patience_s = HASTY_S
@@ -164,7 +165,7 @@ class Station:
         """Every change is told after it was written, and the queue is looked at anew each time."""
         self.news.wait(lambda _: not {"queued", "sending"} & set(self.states()), WAIT_S)
 
-    def clerk_looks(self, worker: PrintWorker) -> None:
+    def clerk_looks(self, worker: Worker) -> None:
         """An unknown paper is in the tray, or it is printed again."""
         for job in self.jobs():
             if job.state == "unknown":

@@ -20,7 +20,7 @@ from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.rendering import RenderedJob, render
-from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, PrintWorker
+from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, print_worker
 from kiosk.store import DatabaseLocked, DiskFull, PrintJob, Store
 from kiosk.store.database.opening import OpenOptions
 from tests.station.fakes import CATALOG, STAMP
@@ -43,7 +43,7 @@ class Line:
             "timing": PrintTiming(retry_s=0.01),
             **options,
         }
-        self.worker = PrintWorker(
+        self.worker = print_worker(
             FittedPrinter("label", printer, chosen["render"]),
             store.papers,
             lambda: STAMP,
@@ -56,7 +56,7 @@ class Line:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.worker.stop()
+        self.worker.stop(WAIT_S)
 
     def ends_with(self, *wanted: str) -> None:
         self.jobs.wait(lambda told: bool(told) and told[-1] == list(wanted))
@@ -328,19 +328,19 @@ def test_stop_comes_back_in_time_though_the_printer_hangs(store: Store) -> None:
     line.worker.start()
     line.ends_with("sending", "queued")
     line.worker.stop(0.2)
-    assert line.worker._thread.is_alive(), "it was not waited for"
+    assert line.worker.is_alive, "it was not waited for"
     assert states(store) == ["sending", "queued"], "the next start tells a person about the first one"
     go_on.set()
-    line.worker.stop()
+    line.worker.stop(WAIT_S)
     assert states(store) == ["printed", "queued"], "the job in hand was finished, no other was begun"
 
 
 def test_stop_before_start_and_twice(store: Store) -> None:
     line = Line(store, FakePrinter())
-    line.worker.stop()
+    line.worker.stop(WAIT_S)
     line.worker.start()
-    line.worker.stop()
-    line.worker.stop()
+    line.worker.stop(WAIT_S)
+    line.worker.stop(WAIT_S)
 
 
 def test_a_printer_that_never_answers_has_every_paper_asked_for_and_no_fault(store: Store) -> None:

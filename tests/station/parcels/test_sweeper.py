@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from kiosk.base.worker import Worker
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.parcels.sweeper import ParcelSweep, Periods, Sweeper
+from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
 from kiosk.store import StoreError
 from tests.station.counter.rig import CounterRig
 from tests.station.hardware import WAIT_S
@@ -38,20 +39,20 @@ def test_three_days_overdue_seven_due_back_and_both_still_collectable(rig: Count
         states.append(state(rig, row.number))
     assert states == [ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.OVERDUE, ParcelState.RETURN_DUE]
     rig.session = rig.access.sign_in("01", "482913")
-    assert rig.counter.parcels.handovers.collect_by_code(rig.session, code).state is ParcelState.COLLECTED
+    assert rig.counter.handovers.collect_by_code(rig.session, code).state is ParcelState.COLLECTED
 
 
 @pytest.mark.parametrize("quality", [ClockQuality.UNSET, ClockQuality.RESTORED])
 def test_a_clock_that_jumps_moves_and_erases_nothing(rig: CounterRig, quality: ClockQuality) -> None:
     kept = rig.bring_damaged(1)
     sha256 = rig.click(kept.number)
-    accepted = rig.counter.parcels.damaged.accept(rig.session, str(kept.number))
-    rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(accepted))
+    accepted = rig.counter.shelf.accept_damaged(rig.session, str(kept.number))
+    rig.counter.handovers.collect_by_code(rig.session, rig.code_of(accepted))
     row = rig.bring(2)
     rig.clock.quality(quality)
     rig.clock.jump(365 * 14)
     assert not sweep_of(rig).sweep()
-    assert rig.counter.parcels.shelf.parcel(rig.session, str(row.number)).state is ParcelState.NOTICED
+    assert rig.counter.shelf.parcel(rig.session, str(row.number)).state is ParcelState.NOTICED
     assert rig.photos.path(sha256) is not None
     assert rig.store.parcels.by_number(kept.number).waybill != ""  # type: ignore[union-attr]
 
@@ -59,12 +60,12 @@ def test_a_clock_that_jumps_moves_and_erases_nothing(rig: CounterRig, quality: C
 def test_seven_days_after_the_close_waybill_and_picture_are_gone_and_the_hash_stays(rig: CounterRig) -> None:
     row = rig.bring_damaged()
     sha256 = rig.click(row.number)
-    accepted = rig.counter.parcels.damaged.accept(rig.session, str(row.number))
+    accepted = rig.counter.shelf.accept_damaged(rig.session, str(row.number))
     rig.clock.wait(30 * DAY_S)
     assert sweep_of(rig).sweep()
     assert rig.photos.path(sha256) is not None, "an open one keeps its picture"
     rig.session = rig.access.sign_in("01", "482913")
-    rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(accepted))
+    rig.counter.handovers.collect_by_code(rig.session, rig.code_of(accepted))
     rig.clock.wait(6.9 * DAY_S)
     assert sweep_of(rig).sweep()
     assert rig.photos.path(sha256) is not None
@@ -82,7 +83,7 @@ class TestThread:
         rig.clock.wait(4 * DAY_S)
         rig.clock.quality(ClockQuality.RESTORED)
         ticked, swept = threading.Event(), threading.Event()
-        thread = Sweeper(sweep_of(rig, swept.set), ticked.set, Periods(tick_s=0.01, sweep_s=60))
+        thread = Worker("sweeper", Sweeper(sweep_of(rig, swept.set), ticked.set, tick_s=0.01, sweep_s=60).step)
         thread.start()
         assert ticked.wait(WAIT_S)
         assert not swept.is_set()
@@ -106,12 +107,10 @@ class TestThread:
             return sweep(*arguments)  # type: ignore[arg-type]
 
         monkeypatch.setattr(rig.store.parcels, "sweep", failing)
-        thread = Sweeper(sweep_of(rig, swept.set), lambda: None, Periods(tick_s=0.01, sweep_s=0.6))
+        sweeper = Sweeper(sweep_of(rig, swept.set), lambda: None, tick_s=0.01, sweep_s=0.6)
+        thread = Worker("sweeper", sweeper.step, retry_s=0.01)
         thread.start()
         assert failed.wait(WAIT_S)
         assert swept.wait(WAIT_S)
         thread.stop()
         assert str(error) in caplog.text
-
-    def test_stops_without_having_been_started(self, rig: CounterRig) -> None:
-        Sweeper(sweep_of(rig), lambda: None).stop()

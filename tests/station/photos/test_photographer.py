@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
+from kiosk.base.refused import Refused
 from kiosk.devices.ports import Camera, CameraFault, Shot
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.photos.live_view import Previews
 from kiosk.station.photos.photographer import (
     GoodsRequest,
-    NoSpace,
     Photographer,
     PlainRequest,
+    Previews,
     ShotListeners,
 )
 from kiosk.store import DiskFull, Store, StoreError
@@ -56,7 +56,7 @@ class Studio:
         self.photographer = Photographer(camera, listeners, max_bytes, self.looks)
 
     def __enter__(self) -> Studio:
-        self.photographer.start()
+        self.photographer.worker.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -106,7 +106,7 @@ def test_without_room_the_camera_is_not_asked(store: Store, lot: str, folder: Ph
     camera = FakeCamera()
 
     def make_space() -> None:
-        raise NoSpace("photo_room", "no more")
+        raise Refused("photo_room", "no more")
 
     studio = Studio(camera, store, folder, make_space=make_space)
     with studio:
@@ -302,12 +302,12 @@ def test_stop_finishes_the_shot_in_hand_and_drops_the_rest(store: Store, lot: st
     go_on = threading.Event()
     camera = FakeCamera(go_on)
     studio = Studio(camera, store, folder)
-    studio.photographer.start()
+    studio.photographer.worker.start()
     for _ in range(5):
         studio.ask(lot)
     camera.shooting.wait(lambda shots: len(shots) == 1)
     studio.photographer.stop(0.1)
-    assert studio.photographer._thread.is_alive(), "a full queue and a hanging camera do not hold up the end"
+    assert studio.photographer.worker.is_alive, "a full queue and a hanging camera do not hold up the end"
     assert camera.closed
     go_on.set()
     studio.photographer.stop()

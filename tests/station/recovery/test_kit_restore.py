@@ -13,9 +13,8 @@ import pytest
 
 from kiosk.config.station import load
 from kiosk.station.parcels.pickup_key import PickupKey
-from kiosk.station.recovery.kit_creation import KitSource, collect_kit
-from kiosk.station.recovery.new_station import LetterMissing, RestoreHooks, RestoreSource, make_station
-from kiosk.station.recovery.places import Places
+from kiosk.station.recovery.kit_creation import KitSource, Places, collect_kit
+from kiosk.station.recovery.kit_restore import LetterMissing, RestoreHooks, RestoreSource, make_station
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.contents import Credential, Kit, KitRefused
 from kiosk.store.backup.shared.settings import BackupSettings

@@ -389,13 +389,13 @@ def test_notes_that_a_full_disk_refused_are_written_later_in_their_order() -> No
     store.fails.set()
     audit = ScaleAudit(store, AuditedScale(CHECKED, scale_of(5)), lambda: STAMP, lambda: None, retry_s=0.01)
     assert audit.begin() == PreviousLoads()
-    audit.start()
+    audit.worker.start()
     for number in range(5):
         audit.note(left(number))
     store.asked.wait(lambda words: words.count("failed") > 2)
     store.fails.clear()
     store.asked.wait(lambda words: words.count("kept") == 5)
-    audit.stop()
+    audit.worker.stop()
     assert store.kept == [left(number) for number in range(5)]
     assert store.observed == [scale_of(5)], "the scale is counted as soon as the disk takes it"
 
@@ -407,18 +407,18 @@ def test_what_waits_is_bounded_and_a_stop_with_a_dead_disk_ends() -> None:
     for number in range(MAX_WAITING_NOTES + 10):
         audit.note(left(number))
     assert len(audit._waiting) == MAX_WAITING_NOTES
-    audit.start()
-    audit.stop(WAIT_S)
-    assert not audit._thread.is_alive()
+    audit.worker.start()
+    audit.worker.stop(WAIT_S)
+    assert not audit.worker.is_alive
 
 
 def test_a_stop_writes_what_waits() -> None:
     store = Moody()
     audit = ScaleAudit(store, AuditedScale(CHECKED), lambda: STAMP, lambda: None)
-    audit.start()
+    audit.worker.start()
     for number in range(20):
         audit.note(left(number))
-    audit.stop(WAIT_S)
+    audit.worker.stop(WAIT_S)
     assert len(store.kept) == 20
 
 
@@ -434,8 +434,8 @@ def test_a_store_that_raises_anything_does_not_end_the_thread(monkeypatch: pytes
 
     monkeypatch.setattr(store, "note", note)
     audit = ScaleAudit(store, AuditedScale(CHECKED), lambda: STAMP, lambda: None, retry_s=0.01)
-    audit.start()
+    audit.worker.start()
     audit.note(left(1))
     store.asked.wait(lambda words: "kept" in words)
-    audit.stop()
+    audit.worker.stop()
     assert store.kept == [left(1)]

@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 
 from kiosk.app.shared.adapters import open_scale
+from kiosk.base.refused import Refused
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import _REFUSALS, COMMANDS
 from kiosk.devices.scale.indicator import Indicator
@@ -23,7 +24,7 @@ from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.desk.view import DeskStep
-from kiosk.station.doctor.tools import ActRefused, TechnicianTools
+from kiosk.station.doctor.tools import TechnicianTools
 from kiosk.station.scale.keys import KEYS, REASON_CODES, REASONS, REFUSED_BY_SCALE, ScaleKeys
 from kiosk.texts import LANGUAGES, load
 from tests.devices.scale.listener import Listener
@@ -209,7 +210,7 @@ def test_what_was_sent_is_told_and_sent_once(rig: Rig, outcome: CommandOutcome) 
     scale = FakeScale(CommandResult(outcome))
     acts = acts_of(keys_of(rig, scale))
     rig.rest(0)
-    assert (acts.zero(), acts.clear_tare()) == (outcome, outcome)
+    assert (acts.press("zero"), acts.press("clear_tare")) == (outcome, outcome)
     assert scale.sent == ["zero", "clear_tare"]
 
 
@@ -221,18 +222,18 @@ def test_every_reason_of_a_refusal_has_a_code_and_every_code_its_words(rig: Rig)
             assert load(language, strict=True).text(f"technician.refused.{code}")
     rig.rest(0)
     for reason in reasons:
-        with pytest.raises(ActRefused) as refused:
-            acts_of(keys_of(rig, FakeScale(refusal(str(reason))))).clear_tare()
+        with pytest.raises(Refused) as refused:
+            acts_of(keys_of(rig, FakeScale(refusal(str(reason))))).press("clear_tare")
         assert (refused.value.code, str(refused.value)) == (REASON_CODES[reason], reason)
-    with pytest.raises(ActRefused) as refused:
-        acts_of(keys_of(rig, FakeScale(refusal("a word of tomorrow")))).zero()
+    with pytest.raises(Refused) as refused:
+        acts_of(keys_of(rig, FakeScale(refusal("a word of tomorrow")))).press("zero")
     assert refused.value.code == REFUSED_BY_SCALE
 
 
 def test_a_scale_without_the_command_and_no_scale_at_all(rig: Rig) -> None:
     for keys in (keys_of(rig, FakeScale(), ("zero",)), None):
-        with pytest.raises(ActRefused) as refused:
-            acts_of(keys).clear_tare()
+        with pytest.raises(Refused) as refused:
+            acts_of(keys).press("clear_tare")
         assert refused.value.code == "no_scale_key"
     assert acts_of(None).scale_keys() == ()
 
@@ -285,19 +286,19 @@ def test_zero_and_clear_tare_of_a_real_scale_while_the_desk_reads_it(rig: Rig, t
         acts = acts_of(ScaleKeys(scale, COMMANDS, PROFILE.max_g, rig.desk.loads))
         simulator.command("put 0.640kg")
         assert listener.until(lambda: pan(rig) == (PanState.STABLE, 640))
-        assert acts.zero() is CommandOutcome.DONE
+        assert acts.press("zero") is CommandOutcome.DONE
         assert listener.until(lambda: pan(rig) == (PanState.EMPTY, 0))
         simulator.command("put 1.500kg")
         simulator.command("net 0.500kg")
         assert listener.until(lambda: listener.readings[-1][0].net is True)
-        with pytest.raises(ActRefused, match="pan_net"):
-            acts.zero()
-        assert acts.clear_tare() is CommandOutcome.DONE
+        with pytest.raises(Refused, match="pan_net"):
+            acts.press("zero")
+        assert acts.press("clear_tare") is CommandOutcome.DONE
         assert listener.until(lambda: rig.desk.view().pan.grams == 860)
         simulator.command("put 30kg")
         assert listener.until(lambda: pan(rig) == (PanState.STABLE, 29_360))
-        with pytest.raises(ActRefused, match="not_near_zero"):
-            acts.zero()
+        with pytest.raises(Refused, match="not_near_zero"):
+            acts.press("zero")
 
 
 def test_a_scale_that_is_taught_or_unplugged_is_sent_nothing(rig: Rig, tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.base.refused import Refused
 from kiosk.devices.ports import OnProgress, ProbeCancelled, ProbeFailed, ProbeProgress
 from kiosk.protocols.scales.probe.proposals import Candidate, Proposal, Recording, propose
 from kiosk.protocols.scales.shared.protocol import LineSettings
-from kiosk.station.scale.teach import MAX_OBSERVE_S, OBSERVE_S, Teach, TeachRefused, TeachTools
+from kiosk.station.scale.teach import MAX_OBSERVE_S, OBSERVE_S, Teach, TeachTools
 
 LINE = LineSettings()
 PORT = "/dev/serial/by-id/usb-scale"
@@ -181,7 +182,7 @@ def test_a_pan_is_looked_at_long_enough_and_not_for_ever(room: Room) -> None:
     view = room.teach.view()
     assert view.outcome is not None
     assert (view.outcome.offer, view.section) == (None, ())
-    with pytest.raises(TeachRefused) as refused:
+    with pytest.raises(Refused) as refused:
         room.teach.write()
     assert refused.value.code == "not_offered"
 
@@ -194,7 +195,7 @@ def test_nothing_out_of_turn(room: Room) -> None:
     room.until("heard")
     room.teach.confirm_known_weight("2")
     assert room.step() == "heard"
-    with pytest.raises(TeachRefused) as refused:
+    with pytest.raises(Refused) as refused:
         room.teach.begin(PORT)
     assert refused.value.code == "busy"
     room.teach.close()
@@ -205,14 +206,14 @@ def test_nothing_out_of_turn(room: Room) -> None:
     "text", ["", ".", "0", "0.05", "-2", "1e9", "NaN", "Infinity", "2.0005", "301", "two", "22222"]
 )
 def test_what_is_no_known_weight(room: Room, text: str) -> None:
-    with pytest.raises(TeachRefused) as refused:
+    with pytest.raises(Refused) as refused:
         room.teach.confirm_known_weight(text)
     assert refused.value.code == "no_weight"
 
 
 @pytest.mark.parametrize("port", ["", "/dev/ttyUSB0", "tcp://192.0.2.1:4001"])
 def test_only_a_port_of_the_list_is_ever_opened(room: Room, port: str) -> None:
-    with pytest.raises(TeachRefused) as refused:
+    with pytest.raises(Refused) as refused:
         room.teach.begin(port)
     assert refused.value.code == "gone"
     assert (room.asked, room.own_scale.told) == ([], [])
@@ -220,7 +221,7 @@ def test_only_a_port_of_the_list_is_ever_opened(room: Room, port: str) -> None:
 
 def test_a_scale_that_does_not_let_go(room: Room) -> None:
     room.own_scale.stuck = True
-    with pytest.raises(TeachRefused) as refused:
+    with pytest.raises(Refused) as refused:
         room.teach.begin(PORT)
     assert refused.value.code == "not_released"
     assert room.asked == []
@@ -285,7 +286,7 @@ def test_a_settings_file_that_cannot_be_written(tmp_path: Path) -> None:
     room.teach.confirm_known_weight("2")
     room.until("offer", advance=0.2)
     assert room.teach.view().can_write
-    with pytest.raises(TeachRefused) as refused:
+    with pytest.raises(Refused) as refused:
         room.teach.write()
     assert refused.value.code == "not_written"
     assert file.read_text("utf-8") == "scale = 1\n"

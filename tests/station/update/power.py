@@ -10,9 +10,9 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from kiosk.app.update import database, journal_file, owner_rights, releases, units, unpack
+from kiosk.app.update import database, owner_rights, releases, units, unpack
 from kiosk.base import files, root_requests
-from kiosk.station.update import messages, updater
+from kiosk.station.update import journal, messages, updater
 from kiosk.store.backup import changes_since_copy, pre_update_copy
 
 _FILES = {
@@ -20,7 +20,7 @@ _FILES = {
     for module in (
         updater,
         database,
-        journal_file,
+        journal,
         messages,
         owner_rights,
         releases,

@@ -20,9 +20,16 @@ from kiosk.app.update.unpack import unpack
 from kiosk.station.update import bundle as bundles
 from kiosk.station.update.bundle import HEAD_BYTES, UpdateManifest, parse_head, sign_manifest, verify_manifest
 from kiosk.station.update.journal import UpdateOutcome
-from kiosk.station.update.keys import KeyRotation, accepted_keys, keys_after_keep, parse_keys
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
-from kiosk.station.update.release import Release, order_of, parse_release
+from kiosk.station.update.release import (
+    KeyRotation,
+    Release,
+    accepted_keys,
+    keys_after_keep,
+    order_of,
+    parse_keys,
+    parse_release,
+)
 from tests.depth import many
 from tests.each import each
 from tests.station.update.machine import BUNDLE, KEY, LOCK, OTHER_KEY, Machine, lay_bundle, public, release

@@ -12,22 +12,28 @@ from typing import Any
 import pytest
 
 from kiosk.app.update import station as station_side
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationBundles
 from kiosk.domain.metrology.pan import PanState
 from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.unfinished import UnfinishedIntake
 from kiosk.station.desk.view import DeskStep
-from kiosk.station.update import quiet as quiet_side
-from kiosk.station.update.gate import Gate
-from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase
+from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.messages import Answer, Verdict
-from kiosk.station.update.quiet import HOLD_S, QuietWatch, StationQuiet
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release
-from kiosk.station.update.trial import PAGES, ReleaseTrial, TrialTools, pending_trial
-from kiosk.station.update.updates import MAX_SHOWN_BUNDLES, Updates
+from kiosk.station.update.updates import (
+    HOLD_S,
+    MAX_SHOWN_BUNDLES,
+    PAGES,
+    Gate,
+    QuietWatch,
+    ReleaseTrial,
+    StationQuiet,
+    TrialTools,
+    Updates,
+    pending_trial,
+)
 from kiosk.store import StoreError
 from tests.station.fakes import Rig
 from tests.station.update.machine import BUNDLE, NEW, OLD, OTHER_KEY, Machine, lay_bundle
@@ -148,25 +154,23 @@ def test_a_quiet_station_closes_its_pages_and_opens_them_when_nothing_comes_of_i
     assert not gate.closed, "the helper was killed: the counter does not stay closed for it"
 
 
-def test_a_fault_of_ours_ends_no_thread_while_the_pages_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quiet_side, "POLL_INTERVAL_S", 0.001)
-    reads = threading.Semaphore(0)
-
-    class Journal(FakeJournal):
-        def read(self) -> UpdateEntry | None:
-            reads.release()
-            return self.entry
+def test_a_question_that_could_not_be_answered_is_answered_at_the_next_look() -> None:
+    told = list[Answer]()
 
     class Quiet(FakeQuiet):
         def busy(self) -> UpdateRefusalReason | None:
-            raise RuntimeError("nobody foresaw it")
+            if failing:
+                raise failing.pop()
+            return None
 
-    watch = QuietWatch(Journal(UpdateEntry("1", UpdatePhase.ASKING, NEW)), Quiet(), Gate(), lambda answer, number: None)
-    watch.start()
-    try:
-        assert all(reads.acquire(timeout=10) for _ in range(3)), "it looks again"
-    finally:
-        watch.stop()
+    failing: list[Exception] = [RuntimeError("nobody foresaw it")]
+    journal = FakeJournal()
+    journal.entry = UpdateEntry("1", UpdatePhase.ASKING, NEW)
+    watch = QuietWatch(journal, Quiet(), Gate(), lambda answer, number: told.append(answer))
+    with pytest.raises(RuntimeError):
+        watch.poll()
+    watch.poll()
+    assert told == [Answer(None, True)]
 
 
 def test_a_journal_that_cannot_be_read_any_more_does_not_keep_the_pages_closed() -> None:
@@ -191,20 +195,6 @@ def test_a_journal_that_cannot_be_read_any_more_does_not_keep_the_pages_closed()
         with pytest.raises(OSError, match="a flipped bit"):
             watch.poll()
         assert gate.closed is closed
-
-
-def test_the_watch_is_a_thread_that_lives_through_a_card_that_fails() -> None:
-    asked = threading.Event()
-
-    class Failing:
-        def read(self) -> UpdateEntry | None:
-            asked.set()
-            raise OSError("no card")
-
-    watch = QuietWatch(Failing(), FakeQuiet(), Gate(), lambda answer, number: None)
-    watch.start()
-    assert asked.wait(30)
-    watch.stop()
 
 
 # --- the trial --------------------------------------------------------------------------------------------------------

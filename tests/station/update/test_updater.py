@@ -16,16 +16,15 @@ import msgspec
 import pytest
 
 from kiosk.app.update.helper import station_files
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationBundles
 from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
 from kiosk.base.files import write_synced
 from kiosk.station.update import journal
 from kiosk.station.update.bundle import UpdateManifest
-from kiosk.station.update.journal import UpdateEntry, UpdatePhase
+from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdatePhase
 from kiosk.station.update.messages import Answer, Verdict, is_bundle_name
-from kiosk.station.update.refusals import SENTENCES, UpdateRefusalReason, UpdateRefused, sentence
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused, sentence
 from kiosk.station.update.updater import RESERVE_BYTES, TRIAL_S, check_payload
 from kiosk.station.update.updates import Updates
 from kiosk.store import Store, StoreError
@@ -446,7 +445,7 @@ def test_only_what_was_meant_and_for_this_update_is_an_answer(machine: Machine) 
 
 @each("why", list(UpdateRefusalReason))
 def test_every_refusal_has_its_sentence(why: UpdateRefusalReason) -> None:
-    assert SENTENCES[why].endswith(".")
+    assert why.sentence.endswith(".")
     assert sentence(why, "12 MB free").endswith("(12 MB free)")
 
 

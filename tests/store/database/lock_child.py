@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kiosk.station.doctor import environment
-from kiosk.station.doctor.records import records
+from kiosk.station.doctor.environment import records
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.shared.settings import BackupSettings

@@ -123,13 +123,13 @@ def _package(shop: CounterShop) -> str:
     shop.scan("JD0012345678901-1-2-")
     parcel = shop.store.parcels.by_waybill("JD0012345678901")
     assert parcel is not None
-    shop.counter.parcels.handovers.collect_by_code(shop.session, shop.code_of(parcel))
+    shop.counter.handovers.collect_by_code(shop.session, shop.code_of(parcel))
     shop.scan("JD0012345678901-2-2-")
     return "/counter"
 
 
 def _damaged_next(shop: CounterShop) -> str:
-    shop.counter.parcels.receiving.damaged_next(shop.session, True)
+    shop.counter.receiving.damaged_next(shop.session, True)
     return "/counter"
 
 
@@ -150,13 +150,13 @@ def _named(shop: CounterShop) -> str:
 
 
 def _out(shop: CounterShop) -> str:
-    shop.counter.parcels.receiving.set_mode(shop.session, "out")
+    shop.counter.receiving.set_mode(shop.session, "out")
     return "/counter"
 
 
 def _handover(shop: CounterShop) -> str:
     parcel = shop.row_of(702)
-    shop.counter.parcels.handovers.public_code(shop.code_of(parcel))
+    shop.counter.handovers.public_code(shop.code_of(parcel))
     return "/counter"
 
 
@@ -166,7 +166,7 @@ def _slip(shop: CounterShop) -> str:
 
 def _handed_over(shop: CounterShop) -> str:
     number = str(shop.up.number)
-    shop.counter.parcels.handovers.confirm(shop.session, number)
+    shop.counter.handovers.confirm(shop.session, number)
     return f"/counter/parcels/{number}"
 
 
@@ -241,21 +241,21 @@ def _totes(shop: CounterShop) -> str:
     """Seven parcels go back; two are in a tote."""
     parcels = [shop.bring(number) for number in range(720, 727)]
     for parcel in parcels:
-        shop.counter.parcels.shelf.mark_due_back(shop.session, str(parcel.number))
-    shop.counter.parcels.totes.pack(shop.session, [str(parcel.number) for parcel in parcels[:2]])
+        shop.counter.shelf.mark_due_back(shop.session, str(parcel.number))
+    shop.counter.totes.pack(shop.session, [str(parcel.number) for parcel in parcels[:2]])
     return "/counter/totes"
 
 
 def _fetched(shop: CounterShop) -> str:
     """Somebody comes for a parcel that lies in a tote."""
-    shop.counter.parcels.handovers.public_code(shop.code_of(shop.row_of(720)))
+    shop.counter.handovers.public_code(shop.code_of(shop.row_of(720)))
     return "/counter"
 
 
 def _manifest(shop: CounterShop) -> str:
     """The driver was quicker."""
-    shop.counter.parcels.handovers.dismiss(shop.session, str(shop.up.number))
-    shop.counter.parcels.totes.hand_over(shop.session, ["T-0147-A-000001"])
+    shop.counter.handovers.dismiss(shop.session, str(shop.up.number))
+    shop.counter.totes.hand_over(shop.session, ["T-0147-A-000001"])
     return "/counter/totes?manifest=M-0147-A-000001"
 
 
@@ -288,7 +288,7 @@ def _closed(shop: CounterShop) -> str:
 
 def _found(shop: CounterShop) -> str:
     parcel = shop.bring(711)
-    shop.board.notify("my_parcel", shop.counter.parcels.handovers.public_code(shop.code_of(parcel)))
+    shop.board.notify("my_parcel", shop.counter.handovers.public_code(shop.code_of(parcel)))
     return f"/parcel?notice={shop.board.snapshot().notice.count}"
 
 
@@ -297,7 +297,7 @@ def _called(shop: CounterShop) -> str:
     shop.rest(0)
     shop.desk.result_screen.finish(anyway=True)
     shop.access.sign_out(shop.session.token)
-    shop.board.notify("clerk_called", shop.counter.parcels.handovers.public_code(code))
+    shop.board.notify("clerk_called", shop.counter.handovers.public_code(code))
     return f"/parcel?notice={shop.board.snapshot().notice.count}"
 
 

@@ -24,12 +24,10 @@ from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access, CounterSession
-from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
-from kiosk.station.counter.scanning.scan_reader import ParsedScan
+from kiosk.station.counter.scans import ParsedScan
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.shared.state import CounterState
-from kiosk.station.counter.shared.view import CounterView, ScanResult
+from kiosk.station.counter.state import CounterBoard, CounterState, CounterView, ScanResult
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
 from kiosk.station.papers.parcel import CounterPapers, WaitingSlip
@@ -120,7 +118,7 @@ class CounterShop(Shop):
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(self.store, SETTINGS.lock_after_s, self.stamp, state.access_changed, PINS)
         self.set_checks(checks)
-        self.counter = ClerkCounter.build(
+        self.counter = ClerkCounter(
             state,
             CounterTools(
                 station="S0147",
@@ -163,7 +161,7 @@ class CounterShop(Shop):
 
     def later(self, seconds: float) -> None:
         self._ahead_ms += round(seconds * 1000)
-        self.counter.expiry.tick()
+        self.counter.tick()
 
     def set_checks(self, checks: MetrologySettings) -> None:
         """A technician has written this into the settings, and the station has started again."""
@@ -195,7 +193,7 @@ class CounterShop(Shop):
             self.desk.loads.another_bag(view.reading_no, view.token)
         self.rest(0)
         self.desk.intake_exit.leave(idle=True)
-        self.counter.expiry.tick()
+        self.counter.tick()
         return self.counter.state.view().unfinished
 
     def leave_load(self, grams: int) -> None:
@@ -220,9 +218,9 @@ class CounterShop(Shop):
     def bring(self, number: int, *, damaged: bool = False, carrier: str = "SF") -> ParcelRow:
         """A parcel in."""
         if self.counter.state.view().mode != "in":
-            self.counter.parcels.receiving.set_mode(self.session, "in")
+            self.counter.receiving.set_mode(self.session, "in")
         if damaged:
-            self.counter.parcels.receiving.damaged_next(self.session, True)
+            self.counter.receiving.damaged_next(self.session, True)
         parcel = self.scan(waybill(number, carrier)).parcel
         assert parcel is not None
         return parcel

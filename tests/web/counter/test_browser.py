@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.scanning.scans import ScanSources
+from kiosk.station.counter.scans import ScanSources
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
@@ -146,7 +146,7 @@ def test_unlocked_by_touch_and_the_pin_is_nowhere(shop: CounterShop, server: Ser
 def test_a_whole_truck_without_a_touch(shop: CounterShop, server: Server, page: Page) -> None:
     """Many scans in a row: in order, each on the screen, none lost, and none waits for a touch."""
     at(page, server, shop)
-    shop.counter.parcels.receiving.set_mode(shop.session, "in")
+    shop.counter.receiving.set_mode(shop.session, "in")
     page.locator(".consents").wait_for()
     numbers = range(1, TRUCK + 1)
     slots = SHELVES.slots[:TRUCK]
@@ -159,7 +159,7 @@ def test_a_whole_truck_without_a_touch(shop: CounterShop, server: Server, page: 
 def test_a_burst_is_booked_in_its_order(shop: CounterShop, server: Server, page: Page) -> None:
     """Nobody waits for the screen: the next one is taken while the one before is on its way."""
     at(page, server, shop)
-    shop.counter.parcels.receiving.set_mode(shop.session, "in")
+    shop.counter.receiving.set_mode(shop.session, "in")
     page.locator(".consents").wait_for()
     page.evaluate(
         f"(texts) => {{ const type = {TYPE}; texts.forEach((text) => type(text)); }}", [waybill(n) for n in range(30)]
@@ -171,7 +171,7 @@ def test_a_burst_is_booked_in_its_order(shop: CounterShop, server: Server, page:
 def test_real_keys_with_the_focus_anywhere(shop: CounterShop, server: Server, page: Page) -> None:
     """Enter at the end of a scan does not press the button that has the focus."""
     at(page, server, shop)
-    shop.counter.parcels.receiving.set_mode(shop.session, "in")
+    shop.counter.receiving.set_mode(shop.session, "in")
     page.locator(".consents").wait_for()
     page.locator(".tab").last.focus()
     page.evaluate(f"(text) => ({TYPE})(text, 'Tab')", waybill(1))
@@ -182,7 +182,7 @@ def test_real_keys_with_the_focus_anywhere(shop: CounterShop, server: Server, pa
 @pytest.mark.parametrize("path", ["/counter/parcels", "/counter/day", "/counter/queue", "/counter/intakes"])
 def test_the_station_s_own_scanner_leads_every_page(shop: CounterShop, server: Server, page: Page, path: str) -> None:
     at(page, server, shop, path)
-    shop.counter.parcels.receiving.set_mode(shop.session, "in")
+    shop.counter.receiving.set_mode(shop.session, "in")
     shop.router.on_scan(waybill(1))
     shelf(page, "A-1-01")
     assert page.url.endswith("/counter")
@@ -289,7 +289,7 @@ def test_a_villager_s_code_comes_up_by_itself_and_one_tap_hands_over(
 ) -> None:
     parcel = shop.bring(1)
     at(page, server, shop)
-    shop.counter.parcels.handovers.public_code(shop.code_of(parcel))
+    shop.counter.handovers.public_code(shop.code_of(parcel))
     page.locator(".result-handover").wait_for()
     shelf(page, "A-1-01")
     settled(page, shop)
@@ -302,7 +302,7 @@ def test_elsewhere_it_is_a_mark_on_the_tab(shop: CounterShop, server: Server, pa
     parcel = shop.bring(1)
     at(page, server, shop, "/counter/day")
     expect(page.locator("[data-count=scan]")).to_be_hidden()
-    shop.counter.parcels.handovers.public_code(shop.code_of(parcel))
+    shop.counter.handovers.public_code(shop.code_of(parcel))
     expect(page.locator("[data-count=scan]")).to_have_text("1")
     assert page.url.endswith("/counter/day")
 

@@ -189,7 +189,7 @@ def test_the_page_has_one_stream_and_gives_it_back(shop: CounterShop, server: Se
 def test_a_scan_leads_from_the_check_to_its_page(shop: CounterShop, server: Server, page: Page) -> None:
     shop.rest(0)
     parcel = shop.bring(1)
-    shop.counter.parcels.receiving.set_mode(shop.session, "")
+    shop.counter.receiving.set_mode(shop.session, "")
     at(page, server, shop, "/counter/check")
     expect(page.locator("live-weight")).to_have_attribute("data-state", "empty")
     shop.router.on_scan(waybill(1))

@@ -21,11 +21,11 @@ from kiosk.station.clerk.access import CounterSession
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.store.shared.errors import DiskFull, StoreError
 from kiosk.texts import LANGUAGES, load
-from kiosk.web.counter.refusals import refusal_id
+from kiosk.web.counter.rows import refusal_id
 from kiosk.web.factory import create_app
 from kiosk.web.shared.roles import COOKIE
-from kiosk.web.shared.scale_marks import MARKS
 from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.signs import MARKS
 from tests.web.counter.shop import CounterShop
 from tests.web.shop import Shop
 

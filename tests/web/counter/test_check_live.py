@@ -61,7 +61,7 @@ def test_a_message_tells_the_weight_and_whether_it_can_be_read(shop: CounterShop
 
 
 def test_it_leads_to_the_page_of_a_scan_like_every_page_of_the_counter(shop: CounterShop, board: PanBoard) -> None:
-    shop.counter.parcels.receiving.set_mode(shop.session, "in")
+    shop.counter.receiving.set_mode(shop.session, "in")
     before = json.loads(message(board.snapshot(), speech("en"), 3))
     shop.scan(waybill(1))
     after = json.loads(message(board.snapshot(), speech("en"), 3))

@@ -14,8 +14,7 @@ from PIL import Image
 
 from kiosk.domain.catalog import Allergen, Names, Pack
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.counter.listings.listings import CounterListings
-from kiosk.station.counter.listings.offer import HINDRANCES, ListingView
+from kiosk.station.counter.listings import HINDRANCES, CounterListings, ListingView
 from kiosk.texts import LANGUAGES, load
 from kiosk.texts.formats import kg_text, money, price_per_kg
 from kiosk.web.factory import create_app

@@ -88,7 +88,7 @@ def test_it_ends_with_the_session_and_does_not_keep_it(shop: CounterShop, server
 
 def test_scans_belong_to_the_counter_while_it_is_watched(shop: CounterShop, server: Server) -> None:
     token = shop.unlock().token
-    shop.counter.parcels.receiving.set_mode(shop.session, "in")
+    shop.counter.receiving.set_mode(shop.session, "in")
     assert not shop.counter_board.is_watched(0.0)
     with closing(listen(server, token)) as page:
         page.message()
@@ -102,7 +102,7 @@ def test_scans_belong_to_the_counter_while_it_is_watched(shop: CounterShop, serv
 def test_a_scan_right_after_the_pin_is_the_clerk_s_although_no_page_listens_yet(shop: CounterShop) -> None:
     client = create_app(shop, WebSettings(language="en")).test_client()
     client.set_cookie(COOKIE, shop.unlock().token)
-    shop.counter.parcels.receiving.set_mode(shop.session, "in")
+    shop.counter.receiving.set_mode(shop.session, "in")
     assert not shop.counter_board.is_watched()
     assert client.get("/counter").status_code == 200
     shop.router.on_scan(waybill(1))

@@ -16,17 +16,16 @@ from kiosk.domain.parcel import ParcelState
 from kiosk.domain.verdict import Reason
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.scanning.scan_reader import ParsedScan
-from kiosk.station.counter.scanning.scans import Scans
-from kiosk.station.counter.shared.view import ScanResult
-from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.counter.scans import ParsedScan, Scans
+from kiosk.station.counter.state import ScanResult
+from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.parcels.totes import MAX_TOTES_PER_MANIFEST
 from kiosk.store.shared.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS, Post
-from kiosk.web.counter.parcel_acts import ACTS as PARCEL_ACTS
-from kiosk.web.counter.parcel_acts import LISTS, QUESTIONS
+from kiosk.web.counter.rows import ACTS as PARCEL_ACTS
+from kiosk.web.counter.rows import LISTS, QUESTIONS
 from kiosk.web.factory import create_app
 from kiosk.web.shared.settings import WebSettings
 from tests.each import each
@@ -196,7 +195,7 @@ def test_a_damaged_parcel_that_is_accepted_offers_no_undo_of_the_one_before(
     shop: CounterShop, client: FlaskClient
 ) -> None:
     damaged, other = shop.bring(1, damaged=True), shop.bring(2)
-    shop.counter.parcels.damaged.take_shot(shop.session, str(damaged.number))
+    shop.counter.shelf.take_shot(shop.session, str(damaged.number))
     shop.click(damaged.number)
     assert client.post(f"/counter/parcels/{damaged.number}/accept").location == "/counter"
     assert 'action="/counter/undo"' not in client.get("/counter").text
@@ -343,7 +342,7 @@ def test_a_typed_code_puts_its_parcel_up_and_one_tap_hands_it_over(shop: Counter
 @pytest.mark.parametrize("path", ["/counter/code", "/counter/scan", "/counter/type"])
 def test_a_code_the_clerk_types_is_up_before_the_villagers(shop: CounterShop, client: FlaskClient, path: str) -> None:
     first, second = shop.bring(1), shop.bring(2)
-    shop.counter.parcels.handovers.public_code(shop.code_of(first))
+    shop.counter.handovers.public_code(shop.code_of(first))
     code = shop.code_of(second)
     assert client.post(path, data={"code": code, "text": code}).location == "/counter"
     assert f'name="number" value="{second.number}"' in client.get("/counter").text
@@ -353,7 +352,7 @@ def test_a_code_the_clerk_types_is_up_before_the_villagers(shop: CounterShop, cl
 def test_a_full_line_is_said_to_both_faces_and_uses_no_code(shop: CounterShop, client: FlaskClient) -> None:
     codes = [shop.code_of(shop.bring(number)) for number in range(1, 7)]
     for code in codes[:5]:
-        shop.counter.parcels.handovers.public_code(code)
+        shop.counter.handovers.public_code(code)
     answer = client.post("/counter/code", data={"code": codes[5]})
     assert answer.status_code == 409
     assert says(answer.text, "counter.refused.line_full")
@@ -361,14 +360,14 @@ def test_a_full_line_is_said_to_both_faces_and_uses_no_code(shop: CounterShop, c
     answer = villager.post("/parcel/code", data={"code": codes[5]})
     assert answer.status_code == 409
     assert says(answer.text, "parcel.line_full")
-    shop.counter.parcels.handovers.dismiss(shop.session, str(shop.up.number))
+    shop.counter.handovers.dismiss(shop.session, str(shop.up.number))
     assert client.post("/counter/code", data={"code": codes[5]}).location == "/counter"
 
 
 def test_a_used_slip_is_named_at_the_counter(shop: CounterShop, client: FlaskClient) -> None:
     parcel = shop.bring(1)
     slip = parcel.number.slip_code(shop.code_of(parcel))
-    shop.counter.parcels.handovers.collect_by_code(shop.session, shop.code_of(parcel))
+    shop.counter.handovers.collect_by_code(shop.session, shop.code_of(parcel))
     client.post("/counter/scan", data={"text": slip})
     assert says(client.get("/counter").text, "counter.refused.collected")
 
@@ -385,7 +384,7 @@ def test_a_slip_under_the_scanner_leads_to_its_parcel(shop: CounterShop, client:
 
 def test_a_tap_never_hands_over_another_parcel_than_the_one_it_saw(shop: CounterShop, client: FlaskClient) -> None:
     first, second = shop.bring(1), shop.bring(2)
-    shop.counter.parcels.handovers.public_code(shop.code_of(first))
+    shop.counter.handovers.public_code(shop.code_of(first))
     answer = client.post("/counter/handover", data={"number": str(second.number)})
     assert answer.status_code == 409
     assert {shop.row(row.number).state for row in (first, second)} == {ParcelState.NOTICED}
@@ -552,7 +551,7 @@ def test_bags_of_a_lot_are_packed_into_crates(shop: CounterShop, client: FlaskCl
 def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: FlaskClient) -> None:
     parcels = [shop.bring(number) for number in range(801, 804)]
     for parcel in parcels:
-        shop.counter.parcels.shelf.mark_due_back(shop.session, str(parcel.number))
+        shop.counter.shelf.mark_due_back(shop.session, str(parcel.number))
     one, two, three = (str(parcel.number)[7:] for parcel in parcels)
     assert 'href="/counter/totes"' in client.get("/counter/parcels?state=returns").text
     assert says(client.get("/counter/totes").text, "counter.tote.none")
@@ -618,8 +617,8 @@ def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: Fla
 def test_more_totes_than_one_manifest_holds_are_handed_over_in_turns(shop: CounterShop, client: FlaskClient) -> None:
     for number in range(MAX_TOTES_PER_MANIFEST + 1):
         parcel = str(shop.bring(number).number)
-        shop.counter.parcels.shelf.mark_due_back(shop.session, parcel)
-        shop.counter.parcels.totes.pack(shop.session, [parcel])
+        shop.counter.shelf.mark_due_back(shop.session, parcel)
+        shop.counter.totes.pack(shop.session, [parcel])
     last = f"T-0147-A-{MAX_TOTES_PER_MANIFEST + 1:06}"
     assert last in client.get(f"/counter/totes?tote={last}").text, "it can be opened while it waits"
     seen = re.search(r'name="totes" value="([^"]+)"', client.get("/counter/totes?ask=hand_over").text)
@@ -631,10 +630,10 @@ def test_more_totes_than_one_manifest_holds_are_handed_over_in_turns(shop: Count
 def test_a_tote_whose_parcel_is_fetched_is_named_until_it_is_opened(shop: CounterShop, client: FlaskClient) -> None:
     parcel = shop.bring(811)
     code = shop.code_of(parcel)
-    shop.counter.parcels.shelf.mark_due_back(shop.session, str(parcel.number))
+    shop.counter.shelf.mark_due_back(shop.session, str(parcel.number))
     client.post("/counter/totes/pack", data={"parcels": str(parcel.number)[7:]})
     told = {"tote": "T-0147-A-000001"}
-    shop.counter.parcels.handovers.put_up(shop.session, code)
+    shop.counter.handovers.put_up(shop.session, code)
     assert says(client.get("/counter").text, "counter.tote.open_first", **told)
     page = client.post("/counter/handover", data={"number": str(parcel.number)}, follow_redirects=True).text
     assert says(page, "counter.tote.open_first", **told)
@@ -748,7 +747,7 @@ def test_events_that_wait_and_since_when(shop: CounterShop, client: FlaskClient)
 def test_events_that_wait_and_how_long_it_takes(
     shop: CounterShop, client: FlaskClient, left_s: float, text: str, n: int
 ) -> None:
-    RelayHeartbeat(shop.settings.data).remaining(left_s)
+    RelayStatusFile(shop.settings.data).remaining(left_s)
     shop.board.count_pending(3)
     page = client.get("/counter/queue").text
     assert says(page, "counter.queue.unsent", n=3)

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.protocols.barcodes.refusal import ScanRefusal
-from kiosk.station.counter.scanning.scans import ScanSources
+from kiosk.station.counter.scans import ScanSources
 from kiosk.texts import LANGUAGES, load
 from kiosk.web.factory import create_app
 from kiosk.web.public.sentences import scan_sentence

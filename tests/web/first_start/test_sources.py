@@ -13,7 +13,7 @@ from kiosk.first_start.shared.draft import Proof
 from kiosk.texts import load
 from kiosk.web.first_start.measures import _FORMATS
 from kiosk.web.first_start.pages import _OWN
-from kiosk.web.shared.drawings import known_drawings
+from kiosk.web.shared.signs import known_drawings
 
 WEB = Path(__file__).resolve().parents[3] / "kiosk" / "web"
 TEMPLATES = sorted(WEB.glob("templates/setup/*.html"))

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.parcels.handover_queue import HANDOVER_S
+from kiosk.station.counter.parcels import HANDOVER_S
 from kiosk.station.scan_router import CLERK_CALLED
 from kiosk.store.shared.records import ParcelRow
 from kiosk.texts import load
@@ -150,7 +150,7 @@ def test_without_a_clerk_wrong_codes_are_told_and_counted(shop: CounterShop, cli
 
 
 def test_without_a_clerk_one_code_is_kept_and_the_newest(shop: CounterShop, client: FlaskClient) -> None:
-    shop.counter.parcels.handovers.public_code(shop.code_of(shop.bring(3)))
+    shop.counter.handovers.public_code(shop.code_of(shop.bring(3)))
     _, second = called(shop, client, 1, 2)
     assert waiting(shop) == 2, "nobody is dropped to whom the clerk has said to come"
     assert shop.up.number == second.number, "whoever called stands at the screen"

@@ -201,7 +201,7 @@ def test_nonsense_is_refused_and_changes_nothing(
 def test_every_refusal_has_a_sentence_in_every_language(shop: Shop, client: FlaskClient) -> None:
     from kiosk.domain.metrology.pan import NotBookableReason
     from kiosk.web.public.sentences import refusal
-    from kiosk.web.shared.drawings import known_drawings
+    from kiosk.web.shared.signs import known_drawings
 
     codes = {word.value for word in NotBookableReason} | {
         *("stale_page", "wrong_step", "unknown_product", "no_price", "unknown_member", "not_a_member_card", "busy"),

@@ -228,7 +228,7 @@ def test_reading_leaves_the_database_as_it_was(app: Flask, shop: CounterShop, ow
 
 def test_the_hash_would_notice(shop: CounterShop, own: Objects) -> None:
     before = content(shop.settings.database)
-    shop.counter.parcels.shelf.mark_due_back(shop.session, own.parcel)
+    shop.counter.shelf.mark_due_back(shop.session, own.parcel)
     assert content(shop.settings.database) != before
 
 

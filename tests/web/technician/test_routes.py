@@ -29,7 +29,7 @@ from kiosk.station.clerk.people import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor import tools as doctor_tools
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.station.doctor.tools import back_up
 from kiosk.station.papers.network_printer import request_file
 from kiosk.station.scale.keys import ScaleKeys
@@ -68,7 +68,7 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
     monkeypatch.setattr(doctor_place, "disk_of", str)
     monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
-    monkeypatch.setattr("kiosk.station.doctor.bundle.bundle._SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.station.doctor.bundle._SYSTEMD", tmp_path / "none")
     clinic = Clinic(tmp_path, template)
     clinic.cure()
     give_scale(clinic, LONGEST)
@@ -620,7 +620,7 @@ def test_events_kept_apart_are_listed(client: FlaskClient, clinic: Clinic) -> No
 def test_events_that_wait_and_how_long_it_takes(client: FlaskClient, clinic: Clinic) -> None:
     row = bring_in(clinic.store)
     clinic.store.photos.add(NewPhoto(row.lot, row.product, pictures()), clinic.stamp())
-    RelayHeartbeat(clinic.settings.data).remaining(100.0)
+    RelayStatusFile(clinic.settings.data).remaining(100.0)
     page = words(client.get("/technician/events"))
     assert "all sent in about 2 min" in page
     assert "Pictures to be sent2" in page

@@ -9,16 +9,14 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationBundles
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
-from kiosk.station.update.gate import Gate
-from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase
+from kiosk.station.doctor.status_files import UpdatesStatusFile
+from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.refusals import UpdateRefusalReason
-from kiosk.station.update.updates import Updates
+from kiosk.station.update.updates import Gate, Updates
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
 from kiosk.web import closed_page

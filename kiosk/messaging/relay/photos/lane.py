@@ -7,23 +7,166 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from functools import partial
+from http.client import HTTPException, HTTPResponse
 from random import Random
 from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.photos import ContentRange, PictureName
-from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.paused_pictures import PausedPictures
-from kiosk.messaging.relay.photos.ports import PhotosCenter, PhotoWatcher, Picture, PictureQueue, UploadResponse
-from kiosk.messaging.relay.shared.center_line import CenterUnreachable
+from kiosk.messaging.contract.photos import COMPLETE, OFFSET, REFUSED, ContentRange, PictureName
+from kiosk.messaging.relay.photos.ports import (
+    Backlog,
+    PhotoFault,
+    PhotosCenter,
+    Picture,
+    PictureQueue,
+    UploadResponse,
+)
+from kiosk.messaging.relay.shared.center_line import CenterLine, CenterUnreachable, Preempted
 from kiosk.messaging.relay.shared.lane import POLL_INTERVAL_S, SharedLine, random_share
 from kiosk.messaging.relay.shared.ports import WaitingEvents
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.shared.throughput import ByteBudget
+
+# One question or part, to the last byte of its answer: a part is small enough for seconds, also on a bad line.
+REQUEST_TIMEOUT_S: Final = 120.0
+_CHUNK_BYTES: Final = 1024
+_MAX_BODY_BYTES: Final = 4096
+_REQUIRED_HEADERS: Final = {200: COMPLETE, 201: COMPLETE, 204: OFFSET, 416: OFFSET}  # What an answer is asked for
+
+
+class PhotosClient(CenterLine):
+    def __init__(self, settings: RelaySettings) -> None:
+        refusal = f"the sorting center takes no pictures at {settings.photos}"
+        super().__init__(settings, settings.photos_endpoint, refusal)
+
+    def query_progress(self, name: PictureName) -> UploadResponse:
+        with self.translate_errors(), self.time_limit(REQUEST_TIMEOUT_S):
+            connection = self.get_connection()
+            connection.putrequest("HEAD", str(name), skip_accept_encoding=True)
+            connection.endheaders()
+            return _answer(connection.getresponse())
+
+    def send(
+        self, name: PictureName, part: ContentRange, data: bytes, should_yield: Callable[[], bool]
+    ) -> UploadResponse:
+        with self.translate_errors(), self.time_limit(REQUEST_TIMEOUT_S):
+            connection = self.get_connection()
+            connection.putrequest("PUT", str(name), skip_accept_encoding=True)
+            connection.putheader("Content-Range", str(part))
+            connection.putheader("Content-Length", str(len(data)))
+            connection.endheaders()
+            for at in range(0, len(data), _CHUNK_BYTES):
+                if at and should_yield():
+                    raise Preempted
+                connection.send(data[at : at + _CHUNK_BYTES])
+            return _answer(connection.getresponse())
+
+
+def _answer(response: HTTPResponse) -> UploadResponse:
+    body = response.read(_MAX_BODY_BYTES + 1)
+    if len(body) > _MAX_BODY_BYTES:
+        raise HTTPException("the answer is too long for one of a sorting center")
+    response.read()  # the end of it, so that the connection can be used again
+    headers = response.headers
+    if (needed := _REQUIRED_HEADERS.get(response.status)) is not None and needed not in headers:
+        # A line that breaks in a head leaves what looks like a whole one; a stranger's page is none of a center either.
+        raise HTTPException(f"an answer {response.status} without {needed}: it is cut off, or none of a sorting center")
+    return UploadResponse(
+        response.status,
+        headers.get(COMPLETE) == "?1",
+        _number(headers.get(OFFSET)),
+        _number(headers.get("Retry-After")),
+        _printable(headers.get(REFUSED, "")),
+    )
+
+
+def _number(text: str | None) -> int | None:
+    """None for none, and for what is no number of at most ten digits."""
+    return int(text) if text is not None and len(text) <= 10 and text.isascii() and text.isdecimal() else None
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text[:40] if character.isascii() and character.isprintable())
+
+
+FIRST_RETRY_S: Final = 5.0
+# The center takes the event in and makes its own list of it: a matter of seconds, unless it is being repaired.
+MAX_RETRY_S: Final = 600.0
+GIVE_UP_S: Final = 86_400.0  # A person has to look first; after a day somebody may have
+MAX_TRIES: Final = 3  # A picture whose bytes arrive wrong is begun anew so often
+# A center that has acknowledged an event and knows nothing of its picture for so long has lost something.
+OVERDUE_S: Final = 86_400.0
+
+
+@dataclass(slots=True)
+class _Pause:
+    since: float
+    until: float
+    pauses: Backoff
+    fault: PhotoFault | None = None
+    damaged_tries: int = 0
+
+
+@dataclass(slots=True)
+class PausedPictures:
+    """``share`` is the part of a pause that is waited, random (`kiosk.domain.backoff`)."""
+
+    share: Callable[[], float]
+    _by_sha256: dict[str, _Pause] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._by_sha256)
+
+    def is_due(self, sha256: str, now: float) -> bool:
+        hold = self._by_sha256.get(sha256)
+        return hold is None or now >= hold.until
+
+    def wait_s(self, now: float) -> float | None:
+        """Until the first of them may be tried again; None when none is held."""
+        return min((max(0.0, hold.until - now) for hold in self._by_sha256.values()), default=None)
+
+    def postpone(self, sha256: str, now: float) -> None:
+        hold = self._pause_of(sha256, now)
+        hold.until = now + hold.pauses.next()
+        hold.fault = PhotoFault.NOT_ANNOUNCED if now - hold.since > OVERDUE_S else None
+
+    def retry_damaged(self, sha256: str, now: float) -> bool:
+        """Its bytes arrived wrong: whether it is to be begun anew."""
+        hold = self._pause_of(sha256, now)
+        hold.damaged_tries += 1
+        if hold.damaged_tries < MAX_TRIES:
+            hold.until = now + hold.pauses.next()
+            return True
+        self.stop(sha256, PhotoFault.CONTENT, now)
+        return False
+
+    def stop(self, sha256: str, fault: PhotoFault, now: float) -> None:
+        """It is not tried for a day."""
+        hold = self._pause_of(sha256, now)
+        hold.until, hold.fault, hold.damaged_tries = now + GIVE_UP_S, fault, 0
+
+    def done(self, sha256: str) -> None:
+        self._by_sha256.pop(sha256, None)
+
+    def retain_only(self, waiting: Collection[str]) -> None:
+        """Forget those that do not wait any more."""
+        self._by_sha256 = {sha256: hold for sha256, hold in self._by_sha256.items() if sha256 in waiting}
+
+    @property
+    def fault(self) -> PhotoFault | None:
+        """Of the pictures that are stopped, the one that was stopped last."""
+        stopped = [hold for hold in self._by_sha256.values() if hold.fault is not None]
+        return max(stopped, key=lambda hold: hold.until).fault if stopped else None
+
+    def _pause_of(self, sha256: str, now: float) -> _Pause:
+        if sha256 not in self._by_sha256:
+            self._by_sha256[sha256] = _Pause(now, now, Backoff(FIRST_RETRY_S, MAX_RETRY_S, self.share))
+        return self._by_sha256[sha256]
+
 
 _IDLE_POLL_S: Final = 5.0  # Between two looks while no picture waits
 _REPORT_INTERVAL_S: Final = 15.0  # Every picture that waits is counted for it
@@ -56,16 +199,12 @@ class _Upload:
 
 @dataclass(frozen=True, slots=True)
 class StationPhotos:
-    """What the lane meets at the station."""
-
     pictures: PictureQueue
     events: WaitingEvents
-    watcher: PhotoWatcher
+    report: Callable[[Backlog, PhotoFault | None], None]  # Told how the lane does, again as long as it lasts
 
 
 class PhotosWork:
-    """The ``LaneWork`` of the photos lane."""
-
     name: Final = "photos lane"
     activity: Final = "sending pictures"
 
@@ -77,9 +216,8 @@ class PhotosWork:
         random: Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``clock`` is monotonic seconds."""
         self._settings, self._clock = settings, clock
-        self._pictures, self._watcher = station.pictures, station.watcher
+        self._pictures, self._send_report = station.pictures, station.report
         self._center = center
         self._line = SharedLine(center, station.events, ByteBudget(settings.bytes_per_second), clock)
         self._share = random_share(random)
@@ -99,7 +237,6 @@ class PhotosWork:
         return POLL_INTERVAL_S
 
     def failed(self, error: Exception) -> float:
-        """The next step starts from the database anew."""
         if isinstance(error, CenterUnreachable):
             self._unreachable_since = self._unreachable_since or self._clock()
         self._sending = None
@@ -107,7 +244,6 @@ class PhotosWork:
         return self._pauses.next()
 
     def step(self) -> float:
-        """As ``LaneWork`` says."""
         now = self._clock()
         self._report(now)
         if not self._line.is_free(now):
@@ -159,7 +295,6 @@ class PhotosWork:
             return b""
 
     def _on_response(self, sending: _Upload, response: UploadResponse) -> float:
-        """What follows from the center's answer; seconds until the next step."""
         now, sha256 = self._clock(), sending.picture.sha256
         self._unreachable_since = None
         if response.status in (429, 503, 507):
@@ -199,9 +334,8 @@ class PhotosWork:
         return 0.0
 
     def _honor_retry_after(self, answer: UploadResponse) -> float:
-        """As long as the center says, and a random part of that more: all stations were told the same.
-
-        One that says "at once" each time is asked less and less.
+        """As long as the center says, and a random part of that more: all stations were told the same. One that says
+        "at once" each time is asked less and less.
         """
         if answer.retry_after_s is None:
             return self._pauses.next()
@@ -223,4 +357,4 @@ class PhotosWork:
         self._report_at = now + _REPORT_INTERVAL_S
         backlog = self._pictures.backlog()
         silent = self._unreachable_since is not None and now - self._unreachable_since > _SILENT_S
-        self._watcher.report(backlog, PhotoFault.UNREACHABLE if silent else self._paused.fault)
+        self._send_report(backlog, PhotoFault.UNREACHABLE if silent else self._paused.fault)

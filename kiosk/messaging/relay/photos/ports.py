@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import BinaryIO, Protocol
 
 from kiosk.messaging.contract.photos import ContentRange, PictureName
-from kiosk.messaging.relay.photos.faults import PhotoFault
+from kiosk.messaging.relay.shared.ports import CenterConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,6 @@ class PictureQueue(Protocol):
     def sent(self, sha256: str) -> None: ...
 
 
-class PhotoWatcher(Protocol):
-    """Who is told how the lane does. Must return at once and raise nothing."""
-
-    def report(self, backlog: Backlog, fault: PhotoFault | None) -> None:
-        """What waits, and what a person must look into; told again as long as it lasts."""
-
-
 @dataclass(frozen=True, slots=True)
 class UploadResponse:
     """What the center says; ``offset``: where the next part begins."""
@@ -56,7 +50,7 @@ class UploadResponse:
     why: str = ""
 
 
-class PhotosCenter(Protocol):
+class PhotosCenter(CenterConnection, Protocol):
     @property
     def is_open(self) -> bool:
         """Whether a question needs no new connection."""
@@ -69,8 +63,16 @@ class PhotosCenter(Protocol):
     ) -> UploadResponse:
         """Send a part; raises NoWay, and GaveWay as soon as ``should_yield`` says so between two pieces."""
 
-    def close(self) -> None:
-        """Hang up; the next question opens a new connection."""
 
-    def end(self) -> None:
-        """From another thread: whatever waits for the center is over, and nothing is opened any more."""
+class PhotoFault(StrEnum):
+    """The lane goes on with the other pictures; one of these is tried again after a day."""
+
+    FORBIDDEN = "forbidden"  # The certificate is not this station's, or the center does not let it in
+    SIZE = "size"  # The center was told another size than the picture has
+    PART_TOO_LARGE = "part_too_large"
+    # The center got other bytes than their hash says, again and again, or no plain JPEG: it is damaged here.
+    CONTENT = "content"
+    MISSING = "missing"  # The picture is not in the station's folder
+    NOT_ANNOUNCED = "not_announced"  # The center has been without the event of this picture for a long time
+    REFUSED = "refused"  # For another reason, which the relay's log names
+    UNREACHABLE = "no_way"  # The center's photos lane cannot be reached at all

@@ -12,7 +12,45 @@ from http.client import HTTPConnection, HTTPException, RemoteDisconnected
 from typing import Final
 
 from kiosk.messaging.relay.shared.settings import CenterEndpoint, RelaySettings
-from kiosk.messaging.relay.shared.tls import tls_context
+
+
+class _ClosingSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails: paho leaves it open, one more at every attempt of a bad week."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+def tls_context(settings: RelaySettings) -> ssl.SSLContext:
+    """The context for ``mqtts``: always with certificate and name checked, no setting turns that off. Raises OSError
+    naming the file that cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _ClosingSocket
+    if settings.ca_file is None:
+        context.load_default_certs()
+    else:
+        # Only the named authority: a broker of this county has no business being vouched for by anybody else.
+        with _name_files_in_errors(settings.ca_file):
+            context.load_verify_locations(settings.ca_file)
+    if settings.cert_file is not None and settings.key_file is not None:
+        with _name_files_in_errors(settings.cert_file, settings.key_file):
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+    return context
+
+
+@contextmanager
+def _name_files_in_errors(*files: object) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{' and '.join(map(str, files))} cannot be used for TLS: {error}") from error
+
 
 _CONNECT_S: Final = 20.0
 _ANSWER_S: Final = 30.0  # Without a byte from the center, on a line of a few kbit/s with others on it
@@ -43,7 +81,6 @@ class CenterLine:
 
     @property
     def is_open(self) -> bool:
-        """Whether a question needs no new connection."""
         return self._connection is not None
 
     def close(self) -> None:
@@ -72,7 +109,6 @@ class CenterLine:
     @contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
         """What lasts longer is broken off, also where a byte comes now and then and no read has to wait for long.
-
         Raises TimeoutError: the head of an answer that is cut off looks like a whole one.
         """
         expired = threading.Event()

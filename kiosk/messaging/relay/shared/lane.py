@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from functools import partial
 from random import Random
 from typing import Final, TypeVar
 
+from kiosk.base.worker import Worker
 from kiosk.messaging.relay.shared.center_line import CenterUnreachable, Preempted
-from kiosk.messaging.relay.shared.part_size import MAX_PART_S, PartSize
 from kiosk.messaging.relay.shared.ports import CenterConnection, LaneWork, WaitingEvents
-from kiosk.messaging.relay.shared.throughput import ByteBudget
+from kiosk.messaging.relay.shared.throughput import MAX_PART_S, ByteBudget, PartSize
 
 POLL_INTERVAL_S: Final = 1.0  # Between two looks while an event waits, or the line has spent its allowance
 MIN_SHARE: Final = 0.02
@@ -35,7 +34,6 @@ class SharedLine:
     def __init__(
         self, center: CenterConnection, events: WaitingEvents, budget: ByteBudget, clock: Callable[[], float]
     ) -> None:
-        """``clock`` is monotonic seconds."""
         self._center, self._events, self._budget, self._clock = center, events, budget, clock
         self.size = PartSize()
         self._used_at = clock()
@@ -51,7 +49,6 @@ class SharedLine:
 
     @property
     def part_bytes(self) -> int:
-        """The most that one part should have."""
         return min(self.size.bytes, self._budget.message_bytes or self.size.bytes)
 
     def carry(self, size: int, part: Callable[[Callable[[], bool]], T]) -> T:
@@ -67,26 +64,20 @@ class Lane:
     """One thread beside the relay's. Never ends by itself, whatever line, center or card do."""
 
     def __init__(self, work: LaneWork, center: CenterConnection, first_s: float = 0.0) -> None:
-        """The first turn is after ``first_s`` seconds."""
         self._work, self._center, self._first_s = work, center, first_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=work.name, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._worker = Worker(work.name, self._step)
+        self.start = self._worker.start
 
     def stop(self) -> None:
         """End, wherever it waits; what is on its way is gone on with next time."""
-        self._stop.set()
+        self._worker.stop(0.0)
         self._center.end()
-        if self._thread.ident is not None:
-            self._thread.join(_JOIN_TIMEOUT_S)
+        self._worker.stop(_JOIN_TIMEOUT_S)
         self._center.close()
 
-    def _run(self) -> None:
-        self._stop.wait(self._first_s)
-        while not self._stop.is_set():
-            self._stop.wait(self.turn())
+    def _step(self) -> float:
+        first_s, self._first_s = self._first_s, 0.0
+        return first_s or self.turn()
 
     def turn(self) -> float:
         """One step; seconds until the next. Raises nothing."""
@@ -95,7 +86,7 @@ class Lane:
         except Preempted:
             return self._work.preempted()
         except CenterUnreachable as error:
-            if not self._stop.is_set():
+            if not self._worker.is_stopping:
                 self._work.log.write(str(error), kind="way")
             return self._work.failed(error)
         except Exception as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,9 +82,8 @@ class OutboxPort(Protocol):
         """The hash of this event, None when there is none."""
 
     def acknowledge(self, upto: int, quarantined: Sequence[int], epoch: str) -> bool:
-        """Events up to ``upto`` are done, later ones are pending (again).
-
-        False, and nothing is done, when ``epoch`` is not the current one: checked in the transaction that writes.
+        """Events up to ``upto`` are done, later ones are pending (again). False, and nothing is done, when ``epoch`` is
+        not the current one: checked in the transaction that writes.
         """
 
 
@@ -99,7 +98,6 @@ class EpochsPort(Protocol):
 
     def reissue(self, epoch: str, after: int) -> int:
         """Issue again in the current epoch what was acknowledged of an earlier one above ``after``; how many events.
-
         From then on ``after`` is all that was acknowledged of it, so a second call finds nothing.
         """
 
@@ -120,6 +118,10 @@ class StorePort(Protocol):
         """Whether another connection has committed since the last call. Cheap: asked many times a second."""
 
 
+# What the station's doctor said last: the worst first, MAX_STATUS_ROWS at most; raises nothing.
+DoctorRows = Callable[[], tuple[DoctorRow, ...]]
+
+
 class LinkWatcher(Protocol):
     """Who is told how the way to the sorting center does. Must return at once and raise nothing."""
 
@@ -131,13 +133,6 @@ class LinkWatcher(Protocol):
 
     def remaining(self, left_s: float | None) -> None:
         """About how many seconds until everything is acknowledged; None when that is not known, or nothing waits."""
-
-
-class DoctorReport(Protocol):
-    """What the station's doctor said last. Must return at once and raise nothing."""
-
-    def rows(self) -> tuple[DoctorRow, ...]:
-        """The worst first, MAX_TOLD_ROWS at most; none when nothing is known."""
 
 
 class WaitingEvents(Protocol):
@@ -186,4 +181,4 @@ class StationSide:
     """Who at the station is told, and who is asked, beside its database."""
 
     watcher: LinkWatcher
-    doctor: DoctorReport
+    doctor_rows: DoctorRows

@@ -48,9 +48,8 @@ class CenterEndpoint:
 
     @classmethod
     def parse(cls, url: str, name: str) -> CenterEndpoint:
-        """Read ``https://host:port``, or ``http://host:port`` of this machine; ``name`` is that of the setting.
-
-        Raises ValueError.
+        """Read ``https://host:port``, or ``http://host:port`` of this machine; ``name`` is that of the setting. Raises
+        ValueError.
         """
         try:
             parts = urlsplit(url)
@@ -73,10 +72,9 @@ def _is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
-    """Times are seconds. Raises ValueError for what cannot work.
-
-    The waits stay a county's: a broker for three stations may be asked sooner than one for two hundred.
-    ``software`` and ``boot`` are no settings: they say who sends, and in which life of the machine.
+    """Times are seconds. Raises ValueError for what cannot work. The waits stay a county's: a broker for three stations
+    may be asked sooner than one for two hundred. ``software`` and ``boot`` are no settings: they say who sends, and in
+    which life of the machine.
     """
 
     broker_url: str
@@ -123,15 +121,12 @@ class RelaySettings:
 
     @property
     def endpoint(self) -> Endpoint:
-        """The broker's place; raises ValueError for a bad URL."""
         return Endpoint.parse(self.broker_url)
 
     @property
     def photos_endpoint(self) -> CenterEndpoint | None:
-        """The place for pictures; raises ValueError for a bad URL."""
         return CenterEndpoint.parse(self.photos, "photos") if self.photos is not None else None
 
     @property
     def updates_endpoint(self) -> CenterEndpoint | None:
-        """The place of updates; raises ValueError for a bad URL."""
         return CenterEndpoint.parse(self.updates, "updates") if self.updates is not None else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from kiosk.messaging.contract.photos import MAX_PART_BYTES
+
 WINDOW_S: Final = 60.0  # What was acknowledged longer ago says nothing about a radio line now
 MIN_RATE_S: Final = 10.0
 MIN_RATE_MESSAGES: Final = 3  # Fewer, or within a shorter time, are an accident and no rate
@@ -26,7 +28,6 @@ class Throughput:
         self._acknowledged: deque[tuple[float, int]] = deque()
 
     def waiting(self, now: float) -> None:
-        """Something is waiting: from now on, if not before, time counts."""
         if self._since is None:
             self._since = now
 
@@ -36,7 +37,6 @@ class Throughput:
         self._acknowledged.clear()
 
     def acknowledged(self, size: int, now: float) -> None:
-        """A message with ``size`` bytes of events was acknowledged."""
         self._acknowledged.append((now, size))
 
     def rate(self, now: float) -> float | None:
@@ -77,11 +77,9 @@ class ByteBudget:
         return max(1, round(self._per_s * MESSAGE_S) - OVERHEAD_BYTES) if self._per_s else None
 
     def allows_sending(self, now: float) -> bool:
-        """Whether a message may go now."""
         return not self._per_s or self._filled(now) >= 0
 
     def spend(self, payload_bytes: int, now: float) -> None:
-        """A message went out; small ones that cannot wait are paid for afterwards."""
         if self._per_s:
             self._saved = self._filled(now) - payload_bytes - OVERHEAD_BYTES
 
@@ -90,3 +88,34 @@ class ByteBudget:
         self._at = now
         self._saved = min(self._per_s * _BURST_S, self._saved + since * self._per_s)
         return self._saved
+
+
+FIRST_PART_BYTES: Final = 4096  # A second of 32 kbit/s: what a line is tried with of which nothing is known
+MIN_PART_BYTES: Final = 1024
+TARGET_PART_S: Final = 1.0
+# An event waits for one part at most. Aimed at is half of it, as a radio line slows down at any moment.
+MAX_PART_S: Final = 2.0
+_GROWTH: Final = 4
+
+
+class PartSize:
+    """Follows the measured rate: grows step by step, shrinks at once."""
+
+    def __init__(self) -> None:
+        self.bytes = FIRST_PART_BYTES
+        self._round_trip_s: float | None = None
+
+    def record_round_trip(self, seconds: float) -> None:
+        """A question without a body took so long: that much of every answer is the way, and not the bytes."""
+        self._round_trip_s = seconds if self._round_trip_s is None else min(seconds, self._round_trip_s)
+
+    def record_part(self, size: int, seconds: float) -> None:
+        on_line_s = max(seconds - (self._round_trip_s or 0.0), 0.001)
+        fitting = round(size * TARGET_PART_S / on_line_s)
+        if size < self.bytes and (fitting > self.bytes or on_line_s <= TARGET_PART_S):
+            return  # the end of a picture says nothing about more
+        self.bytes = max(MIN_PART_BYTES, min(fitting, self.bytes * _GROWTH, MAX_PART_BYTES))
+
+    def record_failure(self) -> None:
+        self.bytes = max(MIN_PART_BYTES, self.bytes // _GROWTH)
+        self._round_trip_s = None

@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException, HTTPResponse
 from random import Random
 from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.updates import UpdateOffer
-from kiosk.messaging.relay.shared.center_line import CenterUnreachable
+from kiosk.messaging.contract.photos import ContentRange
+from kiosk.messaging.contract.updates import (
+    MAX_LIST_BYTES,
+    ByteRange,
+    UpdateOffer,
+    UpdatesPath,
+    etag_of,
+    parse_offers,
+)
+from kiosk.messaging.relay.shared.center_line import CenterLine, CenterUnreachable, Preempted
 from kiosk.messaging.relay.shared.lane import POLL_INTERVAL_S, SharedLine, random_share
 from kiosk.messaging.relay.shared.ports import WaitingEvents
 from kiosk.messaging.relay.shared.settings import RelaySettings
@@ -29,8 +38,80 @@ from kiosk.messaging.relay.updates.ports import (
     InsufficientSpace,
     UpdateFault,
     UpdatesCenter,
-    UpdateWatcher,
 )
+
+REQUEST_TIMEOUT_S: Final = 60.0  # One question, from the connection to the last byte of its answer
+_CHUNK_BYTES: Final = 1024
+_OK: Final = 200
+_PARTIAL: Final = 206
+
+
+class UpdatesClient(CenterLine):
+    """The connection of the lane: a center that says or sends anything but what was asked for is hung up on."""
+
+    def __init__(self, settings: RelaySettings) -> None:
+        refusal = f"the sorting center gives no updates at {settings.updates}"
+        super().__init__(settings, settings.updates_endpoint, refusal)
+        self._station = settings.station
+
+    def offers(self) -> Sequence[UpdateOffer]:
+        with (
+            self.translate_errors(),
+            self.time_limit(REQUEST_TIMEOUT_S),
+            self._get(str(UpdatesPath(self._station)), {}) as response,
+        ):
+            self._require(response, _OK)
+            if response.length is None or response.length > MAX_LIST_BYTES:
+                raise HTTPException("the list of updates has no length, or is too long")
+            return parse_offers(response.read())
+
+    def fetch(
+        self, offer: UpdateOffer, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
+    ) -> None:
+        byte_range = ByteRange(first, min(first + size, offer.size_bytes) - 1)
+        etag = etag_of(offer.sha256)
+        with self.translate_errors(), self.time_limit(REQUEST_TIMEOUT_S):
+            path = str(UpdatesPath(self._station, offer.sha256))
+            with self._get(path, {"Range": str(byte_range), "If-Range": etag}) as response:
+                self._require(response, _PARTIAL)
+                part = ContentRange.parse(response.headers.get("Content-Range", ""))
+                wrong = (
+                    part != ContentRange(byte_range.first, byte_range.last, offer.size_bytes)
+                    or response.length != part.size
+                )
+                if wrong or response.headers.get("ETag") != etag or "Content-Encoding" in response.headers:
+                    raise HTTPException("the answer is another than what was asked for")
+                self._read(response, part.size, take, should_yield)
+
+    def _read(
+        self, response: HTTPResponse, left: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
+    ) -> None:
+        while left:
+            piece = response.read(min(left, _CHUNK_BYTES))
+            if not piece:
+                raise HTTPException("the answer ends too early")
+            take(piece)
+            left -= len(piece)
+            if left and should_yield():
+                raise Preempted
+
+    def _get(self, path: str, headers: dict[str, str]) -> HTTPResponse:
+        connection = self.get_connection()
+        connection.putrequest("GET", path, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        return connection.getresponse()
+
+    def _require(self, response: HTTPResponse, status: int) -> None:
+        """A body of any other answer is not read: it may have no end."""
+        if response.status != status:
+            retry_after = response.headers.get("Retry-After", "")
+            self.drop()
+            raise CenterRefused(
+                response.status, float(retry_after) if retry_after.isascii() and retry_after.isdecimal() else None
+            )
+
 
 # Between two questions; on a line whose bytes are counted it is DAY_S. A random part of it is added.
 OFFERS_INTERVAL_S: Final = 6 * 3600.0
@@ -65,16 +146,12 @@ class _StorageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StationUpdates:
-    """What the lane meets at the station."""
-
     inbox: BundleInbox
     events: WaitingEvents
-    watcher: UpdateWatcher
+    report: Callable[[Fetching], None]  # Told how the lane does, again as long as it lasts
 
 
 class UpdatesWork:
-    """The ``LaneWork`` of the updates lane."""
-
     name: Final = "updates lane"
     activity: Final = "fetching an update"
 
@@ -86,9 +163,8 @@ class UpdatesWork:
         random: Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``clock`` is monotonic seconds."""
         self._center, self._clock = center, clock
-        self._inbox, self._watcher = station.inbox, station.watcher
+        self._inbox, self._send_report = station.inbox, station.report
         counted = settings.bytes_per_second
         self._period_s = DAY_S if counted else OFFERS_INTERVAL_S
         budget = ByteBudget(min(counted or MAX_BYTES_PER_S, MAX_BYTES_PER_S))
@@ -108,7 +184,6 @@ class UpdatesWork:
         self.log = RateLimitedLog(logging.getLogger(f"kiosk.updates.{settings.station}"), clock, _LOG_PERIOD_S)
 
     def step(self) -> float:
-        """As ``LaneWork`` says."""
         try:
             return self._step()
         except CenterRefused as error:
@@ -232,7 +307,7 @@ class UpdatesWork:
         self._report_at = now + _REPORT_INTERVAL_S
         offer = None if self._fetching is None else self._fetching.offer
         silent = self._unreachable_since is not None and now - self._unreachable_since > _SILENT_S
-        self._watcher.report(
+        self._send_report(
             Fetching(
                 version="" if offer is None else offer.version,
                 have_bytes=0 if offer is None else self._inbox.offset(offer),

@@ -9,6 +9,7 @@ from typing import Annotated, Protocol
 import msgspec
 
 from kiosk.messaging.contract.updates import UpdateOffer
+from kiosk.messaging.relay.shared.ports import CenterConnection
 
 
 class UpdateFault(StrEnum):
@@ -28,7 +29,6 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
 class Fetching(msgspec.Struct, frozen=True):
     """How the lane does. ``version`` is on its way, ``here`` is whole and waits for a person; "" of none.
-
     ``offers_age_s`` is how long ago the center has said what it has, -1 when it has not yet.
     """
 
@@ -38,13 +38,6 @@ class Fetching(msgspec.Struct, frozen=True):
     here: str = ""
     fault: UpdateFault | None = None
     offers_age_s: Annotated[int, msgspec.Meta(ge=-1, le=10**12)] = -1
-
-
-class UpdateWatcher(Protocol):
-    """Who is told how the lane does. Must return at once and raise nothing."""
-
-    def report(self, fetching: Fetching) -> None:
-        """Told again as long as it lasts."""
 
 
 class BundleDamaged(Exception):
@@ -93,20 +86,13 @@ class BundleInbox(Protocol):
         """The version that came whole and can be installed; "" when there is none."""
 
 
-class UpdatesCenter(Protocol):
+class UpdatesCenter(CenterConnection, Protocol):
     def offers(self) -> Sequence[UpdateOffer]:
         """What it has for this station; raises NoWay, Refused."""
 
     def fetch(
         self, offer: UpdateOffer, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
     ) -> None:
-        """At most ``size`` bytes from the ``first`` on, each piece as it comes.
-
-        Raises NoWay, Refused, and GaveWay as soon as ``should_yield`` says so between two pieces.
+        """At most ``size`` bytes from the ``first`` on, each piece as it comes. Raises NoWay, Refused, and GaveWay as
+        soon as ``should_yield`` says so between two pieces.
         """
-
-    def close(self) -> None:
-        """Hang up; the next question opens a new connection."""
-
-    def end(self) -> None:
-        """From another thread: whatever waits for the center is over, and nothing is opened any more."""

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import BinaryIO
 
-from kiosk.messaging.relay.photos.client import PhotosClient
-from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
-from kiosk.messaging.relay.photos.ports import Backlog, PhotosCenter, Picture
+from kiosk.messaging.relay.photos.lane import PhotosClient, PhotosWork, StationPhotos
+from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault, PhotosCenter, Picture
 from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from tests.sorting_center.photos.lanes import REGION, STATION, Shot
@@ -115,7 +113,7 @@ class Station:
 
     def lane(self, center: PhotosCenter | None = None) -> Lane:
         """As of a relay that has just been started."""
-        side = StationPhotos(self.pictures, self.outbox, self.heard)
+        side = StationPhotos(self.pictures, self.outbox, self.heard.report)
         client = center or PhotosClient(self.settings)
         work = PhotosWork(self.settings, client, side, Random(1), self.clock or time.monotonic)
         return Lane(work, client)

@@ -16,11 +16,9 @@ from typing import BinaryIO, TypeVar
 import pytest
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName
-from kiosk.messaging.relay.photos import client
-from kiosk.messaging.relay.photos.client import PhotosClient
-from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
-from kiosk.messaging.relay.photos.ports import Backlog, Picture, UploadResponse
+from kiosk.messaging.relay.photos import lane as client
+from kiosk.messaging.relay.photos.lane import PhotosClient, PhotosWork, StationPhotos
+from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault, Picture, UploadResponse
 from kiosk.messaging.relay.shared.center_line import CenterUnreachable, Preempted
 from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.shared.settings import RelaySettings
@@ -367,7 +365,7 @@ def test_the_nth_call_of_the_station_fails_and_the_picture_arrives(
             station = Station(f"http://127.0.0.1:{plain.port}", clock=clock)
             station.pictures.add(one)
             failing = FailsOnce(station, number, after)
-            side = StationPhotos(failing, failing, station.heard)
+            side = StationPhotos(failing, failing, station.heard.report)
             center = PhotosClient(station.settings)
             lane = Lane(PhotosWork(station.settings, center, side, clock=clock), center)
             for _ in range(200):

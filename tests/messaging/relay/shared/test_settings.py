@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.messaging.contract.receive import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
+from kiosk.messaging.relay.pace import TUNING
 from kiosk.messaging.relay.shared.settings import CenterEndpoint, Endpoint, RelaySettings
-from kiosk.messaging.relay.tuning import TUNING
 
 FILE = Path("x")
 

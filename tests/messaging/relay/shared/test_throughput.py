@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from kiosk.messaging.contract.receive import parse_batch
 from kiosk.messaging.contract.topics import Topics
-from kiosk.messaging.relay.outgoing_message import OutgoingMessage, build_message
 from kiosk.messaging.relay.shared.throughput import MESSAGE_S, OVERHEAD_BYTES, ByteBudget, Throughput, left_s
+from kiosk.messaging.relay.window import OutgoingMessage, build_message
 from tests.messaging.relay.stand import Row
 
 TOPICS = Topics("hotan", "S0147")

@@ -12,17 +12,16 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.update import fetched_bundles
-from kiosk.app.update.journal_file import JournalFile
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.updates import UpdateOffer
-from kiosk.messaging.relay.updates import client
+from kiosk.messaging.relay.updates import lane as client
 from kiosk.messaging.relay.updates import lane as updates_lane
 from kiosk.messaging.relay.updates.lane import DAY_S, MAX_FIRST_DELAY_S, MAX_TRIES
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.simulators.link import LinkConditions, SimulatedLink
 from kiosk.sorting_center.updates.downloads import Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
-from kiosk.station.update.journal import UpdateOutcome
+from kiosk.station.update.journal import JournalFile, UpdateOutcome
 from kiosk.station.update.refusals import UpdateRefusalReason
 from tests.depth import many
 from tests.messaging.authority import Authority

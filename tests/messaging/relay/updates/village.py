@@ -19,8 +19,7 @@ from kiosk.app.update.paths import UpdatePaths
 from kiosk.messaging.contract.updates import UpdateOffer, UpdateOffers
 from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.messaging.relay.updates.client import UpdatesClient
-from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesWork
+from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesClient, UpdatesWork
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from tests.messaging.relay.photos.stations import Clock, Outbox
 from tests.sorting_center.photos.lanes import STATION
@@ -67,7 +66,7 @@ class Village:
             bytes_per_second=self.bytes_per_second,
             **self.files,  # type: ignore[arg-type]
         )
-        client, station = UpdatesClient(settings), StationUpdates(self.inbox, self.outbox, self)
+        client, station = UpdatesClient(settings), StationUpdates(self.inbox, self.outbox, self.report)
         return Lane(UpdatesWork(settings, client, station, Random(1), self.clock), client)
 
     def report(self, fetching: Fetching) -> None:

@@ -1,0 +1,103 @@
+"""Small signs on pages: drawings, marks of the scale, how long the rest takes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from math import ceil
+from pathlib import Path
+from typing import Final
+
+from flask import url_for
+
+from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, ScaleMark
+from kiosk.station.doctor.status_files import RelayStatusFile
+from kiosk.store.shared.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+
+UNKNOWN = "other"
+
+
+@cache
+def known_drawings() -> frozenset[str]:
+    folder = files("kiosk.web").joinpath("static", "drawings")
+    return frozenset(file.name.removesuffix(".svg") for file in folder.iterdir() if file.name.endswith(".svg"))
+
+
+def drawing(name: str) -> str:
+    known = name if name in known_drawings() else UNKNOWN
+    return url_for("static", filename=f"drawings/{known}.svg")
+
+
+def shot_drawing(reason: str) -> str:
+    name = f"shot-{reason}"
+    return name if name in known_drawings() else "shot-again"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    mark: ScaleMark
+    picture: str
+
+    @property
+    def text_id(self) -> str:
+        return f"standing.{self.mark.value}"
+
+    @property
+    def short_id(self) -> str:
+        """The words beside the drawing on a full screen; only what villagers are shown has them."""
+        return f"standing.short.{self.mark.value}"
+
+
+_PICTURES = {
+    ScaleMark.NOT_FOR_TRADE: "not-for-trade",
+    ScaleMark.CHECK_FAILED: "check-failed",
+    ScaleMark.VERIFICATION_EXPIRED: "seal-expired",
+    ScaleMark.CHECK_LATE: "check-weight",
+}
+# Each has a sentence and a shape of its own; `ScaleStanding.marks` has the worst first.
+MARKS = {mark: Sign(mark, picture) for mark, picture in _PICTURES.items()}
+
+# A check that is due is a task of the clerk and no fault of the weight yet; the receipt says it.
+FOR_VILLAGERS = frozenset(MARKS) - {ScaleMark.CHECK_LATE}
+
+
+def public_mark(read: Callable[[], ScaleLegalStatus | None]) -> Sign | None:
+    """The worst thing a villager must know of the scale. A database that cannot be read hides no page."""
+    standing = _read(read)
+    marks = standing.marks if standing else ()
+    return next((MARKS[mark] for mark in marks if mark in FOR_VILLAGERS), None)
+
+
+def check_due(read: Callable[[], ScaleLegalStatus | None]) -> str:
+    """Whether the clerk has to put the check weight on: ``failed``, ``late``, or "" when there is nothing to do."""
+    standing = _read(read)
+    waits = standing is not None and standing.check in (CheckState.FAILED, CheckState.LATE)
+    return standing.check.value if standing is not None and waits else ""
+
+
+def _read(read: Callable[[], ScaleLegalStatus | None]) -> ScaleLegalStatus | None:
+    try:
+        return read()
+    except StoreError as error:
+        logger.error("what the scale is worth cannot be read now: %s", error)
+        return None
+
+
+_MAX_MINUTES: Final = 90
+
+
+def send_estimate(data: Path) -> tuple[str, int] | None:
+    """The id of the sentence and its number; None while the relay does not know, or nothing waits."""
+    left_s = RelayStatusFile(data).left_s()
+    if left_s is None:
+        return None
+    minutes = max(1, ceil(left_s / 60))
+    if minutes <= _MAX_MINUTES:
+        return "counter.queue.left_min", minutes
+    return "counter.queue.left_h", ceil(minutes / 60)

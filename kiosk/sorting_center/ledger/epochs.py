@@ -6,7 +6,6 @@ twice, once in each epoch, and the second one says ``reissued``. Totals count it
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from kiosk.domain.events import EpochStarted
 from kiosk.sorting_center.ledger.database.schema import event, intake
 from kiosk.sorting_center.ledger.database.schema import stream as stream_table
+from kiosk.sorting_center.shared.stored_events import decode_event
 
 MAX_EPOCHS: Final = 8  # Shown of one station, the newest; more than that is a station somebody should look at anyway
 
@@ -82,8 +82,8 @@ def _first_events(connection: Connection) -> dict[tuple[str, str, str], tuple[st
     found = {}
     for row in connection.execute(first):
         if row.body is not None:
-            data = json.loads(bytes(row.body))["data"]
-            found[row.region, row.station, row.epoch] = (data["series"], data["why"])
+            began = decode_event(EpochStarted, bytes(row.body))
+            found[row.region, row.station, row.epoch] = (began.series, began.why)
     return found
 
 

@@ -18,8 +18,7 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger import sightings
 from kiosk.sorting_center.ledger.acceptance import streams
-from kiosk.sorting_center.ledger.acceptance.accept import Acceptance
-from kiosk.sorting_center.ledger.acceptance.chains import Chain
+from kiosk.sorting_center.ledger.acceptance.accept import Acceptance, Chain
 from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.faults import damage_error, translate_error
 from kiosk.sorting_center.ledger.database.opening import (

@@ -7,29 +7,17 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import msgspec
-
 from kiosk.domain.events import PhotoAccepted
-from kiosk.domain.events.photo import PictureData
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position, run_follower
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
 from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
+from kiosk.sorting_center.shared.stored_events import decode_data, decode_envelope
 
 log = logging.getLogger(__name__)
 
 STEP_EVENTS: Final = 1000
-
-
-class _PhotoAcceptedData(msgspec.Struct):
-    master: PictureData
-    natural: PictureData
-
-
-class _PhotoAcceptedEvent(msgspec.Struct):
-    station: str
-    data: _PhotoAcceptedData
 
 
 class PhotoFollower:
@@ -72,14 +60,12 @@ class PhotoFollower:
         self._adopted = True
 
 
-_decode_event: Final = msgspec.json.Decoder(_PhotoAcceptedEvent).decode
-
-
 def _announcements_in(entries: Sequence[FeedEntry]) -> Iterator[AnnouncedPicture]:
     for entry in entries:
         if entry.type != PhotoAccepted.TYPE:
             continue
-        event = _decode_event(entry.body)
-        for one in (event.data.master, event.data.natural):
+        event = decode_envelope(entry.body)
+        shot = decode_data(PhotoAccepted, event.data)
+        for one in (shot.master, shot.natural):
             name = PictureName(entry.region, event.station, one.sha256)
             yield AnnouncedPicture(name, one.size_bytes, one.width, one.height, entry.feedseq)

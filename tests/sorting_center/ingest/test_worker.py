@@ -135,7 +135,7 @@ def test_a_commit_is_bounded_in_bytes(ledger_url: str, mailbox: Mailbox, station
 
 @pytest.fixture
 def small_commits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiosk.sorting_center.ledger.acceptance.chains.MAX_HELD_EVENTS", 20)
+    monkeypatch.setattr("kiosk.sorting_center.ledger.acceptance.accept.MAX_HELD_EVENTS", 20)
 
 
 @pytest.mark.usefixtures("small_commits")

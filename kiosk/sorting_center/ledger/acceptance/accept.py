@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -26,7 +27,6 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger.acceptance import streams
-from kiosk.sorting_center.ledger.acceptance.chains import Chain, ReleaseBudget
 from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
@@ -45,21 +45,48 @@ MAX_AHEAD: Final = 50_000
 # Of one station: each epoch takes a receipt letter of its own, and no station goes on after the last.
 MAX_EPOCHS: Final = len(SERIES_LETTERS)
 
+MAX_HELD_EVENTS: Final = 2_000
+# Of the bodies. What one commit releases is in memory until its end, and everybody else waits for it: a quarter of a
+# second of work, and of waiting for a slow disk.
+MAX_HELD_BYTES: Final = 2 * 1024 * 1024
+
 _HELD_CHUNK_ROWS: Final = 32
 _HELD_COLUMNS: Final = [event_table.c[name] for name in ("body", "sha256", "prevhash", "problem", "received_at")]
 
 _ESCAPED_NUL: Final = rb"\u0000"  # U+0000 as canonical JSON writes it
 
 
-class FeedSequence:
-    """The places of the feed, given out without a hole for as long as the transaction lasts."""
+class Released(NamedTuple):
+    """An event whose place in the chain is sure; ``feedseq`` is None where it has, or has yet, no place in the feed."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._last = places.last_feedseq(connection)
+    event: ReceivedEvent
+    feedseq: int | None
+    held_since: str | None  # When it came, of an event that was held above a gap before this delivery
 
-    def next(self) -> int:
-        self._last += 1
-        return self._last
+
+@dataclass(slots=True)
+class Chain:
+    """The row of ``stream`` while a delivery is taken in: walked in memory, written once."""
+
+    station: str
+    epoch: str
+    region: str
+    upto: int
+    head: str
+    max_seen: int
+    gap_since: str | None
+    events: Sequence[ReceivedEvent]
+    highest_stored: int = 0  # No event above it was stored before this delivery
+    has_quarantined: bool = False  # It may have events in quarantine
+    fresh: dict[int, ReceivedEvent] = field(default_factory=dict)  # What is new, by seq
+    released: list[Released] = field(default_factory=list)
+    last_received_at: str = ""  # When the newest delivery with events of this stream came
+    # The budget of the commit was spent: held events that are next in the chain may still be there.
+    has_more: bool = False
+
+    @property
+    def key(self) -> streams.StreamKey:
+        return (self.station, self.epoch, self.region)
 
 
 class Acceptance:
@@ -71,7 +98,9 @@ class Acceptance:
         self._dialect = connection.dialect.name
         # What is released then gets its place in the feed here; else a `numberer` gives it.
         self._is_single_writer = self._dialect == "sqlite"
-        self._budget = ReleaseBudget()
+        # How much of what was held above gaps this commit may still release; the next ones release the rest.
+        self._held_events_left, self._held_bytes_left = MAX_HELD_EVENTS, MAX_HELD_BYTES
+        self._feedseq = places.last_feedseq(connection) if self._is_single_writer else 0
         self._quarantined_stations: set[tuple[str, str]] = set()  # Region and station of what was put into quarantine
 
     def accept(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
@@ -82,10 +111,8 @@ class Acceptance:
         chains = self._load_chains(groups)
         known = self._stored_hashes(chains)
         for chain in chains:
-            self._deduplicate(chain, known.get(chain.key, {}))
-        feed = FeedSequence(self._connection) if self._is_single_writer else None
-        for chain in chains:
-            self._advance(chain, feed)
+            self._deduplicate(chain, known[chain.key])
+            self._advance(chain)
         self._store(chains)
         if self._is_single_writer:
             self._project(chains)
@@ -173,28 +200,24 @@ class Acceptance:
 
     def _stored_hashes(self, chains: Sequence[Chain]) -> dict[streams.StreamKey, dict[int, str]]:
         """Of the numbers that may have come before."""
-        keys = [(*chain.key, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored]
-        hashes: dict[streams.StreamKey, dict[int, str]] = {}
-        if not keys:
-            return hashes
-        rows = self._connection.execute(_hashes_query(self._dialect, event_table), as_parameter(dict.fromkeys(keys)))
-        for station, epoch, region, seq, sha256 in rows:
-            hashes.setdefault((station, epoch, region), {})[seq] = sha256
-        self._add_archived_hashes(chains, hashes)
+        hashes: dict[streams.StreamKey, dict[int, str]] = {chain.key: {} for chain in chains}
+        items = [(chain, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored]
+        self._add_hashes(event_table, ((*chain.key, seq) for chain, seq in items), hashes)
+        # What stands below ``upto`` and is not here any more.
+        gone = ((*chain.key, seq) for chain, seq in items if seq <= chain.upto and seq not in hashes[chain.key])
+        self._add_hashes(archived, gone, hashes)
         return hashes
 
-    def _add_archived_hashes(self, chains: Sequence[Chain], hashes: dict[streams.StreamKey, dict[int, str]]) -> None:
-        """What stands below ``upto`` and is not here any more."""
-        keys = [
-            (*chain.key, item.seq)
-            for chain in chains
-            for item in chain.events
-            if item.seq <= chain.upto and item.seq not in hashes.get(chain.key, ())
-        ]
-        if keys:
-            rows = self._connection.execute(_hashes_query(self._dialect, archived), as_parameter(dict.fromkeys(keys)))
+    def _add_hashes(
+        self,
+        table: Table,
+        keys: Iterable[tuple[str, str, str, int]],
+        hashes: dict[streams.StreamKey, dict[int, str]],
+    ) -> None:
+        if unique := dict.fromkeys(keys):
+            rows = self._connection.execute(_hashes_query(self._dialect, table), as_parameter(unique))
             for station, epoch, region, seq, sha256 in rows:
-                hashes.setdefault((station, epoch, region), {})[seq] = sha256
+                hashes[station, epoch, region][seq] = sha256
 
     def _deduplicate(self, chain: Chain, known: dict[int, str]) -> None:
         """The same again is absorbed; the same key with another hash is a fork."""
@@ -203,9 +226,9 @@ class Acceptance:
             if have is None:
                 known[item.seq], chain.fresh[item.seq] = item.sha256, item
             elif have != item.sha256:
-                self._quarantine_and_alarm(chain, item, FORK, format_detail("came_twice", seq=item.seq))
+                self._quarantine(chain, item, FORK, format_detail("came_twice", seq=item.seq))
 
-    def _advance(self, chain: Chain, feed: FeedSequence | None) -> None:
+    def _advance(self, chain: Chain) -> None:
         """Upward from ``upto`` as far as the chain holds and the budget goes; the event that breaks it is evicted."""
         held = self._iter_held(chain)
         while True:
@@ -215,13 +238,23 @@ class Acceptance:
                 item, held_since = next(held, (None, None))
             if item is None or item.seq != seq:
                 return
-            if not chain.links_to(item):
-                self._drop_broken_link(chain, item, held_since is not None)
+            # An event whose envelope was too bad to name its ``prevhash`` is linked by its successor alone.
+            if item.prevhash != chain.head and (item.prevhash or item.problem is None):
+                self._quarantine(chain, item, BROKEN_CHAIN, format_detail("breaks_the_chain", seq=seq))
+                if held_since is None:
+                    del chain.fresh[seq]
+                else:
+                    self._connection.execute(delete(event_table).where(_is_of_chain(chain), event_table.c.seq == seq))
                 return
             if held_since is not None:
-                self._budget.spend(len(item.body))
-            feedseq = feed.next() if feed is not None and item.problem is None else None
-            chain.release(item, feedseq, held_since)
+                self._held_events_left -= 1
+                self._held_bytes_left -= len(item.body)
+            feedseq = None
+            if self._is_single_writer and item.problem is None:
+                self._feedseq += 1
+                feedseq = self._feedseq
+            chain.upto, chain.head = seq, item.sha256
+            chain.released.append(Released(item, feedseq, held_since))
 
     def _iter_held(self, chain: Chain) -> Iterator[tuple[ReceivedEvent, str]]:
         """Stored events above ``upto`` and when they came, ascending, read in small steps as far as asked for, or until
@@ -239,7 +272,7 @@ class Acceptance:
                 return
             chunk = _HELD_CHUNK_ROWS
             for row in rows:
-                if self._budget.is_spent:
+                if self._held_events_left <= 0 or self._held_bytes_left <= 0:
                     chain.has_more = True
                     return
                 # Of an oversized event the body tells neither hash nor problem.
@@ -248,29 +281,29 @@ class Acceptance:
                 after = item.seq
                 yield item, row.received_at
 
-    def _drop_broken_link(self, chain: Chain, item: ReceivedEvent, was_held: bool) -> None:
-        self._quarantine_and_alarm(chain, item, BROKEN_CHAIN, format_detail("breaks_the_chain", seq=item.seq))
-        if was_held:
-            self._connection.execute(delete(event_table).where(_is_of_chain(chain), event_table.c.seq == item.seq))
-        else:
-            del chain.fresh[item.seq]
-
-    def _quarantine_and_alarm(self, chain: Chain, item: ReceivedEvent, reason: str, detail: str) -> None:
-        self._quarantine(chain, item, reason)
-        self._recorder(chain.region).raise_event_alarm(reason, item, detail)
-
-    def _quarantine(self, chain: Chain, item: ReceivedEvent, reason: str) -> None:
-        self._recorder(chain.region).record_quarantined(item, reason)
+    def _quarantine(self, chain: Chain, item: ReceivedEvent, reason: str, alarm: str = "") -> None:
+        """``alarm``: the detail of one that is raised, too."""
+        recorder = self._recorder(chain.region)
+        recorder.record_quarantined(item, reason)
+        if alarm:
+            recorder.raise_alarm(reason, (item.station, item.epoch, item.seq), alarm)
         chain.has_quarantined = True
         self._quarantined_stations.add((chain.region, chain.station))
 
     def _store(self, chains: Sequence[Chain]) -> None:
-        places.insert_events(self._connection, [row for chain in chains for row in self._new_rows(chain)])
+        rows: list[tuple[object, ...]] = []  # In the order of the table's columns
+        for chain in chains:
+            feedseqs = {item.event.seq: item.feedseq for item in chain.released}
+            for seq, item in chain.fresh.items():
+                key = (chain.station, chain.epoch, seq, chain.region)
+                content = (item.sha256, item.prevhash, item.type, item.problem, item.body)
+                rows.append((*key, *content, self._received_at, feedseqs.get(seq)))
+        places.insert_events(self._connection, rows)
         for chain in chains:
             filled = [
-                {"key": item.event.seq, "place": item.feedseq}
-                for item in chain.released
-                if item.held_since and item.feedseq
+                {"key": event.seq, "place": feedseq}
+                for event, feedseq, held_since in chain.released
+                if held_since and feedseq
             ]
             if filled:
                 self._connection.execute(
@@ -284,25 +317,6 @@ class Acceptance:
             for item in chain.fresh.values():
                 if item.problem is not None:
                     self._quarantine(chain, item, item.problem)
-
-    def _new_rows(self, chain: Chain) -> Iterator[tuple[object, ...]]:
-        """In the order of the table's columns."""
-        places = {item.event.seq: item.feedseq for item in chain.released}
-        station, epoch, region = chain.key
-        for seq, item in chain.fresh.items():
-            yield (
-                station,
-                epoch,
-                seq,
-                region,
-                item.sha256,
-                item.prevhash,
-                item.type,
-                item.problem,
-                item.body,
-                self._received_at,
-                places.get(seq),
-            )
 
     def _release_from_quarantine(self, chain: Chain) -> None:
         """What was set apart while a clone stood in its place, or came too early, is out of quarantine when it fits."""
@@ -324,12 +338,14 @@ class Acceptance:
                 self._connection.execute(delete(quarantine).where(quarantine.c.id == row.id))
 
     def _project(self, chains: Sequence[Chain]) -> None:
-        events = [
-            projection.ReleasedEvent.of(item.event, chain.region, item.feedseq, item.held_since or self._received_at)
-            for chain in chains
-            for item in chain.released
-            if item.feedseq and item.event.type in projection.TYPES
-        ]
+        events = []
+        for chain in chains:
+            for event, feedseq, held_since in chain.released:
+                if feedseq and event.type in projection.TYPES:
+                    received_at = held_since or self._received_at
+                    events.append(
+                        projection.ReleasedEvent(feedseq, *chain.key, event.seq, event.type, received_at, event.body)
+                    )
         projection.project(self._connection, events)
 
     def _enqueue_for_numbering(self, chains: Sequence[Chain]) -> None:

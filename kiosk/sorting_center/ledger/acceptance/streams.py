@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, select
 
 from kiosk.messaging.contract.received_event import ReceivedEvent
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.schema import archived, event, intake, intake_void, quarantine, stream
-from kiosk.sorting_center.ledger.shared.records import CountedEvent
+from kiosk.sorting_center.ledger.database.schema import archived, event, quarantine, stream
 from kiosk.sorting_center.shared.ports import StreamReach
 
 StreamKey = tuple[str, str, str]  # Station, epoch, region
@@ -123,36 +120,4 @@ def _held_numbers(connection: Connection, row: StreamReach) -> Iterator[int]:
             )
             .order_by(event.c.seq)
         ).scalars()
-    )
-
-
-def counted_events(
-    connection: Connection, receipts: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], dict[str, CountedEvent]]:
-    """Which event stands for each of these (station, receipt), by region."""
-    parameters = as_parameter(dict.fromkeys(receipts))
-    found: dict[tuple[str, str], dict[str, CountedEvent]] = {}
-    for row in connection.execute(_counted_events_query(connection.dialect.name), parameters):
-        of_receipt = found.setdefault((row.station, row.receipt), {})
-        first_region = next(iter(of_receipt), row.region)
-        of_receipt[row.region] = CountedEvent(row.epoch, row.seq, row.void is not None, first_region)
-    return found
-
-
-@cache
-def _counted_events_query(dialect: str) -> Select[Any]:
-    keys = Keys(dialect)
-    is_void = (
-        (intake_void.c.station == intake.c.station)
-        & (intake_void.c.receipt == intake.c.receipt)
-        & (intake_void.c.region == intake.c.region)
-    )
-    same = (intake.c.station == keys.text(0)) & (intake.c.receipt == keys.text(1))
-    columns = (intake.c.station, intake.c.receipt, intake.c.region, intake.c.epoch, intake.c.seq)
-    return (
-        select(*columns, intake_void.c.seq.label("void"))
-        .select_from(keys.table)
-        .join(intake, same)
-        .outerjoin(intake_void, is_void)
-        .order_by(intake.c.epoch, intake.c.seq, intake.c.region)
     )

@@ -20,7 +20,6 @@ from kiosk.sorting_center.ledger.shared.errors import LedgerInUse
 from kiosk.sorting_center.ledger.shared.records import RECEIPT_TWICE
 
 _CHUNK: Final = 1000
-_EVENT_COLUMNS: Final = ("station", "epoch", "region", "seq", "type", "problem", "received_at", "body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +87,9 @@ def _has_intake_event() -> Exists:
 
 def _replay(connection: Connection, on_progress: Callable[[int], None]) -> int:
     done, after = 0, 0
-    while rows := feed_page(connection, after, _CHUNK, _EVENT_COLUMNS):
+    while rows := feed_page(connection, after, _CHUNK, (*projection.EVENT_COLUMNS, "problem")):
         projected = [row for row in rows if row.problem is None and row.type in projection.TYPES]
-        projection.project(connection, [projection.ReleasedEvent.of_row(row, row.feedseq) for row in projected])
+        projection.project(connection, projected)
         done, after = done + len(projected), rows[-1].feedseq
         on_progress(done)
     return done

@@ -94,12 +94,9 @@ def number_released(connection: Connection, limit: int) -> int:
     last = ranges[-1].last_feedseq
     for after in range(ranges[0].feedseq - 1, last, places.MAX_EVENTS_PER_QUERY):
         upto = min(after + places.MAX_EVENTS_PER_QUERY, last)
-        rows = places.placed_events(connection, after, upto, _EVENT_COLUMNS, projection.TYPES)
-        projection.project(connection, [projection.ReleasedEvent.of_row(row, row.feedseq) for row in rows])
+        rows = places.placed_events(connection, after, upto, projection.EVENT_COLUMNS, projection.TYPES)
+        projection.project(connection, rows)
     return limit - rest
-
-
-_EVENT_COLUMNS: Final = ("station", "epoch", "region", "seq", "type", "received_at", "body")
 
 
 def _waiting() -> Select[Any]:

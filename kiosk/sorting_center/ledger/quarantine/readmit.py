@@ -105,7 +105,8 @@ def _accept(connection: Connection, key: EventKey, row: Row[Any], item: Received
     place = places.last_feedseq(connection) + 1
     connection.execute(update(event).where(here).values(feedseq=place))
     if item.type in projection.TYPES:
-        projection.project(connection, [projection.ReleasedEvent.of(item, key.region, place, row.received_at)])
+        released = (key.station, key.epoch, key.region, key.seq, item.type, row.received_at, item.body)
+        projection.project(connection, [projection.ReleasedEvent(place, *released)])
     return True
 
 

@@ -13,8 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from kiosk.sorting_center.decision_worker import DecisionWorker
-from kiosk.sorting_center.feed.child import WAKE_UP, feed_process_plan
-from kiosk.sorting_center.feed.process import encode_task
+from kiosk.sorting_center.feed.process import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.ingest.announcer import Announcer
 from kiosk.sorting_center.ingest.connections import receiving_connection
 from kiosk.sorting_center.ingest.receiver import Receiver
@@ -25,7 +24,7 @@ from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.monitor import PhotosMonitor
 from kiosk.sorting_center.photos.photos import PhotoIndex
-from kiosk.sorting_center.shared.child import SupervisedProcess
+from kiosk.sorting_center.shared.child_process import SupervisedProcess
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
@@ -66,9 +65,7 @@ class SortingCenter:
         client_id = f"sorting-center-{ledger.ledger_id}"
         inbox = IngestInbox(lambda: self.health.count(dropped=1))
         self._line = receiving_connection(broker, client_id, inbox, self.health, regions)
-        self._feed = SupervisedProcess(
-            feed_process_plan(encode_task(ledger.url, broker, f"{client_id}-feed"), self.health)
-        )
+        self._feed = SupervisedProcess(feed_process_plan(ledger.url, broker, f"{client_id}-feed", self.health))
         wake = partial(self._feed.send, WAKE_UP)
         receiver = Receiver(inbox, self._line)
         self._worker = IngestWorker(receiver, ledger, self.health, utc_now, wake)

@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from kiosk.sorting_center.decision_worker import DecisionWorker
+from kiosk.base.worker import Worker
+from kiosk.sorting_center.decision_worker import decision_worker
 from kiosk.sorting_center.feed.process import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.ingest.announcer import Announcer
 from kiosk.sorting_center.ingest.connections import receiving_connection
-from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
-from kiosk.sorting_center.ingest.shared.inbox import IngestInbox
 from kiosk.sorting_center.ingest.watchdog import IngestWatchdog
 from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger
@@ -63,20 +62,19 @@ class SortingCenter:
         self.health = CenterHealth()
         self._ledger = ledger
         client_id = f"sorting-center-{ledger.ledger_id}"
-        inbox = IngestInbox(lambda: self.health.count(dropped=1))
-        self._line = receiving_connection(broker, client_id, inbox, self.health, regions)
+        self._line = receiving_connection(broker, client_id, self.health, regions)
         self._feed = SupervisedProcess(feed_process_plan(ledger.url, broker, f"{client_id}-feed", self.health))
         wake = partial(self._feed.send, WAKE_UP)
-        receiver = Receiver(inbox, self._line)
-        self._worker = IngestWorker(receiver, ledger, self.health, utc_now, wake)
-        self._announcer = Announcer(ledger, receiver.send)
-        self._decisions = DecisionWorker(ledger, wake)
+        self._worker = IngestWorker(self._line, ledger, self.health, utc_now, wake).thread
+        self._announcer = Announcer(ledger, self._line.send).thread
+        self._decisions = decision_worker(ledger, wake)
         parts = {
             "ingest worker": lambda: self._worker.is_alive,
             "receiving connection": lambda: self._line.is_alive,
             "feed": lambda: self._feed.is_alive,
         }
-        self._watchdog = IngestWatchdog(receiver, self.health, parts, damage=lambda: ledger.damage)
+        watchdog = IngestWatchdog(self._line, self.health, parts, damage=lambda: ledger.damage)
+        self._watchdog = Worker("watchdog", watchdog.check, retry_s=1.0)
         self._monitoring = _monitoring(ledger, self.health, metrics)
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
         has_photos = web is not None and web.photos_dir is not None

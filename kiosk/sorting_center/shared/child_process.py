@@ -145,7 +145,7 @@ class SupervisedProcess:
         return status
 
     def _write_task(self, pipe: IO[bytes]) -> None:
-        """Before any news. A task longer than a pipe holds (64 KB, pipe(7)) waits until it is read, and no `send` does."""
+        """Before any news. A task longer than a pipe holds (64 KB, pipe(7)) waits until it is read; `send` does not."""
         with suppress(OSError):  # the process is ending
             os.set_blocking(pipe.fileno(), False)
             writable = select.poll()

@@ -100,5 +100,5 @@ def test_two_machines_that_take_turns_are_one_alarm_of_the_ledger(ledger: Ledger
     hear(("bbbb", 3), ("aaaa", 7))
     assert len(raised(ledger)) == 1, "each thing once"
     other = Topics("shache", "S0148").hello
-    ledger.commit(parse_message(Inbound(other, encode(hello("aaaa", 9)))).delivery, NOW)
+    ledger.commit(parse_message(Inbound(other, encode(hello("aaaa", 9)))), NOW)
     assert len(raised(ledger)) == 1, "of each station for itself"

@@ -28,8 +28,7 @@ from pika.exceptions import (
 )
 
 from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.ingest.shared.address import BrokerAddress
-from kiosk.sorting_center.ingest.shared.tls import tls_context
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, tls_context
 
 log = logging.getLogger(__name__)
 

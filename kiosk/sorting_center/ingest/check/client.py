@@ -15,8 +15,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from kiosk.sorting_center.ingest.check.finding import BrokerUnusable
-from kiosk.sorting_center.ingest.shared.address import BrokerAddress
-from kiosk.sorting_center.ingest.shared.tls import tls_context
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, tls_context
 
 ANSWER_S: Final = 10.0
 QUIET_S: Final = 1.5  # After so long without a message none is on its way any more

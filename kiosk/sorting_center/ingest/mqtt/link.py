@@ -27,8 +27,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.ingest.shared.address import BrokerAddress
-from kiosk.sorting_center.ingest.shared.tls import tls_context
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, tls_context
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +92,7 @@ class MqttLink:
         self._address = address
         self._callbacks = callbacks
         self._stopping = threading.Event()
-        self._calls: deque[Callable[[], None]] = deque()
+        self._calls: deque[Callable[[], object]] = deque()
         self._received_count = 0
         self._was_up = self._was_refused = False
         self._backoff = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
@@ -135,7 +134,7 @@ class MqttLink:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
-    def call_soon(self, call: Callable[[], None]) -> None:
+    def call_soon(self, call: Callable[[], object]) -> None:
         """Have the network thread do this; never waits. While the line is down it waits for the next connection."""
         self._calls.append(call)
         self._wake_up.wake()

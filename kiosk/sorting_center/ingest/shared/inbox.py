@@ -162,8 +162,10 @@ class IngestInbox:
             return sum(len(messages) for messages in self._waiting.values())
 
     def waiting_s(self) -> float | None:
-        """How long something has waited here without anything being taken in; None when nothing waits."""
+        """How long something has waited here without anything being taken in; None when nothing waits, or no connection
+        is up.
+        """
         with self._changed:
-            if self._waiting_since is None or not (self._waiting or self._in_progress):
+            if not self._is_open or self._waiting_since is None or not (self._waiting or self._in_progress):
                 return None
             return self._clock() - self._waiting_since

@@ -18,7 +18,7 @@ from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.photos import schema as photos
-from kiosk.sorting_center.photos.database import photos_path
+from kiosk.sorting_center.photos.photos import photos_path
 from kiosk.sorting_center.reports.tables import opening as reports
 from kiosk.sorting_center.reports.tables.schema import stamp
 

@@ -78,7 +78,7 @@ class SortingCenter:
         self._monitoring = _monitoring(ledger, self.health, metrics)
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
         has_photos = web is not None and web.photos_dir is not None
-        self._photos = PhotosMonitor(ledger, PhotoIndex.open(ledger.url), self.health) if has_photos else None
+        self._photos = PhotosMonitor(ledger, PhotoIndex(ledger.url), self.health) if has_photos else None
 
     @property
     def http_address(self) -> str | None:

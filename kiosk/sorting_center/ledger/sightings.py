@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -23,7 +25,6 @@ from kiosk.sorting_center.ledger.shared.records import (
     RejectedMessage,
     Sighting,
 )
-from kiosk.sorting_center.ledger.twins import Boots, detect_twin
 from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 # Of one number: more than a province has counties (Sichuan, the largest, has 183). A station that makes regions up has
@@ -31,9 +32,51 @@ from kiosk.sorting_center.shared.alarm_texts import format_detail
 MAX_REGIONS: Final = 256
 MAX_REFUSED: Final = 1000
 MAX_REFUSED_BYTES: Final = 16 * 1024  # Of each; together at most 16 MiB of other people's garbage
+# Two machines that take turns under one station number: a card that was copied and put into both. The broker throws one
+# off when the other comes, and each sends what it has while it is there, so every number looks well. Only their boot
+# ids tell them apart. A machine that starts again gets a new one and never uses the old one again, so a boot id that is
+# back after another one is a second machine.
+_MAX_BOOTS: Final = 4  # Boots of one station number: two twins, and one start of each in between
 _MAX_TOPIC: Final = 200  # Characters. A topic is text of strangers: PostgreSQL keeps no U+0000 in a text.
 # Messages that were set aside are kept whole, the newest of them; a batch may have a MiB.
 MAX_COMPLETE_PAYLOADS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Boots:
+    """The boots that said hello under one station number, the last one at the end, each with its newest
+    ``monotonicms``.
+    """
+
+    seen_boots: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Boots:
+        """Read what ``text`` wrote."""
+        return cls(tuple((str(boot), int(at_ms)) for boot, at_ms in json.loads(text)))
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.seen_boots)
+
+    def is_new(self, hello: Hello) -> bool:
+        """False for a hello of an old station, and for one that a broker delivers once more."""
+        return bool(hello.boot) and hello.monotonicms > dict(self.seen_boots).get(hello.boot, -1)
+
+    def with_hello(self, hello: Hello) -> Boots:
+        """After a hello that is news."""
+        others = tuple(one for one in self.seen_boots if one[0] != hello.boot)
+        return Boots((*others, (hello.boot, hello.monotonicms))[-_MAX_BOOTS:])
+
+
+def detect_twin(previous: Boots, hello: Hello) -> str | None:
+    """What an alarm says when this hello shows a second machine, naming both by boot id; None when it does not."""
+    if not previous.is_new(hello) or not previous.seen_boots:
+        return None
+    last = previous.seen_boots[-1][0]
+    if hello.boot == last or hello.boot not in dict(previous.seen_boots):
+        return None
+    return format_detail("by_turns", boot=hello.boot, other=last)
 
 
 _decode_dated_rows: Final = reader(msgspec.json.Decoder(tuple[DatedDoctorRow, ...]))

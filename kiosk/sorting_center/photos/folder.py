@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kiosk.base.files import sync_folder
+from kiosk.base.files import flush_to_disk, sync_folder
 from kiosk.domain.events.rules import MAX_PICTURE_BYTES
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.photos.jpeg import NotPlainJpeg, plain_jpeg_size
@@ -122,7 +122,8 @@ class PartialPicture:
         What the disk would not take for sure is thrown away: a second attempt to force it out may find nothing to do.
         """
         try:
-            os.fsync(self._descriptor)
+            with open(self._descriptor, "ab", closefd=False) as file:
+                flush_to_disk(file)
         except OSError:
             self.discard()
             raise

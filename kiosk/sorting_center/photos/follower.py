@@ -12,7 +12,7 @@ from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position, run_follower
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
-from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.shared.stored_events import decode_data, decode_envelope
 
 log = logging.getLogger(__name__)
@@ -23,9 +23,9 @@ STEP_EVENTS: Final = 1000
 class PhotoFollower:
     """Any number of processes may follow into one list: what one has done, another does again without harm."""
 
-    def __init__(self, ledger: Ledger, photos: PhotoIndex, recorder: PictureRecorder) -> None:
+    def __init__(self, ledger: Ledger, photos: PhotoIndex, received: ReceivedPictures) -> None:
         """Closes none of them."""
-        self._ledger, self._photos, self._recorder = ledger, photos, recorder
+        self._ledger, self._photos, self._received = ledger, photos, received
         self._adopted = False
 
     def step(self, limit: int = STEP_EVENTS) -> int:
@@ -44,7 +44,7 @@ class PhotoFollower:
         for one in announcements:
             name = one.name
             if self._photos.status(name.region, name.station, name.sha256) is PictureStatus.PENDING:
-                self._recorder.adopt(one)
+                self._received.adopt(one)
         return len(entries)
 
     def run(self, ending: threading.Event) -> None:
@@ -56,7 +56,7 @@ class PhotoFollower:
         if self._adopted:
             return
         for one in self._photos.all_pending():
-            self._recorder.adopt(one)
+            self._received.adopt(one)
         self._adopted = True
 
 

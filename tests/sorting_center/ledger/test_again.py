@@ -18,8 +18,7 @@ from kiosk.domain.events import IntakeConfirmed
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerNotReady
 from kiosk.sorting_center.ledger.care.archive import archive
-from kiosk.sorting_center.ledger.care.copy import copy_ledger
-from kiosk.sorting_center.ledger.care.digest import digest
+from kiosk.sorting_center.ledger.care.copy import copy_ledger, digest
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
 from kiosk.sorting_center.ledger.database.schema import event
 from kiosk.sorting_center.ledger.quarantine.entries import (

@@ -16,8 +16,7 @@ import pytest
 from kiosk.messaging.contract.photos import ContentRange
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos import uploads
-from kiosk.sorting_center.photos.database import PhotosUnusable
-from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus
+from kiosk.sorting_center.photos.photos import PhotoIndex, PhotosUnusable, PictureStatus
 from kiosk.sorting_center.photos.refusals import RefusalReason
 from kiosk.sorting_center.photos.uploads import BodyTruncated
 from tests.depth import TORTURE, many

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.database.schema import archived, event, quarantine, stream
@@ -58,14 +58,10 @@ def gaps(connection: Connection, row: StreamReach, limit: int) -> tuple[tuple[in
     return tuple(islice(missing_ranges(row.upto, _held_numbers(connection, row), row.max_seen), limit))
 
 
-def open_gaps(connection: Connection) -> Iterator[tuple[Row[Any], tuple[int, int]]]:
-    """Every missing range of every stream, oldest gap first."""
-    unfinished = connection.execute(
-        select(stream).where(stream.c.upto < stream.c.max_seen).order_by(stream.c.gap_since)
-    )
-    for row in unfinished.all():
-        for missing in missing_ranges(row.upto, _held_numbers(connection, row), row.max_seen):
-            yield row, missing
+def gap_count(connection: Connection) -> int:
+    """How many missing ranges there are: one station can make half a million."""
+    rows = connection.execute(select(stream).where(stream.c.upto < stream.c.max_seen)).all()
+    return sum(1 for row in rows for _ in missing_ranges(row.upto, _held_numbers(connection, row), row.max_seen))
 
 
 def unfinished(connection: Connection) -> list[StreamKey]:
@@ -75,22 +71,6 @@ def unfinished(connection: Connection) -> list[StreamKey]:
     is_here = select(event.c.seq).where(of_stream, event.c.seq == stream.c.upto + 1).exists()
     rows = connection.execute(select(*key).where(stream.c.upto < stream.c.max_seen, is_here))
     return [(row.station, row.epoch, row.region) for row in rows]
-
-
-def superseded_epochs(connection: Connection) -> set[tuple[str, str, str]]:
-    """Region, station and epoch of every stream that was last heard before a later one of its station began."""
-    later = stream.alias()
-    rows = connection.execute(
-        select(stream.c.region, stream.c.station, stream.c.epoch)
-        .distinct()
-        .join(
-            later,
-            (later.c.station == stream.c.station)
-            & (later.c.region == stream.c.region)
-            & (later.c.first_received_at > stream.c.last_received_at),
-        )
-    )
-    return {(row.region, row.station, row.epoch) for row in rows}
 
 
 def quarantined(connection: Connection, row: StreamReach, limit: int) -> tuple[int, ...]:

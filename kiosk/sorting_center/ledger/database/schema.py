@@ -241,7 +241,7 @@ archived = Table(
 # Alembic's own; made here, so that a new ledger does not need it.
 alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
 
-# Only in PostgreSQL: what `event` is a view of. A partition for each month (see `database.partitions`), and one for a
+# Only in PostgreSQL: what `event` is a view of. A partition for each month (see `database.postgres`), and one for a
 # clock gone mad. The key must hold the column it is parted by, so it cannot keep a second copy out: the row of
 # `stream`, locked, does.
 event_by_month = Table("event_by_month", MetaData(), *_received())

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
@@ -21,6 +20,7 @@ from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ingest.watchdog import IngestWatchdog
 from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.database.times import utc_now
 from kiosk.sorting_center.photos.monitor import PhotosMonitor
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.shared.child_process import SupervisedProcess
@@ -35,11 +35,6 @@ _WORKER_STOP_TIMEOUT_S: Final = 2.5
 _PART_STOP_TIMEOUT_S: Final = 0.6
 # All of it together, so that the process is gone within five seconds whatever the broker does.
 _STOP_TIMEOUT_S: Final = 4.0
-
-
-def utc_now() -> str:
-    """RFC 3339 in UTC with milliseconds: what ``received_at`` is written as, so that text order is time order."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class SortingCenter:
@@ -98,12 +93,8 @@ class SortingCenter:
         for part in (self._web, self._monitoring, self._photos):
             if part is not None:
                 part.start()
-        self._worker.start()
-        self._feed.start()
-        self._line.start()
-        self._watchdog.start()
-        self._announcer.start()
-        self._decisions.start()
+        for one in (self._worker, self._feed, self._line, self._watchdog, self._announcer, self._decisions):
+            one.start()
         return self.health.wait_until_connected(wait_s, ending or threading.Event())
 
     def stop(self) -> None:

@@ -22,8 +22,7 @@ from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, Decision
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerUnwritable
-from kiosk.sorting_center.ledger.quarantine.entries import QuarantineFilter, load_page
-from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult
+from kiosk.sorting_center.ledger.quarantine import QuarantineFilter, ReadmitResult, load_page
 from kiosk.sorting_center.service import SortingCenter
 from tests.sorting_center.brokers import Broker, until
 from tests.sorting_center.stations import NOW, Station

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import signal
-import sys
-import threading
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +9,8 @@ import click
 from click.core import ParameterSource
 
 from kiosk.app.systemd import Notifier
-from kiosk.base.shutdown import ShutdownEvent
 from kiosk.cli.center.errors import PROGRAM, clear_errors
-from kiosk.cli.center.web import on_loopback, web_options
+from kiosk.cli.center.web import on_loopback, until_signal, web_options
 from kiosk.domain.identifiers import BadIdentifier, check_region
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger, LedgerError, without_password
@@ -98,8 +93,7 @@ def run(  # one parameter for each option
         address = address.with_password(password_file)
     elif address.password and context.get_parameter_source("broker") is ParameterSource.COMMANDLINE:
         click.echo(_SHOWN, err=True)
-    ending = _on_signal()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    ending = until_signal()
     with _assemble(ledger_url, address, web, regions, on_loopback("--metrics", metrics)) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
@@ -134,10 +128,3 @@ def _assemble(
         endpoints += [f"{metrics[0]}:{metrics[1]}"] if metrics is not None else []
         where = " or ".join(endpoints) or str(address)
         raise OSError(f"the sorting center cannot use {where}: {error.strerror or error}") from error
-
-
-def _on_signal() -> threading.Event:
-    ending = ShutdownEvent()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
-    return ending

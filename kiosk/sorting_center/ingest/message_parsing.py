@@ -39,7 +39,6 @@ def refuse(message: Inbound, code: str) -> Delivery:
 
 
 def merge_deliveries(deliveries: Iterable[Delivery]) -> Delivery:
-    """All of them as one delivery, in order."""
     deliveries = list(deliveries)
     return Delivery(
         events=[item for delivery in deliveries for item in delivery.events],

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, select
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
 from kiosk.sorting_center.ledger.database import projection
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.schema import event, intake, intake_void, stream
+from kiosk.sorting_center.ledger.database.schema import event, intake, intake_void, same_receipt, same_stream, stream
 from kiosk.sorting_center.ledger.shared.records import CountedEvent, StoredEvent
 from kiosk.sorting_center.shared.stored_events import decode_event
 
@@ -42,12 +42,9 @@ def stored_events(connection: Connection, *, with_standing: bool) -> Iterator[St
 
 def _waiting_voids(connection: Connection) -> set[tuple[str, str, str]]:
     """Station, receipt and region of voids above a gap: nothing is made of them yet."""
-    of_stream = (
-        (event.c.station == stream.c.station) & (event.c.epoch == stream.c.epoch) & (event.c.region == stream.c.region)
-    )
     rows = connection.execute(
         select(event)
-        .join_from(stream, event, of_stream & (event.c.seq > stream.c.upto))
+        .join_from(stream, event, same_stream(event, stream.c) & (event.c.seq > stream.c.upto))
         .where(stream.c.upto < stream.c.max_seen, event.c.type == IntakeVoided.TYPE)
     )
     voids = ((row, _receipt_event(row)) for row in rows)
@@ -92,17 +89,12 @@ def _counted_events(connection: Connection, receipts: Iterable[tuple[str, str]])
 @cache
 def _counted_events_query(dialect: str) -> Select[Any]:
     keys = Keys(dialect)
-    is_void = (
-        (intake_void.c.station == intake.c.station)
-        & (intake_void.c.receipt == intake.c.receipt)
-        & (intake_void.c.region == intake.c.region)
-    )
     same = (intake.c.station == keys.text(0)) & (intake.c.receipt == keys.text(1))
     columns = (intake.c.station, intake.c.receipt, intake.c.region, intake.c.epoch, intake.c.seq)
     return (
         select(*columns, intake_void.c.seq.label("void"))
         .select_from(keys.table)
         .join(intake, same)
-        .outerjoin(intake_void, is_void)
+        .outerjoin(intake_void, same_receipt(intake_void, intake.c))
         .order_by(intake.c.epoch, intake.c.seq, intake.c.region)
     )

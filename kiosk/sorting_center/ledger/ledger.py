@@ -32,7 +32,7 @@ from kiosk.sorting_center.ledger.database.opening import (
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.database.schema import feed_position, meta, stream
 from kiosk.sorting_center.ledger.event_reader import stored_events
-from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult, readmit
+from kiosk.sorting_center.ledger.quarantine import ReadmitResult, readmit
 from kiosk.sorting_center.ledger.shared.records import (
     TOO_MANY_EPOCHS,
     TOO_MANY_REGIONS,
@@ -133,7 +133,9 @@ class Ledger:
             station_keys |= {(one.station, one.region) for one in delivery.sightings}
             regions = sightings.regions_of(connection, (station for station, _ in station_keys))
             delivery, refused = _drop_stations(delivery, sightings.excess_regions(station_keys, regions))
-            incoming = streams.group_by_stream(delivery.events)
+            incoming: dict[streams.StreamKey, list[ReceivedEvent]] = {}
+            for region, item in delivery.events:
+                incoming.setdefault((item.station, item.epoch, region), []).append(item)
             held = self._shares.held_back(connection, {(key[0], key[2]) for key in incoming}, received_at)
             groups = {key: events for key, events in incoming.items() if (key[0], key[2]) not in held}
             accepted = Acceptance(connection, received_at).accept(groups) if groups else []

@@ -20,6 +20,8 @@ from kiosk.sorting_center.ledger.database.schema import (
     intake_void,
     quarantine,
     refused,
+    same_receipt,
+    same_stream,
     station_status,
     unnumbered,
 )
@@ -155,8 +157,6 @@ def overview(connection: Connection, today_since: str) -> Overview:
 
 
 def counts(connection: Connection) -> Counts:
-    """The numbers of ``ledger count``."""
-
     def rows(table: Table) -> int:
         return _number(connection, select(func.count()).select_from(table))
 
@@ -231,7 +231,7 @@ def _totals(connection: Connection, since: str) -> Totals:
     ]
     rows = connection.execute(
         select(is_void, func.count(), *(func.sum(part) for part in halves))
-        .select_from(intake.outerjoin(intake_void, _is_void_of_intake()))
+        .select_from(intake.outerjoin(intake_void, same_receipt(intake_void, intake.c)))
         .where(intake.c.received_at >= since)
         .group_by(is_void)
     )
@@ -245,25 +245,9 @@ def _totals(connection: Connection, since: str) -> Totals:
     )
 
 
-def _is_void_of_intake() -> ColumnElement[bool]:
-    return (
-        (intake_void.c.station == intake.c.station)
-        & (intake_void.c.receipt == intake.c.receipt)
-        & (intake_void.c.region == intake.c.region)
-    )
-
-
 def _stations(connection: Connection) -> tuple[StationRow, ...]:
-    held = (
-        select(func.count())
-        .where(
-            event.c.station == stream_table.c.station,
-            event.c.epoch == stream_table.c.epoch,
-            event.c.region == stream_table.c.region,
-            event.c.seq > stream_table.c.upto,
-        )
-        .scalar_subquery()
-    )
+    is_held = same_stream(event, stream_table.c) & (event.c.seq > stream_table.c.upto)
+    held = select(func.count()).where(is_held).scalar_subquery()
     per_station = (
         select(
             stream_table.c.region,
@@ -304,7 +288,7 @@ def _stations(connection: Connection) -> tuple[StationRow, ...]:
 
 def _intakes() -> Select[Any]:
     return select(intake, intake_void.c.receipt.label("void")).select_from(
-        intake.outerjoin(intake_void, _is_void_of_intake())
+        intake.outerjoin(intake_void, same_receipt(intake_void, intake.c))
     )
 
 

@@ -28,8 +28,6 @@ _SCHEMA_LOCK: Final = 0x53_4B_08
 
 
 class PictureStatus(StrEnum):
-    """How it is with one picture."""
-
     UNKNOWN = "unknown"  # No accepted event of this station has told of it, as far as the feed is followed
     PENDING = "pending"
     RECEIVED = "received"
@@ -138,7 +136,6 @@ class PhotoIndex:
             raise PhotosUnusable(f"the list of photos {self._name} cannot be used: {detail}") from error
 
     def status(self, region: str, station: str, sha256: str) -> PictureStatus:
-        """How it is with this picture."""
         with self._reading() as connection:
             for table, standing in ((received, PictureStatus.RECEIVED), (announced, PictureStatus.PENDING)):
                 if connection.execute(select(table.c.station).where(_matches(table, region, station, sha256))).first():
@@ -146,7 +143,6 @@ class PhotoIndex:
         return PictureStatus.UNKNOWN
 
     def announced(self, name: PictureName) -> AnnouncedPicture | None:
-        """What an event said of it."""
         query = select(announced).where(_matches(announced, name.region, name.station, name.sha256))
         with self._reading() as connection:
             row = connection.execute(query).one_or_none()
@@ -167,7 +163,6 @@ class PhotoIndex:
         ]
 
     def all_pending(self) -> Iterable[AnnouncedPicture]:
-        """Every one of them, in pages."""
         after = None
         while page := self.pending(_PAGE, after):
             yield from page

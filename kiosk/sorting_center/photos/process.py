@@ -12,7 +12,7 @@ from typing import Final
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.database.times import to_rfc3339
+from kiosk.sorting_center.ledger.database.times import utc_now
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.follower import PhotoFollower
 from kiosk.sorting_center.photos.photos import PhotoIndex
@@ -38,7 +38,7 @@ def serve(
     """
     folder = PictureFolder(photos_dir)
     with listening, Ledger.open_readonly(ledger_url) as ledger, PhotoIndex(ledger_url) as photos:
-        received, refusals = ReceivedPictures(photos, folder), RefusalCounter(photos, _now)
+        received, refusals = ReceivedPictures(photos, folder), RefusalCounter(photos, utc_now)
         lines = RateLimitedLog(log, time.monotonic, _LOG_PERIOD_S)
         uploads = Uploads(photos, folder, received, Allowance(lambda: datetime.now(UTC)), refusals, lines)
         downloads = Downloads(OfferFolder(updates_dir), lines) if updates_dir is not None else None
@@ -53,7 +53,3 @@ def serve(
         server.stop(_PART_END_S)
         refusals.flush()
         follower.join()
-
-
-def _now() -> str:
-    return to_rfc3339(datetime.now(UTC))

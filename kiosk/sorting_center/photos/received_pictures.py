@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk.messaging.contract.photos import PictureName
-from kiosk.sorting_center.ledger.database.times import to_rfc3339
+from kiosk.sorting_center.ledger.database.times import utc_now
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
 
@@ -19,7 +18,7 @@ class ReceivedPictures:
         self,
         photos: PhotoIndex,
         folder: PictureFolder,
-        now: Callable[[], str] = lambda: to_rfc3339(datetime.now(UTC)),
+        now: Callable[[], str] = utc_now,
     ) -> None:
         """``now``: RFC 3339 in UTC."""
         self._photos, self._folder, self._now = photos, folder, now

@@ -31,7 +31,6 @@ class RefusalReason(StrEnum):
     BUSY = "busy"
     FULL = "full"  # Of the disk
     UNAVAILABLE = "trouble"  # The disk or the list cannot be used
-    MALFORMED = "malformed"
 
 
 # No line and no restart makes these: a card that dies, or somebody who tries.

@@ -28,7 +28,6 @@ class BrokenBodyChannel(HTTPChannel):  # type: ignore[misc]
     request: Any
 
     def handle_close(self) -> None:
-        """As that of waitress, then the broken request."""
         broken, self.request = self.request, None
         super().handle_close()
         if broken is not None and broken.headers_finished and not broken.completed:
@@ -82,7 +81,6 @@ class WebServer:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Stop listening, wait for requests in hand, hang up."""
         self._server.task_dispatcher.shutdown(timeout=timeout_s)
         if self._thread.ident is None:
             self._hang_up()

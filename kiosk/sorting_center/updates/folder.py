@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
@@ -59,7 +59,7 @@ class OfferFolder:
         return sorted(path.stem for path in self._found() if _read(path) is None)
 
     def add(self, source: BinaryIO, one: TargetedOffer) -> None:
-        """The same bundle again changes whom it is for. Raises TooMany, and BlockingIOError as ``filling`` does."""
+        """The same bundle again changes whom it is for. Raises TooManyOffers, and as `exclusive_folder`."""
         self._root.mkdir(parents=True, exist_ok=True)
         sha256 = one.offer.sha256
         with exclusive_folder(self._root):
@@ -94,7 +94,7 @@ class OfferFolder:
         """Only what is whole gets its name: the file may lie on a stick that is pulled."""
         digest = hashlib.sha256()
         with atomic_writer(self._root / f"{offer.sha256}{_BUNDLE_SUFFIX}", _MODE) as copy:
-            for piece in _pieces(source):
+            while piece := source.read(_CHUNK):
                 digest.update(piece)
                 copy.write(piece)
             if (copy.tell(), digest.hexdigest()) != (offer.size_bytes, offer.sha256):
@@ -105,11 +105,6 @@ class OfferFolder:
         for path in self._root.glob(f"*{_BUNDLE_SUFFIX}"):
             if _SHA256.fullmatch(path.stem) and not path.with_suffix(_METADATA_SUFFIX).exists():
                 path.unlink()
-
-
-def _pieces(source: BinaryIO) -> Iterator[bytes]:
-    while piece := source.read(_CHUNK):
-        yield piece
 
 
 def _mtime_ns(path: Path) -> int:

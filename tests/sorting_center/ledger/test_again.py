@@ -21,14 +21,14 @@ from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.care.copy import copy_ledger, digest
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
 from kiosk.sorting_center.ledger.database.schema import event
-from kiosk.sorting_center.ledger.quarantine.entries import (
+from kiosk.sorting_center.ledger.quarantine import (
     NeighbourLink,
     QuarantineFilter,
+    ReadmitResult,
     load_details,
     load_groups,
     load_page,
 )
-from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult
 from tests.depth import many
 from tests.sorting_center.ledger.care.test_rebuild import projections
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight

@@ -14,7 +14,7 @@ from kiosk.sorting_center.desk.decisions import DecisionKind
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.quarantine.entries import QuarantineFilter, load_page
+from kiosk.sorting_center.ledger.quarantine import QuarantineFilter, load_page
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.staff.quarantine import MAX_DIFFERING, body_lines, field_differences
 from tests.sorting_center.staff import app_of, sign_in

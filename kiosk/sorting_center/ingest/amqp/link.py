@@ -107,7 +107,6 @@ class AmqpLink:
 
     @property
     def is_up(self) -> bool:
-        """A channel is open at this moment, as far as anybody knows."""
         return self._is_up
 
     @property

@@ -150,7 +150,6 @@ class MqttLink:
 
     @property
     def is_up(self) -> bool:
-        """Connected at this moment, as far as anybody knows."""
         return self.client.is_connected()
 
     def _run_connection(self) -> float:

@@ -75,7 +75,6 @@ class IngestInbox:
             self._in_progress = 0
 
     def put(self, message: Inbound) -> PutResult:
-        """Take a message in, never waiting."""
         result = self._put(message)
         if result is not PutResult.ENQUEUED:
             self._dropped()
@@ -153,7 +152,6 @@ class IngestInbox:
             return tags
 
     def settled(self) -> int:
-        """How many messages have been settled since the start."""
         with self._changed:
             return self._settled
 

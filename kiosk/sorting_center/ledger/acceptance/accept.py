@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, select, update
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import parse_event
@@ -32,7 +32,7 @@ from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.postgres import lock_stations
 from kiosk.sorting_center.ledger.database.rows import insert_autonumbered, insert_missing, upsert_rows
-from kiosk.sorting_center.ledger.database.schema import archived, quarantine, stream, unnumbered
+from kiosk.sorting_center.ledger.database.schema import archived, quarantine, same_stream, stream, unnumbered
 from kiosk.sorting_center.ledger.database.schema import event as event_table
 from kiosk.sorting_center.ledger.shared.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
 from kiosk.sorting_center.shared.alarm_texts import format_detail
@@ -244,7 +244,9 @@ class Acceptance:
                 if held_since is None:
                     del chain.fresh[seq]
                 else:
-                    self._connection.execute(delete(event_table).where(_is_of_chain(chain), event_table.c.seq == seq))
+                    self._connection.execute(
+                        delete(event_table).where(same_stream(event_table, chain), event_table.c.seq == seq)
+                    )
                 return
             if held_since is not None:
                 self._held_events_left -= 1
@@ -264,7 +266,7 @@ class Acceptance:
         while after < chain.highest_stored:
             rows = self._connection.execute(
                 select(*_HELD_COLUMNS)
-                .where(_is_of_chain(chain), event_table.c.seq > after)
+                .where(same_stream(event_table, chain), event_table.c.seq > after)
                 .order_by(event_table.c.seq)
                 .limit(chunk)
             ).all()
@@ -308,7 +310,7 @@ class Acceptance:
             if filled:
                 self._connection.execute(
                     update(event_table)
-                    .where(_is_of_chain(chain), event_table.c.seq == bindparam("key"))
+                    .where(same_stream(event_table, chain), event_table.c.seq == bindparam("key"))
                     .values(feedseq=bindparam("place")),
                     filled,
                 )
@@ -325,9 +327,7 @@ class Acceptance:
         first, last = chain.released[0].event.seq, chain.released[-1].event.seq
         rows = self._connection.execute(
             select(quarantine.c.id, quarantine.c.sha256).where(
-                quarantine.c.station == chain.station,
-                quarantine.c.region == chain.region,
-                quarantine.c.epoch == chain.epoch,
+                same_stream(quarantine, chain),
                 quarantine.c.seq.between(first, last),
                 quarantine.c.reason.in_((FORK, BROKEN_CHAIN, FAR_AHEAD)),
             )
@@ -412,11 +412,3 @@ def replace_nul(item: ReceivedEvent) -> ReceivedEvent:
     if not any("\0" in text for text in texts):
         return item
     return replace(item, type=item.type.replace("\0", "\N{REPLACEMENT CHARACTER}"), problem=item.problem or "bad_data")
-
-
-def _is_of_chain(chain: Chain) -> ColumnElement[bool]:
-    return and_(
-        event_table.c.station == chain.station,
-        event_table.c.epoch == chain.epoch,
-        event_table.c.region == chain.region,
-    )

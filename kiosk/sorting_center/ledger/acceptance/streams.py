@@ -8,8 +8,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, select
 
-from kiosk.messaging.contract.received_event import ReceivedEvent
-from kiosk.sorting_center.ledger.database.schema import archived, event, quarantine, stream
+from kiosk.sorting_center.ledger.database.schema import archived, event, quarantine, same_stream, stream
 
 StreamKey = tuple[str, str, str]  # Station, epoch, region
 
@@ -43,16 +42,7 @@ def missing_ranges(upto: int, above: Iterable[int], max_seen: int) -> Iterator[t
         yield expected, max_seen
 
 
-def group_by_stream(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list[ReceivedEvent]]:
-    """The events by stream, in the order they came."""
-    groups: dict[StreamKey, list[ReceivedEvent]] = {}
-    for region, item in events:
-        groups.setdefault((item.station, item.epoch, region), []).append(item)
-    return groups
-
-
 def gaps(connection: Connection, row: StreamReach, limit: int) -> tuple[tuple[int, int], ...]:
-    """The first ``limit`` missing ranges."""
     if row.max_seen == row.upto:
         return ()
     return tuple(islice(missing_ranges(row.upto, _held_numbers(connection, row), row.max_seen), limit))
@@ -67,8 +57,7 @@ def gap_count(connection: Connection) -> int:
 def unfinished(connection: Connection) -> list[StreamKey]:
     """Streams whose next event is here and not released: a commit has released as much as one may."""
     key = (stream.c.station, stream.c.epoch, stream.c.region)
-    of_stream = (event.c.station == key[0]) & (event.c.epoch == key[1]) & (event.c.region == key[2])
-    is_here = select(event.c.seq).where(of_stream, event.c.seq == stream.c.upto + 1).exists()
+    is_here = select(event.c.seq).where(same_stream(event, stream.c), event.c.seq == stream.c.upto + 1).exists()
     rows = connection.execute(select(*key).where(stream.c.upto < stream.c.max_seen, is_here))
     return [(row.station, row.epoch, row.region) for row in rows]
 
@@ -78,12 +67,7 @@ def quarantined(connection: Connection, row: StreamReach, limit: int) -> tuple[i
     found = connection.execute(
         select(quarantine.c.seq)
         .distinct()
-        .where(
-            quarantine.c.station == row.station,
-            quarantine.c.epoch == row.epoch,
-            quarantine.c.region == row.region,
-            quarantine.c.seq <= row.upto,
-        )
+        .where(same_stream(quarantine, row), quarantine.c.seq <= row.upto)
         .order_by(quarantine.c.seq.desc())
         .limit(limit)
     )
@@ -95,23 +79,12 @@ def hash_at(connection: Connection, row: StreamReach, seq: int) -> str:
     if not 0 < seq <= row.upto:
         return ""
     for table in (event, archived):
-        of_row = (table.c.station == row.station) & (table.c.epoch == row.epoch) & (table.c.region == row.region)
-        found = connection.execute(select(table.c.sha256).where(of_row, table.c.seq == seq)).scalar()
+        found = connection.execute(select(table.c.sha256).where(same_stream(table, row), table.c.seq == seq)).scalar()
         if found is not None:
             return str(found)
     return ""
 
 
 def _held_numbers(connection: Connection, row: StreamReach) -> Iterator[int]:
-    return iter(
-        connection.execute(
-            select(event.c.seq)
-            .where(
-                event.c.station == row.station,
-                event.c.epoch == row.epoch,
-                event.c.region == row.region,
-                event.c.seq > row.upto,
-            )
-            .order_by(event.c.seq)
-        ).scalars()
-    )
+    held = select(event.c.seq).where(same_stream(event, row), event.c.seq > row.upto)
+    return iter(connection.execute(held.order_by(event.c.seq)).scalars())

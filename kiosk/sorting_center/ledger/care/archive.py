@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -21,8 +20,8 @@ from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_
 from kiosk.sorting_center.ledger.database.places import delete_archived_ranges
 from kiosk.sorting_center.ledger.database.postgres import next_month, partition_of
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
-from kiosk.sorting_center.ledger.database.schema import ARCHIVED, archived, event, feed_position, stream
-from kiosk.sorting_center.ledger.database.times import to_rfc3339
+from kiosk.sorting_center.ledger.database.schema import ARCHIVED, archived, event, feed_position, same_stream, stream
+from kiosk.sorting_center.ledger.database.times import utc_now
 from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerNotEmpty, LedgerNotReady
 
 _CHUNK: Final = 500
@@ -56,7 +55,7 @@ def archive(url: str, before: str, folder: Path, followed: Mapping[str, int] | N
     A month leaves the ledger after its file was written, forced out and read again. ``followed``: who else reads the
     feed, by name, and up to which place of it each has come.
     """
-    if before > to_rfc3339(datetime.now(UTC))[:7]:
+    if before > utc_now()[:7]:
         raise LedgerNotReady(f"{before} has not begun yet: a month that is not over stays")
     with closing(open_for_writing(url)) as opened:
         try:
@@ -110,14 +109,11 @@ def _is_in_month(month: str) -> ColumnElement[bool]:
 
 def _require_complete(connection: Connection, month: str) -> None:
     """Nothing of it may be waited for any more: no gap below, no place in the feed to come, no publisher behind."""
-    of_stream = (
-        (stream.c.station == event.c.station) & (stream.c.epoch == event.c.epoch) & (stream.c.region == event.c.region)
-    )
     waiting = or_(event.c.seq > stream.c.upto, event.c.problem.is_(None) & event.c.feedseq.is_(None))
-    held = (
-        select(event.c.station, event.c.epoch, event.c.seq).join(stream, of_stream).where(_is_in_month(month), waiting)
-    )
-    first = connection.execute(held.order_by(event.c.station, event.c.epoch, event.c.seq).limit(1)).first()
+    key = (event.c.station, event.c.epoch, event.c.seq)
+    of_stream = select(*key).join(stream, same_stream(stream, event.c))
+    held = of_stream.where(_is_in_month(month), waiting)
+    first = connection.execute(held.order_by(*key).limit(1)).first()
     if first is not None:
         raise LedgerNotReady(
             f"{month} stays: event {first.seq} of {first.station} {first.epoch} is not released, because events before "

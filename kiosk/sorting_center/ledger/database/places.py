@@ -14,7 +14,14 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select, text, update
 
 from kiosk.sorting_center.ledger.database.rows import Rows, insert_rows
-from kiosk.sorting_center.ledger.database.schema import ARCHIVED, event, event_by_month, feed_position, numbered
+from kiosk.sorting_center.ledger.database.schema import (
+    ARCHIVED,
+    event,
+    event_by_month,
+    feed_position,
+    numbered,
+    same_stream,
+)
 
 # Of the bodies of one page: four thousand ordinary events, and 64 of the largest.
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
@@ -62,8 +69,7 @@ def assign_places(connection: Connection, ranges: Iterable[PlacedRange]) -> None
         insert_rows(connection, numbered, [(one.last_feedseq, *one[:-1]) for one in ranges])
         return
     for one in ranges:
-        stream = (event.c.station == one.station) & (event.c.epoch == one.epoch) & (event.c.region == one.region)
-        in_range = stream & event.c.seq.between(one.first, one.last)
+        in_range = same_stream(event, one) & event.c.seq.between(one.first, one.last)
         connection.execute(update(event).where(in_range).values(feedseq=event.c.seq + (one.feedseq - one.first)))
 
 
@@ -125,9 +131,8 @@ def _placed_events(dialect: str, columns: Columns, types: frozenset[str] | None)
     if dialect == "postgresql":
         one, other = numbered.c, numbered.alias()
         place: ColumnElement[int] = one.last_feedseq - one.last + c.seq
-        of_stream = (c.station == one.station) & (c.epoch == one.epoch) & (c.region == one.region)
         # The time tells which partitions need not be looked through.
-        in_range = of_stream & (c.seq >= one.first) & (c.seq <= one.last) & (c.received_at >= one.since)
+        in_range = same_stream(table, one) & (c.seq >= one.first) & (c.seq <= one.last) & (c.received_at >= one.since)
         ends = select(func.min(other.c.last_feedseq)).where(other.c.last_feedseq >= upto).scalar_subquery()
         found = select(place.label("feedseq")).join_from(numbered, table, in_range)
         found = found.where(one.last_feedseq > after, one.last_feedseq <= func.coalesce(ends, upto))

@@ -83,7 +83,6 @@ def _engine(url: URL, session: tuple[str, ...], **options: Any) -> Engine:
 
 
 def create_tables(connection: Connection) -> None:
-    """All of them, in an empty database."""
     metadata.create_all(connection, tables=[table for table in metadata.sorted_tables if table is not event])
     for statement in EVENT_ON_POSTGRESQL:
         connection.execute(text(statement))
@@ -123,7 +122,6 @@ class Partitions:
         self._retry_at = 0.0
 
     def prepare(self, received_at: str) -> None:
-        """See to the month of this time, and to the next one."""
         month = received_at[:7]
         if month in self._prepared or time.monotonic() < self._retry_at:
             return

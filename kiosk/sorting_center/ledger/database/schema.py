@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Index,
     Integer,
     LargeBinary,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
 )
 
 from kiosk.sorting_center.ledger.database.times import TimestampColumn
@@ -267,3 +269,13 @@ EVENT_ON_POSTGRESQL: Final = (
     "CREATE TABLE event_default PARTITION OF event_by_month DEFAULT",
     EVENT_VIEW,
 )
+
+
+def same_stream(table: Table, other: Any) -> ColumnElement[bool]:
+    """``other``: the columns of another table, or an object with these attributes."""
+    return and_(*(table.c[name] == getattr(other, name) for name in ("station", "epoch", "region")))
+
+
+def same_receipt(table: Table, other: Any) -> ColumnElement[bool]:
+    """``other`` as of `same_stream`."""
+    return and_(*(table.c[name] == getattr(other, name) for name in ("station", "receipt", "region")))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, Self
 
-from msgspec import structs
 from sqlalchemy import Connection, Row, delete, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
@@ -132,24 +131,38 @@ class Ledger:
             station_keys = {(item.station, region) for region, item in delivery.events}
             station_keys |= {(one.station, one.region) for one in delivery.sightings}
             regions = sightings.regions_of(connection, (station for station, _ in station_keys))
-            delivery, refused = _drop_stations(delivery, sightings.excess_regions(station_keys, regions))
+            excess = sightings.excess_regions(station_keys, regions)
+            refusals = list(delivery.refusals)
             incoming: dict[streams.StreamKey, list[ReceivedEvent]] = {}
             for region, item in delivery.events:
-                incoming.setdefault((item.station, item.epoch, region), []).append(item)
+                if (item.station, region) in excess:
+                    topic = Topics(region, item.station).event
+                    refusals.append(RejectedMessage(topic, TOO_MANY_REGIONS, item.body))
+                else:
+                    incoming.setdefault((item.station, item.epoch, region), []).append(item)
             held = self._shares.held_back(connection, {(key[0], key[2]) for key in incoming}, received_at)
             groups = {key: events for key, events in incoming.items() if (key[0], key[2]) not in held}
-            accepted = Acceptance(connection, received_at).accept(groups) if groups else []
-            self._shares.spend(connection, _sizes(accepted))
-            refusals = [*delivery.refusals, *refused, *_excess_epochs(groups, {chain.key for chain in accepted})]
-            senders = {(region, station): None for station, _, region in incoming}
-            all_sightings = [*(Sighting(*key) for key in senders), *delivery.sightings]
-            sightings.record(connection, all_sightings, received_at, regions)
+            chains = Acceptance(connection, received_at).accept(groups) if groups else []
+            sizes: Counter[sightings.StationKey] = Counter()
+            for chain in chains:
+                fresh = chain.fresh.values()
+                size_bytes = sum(len(one.body) + one.left_out_bytes + ROW_BYTES for one in fresh)
+                sizes[chain.station, chain.region] += size_bytes
+            self._shares.spend(connection, sizes)
+            accepted = {chain.key for chain in chains}
+            for key in groups:
+                if key not in accepted:
+                    topic = Topics(key[2], key[0]).event
+                    refusals += [RejectedMessage(topic, TOO_MANY_EPOCHS, item.body) for item in groups[key]]
+            seen = [Sighting(region, station) for station, _, region in incoming]
+            seen += [one for one in delivery.sightings if (one.station, one.region) not in excess]
+            sightings.record(connection, seen, received_at, regions)
             sightings.store_rejected(connection, refusals, received_at)
             if counters := [_DELIVERED + digest for digest in delivery.counted]:
                 connection.execute(delete(meta).where(meta.c.name.in_(counters)))
             held_states = [self._state(connection, *key) for key in incoming if key not in groups]
             return [
-                *(self._state_of(connection, chain) for chain in accepted),
+                *(self._state_of(connection, chain) for chain in chains),
                 *(replace(state, held_back=True) for state in held_states),
             ]
 
@@ -338,37 +351,3 @@ class Ledger:
                 yield connection
         except DBAPIError as error:
             raise translate_error(self._opened.address, error) from error
-
-
-def _drop_stations(delivery: Delivery, excess: Set[sightings.StationKey]) -> tuple[Delivery, Sequence[RejectedMessage]]:
-    """What there is without these stations and regions, and their events as they are kept among the refused."""
-    if not excess:
-        return delivery, ()
-    refused = [
-        RejectedMessage(Topics(region, item.station).event, TOO_MANY_REGIONS, item.body)
-        for region, item in delivery.events
-        if (item.station, region) in excess
-    ]
-    events = [(region, item) for region, item in delivery.events if (item.station, region) not in excess]
-    seen = [one for one in delivery.sightings if (one.station, one.region) not in excess]
-    return structs.replace(delivery, events=events, sightings=seen), refused
-
-
-def _sizes(chains: Iterable[Chain]) -> Mapping[sightings.StationKey, int]:
-    """What the new events of each station fill."""
-    sizes: Counter[sightings.StationKey] = Counter()
-    for chain in chains:
-        fresh = chain.fresh.values()
-        sizes[chain.station, chain.region] += sum(len(one.body) + one.left_out_bytes + ROW_BYTES for one in fresh)
-    return sizes
-
-
-def _excess_epochs(
-    groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]], accepted: Set[streams.StreamKey]
-) -> Iterable[RejectedMessage]:
-    """What belongs to a stream that is one epoch too many."""
-    for key, events in groups.items():
-        if key not in accepted:
-            station, _, region = key
-            topic = Topics(region, station).event
-            yield from (RejectedMessage(topic, TOO_MANY_EPOCHS, item.body) for item in events)

@@ -95,10 +95,15 @@ def record(
     for sighting in sorted(sightings, key=lambda one: (one.station, one.region)):
         if sighting.hello is not None:
             _check_for_twins(connection, sighting, sighting.hello, received_at)
-        key = (sighting.station, sighting.region)
-        changes.setdefault(key, {}).update(_status_changes(sighting, received_at))
-        if sighting.status is not None and sighting.status.online:
-            doctors[key] = sighting.status.doctor_rows
+        key, status = (sighting.station, sighting.region), sighting.status
+        values = changes.setdefault(key, {})
+        if status is not None:
+            values |= {name: getattr(status, name) for name in ("online", "pending", "epoch", "software", "alarm")}
+            if status.online:
+                doctors[key] = status.doctor_rows
+        if sighting.live and (status is None or status.online):
+            # A last will is the broker's word, not the station's: it says nothing about when the station was there.
+            values["last_seen"] = received_at
     if not changes:
         return
     for key, rows_seen in _date_doctor_rows(connection, doctors, received_at).items():
@@ -202,23 +207,6 @@ def _check_for_twins(connection: Connection, sighting: Sighting, hello: Hello, r
         of = (sighting.station, hello.epoch, 0)
         IncidentRecorder(connection, sighting.region, received_at).raise_alarm(TWIN, of, detail)
     upsert_rows(connection, meta, [(name, boots.with_hello(hello).text)])
-
-
-def _status_changes(sighting: Sighting, received_at: str) -> dict[str, object]:
-    values: dict[str, object] = {}
-    status = sighting.status
-    if status is not None:
-        values |= {
-            "online": status.online,
-            "pending": status.pending,
-            "epoch": status.epoch,
-            "software": status.software,
-            "alarm": status.alarm,
-        }
-    if sighting.live and (status is None or status.online):
-        # A last will is the broker's word, not the station's: it says nothing about when the station was there.
-        values["last_seen"] = received_at
-    return values
 
 
 def store_rejected(connection: Connection, refusals: Sequence[RejectedMessage], received_at: str) -> None:

@@ -72,10 +72,6 @@ class PhotoFigures:
         }
 
 
-class PhotosUnusable(LedgerError):
-    """A statement failed: locked, disk full, damaged, connection lost. Nothing of it was done."""
-
-
 def photos_path(ledger: Path) -> Path:
     """``county.db`` -> ``county.photos.db``, beside it."""
     return ledger.with_name(f"{ledger.stem}.photos.db")
@@ -84,11 +80,11 @@ def photos_path(ledger: Path) -> Path:
 class PhotoIndex:
     """Beside the file of a ledger, or in a schema of its own in the ledger's PostgreSQL.
 
-    Safe to use from several threads and processes; every call may raise PhotosUnusable.
+    Safe to use from several threads and processes; every call may raise a LedgerError.
     """
 
     def __init__(self, ledger_url: str) -> None:
-        """Open, and make what is not there; raises LedgerAddressError and PhotosUnusable."""
+        """Open, and make what is not there; raises a LedgerError."""
         address = LedgerAddress.parse(ledger_url)
         path = photos_path(address.path) if address.path is not None else None
         self._name = str(path or address)
@@ -133,7 +129,7 @@ class PhotoIndex:
             yield
         except DBAPIError as error:
             detail = str(error.orig).strip().partition("\n")[0]
-            raise PhotosUnusable(f"the list of photos {self._name} cannot be used: {detail}") from error
+            raise LedgerError(f"the list of photos {self._name} cannot be used: {detail}") from error
 
     def status(self, region: str, station: str, sha256: str) -> PictureStatus:
         with self._reading() as connection:

@@ -204,8 +204,8 @@ class Acceptance:
         items = [(chain, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored]
         self._add_hashes(event_table, ((*chain.key, seq) for chain, seq in items), hashes)
         # What stands below ``upto`` and is not here any more.
-        gone = ((*chain.key, seq) for chain, seq in items if seq <= chain.upto and seq not in hashes[chain.key])
-        self._add_hashes(archived, gone, hashes)
+        missing = ((*chain.key, seq) for chain, seq in items if seq <= chain.upto and seq not in hashes[chain.key])
+        self._add_hashes(archived, missing, hashes)
         return hashes
 
     def _add_hashes(

@@ -22,7 +22,7 @@ from kiosk.sorting_center.ledger.database.postgres import next_month, partition_
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.database.schema import ARCHIVED, archived, event, feed_position, same_stream, stream
 from kiosk.sorting_center.ledger.database.times import utc_now
-from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerNotEmpty, LedgerNotReady
+from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerError, LedgerNotEmpty
 
 _CHUNK: Final = 500
 _LOCK_S: Final = 30
@@ -56,7 +56,7 @@ def archive(url: str, before: str, folder: Path, followed: Mapping[str, int] | N
     feed, by name, and up to which place of it each has come.
     """
     if before > utc_now()[:7]:
-        raise LedgerNotReady(f"{before} has not begun yet: a month that is not over stays")
+        raise LedgerError(f"{before} has not begun yet: a month that is not over stays")
     with closing(open_for_writing(url)) as opened:
         try:
             for month in _months(opened, before):
@@ -115,7 +115,7 @@ def _require_complete(connection: Connection, month: str) -> None:
     held = of_stream.where(_is_in_month(month), waiting)
     first = connection.execute(held.order_by(*key).limit(1)).first()
     if first is not None:
-        raise LedgerNotReady(
+        raise LedgerError(
             f"{month} stays: event {first.seq} of {first.station} {first.epoch} is not released, because events before "
             "it are missing or the feed has not come to it"
         )
@@ -123,9 +123,7 @@ def _require_complete(connection: Connection, month: str) -> None:
     published = select(func.min(feed_position.c.feedseq)).where(feed_position.c.name != ARCHIVED)
     position = connection.execute(published).scalar() or 0
     if highest > position:
-        raise LedgerNotReady(
-            f"{month} stays: the feed was published up to {position}, and the month goes up to {highest}"
-        )
+        raise LedgerError(f"{month} stays: the feed was published up to {position}, and the month goes up to {highest}")
 
 
 def _require_followed(connection: Connection, month: str, followed: Mapping[str, int]) -> None:
@@ -134,7 +132,7 @@ def _require_followed(connection: Connection, month: str, followed: Mapping[str,
     behind = {name: place for name, place in followed.items() if place < highest}
     if behind:
         positions = ", ".join(f"{name} up to {place}" for name, place in behind.items())
-        raise LedgerNotReady(
+        raise LedgerError(
             f"{month} stays: it goes up to {highest} in the feed, and it was read for {positions}: let the sorting "
             "center run, with its pages and pictures, until that is done"
         )

@@ -40,7 +40,9 @@ class Numberer:
         """
         with self._lock:
             try:
-                connection = self._connect()
+                if self._connection is None:
+                    self._connection = self._engine.connect()
+                connection = self._connection
                 if not self._has_role:
                     with connection.begin():
                         self._has_role = bool(
@@ -62,11 +64,6 @@ class Numberer:
     def close(self) -> None:
         with self._lock:
             self._disconnect()
-
-    def _connect(self) -> Connection:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        return self._connection
 
     def _disconnect(self) -> None:
         connection, self._connection, self._has_role = self._connection, None, False

@@ -51,7 +51,8 @@ class Downloads:
         try:
             offers = [one.offer for one in self._folder.offers() if one.is_for(request.station)]
             if not request.path.sha256:
-                return _list_response(offers)
+                body = msgspec.json.encode(UpdateOffers(tuple(offers)))
+                return DownloadResponse(200, (("Content-Type", "application/json"),), len(body), iter((body,)))
             one = next((offer for offer in offers if offer.sha256 == request.path.sha256), None)
             if one is None:
                 return DownloadResponse(404)
@@ -82,11 +83,6 @@ class Downloads:
                     raise OSError("the bundle is shorter than it was")
                 size -= len(piece)
                 yield piece
-
-
-def _list_response(offers: list[UpdateOffer]) -> DownloadResponse:
-    body = msgspec.json.encode(UpdateOffers(tuple(offers)))
-    return DownloadResponse(200, (("Content-Type", "application/json"),), len(body), iter((body,)))
 
 
 def _requested_range(request: DownloadRequest, offer: UpdateOffer) -> ByteRange | None:

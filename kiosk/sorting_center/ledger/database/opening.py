@@ -61,13 +61,37 @@ class OpenedLedger:
         self.parts.close()
 
 
+@contextmanager
+def _opening(url: str, *, must_exist: bool = True) -> Iterator[tuple[LedgerAddress, ExitStack]]:
+    """The address, and what is closed unless it is taken out. Errors of the database become LedgerErrors."""
+    address = LedgerAddress.parse(url)
+    if must_exist and address.path is not None and not address.path.is_file():
+        raise LedgerMissing(f"there is no ledger at {address}: check the path given with --ledger")
+    try:
+        with ExitStack() as parts:
+            yield address, parts
+    except DBAPIError as error:
+        raise translate_open_error(address, error) from error
+
+
+def _writer(address: LedgerAddress, parts: ExitStack) -> Engine:
+    engine = sqlite.writer(address.path) if address.path is not None else postgres.writer(address.url)
+    parts.callback(engine.dispose)
+    return engine
+
+
+def _reader(address: LedgerAddress, parts: ExitStack) -> Engine:
+    engine = sqlite.reader(address.path) if address.path is not None else postgres.reader(address.url)
+    parts.callback(engine.dispose)
+    return engine
+
+
 def open_for_writing(url: str) -> OpenedLedger:
     """Open or create; raises a LedgerError. A damaged file is never repaired or replaced by itself.
 
     A large file is checked beside the work.
     """
-    address = LedgerAddress.parse(url)
-    with _translate_open_errors(address), ExitStack() as parts:
+    with _opening(url, must_exist=False) as (address, parts):
         if address.path is None:
             return _open_database(address, parts)
         return _open_file(address, address.path, parts)
@@ -75,13 +99,16 @@ def open_for_writing(url: str) -> OpenedLedger:
 
 def _open_file(address: LedgerAddress, path: Path, parts: ExitStack) -> OpenedLedger:
     parts.callback(sqlite.take_lock(path).close)
-    writer = _dispose_at_close(parts, sqlite.writer(path))
-    reader = _dispose_at_close(parts, sqlite.reader(path))
+    writer, reader = _writer(address, parts), _reader(address, parts)
     is_large = False
     # Read through a reader first: the writer's settings already change a file that may be another program's.
-    if path.exists() and _is_ledger(reader, address):
-        is_large = path.stat().st_size > sqlite.BACKGROUND_CHECK_BYTES
-        is_large = is_large and _load_identity(reader, address).version == SCHEMA_VERSION
+    found = None
+    if path.exists():
+        with reader.connect() as connection:
+            if inspect(connection).get_table_names():  # else a crash while it was made
+                found = _read_identity(connection, address)
+    if found is not None:
+        is_large = path.stat().st_size > sqlite.BACKGROUND_CHECK_BYTES and found.version == SCHEMA_VERSION
         if not is_large:
             with writer.connect() as connection:
                 raw = cast(sqlite3.Connection, connection.connection.driver_connection)
@@ -93,7 +120,7 @@ def _open_file(address: LedgerAddress, path: Path, parts: ExitStack) -> OpenedLe
         with writer.begin() as connection:
             metadata.create_all(connection)
             _initialize(connection)
-    identity = _load_identity(writer, address)
+    identity = _identity(writer, address)
     check = sqlite.FileCheck(path) if is_large else None
     if check is not None:
         parts.callback(check.stop)
@@ -122,8 +149,7 @@ def _initialize(connection: Connection) -> None:
 
 
 def _open_database(address: LedgerAddress, parts: ExitStack) -> OpenedLedger:
-    writer = _dispose_at_close(parts, postgres.writer(address.url))
-    reader = _dispose_at_close(parts, postgres.reader(address.url))
+    writer, reader = _writer(address, parts), _reader(address, parts)
     with writer.begin() as connection:
         postgres.lock_schema(connection)
         if inspect(connection).get_table_names():
@@ -136,9 +162,11 @@ def _open_database(address: LedgerAddress, parts: ExitStack) -> OpenedLedger:
         else:
             postgres.create_tables(connection)
             _initialize(connection)
-    numberer = Numberer(_dispose_at_close(parts, postgres.unpooled(address.url)))
+    unpooled = postgres.unpooled(address.url)
+    parts.callback(unpooled.dispose)
+    numberer = Numberer(unpooled)
     parts.callback(numberer.close)
-    identity = _load_identity(reader, address)
+    identity = _identity(reader, address)
     partitions = postgres.Partitions(writer)
     return OpenedLedger(address, identity, writer, reader, parts.pop_all(), numberer=numberer, partitions=partitions)
 
@@ -149,36 +177,26 @@ def open_shared(url: str) -> OpenedLedger:
     Of a file nothing is locked or checked: this process ends with the other, and writes no more than what is its own,
     how far the feed has gone.
     """
-    address = LedgerAddress.parse(url)
-    _must_exist(address)
-    with _translate_open_errors(address), ExitStack() as parts:
+    with _opening(url) as (address, parts):
         if address.path is None:
             return _open_database(address, parts)
-        writer = _dispose_at_close(parts, sqlite.writer(address.path))
-        reader = _dispose_at_close(parts, sqlite.reader(address.path))
-        return OpenedLedger(address, _load_identity(reader, address), writer, reader, parts.pop_all())
+        writer, reader = _writer(address, parts), _reader(address, parts)
+        return OpenedLedger(address, _identity(reader, address), writer, reader, parts.pop_all())
 
 
 def open_for_reading(url: str) -> OpenedLedger:
     """Open an existing ledger, also while a sorting center writes it; raises a LedgerError."""
-    address = LedgerAddress.parse(url)
-    _must_exist(address)
-    with _translate_open_errors(address), ExitStack() as parts:
-        if address.path is None:
-            reader = _dispose_at_close(parts, postgres.reader(address.url))
-        else:
-            reader = _dispose_at_close(parts, sqlite.reader(address.path))
-        return OpenedLedger(address, _load_identity(reader, address), None, reader, parts.pop_all())
+    with _opening(url) as (address, parts):
+        reader = _reader(address, parts)
+        return OpenedLedger(address, _identity(reader, address), None, reader, parts.pop_all())
 
 
 def begin_generation(url: str) -> str:
     """Give an existing ledger that nobody writes a new feed generation; raises a LedgerError."""
-    address = LedgerAddress.parse(url)
-    _must_exist(address)
     generation = secrets.token_hex(8)
-    with _translate_open_errors(address), ExitStack() as parts:
+    with _opening(url) as (address, parts):
         if address.path is None:
-            writer = _dispose_at_close(parts, postgres.writer(address.url))
+            writer = _writer(address, parts)
         else:
             opened = open_for_writing(url)
             parts.callback(opened.close)
@@ -191,34 +209,7 @@ def begin_generation(url: str) -> str:
     return generation
 
 
-def _must_exist(address: LedgerAddress) -> None:
-    if address.path is not None and not address.path.is_file():
-        raise LedgerMissing(f"there is no ledger at {address}: check the path given with --ledger")
-
-
-def _dispose_at_close(parts: ExitStack, engine: Engine) -> Engine:
-    parts.callback(engine.dispose)
-    return engine
-
-
-@contextmanager
-def _translate_open_errors(address: LedgerAddress) -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        raise translate_open_error(address, error) from error
-
-
-def _is_ledger(reader: Engine, address: LedgerAddress) -> bool:
-    """False when nothing is in the file, as after a crash while it was made; raises for anything but a ledger."""
-    with reader.connect() as connection:
-        if not inspect(connection).get_table_names():
-            return False
-        _read_identity(connection, address)
-        return True
-
-
-def _load_identity(engine: Engine, address: LedgerAddress) -> LedgerIdentity:
+def _identity(engine: Engine, address: LedgerAddress) -> LedgerIdentity:
     with engine.connect() as connection:
         return _read_identity(connection, address)
 

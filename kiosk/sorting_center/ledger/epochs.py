@@ -18,7 +18,7 @@ from kiosk.sorting_center.ledger.database.schema import event, intake, same_stre
 from kiosk.sorting_center.ledger.database.schema import stream as stream_table
 from kiosk.sorting_center.shared.stored_events import decode_event
 
-MAX_EPOCHS: Final = 8  # Shown of one station, the newest; more than that is a station somebody should look at anyway
+MAX_EPOCHS: Final = 8  # Shown of one station, the newest; a station with more needs a person anyway
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from kiosk.sorting_center.ledger.shares import ROW_BYTES, DailyShares, HeldBack
 MAX_FEED_PAGE: Final = 1000
 _ANNOUNCED_KEY: Final = "announced"
 _DELIVERED: Final = "delivered "  # Before the digest of a message; a row of `meta` each
-_MAX_COUNTED: Final = 1000  # As many as a broker has on its way to one process; beyond that counting begins anew
+_MAX_COUNTED: Final = 1000  # As many as a broker has on its way to one process; beyond that counting restarts
 
 
 class Ledger:
@@ -58,7 +58,7 @@ class Ledger:
 
     def __init__(self, opened: OpenedLedger) -> None:
         self._opened = opened
-        # Where the server of PostgreSQL has its disk is known to nobody here: it has an administrator of its own.
+        # The disk of PostgreSQL's server is not known here: it has an administrator of its own.
         self._shares = DailyShares(opened.address.path.parent if opened.address.path is not None else None)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What is written down besides events: who was heard, and bytes nobody can attribute."""
+"""What is written down besides events: stations that were heard, and messages that cannot be attributed."""
 
 from __future__ import annotations
 

@@ -71,13 +71,13 @@ class PictureFolder:
             except BlockingIOError as error:
                 raise PictureBusy from error
             if not _is_still_there(descriptor, part):
-                raise PictureBusy  # whoever had it has finished it in this moment
+                raise PictureBusy  # the other request has finished it in this moment
             yield PartialPicture(descriptor, part, self.path(name))
         finally:
             os.close(descriptor)
 
     def free_bytes(self) -> int:
-        """Room on its disk for somebody who is not root."""
+        """On its disk, for users other than root."""
         self._make_folders(self.root)
         found = os.statvfs(self.root)
         return found.f_bavail * found.f_frsize
@@ -132,7 +132,7 @@ class PartialPicture:
 
 
 def _open_nonblocking(path: str, flags: int) -> int:
-    """Nothing that lies where a picture should be, a pipe for example, keeps whoever reads it."""
+    """A pipe, say, that lies where a picture should be does not block its reader."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

@@ -25,7 +25,7 @@ _STALLED: Final = (
 
 
 class PhotosMonitor:
-    """Puts the figures of pictures into the health, and a fault while nobody follows the feed for them."""
+    """Puts the figures of pictures into the health, and a fault while no process follows the feed for them."""
 
     def __init__(
         self, ledger: Ledger, photos: PhotoIndex, health: CenterHealth, clock: Callable[[], float] = time.monotonic

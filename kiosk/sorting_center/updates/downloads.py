@@ -45,7 +45,7 @@ class Downloads:
         self._folder, self._log = folder, log
 
     def respond(self, request: DownloadRequest) -> DownloadResponse:
-        """To a GET. A range that nobody can read is none (RFC 9110, section 14.2)."""
+        """To a GET. An unreadable range is ignored (RFC 9110, section 14.2)."""
         if request.station != request.path.station:
             return DownloadResponse(403)
         try:
@@ -74,7 +74,7 @@ class Downloads:
         return DownloadResponse(206, headers, part.size, self._read_pieces(offer, part.first, part.size))
 
     def _read_pieces(self, offer: UpdateOffer, first: int, size: int) -> Iterator[bytes]:
-        """The file is opened with the first of them: an answer that nobody reads holds none."""
+        """The file is opened with the first of them: an answer that is not read holds none open."""
         with self._folder.open(offer.sha256) as file:
             file.seek(first)
             while size:

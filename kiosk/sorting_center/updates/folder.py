@@ -24,7 +24,7 @@ _SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
 class TargetedOffer(msgspec.Struct, frozen=True):
-    """``stations``: who may take it; none for everybody."""
+    """``stations`` that may take it; none for all."""
 
     offer: UpdateOffer
     stations: tuple[Annotated[str, msgspec.Meta(pattern=r"^S[0-9]{4}\Z")], ...] = ()
@@ -71,7 +71,7 @@ class OfferFolder:
             write_durably(self._root / f"{sha256}{_METADATA_SUFFIX}", msgspec.json.encode(one), _MODE)
 
     def remove(self, sha256: str) -> None:
-        """From now on nobody is given it; who is in the middle of it is told so. Raises as ``add`` does."""
+        """A download in progress fails. Raises as ``add`` does."""
         with exclusive_folder(self._root):
             for end in (_METADATA_SUFFIX, _BUNDLE_SUFFIX):
                 (self._root / f"{sha256}{end}").unlink(missing_ok=True)
@@ -101,7 +101,7 @@ class OfferFolder:
                 raise OSError("the bundle changed while it was copied")
 
     def _remove_orphans(self) -> None:
-        """Bundles that nothing is told of: whoever added or removed them was killed in the middle."""
+        """Bundles without metadata: adding or removing them was killed in the middle."""
         for path in self._root.glob(f"*{_BUNDLE_SUFFIX}"):
             if _SHA256.fullmatch(path.stem) and not path.with_suffix(_METADATA_SUFFIX).exists():
                 path.unlink()

@@ -155,7 +155,7 @@ class AmqpLink:
 
     def _channel_opened(self, channel: Channel) -> None:
         channel.add_on_close_callback(self._channel_closed)
-        channel.add_on_cancel_callback(lambda _: self._close())  # a queue was deleted: it is made anew
+        channel.add_on_cancel_callback(lambda _: self._close())  # a queue was deleted: the next connection declares it
         self._is_up = True
         self._callbacks.on_open(channel)
         if self._loop is not None:

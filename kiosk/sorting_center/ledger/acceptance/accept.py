@@ -46,7 +46,7 @@ MAX_AHEAD: Final = 50_000
 MAX_EPOCHS: Final = len(SERIES_LETTERS)
 
 MAX_HELD_EVENTS: Final = 2_000
-# Of the bodies. What one commit releases is in memory until its end, and everybody else waits for it: a quarter of a
+# Of the bodies. What one commit releases is in memory until its end, and all other messages wait for it: a quarter of a
 # second of work, and of waiting for a slow disk.
 MAX_HELD_BYTES: Final = 2 * 1024 * 1024
 
@@ -125,37 +125,13 @@ class Acceptance:
 
     def _load_chains(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
         stations = as_parameter((name,) for name in sorted({key[0] for key in groups}))
-        known = self._load_streams(stations)
+        known = self._load_streams(_streams_query(self._dialect), stations)
         if not self._is_single_writer and not known.keys() >= groups.keys():
             lock_stations(self._connection, (station for station, _, _ in groups.keys() - known.keys()))
-            known = self._load_streams(stations)
-        within = self._limit_epochs(groups, known)
-        if not self._is_single_writer:
-            known = self._lock_and_load_streams(within, known)
-        with_quarantine = {tuple(row) for row in self._connection.execute(_quarantined_query(self._dialect), stations)}
-        chains = []
-        for key in within:
-            row, events = known.get(key), groups[key]
-            if row is None:
-                chain = Chain(*key, 0, ZERO_HASH, 0, None, events)
-            else:
-                chain = Chain(*key, row.upto, row.head, row.max_seen, row.gap_since, events, row.max_seen)
-            chain.has_quarantined = key in with_quarantine
-            chain.last_received_at = self._received_at if events or row is None else row.last_received_at
-            if events:
-                self._reject_out_of_range(chain)
-            chains.append(chain)
-        return chains
-
-    def _load_streams(self, stations: dict[str, str]) -> dict[streams.StreamKey, Row[Any]]:
-        return {_stream_key(row): row for row in self._connection.execute(_streams_query(self._dialect), stations)}
-
-    def _limit_epochs(
-        self, keys: Iterable[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
-    ) -> list[streams.StreamKey]:
+            known = self._load_streams(_streams_query(self._dialect), stations)
         epochs = Counter((station, region) for station, _, region in known)
         within = []
-        for key in keys:
+        for key in groups:
             station, _, region = key
             if key not in known:
                 if epochs[station, region] >= MAX_EPOCHS:
@@ -164,22 +140,31 @@ class Acceptance:
                     continue
                 epochs[station, region] += 1
             within.append(key)
-        return within
+        if not self._is_single_writer:
+            # No other process has any of these streams in hand until this transaction ends. All processes take them in
+            # the same order, so that no two wait for each other.
+            at, ordered = self._received_at, sorted(within)
+            new = [(*key, 0, ZERO_HASH, 0, None, at, at) for key in ordered if key not in known]
+            insert_missing(self._connection, stream, new)
+            known = self._load_streams(_lock_streams_query(self._dialect), as_parameter(ordered))
+        with_quarantine = {tuple(row) for row in self._connection.execute(_quarantined_query(self._dialect), stations)}
+        return [self._chain(key, known.get(key), groups[key], key in with_quarantine) for key in within]
 
-    def _lock_and_load_streams(
-        self, keys: Sequence[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
-    ) -> dict[streams.StreamKey, Row[Any]]:
-        """No other process has any of these streams in hand until this transaction ends.
+    def _load_streams(self, query: Select[Any], keys: dict[str, str]) -> dict[streams.StreamKey, Row[Any]]:
+        return {(row.station, row.epoch, row.region): row for row in self._connection.execute(query, keys)}
 
-        Everyone takes them in the same order, so that nobody waits for one who waits for him.
-        """
-        at, ordered = self._received_at, sorted(keys)
-        new = [(*key, 0, ZERO_HASH, 0, None, at, at) for key in ordered if key not in known]
-        insert_missing(self._connection, stream, new)
-        return {
-            _stream_key(row): row
-            for row in self._connection.execute(_lock_streams_query(self._dialect), as_parameter(ordered))
-        }
+    def _chain(
+        self, key: streams.StreamKey, row: Row[Any] | None, events: Sequence[ReceivedEvent], has_quarantined: bool
+    ) -> Chain:
+        if row is None:
+            chain = Chain(*key, 0, ZERO_HASH, 0, None, events)
+        else:
+            chain = Chain(*key, row.upto, row.head, row.max_seen, row.gap_since, events, row.max_seen)
+        chain.has_quarantined = has_quarantined
+        chain.last_received_at = self._received_at if events or row is None else row.last_received_at
+        if events:
+            self._reject_out_of_range(chain)
+        return chain
 
     def _reject_out_of_range(self, chain: Chain) -> None:
         """One event with an absurd number would leave a gap that no station can ever fill: it is kept apart."""
@@ -383,10 +368,6 @@ def _lock_streams_query(dialect: str) -> Select[Any]:
     same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
     query = select(stream).select_from(keys.table).join(stream, same)
     return query.order_by(c.station, c.epoch, c.region).with_for_update(of=stream)
-
-
-def _stream_key(row: Row[Any]) -> streams.StreamKey:
-    return (row.station, row.epoch, row.region)
 
 
 @cache

@@ -73,7 +73,7 @@ class Numberer:
 
 
 def number_released(connection: Connection, limit: int) -> int:
-    """In the transaction of a caller who sees to it that nobody else does: as `Numberer.number`."""
+    """As `Numberer.number`, in a transaction of the caller beside which no other numbers."""
     ranges, ids, rest = [], [], limit
     feedseq = places.last_feedseq(connection) + 1
     for row in connection.execute(_WAITING, {"limit": limit}).all():

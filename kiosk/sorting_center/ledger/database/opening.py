@@ -192,7 +192,7 @@ def open_for_reading(url: str) -> OpenedLedger:
 
 
 def begin_generation(url: str) -> str:
-    """Give an existing ledger that nobody writes a new feed generation; raises a LedgerError."""
+    """Give an existing ledger that no process writes a new feed generation; raises a LedgerError."""
     generation = secrets.token_hex(8)
     with _opening(url) as (address, parts):
         if address.path is None:

@@ -2,7 +2,7 @@
 
 In SQLite each event's row has its own. In PostgreSQL a row of ``numbered`` has those of a whole range of a stream, so
 that no row with an event's body is written a second time; ``event`` is a view of both. The view finds the place of an
-event; whoever goes from place to place asks `feed_page`, which finds the events of each range.
+event; from place to place goes `feed_page`, which finds the events of each range.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def last_feedseq(connection: Connection) -> int:
 
 
 def insert_events(connection: Connection, rows: Rows) -> None:
-    """Rows of ``event``. Where places are kept as ranges those of the rows are left out: see `give_places`."""
+    """Rows of ``event``. Where places are kept as ranges those of the rows are left out: see `assign_places`."""
     if _has_ranges(connection):
         insert_rows(connection, event_by_month, [row[:-1] for row in rows])
     else:

@@ -89,12 +89,12 @@ def create_tables(connection: Connection) -> None:
 
 
 def lock_schema(connection: Connection) -> None:
-    """Until the transaction ends nobody else makes tables."""
+    """Until the transaction ends no other process makes tables."""
     connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
 
 
 def lock_stations(connection: Connection, stations: Iterable[str]) -> None:
-    """Until the transaction ends nobody else begins a stream of these; to be taken before any stream's row is.
+    """Until the transaction ends no other process begins a stream of these; to be taken before any stream's row.
 
     Everyone takes them in the order of their numbers, which several stations may share.
     """
@@ -105,7 +105,7 @@ def lock_stations(connection: Connection, stations: Iterable[str]) -> None:
 
 
 def is_in_use(connection: Connection) -> bool:
-    """Whether anybody else writes the ledger; until the transaction ends nobody begins to."""
+    """Whether another process writes the ledger; until the transaction ends none begins to."""
     return not connection.execute(select(func.pg_try_advisory_xact_lock(IN_USE_LOCK))).scalar_one()
 
 

@@ -96,7 +96,7 @@ quarantine = Table(
     UniqueConstraint("station", "epoch", "seq", "sha256", "region"),
 )
 
-# What nobody can attribute to a station's event, raw; only the newest are kept.
+# What cannot be attributed to a station's event, raw; only the newest are kept.
 refused = Table(
     "refused",
     metadata,

@@ -79,7 +79,7 @@ class StreamState:
     quarantined: tuple[int, ...] = ()
     generation: str = ""  # Of the ledger
     at: int = 0
-    hash_at: str = ""  # Of event `at`, for whoever asked
+    hash_at: str = ""  # Of event `at`, for a station that asked for it
     has_more: bool = False  # Held events can be released without any new one: see `Ledger.release_held`
     held_back: bool = False  # Nothing of what came was taken in: its station is above its share
 

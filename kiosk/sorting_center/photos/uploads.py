@@ -208,12 +208,10 @@ class Uploads:
             why = RefusalReason.HASH
         else:
             try:
-                sides = plain_jpeg_size(content)
+                fits = plain_jpeg_size(content) == (announced.width, announced.height)
             except NotPlainJpeg:
-                why = RefusalReason.FORMAT
-            else:
-                if (sides.width, sides.height) != (announced.width, announced.height):
-                    why = RefusalReason.FORMAT
+                fits = False
+            why = None if fits else RefusalReason.FORMAT
         if why is not None:
             file.discard()
             return UploadResult(422, complete=False, offset=0, reason=why)

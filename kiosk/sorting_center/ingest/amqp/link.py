@@ -77,7 +77,9 @@ class AmqpLink:
         self._lock = threading.Lock()
         self._loop: IOLoop | None = None
         self._connection: _AmqpConnection | None = None
-        self._is_up = self._is_working = self._is_blocked = False
+        self.is_up = False  # A channel is open
+        self.is_blocked = False  # The broker takes nothing from publishers: it is short of memory or disk
+        self._is_working = False
         self._worker = Worker(f"amqp {name}", self._run_connection)
         # It writes whole traces of what is told here in one line.
         logging.getLogger("pika").setLevel(logging.CRITICAL)
@@ -105,15 +107,6 @@ class AmqpLink:
     def is_alive(self) -> bool:
         return self._worker.is_alive
 
-    @property
-    def is_up(self) -> bool:
-        return self._is_up
-
-    @property
-    def is_blocked(self) -> bool:
-        """The broker takes nothing from publishers at this moment: it is short of memory or disk."""
-        return self._is_blocked
-
     def _run_connection(self) -> float:
         """From its beginning to its end; the seconds until the next one."""
         loop = IOLoop()
@@ -139,13 +132,13 @@ class AmqpLink:
         return self._backoff.next()
 
     def _opened(self, connection: Connection) -> None:
-        self._is_working = self._is_blocked = False
+        self._is_working = self.is_blocked = False
         connection.add_on_connection_blocked_callback(lambda *_: self._block(True))
         connection.add_on_connection_unblocked_callback(lambda *_: self._block(False))
         connection.channel(on_open_callback=self._channel_opened)
 
     def _block(self, is_blocked: bool) -> None:
-        self._is_blocked = is_blocked
+        self.is_blocked = is_blocked
         if is_blocked:
             self._report(
                 f"The broker at {self._address} is short of memory or disk and takes nothing more: look there."
@@ -156,13 +149,13 @@ class AmqpLink:
     def _channel_opened(self, channel: Channel) -> None:
         channel.add_on_close_callback(self._channel_closed)
         channel.add_on_cancel_callback(lambda _: self._close())  # a queue was deleted: the next connection declares it
-        self._is_up = True
+        self.is_up = True
         self._callbacks.on_open(channel)
         if self._loop is not None:
             self._loop.call_later(RESPONSE_TIMEOUT_S, self._check_responding)
 
     def _check_responding(self) -> None:
-        if self._is_up and not self._is_working:
+        if self.is_up and not self._is_working:
             self._report(f"The broker at {self._address} does not answer what it is asked: connecting again.")
             self._close()
 
@@ -199,8 +192,8 @@ class AmqpLink:
         self._end_loop()
 
     def _mark_down(self) -> None:
-        if self._is_up:
-            self._is_up = False
+        if self.is_up:
+            self.is_up = False
             self._callbacks.on_closed()
 
     def _close(self) -> None:

@@ -94,7 +94,7 @@ class MqttLink:
         self._callbacks = callbacks
         self._calls: deque[Callable[[], object]] = deque()
         self._received_count = 0
-        self._was_up = self._was_refused = False
+        self._was_refused = False
         self._backoff = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=session.client_id, protocol=mqtt.MQTTv5, manual_ack=True
@@ -154,7 +154,7 @@ class MqttLink:
 
     def _run_connection(self) -> float:
         """From its beginning to its end; the seconds until the next one."""
-        self._was_up = self._was_refused = False
+        self._was_refused = False
         try:
             self.client.connect(
                 self._address.host,
@@ -214,7 +214,6 @@ class MqttLink:
                 "check user name, password and certificate."
             )
             return
-        self._was_up = True
         self._backoff.reset()
         self._callbacks.set_fault("")
         log.info("Connected to the broker at %s.", self._address)

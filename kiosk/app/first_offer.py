@@ -43,7 +43,7 @@ def published(begin: Callable[[], AbstractContextManager[Village]]) -> Iterator[
 
 def _publish(village: Village, ending: threading.Event) -> None:
     try:
-        with CenterDesk.open(village.ledger_url) as desk, PhotoIndex.open(village.ledger_url) as photos:
+        with CenterDesk.open(village.ledger_url) as desk, PhotoIndex(village.ledger_url) as photos:
             listings = CenterListings(desk.database, ReceivedPictures(photos, PictureFolder(village.photos_dir)))
             while not publish_first(desk, listings) and not ending.wait(_POLL_INTERVAL_S):
                 pass

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Table, inspect, select
+from sqlalchemy import Table, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.sorting_center.desk.shared import schema as desk
@@ -18,13 +17,12 @@ from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.photos import schema as photos
-from kiosk.sorting_center.photos.database import photos_path
+from kiosk.sorting_center.photos.photos import photos_path
 from kiosk.sorting_center.reports.tables import opening as reports
 from kiosk.sorting_center.reports.tables.schema import stamp
 
 
-@dataclass(frozen=True, slots=True)
-class _FeedReader:
+class _FeedReader(NamedTuple):
     """``table`` has its place. It is in a file beside that of the ledger, or in ``schema`` of the ledger's database."""
 
     name: str
@@ -48,12 +46,11 @@ def feed_positions(ledger_url: str) -> Mapping[str, int]:
     address = LedgerAddress.parse(ledger_url)
     with Ledger.open_readonly(ledger_url) as ledger:
         generation = ledger.generation
-    places = {reader.name: _read_position(reader, address) for reader in _READERS}
-    return {
-        name: place.feedseq if place.generation == generation else 0
-        for name, place in places.items()
-        if place is not None
-    }
+    positions = {}
+    for reader in _READERS:
+        if (place := _read_position(reader, address)) is not None:
+            positions[reader.name] = place.feedseq if place.generation == generation else 0
+    return positions
 
 
 def _read_position(reader: _FeedReader, address: LedgerAddress) -> FeedPosition | None:
@@ -66,15 +63,15 @@ def _read_position(reader: _FeedReader, address: LedgerAddress) -> FeedPosition 
         with engine.connect() as connection:
             if not inspect(connection).has_table(reader.table.name, schema):
                 return None
-            return _position_in(connection.execution_options(schema_translate_map={None: schema}), reader.table)
+            translated = connection.execution_options(schema_translate_map={None: schema})
+            rows = [row._mapping for row in translated.execute(select(reader.table))]
     except DBAPIError as error:
         raise translate_error(address, error) from error
     finally:
         engine.dispose()
-
-
-def _position_in(connection: Connection, table: Table) -> FeedPosition | None:
-    """One row, or one for each name."""
-    rows = [row._mapping for row in connection.execute(select(table))]
-    found = {row["name"]: row["value"] for row in rows} if "name" in table.columns else rows[0] if rows else {}
+    # One row, or one for each name.
+    if "name" in reader.table.columns:
+        found = {row["name"]: row["value"] for row in rows}
+    else:
+        found = dict(rows[0]) if rows else {}
     return FeedPosition(found["generation"], int(found["feedseq"])) if "feedseq" in found else None

@@ -8,24 +8,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from kiosk.sorting_center.decision_worker import DecisionWorker
-from kiosk.sorting_center.feed.child import WAKE_UP, feed_process_plan
-from kiosk.sorting_center.feed.process import encode_task
+from kiosk.base.worker import Worker
+from kiosk.sorting_center.decision_worker import decision_worker
+from kiosk.sorting_center.feed.process import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.ingest.announcer import Announcer
 from kiosk.sorting_center.ingest.connections import receiving_connection
-from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
-from kiosk.sorting_center.ingest.shared.inbox import IngestInbox
 from kiosk.sorting_center.ingest.watchdog import IngestWatchdog
 from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.database.times import utc_now
 from kiosk.sorting_center.photos.monitor import PhotosMonitor
 from kiosk.sorting_center.photos.photos import PhotoIndex
-from kiosk.sorting_center.shared.child import SupervisedProcess
+from kiosk.sorting_center.shared.child_process import SupervisedProcess
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
@@ -37,11 +35,6 @@ _WORKER_STOP_TIMEOUT_S: Final = 2.5
 _PART_STOP_TIMEOUT_S: Final = 0.6
 # All of it together, so that the process is gone within five seconds whatever the broker does.
 _STOP_TIMEOUT_S: Final = 4.0
-
-
-def utc_now() -> str:
-    """RFC 3339 in UTC with milliseconds: what ``received_at`` is written as, so that text order is time order."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class SortingCenter:
@@ -64,26 +57,23 @@ class SortingCenter:
         self.health = CenterHealth()
         self._ledger = ledger
         client_id = f"sorting-center-{ledger.ledger_id}"
-        inbox = IngestInbox(lambda: self.health.count(dropped=1))
-        self._line = receiving_connection(broker, client_id, inbox, self.health, regions)
-        self._feed = SupervisedProcess(
-            feed_process_plan(encode_task(ledger.url, broker, f"{client_id}-feed"), self.health)
-        )
+        self._line = receiving_connection(broker, client_id, self.health, regions)
+        self._feed = SupervisedProcess(feed_process_plan(ledger.url, broker, f"{client_id}-feed", self.health))
         wake = partial(self._feed.send, WAKE_UP)
-        receiver = Receiver(inbox, self._line)
-        self._worker = IngestWorker(receiver, ledger, self.health, utc_now, wake)
-        self._announcer = Announcer(ledger, receiver.send)
-        self._decisions = DecisionWorker(ledger, wake)
+        self._worker = IngestWorker(self._line, ledger, self.health, utc_now, wake).thread
+        self._announcer = Announcer(ledger, self._line.send).thread
+        self._decisions = decision_worker(ledger, wake)
         parts = {
             "ingest worker": lambda: self._worker.is_alive,
             "receiving connection": lambda: self._line.is_alive,
             "feed": lambda: self._feed.is_alive,
         }
-        self._watchdog = IngestWatchdog(receiver, self.health, parts, damage=lambda: ledger.damage)
+        watchdog = IngestWatchdog(self._line, self.health, parts, damage=lambda: ledger.damage)
+        self._watchdog = Worker("watchdog", watchdog.check, retry_s=1.0)
         self._monitoring = _monitoring(ledger, self.health, metrics)
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
         has_photos = web is not None and web.photos_dir is not None
-        self._photos = PhotosMonitor(ledger, PhotoIndex.open(ledger.url), self.health) if has_photos else None
+        self._photos = PhotosMonitor(ledger, PhotoIndex(ledger.url), self.health) if has_photos else None
 
     @property
     def http_address(self) -> str | None:
@@ -103,12 +93,8 @@ class SortingCenter:
         for part in (self._web, self._monitoring, self._photos):
             if part is not None:
                 part.start()
-        self._worker.start()
-        self._feed.start()
-        self._line.start()
-        self._watchdog.start()
-        self._announcer.start()
-        self._decisions.start()
+        for one in (self._worker, self._feed, self._line, self._watchdog, self._announcer, self._decisions):
+            one.start()
         return self.health.wait_until_connected(wait_s, ending or threading.Event())
 
     def stop(self) -> None:

@@ -52,7 +52,7 @@ def test_a_lot_is_offered_and_published_once_its_photo_is_there(tmp_path: Path) 
     assert [event.type for event in events].count("station.intake.confirmed.v1") == 1
     assert [event.problem for event in events if event.problem] == []
     url, folder = f"sqlite:///{tmp_path / 'ledger.db'}", PictureFolder(tmp_path / "center")
-    with Ledger.open(url) as ledger, CenterDesk.open(url) as desk, PhotoIndex.open(url) as photos:
+    with Ledger.open(url) as ledger, CenterDesk.open(url) as desk, PhotoIndex(url) as photos:
         listings = CenterListings(desk.database, ReceivedPictures(photos, folder))
         assert not publish_first(desk, listings), "nothing is offered yet"
         ledger.accept(events, "yarkant", CAME)

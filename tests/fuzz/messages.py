@@ -60,8 +60,7 @@ def target(data: bytes) -> None:
     kind, payload = KINDS[data[0] % len(KINDS)], data[HEAD:]
     if kind == "batch" and data[1] % 2 == 0:
         payload = zlib.compress(payload, 1)
-    reading = parse_message(Inbound(f"kiosk/v1/shache/S0147/up/{kind}", payload, tag=1))
-    delivery = reading.delivery
+    delivery = parse_message(Inbound(f"kiosk/v1/shache/S0147/up/{kind}", payload, tag=1))
     found = len(delivery.events) + len(delivery.refusals)
     assert found if kind in ("event", "batch") else found + len(delivery.sightings) == 1, "swallowed"
     for refusal in delivery.refusals:

@@ -93,7 +93,7 @@ def unfed(monkeypatch: pytest.MonkeyPatch) -> None:
     processor to begin. In its place stands one that says it has no trouble, and listens.
     """
     says = """echo '{"trouble": ""}'; while read -r _; do :; done"""
-    monkeypatch.setattr("kiosk.sorting_center.feed.child._COMMAND", ("sh", "-c", says))
+    monkeypatch.setattr("kiosk.sorting_center.feed.process._COMMAND", ("sh", "-c", says))
 
 
 @pytest.fixture

@@ -10,13 +10,19 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from kiosk.sorting_center.decision_worker import FAILED, REPROCESS, SUPERSEDED, DecisionWorker, desk_exists
+from kiosk.sorting_center.decision_worker import (
+    FAILED,
+    REPROCESS,
+    SUPERSEDED,
+    carry_out_oldest,
+    decision_worker,
+    desk_exists,
+)
 from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerUnwritable
-from kiosk.sorting_center.ledger.quarantine.entries import QuarantineFilter, load_page
-from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult
+from kiosk.sorting_center.ledger.quarantine import QuarantineFilter, ReadmitResult, load_page
 from kiosk.sorting_center.service import SortingCenter
 from tests.sorting_center.brokers import Broker, until
 from tests.sorting_center.stations import NOW, Station
@@ -62,28 +68,26 @@ def apart(ledger: Ledger) -> int:
 
 
 def test_a_decision_waits_until_it_is_carried_out(ledger: Ledger, desk: CenterDesk, key: EventKey) -> None:
-    told: list[str] = []
-    worker = DecisionWorker(ledger, lambda: told.append("news"))
-    assert not worker.step(desk)
+    assert not carry_out_oldest(ledger, desk)
     wish(desk, key)
     assert (outcomes(desk, key), apart(ledger)) == ([""], 1)
-    assert worker.step(desk)
-    assert not worker.step(desk)
-    assert (outcomes(desk, key), apart(ledger), told) == (["taken"], 0, ["news"])
+    assert carry_out_oldest(ledger, desk)
+    assert not carry_out_oldest(ledger, desk)
+    assert (outcomes(desk, key), apart(ledger)) == (["taken"], 0)
     (row,) = desk.audit.page()
     assert (row.who, row.act, row.detail) == ("operator-1", "quarantine_decided", "take_again: taken")
 
 
 def test_what_is_set_aside_needs_nobody(ledger: Ledger, desk: CenterDesk, key: EventKey) -> None:
     wish(desk, key, "set_aside")
-    assert not DecisionWorker(ledger, lambda: None).step(desk)
+    assert not carry_out_oldest(ledger, desk)
     assert (outcomes(desk, key), apart(ledger)) == ([""], 1)
 
 
 def test_who_decides_otherwise_in_time_is_heard(ledger: Ledger, desk: CenterDesk, key: EventKey) -> None:
     wish(desk, key)
     wish(desk, key, "set_aside")
-    assert DecisionWorker(ledger, lambda: None).step(desk)
+    assert carry_out_oldest(ledger, desk)
     assert (outcomes(desk, key), apart(ledger)) == ([SUPERSEDED, ""], 1)
 
 
@@ -92,9 +96,8 @@ def test_one_that_cannot_be_carried_out_holds_no_other_up(
 ) -> None:
     wish(desk, "no key at all")
     wish(desk, key)
-    worker = DecisionWorker(ledger, lambda: None)
-    assert worker.step(desk)
-    assert worker.step(desk)
+    assert carry_out_oldest(ledger, desk)
+    assert carry_out_oldest(ledger, desk)
     assert (outcomes(desk, "no key at all"), outcomes(desk, key)) == ([FAILED], ["taken"])
     assert "could not be carried out" in caplog.text
 
@@ -107,20 +110,19 @@ def test_a_ledger_that_is_away_leaves_it_waiting(
     def away(_ledger: Ledger, _key: EventKey) -> ReadmitResult:
         raise LedgerUnwritable("the disk is full")
 
-    worker = DecisionWorker(ledger, lambda: None)
     with monkeypatch.context() as broken:
         broken.setattr(Ledger, "readmit", away)
         with pytest.raises(LedgerUnwritable):
-            worker.step(desk)
+            carry_out_oldest(ledger, desk)
     assert outcomes(desk, key) == [""]
-    assert worker.step(desk)
+    assert carry_out_oldest(ledger, desk)
     assert outcomes(desk, key) == ["taken"]
 
 
 def test_one_that_ended_before_it_wrote_down_what_came_of_it(ledger: Ledger, desk: CenterDesk, key: EventKey) -> None:
     wish(desk, key)
     assert ledger.readmit(key) is ReadmitResult.ACCEPTED
-    assert DecisionWorker(ledger, lambda: None).step(desk)
+    assert carry_out_oldest(ledger, desk)
     assert outcomes(desk, key) == ["taken"]
 
 
@@ -131,11 +133,10 @@ def test_of_several_workers_one_carries_it_out(postgres_url: str, station: Stati
         one.accept([told[0], replace(told[1], problem="unknown_type")], "shache", NOW)
         wish(desk, key)
         with CenterDesk.open(postgres_url) as other_desk:
-            inside = DecisionWorker(two, lambda: None)
             seen: list[bool] = []
 
             def meanwhile(_wish: Decision) -> str:
-                seen.append(inside.step(other_desk))
+                seen.append(carry_out_oldest(two, other_desk))
                 return one.readmit(key).value
 
             assert desk.decisions.carry_out(DecisionKind.QUARANTINE, REPROCESS, meanwhile) is not None
@@ -144,7 +145,7 @@ def test_of_several_workers_one_carries_it_out(postgres_url: str, station: Stati
 
 def test_a_thread_of_it_finds_what_waits(ledger: Ledger, desk: CenterDesk, key: EventKey) -> None:
     news = threading.Event()
-    worker = DecisionWorker(ledger, news.set, poll_interval_s=0.01)
+    worker = decision_worker(ledger, news.set, poll_interval_s=0.01)
     worker.start()
     try:
         wish(desk, key)

@@ -14,7 +14,7 @@ from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.follower import PhotoFollower as PhotoFollower
 from kiosk.sorting_center.photos.photos import PhotoIndex
-from kiosk.sorting_center.photos.picture_recorder import PictureRecorder as PhotoArrivals
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.reports import Reports
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from tests.sorting_center.reports.ledgers import ZONE
@@ -46,19 +46,19 @@ def test_a_month_stays_until_all_who_read_the_feed_have_read_it(ledger_url: str,
         assert feed_positions(ledger_url) == {}
         with (
             CenterDesk.open(ledger_url) as desk,
-            PhotoIndex.open(ledger_url) as photos,
+            PhotoIndex(ledger_url) as photos,
             Reports.open(ledger_url, ZONE) as reports,
         ):
             listings, follower = OfferFollower(ledger, desk.database), ReportsFollower(ledger, reports)
-            pictures = PhotoFollower(ledger, photos, PhotoArrivals(photos, PictureFolder(tmp_path / "photos"), str))
+            pictures = PhotoFollower(ledger, photos, ReceivedPictures(photos, PictureFolder(tmp_path / "photos"), str))
             assert feed_positions(ledger_url) == {"reports": 0}
             listings.step(3), pictures.step(4), follower.step(5)
             assert feed_positions(ledger_url) == {"listings": 3, "photos": 4, "reports": 5}
     with pytest.raises(LedgerError, match="listings up to 3, photos up to 4: let"):
         archived()
-    with Ledger.open(ledger_url) as ledger, CenterDesk.open(ledger_url) as desk, PhotoIndex.open(ledger_url) as photos:
+    with Ledger.open(ledger_url) as ledger, CenterDesk.open(ledger_url) as desk, PhotoIndex(ledger_url) as photos:
         OfferFollower(ledger, desk.database).step()
-        PhotoFollower(ledger, photos, PhotoArrivals(photos, PictureFolder(tmp_path / "photos"), str)).step()
+        PhotoFollower(ledger, photos, ReceivedPictures(photos, PictureFolder(tmp_path / "photos"), str)).step()
     assert archived() == [5]
     Ledger.begin_generation(ledger_url)
     assert feed_positions(ledger_url) == {"listings": 0, "photos": 0, "reports": 0}, "they begin again"

@@ -24,7 +24,7 @@ from kiosk.simulators.shared.processes import answers
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.cases import CaseFilter, CaseState
 from kiosk.sorting_center.ledger import Ledger, StreamState
-from kiosk.sorting_center.ledger.limits.shares import DAY_BYTES, RESERVE_SHARE, HeldBack
+from kiosk.sorting_center.ledger.shares import DAY_BYTES, RESERVE_SHARE, HeldBack
 from tests.depth import TORTURE, many
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import SOON_S, Peer, until

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +21,12 @@ from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.care.backup import back_up
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
-from kiosk.sorting_center.ledger.database.times import to_rfc3339
+from kiosk.sorting_center.ledger.database.times import utc_now
 
 _FORMATS: dict[str, Callable[[Ledger], Iterable[str]]] = {
     "jsonl": lambda ledger: export.jsonl(ledger.events(with_standing=False)),
     "csv": lambda ledger: export.table(ledger.events()),
-    "epcis": lambda ledger: export.epcis(ledger.events(), to_rfc3339(datetime.now(UTC))),
+    "epcis": lambda ledger: export.epcis(ledger.events(), utc_now()),
 }
 
 _URL_HELP: Final = "sqlite:///path or postgresql://user@host:port/name; its password in PGPASSWORD or ~/.pgpass"

@@ -11,10 +11,9 @@ from typing import Final
 
 import msgspec
 
-from kiosk.domain.backoff import Backoff
+from kiosk.base.worker import Worker
 from kiosk.messaging.contract.strict_json import canonical_parsed
 from kiosk.messaging.contract.topics import feed_topic
-from kiosk.sorting_center.feed.loop import StepLoop
 from kiosk.sorting_center.ledger import FeedEntry, Ledger, LedgerError
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.shared.ports import Publisher
@@ -22,6 +21,7 @@ from kiosk.sorting_center.shared.ports import Publisher
 log = logging.getLogger(__name__)
 
 POSITION_NAME: Final = "mqtt"
+_UNEXPECTED: Final = "Unexpected error {} (see the log); it is tried again."
 _DECODER: Final = msgspec.json.Decoder()
 # Of the event's canonical form, where `feedseq` goes: up to the end there are no brackets, so it is the outermost
 # object, and `id` comes next, so there is no such attribute yet and none that must stand before it.
@@ -33,8 +33,10 @@ _WINDOW: Final = 500  # Messages under way to the broker
 # since is published twice when the process dies.
 _POSITION_SAVE_INTERVAL_S: Final = 0.5
 _IDLE_S: Final = 1.0
-_REFUSED_FIRST_S: Final = 0.5
-_REFUSED_MAX_S: Final = 5.0  # While the broker does not take a topic: somebody has to change its rules first
+_REFUSED_S: Final = 0.5  # While the broker does not take a topic, whatever news come: its rules must be changed first
+_NUMBERING_EVENTS: Final = 1000  # In one transaction
+_NUMBERING_IDLE_S: Final = 0.2
+_NUMBERING_RETRY_S: Final = 1.0
 
 
 def feed_message(entry: FeedEntry) -> bytes:
@@ -63,33 +65,31 @@ class Feed:
         self._failing = ""
         self._published_upto = 0  # Up to where the broker has taken everything, as far as this process knows
         self._position_saved_at = clock()
-        self._refusals = Backoff(_REFUSED_FIRST_S, _REFUSED_MAX_S)
-        # To be stopped after the publisher.
-        self.loop = StepLoop("feed", self._step_reporting_faults, _IDLE_S, self._save_position_at_end)
+        # To be stopped after the publisher. Without news a step comes every _IDLE_S: other processes commit, too.
+        self.worker = Worker(
+            "feed",
+            self._step_reporting_faults,
+            retry_s=_IDLE_S,
+            expected=(LedgerError,),
+            on_end=self._save_position_at_end,
+        )
 
     def _save_position_at_end(self) -> None:
         with suppress(LedgerError):
             self._save_position()
 
-    def _step_reporting_faults(self) -> bool:
-        """A step whose failure is told, until one succeeds; true when there may be more."""
+    def _step_reporting_faults(self) -> float:
         try:
             more = self.step()
-        except LedgerError as error:
-            self._failing = f"The feed waits: {error}"
-            if self._health.set_fault("feed", self._failing):
-                log.error("%s", self._failing)
-            return False
-        except Exception:
-            log.exception("The feed failed in an unforeseen way; it goes on from its kept position.")
-            self._failing = "Unexpected error in the feed (see the log); it is tried again."
+        except Exception as error:
+            is_known = isinstance(error, LedgerError)
+            self._failing = f"The feed waits: {error}" if is_known else _UNEXPECTED.format("in the feed")
             self._health.set_fault("feed", self._failing)
-            return False
+            raise
         if self._failing and self._health.report().feed_trouble.endswith(self._failing):
             self._health.set_fault("feed")
         self._failing = ""
-        self._refusals = Backoff(_REFUSED_FIRST_S, _REFUSED_MAX_S)
-        return more
+        return 0.0 if more else _IDLE_S
 
     def step(self) -> bool:
         """Publish one window, if it is this process that may; true when something went out and there may be more."""
@@ -109,10 +109,15 @@ class Feed:
                 self._save_position()
             self._health.set_fault("feed")
         if published == len(entries):
-            self._refusals.reset()
             return True
-        if not self.loop.is_stopping:
-            self._report_refused_topic(messages[published][0])
+        if not self.worker.is_stopping:
+            text = (
+                f"The broker does not take the feed on {messages[published][0]}: allow the sorting center to publish "
+                "there."
+            )
+            if self._health.set_fault("feed", text):
+                log.error("%s", text)
+            self.worker.pause(_REFUSED_S)
         return False
 
     def _save_position(self) -> None:
@@ -121,8 +126,25 @@ class Feed:
             self._ledger.set_feed_position(POSITION_NAME, self._published_upto)
         self._position_saved_at = self._clock()
 
-    def _report_refused_topic(self, topic: str) -> None:
-        text = f"The broker does not take the feed on {topic}: allow the sorting center to publish there."
-        if self._health.set_fault("feed", text):
-            log.error("%s", text)
-        self.loop.pause(self._refusals.next())
+
+def numbering_worker(ledger: Ledger, health: CenterHealth, on_numbered: Callable[[], None]) -> Worker:
+    """Gives released events their places in the feed, where the ledger does not do it in its commits.
+
+    ``on_numbered`` is called when there is more to publish. A broker that is away does not stop it.
+    """
+
+    def step() -> float:
+        try:
+            done = ledger.number(_NUMBERING_EVENTS)
+        except Exception as error:
+            is_known = isinstance(error, LedgerError)
+            unexpected = _UNEXPECTED.format("while numbering events for the feed")
+            health.set_fault("numbering", f"Events get no places in the feed: {error}" if is_known else unexpected)
+            raise
+        health.set_fault("numbering")
+        if not done:
+            return _NUMBERING_IDLE_S
+        on_numbered()
+        return 0.0
+
+    return Worker("numbering", step, retry_s=_NUMBERING_RETRY_S, expected=(LedgerError,))

@@ -1,6 +1,6 @@
-"""The feed's process: ``python -m kiosk.sorting_center.feed.process``, begun as `child.plan` says and by nobody else.
+"""The feed's process, so that publishing never slows down taking in: ``python -m kiosk.sorting_center.feed.process``.
 
-What it needs to know comes as one line of JSON on standard input, where no other user sees it; each further byte there
+What it needs to know comes as one line of JSON on standard input, where no other user sees it; each further line there
 says that there may be something new, and the end of it that the sorting center has ended, however it ended. Its
 troubles go out on standard output, a line of JSON each time they change.
 """
@@ -14,35 +14,51 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
-from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final
 
 from kiosk.base.shutdown import ShutdownEvent
-from kiosk.sorting_center.feed.feed import Feed
-from kiosk.sorting_center.feed.loop import StepLoop
-from kiosk.sorting_center.feed.numbering import FeedNumbering
+from kiosk.base.worker import Worker
+from kiosk.sorting_center.feed.feed import Feed, numbering_worker
 from kiosk.sorting_center.ingest.connections import feed_connection
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress, BrokerTransport
 from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.shared.child_process import SupervisedProcessPlan, open_stdin, read_task, watch_parent
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.shared.ports import FeedConnection
-from kiosk.sorting_center.shared.subprocess_job import open_stdin, read_task
 
-_EXIT_TIMEOUT_S: Final = 3.0  # From the end of the sorting center to that of this process, whatever the broker does
+log = logging.getLogger(__name__)
+
+_COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.feed.process")
+WAKE_UP: Final = b"\n"  # To be told when there may be something new. A pipe that is full says it already.
 _PART_STOP_TIMEOUT_S: Final = 0.6
 _POLL_INTERVAL_S: Final = 0.2
 EXIT_CANNOT_START: Final = 3
-# How much nicer it is than who takes in, which it would else take half of a core from: a third of a share is left to it
-# while both have their hands full, and all that is free at other times. Not where it numbers as well: many wait for
-# that.
+# How much nicer it is than what takes events in, which it would else take half of a core from: a third of a share is
+# left to it while both have their hands full, and all that is free at other times. Not where it numbers as well: many
+# wait for that.
 NICENESS: Final = 5
-_Part = StepLoop | FeedConnection
+
+
+def feed_process_plan(ledger_url: str, broker: BrokerAddress, name: str, health: CenterHealth) -> SupervisedProcessPlan:
+    """``name``: the broker's client id. It inherits no file but its pipes: no lock of a ledger outlives its program."""
+
+    def on_line(line: bytes) -> None:
+        with suppress(ValueError, KeyError, TypeError):
+            health.set_fault("feed", str(json.loads(line)["trouble"]))
+
+    def on_exit(status: int) -> None:
+        text = health.report().feed_trouble or "The feed's process has ended; it is begun again."
+        if health.set_fault("feed", text):
+            log.error("The feed's process has ended with status %d; it is begun again.", status)
+
+    return SupervisedProcessPlan("feed's process", _COMMAND, encode_task(ledger_url, broker, name), on_line, on_exit)
 
 
 def encode_task(ledger_url: str, broker: BrokerAddress, name: str) -> bytes:
-    """The first line, as `main` reads it. ``name``: the broker's client id."""
+    """The first line, as `main` reads it."""
     where = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(broker).items()}
     where["transport"] = broker.transport.value
     return json.dumps({"ledger": ledger_url, "broker": where, "name": name}).encode() + b"\n"
@@ -69,30 +85,26 @@ def main() -> int:
         os.nice(NICENESS)
     health = CenterHealth()
     publisher = feed_connection(_address(parameters["broker"]), parameters["name"], health, ledger.generation)
-    feed = Feed(ledger, publisher, health)
-    numbering = FeedNumbering(ledger, health, feed.loop.wake)
-    reader = threading.Thread(target=_read_wake_ups, args=(lines, (feed.loop, numbering.loop), ending), daemon=True)
-    parts: list[_Part] = [feed.loop, publisher, *([numbering.loop] if ledger.numbers_separately else [])]
+    feed = Feed(ledger, publisher, health).worker
+    numbering = numbering_worker(ledger, health, feed.wake)
+
+    def wake(_line: bytes) -> None:
+        feed.wake()
+        numbering.wake()
+
+    reader = threading.Thread(target=watch_parent, args=(lines, ending, wake), daemon=True)
+    parts: list[Worker | FeedConnection] = [feed, publisher, *([numbering] if ledger.numbers_separately else [])]
     for part in parts:
         part.start()
     reader.start()
     lost = _watch(health, parts, ending)
-    for stop in (publisher.stop, feed.loop.stop, numbering.loop.stop):
+    for stop in (publisher.stop, feed.stop, numbering.stop):
         stop(_PART_STOP_TIMEOUT_S)
     ledger.close()
     return 1 if lost else 0
 
 
-def _read_wake_ups(wakes: BufferedReader, woken: Sequence[StepLoop], ending: threading.Event) -> None:
-    while wakes.read1(4096):
-        for part in woken:
-            part.wake()
-    # Whoever started this is gone: nothing that hangs here may keep a process that nobody knows of.
-    threading.Timer(_EXIT_TIMEOUT_S, os._exit, [1]).start()
-    ending.set()
-
-
-def _watch(health: CenterHealth, parts: Sequence[_Part], ending: threading.Event) -> bool:
+def _watch(health: CenterHealth, parts: Sequence[Worker | FeedConnection], ending: threading.Event) -> bool:
     """Tell each change of the troubles until the end; whether a part ended by itself."""
     reported = None
     while True:
@@ -108,11 +120,9 @@ def _watch(health: CenterHealth, parts: Sequence[_Part], ending: threading.Event
 
 
 def _write_fault(fault: str) -> None:
-    try:
+    with suppress(OSError):  # the sorting center has ended: the end of standard input says the rest
         sys.stdout.write(json.dumps({"trouble": fault}) + "\n")
         sys.stdout.flush()
-    except OSError:
-        return  # nobody listens any more: the end of standard input says the rest
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ asks by itself: stations say hello from time to time.)
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from typing import Final
 
+from kiosk.base.worker import Worker
 from kiosk.messaging.contract.control import encode
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import Ledger, LedgerError
@@ -29,7 +29,7 @@ _RETRY_S: Final = 5.0
 
 
 class Announcer:
-    """One thread, which ends when all are told. ``send`` publishes and says whether there was a connection."""
+    """One thread. ``send`` publishes and says whether there was a connection."""
 
     def __init__(
         self,
@@ -40,31 +40,8 @@ class Announcer:
         """``wait`` waits for so many seconds, and is true when the program ends meanwhile."""
         self._ledger = ledger
         self._send = send
-        self._stopping = threading.Event()
-        self._wait = wait or self._stopping.wait
-        self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self, timeout_s: float) -> None:
-        """End it; what is not done is begun again at the next start."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        while True:
-            try:
-                self.run()
-            except LedgerError as error:
-                log.warning("The stations are not told of the restored ledger yet: %s", error)
-            except Exception:
-                log.exception("Telling the stations of the restored ledger failed in an unforeseen way; again.")
-            else:
-                return
-            if self._wait(_RETRY_S):
-                return
+        self.thread = Worker("announcer", self.run, retry_s=_RETRY_S, expected=(LedgerError,))
+        self._wait = wait or self.thread.pause
 
     def run(self) -> None:
         """Tell every stream, unless that was done in this generation; then remember it. Raises a LedgerError."""

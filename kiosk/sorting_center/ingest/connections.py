@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress, BrokerTransport
-from kiosk.sorting_center.ingest.shared.inbox import IngestInbox
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.shared.ports import FeedConnection, ReceivingConnection
 
 
 def receiving_connection(
-    address: BrokerAddress, name: str, inbox: IngestInbox, health: CenterHealth, regions: Sequence[str]
+    address: BrokerAddress, name: str, health: CenterHealth, regions: Sequence[str]
 ) -> ReceivingConnection:
-    """The line that fills the inbox. ``regions``: none for all."""
+    """``regions``: none for all."""
     if address.transport is BrokerTransport.AMQP:
         from kiosk.sorting_center.ingest.amqp.consumer import AmqpConsumer
 
-        return AmqpConsumer(address, name, inbox, health, regions)
+        return AmqpConsumer(address, name, health, regions)
     from kiosk.sorting_center.ingest.mqtt.consumer import MqttConsumer
 
-    return MqttConsumer(address, name, inbox, health, regions)
+    return MqttConsumer(address, name, health, regions)
 
 
 def feed_connection(address: BrokerAddress, name: str, health: CenterHealth, generation: str) -> FeedConnection:
-    """The line the feed goes out on."""
     if address.transport is BrokerTransport.AMQP:
         from kiosk.sorting_center.ingest.amqp.publisher import AmqpFeedPublisher
 

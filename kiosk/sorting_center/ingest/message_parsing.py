@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
-
-import msgspec
 
 from kiosk.messaging.contract.control import BadControl, Hello, Status, decode
 from kiosk.messaging.contract.receive import BadEvent, parse_batch, parse_event
@@ -23,23 +20,7 @@ _TOPICS: Final = 4096  # Of the stations of a county, four each: the same topics
 _parse_up: Final = lru_cache(_TOPICS)(parse_up)
 
 
-@dataclass(frozen=True, slots=True)
-class HelloQuery:
-    """A station said hello: how far is the ledger with this epoch, and what is its hash ``at`` a number (0: none)?"""
-
-    region: str
-    station: str
-    epoch: str
-    at: int
-
-
-class ParsedMessage(msgspec.Struct, frozen=True):
-    message: Inbound
-    delivery: Delivery
-    queries: tuple[HelloQuery, ...] = ()
-
-
-def parse_message(message: Inbound) -> ParsedMessage:
+def parse_message(message: Inbound) -> Delivery:
     """Take a message apart.
 
     An unexpected error makes it a refusal as well (``unreadable``): one that came out of here would leave
@@ -49,38 +30,16 @@ def parse_message(message: Inbound) -> ParsedMessage:
         return _parse(message)
     except Exception:
         log.exception("Unexpected error while reading a message; stored as rejected.")
-        return _refusal_of(message, "unreadable")
+        return refuse(message, "unreadable")
 
 
-def refuse_unparsed(message: Inbound) -> ParsedMessage:
-    """A message that is kept whole among the refused and not looked into. Its station has it still."""
-    return _refusal_of(message, INTERNAL_ERROR)
+def refuse(message: Inbound, code: str) -> Delivery:
+    """The whole message among the refused. Its station has it still."""
+    return Delivery(refusals=[RejectedMessage(message.topic, code, message.payload)])
 
 
-def _parse(message: Inbound) -> ParsedMessage:
-    if message.is_dead:
-        return refuse_unparsed(message)  # its workers died, time and again, and it may be why
-    try:
-        topic = _parse_up(message.topic)
-    except ValueError:
-        return _refusal_of(message, "topic")
-    if message.retained and topic.kind != "status":
-        # The broker kept it for whoever comes: it says nothing about now, and no station sends it so.
-        return _refusal_of(message, "retained")
-    match topic.kind:
-        case "event":
-            return _events(message, topic, [message.payload])
-        case "batch":
-            return _batch(message, topic)
-        case "hello":
-            return _hello(message, topic)
-        case _:
-            return _status(message, topic)
-
-
-def merge_deliveries(readings: Iterable[ParsedMessage]) -> Delivery:
-    """All of them as one delivery, in order."""
-    deliveries = [reading.delivery for reading in readings]
+def merge_deliveries(deliveries: Iterable[Delivery]) -> Delivery:
+    deliveries = list(deliveries)
     return Delivery(
         events=[item for delivery in deliveries for item in delivery.events],
         refusals=[item for delivery in deliveries for item in delivery.refusals],
@@ -89,19 +48,37 @@ def merge_deliveries(readings: Iterable[ParsedMessage]) -> Delivery:
     )
 
 
-def _refusal_of(message: Inbound, code: str) -> ParsedMessage:
-    return ParsedMessage(message, Delivery(refusals=[RejectedMessage(message.topic, code, message.payload)]))
-
-
-def _batch(message: Inbound, topic: UpTopic) -> ParsedMessage:
+def _parse(message: Inbound) -> Delivery:
+    if message.is_dead:
+        return refuse(message, INTERNAL_ERROR)  # its workers died, time and again, and it may be why
     try:
-        payloads = parse_batch(message.payload)
-    except BadEvent as error:
-        return _refusal_of(message, error.code)
-    return _events(message, topic, payloads)
+        topic = _parse_up(message.topic)
+    except ValueError:
+        return refuse(message, "topic")
+    if message.retained and topic.kind != "status":
+        # The broker keeps it for later subscribers: it says nothing about now, and no station sends it so.
+        return refuse(message, "retained")
+    if topic.kind == "event":
+        return _events(message, topic, [message.payload])
+    if topic.kind == "batch":
+        try:
+            return _events(message, topic, parse_batch(message.payload))
+        except BadEvent as error:
+            return refuse(message, error.code)
+    try:
+        if topic.kind == "hello":
+            seen = Sighting(topic.region, topic.station, hello=decode(Hello, message.payload))
+        elif message.retained and not message.payload:
+            return Delivery()
+        else:
+            status = decode(Status, message.payload)
+            seen = Sighting(topic.region, topic.station, status, live=not message.retained)
+    except BadControl:
+        return refuse(message, topic.kind)
+    return Delivery(sightings=[seen])
 
 
-def _events(message: Inbound, topic: UpTopic, payloads: Iterable[bytes]) -> ParsedMessage:
+def _events(message: Inbound, topic: UpTopic, payloads: Iterable[bytes]) -> Delivery:
     events: list[tuple[str, ReceivedEvent]] = []
     refusals: list[RejectedMessage] = []
     for payload in payloads:
@@ -112,25 +89,4 @@ def _events(message: Inbound, topic: UpTopic, payloads: Iterable[bytes]) -> Pars
         except Exception:
             log.exception("Unexpected error while reading an event; stored as rejected.")
             refusals.append(RejectedMessage(message.topic, "unreadable", payload))
-    return ParsedMessage(message, Delivery(events=events, refusals=refusals))
-
-
-def _hello(message: Inbound, topic: UpTopic) -> ParsedMessage:
-    try:
-        hello = decode(Hello, message.payload)
-    except BadControl:
-        return _refusal_of(message, "hello")
-    seen = Sighting(topic.region, topic.station, hello=hello)
-    question = HelloQuery(topic.region, topic.station, hello.epoch, hello.at)
-    return ParsedMessage(message, Delivery(sightings=[seen]), (question,))
-
-
-def _status(message: Inbound, topic: UpTopic) -> ParsedMessage:
-    if message.retained and not message.payload:
-        return ParsedMessage(message, Delivery())
-    try:
-        status = decode(Status, message.payload)
-    except BadControl:
-        return _refusal_of(message, "status")
-    seen = Sighting(topic.region, topic.station, status, live=not message.retained)
-    return ParsedMessage(message, Delivery(sightings=[seen]))
+    return Delivery(events=events, refusals=refusals)

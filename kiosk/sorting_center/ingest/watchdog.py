@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -22,8 +21,8 @@ _POLL_INTERVAL_S: Final = 1.0
 
 
 class IngestWatchdog:
-    """Looks once a second. ``parts``: each part of the program by name, and whether its thread runs. ``damage``: of the
-    ledger, "" for none; it is told before the next message finds it.
+    """``check`` is the step of a worker. ``parts``: each part of the program by name, and whether its thread runs.
+    ``damage``: of the ledger, "" for none; it is told before the next message finds it.
     """
 
     def __init__(
@@ -44,27 +43,9 @@ class IngestWatchdog:
         # How many messages had been taken in when it stalled; None while it does not.
         self._settled_at_stall: int | None = None
         self._calm_since: float | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
-    def start(self) -> None:
-        """Start the thread; the parts must be running."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float) -> None:
-        """End it; before the parts end."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(_POLL_INTERVAL_S):
-            try:
-                self.check()
-            except Exception:
-                log.exception("The watchdog failed in an unforeseen way; it goes on.")
-
-    def check(self) -> None:
+    def check(self) -> float:
+        """The seconds until the next one."""
         ended = [name for name, runs in self._parts.items() if not runs()]
         now, waiting_s = self._clock(), self._connection.waiting_s()
         self._health.set_waiting(self._connection.waiting())
@@ -75,17 +56,23 @@ class IngestWatchdog:
             self._not_before = now + STALLED_S
             self._recover()
         elif waiting_s is not None and waiting_s >= STALLED_S and now >= self._not_before:
-            self._stall(now)
+            if self._settled_at_stall is None:
+                self._settled_at_stall = self._connection.settled()
+            if now >= self._restart_at:
+                self._restart_at = now + self._backoff.next()
+                self._connection.request_redelivery()
         elif self._settled_at_stall is not None and self._has_recovered(now, waiting_s):
             self._recover()
-        self._report(ended)
-
-    def _stall(self, now: float) -> None:
-        if self._settled_at_stall is None:
-            self._settled_at_stall = self._connection.settled()
-        if now >= self._restart_at:
-            self._restart_at = now + self._backoff.next()
-            self._connection.request_redelivery()
+        texts = [f"The {name} has ended: restart the sorting center." for name in ended]
+        if self._settled_at_stall is not None:
+            texts.append(
+                f"Messages wait and none is taken in for {STALLED_S:.0f} s or longer; the broker is asked to deliver "
+                "again. If this stays, restart the sorting center."
+            )
+        text = " ".join(texts)
+        if self._health.set_fault("watchdog", text) and text:
+            log.error("%s", text)
+        return _POLL_INTERVAL_S
 
     def _has_recovered(self, now: float, waiting_s: float | None) -> bool:
         """Something was taken in, or nothing came for STALLED_S over a connection that was up all the time."""
@@ -100,14 +87,3 @@ class IngestWatchdog:
     def _recover(self) -> None:
         self._backoff.reset()
         self._settled_at_stall = self._calm_since = None
-
-    def _report(self, ended: list[str]) -> None:
-        texts = [f"The {name} has ended: restart the sorting center." for name in ended]
-        if self._settled_at_stall is not None:
-            texts.append(
-                f"Messages wait and none is taken in for {STALLED_S:.0f} s or longer; the broker is asked to deliver "
-                "again. If this stays, restart the sorting center."
-            )
-        text = " ".join(texts)
-        if self._health.set_fault("watchdog", text) and text:
-            log.error("%s", text)

@@ -10,7 +10,6 @@ from kiosk.sorting_center.ledger.shared.errors import LedgerInUse as LedgerInUse
 from kiosk.sorting_center.ledger.shared.errors import LedgerMissing as LedgerMissing
 from kiosk.sorting_center.ledger.shared.errors import LedgerNewer as LedgerNewer
 from kiosk.sorting_center.ledger.shared.errors import LedgerNotEmpty as LedgerNotEmpty
-from kiosk.sorting_center.ledger.shared.errors import LedgerNotReady as LedgerNotReady
 from kiosk.sorting_center.ledger.shared.errors import LedgerUnwritable as LedgerUnwritable
 from kiosk.sorting_center.ledger.shared.records import CountedEvent as CountedEvent
 from kiosk.sorting_center.ledger.shared.records import Delivery as Delivery

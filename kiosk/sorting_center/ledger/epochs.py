@@ -6,7 +6,6 @@ twice, once in each epoch, and the second one says ``reissued``. Totals count it
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from kiosk.domain.events import EpochStarted
-from kiosk.sorting_center.ledger.database.schema import event, intake
+from kiosk.sorting_center.ledger.database.schema import event, intake, same_stream
 from kiosk.sorting_center.ledger.database.schema import stream as stream_table
+from kiosk.sorting_center.shared.stored_events import decode_event
 
-MAX_EPOCHS: Final = 8  # Shown of one station, the newest; more than that is a station somebody should look at anyway
+MAX_EPOCHS: Final = 8  # Shown of one station, the newest; a station with more needs a person anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,9 @@ StationKey = tuple[str, str]  # Region and station
 def by_station(connection: Connection) -> Mapping[StationKey, tuple[EpochRow, ...]]:
     """The newest epochs of every station, in the order in which they began."""
     first_events = _first_events(connection)
-    intake_counts = _intake_counts(connection)
+    of_stream = (intake.c.region, intake.c.station, intake.c.epoch)
+    counts = connection.execute(select(*of_stream, func.count()).group_by(*of_stream))
+    intake_counts = {(region, station, epoch): count for region, station, epoch, count in counts}
     found: dict[StationKey, list[EpochRow]] = defaultdict(list)
     order = (stream_table.c.station, stream_table.c.first_received_at, stream_table.c.epoch)
     rows = connection.execute(select(stream_table).order_by(*order))
@@ -66,12 +68,7 @@ def _sort_key(row: EpochRow) -> tuple[str, str]:
 
 def _first_events(connection: Connection) -> dict[tuple[str, str, str], tuple[str, str]]:
     # Looked up for each stream: of a join SQLite may begin with all events instead.
-    is_first = (
-        (event.c.station == stream_table.c.station)
-        & (event.c.epoch == stream_table.c.epoch)
-        & (event.c.region == stream_table.c.region)
-        & (event.c.seq == 1)
-    )
+    is_first = same_stream(event, stream_table.c) & (event.c.seq == 1)
     body = select(event.c.body).where(is_first, event.c.type == EpochStarted.TYPE, event.c.problem.is_(None))
     first = select(
         stream_table.c.region,
@@ -82,12 +79,6 @@ def _first_events(connection: Connection) -> dict[tuple[str, str, str], tuple[st
     found = {}
     for row in connection.execute(first):
         if row.body is not None:
-            data = json.loads(bytes(row.body))["data"]
-            found[row.region, row.station, row.epoch] = (data["series"], data["why"])
+            began = decode_event(EpochStarted, bytes(row.body))
+            found[row.region, row.station, row.epoch] = (began.series, began.why)
     return found
-
-
-def _intake_counts(connection: Connection) -> dict[tuple[str, str, str], int]:
-    key = (intake.c.region, intake.c.station, intake.c.epoch)
-    rows = connection.execute(select(*key, func.count()).group_by(*key))
-    return {(region, station, epoch): count for region, station, epoch, count in rows}

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from msgspec import structs
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, Row, delete, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
 from kiosk.messaging.contract.received_event import ReceivedEvent
+from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import overview as overviews
-from kiosk.sorting_center.ledger import sightings
+from kiosk.sorting_center.ledger import shares, sightings
 from kiosk.sorting_center.ledger.acceptance import streams
-from kiosk.sorting_center.ledger.acceptance.accept import Acceptance
-from kiosk.sorting_center.ledger.acceptance.chains import Chain
+from kiosk.sorting_center.ledger.acceptance.accept import Acceptance, Chain
 from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.faults import damage_error, translate_error
 from kiosk.sorting_center.ledger.database.opening import (
-    DamageCallback,
     OpenedLedger,
     begin_generation,
-    log_damage,
     open_for_reading,
     open_for_writing,
     open_shared,
@@ -34,9 +31,7 @@ from kiosk.sorting_center.ledger.database.opening import (
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.database.schema import feed_position, meta, stream
 from kiosk.sorting_center.ledger.event_reader import stored_events
-from kiosk.sorting_center.ledger.limits import deliveries, shares
-from kiosk.sorting_center.ledger.limits.shares import ROW_BYTES, DailyShares, HeldBack
-from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult, readmit
+from kiosk.sorting_center.ledger.quarantine import ReadmitResult, readmit
 from kiosk.sorting_center.ledger.shared.records import (
     TOO_MANY_EPOCHS,
     TOO_MANY_REGIONS,
@@ -48,9 +43,12 @@ from kiosk.sorting_center.ledger.shared.records import (
     StoredEvent,
     StreamState,
 )
+from kiosk.sorting_center.ledger.shares import ROW_BYTES, DailyShares, HeldBack
 
 MAX_FEED_PAGE: Final = 1000
 _ANNOUNCED_KEY: Final = "announced"
+_DELIVERED: Final = "delivered "  # Before the digest of a message; a row of `meta` each
+_MAX_COUNTED: Final = 1000  # As many as a broker has on its way to one process; beyond that counting restarts
 
 
 class Ledger:
@@ -60,17 +58,16 @@ class Ledger:
 
     def __init__(self, opened: OpenedLedger) -> None:
         self._opened = opened
-        # Where the server of PostgreSQL has its disk is known to nobody here: it has an administrator of its own.
+        # The disk of PostgreSQL's server is not known here: it has an administrator of its own.
         self._shares = DailyShares(opened.address.path.parent if opened.address.path is not None else None)
 
     @classmethod
-    def open(cls, url: str, on_damage: DamageCallback = log_damage) -> Ledger:
+    def open(cls, url: str) -> Ledger:
         """Open or create ``sqlite:///path``, or a ledger in the PostgreSQL database ``postgresql://user@host:port/name``.
 
-        Raises a LedgerError that says what to do. A large file is checked beside the work: damage is given to
-        ``on_damage``, and from then on nothing is taken in.
+        Raises a LedgerError that says what to do. A large file is checked beside the work: see `damage`.
         """
-        return cls(open_for_writing(url, on_damage))
+        return cls(open_for_writing(url))
 
     @classmethod
     def open_shared(cls, url: str) -> Ledger:
@@ -79,7 +76,7 @@ class Ledger:
 
     @classmethod
     def open_readonly(cls, url: str) -> Ledger:
-        """Open an existing ledger for reading; raises a LedgerError."""
+        """Raises a LedgerError."""
         return cls(open_for_reading(url))
 
     @staticmethod
@@ -134,44 +131,62 @@ class Ledger:
             station_keys = {(item.station, region) for region, item in delivery.events}
             station_keys |= {(one.station, one.region) for one in delivery.sightings}
             regions = sightings.regions_of(connection, (station for station, _ in station_keys))
-            delivery, refused = _drop_stations(delivery, sightings.excess_regions(station_keys, regions))
-            incoming = streams.group_by_stream(delivery.events)
+            excess = sightings.excess_regions(station_keys, regions)
+            refusals = list(delivery.refusals)
+            incoming: dict[streams.StreamKey, list[ReceivedEvent]] = {}
+            for region, item in delivery.events:
+                if (item.station, region) in excess:
+                    topic = Topics(region, item.station).event
+                    refusals.append(RejectedMessage(topic, TOO_MANY_REGIONS, item.body))
+                else:
+                    incoming.setdefault((item.station, item.epoch, region), []).append(item)
             held = self._shares.held_back(connection, {(key[0], key[2]) for key in incoming}, received_at)
             groups = {key: events for key, events in incoming.items() if (key[0], key[2]) not in held}
-            accepted = Acceptance(connection, received_at).accept(groups) if groups else []
-            self._shares.spend(connection, _sizes(accepted))
-            refusals = [*delivery.refusals, *refused, *_excess_epochs(groups, {chain.key for chain in accepted})]
-            senders = {(region, station): None for station, _, region in incoming}
-            all_sightings = [*(Sighting(*key) for key in senders), *delivery.sightings]
-            sightings.record(connection, all_sightings, received_at, regions)
+            chains = Acceptance(connection, received_at).accept(groups) if groups else []
+            sizes: Counter[sightings.StationKey] = Counter()
+            for chain in chains:
+                fresh = chain.fresh.values()
+                size_bytes = sum(len(one.body) + one.left_out_bytes + ROW_BYTES for one in fresh)
+                sizes[chain.station, chain.region] += size_bytes
+            self._shares.spend(connection, sizes)
+            accepted = {chain.key for chain in chains}
+            for key in groups:
+                if key not in accepted:
+                    topic = Topics(key[2], key[0]).event
+                    refusals += [RejectedMessage(topic, TOO_MANY_EPOCHS, item.body) for item in groups[key]]
+            seen = [Sighting(region, station) for station, _, region in incoming]
+            seen += [one for one in delivery.sightings if (one.station, one.region) not in excess]
+            sightings.record(connection, seen, received_at, regions)
             sightings.store_rejected(connection, refusals, received_at)
-            deliveries.forget(connection, delivery.counted)
+            if counters := [_DELIVERED + digest for digest in delivery.counted]:
+                connection.execute(delete(meta).where(meta.c.name.in_(counters)))
             held_states = [self._state(connection, *key) for key in incoming if key not in groups]
             return [
-                *(self._reached_state(connection, chain) for chain in accepted),
+                *(self._state_of(connection, chain) for chain in chains),
                 *(replace(state, held_back=True) for state in held_states),
             ]
-
-    def _reached_state(self, connection: Connection, chain: Chain) -> StreamState:
-        gaps = streams.gaps(connection, chain, MAX_GAPS)
-        quarantined = streams.quarantined(connection, chain, MAX_QUARANTINED) if chain.has_quarantined else ()
-        state = StreamState(*chain.key, chain.upto, chain.head, chain.max_seen, gaps, quarantined, self.generation)
-        return replace(state, has_more=chain.has_more)
 
     def count_delivery(self, digest: str) -> int:
         """Note that a message is taken in hand once more; how often that was so far. It survives this process, and ends
         with the commit of a `Delivery` that names it. Raises LedgerUnwritable.
         """
+        name, is_counter = _DELIVERED + digest, meta.c.name.startswith(_DELIVERED)
         with self._writing() as connection:
-            return deliveries.count(connection, digest)
+            before = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+            counters = select(func.count()).where(is_counter)
+            if before is None and connection.execute(counters).scalar_one() >= _MAX_COUNTED:
+                connection.execute(delete(meta).where(is_counter))
+            times = int(before or 0) + 1
+            upsert_rows(connection, meta, [(name, str(times))])
+        return times
 
     def held_back(self, now: str) -> list[HeldBack]:
-        """The stations that are above their share of the day at this time (RFC 3339, UTC)."""
+        """``now``: RFC 3339, UTC."""
         with self.reading() as connection:
             return shares.held_back(connection, now)
 
     def unfinished(self) -> list[streams.StreamKey]:
-        """Streams that `go_on` can release more of: a commit releases only so much of what was held above a gap."""
+        """Streams that `release_held` can release more of: one commit releases only so much of what was held."""
         with self.reading() as connection:
             return streams.unfinished(connection)
 
@@ -182,7 +197,7 @@ class Ledger:
         """
         with self._writing() as connection:
             (chain,) = Acceptance(connection, received_at).accept({key: []})
-            return self._reached_state(connection, chain)
+            return self._state_of(connection, chain)
 
     def number(self, limit: int) -> int:
         """Give events that were released their places in the feed; how many were done, places or not.
@@ -252,11 +267,22 @@ class Ledger:
         row = connection.execute(
             select(stream).where(stream.c.station == station, stream.c.epoch == epoch, stream.c.region == region)
         ).one_or_none()
-        if row is None:
-            return StreamState.unknown(station, epoch, region, self.generation)
-        gaps = streams.gaps(connection, row, MAX_GAPS)
-        quarantined = streams.quarantined(connection, row, MAX_QUARANTINED)
-        return StreamState(station, epoch, region, row.upto, row.head, row.max_seen, gaps, quarantined, self.generation)
+        return self._state_of(connection, row or Chain(station, epoch, region, 0, ZERO_HASH, 0, None, ()))
+
+    def _state_of(self, connection: Connection, row: Row[Any] | Chain) -> StreamState:
+        may_have_quarantined = not isinstance(row, Chain) or row.has_quarantined
+        return StreamState(
+            row.station,
+            row.epoch,
+            row.region,
+            row.upto,
+            row.head,
+            row.max_seen,
+            streams.gaps(connection, row, MAX_GAPS),
+            streams.quarantined(connection, row, MAX_QUARANTINED) if may_have_quarantined else (),
+            self.generation,
+            has_more=isinstance(row, Chain) and row.has_more,
+        )
 
     def feed(self, after: int, limit: int) -> list[FeedEntry]:
         """Accepted events with feedseq above ``after``, in order; at most MAX_FEED_PAGE."""
@@ -289,19 +315,17 @@ class Ledger:
             yield from stored_events(connection, with_standing=with_standing)
 
     def counts(self) -> overviews.Counts:
-        """How much is in the ledger, and how much of it needs a person."""
         with self.reading() as connection:
             return overviews.counts(connection)
 
     def figures(self) -> overviews.MonitoringFigures:
-        """What monitoring asks, without looking at every event."""
         with self.reading() as connection:
             return overviews.figures(connection)
 
-    def overview(self, today_since: str, newest: int = 12) -> overviews.Overview:
-        """Everything the front page shows; ``today_since`` is RFC 3339 in UTC."""
+    def overview(self, today_since: str) -> overviews.Overview:
+        """``today_since`` is RFC 3339 in UTC."""
         with self.reading() as connection:
-            return overviews.overview(connection, today_since, newest)
+            return overviews.overview(connection, today_since)
 
     def intakes(self, after_feedseq: int, limit: int) -> tuple[overviews.IntakeRow, ...]:
         """Intakes released after ``after_feedseq``, in feed order."""
@@ -327,37 +351,3 @@ class Ledger:
                 yield connection
         except DBAPIError as error:
             raise translate_error(self._opened.address, error) from error
-
-
-def _drop_stations(delivery: Delivery, excess: Set[sightings.StationKey]) -> tuple[Delivery, Sequence[RejectedMessage]]:
-    """What there is without these stations and regions, and their events as they are kept among the refused."""
-    if not excess:
-        return delivery, ()
-    refused = [
-        RejectedMessage(Topics(region, item.station).event, TOO_MANY_REGIONS, item.body)
-        for region, item in delivery.events
-        if (item.station, region) in excess
-    ]
-    events = [(region, item) for region, item in delivery.events if (item.station, region) not in excess]
-    seen = [one for one in delivery.sightings if (one.station, one.region) not in excess]
-    return structs.replace(delivery, events=events, sightings=seen), refused
-
-
-def _sizes(chains: Iterable[Chain]) -> Mapping[sightings.StationKey, int]:
-    """What the new events of each station fill."""
-    sizes: Counter[sightings.StationKey] = Counter()
-    for chain in chains:
-        fresh = chain.fresh.values()
-        sizes[chain.station, chain.region] += sum(len(one.body) + one.left_out_bytes + ROW_BYTES for one in fresh)
-    return sizes
-
-
-def _excess_epochs(
-    groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]], accepted: Set[streams.StreamKey]
-) -> Iterable[RejectedMessage]:
-    """What belongs to a stream that is one epoch too many."""
-    for key, events in groups.items():
-        if key not in accepted:
-            station, _, region = key
-            topic = Topics(region, station).event
-            yield from (RejectedMessage(topic, TOO_MANY_EPOCHS, item.body) for item in events)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, inspect, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, literal_column, select
 
 from kiosk.sorting_center.ledger import epochs
-from kiosk.sorting_center.ledger.acceptance.streams import open_gaps, superseded_epochs
+from kiosk.sorting_center.ledger.acceptance.streams import gap_count
 from kiosk.sorting_center.ledger.database.places import last_feedseq
 from kiosk.sorting_center.ledger.database.schema import (
     alarm,
@@ -20,6 +20,8 @@ from kiosk.sorting_center.ledger.database.schema import (
     intake_void,
     quarantine,
     refused,
+    same_receipt,
+    same_stream,
     station_status,
     unnumbered,
 )
@@ -28,7 +30,6 @@ from kiosk.sorting_center.ledger.database.times import MIN_TIMESTAMP
 from kiosk.sorting_center.ledger.shared.records import FORK
 
 MAX_INTAKES: Final = 500
-_MAX_SHOWN_GAPS: Final = 20
 REPORTED: Final = "reported"  # Beside the kinds of the ledger's own alarms: stations whose newest status complains
 
 
@@ -143,52 +144,32 @@ class Overview:
     totals: Totals
     today: Totals
     stations: tuple[StationRow, ...]
-    intakes: tuple[IntakeRow, ...]
-    gaps: tuple[GapRow, ...]
-    alarms: tuple[AlarmRow, ...]
-    quarantine: tuple[tuple[str, int], ...]  # Reason and number
 
 
-def overview(connection: Connection, today_since: str, newest: int) -> Overview:
-    """Everything the front page shows. ``today_since`` is the RFC 3339 time in UTC at which today began."""
-    gaps, number_of_gaps = _gap_rows(open_gaps(connection), superseded_epochs(connection))
-    reasons = connection.execute(
-        select(quarantine.c.reason, func.count()).group_by(quarantine.c.reason).order_by(quarantine.c.reason)
-    )
+def overview(connection: Connection, today_since: str) -> Overview:
+    """``today_since`` is the RFC 3339 time in UTC at which today began."""
     return Overview(
-        counts=_counts(connection, number_of_gaps),
+        counts=counts(connection),
         totals=_totals(connection, MIN_TIMESTAMP),
         today=_totals(connection, today_since),
         stations=_stations(connection),
-        intakes=_intake_rows(connection, _intakes().order_by(intake.c.feedseq.desc()).limit(newest)),
-        gaps=gaps,
-        alarms=_alarms(connection),
-        quarantine=tuple((reason, number) for reason, number in reasons),
     )
 
 
-def _gap_rows(
-    missing: Iterable[tuple[Row[Any], tuple[int, int]]], over: Set[tuple[str, str, str]]
-) -> tuple[tuple[GapRow, ...], int]:
-    """Those that are shown, and how many there are: one station can make half a million."""
-    number, open_gaps_shown = 0, list[GapRow]()
-    lost: dict[tuple[str, str, str], GapRow] = {}
-    for row, (first, last) in missing:
-        number += 1
-        key = (row.region, row.station, row.epoch)
-        if key in over:
-            found = lost.get(key, GapRow(row.station, row.epoch, first, last, row.gap_since, True, 0, row.region))
-            lost[key] = replace(found, last=last, missing=found.missing + last - first + 1)
-        elif len(open_gaps_shown) < _MAX_SHOWN_GAPS:
-            open_gaps_shown.append(
-                GapRow(row.station, row.epoch, first, last, row.gap_since, False, last - first + 1, row.region)
-            )
-    return (*open_gaps_shown, *lost.values())[:_MAX_SHOWN_GAPS], number
-
-
 def counts(connection: Connection) -> Counts:
-    """The numbers of ``ledger count``."""
-    return _counts(connection, sum(1 for _ in open_gaps(connection)))
+    def rows(table: Table) -> int:
+        return _number(connection, select(func.count()).select_from(table))
+
+    reported = _number(connection, select(func.count()).where(station_status.c.alarm != ""))
+    return Counts(
+        events=rows(event) + rows(archived),
+        stations=_station_count(connection),
+        gaps=gap_count(connection),
+        quarantined=rows(quarantine),
+        forks=_number(connection, select(func.count()).where(quarantine.c.reason == FORK)),
+        refused=_number(connection, select(func.coalesce(func.max(refused.c.id), 0))),
+        alarms=rows(alarm) + reported,
+    )
 
 
 def figures(connection: Connection) -> MonitoringFigures:
@@ -205,7 +186,7 @@ def figures(connection: Connection) -> MonitoringFigures:
     reported = select(func.count()).where(station_status.c.alarm != "")
     return MonitoringFigures(
         events=int(events),
-        stations=_number(connection, select(func.count()).select_from(_known_stations())),
+        stations=_station_count(connection),
         streams_with_gaps=with_gaps,
         quarantined={FORK: 0, **_numbers(connection, by_reason)},
         alarms={REPORTED: _number(connection, reported), **_numbers(connection, by_kind)},
@@ -221,37 +202,9 @@ def intakes_after(connection: Connection, feedseq: int, limit: int) -> tuple[Int
     return _intake_rows(connection, query)
 
 
-def _counts(connection: Connection, gaps: int) -> Counts:
-    return Counts(
-        events=_number(connection, select(func.count()).select_from(event)) + _archived_count(connection),
-        stations=_number(connection, select(func.count()).select_from(_known_stations())),
-        gaps=gaps,
-        quarantined=_number(connection, select(func.count()).select_from(quarantine)),
-        forks=_number(connection, select(func.count()).where(quarantine.c.reason == FORK)),
-        refused=_number(connection, select(func.coalesce(func.max(refused.c.id), 0))),
-        alarms=_number(connection, select(func.count()).select_from(alarm)) + _reported_alarms(connection),
-    )
-
-
-def _archived_count(connection: Connection) -> int:
-    # A ledger that is only looked at may still have the schema of the version that wrote it.
-    there = inspect(connection).has_table(archived.name)
-    return _number(connection, select(func.count()).select_from(archived)) if there else 0
-
-
-def _known_stations() -> Subquery:
-    return select(stream_table.c.region, stream_table.c.station).distinct().subquery()
-
-
-# A ledger that is only looked at may still have the schema of the version that wrote it.
-_STATUS_COLUMNS: Final = tuple(column for column in station_status.columns if column.name != "doctor")
-
-
-def _reported_alarms(connection: Connection) -> int:
-    # A ledger that is only looked at may still have the schema of the version that wrote it.
-    if "alarm" not in {column["name"] for column in inspect(connection).get_columns(station_status.name)}:
-        return 0
-    return _number(connection, select(func.count()).where(station_status.c.alarm != ""))
+def _station_count(connection: Connection) -> int:
+    stations = select(stream_table.c.region, stream_table.c.station).distinct().subquery()
+    return _number(connection, select(func.count()).select_from(stations))
 
 
 def _number(connection: Connection, query: Select[Any]) -> int:
@@ -269,50 +222,32 @@ _HALF_BITS: Final = 20
 
 def _totals(connection: Connection, since: str) -> Totals:
     is_void = intake_void.c.receipt.is_not(None)
-    halves = [part for column in (intake.c.net_g, intake.c.amount_fen) for part in _halves(column)]
+    upper: ColumnElement[int] = literal_column(str(_HALF_BITS))
+    lower = (1 << _HALF_BITS) - 1
+    halves = [
+        half
+        for column in (intake.c.net_g, intake.c.amount_fen)
+        for half in (column.bitwise_rshift(upper), column.bitwise_and(lower))
+    ]
     rows = connection.execute(
         select(is_void, func.count(), *(func.sum(part) for part in halves))
-        .select_from(intake.outerjoin(intake_void, _is_void_of_intake()))
+        .select_from(intake.outerjoin(intake_void, same_receipt(intake_void, intake.c)))
         .where(intake.c.received_at >= since)
         .group_by(is_void)
     )
     found = {bool(row[0]): row[1:] for row in rows}
-    count, *sums = found.get(False, (0, 0, 0, 0, 0))
+    count, *sums = map(int, found.get(False, (0, 0, 0, 0, 0)))
     return Totals(
         intakes=count,
         voided=found.get(True, (0,))[0],
-        net_g=_join_halves(sums[0], sums[1]),
-        amount_fen=_join_halves(sums[2], sums[3]),
-    )
-
-
-def _halves(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    return column.bitwise_rshift(literal_column(str(_HALF_BITS))), column.bitwise_and((1 << _HALF_BITS) - 1)
-
-
-def _join_halves(upper: int, lower: int) -> int:
-    return (int(upper) << _HALF_BITS) + int(lower)
-
-
-def _is_void_of_intake() -> ColumnElement[bool]:
-    return (
-        (intake_void.c.station == intake.c.station)
-        & (intake_void.c.receipt == intake.c.receipt)
-        & (intake_void.c.region == intake.c.region)
+        net_g=(sums[0] << _HALF_BITS) + sums[1],
+        amount_fen=(sums[2] << _HALF_BITS) + sums[3],
     )
 
 
 def _stations(connection: Connection) -> tuple[StationRow, ...]:
-    held = (
-        select(func.count())
-        .where(
-            event.c.station == stream_table.c.station,
-            event.c.epoch == stream_table.c.epoch,
-            event.c.region == stream_table.c.region,
-            event.c.seq > stream_table.c.upto,
-        )
-        .scalar_subquery()
-    )
+    is_held = same_stream(event, stream_table.c) & (event.c.seq > stream_table.c.upto)
+    held = select(func.count()).where(is_held).scalar_subquery()
     per_station = (
         select(
             stream_table.c.region,
@@ -325,7 +260,7 @@ def _stations(connection: Connection) -> tuple[StationRow, ...]:
     )
     lives = epochs.by_station(connection)
     rows = connection.execute(
-        select(*_STATUS_COLUMNS, per_station.c.events, per_station.c.behind)
+        select(station_status, per_station.c.events, per_station.c.behind)
         .join_from(
             station_status,
             per_station,
@@ -353,7 +288,7 @@ def _stations(connection: Connection) -> tuple[StationRow, ...]:
 
 def _intakes() -> Select[Any]:
     return select(intake, intake_void.c.receipt.label("void")).select_from(
-        intake.outerjoin(intake_void, _is_void_of_intake())
+        intake.outerjoin(intake_void, same_receipt(intake_void, intake.c))
     )
 
 
@@ -373,11 +308,4 @@ def _intake_rows(connection: Connection, query: Select[Any]) -> tuple[IntakeRow,
             region=row.region,
         )
         for row in connection.execute(query)
-    )
-
-
-def _alarms(connection: Connection) -> tuple[AlarmRow, ...]:
-    rows = connection.execute(select(alarm).order_by(alarm.c.id.desc()).limit(20))
-    return tuple(
-        AlarmRow(row.kind, row.station, row.epoch, row.seq, row.detail, row.raised_at, row.region) for row in rows
     )

@@ -1,8 +1,10 @@
-"""What is written down besides events: who was heard, and bytes nobody can attribute."""
+"""What is written down besides events: stations that were heard, and messages that cannot be attributed."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -23,7 +25,6 @@ from kiosk.sorting_center.ledger.shared.records import (
     RejectedMessage,
     Sighting,
 )
-from kiosk.sorting_center.ledger.twins import Boots, detect_twin
 from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 # Of one number: more than a province has counties (Sichuan, the largest, has 183). A station that makes regions up has
@@ -31,9 +32,51 @@ from kiosk.sorting_center.shared.alarm_texts import format_detail
 MAX_REGIONS: Final = 256
 MAX_REFUSED: Final = 1000
 MAX_REFUSED_BYTES: Final = 16 * 1024  # Of each; together at most 16 MiB of other people's garbage
+# Two machines that take turns under one station number: a card that was copied and put into both. The broker throws one
+# off when the other comes, and each sends what it has while it is there, so every number looks well. Only their boot
+# ids tell them apart. A machine that starts again gets a new one and never uses the old one again, so a boot id that is
+# back after another one is a second machine.
+_MAX_BOOTS: Final = 4  # Boots of one station number: two twins, and one start of each in between
 _MAX_TOPIC: Final = 200  # Characters. A topic is text of strangers: PostgreSQL keeps no U+0000 in a text.
 # Messages that were set aside are kept whole, the newest of them; a batch may have a MiB.
 MAX_COMPLETE_PAYLOADS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Boots:
+    """The boots that said hello under one station number, the last one at the end, each with its newest
+    ``monotonicms``.
+    """
+
+    seen_boots: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Boots:
+        """Read what ``text`` wrote."""
+        return cls(tuple((str(boot), int(at_ms)) for boot, at_ms in json.loads(text)))
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.seen_boots)
+
+    def is_new(self, hello: Hello) -> bool:
+        """False for a hello of an old station, and for one that a broker delivers once more."""
+        return bool(hello.boot) and hello.monotonicms > dict(self.seen_boots).get(hello.boot, -1)
+
+    def with_hello(self, hello: Hello) -> Boots:
+        """After a hello that is news."""
+        others = tuple(one for one in self.seen_boots if one[0] != hello.boot)
+        return Boots((*others, (hello.boot, hello.monotonicms))[-_MAX_BOOTS:])
+
+
+def detect_twin(previous: Boots, hello: Hello) -> str | None:
+    """What an alarm says when this hello shows a second machine, naming both by boot id; None when it does not."""
+    if not previous.is_new(hello) or not previous.seen_boots:
+        return None
+    last = previous.seen_boots[-1][0]
+    if hello.boot == last or hello.boot not in dict(previous.seen_boots):
+        return None
+    return format_detail("by_turns", boot=hello.boot, other=last)
 
 
 _decode_dated_rows: Final = reader(msgspec.json.Decoder(tuple[DatedDoctorRow, ...]))
@@ -52,10 +95,15 @@ def record(
     for sighting in sorted(sightings, key=lambda one: (one.station, one.region)):
         if sighting.hello is not None:
             _check_for_twins(connection, sighting, sighting.hello, received_at)
-        key = (sighting.station, sighting.region)
-        changes.setdefault(key, {}).update(_status_changes(sighting, received_at))
-        if sighting.status is not None and sighting.status.online:
-            doctors[key] = sighting.status.doctor_rows
+        key, status = (sighting.station, sighting.region), sighting.status
+        values = changes.setdefault(key, {})
+        if status is not None:
+            values |= {name: getattr(status, name) for name in ("online", "pending", "epoch", "software", "alarm")}
+            if status.online:
+                doctors[key] = status.doctor_rows
+        if sighting.live and (status is None or status.online):
+            # A last will is the broker's word, not the station's: it says nothing about when the station was there.
+            values["last_seen"] = received_at
     if not changes:
         return
     for key, rows_seen in _date_doctor_rows(connection, doctors, received_at).items():
@@ -159,23 +207,6 @@ def _check_for_twins(connection: Connection, sighting: Sighting, hello: Hello, r
         of = (sighting.station, hello.epoch, 0)
         IncidentRecorder(connection, sighting.region, received_at).raise_alarm(TWIN, of, detail)
     upsert_rows(connection, meta, [(name, boots.with_hello(hello).text)])
-
-
-def _status_changes(sighting: Sighting, received_at: str) -> dict[str, object]:
-    values: dict[str, object] = {}
-    status = sighting.status
-    if status is not None:
-        values |= {
-            "online": status.online,
-            "pending": status.pending,
-            "epoch": status.epoch,
-            "software": status.software,
-            "alarm": status.alarm,
-        }
-    if sighting.live and (status is None or status.online):
-        # A last will is the broker's word, not the station's: it says nothing about when the station was there.
-        values["last_seen"] = received_at
-    return values
 
 
 def store_rejected(connection: Connection, refusals: Sequence[RejectedMessage], received_at: str) -> None:

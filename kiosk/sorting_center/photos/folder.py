@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kiosk.base.files import sync_folder
+from kiosk.base.files import flush_to_disk, sync_folder
 from kiosk.domain.events.rules import MAX_PICTURE_BYTES
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.photos.jpeg import NotPlainJpeg, plain_jpeg_size
@@ -71,13 +71,13 @@ class PictureFolder:
             except BlockingIOError as error:
                 raise PictureBusy from error
             if not _is_still_there(descriptor, part):
-                raise PictureBusy  # whoever had it has finished it in this moment
+                raise PictureBusy  # the other request has finished it in this moment
             yield PartialPicture(descriptor, part, self.path(name))
         finally:
             os.close(descriptor)
 
     def free_bytes(self) -> int:
-        """Room on its disk for somebody who is not root."""
+        """On its disk, for users other than root."""
         self._make_folders(self.root)
         found = os.statvfs(self.root)
         return found.f_bavail * found.f_frsize
@@ -122,7 +122,8 @@ class PartialPicture:
         What the disk would not take for sure is thrown away: a second attempt to force it out may find nothing to do.
         """
         try:
-            os.fsync(self._descriptor)
+            with open(self._descriptor, "ab", closefd=False) as file:
+                flush_to_disk(file)
         except OSError:
             self.discard()
             raise
@@ -131,7 +132,7 @@ class PartialPicture:
 
 
 def _open_nonblocking(path: str, flags: int) -> int:
-    """Nothing that lies where a picture should be, a pipe for example, keeps whoever reads it."""
+    """A pipe, say, that lies where a picture should be does not block its reader."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

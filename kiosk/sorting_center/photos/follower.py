@@ -7,37 +7,25 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import msgspec
-
 from kiosk.domain.events import PhotoAccepted
-from kiosk.domain.events.photo import PictureData
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position, run_follower
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
-from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
+from kiosk.sorting_center.shared.stored_events import decode_data, decode_envelope
 
 log = logging.getLogger(__name__)
 
 STEP_EVENTS: Final = 1000
 
 
-class _PhotoAcceptedData(msgspec.Struct):
-    master: PictureData
-    natural: PictureData
-
-
-class _PhotoAcceptedEvent(msgspec.Struct):
-    station: str
-    data: _PhotoAcceptedData
-
-
 class PhotoFollower:
     """Any number of processes may follow into one list: what one has done, another does again without harm."""
 
-    def __init__(self, ledger: Ledger, photos: PhotoIndex, recorder: PictureRecorder) -> None:
+    def __init__(self, ledger: Ledger, photos: PhotoIndex, received: ReceivedPictures) -> None:
         """Closes none of them."""
-        self._ledger, self._photos, self._recorder = ledger, photos, recorder
+        self._ledger, self._photos, self._received = ledger, photos, received
         self._adopted = False
 
     def step(self, limit: int = STEP_EVENTS) -> int:
@@ -56,7 +44,7 @@ class PhotoFollower:
         for one in announcements:
             name = one.name
             if self._photos.status(name.region, name.station, name.sha256) is PictureStatus.PENDING:
-                self._recorder.adopt(one)
+                self._received.adopt(one)
         return len(entries)
 
     def run(self, ending: threading.Event) -> None:
@@ -68,18 +56,16 @@ class PhotoFollower:
         if self._adopted:
             return
         for one in self._photos.all_pending():
-            self._recorder.adopt(one)
+            self._received.adopt(one)
         self._adopted = True
-
-
-_decode_event: Final = msgspec.json.Decoder(_PhotoAcceptedEvent).decode
 
 
 def _announcements_in(entries: Sequence[FeedEntry]) -> Iterator[AnnouncedPicture]:
     for entry in entries:
         if entry.type != PhotoAccepted.TYPE:
             continue
-        event = _decode_event(entry.body)
-        for one in (event.data.master, event.data.natural):
+        event = decode_envelope(entry.body)
+        shot = decode_data(PhotoAccepted, event.data)
+        for one in (shot.master, shot.natural):
             name = PictureName(entry.region, event.station, one.sha256)
             yield AnnouncedPicture(name, one.size_bytes, one.width, one.height, entry.feedseq)

@@ -5,7 +5,6 @@ alone (ITU T.81, annex B).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
@@ -24,19 +23,11 @@ class NotPlainJpeg(ValueError):
     """No JPEG, or one with something beside its picture; the text says what."""
 
 
-@dataclass(frozen=True, slots=True)
-class JpegSize:
-    """Pixels."""
-
-    width: int
-    height: int
-
-
-def plain_jpeg_size(data: bytes) -> JpegSize:
-    """The sides of a baseline JPEG that has one frame, few scans, no metadata (APP1 to APP15, comments), and nothing
-    behind its end. Raises NotPlain. Every marker is looked at, those between the scans as well.
+def plain_jpeg_size(data: bytes) -> tuple[int, int]:
+    """Width and height, in pixels, of a baseline JPEG that has one frame, few scans, no metadata (APP1 to APP15,
+    comments), and nothing behind its end. Raises NotPlainJpeg. Every marker is checked, those between scans as well.
     """
-    found: JpegSize | None = None
+    found: tuple[int, int] | None = None
     scans = headers = 0
     for marker, segment in _segments(data):
         if marker in _FRAMES:
@@ -44,7 +35,7 @@ def plain_jpeg_size(data: bytes) -> JpegSize:
                 raise NotPlainJpeg("it has more than one frame, or a broken one")
             if marker != _BASELINE:
                 raise NotPlainJpeg("it is no baseline JPEG")
-            found = JpegSize(int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big"))
+            found = int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big")
         elif marker == _SCAN:
             scans += 1
             if found is None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from kiosk.sorting_center.feed.loop import StepLoop
+from kiosk.base.worker import Worker
 from kiosk.sorting_center.followers.feed_follower import FeedPosition
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.photos.photos import PhotoIndex
@@ -25,7 +25,7 @@ _STALLED: Final = (
 
 
 class PhotosMonitor:
-    """Puts the figures of pictures into the health, and a fault while nobody follows the feed for them."""
+    """Puts the figures of pictures into the health, and a fault while no process follows the feed for them."""
 
     def __init__(
         self, ledger: Ledger, photos: PhotoIndex, health: CenterHealth, clock: Callable[[], float] = time.monotonic
@@ -35,18 +35,17 @@ class PhotosMonitor:
         self._figures = CostAwareCache(photos.figures, _PERIOD_S)
         self._position: FeedPosition | None = None
         self._moved_at = clock()
-        self._loop = StepLoop("photos monitor", self.check, _PERIOD_S)
+        self._worker = Worker("photos monitor", self.check)
 
     def start(self) -> None:
-        self._loop.start()
+        self._worker.start()
 
     def stop(self, timeout_s: float) -> None:
-        """End the thread."""
-        self._loop.stop(timeout_s)
+        self._worker.stop(timeout_s)
         self._photos.close()
 
-    def check(self) -> bool:
-        """Look once; false: there is nothing more to do now."""
+    def check(self) -> float:
+        """One step of the worker."""
         try:
             self._health.set_photo_counts(self._figures.current().flat())
             fault = self._stalled()
@@ -54,7 +53,7 @@ class PhotosMonitor:
             fault = f"The list of pictures cannot be read: {error}"
         if self._health.set_fault("photos", fault) and fault:
             log.error("%s", fault)
-        return False
+        return _PERIOD_S
 
     def _stalled(self) -> str:
         """The fault, "" for none. Raises LedgerError."""

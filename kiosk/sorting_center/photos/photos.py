@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, Select, Table, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, inspect, select, text, tuple_
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.followers.feed_follower import FeedPosition
+from kiosk.sorting_center.ledger import LedgerError
+from kiosk.sorting_center.ledger.database import postgres, sqlite
+from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.rows import insert_missing, upsert_rows
-from kiosk.sorting_center.photos.database import PhotosDatabase
-from kiosk.sorting_center.photos.schema import announced, followed, received, refused
+from kiosk.sorting_center.photos.schema import SCHEMA, announced, followed, metadata, received, refused
 from kiosk.sorting_center.shared.health import REFUSED_PREFIX
 
 _PAGE: Final = 500
+_SCHEMA_LOCK: Final = 0x53_4B_08
 
 
 class PictureStatus(StrEnum):
-    """How it is with one picture."""
-
     UNKNOWN = "unknown"  # No accepted event of this station has told of it, as far as the feed is followed
     PENDING = "pending"
     RECEIVED = "received"
@@ -66,20 +72,39 @@ class PhotoFigures:
         }
 
 
+def photos_path(ledger: Path) -> Path:
+    """``county.db`` -> ``county.photos.db``, beside it."""
+    return ledger.with_name(f"{ledger.stem}.photos.db")
+
+
 class PhotoIndex:
-    """Safe to use from several threads and processes; every call may raise a LedgerError."""
+    """Beside the file of a ledger, or in a schema of its own in the ledger's PostgreSQL.
 
-    def __init__(self, database: PhotosDatabase) -> None:
-        self._database = database
+    Safe to use from several threads and processes; every call may raise a LedgerError.
+    """
 
-    @classmethod
-    def open(cls, ledger_url: str) -> Self:
-        """Beside this ledger; made when it is not there."""
-        return cls(PhotosDatabase(ledger_url))
+    def __init__(self, ledger_url: str) -> None:
+        """Open, and make what is not there; raises a LedgerError."""
+        address = LedgerAddress.parse(ledger_url)
+        path = photos_path(address.path) if address.path is not None else None
+        self._name = str(path or address)
+        self._lock = threading.Lock()
+        if path is not None:
+            self._writer, self._reader = sqlite.writer(path), sqlite.reader(path)
+        else:
+            url = _in_schema(address.url)
+            self._writer, self._reader = postgres.writer(url, of_ledger=False), postgres.reader(url)
+        try:
+            with self._writing() as connection:
+                _make_tables(connection)
+        except LedgerError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """No call may follow."""
-        self._database.close()
+        self._reader.dispose()
+        self._writer.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -87,20 +112,35 @@ class PhotoIndex:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # --- asked
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._photos_errors(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """One transaction, on the disk when this returns."""
+        with self._lock, self._photos_errors(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _photos_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            detail = str(error.orig).strip().partition("\n")[0]
+            raise LedgerError(f"the list of photos {self._name} cannot be used: {detail}") from error
 
     def status(self, region: str, station: str, sha256: str) -> PictureStatus:
-        """How it is with this picture."""
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             for table, standing in ((received, PictureStatus.RECEIVED), (announced, PictureStatus.PENDING)):
                 if connection.execute(select(table.c.station).where(_matches(table, region, station, sha256))).first():
                     return standing
         return PictureStatus.UNKNOWN
 
     def announced(self, name: PictureName) -> AnnouncedPicture | None:
-        """What an event said of it."""
         query = select(announced).where(_matches(announced, name.region, name.station, name.sha256))
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else AnnouncedPicture(name, row.size_bytes, row.width, row.height, row.feedseq)
 
@@ -109,7 +149,7 @@ class PhotoIndex:
         query = _not_received(select(announced)).order_by(*announced.primary_key).limit(limit)
         if after is not None:
             query = query.where(tuple_(*announced.primary_key) > (after.station, after.region, after.sha256))
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query).all()
         return [
             AnnouncedPicture(
@@ -119,7 +159,6 @@ class PhotoIndex:
         ]
 
     def all_pending(self) -> Iterable[AnnouncedPicture]:
-        """Every one of them, in pages."""
         after = None
         while page := self.pending(_PAGE, after):
             yield from page
@@ -128,7 +167,7 @@ class PhotoIndex:
     def refusals(self) -> list[RefusalCount]:
         """The most frequent first."""
         query = select(refused).order_by(refused.c.times.desc(), *refused.primary_key)
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             return [
                 RefusalCount(row.region, row.station, row.reason, row.times, row.last_at, row.last_sha256)
                 for row in connection.execute(query)
@@ -137,7 +176,7 @@ class PhotoIndex:
     def figures(self) -> PhotoFigures:
         """Looks at every row: not for each request."""
         by_reason = select(refused.c.reason, func.sum(refused.c.times)).group_by(refused.c.reason)
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             return PhotoFigures(
                 int(connection.execute(select(func.count()).select_from(received)).scalar_one()),
                 int(connection.execute(_not_received(select(func.count()).select_from(announced))).scalar_one()),
@@ -146,14 +185,12 @@ class PhotoIndex:
 
     def position(self) -> FeedPosition | None:
         """Up to where the feed is followed; None when nothing was yet."""
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             found = {row.name: row.value for row in connection.execute(select(followed))}
         try:
             return FeedPosition(found["generation"], int(found["feedseq"]))
         except (KeyError, ValueError):
             return None
-
-    # --- kept
 
     def record_announced(self, announcements: Iterable[AnnouncedPicture], position: FeedPosition) -> None:
         """Keep what a page of the feed announced, and how far it is followed. What is known stays as it is."""
@@ -161,20 +198,20 @@ class PhotoIndex:
             (one.name.station, one.name.region, one.name.sha256, one.size_bytes, one.width, one.height, one.feedseq)
             for one in announcements
         ]
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             insert_missing(connection, announced, rows)
             upsert_rows(connection, followed, [("feedseq", str(position.feedseq)), ("generation", position.generation)])
 
     def receive(self, one: AnnouncedPicture, received_at: str) -> None:
         """Its file is in the folder, whole and on the disk."""
         row = (one.name.station, one.name.region, one.name.sha256, one.size_bytes, received_at)
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             insert_missing(connection, received, [row])
 
     def count_refusals(self, more: Iterable[RefusalCount]) -> None:
         """Add to how often; at most one of a station and reason."""
         counts = list(more)
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             for one in counts:
                 same = (
                     (refused.c.station == one.station)
@@ -193,3 +230,18 @@ def _matches(table: Table, region: str, station: str, sha256: str) -> ColumnElem
 def _not_received(query: Select[Any]) -> Select[Any]:
     same = [received.c[name] == announced.c[name] for name in ("station", "region", "sha256")]
     return query.where(~select(received.c.station).where(*same).exists())
+
+
+def _make_tables(connection: Connection) -> None:
+    """Of two processes that begin, one makes them. With SQLite the transaction itself is enough."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+        if not inspect(connection).has_schema(SCHEMA):
+            connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+    metadata.create_all(connection)
+
+
+def _in_schema(url: URL) -> URL:
+    existing = url.query.get("options", "")
+    options = existing if isinstance(existing, str) else " ".join(existing)
+    return url.update_query_dict({"options": f"{options} -csearch_path={SCHEMA}".strip()})

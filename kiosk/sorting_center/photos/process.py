@@ -12,14 +12,14 @@ from typing import Final
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.photos.allowance import Allowance
+from kiosk.sorting_center.ledger.database.times import utc_now
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.follower import PhotoFollower
 from kiosk.sorting_center.photos.photos import PhotoIndex
-from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.photos.refusals import RefusalCounter
 from kiosk.sorting_center.photos.server import station_server
-from kiosk.sorting_center.photos.uploads import Uploads
+from kiosk.sorting_center.photos.uploads import Allowance, Uploads
 from kiosk.sorting_center.updates.downloads import Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
 
@@ -37,14 +37,14 @@ def serve(
     ``listening``. ``updates_dir`` None: there are no updates here.
     """
     folder = PictureFolder(photos_dir)
-    with listening, Ledger.open_readonly(ledger_url) as ledger, PhotoIndex.open(ledger_url) as photos:
-        recorder, refusals = PictureRecorder(photos, folder, _now), RefusalCounter(photos, _now)
+    with listening, Ledger.open_readonly(ledger_url) as ledger, PhotoIndex(ledger_url) as photos:
+        received, refusals = ReceivedPictures(photos, folder), RefusalCounter(photos, utc_now)
         lines = RateLimitedLog(log, time.monotonic, _LOG_PERIOD_S)
-        uploads = Uploads(photos, folder, recorder, Allowance(lambda: datetime.now(UTC)), refusals, lines)
+        uploads = Uploads(photos, folder, received, Allowance(lambda: datetime.now(UTC)), refusals, lines)
         downloads = Downloads(OfferFolder(updates_dir), lines) if updates_dir is not None else None
         server = station_server(uploads, downloads, listening)
         follower = threading.Thread(
-            target=PhotoFollower(ledger, photos, recorder).run, args=(ending,), name="photos follower"
+            target=PhotoFollower(ledger, photos, received).run, args=(ending,), name="photos follower"
         )
         server.start()
         follower.start()
@@ -53,7 +53,3 @@ def serve(
         server.stop(_PART_END_S)
         refusals.flush()
         follower.join()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

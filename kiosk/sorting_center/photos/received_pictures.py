@@ -1,19 +1,27 @@
-"""The pictures that are here, for those who show them."""
+"""The pictures that are here: the moment from which one counts as received, and where it is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from kiosk.messaging.contract.photos import PictureName
+from kiosk.sorting_center.ledger.database.times import utc_now
 from kiosk.sorting_center.photos.folder import PictureFolder
-from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus
+from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
 
 
 class ReceivedPictures:
-    """Read beside the process that receives them."""
+    """First the file, whole and on the disk, then its row: killed in between, the file is found and the row made."""
 
-    def __init__(self, photos: PhotoIndex, folder: PictureFolder) -> None:
-        self._photos, self._folder = photos, folder
+    def __init__(
+        self,
+        photos: PhotoIndex,
+        folder: PictureFolder,
+        now: Callable[[], str] = utc_now,
+    ) -> None:
+        """``now``: RFC 3339 in UTC."""
+        self._photos, self._folder, self._now = photos, folder, now
 
     def path(self, region: str, station: str, sha256: str) -> Path | None:
         """None while it is not here, and when its file is gone or only leads elsewhere. Raises a LedgerError."""
@@ -21,3 +29,14 @@ class ReceivedPictures:
             return None
         path = self._folder.path(PictureName(region, station, sha256))
         return path if path.is_file() and not path.is_symlink() else None
+
+    def record(self, one: AnnouncedPicture) -> None:
+        """Its file has just been put in place."""
+        self._photos.receive(one, self._now())
+
+    def adopt(self, one: AnnouncedPicture) -> bool:
+        """Whether its file is in place, of whatever time; then it is received. Raises OSError and LedgerError."""
+        if not self._folder.holds(one.name):
+            return False
+        self.record(one)
+        return True

@@ -31,14 +31,13 @@ class RefusalReason(StrEnum):
     BUSY = "busy"
     FULL = "full"  # Of the disk
     UNAVAILABLE = "trouble"  # The disk or the list cannot be used
-    MALFORMED = "malformed"
 
 
-# No line and no restart makes these: a card that dies, or somebody who tries.
+# No line and no restart makes these: a card that dies, or an attack.
 SUSPICIOUS: Final = frozenset({RefusalReason.NOT_YOURS, RefusalReason.SIZE, RefusalReason.HASH, RefusalReason.FORMAT})
 
 
-# For the others a region is only what was asked for: nobody fills the list with regions that are not there.
+# For the others a region is only what was asked for: the list cannot be filled with invented regions.
 _WITH_KNOWN_REGION: Final = SUSPICIOUS - {RefusalReason.NOT_YOURS} | {RefusalReason.OFFSET}
 
 

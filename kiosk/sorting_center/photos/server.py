@@ -24,7 +24,7 @@ _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 def station_server(uploads: Uploads, downloads: Downloads | None, listening: socket.socket) -> WebServer:
     """Serve stations on ``listening``; ``downloads`` None: there are no updates here.
 
-    Only on a Unix socket, which nobody but nginx may use, is X-Station trusted; over TCP on loopback the path
+    Only on a Unix socket, which only nginx may use, is X-Station trusted; over TCP on loopback the path
     names the station.
     """
     app = StationApp(uploads, downloads, behind_nginx=listening.family == socket.AF_UNIX)
@@ -85,7 +85,7 @@ class StationApp:
             return UploadResult(400)
 
     def _station(self, environ: dict[str, Any], of_path: str) -> str | None:
-        """Who asks; None for nobody whose name can be trusted."""
+        """The station that asks; None without a name that can be trusted."""
         if not self._behind_nginx:
             return of_path
         try:

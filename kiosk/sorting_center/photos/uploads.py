@@ -5,21 +5,23 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import ContentRange, PictureName
 from kiosk.sorting_center.ledger import LedgerError
-from kiosk.sorting_center.photos.allowance import Allowance
 from kiosk.sorting_center.photos.folder import PartialPicture, PictureBusy, PictureFolder
 from kiosk.sorting_center.photos.jpeg import NotPlainJpeg, plain_jpeg_size
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
-from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
-from kiosk.sorting_center.photos.ports import UploadBody
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.photos.refusals import RefusalCounter, RefusalReason
 
+DAY_BYTES: Final = 1_000_000_000  # Three weeks without a line, at 200 intakes a day, are 4 GB: sent within the week
+DAY_REQUESTS: Final = 50_000  # On a line of 32 kbit/s a part of two seconds after the other is 43,200
 RESERVE_BYTES: Final = 500_000_000  # Left free: the ledger may be on the same disk, and events go before pictures
 _BLOCK: Final = 4096  # What is lost at most of a part whose line breaks, when the break is told as an error
 _FULL_RETRY_S: Final = 600.0
@@ -41,7 +43,7 @@ class UploadResult:
     reason: RefusalReason | None = None
 
 
-_A = TypeVar("_A", UploadResult, UploadResult | None)
+_Part = tuple[ContentRange, "UploadBody"]
 _COMPLETE: Final = UploadResult(200, complete=True)
 
 
@@ -49,100 +51,136 @@ class BodyTruncated(Exception):
     """The body ended before it was whole; what came of it is kept."""
 
 
+@dataclass(slots=True)
+class _StationUsage:
+    bytes: int = 0
+    requests: int = 0
+
+
+class Allowance:
+    """How much one station may send in a day (UTC), so that none fills the disk or keeps the others waiting.
+
+    In memory: a restart gives a new one. ``now`` is aware.
+    """
+
+    def __init__(
+        self, now: Callable[[], datetime], day_bytes: int = DAY_BYTES, day_requests: int = DAY_REQUESTS
+    ) -> None:
+        self._now, self._day_bytes, self._day_requests = now, day_bytes, day_requests
+        self._lock = threading.Lock()
+        self._day = self._today()
+        self._spent: dict[str, _StationUsage] = {}
+
+    def spend(self, station: str, size: int) -> float | None:
+        """One request with a body of ``size`` bytes: None when it may be taken, else seconds until it may."""
+        with self._lock:
+            if (today := self._today()) != self._day:
+                self._day, self._spent = today, {}
+            spent = self._spent.setdefault(station, _StationUsage())
+            if spent.requests >= self._day_requests or (size and spent.bytes + size > self._day_bytes):
+                return self._until_tomorrow_s()
+            spent.requests += 1
+            spent.bytes += size
+        return None
+
+    def _today(self) -> str:
+        return self._now().astimezone(UTC).date().isoformat()
+
+    def _until_tomorrow_s(self) -> float:
+        now = self._now().astimezone(UTC)
+        tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        return (tomorrow - now).total_seconds()
+
+
+class UploadBody(Protocol):
+    """The bytes of one part, as they come."""
+
+    def read(self, size: int) -> bytes:
+        """At most ``size`` bytes; fewer, or none, when it breaks off."""
+
+
 class Uploads:
-    """Used by the threads of the server. Raises nothing but BrokeOff."""
+    """Used by the threads of the server. Raises nothing but BodyTruncated."""
 
     def __init__(
         self,
         photos: PhotoIndex,
         folder: PictureFolder,
-        recorder: PictureRecorder,
+        received: ReceivedPictures,
         allowance: Allowance,
         refusals: RefusalCounter,
         log: RateLimitedLog,
     ) -> None:
-        self._photos, self._folder, self._recorder = photos, folder, recorder
+        self._photos, self._folder, self._received = photos, folder, received
         self._allowance, self._refusals, self._log = allowance, refusals, log
 
     def progress(self, station: str, name: PictureName) -> UploadResult:
         """How far a picture is; ``station`` is who asks."""
-        return self._respond_and_count(station, name, lambda: self._progress(station, name))
+        return self._respond(station, name, None)
 
     def receive_part(self, station: str, name: PictureName, part: ContentRange, body: UploadBody) -> UploadResult:
         """Take a part of it; the last one makes it whole."""
-        return self._respond_and_count(station, name, lambda: self._receive_part(station, name, part, body))
+        return self._respond(station, name, (part, body))
 
-    def _respond_and_count(self, station: str, name: PictureName, act: Callable[[], UploadResult]) -> UploadResult:
-        if station != name.station:
-            refused = self._over_quota(station, 0)
-            answer = refused or UploadResult(403, reason=RefusalReason.NOT_YOURS)
-        else:
-            try:
-                answer = act()
-            except PictureBusy:
-                answer = UploadResult(503, retry_after_s=_BUSY_RETRY_S, reason=RefusalReason.BUSY)
-            except LedgerError as error:
-                self._log.write(f"Pictures cannot be taken in: {error}", kind="list", level=logging.ERROR)
-                answer = UploadResult(503, retry_after_s=_UNAVAILABLE_RETRY_S, reason=RefusalReason.UNAVAILABLE)
+    def _respond(self, station: str, name: PictureName, sent: _Part | None) -> UploadResult:
+        try:
+            answer = self._answer(station, name, sent)
+        except PictureBusy:
+            answer = UploadResult(503, retry_after_s=_BUSY_RETRY_S, reason=RefusalReason.BUSY)
+        except LedgerError as error:
+            self._log.write(f"Pictures cannot be taken in: {error}", kind="list", level=logging.ERROR)
+            answer = UploadResult(503, retry_after_s=_UNAVAILABLE_RETRY_S, reason=RefusalReason.UNAVAILABLE)
+        except OSError as error:
+            full = error.errno in _FULL
+            self._log.write(
+                f"Pictures cannot be kept in {self._folder.root}: {error.strerror or error}. "
+                f"{'Make room there' if full else 'Look at that disk'}; the stations send them again.",
+                kind="full" if full else "disk",
+                level=logging.ERROR,
+            )
+            answer = UploadResult(503, retry_after_s=_UNAVAILABLE_RETRY_S, reason=RefusalReason.UNAVAILABLE)
+            if full:
+                answer = UploadResult(507, retry_after_s=_FULL_RETRY_S, reason=RefusalReason.FULL)
         if answer.reason is not None:
             self._refusals.count(name, station, answer.reason)
         return answer
 
-    def _progress(self, station: str, name: PictureName) -> UploadResult:
-        refused = self._early_response(station, name, 0)
-        if refused is not None:
-            return refused
+    def _answer(self, station: str, name: PictureName, sent: _Part | None) -> UploadResult:
+        """The body is not read before everything else allows it."""
+        is_own = station == name.station
+        wait_s = self._allowance.spend(station, sent[0].size if sent is not None and is_own else 0)
+        if wait_s is not None:
+            return UploadResult(429, retry_after_s=min(wait_s, _MAX_RETRY_S), reason=RefusalReason.QUOTA)
+        if not is_own:
+            return UploadResult(403, reason=RefusalReason.NOT_YOURS)
+        if self._photos.status(name.region, name.station, name.sha256) is PictureStatus.RECEIVED:
+            return _COMPLETE
         announced = self._photos.announced(name)
-        return self._with_disk_errors(lambda: self._offset(name, announced))
+        if announced is None:
+            return UploadResult(404, reason=RefusalReason.NOT_ANNOUNCED)
+        if self._received.adopt(announced):
+            return _COMPLETE
+        if sent is None:
+            return self._offset(announced)
+        part, body = sent
+        if announced.size_bytes != part.total:
+            return UploadResult(409, reason=RefusalReason.SIZE)
+        if self._folder.free_bytes() < RESERVE_BYTES + part.total:
+            raise OSError(errno.ENOSPC, f"less than {RESERVE_BYTES // 1_000_000} MB would be left free")
+        with self._folder.writing(announced.name) as file:
+            return self._append(announced, part, body, file)
 
-    def _offset(self, name: PictureName, announced: AnnouncedPicture | None) -> UploadResult:
+    def _offset(self, announced: AnnouncedPicture) -> UploadResult:
         """Of a picture whose last byte came and no more, before a power cut or on a full disk, the rest is done now."""
-        offset = self._folder.offset(name)
-        if announced is None or offset < announced.size_bytes:
+        offset = self._folder.offset(announced.name)
+        if offset < announced.size_bytes:
             return UploadResult(204, complete=False, offset=offset)
-        with self._folder.writing(name) as file:
+        with self._folder.writing(announced.name) as file:
             if file.size != announced.size_bytes:
                 file.discard()
                 return UploadResult(204, complete=False, offset=0)
             answer = self._finish(announced, file)
         return _COMPLETE if answer.complete else answer
-
-    def _receive_part(self, station: str, name: PictureName, part: ContentRange, body: UploadBody) -> UploadResult:
-        refused = self._early_response(station, name, part.size)
-        if refused is not None:
-            return refused
-        announced = self._photos.announced(name)
-        if announced is None or announced.size_bytes != part.total:
-            return UploadResult(409, reason=RefusalReason.SIZE)
-        return self._with_disk_errors(lambda: self._write(announced, part, body))
-
-    def _early_response(self, station: str, name: PictureName, size: int) -> UploadResult | None:
-        """What is answered without looking at the body; None when there is something to look at."""
-        spent = self._over_quota(station, size)
-        if spent is not None:
-            return spent
-        standing = self._photos.status(name.region, name.station, name.sha256)
-        if standing is PictureStatus.RECEIVED:
-            return _COMPLETE
-        announced = self._photos.announced(name)
-        if announced is None:
-            return UploadResult(404, reason=RefusalReason.NOT_ANNOUNCED)
-        return self._with_disk_errors(lambda: _COMPLETE if self._recorder.adopt(announced) else None)
-
-    def _over_quota(self, station: str, size: int) -> UploadResult | None:
-        """None while the day's share allows this."""
-        wait_s = self._allowance.spend(station, size)
-        return (
-            None
-            if wait_s is None
-            else UploadResult(429, retry_after_s=min(wait_s, _MAX_RETRY_S), reason=RefusalReason.QUOTA)
-        )
-
-    def _write(self, announced: AnnouncedPicture, part: ContentRange, body: UploadBody) -> UploadResult:
-        if self._folder.free_bytes() < RESERVE_BYTES + part.total:
-            raise OSError(errno.ENOSPC, f"less than {RESERVE_BYTES // 1_000_000} MB would be left free")
-        with self._folder.writing(announced.name) as file:
-            return self._append(announced, part, body, file)
 
     def _append(
         self, announced: AnnouncedPicture, part: ContentRange, body: UploadBody, file: PartialPicture
@@ -165,37 +203,18 @@ class Uploads:
 
     def _finish(self, announced: AnnouncedPicture, file: PartialPicture) -> UploadResult:
         content = file.content()
-        why = _content_fault(announced, content)
+        why: RefusalReason | None = None
+        if hashlib.sha256(content).hexdigest() != announced.name.sha256:
+            why = RefusalReason.HASH
+        else:
+            try:
+                fits = plain_jpeg_size(content) == (announced.width, announced.height)
+            except NotPlainJpeg:
+                fits = False
+            why = None if fits else RefusalReason.FORMAT
         if why is not None:
             file.discard()
             return UploadResult(422, complete=False, offset=0, reason=why)
         file.finish()
-        self._recorder.record(announced)
+        self._received.record(announced)
         return UploadResult(201, complete=True)
-
-    def _with_disk_errors(self, act: Callable[[], _A]) -> _A | UploadResult:
-        """An error of the disk is an answer."""
-        try:
-            return act()
-        except OSError as error:
-            full = error.errno in _FULL
-            self._log.write(
-                f"Pictures cannot be kept in {self._folder.root}: {error.strerror or error}. "
-                f"{'Make room there' if full else 'Look at that disk'}; the stations send them again.",
-                kind="full" if full else "disk",
-                level=logging.ERROR,
-            )
-            if full:
-                return UploadResult(507, retry_after_s=_FULL_RETRY_S, reason=RefusalReason.FULL)
-            return UploadResult(503, retry_after_s=_UNAVAILABLE_RETRY_S, reason=RefusalReason.UNAVAILABLE)
-
-
-def _content_fault(announced: AnnouncedPicture, content: bytes) -> RefusalReason | None:
-    """What is wrong with a picture of the right length."""
-    if hashlib.sha256(content).hexdigest() != announced.name.sha256:
-        return RefusalReason.HASH
-    try:
-        sides = plain_jpeg_size(content)
-    except NotPlainJpeg:
-        return RefusalReason.FORMAT
-    return None if (sides.width, sides.height) == (announced.width, announced.height) else RefusalReason.FORMAT

@@ -26,7 +26,7 @@ class CostAwareCache(Generic[T]):
         self._made: tuple[T, float] | None = None  # And until when it is good
 
     def current(self) -> T:
-        """It, made anew when it is too old; raises what making it raises."""
+        """Raises what making it raises."""
         with self._lock:
             began = self._clock()
             if self._made is not None and began < self._made[1]:

@@ -53,7 +53,6 @@ class HealthReport:
         return {part: text for part, text in by_part.items() if once.get(text) == part}
 
     def as_json(self) -> dict[str, object]:
-        """For ``/health``."""
         return {"status": "ok" if self.ok else "trouble", **asdict(self)}
 
 
@@ -95,7 +94,6 @@ class CenterHealth:
             return changed
 
     def count(self, **more: int) -> None:
-        """Add to messages, events, refused or dropped."""
         with self._lock:
             for name, number in more.items():
                 self._counts[name] += number
@@ -106,12 +104,10 @@ class CenterHealth:
             self._commit_s += seconds
 
     def set_waiting(self, messages: int) -> None:
-        """So many wait in the inbox now."""
         with self._lock:
             self._counts["waiting"] = messages
 
     def set_photo_counts(self, figures: dict[str, int]) -> None:
-        """How many pictures there are, as in `HealthReport.photos`."""
         with self._lock:
             self._photos = figures
 

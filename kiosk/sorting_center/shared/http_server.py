@@ -13,7 +13,7 @@ from waitress.server import create_server  # type: ignore[import-untyped]
 from waitress.task import WSGITask  # type: ignore[import-untyped]
 
 _THREADS: Final = 8
-# More than the largest form: whoever sends more is hung up on before it fills the disk.
+# More than the largest form: a client that sends more is disconnected before it fills the disk.
 MAX_BODY_BYTES: Final = 17 * 1024 * 1024
 _MAX_CONNECTIONS: Final = 1000  # nginx opens one for each request, and limits them itself
 _IDLE_S: Final = 60
@@ -22,13 +22,12 @@ _CLEANED_EVERY_S: Final = 5
 
 class BrokenBodyChannel(HTTPChannel):  # type: ignore[misc]
     """A connection that closes in the middle of a body: the application gets what has arrived, to keep it. Its input
-    ends early then, and nobody reads the answer.
+    ends early then, and the answer is not read.
     """
 
     request: Any
 
     def handle_close(self) -> None:
-        """As that of waitress, then the broken request."""
         broken, self.request = self.request, None
         super().handle_close()
         if broken is not None and broken.headers_finished and not broken.completed:
@@ -51,7 +50,7 @@ class _BrokenRequest:
 
 
 class WebServer:
-    """Answers on a socket that listens already, TCP or Unix; whoever made the socket closes it."""
+    """Answers on a socket that listens already, TCP or Unix; the caller closes the socket."""
 
     def __init__(
         self,
@@ -82,7 +81,6 @@ class WebServer:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Stop listening, wait for requests in hand, hang up."""
         self._server.task_dispatcher.shutdown(timeout=timeout_s)
         if self._thread.ident is None:
             self._hang_up()

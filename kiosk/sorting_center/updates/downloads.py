@@ -45,13 +45,14 @@ class Downloads:
         self._folder, self._log = folder, log
 
     def respond(self, request: DownloadRequest) -> DownloadResponse:
-        """To a GET. A range that nobody can read is none (RFC 9110, section 14.2)."""
+        """To a GET. An unreadable range is ignored (RFC 9110, section 14.2)."""
         if request.station != request.path.station:
             return DownloadResponse(403)
         try:
             offers = [one.offer for one in self._folder.offers() if one.is_for(request.station)]
             if not request.path.sha256:
-                return _list_response(offers)
+                body = msgspec.json.encode(UpdateOffers(tuple(offers)))
+                return DownloadResponse(200, (("Content-Type", "application/json"),), len(body), iter((body,)))
             one = next((offer for offer in offers if offer.sha256 == request.path.sha256), None)
             if one is None:
                 return DownloadResponse(404)
@@ -73,7 +74,7 @@ class Downloads:
         return DownloadResponse(206, headers, part.size, self._read_pieces(offer, part.first, part.size))
 
     def _read_pieces(self, offer: UpdateOffer, first: int, size: int) -> Iterator[bytes]:
-        """The file is opened with the first of them: an answer that nobody reads holds none."""
+        """The file is opened with the first of them: an answer that is not read holds none open."""
         with self._folder.open(offer.sha256) as file:
             file.seek(first)
             while size:
@@ -82,11 +83,6 @@ class Downloads:
                     raise OSError("the bundle is shorter than it was")
                 size -= len(piece)
                 yield piece
-
-
-def _list_response(offers: list[UpdateOffer]) -> DownloadResponse:
-    body = msgspec.json.encode(UpdateOffers(tuple(offers)))
-    return DownloadResponse(200, (("Content-Type", "application/json"),), len(body), iter((body,)))
 
 
 def _requested_range(request: DownloadRequest, offer: UpdateOffer) -> ByteRange | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
@@ -24,7 +24,7 @@ _SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
 class TargetedOffer(msgspec.Struct, frozen=True):
-    """``stations``: who may take it; none for everybody."""
+    """``stations`` that may take it; none for all."""
 
     offer: UpdateOffer
     stations: tuple[Annotated[str, msgspec.Meta(pattern=r"^S[0-9]{4}\Z")], ...] = ()
@@ -59,7 +59,7 @@ class OfferFolder:
         return sorted(path.stem for path in self._found() if _read(path) is None)
 
     def add(self, source: BinaryIO, one: TargetedOffer) -> None:
-        """The same bundle again changes whom it is for. Raises TooMany, and BlockingIOError as ``filling`` does."""
+        """The same bundle again changes whom it is for. Raises TooManyOffers, and as `exclusive_folder`."""
         self._root.mkdir(parents=True, exist_ok=True)
         sha256 = one.offer.sha256
         with exclusive_folder(self._root):
@@ -71,7 +71,7 @@ class OfferFolder:
             write_durably(self._root / f"{sha256}{_METADATA_SUFFIX}", msgspec.json.encode(one), _MODE)
 
     def remove(self, sha256: str) -> None:
-        """From now on nobody is given it; who is in the middle of it is told so. Raises as ``add`` does."""
+        """A download in progress fails. Raises as ``add`` does."""
         with exclusive_folder(self._root):
             for end in (_METADATA_SUFFIX, _BUNDLE_SUFFIX):
                 (self._root / f"{sha256}{end}").unlink(missing_ok=True)
@@ -94,22 +94,17 @@ class OfferFolder:
         """Only what is whole gets its name: the file may lie on a stick that is pulled."""
         digest = hashlib.sha256()
         with atomic_writer(self._root / f"{offer.sha256}{_BUNDLE_SUFFIX}", _MODE) as copy:
-            for piece in _pieces(source):
+            while piece := source.read(_CHUNK):
                 digest.update(piece)
                 copy.write(piece)
             if (copy.tell(), digest.hexdigest()) != (offer.size_bytes, offer.sha256):
                 raise OSError("the bundle changed while it was copied")
 
     def _remove_orphans(self) -> None:
-        """Bundles that nothing is told of: whoever added or removed them was killed in the middle."""
+        """Bundles without metadata: adding or removing them was killed in the middle."""
         for path in self._root.glob(f"*{_BUNDLE_SUFFIX}"):
             if _SHA256.fullmatch(path.stem) and not path.with_suffix(_METADATA_SUFFIX).exists():
                 path.unlink()
-
-
-def _pieces(source: BinaryIO) -> Iterator[bytes]:
-    while piece := source.read(_CHUNK):
-        yield piece
 
 
 def _mtime_ns(path: Path) -> int:

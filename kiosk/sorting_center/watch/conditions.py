@@ -9,7 +9,7 @@ from typing import Final
 
 from kiosk.sorting_center.desk.registry import ExpectedStation, StationRegister
 from kiosk.sorting_center.desk.shared.cases import Condition
-from kiosk.sorting_center.ledger.limits.shares import HeldBack
+from kiosk.sorting_center.ledger.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.implausible import PRICE_KIND, ImplausibleFigure
 from kiosk.sorting_center.reports.projection.implausible import MASS_KIND

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from kiosk.sorting_center.shared.child import SupervisedProcess, SupervisedProcessPlan
+from kiosk.sorting_center.shared.child_process import SupervisedProcess, SupervisedProcessPlan
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.shared.listen_socket import listening_socket
 from kiosk.sorting_center.web.remote_health import report_values

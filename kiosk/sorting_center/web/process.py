@@ -32,8 +32,8 @@ from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.reports.follower import ReportsFollower
+from kiosk.sorting_center.shared.child_process import open_stdin, read_task, watch_parent
 from kiosk.sorting_center.shared.http_server import WebServer
-from kiosk.sorting_center.shared.subprocess_job import open_stdin, read_task, watch_parent
 from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
 from kiosk.sorting_center.web.app import ExternalAddresses, compile_templates, create_app
 from kiosk.sorting_center.web.child import WebTask

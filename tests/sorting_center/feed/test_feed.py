@@ -104,10 +104,10 @@ def test_a_feed_that_ends_in_a_backlog_writes_its_position(
         stopping.join()
         return publish(messages)
 
-    stopping = threading.Thread(target=feed.loop.stop, args=(0,))
+    stopping = threading.Thread(target=feed.worker.stop, args=(0,))
     downstream.publish = last  # type: ignore[method-assign]
-    feed.loop.start()
-    until(lambda: not feed.loop.is_alive)
+    feed.worker.start()
+    until(lambda: not feed.worker.is_alive)
     assert downstream.got == list(range(1, 11))
     assert ledger.feed_position(POSITION_NAME) == 10
 
@@ -116,7 +116,7 @@ def test_the_position_never_goes_back_behind_another_process(ledger: Ledger, sta
     ledger.accept(station.run(5), "shache", NOW)
     downstream = Downstream(patience=2)
     feed = feed_to(ledger, downstream)
-    feed.loop.stop(0)
+    feed.worker.stop(0)
     feed.step()
     ledger.set_feed_position(POSITION_NAME, 4)
     downstream.patience = 1000
@@ -130,7 +130,7 @@ def test_what_the_broker_did_not_take_is_sent_again(ledger: Ledger, station: Sta
     ledger.accept(station.run(5), "shache", NOW)
     downstream, health = Downstream(patience=2), CenterHealth()
     feed = feed_to(ledger, downstream, health)
-    feed.loop.stop(0)  # a stopping feed does not wait before it returns
+    feed.worker.stop(0)  # a stopping feed does not wait before it returns
     assert not feed.step()
     assert ledger.feed_position(POSITION_NAME) == 2
     downstream.patience = 1000
@@ -152,9 +152,9 @@ def test_the_thread_is_woken_by_news_and_survives_failures(ledger: Ledger, stati
     health = CenterHealth()
     feed = feed_to(ledger, downstream, health)
     ledger.accept(station.run(2), "shache", NOW)
-    feed.loop.start()
+    feed.worker.start()
     until(lambda: "Unexpected error" in health.report().feed_trouble)
-    feed.loop.wake()
+    feed.worker.wake()
     until(lambda: downstream.got == [1, 2])
     until(lambda: not health.report().feed_trouble)
-    feed.loop.stop(SOON_S)
+    feed.worker.stop(SOON_S)

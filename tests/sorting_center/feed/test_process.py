@@ -15,12 +15,11 @@ import psutil
 import pytest
 
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.feed.child import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.feed.feed import POSITION_NAME
-from kiosk.sorting_center.feed.process import NICENESS, encode_task
+from kiosk.sorting_center.feed.process import NICENESS, WAKE_UP, encode_task, feed_process_plan
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.shared.child import SupervisedProcess
+from kiosk.sorting_center.shared.child_process import SupervisedProcess
 from kiosk.sorting_center.shared.health import CenterHealth
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
 from tests.sorting_center.stations import NOW, Station
@@ -44,7 +43,7 @@ def places(peer: Peer) -> list[int]:
 @contextmanager
 def feeding(broker: Broker, url: str, name: str = "feed") -> Iterator[tuple[SupervisedProcess, CenterHealth]]:
     health = CenterHealth()
-    process = SupervisedProcess(feed_process_plan(encode_task(url, BrokerAddress.parse(broker.url), name), health))
+    process = SupervisedProcess(feed_process_plan(url, BrokerAddress.parse(broker.url), name, health))
     process.start()
     try:
         yield process, health

@@ -114,7 +114,8 @@ def test_a_ledger_that_cannot_be_written_is_waited_for(
         remember(generation)
 
     monkeypatch.setattr(ledger, "set_announced", fail)
-    announcer = Announcer(ledger, ears.send, ears.wait)
+    monkeypatch.setattr("kiosk.sorting_center.ingest.announcer._RETRY_S", 0.01)
+    announcer = Announcer(ledger, ears.send, ears.wait).thread
     announcer.start()
     until(lambda: ledger.announced())
     announcer.stop(SOON_S)

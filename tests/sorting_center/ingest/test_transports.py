@@ -15,13 +15,12 @@ from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.topics import Topics
 from kiosk.simulators.broker import Broker as DenyingBroker
 from kiosk.sorting_center.ingest.connections import receiving_connection
-from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
-from kiosk.sorting_center.ingest.shared.inbox import WINDOW, IngestInbox
+from kiosk.sorting_center.ingest.shared.inbox import WINDOW
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.service import SortingCenter
 from kiosk.sorting_center.shared.health import CenterHealth
-from kiosk.sorting_center.shared.ports import Inbound
+from kiosk.sorting_center.shared.ports import Inbound, ReceivingConnection
 from tests.depth import TORTURE
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
@@ -57,20 +56,19 @@ def running(stand: Stand, ledger_url: str) -> Iterator[SortingCenter]:
 
 
 @contextmanager
-def receiver_of(stand: Stand) -> Iterator[Receiver]:
+def receiver_of(stand: Stand) -> Iterator[ReceivingConnection]:
     """A receiving connection without a worker."""
     health = CenterHealth()
-    inbox = IngestInbox(lambda: None)
-    line = receiving_connection(BrokerAddress.parse(stand.url), "sorting-center-test", inbox, health, ())
+    line = receiving_connection(BrokerAddress.parse(stand.url), "sorting-center-test", health, ())
     line.start()
     try:
         assert health.wait_until_connected(SOON_S, threading.Event())
-        yield Receiver(inbox, line)
+        yield line
     finally:
         line.stop(SOON_S)
 
 
-def taken(receiver: Receiver, count: int) -> list[Inbound]:
+def taken(receiver: ReceivingConnection, count: int) -> list[Inbound]:
     return [until(lambda: receiver.take(0.01)) for _ in range(count)]
 
 
@@ -102,7 +100,7 @@ def test_a_station_is_answered_and_the_feed_goes_out_in_order(stand: Stand, ledg
 def test_what_is_not_acknowledged_comes_again_in_order_and_what_is_does_not(stand: Stand) -> None:
     bodies = [f"{number:02}".encode() for number in range(20)]
 
-    def again(receiver: Receiver) -> list[Inbound]:
+    def again(receiver: ReceivingConnection) -> list[Inbound]:
         """Up to the last one. That the broker was told of some may have got lost with the line."""
         found = taken(receiver, 1)
         while found[-1].payload != bodies[-1]:

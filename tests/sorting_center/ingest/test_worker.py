@@ -74,7 +74,7 @@ class Watched(Ledger):
 
 @pytest.fixture(autouse=True)
 def tried_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_RETRY_FIRST_S", "_UNFORESEEN_S"):
+    for name in ("_RETRY_FIRST_S", "_UNEXPECTED_RETRY_S"):
         monkeypatch.setattr(f"kiosk.sorting_center.ingest.worker.{name}", 0.02)
 
 
@@ -135,7 +135,7 @@ def test_a_commit_is_bounded_in_bytes(ledger_url: str, mailbox: Mailbox, station
 
 @pytest.fixture
 def small_commits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiosk.sorting_center.ledger.acceptance.chains.MAX_HELD_EVENTS", 20)
+    monkeypatch.setattr("kiosk.sorting_center.ledger.acceptance.accept.MAX_HELD_EVENTS", 20)
 
 
 @pytest.mark.usefixtures("small_commits")
@@ -268,9 +268,9 @@ def test_asked_to_end_while_the_ledger_fails_it_acknowledges_nothing(
         ledger.before = fail
         mailbox.put(EVENT, station.start().body)
         worker = worker_of(ledger, mailbox)
-        worker.start()
+        worker.thread.start()
         assert failed.wait(SOON_S)
-        worker.stop(SOON_S)
+        worker.thread.stop(SOON_S)
     assert (mailbox.acknowledged, mailbox.told) == ([], [])
 
 
@@ -455,10 +455,10 @@ def test_the_thread_survives_what_nobody_foresaw(ledger: Ledger, mailbox: Mailbo
     mailbox.put(EVENT, station.start().body)
     health = CenterHealth()
     worker = worker_of(ledger, mailbox, health)
-    worker.start()
+    worker.thread.start()
     until(lambda: mailbox.told)
-    assert worker.is_alive
-    worker.stop(SOON_S)
-    assert not worker.is_alive
+    assert worker.thread.is_alive
+    worker.thread.stop(SOON_S)
+    assert not worker.thread.is_alive
     assert (mailbox.told[0].upto, mailbox.hung_up) == (1, 2)
     assert health.report().intake_trouble == ""

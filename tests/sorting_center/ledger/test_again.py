@@ -16,20 +16,19 @@ from sqlalchemy import event as sqlalchemy_event
 
 from kiosk.domain.events import IntakeConfirmed
 from kiosk.messaging.contract.received_event import ReceivedEvent
-from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerNotReady
+from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerError
 from kiosk.sorting_center.ledger.care.archive import archive
-from kiosk.sorting_center.ledger.care.copy import copy_ledger
-from kiosk.sorting_center.ledger.care.digest import digest
+from kiosk.sorting_center.ledger.care.copy import copy_ledger, digest
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
 from kiosk.sorting_center.ledger.database.schema import event
-from kiosk.sorting_center.ledger.quarantine.entries import (
+from kiosk.sorting_center.ledger.quarantine import (
     NeighbourLink,
     QuarantineFilter,
+    ReadmitResult,
     load_details,
     load_groups,
     load_page,
 )
-from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult
 from tests.depth import many
 from tests.sorting_center.ledger.care.test_rebuild import projections
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
@@ -353,7 +352,7 @@ def test_an_event_of_a_month_that_is_over_is_taken_in_and_then_leaves_with_it(
         ledger.accept(told[3:], REGION, NOW)
         take(ledger, told[1])
         ledger.set_feed_position("mqtt", 4)
-    with pytest.raises(LedgerNotReady):  # its place in the feed was not published yet
+    with pytest.raises(LedgerError, match="published"):  # its place in the feed was not published yet
         list(archive(ledger_url, "2026-11", tmp_path))
     with Ledger.open(ledger_url) as ledger:
         ledger.set_feed_position("mqtt", 5)

@@ -29,20 +29,17 @@ def damage(path: Path, table: str) -> None:
     path.write_bytes(whole[: start + 8] + b"\xff" * (size - 8) + whole[start + size :])
 
 
-def test_damage_is_told_and_stops_the_intake(file_url: str, tmp_path: Path, station: Station) -> None:
+def test_damage_is_told_and_stops_the_intake(
+    file_url: str, tmp_path: Path, station: Station, caplog: pytest.LogCaptureFixture
+) -> None:
     with Ledger.open(file_url) as ledger:
         ledger.accept(station.run(60), "shache", NOW)
     damage(tmp_path / "ledger.db", "intake")
-    told: list[str] = []
-    found = threading.Event()
-
-    def tell(finding: str) -> None:
-        told.append(finding)
-        found.set()
-
-    with Ledger.open(file_url, tell) as ledger:
-        assert found.wait(SOON_S)
-        assert len(told) == 1
+    with Ledger.open(file_url) as ledger:
+        check = ledger._opened.check
+        assert check is not None
+        assert check.wait(SOON_S)
+        assert "has found damage" in caplog.text
         assert "restore the last backup" in ledger.damage
         with pytest.raises(LedgerDamaged, match="restore the last backup"):
             ledger.accept([station.intake(90)], "shache", NOW)
@@ -50,13 +47,12 @@ def test_damage_is_told_and_stops_the_intake(file_url: str, tmp_path: Path, stat
 
 
 def test_a_whole_file_is_worked_on_as_ever(file_url: str, station: Station) -> None:
-    told: list[str] = []
     for _ in range(3):
-        with Ledger.open(file_url, told.append) as ledger:
+        with Ledger.open(file_url) as ledger:
             ledger.accept([station.intake(1) if station.sealed else station.start()], "shache", NOW)
             check = ledger._opened.check
             assert check is None or check.wait(SOON_S)
-    assert told == []
+            assert ledger.damage == ""
 
 
 def test_the_check_ends_with_the_ledger(file_url: str, station: Station) -> None:

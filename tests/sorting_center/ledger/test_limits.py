@@ -16,14 +16,14 @@ from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.export import epcis, jsonl, table
-from kiosk.sorting_center.ledger import Delivery, Ledger, RejectedMessage, StreamState, overview
+from kiosk.sorting_center.ledger import Delivery, Ledger, RejectedMessage, StreamState
 from kiosk.sorting_center.ledger.acceptance.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.database.alarms import MAX_BODIES, MAX_BODY_BYTES
 from kiosk.sorting_center.ledger.database.schema import alarm, intake, quarantine, refused, station_status, stream
-from kiosk.sorting_center.ledger.overview import GapRow
 from kiosk.sorting_center.ledger.shared.records import EventKey, Sighting
 from kiosk.sorting_center.ledger.sightings import MAX_COMPLETE_PAYLOADS, MAX_REFUSED_BYTES, MAX_REGIONS
 from kiosk.sorting_center.shared.health import CenterHealth
+from tests.sorting_center.ledger.incidents import alarm_rows, quarantined_by_reason
 from tests.sorting_center.staff import viewer
 from tests.sorting_center.stations import NOW, Station, believed, of_weight
 
@@ -64,7 +64,7 @@ def test_what_breaks_a_rule_is_kept_and_acknowledged_and_in_nothing_else(
     totals = ledger.overview("").totals
     assert (totals.intakes, totals.voided, totals.net_g, totals.amount_fen) == (3, 0, 3 * 12_450, 3 * 29_880)
     assert [json.loads(entry.body)["seq"] for entry in ledger.feed(0, 100)] == [1, 2, 3, 10]
-    assert dict(ledger.overview("").quarantine) == {"bad_data": 6}
+    assert quarantined_by_reason(ledger) == {"bad_data": 6}
     assert "<img src=x" not in client.get("/").text
     all_work(client, ledger)
 
@@ -107,7 +107,7 @@ def test_an_epoch_beyond_the_last_letter_is_refused_alarmed_and_never_acknowledg
     assert ledger.counts().events == 23
     last, event = every[-1]
     assert ledger.stream(last.station, last.epoch, REGION).upto == 0, "asked, it says that it has nothing"
-    (told,) = ledger.overview("").alarms
+    (told,) = alarm_rows(ledger)
     assert (told.kind, told.station, told.epoch) == ("too_many_epochs", "S0147", "")
     with ledger.reading() as connection:
         kept = connection.execute(select(refused.c.topic, refused.c.code, refused.c.payload)).all()
@@ -147,24 +147,6 @@ def test_a_station_that_makes_regions_up_fills_the_ledger_with_none(ledger: Ledg
     assert {row.code for row in kept} == {"too_many_regions"}
     assert len(kept) == 10
     assert kept[0].topic == f"kiosk/v1/r{MAX_REGIONS}/S0666/up/event"
-
-
-def test_of_thousands_of_holes_no_more_are_made_ready_than_are_shown(
-    ledger: Ledger, station: Station, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every second number, in every epoch: half a million rows for the front page, of one station."""
-    made: list[object] = []
-
-    def counted(*values: Any) -> overview.GapRow:
-        made.append(values)
-        return GapRow(*values)
-
-    monkeypatch.setattr(overview, "GapRow", counted)
-    events = station.run(200)
-    ledger.accept(events[::2], REGION, NOW)
-    found = ledger.overview("")
-    assert (found.counts.gaps, len(found.gaps), len(made)) == (99, 20, 20)
-    assert [(row.first, row.last) for row in found.gaps] == [(number, number) for number in range(2, 42, 2)]
 
 
 def heavy(station: Station, count: int, size: int) -> list[ReceivedEvent]:
@@ -262,7 +244,7 @@ def test_of_an_event_with_much_unknown_content_only_the_hash_is_kept_and_the_cha
     forged = station.clone()
     forged.sealed = forged.sealed[:1]
     ledger.accept([forged.raw(padding="z" * 60_000)], REGION, NOW)
-    assert [row.kind for row in ledger.overview("").alarms] == ["fork"], "other content is another event"
+    assert [row.kind for row in alarm_rows(ledger)] == ["fork"], "other content is another event"
 
 
 def take_again(ledger: Ledger, row: Any) -> str:

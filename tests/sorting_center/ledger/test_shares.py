@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from kiosk.sorting_center.ledger import Ledger, LedgerError, sightings
-from kiosk.sorting_center.ledger.limits import shares
-from kiosk.sorting_center.ledger.limits.shares import DAY_BYTES, MIN_SHARE_BYTES, ROW_BYTES, HeldBack
+from kiosk.sorting_center.ledger import Ledger, LedgerError, shares, sightings
+from kiosk.sorting_center.ledger.shares import DAY_BYTES, MIN_SHARE_BYTES, ROW_BYTES, HeldBack
 from tests.sorting_center.stations import Station
 
 REGION = "shache"

@@ -24,6 +24,7 @@ from tests.depth import TORTURE
 from tests.sorting_center.brokers import until
 from tests.sorting_center.histories import crowded_ledger
 from tests.sorting_center.ledger.committer import REGION, delivered
+from tests.sorting_center.ledger.incidents import alarm_rows
 from tests.sorting_center.stations import NOW, Station
 
 STATIONS = [f"S{number:04}" for number in range(1, 7)]
@@ -227,7 +228,7 @@ def test_two_workers_do_not_begin_the_last_epoch_of_a_station_twice(postgres_url
         holding.rollback()
         assert [len(run.result(SOON_S)) for run in runs] == [1, 0], "the second is one too many"
         assert ledgers[0].stream_count() == MAX_EPOCHS
-        assert [row.kind for row in ledgers[0].overview("").alarms] == ["too_many_epochs"]
+        assert [row.kind for row in alarm_rows(ledgers[0])] == ["too_many_epochs"]
 
 
 def test_after_the_server_has_ended_every_connection_the_ledger_is_in_use_again(postgres_url: str) -> None:

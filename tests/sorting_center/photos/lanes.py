@@ -28,14 +28,13 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.photos import ContentRange, PictureName
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.photos.allowance import DAY_BYTES, DAY_REQUESTS, Allowance
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.follower import PhotoFollower
 from kiosk.sorting_center.photos.photos import PhotoIndex
-from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.photos.refusals import RefusalCounter
 from kiosk.sorting_center.photos.server import station_server
-from kiosk.sorting_center.photos.uploads import Uploads
+from kiosk.sorting_center.photos.uploads import DAY_BYTES, DAY_REQUESTS, Allowance, Uploads
 from kiosk.sorting_center.shared.listen_socket import unix_socket
 from kiosk.sorting_center.updates.downloads import Downloads
 from tests.messaging.authority import Authority
@@ -113,9 +112,9 @@ class Receiving:
     ) -> None:
         self.ledger = ledger
         self.now = now or datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
-        self.photos = PhotoIndex.open(ledger.url)
+        self.photos = PhotoIndex(ledger.url)
         self.folder = PictureFolder(root)
-        self.arrivals = PictureRecorder(self.photos, self.folder, lambda: NOW)
+        self.arrivals = ReceivedPictures(self.photos, self.folder, lambda: NOW)
         self.refusals = RefusalCounter(self.photos, lambda: NOW)
         self.follower = PhotoFollower(ledger, self.photos, self.arrivals)
         log = RateLimitedLog(logging.getLogger("test.photos"), time.monotonic, 300.0)

@@ -9,8 +9,7 @@ from kiosk.domain.events import PhotoTaken
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.photos.database import photos_path
-from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus
+from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus, photos_path
 from tests.sorting_center.photos.lanes import REGION, STATION, Receiving, announce, shots
 from tests.sorting_center.stations import NOW, Station
 
@@ -116,7 +115,7 @@ def test_the_same_hash_of_two_stations_is_two_pictures(receiving: Receiving, sta
 
 
 def test_asking_needs_no_lane(ledger: Ledger) -> None:
-    with PhotoIndex.open(ledger.url) as photos:
+    with PhotoIndex(ledger.url) as photos:
         assert photos.status(REGION, STATION, "ab" * 32) is PictureStatus.UNKNOWN
         assert photos.figures().flat() == {"received": 0, "pending": 0}
 
@@ -124,7 +123,7 @@ def test_asking_needs_no_lane(ledger: Ledger) -> None:
 def test_a_second_process_reads_the_same_list(receiving: Receiving, station: Station) -> None:
     (one,) = shots(1)
     announce(receiving.ledger, station, one)
-    with PhotoIndex.open(receiving.ledger.url) as other:
+    with PhotoIndex(receiving.ledger.url) as other:
         receiving.follow()
         assert receiving.send(one) == 201
         assert other.status(REGION, STATION, one.told.sha256) is PictureStatus.RECEIVED

@@ -10,7 +10,7 @@ from hypothesis import given, strategies
 from PIL import Image
 
 from kiosk.photo.codec import encode_jpeg
-from kiosk.sorting_center.photos.jpeg import JpegSize, NotPlainJpeg, plain_jpeg_size
+from kiosk.sorting_center.photos.jpeg import NotPlainJpeg, plain_jpeg_size
 from tests.depth import many
 from tests.each import each
 from tests.sorting_center.photos.lanes import jpeg
@@ -30,9 +30,9 @@ def with_segment(marker: int, content: bytes, picture: bytes = PLAIN) -> bytes:
 def test_sides_are_those_of_the_frame() -> None:
     file = io.BytesIO()
     Image.new("RGB", (48, 16)).save(file, "JPEG")
-    assert plain_jpeg_size(file.getvalue()) == JpegSize(48, 16)
-    assert plain_jpeg_size(encode_jpeg(np.zeros((30, 20, 3), np.uint8))) == JpegSize(20, 30), "as a station writes it"
-    assert plain_jpeg_size(scanned(PLAIN, 3)) == JpegSize(32, 32)
+    assert plain_jpeg_size(file.getvalue()) == (48, 16)
+    assert plain_jpeg_size(encode_jpeg(np.zeros((30, 20, 3), np.uint8))) == (20, 30), "as a station writes it"
+    assert plain_jpeg_size(scanned(PLAIN, 3)) == (32, 32)
 
 
 def scanned(picture: bytes, more: int) -> bytes:

@@ -16,7 +16,7 @@ from tests.sorting_center.stations import Station
 
 def test_its_figures_are_the_health_s(receiving: Receiving, station: Station) -> None:
     health = CenterHealth()
-    monitor = PhotosMonitor(receiving.ledger, PhotoIndex.open(receiving.ledger.url), health)
+    monitor = PhotosMonitor(receiving.ledger, PhotoIndex(receiving.ledger.url), health)
     announce(receiving.ledger, station, *shots(1))
     receiving.follow()
     monitor.start()

@@ -62,8 +62,8 @@ def test_a_ledger_that_moved_to_postgresql_finds_its_pictures(
 def test_its_tables_are_in_a_schema_of_their_own(postgres_url: str) -> None:
     with (
         Ledger.open(postgres_url) as ledger,
-        PhotoIndex.open(postgres_url),
-        PhotoIndex.open(postgres_url),
+        PhotoIndex(postgres_url),
+        PhotoIndex(postgres_url),
         ledger.reading() as connection,
     ):
         tables = inspect(connection).get_table_names(schema="photos")
@@ -75,4 +75,4 @@ def test_its_tables_are_in_a_schema_of_their_own(postgres_url: str) -> None:
 def test_a_desk_that_is_written_keeps_no_center_from_its_pictures(postgres_url: str) -> None:
     """A list of 100,000 stations takes longer than anybody waits for a lock."""
     with Ledger.open(postgres_url), CenterDesk.open(postgres_url) as desk, desk.database.writing():
-        PhotoIndex.open(postgres_url).close()
+        PhotoIndex(postgres_url).close()

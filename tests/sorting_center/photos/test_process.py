@@ -84,7 +84,7 @@ def test_killed_twice_on_the_way_a_picture_arrives(ledger: Ledger, tmp_path: Pat
             reached = offset(port, one) or 0
             assert reached >= 2000
             assert put(client, one.name(), one.part(reached)).status == 201
-    with PhotoIndex.open(ledger.url) as photos:
+    with PhotoIndex(ledger.url) as photos:
         assert photos.status(REGION, STATION, one.told.sha256) == "received"
     (whole,) = (folder / REGION / STATION).rglob("*.jpg")
     assert whole.read_bytes() == one.content

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from kiosk.messaging.contract.photos import ContentRange
-from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.photos import uploads
-from kiosk.sorting_center.photos.database import PhotosUnusable
 from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus
 from kiosk.sorting_center.photos.refusals import RefusalReason
 from kiosk.sorting_center.photos.uploads import BodyTruncated
@@ -204,7 +203,7 @@ def test_a_list_that_cannot_be_used_is_told(
     receiving: Receiving, told: list[Shot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def locked(*_: object) -> None:
-        raise PhotosUnusable("the list is locked")
+        raise LedgerError("the list is locked")
 
     one = told[0]
     with monkeypatch.context() as patch:

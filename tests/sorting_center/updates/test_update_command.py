@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -94,7 +95,8 @@ def test_what_a_killed_command_leaves_goes_with_the_next_and_two_do_not_meet(
         for done in (command(folder, "add", good), command(folder, "remove", sha256)):
             assert (done.exit_code, "another update is being added or removed" in done.output) == (1, True)
     with monkeypatch.context() as patch:
-        patch.setattr(offers, "_pieces", killed)
+        killing = SimpleNamespace(update=killed)
+        patch.setattr(offers, "hashlib", SimpleNamespace(sha256=lambda: killing))
         with pytest.raises(Killed):
             offer(folder, good)
     assert {path.name for path in folder.iterdir()} == names

@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.sorting_center.desk.registry import StationRegister
 from kiosk.sorting_center.desk.shared.cases import Condition
-from kiosk.sorting_center.ledger.limits.shares import HeldBack
+from kiosk.sorting_center.ledger.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow, GapFacts
 from kiosk.sorting_center.shared.alarm_texts import english_detail, format_detail
 from kiosk.sorting_center.watch.conditions import ConditionGroup, CountySnapshot, conditions

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from kiosk.cli.sorting_center import main
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.sorting_center.decision_worker import DecisionWorker
+from kiosk.sorting_center.decision_worker import carry_out_oldest
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import CaseState
 from kiosk.sorting_center.ledger import Ledger
@@ -164,7 +164,7 @@ def what_was_set_apart_is_decided(page: Page, county: Stores) -> None:
     page.get_by_role("row").get_by_role("link").click()
     decide(page, "Take in again", "the center was updated")
     expect(page.get_by_role("status")).to_contain_text("waits to be carried out")
-    assert DecisionWorker(county.ledger, lambda: None).step(county.desk)
+    assert carry_out_oldest(county.ledger, county.desk)
     read(county)
     page.reload()
     expect(page.get_by_role("status")).to_contain_text("is not set apart any more")

@@ -38,7 +38,7 @@ FILES = ("listings.csv", "merchant-zh.tsv", "pictures.zip?channel=jd")
 
 @pytest.fixture
 def offered(stores: Stores, tmp_path: Path) -> Iterator[Offered]:
-    with PhotoIndex.open(stores.ledger.url) as photos:
+    with PhotoIndex(stores.ledger.url) as photos:
         yield Offered(stores, photos, PictureFolder(tmp_path / "photos"))
 
 

@@ -79,7 +79,7 @@ class Offered:
 
 @pytest.fixture
 def offered(stores: Stores, tmp_path: Path) -> Iterator[Offered]:
-    with PhotoIndex.open(stores.ledger.url) as photos:
+    with PhotoIndex(stores.ledger.url) as photos:
         yield Offered(stores, photos, PictureFolder(tmp_path / "photos"))
 
 

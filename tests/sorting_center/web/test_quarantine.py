@@ -9,12 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from msgspec.structs import replace
 
-from kiosk.sorting_center.decision_worker import DecisionWorker
+from kiosk.sorting_center.decision_worker import carry_out_oldest
 from kiosk.sorting_center.desk.decisions import DecisionKind
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.quarantine.entries import QuarantineFilter, load_page
+from kiosk.sorting_center.ledger.quarantine import QuarantineFilter, load_page
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.staff.quarantine import MAX_DIFFERING, body_lines, field_differences
 from tests.sorting_center.staff import app_of, sign_in
@@ -205,7 +205,7 @@ def test_what_is_understood_now_is_taken_in(operator: Signed, ledger: Ledger, de
     assert "can be taken in" in operator.client.get(f"/quarantine/{number}?lang=en").text
     assert operator.decide(number, "take_again", "the center was updated")[0] == 303
     assert "waits to be carried out" in operator.client.get(f"/quarantine/{number}?lang=en").text
-    assert DecisionWorker(ledger, lambda: None).step(desk)
+    assert carry_out_oldest(ledger, desk)
     gone = operator.client.get(f"/quarantine/{number}")
     assert (gone.status_code, gone.headers["Location"]) == (303, f"/quarantine?gone={number}")
     shown = operator.client.get(f"/quarantine?gone={number}&lang=en").text

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from kiosk.sorting_center.decision_worker import DecisionWorker
+from kiosk.sorting_center.decision_worker import carry_out_oldest
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.ledger import Ledger
@@ -134,7 +134,7 @@ def take_in_again(page: Page, stores: Stores) -> None:
     page.get_by_label("Why", exact=True).fill("the center was updated")
     page.get_by_role("button", name="Decide").click()
     expect(page.get_by_role("status")).to_contain_text("waits to be carried out")
-    assert DecisionWorker(stores.ledger, lambda: None).step(stores.desk)
+    assert carry_out_oldest(stores.ledger, stores.desk)
     number_all(stores.ledger)
     page.reload()
     expect(page.get_by_role("status")).to_contain_text("is not set apart any more")

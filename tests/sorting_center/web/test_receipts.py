@@ -22,7 +22,7 @@ RECEIPT = "/receipts/shache/0147-A-000001"
 
 @pytest.fixture
 def offered(stores: Stores, tmp_path: Path) -> Iterator[Offered]:
-    with PhotoIndex.open(stores.ledger.url) as photos:
+    with PhotoIndex(stores.ledger.url) as photos:
         found = Offered(stores, photos, PictureFolder(tmp_path / "photos"))
         followed(found.stores)
         yield found

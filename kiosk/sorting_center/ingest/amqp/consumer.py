@@ -24,17 +24,15 @@ _DEAD_PREFETCH: Final = 10
 _TRANSIENT: Final = BasicProperties(content_type="application/json", delivery_mode=1)
 
 
-class AmqpConsumer:
-    """Puts what stations send into the inbox.
+class AmqpConsumer(IngestInbox):
+    """An inbox that is filled by its connection.
 
     What is told to stations goes out over a connection of its own: RabbitMQ stops reading from one that publishes
     while it is short of memory, and acknowledgements are what makes room.
     """
 
-    def __init__(
-        self, address: BrokerAddress, name: str, inbox: IngestInbox, health: CenterHealth, regions: Sequence[str] = ()
-    ) -> None:
-        self._inbox = inbox
+    def __init__(self, address: BrokerAddress, name: str, health: CenterHealth, regions: Sequence[str] = ()) -> None:
+        super().__init__(lambda: health.count(dropped=1))
         self._health = health
         self._queues = queues.intake_queues(regions)
         self._channel: Channel | None = None
@@ -63,26 +61,20 @@ class AmqpConsumer:
         self._link.stop(timeout_s / 2)
         self._answer_link.stop(timeout_s / 2)
 
-    def acknowledge_soon(self) -> None:
-        """Tell the broker what the inbox has released."""
-        self._link.call_soon(self._acknowledge)
+    def acknowledge(self, messages: Sequence[Inbound]) -> None:
+        self.settle(messages)
+        self._link.call_soon(self._send_acknowledgements)
 
-    def drop(self) -> None:
-        """Give back what was not acknowledged, and connect again."""
+    def request_redelivery(self) -> None:
+        self.end()
         self._link.drop()
 
     @property
-    def is_up(self) -> bool:
-        """Connected at this moment, as far as anybody knows."""
-        return self._link.is_up
-
-    @property
     def is_alive(self) -> bool:
-        """Whether the threads of the connections run."""
         return self._link.is_alive and self._answer_link.is_alive
 
     def send(self, topic: str, payload: bytes) -> bool:
-        """Publish, transient and unconfirmed, if there is a connection that takes it; whether there is."""
+        """Transient and unconfirmed."""
         if not self._answer_link.is_up or self._answer_link.is_blocked:
             return False
         self._answer_link.call_soon(partial(self._publish, topic, payload))
@@ -100,7 +92,7 @@ class AmqpConsumer:
             self._answer_channel.basic_publish(queues.TOPICS, queues.routing_key_of(topic), payload, _TRANSIENT)
 
     def _on_open(self, channel: Channel) -> None:
-        self._inbox.begin()
+        self.begin()
         self._channel = channel
         queues.declare(channel, self._queues)
         channel.basic_qos(prefetch_count=_DEAD_PREFETCH)
@@ -117,7 +109,7 @@ class AmqpConsumer:
 
     def _on_closed(self) -> None:
         self._channel = None
-        self._inbox.end()
+        self.end()
         self._health.set_connected(False)
 
     def _message(
@@ -129,13 +121,13 @@ class AmqpConsumer:
         is_dead: bool = False,
     ) -> None:
         topic = queues.topic_of(delivery.routing_key)
-        result = self._inbox.put(Inbound(topic, body, tag=delivery.delivery_tag, is_dead=is_dead))
+        result = self.put(Inbound(topic, body, tag=delivery.delivery_tag, is_dead=is_dead))
         if result is PutResult.SHED:
-            self._acknowledge()
+            self._send_acknowledgements()
         elif result is PutResult.NO_ROOM:
             log.error("The broker sends more than it may before it is acknowledged: hanging up.")
             self._link.drop()
 
-    def _acknowledge(self) -> None:
-        if self._channel is not None and (tags := self._inbox.released()):
+    def _send_acknowledgements(self) -> None:
+        if self._channel is not None and (tags := self.released()):
             self._channel.basic_ack(tags[-1], multiple=True)  # released in order: all before it are, too

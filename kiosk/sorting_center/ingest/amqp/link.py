@@ -27,9 +27,9 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from kiosk.base.worker import Worker
 from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.ingest.shared.address import BrokerAddress
-from kiosk.sorting_center.ingest.shared.tls import tls_context
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, tls_context
 
 log = logging.getLogger(__name__)
 
@@ -74,25 +74,24 @@ class AmqpLink:
         self._callbacks = callbacks
         self._parameters = parameters(address, name)
         self._backoff = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
-        self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._loop: IOLoop | None = None
         self._connection: _AmqpConnection | None = None
-        self._is_up = self._is_working = self._is_blocked = False
-        self._thread = threading.Thread(target=self._run, name=f"amqp {name}", daemon=True)
+        self.is_up = False  # A channel is open
+        self.is_blocked = False  # The broker takes nothing from publishers: it is short of memory or disk
+        self._is_working = False
+        self._worker = Worker(f"amqp {name}", self._run_connection)
         # It writes whole traces of what is told here in one line.
         logging.getLogger("pika").setLevel(logging.CRITICAL)
 
     def start(self) -> None:
-        """Begin to connect; returns at once, whether the broker is there or not."""
-        self._thread.start()
+        self._worker.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Say goodbye; what was published before still goes out."""
-        self._stopping.set()
+        """Close the connection; what was published before still goes out."""
+        self._worker.stop(0.0)
         self.drop()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
+        self._worker.stop(timeout_s)
 
     def call_soon(self, call: Callable[[], object]) -> None:
         """Have the network thread do this; never waits. Nothing is done while there is no connection."""
@@ -106,30 +105,10 @@ class AmqpLink:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the network thread runs; it does until `stop`."""
-        return self._thread.is_alive()
+        return self._worker.is_alive
 
-    @property
-    def is_up(self) -> bool:
-        """A channel is open at this moment, as far as anybody knows."""
-        return self._is_up
-
-    @property
-    def is_blocked(self) -> bool:
-        """The broker takes nothing from publishers at this moment: it is short of memory or disk."""
-        return self._is_blocked
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._run_connection()
-            except Exception:
-                if self._stopping.is_set():
-                    return  # a goodbye in the middle of the handshake, which the library calls impossible
-                log.exception("The connection to the broker at %s broke; trying again.", self._address)
-            self._stopping.wait(self._backoff.next())
-
-    def _run_connection(self) -> None:
+    def _run_connection(self) -> float:
+        """From its beginning to its end; the seconds until the next one."""
         loop = IOLoop()
         with self._lock:
             self._loop = loop
@@ -142,20 +121,24 @@ class AmqpLink:
                 custom_ioloop=loop,
             )
             loop.start()
+        except Exception:
+            if not self._worker.is_stopping:  # else closed in the middle of the handshake: impossible for the library
+                raise
         finally:
             with self._lock:
                 self._loop = None
             self._mark_down()
             loop.close()
+        return self._backoff.next()
 
     def _opened(self, connection: Connection) -> None:
-        self._is_working = self._is_blocked = False
+        self._is_working = self.is_blocked = False
         connection.add_on_connection_blocked_callback(lambda *_: self._block(True))
         connection.add_on_connection_unblocked_callback(lambda *_: self._block(False))
         connection.channel(on_open_callback=self._channel_opened)
 
     def _block(self, is_blocked: bool) -> None:
-        self._is_blocked = is_blocked
+        self.is_blocked = is_blocked
         if is_blocked:
             self._report(
                 f"The broker at {self._address} is short of memory or disk and takes nothing more: look there."
@@ -165,14 +148,14 @@ class AmqpLink:
 
     def _channel_opened(self, channel: Channel) -> None:
         channel.add_on_close_callback(self._channel_closed)
-        channel.add_on_cancel_callback(lambda _: self._close())  # a queue was deleted: it is made anew
-        self._is_up = True
+        channel.add_on_cancel_callback(lambda _: self._close())  # a queue was deleted: the next connection declares it
+        self.is_up = True
         self._callbacks.on_open(channel)
         if self._loop is not None:
             self._loop.call_later(RESPONSE_TIMEOUT_S, self._check_responding)
 
     def _check_responding(self) -> None:
-        if self._is_up and not self._is_working:
+        if self.is_up and not self._is_working:
             self._report(f"The broker at {self._address} does not answer what it is asked: connecting again.")
             self._close()
 
@@ -204,13 +187,13 @@ class AmqpLink:
 
     def _closed(self, _connection: Connection, reason: BaseException | str) -> None:
         self._mark_down()
-        if not self._stopping.is_set() and not isinstance(reason, ConnectionClosedByClient):
+        if not self._worker.is_stopping and not isinstance(reason, ConnectionClosedByClient):
             self._report(f"The broker at {self._address} is gone ({reason}); trying again.")
         self._end_loop()
 
     def _mark_down(self) -> None:
-        if self._is_up:
-            self._is_up = False
+        if self.is_up:
+            self.is_up = False
             self._callbacks.on_closed()
 
     def _close(self) -> None:

@@ -60,20 +60,14 @@ class AmqpFeedPublisher:
         self._link.start()
 
     def stop(self, timeout_s: float) -> None:
-        """End the connection; a waiting `publish` returns what it has."""
         self._stopping.set()
         self._link.stop(timeout_s)
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread of the connection runs; it does until `stop`."""
         return self._link.is_alive
 
     def publish(self, messages: Sequence[tuple[str, bytes]]) -> int:
-        """Send all and wait; how many, from the first on, the broker took. Fewer means refused or stopping.
-
-        While the connection is down this waits: what is not confirmed is sent again when it is back.
-        """
         window = _PublishWindow(messages)
         with self._changed:
             self._window = window

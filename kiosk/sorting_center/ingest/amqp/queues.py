@@ -40,7 +40,6 @@ def intake_queues(regions: Sequence[str]) -> dict[str, str]:
 
 
 def topic_of(routing_key: str) -> str:
-    """The MQTT topic a station published on."""
     return routing_key.replace(".", "/")
 
 

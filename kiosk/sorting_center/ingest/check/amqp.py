@@ -10,12 +10,10 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from kiosk.sorting_center.ingest.amqp import queues
 from kiosk.sorting_center.ingest.amqp.link import parameters
-from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusable, BrokerVerdict, ok_or_trap
+from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusable, ok_or_trap, trap, unseen
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 
-_UNSEEN: Final = BrokerFinding(
-    BrokerVerdict.UNSEEN, "a binding cannot be seen without leaving a message; a worker makes it anew at each start"
-)
+_UNSEEN: Final = unseen("a binding cannot be seen without leaving a message; a worker makes it anew at each start")
 
 
 def findings(address: BrokerAddress, regions: Sequence[str]) -> Iterator[BrokerFinding]:
@@ -30,9 +28,7 @@ def findings(address: BrokerAddress, regions: Sequence[str]) -> Iterator[BrokerF
         for name, arguments in expected.items():
             yield _queue_finding(connection, name, dict(arguments))
         if regions and _refusal(connection, queues.ALL, None) is None:
-            yield BrokerFinding(
-                BrokerVerdict.TRAP, f"{queues.ALL} is there as well, and fills up when no worker reads it: delete it"
-            )
+            yield trap(f"{queues.ALL} is there as well, and fills up when no worker reads it: delete it")
     except AMQPError as error:
         raise BrokerUnusable(f"the connection to the broker at {address} was lost: {error!r}") from error
     finally:
@@ -43,10 +39,7 @@ def findings(address: BrokerAddress, regions: Sequence[str]) -> Iterator[BrokerF
 
 def _queue_finding(connection: Any, name: str, arguments: dict[str, object]) -> BrokerFinding:
     if _refusal(connection, name, None) is not None:
-        return BrokerFinding(
-            BrokerVerdict.TRAP,
-            f"there is no queue {name}: what stations send before a worker's first start is confirmed and gone",
-        )
+        return trap(f"there is no queue {name}: what stations send before a worker's first start is confirmed and gone")
     refusal = _refusal(connection, name, arguments)
     return ok_or_trap(
         refusal is None,

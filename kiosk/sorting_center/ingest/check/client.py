@@ -15,8 +15,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from kiosk.sorting_center.ingest.check.finding import BrokerUnusable
-from kiosk.sorting_center.ingest.shared.address import BrokerAddress
-from kiosk.sorting_center.ingest.shared.tls import tls_context
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, tls_context
 
 ANSWER_S: Final = 10.0
 QUIET_S: Final = 1.5  # After so long without a message none is on its way any more
@@ -60,18 +59,15 @@ class TrialClient:
             raise BrokerUnusable(f"the broker does not answer at {self._address}: {error}") from error
         self._client.loop_start()
         if not self._wait_for(lambda: self._connected is not None) or self._connected is None:
-            self._end()
+            self._client.loop_stop()
             raise BrokerUnusable(f"the broker at {self._address} does not answer as one of MQTT 5 does")
         if self._connected.is_failure:
-            self._end()
+            self._client.loop_stop()
             raise BrokerUnusable(f"the broker at {self._address} refuses this login: {self._connected}")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
-        self._end()
-
-    def _end(self) -> None:
         self._client.loop_stop()
 
     def publish(self, topic: str, payloads: list[bytes]) -> list[str]:
@@ -81,7 +77,7 @@ class TrialClient:
         """
         mids = [self._client.publish(topic, payload, qos=1).mid for payload in payloads]
         for first in range(0, len(mids), _IN_FLIGHT):
-            if not self._wait_for(partial(self._answered, mids[first : first + _IN_FLIGHT])):
+            if not self._wait_for(partial(self._has_answers, mids[first : first + _IN_FLIGHT])):
                 break
         return [str(self._codes[mid]) if mid in self._codes else self._disconnect_reason for mid in mids]
 
@@ -90,12 +86,12 @@ class TrialClient:
         """The connection has ended, and the broker did not say why."""
         return self._is_disconnected and not self._disconnect_reason
 
-    def _answered(self, mids: list[int]) -> bool:
+    def _has_answers(self, mids: list[int]) -> bool:
         return self._is_disconnected or all(mid in self._codes for mid in mids)
 
     def subscribe(self, topic: str) -> bool:
         mid = self._client.subscribe(topic, qos=1)[1] or -1
-        self._wait_for(lambda: self._is_disconnected or mid in self._codes)
+        self._wait_for(partial(self._has_answers, [mid]))
         return mid in self._codes and not self._codes[mid].is_failure
 
     def receive(self, count: int) -> int:
@@ -128,35 +124,30 @@ class TrialClient:
         with self._news:
             return self._news.wait_for(condition, ANSWER_S)
 
-    def _update(self, note: Callable[[], object]) -> None:
-        with self._news:
-            note()
-            self._news.notify_all()
-
     def _on_connect(
         self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, granted: Properties | None
     ) -> None:
-        self.granted = granted
-
-        def note() -> None:
-            self._connected = reason
-
-        self._update(note)
+        with self._news:
+            self._connected, self.granted = reason, granted
+            self._news.notify_all()
 
     def _on_disconnect(
         self, _client: Any, _data: Any, flags: mqtt.DisconnectFlags, reason: ReasonCode, *_: Any
     ) -> None:
-        def note() -> None:
+        with self._news:
             self._is_disconnected = True
             self._disconnect_reason = str(reason) if flags.is_disconnect_packet_from_server else ""
-
-        self._update(note)
+            self._news.notify_all()
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
-        self._update(lambda: self._codes.setdefault(mid, reason))
+        with self._news:
+            self._codes.setdefault(mid, reason)
+            self._news.notify_all()
 
-    def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Any) -> None:
-        self._update(lambda: self._codes.setdefault(mid, reasons[0]))
+    def _on_subscribe(self, client: Any, data: Any, mid: int, reasons: list[ReasonCode], properties: Any) -> None:
+        self._on_publish(client, data, mid, reasons[0], properties)
 
     def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._update(lambda: self.received.append((message.topic, len(message.payload))))
+        with self._news:
+            self.received.append((message.topic, len(message.payload)))
+            self._news.notify_all()

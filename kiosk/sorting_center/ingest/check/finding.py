@@ -7,8 +7,6 @@ from enum import Enum
 
 
 class BrokerVerdict(Enum):
-    """How a finding is to be taken."""
-
     OK = "ok"
     TRAP = "trap"  # Something would be lost here, or let in
     UNSEEN = "?"  # Cannot be seen from a client, or not with this login
@@ -27,5 +25,13 @@ class BrokerUnusable(Exception):
     """Nothing could be tried; the text says why."""
 
 
+def trap(text: str) -> BrokerFinding:
+    return BrokerFinding(BrokerVerdict.TRAP, text)
+
+
+def unseen(text: str) -> BrokerFinding:
+    return BrokerFinding(BrokerVerdict.UNSEEN, text)
+
+
 def ok_or_trap(is_ok: bool, good: str, bad: str) -> BrokerFinding:
-    return BrokerFinding(BrokerVerdict.OK, good) if is_ok else BrokerFinding(BrokerVerdict.TRAP, bad)
+    return BrokerFinding(BrokerVerdict.OK, good) if is_ok else trap(bad)

@@ -9,7 +9,7 @@ from typing import Final
 
 from kiosk.messaging.contract.topics import ROOT
 from kiosk.sorting_center.ingest.check.client import TrialClient
-from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusable, BrokerVerdict, ok_or_trap
+from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusable, BrokerVerdict, ok_or_trap, unseen
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 
 REGION: Final = "broker-check"  # No station's; nor is what is published there anything that a sorting center listens to
@@ -19,9 +19,7 @@ _SESSION_S: Final = 30 * 24 * 3600
 _DAY_S: Final = 24 * 3600
 _DENIED: Final = "Not authorized"
 _NO_SUBSCRIBERS: Final = "No matching subscribers"
-_UNSEEN: Final = BrokerFinding(
-    BrokerVerdict.UNSEEN, "what the broker still has after a power cut cannot be seen from here: see its persistence"
-)
+_UNSEEN: Final = unseen("what the broker still has after a power cut cannot be seen from here: see its persistence")
 
 
 def findings(address: BrokerAddress) -> Iterator[BrokerFinding]:
@@ -36,16 +34,17 @@ def findings(address: BrokerAddress) -> Iterator[BrokerFinding]:
         with TrialClient(address, f"{own_id}-station") as sender:
             answers = _answers(sender, topic, OFFLINE_MESSAGES)
             if "" in answers[:1]:
-                yield BrokerFinding(
-                    BrokerVerdict.UNSEEN, "the broker gives no answer to what is published: queue not tried"
-                )
+                yield unseen("the broker gives no answer to what is published: queue not tried")
             elif not may_hear or _DENIED in answers:
-                yield BrokerFinding(
-                    BrokerVerdict.UNSEEN, "this login may not both publish and read as a station: queue not tried"
-                )
+                yield unseen("this login may not both publish and read as a station: queue not tried")
             else:
                 yield _queue_finding(address, own_id, topic, sender, sum(answer == "Success" for answer in answers))
-            yield _no_subscriber_finding(_answers(sender, f"{topic}/nobody")[0])
+            answer = _answers(sender, f"{topic}/nobody")[0]
+            yield ok_or_trap(
+                answer == _NO_SUBSCRIBERS,
+                "a message nobody listens to is answered so",
+                f"a message nobody listens to is answered with {answer or 'nothing'}: a station cannot know",
+            )
             yield _impersonation_finding(address, _answers(sender, f"{ROOT}/{REGION}/S0001/check/{own_id}")[0])
     finally:
         with TrialClient(address, own_id):
@@ -81,21 +80,11 @@ def _queue_finding(
     )
 
 
-def _no_subscriber_finding(answer: str) -> BrokerFinding:
-    return ok_or_trap(
-        answer == _NO_SUBSCRIBERS,
-        "a message nobody listens to is answered so",
-        f"a message nobody listens to is answered with {answer or 'nothing'}: a station cannot know",
-    )
-
-
 def _impersonation_finding(address: BrokerAddress, answer: str) -> BrokerFinding:
     if answer == _DENIED:
         return BrokerFinding(BrokerVerdict.OK, "this login may not speak for a station")
     if answer == "":
-        return BrokerFinding(
-            BrokerVerdict.UNSEEN, "the broker gives no answer to a message of another station: its right is not seen"
-        )
+        return unseen("the broker gives no answer to a message of another station: its right is not seen")
     return ok_or_trap(
         _is_this_machine(address.host),
         "everybody may speak for every station, but nobody else than this machine connects here",

@@ -23,33 +23,26 @@ _SESSION_EXPIRY_S: Final = 30 * 24 * 3600
 _ALL_REGIONS: Final = ("+",)
 
 
-class MqttConsumer:
-    """Puts what stations send into the inbox.
+class MqttConsumer(IngestInbox):
+    """An inbox that is filled by its connection.
 
     QoS 1 always finds room there: the broker holds the rest back, and one that does not is hung up on. QoS 0 beyond
     the room is dropped and counted; it carries nothing that is not said again.
     """
 
-    def __init__(
-        self,
-        address: BrokerAddress,
-        client_id: str,
-        inbox: IngestInbox,
-        health: CenterHealth,
-        regions: Sequence[str] = (),
-    ) -> None:
-        self._inbox = inbox
+    def __init__(self, address: BrokerAddress, name: str, health: CenterHealth, regions: Sequence[str] = ()) -> None:
+        super().__init__(lambda: health.count(dropped=1))
         self._health = health
         self._filters = [up_filter(kind, region) for region in regions or _ALL_REGIONS for kind in UP_KINDS]
         self._link = MqttLink(
             address,
-            MqttSession(client_id, _SESSION_EXPIRY_S, WINDOW),
+            MqttSession(name, _SESSION_EXPIRY_S, WINDOW),
             MqttCallbacks(
                 set_fault=lambda text: health.set_fault("broker", text),
                 on_connected=self._on_connected,
                 on_disconnected=self._on_disconnected,
                 on_message=self._message,
-                on_read=self._acknowledge,
+                on_read=self._send_acknowledgements,
             ),
         )
         self._link.client.on_subscribe = self._subscribed
@@ -61,44 +54,34 @@ class MqttConsumer:
         """End the connection; the session, with what was not acknowledged, stays with the broker."""
         self._link.stop(timeout_s)
 
-    def acknowledge_soon(self) -> None:
-        """PUBACK for what the inbox has released."""
-        self._link.call_soon(self._acknowledge)
+    def acknowledge(self, messages: Sequence[Inbound]) -> None:
+        self.settle(messages)
+        self._link.call_soon(self._send_acknowledgements)
 
-    def drop(self) -> None:
-        """Close the socket without DISCONNECT, so that the broker delivers again."""
+    def request_redelivery(self) -> None:
+        self.end()
         self._link.drop()
 
     @property
-    def is_up(self) -> bool:
-        """Connected at this moment, as far as anybody knows."""
-        return self._link.is_up
-
-    @property
     def is_alive(self) -> bool:
-        """Whether the thread of the connection runs."""
         return self._link.is_alive
 
     def send(self, topic: str, payload: bytes) -> bool:
-        """Publish at QoS 0 if there is a connection; whether there is."""
-        if not self._link.is_up:
-            return False
-        self._link.call_soon(lambda: self._publish(topic, payload))
-        return True
+        """At QoS 0."""
+        if self._link.is_up:
+            self._link.call_soon(lambda: self._link.client.publish(topic, payload, qos=0))
+        return self._link.is_up
 
-    def _publish(self, topic: str, payload: bytes) -> None:
-        self._link.client.publish(topic, payload, qos=0)
-
-    def _acknowledge(self) -> None:
-        for packet_id in self._inbox.released():
+    def _send_acknowledgements(self) -> None:
+        for packet_id in self.released():
             self._link.client.ack(packet_id, 1)
 
     def _on_connected(self) -> None:
-        self._inbox.begin()
+        self.begin()
         self._link.client.subscribe([(name, SubscribeOptions(qos=1)) for name in self._filters])
 
     def _on_disconnected(self) -> None:
-        self._inbox.end()
+        self.end()
         self._health.set_connected(False)
 
     def _subscribed(
@@ -115,13 +98,12 @@ class MqttConsumer:
     def _message(self, message: mqtt.MQTTMessage) -> None:
         tag = message.mid if message.qos else 0
         redelivered = bool(message.qos and message.dup)
-        result = self._inbox.put(
+        result = self.put(
             Inbound(_topic(message), bytes(message.payload), message.retain, tag, redelivered=redelivered)
         )
         if result is PutResult.NO_ROOM:
             log.error("The broker sends more than it may before it is acknowledged: hanging up.")
-            self._inbox.end()
-            self._link.drop()
+            self.request_redelivery()
 
 
 def _topic(message: mqtt.MQTTMessage) -> str:

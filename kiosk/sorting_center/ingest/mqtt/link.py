@@ -26,9 +26,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from kiosk.base.worker import Worker
 from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.ingest.shared.address import BrokerAddress
-from kiosk.sorting_center.ingest.shared.tls import tls_context
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, tls_context
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +92,9 @@ class MqttLink:
     def __init__(self, address: BrokerAddress, session: MqttSession, callbacks: MqttCallbacks) -> None:
         self._address = address
         self._callbacks = callbacks
-        self._stopping = threading.Event()
-        self._calls: deque[Callable[[], None]] = deque()
+        self._calls: deque[Callable[[], object]] = deque()
         self._received_count = 0
-        self._was_up = self._was_refused = False
+        self._was_refused = False
         self._backoff = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=session.client_id, protocol=mqtt.MQTTv5, manual_ack=True
@@ -107,7 +106,7 @@ class MqttLink:
         self._connect.MaximumPacketSize = MAX_PACKET_BYTES
         self._clean_start = session.expiry_s == 0
         self._wake_up = _WakeUp()
-        self._thread = threading.Thread(target=self._run, name=f"mqtt {session.client_id}", daemon=True)
+        self._worker = Worker(f"mqtt {session.client_id}", self._run_connection, on_end=self._wake_up.close)
 
     def _configure(self, address: BrokerAddress) -> None:
         client = self.client
@@ -125,23 +124,21 @@ class MqttLink:
             client.tls_set_context(tls_context(address))
 
     def start(self) -> None:
-        """Begin to connect; returns at once, whether the broker is there or not."""
-        self._thread.start()
+        self._worker.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Say goodbye; what was published before still goes out."""
-        self._stopping.set()
+        """Disconnect; what was published before still goes out."""
+        self._worker.stop(0.0)
         self._wake_up.wake()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
+        self._worker.stop(timeout_s)
 
-    def call_soon(self, call: Callable[[], None]) -> None:
+    def call_soon(self, call: Callable[[], object]) -> None:
         """Have the network thread do this; never waits. While the line is down it waits for the next connection."""
         self._calls.append(call)
         self._wake_up.wake()
 
     def drop(self) -> None:
-        """Cut the connection as a broken line would: the broker keeps the session, and `_run` connects again."""
+        """Cut the connection as a broken line would: the broker keeps the session, and the next step connects again."""
         line = self.client.socket()
         if isinstance(line, socket.socket):  # of TLS too
             with suppress(OSError):
@@ -149,25 +146,15 @@ class MqttLink:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the network thread runs; it does until `stop`."""
-        return self._thread.is_alive()
+        return self._worker.is_alive
 
     @property
     def is_up(self) -> bool:
-        """Connected at this moment, as far as anybody knows."""
         return self.client.is_connected()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._run_connection()
-            except Exception:
-                log.exception("The connection to the broker at %s broke; trying again.", self._address)
-            self._stopping.wait(self._backoff.next())
-        self._wake_up.close()
-
-    def _run_connection(self) -> None:
-        self._was_up = self._was_refused = False
+    def _run_connection(self) -> float:
+        """From its beginning to its end; the seconds until the next one."""
+        self._was_refused = False
         try:
             self.client.connect(
                 self._address.host,
@@ -178,14 +165,21 @@ class MqttLink:
             )
         except (OSError, ValueError) as error:
             self._report(f"The broker does not answer at {self._address} ({error}): check that it runs; trying again.")
-            return
-        while (line := self.client.socket()) is not None and not self._stopping.is_set():
+            return self._backoff.next()
+        while (line := self.client.socket()) is not None and not self._worker.is_stopping:
             self._process_events(line)
-        if self._stopping.is_set():
-            self._disconnect_cleanly()
+        if self._worker.is_stopping:
+            self.client.disconnect()
+            give_up = time.monotonic() + _DISCONNECT_TIMEOUT_S
+            while (line := self.client.socket()) is not None and (left := give_up - time.monotonic()) > 0:
+                select.select([], [line], [], left)
+                self.client.loop_write()
+            if line is not None:
+                line.close()
+                self._callbacks.on_disconnected()
+        return self._backoff.next()
 
     def _process_events(self, line: Any) -> None:
-        """Wait for something to do, and do all of it."""
         poll = select.poll()
         poll.register(self._wake_up.fd, select.POLLIN)
         poll.register(line, select.POLLIN | (select.POLLOUT if self.client.want_write() else 0))
@@ -194,34 +188,17 @@ class MqttLink:
         if self._wake_up.fd in ready:
             os.eventfd_read(self._wake_up.fd)
         if unread or ready.get(line.fileno(), 0) & ~select.POLLOUT:
-            self._read()
+            for _ in range(_MAX_PACKETS_PER_TURN):
+                came = self._received_count
+                self.client.loop_read()
+                if self._received_count == came:  # nothing more, or no message
+                    break
+            self._callbacks.on_read()
         while self._calls and self.is_up:
             self._calls.popleft()()
         if self.client.want_write():
             self.client.loop_write()
         self.client.loop_misc()
-
-    def _read(self) -> None:
-        for _ in range(_MAX_PACKETS_PER_TURN):
-            came = self._received_count
-            self.client.loop_read()
-            if self._received_count == came:  # nothing more, or no message
-                break
-        self._callbacks.on_read()
-
-    def _disconnect_cleanly(self) -> None:
-        self.client.disconnect()
-        give_up = time.monotonic() + _DISCONNECT_TIMEOUT_S
-        while (line := self.client.socket()) is not None and (left := give_up - time.monotonic()) > 0:
-            select.select([], [line], [], left)
-            self.client.loop_write()
-        self._close_socket()
-
-    def _close_socket(self) -> None:
-        line = self.client.socket()
-        if line is not None:
-            line.close()
-            self._callbacks.on_disconnected()
 
     def _message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
         self._received_count += 1
@@ -237,7 +214,6 @@ class MqttLink:
                 "check user name, password and certificate."
             )
             return
-        self._was_up = True
         self._backoff.reset()
         self._callbacks.set_fault("")
         log.info("Connected to the broker at %s.", self._address)
@@ -247,7 +223,7 @@ class MqttLink:
         self, _client: mqtt.Client, _userdata: Any, _flags: mqtt.DisconnectFlags, reason: ReasonCode, _properties: Any
     ) -> None:
         self._callbacks.on_disconnected()
-        if not self._stopping.is_set() and not self._was_refused:
+        if not self._worker.is_stopping and not self._was_refused:
             self._report(f"The broker at {self._address} is gone ({reason}); trying again.")
 
     def _report(self, text: str) -> None:

@@ -44,32 +44,23 @@ class MqttFeedPublisher:
         self._link.start()
 
     def stop(self, timeout_s: float) -> None:
-        """End the connection; a waiting `publish` returns what it has."""
         self._stopping.set()
         self._wake()
         self._link.stop(timeout_s)
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread of the connection runs; it does until `stop`."""
         return self._link.is_alive
 
     def publish(self, messages: Sequence[tuple[str, bytes]]) -> int:
-        """Send all and wait; how many, from the first on, the broker took. Fewer means refused or stopping.
-
-        While the connection is down this waits: what is in flight is sent again when it is back.
-        """
         with self._changed:
             self._packet_ids, self._unanswered, self._reasons = None, set(), {}
         self._link.call_soon(lambda: self._send(messages))
         with self._changed:
             while (self._unanswered or self._packet_ids is None) and not self._stopping.is_set():
                 self._changed.wait(_POLL_S)
-            return self._accepted_count()
-
-    def _accepted_count(self) -> int:
-        reasons = (self._reasons.get(packet_id) for packet_id in self._packet_ids or ())
-        return sum(1 for _ in takewhile(lambda reason: reason is not None and not reason.is_failure, reasons))
+            reasons = map(self._reasons.get, self._packet_ids or [])
+            return sum(1 for _ in takewhile(lambda reason: reason is not None and not reason.is_failure, reasons))
 
     def _send(self, messages: Sequence[tuple[str, bytes]]) -> None:
         publish = self._link.client.publish

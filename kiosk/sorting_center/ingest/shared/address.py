@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -104,3 +105,12 @@ def _vhost(transport: BrokerTransport, path: str) -> str:
     if transport is BrokerTransport.MQTT or "/" in name:
         raise BrokerAddressError(f"the path of the broker address must go: it must be {_FORMS}")
     return unquote(name)
+
+
+def tls_context(address: BrokerAddress) -> ssl.SSLContext:
+    """Raises OSError for files that cannot be read or do not fit."""
+    context = ssl.create_default_context(cafile=str(address.ca_file) if address.ca_file else None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if address.cert_file is not None:
+        context.load_cert_chain(address.cert_file, address.key_file)
+    return context

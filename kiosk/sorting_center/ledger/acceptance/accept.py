@@ -13,26 +13,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, select, update
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger.acceptance import streams
-from kiosk.sorting_center.ledger.acceptance.chains import Chain, ReleaseBudget
 from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.postgres import lock_stations
 from kiosk.sorting_center.ledger.database.rows import insert_autonumbered, insert_missing, upsert_rows
-from kiosk.sorting_center.ledger.database.schema import archived, quarantine, stream, unnumbered
+from kiosk.sorting_center.ledger.database.schema import archived, quarantine, same_stream, stream, unnumbered
 from kiosk.sorting_center.ledger.database.schema import event as event_table
 from kiosk.sorting_center.ledger.shared.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
 from kiosk.sorting_center.shared.alarm_texts import format_detail
@@ -45,21 +45,48 @@ MAX_AHEAD: Final = 50_000
 # Of one station: each epoch takes a receipt letter of its own, and no station goes on after the last.
 MAX_EPOCHS: Final = len(SERIES_LETTERS)
 
+MAX_HELD_EVENTS: Final = 2_000
+# Of the bodies. What one commit releases is in memory until its end, and all other messages wait for it: a quarter of a
+# second of work, and of waiting for a slow disk.
+MAX_HELD_BYTES: Final = 2 * 1024 * 1024
+
 _HELD_CHUNK_ROWS: Final = 32
 _HELD_COLUMNS: Final = [event_table.c[name] for name in ("body", "sha256", "prevhash", "problem", "received_at")]
 
 _ESCAPED_NUL: Final = rb"\u0000"  # U+0000 as canonical JSON writes it
 
 
-class FeedSequence:
-    """The places of the feed, given out without a hole for as long as the transaction lasts."""
+class Released(NamedTuple):
+    """An event whose place in the chain is sure; ``feedseq`` is None where it has, or has yet, no place in the feed."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._last = places.last_feedseq(connection)
+    event: ReceivedEvent
+    feedseq: int | None
+    held_since: str | None  # When it came, of an event that was held above a gap before this delivery
 
-    def next(self) -> int:
-        self._last += 1
-        return self._last
+
+@dataclass(slots=True)
+class Chain:
+    """The row of ``stream`` while a delivery is taken in: walked in memory, written once."""
+
+    station: str
+    epoch: str
+    region: str
+    upto: int
+    head: str
+    max_seen: int
+    gap_since: str | None
+    events: Sequence[ReceivedEvent]
+    highest_stored: int = 0  # No event above it was stored before this delivery
+    has_quarantined: bool = False  # It may have events in quarantine
+    fresh: dict[int, ReceivedEvent] = field(default_factory=dict)  # What is new, by seq
+    released: list[Released] = field(default_factory=list)
+    last_received_at: str = ""  # When the newest delivery with events of this stream came
+    # The budget of the commit was spent: held events that are next in the chain may still be there.
+    has_more: bool = False
+
+    @property
+    def key(self) -> streams.StreamKey:
+        return (self.station, self.epoch, self.region)
 
 
 class Acceptance:
@@ -71,7 +98,9 @@ class Acceptance:
         self._dialect = connection.dialect.name
         # What is released then gets its place in the feed here; else a `numberer` gives it.
         self._is_single_writer = self._dialect == "sqlite"
-        self._budget = ReleaseBudget()
+        # How much of what was held above gaps this commit may still release; the next ones release the rest.
+        self._held_events_left, self._held_bytes_left = MAX_HELD_EVENTS, MAX_HELD_BYTES
+        self._feedseq = places.last_feedseq(connection) if self._is_single_writer else 0
         self._quarantined_stations: set[tuple[str, str]] = set()  # Region and station of what was put into quarantine
 
     def accept(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
@@ -82,10 +111,8 @@ class Acceptance:
         chains = self._load_chains(groups)
         known = self._stored_hashes(chains)
         for chain in chains:
-            self._deduplicate(chain, known.get(chain.key, {}))
-        feed = FeedSequence(self._connection) if self._is_single_writer else None
-        for chain in chains:
-            self._advance(chain, feed)
+            self._deduplicate(chain, known[chain.key])
+            self._advance(chain)
         self._store(chains)
         if self._is_single_writer:
             self._project(chains)
@@ -98,37 +125,13 @@ class Acceptance:
 
     def _load_chains(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
         stations = as_parameter((name,) for name in sorted({key[0] for key in groups}))
-        known = self._load_streams(stations)
+        known = self._load_streams(_streams_query(self._dialect), stations)
         if not self._is_single_writer and not known.keys() >= groups.keys():
             lock_stations(self._connection, (station for station, _, _ in groups.keys() - known.keys()))
-            known = self._load_streams(stations)
-        within = self._limit_epochs(groups, known)
-        if not self._is_single_writer:
-            known = self._lock_and_load_streams(within, known)
-        with_quarantine = {tuple(row) for row in self._connection.execute(_quarantined_query(self._dialect), stations)}
-        chains = []
-        for key in within:
-            row, events = known.get(key), groups[key]
-            if row is None:
-                chain = Chain(*key, 0, ZERO_HASH, 0, None, events)
-            else:
-                chain = Chain(*key, row.upto, row.head, row.max_seen, row.gap_since, events, row.max_seen)
-            chain.has_quarantined = key in with_quarantine
-            chain.last_received_at = self._received_at if events or row is None else row.last_received_at
-            if events:
-                self._reject_out_of_range(chain)
-            chains.append(chain)
-        return chains
-
-    def _load_streams(self, stations: dict[str, str]) -> dict[streams.StreamKey, Row[Any]]:
-        return {_stream_key(row): row for row in self._connection.execute(_streams_query(self._dialect), stations)}
-
-    def _limit_epochs(
-        self, keys: Iterable[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
-    ) -> list[streams.StreamKey]:
+            known = self._load_streams(_streams_query(self._dialect), stations)
         epochs = Counter((station, region) for station, _, region in known)
         within = []
-        for key in keys:
+        for key in groups:
             station, _, region = key
             if key not in known:
                 if epochs[station, region] >= MAX_EPOCHS:
@@ -137,22 +140,31 @@ class Acceptance:
                     continue
                 epochs[station, region] += 1
             within.append(key)
-        return within
+        if not self._is_single_writer:
+            # No other process has any of these streams in hand until this transaction ends. All processes take them in
+            # the same order, so that no two wait for each other.
+            at, ordered = self._received_at, sorted(within)
+            new = [(*key, 0, ZERO_HASH, 0, None, at, at) for key in ordered if key not in known]
+            insert_missing(self._connection, stream, new)
+            known = self._load_streams(_lock_streams_query(self._dialect), as_parameter(ordered))
+        with_quarantine = {tuple(row) for row in self._connection.execute(_quarantined_query(self._dialect), stations)}
+        return [self._chain(key, known.get(key), groups[key], key in with_quarantine) for key in within]
 
-    def _lock_and_load_streams(
-        self, keys: Sequence[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
-    ) -> dict[streams.StreamKey, Row[Any]]:
-        """No other process has any of these streams in hand until this transaction ends.
+    def _load_streams(self, query: Select[Any], keys: dict[str, str]) -> dict[streams.StreamKey, Row[Any]]:
+        return {(row.station, row.epoch, row.region): row for row in self._connection.execute(query, keys)}
 
-        Everyone takes them in the same order, so that nobody waits for one who waits for him.
-        """
-        at, ordered = self._received_at, sorted(keys)
-        new = [(*key, 0, ZERO_HASH, 0, None, at, at) for key in ordered if key not in known]
-        insert_missing(self._connection, stream, new)
-        return {
-            _stream_key(row): row
-            for row in self._connection.execute(_lock_streams_query(self._dialect), as_parameter(ordered))
-        }
+    def _chain(
+        self, key: streams.StreamKey, row: Row[Any] | None, events: Sequence[ReceivedEvent], has_quarantined: bool
+    ) -> Chain:
+        if row is None:
+            chain = Chain(*key, 0, ZERO_HASH, 0, None, events)
+        else:
+            chain = Chain(*key, row.upto, row.head, row.max_seen, row.gap_since, events, row.max_seen)
+        chain.has_quarantined = has_quarantined
+        chain.last_received_at = self._received_at if events or row is None else row.last_received_at
+        if events:
+            self._reject_out_of_range(chain)
+        return chain
 
     def _reject_out_of_range(self, chain: Chain) -> None:
         """One event with an absurd number would leave a gap that no station can ever fill: it is kept apart."""
@@ -173,28 +185,24 @@ class Acceptance:
 
     def _stored_hashes(self, chains: Sequence[Chain]) -> dict[streams.StreamKey, dict[int, str]]:
         """Of the numbers that may have come before."""
-        keys = [(*chain.key, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored]
-        hashes: dict[streams.StreamKey, dict[int, str]] = {}
-        if not keys:
-            return hashes
-        rows = self._connection.execute(_hashes_query(self._dialect, event_table), as_parameter(dict.fromkeys(keys)))
-        for station, epoch, region, seq, sha256 in rows:
-            hashes.setdefault((station, epoch, region), {})[seq] = sha256
-        self._add_archived_hashes(chains, hashes)
+        hashes: dict[streams.StreamKey, dict[int, str]] = {chain.key: {} for chain in chains}
+        items = [(chain, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored]
+        self._add_hashes(event_table, ((*chain.key, seq) for chain, seq in items), hashes)
+        # What stands below ``upto`` and is not here any more.
+        missing = ((*chain.key, seq) for chain, seq in items if seq <= chain.upto and seq not in hashes[chain.key])
+        self._add_hashes(archived, missing, hashes)
         return hashes
 
-    def _add_archived_hashes(self, chains: Sequence[Chain], hashes: dict[streams.StreamKey, dict[int, str]]) -> None:
-        """What stands below ``upto`` and is not here any more."""
-        keys = [
-            (*chain.key, item.seq)
-            for chain in chains
-            for item in chain.events
-            if item.seq <= chain.upto and item.seq not in hashes.get(chain.key, ())
-        ]
-        if keys:
-            rows = self._connection.execute(_hashes_query(self._dialect, archived), as_parameter(dict.fromkeys(keys)))
+    def _add_hashes(
+        self,
+        table: Table,
+        keys: Iterable[tuple[str, str, str, int]],
+        hashes: dict[streams.StreamKey, dict[int, str]],
+    ) -> None:
+        if unique := dict.fromkeys(keys):
+            rows = self._connection.execute(_hashes_query(self._dialect, table), as_parameter(unique))
             for station, epoch, region, seq, sha256 in rows:
-                hashes.setdefault((station, epoch, region), {})[seq] = sha256
+                hashes[station, epoch, region][seq] = sha256
 
     def _deduplicate(self, chain: Chain, known: dict[int, str]) -> None:
         """The same again is absorbed; the same key with another hash is a fork."""
@@ -203,9 +211,9 @@ class Acceptance:
             if have is None:
                 known[item.seq], chain.fresh[item.seq] = item.sha256, item
             elif have != item.sha256:
-                self._quarantine_and_alarm(chain, item, FORK, format_detail("came_twice", seq=item.seq))
+                self._quarantine(chain, item, FORK, format_detail("came_twice", seq=item.seq))
 
-    def _advance(self, chain: Chain, feed: FeedSequence | None) -> None:
+    def _advance(self, chain: Chain) -> None:
         """Upward from ``upto`` as far as the chain holds and the budget goes; the event that breaks it is evicted."""
         held = self._iter_held(chain)
         while True:
@@ -215,13 +223,25 @@ class Acceptance:
                 item, held_since = next(held, (None, None))
             if item is None or item.seq != seq:
                 return
-            if not chain.links_to(item):
-                self._drop_broken_link(chain, item, held_since is not None)
+            # An event whose envelope was too bad to name its ``prevhash`` is linked by its successor alone.
+            if item.prevhash != chain.head and (item.prevhash or item.problem is None):
+                self._quarantine(chain, item, BROKEN_CHAIN, format_detail("breaks_the_chain", seq=seq))
+                if held_since is None:
+                    del chain.fresh[seq]
+                else:
+                    self._connection.execute(
+                        delete(event_table).where(same_stream(event_table, chain), event_table.c.seq == seq)
+                    )
                 return
             if held_since is not None:
-                self._budget.spend(len(item.body))
-            feedseq = feed.next() if feed is not None and item.problem is None else None
-            chain.release(item, feedseq, held_since)
+                self._held_events_left -= 1
+                self._held_bytes_left -= len(item.body)
+            feedseq = None
+            if self._is_single_writer and item.problem is None:
+                self._feedseq += 1
+                feedseq = self._feedseq
+            chain.upto, chain.head = seq, item.sha256
+            chain.released.append(Released(item, feedseq, held_since))
 
     def _iter_held(self, chain: Chain) -> Iterator[tuple[ReceivedEvent, str]]:
         """Stored events above ``upto`` and when they came, ascending, read in small steps as far as asked for, or until
@@ -231,7 +251,7 @@ class Acceptance:
         while after < chain.highest_stored:
             rows = self._connection.execute(
                 select(*_HELD_COLUMNS)
-                .where(_is_of_chain(chain), event_table.c.seq > after)
+                .where(same_stream(event_table, chain), event_table.c.seq > after)
                 .order_by(event_table.c.seq)
                 .limit(chunk)
             ).all()
@@ -239,7 +259,7 @@ class Acceptance:
                 return
             chunk = _HELD_CHUNK_ROWS
             for row in rows:
-                if self._budget.is_spent:
+                if self._held_events_left <= 0 or self._held_bytes_left <= 0:
                     chain.has_more = True
                     return
                 # Of an oversized event the body tells neither hash nor problem.
@@ -248,34 +268,34 @@ class Acceptance:
                 after = item.seq
                 yield item, row.received_at
 
-    def _drop_broken_link(self, chain: Chain, item: ReceivedEvent, was_held: bool) -> None:
-        self._quarantine_and_alarm(chain, item, BROKEN_CHAIN, format_detail("breaks_the_chain", seq=item.seq))
-        if was_held:
-            self._connection.execute(delete(event_table).where(_is_of_chain(chain), event_table.c.seq == item.seq))
-        else:
-            del chain.fresh[item.seq]
-
-    def _quarantine_and_alarm(self, chain: Chain, item: ReceivedEvent, reason: str, detail: str) -> None:
-        self._quarantine(chain, item, reason)
-        self._recorder(chain.region).raise_event_alarm(reason, item, detail)
-
-    def _quarantine(self, chain: Chain, item: ReceivedEvent, reason: str) -> None:
-        self._recorder(chain.region).record_quarantined(item, reason)
+    def _quarantine(self, chain: Chain, item: ReceivedEvent, reason: str, alarm: str = "") -> None:
+        """``alarm``: the detail of one that is raised, too."""
+        recorder = self._recorder(chain.region)
+        recorder.record_quarantined(item, reason)
+        if alarm:
+            recorder.raise_alarm(reason, (item.station, item.epoch, item.seq), alarm)
         chain.has_quarantined = True
         self._quarantined_stations.add((chain.region, chain.station))
 
     def _store(self, chains: Sequence[Chain]) -> None:
-        places.insert_events(self._connection, [row for chain in chains for row in self._new_rows(chain)])
+        rows: list[tuple[object, ...]] = []  # In the order of the table's columns
+        for chain in chains:
+            feedseqs = {item.event.seq: item.feedseq for item in chain.released}
+            for seq, item in chain.fresh.items():
+                key = (chain.station, chain.epoch, seq, chain.region)
+                content = (item.sha256, item.prevhash, item.type, item.problem, item.body)
+                rows.append((*key, *content, self._received_at, feedseqs.get(seq)))
+        places.insert_events(self._connection, rows)
         for chain in chains:
             filled = [
-                {"key": item.event.seq, "place": item.feedseq}
-                for item in chain.released
-                if item.held_since and item.feedseq
+                {"key": event.seq, "place": feedseq}
+                for event, feedseq, held_since in chain.released
+                if held_since and feedseq
             ]
             if filled:
                 self._connection.execute(
                     update(event_table)
-                    .where(_is_of_chain(chain), event_table.c.seq == bindparam("key"))
+                    .where(same_stream(event_table, chain), event_table.c.seq == bindparam("key"))
                     .values(feedseq=bindparam("place")),
                     filled,
                 )
@@ -285,25 +305,6 @@ class Acceptance:
                 if item.problem is not None:
                     self._quarantine(chain, item, item.problem)
 
-    def _new_rows(self, chain: Chain) -> Iterator[tuple[object, ...]]:
-        """In the order of the table's columns."""
-        places = {item.event.seq: item.feedseq for item in chain.released}
-        station, epoch, region = chain.key
-        for seq, item in chain.fresh.items():
-            yield (
-                station,
-                epoch,
-                seq,
-                region,
-                item.sha256,
-                item.prevhash,
-                item.type,
-                item.problem,
-                item.body,
-                self._received_at,
-                places.get(seq),
-            )
-
     def _release_from_quarantine(self, chain: Chain) -> None:
         """What was set apart while a clone stood in its place, or came too early, is out of quarantine when it fits."""
         if not chain.released:
@@ -311,9 +312,7 @@ class Acceptance:
         first, last = chain.released[0].event.seq, chain.released[-1].event.seq
         rows = self._connection.execute(
             select(quarantine.c.id, quarantine.c.sha256).where(
-                quarantine.c.station == chain.station,
-                quarantine.c.region == chain.region,
-                quarantine.c.epoch == chain.epoch,
+                same_stream(quarantine, chain),
                 quarantine.c.seq.between(first, last),
                 quarantine.c.reason.in_((FORK, BROKEN_CHAIN, FAR_AHEAD)),
             )
@@ -324,12 +323,14 @@ class Acceptance:
                 self._connection.execute(delete(quarantine).where(quarantine.c.id == row.id))
 
     def _project(self, chains: Sequence[Chain]) -> None:
-        events = [
-            projection.ReleasedEvent.of(item.event, chain.region, item.feedseq, item.held_since or self._received_at)
-            for chain in chains
-            for item in chain.released
-            if item.feedseq and item.event.type in projection.TYPES
-        ]
+        events = []
+        for chain in chains:
+            for event, feedseq, held_since in chain.released:
+                if feedseq and event.type in projection.TYPES:
+                    received_at = held_since or self._received_at
+                    events.append(
+                        projection.ReleasedEvent(feedseq, *chain.key, event.seq, event.type, received_at, event.body)
+                    )
         projection.project(self._connection, events)
 
     def _enqueue_for_numbering(self, chains: Sequence[Chain]) -> None:
@@ -369,10 +370,6 @@ def _lock_streams_query(dialect: str) -> Select[Any]:
     return query.order_by(c.station, c.epoch, c.region).with_for_update(of=stream)
 
 
-def _stream_key(row: Row[Any]) -> streams.StreamKey:
-    return (row.station, row.epoch, row.region)
-
-
 @cache
 def _quarantined_query(dialect: str) -> Select[Any]:
     keys = Keys(dialect)
@@ -396,11 +393,3 @@ def replace_nul(item: ReceivedEvent) -> ReceivedEvent:
     if not any("\0" in text for text in texts):
         return item
     return replace(item, type=item.type.replace("\0", "\N{REPLACEMENT CHARACTER}"), problem=item.problem or "bad_data")
-
-
-def _is_of_chain(chain: Chain) -> ColumnElement[bool]:
-    return and_(
-        event_table.c.station == chain.station,
-        event_table.c.epoch == chain.epoch,
-        event_table.c.region == chain.region,
-    )

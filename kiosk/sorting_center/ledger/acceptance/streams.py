@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Protocol
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, select
 
-from kiosk.messaging.contract.received_event import ReceivedEvent
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.schema import archived, event, intake, intake_void, quarantine, stream
-from kiosk.sorting_center.ledger.shared.records import CountedEvent
-from kiosk.sorting_center.shared.ports import StreamReach
+from kiosk.sorting_center.ledger.database.schema import archived, event, quarantine, same_stream, stream
 
 StreamKey = tuple[str, str, str]  # Station, epoch, region
+
+
+class StreamReach(Protocol):
+    """How far a stream is: a row of ``stream``, or what a commit makes of one."""
+
+    @property
+    def station(self) -> str: ...
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def upto(self) -> int: ...
+    @property
+    def max_seen(self) -> int: ...
 
 
 def missing_ranges(upto: int, above: Iterable[int], max_seen: int) -> Iterator[tuple[int, int]]:
@@ -32,54 +42,24 @@ def missing_ranges(upto: int, above: Iterable[int], max_seen: int) -> Iterator[t
         yield expected, max_seen
 
 
-def group_by_stream(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list[ReceivedEvent]]:
-    """The events by stream, in the order they came."""
-    groups: dict[StreamKey, list[ReceivedEvent]] = {}
-    for region, item in events:
-        groups.setdefault((item.station, item.epoch, region), []).append(item)
-    return groups
-
-
 def gaps(connection: Connection, row: StreamReach, limit: int) -> tuple[tuple[int, int], ...]:
-    """The first ``limit`` missing ranges."""
     if row.max_seen == row.upto:
         return ()
     return tuple(islice(missing_ranges(row.upto, _held_numbers(connection, row), row.max_seen), limit))
 
 
-def open_gaps(connection: Connection) -> Iterator[tuple[Row[Any], tuple[int, int]]]:
-    """Every missing range of every stream, oldest gap first."""
-    unfinished = connection.execute(
-        select(stream).where(stream.c.upto < stream.c.max_seen).order_by(stream.c.gap_since)
-    )
-    for row in unfinished.all():
-        for missing in missing_ranges(row.upto, _held_numbers(connection, row), row.max_seen):
-            yield row, missing
+def gap_count(connection: Connection) -> int:
+    """How many missing ranges there are: one station can make half a million."""
+    rows = connection.execute(select(stream).where(stream.c.upto < stream.c.max_seen)).all()
+    return sum(1 for row in rows for _ in missing_ranges(row.upto, _held_numbers(connection, row), row.max_seen))
 
 
 def unfinished(connection: Connection) -> list[StreamKey]:
     """Streams whose next event is here and not released: a commit has released as much as one may."""
     key = (stream.c.station, stream.c.epoch, stream.c.region)
-    of_stream = (event.c.station == key[0]) & (event.c.epoch == key[1]) & (event.c.region == key[2])
-    is_here = select(event.c.seq).where(of_stream, event.c.seq == stream.c.upto + 1).exists()
+    is_here = select(event.c.seq).where(same_stream(event, stream.c), event.c.seq == stream.c.upto + 1).exists()
     rows = connection.execute(select(*key).where(stream.c.upto < stream.c.max_seen, is_here))
     return [(row.station, row.epoch, row.region) for row in rows]
-
-
-def superseded_epochs(connection: Connection) -> set[tuple[str, str, str]]:
-    """Region, station and epoch of every stream that was last heard before a later one of its station began."""
-    later = stream.alias()
-    rows = connection.execute(
-        select(stream.c.region, stream.c.station, stream.c.epoch)
-        .distinct()
-        .join(
-            later,
-            (later.c.station == stream.c.station)
-            & (later.c.region == stream.c.region)
-            & (later.c.first_received_at > stream.c.last_received_at),
-        )
-    )
-    return {(row.region, row.station, row.epoch) for row in rows}
 
 
 def quarantined(connection: Connection, row: StreamReach, limit: int) -> tuple[int, ...]:
@@ -87,12 +67,7 @@ def quarantined(connection: Connection, row: StreamReach, limit: int) -> tuple[i
     found = connection.execute(
         select(quarantine.c.seq)
         .distinct()
-        .where(
-            quarantine.c.station == row.station,
-            quarantine.c.epoch == row.epoch,
-            quarantine.c.region == row.region,
-            quarantine.c.seq <= row.upto,
-        )
+        .where(same_stream(quarantine, row), quarantine.c.seq <= row.upto)
         .order_by(quarantine.c.seq.desc())
         .limit(limit)
     )
@@ -104,55 +79,12 @@ def hash_at(connection: Connection, row: StreamReach, seq: int) -> str:
     if not 0 < seq <= row.upto:
         return ""
     for table in (event, archived):
-        of_row = (table.c.station == row.station) & (table.c.epoch == row.epoch) & (table.c.region == row.region)
-        found = connection.execute(select(table.c.sha256).where(of_row, table.c.seq == seq)).scalar()
+        found = connection.execute(select(table.c.sha256).where(same_stream(table, row), table.c.seq == seq)).scalar()
         if found is not None:
             return str(found)
     return ""
 
 
 def _held_numbers(connection: Connection, row: StreamReach) -> Iterator[int]:
-    return iter(
-        connection.execute(
-            select(event.c.seq)
-            .where(
-                event.c.station == row.station,
-                event.c.epoch == row.epoch,
-                event.c.region == row.region,
-                event.c.seq > row.upto,
-            )
-            .order_by(event.c.seq)
-        ).scalars()
-    )
-
-
-def counted_events(
-    connection: Connection, receipts: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], dict[str, CountedEvent]]:
-    """Which event stands for each of these (station, receipt), by region."""
-    parameters = as_parameter(dict.fromkeys(receipts))
-    found: dict[tuple[str, str], dict[str, CountedEvent]] = {}
-    for row in connection.execute(_counted_events_query(connection.dialect.name), parameters):
-        of_receipt = found.setdefault((row.station, row.receipt), {})
-        first_region = next(iter(of_receipt), row.region)
-        of_receipt[row.region] = CountedEvent(row.epoch, row.seq, row.void is not None, first_region)
-    return found
-
-
-@cache
-def _counted_events_query(dialect: str) -> Select[Any]:
-    keys = Keys(dialect)
-    is_void = (
-        (intake_void.c.station == intake.c.station)
-        & (intake_void.c.receipt == intake.c.receipt)
-        & (intake_void.c.region == intake.c.region)
-    )
-    same = (intake.c.station == keys.text(0)) & (intake.c.receipt == keys.text(1))
-    columns = (intake.c.station, intake.c.receipt, intake.c.region, intake.c.epoch, intake.c.seq)
-    return (
-        select(*columns, intake_void.c.seq.label("void"))
-        .select_from(keys.table)
-        .join(intake, same)
-        .outerjoin(intake_void, is_void)
-        .order_by(intake.c.epoch, intake.c.seq, intake.c.region)
-    )
+    held = select(event.c.seq).where(same_stream(event, row), event.c.seq > row.upto)
+    return iter(connection.execute(held.order_by(event.c.seq)).scalars())

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import BinaryIO, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, text
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, text
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.base import files
 from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
-from kiosk.sorting_center.ledger.database.partitions import next_month, partition_of
 from kiosk.sorting_center.ledger.database.places import delete_archived_ranges
+from kiosk.sorting_center.ledger.database.postgres import next_month, partition_of
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
-from kiosk.sorting_center.ledger.database.schema import ARCHIVED, archived, event, feed_position, stream
-from kiosk.sorting_center.ledger.database.times import to_rfc3339
-from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerNotEmpty, LedgerNotReady
+from kiosk.sorting_center.ledger.database.schema import ARCHIVED, archived, event, feed_position, same_stream, stream
+from kiosk.sorting_center.ledger.database.times import utc_now
+from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerError, LedgerNotEmpty
 
 _CHUNK: Final = 500
 _LOCK_S: Final = 30
@@ -57,8 +55,8 @@ def archive(url: str, before: str, folder: Path, followed: Mapping[str, int] | N
     A month leaves the ledger after its file was written, forced out and read again. ``followed``: who else reads the
     feed, by name, and up to which place of it each has come.
     """
-    if before > to_rfc3339(datetime.now(UTC))[:7]:
-        raise LedgerNotReady(f"{before} has not begun yet: a month that is not over stays")
+    if before > utc_now()[:7]:
+        raise LedgerError(f"{before} has not begun yet: a month that is not over stays")
     with closing(open_for_writing(url)) as opened:
         try:
             for month in _months(opened, before):
@@ -82,12 +80,13 @@ def _months(opened: OpenedLedger, before: str) -> list[str]:
 
 def _archive_month(opened: OpenedLedger, month: str, folder: Path, followed: Mapping[str, int]) -> ArchivedMonth:
     file = folder / f"events-{month}.jsonl.gz"
-    temporary = file.with_name(f".{file.name}.new")
+    temporary = file.with_name(f".{file.name}.archive")
     try:
         with opened.reader.connect() as connection:
             _require_complete(connection, month)
             _require_followed(connection, month, followed)
-            events, content = _write_events(connection, month, temporary)
+            with files.atomic_writer(temporary) as raw:
+                events, content = _write_events(connection, month, raw)
         if _verify_file(temporary) != (events, content):
             raise LedgerDamaged(f"{temporary} does not read as it was written: check the disk; the ledger is as it was")
         file_sha256 = _sha256(temporary)
@@ -110,67 +109,59 @@ def _is_in_month(month: str) -> ColumnElement[bool]:
 
 def _require_complete(connection: Connection, month: str) -> None:
     """Nothing of it may be waited for any more: no gap below, no place in the feed to come, no publisher behind."""
-    of_stream = (
-        (stream.c.station == event.c.station) & (stream.c.epoch == event.c.epoch) & (stream.c.region == event.c.region)
-    )
     waiting = or_(event.c.seq > stream.c.upto, event.c.problem.is_(None) & event.c.feedseq.is_(None))
-    held = (
-        select(event.c.station, event.c.epoch, event.c.seq).join(stream, of_stream).where(_is_in_month(month), waiting)
-    )
-    first = connection.execute(held.order_by(event.c.station, event.c.epoch, event.c.seq).limit(1)).first()
+    key = (event.c.station, event.c.epoch, event.c.seq)
+    of_stream = select(*key).join(stream, same_stream(stream, event.c))
+    held = of_stream.where(_is_in_month(month), waiting)
+    first = connection.execute(held.order_by(*key).limit(1)).first()
     if first is not None:
-        raise LedgerNotReady(
+        raise LedgerError(
             f"{month} stays: event {first.seq} of {first.station} {first.epoch} is not released, because events before "
             "it are missing or the feed has not come to it"
         )
-    highest = connection.execute(select(func.max(event.c.feedseq)).where(_is_in_month(month))).scalar() or 0
+    highest = _highest_place(connection, month)
     published = select(func.min(feed_position.c.feedseq)).where(feed_position.c.name != ARCHIVED)
     position = connection.execute(published).scalar() or 0
     if highest > position:
-        raise LedgerNotReady(
-            f"{month} stays: the feed was published up to {position}, and the month goes up to {highest}"
-        )
+        raise LedgerError(f"{month} stays: the feed was published up to {position}, and the month goes up to {highest}")
 
 
 def _require_followed(connection: Connection, month: str, followed: Mapping[str, int]) -> None:
-    """What has left for an archive nobody reads any more: an offer would never be listed, a picture never asked for."""
-    highest = connection.execute(select(func.max(event.c.feedseq)).where(_is_in_month(month))).scalar() or 0
+    """What has left for an archive is never followed again: an offer would not be listed, a picture not asked for."""
+    highest = _highest_place(connection, month)
     behind = {name: place for name, place in followed.items() if place < highest}
     if behind:
         positions = ", ".join(f"{name} up to {place}" for name, place in behind.items())
-        raise LedgerNotReady(
+        raise LedgerError(
             f"{month} stays: it goes up to {highest} in the feed, and it was read for {positions}: let the sorting "
             "center run, with its pages and pictures, until that is done"
         )
 
 
-_decode_line: Final = msgspec.json.Decoder(_ArchivedEvent).decode
+def _highest_place(connection: Connection, month: str) -> int:
+    return connection.execute(select(func.max(event.c.feedseq)).where(_is_in_month(month))).scalar() or 0
 
 
-def _write_events(connection: Connection, month: str, path: Path) -> tuple[int, str]:
+def _write_events(connection: Connection, month: str, raw: BinaryIO) -> tuple[int, str]:
     """How many, and the SHA-256 of what is inside."""
     content, events = hashlib.sha256(), 0
     ordered = (
         select(event).where(_is_in_month(month)).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
     )
     encode = msgspec.json.Encoder().encode
-    with path.open("wb") as raw:
-        # No name and no time of its own: the same events make the same file.
-        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-            for row in connection.execution_options(yield_per=_CHUNK).execute(ordered):
-                line = encode(_archived_event(row)) + b"\n"
-                content.update(line)
-                packed.write(line)
-                events += 1
-        raw.flush()
-        os.fsync(raw.fileno())
+    # No name and no time of its own: the same events make the same file.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+        for row in connection.execution_options(yield_per=_CHUNK).execute(ordered):
+            body = msgspec.Raw(bytes(row.body))
+            one = _ArchivedEvent(row.region, row.received_at, row.sha256, row.feedseq, body, row.problem)
+            line = encode(one) + b"\n"
+            content.update(line)
+            packed.write(line)
+            events += 1
     return events, content.hexdigest()
 
 
-def _archived_event(row: Row[Any]) -> _ArchivedEvent:
-    return _ArchivedEvent(
-        row.region, row.received_at, row.sha256, row.feedseq, msgspec.Raw(bytes(row.body)), row.problem
-    )
+_decode_line: Final = msgspec.json.Decoder(_ArchivedEvent).decode
 
 
 def _verify_file(path: Path) -> tuple[int, str]:
@@ -193,34 +184,29 @@ def _remove_month(connection: Connection, month: str, events: int) -> None:
 
     Nor does anything when an event of it was taken in again meanwhile and has no place in the feed yet.
     """
-    if connection.dialect.name == "postgresql":
-        _lock_partition(connection, month)
+    partition = _lock_partition(connection, month) if connection.dialect.name == "postgresql" else None
     _require_complete(connection, month)
     names = ["station", "epoch", "seq", "region", "sha256"]
     insert_keys = insert(archived).from_select(
         names, select(*(event.c[name] for name in names)).where(_is_in_month(month))
     )
-    highest = connection.execute(select(func.max(event.c.feedseq)).where(_is_in_month(month))).scalar() or 0
+    highest = _highest_place(connection, month)
     before = connection.execute(select(feed_position.c.feedseq).where(feed_position.c.name == ARCHIVED)).scalar() or 0
     if connection.execute(insert_keys.execution_options(preserve_rowcount=True)).rowcount != events:
         raise LedgerDamaged(f"events came into {month} while it was archived: the ledger is as it was, try again")
     upsert_rows(connection, feed_position, [(ARCHIVED, max(highest, before))])
-    if connection.dialect.name == "postgresql":
-        _drop_partition(connection, month)
+    if partition is not None:
+        connection.execute(text(f"ALTER TABLE event_by_month DETACH PARTITION {partition}"))
+        connection.execute(text(f"DROP TABLE {partition}"))
     connection.execute(delete(event).where(_is_in_month(month)))
     delete_archived_ranges(connection, highest)
 
 
-def _lock_partition(connection: Connection, month: str) -> None:
+def _lock_partition(connection: Connection, month: str) -> str | None:
+    """Its name; None where the month has none of its own."""
     name = partition_of(month)
-    if connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar() is not None:
-        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_S}s'"))
-        connection.execute(text(f"LOCK TABLE {name} IN EXCLUSIVE MODE"))
-
-
-def _drop_partition(connection: Connection, month: str) -> None:
-    name = partition_of(month)
-    if connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar() is not None:
-        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_S}s'"))
-        connection.execute(text(f"ALTER TABLE event_by_month DETACH PARTITION {name}"))
-        connection.execute(text(f"DROP TABLE {name}"))
+    if connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar() is None:
+        return None
+    connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_S}s'"))
+    connection.execute(text(f"LOCK TABLE {name} IN EXCLUSIVE MODE"))
+    return name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -60,8 +59,8 @@ def _temporary_file(file: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
     try:
         yield fresh
-        with fresh.open("rb") as written:
-            os.fsync(written.fileno())
+        with fresh.open("rb+") as written:
+            files.flush_to_disk(written)
         fresh.replace(file)
         files.sync_folder(file.parent)
     finally:

@@ -2,24 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, Table, delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.sorting_center.ledger.care.digest import TABLES, Digest, RollingDigest, chunks, digest
 from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.numberer import number_released
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_reading, open_for_writing
-from kiosk.sorting_center.ledger.database.partitions import make_partition
 from kiosk.sorting_center.ledger.database.places import EventCopy
+from kiosk.sorting_center.ledger.database.postgres import make_partition
 from kiosk.sorting_center.ledger.database.rows import insert_rows
-from kiosk.sorting_center.ledger.database.schema import SCHEMA_VERSION, event, meta
+from kiosk.sorting_center.ledger.database.schema import (
+    SCHEMA_VERSION,
+    alembic_version,
+    event,
+    meta,
+    metadata,
+    numbered,
+)
 from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerError, LedgerNotEmpty
 
-_NUMBERING_BATCH = 1000
+_NUMBERING_BATCH: Final = 1000
+_CHUNK: Final = 1000
+
+# What a ledger is made of; Alembic's own table only says what `meta` says, and `numbered` what `event` says.
+TABLES: Final = tuple(table for table in metadata.sorted_tables if table not in (alembic_version, numbered))
+
+_encode_line: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Rows by table, and the SHA-256 over all of them in the order of their keys."""
+
+    rows: dict[str, int]
+    sha256: str
+
+
+def _chunks(connection: Connection, table: Table) -> Iterator[list[tuple[Any, ...]]]:
+    """All rows in the order of the key."""
+    ordered = select(table).order_by(*table.primary_key.columns)
+    for page in connection.execution_options(yield_per=_CHUNK).execute(ordered).partitions():
+        yield [tuple(row) for row in page]
+
+
+class _RollingDigest:
+    """Takes the rows of table after table."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._rows: dict[str, int] = {}
+
+    def add(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        name = str(table.name)
+        self._rows[name] = self._rows.get(name, 0) + len(rows)
+        self._hash.update(b"".join(_encode_line((name, *row)) + b"\n" for row in rows))
+
+    def result(self) -> Digest:
+        return Digest(dict(sorted(self._rows.items())), self._hash.hexdigest())
+
+
+def digest(connection: Connection) -> Digest:
+    """Of a whole ledger, as this connection sees it."""
+    rolling = _RollingDigest()
+    for table in TABLES:
+        rolling.add(table, [])
+        for rows in _chunks(connection, table):
+            rolling.add(table, rows)
+    return rolling.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +122,11 @@ def _copy_tables(
         if table is not meta and writing.execute(select(func.count()).select_from(table)).scalar_one():
             raise LedgerNotEmpty(f"the ledger {target.address} is not empty: give one that is not there yet")
     writing.execute(delete(meta))
-    rolling, months, events = RollingDigest(), set[str](), EventCopy(writing)
+    rolling, months, events = _RollingDigest(), set[str](), EventCopy(writing)
     copied = 0
     for table in TABLES:
         rolling.add(table, [])
-        for rows in chunks(reading, table):
+        for rows in _chunks(reading, table):
             rolling.add(table, rows)
             if table is event and target.partitions is not None:
                 at = list(event.columns.keys()).index("received_at")

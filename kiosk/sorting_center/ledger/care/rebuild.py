@@ -15,12 +15,21 @@ from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.numberer import NUMBERER_LOCK
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
 from kiosk.sorting_center.ledger.database.places import feed_page
-from kiosk.sorting_center.ledger.database.schema import alarm, bag, event, intake, intake_void, station_status, stream
+from kiosk.sorting_center.ledger.database.schema import (
+    alarm,
+    bag,
+    event,
+    intake,
+    intake_void,
+    same_receipt,
+    same_stream,
+    station_status,
+    stream,
+)
 from kiosk.sorting_center.ledger.shared.errors import LedgerInUse
 from kiosk.sorting_center.ledger.shared.records import RECEIPT_TWICE
 
 _CHUNK: Final = 1000
-_EVENT_COLUMNS: Final = ("station", "epoch", "region", "seq", "type", "problem", "received_at", "body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ def _rebuild(connection: Connection, opened: OpenedLedger, on_progress: Callable
             raise LedgerInUse(
                 f"a sorting center gives events of {opened.address} their places in the feed: stop it first"
             )
-    connection.execute(delete(bag).where(_has_intake_event()))
+    connection.execute(delete(bag).where(exists().where(same_receipt(intake, bag.c), _has_event(intake))))
     for table in (intake, intake_void):
         connection.execute(delete(table).where(_has_event(table)))
     connection.execute(delete(alarm).where(alarm.c.kind == RECEIPT_TWICE, _has_event(alarm)))
@@ -71,26 +80,14 @@ def _rebuild(connection: Connection, opened: OpenedLedger, on_progress: Callable
 
 
 def _has_event(table: Table) -> Exists:
-    return exists().where(
-        event.c.station == table.c.station,
-        event.c.epoch == table.c.epoch,
-        event.c.seq == table.c.seq,
-        event.c.region == table.c.region,
-    )
-
-
-def _has_intake_event() -> Exists:
-    same_intake = (
-        (intake.c.station == bag.c.station) & (intake.c.receipt == bag.c.receipt) & (intake.c.region == bag.c.region)
-    )
-    return exists().where(same_intake, _has_event(intake))
+    return exists().where(same_stream(event, table.c), event.c.seq == table.c.seq)
 
 
 def _replay(connection: Connection, on_progress: Callable[[int], None]) -> int:
     done, after = 0, 0
-    while rows := feed_page(connection, after, _CHUNK, _EVENT_COLUMNS):
+    while rows := feed_page(connection, after, _CHUNK, (*projection.EVENT_COLUMNS, "problem")):
         projected = [row for row in rows if row.problem is None and row.type in projection.TYPES]
-        projection.project(connection, [projection.ReleasedEvent.of_row(row, row.feedseq) for row in projected])
+        projection.project(connection, projected)
         done, after = done + len(projected), rows[-1].feedseq
         on_progress(done)
     return done

@@ -49,12 +49,8 @@ class IncidentRecorder:
             },
         )
 
-    def raise_event_alarm(self, kind: str, item: ReceivedEvent, detail: str) -> None:
-        """One alarm per kind and (station, epoch, seq). ``detail`` is made here, never text out of an event."""
-        self.raise_alarm(kind, (item.station, item.epoch, item.seq), detail)
-
     def raise_alarm(self, kind: str, of: tuple[str, str, int], detail: str) -> None:
-        """One alarm per kind and ``of`` (station, epoch, seq)."""
+        """One alarm per kind and ``of`` (station, epoch, seq). ``detail`` is made here, never text out of an event."""
         station, epoch, seq = of
         of_kind = (alarm.c.kind == kind) & (alarm.c.station == station) & (alarm.c.region == self._region)
         known = select(alarm.c.id).where(of_kind, alarm.c.epoch == epoch, alarm.c.seq == seq)

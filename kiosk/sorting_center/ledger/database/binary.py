@@ -26,7 +26,6 @@ _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL counts microsecon
 
 
 def type_name(column: Column[Any]) -> str:
-    """As PostgreSQL calls the type of a column of ours."""
     if isinstance(column.type, TimestampColumn):
         return _TIME
     names = ((Boolean, "bool"), (BigInteger, "int8"), (Integer, "int4"), (LargeBinary, "bytea"))

@@ -40,7 +40,9 @@ class Numberer:
         """
         with self._lock:
             try:
-                connection = self._connect()
+                if self._connection is None:
+                    self._connection = self._engine.connect()
+                connection = self._connection
                 if not self._has_role:
                     with connection.begin():
                         self._has_role = bool(
@@ -63,11 +65,6 @@ class Numberer:
         with self._lock:
             self._disconnect()
 
-    def _connect(self) -> Connection:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        return self._connection
-
     def _disconnect(self) -> None:
         connection, self._connection, self._has_role = self._connection, None, False
         if connection is not None:
@@ -76,7 +73,7 @@ class Numberer:
 
 
 def number_released(connection: Connection, limit: int) -> int:
-    """In the transaction of a caller who sees to it that nobody else does: as `Numberer.number`."""
+    """As `Numberer.number`, in a transaction of the caller beside which no other numbers."""
     ranges, ids, rest = [], [], limit
     feedseq = places.last_feedseq(connection) + 1
     for row in connection.execute(_WAITING, {"limit": limit}).all():
@@ -94,12 +91,9 @@ def number_released(connection: Connection, limit: int) -> int:
     last = ranges[-1].last_feedseq
     for after in range(ranges[0].feedseq - 1, last, places.MAX_EVENTS_PER_QUERY):
         upto = min(after + places.MAX_EVENTS_PER_QUERY, last)
-        rows = places.placed_events(connection, after, upto, _EVENT_COLUMNS, projection.TYPES)
-        projection.project(connection, [projection.ReleasedEvent.of_row(row, row.feedseq) for row in rows])
+        rows = places.placed_events(connection, after, upto, projection.EVENT_COLUMNS, projection.TYPES)
+        projection.project(connection, rows)
     return limit - rest
-
-
-_EVENT_COLUMNS: Final = ("station", "epoch", "region", "seq", "type", "received_at", "body")
 
 
 def _waiting() -> Select[Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import damage_error, translate_open_error
 from kiosk.sorting_center.ledger.database.numberer import Numberer
-from kiosk.sorting_center.ledger.database.partitions import Partitions
 from kiosk.sorting_center.ledger.database.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
 from kiosk.sorting_center.ledger.shared.errors import (
     LedgerForeign,
@@ -28,17 +26,7 @@ from kiosk.sorting_center.ledger.shared.errors import (
     LedgerUnwritable,
 )
 
-log = logging.getLogger(__name__)
-
 _SCRIPTS: Final = Path(__file__).parents[1] / "migrations"
-
-# Called, from a thread of its own, with what a check of the file beside the work has found.
-DamageCallback = Callable[[str], None]
-
-
-def new_generation() -> str:
-    """16 hex digits: names one unbroken life of the feed's numbers."""
-    return secrets.token_hex(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +47,7 @@ class OpenedLedger:
     parts: ExitStack
     check: sqlite.FileCheck | None = None
     numberer: Numberer | None = None
-    partitions: Partitions | None = None
+    partitions: postgres.Partitions | None = None
 
     @property
     def writing(self) -> Engine:
@@ -73,51 +61,70 @@ class OpenedLedger:
         self.parts.close()
 
 
-def log_damage(finding: str) -> None:
-    """What is done with a finding where nobody else asks for it."""
-    log.error("The check of the ledger's file has found damage: %s. Nothing is taken in any more.", finding)
-
-
-def open_for_writing(url: str, on_damage: DamageCallback = log_damage) -> OpenedLedger:
-    """Open or create; raises a LedgerError. A damaged file is never repaired or replaced by itself."""
+@contextmanager
+def _opening(url: str, *, must_exist: bool = True) -> Iterator[tuple[LedgerAddress, ExitStack]]:
+    """The address, and what is closed unless it is taken out. Errors of the database become LedgerErrors."""
     address = LedgerAddress.parse(url)
-    with _translate_open_errors(address), ExitStack() as parts:
+    if must_exist and address.path is not None and not address.path.is_file():
+        raise LedgerMissing(f"there is no ledger at {address}: check the path given with --ledger")
+    try:
+        with ExitStack() as parts:
+            yield address, parts
+    except DBAPIError as error:
+        raise translate_open_error(address, error) from error
+
+
+def _writer(address: LedgerAddress, parts: ExitStack) -> Engine:
+    engine = sqlite.writer(address.path) if address.path is not None else postgres.writer(address.url)
+    parts.callback(engine.dispose)
+    return engine
+
+
+def _reader(address: LedgerAddress, parts: ExitStack) -> Engine:
+    engine = sqlite.reader(address.path) if address.path is not None else postgres.reader(address.url)
+    parts.callback(engine.dispose)
+    return engine
+
+
+def open_for_writing(url: str) -> OpenedLedger:
+    """Open or create; raises a LedgerError. A damaged file is never repaired or replaced by itself.
+
+    A large file is checked beside the work.
+    """
+    with _opening(url, must_exist=False) as (address, parts):
         if address.path is None:
             return _open_database(address, parts)
-        return _open_file(address, address.path, parts, on_damage)
+        return _open_file(address, address.path, parts)
 
 
-def _open_file(address: LedgerAddress, path: Path, parts: ExitStack, on_damage: DamageCallback) -> OpenedLedger:
-    lock = sqlite.take_lock(path)
-    parts.callback(lock.close)
-    writer = _dispose_at_close(parts, sqlite.writer(path))
-    reader = _dispose_at_close(parts, sqlite.reader(path))
+def _open_file(address: LedgerAddress, path: Path, parts: ExitStack) -> OpenedLedger:
+    parts.callback(sqlite.take_lock(path).close)
+    writer, reader = _writer(address, parts), _reader(address, parts)
     is_large = False
-    # Looked at through a reader first: the writer's settings already change a file that may be somebody else's.
-    if path.exists() and _is_ledger(reader, address):
-        is_large = path.stat().st_size > sqlite.BACKGROUND_CHECK_BYTES
-        is_large = is_large and _load_identity(reader, address).version == SCHEMA_VERSION
+    # Read through a reader first: the writer's settings already change a file that may be another program's.
+    found = None
+    if path.exists():
+        with reader.connect() as connection:
+            if inspect(connection).get_table_names():  # else a crash while it was made
+                found = _read_identity(connection, address)
+    if found is not None:
+        is_large = path.stat().st_size > sqlite.BACKGROUND_CHECK_BYTES and found.version == SCHEMA_VERSION
         if not is_large:
-            _check_file(writer, address)
+            with writer.connect() as connection:
+                raw = cast(sqlite3.Connection, connection.connection.driver_connection)
+                if finding := sqlite.quick_check(raw):
+                    raise damage_error(address, finding)
         with writer.begin() as connection:
             _upgrade(connection)
     else:
         with writer.begin() as connection:
             metadata.create_all(connection)
             _initialize(connection)
-    identity = _load_identity(writer, address)
-    check = None
-    if is_large:
-        check = sqlite.FileCheck(path, on_damage)
+    identity = _identity(writer, address)
+    check = sqlite.FileCheck(path) if is_large else None
+    if check is not None:
         parts.callback(check.stop)
     return OpenedLedger(address, identity, writer, reader, parts.pop_all(), check=check)
-
-
-def _check_file(writer: Engine, address: LedgerAddress) -> None:
-    with writer.connect() as connection:
-        finding = sqlite.quick_check(cast(sqlite3.Connection, connection.connection.driver_connection))
-    if finding:
-        raise damage_error(address, finding)
 
 
 def _upgrade(connection: Connection) -> None:
@@ -135,18 +142,14 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _initialize(connection: Connection) -> None:
-    values = {
-        "schema_version": str(SCHEMA_VERSION),
-        "ledger_id": secrets.token_hex(8),
-        "generation": new_generation(),
-    }
+    names = ("ledger_id", "generation")
+    values = {"schema_version": str(SCHEMA_VERSION), **{name: secrets.token_hex(8) for name in names}}
     connection.execute(insert(meta), [{"name": name, "value": value} for name, value in values.items()])
     connection.execute(insert(alembic_version), {"version_num": REVISION})
 
 
 def _open_database(address: LedgerAddress, parts: ExitStack) -> OpenedLedger:
-    writer = _dispose_at_close(parts, postgres.writer(address.url))
-    reader = _dispose_at_close(parts, postgres.reader(address.url))
+    writer, reader = _writer(address, parts), _reader(address, parts)
     with writer.begin() as connection:
         postgres.lock_schema(connection)
         if inspect(connection).get_table_names():
@@ -159,10 +162,12 @@ def _open_database(address: LedgerAddress, parts: ExitStack) -> OpenedLedger:
         else:
             postgres.create_tables(connection)
             _initialize(connection)
-    numberer = Numberer(_dispose_at_close(parts, postgres.unpooled(address.url)))
+    unpooled = postgres.unpooled(address.url)
+    parts.callback(unpooled.dispose)
+    numberer = Numberer(unpooled)
     parts.callback(numberer.close)
-    identity = _load_identity(reader, address)
-    partitions = Partitions(writer)
+    identity = _identity(reader, address)
+    partitions = postgres.Partitions(writer)
     return OpenedLedger(address, identity, writer, reader, parts.pop_all(), numberer=numberer, partitions=partitions)
 
 
@@ -172,36 +177,26 @@ def open_shared(url: str) -> OpenedLedger:
     Of a file nothing is locked or checked: this process ends with the other, and writes no more than what is its own,
     how far the feed has gone.
     """
-    address = LedgerAddress.parse(url)
-    _must_exist(address)
-    with _translate_open_errors(address), ExitStack() as parts:
+    with _opening(url) as (address, parts):
         if address.path is None:
             return _open_database(address, parts)
-        writer = _dispose_at_close(parts, sqlite.writer(address.path))
-        reader = _dispose_at_close(parts, sqlite.reader(address.path))
-        return OpenedLedger(address, _load_identity(reader, address), writer, reader, parts.pop_all())
+        writer, reader = _writer(address, parts), _reader(address, parts)
+        return OpenedLedger(address, _identity(reader, address), writer, reader, parts.pop_all())
 
 
 def open_for_reading(url: str) -> OpenedLedger:
     """Open an existing ledger, also while a sorting center writes it; raises a LedgerError."""
-    address = LedgerAddress.parse(url)
-    _must_exist(address)
-    with _translate_open_errors(address), ExitStack() as parts:
-        if address.path is None:
-            reader = _dispose_at_close(parts, postgres.reader(address.url))
-        else:
-            reader = _dispose_at_close(parts, sqlite.reader(address.path))
-        return OpenedLedger(address, _load_identity(reader, address), None, reader, parts.pop_all())
+    with _opening(url) as (address, parts):
+        reader = _reader(address, parts)
+        return OpenedLedger(address, _identity(reader, address), None, reader, parts.pop_all())
 
 
 def begin_generation(url: str) -> str:
-    """Give an existing ledger that nobody writes a new feed generation; raises a LedgerError."""
-    address = LedgerAddress.parse(url)
-    _must_exist(address)
-    generation = new_generation()
-    with _translate_open_errors(address), ExitStack() as parts:
+    """Give an existing ledger that no process writes a new feed generation; raises a LedgerError."""
+    generation = secrets.token_hex(8)
+    with _opening(url) as (address, parts):
         if address.path is None:
-            writer = _dispose_at_close(parts, postgres.writer(address.url))
+            writer = _writer(address, parts)
         else:
             opened = open_for_writing(url)
             parts.callback(opened.close)
@@ -214,34 +209,7 @@ def begin_generation(url: str) -> str:
     return generation
 
 
-def _must_exist(address: LedgerAddress) -> None:
-    if address.path is not None and not address.path.is_file():
-        raise LedgerMissing(f"there is no ledger at {address}: check the path given with --ledger")
-
-
-def _dispose_at_close(parts: ExitStack, engine: Engine) -> Engine:
-    parts.callback(engine.dispose)
-    return engine
-
-
-@contextmanager
-def _translate_open_errors(address: LedgerAddress) -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        raise translate_open_error(address, error) from error
-
-
-def _is_ledger(reader: Engine, address: LedgerAddress) -> bool:
-    """False when nothing is in the file, as after a crash while it was made; raises for anything but a ledger."""
-    with reader.connect() as connection:
-        if not inspect(connection).get_table_names():
-            return False
-        _read_identity(connection, address)
-        return True
-
-
-def _load_identity(engine: Engine, address: LedgerAddress) -> LedgerIdentity:
+def _identity(engine: Engine, address: LedgerAddress) -> LedgerIdentity:
     with engine.connect() as connection:
         return _read_identity(connection, address)
 

@@ -2,7 +2,7 @@
 
 In SQLite each event's row has its own. In PostgreSQL a row of ``numbered`` has those of a whole range of a stream, so
 that no row with an event's body is written a second time; ``event`` is a view of both. The view finds the place of an
-event; whoever goes from place to place asks `feed_page`, which finds the events of each range.
+event; from place to place goes `feed_page`, which finds the events of each range.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select, text, update
 
 from kiosk.sorting_center.ledger.database.rows import Rows, insert_rows
-from kiosk.sorting_center.ledger.database.schema import ARCHIVED, event, event_by_month, feed_position, numbered
+from kiosk.sorting_center.ledger.database.schema import (
+    ARCHIVED,
+    event,
+    event_by_month,
+    feed_position,
+    numbered,
+    same_stream,
+)
 
 # Of the bodies of one page: four thousand ordinary events, and 64 of the largest.
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
@@ -49,7 +56,7 @@ def last_feedseq(connection: Connection) -> int:
 
 
 def insert_events(connection: Connection, rows: Rows) -> None:
-    """Rows of ``event``. Where places are kept as ranges those of the rows are left out: see `give_places`."""
+    """Rows of ``event``. Where places are kept as ranges those of the rows are left out: see `assign_places`."""
     if _has_ranges(connection):
         insert_rows(connection, event_by_month, [row[:-1] for row in rows])
     else:
@@ -62,8 +69,7 @@ def assign_places(connection: Connection, ranges: Iterable[PlacedRange]) -> None
         insert_rows(connection, numbered, [(one.last_feedseq, *one[:-1]) for one in ranges])
         return
     for one in ranges:
-        stream = (event.c.station == one.station) & (event.c.epoch == one.epoch) & (event.c.region == one.region)
-        in_range = stream & event.c.seq.between(one.first, one.last)
+        in_range = same_stream(event, one) & event.c.seq.between(one.first, one.last)
         connection.execute(update(event).where(in_range).values(feedseq=event.c.seq + (one.feedseq - one.first)))
 
 
@@ -125,9 +131,8 @@ def _placed_events(dialect: str, columns: Columns, types: frozenset[str] | None)
     if dialect == "postgresql":
         one, other = numbered.c, numbered.alias()
         place: ColumnElement[int] = one.last_feedseq - one.last + c.seq
-        of_stream = (c.station == one.station) & (c.epoch == one.epoch) & (c.region == one.region)
         # The time tells which partitions need not be looked through.
-        in_range = of_stream & (c.seq >= one.first) & (c.seq <= one.last) & (c.received_at >= one.since)
+        in_range = same_stream(table, one) & (c.seq >= one.first) & (c.seq <= one.last) & (c.received_at >= one.since)
         ends = select(func.min(other.c.last_feedseq)).where(other.c.last_feedseq >= upto).scalar_subquery()
         found = select(place.label("feedseq")).join_from(numbered, table, in_range)
         found = found.where(one.last_feedseq > after, one.last_feedseq <= func.coalesce(ends, upto))

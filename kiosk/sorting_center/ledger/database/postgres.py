@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import threading
+import time
 import zlib
 from collections.abc import Iterable
 from typing import Any, Final
@@ -10,14 +13,21 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 from kiosk.sorting_center.ledger.database.schema import EVENT_ON_POSTGRESQL, event, metadata
+
+log = logging.getLogger(__name__)
 
 SCHEMA_LOCK: Final = 0x53_4B_02
 # Of the database, shared by every connection that writes: one that a restarted server has ended takes it again when it
 # is made anew. (0x53_4B: SK. An advisory lock is a number that only we give a meaning.)
 IN_USE_LOCK: Final = 0x53_4B_04
+_PARTITION_LOCK: Final = 0x53_4B_03
 STATION_LOCK: Final = 0x53_4B_05  # With a second number, of the station
+
+_PARTITION_RETRY_S: Final = 60.0
+_EARLIEST: Final = "2020-01"  # Before this no station existed: a clock that says so is wrong
 
 _CONNECT: Final = {
     "connect_timeout": 5,
@@ -73,19 +83,18 @@ def _engine(url: URL, session: tuple[str, ...], **options: Any) -> Engine:
 
 
 def create_tables(connection: Connection) -> None:
-    """All of them, in an empty database."""
     metadata.create_all(connection, tables=[table for table in metadata.sorted_tables if table is not event])
     for statement in EVENT_ON_POSTGRESQL:
         connection.execute(text(statement))
 
 
 def lock_schema(connection: Connection) -> None:
-    """Until the transaction ends nobody else makes tables."""
+    """Until the transaction ends no other process makes tables."""
     connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
 
 
 def lock_stations(connection: Connection, stations: Iterable[str]) -> None:
-    """Until the transaction ends nobody else begins a stream of these; to be taken before any stream's row is.
+    """Until the transaction ends no other process begins a stream of these; to be taken before any stream's row.
 
     Everyone takes them in the order of their numbers, which several stations may share.
     """
@@ -96,5 +105,67 @@ def lock_stations(connection: Connection, stations: Iterable[str]) -> None:
 
 
 def is_in_use(connection: Connection) -> bool:
-    """Whether anybody else writes the ledger; until the transaction ends nobody begins to."""
+    """Whether another process writes the ledger; until the transaction ends none begins to."""
     return not connection.execute(select(func.pg_try_advisory_xact_lock(IN_USE_LOCK))).scalar_one()
+
+
+class Partitions:
+    """The months of the events of one ledger: each a partition, made before it is needed.
+
+    A month that gets no partition is kept in the default one: no commit fails for that.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._prepared: set[str] = set()
+        self._retry_at = 0.0
+
+    def prepare(self, received_at: str) -> None:
+        month = received_at[:7]
+        if month in self._prepared or time.monotonic() < self._retry_at:
+            return
+        with self._lock:
+            try:
+                for needed_month in (month, next_month(month)):
+                    with self._engine.begin() as connection:
+                        make_partition(connection, needed_month)
+            except DBAPIError as error:
+                log.warning("No partition for the events of %s yet: %s", month, error.orig)
+                self._retry_at = time.monotonic() + _PARTITION_RETRY_S
+            else:
+                self._prepared.add(month)
+
+
+def make_partition(connection: Connection, month: str) -> None:
+    """Of a month no clock can be meant to be in, or of which events came before, none is made."""
+    name = partition_of(month)
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PARTITION_LOCK})
+    latest = connection.execute(
+        text("SELECT to_char(now() AT TIME ZONE 'UTC' + interval '1 month', 'YYYY-MM')")
+    ).scalar_one()
+    if (
+        not _EARLIEST <= month <= latest
+        or connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar()
+    ):
+        return
+    begin, end = f"{month}-01T00:00:00Z", f"{next_month(month)}-01T00:00:00Z"
+    stray = text("SELECT 1 FROM event_default WHERE received_at >= :begin AND received_at < :end LIMIT 1")
+    if connection.execute(stray, {"begin": begin, "end": end}).first() is not None:
+        return
+    # Made first and attached then: CREATE TABLE ... PARTITION OF would stop every reader and writer of all months.
+    connection.execute(text(f"CREATE TABLE {name} (LIKE event_by_month INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"))
+    connection.execute(
+        text(f"ALTER TABLE event_by_month ATTACH PARTITION {name} FOR VALUES FROM ('{begin}') TO ('{end}')")
+    )
+
+
+def partition_of(month: str) -> str:
+    """The name of the table; ``month`` is YYYY-MM."""
+    year, _, number = month.partition("-")
+    return f"event_{int(year):04}_{int(number):02}"
+
+
+def next_month(month: str) -> str:
+    year, number = int(month[:4]), int(month[5:7])
+    return f"{year + number // 12:04}-{number % 12 + 1:02}"

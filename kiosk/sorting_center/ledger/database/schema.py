@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Index,
     Integer,
     LargeBinary,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
 )
 
 from kiosk.sorting_center.ledger.database.times import TimestampColumn
@@ -94,7 +96,7 @@ quarantine = Table(
     UniqueConstraint("station", "epoch", "seq", "sha256", "region"),
 )
 
-# What nobody can attribute to a station's event, raw; only the newest are kept.
+# What cannot be attributed to a station's event, raw; only the newest are kept.
 refused = Table(
     "refused",
     metadata,
@@ -241,7 +243,7 @@ archived = Table(
 # Alembic's own; made here, so that a new ledger does not need it.
 alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
 
-# Only in PostgreSQL: what `event` is a view of. A partition for each month (see `database.partitions`), and one for a
+# Only in PostgreSQL: what `event` is a view of. A partition for each month (see `database.postgres`), and one for a
 # clock gone mad. The key must hold the column it is parted by, so it cannot keep a second copy out: the row of
 # `stream`, locked, does.
 event_by_month = Table("event_by_month", MetaData(), *_received())
@@ -267,3 +269,13 @@ EVENT_ON_POSTGRESQL: Final = (
     "CREATE TABLE event_default PARTITION OF event_by_month DEFAULT",
     EVENT_VIEW,
 )
+
+
+def same_stream(table: Table, other: Any) -> ColumnElement[bool]:
+    """``other``: the columns of another table, or an object with these attributes."""
+    return and_(*(table.c[name] == getattr(other, name) for name in ("station", "epoch", "region")))
+
+
+def same_receipt(table: Table, other: Any) -> ColumnElement[bool]:
+    """``other`` as of `same_stream`."""
+    return and_(*(table.c[name] == getattr(other, name) for name in ("station", "receipt", "region")))

@@ -6,7 +6,6 @@ import fcntl
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
@@ -92,12 +91,11 @@ def quick_check(connection: sqlite3.Connection) -> str:
 
 
 class FileCheck:
-    """Checks a large file once, beside the work. ``on_damage`` is called with what is damaged."""
+    """Checks a large file once, beside the work."""
 
-    def __init__(self, path: Path, on_damage: Callable[[str], None]) -> None:
+    def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
         self._connection.execute("PRAGMA query_only=ON")
-        self._on_damage = on_damage
         self._is_stopping = False
         self.finding = ""  # What is wrong with the file; "" for nothing known
         self._thread = threading.Thread(target=self._run, name="ledger file check", daemon=True)
@@ -121,4 +119,4 @@ class FileCheck:
             found = "" if self._is_stopping else str(error)
         if found:
             self.finding = found
-            self._on_damage(found)
+            log.error("The check of the ledger's file has found damage: %s. Nothing is taken in any more.", found)

@@ -16,6 +16,10 @@ def to_rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def utc_now() -> str:
+    return to_rfc3339(datetime.now(UTC))
+
+
 class TimestampColumn(TypeDecorator[str]):
     """Text in Python and in SQLite; TIMESTAMPTZ(3) in PostgreSQL."""
 

@@ -35,9 +35,5 @@ class LedgerNotEmpty(LedgerError):
     """Something is there already that would be mixed with what was to be put there."""
 
 
-class LedgerNotReady(LedgerError):
-    """Something has to come first; the text says what."""
-
-
 class LedgerUnwritable(LedgerError):
     """A commit failed: disk full, read-only, locked, I/O error. Nothing of it is stored; try again later."""

@@ -10,7 +10,6 @@ import msgspec
 
 from kiosk.messaging.contract.control import Ack, DoctorRow, Hello, Status
 from kiosk.messaging.contract.received_event import ReceivedEvent
-from kiosk.messaging.contract.seal import ZERO_HASH
 
 FORK: Final = "fork"  # The same (station, epoch, seq) with another hash: a cloned or altered database
 BROKEN_CHAIN: Final = "broken_chain"  # `prevhash` is not the hash of the event before it
@@ -80,14 +79,9 @@ class StreamState:
     quarantined: tuple[int, ...] = ()
     generation: str = ""  # Of the ledger
     at: int = 0
-    hash_at: str = ""  # Of event `at`, for whoever asked
-    has_more: bool = False  # Held events can be released without any new one: see `Ledger.go_on`
+    hash_at: str = ""  # Of event `at`, for a station that asked for it
+    has_more: bool = False  # Held events can be released without any new one: see `Ledger.release_held`
     held_back: bool = False  # Nothing of what came was taken in: its station is above its share
-
-    @classmethod
-    def unknown(cls, station: str, epoch: str, region: str, generation: str) -> StreamState:
-        """A stream of which nothing has come yet."""
-        return cls(station, epoch, region, 0, ZERO_HASH, 0, generation=generation)
 
     @property
     def ack(self) -> Ack:

@@ -16,9 +16,8 @@ import msgspec
 
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.reports import Reports
-from kiosk.sorting_center.shared.subprocess_job import (
+from kiosk.sorting_center.shared.child_process import (
     NICENESS,
-    SubprocessJob,
     exit_with_parent,
     open_stdin,
     read_task,
@@ -54,7 +53,7 @@ _decode_failure: Final = msgspec.json.Decoder(ExportFailure).decode
 def build_in_subprocess(order: ExportOrder, ledger_url: str, zone: ZoneInfo, to: IO[bytes]) -> None:
     """As `making.make` in this process; raises OSError, also when it takes too long, and LedgerError."""
     task = msgspec.json.encode(ExportTask(order, ledger_url, zone.key, to.fileno()))
-    output = run_job(SubprocessJob(_COMMAND, task, (to.fileno(),), _TIMEOUT_S))
+    output = run_job(_COMMAND, task, (to.fileno(),), _TIMEOUT_S)
     if output:
         failure = _decode_failure(output)
         raise LedgerError(failure.message) if failure.of == "database" else OSError(None, failure.message)

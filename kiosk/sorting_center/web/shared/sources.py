@@ -46,7 +46,7 @@ def open_stores(ledger_url: str, zone: ZoneInfo, photos: Path | None = None) -> 
         if photos is None:
             yield Stores(ledger, desk, reports)
             return
-        with PhotoIndex.open(ledger_url) as received:
+        with PhotoIndex(ledger_url) as received:
             yield Stores(ledger, desk, reports, ReceivedPictures(received, PictureFolder(photos)))
 
 

@@ -14,9 +14,13 @@ from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, Decision
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction, escaped_text
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.ledger.quarantine import entries
-from kiosk.sorting_center.ledger.quarantine.entries import QuarantineDetails, QuarantinedEvent, QuarantineFilter
-from kiosk.sorting_center.ledger.quarantine.readmit import READMITTABLE_REASONS
+from kiosk.sorting_center.ledger import quarantine as entries
+from kiosk.sorting_center.ledger.quarantine import (
+    READMITTABLE_REASONS,
+    QuarantineDetails,
+    QuarantinedEvent,
+    QuarantineFilter,
+)
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.shared.frame import render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number

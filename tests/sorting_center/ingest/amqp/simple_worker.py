@@ -12,32 +12,28 @@ import sys
 import threading
 
 from kiosk.sorting_center.ingest.amqp.consumer import AmqpConsumer
-from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
-from kiosk.sorting_center.ingest.shared.inbox import IngestInbox
 from kiosk.sorting_center.shared.health import CenterHealth
 
 
 def main(url: str, file: str) -> None:
-    inbox = IngestInbox(lambda: None)
-    line = AmqpConsumer(BrokerAddress.parse(url), "simple-worker", inbox, health := CenterHealth())
-    receiver = Receiver(inbox, line)
+    line = AmqpConsumer(BrokerAddress.parse(url), "simple-worker", health := CenterHealth())
     line.start()
     assert health.wait_until_connected(60, threading.Event())
     store = sqlite3.connect(file, timeout=60, isolation_level=None)
     print("ready", flush=True)
     while True:
         batch = []
-        message = receiver.take(1)
+        message = line.take(1)
         while message is not None and len(batch) < 50:
             batch.append(message)
-            message = receiver.take(0.01) if len(batch) < 50 else None
+            message = line.take(0.01) if len(batch) < 50 else None
         if not batch:
             continue
         store.execute("BEGIN IMMEDIATE")
         store.executemany("INSERT OR IGNORE INTO taken (payload) VALUES (?)", [(one.payload,) for one in batch])
         store.execute("COMMIT")
-        receiver.acknowledge(batch)
+        line.acknowledge(batch)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.acceptance.accept import MAX_AHEAD
 from tests.depth import many
+from tests.sorting_center.ledger.incidents import alarm_rows, quarantined_by_reason
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
 
 REGION = "shache"
@@ -30,11 +31,11 @@ def stored(ledger: Ledger) -> list[tuple[str, str, int]]:
 
 
 def reasons(ledger: Ledger) -> dict[str, int]:
-    return dict(ledger.overview(NOW).quarantine)
+    return quarantined_by_reason(ledger)
 
 
 def alarms(ledger: Ledger) -> list[tuple[str, int]]:
-    return sorted((row.kind, row.seq) for row in ledger.overview(NOW).alarms)
+    return sorted((row.kind, row.seq) for row in alarm_rows(ledger))
 
 
 def test_events_in_order_are_stored_linked_and_fed(ledger: Ledger, station: Station) -> None:
@@ -165,24 +166,6 @@ def test_what_came_too_early_leaves_quarantine_when_its_place_is_reached(
     assert (state.upto, state.gaps, reasons(ledger)) == (0, (), {"far_ahead": 1})
     (state,) = ledger.accept(events, REGION, NOW)
     assert (state.upto, state.head, reasons(ledger)) == (30, station.head, {})
-
-
-def test_only_an_epoch_the_station_has_left_is_lost(ledger: Ledger, station: Station) -> None:
-    def lost() -> dict[str, bool]:
-        return {row.epoch: row.lost for row in ledger.overview(NOW).gaps}
-
-    events = station.run(5)
-    later = Station(epoch="ffeeddccbbaa0099")
-    new = later.run(3)
-    ledger.accept([events[0], events[2], events[4]], REGION, "2026-11-25T04:00:00.000Z")
-    assert lost() == {station.epoch: False}
-    ledger.accept([new[0], new[2]], REGION, "2026-11-25T05:00:00.000Z")
-    assert lost() == {station.epoch: True, later.epoch: False}
-    (row,) = [row for row in ledger.overview(NOW).gaps if row.lost]
-    assert (row.first, row.last, row.missing) == (2, 4, 2), "one row, events 2 and 4"
-    assert ledger.counts().gaps == 3
-    ledger.accept([events[1]], REGION, "2026-11-25T06:00:00.000Z")
-    assert lost() == {station.epoch: False, later.epoch: False}, "a clone goes on in the old epoch"
 
 
 def test_an_unknown_type_counts_as_received_and_stays_out_of_the_feed(ledger: Ledger, station: Station) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.photo.channels.rules import ChannelRule
-from kiosk.sorting_center.shared.subprocess_job import SubprocessJob, run_job
+from kiosk.sorting_center.shared.child_process import run_job
 
 MAX_LISTINGS: Final = 100  # Of one file. With ten photos each, which is the most, they take a core about two minutes.
 EXPORT_TIMEOUT_S: Final = 600.0
@@ -66,7 +66,7 @@ _decode_result: Final = reader(msgspec.json.Decoder(PictureExportResult))
 def make_in_subprocess(order: PictureOrder, to: IO[bytes]) -> PictureExportResult:
     """Write the ZIP. Raises OSError, also when it takes too long."""
     task = msgspec.json.encode(PictureExportTask(order, to.fileno(), EXPORT_TIMEOUT_S))
-    output = run_job(SubprocessJob(_COMMAND, task, (to.fileno(),), EXPORT_TIMEOUT_S, _ENVIRONMENT))
+    output = run_job(_COMMAND, task, (to.fileno(),), EXPORT_TIMEOUT_S, _ENVIRONMENT)
     try:
         made = _decode_result(output)
     except Unreadable:

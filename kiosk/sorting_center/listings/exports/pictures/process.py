@@ -27,7 +27,7 @@ from kiosk.sorting_center.listings.exports.pictures.making import (
     make,
     picture,
 )
-from kiosk.sorting_center.shared.subprocess_job import NICENESS, exit_with_parent, open_stdin, read_task, write_result
+from kiosk.sorting_center.shared.child_process import NICENESS, exit_with_parent, open_stdin, read_task, write_result
 
 # A master of 8 MB may have 40 megapixels, 120 MB decoded; what is made of it is smaller.
 _MEMORY_BYTES: Final = 500_000_000

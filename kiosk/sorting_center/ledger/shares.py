@@ -86,13 +86,17 @@ class DailyShares:
 
     def held_back(self, connection: Connection, stations: Collection[StationKey], now: str) -> set[StationKey]:
         """Those of whom nothing more is taken in at this time (RFC 3339, UTC)."""
-        self._read(connection, stations, now[:10])
+        if now[:10] != self._day:
+            self._day, self._counted = now[:10], {}
+        unknown = [key for key in stations if key not in self._counted]
+        stored = self._load_stored(connection, unknown) if unknown else {}
+        self._counted |= {key: _CountedUsage(stored.get(key, _DailyUsage(self._day))) for key in unknown}
         limit = _share_bytes(self._folder)
         held = {key for key in stations if self._usage(key).size_bytes >= limit}
         noted = []
         for key in sorted(held):
             spent = self._usage(key).spent
-            if not spent.held_at or abs(_parse_time(now) - _parse_time(spent.held_at)) >= _HOLD_BACK_WRITE_INTERVAL:
+            if not spent.held_at or _time_between(now, spent.held_at) >= _HOLD_BACK_WRITE_INTERVAL:
                 why: HoldBackReason = "share" if self._usage(key).size_bytes >= DAY_BYTES else "disk"
                 noted.append((key, spent._replace(why=why, held_at=now)))
         self._write(connection, noted)
@@ -114,13 +118,6 @@ class DailyShares:
 
     def _usage(self, key: StationKey) -> _CountedUsage:
         return self._counted.setdefault(key, _CountedUsage(_DailyUsage(self._day)))
-
-    def _read(self, connection: Connection, stations: Collection[StationKey], day: str) -> None:
-        if day != self._day:
-            self._day, self._counted = day, {}
-        unknown = [key for key in stations if key not in self._counted]
-        found = self._load_stored(connection, unknown) if unknown else {}
-        self._counted |= {key: _CountedUsage(found.get(key, _DailyUsage(day))) for key in unknown}
 
     def _load_stored(self, connection: Connection, stations: Iterable[StationKey]) -> dict[StationKey, _DailyUsage]:
         names = {_KEY_PREFIX + " ".join(key): key for key in stations}
@@ -147,7 +144,7 @@ def held_back(connection: Connection, now: str) -> list[HeldBack]:
     found = []
     for name, value in rows:
         spent = _DailyUsage(*json.loads(value))
-        if spent.held_at and abs(_parse_time(now) - _parse_time(spent.held_at)) < HOLD_BACK_TIME:
+        if spent.held_at and _time_between(now, spent.held_at) < HOLD_BACK_TIME:
             station, region = name.removeprefix(_KEY_PREFIX).split(" ")
             found.append(HeldBack(station, region, spent.size_bytes, "share" if spent.why == "share" else "disk"))
     return found
@@ -164,8 +161,8 @@ def _share_bytes(folder: Path | None) -> int:
     return MIN_SHARE_BYTES + (DAY_BYTES - MIN_SHARE_BYTES) * left // (_SHRINK_RESERVES * reserve)
 
 
-def _parse_time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _time_between(one: str, other: str) -> timedelta:
+    return abs(datetime.fromisoformat(one) - datetime.fromisoformat(other))
 
 
 @cache

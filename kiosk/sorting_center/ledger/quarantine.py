@@ -1,4 +1,4 @@
-"""What is set apart, read for a person: lists, and one event beside what stands around its place."""
+"""What is set apart: read for a person, as lists and beside what stands around its place, and taken in after all."""
 
 from __future__ import annotations
 
@@ -8,15 +8,27 @@ from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, select, update
 
 from kiosk.domain.events.rules import event_fault
 from kiosk.messaging.contract.envelope import EVENT_TYPES, MAX_EVENT_BYTES, data_as, detail_fault, usable_text
 from kiosk.messaging.contract.receive import BadEvent, parse_event
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.strict_json import StrictJsonError, read
+from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.accept import replace_nul
-from kiosk.sorting_center.ledger.database.schema import archived, event, quarantine, stream
+from kiosk.sorting_center.ledger.database import places, projection
+from kiosk.sorting_center.ledger.database.rows import insert_autonumbered
+from kiosk.sorting_center.ledger.database.schema import (
+    archived,
+    event,
+    event_by_month,
+    quarantine,
+    same_stream,
+    stream,
+    unnumbered,
+)
 from kiosk.sorting_center.ledger.shared.records import EventKey
 
 MAX_PAGE: Final = 100
@@ -200,15 +212,15 @@ def _neighbourhood(connection: Connection, quarantined_event: QuarantinedEvent, 
     key = quarantined_event.key
     around = {one.seq: one for table in (archived, event) for one in _neighbours(connection, table, key)}
     before, here, after = (around.get(key.seq + step) for step in (-1, 0, 1))
-    at = _of_stream(quarantine, key) & (quarantine.c.seq == key.seq)
     others = (
         select(*_LIST_COLUMNS)
-        .where(at, quarantine.c.id != quarantined_event.id)
+        .where(_at_key(quarantine, key), quarantine.c.id != quarantined_event.id)
         .order_by(quarantine.c.id)
         .limit(MAX_SAME_NUMBER)
     )
-    upto = connection.execute(select(stream.c.upto).where(_of_stream(stream, key))).scalar()
+    upto = connection.execute(select(stream.c.upto).where(same_stream(stream, key))).scalar()
     is_the_same = here is not None and here.sha256 == key.sha256
+    body = connection.execute(select(event.c.body).where(_at_key(event, key))).scalar()
     return ChainNeighbourhood(
         before,
         here,
@@ -216,25 +228,18 @@ def _neighbourhood(connection: Connection, quarantined_event: QuarantinedEvent, 
         _before_link(key, prevhash, before),
         _after_link(key, after),
         is_the_same,
-        b"" if is_the_same else _body_at(connection, key),
+        b"" if is_the_same else bytes(body or b""),
         [_quarantined_event(row) for row in connection.execute(others)],
         upto or 0,
     )
 
 
-def _body_at(connection: Connection, key: EventKey) -> bytes:
-    query = select(event.c.body).where(_of_stream(event, key), event.c.seq == key.seq)
-    return bytes(connection.execute(query).scalar() or b"")
-
-
-def _of_stream(table: Table, key: EventKey) -> ColumnElement[bool]:
-    c = table.c
-    found: ColumnElement[bool] = (c.station == key.station) & (c.epoch == key.epoch) & (c.region == key.region)
-    return found
+def _at_key(table: Table, key: EventKey) -> ColumnElement[bool]:
+    return same_stream(table, key) & (table.c.seq == key.seq)
 
 
 def _neighbours(connection: Connection, table: Table, key: EventKey) -> list[Neighbour]:
-    near = _of_stream(table, key) & table.c.seq.between(key.seq - 1, key.seq + 1)
+    near = same_stream(table, key) & table.c.seq.between(key.seq - 1, key.seq + 1)
     if table is archived:
         rows = connection.execute(select(archived.c.seq, archived.c.sha256).where(near))
         return [Neighbour(row.seq, row.sha256, "", "", "", is_archived=True) for row in rows]
@@ -258,3 +263,89 @@ def _after_link(key: EventKey, after: Neighbour | None) -> NeighbourLink:
     if not after.prevhash:
         return NeighbourLink.UNKNOWN
     return NeighbourLink.LINKED if after.prevhash == key.sha256 else NeighbourLink.BROKEN
+
+
+# Reasons that another reader may see otherwise. All others are the chain's.
+READMITTABLE_REASONS: Final = frozenset({"unknown_type", "bad_data"})
+
+
+class ReadmitResult(StrEnum):
+    ACCEPTED = "taken"  # Now, or before
+    UNKNOWN_TYPE = "still_unknown_type"
+    BAD_DATA = "still_bad_data"
+    CHAIN = "only_the_chain"  # Whether it stands among the events, its neighbours say, and no person
+    ARCHIVED = "archived"  # Its body is in an archive
+    NOT_HERE = "not_here"  # No such event is set apart
+
+
+_STILL_INVALID: Final = {"unknown_type": ReadmitResult.UNKNOWN_TYPE, "bad_data": ReadmitResult.BAD_DATA}
+
+
+def readmit(connection: Connection, key: EventKey) -> ReadmitResult:
+    """Take an event in after all, with software that understands what it did not understand before.
+
+    In a transaction of the caller; done twice it is done once. Bytes, hash and place in the chain stay as they are, and
+    it gets the next place of the feed, which takes nothing back.
+    """
+    # No other process has the stream in hand until the transaction ends.
+    stream_row = connection.execute(select(stream).where(same_stream(stream, key)).with_for_update()).one_or_none()
+    row = connection.execute(select(event).where(_at_key(event, key), event.c.sha256 == key.sha256)).one_or_none()
+    if row is not None and row.problem is None:
+        return ReadmitResult.ACCEPTED
+    is_quarantined = _at_key(quarantine, key) & (quarantine.c.sha256 == key.sha256)
+    reason = connection.execute(select(quarantine.c.reason).where(is_quarantined)).scalar()
+    if reason is None:
+        return ReadmitResult.NOT_HERE
+    if reason not in READMITTABLE_REASONS:
+        return ReadmitResult.CHAIN
+    if row is None or stream_row is None:
+        is_archived = connection.execute(select(archived.c.sha256).where(_at_key(archived, key))).scalar() == key.sha256
+        return ReadmitResult.ARCHIVED if is_archived else ReadmitResult.NOT_HERE
+    try:
+        item = replace_nul(parse_event(bytes(row.body)))
+    except BadEvent:
+        return ReadmitResult.BAD_DATA
+    if item.problem is not None:
+        return _STILL_INVALID[item.problem]
+    if not _links_to_chain(connection, stream_row, item):
+        return ReadmitResult.CHAIN
+    if not _accept(connection, key, row, item, is_released=key.seq <= stream_row.upto):
+        return ReadmitResult.ARCHIVED
+    connection.execute(delete(quarantine).where(is_quarantined))
+    return ReadmitResult.ACCEPTED
+
+
+def _links_to_chain(connection: Connection, stream_row: Row[Any], item: ReceivedEvent) -> bool:
+    """An event whose envelope was unreadable was linked by its successor alone: now it names its predecessor.
+
+    Above ``upto`` that is looked at when the gap below is filled.
+    """
+    if item.seq > stream_row.upto:
+        return True
+    before = ZERO_HASH if item.seq == 1 else streams.hash_at(connection, stream_row, item.seq - 1)
+    return item.prevhash == before
+
+
+def _accept(connection: Connection, key: EventKey, row: Row[Any], item: ReceivedEvent, *, is_released: bool) -> bool:
+    """False when it has left for an archive at this very moment, and nothing was changed."""
+    many_writers = connection.dialect.name == "postgresql"
+    table = event_by_month if many_writers else event
+    # The time tells in which partition it is.
+    here = _at_key(table, key) & (table.c.received_at == row.received_at)
+    accepted_values = {"problem": None, "type": item.type, "prevhash": item.prevhash}
+    changed = update(table).where(here).values(accepted_values).execution_options(preserve_rowcount=True)
+    if connection.execute(changed).rowcount != 1:
+        return False
+    if not is_released:
+        return True  # its place comes when the gap below it is filled
+    if many_writers:
+        insert_autonumbered(
+            connection, unnumbered, [(key.station, key.epoch, key.region, key.seq, key.seq, row.received_at)]
+        )
+        return True
+    place = places.last_feedseq(connection) + 1
+    connection.execute(update(event).where(here).values(feedseq=place))
+    if item.type in projection.TYPES:
+        released = (key.station, key.epoch, key.region, key.seq, item.type, row.received_at, item.body)
+        projection.project(connection, [projection.ReleasedEvent(place, *released)])
+    return True

@@ -9,10 +9,11 @@ from kiosk.messaging.contract.control import Hello, encode
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ingest.message_parsing import merge_deliveries, parse_message
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.twins import Boots, detect_twin
+from kiosk.sorting_center.ledger.sightings import Boots, detect_twin
 from kiosk.sorting_center.shared.alarm_texts import english_detail
 from kiosk.sorting_center.shared.ports import Inbound
 from tests.each import each
+from tests.sorting_center.ledger.incidents import alarm_rows
 from tests.sorting_center.stations import NOW
 
 EPOCH = "00c0ffee00c0ffee"
@@ -81,7 +82,7 @@ def test_two_machines_are_found_at_the_first_return(turns: list[str]) -> None:
 
 
 def raised(ledger: Ledger) -> list[tuple[str, str, str, str]]:
-    return [(row.kind, row.station, row.epoch, english_detail(row.detail)) for row in ledger.overview(NOW).alarms]
+    return [(row.kind, row.station, row.epoch, english_detail(row.detail)) for row in alarm_rows(ledger)]
 
 
 def test_two_machines_that_take_turns_are_one_alarm_of_the_ledger(ledger: Ledger) -> None:
@@ -101,5 +102,5 @@ def test_two_machines_that_take_turns_are_one_alarm_of_the_ledger(ledger: Ledger
     hear(("bbbb", 3), ("aaaa", 7))
     assert len(raised(ledger)) == 1, "each thing once"
     other = Topics("shache", "S0148").hello
-    ledger.commit(parse_message(Inbound(other, encode(hello("aaaa", 9)))).delivery, NOW)
+    ledger.commit(parse_message(Inbound(other, encode(hello("aaaa", 9)))), NOW)
     assert len(raised(ledger)) == 1, "of each station for itself"

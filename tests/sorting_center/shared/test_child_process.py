@@ -1,4 +1,4 @@
-"""Processes that do one thing and end."""
+"""Processes that a process of the sorting center begins: kept running, or for one job."""
 
 from __future__ import annotations
 
@@ -6,23 +6,112 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from kiosk.sorting_center.shared.subprocess_job import SubprocessJob, run_job, write_result
+from kiosk.sorting_center.shared import child_process
+from kiosk.sorting_center.shared.child_process import (
+    SupervisedProcess,
+    SupervisedProcessPlan,
+    run_job,
+    write_result,
+)
+from tests.sorting_center.brokers import until
 
 PATIENT_S = 60.0
 
+LINGERS = """
+import os, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.write(1, b"here\\n")
+sys.stdin.buffer.read()
+os.close(1)
+signal.pause()
+"""
 
-def errand(program: str, task: bytes = b"a task", longest_s: float = PATIENT_S) -> SubprocessJob:
-    return SubprocessJob((sys.executable, "-c", program), task, (), longest_s, {"WHERE": "here"})
+
+def test_one_that_closes_its_output_and_stays_is_killed() -> None:
+    here = threading.Event()
+    command = (sys.executable, "-c", LINGERS)
+    child = SupervisedProcess(
+        SupervisedProcessPlan("one that stays", command, b"{}\n", lambda _line: here.set(), lambda _status: None)
+    )
+    child.start()
+    assert here.wait(60)
+    pid = child.pid
+    assert pid is not None
+    child.end()
+    until(lambda: not os.path.lexists(f"/proc/{pid}/fd/1"))
+    child.stop(0.5)
+    until(lambda: not Path(f"/proc/{pid}").exists())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_one_that_does_not_read_a_long_task_is_ended_in_time() -> None:
+    command = (sys.executable, "-c", "import signal; signal.pause()")
+    child = SupervisedProcess(
+        SupervisedProcessPlan("one that reads nothing", command, b"x" * 300_000, lambda _: None, lambda _: None)
+    )
+    child.start()
+
+    def stop() -> None:
+        until(lambda: child.pid is not None)
+        child.send(b"news that come before the task are left out")
+        child.stop(0.5)
+
+    stopping = threading.Thread(target=stop, daemon=True)
+    stopping.start()
+    stopping.join(60)
+    assert not stopping.is_alive(), "it waits for nobody"
+    until(lambda: (child.is_alive, child.pid) == (False, None))
+
+
+def test_a_long_task_comes_whole_and_news_behind_it() -> None:
+    heard: list[bytes] = []
+    says = "import sys\nfor line in sys.stdin.buffer: print(len(line), flush=True)"
+    child = SupervisedProcess(
+        SupervisedProcessPlan("one", (sys.executable, "-c", says), b"x" * 300_000 + b"\n", heard.append, lambda _: None)
+    )
+    child.start()
+
+    def told() -> bool:
+        child.send(b"news\n")
+        return len(heard) > 1
+
+    until(told)
+    child.stop(60)
+    assert heard[:2] == [b"300001\n", b"5\n"]
+
+
+def test_an_end_that_cannot_be_told_ends_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(child_process, "_RETRY_FIRST_S", 0.01)
+    ends: list[int] = []
+
+    def ended(status: int) -> None:
+        ends.append(status)
+        raise ValueError("a fault of ours")
+
+    child = SupervisedProcess(SupervisedProcessPlan("one that ends", ("/bin/true",), b"", lambda _line: None, ended))
+    child.start()
+    until(lambda: len(ends) > 1)
+    child.stop(60)
+    assert "a fault of ours" in caplog.text
+
+
+def job(program: str, task: bytes = b"a task", timeout_s: float = PATIENT_S) -> bytes:
+    return run_job((sys.executable, "-c", program), task, (), timeout_s, {"WHERE": "here"})
 
 
 def test_it_is_told_its_task_and_heard_until_it_ends() -> None:
     program = "import os, sys; print(os.environ['WHERE'], sys.stdin.readline().strip())"
-    assert run_job(errand(program)) == b"here a task\n"
-    assert run_job(errand(f"{program}; sys.exit(3)")) == b"here a task\n", "what it said says why"
+    assert job(program) == b"here a task\n"
+    assert job(f"{program}; sys.exit(3)") == b"here a task\n", "what it said says why"
 
 
 PIPE_BYTES = 65_536
@@ -39,17 +128,17 @@ def test_one_that_ends_before_it_has_read_is_known_by_its_status() -> None:
     """Its task is a little more than a pipe holds: the rest is still to be written when it has ended."""
     for act, status in (("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", -9)):
         with pytest.raises(OSError, match=f"status {status}"):
-            run_job(errand(UNREAD + act, b"x" * (PIPE_BYTES + 1_000)))
+            job(UNREAD + act, b"x" * (PIPE_BYTES + 1_000))
 
 
 def test_one_that_takes_too_long_is_killed() -> None:
     with pytest.raises(OSError, match="status -9"):
-        run_job(errand("import sys; sys.stdin.read()", longest_s=0.05))
+        job("import sys; sys.stdin.read()", timeout_s=0.05)
 
 
 def test_it_ends_with_who_waits() -> None:
     waiting = (
-        "import sys, threading; from kiosk.sorting_center.shared.subprocess_job import exit_with_parent as end\n"
+        "import sys, threading; from kiosk.sorting_center.shared.child_process import exit_with_parent as end\n"
         "threading.Thread(target=end, args=(0,), daemon=True).start(); threading.Event().wait()"
     )
     with subprocess.Popen([sys.executable, "-c", waiting], stdin=subprocess.PIPE) as process:
@@ -87,7 +176,7 @@ def test_a_process_whose_parent_died_before_it_told_the_task_ends_in_silence() -
 
 LISTENING = """
 import signal, sys, threading
-from kiosk.sorting_center.shared.subprocess_job import open_stdin, read_task
+from kiosk.sorting_center.shared.child_process import open_stdin, read_task
 ending = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: ending.set())
 lines = open_stdin()

@@ -25,7 +25,7 @@ from kiosk.sorting_center.storefront.published import NoLongerPublished, Publish
 from kiosk.sorting_center.storefront.sitemap import MAX_SITEMAPS, PER_SITEMAP, sitemap, sitemap_index
 from kiosk.sorting_center.storefront.small_pictures import MAX_BYTES, SIDE_PX, small_path
 from kiosk.sorting_center.web.shared.query_params import query_with
-from kiosk.sorting_center.web.shared.texts import CenterTexts
+from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES
 from kiosk.texts.plain import plain
@@ -40,9 +40,7 @@ MAX_SEARCH: Final = 60
 PICTURE_MAX_AGE_S: Final = 24 * 3600
 _MASTER_MAX_AGE_S: Final = 60  # A master that is given while its small picture is made
 LOG_INTERVAL_S: Final = 300.0
-_TEXTS: Final = {code: CenterTexts(code, "kiosk.sorting_center.storefront") for code in LANGUAGE_CODES}
-# Of allergens, in the words of the files for shops.
-_WARNINGS: Final = {code: CenterTexts(code) for code in LANGUAGE_CODES}
+_TEXTS_PACKAGE: Final = "kiosk.sorting_center.storefront"
 _LANGUAGE_PREFIX: Final = "/<any(zh, ug, en):language>"
 _NAME: Final = re.compile(r"[A-Za-z0-9-]{1,40}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -75,7 +73,7 @@ def addresses() -> PublicAddresses:
 def texts() -> CenterTexts:
     """In the language of the address, else in that of the browser."""
     requested = (request.view_args or {}).get("language", "") or request.path[1:3]
-    return _TEXTS[requested if requested in LANGUAGE_CODES else _browser_language()]
+    return center_texts(requested if requested in LANGUAGE_CODES else _browser_language(), _TEXTS_PACKAGE)
 
 
 @storefront.get("/")
@@ -190,9 +188,9 @@ def render_page(template: str, **values: object) -> str:
 
 
 def _warning(word: str) -> Markup:
-    """One that a newer station knows is said as its word."""
-    known, text_id = _WARNINGS[texts().language.code], f"export_warning_{word}"
-    return known(text_id) if known.known(text_id) else html.bdi_code(word)
+    """An allergen in the words of the files for shops; one that only newer software knows as its code."""
+    words, text_id = center_texts(texts().language.code), f"export_warning_{word}"
+    return words(text_id) if text_id in words else html.bdi_code(word)
 
 
 def _page(template: str, places: dict[str, str], **values: object) -> Response:

@@ -29,7 +29,7 @@ from kiosk.sorting_center.listings.exports.pictures.child import (
     make_in_subprocess,
 )
 from kiosk.sorting_center.listings.exports.pictures.making import COLUMNS, OmissionReason, make, picture
-from kiosk.sorting_center.web.listings.exports import SKIP_REASONS
+from kiosk.sorting_center.web.staff.listing_exports import SKIP_REASONS
 from tests.depth import many
 from tests.photo.channels.goods import goods, tiny
 from tests.sorting_center.listings.test_exports import table_of

@@ -22,7 +22,7 @@ from kiosk.sorting_center.listings.exports.merchant import FIELDS, ProductData, 
 from kiosk.sorting_center.listings.exports.table import COLUMNS, LANGUAGES, csv_of
 from kiosk.sorting_center.listings.records import ListingKey, ListingTexts, Published
 from kiosk.sorting_center.web.exporting.builder import SheetTexts
-from kiosk.sorting_center.web.shared.texts import CenterTexts
+from kiosk.sorting_center.web.shared.texts import center_texts
 from tests.sorting_center.listings.centers import FIRST, REGION, SECOND, Center, almonds, masters
 
 DOCS: Final = Path(__file__).resolve().parents[3] / "docs" / "listings.md"
@@ -122,7 +122,7 @@ def read_csv(
 
 
 def read_tsv(language: str, *published: tuple[ListingKey, Published]) -> list[dict[str, str]]:
-    data = b"".join(tsv_of(published, ProductData(language, ADDRESSES, SheetTexts(CenterTexts(language))))).decode()
+    data = b"".join(tsv_of(published, ProductData(language, ADDRESSES, SheetTexts(center_texts(language))))).decode()
     head, *lines = data.split("\n")[:-1]
     assert data.endswith("\n") and "\r" not in data and not data.startswith(BYTE_ORDER_MARK)
     assert [line.count("\t") for line in lines] == [head.count("\t")] * len(lines)

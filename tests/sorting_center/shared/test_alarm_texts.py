@@ -5,7 +5,9 @@ import string
 from typing import get_args
 
 from kiosk.sorting_center.shared.alarm_texts import DetailCode, format_detail, parse_detail
-from kiosk.sorting_center.web.shared.texts import CenterTexts, languages, tables
+from kiosk.sorting_center.web.shared.texts import STAFF_PACKAGE, center_texts
+from kiosk.texts.catalog import catalog
+from kiosk.texts.languages import LANGUAGES
 
 VALUES = {
     "n": 12,
@@ -31,20 +33,20 @@ def names_of(text: str) -> set[str]:
 
 def test_every_sentence_leads_back_to_its_code_and_is_said_in_every_language() -> None:
     for code in get_args(DetailCode):
-        wanted = names_of(tables()["en"][f"said_{code}"])
+        wanted = names_of(catalog("en", STAFF_PACKAGE)[f"said_{code}"].forms[0])
         values = {name: VALUES.get(name, f"{name}-1") for name in wanted}
         kept = format_detail(code, **values)
         found = parse_detail(kept)
         assert found is not None and found.code == code, kept
         assert found.values == {name: str(value) for name, value in values.items()}
-        for language in languages():
-            told = tables()[language.code][f"said_{code}"]
-            assert names_of(told) == wanted, (language.code, code)
-            shown = CenterTexts(language.code).render_detail(kept, lambda at: at[:16])
-            assert "{" not in shown and (language.code == "en" or not re.search(r"\bevents?\b", shown)), shown
+        for language in LANGUAGES:
+            told = catalog(language, STAFF_PACKAGE)[f"said_{code}"].forms[0]
+            assert names_of(told) == wanted, (language, code)
+            shown = center_texts(language).render_detail(kept, lambda at: at[:16])
+            assert "{" not in shown and (language == "en" or not re.search(r"\bevents?\b", shown)), shown
 
 
 def test_what_was_not_said_here_is_shown_as_it_is() -> None:
     for text in ("1.0.0", "<b>event 4 came twice</b>", "event 4 came twice", "", "{n} events wait there"):
         assert parse_detail(text) is None
-    assert CenterTexts("ug").render_detail("<b>", str) == '<bdi lang="en">&lt;b&gt;</bdi>'
+    assert center_texts("ug").render_detail("<b>", str) == '<bdi lang="en">&lt;b&gt;</bdi>'

@@ -14,7 +14,7 @@ from kiosk.sorting_center.export import spreadsheet
 from kiosk.sorting_center.export.spreadsheet import AboutSheet, CollectedSums, ExportedReceipt
 from kiosk.sorting_center.reports import ReceiptRow, Reports
 from kiosk.sorting_center.web.shared.names import DisplayNames
-from kiosk.sorting_center.web.shared.texts import CenterTexts
+from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
 
 FILES: Final = ("receipts.csv", "days.csv", "goods.csv", "all.xlsx")
 
@@ -35,7 +35,7 @@ class ExportOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_file(order: ExportOrder, reports: Reports, to: IO[bytes]) -> None:
     """Raises OSError and LedgerError."""
-    texts = CenterTexts(order.language)
+    texts = center_texts(order.language)
     words, named = SheetTexts(texts), DisplayNames(texts, reports)
     lines = map(partial(_line, reports.zone, named), reports.receipts.each(order.first, order.last))
     if order.name == "all.xlsx":
@@ -66,7 +66,7 @@ class SheetTexts:
     def __call__(self, name: str) -> str:
         """A code that has no word comes back as it is."""
         text_id = f"export_{name}"
-        return str(self._texts(text_id).unescape()) if self._texts.known(text_id) else name
+        return self._texts.text(text_id) if text_id in self._texts else name
 
     @property
     def right_to_left(self) -> bool:

@@ -54,7 +54,7 @@ def _to_do(row: DatedDoctorRow, texts: CenterTexts) -> Markup:
     if row.state == "ok" and code == _OK_CODE:
         return Markup("")
     own = f"doctor_do_{code}"
-    return texts(own) if texts.known(own) else _station_text(f"doctor.do.{code}", texts) or html.bdi_code(code)
+    return texts(own) if own in texts else _station_text(f"doctor.do.{code}", texts) or html.bdi_code(code)
 
 
 def _station_text(text_id: str, texts: CenterTexts) -> Markup:

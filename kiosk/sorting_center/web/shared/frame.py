@@ -8,37 +8,22 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.shared.access import access_policy, current_principal
 from kiosk.sorting_center.web.shared.names import DisplayNames
 from kiosk.sorting_center.web.shared.query_params import query_with
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.shared.texts import FALLBACK, CenterTexts, languages
+from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
 from kiosk.sorting_center.web.shared.times import local_time
 from kiosk.texts import formats, html
+from kiosk.texts.catalog import FALLBACK
+from kiosk.texts.languages import LANGUAGES
 
 LANGUAGE_COOKIE: Final = "language"
 # What the library says of its own: the page says it in the language of who asks.
 _DEFAULT_DESCRIPTIONS: Final = frozenset(error.description for error in default_exceptions.values())
 _YEAR_S: Final = 365 * 24 * 3600
-
-# The way through the pages: endpoint, text, and who sees it.
-NAVIGATION: Final = (
-    ("today.front", "nav_today", StaffRole.VIEWER),
-    ("fleet.stations", "nav_fleet", StaffRole.VIEWER),
-    ("alarms.cases", "nav_alarms", StaffRole.VIEWER),
-    ("days.month", "nav_days", StaffRole.VIEWER),
-    ("days.goods", "nav_goods", StaffRole.VIEWER),
-    ("reconciliation.day", "nav_reconciliation", StaffRole.VIEWER),
-    ("quarantine.everything", "nav_quarantine", StaffRole.VIEWER),
-    ("listings.everything", "nav_listings", StaffRole.VIEWER),
-    ("registry.stations", "nav_registry", StaffRole.VIEWER),
-    ("people.everybody", "nav_people", StaffRole.ADMIN),
-    ("notices.targets", "nav_notices", StaffRole.ADMIN),
-    ("people.audit", "nav_audit", StaffRole.ADMIN),
-)
 
 
 def install(app: Flask) -> None:
@@ -63,11 +48,12 @@ def render_page(template: str, **values: object) -> str:
     """A page or a part of one, in the language of who asks."""
     now = sources().now()
     who = current_principal()
-    places = [(place, text) for place, text, min_role in NAVIGATION if who.session and who.person.role >= min_role]
+    policy = access_policy()
+    places = [entry for entry in policy.menu if who.may(policy.access_rules[entry[0]])]
     return render_template(
         template,
         t=texts(),
-        languages=languages(),
+        languages=LANGUAGES.values(),
         in_language=in_language,
         session=who.session,
         places=places,
@@ -84,12 +70,11 @@ def in_language(code: str) -> str:
 
 def texts() -> CenterTexts:
     """In the language that was asked for, chosen before, or is the browser's."""
-    known = [language.code for language in languages()]
     preferred = (request.args.get("lang", ""), request.cookies.get(LANGUAGE_COOKIE, ""), _account_language())
     for code in preferred:
-        if code in known:
-            return CenterTexts(code)
-    return CenterTexts(request.accept_languages.best_match(known, FALLBACK) or FALLBACK)
+        if code in LANGUAGES:
+            return center_texts(code)
+    return center_texts(request.accept_languages.best_match(LANGUAGES, FALLBACK) or FALLBACK)
 
 
 def _account_language() -> str:
@@ -99,7 +84,7 @@ def _account_language() -> str:
 
 def _store_language(response: Response) -> Response:
     requested = request.args.get("lang", "")
-    if requested in [language.code for language in languages()] and request.endpoint != "static":
+    if requested in LANGUAGES and request.endpoint != "static":
         response.set_cookie(LANGUAGE_COOKIE, requested, max_age=_YEAR_S, samesite="Strict", secure=request.is_secure)
     return response
 
@@ -125,7 +110,7 @@ def _database_error(error: Exception) -> Response:
 
 
 def _domain_refusal(error: ActionRefused) -> Response:
-    known = texts().known(f"refused_{error.code}")
+    known = f"refused_{error.code}" in texts()
     return _error_answer(409, "refused_act", str(error), texts().refusal(error) if known else None)
 
 

@@ -91,7 +91,7 @@ class DisplayNames:
         return self._reports.stations.event_regions()
 
     def _text(self, text_id: str, code: str) -> Markup:
-        if not self._texts.known(text_id):
+        if text_id not in self._texts:
             return html.bdi_code(code)
         return _titled(str(self._texts(text_id).unescape()), self._texts.language.code, code)
 

@@ -32,7 +32,7 @@ VIEWS: Final[Mapping[str, tuple[CaseState, ...]]] = {
 DecisionCall = Callable[[int, int, str, datetime], Case]
 
 
-@alarms.get_route("/alarms", StaffRole.VIEWER)
+@alarms.get_route("/alarms", StaffRole.VIEWER, menu=(30, "nav_alarms"))
 def cases() -> str:
     """``?state=`` one of VIEWS, ``kind=``, ``station=``, ``before=`` a number; the newest first."""
     found = sources().desk.cases

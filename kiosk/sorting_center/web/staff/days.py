@@ -83,7 +83,7 @@ _MEASURES: Final[Mapping[str, Callable[[DayRow], int]]] = {
 }
 
 
-@days.get_route("/days", StaffRole.VIEWER)
+@days.get_route("/days", StaffRole.VIEWER, menu=(40, "nav_days"))
 def month() -> str:
     """``?month=2026-11``, else this one."""
     selected = _selected_month()
@@ -190,7 +190,7 @@ def _shorten_goods(rows: Sequence[GoodsRow]) -> TopRows:
     return TopRows(rows[:_MAX_GOODS], max(0, len(rows) - _MAX_GOODS), total(row.figures for row in rows[_MAX_GOODS:]))
 
 
-@days.get_route("/goods", StaffRole.VIEWER)
+@days.get_route("/goods", StaffRole.VIEWER, menu=(50, "nav_goods"))
 def goods() -> str:
     """Per product over the days of ``?month=``; with ``?product=`` of that one alone."""
     selected, product, found = _selected_month(), request.args.get("product", "")[:120], sources().reports.days

@@ -52,7 +52,7 @@ class TileFilter:
         return {"state": self.state.value if self.state else None, "q": self.words or None, "page": page}
 
 
-@fleet.get_route("/fleet", StaffRole.VIEWER)
+@fleet.get_route("/fleet", StaffRole.VIEWER, menu=(20, "nav_fleet"))
 def stations() -> str:
     """All, or those that are asked for, by township."""
     tile_filter = TileFilter.of_request()

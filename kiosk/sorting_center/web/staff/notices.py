@@ -13,14 +13,16 @@ from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.shared.frame import render_page
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.shared.texts import FALLBACK, languages, tables
+from kiosk.sorting_center.web.shared.texts import STAFF_PACKAGE
+from kiosk.texts.catalog import FALLBACK, catalog
+from kiosk.texts.languages import LANGUAGES
 
 notices = GuardedBlueprint("notices", __name__)
 
 _KIND_PREFIX = "case_kind_"
 
 
-@notices.get_route("/notices", StaffRole.ADMIN)
+@notices.get_route("/notices", StaffRole.ADMIN, menu=(110, "nav_notices"))
 def targets() -> str:
     """Targets, the newest notices, and two forms."""
     return _render()
@@ -38,7 +40,7 @@ def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
         },
         rows=desk.notices.newest(),
         kinds=kinds(),
-        spoken=languages(),
+        spoken=LANGUAGES.values(),
         securities=list(Security),
         refused=refused,
         secret=secret,
@@ -49,7 +51,9 @@ def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
 def kinds() -> list[str]:
     """Those that have a name here: the kinds of alarms this software knows."""
     return sorted(
-        text_id.removeprefix(_KIND_PREFIX) for text_id in tables()[FALLBACK] if text_id.startswith(_KIND_PREFIX)
+        text_id.removeprefix(_KIND_PREFIX)
+        for text_id in catalog(FALLBACK, STAFF_PACKAGE)
+        if text_id.startswith(_KIND_PREFIX)
     )
 
 
@@ -70,7 +74,7 @@ def _target_from_form(name: str) -> NoticeTarget:
     way, language = _field("way", 20), _field("language", 8)
     if way not in list(NoticeChannel):
         raise ActionRefused("bad_way", "a target is reached by mail or by webhook")
-    if language not in [spoken.code for spoken in languages()]:
+    if language not in LANGUAGES:
         raise ActionRefused("bad_language", "this language is not spoken here")
     selected_kinds = frozenset(kind for kind in request.form.getlist("kind") if kind in kinds())
     if way == NoticeChannel.WEBHOOK:

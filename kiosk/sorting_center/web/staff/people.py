@@ -18,7 +18,7 @@ people = GuardedBlueprint("people", __name__)
 _PAGE_SIZE = 50
 
 
-@people.get_route("/people", StaffRole.ADMIN)
+@people.get_route("/people", StaffRole.ADMIN, menu=(100, "nav_people"))
 def everybody() -> str:
     """Who may sign in, and the programs that may ask."""
     return _render()
@@ -134,7 +134,7 @@ def revoke_token(name: str) -> Response:
     return redirect(url_for("people.everybody"), 303)
 
 
-@people.get_route("/audit", StaffRole.ADMIN)
+@people.get_route("/audit", StaffRole.ADMIN, menu=(120, "nav_audit"))
 def audit() -> str:
     """Who looked for whom, who decided what; the newest first."""
     before, who, act = (request.args.get(name, "")[:80] for name in ("before", "who", "act"))

@@ -50,7 +50,7 @@ class ListedEvent:
         return self.decided is None or self.decided.act != "set_aside"
 
 
-@quarantine.get_route("/quarantine", StaffRole.VIEWER)
+@quarantine.get_route("/quarantine", StaffRole.VIEWER, menu=(70, "nav_quarantine"))
 def everything() -> str:
     """What is set apart, by reason and station; the newest first."""
     query_values = (request.args.get(name, "")[:64].strip() for name in ("reason", "station", "region"))

@@ -126,7 +126,7 @@ def _value(field: str, value: int) -> str:
     return formats.money(value) if field.endswith("_fen") else formats.number(value)
 
 
-@reconciliation.get_route("/reconciliation", StaffRole.VIEWER)
+@reconciliation.get_route("/reconciliation", StaffRole.VIEWER, menu=(60, "nav_reconciliation"))
 def day() -> str:
     """A day of all stations; yesterday where none is asked for."""
     selected, page = _requested_day(), max(1, parse_whole_number(request.args.get("page", "")) or 1)

@@ -21,7 +21,7 @@ from kiosk.sorting_center.web.shared.today import TodaySnapshot
 today = GuardedBlueprint("today", __name__)
 
 
-@today.get_route("/", StaffRole.VIEWER)
+@today.get_route("/", StaffRole.VIEWER, menu=(10, "nav_today"))
 def front() -> str:
     return render_page("today.html", part=_live_fragment().html)
 

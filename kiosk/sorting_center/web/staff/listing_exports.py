@@ -33,7 +33,8 @@ from kiosk.sorting_center.web.exporting.builder import SheetTexts
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.shared.frame import render_page, texts
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
+from kiosk.sorting_center.web.shared.texts import center_texts
+from kiosk.texts.languages import LANGUAGES
 
 listing_exports = GuardedBlueprint("listing_exports", __name__)
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ SKIP_REASONS: Final = (
 def choice() -> str:
     """What there is, and what of it each file has."""
     published = [one for _, one in sources().listings.published()]
-    counts = {language.code: sum(has_title(one, language.code) for one in published) for language in languages()}
+    counts = {code: sum(has_title(one, code) for one in published) for code in LANGUAGES}
     return render_page(
         "listing-exports.html",
         published=len(published),
@@ -74,9 +75,9 @@ def table() -> Response:
 @listing_exports.get_route("/listings/exports/merchant-<language>.tsv", StaffRole.OPERATOR)
 def merchant(language: str) -> Response:
     """Of those with a title in this language."""
-    if language not in [spoken.code for spoken in languages()]:
+    if language not in LANGUAGES:
         raise NotFound("there is a file for each language of these pages: merchant-zh.tsv")
-    data = ProductData(language, _storefront(), SheetTexts(CenterTexts(language)))
+    data = ProductData(language, _storefront(), SheetTexts(center_texts(language)))
     name = f"merchant-{language}.tsv"
     _record_export(name)
     return _attachment(_spool(tsv_of(sources().listings.published(), data)), _TSV, name)

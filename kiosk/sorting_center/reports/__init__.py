@@ -11,5 +11,5 @@ from kiosk.sorting_center.reports.reports import ReportsProgress as ReportsProgr
 from kiosk.sorting_center.reports.search import Hit as Hit
 from kiosk.sorting_center.reports.search import HitKind as HitKind
 from kiosk.sorting_center.reports.shared.figures import Figures as Figures
-from kiosk.sorting_center.reports.tables.errors import ReportsReplaced as ReportsReplaced
-from kiosk.sorting_center.reports.tables.errors import ReportsUnusable as ReportsUnusable
+from kiosk.sorting_center.reports.tables.opening import ReportsReplaced as ReportsReplaced
+from kiosk.sorting_center.reports.tables.opening import ReportsUnusable as ReportsUnusable

@@ -14,8 +14,7 @@ from kiosk.sorting_center.reports.projection.applier import FeedApplier
 from kiosk.sorting_center.reports.projection.closing_checks import ClosingChecks
 from kiosk.sorting_center.reports.projection.feed_batch import LedgerReader
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.reports.tables.errors import ReportsReplaced
-from kiosk.sorting_center.reports.tables.opening import recreate_tables
+from kiosk.sorting_center.reports.tables.opening import ReportsReplaced, recreate_tables
 from kiosk.sorting_center.reports.tables.schema import closing
 from kiosk.sorting_center.reports.tables.stamps import SCHEMA, ReportsStamp
 

@@ -22,8 +22,7 @@ from kiosk.sorting_center.ledger.database import schema as ledger_schema
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.overview import AlarmRow
 from kiosk.sorting_center.reports.days import ReportScope
-from kiosk.sorting_center.reports.shared.times import from_milliseconds_or_none
-from kiosk.sorting_center.reports.tables.clocks import MAX_MS, boot_number, counting_offset
+from kiosk.sorting_center.reports.shared.times import MAX_MS, boot_number, counting_offset, from_milliseconds_or_none
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import event_subject
 

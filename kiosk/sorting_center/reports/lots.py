@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kiosk.domain.events import ListingDrafted, PictureData
 from kiosk.sorting_center.reports.journal import EventRow
-from kiosk.sorting_center.reports.projection.subjects import receipt_of_lot
+from kiosk.sorting_center.reports.projection.feed_batch import receipt_of_lot
 from kiosk.sorting_center.reports.receipts import ReceiptDetails, Receipts
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, select
 
-from kiosk.domain.events.scale import ScaleChanged
+from kiosk.domain.events import IntakeConfirmed, ScaleChanged
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, upsert_rows
 from kiosk.sorting_center.reports.projection.feed_batch import FeedEvent
@@ -40,13 +40,15 @@ def record_implausible(connection: Connection, events: Iterable[FeedEvent], coun
     found: list[Row] = []
     for one in events:
         station, epoch = (one.station, one.region), (one.station, one.region, one.epoch)
-        if one.type == ScaleChanged.TYPE:
+        if isinstance(one.data, ScaleChanged):
             limits[station] = changed[station] = one.data.max_g + _MAX_OVER_E * one.data.e_g
         if one.seq == 1 and one.is_synced:  # the first time of a clock that was not set says nothing
             begins[epoch] = one.written_ms
             new.append((*epoch, one.written_ms))
-        if one.feedseq in counted and station in limits and limits[station] < one.heaviest_g:
-            found.append(_row(MASS_KIND, one, one.heaviest_g, limits[station]))
+        if one.feedseq in counted and station in limits and isinstance(one.data, IntakeConfirmed):
+            heaviest_g = max((bag.gross_g for bag in one.data.bags), default=0)  # with its container
+            if limits[station] < heaviest_g:
+                found.append(_row(MASS_KIND, one, heaviest_g, limits[station]))
         # What is told again, in a later epoch, has the time when it happened.
         begin = begins.get(epoch, MIN_TIME_MS) if one.reissued is None else MIN_TIME_MS
         if one.is_synced and (one.written_ms < MIN_TIME_MS or one.written_ms < begin - _MAX_CLOCK_STEP_MS):
@@ -58,7 +60,7 @@ def record_implausible(connection: Connection, events: Iterable[FeedEvent], coun
 
 def _row(kind: str, one: FeedEvent, figure: int, limit: int) -> Row:
     day = from_milliseconds(one.received_ms).date().isoformat()
-    about = one.data.receipt or f"{one.epoch}-{one.seq}"
+    about = getattr(one.data, "receipt", None) or f"{one.epoch}-{one.seq}"
     return kind, one.region, one.station, day, about, figure, limit
 
 

@@ -11,9 +11,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
-from kiosk.base.json_reader import reader
 from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
-from kiosk.domain.events.photo import PictureData
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_place, listing_step
 from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position, run_follower
@@ -31,44 +29,12 @@ from kiosk.sorting_center.listings.records import (
     ListingStep,
     StationOffer,
 )
+from kiosk.sorting_center.shared.stored_events import decode_envelope, decode_known
 
 log = logging.getLogger(__name__)
 
 STEP_EVENTS: Final = 250  # Were all of them offers, people at the desk would wait for a fraction of a second
 _TYPES: Final = frozenset({ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE})
-
-
-class _PhotoData(msgspec.Struct):
-    lot: str
-    master: PictureData
-
-
-class _PhotoEvent(msgspec.Struct):
-    station: str
-    data: _PhotoData
-
-
-class _VoidData(msgspec.Struct):
-    lot: str
-
-
-class _VoidEvent(msgspec.Struct):
-    station: str
-    data: _VoidData
-
-
-class _ListingSubmittedEvent(msgspec.Struct):
-    station: str
-    epoch: str
-    seq: int
-    data: ListingSubmitted
-
-
-_decode_offer: Final = reader(msgspec.json.Decoder(_ListingSubmittedEvent))
-_decode_photo: Final = reader(msgspec.json.Decoder(_PhotoEvent))
-
-
-_decode_void: Final = reader(msgspec.json.Decoder(_VoidEvent))
 
 
 class OfferFollower:
@@ -116,16 +82,15 @@ def _read_position(connection: Connection) -> FeedPosition | None:
 
 
 def _apply_event(connection: Connection, entry: FeedEntry, now: str) -> None:
-    if entry.type == ListingSubmitted.TYPE:
-        offered = _decode_offer(entry.body)
-        offer = StationOffer(offered.epoch, offered.seq, offered.data)
-        _apply_offer(connection, ListingKey(entry.region, offered.station, offered.data.lot), offer, now)
-    elif entry.type == PhotoAccepted.TYPE:
-        shot = _decode_photo(entry.body)
-        _record_fact(connection, ListingKey(entry.region, shot.station, shot.data.lot), shot.data.master.sha256)
-    else:
-        void = _decode_void(entry.body)
-        key = ListingKey(entry.region, void.station, void.data.lot)
+    event = decode_envelope(entry.body)
+    data = decode_known(event)
+    if isinstance(data, ListingSubmitted):
+        offer = StationOffer(event.epoch, event.seq, data)
+        _apply_offer(connection, ListingKey(entry.region, event.station, data.lot), offer, now)
+    elif isinstance(data, PhotoAccepted):
+        _record_fact(connection, ListingKey(entry.region, event.station, data.lot), data.master.sha256)
+    elif isinstance(data, IntakeVoided):
+        key = ListingKey(entry.region, event.station, data.lot)
         _record_fact(connection, key, VOIDED)
         if (one := load_listing(connection, key)) is not None:
             _withdraw(connection, one, now)

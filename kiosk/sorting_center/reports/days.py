@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Executable, Table, and_, func, select
 
 from kiosk.sorting_center.reports.shared.figures import Figures, figures_of, sums, total
 from kiosk.sorting_center.reports.tables.opening import ReportTables
-from kiosk.sorting_center.reports.tables.schema import county_hour, goods, station_day, station_goods
+from kiosk.sorting_center.reports.tables.schema import county_hour, station_day, station_goods
 
 MAX_DAYS: Final = 400  # Of one question: a year and a month
 
@@ -180,10 +180,6 @@ class DayReports:
             until_hour_figures[yesterday],
             until_hour_figures[week_before],
         )
-
-    def goods_codes(self) -> tuple[str, ...]:
-        """Every product that was ever brought in."""
-        return tuple(row[0] for row in self._rows(select(goods.c.product).order_by(goods.c.product)))
 
     def _stations_by_day(self, first: date, last: date, of: ReportScope) -> dict[str, int]:
         c = station_day.c

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,6 @@ from kiosk.sorting_center.reports.shared.figures import Figures
 from kiosk.sorting_center.reports.shared.times import from_milliseconds_or_none
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest, receipt
-from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 
 StationKey = tuple[str, str]  # Region and station
 
@@ -86,14 +84,6 @@ class FleetRow:
     doctor: str = ""
     broken: str = ""
 
-    @property
-    def has_fork(self) -> bool:
-        return bool(self.alarms.get("fork") or self.quarantined.get("fork")) or self.complains == "fork"
-
-    @property
-    def has_twin(self) -> bool:
-        return bool(self.alarms.get("twin"))
-
 
 class FleetReport:
     """What the ledger knows is read from the ledger, and never copied. Raises a LedgerError."""
@@ -140,19 +130,6 @@ class FleetReport:
     def row(self, region: str, station: str, today: date) -> FleetRow | None:
         """One of them; None for a station that was never heard."""
         return next(iter(self.rows(today, ReportScope(region, station))), None)
-
-    def version(self) -> str:
-        """Another one whenever an answer of `rows` may be another one, for a tenth of its time: 16 hex digits."""
-        status, alarm, quarantine = ledger_schema.station_status, ledger_schema.alarm, ledger_schema.quarantine
-        with self._tables.reading() as connection:
-            stamp = ReportsStamp.read(connection)
-        counts = [select(func.max(table.c.id)).scalar_subquery() for table in (alarm, quarantine)]
-        columns: Sequence[ColumnElement[Any]] = (*counts, select(func.count(quarantine.c.id)).scalar_subquery())
-        with self._ledger.reading() as connection:
-            rows = connection.execute(select(status).order_by(status.c.station, status.c.region)).all()
-            counted = connection.execute(select(*columns)).one()
-        content = repr((stamp, tuple(counted), [tuple(row) for row in rows]))
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def _newest(self, of: ReportScope) -> dict[StationKey, NewestEvent]:
         c = newest.c

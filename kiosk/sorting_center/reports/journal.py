@@ -26,6 +26,8 @@ from kiosk.sorting_center.reports.shared.times import MAX_MS, boot_number, count
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import event_subject
 
+DataType = TypeVar("DataType", bound=EventData)
+
 MAX_EVENTS: Final = 200  # About one thing, the newest: a receipt has a handful
 
 
@@ -41,7 +43,7 @@ class ChainLink(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """``by_keys`` is the corrected time. ``recomputed``: the hash was made again of the bytes and is the same; None of
+    """``at`` is the corrected time. ``recomputed``: the hash was made again of the bytes and is the same; None of
     an event in an archive, of which only the hash is here. ``data`` is empty then."""
 
     region: str
@@ -64,17 +66,15 @@ class EventRow:
     data: Mapping[str, Any] = field(repr=False)
 
 
-Key = tuple[str, str, str, int]  # Station, epoch, region, seq
-
-DataType = TypeVar("DataType", bound=EventData)
-
-
-def decode_data(event: EventRow, kind: type[DataType]) -> DataType | None:
-    """The data as its type; None of an event in an archive."""
+def data_of(event: EventRow, kind: type[DataType]) -> DataType | None:
+    """The data as the class of this type; None of another type, and of an event in an archive."""
     try:
-        return data_as(kind, event.data)
+        return data_as(kind, event.data) if event.type == kind.TYPE else None
     except msgspec.ValidationError:
         return None
+
+
+Key = tuple[str, str, str, int]  # Station, epoch, region, seq
 
 
 class EventJournal:

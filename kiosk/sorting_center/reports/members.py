@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Select, exists, select
 
 from kiosk.sorting_center.reports.days import GoodsRow
-from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
+from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.reports.shared.figures import Figures, total
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest, receipt
@@ -35,11 +35,6 @@ class MemberYear:
 class Members:
     def __init__(self, tables: ReportTables) -> None:
         self._tables = tables
-
-    def regions(self, member: str) -> tuple[str, ...]:
-        """Where this number has brought anything: in two regions it is two people."""
-        with self._tables.reading() as connection:
-            return tuple(connection.execute(regions_of(member)).scalars())
 
     def years(self, member: str, region: str) -> tuple[int, ...]:
         """In which years, the newest first."""

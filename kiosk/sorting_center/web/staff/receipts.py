@@ -19,7 +19,7 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.reports import ReceiptDetails
-from kiosk.sorting_center.reports.journal import EventRow, decode_data
+from kiosk.sorting_center.reports.journal import EventRow, data_of
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.shared.frame import render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
@@ -49,10 +49,10 @@ def photo(region: str, number: str, sha256: str) -> Response:
 @receipts.get_route("/lots/<region>/<lot>", StaffRole.VIEWER)
 def lot(region: str, lot: str) -> str:
     """The goods of a receipt: the document, with whose they are and what offers were made of them."""
-    found = next(iter(sources().reports.lots.find(lot, region_of(region))), None)
+    found = next(iter(sources().reports.receipts.of_lot(lot, region_of(region))), None)
     if found is None:
         raise NotFound(f"there is no lot {lot[:40]} in {region}")
-    return _render(found.receipt, lot=found)
+    return _render(found, lot)
 
 
 @receipts.get_route("/parcels/<region>/<number>", StaffRole.VIEWER)
@@ -102,7 +102,7 @@ def _photo_files(found: ReceiptDetails) -> dict[str, Path]:
     return {sha256: path for sha256, path in paths.items() if path is not None}
 
 
-def _render(found: ReceiptDetails, lot: object = None) -> str:
+def _render(found: ReceiptDetails, lot: str = "") -> str:
     confirmed = found.confirmed
     twice = found.conflicts
     return render_page(
@@ -127,7 +127,7 @@ def _compare(found: ReceiptDetails, twice: Sequence[EventRow]) -> Sequence[tuple
     """What each of them says, the one that counts first."""
     standing = found.counted_event
     events = [*([standing] if standing is not None else []), *twice] if twice else []
-    return [(event, decode_data(event, IntakeConfirmed)) for event in events]
+    return [(event, data_of(event, IntakeConfirmed)) for event in events]
 
 
 def _party(found: ReceiptDetails) -> str | None:

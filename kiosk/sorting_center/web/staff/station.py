@@ -17,7 +17,7 @@ from kiosk.sorting_center.ledger.overview import AlarmRow, GapRow
 from kiosk.sorting_center.reports.closings import Closing
 from kiosk.sorting_center.reports.days import DayRow, ReportScope
 from kiosk.sorting_center.reports.fleet import FleetRow
-from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
+from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.reports.stations import ScaleCheckRow, ScaleFacts
 from kiosk.sorting_center.watch.marks import StationMark

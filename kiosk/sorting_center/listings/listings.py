@@ -9,16 +9,15 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
 from kiosk.domain.events.photo import NO_WORDS, WordsData
 from kiosk.sorting_center.desk.shared.cases import checked_reason
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_step
+from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_picture, listing_shown, listing_step
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.listings.ports import PictureStore
-from kiosk.sorting_center.listings.public_index import update_public_index
 from kiosk.sorting_center.listings.records import (
     RESULTING_STATE,
     Listing,
@@ -274,3 +273,22 @@ def _listing(row: Row[Any]) -> Listing:
         published=_PUBLISHED.decode(row.published) if row.published is not None else None,
         updated_at=row.updated_at,
     )
+
+
+def update_public_index(connection: Connection, one: Listing) -> None:
+    """Show it as it was published, or no longer, as its state says."""
+    key = {"region": one.key.region, "station": one.key.station, "lot": one.key.lot}
+    for table in (listing_shown, listing_picture):
+        connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
+    if one.state is not ListingState.PUBLISHED or one.published is None:
+        return
+    title = one.published.texts.title
+    words = searchable("\n".join((title.ug, title.zh, title.en, one.published.product, one.key.lot)))
+    connection.execute(insert(listing_shown).values(**key, at=one.published.at, words=words))
+    if one.published.photos:
+        connection.execute(insert(listing_picture), [{"sha256": sha256, **key} for sha256 in one.published.photos])
+
+
+def searchable(text: str) -> str:
+    """As words are kept and looked for: whatever their case and width."""
+    return unicodedata.normalize("NFKC", text).casefold()

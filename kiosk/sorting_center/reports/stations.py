@@ -58,10 +58,10 @@ class ScaleFacts:
     @property
     def counters(self) -> CountersData | None:
         """The highest that were told: they only go up."""
-        told = (self.profile, self.tares, self.clock)
-        if self.standing is None and told == (None, None, None):
+        changes = (self.profile, self.tares, self.clock)
+        if self.standing is None and changes == (None, None, None):
             return None
-        profile, tares, clock = (event.counter if event is not None else 0 for event in told)
+        profile, tares, clock = (event.counter if event is not None else 0 for event in changes)
         counters = self.standing.counters if self.standing is not None else CountersData(0, 0, 0)
         return CountersData(
             scale_profile=max(profile, counters.scale_profile),
@@ -116,16 +116,16 @@ class Stations:
             )
             intakes = {row.epoch: row.number for row in counted}
             first = (event.station == station) & (event.region == region) & (event.seq == 1)
-            started = (event.type == EpochStarted.TYPE) & event.problem.is_(None)
+            is_start = (event.type == EpochStarted.TYPE) & event.problem.is_(None)
             bodies = connection.execute(
-                select(event.epoch, event.body).where(first, started, event.epoch.in_([row.epoch for row in rows]))
+                select(event.epoch, event.body).where(first, is_start, event.epoch.in_([row.epoch for row in rows]))
             )
-            begun = {epoch: decode_event(EpochStarted, body) for epoch, body in bodies}
+            started = {epoch: decode_event(EpochStarted, body) for epoch, body in bodies}
         return tuple(
             EpochRow(
                 row.epoch,
-                begun[row.epoch].series if row.epoch in begun else None,
-                begun[row.epoch].why if row.epoch in begun else None,
+                started[row.epoch].series if row.epoch in started else None,
+                started[row.epoch].why if row.epoch in started else None,
                 row.upto,
                 intakes.get(row.epoch, 0),
                 row.first_received_at,

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.fields import item_id
+from kiosk.sorting_center.listings.exports.table import item_id
 from kiosk.sorting_center.storefront.published import PublishedLot
 from kiosk.texts.languages import LANGUAGES, Language
 

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import func, select, tuple_
 
 from kiosk.sorting_center.desk.shared.schema import listing, listing_picture, listing_shown
-from kiosk.sorting_center.listings.public_index import searchable
+from kiosk.sorting_center.listings.listings import searchable
 from kiosk.sorting_center.listings.records import ListingKey, ListingState, Published
 from kiosk.sorting_center.storefront.database import DeskReader
 

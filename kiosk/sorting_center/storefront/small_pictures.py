@@ -19,7 +19,7 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.photo.channels.rules import ChannelRule
 from kiosk.sorting_center.desk.shared.errors import DeskError
-from kiosk.sorting_center.listings.exports.pictures.child import ListingPhotos, Master, PictureOrder, make_in_subprocess
+from kiosk.sorting_center.listings.exports.pictures import ListingPhotos, Master, PictureOrder, make_in_subprocess
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.storefront.published import PublishedListings
 

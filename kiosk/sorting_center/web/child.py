@@ -6,14 +6,16 @@ import json
 import logging
 import sys
 import threading
-from typing import Final
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any, Final
 
 import msgspec
 
 from kiosk.sorting_center.shared.child import SupervisedProcess, SupervisedProcessPlan
-from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.health import CenterHealth, HealthReport
 from kiosk.sorting_center.shared.listen_socket import listening_socket
-from kiosk.sorting_center.web.remote_health import report_values
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 
 log = logging.getLogger(__name__)
@@ -85,3 +87,36 @@ def _ignore_output(_line: bytes) -> None:
 
 def _log_exit(status: int) -> None:
     log.error("The web's process has ended with status %d; it is begun again.", status)
+
+
+STALE_S: Final = 5.0
+_REPORT_FIELDS: Final = frozenset(asdict(CenterHealth().report()))
+
+
+class RemoteHealth:
+    """The last report; once it is older than STALE_S, one that says so. ``clock`` is monotonic, in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._report = CenterHealth().report()
+        self._received_at: float | None = None
+
+    def receive(self, values: dict[str, Any]) -> None:
+        """As `told_of` wrote it; raises TypeError for anything else. What a later version adds is left out."""
+        report = HealthReport(**{name: value for name, value in values.items() if name in _REPORT_FIELDS})
+        with self._lock:
+            self._report, self._received_at = report, self._clock()
+
+    def report(self) -> HealthReport:
+        """The state now, as far as it is known."""
+        with self._lock:
+            report, received_at = self._report, self._received_at
+        if received_at is None or self._clock() - received_at > STALE_S:
+            return replace(report, intake_trouble="The program that takes events in says nothing.")
+        return report
+
+
+def report_values(report: HealthReport) -> dict[str, Any]:
+    """For a line of JSON."""
+    return asdict(report)

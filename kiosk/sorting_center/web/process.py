@@ -34,12 +34,11 @@ from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.shared.subprocess_job import open_stdin, read_task, watch_parent
 from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
 from kiosk.sorting_center.web.app import ExternalAddresses, compile_templates, create_app
-from kiosk.sorting_center.web.child import WebTask
-from kiosk.sorting_center.web.notice_words import NoticeWords
-from kiosk.sorting_center.web.remote_health import RemoteHealth
+from kiosk.sorting_center.web.child import RemoteHealth, WebTask
 from kiosk.sorting_center.web.shared.guard import Hosts
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from kiosk.sorting_center.web.shared.sources import open_stores, sources
+from kiosk.sorting_center.web.shared.texts import NoticeWords
 from kiosk.texts.templates import use_compiled_cache
 
 # Of the GIL between threads. With Python's 5 ms a page waits that long again and again for whatever follows the ledger

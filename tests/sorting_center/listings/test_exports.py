@@ -17,11 +17,10 @@ from kiosk.domain.catalog import Allergen
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.export.spreadsheet import BYTE_ORDER_MARK, plain_text
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.fields import MAX_ID, item_id
 from kiosk.sorting_center.listings.exports.merchant import FIELDS, ProductData, has_title, tsv_of
-from kiosk.sorting_center.listings.exports.table import COLUMNS, LANGUAGES, csv_of
+from kiosk.sorting_center.listings.exports.table import COLUMNS, LANGUAGES, MAX_ID, csv_of, item_id
 from kiosk.sorting_center.listings.records import ListingKey, ListingTexts, Published
-from kiosk.sorting_center.web.exporting.builder import SheetTexts
+from kiosk.sorting_center.web.shared.exporting import SheetTexts
 from kiosk.sorting_center.web.shared.texts import center_texts
 from tests.sorting_center.listings.centers import FIRST, REGION, SECOND, Center, almonds, masters
 

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from kiosk.base.files import exclusive_folder
-from kiosk.sorting_center.listings.exports.pictures.child import PictureExportResult, PictureOrder
-from kiosk.sorting_center.listings.exports.pictures.making import make
+from kiosk.sorting_center.listings.exports.picture_process import make
+from kiosk.sorting_center.listings.exports.pictures import PictureExportResult, PictureOrder
 from kiosk.sorting_center.storefront.small_pictures import MAX_BYTES, SIDE_PX, SmallPictures, small_path
 from tests.sorting_center.photos.lanes import Shot
 from tests.sorting_center.storefront.shops import FIRST, SHOTS, Shop

@@ -18,8 +18,8 @@ from kiosk.domain.events.photo import PictureData
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.pictures import child
-from kiosk.sorting_center.listings.exports.pictures.making import make
+from kiosk.sorting_center.listings.exports import pictures as child
+from kiosk.sorting_center.listings.exports.picture_process import make
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.shared.health import CenterHealth

@@ -24,8 +24,7 @@ from kiosk.sorting_center.listings.listings import CenterListings
 from kiosk.sorting_center.listings.ports import NoPictureStore
 from kiosk.sorting_center.listings.records import ListingState
 from kiosk.sorting_center.shared.health import CenterHealth
-from kiosk.sorting_center.web.child import WebProcess
-from kiosk.sorting_center.web.remote_health import STALE_S, RemoteHealth, report_values
+from kiosk.sorting_center.web.child import STALE_S, RemoteHealth, WebProcess, report_values
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.photos.lanes import Receiving, shots

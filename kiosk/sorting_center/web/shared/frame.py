@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
@@ -15,7 +16,6 @@ from kiosk.sorting_center.web.shared.names import DisplayNames
 from kiosk.sorting_center.web.shared.query_params import query_with
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
-from kiosk.sorting_center.web.shared.times import local_time
 from kiosk.texts import formats, html
 from kiosk.texts.catalog import FALLBACK
 from kiosk.texts.languages import LANGUAGES
@@ -75,6 +75,12 @@ def texts() -> CenterTexts:
         if code in LANGUAGES:
             return center_texts(code)
     return center_texts(request.accept_languages.best_match(LANGUAGES, FALLBACK) or FALLBACK)
+
+
+def local_time(timestamp: str, now: datetime) -> str:
+    """A timestamp of the ledger on the wall clock of ``now``'s zone, with the date unless it is today."""
+    local = datetime.fromisoformat(timestamp).astimezone(now.tzinfo)
+    return local.strftime("%H:%M:%S" if local.date() == now.date() else "%Y-%m-%d %H:%M")
 
 
 def _account_language() -> str:

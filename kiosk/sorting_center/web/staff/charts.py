@@ -55,3 +55,27 @@ def _bar(number: int, place: ChartPoint, step: float, highest: int) -> ChartBar:
     x, width = step * (number + _GAP / 2), step * (1 - _GAP)
     middle = round(x + width / 2, 2)
     return ChartBar(round(x, 2), HEIGHT - height, round(width, 2), height, middle, place.label, place.link)
+
+
+BAR_UNITS: Final = 1000  # Of the tallest bar, in the drawing's own units
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledBar:
+    """From the upper edge ``top`` down ``height``; both whole units of HEIGHT."""
+
+    top: int
+    height: int
+
+
+def scaled_bars(values: Sequence[int], full_scale: int = 0) -> tuple[ScaledBar, ...]:
+    """One for each value, as parts of the highest or of ``full_scale``. What is below nothing has no bar; what is above
+    it is seen, however little it is."""
+    scale = max([full_scale, *values], default=0)
+    heights = (max(8, BAR_UNITS * value // scale) if value > 0 else 0 for value in values)
+    return tuple(ScaledBar(BAR_UNITS - height, height) for height in heights)
+
+
+def percent(part: int, whole: int) -> int:
+    """0 to 100, rounded down; 0 of nothing."""
+    return max(0, min(100, 100 * part // whole)) if whole > 0 else 0

@@ -14,9 +14,8 @@ from werkzeug.wrappers import Response
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.web.exporting.builder import FILES, ExportOrder, build_file
-from kiosk.sorting_center.web.exporting.process import build_in_subprocess
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.exporting import FILES, ExportOrder, build_file, build_in_subprocess
 from kiosk.sorting_center.web.shared.frame import texts
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.days import Month, parse_month

@@ -18,19 +18,18 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.fields import item_id
 from kiosk.sorting_center.listings.exports.merchant import ProductData, has_title, tsv_of
-from kiosk.sorting_center.listings.exports.pictures.child import (
+from kiosk.sorting_center.listings.exports.pictures import (
     MAX_LISTINGS,
     ListingPhotos,
     Master,
     PictureOrder,
     make_in_subprocess,
 )
-from kiosk.sorting_center.listings.exports.table import csv_of
+from kiosk.sorting_center.listings.exports.table import csv_of, item_id
 from kiosk.sorting_center.listings.records import ListingKey, ListingState, Published
-from kiosk.sorting_center.web.exporting.builder import SheetTexts
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.exporting import SheetTexts
 from kiosk.sorting_center.web.shared.frame import render_page, texts
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.shared.texts import center_texts

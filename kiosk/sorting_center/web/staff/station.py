@@ -22,11 +22,11 @@ from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.reports.stations import ScaleCheckRow, ScaleFacts
 from kiosk.sorting_center.watch.marks import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
-from kiosk.sorting_center.web.shared.bar_heights import scaled_bars
 from kiosk.sorting_center.web.shared.doctor import doctor_summary
 from kiosk.sorting_center.web.shared.frame import render_page, texts
 from kiosk.sorting_center.web.shared.live import path_if_routed
 from kiosk.sorting_center.web.shared.sources import sources
+from kiosk.sorting_center.web.staff.charts import scaled_bars
 from kiosk.texts import html
 
 HISTORY_DAYS: Final = (30, 90)  # Days of history

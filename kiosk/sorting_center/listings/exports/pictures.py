@@ -14,7 +14,7 @@ from kiosk.sorting_center.shared.subprocess_job import SubprocessJob, run_job
 
 MAX_LISTINGS: Final = 100  # Of one file. With ten photos each, which is the most, they take a core about two minutes.
 EXPORT_TIMEOUT_S: Final = 600.0
-_COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.listings.exports.pictures.process")
+_COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.listings.exports.picture_process")
 # Threads would take addresses, of which the process has few, and a second core from the pages.
 _ENVIRONMENT: Final = {
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"),

@@ -1,18 +1,35 @@
-"""Makes the file of an order."""
+"""A process that makes one file and ends: ``python -m kiosk.sorting_center.web.shared.exporting``.
+
+Making a workbook of a month keeps a core busy for many seconds, and the pages have one between them. What went wrong
+goes out on standard output.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import IO, Final
+from typing import IO, Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from kiosk.sorting_center.export import spreadsheet
 from kiosk.sorting_center.export.spreadsheet import AboutSheet, CollectedSums, ExportedReceipt
+from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.reports import ReceiptRow, Reports
+from kiosk.sorting_center.shared.subprocess_job import (
+    NICENESS,
+    SubprocessJob,
+    exit_with_parent,
+    open_stdin,
+    read_task,
+    run_job,
+    write_result,
+)
 from kiosk.sorting_center.web.shared.names import DisplayNames
 from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
 
@@ -110,3 +127,59 @@ def _line(zone: ZoneInfo, named: DisplayNames, row: ReceiptRow) -> ExportedRecei
 
 def _utc(at: datetime | None) -> str:
     return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z" if at is not None else ""
+
+
+_COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.web.shared.exporting")
+_TIMEOUT_S: Final = 600.0  # A million receipts take less than three minutes of a core
+
+
+class ExportTask(msgspec.Struct, frozen=True):
+    """``descriptor`` is the file that was handed over, open for writing."""
+
+    order: ExportOrder
+    ledger: str
+    zone: str
+    descriptor: int
+
+
+class ExportFailure(msgspec.Struct, frozen=True):
+    """Why there is no file: what could not be used, and what it said."""
+
+    of: Literal["file", "database"]
+    message: str
+
+
+_decode_task: Final = msgspec.json.Decoder(ExportTask).decode
+_decode_failure: Final = msgspec.json.Decoder(ExportFailure).decode
+
+
+def build_in_subprocess(order: ExportOrder, ledger_url: str, zone: ZoneInfo, to: IO[bytes]) -> None:
+    """As `making.make` in this process; raises OSError, also when it takes too long, and LedgerError."""
+    task = msgspec.json.encode(ExportTask(order, ledger_url, zone.key, to.fileno()))
+    output = run_job(SubprocessJob(_COMMAND, task, (to.fileno(),), _TIMEOUT_S))
+    if output:
+        failure = _decode_failure(output)
+        raise LedgerError(failure.message) if failure.of == "database" else OSError(None, failure.message)
+
+
+def main() -> int:
+    os.nice(NICENESS)
+    task = _decode_task(read_task(open_stdin()))
+    threading.Thread(target=exit_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
+    try:
+        with Reports.open(task.ledger, ZoneInfo(task.zone)) as reports, os.fdopen(task.descriptor, "wb") as file:
+            build_file(task.order, reports, file)
+    except LedgerError as error:
+        return _report_failure(ExportFailure("database", str(error)))
+    except OSError as error:
+        return _report_failure(ExportFailure("file", error.strerror or str(error)))
+    return 0
+
+
+def _report_failure(failure: ExportFailure) -> int:
+    write_result(sys.stdout.fileno(), msgspec.json.encode(failure))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -14,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select
 from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_place, listing_step
-from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position, run_follower
+from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_missing
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
@@ -30,8 +28,6 @@ from kiosk.sorting_center.listings.records import (
     StationOffer,
 )
 from kiosk.sorting_center.shared.stored_events import decode_envelope, decode_known
-
-log = logging.getLogger(__name__)
 
 STEP_EVENTS: Final = 250  # Were all of them offers, people at the desk would wait for a fraction of a second
 _TYPES: Final = frozenset({ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE})
@@ -66,10 +62,6 @@ class OfferFollower:
             connection.execute(delete(listing_place))
             connection.execute(insert(listing_place).values(generation=start.generation, feedseq=entries[-1].feedseq))
         return len(entries)
-
-    def run(self, ending: threading.Event) -> None:
-        """Follow until ``ending`` is set, whatever happens."""
-        run_follower(self.step, "Listings", ending)
 
     def _stored_position(self) -> FeedPosition | None:
         with self._database.reading() as connection:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import replace
 from typing import Final
 
-from kiosk.sorting_center.followers.feed_follower import run_follower
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_rows, upsert_rows
 from kiosk.sorting_center.reports.projection.applier import FeedApplier
@@ -45,10 +43,6 @@ class ReportsFollower:
         except Exception:
             self.is_leader = False
             raise
-
-    def run(self, shutdown: threading.Event) -> None:
-        """Follow until ``shutdown`` is set, whatever happens."""
-        run_follower(self.step, "The reports", shutdown)
 
     def _apply_next(self, limit: int) -> int:
         stamp = self._load_stamp()

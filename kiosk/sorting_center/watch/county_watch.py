@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.cases import Case
-from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
-from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.conditions import CountySnapshot, conditions
 from kiosk.sorting_center.watch.groups import alarm_groups, quarantine_groups
 
 POLL_INTERVAL_S: Final = 30.0
 _LEADER_POLL_S: Final = 1.0  # A moment after the beginning one process has the role
-
-log = logging.getLogger(__name__)
 
 
 def county_snapshot(ledger: Ledger, reports: Reports, desk: CenterDesk, now: datetime) -> CountySnapshot:
@@ -53,13 +48,7 @@ class CountyWatch:
         now = self._now()
         return self._desk.cases.observe(conditions(self._snapshot(now)), now)
 
-    def run(self, ending: threading.Event) -> None:
-        """Every LOOK_S until ``ending`` is set, whatever happens."""
-        while not ending.is_set():
-            try:
-                self.step()
-            except (LedgerError, DeskError, ActionRefused) as error:
-                log.error("Nobody looks after the stations: %s", error)
-            except Exception:
-                log.exception("Nobody looks after the stations.")
-            ending.wait(POLL_INTERVAL_S if self._is_leader() else _LEADER_POLL_S)
+    def next_look(self) -> float:
+        """Look once; seconds until the next time."""
+        self.step()
+        return POLL_INTERVAL_S if self._is_leader() else _LEADER_POLL_S

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from kiosk.base.worker import Worker
 from kiosk.sorting_center.shared.child import SupervisedProcess, SupervisedProcessPlan
 from kiosk.sorting_center.shared.health import CenterHealth, HealthReport
 from kiosk.sorting_center.shared.listen_socket import listening_socket
@@ -48,8 +49,7 @@ class WebProcess:
         self._child = SupervisedProcess(
             SupervisedProcessPlan("web's process", _COMMAND, task, _ignore_output, _log_exit, (descriptor,))
         )
-        self._stopping = threading.Event()
-        self._health_thread = threading.Thread(target=self._send_health, name="health for the web", daemon=True)
+        self._health_worker = Worker("health for the web", self._send_health)
 
     @property
     def pid(self) -> int | None:
@@ -59,26 +59,23 @@ class WebProcess:
     def start(self) -> None:
         """Begin it, and again whenever it ends."""
         self._child.start()
-        self._health_thread.start()
+        self._health_worker.start()
 
     def end(self) -> None:
         """Have it end, without waiting."""
-        self._stopping.set()
+        self._health_worker.stop(0)
         self._child.end()
 
     def stop(self, timeout_s: float) -> None:
         """Have it end; one that does not in time is killed."""
         self.end()
         self._child.stop(timeout_s)
-        if self._health_thread.ident is not None:
-            self._health_thread.join(timeout_s)
+        self._health_worker.stop(timeout_s)
         self._listen_socket.close()
 
-    def _send_health(self) -> None:
-        while True:
-            self._child.send(json.dumps(report_values(self._health.report())).encode() + b"\n")
-            if self._stopping.wait(_HEALTH_INTERVAL_S):
-                return
+    def _send_health(self) -> float:
+        self._child.send(json.dumps(asdict(self._health.report())).encode() + b"\n")
+        return _HEALTH_INTERVAL_S
 
 
 def _ignore_output(_line: bytes) -> None:
@@ -102,9 +99,14 @@ class RemoteHealth:
         self._report = CenterHealth().report()
         self._received_at: float | None = None
 
-    def receive(self, values: dict[str, Any]) -> None:
-        """As `told_of` wrote it; raises TypeError for anything else. What a later version adds is left out."""
-        report = HealthReport(**{name: value for name, value in values.items() if name in _REPORT_FIELDS})
+    def receive_line(self, line: bytes) -> None:
+        """As the other process sends it; what a later version adds is left out, and what cannot be read is logged."""
+        try:
+            values = json.loads(line)
+            report = HealthReport(**{name: value for name, value in values.items() if name in _REPORT_FIELDS})
+        except (ValueError, TypeError, AttributeError):
+            log.warning("A line of health could not be read.")
+            return
         with self._lock:
             self._report, self._received_at = report, self._clock()
 
@@ -115,8 +117,3 @@ class RemoteHealth:
         if received_at is None or self._clock() - received_at > STALE_S:
             return replace(report, intake_trouble="The program that takes events in says nothing.")
         return report
-
-
-def report_values(report: HealthReport) -> dict[str, Any]:
-    """For a line of JSON."""
-    return asdict(report)

@@ -17,8 +17,9 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import CaseState, Condition
+from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.shared.sources import Stores
-from kiosk.sorting_center.web.shared.texts import NoticeWords, center_texts
+from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.staff import app_of, sign_in
 

@@ -13,10 +13,10 @@ from kiosk.sorting_center.desk.notices.webhook import signature
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import Condition
+from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.process import build_sender
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from kiosk.sorting_center.web.shared.sources import Stores
-from kiosk.sorting_center.web.shared.texts import NoticeWords
 from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.desk.notices.receivers import Http, listening
 from tests.sorting_center.staff import app_of

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -18,8 +16,6 @@ from kiosk.sorting_center.web.shared.refreshing_cache import RefreshingCache, Re
 from kiosk.sorting_center.web.shared.today import TodaySnapshot, TodaySource
 
 _POLL_INTERVAL_S: Final = 0.5
-
-log = logging.getLogger(__name__)
 
 
 class PageSnapshots:
@@ -35,14 +31,11 @@ class PageSnapshots:
             lambda: today.snapshot(now()), depends_on=[self.fleet]
         )
 
-    def run_refresh(self, shutdown: threading.Event) -> None:
-        """Until ``shutdown``, whatever happens: who looks does not wait for what can be made before."""
-        while not shutdown.wait(_POLL_INTERVAL_S):
-            for shared in (self.fleet, self.today):
-                try:
-                    shared.refresh_if_due()
-                except Exception:
-                    log.exception("What the pages show cannot be made.")
+    def refresh(self) -> float:
+        """Make what is due, before somebody asks for it; seconds until the next time."""
+        for shared in (self.fleet, self.today):
+            shared.refresh_if_due()
+        return _POLL_INTERVAL_S
 
 
 def start_of_day(now: datetime) -> str:

@@ -48,7 +48,7 @@ class CountyWatch:
         now = self._now()
         return self._desk.cases.observe(conditions(self._snapshot(now)), now)
 
-    def next_look(self) -> float:
+    def poll(self) -> float:
         """Look once; seconds until the next time."""
         self.step()
         return POLL_INTERVAL_S if self._is_leader() else _LEADER_POLL_S

@@ -96,9 +96,7 @@ def serve(
         sender = build_sender(stores.desk, settings)
         workers = [
             follower_worker("reports", follower.step),
-            Worker(
-                "watch", watch.next_look, retry_s=WATCH_INTERVAL_S, expected=(LedgerError, DeskError, ActionRefused)
-            ),
+            Worker("watch", watch.poll, retry_s=WATCH_INTERVAL_S, expected=(LedgerError, DeskError, ActionRefused)),
             follower_worker("listings", offers.step),
             Worker("pictures", snapshots.refresh),
         ]

@@ -178,6 +178,6 @@ def test_only_who_leads_looks(office: Office, station: Station) -> None:
 
 def test_who_leads_looks_now_and_then_and_others_ask_soon_whether_they_lead(office: Office) -> None:
     watch = office.watch()
-    assert watch.next_look() == 30.0
+    assert watch.poll() == 30.0
     office.leads = False
-    assert watch.next_look() == 1.0
+    assert watch.poll() == 1.0

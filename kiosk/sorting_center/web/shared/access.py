@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffMember, StaffRole
 from kiosk.sorting_center.desk.sessions import StaffSession
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.tokens import Scope, Token, TokenRateLimiter
 
 _COOKIE: Final = "center"
@@ -131,6 +132,16 @@ def access_policy() -> AccessPolicy:
     if not isinstance(found, AccessPolicy):
         raise TypeError("the pages were not made by create_app")
     return found
+
+
+def record(act: AuditAction, subject: str, detail: str = "") -> None:
+    """In the audit, as done now by who is signed in."""
+    policy = access_policy()
+    policy.desk.audit.record(current_principal().person.name, act, subject, detail, policy.now())
+
+
+def may_decide() -> bool:
+    return current_principal().person.role >= StaffRole.OPERATOR
 
 
 def current_principal() -> Principal:

@@ -63,6 +63,17 @@ def render_page(template: str, **values: object) -> str:
     )
 
 
+def page_response(page: str, status: int) -> Response:
+    answer = make_response(page)
+    answer.status_code = status
+    return answer
+
+
+def form_text(name: str, max_chars: int = 400) -> str:
+    """A field of the form that was sent, cut off; "" for none."""
+    return request.form.get(name, "")[:max_chars]
+
+
 def in_language(code: str) -> str:
     """The address of this page in another language, with all else that was asked for."""
     return query_with(request.args.items(multi=True), lang=code)

@@ -6,10 +6,9 @@ import logging
 import threading
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from tempfile import TemporaryFile
 from typing import IO, Final
 
-from flask import request, send_file
+from flask import request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -28,11 +27,12 @@ from kiosk.sorting_center.listings.exports.pictures import (
 )
 from kiosk.sorting_center.listings.exports.table import csv_of, item_id
 from kiosk.sorting_center.listings.records import ListingKey, ListingState, Published
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, record
 from kiosk.sorting_center.web.shared.exporting import SheetTexts
 from kiosk.sorting_center.web.shared.frame import render_page, texts
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.shared.texts import center_texts
+from kiosk.sorting_center.web.staff.exports import attachment, spool
 from kiosk.texts.languages import LANGUAGES
 
 listing_exports = GuardedBlueprint("listing_exports", __name__)
@@ -67,8 +67,8 @@ def choice() -> str:
 
 @listing_exports.get_route("/listings/exports/listings.csv", StaffRole.OPERATOR)
 def table() -> Response:
-    _record_export("listings.csv")
-    return _attachment(_spool(csv_of(sources().listings.published(), sources().storefront)), _CSV, "listings.csv")
+    record(AuditAction.EXPORTED, "listings listings.csv")
+    return attachment(_spool(csv_of(sources().listings.published(), sources().storefront)), _CSV, "listings.csv")
 
 
 @listing_exports.get_route("/listings/exports/merchant-<language>.tsv", StaffRole.OPERATOR)
@@ -78,8 +78,8 @@ def merchant(language: str) -> Response:
         raise NotFound("there is a file for each language of these pages: merchant-zh.tsv")
     data = ProductData(language, _storefront(), SheetTexts(center_texts(language)))
     name = f"merchant-{language}.tsv"
-    _record_export(name)
-    return _attachment(_spool(tsv_of(sources().listings.published(), data)), _TSV, name)
+    record(AuditAction.EXPORTED, f"listings {name}")
+    return attachment(_spool(tsv_of(sources().listings.published(), data)), _TSV, name)
 
 
 @listing_exports.get_route("/listings/exports/pictures.zip", StaffRole.OPERATOR)
@@ -94,8 +94,8 @@ def pictures() -> Response:
         raise ActionRefused("pictures_busy", "pictures are being made already: wait until they are done")
     try:
         name = f"pictures-{rule.channel}-{page}.zip"
-        _record_export(name)
-        return _attachment(_build_archive(rule, int(page)), _ZIP, name)
+        record(AuditAction.EXPORTED, f"listings {name}")
+        return attachment(_build_archive(rule, int(page)), _ZIP, name)
     except OSError as error:
         log.error("Pictures for %s cannot be made: %s", rule.channel, error.strerror or error)
         raise ActionRefused("not_written", f"the file cannot be made: {error.strerror or error}") from None
@@ -122,25 +122,12 @@ def _storefront() -> PublicAddresses:
     return found
 
 
-def _record_export(name: str) -> None:
-    policy = access_policy()
-    policy.desk.audit.record(
-        current_principal().person.name, AuditAction.EXPORTED, f"listings {name}", "", policy.now()
-    )
-
-
 def _build_archive(rule: ChannelRule, page: int) -> IO[bytes]:
     published = islice(sources().listings.published(), (page - 1) * MAX_LISTINGS, page * MAX_LISTINGS)
     words = SheetTexts(texts())
     reason_texts = {reason: words(f"picture_{reason}") for reason in SKIP_REASONS}
     order = PictureOrder(rule, tuple(_item_pictures(key, one) for key, one in published), reason_texts)
-    file = TemporaryFile()  # noqa: SIM115 - whoever sends it closes it
-    try:
-        make_in_subprocess(order, file)
-    except BaseException:
-        file.close()
-        raise
-    return file
+    return spool(lambda file: make_in_subprocess(order, file))
 
 
 def _item_pictures(key: ListingKey, one: Published) -> ListingPhotos:
@@ -151,23 +138,7 @@ def _item_pictures(key: ListingKey, one: Published) -> ListingPhotos:
 
 
 def _spool(pieces: Iterable[bytes]) -> IO[bytes]:
-    """On disk, and gone when it is closed: a slow reader holds no picture of the database."""
-    file = TemporaryFile()  # noqa: SIM115 - whoever sends it closes it
     try:
-        file.writelines(pieces)
-        file.flush()
+        return spool(lambda file: file.writelines(pieces))
     except OSError as error:
-        file.close()
         raise ActionRefused("not_written", f"the file cannot be made: {error.strerror or error}") from None
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _attachment(file: IO[bytes], kind: str, name: str) -> Response:
-    length = file.seek(0, 2)
-    file.seek(0)
-    answer = send_file(file, mimetype=kind, as_attachment=True, download_name=name)
-    answer.content_length = length
-    return answer

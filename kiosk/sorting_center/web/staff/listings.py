@@ -27,8 +27,14 @@ from kiosk.sorting_center.listings.records import (
     ListingTexts,
 )
 from kiosk.sorting_center.photos.folder import read_picture
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.shared.frame import render_page, texts
+from kiosk.sorting_center.web.shared.access import (
+    GuardedBlueprint,
+    access_policy,
+    current_principal,
+    may_decide,
+    record,
+)
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page, texts
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 
@@ -75,7 +81,7 @@ def everything() -> str:
         page=page,
         more=len(rows) > PAGE_SIZE,
         view=view,
-        may_export=current_principal().person.role >= StaffRole.OPERATOR,
+        may_export=may_decide(),
         views={name: sum(counts[state] for state in states) for name, states in VIEWS.items()},
     )
 
@@ -104,15 +110,9 @@ def photo(region: str, station: str, lot: str, sha256: str) -> Response:
 @listings.post_route(f"{_LISTING_ROUTE}/edit", StaffRole.OPERATOR)
 def edit(region: str, station: str, lot: str) -> Response:
     """Title and story in three languages."""
-    key, typed = (
-        ListingKey(region, station, lot),
-        ListingTexts(_form_words("title", MAX_TITLE), _form_words("story", MAX_STORY)),
-    )
-    return _perform(
-        key,
-        (lambda found, key, context: found.edit(key, typed, context), AuditAction.LISTING_EDITED),
-        _FormState(texts=typed),
-    )
+    typed = ListingTexts(_form_words("title", MAX_TITLE), _form_words("story", MAX_STORY))
+    action = (lambda found, key, context: found.edit(key, typed, context), AuditAction.LISTING_EDITED)
+    return _perform(ListingKey(region, station, lot), action, _FormState(texts=typed))
 
 
 @listings.post_route(f"{_LISTING_ROUTE}/<deed>", StaffRole.OPERATOR)
@@ -120,7 +120,7 @@ def act(region: str, station: str, lot: str, deed: str) -> Response:
     """``deed``: publish, pause, sell_out or withdraw, the last with a reason."""
     if deed not in ACTIONS:
         raise NotFound(f"nobody can {deed!r} a listing")
-    reason = request.form.get("reason", "")[: MAX_REASON * 2]
+    reason = form_text("reason", MAX_REASON * 2)
     return _perform(ListingKey(region, station, lot), ACTIONS[ListingAction(deed)], _FormState(reason=reason))
 
 
@@ -131,10 +131,8 @@ def _perform(key: ListingKey, action: tuple[_Handler, AuditAction], typed: _Form
     try:
         handler(sources().listings, key, context)
     except ActionRefused as error:
-        answer = make_response(_render(key, _FormState(error, typed.reason, typed.texts)))
-        answer.status_code = 409
-        return answer
-    access_policy().desk.audit.record(who, audit_act, str(key), typed.reason, now)
+        return page_response(_render(key, _FormState(error, typed.reason, typed.texts)), 409)
+    record(audit_act, str(key), typed.reason)
     return redirect(url_for("listings.one", region=key.region, station=key.station, lot=key.lot), 303)
 
 
@@ -149,7 +147,7 @@ def _render(key: ListingKey, typed: _FormState) -> str:
         steps=found.history(key),
         texts=typed.texts or listing.texts,
         may={action.value for action in (*ACTIONS, ListingAction.EDIT) if listing.allows(action)},
-        may_decide=current_principal().person.role >= StaffRole.OPERATOR,
+        may_decide=may_decide(),
         refused=texts().refusal(typed.refused, "listings") if typed.refused is not None else "",
         reason=typed.reason,
         most={"reason": MAX_REASON, "title": MAX_TITLE, "story": MAX_STORY},
@@ -166,5 +164,4 @@ def _load_listing(key: ListingKey) -> Listing:
 
 
 def _form_words(name: str, max_chars: int) -> WordsData:
-    ug, zh, en = (request.form.get(f"{name}_{code}", "")[: max_chars * 2] for code in ("ug", "zh", "en"))
-    return WordsData(ug, zh, en)
+    return WordsData(*(form_text(f"{name}_{code}", max_chars * 2) for code in ("ug", "zh", "en")))

@@ -20,8 +20,8 @@ from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.reports import ReceiptDetails
 from kiosk.sorting_center.reports.journal import EventRow, data_of
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
+from kiosk.sorting_center.web.shared.frame import form_text, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.links import receipt_number, record_context, region_of
@@ -76,14 +76,12 @@ def settle(region: str, number: str) -> Response:
     settling = review_item_of(found)
     if request.form.get("figures", "") != settling.mark:
         raise ActionRefused("figures_changed", f"{number} was told once more meanwhile: look at it again")
-    policy, known = access_policy(), parse_whole_number(request.form.get("seen", ""))
-    act, reason = request.form.get("act", "")[:40], request.form.get("reason", "")[:1000]
-    subject, known = settling.subject, -1 if known is None else known
+    policy, known = access_policy(), parse_whole_number(form_text("seen"))
+    act, reason, subject = form_text("act", 40), form_text("reason", 1000), settling.subject
     statement = DecisionRationale(current_principal().person.name, reason, settling.figures)
-    policy.desk.decisions.decide((DecisionKind.RECEIPT, subject), known, act, statement, policy.now())
-    policy.desk.audit.record(
-        current_principal().person.name, AuditAction.RECEIPT_SETTLED, subject, f"{act}: {reason}", policy.now()
-    )
+    seen = -1 if known is None else known
+    policy.desk.decisions.decide((DecisionKind.RECEIPT, subject), seen, act, statement, policy.now())
+    record(AuditAction.RECEIPT_SETTLED, subject, f"{act}: {reason}")
     return redirect(url_for("receipts.receipt", region=region, number=number), 303)
 
 

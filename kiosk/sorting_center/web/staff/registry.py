@@ -35,8 +35,15 @@ from kiosk.sorting_center.desk.registry_csv import (
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.watch.known_stations import known_stations
-from kiosk.sorting_center.web.shared.access import AccessRule, GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.access import (
+    AccessRule,
+    GuardedBlueprint,
+    access_policy,
+    current_principal,
+    may_decide,
+    record,
+)
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.texts.plain import plain
@@ -123,7 +130,7 @@ def _render(refused: str = "") -> str:
         words=words,
         page=page,
         more=page * PAGE_SIZE < len(chosen),
-        may_import=current_principal().person.role >= StaffRole.OPERATOR,
+        may_import=may_decide(),
         refused=refused,
         done=request.args.get("done") == "1",
     )
@@ -158,11 +165,8 @@ def _groups(register: StationRegister, rows: list[RegistryRow]) -> list[Township
 @registry.get_route("/registry.csv", StaffRole.VIEWER)
 def export() -> Response:
     """The list as the import takes it."""
-    found = access_policy()
-    content = write_registry(found.desk.registry.current())
-    found.desk.audit.record(
-        current_principal().person.name, AuditAction.EXPORTED, "registry.csv", f"{len(content)} bytes", found.now()
-    )
+    content = write_registry(access_policy().desk.registry.current())
+    record(AuditAction.EXPORTED, "registry.csv", f"{len(content)} bytes")
     answer = make_response(content)
     answer.headers["Content-Type"] = "text/csv; charset=utf-8"
     answer.headers["Content-Disposition"] = 'attachment; filename="stations.csv"'
@@ -175,13 +179,15 @@ def check() -> Response:
     sent = request.files.get("file")
     name = plain(sent.filename or "", 120) if sent is not None else ""
     if sent is None or not name:
-        return _refused(_render("no_file"), 422)
+        return page_response(_render("no_file"), 422)
     with _READ_LOCK:
         content = sent.stream.read(MAX_BYTES + 1)
         try:
             read = read_registry(content)
         except BadRegistry as error:
-            return _refused(render_page("registry-check.html", name=name, faults=error.faults, columns=COLUMNS), 422)
+            return page_response(
+                render_page("registry-check.html", name=name, faults=error.faults, columns=COLUMNS), 422
+            )
         return make_response(
             render_page("registry-check.html", checked=_check_import(name, content, read), limit=MAX_SHOWN)
         )
@@ -208,23 +214,17 @@ def _change(old: ExpectedStation, new: ExpectedStation) -> Change:
 def apply() -> Response:
     """Take the file that was shown, if the list is still the one it was compared with."""
     found, who, session = access_policy(), current_principal().person.name, current_principal().session
-    now, sha256 = found.now(), request.form.get("file", "")[:64]
+    now, sha256 = found.now(), form_text("file", 64)
     try:
         draft = found.desk.drafts.find(who, session.csrf if session is not None else "", sha256, now)
         with _READ_LOCK:
             read = read_registry(draft.content)
         done = found.desk.registry.replace(read.stations, read.townships, draft.base)
     except ActionRefused as error:
-        return _refused(_render(error.code), 409)
-    found.desk.audit.record(who, AuditAction.REGISTRY_IMPORTED, sha256, str(done), now)
+        return page_response(_render(error.code), 409)
+    record(AuditAction.REGISTRY_IMPORTED, sha256, str(done))
     found.desk.drafts.discard(who)
     return redirect(url_for("registry.stations", done=1), 303)
-
-
-def _refused(page: str, status: int) -> Response:
-    answer = make_response(page)
-    answer.status_code = status
-    return answer
 
 
 def _page() -> int:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from flask import make_response, redirect, request, url_for
+from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from kiosk.sorting_center.desk.people import StaffMember, StaffRole
@@ -21,10 +21,11 @@ from kiosk.sorting_center.web.shared.access import (
     current_principal,
     delete_session_cookie,
     host,
+    record,
     session_token,
     set_session_cookie,
 )
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 
 _BOOT_ID_FILE: Final = Path("/proc/sys/kernel/random/boot_id")
 # One Argon2id at a time: each takes 19 MiB, and whoever waits has a throttle before it.
@@ -47,8 +48,7 @@ def sign_in() -> str:
 @sign_in_blueprint.post_route("/sign-in", EVERYONE)
 def signed_in() -> Response:
     """A wrong name and a wrong password look the same."""
-    name, password = (request.form.get(field, "")[:_MAX_FIELD_CHARS] for field in ("name", "password"))
-    name = name.strip().lower()
+    name, password = form_text("name", _MAX_FIELD_CHARS).strip().lower(), form_text("password", _MAX_FIELD_CHARS)
     if not _PENDING_ATTEMPTS.acquire(blocking=False):
         return _sign_in_form(name, "busy", 10)
     try:
@@ -89,8 +89,7 @@ def _sign_in_form(name: str, wrong: str, wait_s: int) -> Response:
     page = render_page(
         "sign-in.html", next=_local_path(request.form.get("next", "/")), name=name[:40], wrong=wrong, wait_s=wait_s
     )
-    answer = make_response(page)
-    answer.status_code = 429 if wait_s else 403
+    answer = page_response(page, 429 if wait_s else 403)
     if wait_s:
         answer.headers["Retry-After"] = str(wait_s)
     return answer
@@ -101,7 +100,7 @@ def sign_out() -> Response:
     """Here only."""
     policy, person = access_policy(), current_principal().person
     policy.desk.sessions.end(session_token())
-    policy.desk.audit.record(person.name, AuditAction.SIGNED_OUT, person.name, "", policy.now())
+    record(AuditAction.SIGNED_OUT, person.name)
     return delete_session_cookie(redirect(url_for("access.sign_in"), 303))
 
 
@@ -115,7 +114,7 @@ def account() -> str:
 def change_password() -> Response:
     """Needs the password of now; ends every other session as well."""
     policy, person = access_policy(), current_principal().person
-    old, new = (request.form.get(field, "")[:_MAX_FIELD_CHARS] for field in ("old", "new"))
+    old, new = form_text("old", _MAX_FIELD_CHARS), form_text("new", _MAX_FIELD_CHARS)
     address, at = request.remote_addr or "unknown", _throttle_moment()
     try:
         if policy.desk.throttle.attempt(person.name, address, at):
@@ -126,10 +125,8 @@ def change_password() -> Response:
             policy.desk.throttle.succeeded(person.name, address, at)
             changed = policy.desk.people.set_password(person.name, new, policy.now())
     except ActionRefused as error:
-        answer = make_response(render_page("account.html", refused=error, done=False))
-        answer.status_code = 409
-        return answer
-    policy.desk.audit.record(person.name, AuditAction.PASSWORD_CHANGED, person.name, "", policy.now())
+        return page_response(render_page("account.html", refused=error, done=False), 409)
+    record(AuditAction.PASSWORD_CHANGED, person.name)
     token = _begin_session(changed)
     if token is None:
         return delete_session_cookie(redirect(url_for("access.sign_in"), 303))
@@ -141,7 +138,7 @@ def sign_out_everywhere() -> Response:
     """On every machine, this one included."""
     policy, person = access_policy(), current_principal().person
     ended = policy.desk.sessions.end_all(person.name)
-    policy.desk.audit.record(person.name, AuditAction.SIGNED_OUT_EVERYWHERE, person.name, str(ended), policy.now())
+    record(AuditAction.SIGNED_OUT_EVERYWHERE, person.name, str(ended))
     return delete_session_cookie(redirect(url_for("access.sign_in"), 303))
 
 

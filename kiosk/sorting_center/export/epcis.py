@@ -27,7 +27,6 @@ _ERROR_REASONS: Final[Mapping[str, str]] = {"goods_taken_back": "did_not_occur"}
 
 
 def epcis(events: Iterable[StoredEvent], created_at: str) -> Iterator[str]:
-    """The document in pieces; ``created_at`` is RFC 3339."""
     head = {
         "@context": [CONTEXT, {"kiosk": f"{_URN}:"}],
         "type": "EPCISDocument",

@@ -57,8 +57,6 @@ class ExportedReceipt:
 
 @dataclass(slots=True)
 class ReceiptSums:
-    """What is added up, in a sheet of days or goods or of everything."""
-
     intakes: int = 0
     voided: int = 0
     bags: int = 0
@@ -127,7 +125,6 @@ def yuan(fen: int) -> Decimal:
 
 
 def receipt_cells(line: ExportedReceipt, words: Words) -> list[Cell]:
-    """In the order of RECEIPT_COLUMNS."""
     weight, amount = kilograms(line.net_g), yuan(line.amount_fen)
     counts, void = ((kilograms(0), yuan(0)), (weight, amount)) if line.is_void else ((weight, amount), ("", ""))
     marks = [words("yes") if mark else "" for mark in (line.is_void, line.is_late, line.time_unknown)]
@@ -139,7 +136,6 @@ def receipt_cells(line: ExportedReceipt, words: Words) -> list[Cell]:
 
 
 def sum_cells(sums: ReceiptSums) -> list[Cell]:
-    """In the order of SUM_COLUMNS."""
     return [
         *(sums.intakes, sums.voided, sums.bags, kilograms(sums.net_g), yuan(sums.amount_fen)),
         *(len(sums.stations), sums.late, sums.time_unknown),
@@ -147,7 +143,6 @@ def sum_cells(sums: ReceiptSums) -> list[Cell]:
 
 
 def day_rows(collected: CollectedSums) -> Iterator[list[Cell]]:
-    """In the order of DAY_COLUMNS, the earliest first."""
     for day, sums in sorted(collected.days.items()):
         yield [day.isoformat(), *sum_cells(sums)]
 
@@ -267,7 +262,6 @@ class _Sheets:
             at += 1
 
     def about(self, facts: AboutSheet, collected: CollectedSums) -> None:
-        """What the sheets are, and what they come to."""
         sheet = self._add(self._words("sheet_about"))
         sheet.set_column(0, 1, 34)
         totals = zip(SUM_COLUMNS, sum_cells(collected.total), strict=True)
@@ -306,5 +300,4 @@ class _Sheets:
 
 
 def _clean(text: str) -> str:
-    """Without what XML cannot hold."""
     return _NO_XML.sub("\ufffd", text[:CELL_CHARACTERS])

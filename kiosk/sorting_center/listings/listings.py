@@ -63,14 +63,12 @@ class CenterListings:
             return load_listing(connection, key)
 
     def page(self, states: Sequence[ListingState], skip: int, limit: int) -> list[Listing]:
-        """Those that changed last first."""
         last_first = (listing.c.updated_at.desc(), *listing.primary_key.columns)
         query = select(listing).where(listing.c.state.in_(states)).order_by(*last_first).offset(skip).limit(limit)
         with self._database.reading() as connection:
             return [_listing(row) for row in connection.execute(query)]
 
     def counts(self) -> Mapping[ListingState, int]:
-        """How many there are in each state."""
         query = select(listing.c.state, func.count()).group_by(listing.c.state)
         with self._database.reading() as connection:
             there = {ListingState(state): int(count) for state, count in connection.execute(query)}
@@ -166,7 +164,6 @@ class CenterListings:
 
 
 def load_listing(connection: Connection, key: ListingKey) -> Listing | None:
-    """As it stands in this transaction."""
     row = connection.execute(select(listing).where(_matches_key(listing, key))).first()
     return _listing(row) if row is not None else None
 
@@ -180,7 +177,6 @@ def known_facts(connection: Connection, key: ListingKey, candidates: Sequence[st
 def apply_step(
     connection: Connection, one: Listing, step: ListingStep, changes: Mapping[str, str | int | None]
 ) -> None:
-    """One step of a listing that is there, and what it changes."""
     connection.execute(update(listing).where(_matches_key(listing, one.key)).values(updated_at=step.at, **changes))
     add_step(connection, one.key, step)
     if "state" in changes and (after := load_listing(connection, one.key)) is not None:
@@ -188,7 +184,6 @@ def apply_step(
 
 
 def add_step(connection: Connection, key: ListingKey, step: ListingStep) -> None:
-    """At the end of its history."""
     of = {"region": key.region, "station": key.station, "lot": key.lot}
     connection.execute(insert(listing_step).values(at=step.at, who=step.who, act=step.act, reason=step.reason, **of))
 
@@ -276,7 +271,6 @@ def _listing(row: Row[Any]) -> Listing:
 
 
 def update_public_index(connection: Connection, one: Listing) -> None:
-    """Show it as it was published, or no longer, as its state says."""
     key = {"region": one.key.region, "station": one.key.station, "lot": one.key.lot}
     for table in (listing_shown, listing_picture):
         connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))

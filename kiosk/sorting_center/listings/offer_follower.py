@@ -39,7 +39,6 @@ class OfferFollower:
     def __init__(
         self, ledger: Ledger, database: DeskDatabase, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        """Closes none of them."""
         self._ledger, self._database, self._now = ledger, database, now
 
     def step(self, limit: int = STEP_EVENTS) -> int:

@@ -19,8 +19,6 @@ MAX_CLOSINGS: Final = 5_000  # Of one answer: a day of 2,000 stations, some of w
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field of `Totals` in which the two do not agree."""
-
     field: str
     reported: int
     found: int
@@ -28,8 +26,6 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ClosingSnapshot:
-    """How a close and the ledger stood at some time."""
-
     verdict: ClosingVerdict
     missing: int
     reported: ClosingTotals
@@ -87,7 +83,6 @@ class Closing:
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """The fields that do not agree, of a close that was compared."""
         if self.verdict in (ClosingVerdict.OVERLAPS, ClosingVerdict.TOO_LONG):
             return ()
         return tuple(

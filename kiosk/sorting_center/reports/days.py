@@ -87,11 +87,9 @@ class DayReports:
         self._zone = zone
 
     def day_of(self, moment: datetime) -> date:
-        """The day it is at this moment where the stations are."""
         return moment.astimezone(self._zone).date()
 
     def hour_of(self, moment: datetime) -> int:
-        """The hour it is at this moment where the stations are."""
         return moment.astimezone(self._zone).hour
 
     def total(self, first: date, last: date, of: ReportScope = COUNTY) -> Figures:

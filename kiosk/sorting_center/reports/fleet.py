@@ -128,7 +128,6 @@ class FleetReport:
         )
 
     def row(self, region: str, station: str, today: date) -> FleetRow | None:
-        """One of them; None for a station that was never heard."""
         return next(iter(self.rows(today, ReportScope(region, station))), None)
 
     def _newest(self, of: ReportScope) -> dict[StationKey, NewestEvent]:

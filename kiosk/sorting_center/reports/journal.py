@@ -32,8 +32,6 @@ MAX_EVENTS: Final = 200  # About one thing, the newest: a receipt has a handful
 
 
 class ChainLink(StrEnum):
-    """How an event hangs together with its neighbour in the chain of the station."""
-
     LINKED = "linked"  # `prevhash` of the later one is the hash of the earlier one
     BROKEN = "broken"  # It is not
     BEGINNING = "beginning"  # There is none before the first event of an epoch
@@ -78,8 +76,6 @@ Key = tuple[str, str, str, int]  # Station, epoch, region, seq
 
 
 class EventJournal:
-    """Reads both databases; each call sees one picture of each."""
-
     def __init__(self, tables: ReportTables, ledger: Ledger) -> None:
         self._tables = tables
         self._ledger = ledger
@@ -102,7 +98,6 @@ class EventJournal:
         return self.events(list(reversed(found)))
 
     def regions(self, subject: str) -> tuple[str, ...]:
-        """In which regions there are events about it."""
         with self._tables.reading() as connection:
             query = (
                 select(event_subject.c.region)

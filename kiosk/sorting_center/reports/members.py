@@ -37,14 +37,12 @@ class Members:
         self._tables = tables
 
     def years(self, member: str, region: str) -> tuple[int, ...]:
-        """In which years, the newest first."""
         c = receipt.c
         query = select(c.day).where(c.member == member, c.member.is_not(None), c.region == region).distinct()
         with self._tables.reading() as connection:
             return tuple(sorted({int(day[:4]) for day in connection.execute(query).scalars()}, reverse=True))
 
     def year(self, member: str, region: str, year: int) -> MemberYear:
-        """Empty for a number that has brought nothing."""
         c = receipt.c
         of_member = (c.member == member) & c.member.is_not(None) & (c.region == region)
         in_year = (c.day >= f"{year:04}-01-01") & (c.day <= f"{year:04}-12-31")

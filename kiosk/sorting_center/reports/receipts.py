@@ -64,7 +64,6 @@ class ReceiptRow:
 
     @classmethod
     def of(cls, row: Row[Any]) -> ReceiptRow:
-        """From a row of the table."""
         return cls(
             *(row.region, row.station, row.receipt, row.epoch, row.seq, row.feedseq, row.lot, row.product, row.mode),
             *(row.member, row.bags, row.net_g, row.amount_fen),
@@ -83,7 +82,6 @@ class ReceiptRow:
 
     @property
     def figures(self) -> Figures:
-        """What it adds to a total."""
         if self.voided:
             return Figures(voided=1)
         return Figures(1, 0, self.bags, self.net_g, self.amount_fen, int(self.late), int(self.time_unknown))
@@ -158,7 +156,6 @@ class Receipts:
         self._journal = journal
 
     def find(self, number: ReceiptNumber, region: str | None = None) -> tuple[ReceiptDetails, ...]:
-        """One for each region that knows the number: two counties may have a station of the same one."""
         regions = [region] if region is not None else self._journal.regions(str(number))
         found = (self._receipt(number, one) for one in regions)
         return tuple(one for one in found if one.events or one.row)

@@ -74,7 +74,6 @@ class Reports:
         return ReportsProgress(stamp.feedseq if stamp is not None else 0, self._ledger.feed_end())
 
     def close(self) -> None:
-        """No call may follow."""
         self.tables.close()
         self._ledger.close()
 

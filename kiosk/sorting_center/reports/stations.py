@@ -38,8 +38,6 @@ _decode_doctor_rows: Final = msgspec.json.Decoder(tuple[DatedDoctorRow, ...]).de
 
 @dataclass(frozen=True, slots=True)
 class ScaleCheckRow:
-    """A check weight that was put on the pan."""
-
     event: EventRow
     check: ScaleChecked
 
@@ -79,7 +77,6 @@ class Stations:
         self._journal = journal
 
     def regions(self, station: str) -> tuple[str, ...]:
-        """Where a station of this number was heard."""
         status = ledger_schema.station_status.c
         with self._ledger.reading() as connection:
             query = select(status.region).where(status.station == station).order_by(status.region)
@@ -152,7 +149,6 @@ class Stations:
         return tuple(found)
 
     def alarms(self, region: str, station: str) -> tuple[AlarmRow, ...]:
-        """The newest MAX_ALARMS, newest first."""
         alarm = ledger_schema.alarm.c
         query = (
             select(ledger_schema.alarm)
@@ -167,7 +163,6 @@ class Stations:
             )
 
     def checks(self, region: str, station: str, limit: int = 60) -> tuple[ScaleCheckRow, ...]:
-        """Check weights, the newest first."""
         events = self._journal.about(station, region, [ScaleChecked.TYPE], limit)
         return tuple(
             ScaleCheckRow(event, check)
@@ -176,7 +171,6 @@ class Stations:
         )
 
     def scale(self, region: str, station: str) -> ScaleFacts:
-        """As it was told last."""
         intake = self._last_intake(region, station)
         confirmed = data_of(intake, IntakeConfirmed) if intake is not None else None
         return ScaleFacts(

@@ -27,8 +27,6 @@ _SCRIPT_ESCAPES: Final = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class LocalizedText:
-    """A text, in the language it is written in."""
-
     text: str
     language: Language
 

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import msgspec
+
 from kiosk.base.worker import Worker
+from kiosk.sorting_center.listings.addresses import BadPublicAddress, PublicAddresses
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.storefront.app import create_app
 from kiosk.sorting_center.storefront.database import DeskReader
 from kiosk.sorting_center.storefront.pages import StorefrontSources
 from kiosk.sorting_center.storefront.published import PublishedListings
-from kiosk.sorting_center.storefront.settings import StorefrontSettings
 from kiosk.sorting_center.storefront.small_pictures import RETRY_S, SmallPictures
 from kiosk.sorting_center.web.shared.guard import Hosts
 from kiosk.texts.templates import use_compiled_cache
@@ -44,3 +46,35 @@ def serve(ledger_url: str, settings: StorefrontSettings, listening: socket.socke
             worker.start()
         ending.wait()
         server.stop(_SERVER_STOP_TIMEOUT_S)
+
+
+class BadStorefrontSettings(ValueError):
+    """The text says what would do."""
+
+
+class StorefrontSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``host`` and ``port``: where to listen, port 0 for a free one. ``photos_dir``: where the pictures of stations are
+    kept. ``public_url``: under which address buyers know it, ``https://goods.county.example``; None for the one that
+    each of them asks under.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    photos_dir: str | None = None
+    public_url: str | None = None
+
+    def checked(self) -> StorefrontSettings:
+        try:
+            _ = self.addresses
+        except BadPublicAddress as error:
+            raise BadStorefrontSettings(str(error)) from error
+        return self
+
+    @property
+    def addresses(self) -> PublicAddresses | None:
+        """Those that buyers know, None without; raises BadPublicAddress."""
+        return PublicAddresses(self.public_url) if self.public_url is not None else None
+
+    def url(self, port: int) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{port}"

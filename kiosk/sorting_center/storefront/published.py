@@ -26,16 +26,12 @@ class NoLongerPublished(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class PublishedLot:
-    """A lot as buyers see it."""
-
     key: ListingKey
     published: Published
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedPage:
-    """Some of those that were found; ``total``: how many were."""
-
     goods: tuple[PublishedLot, ...]
     total: int
 
@@ -109,7 +105,6 @@ class PublishedListings:
             return int(connection.execute(select(func.count()).select_from(listing_shown)).scalar_one())
 
     def keys(self, skip: int, limit: int) -> list[tuple[ListingKey, str]]:
-        """By key, each with when it was published."""
         query = select(*_KEY, listing_shown.c.at).order_by(*_KEY).offset(skip).limit(limit)
         with self._reader.reading() as connection:
             return [(ListingKey(row.region, row.station, row.lot), row.at) for row in connection.execute(query)]

@@ -53,7 +53,6 @@ class CountySnapshot:
 
 
 def conditions(seen: CountySnapshot) -> list[Condition]:
-    """In no order, each once."""
     measure = Measure.of(seen.rows, seen.register, seen.now)
     reporting = {(row.region, row.station) for row in seen.rows}
     silent = [expected for key, expected in seen.register.stations.items() if key not in reporting]

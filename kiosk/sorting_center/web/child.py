@@ -26,8 +26,6 @@ _HEALTH_INTERVAL_S: Final = 1.0
 
 
 class WebTask(msgspec.Struct, frozen=True):
-    """What the process needs; ``descriptor`` is the listening socket that is handed over."""
-
     ledger: str
     settings: CenterWebSettings
     descriptor: int
@@ -53,16 +51,13 @@ class WebProcess:
 
     @property
     def pid(self) -> int | None:
-        """None while none runs."""
         return self._child.pid
 
     def start(self) -> None:
-        """Begin it, and again whenever it ends."""
         self._child.start()
         self._health_worker.start()
 
     def end(self) -> None:
-        """Have it end, without waiting."""
         self._health_worker.stop(0)
         self._child.end()
 
@@ -111,7 +106,6 @@ class RemoteHealth:
             self._report, self._received_at = report, self._clock()
 
     def report(self) -> HealthReport:
-        """The state now, as far as it is known."""
         with self._lock:
             report, received_at = self._report, self._received_at
         if received_at is None or self._clock() - received_at > STALE_S:

@@ -16,8 +16,6 @@ _ISOLATE: Final = "\u2066{}\u2069"  # Left-to-right isolate, as the pages do wit
 
 
 class NoticeWords:
-    """From the texts of the pages."""
-
     def case_line(self, case: NoticeCase, language: str) -> str:
         """``S0147 (shache): One number, two contents. event 4 came twice``."""
         texts = _texts(language)

@@ -119,7 +119,6 @@ def serve(
 
 
 def build_sender(desk: CenterDesk, settings: CenterWebSettings) -> NoticeDispatcher:
-    """What sends the notices of a desk."""
     words = NoticeWords()
     logins = _path_or_none(settings.mail_logins)
     hosts = frozenset(host.lower() for host in settings.webhook_hosts)

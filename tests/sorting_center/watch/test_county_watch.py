@@ -18,8 +18,7 @@ from kiosk.sorting_center.desk.shared.cases import CaseState
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
-from kiosk.sorting_center.watch.groups import alarm_groups, quarantine_groups
+from kiosk.sorting_center.watch.county_watch import CountyWatch, alarm_groups, county_snapshot, quarantine_groups
 from tests.sorting_center.brokers import until
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.staff import ZONE

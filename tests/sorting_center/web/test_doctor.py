@@ -11,7 +11,7 @@ from msgspec import json
 from kiosk.messaging.contract.control import DoctorRow, Status
 from kiosk.sorting_center.ledger import Delivery, Sighting
 from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
-from kiosk.sorting_center.web.shared.doctor import doctor_summary
+from kiosk.sorting_center.web.shared.names import doctor_summary
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.station.doctor.report import EXCLUDED_DEVICES

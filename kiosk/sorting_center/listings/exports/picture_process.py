@@ -54,7 +54,6 @@ PictureOrReasons = bytes | tuple[OmissionReason, ...]  # A picture, or every rea
 
 
 def picture(master: Master, rule: ChannelRule) -> PictureOrReasons:
-    """The channel's picture, or every reason why there is none."""
     if not master.path:
         return (OmissionReason(MISSING),)
     try:

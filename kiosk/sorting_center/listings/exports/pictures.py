@@ -30,8 +30,6 @@ class Master(msgspec.Struct, frozen=True):
 
 
 class ListingPhotos(msgspec.Struct, frozen=True):
-    """One listing: its id, and its photos in their order."""
-
     name: str
     photos: tuple[Master, ...]
 

@@ -33,7 +33,6 @@ def csv_of(published: Iterable[tuple[ListingKey, Published]], addresses: PublicA
 
 
 def _cells(key: ListingKey, one: Published, addresses: PublicAddresses | None) -> list[Cell]:
-    """In the order of COLUMNS."""
     pages = [addresses.page(key, language) if addresses is not None else "" for language in LANGUAGES]
     pictures = [addresses.picture(sha256) for sha256 in one.photos] if addresses is not None else []
     return [

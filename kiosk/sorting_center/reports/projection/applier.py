@@ -135,8 +135,6 @@ class _ReceiptRecord(msgspec.Struct, frozen=True):
 
 
 class _SumChanges:
-    """Changes of the tables of sums, put together in memory."""
-
     def __init__(self) -> None:
         self._sums: dict[Table, dict[tuple[Any, ...], list[int]]] = {table: {} for table in SUMS}
         self._reduced: set[tuple[Any, ...]] = set()
@@ -183,8 +181,6 @@ class _SumChanges:
 
 
 class FeedApplier:
-    """One page, written through one connection."""
-
     def __init__(self, connection: Connection, zone: tzinfo) -> None:
         self._connection = connection
         self._dialect = connection.dialect.name

@@ -46,8 +46,6 @@ _NEW_DATABASE: Final = "new"
 
 
 class ClosingVerdict(StrEnum):
-    """What came of comparing a close with the ledger."""
-
     SAME = "same"
     DIFFERENT = "different"
     MISSING = "missing"  # Events of the day are not in the feed: set apart, or in an archive. Nothing more can be said.
@@ -109,8 +107,6 @@ class _ClosingSpan:
 
 
 class ClosingChecks:
-    """Reads both databases, each with a connection that sees one picture."""
-
     def __init__(self, ledger_connection: Connection, connection: Connection, zone: tzinfo) -> None:
         self._ledger = ledger_connection
         self._connection = connection
@@ -190,7 +186,6 @@ class ClosingChecks:
     def _row(
         self, span: _ClosingSpan, found: _DayAccumulator, standing: Set[tuple[str, str, str, int]]
     ) -> tuple[Any, ...]:
-        """In the order of the table's columns."""
         station, region, epoch, seq = span.key
         not_counted = [
             receipt
@@ -214,8 +209,6 @@ _DECODED_TYPES: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE, EpochStarted.T
 
 
 class _DayAccumulator:
-    """Adds up the events of a day as the station does."""
-
     def __init__(self) -> None:
         self.events = 0
         self.receipts: dict[str, int] = {}  # Confirmed, with the number of the event

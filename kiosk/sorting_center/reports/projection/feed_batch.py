@@ -89,8 +89,6 @@ class ArchivedIntake:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedVoid:
-    """A void whose event is in an archive."""
-
     region: str
     station: str
     epoch: str
@@ -113,13 +111,10 @@ class FeedBatch:
 
 
 class LedgerReader:
-    """Reads with a connection that sees one picture of the ledger."""
-
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def identity(self) -> tuple[str, str]:
-        """``ledger_id`` and ``generation``."""
         rows = self._connection.execute(select(ledger.meta.c.name, ledger.meta.c.value).where(_IS_IDENTITY))
         found = {row.name: row.value for row in rows}
         return found.get("ledger_id", ""), found.get("generation", "")

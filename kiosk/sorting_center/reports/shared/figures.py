@@ -41,7 +41,6 @@ def split_halves(value: int) -> tuple[int, int]:
 
 
 def join_halves(high: int, low: int) -> int:
-    """The inverse of `halves`, of sums as well."""
     return (int(high) << HALF_BITS) + int(low)
 
 

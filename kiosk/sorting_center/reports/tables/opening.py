@@ -94,7 +94,6 @@ class ReportTables:
             yield connection
 
     def close(self) -> None:
-        """No call may follow."""
         self.leader_lock.close()
         self._reader.dispose()
         self._writer.dispose()
@@ -178,8 +177,6 @@ class _FileLeaderLock:
 
 
 class _DatabaseLeaderLock:
-    """A lock of the database on a connection of its own."""
-
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Connection | None = None

@@ -40,7 +40,6 @@ class WholeNumber:
     lowered: bool = False
 
     def from_request(self) -> int:
-        """Of this request; raises BadRequest."""
         text = request.args.get(self.name)
         if text is None:
             return self.default
@@ -137,7 +136,6 @@ def document() -> Response:
 
 
 def build_document() -> Schema:
-    """The document of the running application."""
     return {
         "openapi": "3.1.0",
         "info": {

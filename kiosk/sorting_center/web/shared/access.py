@@ -68,7 +68,6 @@ class GuardedBlueprint(Blueprint):
         return register
 
     def post_route(self, rule: str, need: AccessRule | StaffRole) -> Callable[[View], View]:
-        """A POST: its form needs the CSRF value of the session."""
         return lambda view: self._add_route(rule, need, "POST", view)
 
     def _add_route(self, rule: str, need: AccessRule | StaffRole, method: str, view: View) -> View:
@@ -115,7 +114,6 @@ class Principal:
 
 
 def install(app: Flask, parts: Iterable[GuardedBlueprint], desk: CenterDesk) -> None:
-    """Register the pages, and look at every request before its route runs."""
     needs: dict[str, AccessRule] = {"static": EVERYONE}
     menu: dict[str, tuple[int, str]] = {}
     for part in parts:
@@ -150,7 +148,6 @@ def current_principal() -> Principal:
 
 
 def set_session_cookie(answer: AnyResponse, token: str) -> AnyResponse:
-    """Give the browser a session's token."""
     name = _SAFE_COOKIE if request.is_secure else _COOKIE
     answer.set_cookie(name, token, httponly=True, samesite="Strict", secure=request.is_secure, path="/")
     return answer
@@ -163,7 +160,6 @@ def delete_session_cookie(answer: AnyResponse) -> AnyResponse:
 
 
 def session_token() -> str:
-    """What the browser shows; "" for nothing."""
     return request.cookies.get(_SAFE_COOKIE if request.is_secure else _COOKIE, "")
 
 

@@ -75,13 +75,10 @@ def _csv(name: str, lines: Iterator[ExportedReceipt], words: SheetTexts) -> Iter
 
 
 class SheetTexts:
-    """The words of sheets, in the language of who asks."""
-
     def __init__(self, texts: CenterTexts) -> None:
         self._texts = texts
 
     def __call__(self, name: str) -> str:
-        """A code that has no word comes back as it is."""
         text_id = f"export_{name}"
         return self._texts.text(text_id) if text_id in self._texts else name
 
@@ -134,8 +131,6 @@ _TIMEOUT_S: Final = 600.0  # A million receipts take less than three minutes of 
 
 
 class ExportTask(msgspec.Struct, frozen=True):
-    """``descriptor`` is the file that was handed over, open for writing."""
-
     order: ExportOrder
     ledger: str
     zone: str
@@ -143,8 +138,6 @@ class ExportTask(msgspec.Struct, frozen=True):
 
 
 class ExportFailure(msgspec.Struct, frozen=True):
-    """Why there is no file: what could not be used, and what it said."""
-
     of: Literal["file", "database"]
     message: str
 

@@ -27,7 +27,6 @@ _YEAR_S: Final = 365 * 24 * 3600
 
 
 def install(app: Flask) -> None:
-    """Filters, refusals, and the language of each answer."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         kg=html.bdi_kg,
@@ -45,7 +44,6 @@ def install(app: Flask) -> None:
 
 
 def render_page(template: str, **values: object) -> str:
-    """A page or a part of one, in the language of who asks."""
     now = sources().now()
     who = current_principal()
     policy = access_policy()
@@ -70,7 +68,6 @@ def page_response(page: str, status: int) -> Response:
 
 
 def form_text(name: str, max_chars: int = 400) -> str:
-    """A field of the form that was sent, cut off; "" for none."""
     return request.form.get(name, "")[:max_chars]
 
 
@@ -80,7 +77,6 @@ def in_language(code: str) -> str:
 
 
 def texts() -> CenterTexts:
-    """In the language that was asked for, chosen before, or is the browser's."""
     preferred = (request.args.get("lang", ""), request.cookies.get(LANGUAGE_COOKIE, ""), _account_language())
     for code in preferred:
         if code in LANGUAGES:

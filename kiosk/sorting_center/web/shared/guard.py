@@ -57,7 +57,6 @@ class Hosts:
 
 
 def install(app: Flask, hosts: Hosts) -> None:
-    """Check every request before anything else, and put the headers on every answer."""
 
     def check() -> None:
         if not hosts.is_allowed(request.host, int(request.environ["SERVER_PORT"]), request.scheme):

@@ -65,7 +65,6 @@ class CenterTexts(Texts):
                 return html.bdi_code(value)
 
     def to_do(self, kind: str, subject: str) -> str:
-        """The id of the text that says what to do about a case."""
         if _CLONED_CARD_KINDS & {kind, f"{kind}_{subject}"}:
             return "copied_card_do"
         ids = (f"alarms_do_{kind}_{subject}", f"alarms_do_{kind}", f"{kind}_do", "alarms_do_unknown")

@@ -60,7 +60,6 @@ def cases() -> str:
 
 @alarms.get_route("/alarms/<int:number>", StaffRole.VIEWER)
 def case(number: int) -> str:
-    """With all that was done about it."""
     return _render(number)
 
 

@@ -77,5 +77,4 @@ def scaled_bars(values: Sequence[int], full_scale: int = 0) -> tuple[ScaledBar, 
 
 
 def percent(part: int, whole: int) -> int:
-    """0 to 100, rounded down; 0 of nothing."""
     return max(0, min(100, 100 * part // whole)) if whole > 0 else 0

@@ -51,7 +51,6 @@ SKIP_REASONS: Final = (
 
 @listing_exports.get_route("/listings/exports", StaffRole.OPERATOR)
 def choice() -> str:
-    """What there is, and what of it each file has."""
     published = [one for _, one in sources().listings.published()]
     counts = {code: sum(has_title(one, code) for one in published) for code in LANGUAGES}
     return render_page(
@@ -73,7 +72,6 @@ def table() -> Response:
 
 @listing_exports.get_route("/listings/exports/merchant-<language>.tsv", StaffRole.OPERATOR)
 def merchant(language: str) -> Response:
-    """Of those with a title in this language."""
     if language not in LANGUAGES:
         raise NotFound("there is a file for each language of these pages: merchant-zh.tsv")
     data = ProductData(language, _storefront(), SheetTexts(center_texts(language)))

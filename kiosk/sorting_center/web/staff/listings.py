@@ -88,7 +88,6 @@ def everything() -> str:
 
 @listings.get_route(_LISTING_ROUTE, StaffRole.VIEWER)
 def one(region: str, station: str, lot: str) -> str:
-    """With what buyers see, and all that was done about it."""
     return _render(ListingKey(region, station, lot), _FormState())
 
 
@@ -109,7 +108,6 @@ def photo(region: str, station: str, lot: str, sha256: str) -> Response:
 
 @listings.post_route(f"{_LISTING_ROUTE}/edit", StaffRole.OPERATOR)
 def edit(region: str, station: str, lot: str) -> Response:
-    """Title and story in three languages."""
     typed = ListingTexts(_form_words("title", MAX_TITLE), _form_words("story", MAX_STORY))
     action = (lambda found, key, context: found.edit(key, typed, context), AuditAction.LISTING_EDITED)
     return _perform(ListingKey(region, station, lot), action, _FormState(texts=typed))

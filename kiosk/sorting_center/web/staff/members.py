@@ -53,5 +53,4 @@ def member(region: str, number: str) -> str:
 
 
 def by_month(member_year: MemberYear) -> Sequence[Figures]:
-    """Twelve of them: together they are the figures of the year."""
     return [total(row.figures for row in member_year.receipts if row.day.month == month) for month in range(1, 13)]

@@ -24,7 +24,6 @@ _KIND_PREFIX = "case_kind_"
 
 @notices.get_route("/notices", StaffRole.ADMIN, menu=(110, "nav_notices"))
 def targets() -> str:
-    """Targets, the newest notices, and two forms."""
     return _render()
 
 
@@ -113,7 +112,6 @@ def set_paused(name: str) -> Response:
 
 @notices.post_route("/notices/<name>/remove", StaffRole.ADMIN)
 def remove(name: str) -> Response:
-    """With all that waits for it."""
     access_policy().desk.notice_targets.remove(name)
     return _changed(name, "removed")
 

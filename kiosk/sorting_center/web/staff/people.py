@@ -20,7 +20,6 @@ _PAGE_SIZE = 50
 
 @people.get_route("/people", StaffRole.ADMIN, menu=(100, "nav_people"))
 def everybody() -> str:
-    """Who may sign in, and the programs that may ask."""
     return _render()
 
 
@@ -110,7 +109,6 @@ def revoke_token(name: str) -> Response:
 
 @people.get_route("/audit", StaffRole.ADMIN, menu=(120, "nav_audit"))
 def audit() -> str:
-    """Who looked for whom, who decided what; the newest first."""
     before, who, act = (request.args.get(name, "")[:80] for name in ("before", "who", "act"))
     rows = access_policy().desk.audit.page(
         parse_whole_number(before), _PAGE_SIZE, who or None, act if act in list(AuditAction) else None

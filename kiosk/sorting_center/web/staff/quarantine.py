@@ -46,8 +46,6 @@ _MAX_NUMBER: Final = 2**53  # Far above every event that is set apart, and withi
 
 @dataclass(frozen=True, slots=True)
 class ListedEvent:
-    """An event that is set apart, and what was decided last."""
-
     apart: QuarantinedEvent
     decided: Decision | None
 
@@ -58,7 +56,6 @@ class ListedEvent:
 
 @quarantine.get_route("/quarantine", StaffRole.VIEWER, menu=(70, "nav_quarantine"))
 def everything() -> str:
-    """What is set apart, by reason and station; the newest first."""
     query_values = (request.args.get(name, "")[:64].strip() for name in ("reason", "station", "region"))
     criteria = QuarantineFilter(*(text if text.isprintable() else "" for text in query_values))
     before, missing_number = (parse_whole_number(request.args.get(name, "")) for name in ("before", "gone"))

@@ -32,7 +32,6 @@ receipts = GuardedBlueprint("receipts", __name__)  # Digits of how many decision
 
 @receipts.get_route("/receipts/<region>/<number>", StaffRole.VIEWER)
 def receipt(region: str, number: str) -> str:
-    """The document; 404 for a number of which nothing was told."""
     return _render(_load_receipt(region, number))
 
 
@@ -57,7 +56,6 @@ def lot(region: str, lot: str) -> str:
 
 @receipts.get_route("/parcels/<region>/<number>", StaffRole.VIEWER)
 def parcel(region: str, number: str) -> str:
-    """What is known of a parcel: numbers, carrier, state."""
     try:
         parcels = sources().reports.parcels.find(ParcelNumber.parse(number), region_of(region))
     except BadIdentifier as error:
@@ -94,7 +92,6 @@ def _load_receipt(region: str, number: str) -> ReceiptDetails:
 
 
 def _photo_files(found: ReceiptDetails) -> dict[str, Path]:
-    """Return the files of its photos that have arrived, by hash."""
     photos = sources().stores.photos
     paths = {one.sha256: photos.path(found.region, found.station, one.sha256) for one in found.photos}
     return {sha256: path for sha256, path in paths.items() if path is not None}

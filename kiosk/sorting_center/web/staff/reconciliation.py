@@ -69,7 +69,6 @@ class ReviewItem:
 
     @property
     def has_changed(self) -> bool:
-        """Whether the figures are others than those of the last decision."""
         return bool(self.history) and self.history[-1].figures not in ("", self.figures)
 
     @property
@@ -84,8 +83,6 @@ class ReviewItem:
 
 @dataclass(frozen=True, slots=True)
 class ReconciledDay:
-    """A close of a day beside the ledger."""
-
     closing: Closing
     settling: ReviewItem
 
@@ -111,8 +108,6 @@ class ReconciledDay:
 
 @dataclass(frozen=True, slots=True)
 class UnclosedDay:
-    """A station that has intakes on a day and told no close of it."""
-
     station: str
     region: str
     figures: Figures
@@ -120,8 +115,6 @@ class UnclosedDay:
 
 @dataclass(frozen=True, slots=True)
 class DoubleReceipt:
-    """A receipt that two events confirm."""
-
     receipt: ReceiptDetails
     settling: ReviewItem
 
@@ -170,7 +163,6 @@ def day() -> str:
 
 @reconciliation.get_route("/reconciliation/<region>/<station>", StaffRole.VIEWER)
 def of_station(region: str, station: str) -> str:
-    """The newest closes of one station."""
     if not _is_known_station(region, station):
         abort(404)
     return _station_page(region, station)
@@ -291,7 +283,6 @@ def _days(closings: Sequence[Closing]) -> Sequence[ReconciledDay]:
 
 
 def _review_items(kind: DecisionKind, figures: Mapping[str, str]) -> Sequence[ReviewItem]:
-    """``figures`` by subject."""
     decisions = access_policy().desk.decisions
     decided = decisions.latest(kind, figures)
     return [
@@ -324,6 +315,5 @@ def _day_address(otherwise: str) -> str:
 
 
 def _is_known_station(region: str, station: str) -> bool:
-    """Whether such a station was heard."""
     is_one = _STATION.fullmatch(station) is not None and region.isprintable()
     return is_one and region in sources().reports.stations.regions(station)

@@ -34,7 +34,7 @@ from kiosk.sorting_center.desk.registry_csv import (
 )
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.watch.known_stations import known_stations
+from kiosk.sorting_center.watch.county_watch import known_stations
 from kiosk.sorting_center.web.shared.access import (
     AccessRule,
     GuardedBlueprint,
@@ -89,8 +89,6 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class CheckedImport:
-    """What a file would do: nothing is changed by looking."""
-
     name: str
     read: ParsedRegistry
     draft: RegistryDraft
@@ -164,7 +162,6 @@ def _groups(register: StationRegister, rows: list[RegistryRow]) -> list[Township
 
 @registry.get_route("/registry.csv", StaffRole.VIEWER)
 def export() -> Response:
-    """The list as the import takes it."""
     content = write_registry(access_policy().desk.registry.current())
     record(AuditAction.EXPORTED, "registry.csv", f"{len(content)} bytes")
     answer = make_response(content)
@@ -175,7 +172,6 @@ def export() -> Response:
 
 @registry.post_route("/registry/check", _MAY_IMPORT)
 def check() -> Response:
-    """Read the file and say what it would change; nothing is changed."""
     sent = request.files.get("file")
     name = plain(sent.filename or "", 120) if sent is not None else ""
     if sent is None or not name:

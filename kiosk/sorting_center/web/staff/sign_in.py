@@ -97,7 +97,6 @@ def _sign_in_form(name: str, wrong: str, wait_s: int) -> Response:
 
 @sign_in_blueprint.post_route("/sign-out", StaffRole.VIEWER)
 def sign_out() -> Response:
-    """Here only."""
     policy, person = access_policy(), current_principal().person
     policy.desk.sessions.end(session_token())
     record(AuditAction.SIGNED_OUT, person.name)
@@ -106,7 +105,6 @@ def sign_out() -> Response:
 
 @sign_in_blueprint.get_route("/account", StaffRole.VIEWER)
 def account() -> str:
-    """One's own name, role and password."""
     return render_page("account.html", refused=None, done=request.args.get("done", "") == "1")
 
 

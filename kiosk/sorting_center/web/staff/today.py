@@ -28,7 +28,6 @@ def front() -> str:
 
 @today.get_route("/live", StaffRole.VIEWER)
 def live() -> Response:
-    """The changing part of the page; 304 while nothing changed."""
     return _live_fragment().answer()
 
 

@@ -10,15 +10,14 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from functools import partial
+from datetime import date
 from typing import IO, Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from kiosk.sorting_center.export import spreadsheet
-from kiosk.sorting_center.export.spreadsheet import AboutSheet, CollectedSums, ExportedReceipt
+from kiosk.sorting_center.export.spreadsheet import AboutSheet, CollectedSums, ReceiptFormat
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.reports import ReceiptRow, Reports
 from kiosk.sorting_center.shared.subprocess_job import (
@@ -53,25 +52,26 @@ class ExportOrder(msgspec.Struct, frozen=True, kw_only=True):
 def build_file(order: ExportOrder, reports: Reports, to: IO[bytes]) -> None:
     """Raises OSError and LedgerError."""
     texts = center_texts(order.language)
-    words, named = SheetTexts(texts), DisplayNames(texts, reports)
-    lines = map(partial(_line, reports.zone, named), reports.receipts.each(order.first, order.last))
+    words = SheetTexts(texts)
+    of = ReceiptFormat(words, DisplayNames(texts, reports).plain_goods, reports.zone)
+    rows = reports.receipts.each(order.first, order.last)
     if order.name == "all.xlsx":
-        spreadsheet.workbook(to, lines, _facts(order, reports.zone, words), words)
+        spreadsheet.workbook(to, rows, _facts(order, reports.zone, words), of)
     else:
-        to.writelines(_csv(order.name, lines, words))
+        to.writelines(_csv(order.name, rows, of))
     to.flush()
 
 
-def _csv(name: str, lines: Iterator[ExportedReceipt], words: SheetTexts) -> Iterator[bytes]:
+def _csv(name: str, rows: Iterator[ReceiptRow], of: ReceiptFormat) -> Iterator[bytes]:
     if name == "receipts.csv":
-        rows = (spreadsheet.receipt_cells(line, words) for line in lines)
-        return spreadsheet.csv_lines(spreadsheet.RECEIPT_COLUMNS, rows, words)
+        cells = (spreadsheet.receipt_cells(row, of) for row in rows)
+        return spreadsheet.csv_lines(spreadsheet.RECEIPT_COLUMNS, cells, of.words)
     collected = CollectedSums()
-    for _ in collected.tally(lines):
+    for _ in collected.tally(rows):
         pass
     if name == "days.csv":
-        return spreadsheet.csv_lines(spreadsheet.DAY_COLUMNS, spreadsheet.day_rows(collected), words)
-    return spreadsheet.csv_lines(spreadsheet.GOODS_COLUMNS, spreadsheet.goods_rows(collected, words), words)
+        return spreadsheet.csv_lines(spreadsheet.DAY_COLUMNS, spreadsheet.day_rows(collected), of.words)
+    return spreadsheet.csv_lines(spreadsheet.GOODS_COLUMNS, spreadsheet.goods_rows(collected, of), of.words)
 
 
 class SheetTexts:
@@ -99,33 +99,6 @@ def _facts(order: ExportOrder, zone: ZoneInfo, words: SheetTexts) -> AboutSheet:
     return AboutSheet(f"{words('title')} {order.period}", entries, words.right_to_left)
 
 
-def _line(zone: ZoneInfo, named: DisplayNames, row: ReceiptRow) -> ExportedReceipt:
-    return ExportedReceipt(
-        day=row.day,
-        time=f"{row.at.astimezone(zone):%H:%M:%S}" if row.at is not None else "",
-        region=row.region,
-        station=row.station,
-        receipt=row.receipt,
-        lot=row.lot,
-        product=row.product,
-        mode=row.mode,
-        member=row.member or "",
-        bags=row.bags,
-        net_g=row.net_g,
-        amount_fen=row.amount_fen,
-        is_void=row.voided,
-        is_late=row.late,
-        time_unknown=row.time_unknown,
-        written_at=_utc(row.written_at),
-        received_at=_utc(row.received_at),
-        product_name=named.plain_goods(row.product),
-    )
-
-
-def _utc(at: datetime | None) -> str:
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z" if at is not None else ""
-
-
 _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.web.shared.exporting")
 _TIMEOUT_S: Final = 600.0  # A million receipts take less than three minutes of a core
 
@@ -147,7 +120,7 @@ _decode_failure: Final = msgspec.json.Decoder(ExportFailure).decode
 
 
 def build_in_subprocess(order: ExportOrder, ledger_url: str, zone: ZoneInfo, to: IO[bytes]) -> None:
-    """As `making.make` in this process; raises OSError, also when it takes too long, and LedgerError."""
+    """As `build_file` in this process; raises OSError, also when it takes too long, and LedgerError."""
     task = msgspec.json.encode(ExportTask(order, ledger_url, zone.key, to.fileno()))
     output = run_job(SubprocessJob(_COMMAND, task, (to.fileno(),), _TIMEOUT_S))
     if output:

@@ -113,11 +113,7 @@ class Closings:
     def of_day(self, day: date, of: ReportScope = COUNTY) -> tuple[Closing, ...]:
         """All that were closed on this day, by region and station, at most MAX_CLOSINGS."""
         c = closing.c
-        query = select(closing).where(c.day == day.isoformat())
-        if of.region is not None:
-            query = query.where(c.region == of.region)
-        if of.station is not None:
-            query = query.where(c.station == of.station)
+        query = select(closing).where(c.day == day.isoformat(), of.condition(closing))
         return self._closings(query.order_by(c.region, c.station, c.feedseq).limit(MAX_CLOSINGS))
 
     def _closings(self, query: Select[Any]) -> tuple[Closing, ...]:

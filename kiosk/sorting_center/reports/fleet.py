@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database import schema as ledger_schema
@@ -103,7 +103,7 @@ class FleetReport:
             alarms = _counts_by(connection, ledger_schema.alarm, "kind", of)
             quarantined = _counts_by(connection, ledger_schema.quarantine, "reason", of)
             statuses = connection.execute(
-                select(status).where(_in_scope(status, of)).order_by(status.c.region, status.c.station)
+                select(status).where(of.condition(status)).order_by(status.c.region, status.c.station)
             ).all()
         return tuple(
             FleetRow(
@@ -136,7 +136,7 @@ class FleetReport:
         query = (
             select(newest, receipt.c.at_ms, receipt.c.received_ms.label("receipt_received_ms"))
             .select_from(newest.outerjoin(receipt, same))
-            .where(_in_scope(newest, of))
+            .where(of.condition(newest))
         )
         with self._tables.reading() as connection:
             rows = connection.execute(query).all()
@@ -184,7 +184,7 @@ def _gaps(connection: Connection, of: ReportScope) -> dict[StationKey, GapFacts]
     is_over = select(later.c.epoch).where(of_station, later.c.first_received_at > c.last_received_at).exists()
     missing = (c.max_seen - c.upto - held).label("missing")
     query: Select[Any] = select(c.region, c.station, c.gap_since, missing, is_over.label("is_over")).where(
-        c.upto < c.max_seen, _in_scope(stream, of)
+        c.upto < c.max_seen, of.condition(stream)
     )
     found: dict[StationKey, list[tuple[int, bool, str]]] = defaultdict(list)
     for row in connection.execute(query):
@@ -204,12 +204,7 @@ def _gap_facts(gaps: Sequence[tuple[int, bool, str | None]]) -> GapFacts:
 def _counts_by(connection: Connection, table: Any, by: str, of: ReportScope) -> dict[StationKey, dict[str, int]]:
     key = (table.c.region, table.c.station, table.c[by])
     found: dict[StationKey, dict[str, int]] = defaultdict(dict)
-    rows = connection.execute(select(*key, func.count()).where(_in_scope(table, of)).group_by(*key))
+    rows = connection.execute(select(*key, func.count()).where(of.condition(table)).group_by(*key))
     for region, station, kind, count in rows:
         found[region, station][kind] = count
     return found
-
-
-def _in_scope(table: Any, of: ReportScope) -> ColumnElement[bool]:
-    columns = ((table.c.region, of.region), (table.c.station, of.station))
-    return and_(True, *(column == value for column, value in columns if value is not None))

@@ -50,18 +50,18 @@ class EventRow:
     seq: int
     type: str
     feedseq: int
-    at: datetime | None
-    written_at: datetime | None
-    clock: str
-    received_at: datetime | None
-    software: str
-    reissued: str | None
     sha256: str
-    prevhash: str
-    recomputed: bool | None
-    before: ChainLink
-    after: ChainLink
-    data: Mapping[str, Any] = field(repr=False)
+    at: datetime | None = None
+    written_at: datetime | None = None
+    clock: str = ""
+    received_at: datetime | None = None
+    software: str = ""
+    reissued: str | None = None
+    prevhash: str = ""
+    recomputed: bool | None = None
+    before: ChainLink = ChainLink.ARCHIVED
+    after: ChainLink = ChainLink.ARCHIVED
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def data_of(event: EventRow, kind: type[DataType]) -> DataType | None:
@@ -117,10 +117,7 @@ class EventJournal:
     def alarms(self, kind: str, of: ReportScope, limit: int, skip: int = 0) -> tuple[AlarmRow, ...]:
         """The newest alarms of a kind but the newest ``skip``, newest first."""
         c = ledger_schema.alarm.c
-        columns = ((c.region, of.region), (c.station, of.station))
-        query = select(ledger_schema.alarm).where(
-            c.kind == kind, *(column == value for column, value in columns if value is not None)
-        )
+        query = select(ledger_schema.alarm).where(c.kind == kind, of.condition(ledger_schema.alarm))
         with self._ledger.reading() as connection:
             return tuple(
                 AlarmRow(row.kind, row.station, row.epoch, row.seq, row.detail, row.raised_at, row.region)
@@ -195,22 +192,7 @@ def _row(
     row = here.get(key)
     identity = (found.region, found.station, found.epoch, found.seq, found.type, found.feedseq)
     if row is None:
-        sha256 = archived[key].sha256 if key in archived else ""
-        return EventRow(
-            *identity,
-            at=None,
-            written_at=None,
-            clock="",
-            received_at=None,
-            software="",
-            reissued=None,
-            sha256=sha256,
-            prevhash="",
-            recomputed=None,
-            before=ChainLink.ARCHIVED,
-            after=ChainLink.ARCHIVED,
-            data={},
-        )
+        return EventRow(*identity, archived[key].sha256 if key in archived else "")
     event = json.loads(row.body)
     written_at = datetime.fromisoformat(event["time"])
     at: datetime | None = written_at

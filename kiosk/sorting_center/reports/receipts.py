@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, select, tuple_
+from sqlalchemy import Row, Select, and_, select, tuple_
 
 from kiosk.domain.events import (
     IntakeAbandoned,
@@ -175,7 +175,7 @@ class Receipts:
         """Receipts of these days, in the order of day, station, number; the next ``limit`` behind ``after``."""
         c = receipt.c
         first = first if after is None else max(first, after.day)
-        condition = and_(c.day >= first.isoformat(), c.day <= last.isoformat(), _in_scope(of))
+        condition = and_(c.day >= first.isoformat(), c.day <= last.isoformat(), of.condition(receipt))
         key = (c.day, c.station, c.receipt, c.region)
         if after is not None:
             condition &= tuple_(*key) > (after.day.isoformat(), after.station, after.receipt, after.region)
@@ -184,7 +184,7 @@ class Receipts:
     def each(self, first: date, last: date, of: ReportScope = COUNTY) -> Iterator[ReceiptRow]:
         """All receipts of these days, of one picture, read as they are taken: what an export is made of."""
         c = receipt.c
-        condition = (c.day >= first.isoformat()) & (c.day <= last.isoformat()) & _in_scope(of)
+        condition = (c.day >= first.isoformat()) & (c.day <= last.isoformat()) & of.condition(receipt)
         query = select(receipt).where(condition).order_by(c.day, c.station, c.receipt, c.region)
         with self._tables.reading() as connection:
             for row in connection.execution_options(yield_per=_CHUNK).execute(query):
@@ -193,7 +193,7 @@ class Receipts:
     def newest(self, of: ReportScope, limit: int) -> tuple[ReceiptRow, ...]:
         """Of one station the newest by receipt number, of several those of the newest days."""
         c = receipt.c
-        query = select(receipt).where(_in_scope(of))
+        query = select(receipt).where(of.condition(receipt))
         order = [c.receipt.desc()] if of.station is not None else [c.day.desc(), c.station.desc()]
         return self._load_rows(query.order_by(*order).limit(limit))
 
@@ -251,12 +251,3 @@ def _photos(events: Sequence[EventRow]) -> tuple[PictureData, ...]:
         elif (shot := data_of(event, PhotoTaken)) is not None:
             found[shot.photo_sha256] = PictureData(shot.photo_sha256, shot.size_bytes, shot.width, shot.height)
     return tuple(found.values())
-
-
-def _in_scope(of: ReportScope) -> ColumnElement[bool]:
-    conditions: Sequence[ColumnElement[bool]] = [
-        column == value
-        for column, value in ((receipt.c.region, of.region), (receipt.c.station, of.station))
-        if value is not None
-    ]
-    return and_(True, *conditions)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec.structs import astuple, replace
-from sqlalchemy import Connection, Select, Table, literal_column, select
+from sqlalchemy import Connection, Row, Select, Table, literal_column, select
 
 from kiosk.domain.events import (
     IntakeConfirmed,
@@ -40,7 +40,7 @@ from kiosk.domain.parcel import ParcelState
 from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
-from kiosk.sorting_center.reports.projection.feed_batch import ArchivedIntake, FeedBatch, FeedEvent
+from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEvent
 from kiosk.sorting_center.reports.shared.figures import split_halves
 from kiosk.sorting_center.reports.shared.times import (
     ReceiptTiming,
@@ -245,12 +245,13 @@ class FeedApplier:
             *(timing.at_ms, timing.day, timing.hour, timing.late, False),
         )
 
-    def _bare_receipt(self, one: ArchivedIntake) -> _ReceiptRecord:
-        timing = receipt_timing(None, one.received_ms, self._zone)
+    def _bare_receipt(self, one: Row[Any]) -> _ReceiptRecord:
+        received_ms = to_milliseconds(datetime.fromisoformat(one.received_at))
+        timing = receipt_timing(None, received_ms, self._zone)
         return _ReceiptRecord(
             *(one.station, one.receipt, one.region, one.epoch, one.seq, one.feedseq, one.lot),
             *(one.product, one.mode, None, 0, one.net_g, one.amount_fen, 0),
-            *(ClockQuality.UNSET.value, _NO_BOOT, 0, one.received_ms, one.received_ms),
+            *(ClockQuality.UNSET.value, _NO_BOOT, 0, received_ms, received_ms),
             *(timing.at_ms, timing.day, timing.hour, timing.late, False),
         )
 
@@ -413,7 +414,7 @@ MIN_TIME_MS: Final = to_milliseconds(datetime(2025, 1, 1, tzinfo=UTC))  # No sta
 _MAX_CLOCK_STEP_MS: Final = 10 * 60_000  # A clock that is set goes back by seconds now and then; this is far more
 _MAX_OVER_E: Final = 9  # Above Max + 9 e nothing is indicated (OIML R 76-1:2006, 4.2.3)
 
-Row = tuple[str, str, str, str, str, int, int]
+ImpossibleRow = tuple[str, str, str, str, str, int, int]
 
 
 def record_implausible(connection: Connection, events: Iterable[FeedEvent], counted: frozenset[int]) -> None:
@@ -426,7 +427,7 @@ def record_implausible(connection: Connection, events: Iterable[FeedEvent], coun
     begins: dict[tuple[str, str, str], int] = {(row.station, row.region, row.epoch): row.written_ms for row in known}
     changed: dict[tuple[str, str], int] = {}
     new: list[tuple[Any, ...]] = []
-    found: list[Row] = []
+    found: list[ImpossibleRow] = []
     for one in events:
         station, epoch = (one.station, one.region), (one.station, one.region, one.epoch)
         if isinstance(one.data, ScaleChanged):
@@ -437,17 +438,17 @@ def record_implausible(connection: Connection, events: Iterable[FeedEvent], coun
         if one.feedseq in counted and station in limits and isinstance(one.data, IntakeConfirmed):
             heaviest_g = max((bag.gross_g for bag in one.data.bags), default=0)  # with its container
             if limits[station] < heaviest_g:
-                found.append(_row(MASS_KIND, one, heaviest_g, limits[station]))
+                found.append(_impossible_row(MASS_KIND, one, heaviest_g, limits[station]))
         # What is told again, in a later epoch, has the time when it happened.
         begin = begins.get(epoch, MIN_TIME_MS) if one.reissued is None else MIN_TIME_MS
         if one.is_synced and (one.written_ms < MIN_TIME_MS or one.written_ms < begin - _MAX_CLOCK_STEP_MS):
-            found.append(_row(CLOCK_KIND, one, one.written_ms, max(begin, MIN_TIME_MS)))
+            found.append(_impossible_row(CLOCK_KIND, one, one.written_ms, max(begin, MIN_TIME_MS)))
     upsert_rows(connection, scale_limit, [(*station, limit) for station, limit in changed.items()])
     insert_missing(connection, epoch_begin, new)
     insert_missing(connection, impossible, list({row[:4]: row for row in reversed(found)}.values()))
 
 
-def _row(kind: str, one: FeedEvent, figure: int, limit: int) -> Row:
+def _impossible_row(kind: str, one: FeedEvent, figure: int, limit: int) -> ImpossibleRow:
     day = from_milliseconds(one.received_ms).date().isoformat()
     about = getattr(one.data, "receipt", None) or f"{one.epoch}-{one.seq}"
     return kind, one.region, one.station, day, about, figure, limit

@@ -70,35 +70,6 @@ def receipt_of_lot(lot: str) -> ReceiptNumber | None:
 
 
 @dataclass(frozen=True, slots=True)
-class ArchivedIntake:
-    """An intake whose event is in an archive: what the ledger itself keeps of it."""
-
-    feedseq: int
-    region: str
-    station: str
-    epoch: str
-    seq: int
-    receipt: str
-    lot: str
-    product: str
-    mode: str
-    net_g: int
-    amount_fen: int
-    received_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class ArchivedVoid:
-    region: str
-    station: str
-    epoch: str
-    seq: int
-    receipt: str
-    reason: str
-    replacement: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class FeedBatch:
     """``upto`` is the place of the feed up to which all is in it, ``sha256`` the hash of the event there."""
 
@@ -106,8 +77,9 @@ class FeedBatch:
     sha256: str
     events: Sequence[FeedEvent] = ()
     counted: frozenset[int] = frozenset()  # The places of the events that stand for their receipts
-    bare_intakes: Sequence[ArchivedIntake] = ()
-    bare_voids: Sequence[ArchivedVoid] = ()
+    # Those whose events are in an archive: what the ledger itself keeps of them, rows of `intake` and `intake_void`.
+    bare_intakes: Sequence[Row[Any]] = ()
+    bare_voids: Sequence[Row[Any]] = ()
 
 
 class LedgerReader:
@@ -165,19 +137,15 @@ class LedgerReader:
         events = [_decode_event(row) for row in rows if row.feedseq <= upto]
         stored = {item.feedseq for item in events}
         counted = frozenset(row.feedseq for row in intakes if row.feedseq <= upto)
-        bare = [_archived_intake(row) for row in intakes if row.feedseq <= upto and row.feedseq not in stored]
+        bare = [row for row in intakes if row.feedseq <= upto and row.feedseq not in stored]
         sha256 = next((row.sha256 for row in rows if row.feedseq == upto), "")
         return FeedBatch(upto, sha256, events, counted & stored, bare)
 
-    def _archived_voids(self) -> list[ArchivedVoid]:
+    def _archived_voids(self) -> Sequence[Row[Any]]:
         event, void = ledger.event.c, ledger.intake_void.c
         key = (event.station == void.station) & (event.epoch == void.epoch) & (event.seq == void.seq)
         is_here = select(event.seq).where(key, event.region == void.region).exists()
-        rows = self._connection.execute(select(ledger.intake_void).where(~is_here))
-        return [
-            ArchivedVoid(row.region, row.station, row.epoch, row.seq, row.receipt, row.reason, row.replacement)
-            for row in rows
-        ]
+        return self._connection.execute(select(ledger.intake_void).where(~is_here)).all()
 
 
 _COLUMNS: Final = ("region", "station", "epoch", "seq", "type", "sha256", "received_at", "body")
@@ -201,21 +169,4 @@ def _decode_event(row: Row[Any]) -> FeedEvent:
         event.software,
         event.reissued,
         decode_known(event),
-    )
-
-
-def _archived_intake(row: Row[Any]) -> ArchivedIntake:
-    return ArchivedIntake(
-        row.feedseq,
-        row.region,
-        row.station,
-        row.epoch,
-        row.seq,
-        row.receipt,
-        row.lot,
-        row.product,
-        row.mode,
-        row.net_g,
-        row.amount_fen,
-        to_milliseconds(datetime.fromisoformat(row.received_at)),
     )

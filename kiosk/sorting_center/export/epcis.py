@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
-from kiosk.sorting_center.ledger import CountedEvent, StoredEvent
+from kiosk.sorting_center.ledger import StoredEvent
 from kiosk.sorting_center.shared.stored_events import EventEnvelope, decode_data, decode_envelope
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
@@ -35,21 +35,16 @@ def epcis(events: Iterable[StoredEvent], created_at: str) -> Iterator[str]:
     }
     yield json.dumps(head, ensure_ascii=False)[:-1] + ', "epcisBody": {"eventList": ['
     separator = "\n"
-    for found in _events(events):
-        yield separator + json.dumps(found, ensure_ascii=False)
-        separator = ",\n"
+    for _, of_station in groupby(events, key=lambda event: event.station):  # a void and its intake are of one
+        for found in _of_station(of_station):
+            yield separator + json.dumps(found, ensure_ascii=False)
+            separator = ",\n"
     yield "\n]}}\n"
 
 
 _TYPES: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE)
 
 _Key = tuple[str, str, str]  # Station, receipt, region
-
-
-def _events(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
-    """Station after station; a void and its intake are of one."""
-    for _, of_station in groupby(events, key=lambda event: event.station):
-        yield from _of_station(of_station)
 
 
 def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
@@ -65,21 +60,21 @@ def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
             continue
         data = decode_data(IntakeConfirmed, envelope.data)
         key = (event.station, data.receipt, event.region)
-        if key in intakes if event.standing is None else not _is_counted(event, event.standing):
+        if (
+            key in intakes
+            if event.standing is None
+            else (event.standing.epoch, event.standing.seq) != (event.epoch, event.seq)
+        ):
             continue  # it was told again: one intake all the same
         is_second = event.elsewhere if event.standing is None else event.standing.first_region != event.region
         found = _confirmed(event, envelope, data, _intake_id(data.receipt, event.region if is_second else ""))
-        if event.voided or (event.standing is None and not event.elsewhere):
+        if event.voided or (counted is None and not event.elsewhere):
             intakes[key] = msgspec.json.encode(found)
         yield found
     for event, void, declared_at in voids:
         original = intakes.get((event.station, void.receipt, event.region))
         if original is not None:
             yield {**msgspec.json.decode(original), "errorDeclaration": _error(event, void, declared_at, intakes)}
-
-
-def _is_counted(event: StoredEvent, standing: CountedEvent) -> bool:
-    return (standing.epoch, standing.seq) == (event.epoch, event.seq)
 
 
 def _intake_id(receipt: str, second_region: str) -> str:

@@ -47,7 +47,8 @@ class OfferFollower:
         In a generation after a restored backup the feed is followed from its beginning: an offer that was taken is
         not taken again. Raises LedgerError and DeskError, and then nothing was done.
         """
-        stored = self._stored_position()
+        with self._database.reading() as connection:
+            stored = _read_position(connection)
         start = resume_position(self._ledger, stored)
         entries = self._ledger.feed(start.feedseq, limit)
         if not entries:
@@ -62,10 +63,6 @@ class OfferFollower:
             connection.execute(insert(listing_place).values(generation=start.generation, feedseq=entries[-1].feedseq))
         return len(entries)
 
-    def _stored_position(self) -> FeedPosition | None:
-        with self._database.reading() as connection:
-            return _read_position(connection)
-
 
 def _read_position(connection: Connection) -> FeedPosition | None:
     row = connection.execute(select(listing_place)).first()
@@ -79,10 +76,10 @@ def _apply_event(connection: Connection, entry: FeedEntry, now: str) -> None:
         offer = StationOffer(event.epoch, event.seq, data)
         _apply_offer(connection, ListingKey(entry.region, event.station, data.lot), offer, now)
     elif isinstance(data, PhotoAccepted):
-        _record_fact(connection, ListingKey(entry.region, event.station, data.lot), data.master.sha256)
+        insert_missing(connection, listing_facts, [(entry.region, event.station, data.lot, data.master.sha256)])
     elif isinstance(data, IntakeVoided):
+        insert_missing(connection, listing_facts, [(entry.region, event.station, data.lot, VOIDED)])
         key = ListingKey(entry.region, event.station, data.lot)
-        _record_fact(connection, key, VOIDED)
         if (one := load_listing(connection, key)) is not None:
             _withdraw(connection, one, now)
 
@@ -118,7 +115,3 @@ def _is_recorded(connection: Connection, key: ListingKey, offer: StationOffer) -
     same = (steps.region == key.region) & (steps.station == key.station) & (steps.lot == key.lot)
     query = select(steps.id).where(same, steps.act == ListingAction.OFFER.value, steps.reason == offer.place)
     return connection.execute(query.limit(1)).first() is not None
-
-
-def _record_fact(connection: Connection, key: ListingKey, what: str) -> None:
-    insert_missing(connection, listing_facts, [(key.region, key.station, key.lot, what)])

@@ -113,7 +113,7 @@ class DayReports:
         stations = self._stations_by_day(first, last, of)
         return tuple(
             DayRow(day, found.get(day.isoformat(), Figures()), stations.get(day.isoformat(), 0))
-            for day in _days(first, last)
+            for day in (first + timedelta(days=number) for number in range((last - first).days + 1))
         )
 
     def hours(self, day: date, of: ReportScope = COUNTY) -> tuple[Figures, ...]:
@@ -209,7 +209,3 @@ def _in_range(table: Table, first: date, last: date, of: ReportScope) -> ColumnE
     if (last - first).days >= MAX_DAYS:
         raise ValueError(f"at most {MAX_DAYS} days are asked for at once")
     return and_(table.c.day >= first.isoformat(), table.c.day <= last.isoformat(), of.condition(table))
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]

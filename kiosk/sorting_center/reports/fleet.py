@@ -22,6 +22,7 @@ from kiosk.sorting_center.reports.tables.schema import newest, receipt
 StationKey = tuple[str, str]  # Region and station
 
 _NO_COUNTS: Final[Mapping[str, int]] = {}
+# Of rows as the contract writes them: a row begins with what it is about. Not parsed: there are thousands.
 _FIRST_BROKEN: Final = re.compile(r'\{"row":"([a-z0-9_]{1,32})","state":"fail"')
 
 
@@ -121,7 +122,7 @@ class FleetReport:
                 last.get(key),
                 figures.get(key, Figures()),
                 _worst_state(row.doctor),
-                _first_failed_row(row.doctor),
+                broken[1] if (broken := _FIRST_BROKEN.search(row.doctor or "")) is not None else "",
             )
             for row in statuses
             for key in ((row.region, row.station),)
@@ -158,16 +159,9 @@ class FleetReport:
 
 
 def _worst_state(doctor: str | None) -> str:
-    """Of rows as the contract writes them. Not parsed: there are thousands."""
     if not doctor or doctor == "[]":
         return ""
     return next((state for state in ("fail", "warn") if f'"state":"{state}"' in doctor), "ok")
-
-
-def _first_failed_row(doctor: str | None) -> str:
-    """Not parsed either: a row begins with what it is about."""
-    found = _FIRST_BROKEN.search(doctor or "")
-    return found[1] if found is not None else ""
 
 
 def _gaps(connection: Connection, of: ReportScope) -> dict[StationKey, GapFacts]:

@@ -68,17 +68,13 @@ def json_ld(goods: PublishedLot, addresses: PublicAddresses, language: str) -> M
         "offers": {
             "@type": "Offer",
             "url": here,
-            "price": _yuan(lot.price_fen),
+            "price": f"{lot.price_fen // 100}.{lot.price_fen % 100:02d}",
             "priceCurrency": "CNY",
             "availability": "https://schema.org/InStock",
             "itemCondition": "https://schema.org/NewCondition",
         },
     }
     return Markup(_encode(document).decode().translate(_SCRIPT_ESCAPES))  # noqa: S704 - no sign of markup is left in it
-
-
-def _yuan(fen: int) -> str:
-    return f"{fen // 100}.{fen % 100:02d}"
 
 
 def _kilograms(grams: int) -> Decimal:

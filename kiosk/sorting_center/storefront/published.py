@@ -44,7 +44,9 @@ class PublishedListings:
 
     def page(self, search: str, skip: int, limit: int) -> PublishedPage:
         """Those with every word of ``search`` in title, goods code or lot; what was published last first."""
-        conditions = [listing_shown.c.words.contains(word, autoescape=True) for word in _words(search)]
+        conditions = [
+            listing_shown.c.words.contains(word, autoescape=True) for word in searchable(search).split()[:MAX_WORDS]
+        ]
         last_first = [column.desc() for column in (listing_shown.c.at, *_KEY)]
         keys = select(*_KEY).where(*conditions).order_by(*last_first).offset(skip).limit(limit)
         with self._reader.reading() as connection:
@@ -108,7 +110,3 @@ class PublishedListings:
         query = select(*_KEY, listing_shown.c.at).order_by(*_KEY).offset(skip).limit(limit)
         with self._reader.reading() as connection:
             return [(ListingKey(row.region, row.station, row.lot), row.at) for row in connection.execute(query)]
-
-
-def _words(search: str) -> list[str]:
-    return searchable(search).split()[:MAX_WORDS]

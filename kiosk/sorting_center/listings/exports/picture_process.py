@@ -12,7 +12,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -78,29 +78,21 @@ def make(
     """
     made, left_out = 0, list[tuple[str, Master, tuple[OmissionReason, ...]]]()
     with ZipFile(to, "w", ZIP_STORED) as archive:
-        for name, master in _names(order):
-            found = make_one(master, order.rule)
-            if isinstance(found, bytes):
-                archive.writestr(_entry(name), found)
-                made += 1
-            else:
-                left_out.append((name, master, found))
+        for listing in order.listings:
+            for place, master in enumerate(listing.photos, 1):
+                name, found = f"{listing.name}/{place}.jpg", make_one(master, order.rule)
+                if isinstance(found, bytes):
+                    archive.writestr(_entry(name), found)
+                    made += 1
+                else:
+                    left_out.append((name, master, found))
         rows = (
-            [name, master.sha256, *cells] for name, master, why in left_out for cells in _report_cells(why, order.words)
+            [name, master.sha256, one.word, one.value, one.limit, order.words.get(one.word, "")]
+            for name, master, why in left_out
+            for one in why
         )
         archive.writestr(_entry(REPORT), b"".join(csv_lines(COLUMNS, rows, str)))
     return PictureExportResult(made, len(left_out))
-
-
-def _names(order: PictureOrder) -> Iterator[tuple[str, Master]]:
-    for listing in order.listings:
-        for place, master in enumerate(listing.photos, 1):
-            yield f"{listing.name}/{place}.jpg", master
-
-
-def _report_cells(why: tuple[OmissionReason, ...], words: Mapping[str, str]) -> Iterator[list[str | int]]:
-    for reason in why:
-        yield [reason.word, reason.value, reason.limit, words.get(reason.word, "")]
 
 
 def _entry(name: str) -> ZipInfo:

@@ -77,7 +77,9 @@ def in_language(code: str) -> str:
 
 
 def texts() -> CenterTexts:
-    preferred = (request.args.get("lang", ""), request.cookies.get(LANGUAGE_COOKIE, ""), _account_language())
+    session = current_principal().session
+    account_language = session.person.language if session is not None else ""
+    preferred = (request.args.get("lang", ""), request.cookies.get(LANGUAGE_COOKIE, ""), account_language)
     for code in preferred:
         if code in LANGUAGES:
             return center_texts(code)
@@ -90,11 +92,6 @@ def local_time(timestamp: str, now: datetime) -> str:
     return local.strftime("%H:%M:%S" if local.date() == now.date() else "%Y-%m-%d %H:%M")
 
 
-def _account_language() -> str:
-    session = current_principal().session
-    return session.person.language if session is not None else ""
-
-
 def _store_language(response: Response) -> Response:
     requested = request.args.get("lang", "")
     if requested in LANGUAGES and request.endpoint != "static":
@@ -102,14 +99,10 @@ def _store_language(response: Response) -> Response:
     return response
 
 
-def _wants_json() -> bool:
-    need = access_policy().access_rules.get(request.endpoint or "")
-    return need is not None and need.role is None and need.scope is not None
-
-
 def _error_answer(status: int, text_id: str, detail: str, why: Markup | None = None) -> Response:
     """``detail`` is for programs, and for whoever helps; ``why`` the same in the language of who asks."""
-    if _wants_json() or request.path.endswith(".json"):
+    need = access_policy().access_rules.get(request.endpoint or "")
+    if (need is not None and need.role is None and need.scope is not None) or request.path.endswith(".json"):
         answer = jsonify(error=detail)
     else:
         shown = detail if detail not in _DEFAULT_DESCRIPTIONS else ""

@@ -45,16 +45,15 @@ class ChartPoint:
 
 def chart(points: Sequence[ChartPoint]) -> Chart:
     """Bars from the base line up. A figure below nothing, which old ledgers may hold, is drawn as nothing."""
-    highest = max((place.value for place in points), default=0)
+    highest = max((point.value for point in points), default=0)
     step = WIDTH / max(1, len(points))
-    return Chart(tuple(_bar(number, place, step, highest) for number, place in enumerate(points)), max(0, highest))
-
-
-def _bar(number: int, place: ChartPoint, step: float, highest: int) -> ChartBar:
-    height = round(max(_MIN_BAR_HEIGHT, (HEIGHT - _TOP_MARGIN) * place.value / highest), 2) if place.value > 0 else 0.0
-    x, width = step * (number + _GAP / 2), step * (1 - _GAP)
-    middle = round(x + width / 2, 2)
-    return ChartBar(round(x, 2), HEIGHT - height, round(width, 2), height, middle, place.label, place.link)
+    width, bars = step * (1 - _GAP), []
+    for number, point in enumerate(points):
+        scaled = max(_MIN_BAR_HEIGHT, (HEIGHT - _TOP_MARGIN) * point.value / highest) if point.value > 0 else 0.0
+        x, height = step * (number + _GAP / 2), round(scaled, 2)
+        middle = round(x + width / 2, 2)
+        bars.append(ChartBar(round(x, 2), HEIGHT - height, round(width, 2), height, middle, point.label, point.link))
+    return Chart(tuple(bars), max(0, highest))
 
 
 BAR_UNITS: Final = 1000  # Of the tallest bar, in the drawing's own units

@@ -16,7 +16,6 @@ from kiosk.photo.channels.rules import ChannelRule, shipped_rules
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.merchant import ProductData, has_title, tsv_of
 from kiosk.sorting_center.listings.exports.pictures import (
     MAX_LISTINGS,
@@ -74,7 +73,11 @@ def table() -> Response:
 def merchant(language: str) -> Response:
     if language not in LANGUAGES:
         raise NotFound("there is a file for each language of these pages: merchant-zh.tsv")
-    data = ProductData(language, _storefront(), SheetTexts(center_texts(language)))
+    if (storefront := sources().storefront) is None:
+        raise ActionRefused(
+            "no_public_address", "no public address of the storefront is set: start with --storefront-url URL"
+        )
+    data = ProductData(language, storefront, SheetTexts(center_texts(language)))
     name = f"merchant-{language}.tsv"
     record(AuditAction.EXPORTED, f"listings {name}")
     return attachment(_spool(tsv_of(sources().listings.published(), data)), _TSV, name)
@@ -109,15 +112,6 @@ def _channels() -> Sequence[ChannelRule]:
 
 def _pages(published: int) -> int:
     return max(1, -(-published // MAX_LISTINGS))
-
-
-def _storefront() -> PublicAddresses:
-    found = sources().storefront
-    if found is None:
-        raise ActionRefused(
-            "no_public_address", "no public address of the storefront is set: start with --storefront-url URL"
-        )
-    return found
 
 
 def _build_archive(rule: ChannelRule, page: int) -> IO[bytes]:

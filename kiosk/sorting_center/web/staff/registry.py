@@ -111,8 +111,9 @@ def _render(refused: str = "") -> str:
     view = view if view in VIEWS else "all"
     words = request.args.get("words", "").strip()[:60]
     rows = [*_rows(register, known)]
-    chosen = [row for row in rows if _is_in_view(view, row) and _matches(row.expected, words)]
-    page = min(_page(), max(1, -(-len(chosen) // PAGE_SIZE)))
+    chosen = [row for row in rows if _is_shown(row, view, words)]
+    requested = max(1, parse_whole_number(request.args.get("page", "")) or 1)
+    page = min(requested, max(1, -(-len(chosen) // PAGE_SIZE)))
     return render_page(
         "registry.html",
         groups=_groups(register, chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]),
@@ -144,13 +145,11 @@ def _rows(register: StationRegister, known: set[StationKey]) -> Iterator[Registr
         yield RegistryRow(expected, key in known, word)
 
 
-def _is_in_view(view: str, row: RegistryRow) -> bool:
-    return view == "all" or (view == "never" and not row.has_reported) or view == row.verification
-
-
-def _matches(expected: ExpectedStation, words: str) -> bool:
+def _is_shown(row: RegistryRow, view: str, words: str) -> bool:
+    expected = row.expected
     searchable = f"{expected.region} {expected.station} {expected.village} {expected.township}".casefold()
-    return all(word in searchable for word in words.casefold().split())
+    in_view = view == "all" or (view == "never" and not row.has_reported) or view == row.verification
+    return in_view and all(word in searchable for word in words.casefold().split())
 
 
 def _groups(register: StationRegister, rows: list[RegistryRow]) -> list[TownshipGroup]:
@@ -221,7 +220,3 @@ def apply() -> Response:
     record(AuditAction.REGISTRY_IMPORTED, sha256, str(done))
     found.desk.drafts.discard(who)
     return redirect(url_for("registry.stations", done=1), 303)
-
-
-def _page() -> int:
-    return max(1, parse_whole_number(request.args.get("page", "")) or 1)

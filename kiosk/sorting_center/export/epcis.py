@@ -59,14 +59,10 @@ def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
             voids.append((replace(event, body=b""), decode_data(IntakeVoided, envelope.data), envelope.time))
             continue
         data = decode_data(IntakeConfirmed, envelope.data)
-        key = (event.station, data.receipt, event.region)
-        if (
-            key in intakes
-            if event.standing is None
-            else (event.standing.epoch, event.standing.seq) != (event.epoch, event.seq)
-        ):
+        key, counted = (event.station, data.receipt, event.region), event.standing
+        if key in intakes if counted is None else (counted.epoch, counted.seq) != (event.epoch, event.seq):
             continue  # it was told again: one intake all the same
-        is_second = event.elsewhere if event.standing is None else event.standing.first_region != event.region
+        is_second = event.elsewhere if counted is None else counted.first_region != event.region
         found = _confirmed(event, envelope, data, _intake_id(data.receipt, event.region if is_second else ""))
         if event.voided or (counted is None and not event.elsewhere):
             intakes[key] = msgspec.json.encode(found)

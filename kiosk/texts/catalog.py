@@ -21,6 +21,7 @@ NEEDS_REVIEW = "needs review"
 FROM_TERMS = "source: terms"
 REVIEWED = "reviewed"  # What a reviewer puts instead, followed by initials and month: `# reviewed A.T. 2027-01`.
 FALLBACK = "en"
+STATION = "kiosk.texts"  # The package with the catalogs of the station; the sorting center has its own
 UNKNOWN_VALUE = "\u2013"
 
 # Named and nothing more: no format codes, attributes or indexes that a catalog could misuse.
@@ -53,13 +54,13 @@ class MessageEntry:
 
 
 @cache
-def catalog(lang: str) -> Mapping[str, MessageEntry]:
-    """All entries of one language by id; raises KeyError for a language the station does not have.
+def catalog(lang: str, package: str = STATION) -> Mapping[str, MessageEntry]:
+    """All entries of one language by id; raises KeyError for an unknown language.
 
-    A language is a folder with one file for each face of the station. Raises DamagedCatalog, naming the file, when one
-    cannot be read or gives an id that another file has.
+    ``catalogs`` in ``package`` has a folder for each language with one or more files. Raises DamagedCatalog, naming the
+    file, when one cannot be read or gives an id that another file has.
     """
-    folder = files("kiosk.texts").joinpath("catalogs", LANGUAGES[lang].code)
+    folder = files(package).joinpath("catalogs", LANGUAGES[lang].code)
     entries: dict[str, MessageEntry] = {}
     try:
         names = sorted(part.name for part in folder.iterdir() if part.name.endswith(".po"))
@@ -111,10 +112,10 @@ class Texts:
     ``strict`` (tests, technicians) raises MissingText; otherwise a person gets the English text, and the log one line.
     """
 
-    def __init__(self, language: Language, *, strict: bool = False) -> None:
+    def __init__(self, language: Language, *, strict: bool = False, package: str = STATION) -> None:
         self.language = language
-        self._strict = strict
-        self._entries = catalog(language.code)
+        self._strict, self._package = strict, package
+        self._entries = catalog(language.code, package)
         self._logged: set[str] = set()
 
     def __contains__(self, text_id: object) -> bool:
@@ -133,7 +134,7 @@ class Texts:
         if entry is not None:
             return _form(entry, self.language, values)
         self._report_missing(text_id, f"there is no text {text_id!r} in {self.language.code}")
-        english = catalog(FALLBACK).get(text_id)
+        english = catalog(FALLBACK, self._package).get(text_id)
         return text_id if english is None else _form(english, LANGUAGES[FALLBACK], values)
 
     def value(self, text_id: str, name: str, values: Mapping[str, object]) -> object:
@@ -165,6 +166,6 @@ def load(lang: str, *, strict: bool = False) -> Texts:
     return Texts(LANGUAGES[lang], strict=strict)
 
 
-def needs_review(lang: str) -> list[str]:
+def needs_review(lang: str, package: str = STATION) -> list[str]:
     """The ids of all texts no native reader has approved yet, sorted."""
-    return sorted(name for name, entry in catalog(lang).items() if NEEDS_REVIEW in entry.comments)
+    return sorted(name for name, entry in catalog(lang, package).items() if NEEDS_REVIEW in entry.comments)

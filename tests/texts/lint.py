@@ -5,13 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from kiosk.texts.catalog import FALLBACK, FROM_TERMS, NEEDS_REVIEW, PLACEHOLDER, REVIEWED, MessageEntry, catalog
+from kiosk.texts.catalog import (
+    FALLBACK,
+    FROM_TERMS,
+    NEEDS_REVIEW,
+    PLACEHOLDER,
+    REVIEWED,
+    STATION,
+    MessageEntry,
+    catalog,
+)
 from kiosk.texts.languages import LANGUAGES
 from tests.texts.alphabet import LOOK_ALIKES, foreign_letters
 
 Catalogs = Mapping[str, Mapping[str, MessageEntry]]
 
-_ID = re.compile(r"[a-z]+(\.[a-z][a-z_0-9]*)+")
+PACKAGES = (STATION, "kiosk.sorting_center.web", "kiosk.sorting_center.storefront")
+TECHNICAL = frozenset({"kiosk.sorting_center.web"})
+"""Pages of people at a desk: their Uyghur names files, units and addresses in Latin letters, which it isolates."""
+_ID = re.compile(r"[a-z]+([._][A-Za-z0-9]+)*")
 _MARKET_UNITS = re.compile(r"斤|\bjin\b|جىڭ(?!دوڭ)", re.IGNORECASE)
 """The jin in three scripts; Chinese 公斤 is refused with it: the texts say 千克. جىڭدوڭ is JD, a carrier."""
 _LATIN = re.compile(r"[A-Za-z]+")
@@ -23,11 +35,15 @@ MAX_MAIN_WORDS = 8
 
 def lint() -> list[str]:
     """Every fault of the shipped catalogs as one line; empty when they are right."""
-    return list(faults({code: catalog(code) for code in LANGUAGES}))
+    return [
+        fault
+        for package in PACKAGES
+        for fault in faults({code: catalog(code, package) for code in LANGUAGES}, technical=package in TECHNICAL)
+    ]
 
 
-def faults(catalogs: Catalogs) -> Iterator[str]:
-    """The same for any catalogs by language code, English among them."""
+def faults(catalogs: Catalogs, *, technical: bool = False) -> Iterator[str]:
+    """The same for any catalogs by language code, English among them; Latin letters are right where ``technical``."""
     english = catalogs[FALLBACK]
     for code, entries in catalogs.items():
         for text_id in sorted(english.keys() - entries.keys()):
@@ -36,12 +52,15 @@ def faults(catalogs: Catalogs) -> Iterator[str]:
             if text_id not in english:
                 yield f"{code}: {text_id}: English has no such id"
                 continue
-            yield from (f"{code}: {text_id}: {what}" for what in _entry_faults(code, text_id, entry, english[text_id]))
+            found = _entry_faults(code, text_id, entry, english[text_id], technical=technical)
+            yield from (f"{code}: {text_id}: {what}" for what in found)
 
 
-def _entry_faults(code: str, text_id: str, entry: MessageEntry, english: MessageEntry) -> Iterator[str]:
+def _entry_faults(
+    code: str, text_id: str, entry: MessageEntry, english: MessageEntry, *, technical: bool
+) -> Iterator[str]:
     if not _ID.fullmatch(text_id):
-        yield "an id is lower-case words joined by dots"
+        yield "an id is words joined by dots or underscores"
     if entry.placeholders != english.placeholders:
         yield f"placeholders {sorted(entry.placeholders)} are {sorted(english.placeholders)} in English"
     if len(entry.forms) != (LANGUAGES[code].plural_forms if english.counts else 1):
@@ -51,12 +70,12 @@ def _entry_faults(code: str, text_id: str, entry: MessageEntry, english: Message
     if text_id.endswith(".question") and code == FALLBACK and len(entry.forms[0].split()) > MAX_MAIN_WORDS:
         yield f"a main instruction has at most {MAX_MAIN_WORDS} words"
     for form in entry.forms:
-        yield from _form_faults(form)
+        yield from _form_faults(form, technical)
     if code == "ug":
-        yield from _uyghur_faults(entry)
+        yield from _uyghur_faults(entry, technical)
 
 
-def _form_faults(form: str) -> Iterator[str]:
+def _form_faults(form: str, technical: bool) -> Iterator[str]:
     words = PLACEHOLDER.sub("", form)
     if "{" in words or "}" in words:
         yield "a brace that is no placeholder"
@@ -66,17 +85,17 @@ def _form_faults(form: str) -> Iterator[str]:
         yield "the jin is no unit of trade: kilograms and grams only"
     if _NON_WESTERN_DIGITS.search(words):
         yield "digits are 0-9 in every language"
-    if _BIDI.search(words):
+    if _BIDI.search(words) and not technical:
         yield "no direction marks: numbers are isolated where they are formatted"
     if form != " ".join(form.split()):
         yield "stray white space"
 
 
-def _uyghur_faults(entry: MessageEntry) -> Iterator[str]:
+def _uyghur_faults(entry: MessageEntry, technical: bool) -> Iterator[str]:
     words = " ".join(PLACEHOLDER.sub("", form) for form in entry.forms)
     for char in foreign_letters(words):
         yield f"U+{ord(char):04X} is not a Uyghur letter{_meant(char)}"
-    if latin := _LATIN.findall(words):
+    if (latin := _LATIN.findall(words)) and not technical:
         yield f"Latin letters: {' '.join(latin)}"
     if any("\u0400" <= char <= "\u04ff" for char in words):
         yield "Cyrillic letters"

@@ -120,6 +120,7 @@ def test_what_waits_for_review_is_what_the_file_says() -> None:
     assert waiting == sorted(waiting)
     assert not [text_id for text_id in waiting if FROM_TERMS in catalog("ug")[text_id].comments]
     assert needs_review("zh") == needs_review("en") == []
+    assert needs_review("ug", "kiosk.sorting_center.storefront")
 
 
 def test_an_entry_without_text_is_a_missing_one() -> None:

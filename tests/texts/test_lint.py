@@ -54,6 +54,11 @@ def test_no_jin_in_chinese_either(form: str) -> None:
     assert check(zh=other(ZH, form)) == ["zh: agree.bag: the jin is no unit of trade: kilograms and grams only"]
 
 
+def test_pages_at_a_desk_may_name_a_file_in_latin_letters() -> None:
+    ug = other(UG, "{n} CSV \u2066a.b\u2069")
+    assert list(faults({"en": {"files": EN}, "zh": {"files": ZH}, "ug": {"files": ug}}, technical=True)) == []
+
+
 def test_a_text_must_say_where_it_came_from() -> None:
     for comments in ((), ("needs review", "source: terms")):
         assert check(ug=MessageEntry(UG.forms, False, comments, UG.english)) == [
@@ -84,4 +89,4 @@ def test_plural_forms_are_counted() -> None:
 def test_a_main_instruction_is_short_and_an_id_is_stable() -> None:
     long = MessageEntry(("one two three four five six seven eight nine",), False, (), ())
     assert list(faults({"en": {"who.question": long}})) == ["en: who.question: a main instruction has at most 8 words"]
-    assert list(faults({"en": {"Who": EN}})) == ["en: Who: an id is lower-case words joined by dots"]
+    assert list(faults({"en": {"Who": EN}})) == ["en: Who: an id is words joined by dots or underscores"]

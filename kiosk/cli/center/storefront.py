@@ -9,8 +9,7 @@ from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.web import host_and_port, until_signal
 from kiosk.sorting_center.ledger import without_password
 from kiosk.sorting_center.shared.listen_socket import listening_socket
-from kiosk.sorting_center.storefront.process import serve
-from kiosk.sorting_center.storefront.settings import BadStorefrontSettings, StorefrontSettings
+from kiosk.sorting_center.storefront.process import BadStorefrontSettings, StorefrontSettings, serve
 
 
 @click.command()

@@ -16,7 +16,7 @@ from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.sorting_center.ledger import without_password
 from kiosk.sorting_center.shared.listen_socket import listening_socket
-from kiosk.sorting_center.web.remote_health import RemoteHealth
+from kiosk.sorting_center.web.child import RemoteHealth
 from kiosk.sorting_center.web.shared.settings import BadWebSettings, CenterWebSettings, is_loopback
 
 _OPTIONS = (

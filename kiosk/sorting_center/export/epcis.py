@@ -17,8 +17,8 @@ from typing import Final
 import msgspec
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
-from kiosk.messaging.contract.envelope import data_as
-from kiosk.sorting_center.ledger import CountedEvent, StoredEvent
+from kiosk.sorting_center.ledger import StoredEvent
+from kiosk.sorting_center.shared.stored_events import EventEnvelope, decode_data, decode_envelope
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 _URN: Final = "urn:station-kiosk"
@@ -27,7 +27,6 @@ _ERROR_REASONS: Final[Mapping[str, str]] = {"goods_taken_back": "did_not_occur"}
 
 
 def epcis(events: Iterable[StoredEvent], created_at: str) -> Iterator[str]:
-    """The document in pieces; ``created_at`` is RFC 3339."""
     head = {
         "@context": [CONTEXT, {"kiosk": f"{_URN}:"}],
         "type": "EPCISDocument",
@@ -36,21 +35,16 @@ def epcis(events: Iterable[StoredEvent], created_at: str) -> Iterator[str]:
     }
     yield json.dumps(head, ensure_ascii=False)[:-1] + ', "epcisBody": {"eventList": ['
     separator = "\n"
-    for found in _events(events):
-        yield separator + json.dumps(found, ensure_ascii=False)
-        separator = ",\n"
+    for _, of_station in groupby(events, key=lambda event: event.station):  # a void and its intake are of one
+        for found in _of_station(of_station):
+            yield separator + json.dumps(found, ensure_ascii=False)
+            separator = ",\n"
     yield "\n]}}\n"
 
 
 _TYPES: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE)
 
 _Key = tuple[str, str, str]  # Station, receipt, region
-
-
-def _events(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
-    """Station after station; a void and its intake are of one."""
-    for _, of_station in groupby(events, key=lambda event: event.station):
-        yield from _of_station(of_station)
 
 
 def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
@@ -60,17 +54,17 @@ def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
     for event in events:
         if event.problem is not None or event.type not in _TYPES:
             continue
-        body = json.loads(event.body)
+        envelope = decode_envelope(event.body)
         if event.type == IntakeVoided.TYPE:
-            voids.append((replace(event, body=b""), data_as(IntakeVoided, body["data"]), body["time"]))
+            voids.append((replace(event, body=b""), decode_data(IntakeVoided, envelope.data), envelope.time))
             continue
-        data = data_as(IntakeConfirmed, body["data"])
-        key = (event.station, data.receipt, event.region)
-        if key in intakes if event.standing is None else not _is_counted(event, event.standing):
+        data = decode_data(IntakeConfirmed, envelope.data)
+        key, counted = (event.station, data.receipt, event.region), event.standing
+        if key in intakes if counted is None else (counted.epoch, counted.seq) != (event.epoch, event.seq):
             continue  # it was told again: one intake all the same
-        is_second = event.elsewhere if event.standing is None else event.standing.first_region != event.region
-        found = _confirmed(event, body, data, _intake_id(data.receipt, event.region if is_second else ""))
-        if event.voided or (event.standing is None and not event.elsewhere):
+        is_second = event.elsewhere if counted is None else counted.first_region != event.region
+        found = _confirmed(event, envelope, data, _intake_id(data.receipt, event.region if is_second else ""))
+        if event.voided or (counted is None and not event.elsewhere):
             intakes[key] = msgspec.json.encode(found)
         yield found
     for event, void, declared_at in voids:
@@ -79,26 +73,20 @@ def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
             yield {**msgspec.json.decode(original), "errorDeclaration": _error(event, void, declared_at, intakes)}
 
 
-def _is_counted(event: StoredEvent, standing: CountedEvent) -> bool:
-    return (standing.epoch, standing.seq) == (event.epoch, event.seq)
-
-
 def _intake_id(receipt: str, second_region: str) -> str:
     """The receipt's alone, as it always was, unless two counties have a station of this number."""
     county = f"{_urn_part(second_region)}:" if second_region else ""
     return f"{_URN}:intake:{county}{_urn_part(receipt)}"
 
 
-def _confirmed(
-    event: StoredEvent, body: Mapping[str, object], data: IntakeConfirmed, intake_id: str
-) -> dict[str, object]:
+def _confirmed(event: StoredEvent, envelope: EventEnvelope, data: IntakeConfirmed, intake_id: str) -> dict[str, object]:
     """The ObjectEvent of an intake: one re-issued in a later epoch is still one intake."""
     place = {"id": f"{_URN}:station:{event.station}"}
     bags = [f"{_URN}:bag:{_urn_part(bag.code)}" for bag in data.bags if bag.code is not None]
     return {
         "type": "ObjectEvent",
         "eventID": intake_id,
-        "eventTime": body["time"],
+        "eventTime": envelope.time,
         "eventTimeZoneOffset": "+00:00",
         "recordTime": event.received_at,
         "action": "ADD",
@@ -113,7 +101,7 @@ def _confirmed(
         "kiosk:event": f"{event.station} {event.epoch}-{event.seq}",
         "kiosk:region": event.region,
         "kiosk:product": data.product,
-        "kiosk:clock": body["clock"],
+        "kiosk:clock": envelope.clock,
     }
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from itertools import chain
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from typing import IO, Final
 import xlsxwriter  # type: ignore[import-untyped]
 
 from kiosk.sorting_center.export.rows import FORMULA_STARTS
+from kiosk.sorting_center.reports.receipts import ReceiptRow
 
 BYTE_ORDER_MARK: Final = "\ufeff"  # Without it a spreadsheet reads UTF-8 as the code page of its machine
 SHEET_ROWS: Final = 1_048_576  # Of one sheet, with its header; what is more goes on in a further one
@@ -28,37 +29,8 @@ _ESCAPED_STARTS: Final = (*FORMULA_STARTS, "'")
 _NO_XML: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
-@dataclass(frozen=True, slots=True)
-class ExportedReceipt:
-    """One receipt. ``time`` is local and corrected, "" where nobody knows it: then ``day`` is that of the arrival.
-
-    ``net_g`` and ``amount_fen`` are what it said, also of a void one; only the others are added up.
-    """
-
-    day: date
-    time: str
-    region: str
-    station: str
-    receipt: str
-    lot: str
-    product: str
-    mode: str
-    member: str
-    bags: int
-    net_g: int
-    amount_fen: int
-    is_void: bool
-    is_late: bool
-    time_unknown: bool
-    written_at: str
-    received_at: str
-    product_name: str = ""  # In the language of the file; "" where nobody has told one
-
-
 @dataclass(slots=True)
 class ReceiptSums:
-    """What is added up, in a sheet of days or goods or of everything."""
-
     intakes: int = 0
     voided: int = 0
     bags: int = 0
@@ -68,17 +40,17 @@ class ReceiptSums:
     time_unknown: int = 0
     stations: set[tuple[str, str]] = field(default_factory=set)
 
-    def add(self, line: ExportedReceipt) -> None:
-        if line.is_void:
+    def add(self, row: ReceiptRow) -> None:
+        if row.voided:
             self.voided += 1
             return
         self.intakes += 1
-        self.bags += line.bags
-        self.net_g += line.net_g
-        self.amount_fen += line.amount_fen
-        self.late += line.is_late
-        self.time_unknown += line.time_unknown
-        self.stations.add((line.region, line.station))
+        self.bags += row.bags
+        self.net_g += row.net_g
+        self.amount_fen += row.amount_fen
+        self.late += row.late
+        self.time_unknown += row.time_unknown
+        self.stations.add((row.region, row.station))
 
 
 class CollectedSums:
@@ -87,17 +59,14 @@ class CollectedSums:
     def __init__(self) -> None:
         self.total = ReceiptSums()
         self.days: dict[date, ReceiptSums] = {}
-        self.goods: dict[tuple[str, str, str], ReceiptSums] = {}
+        self.goods: dict[tuple[str, str], ReceiptSums] = {}
 
-    def tally(self, lines: Iterable[ExportedReceipt]) -> Iterator[ExportedReceipt]:
-        for line in lines:
-            for sums in (
-                self.total,
-                self.days.setdefault(line.day, ReceiptSums()),
-                self.goods.setdefault((line.product, line.product_name, line.mode), ReceiptSums()),
-            ):
-                sums.add(line)
-            yield line
+    def tally(self, rows: Iterable[ReceiptRow]) -> Iterator[ReceiptRow]:
+        for row in rows:
+            self.total.add(row)
+            self.days.setdefault(row.day, ReceiptSums()).add(row)
+            self.goods.setdefault((row.product, row.mode), ReceiptSums()).add(row)
+            yield row
 
 
 Cell = str | int | Decimal
@@ -106,6 +75,16 @@ Cell = str | int | Decimal
 # Of a language: names of columns and sheets, and of what codes mean (`sheet_receipts`, `net_kg`, `purchase`, `yes`); a
 # code it does not know comes back.
 Words = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFormat:
+    """``goods`` gives what a product is called in the language of ``words``, "" where nobody has told it."""
+
+    words: Words
+    goods: Callable[[str], str]
+    zone: tzinfo
+
 
 # `net_kg` and `amount_yuan` are 0 for a void receipt, so that their sums are the totals of the pages.
 RECEIPT_COLUMNS: Final = (
@@ -126,20 +105,24 @@ def yuan(fen: int) -> Decimal:
     return Decimal(fen).scaleb(-2)
 
 
-def receipt_cells(line: ExportedReceipt, words: Words) -> list[Cell]:
-    """In the order of RECEIPT_COLUMNS."""
-    weight, amount = kilograms(line.net_g), yuan(line.amount_fen)
-    counts, void = ((kilograms(0), yuan(0)), (weight, amount)) if line.is_void else ((weight, amount), ("", ""))
-    marks = [words("yes") if mark else "" for mark in (line.is_void, line.is_late, line.time_unknown)]
+def receipt_cells(row: ReceiptRow, of: ReceiptFormat) -> list[Cell]:
+    """In the order of RECEIPT_COLUMNS. The time is the corrected one; the day is that of the arrival without one."""
+    weight, amount = kilograms(row.net_g), yuan(row.amount_fen)
+    counts, void = ((kilograms(0), yuan(0)), (weight, amount)) if row.voided else ((weight, amount), ("", ""))
+    marks = [of.words("yes") if mark else "" for mark in (row.voided, row.late, row.time_unknown)]
+    time = f"{row.at.astimezone(of.zone):%H:%M:%S}" if row.at is not None else ""
     return [
-        *(line.day.isoformat(), line.time, line.region, line.station, line.receipt, line.lot, line.product),
-        *(line.product_name, words(line.mode), line.member, 0 if line.is_void else line.bags, *counts),
-        *(marks[0], *void, marks[1], marks[2], line.written_at, line.received_at),
+        *(row.day.isoformat(), time, row.region, row.station, row.receipt, row.lot, row.product),
+        *(of.goods(row.product), of.words(row.mode), row.member or "", 0 if row.voided else row.bags, *counts),
+        *(marks[0], *void, marks[1], marks[2], _utc(row.written_at), _utc(row.received_at)),
     ]
 
 
+def _utc(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z" if at is not None else ""
+
+
 def sum_cells(sums: ReceiptSums) -> list[Cell]:
-    """In the order of SUM_COLUMNS."""
     return [
         *(sums.intakes, sums.voided, sums.bags, kilograms(sums.net_g), yuan(sums.amount_fen)),
         *(len(sums.stations), sums.late, sums.time_unknown),
@@ -147,15 +130,14 @@ def sum_cells(sums: ReceiptSums) -> list[Cell]:
 
 
 def day_rows(collected: CollectedSums) -> Iterator[list[Cell]]:
-    """In the order of DAY_COLUMNS, the earliest first."""
     for day, sums in sorted(collected.days.items()):
         yield [day.isoformat(), *sum_cells(sums)]
 
 
-def goods_rows(collected: CollectedSums, words: Words) -> Iterator[list[Cell]]:
+def goods_rows(collected: CollectedSums, of: ReceiptFormat) -> Iterator[list[Cell]]:
     """In the order of GOODS_COLUMNS, the heaviest first."""
-    for (product, name, mode), sums in sorted(collected.goods.items(), key=lambda item: (-item[1].net_g, item[0])):
-        yield [product, name, words(mode), *sum_cells(sums)]
+    for (product, mode), sums in sorted(collected.goods.items(), key=lambda item: (-item[1].net_g, item[0])):
+        yield [product, of.goods(product), of.words(mode), *sum_cells(sums)]
 
 
 def safe_text(text: str) -> str:
@@ -188,7 +170,7 @@ class AboutSheet:
     right_to_left: bool
 
 
-def workbook(to: IO[bytes], lines: Iterable[ExportedReceipt], facts: AboutSheet, words: Words) -> CollectedSums:
+def workbook(to: IO[bytes], rows: Iterable[ReceiptRow], facts: AboutSheet, of: ReceiptFormat) -> CollectedSums:
     """Write an XLSX of receipts, days, goods, and what they are; what was added up.
 
     Rows go to files beside ``to`` as they come: a month of a county does not fit in memory. No text becomes a formula,
@@ -205,27 +187,18 @@ def workbook(to: IO[bytes], lines: Iterable[ExportedReceipt], facts: AboutSheet,
         }
         book = xlsxwriter.Workbook(to, options)
         try:
-            _fill(book, collected.tally(lines), collected, facts, words)
+            book.set_properties({"title": _clean(facts.title)})
+            sheets = _Sheets(book, of.words, facts.right_to_left)
+            cells = (receipt_cells(row, of) for row in collected.tally(rows))
+            sheets.table("sheet_receipts", RECEIPT_COLUMNS, cells)
+            sheets.table("sheet_days", DAY_COLUMNS, day_rows(collected))
+            sheets.table("sheet_goods", GOODS_COLUMNS, goods_rows(collected, of))
+            sheets.about(facts, collected)
             book.close()
         except BaseException:
             _close_row_files(book)
             raise
     return collected
-
-
-def _fill(
-    book: xlsxwriter.Workbook,
-    lines: Iterable[ExportedReceipt],
-    collected: CollectedSums,
-    facts: AboutSheet,
-    words: Words,
-) -> None:
-    book.set_properties({"title": _clean(facts.title)})
-    sheets = _Sheets(book, words, facts.right_to_left)
-    sheets.table("sheet_receipts", RECEIPT_COLUMNS, (receipt_cells(line, words) for line in lines))
-    sheets.table("sheet_days", DAY_COLUMNS, day_rows(collected))
-    sheets.table("sheet_goods", GOODS_COLUMNS, goods_rows(collected, words))
-    sheets.about(facts, collected)
 
 
 def _close_row_files(book: xlsxwriter.Workbook) -> None:
@@ -267,7 +240,6 @@ class _Sheets:
             at += 1
 
     def about(self, facts: AboutSheet, collected: CollectedSums) -> None:
-        """What the sheets are, and what they come to."""
         sheet = self._add(self._words("sheet_about"))
         sheet.set_column(0, 1, 34)
         totals = zip(SUM_COLUMNS, sum_cells(collected.total), strict=True)
@@ -306,5 +278,4 @@ class _Sheets:
 
 
 def _clean(text: str) -> str:
-    """Without what XML cannot hold."""
     return _NO_XML.sub("\ufffd", text[:CELL_CHARACTERS])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from kiosk.base.worker import Worker
 from kiosk.domain.backoff import Backoff
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import Ledger, LedgerError
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 _POLL_INTERVAL_S: Final = 0.5
 _RETRY_FIRST_S: Final = 0.5
 _RETRY_MAX_S: Final = 30.0
+_RETRY_S: Final = 5.0
 # What these say is enough to mend it: a disk is full, a database away.
 _EXPECTED_ERRORS: Final = (LedgerError, DeskError, OSError)
 
@@ -37,6 +39,11 @@ def resume_position(ledger: Ledger, stored: FeedPosition | None) -> FeedPosition
     if stored is None or stored.generation != generation or stored.feedseq > ledger.feed_end():
         return FeedPosition(generation, 0)
     return stored
+
+
+def follower_worker(name: str, step: Callable[[], int]) -> Worker:
+    """Step again and again; after a step that took in nothing, wait for news."""
+    return Worker(name, lambda: 0.0 if step() else _POLL_INTERVAL_S, retry_s=_RETRY_S, expected=_EXPECTED_ERRORS)
 
 
 def run_follower(step: Callable[[], int], what: str, ending: threading.Event) -> None:

@@ -21,7 +21,6 @@ class PublicAddresses:
     """Those of the storefront at ``base``: ``https://goods.example.org``, or a folder of such a host."""
 
     def __init__(self, base: str) -> None:
-        """Raises BadPublicAddress."""
         cleaned = base.strip().rstrip("/")
         if not _is_base(cleaned):
             raise BadPublicAddress(
@@ -35,7 +34,6 @@ class PublicAddresses:
         return f"{self.base}/{'/'.join(quote(part, safe='') for part in (language, key.region, key.station, key.lot))}"
 
     def picture(self, sha256: str) -> str:
-        """Of a published listing: a master."""
         return f"{self.base}/pictures/{quote(sha256, safe='')}.jpg"
 
 

@@ -9,16 +9,15 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
 from kiosk.domain.events.photo import NO_WORDS, WordsData
 from kiosk.sorting_center.desk.shared.cases import checked_reason
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_step
+from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_picture, listing_shown, listing_step
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.listings.ports import PictureStore
-from kiosk.sorting_center.listings.public_index import update_public_index
 from kiosk.sorting_center.listings.records import (
     RESULTING_STATE,
     Listing,
@@ -64,14 +63,12 @@ class CenterListings:
             return load_listing(connection, key)
 
     def page(self, states: Sequence[ListingState], skip: int, limit: int) -> list[Listing]:
-        """Those that changed last first."""
         last_first = (listing.c.updated_at.desc(), *listing.primary_key.columns)
         query = select(listing).where(listing.c.state.in_(states)).order_by(*last_first).offset(skip).limit(limit)
         with self._database.reading() as connection:
             return [_listing(row) for row in connection.execute(query)]
 
     def counts(self) -> Mapping[ListingState, int]:
-        """How many there are in each state."""
         query = select(listing.c.state, func.count()).group_by(listing.c.state)
         with self._database.reading() as connection:
             there = {ListingState(state): int(count) for state, count in connection.execute(query)}
@@ -167,7 +164,6 @@ class CenterListings:
 
 
 def load_listing(connection: Connection, key: ListingKey) -> Listing | None:
-    """As it stands in this transaction."""
     row = connection.execute(select(listing).where(_matches_key(listing, key))).first()
     return _listing(row) if row is not None else None
 
@@ -181,7 +177,6 @@ def known_facts(connection: Connection, key: ListingKey, candidates: Sequence[st
 def apply_step(
     connection: Connection, one: Listing, step: ListingStep, changes: Mapping[str, str | int | None]
 ) -> None:
-    """One step of a listing that is there, and what it changes."""
     connection.execute(update(listing).where(_matches_key(listing, one.key)).values(updated_at=step.at, **changes))
     add_step(connection, one.key, step)
     if "state" in changes and (after := load_listing(connection, one.key)) is not None:
@@ -189,7 +184,6 @@ def apply_step(
 
 
 def add_step(connection: Connection, key: ListingKey, step: ListingStep) -> None:
-    """At the end of its history."""
     of = {"region": key.region, "station": key.station, "lot": key.lot}
     connection.execute(insert(listing_step).values(at=step.at, who=step.who, act=step.act, reason=step.reason, **of))
 
@@ -274,3 +268,21 @@ def _listing(row: Row[Any]) -> Listing:
         published=_PUBLISHED.decode(row.published) if row.published is not None else None,
         updated_at=row.updated_at,
     )
+
+
+def update_public_index(connection: Connection, one: Listing) -> None:
+    key = {"region": one.key.region, "station": one.key.station, "lot": one.key.lot}
+    for table in (listing_shown, listing_picture):
+        connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
+    if one.state is not ListingState.PUBLISHED or one.published is None:
+        return
+    title = one.published.texts.title
+    words = searchable("\n".join((title.ug, title.zh, title.en, one.published.product, one.key.lot)))
+    connection.execute(insert(listing_shown).values(**key, at=one.published.at, words=words))
+    if one.published.photos:
+        connection.execute(insert(listing_picture), [{"sha256": sha256, **key} for sha256 in one.published.photos])
+
+
+def searchable(text: str) -> str:
+    """As words are kept and looked for: whatever their case and width."""
+    return unicodedata.normalize("NFKC", text).casefold()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -11,12 +9,10 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
-from kiosk.base.json_reader import reader
 from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
-from kiosk.domain.events.photo import PictureData
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_place, listing_step
-from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position, run_follower
+from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_missing
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
@@ -31,44 +27,10 @@ from kiosk.sorting_center.listings.records import (
     ListingStep,
     StationOffer,
 )
-
-log = logging.getLogger(__name__)
+from kiosk.sorting_center.shared.stored_events import decode_envelope, decode_known
 
 STEP_EVENTS: Final = 250  # Were all of them offers, people at the desk would wait for a fraction of a second
 _TYPES: Final = frozenset({ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE})
-
-
-class _PhotoData(msgspec.Struct):
-    lot: str
-    master: PictureData
-
-
-class _PhotoEvent(msgspec.Struct):
-    station: str
-    data: _PhotoData
-
-
-class _VoidData(msgspec.Struct):
-    lot: str
-
-
-class _VoidEvent(msgspec.Struct):
-    station: str
-    data: _VoidData
-
-
-class _ListingSubmittedEvent(msgspec.Struct):
-    station: str
-    epoch: str
-    seq: int
-    data: ListingSubmitted
-
-
-_decode_offer: Final = reader(msgspec.json.Decoder(_ListingSubmittedEvent))
-_decode_photo: Final = reader(msgspec.json.Decoder(_PhotoEvent))
-
-
-_decode_void: Final = reader(msgspec.json.Decoder(_VoidEvent))
 
 
 class OfferFollower:
@@ -77,7 +39,6 @@ class OfferFollower:
     def __init__(
         self, ledger: Ledger, database: DeskDatabase, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        """Closes none of them."""
         self._ledger, self._database, self._now = ledger, database, now
 
     def step(self, limit: int = STEP_EVENTS) -> int:
@@ -86,7 +47,8 @@ class OfferFollower:
         In a generation after a restored backup the feed is followed from its beginning: an offer that was taken is
         not taken again. Raises LedgerError and DeskError, and then nothing was done.
         """
-        stored = self._stored_position()
+        with self._database.reading() as connection:
+            stored = _read_position(connection)
         start = resume_position(self._ledger, stored)
         entries = self._ledger.feed(start.feedseq, limit)
         if not entries:
@@ -101,14 +63,6 @@ class OfferFollower:
             connection.execute(insert(listing_place).values(generation=start.generation, feedseq=entries[-1].feedseq))
         return len(entries)
 
-    def run(self, ending: threading.Event) -> None:
-        """Follow until ``ending`` is set, whatever happens."""
-        run_follower(self.step, "Listings", ending)
-
-    def _stored_position(self) -> FeedPosition | None:
-        with self._database.reading() as connection:
-            return _read_position(connection)
-
 
 def _read_position(connection: Connection) -> FeedPosition | None:
     row = connection.execute(select(listing_place)).first()
@@ -116,17 +70,16 @@ def _read_position(connection: Connection) -> FeedPosition | None:
 
 
 def _apply_event(connection: Connection, entry: FeedEntry, now: str) -> None:
-    if entry.type == ListingSubmitted.TYPE:
-        offered = _decode_offer(entry.body)
-        offer = StationOffer(offered.epoch, offered.seq, offered.data)
-        _apply_offer(connection, ListingKey(entry.region, offered.station, offered.data.lot), offer, now)
-    elif entry.type == PhotoAccepted.TYPE:
-        shot = _decode_photo(entry.body)
-        _record_fact(connection, ListingKey(entry.region, shot.station, shot.data.lot), shot.data.master.sha256)
-    else:
-        void = _decode_void(entry.body)
-        key = ListingKey(entry.region, void.station, void.data.lot)
-        _record_fact(connection, key, VOIDED)
+    event = decode_envelope(entry.body)
+    data = decode_known(event)
+    if isinstance(data, ListingSubmitted):
+        offer = StationOffer(event.epoch, event.seq, data)
+        _apply_offer(connection, ListingKey(entry.region, event.station, data.lot), offer, now)
+    elif isinstance(data, PhotoAccepted):
+        insert_missing(connection, listing_facts, [(entry.region, event.station, data.lot, data.master.sha256)])
+    elif isinstance(data, IntakeVoided):
+        insert_missing(connection, listing_facts, [(entry.region, event.station, data.lot, VOIDED)])
+        key = ListingKey(entry.region, event.station, data.lot)
         if (one := load_listing(connection, key)) is not None:
             _withdraw(connection, one, now)
 
@@ -162,7 +115,3 @@ def _is_recorded(connection: Connection, key: ListingKey, offer: StationOffer) -
     same = (steps.region == key.region) & (steps.station == key.station) & (steps.lot == key.lot)
     query = select(steps.id).where(same, steps.act == ListingAction.OFFER.value, steps.reason == offer.place)
     return connection.execute(query.limit(1)).first() is not None
-
-
-def _record_fact(connection: Connection, key: ListingKey, what: str) -> None:
-    insert_missing(connection, listing_facts, [(key.region, key.station, key.lot, what)])

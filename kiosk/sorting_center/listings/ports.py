@@ -7,8 +7,6 @@ from typing import Protocol
 
 
 class PictureStore(Protocol):
-    """The pictures that stations have sent."""
-
     def path(self, region: str, station: str, sha256: str) -> Path | None:
         """The whole picture, checked when it came; None while it is not here."""
 

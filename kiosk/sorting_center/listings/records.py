@@ -66,15 +66,12 @@ class ListingKey:
 
 @dataclass(frozen=True, slots=True)
 class StationOffer:
-    """What the station said last, and with which event."""
-
     epoch: str
     seq: int
     told: ListingSubmitted
 
     @property
     def place(self) -> str:
-        """``{epoch}-{seq}``."""
         return f"{self.epoch}-{self.seq}"
 
     @property
@@ -89,8 +86,6 @@ class StationOffer:
 
 @dataclass(frozen=True, slots=True)
 class ListingTexts:
-    """Those that a person may write anew."""
-
     title: WordsData
     story: WordsData
 
@@ -136,7 +131,6 @@ class Listing:
 
     @property
     def newer_offer_waits(self) -> bool:
-        """Buyers see what was made of an older offer."""
         return (
             self.state is not ListingState.WITHDRAWN
             and self.published is not None
@@ -145,7 +139,6 @@ class Listing:
 
     @property
     def newer_texts_wait(self) -> bool:
-        """Somebody wrote other texts than buyers see."""
         return (
             self.state is not ListingState.WITHDRAWN
             and self.published is not None
@@ -153,7 +146,6 @@ class Listing:
         )
 
     def allows(self, action: ListingAction) -> bool:
-        """Whether a person may do it now."""
         return self.state in ALLOWED_STATES[action]
 
 

@@ -15,13 +15,10 @@ from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import closing, receipt, void
 
 MAX_CLOSINGS: Final = 5_000  # Of one answer: a day of 2,000 stations, some of which close twice
-_AGREEING: Final = (ClosingVerdict.SAME.value,)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field of `Totals` in which the two do not agree."""
-
     field: str
     reported: int
     found: int
@@ -29,8 +26,6 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ClosingSnapshot:
-    """How a close and the ledger stood at some time."""
-
     verdict: ClosingVerdict
     missing: int
     reported: ClosingTotals
@@ -88,7 +83,6 @@ class Closing:
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """The fields that do not agree, of a close that was compared."""
         if self.verdict in (ClosingVerdict.OVERLAPS, ClosingVerdict.TOO_LONG):
             return ()
         return tuple(
@@ -116,19 +110,10 @@ class Closings:
         query = select(closing).where(c.station == station, c.region == region)
         return self._closings(query.where(c.told_epoch == epoch, c.told_seq == seq))
 
-    def of_day(self, day: date, of: ReportScope = COUNTY, *, only_differing: bool = False) -> tuple[Closing, ...]:
-        """All that were closed on this day, by region and station, at most MAX_CLOSINGS.
-
-        ``only_differing``: those of which the verdict is not ``same``.
-        """
+    def of_day(self, day: date, of: ReportScope = COUNTY) -> tuple[Closing, ...]:
+        """All that were closed on this day, by region and station, at most MAX_CLOSINGS."""
         c = closing.c
-        query = select(closing).where(c.day == day.isoformat())
-        if of.region is not None:
-            query = query.where(c.region == of.region)
-        if of.station is not None:
-            query = query.where(c.station == of.station)
-        if only_differing:
-            query = query.where(c.verdict.not_in(_AGREEING))
+        query = select(closing).where(c.day == day.isoformat(), of.condition(closing))
         return self._closings(query.order_by(c.region, c.station, c.feedseq).limit(MAX_CLOSINGS))
 
     def _closings(self, query: Select[Any]) -> tuple[Closing, ...]:

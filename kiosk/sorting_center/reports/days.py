@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Executable, Table, and_, func, select
 
 from kiosk.sorting_center.reports.shared.figures import Figures, figures_of, sums, total
 from kiosk.sorting_center.reports.tables.opening import ReportTables
-from kiosk.sorting_center.reports.tables.schema import county_hour, goods, station_day, station_goods
+from kiosk.sorting_center.reports.tables.schema import county_hour, station_day, station_goods
 
 MAX_DAYS: Final = 400  # Of one question: a year and a month
 
@@ -23,6 +23,11 @@ class ReportScope:
 
     region: str | None = None
     station: str | None = None
+
+    def condition(self, table: Table) -> ColumnElement[bool]:
+        """Of rows of a table with columns of these names."""
+        wanted = {"region": self.region, "station": self.station}
+        return and_(True, *(table.c[name] == value for name, value in wanted.items() if value is not None))
 
 
 COUNTY: Final = ReportScope()
@@ -87,11 +92,9 @@ class DayReports:
         self._zone = zone
 
     def day_of(self, moment: datetime) -> date:
-        """The day it is at this moment where the stations are."""
         return moment.astimezone(self._zone).date()
 
     def hour_of(self, moment: datetime) -> int:
-        """The hour it is at this moment where the stations are."""
         return moment.astimezone(self._zone).hour
 
     def total(self, first: date, last: date, of: ReportScope = COUNTY) -> Figures:
@@ -110,7 +113,7 @@ class DayReports:
         stations = self._stations_by_day(first, last, of)
         return tuple(
             DayRow(day, found.get(day.isoformat(), Figures()), stations.get(day.isoformat(), 0))
-            for day in _days(first, last)
+            for day in (first + timedelta(days=number) for number in range((last - first).days + 1))
         )
 
     def hours(self, day: date, of: ReportScope = COUNTY) -> tuple[Figures, ...]:
@@ -162,28 +165,20 @@ class DayReports:
         so_far: ColumnElement[bool] = c.hour < until_hour if has_hours else c.day != ""
         rows = self._rows(
             select(c.day, so_far.label("so_far"), *sums(table))
-            .where(compared_days, _in_scope(table, of))
+            .where(compared_days, of.condition(table))
             .group_by(c.day, "so_far")
         )
         found = {(row[0], bool(row[1])): figures_of(row[2:]) for row in rows}
-        until_hour_figures = {
-            one: found.get((one.isoformat(), True), Figures()) for one in (day, yesterday, week_before)
-        }
-        day_figures = {
-            one: until_hour_figures[one] + found.get((one.isoformat(), False), Figures()) for one in until_hour_figures
-        }
+
+        def figures_of_day(one: date, *, whole: bool) -> Figures:
+            so_far = found.get((one.isoformat(), True), Figures())
+            return so_far + found.get((one.isoformat(), False), Figures()) if whole else so_far
+
         return DayComparison(
             day,
-            day_figures[day],
-            day_figures[yesterday],
-            day_figures[week_before],
-            until_hour_figures[yesterday],
-            until_hour_figures[week_before],
+            *(figures_of_day(one, whole=True) for one in (day, yesterday, week_before)),
+            *(figures_of_day(one, whole=False) for one in (yesterday, week_before)),
         )
-
-    def goods_codes(self) -> tuple[str, ...]:
-        """Every product that was ever brought in."""
-        return tuple(row[0] for row in self._rows(select(goods.c.product).order_by(goods.c.product)))
 
     def _stations_by_day(self, first: date, last: date, of: ReportScope) -> dict[str, int]:
         c = station_day.c
@@ -210,18 +205,7 @@ def _table(of: ReportScope, *, by_goods: bool = False) -> Table:
     return station_goods if by_goods else station_day
 
 
-def _in_scope(table: Table, of: ReportScope) -> ColumnElement[bool]:
-    conditions = [table.c.region == of.region] if of.region is not None else []
-    if of.station is not None:
-        conditions.append(table.c.station == of.station)
-    return and_(True, *conditions)
-
-
 def _in_range(table: Table, first: date, last: date, of: ReportScope) -> ColumnElement[bool]:
     if (last - first).days >= MAX_DAYS:
         raise ValueError(f"at most {MAX_DAYS} days are asked for at once")
-    return and_(table.c.day >= first.isoformat(), table.c.day <= last.isoformat(), _in_scope(table, of))
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    return and_(table.c.day >= first.isoformat(), table.c.day <= last.isoformat(), of.condition(table))

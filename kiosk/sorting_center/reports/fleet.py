@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database import schema as ledger_schema
@@ -19,11 +18,11 @@ from kiosk.sorting_center.reports.shared.figures import Figures
 from kiosk.sorting_center.reports.shared.times import from_milliseconds_or_none
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest, receipt
-from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 
 StationKey = tuple[str, str]  # Region and station
 
 _NO_COUNTS: Final[Mapping[str, int]] = {}
+# Of rows as the contract writes them: a row begins with what it is about. Not parsed: there are thousands.
 _FIRST_BROKEN: Final = re.compile(r'\{"row":"([a-z0-9_]{1,32})","state":"fail"')
 
 
@@ -86,14 +85,6 @@ class FleetRow:
     doctor: str = ""
     broken: str = ""
 
-    @property
-    def has_fork(self) -> bool:
-        return bool(self.alarms.get("fork") or self.quarantined.get("fork")) or self.complains == "fork"
-
-    @property
-    def has_twin(self) -> bool:
-        return bool(self.alarms.get("twin"))
-
 
 class FleetReport:
     """What the ledger knows is read from the ledger, and never copied. Raises a LedgerError."""
@@ -113,7 +104,7 @@ class FleetReport:
             alarms = _counts_by(connection, ledger_schema.alarm, "kind", of)
             quarantined = _counts_by(connection, ledger_schema.quarantine, "reason", of)
             statuses = connection.execute(
-                select(status).where(_in_scope(status, of)).order_by(status.c.region, status.c.station)
+                select(status).where(of.condition(status)).order_by(status.c.region, status.c.station)
             ).all()
         return tuple(
             FleetRow(
@@ -131,28 +122,14 @@ class FleetReport:
                 last.get(key),
                 figures.get(key, Figures()),
                 _worst_state(row.doctor),
-                _first_failed_row(row.doctor),
+                broken[1] if (broken := _FIRST_BROKEN.search(row.doctor or "")) is not None else "",
             )
             for row in statuses
             for key in ((row.region, row.station),)
         )
 
     def row(self, region: str, station: str, today: date) -> FleetRow | None:
-        """One of them; None for a station that was never heard."""
         return next(iter(self.rows(today, ReportScope(region, station))), None)
-
-    def version(self) -> str:
-        """Another one whenever an answer of `rows` may be another one, for a tenth of its time: 16 hex digits."""
-        status, alarm, quarantine = ledger_schema.station_status, ledger_schema.alarm, ledger_schema.quarantine
-        with self._tables.reading() as connection:
-            stamp = ReportsStamp.read(connection)
-        counts = [select(func.max(table.c.id)).scalar_subquery() for table in (alarm, quarantine)]
-        columns: Sequence[ColumnElement[Any]] = (*counts, select(func.count(quarantine.c.id)).scalar_subquery())
-        with self._ledger.reading() as connection:
-            rows = connection.execute(select(status).order_by(status.c.station, status.c.region)).all()
-            counted = connection.execute(select(*columns)).one()
-        content = repr((stamp, tuple(counted), [tuple(row) for row in rows]))
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def _newest(self, of: ReportScope) -> dict[StationKey, NewestEvent]:
         c = newest.c
@@ -160,7 +137,7 @@ class FleetReport:
         query = (
             select(newest, receipt.c.at_ms, receipt.c.received_ms.label("receipt_received_ms"))
             .select_from(newest.outerjoin(receipt, same))
-            .where(_in_scope(newest, of))
+            .where(of.condition(newest))
         )
         with self._tables.reading() as connection:
             rows = connection.execute(query).all()
@@ -182,16 +159,9 @@ class FleetReport:
 
 
 def _worst_state(doctor: str | None) -> str:
-    """Of rows as the contract writes them. Not parsed: there are thousands."""
     if not doctor or doctor == "[]":
         return ""
     return next((state for state in ("fail", "warn") if f'"state":"{state}"' in doctor), "ok")
-
-
-def _first_failed_row(doctor: str | None) -> str:
-    """Not parsed either: a row begins with what it is about."""
-    found = _FIRST_BROKEN.search(doctor or "")
-    return found[1] if found is not None else ""
 
 
 def _gaps(connection: Connection, of: ReportScope) -> dict[StationKey, GapFacts]:
@@ -208,7 +178,7 @@ def _gaps(connection: Connection, of: ReportScope) -> dict[StationKey, GapFacts]
     is_over = select(later.c.epoch).where(of_station, later.c.first_received_at > c.last_received_at).exists()
     missing = (c.max_seen - c.upto - held).label("missing")
     query: Select[Any] = select(c.region, c.station, c.gap_since, missing, is_over.label("is_over")).where(
-        c.upto < c.max_seen, _in_scope(stream, of)
+        c.upto < c.max_seen, of.condition(stream)
     )
     found: dict[StationKey, list[tuple[int, bool, str]]] = defaultdict(list)
     for row in connection.execute(query):
@@ -228,12 +198,7 @@ def _gap_facts(gaps: Sequence[tuple[int, bool, str | None]]) -> GapFacts:
 def _counts_by(connection: Connection, table: Any, by: str, of: ReportScope) -> dict[StationKey, dict[str, int]]:
     key = (table.c.region, table.c.station, table.c[by])
     found: dict[StationKey, dict[str, int]] = defaultdict(dict)
-    rows = connection.execute(select(*key, func.count()).where(_in_scope(table, of)).group_by(*key))
+    rows = connection.execute(select(*key, func.count()).where(of.condition(table)).group_by(*key))
     for region, station, kind, count in rows:
         found[region, station][kind] = count
     return found
-
-
-def _in_scope(table: Any, of: ReportScope) -> ColumnElement[bool]:
-    columns = ((table.c.region, of.region), (table.c.station, of.station))
-    return and_(True, *(column == value for column, value in columns if value is not None))

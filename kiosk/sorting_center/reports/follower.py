@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import replace
 from typing import Final
 
-from kiosk.sorting_center.followers.feed_follower import run_follower
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_rows, upsert_rows
 from kiosk.sorting_center.reports.projection.applier import FeedApplier
 from kiosk.sorting_center.reports.projection.closing_checks import ClosingChecks
 from kiosk.sorting_center.reports.projection.feed_batch import LedgerReader
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.reports.tables.errors import ReportsReplaced
-from kiosk.sorting_center.reports.tables.opening import recreate_tables
+from kiosk.sorting_center.reports.tables.opening import ReportsReplaced, recreate_tables
 from kiosk.sorting_center.reports.tables.schema import closing
 from kiosk.sorting_center.reports.tables.stamps import SCHEMA, ReportsStamp
 
@@ -46,10 +43,6 @@ class ReportsFollower:
         except Exception:
             self.is_leader = False
             raise
-
-    def run(self, shutdown: threading.Event) -> None:
-        """Follow until ``shutdown`` is set, whatever happens."""
-        run_follower(self.step, "The reports", shutdown)
 
     def _apply_next(self, limit: int) -> int:
         stamp = self._load_stamp()

@@ -22,17 +22,16 @@ from kiosk.sorting_center.ledger.database import schema as ledger_schema
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.overview import AlarmRow
 from kiosk.sorting_center.reports.days import ReportScope
-from kiosk.sorting_center.reports.shared.times import from_milliseconds_or_none
-from kiosk.sorting_center.reports.tables.clocks import MAX_MS, boot_number, counting_offset
+from kiosk.sorting_center.reports.shared.times import MAX_MS, boot_number, counting_offset, from_milliseconds_or_none
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import event_subject
+
+DataType = TypeVar("DataType", bound=EventData)
 
 MAX_EVENTS: Final = 200  # About one thing, the newest: a receipt has a handful
 
 
 class ChainLink(StrEnum):
-    """How an event hangs together with its neighbour in the chain of the station."""
-
     LINKED = "linked"  # `prevhash` of the later one is the hash of the earlier one
     BROKEN = "broken"  # It is not
     BEGINNING = "beginning"  # There is none before the first event of an epoch
@@ -42,7 +41,7 @@ class ChainLink(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """``by_keys`` is the corrected time. ``recomputed``: the hash was made again of the bytes and is the same; None of
+    """``at`` is the corrected time. ``recomputed``: the hash was made again of the bytes and is the same; None of
     an event in an archive, of which only the hash is here. ``data`` is empty then."""
 
     region: str
@@ -51,36 +50,32 @@ class EventRow:
     seq: int
     type: str
     feedseq: int
-    at: datetime | None
-    written_at: datetime | None
-    clock: str
-    received_at: datetime | None
-    software: str
-    reissued: str | None
     sha256: str
-    prevhash: str
-    recomputed: bool | None
-    before: ChainLink
-    after: ChainLink
-    data: Mapping[str, Any] = field(repr=False)
+    at: datetime | None = None
+    written_at: datetime | None = None
+    clock: str = ""
+    received_at: datetime | None = None
+    software: str = ""
+    reissued: str | None = None
+    prevhash: str = ""
+    recomputed: bool | None = None
+    before: ChainLink = ChainLink.ARCHIVED
+    after: ChainLink = ChainLink.ARCHIVED
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-Key = tuple[str, str, str, int]  # Station, epoch, region, seq
-
-DataType = TypeVar("DataType", bound=EventData)
-
-
-def decode_data(event: EventRow, kind: type[DataType]) -> DataType | None:
-    """The data as its type; None of an event in an archive."""
+def data_of(event: EventRow, kind: type[DataType]) -> DataType | None:
+    """The data as the class of this type; None of another type, and of an event in an archive."""
     try:
-        return data_as(kind, event.data)
+        return data_as(kind, event.data) if event.type == kind.TYPE else None
     except msgspec.ValidationError:
         return None
 
 
-class EventJournal:
-    """Reads both databases; each call sees one picture of each."""
+Key = tuple[str, str, str, int]  # Station, epoch, region, seq
 
+
+class EventJournal:
     def __init__(self, tables: ReportTables, ledger: Ledger) -> None:
         self._tables = tables
         self._ledger = ledger
@@ -103,7 +98,6 @@ class EventJournal:
         return self.events(list(reversed(found)))
 
     def regions(self, subject: str) -> tuple[str, ...]:
-        """In which regions there are events about it."""
         with self._tables.reading() as connection:
             query = (
                 select(event_subject.c.region)
@@ -123,10 +117,7 @@ class EventJournal:
     def alarms(self, kind: str, of: ReportScope, limit: int, skip: int = 0) -> tuple[AlarmRow, ...]:
         """The newest alarms of a kind but the newest ``skip``, newest first."""
         c = ledger_schema.alarm.c
-        columns = ((c.region, of.region), (c.station, of.station))
-        query = select(ledger_schema.alarm).where(
-            c.kind == kind, *(column == value for column, value in columns if value is not None)
-        )
+        query = select(ledger_schema.alarm).where(c.kind == kind, of.condition(ledger_schema.alarm))
         with self._ledger.reading() as connection:
             return tuple(
                 AlarmRow(row.kind, row.station, row.epoch, row.seq, row.detail, row.raised_at, row.region)
@@ -201,22 +192,7 @@ def _row(
     row = here.get(key)
     identity = (found.region, found.station, found.epoch, found.seq, found.type, found.feedseq)
     if row is None:
-        sha256 = archived[key].sha256 if key in archived else ""
-        return EventRow(
-            *identity,
-            at=None,
-            written_at=None,
-            clock="",
-            received_at=None,
-            software="",
-            reissued=None,
-            sha256=sha256,
-            prevhash="",
-            recomputed=None,
-            before=ChainLink.ARCHIVED,
-            after=ChainLink.ARCHIVED,
-            data={},
-        )
+        return EventRow(*identity, archived[key].sha256 if key in archived else "")
     event = json.loads(row.body)
     written_at = datetime.fromisoformat(event["time"])
     at: datetime | None = written_at

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Select, exists, select
 
 from kiosk.sorting_center.reports.days import GoodsRow
-from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
+from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.reports.shared.figures import Figures, total
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest, receipt
@@ -36,20 +36,13 @@ class Members:
     def __init__(self, tables: ReportTables) -> None:
         self._tables = tables
 
-    def regions(self, member: str) -> tuple[str, ...]:
-        """Where this number has brought anything: in two regions it is two people."""
-        with self._tables.reading() as connection:
-            return tuple(connection.execute(regions_of(member)).scalars())
-
     def years(self, member: str, region: str) -> tuple[int, ...]:
-        """In which years, the newest first."""
         c = receipt.c
         query = select(c.day).where(c.member == member, c.member.is_not(None), c.region == region).distinct()
         with self._tables.reading() as connection:
             return tuple(sorted({int(day[:4]) for day in connection.execute(query).scalars()}, reverse=True))
 
     def year(self, member: str, region: str, year: int) -> MemberYear:
-        """Empty for a number that has brought nothing."""
         c = receipt.c
         of_member = (c.member == member) & c.member.is_not(None) & (c.region == region)
         in_year = (c.day >= f"{year:04}-01-01") & (c.day <= f"{year:04}-12-31")

@@ -34,15 +34,12 @@ class ReportedParcel:
 
     @classmethod
     def of(cls, row: Row[Any]) -> ReportedParcel:
-        """From a row of the table."""
         state = ParcelState(row.state) if row.state is not None else None
         return cls(row.region, row.station, row.parcel, row.digest, row.carrier, state, row.feedseq)
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A parcel and its events, in the order of the feed."""
-
     row: ReportedParcel
     events: tuple[EventRow, ...]
 
@@ -55,7 +52,6 @@ class ParcelReports:
         self._journal = journal
 
     def find(self, number: ParcelNumber, region: str | None = None) -> tuple[Parcel, ...]:
-        """One for each region that knows the number."""
         c = parcel.c
         same = (c.station == number.station) & (c.parcel == str(number))
         if region is not None:

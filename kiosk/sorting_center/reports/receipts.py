@@ -4,33 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Final, TypeVar
+from datetime import date, datetime
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, select, tuple_
+from sqlalchemy import Row, Select, and_, select, tuple_
 
 from kiosk.domain.events import (
     IntakeAbandoned,
     IntakeConfirmed,
     IntakeVoided,
+    ListingDrafted,
     PhotoAccepted,
     PhotoRemoved,
     PhotoTaken,
     PictureData,
 )
-from kiosk.domain.events.event import EventData
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.sorting_center.ledger.shared.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports.days import COUNTY, ReportScope
-from kiosk.sorting_center.reports.journal import EventJournal, EventRow, decode_data
-from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
+from kiosk.sorting_center.reports.journal import EventJournal, EventRow, data_of
+from kiosk.sorting_center.reports.projection.feed_batch import receipt_of_lot
+from kiosk.sorting_center.reports.shared.figures import Figures
+from kiosk.sorting_center.reports.shared.times import from_milliseconds_or_none
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import receipt, void
 
 MAX_PAGE: Final = 500
 _CHUNK: Final = 1000
 
-Photo = TypeVar("Photo", bound=EventData)
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRow:
+    """One receipt that the ledger counts, or did until its void.
+
+    ``at`` is the corrected time, None where nobody can know it: then ``day`` is that of the arrival. ``written_at`` is
+    what the event says, ``clock`` how far that can be believed (``synced``, ``restored``, ``unset``). ``member`` is
+    None for a non-member. ``bags`` is 0 of an intake whose event was in an archive when it was read.
+    """
+
+    region: str
+    station: str
+    receipt: str
+    epoch: str
+    seq: int
+    feedseq: int
+    lot: str
+    product: str
+    mode: str
+    member: str | None
+    bags: int
+    net_g: int
+    amount_fen: int
+    at: datetime | None
+    written_at: datetime | None
+    clock: str
+    received_at: datetime | None
+    day: date
+    late: bool
+    voided: bool
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> ReceiptRow:
+        return cls(
+            *(row.region, row.station, row.receipt, row.epoch, row.seq, row.feedseq, row.lot, row.product, row.mode),
+            *(row.member, row.bags, row.net_g, row.amount_fen),
+            at=from_milliseconds_or_none(row.at_ms),
+            written_at=from_milliseconds_or_none(row.written_ms),
+            clock=row.clock,
+            received_at=from_milliseconds_or_none(row.received_ms),
+            day=date.fromisoformat(row.day),
+            late=bool(row.late),
+            voided=bool(row.voided),
+        )
+
+    @property
+    def time_unknown(self) -> bool:
+        return self.at is None
+
+    @property
+    def figures(self) -> Figures:
+        if self.voided:
+            return Figures(voided=1)
+        return Figures(1, 0, self.bags, self.net_g, self.amount_fen, int(self.late), int(self.time_unknown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +132,11 @@ class ReceiptDetails:
         return next((one for one in self.events if row is not None and _position(one) == (row.epoch, row.seq)), None)
 
     @property
+    def listings(self) -> tuple[EventRow, ...]:
+        """Drafts of offers made from photos of the lot."""
+        return tuple(event for event in self.events if event.type == ListingDrafted.TYPE)
+
+    @property
     def conflicts(self) -> tuple[EventRow, ...]:
         """Of ``repeat_confirmations`` those with another content, or that do not say that they are told again. What is
         in an archive cannot be compared."""
@@ -89,21 +148,6 @@ class ReceiptDetails:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicateReceipt:
-    """A receipt number that a second event confirms, and not as one that is told again: a clone of a card, mostly.
-
-    ``first`` is the event that counts, ``second`` the one that does not, each None when it is in an archive.
-    """
-
-    region: str
-    station: str
-    receipt: str
-    raised_at: str
-    first: EventRow | None
-    second: EventRow | None
-
-
 class Receipts:
     """Raises a LedgerError when one of the databases cannot be read."""
 
@@ -112,10 +156,14 @@ class Receipts:
         self._journal = journal
 
     def find(self, number: ReceiptNumber, region: str | None = None) -> tuple[ReceiptDetails, ...]:
-        """One for each region that knows the number: two counties may have a station of the same one."""
         regions = [region] if region is not None else self._journal.regions(str(number))
         found = (self._receipt(number, one) for one in regions)
         return tuple(one for one in found if one.events or one.row)
+
+    def of_lot(self, lot: str, region: str | None = None) -> tuple[ReceiptDetails, ...]:
+        """By the internal code of the lot (``Y1L...``), which has exactly one receipt; empty for anything else."""
+        number = receipt_of_lot(lot)
+        return self.find(number, region) if number is not None else ()
 
     def row(self, number: ReceiptNumber, region: str) -> ReceiptRow | None:
         """What lists show of it; None when it does not count and never did."""
@@ -127,7 +175,7 @@ class Receipts:
         """Receipts of these days, in the order of day, station, number; the next ``limit`` behind ``after``."""
         c = receipt.c
         first = first if after is None else max(first, after.day)
-        condition = and_(c.day >= first.isoformat(), c.day <= last.isoformat(), _in_scope(of))
+        condition = and_(c.day >= first.isoformat(), c.day <= last.isoformat(), of.condition(receipt))
         key = (c.day, c.station, c.receipt, c.region)
         if after is not None:
             condition &= tuple_(*key) > (after.day.isoformat(), after.station, after.receipt, after.region)
@@ -136,7 +184,7 @@ class Receipts:
     def each(self, first: date, last: date, of: ReportScope = COUNTY) -> Iterator[ReceiptRow]:
         """All receipts of these days, of one picture, read as they are taken: what an export is made of."""
         c = receipt.c
-        condition = (c.day >= first.isoformat()) & (c.day <= last.isoformat()) & _in_scope(of)
+        condition = (c.day >= first.isoformat()) & (c.day <= last.isoformat()) & of.condition(receipt)
         query = select(receipt).where(condition).order_by(c.day, c.station, c.receipt, c.region)
         with self._tables.reading() as connection:
             for row in connection.execution_options(yield_per=_CHUNK).execute(query):
@@ -145,21 +193,9 @@ class Receipts:
     def newest(self, of: ReportScope, limit: int) -> tuple[ReceiptRow, ...]:
         """Of one station the newest by receipt number, of several those of the newest days."""
         c = receipt.c
-        query = select(receipt).where(_in_scope(of))
+        query = select(receipt).where(of.condition(receipt))
         order = [c.receipt.desc()] if of.station is not None else [c.day.desc(), c.station.desc()]
         return self._load_rows(query.order_by(*order).limit(limit))
-
-    def duplicates(self, limit: int = 50, of: ReportScope = COUNTY) -> tuple[DuplicateReceipt, ...]:
-        """The newest alarms of this kind, newest first."""
-        found = []
-        for alarm in self._journal.alarms(RECEIPT_TWICE, of, limit):
-            (second,) = self._journal.by_keys(((alarm.station, alarm.epoch, alarm.region, alarm.seq),))
-            number = str(second.data.get("receipt", "")) if second is not None else ""
-            row = self._row_of(alarm.station, number, alarm.region)
-            key = ((row.station, row.epoch, row.region, row.seq),) if row is not None else ()
-            first = next(iter(self._journal.by_keys(key)), None)
-            found.append(DuplicateReceipt(alarm.region, alarm.station, number, alarm.raised_at, first, second))
-        return tuple(found)
 
     def _load_rows(self, query: Select[Any]) -> tuple[ReceiptRow, ...]:
         with self._tables.reading() as connection:
@@ -182,7 +218,7 @@ class Receipts:
             number.station,
             str(number),
             row,
-            decode_data(counted, IntakeConfirmed) if counted is not None else None,
+            data_of(counted, IntakeConfirmed) if counted is not None else None,
             self._void(number, region),
             tuple(event.data["receipt"] for event in voids if event.data.get("replacement") == str(number)),
             _photos(events),
@@ -195,7 +231,9 @@ class Receipts:
         same = (c.station == number.station) & (c.receipt == str(number)) & (c.region == region)
         with self._tables.reading() as connection:
             row = connection.execute(select(void).where(same)).one_or_none()
-        return None if row is None else _void_row(row)
+        if row is None:
+            return None
+        return VoidRow(row.region, row.station, row.receipt, row.epoch, row.seq, row.reason, row.replacement)
 
 
 def _position(event: EventRow) -> tuple[str, int]:
@@ -206,27 +244,10 @@ def _photos(events: Sequence[EventRow]) -> tuple[PictureData, ...]:
     """Of each shot the picture that buyers see, each once; not those that the station has deleted since."""
     found: dict[str, PictureData] = {}
     for event in events:
-        if (removed := _decode_as(event, PhotoRemoved)) is not None:
+        if (removed := data_of(event, PhotoRemoved)) is not None:
             found.pop(removed.photo_sha256, None)
-        elif (accepted := _decode_as(event, PhotoAccepted)) is not None:
+        elif (accepted := data_of(event, PhotoAccepted)) is not None:
             found[accepted.master.sha256] = accepted.master
-        elif (shot := _decode_as(event, PhotoTaken)) is not None:
+        elif (shot := data_of(event, PhotoTaken)) is not None:
             found[shot.photo_sha256] = PictureData(shot.photo_sha256, shot.size_bytes, shot.width, shot.height)
     return tuple(found.values())
-
-
-def _decode_as(event: EventRow, kind: type[Photo]) -> Photo | None:
-    return decode_data(event, kind) if event.type == kind.TYPE else None
-
-
-def _void_row(row: Row[Any]) -> VoidRow:
-    return VoidRow(row.region, row.station, row.receipt, row.epoch, row.seq, row.reason, row.replacement)
-
-
-def _in_scope(of: ReportScope) -> ColumnElement[bool]:
-    conditions: Sequence[ColumnElement[bool]] = [
-        column == value
-        for column, value in ((receipt.c.region, of.region), (receipt.c.station, of.station))
-        if value is not None
-    ]
-    return and_(True, *conditions)

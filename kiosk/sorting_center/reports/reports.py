@@ -13,7 +13,6 @@ from kiosk.sorting_center.reports.days import DayReports
 from kiosk.sorting_center.reports.fleet import FleetReport
 from kiosk.sorting_center.reports.implausible import PlausibilityChecks
 from kiosk.sorting_center.reports.journal import EventJournal
-from kiosk.sorting_center.reports.lots import Lots
 from kiosk.sorting_center.reports.members import Members
 from kiosk.sorting_center.reports.parcels import ParcelReports
 from kiosk.sorting_center.reports.receipts import Receipts
@@ -53,7 +52,6 @@ class Reports:
         self.implausible = PlausibilityChecks(tables)
         self.members = Members(tables)
         self.names = GoodsNames(tables)
-        self.lots = Lots(self.receipts)
         self.parcels = ParcelReports(tables, self.journal)
         self.search = Search(tables, ledger, self.parcels, self.names)
 
@@ -76,7 +74,6 @@ class Reports:
         return ReportsProgress(stamp.feedseq if stamp is not None else 0, self._ledger.feed_end())
 
     def close(self) -> None:
-        """No call may follow."""
         self.tables.close()
         self._ledger.close()
 

@@ -277,7 +277,6 @@ class Search:
             yield Hit(HitKind.PRODUCT, product)
 
     def _goods_by_name(self, words: str) -> Iterator[Hit]:
-        """Goods with these words in their names."""
         if not words:
             return
         named = (
@@ -301,7 +300,6 @@ def _clean(text: str) -> str:
 
 
 def _digits(text: str) -> str:
-    """With the digits of every script as 0 to 9."""
     return "".join(str(unicodedata.decimal(char, char)) for char in text)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,9 +24,10 @@ from kiosk.sorting_center.ledger.database import schema as ledger_schema
 from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS, EpochRow
 from kiosk.sorting_center.ledger.overview import AlarmRow, GapRow
 from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
-from kiosk.sorting_center.reports.journal import EventJournal, EventRow, decode_data
+from kiosk.sorting_center.reports.journal import DataType, EventJournal, EventRow, data_of
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest
+from kiosk.sorting_center.shared.stored_events import decode_event
 
 MAX_GAPS: Final = 50
 MAX_ALARMS: Final = 50
@@ -39,8 +38,6 @@ _decode_doctor_rows: Final = msgspec.json.Decoder(tuple[DatedDoctorRow, ...]).de
 
 @dataclass(frozen=True, slots=True)
 class ScaleCheckRow:
-    """A check weight that was put on the pan."""
-
     event: EventRow
     check: ScaleChecked
 
@@ -52,28 +49,23 @@ class ScaleFacts:
     """
 
     profile: ScaleChanged | None
-    profile_event: EventRow | None
     tares: TaresChanged | None
     clock: ClockChanged | None
     standing: ScaleData | None
-    standing_event: EventRow | None
 
     @property
     def counters(self) -> CountersData | None:
         """The highest that were told: they only go up."""
-        reported = [self.standing.counters] if self.standing is not None else []
-        found = {
-            "scale_profile": [self.profile.counter] if self.profile else [],
-            "tare_library": [self.tares.counter] if self.tares else [],
-            "clock": [self.clock.counter] if self.clock else [],
-        }
-        for one in reported:
-            found["scale_profile"].append(one.scale_profile)
-            found["tare_library"].append(one.tare_library)
-            found["clock"].append(one.clock)
-        if not any(found.values()):
+        changes = (self.profile, self.tares, self.clock)
+        if self.standing is None and changes == (None, None, None):
             return None
-        return CountersData(**{name: max(values, default=0) for name, values in found.items()})
+        profile, tares, clock = (event.counter if event is not None else 0 for event in changes)
+        counters = self.standing.counters if self.standing is not None else CountersData(0, 0, 0)
+        return CountersData(
+            scale_profile=max(profile, counters.scale_profile),
+            tare_library=max(tares, counters.tare_library),
+            clock=max(clock, counters.clock),
+        )
 
 
 class Stations:
@@ -85,7 +77,6 @@ class Stations:
         self._journal = journal
 
     def regions(self, station: str) -> tuple[str, ...]:
-        """Where a station of this number was heard."""
         status = ledger_schema.station_status.c
         with self._ledger.reading() as connection:
             query = select(status.region).where(status.station == station).order_by(status.region)
@@ -122,16 +113,16 @@ class Stations:
             )
             intakes = {row.epoch: row.number for row in counted}
             first = (event.station == station) & (event.region == region) & (event.seq == 1)
-            started = (event.type == EpochStarted.TYPE) & event.problem.is_(None)
+            is_start = (event.type == EpochStarted.TYPE) & event.problem.is_(None)
             bodies = connection.execute(
-                select(event.epoch, event.body).where(first, started, event.epoch.in_([row.epoch for row in rows]))
+                select(event.epoch, event.body).where(first, is_start, event.epoch.in_([row.epoch for row in rows]))
             )
-            first_events = {epoch: json.loads(bytes(body))["data"] for epoch, body in bodies}
+            started = {epoch: decode_event(EpochStarted, body) for epoch, body in bodies}
         return tuple(
             EpochRow(
                 row.epoch,
-                first_events.get(row.epoch, {}).get("series"),
-                first_events.get(row.epoch, {}).get("why"),
+                started[row.epoch].series if row.epoch in started else None,
+                started[row.epoch].why if row.epoch in started else None,
                 row.upto,
                 intakes.get(row.epoch, 0),
                 row.first_received_at,
@@ -158,7 +149,6 @@ class Stations:
         return tuple(found)
 
     def alarms(self, region: str, station: str) -> tuple[AlarmRow, ...]:
-        """The newest MAX_ALARMS, newest first."""
         alarm = ledger_schema.alarm.c
         query = (
             select(ledger_schema.alarm)
@@ -173,38 +163,26 @@ class Stations:
             )
 
     def checks(self, region: str, station: str, limit: int = 60) -> tuple[ScaleCheckRow, ...]:
-        """Check weights, the newest first."""
         events = self._journal.about(station, region, [ScaleChecked.TYPE], limit)
         return tuple(
             ScaleCheckRow(event, check)
             for event in reversed(events)
-            if (check := decode_data(event, ScaleChecked)) is not None
+            if (check := data_of(event, ScaleChecked)) is not None
         )
 
     def scale(self, region: str, station: str) -> ScaleFacts:
-        """As it was told last."""
-        profile = self._last(region, station, ScaleChanged.TYPE)
-        tares = self._last(region, station, TaresChanged.TYPE)
-        clock = self._last(region, station, ClockChanged.TYPE)
         intake = self._last_intake(region, station)
-        confirmed = decode_data(intake, IntakeConfirmed) if intake is not None else None
+        confirmed = data_of(intake, IntakeConfirmed) if intake is not None else None
         return ScaleFacts(
-            decode_data(profile, ScaleChanged) if profile is not None else None,
-            profile,
-            decode_data(tares, TaresChanged) if tares is not None else None,
-            decode_data(clock, ClockChanged) if clock is not None else None,
+            self._last(region, station, ScaleChanged),
+            self._last(region, station, TaresChanged),
+            self._last(region, station, ClockChanged),
             confirmed.scale if confirmed is not None else None,
-            intake,
         )
 
-    def station_events(
-        self, region: str, station: str, types: Sequence[str] = (), limit: int = 50
-    ) -> tuple[EventRow, ...]:
-        """Events about the station itself, of these types or of all, the newest first."""
-        return tuple(reversed(self._journal.about(station, region, types, limit)))
-
-    def _last(self, region: str, station: str, of_type: str) -> EventRow | None:
-        return next(iter(self._journal.about(station, region, [of_type], 1)), None)
+    def _last(self, region: str, station: str, kind: type[DataType]) -> DataType | None:
+        event = next(iter(self._journal.about(station, region, [kind.TYPE], 1)), None)
+        return data_of(event, kind) if event is not None else None
 
     def _last_intake(self, region: str, station: str) -> EventRow | None:
         c = newest.c

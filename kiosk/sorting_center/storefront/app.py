@@ -34,7 +34,6 @@ _log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, LOG_INTERVAL_
 
 
 def create_app(sources: StorefrontSources, hosts: Hosts) -> Flask:
-    """The WSGI application. ``hosts`` are the names it answers under."""
     app = Flask(__name__)
     app.extensions["storefront"] = sources
     if sources.public is not None:

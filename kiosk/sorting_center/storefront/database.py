@@ -32,13 +32,11 @@ class DeskReader:
     """
 
     def __init__(self, ledger_url: str) -> None:
-        """Opens nothing yet; raises LedgerAddressError."""
         address = LedgerAddress.parse(ledger_url)
         self._name = str(address if address.path is None else desk_path(address.path))
         self._engine = _postgres_engine(address) if address.path is None else _sqlite_engine(desk_path(address.path))
 
     def close(self) -> None:
-        """No call may follow."""
         self._engine.dispose()
 
     @contextmanager

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.fields import item_id
+from kiosk.sorting_center.listings.exports.table import item_id
 from kiosk.sorting_center.storefront.published import PublishedLot
 from kiosk.texts.languages import LANGUAGES, Language
 
@@ -27,8 +27,6 @@ _SCRIPT_ESCAPES: Final = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class LocalizedText:
-    """A text, in the language it is written in."""
-
     text: str
     language: Language
 
@@ -70,17 +68,13 @@ def json_ld(goods: PublishedLot, addresses: PublicAddresses, language: str) -> M
         "offers": {
             "@type": "Offer",
             "url": here,
-            "price": _yuan(lot.price_fen),
+            "price": f"{lot.price_fen // 100}.{lot.price_fen % 100:02d}",
             "priceCurrency": "CNY",
             "availability": "https://schema.org/InStock",
             "itemCondition": "https://schema.org/NewCondition",
         },
     }
     return Markup(_encode(document).decode().translate(_SCRIPT_ESCAPES))  # noqa: S704 - no sign of markup is left in it
-
-
-def _yuan(fen: int) -> str:
-    return f"{fen // 100}.{fen % 100:02d}"
 
 
 def _kilograms(grams: int) -> Decimal:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from xml.sax.saxutils import quoteattr
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.exceptions import Gone, NotFound
 from werkzeug.wrappers import Response
 
@@ -22,10 +24,9 @@ from kiosk.sorting_center.listings.records import ListingKey
 from kiosk.sorting_center.photos.folder import PictureFolder, read_picture
 from kiosk.sorting_center.storefront.goods import json_ld, localized
 from kiosk.sorting_center.storefront.published import NoLongerPublished, PublishedListings
-from kiosk.sorting_center.storefront.sitemap import MAX_SITEMAPS, PER_SITEMAP, sitemap, sitemap_index
 from kiosk.sorting_center.storefront.small_pictures import MAX_BYTES, SIDE_PX, small_path
 from kiosk.sorting_center.web.shared.query_params import query_with
-from kiosk.sorting_center.web.shared.texts import CenterTexts
+from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES
 from kiosk.texts.plain import plain
@@ -40,9 +41,7 @@ MAX_SEARCH: Final = 60
 PICTURE_MAX_AGE_S: Final = 24 * 3600
 _MASTER_MAX_AGE_S: Final = 60  # A master that is given while its small picture is made
 LOG_INTERVAL_S: Final = 300.0
-_TEXTS: Final = {code: CenterTexts(code, "kiosk.sorting_center.storefront") for code in LANGUAGE_CODES}
-# Of allergens, in the words of the files for shops.
-_WARNINGS: Final = {code: CenterTexts(code) for code in LANGUAGE_CODES}
+_TEXTS_PACKAGE: Final = "kiosk.sorting_center.storefront"
 _LANGUAGE_PREFIX: Final = "/<any(zh, ug, en):language>"
 _NAME: Final = re.compile(r"[A-Za-z0-9-]{1,40}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -68,19 +67,17 @@ def sources() -> StorefrontSources:
 
 
 def addresses() -> PublicAddresses:
-    """Under which what is here is found from elsewhere."""
     return sources().public or PublicAddresses(request.host_url)
 
 
 def texts() -> CenterTexts:
     """In the language of the address, else in that of the browser."""
     requested = (request.view_args or {}).get("language", "") or request.path[1:3]
-    return _TEXTS[requested if requested in LANGUAGE_CODES else _browser_language()]
+    return center_texts(requested if requested in LANGUAGE_CODES else _browser_language(), _TEXTS_PACKAGE)
 
 
 @storefront.get("/")
 def front() -> Response:
-    """To the list in the browser's language."""
     answer = redirect(url_for("storefront.everything", language=_browser_language()))
     answer.headers["Vary"] = "Accept-Language"
     return answer
@@ -105,7 +102,6 @@ def everything(language: str) -> Response:
 
 @storefront.get(f"{_LANGUAGE_PREFIX}/<region>/<station>/<lot>")
 def one(language: str, region: str, station: str, lot: str) -> Response:
-    """All that buyers are told of a lot."""
     key = ListingKey(region, station, lot)
     if not all(_NAME.fullmatch(part) for part in (region, station, lot)):
         raise NotFound("no lot is called so")
@@ -154,14 +150,12 @@ def robots() -> Response:
 
 @storefront.get("/sitemap.xml")
 def sitemaps() -> Response:
-    """Where the parts of it are."""
     count = -(-sources().listings.count() // PER_SITEMAP)
     return _cacheable_response(sitemap_index(addresses(), min(count, MAX_SITEMAPS)), "application/xml")
 
 
 @storefront.get("/sitemap-<int:number>.xml")
 def sitemap_part(number: int) -> Response:
-    """From 1."""
     found = sources().listings.keys((number - 1) * PER_SITEMAP, PER_SITEMAP) if 0 < number <= MAX_SITEMAPS else []
     if not found:
         raise NotFound("there is no such part")
@@ -170,13 +164,11 @@ def sitemap_part(number: int) -> Response:
 
 @storefront.get("/health")
 def health() -> Response:
-    """Whether the desk can be read; 503 when not."""
     sources().listings.count()
     return _cacheable_response("ok\n", "text/plain")
 
 
 def render_page(template: str, **values: object) -> str:
-    """A page in the language of who asks."""
     return render_template(
         template,
         t=texts(),
@@ -190,9 +182,9 @@ def render_page(template: str, **values: object) -> str:
 
 
 def _warning(word: str) -> Markup:
-    """One that a newer station knows is said as its word."""
-    known, text_id = _WARNINGS[texts().language.code], f"export_warning_{word}"
-    return known(text_id) if known.known(text_id) else html.bdi_code(word)
+    """An allergen in the words of the files for shops; one that only newer software knows as its code."""
+    words, text_id = center_texts(texts().language.code), f"export_warning_{word}"
+    return words(text_id) if text_id in words else html.bdi_code(word)
 
 
 def _page(template: str, places: dict[str, str], **values: object) -> Response:
@@ -239,3 +231,33 @@ def _read_small_picture(path: Path) -> bytes | None:
 
 def _browser_language() -> str:
     return request.accept_languages.best_match(LANGUAGE_CODES, LANGUAGE_CODES[0]) or LANGUAGE_CODES[0]
+
+
+# Lots: each is three addresses, of 50,000 that one file may have; so a part is written in an instant.
+PER_SITEMAP: Final = 1_000
+MAX_SITEMAPS: Final = 1_000
+_HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_SITEMAPS: Final = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
+_LINKS: Final = 'xmlns:xhtml="http://www.w3.org/1999/xhtml"'
+
+
+def sitemap_index(addresses: PublicAddresses, count: int) -> str:
+    parts = "".join(
+        f"<sitemap><loc>{escape(addresses.base)}/sitemap-{number}.xml</loc></sitemap>\n"
+        for number in range(1, count + 1)
+    )
+    return f"{_HEAD}<sitemapindex {_SITEMAPS}>\n{parts}</sitemapindex>\n"
+
+
+def sitemap(addresses: PublicAddresses, languages: Sequence[str], found: Iterable[tuple[ListingKey, str]]) -> str:
+    urls = "".join(_urls({code: addresses.page(key, code) for code in languages}, at) for key, at in found)
+    return f"{_HEAD}<urlset {_SITEMAPS} {_LINKS}>\n{urls}</urlset>\n"
+
+
+def _urls(places: dict[str, str], at: str) -> str:
+    links = "".join(
+        f'<xhtml:link rel="alternate" hreflang="{code}" href={quoteattr(place)}/>' for code, place in places.items()
+    )
+    return "".join(
+        f"<url><loc>{escape(place)}</loc><lastmod>{at}</lastmod>{links}</url>\n" for place in places.values()
+    )

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import func, select, tuple_
 
 from kiosk.sorting_center.desk.shared.schema import listing, listing_picture, listing_shown
-from kiosk.sorting_center.listings.public_index import searchable
+from kiosk.sorting_center.listings.listings import searchable
 from kiosk.sorting_center.listings.records import ListingKey, ListingState, Published
 from kiosk.sorting_center.storefront.database import DeskReader
 
@@ -26,16 +26,12 @@ class NoLongerPublished(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class PublishedLot:
-    """A lot as buyers see it."""
-
     key: ListingKey
     published: Published
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedPage:
-    """Some of those that were found; ``total``: how many were."""
-
     goods: tuple[PublishedLot, ...]
     total: int
 
@@ -48,7 +44,9 @@ class PublishedListings:
 
     def page(self, search: str, skip: int, limit: int) -> PublishedPage:
         """Those with every word of ``search`` in title, goods code or lot; what was published last first."""
-        conditions = [listing_shown.c.words.contains(word, autoescape=True) for word in _words(search)]
+        conditions = [
+            listing_shown.c.words.contains(word, autoescape=True) for word in searchable(search).split()[:MAX_WORDS]
+        ]
         last_first = [column.desc() for column in (listing_shown.c.at, *_KEY)]
         keys = select(*_KEY).where(*conditions).order_by(*last_first).offset(skip).limit(limit)
         with self._reader.reading() as connection:
@@ -109,11 +107,6 @@ class PublishedListings:
             return int(connection.execute(select(func.count()).select_from(listing_shown)).scalar_one())
 
     def keys(self, skip: int, limit: int) -> list[tuple[ListingKey, str]]:
-        """By key, each with when it was published."""
         query = select(*_KEY, listing_shown.c.at).order_by(*_KEY).offset(skip).limit(limit)
         with self._reader.reading() as connection:
             return [(ListingKey(row.region, row.station, row.lot), row.at) for row in connection.execute(query)]
-
-
-def _words(search: str) -> list[str]:
-    return searchable(search).split()[:MAX_WORDS]

@@ -6,7 +6,6 @@ A process of its own decodes the masters, as for the pictures of channels; this 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from datetime import date
 from pathlib import Path
@@ -19,7 +18,7 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.photo.channels.rules import ChannelRule
 from kiosk.sorting_center.desk.shared.errors import DeskError
-from kiosk.sorting_center.listings.exports.pictures.child import ListingPhotos, Master, PictureOrder, make_in_subprocess
+from kiosk.sorting_center.listings.exports.pictures import ListingPhotos, Master, PictureOrder, make_in_subprocess
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.storefront.published import PublishedListings
 
@@ -29,9 +28,9 @@ MAX_BYTES: Final = 38_000  # 24 cards and their page stay below a megabyte
 _SIDES_PX: Final = (SIDE_PX, 400, 280, 200)
 _BATCH_SIZE: Final = 8  # Pictures of one errand, about a second and a half: the storefront does not end before it has
 _POLL_INTERVAL_S: Final = 2.0
-_RETRY_S: Final = 300.0  # After a disk that takes no file
+RETRY_S: Final = 300.0  # After a disk that takes no file
 
-_log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, _RETRY_S)
+_log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, RETRY_S)
 
 
 def small_path(folder: PictureFolder, sha256: str) -> Path:
@@ -47,20 +46,12 @@ class SmallPictures:
         self._failed: set[str] = set()
         self._processed_revision: tuple[int, str] | None = None
 
-    def run(self, ending: threading.Event) -> None:
-        """Make them until ``ending`` is set, whatever happens."""
-        while not ending.is_set():
-            try:
-                wait_s = 0.0 if self.step() else _POLL_INTERVAL_S
-            except (DeskError, BlockingIOError):
-                wait_s = _POLL_INTERVAL_S  # the pages say it; another process that shares the folder makes them
-            except Exception as error:
-                known = isinstance(error, OSError)
-                _log.write(
-                    f"Small pictures cannot be made, buyers get the large ones: {error}", error=None if known else error
-                )
-                wait_s = _RETRY_S
-            ending.wait(wait_s)
+    def next_step(self) -> float:
+        """Make the next ones; seconds until the next time. Raises OSError, and buyers get the large ones meanwhile."""
+        try:
+            return 0.0 if self.step() else _POLL_INTERVAL_S
+        except (DeskError, BlockingIOError):
+            return _POLL_INTERVAL_S  # the pages say it; another process that shares the folder makes them
 
     def step(self) -> int:
         """Make the next ones and return how many were tried; 0 when all are there. Raises DeskError and OSError."""

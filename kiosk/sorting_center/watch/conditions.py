@@ -12,7 +12,7 @@ from kiosk.sorting_center.desk.shared.cases import Condition
 from kiosk.sorting_center.ledger.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.implausible import PRICE_KIND, ImplausibleFigure
-from kiosk.sorting_center.reports.projection.implausible import MASS_KIND
+from kiosk.sorting_center.reports.projection.applier import MASS_KIND
 from kiosk.sorting_center.reports.shared.times import from_milliseconds as moment_of
 from kiosk.sorting_center.shared.alarm_texts import format_detail, format_minute
 from kiosk.sorting_center.watch.measure import Measure
@@ -53,7 +53,6 @@ class CountySnapshot:
 
 
 def conditions(seen: CountySnapshot) -> list[Condition]:
-    """In no order, each once."""
     measure = Measure.of(seen.rows, seen.register, seen.now)
     reporting = {(row.region, row.station) for row in seen.rows}
     silent = [expected for key, expected in seen.register.stations.items() if key not in reporting]

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
+
+from sqlalchemy import Row, select, union
 
 from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.registry import StationKey
 from kiosk.sorting_center.desk.shared.cases import Case
-from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
-from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.database.schema import alarm, quarantine, station_status, stream
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.watch.conditions import CountySnapshot, conditions
-from kiosk.sorting_center.watch.groups import alarm_groups, quarantine_groups
+from kiosk.sorting_center.watch.conditions import ConditionGroup, CountySnapshot, conditions
 
 POLL_INTERVAL_S: Final = 30.0
 _LEADER_POLL_S: Final = 1.0  # A moment after the beginning one process has the role
 
-log = logging.getLogger(__name__)
-
 
 def county_snapshot(ledger: Ledger, reports: Reports, desk: CenterDesk, now: datetime) -> CountySnapshot:
-    """At this moment. Raises LedgerError and DeskError."""
     today = reports.days.day_of(now)
     rows, impossible = reports.fleet.rows(today), reports.implausible.findings(today)
     local = now.astimezone(reports.zone)
@@ -53,13 +51,49 @@ class CountyWatch:
         now = self._now()
         return self._desk.cases.observe(conditions(self._snapshot(now)), now)
 
-    def run(self, ending: threading.Event) -> None:
-        """Every LOOK_S until ``ending`` is set, whatever happens."""
-        while not ending.is_set():
-            try:
-                self.step()
-            except (LedgerError, DeskError, ActionRefused) as error:
-                log.error("Nobody looks after the stations: %s", error)
-            except Exception:
-                log.exception("Nobody looks after the stations.")
-            ending.wait(POLL_INTERVAL_S if self._is_leader() else _LEADER_POLL_S)
+    def poll(self) -> float:
+        """Look once; seconds until the next time."""
+        self.step()
+        return POLL_INTERVAL_S if self._is_leader() else _LEADER_POLL_S
+
+
+MAX_ROWS: Final = 20_000  # The newest, of each of the two: of one station the ledger keeps at most 10,000
+
+
+def alarm_groups(ledger: Ledger) -> tuple[ConditionGroup, ...]:
+    """By kind, station, epoch and day, the oldest first. Raises a LedgerError."""
+    c = alarm.c
+    query = select(c.kind, c.region, c.station, c.epoch, c.raised_at.label("at"), c.detail)
+    with ledger.reading() as connection:
+        return _grouped(connection.execute(query.order_by(c.id.desc()).limit(MAX_ROWS)))
+
+
+def quarantine_groups(ledger: Ledger) -> tuple[ConditionGroup, ...]:
+    """By reason, station and day, the oldest first. Raises a LedgerError."""
+    c = quarantine.c
+    columns = (c.reason.label("kind"), c.region, c.station, c.received_at.label("at"))
+    query = select(*columns).order_by(c.id.desc()).limit(MAX_ROWS)
+    with ledger.reading() as connection:
+        return _grouped(connection.execute(query))
+
+
+def _grouped(rows: Iterable[Row[Any]]) -> tuple[ConditionGroup, ...]:
+    """From the newest to the oldest: the detail that stays is that of the first."""
+    found: dict[tuple[str, ...], ConditionGroup] = {}
+    for row in rows:
+        values = row._mapping
+        epoch, detail = values.get("epoch", ""), values.get("detail", "")
+        key = (row.kind, row.region, row.station, epoch, row.at[:10])
+        known = found.get(key)
+        found[key] = (
+            replace(known, number=known.number + 1, detail=detail) if known else ConditionGroup(*key, 1, detail)
+        )
+    return tuple(reversed(found.values()))
+
+
+def known_stations(ledger: Ledger) -> set[StationKey]:
+    """Region and station of all that sent an event or told how they are. Raises a LedgerError."""
+    of_events = select(stream.c.region, stream.c.station)
+    query = union(of_events, select(station_status.c.region, station_status.c.station))
+    with ledger.reading() as connection:
+        return {(row.region, row.station) for row in connection.execute(query)}

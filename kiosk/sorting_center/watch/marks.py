@@ -53,7 +53,6 @@ def marks(row: FleetRow, measure: Measure, kinds: Collection[str]) -> tuple[Stat
 
 
 def marks_of_unseen(kinds: Collection[str]) -> tuple[StationMark, ...]:
-    """Of a station that is expected and was never heard."""
     found = {StationMark.NEVER, *_case_marks(kinds)}
     return tuple(mark for mark in StationMark if mark in found)
 

@@ -50,7 +50,6 @@ class Measure:
         return self.register.township_of(key) or DEFAULT_TOWNSHIP
 
     def is_quiet(self, row: FleetRow) -> bool:
-        """It said nothing for too long while it is open."""
         rule = self.township((row.region, row.station))
         patience_min = rule.quiet_min * (ONLINE_FACTOR if row.online else 1)
         if row.last_seen is None or self.now - row.last_seen < timedelta(minutes=patience_min):
@@ -76,7 +75,6 @@ class Measure:
         return newest.receipt_received_at - newest.receipt_at > LATE_AFTER
 
     def is_old(self, row: FleetRow) -> bool:
-        """It runs what most have left behind."""
         installed = version(row.software or "")
         return bool(installed) and self.software is not None and installed < self.software
 
@@ -85,7 +83,6 @@ class Measure:
         return bool(self.register.stations) and key not in self.register.stations
 
     def is_verification_expired(self, expected: ExpectedStation) -> bool:
-        """The date on the scale's mark has passed."""
         return bool(expected.valid_until) and expected.valid_until < self.now.date().isoformat()
 
 

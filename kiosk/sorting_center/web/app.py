@@ -5,58 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Final
 
 from flask import Flask
 
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.shared.ports import HealthSource
-from kiosk.sorting_center.web.listings.exports import listing_exports
-from kiosk.sorting_center.web.listings.pages import listings
+from kiosk.sorting_center.web import staff
 from kiosk.sorting_center.web.machine.openapi import openapi
 from kiosk.sorting_center.web.machine.routes import machine
 from kiosk.sorting_center.web.shared import access, frame, guard
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint
 from kiosk.sorting_center.web.shared.guard import Hosts, TrustedProxy
 from kiosk.sorting_center.web.shared.metrics import LedgerCollector
 from kiosk.sorting_center.web.shared.snapshots import PageSnapshots
 from kiosk.sorting_center.web.shared.sources import PageSources, Stores
-from kiosk.sorting_center.web.sign_in import sign_in_blueprint
-from kiosk.sorting_center.web.staff.alarms import alarms
-from kiosk.sorting_center.web.staff.days import days
-from kiosk.sorting_center.web.staff.exports import exports
-from kiosk.sorting_center.web.staff.fleet import fleet
-from kiosk.sorting_center.web.staff.members import members
-from kiosk.sorting_center.web.staff.notices import notices
-from kiosk.sorting_center.web.staff.people import people
-from kiosk.sorting_center.web.staff.quarantine import quarantine
-from kiosk.sorting_center.web.staff.receipts import receipts
-from kiosk.sorting_center.web.staff.reconciliation import reconciliation
-from kiosk.sorting_center.web.staff.registry import registry
-from kiosk.sorting_center.web.staff.search import search
-from kiosk.sorting_center.web.staff.station import station
-from kiosk.sorting_center.web.staff.today import today
 
-BLUEPRINTS: Final = (
-    sign_in_blueprint,
-    machine,
-    openapi,
-    today,
-    fleet,
-    station,
-    alarms,
-    registry,
-    people,
-    notices,
-    search,
-    receipts,
-    members,
-    days,
-    exports,
-    reconciliation,
-    quarantine,
-    listings,
-    listing_exports,
-)
+
+def page_blueprints() -> tuple[GuardedBlueprint, ...]:
+    """Every blueprint of the modules in `staff`: a page is served because its module is there."""
+    modules = [import_module(f"{staff.__name__}.{found.name}") for found in iter_modules(staff.__path__)]
+    found = {
+        value.name: value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, GuardedBlueprint)
+    }
+    return tuple(found.values())
+
+
+BLUEPRINTS: Final = (machine, openapi, *page_blueprints())
 MAX_FORM_BYTES: Final = 64 * 1024
 
 

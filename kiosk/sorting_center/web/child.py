@@ -6,14 +6,17 @@ import json
 import logging
 import sys
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Final
 
 import msgspec
 
+from kiosk.base.worker import Worker
 from kiosk.sorting_center.shared.child_process import SupervisedProcess, SupervisedProcessPlan
-from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.health import CenterHealth, HealthReport
 from kiosk.sorting_center.shared.listen_socket import listening_socket
-from kiosk.sorting_center.web.remote_health import report_values
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 
 log = logging.getLogger(__name__)
@@ -23,8 +26,6 @@ _HEALTH_INTERVAL_S: Final = 1.0
 
 
 class WebTask(msgspec.Struct, frozen=True):
-    """What the process needs; ``descriptor`` is the listening socket that is handed over."""
-
     ledger: str
     settings: CenterWebSettings
     descriptor: int
@@ -46,37 +47,30 @@ class WebProcess:
         self._child = SupervisedProcess(
             SupervisedProcessPlan("web's process", _COMMAND, task, _ignore_output, _log_exit, (descriptor,))
         )
-        self._stopping = threading.Event()
-        self._health_thread = threading.Thread(target=self._send_health, name="health for the web", daemon=True)
+        self._health_worker = Worker("health for the web", self._send_health)
 
     @property
     def pid(self) -> int | None:
-        """None while none runs."""
         return self._child.pid
 
     def start(self) -> None:
-        """Begin it, and again whenever it ends."""
         self._child.start()
-        self._health_thread.start()
+        self._health_worker.start()
 
     def end(self) -> None:
-        """Have it end, without waiting."""
-        self._stopping.set()
+        self._health_worker.stop(0)
         self._child.end()
 
     def stop(self, timeout_s: float) -> None:
         """Have it end; one that does not in time is killed."""
         self.end()
         self._child.stop(timeout_s)
-        if self._health_thread.ident is not None:
-            self._health_thread.join(timeout_s)
+        self._health_worker.stop(timeout_s)
         self._listen_socket.close()
 
-    def _send_health(self) -> None:
-        while True:
-            self._child.send(json.dumps(report_values(self._health.report())).encode() + b"\n")
-            if self._stopping.wait(_HEALTH_INTERVAL_S):
-                return
+    def _send_health(self) -> float:
+        self._child.send(json.dumps(asdict(self._health.report())).encode() + b"\n")
+        return _HEALTH_INTERVAL_S
 
 
 def _ignore_output(_line: bytes) -> None:
@@ -85,3 +79,35 @@ def _ignore_output(_line: bytes) -> None:
 
 def _log_exit(status: int) -> None:
     log.error("The web's process has ended with status %d; it is begun again.", status)
+
+
+STALE_S: Final = 5.0
+_REPORT_FIELDS: Final = frozenset(asdict(CenterHealth().report()))
+
+
+class RemoteHealth:
+    """The last report; once it is older than STALE_S, one that says so. ``clock`` is monotonic, in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._report = CenterHealth().report()
+        self._received_at: float | None = None
+
+    def receive_line(self, line: bytes) -> None:
+        """As the other process sends it; what a later version adds is left out, and what cannot be read is logged."""
+        try:
+            values = json.loads(line)
+            report = HealthReport(**{name: value for name, value in values.items() if name in _REPORT_FIELDS})
+        except (ValueError, TypeError, AttributeError):
+            log.warning("A line of health could not be read.")
+            return
+        with self._lock:
+            self._report, self._received_at = report, self._clock()
+
+    def report(self) -> HealthReport:
+        with self._lock:
+            report, received_at = self._report, self._received_at
+        if received_at is None or self._clock() - received_at > STALE_S:
+            return replace(report, intake_trouble="The program that takes events in says nothing.")
+        return report

@@ -6,7 +6,6 @@ in is. The end of it says that the sorting center has ended, however it ended.
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import socket
@@ -28,17 +27,18 @@ from kiosk.sorting_center.desk.notices.mail import MailSender
 from kiosk.sorting_center.desk.notices.outbound import OutboundNetwork
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel
 from kiosk.sorting_center.desk.notices.webhook import WebhookSender
-from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.followers.feed_follower import follower_worker
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.shared.child_process import open_stdin, read_task, watch_parent
 from kiosk.sorting_center.shared.http_server import WebServer
+from kiosk.sorting_center.watch.county_watch import POLL_INTERVAL_S as WATCH_INTERVAL_S
 from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
 from kiosk.sorting_center.web.app import ExternalAddresses, compile_templates, create_app
-from kiosk.sorting_center.web.child import WebTask
+from kiosk.sorting_center.web.child import RemoteHealth, WebTask
 from kiosk.sorting_center.web.notice_words import case_line, mail_text
-from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.shared.guard import Hosts
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from kiosk.sorting_center.web.shared.sources import open_stores, sources
@@ -48,6 +48,7 @@ from kiosk.texts.templates import use_compiled_cache
 # or makes pictures beside it: one page of the feed in a hundred took 70 ms instead of 15.
 _GIL_SWITCH_INTERVAL_S: Final = 0.0005
 _STOP_TIMEOUT_S: Final = 1.0
+_EXPECTED_ERRORS: Final = (LedgerError, DeskError, ActionRefused)
 EXIT_CANNOT_START: Final = 3
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def main() -> int:
     lines = open_stdin()
     task = _decode_task(read_task(lines))
     health = RemoteHealth()
-    threading.Thread(target=watch_parent, args=(lines, shutdown, partial(_receive_health, health)), daemon=True).start()
+    threading.Thread(target=watch_parent, args=(lines, shutdown, health.receive_line), daemon=True).start()
     try:
         serve(task.ledger, task.settings, socket.socket(fileno=task.descriptor), health, shutdown)
     except (LedgerError, DeskError) as error:
@@ -84,34 +85,35 @@ def serve(
     """Until ``shutdown``; raises LedgerError and DeskError when there is nothing to show. Closes ``listen_socket``."""
     zone = ZoneInfo(settings.zone)
     with listen_socket, open_stores(ledger_url, zone, _path_or_none(settings.photos_dir)) as stores:
-        follower = ReportsFollower(stores.ledger, stores.reports)
-        load_measure = partial(county_snapshot, stores.ledger, stores.reports, stores.desk)
-        watch = CountyWatch(load_measure, stores.desk, lambda: follower.is_leader)
-        arrivals = OfferFollower(stores.ledger, stores.desk.database)
-        threads = [
-            threading.Thread(target=follower.run, args=(shutdown,), name="reports", daemon=True),
-            threading.Thread(target=watch.run, args=(shutdown,), name="watch", daemon=True),
-            threading.Thread(target=arrivals.run, args=(shutdown,), name="listings", daemon=True),
-        ]
-        dispatcher = build_dispatcher(stores.desk, settings)
-        notices = Worker("notices", dispatcher.step, retry_s=POLL_INTERVAL_S, expected=(DeskError,))
         outside = ExternalAddresses(Hosts(settings.host, settings.names), settings.trusted_proxy, settings.storefront())
         app = create_app(stores, health, lambda: datetime.now(UTC).astimezone(zone), outside)
         use_compiled_cache(app.jinja_env, app.root_path)
         with app.app_context():
-            pictures = sources().snapshots
-        threads.append(threading.Thread(target=compile_templates, args=(app,), name="templates", daemon=True))
-        threads.append(threading.Thread(target=pictures.run_refresh, args=(shutdown,), name="pictures", daemon=True))
+            snapshots = sources().snapshots
+        follower = ReportsFollower(stores.ledger, stores.reports)
+        measure = partial(county_snapshot, stores.ledger, stores.reports, stores.desk)
+        watch = CountyWatch(measure, stores.desk, lambda: follower.is_leader)
+        offers = OfferFollower(stores.ledger, stores.desk.database)
+        dispatcher = build_dispatcher(stores.desk, settings)
+        workers = [
+            follower_worker("reports", follower.step),
+            Worker("watch", watch.poll, retry_s=WATCH_INTERVAL_S, expected=(LedgerError, DeskError, ActionRefused)),
+            follower_worker("listings", offers.step),
+            Worker("pictures", snapshots.refresh),
+            # A receiver may keep a notice longer than the stop waits; what is sent then is sent again.
+            Worker("notices", dispatcher.step, retry_s=POLL_INTERVAL_S, expected=(DeskError,)),
+        ]
+        templates = threading.Thread(target=compile_templates, args=(app,), name="templates", daemon=True)
         server = WebServer(app, listen_socket)
         server.start()
-        for thread in threads:
-            thread.start()
-        notices.start()
+        for worker in workers:
+            worker.start()
+        templates.start()
         shutdown.wait()
         server.stop(_STOP_TIMEOUT_S)
-        for thread in threads:
-            thread.join()
-        notices.stop(_STOP_TIMEOUT_S)  # a receiver may keep it longer; what it sends then is sent again
+        for worker in workers:
+            worker.stop(_STOP_TIMEOUT_S)
+        templates.join(_STOP_TIMEOUT_S)
 
 
 def build_dispatcher(desk: CenterDesk, settings: CenterWebSettings) -> NoticeDispatcher:
@@ -123,13 +125,6 @@ def build_dispatcher(desk: CenterDesk, settings: CenterWebSettings) -> NoticeDis
 
 def _path_or_none(name: str | None) -> Path | None:
     return Path(name) if name is not None else None
-
-
-def _receive_health(health: RemoteHealth, line: bytes) -> None:
-    try:
-        health.receive(json.loads(line))
-    except (ValueError, TypeError):
-        log.warning("A line of health could not be read.")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ import io
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from tempfile import TemporaryFile
+from zoneinfo import ZoneInfo
 
 import pytest
 from openpyxl import load_workbook
@@ -20,7 +21,7 @@ from kiosk.sorting_center.export.spreadsheet import (
     RECEIPT_COLUMNS,
     AboutSheet,
     CollectedSums,
-    ExportedReceipt,
+    ReceiptFormat,
     csv_lines,
     day_rows,
     goods_rows,
@@ -29,13 +30,15 @@ from kiosk.sorting_center.export.spreadsheet import (
     safe_text,
     workbook,
 )
+from kiosk.sorting_center.reports import ReceiptRow
 
-LINE = ExportedReceipt(
-    day=date(2026, 11, 25),
-    time="11:00:00",
+LINE = ReceiptRow(
     region="shache",
     station="S0147",
     receipt="0147-A-000001",
+    epoch="0123456789abcdef",
+    seq=2,
+    feedseq=2,
     lot="Y1L0147A0000017",
     product="BADAM",
     mode="consignment",
@@ -43,16 +46,18 @@ LINE = ExportedReceipt(
     bags=2,
     net_g=12_450,
     amount_fen=29_880,
-    is_void=False,
-    is_late=True,
-    time_unknown=False,
-    written_at="2026-11-25T03:00:00.000Z",
-    received_at="2026-11-26T04:00:00.000Z",
+    at=datetime(2026, 11, 25, 3, tzinfo=UTC),
+    written_at=datetime(2026, 11, 25, 3, tzinfo=UTC),
+    clock="synced",
+    received_at=datetime(2026, 11, 26, 4, tzinfo=UTC),
+    day=date(2026, 11, 25),
+    late=True,
+    voided=False,
 )
 LINES = (
     LINE,
-    replace(LINE, receipt="0147-A-000002", is_void=True, net_g=99_000, amount_fen=1, is_late=False),
-    replace(LINE, day=date(2026, 11, 26), product="URUK", net_g=5, amount_fen=7, station="S0148", time_unknown=True),
+    replace(LINE, receipt="0147-A-000002", voided=True, net_g=99_000, amount_fen=1, late=False),
+    replace(LINE, day=date(2026, 11, 26), product="URUK", net_g=5, amount_fen=7, station="S0148", at=None),
 )
 FACTS = AboutSheet("County 2026-11", (("Made by", "=gulnar"),), right_to_left=False)
 FORMULAS = [
@@ -80,15 +85,18 @@ def words(name: str) -> str:
     return name
 
 
+FORMAT = ReceiptFormat(words, lambda _code: "", ZoneInfo("Asia/Shanghai"))
+
+
 def cells(data: bytes) -> list[list[str]]:
     text = data.decode("utf-8")
     assert text.startswith("\ufeff")
     return list(csv.reader(io.StringIO(text[1:], newline="")))
 
 
-def opened(lines: tuple[ExportedReceipt, ...] = LINES, facts: AboutSheet = FACTS) -> Workbook:
+def opened(lines: tuple[ReceiptRow, ...] = LINES, facts: AboutSheet = FACTS) -> Workbook:
     with TemporaryFile() as file:
-        workbook(file, lines, facts, words)
+        workbook(file, lines, facts, FORMAT)
         file.seek(0)
         return load_workbook(io.BytesIO(file.read()))
 
@@ -102,7 +110,7 @@ def test_a_text_that_would_be_calculated_comes_back_as_it_was() -> None:
 
 def test_csv_holds_every_text_and_calculates_none() -> None:
     lines = [replace(LINE, product=text, member=text, lot=text) for text in FORMULAS]
-    data = b"".join(csv_lines(RECEIPT_COLUMNS, (receipt_cells(line, words) for line in lines), words))
+    data = b"".join(csv_lines(RECEIPT_COLUMNS, (receipt_cells(line, FORMAT) for line in lines), words))
     header, *rows = cells(data)
     assert tuple(header) == RECEIPT_COLUMNS
     at = [RECEIPT_COLUMNS.index(name) for name in ("product", "member", "lot")]
@@ -113,7 +121,7 @@ def test_csv_holds_every_text_and_calculates_none() -> None:
 
 def test_a_half_of_a_character_does_not_end_an_export() -> None:
     line = replace(LINE, product="\ud800x\uffff")
-    assert b"?x" in b"".join(csv_lines(RECEIPT_COLUMNS, [receipt_cells(line, words)], words))
+    assert b"?x" in b"".join(csv_lines(RECEIPT_COLUMNS, [receipt_cells(line, FORMAT)], words))
     assert opened((line,))["sheet_receipts"].cell(2, 7).value == "\ufffdx\ufffd"
 
 
@@ -161,7 +169,7 @@ def test_a_number_that_a_spreadsheet_would_round_stays_whole() -> None:
     row = next(opened((line,))["sheet_receipts"].iter_rows(min_row=2, values_only=True))
     values = dict(zip(RECEIPT_COLUMNS, row, strict=True))
     assert (values["net_kg"], values["amount_yuan"]) == ("9007199254740.991", "-90071992547409.91")
-    data = b"".join(csv_lines(RECEIPT_COLUMNS, [receipt_cells(line, words)], words))
+    data = b"".join(csv_lines(RECEIPT_COLUMNS, [receipt_cells(line, FORMAT)], words))
     assert b",9007199254740.991,-90071992547409.91," in data
 
 
@@ -175,7 +183,7 @@ def test_more_receipts_than_a_sheet_holds_go_on_in_another(monkeypatch: pytest.M
 def test_sums_of_days_and_goods_are_those_of_the_lines() -> None:
     collected = CollectedSums()
     assert tuple(collected.tally(LINES)) == LINES
-    for rows, first in ((list(day_rows(collected)), 1), (list(goods_rows(collected, words)), 3)):
+    for rows, first in ((list(day_rows(collected)), 1), (list(goods_rows(collected, FORMAT)), 3)):
         assert sum(row[first + 3] for row in rows if isinstance(row[first + 3], Decimal)) == Decimal("12.455")
         assert sum(int(str(row[first])) for row in rows) == 2
 
@@ -185,21 +193,21 @@ def test_what_an_export_holds_in_memory_does_not_grow_with_it() -> None:
     for count in (200, 2_000):
         with TemporaryFile() as file:
             tracemalloc.start()
-            workbook(file, _many(count), FACTS, words)
+            workbook(file, _many(count), FACTS, FORMAT)
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     assert peaks[1] - peaks[0] < 2**20, peaks
 
 
-def _many(count: int) -> Iterator[ExportedReceipt]:
+def _many(count: int) -> Iterator[ReceiptRow]:
     for number in range(count):
         yield replace(LINE, receipt=f"0147-A-{number:06}", day=date(2026, 11, 1 + number % 30), net_g=number)
 
 
 def test_an_export_that_breaks_off_leaves_nothing_open() -> None:
-    def broken() -> Iterator[ExportedReceipt]:
+    def broken() -> Iterator[ReceiptRow]:
         yield from LINES
         raise OSError(28, "No space left on device")
 
     with TemporaryFile() as file, pytest.raises(OSError, match="No space left"):
-        workbook(file, broken(), FACTS, words)
+        workbook(file, broken(), FACTS, FORMAT)

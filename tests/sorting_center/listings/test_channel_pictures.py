@@ -20,16 +20,16 @@ import pytest
 from kiosk.photo.channels.picture import ChannelReason
 from kiosk.photo.channels.rules import ChannelRule, shipped_rules
 from kiosk.photo.codec import decode_picture, encode_jpeg, metadata_markers
-from kiosk.sorting_center.listings.exports.pictures import child
-from kiosk.sorting_center.listings.exports.pictures.child import (
+from kiosk.sorting_center.listings.exports import pictures as child
+from kiosk.sorting_center.listings.exports.picture_process import COLUMNS, OmissionReason, make, picture
+from kiosk.sorting_center.listings.exports.pictures import (
     ListingPhotos,
     Master,
     PictureExportResult,
     PictureOrder,
     make_in_subprocess,
 )
-from kiosk.sorting_center.listings.exports.pictures.making import COLUMNS, OmissionReason, make, picture
-from kiosk.sorting_center.web.listings.exports import SKIP_REASONS
+from kiosk.sorting_center.web.staff.listing_exports import SKIP_REASONS
 from tests.depth import many
 from tests.photo.channels.goods import goods, tiny
 from tests.sorting_center.listings.test_exports import table_of
@@ -141,8 +141,8 @@ def test_a_picture_that_was_taken_before_and_is_not_now_is_not_decoded(
 
 IN_TIME = """
 import os, sys
-from kiosk.sorting_center.listings.exports.pictures.making import OmissionReason
-from kiosk.sorting_center.listings.exports.pictures.process import make_in_fork
+from kiosk.sorting_center.listings.exports.picture_process import OmissionReason
+from kiosk.sorting_center.listings.exports.picture_process import make_in_fork
 def spin(*_):
     while True: pass
 def large(*_):
@@ -203,7 +203,7 @@ def test_what_the_process_cannot_do_is_an_error(folder: Folder, monkeypatch: pyt
 
 
 def test_it_has_so_much_memory_and_time_and_no_more() -> None:
-    confined = "from kiosk.sorting_center.listings.exports.pictures.process import confine; confine({}); {}"
+    confined = "from kiosk.sorting_center.listings.exports.picture_process import confine; confine({}); {}"
     for longest_s, act, status in ((PATIENT_S, "bytearray(900_000_000)", 1), (0.05, "input()", -14)):
         command = [sys.executable, "-c", confined.format(longest_s, act)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:

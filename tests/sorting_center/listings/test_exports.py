@@ -17,12 +17,11 @@ from kiosk.domain.catalog import Allergen
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.export.spreadsheet import BYTE_ORDER_MARK, plain_text
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.fields import MAX_ID, item_id
 from kiosk.sorting_center.listings.exports.merchant import FIELDS, ProductData, has_title, tsv_of
-from kiosk.sorting_center.listings.exports.table import COLUMNS, LANGUAGES, csv_of
+from kiosk.sorting_center.listings.exports.table import COLUMNS, LANGUAGES, MAX_ID, csv_of, item_id
 from kiosk.sorting_center.listings.records import ListingKey, ListingTexts, Published
-from kiosk.sorting_center.web.exporting.builder import SheetTexts
-from kiosk.sorting_center.web.shared.texts import CenterTexts
+from kiosk.sorting_center.web.shared.exporting import SheetTexts
+from kiosk.sorting_center.web.shared.texts import center_texts
 from tests.sorting_center.listings.centers import FIRST, REGION, SECOND, Center, almonds, masters
 
 DOCS: Final = Path(__file__).resolve().parents[3] / "docs" / "listings.md"
@@ -122,7 +121,7 @@ def read_csv(
 
 
 def read_tsv(language: str, *published: tuple[ListingKey, Published]) -> list[dict[str, str]]:
-    data = b"".join(tsv_of(published, ProductData(language, ADDRESSES, SheetTexts(CenterTexts(language))))).decode()
+    data = b"".join(tsv_of(published, ProductData(language, ADDRESSES, SheetTexts(center_texts(language))))).decode()
     head, *lines = data.split("\n")[:-1]
     assert data.endswith("\n") and "\r" not in data and not data.startswith(BYTE_ORDER_MARK)
     assert [line.count("\t") for line in lines] == [head.count("\t")] * len(lines)

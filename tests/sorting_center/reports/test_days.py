@@ -70,7 +70,6 @@ def test_the_same_figures_by_hour_goods_station_and_township(
         ("BADAM", 4_000),
         ("URUK", 4_000),
     ]
-    assert reports.days.goods_codes() == ("BADAM", "URUK")
     stations = reports.days.stations(DAY, DAY)
     assert [(row.region, row.station, row.figures.net_g) for row in stations] == [
         ("shache", "S0001", 2_000),

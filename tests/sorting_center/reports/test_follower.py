@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from datetime import date
@@ -14,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, delete
 from sqlalchemy.exc import OperationalError
 
+from kiosk.sorting_center.followers.feed_follower import follower_worker
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.database.opening import open_shared
@@ -195,13 +195,11 @@ def test_a_void_that_left_for_an_archive_before_it_was_followed_is_missed_in_no_
 
 
 def test_a_follower_in_a_thread_ends(ledger: Ledger, reports: Reports) -> None:
-    follower, ending = ReportsFollower(ledger, reports), threading.Event()
-    thread = threading.Thread(target=follower.run, args=(ending,))
-    thread.start()
+    worker = follower_worker("reports", ReportsFollower(ledger, reports).step)
+    worker.start()
     ledger.accept(ClockedStation().run(3), "shache", NOW)
     give_up = time.monotonic() + SOON_S
     while reports.progress().followed < 3 and time.monotonic() < give_up:
-        ending.wait(0.01)
-    ending.set()
-    thread.join(SOON_S)
-    assert (reports.progress().followed, thread.is_alive()) == (3, False)
+        time.sleep(0.01)
+    worker.stop(SOON_S)
+    assert (reports.progress().followed, worker.is_alive) == (3, False)

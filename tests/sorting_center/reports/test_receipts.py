@@ -12,7 +12,7 @@ from kiosk.domain.verdict import Measures
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.opening import open_shared
 from kiosk.sorting_center.ledger.database.schema import event
-from kiosk.sorting_center.reports import Figures, Reports, ReportScope
+from kiosk.sorting_center.reports import Figures, Reports
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.journal import ChainLink
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
@@ -166,7 +166,6 @@ def test_a_members_year_is_the_sum_of_its_receipts(ledger: Ledger, reports: Repo
     assert (year.figures, len(year.receipts), year.cut_off) == (Figures(1, 1, 1, 12_450, 29_880, 0, 0), 2, False)
     assert [(row.product, row.mode, row.figures.net_g) for row in year.goods] == [("BADAM", "consignment", 12_450)]
     assert reports.members.years("M-04412", "shache") == (2026,)
-    assert reports.members.regions("M-00001") == ("shache",)
     assert reports.members.year("M-04412", "yarkant", 2026).receipts == ()
 
 
@@ -174,9 +173,10 @@ def test_a_lot_has_its_owner_and_its_receipt(ledger: Ledger, reports: Reports, f
     station = ClockedStation()
     ledger.accept([station.start(), station.intake(1)], "shache", NOW)
     followed(follower)
-    (lot,) = reports.lots.find(FIRST.lot)
-    assert (lot.owner, lot.net_g, lot.receipt.number) == ("Y1P00412", 12_450, str(FIRST))
-    assert reports.lots.find("Y1L") == reports.lots.find(FIRST.code) == ()
+    (found,) = reports.receipts.of_lot(FIRST.lot)
+    assert found.number == str(FIRST)
+    assert found.confirmed is not None and (found.confirmed.owner, found.confirmed.net_g) == ("Y1P00412", 12_450)
+    assert reports.receipts.of_lot("Y1L") == reports.receipts.of_lot(FIRST.code) == ()
 
 
 def test_a_receipt_told_twice_shows_both_events(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
@@ -184,9 +184,8 @@ def test_a_receipt_told_twice_shows_both_events(ledger: Ledger, reports: Reports
     told = [station.start(), station.intake(1), station.intake(1, **of_weight(700)), station.intake(2)]
     ledger.accept(told, "shache", NOW)
     followed(follower)
-    (found,) = reports.receipts.duplicates()
-    assert found.receipt == str(FIRST)
-    assert found.first is not None
-    assert found.second is not None
-    assert (found.first.seq, found.second.seq, found.second.data["net_g"]) == (2, 3, 700)
-    assert reports.receipts.duplicates(of=ReportScope("yarkant")) == ()
+    (twice,) = reports.receipts.find(FIRST)
+    assert twice.row is not None and twice.row.seq == 2
+    assert [(event.seq, event.data["net_g"]) for event in twice.conflicts] == [(3, 700)]
+    (once,) = reports.receipts.find(SECOND)
+    assert once.conflicts == ()

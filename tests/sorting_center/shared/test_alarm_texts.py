@@ -7,7 +7,9 @@ import pytest
 
 from kiosk.sorting_center.shared.alarm_texts import ENGLISH, english_detail, format_detail, parse_detail
 from kiosk.sorting_center.web.notice_words import _format_detail
-from kiosk.sorting_center.web.shared.texts import CenterTexts, languages, tables
+from kiosk.sorting_center.web.shared.texts import STAFF_PACKAGE, center_texts
+from kiosk.texts.catalog import catalog
+from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.codes import codes_of
 
 VALUES: dict[str, str | int] = {
@@ -19,17 +21,19 @@ VALUES: dict[str, str | int] = {
     "text": "ConnectionRefusedError: [Errno 111]",
     "reason": "far_ahead",
 }
-CODES = sorted(text_id.removeprefix("said_") for text_id in tables()["en"] if text_id.startswith("said_"))
+CODES = sorted(text_id.removeprefix("said_") for text_id in catalog("en", STAFF_PACKAGE) if text_id.startswith("said_"))
 
 
 def names_of(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
+def sentence(language: str, code: str) -> str:
+    return catalog(language, STAFF_PACKAGE)[f"said_{code}"].forms[0]
+
+
 def stored(code: str) -> str:
-    return format_detail(
-        code, **{name: VALUES.get(name, f"{name}-1") for name in names_of(tables()["en"][f"said_{code}"])}
-    )
+    return format_detail(code, **{name: VALUES.get(name, f"{name}-1") for name in names_of(sentence("en", code))})
 
 
 def test_every_code_that_is_written_down_has_a_sentence_and_no_sentence_is_left_over() -> None:
@@ -43,11 +47,11 @@ def test_a_detail_is_shown_with_its_values_in_every_language(code: str) -> None:
     detail = stored(code)
     found = parse_detail(detail)
     assert found is not None and found.code == code
-    for language in languages():
-        assert names_of(tables()[language.code][f"said_{code}"]) == found.values.keys(), language.code
-        shown = CenterTexts(language.code).render_detail(detail, lambda at: at[:16])
+    for language in LANGUAGES.values():
+        assert names_of(sentence(language.code, code)) == found.values.keys(), language.code
+        shown = center_texts(language.code).render_detail(detail, lambda at: at[:16])
         assert "{" not in shown and (language.code == "en" or not re.search(r"\bevents?\b", shown)), shown
-        in_a_mail = _format_detail(tables()[language.code], detail, language.direction == "rtl")
+        in_a_mail = _format_detail(center_texts(language.code), detail)
         assert "{" not in in_a_mail and ("said" in found.values or str(found.values.get("n", "")) in in_a_mail)
 
 
@@ -63,5 +67,5 @@ def test_programs_get_it_in_english() -> None:
 def test_what_was_not_said_here_is_shown_as_it_is() -> None:
     for text in ("1.0.0", "<b>event 4 came twice</b>", "", "{n} events wait there", "{}", '{"code": 1}', "\ud800"):
         assert parse_detail(text) is None
-    assert CenterTexts("ug").render_detail("<b>", str) == '<bdi lang="en">&lt;b&gt;</bdi>'
-    assert CenterTexts("ug").render_detail(format_detail("of_tomorrow"), str).startswith('<bdi lang="en">')
+    assert center_texts("ug").render_detail("<b>", str) == '<bdi lang="en">&lt;b&gt;</bdi>'
+    assert center_texts("ug").render_detail(format_detail("of_tomorrow"), str).startswith('<bdi lang="en">')

@@ -150,8 +150,8 @@ def test_it_ends_with_who_waits() -> None:
 CHILDREN = (
     "web.process",
     "feed.process",
-    "web.exporting.process",
-    "listings.exports.pictures.process",
+    "web.shared.exporting",
+    "listings.exports.picture_process",
 )
 
 

@@ -7,7 +7,6 @@ import re
 
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.web.shared.guard import Hosts
-from kiosk.sorting_center.web.shared.texts import tables
 from tests.sorting_center.stations import WORDS
 from tests.sorting_center.storefront.shops import FIRST, FOURTH, SECOND, SHOTS, THIRD, Shop, many, titled
 
@@ -60,14 +59,6 @@ def test_origin_and_grade_are_said_in_words_where_the_station_told_some(shop: Sh
 def test_a_text_of_blanks_is_none(shop: Shop) -> None:
     shop.sell(title=WordsData("بادام", " ", "Almonds"))
     assert 'lang="en" dir="ltr">Almonds</' in shop.buyer().sees(shop.path("zh"))
-
-
-def test_every_sentence_is_there_in_each_language_with_the_same_gaps() -> None:
-    own = tables("kiosk.sorting_center.storefront")
-    assert own.keys() == set(LANGUAGES)
-    gaps = {code: {name: set(re.findall(r"{\w+}", text)) for name, text in told.items()} for code, told in own.items()}
-    assert gaps["zh"] == gaps["ug"] == gaps["en"]
-    assert all(text.strip() for told in own.values() for text in told.values())
 
 
 def test_texts_of_stations_are_texts(shop: Shop) -> None:

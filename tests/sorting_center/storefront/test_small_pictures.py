@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import re
-import threading
 from pathlib import Path
 from random import Random
 from typing import IO
@@ -14,8 +13,8 @@ import pytest
 from PIL import Image
 
 from kiosk.base.files import exclusive_folder
-from kiosk.sorting_center.listings.exports.pictures.child import PictureExportResult, PictureOrder
-from kiosk.sorting_center.listings.exports.pictures.making import make
+from kiosk.sorting_center.listings.exports.picture_process import make
+from kiosk.sorting_center.listings.exports.pictures import PictureExportResult, PictureOrder
 from kiosk.sorting_center.storefront.small_pictures import MAX_BYTES, SIDE_PX, SmallPictures, small_path
 from tests.sorting_center.photos.lanes import Shot
 from tests.sorting_center.storefront.shops import FIRST, SHOTS, Shop
@@ -112,17 +111,15 @@ def test_a_damaged_master_and_a_full_disk_leave_the_shop_open(
     good, bad = master(1), master(2)
     sell(shop, good, bad, lots=2)
     shop.file(bad.told.sha256).write_bytes(b"\xff\xd8no picture" * 5_000)
-    small, waits = SmallPictures(shop.listings, shop.folder), list[float]()
+    small = SmallPictures(shop.listings, shop.folder)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    ending = threading.Event()
-    monkeypatch.setattr(ending, "wait", lambda wait_s: waits.append(wait_s) or ending.set())
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
         patch.setattr("kiosk.sorting_center.storefront.small_pictures.write_durably", full)
-        small.run(ending)
-    assert "No space left on device" in caplog.text and waits == [300.0]
+        with pytest.raises(OSError, match="No space left on device"):
+            small.next_step()
     assert (small.step(), small.step()) == (2, 0), "what was refused is not tried again"
     assert small_path(shop.folder, good.told.sha256).exists()
     assert not small_path(shop.folder, bad.told.sha256).exists()

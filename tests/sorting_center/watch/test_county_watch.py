@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +15,11 @@ from kiosk.messaging.contract.control import Status
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.desk.shared.cases import CaseState
-from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerError, Sighting
+from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.shared.alarm_texts import english_detail
-from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
-from kiosk.sorting_center.watch.groups import alarm_groups, quarantine_groups
+from kiosk.sorting_center.watch.county_watch import CountyWatch, alarm_groups, county_snapshot, quarantine_groups
 from tests.sorting_center.brokers import until
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.staff import ZONE
@@ -178,18 +176,8 @@ def test_only_who_leads_looks(office: Office, station: Station) -> None:
     assert office.desk.cases.counts()[CaseState.OPEN] == 0
 
 
-def test_it_goes_on_whatever_happens_and_ends_when_it_is_told(
-    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    ending, troubles = threading.Event(), iter([LedgerError("the disk is full"), KeyError("surprise")])
-
-    def look(now: datetime) -> None:
-        for trouble in troubles:
-            raise trouble
-        ending.set()
-        raise LedgerError("still full")
-
-    monkeypatch.setattr("kiosk.sorting_center.watch.county_watch.POLL_INTERVAL_S", 0.0)
-    CountyWatch(look, office.desk, lambda: True, lambda: datetime.now(UTC)).run(ending)  # type: ignore[arg-type]
-    assert "the disk is full" in caplog.text
-    assert "surprise" in caplog.text
+def test_who_leads_looks_now_and_then_and_others_ask_soon_whether_they_lead(office: Office) -> None:
+    watch = office.watch()
+    assert watch.poll() == 30.0
+    office.leads = False
+    assert watch.poll() == 1.0

@@ -19,7 +19,8 @@ from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import CaseState, Condition
 from kiosk.sorting_center.web.notice_words import mail_text
 from kiosk.sorting_center.web.shared.sources import Stores
-from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
+from kiosk.sorting_center.web.shared.texts import center_texts
+from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.staff import app_of, sign_in
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -138,8 +139,8 @@ def test_a_viewer_looks_and_is_not_asked_to_decide(app: Flask, desk: CenterDesk)
 
 def test_every_kind_has_words_and_something_to_do_in_every_language(operator: Person, desk: CenterDesk) -> None:
     opened = desk.cases.observe([Condition(kind, "shache", "S0001") for kind in KINDS], NOW)
-    for language in languages():
-        texts = CenterTexts(language.code)
+    for language in LANGUAGES.values():
+        texts = center_texts(language.code)
         listed = operator.sees(f"/alarms?lang={language.code}")
         for case in opened:
             assert str(texts(f"case_kind_{case.kind}")) in listed
@@ -151,7 +152,7 @@ def test_a_copied_card_has_one_instruction_wherever_it_is_read(operator: Person,
     copied = [("fork", "x 4"), ("twin", ""), ("reports", "fork")]
     desk.registry.replace([ExpectedStation("shache", "S0147")], [])
     opened = desk.cases.observe([Condition(kind, "shache", "S0147", subject) for kind, subject in copied], NOW)
-    for language in languages():
+    for language in LANGUAGES.values():
         pages = [operator.sees(f"/alarms/{case.id}?lang={language.code}") for case in opened]
         (instruction,) = {told for page in pages for told in re.findall(r'<p class="do">\s*(.*?)\s*</p>', page)}
         assert operator.sees(f"/stations/shache/S0147?lang={language.code}").count(instruction) == len(copied)

@@ -12,7 +12,6 @@ from flask.testing import FlaskClient
 
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.shared.health import CenterHealth
-from kiosk.sorting_center.web.shared.texts import tables
 from tests.each import each
 from tests.sorting_center.staff import viewer
 from tests.sorting_center.stations import NOW, Station, believed
@@ -143,28 +142,6 @@ def test_health_names_what_is_wrong(client: FlaskClient, health: CenterHealth) -
 def test_the_language_follows_the_reader(client: FlaskClient, accept: str, lang: str) -> None:
     assert f'<html lang="{lang}"' in client.get("/", headers={"Accept-Language": accept}).text
     assert '<html lang="zh"' in client.get("/?lang=zh", headers={"Accept-Language": accept}).text
-
-
-def values_of(text: str) -> set[str]:
-    return {part.split("}")[0] for part in text.split("{")[1:]}
-
-
-def test_all_languages_have_the_same_words_and_values() -> None:
-    texts = tables()
-    assert set(texts) == {"en", "zh", "ug"}
-    for language in ("zh", "ug"):
-        assert texts["en"].keys() == texts[language].keys(), language
-        for word, text in texts["en"].items():
-            other = texts[language][word]
-            assert values_of(text) == values_of(other), (language, word)
-            assert not set("<>&") & set(text + other)
-
-
-def test_uyghur_is_written_with_its_own_letters_and_marked_for_review() -> None:
-    for word, text in tables()["ug"].items():
-        assert not set("\u0647\u06cc\u06a9") & set(text), f"{word}: a letter of Arabic or Persian"
-    for file in (Path(__file__).resolve().parents[3] / "kiosk/sorting_center/web/texts").glob("*.toml"):
-        assert "eeds review" in file.read_text("utf-8"), file.name
 
 
 def test_prometheus_reads_figures_from_this_machine_alone(client: FlaskClient, health: CenterHealth) -> None:

@@ -11,11 +11,12 @@ from msgspec import json
 from kiosk.messaging.contract.control import DoctorRow, Status
 from kiosk.sorting_center.ledger import Delivery, Sighting
 from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
-from kiosk.sorting_center.web.shared.doctor import doctor_summary
+from kiosk.sorting_center.web.shared.names import doctor_summary
 from kiosk.sorting_center.web.shared.sources import Stores
-from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
+from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.station.doctor.doctor import EXCLUDED_DEVICES
 from kiosk.texts.catalog import catalog
+from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.stations import NOW, Station
 from tests.sorting_center.web.looking import page
 
@@ -97,8 +98,8 @@ def test_every_word_of_a_station_has_a_sentence_here() -> None:
     assert len(codes) > 60 and len(devices) > 20
     rows = [DatedDoctorRow(device, "warn", code) for device, code in zip(devices * 4, codes, strict=False)]
     assert len(rows) == len(codes)
-    for language in languages():
-        for row, said in zip(rows, doctor_summary(rows, CenterTexts(language.code)).bad, strict=True):
+    for language in LANGUAGES.values():
+        for row, said in zip(rows, doctor_summary(rows, center_texts(language.code)).bad, strict=True):
             assert row.code not in said.to_do and "{" not in said.to_do, f"{language.code}: {row.code}"
             assert f">{row.row}<" not in said.name, f"{language.code}: {row.row}"
     assert json.decode(json.encode(rows), type=list[DoctorRow]) == [

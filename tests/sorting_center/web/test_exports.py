@@ -18,8 +18,8 @@ from kiosk.sorting_center.export import spreadsheet
 from kiosk.sorting_center.export.spreadsheet import plain_text
 from kiosk.sorting_center.reports import Figures
 from kiosk.sorting_center.reports.shared.figures import total
-from kiosk.sorting_center.web.exporting import process
-from kiosk.sorting_center.web.exporting.builder import FILES
+from kiosk.sorting_center.web.shared import exporting as process
+from kiosk.sorting_center.web.shared.exporting import FILES
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.staff import exports
 from tests.depth import TORTURE

@@ -18,16 +18,16 @@ from kiosk.domain.events.photo import PictureData
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.pictures import child
-from kiosk.sorting_center.listings.exports.pictures.making import make
+from kiosk.sorting_center.listings.exports import pictures as child
+from kiosk.sorting_center.listings.exports.picture_process import make
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.app import ExternalAddresses, create_app
-from kiosk.sorting_center.web.listings import exports
 from kiosk.sorting_center.web.shared.settings import BadWebSettings, CenterWebSettings
 from kiosk.sorting_center.web.shared.sources import Stores
-from kiosk.sorting_center.web.shared.texts import CenterTexts
+from kiosk.sorting_center.web.shared.texts import center_texts
+from kiosk.sorting_center.web.staff import listing_exports as exports
 from tests.sorting_center.staff import NOON, app_of
 from tests.sorting_center.web.test_alarms import Person
 from tests.sorting_center.web.test_listings import FIRST, SECOND, SHOTS, Offered
@@ -151,7 +151,7 @@ def test_many_listings_are_in_more_than_one_file(
 @pytest.mark.parametrize("lang", ["en", "zh", "ug"])
 def test_without_a_public_address_there_are_no_product_data(offered: Offered, lang: str) -> None:
     person = Person(app_of(offered.stores), offered.stores.desk)
-    why = str(CenterTexts(lang)("refused_no_public_address").unescape())
+    why = str(center_texts(lang)("refused_no_public_address").unescape())
     assert "--storefront-url" in why
     assert why in person.sees(f"/listings/exports?lang={lang}")
     assert why in got(person, f"merchant-en.tsv?lang={lang}", 409).decode()

@@ -19,7 +19,7 @@ from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 from kiosk.sorting_center.reports.search import GoodsNames
 from kiosk.sorting_center.web.shared.names import DisplayNames
 from kiosk.sorting_center.web.shared.sources import Stores
-from kiosk.sorting_center.web.shared.texts import CenterTexts
+from kiosk.sorting_center.web.shared.texts import center_texts
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import app_of, sign_in
 from tests.sorting_center.stations import NOW, WORDS, believed, of_weight
@@ -79,7 +79,7 @@ def test_goods_containers_and_carriers_are_said_by_name(client: FlaskClient, lan
 
 @pytest.mark.parametrize("lang", ["en", "zh", "ug"])
 def test_every_type_of_event_has_its_words(lang: str, stores: Stores) -> None:
-    words = DisplayNames(CenterTexts(lang), stores.reports)
+    words = DisplayNames(center_texts(lang), stores.reports)
     for event_class in EVENT_CLASSES:
         said = words.event(event_class.TYPE)
         assert said.startswith(f'<bdi lang="{lang}" title="{event_class.TYPE}">')
@@ -119,7 +119,7 @@ def test_opening_hours_are_said_in_words(client: FlaskClient, stores: Stores) ->
         for path in (f"/stations/{REGION}/S0147", "/registry"):
             page = client.get(f"{path}?lang={lang}").text
             assert whole in page and "mon-fri 09:00" not in page.partition("<form")[0], path
-    assert DisplayNames(CenterTexts("en"), stores.reports).hours(OpeningHours.parse("")) == "–"
+    assert DisplayNames(center_texts("en"), stores.reports).hours(OpeningHours.parse("")) == "–"
 
 
 def test_a_name_of_a_stranger_is_text_and_a_missing_language_is_lent(

@@ -17,7 +17,7 @@ from kiosk.sorting_center.web.notice_words import case_line, mail_text
 from kiosk.sorting_center.web.process import build_dispatcher
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from kiosk.sorting_center.web.shared.sources import Stores
-from kiosk.sorting_center.web.shared.texts import languages
+from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.desk.notices.receivers import Http, listening
 from tests.sorting_center.staff import app_of
 from tests.sorting_center.web.test_alarms import HOSTILE, KINDS, NOW, Person
@@ -107,7 +107,7 @@ def test_what_is_refused_says_why(admin: Person, desk: CenterDesk) -> None:
 
 
 def test_the_words_of_every_kind_are_there_in_every_language(desk: CenterDesk) -> None:
-    for language in languages():
+    for language in LANGUAGES.values():
         for kind in KINDS:
             case = NoticeCase(7, kind, "shache", "S0147", "x", "seen", "2026-11-27T08:00:00.000Z", True)
             subject, text = mail_text((case,), language.code)
@@ -125,7 +125,7 @@ def test_words_of_strangers_do_not_leave_their_line() -> None:
     hostile = NoticeCase(
         7, "moon\nquake", "sha\rche", "S\n0147", "x\n", f"a\r\nBcc: b@example.org {HOSTILE}", "", False
     )
-    for language in languages():
+    for language in LANGUAGES.values():
         line = case_line(hostile, language.code)
         assert "\n" not in line
         assert "\r" not in line

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from kiosk.sorting_center.ledger import LedgerError
-from kiosk.sorting_center.web.shared.bar_heights import BAR_UNITS, ScaledBar, percent, scaled_bars
+from kiosk.sorting_center.web.shared.frame import local_time
 from kiosk.sorting_center.web.shared.refreshing_cache import (
     GRACE_S,
     MIN_AGE_S,
@@ -16,7 +16,8 @@ from kiosk.sorting_center.web.shared.refreshing_cache import (
     RenderedHtml,
     etag_of,
 )
-from kiosk.sorting_center.web.shared.times import local_time, start_of_day
+from kiosk.sorting_center.web.shared.snapshots import start_of_day
+from kiosk.sorting_center.web.staff.charts import BAR_UNITS, ScaledBar, percent, scaled_bars
 
 
 class Clock:

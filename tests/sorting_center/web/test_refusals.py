@@ -25,15 +25,15 @@ from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.listings.ports import NoPictureStore
 from kiosk.sorting_center.listings.records import ListingKey, ListingTexts
 from kiosk.sorting_center.web.shared.sources import Stores
-from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
+from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.sorting_center.web.staff import exports
+from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.codes import codes_of
 from tests.sorting_center.staff import PASSWORD, app_of, sign_in
 from tests.sorting_center.stations import NOW as CAME
 from tests.sorting_center.stations import Station
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
-LANGUAGES = [language.code for language in languages()]
 HOOK = NoticeTarget("hook", NoticeChannel.WEBHOOK, "https://example.org/alarms", "en")
 MAIL = NoticeTarget(
     "post", NoticeChannel.MAIL, "a@example.org", "en", server="mail.example.org:465/tls", sender="b@example.org"
@@ -135,7 +135,7 @@ def test_every_refusal_has_a_sentence_in_every_language(stores: Stores, monkeypa
         "ActionRefused"
     ), "not of files"
     for error in found:
-        said = {texts.refusal(error) for texts in map(CenterTexts, LANGUAGES)}
+        said = {texts.refusal(error) for texts in map(center_texts, LANGUAGES)}
         assert len(said) == len(LANGUAGES), f"{error.code} is not said in each language"
         for value in error.values.values():
             shown = f"{int(value):,}" if value.isdecimal() else value
@@ -179,7 +179,7 @@ def test_every_fault_of_a_list_has_a_sentence_in_every_language(monkeypatch: pyt
                 lowered.setattr(registry_csv, "MAX_ROWS", 1)
             fault = next(fault for fault in faults(content) if fault.code == code)
         assert str(fault)
-        said = {texts.filled(f"registry_fault_{code}", fault.values) for texts in map(CenterTexts, LANGUAGES)}
+        said = {texts.filled(f"registry_fault_{code}", fault.values) for texts in map(center_texts, LANGUAGES)}
         assert len(said) == len(LANGUAGES), code
 
 
@@ -191,7 +191,7 @@ def faults(content: str | bytes) -> list[RegistryFault]:
 
 def test_pages_say_it_in_the_language_of_who_asks(admin: tuple[FlaskClient, str], desk: CenterDesk) -> None:
     client, csrf = admin
-    texts = CenterTexts("ug")
+    texts = center_texts("ug")
     for path, form, said in [
         ("/people/add", {"name": "Root!", "role": "viewer", "password": PASSWORD}, texts("refused_bad_name")),
         ("/people/add", {"name": "root", "role": "king", "password": PASSWORD}, texts("refused_no_such_role")),

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.throttle import NAME_RULE
-from kiosk.sorting_center.web import sign_in as sign_in_module
 from kiosk.sorting_center.web.shared.sources import Stores
+from kiosk.sorting_center.web.staff import sign_in as sign_in_module
 from tests.sorting_center.staff import PASSWORD, app_of, sign_in
 
 

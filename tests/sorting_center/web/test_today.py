@@ -22,7 +22,8 @@ from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.shared import today
 from kiosk.sorting_center.web.shared.sources import Stores
-from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
+from kiosk.sorting_center.web.shared.texts import center_texts
+from kiosk.texts.languages import LANGUAGES
 from tests.depth import many
 from tests.each import each
 from tests.sorting_center.reports.counties import County, expected_days
@@ -140,8 +141,8 @@ def test_every_part_that_can_fail_has_a_sentence() -> None:
         health.set_fault(where, f"{where} fails")
     found = health.report().faults
     assert len(found) == 5
-    for language in languages():
-        assert all(CenterTexts(language.code).known(f"trouble_{part}") for part in found)
+    for language in LANGUAGES:
+        assert all(f"trouble_{part}" in center_texts(language) for part in found)
 
 
 def test_reports_that_are_far_behind_say_so(stores: Stores, station: Station, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,8 +25,7 @@ from kiosk.sorting_center.listings.listings import CenterListings
 from kiosk.sorting_center.listings.ports import NoPictureStore
 from kiosk.sorting_center.listings.records import ListingState
 from kiosk.sorting_center.shared.health import CenterHealth
-from kiosk.sorting_center.web.child import WebProcess
-from kiosk.sorting_center.web.remote_health import STALE_S, RemoteHealth, report_values
+from kiosk.sorting_center.web.child import STALE_S, RemoteHealth, WebProcess
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.photos.lanes import Receiving, shots
@@ -133,13 +133,13 @@ def test_health_that_is_old_says_so() -> None:
     remote, health = RemoteHealth(lambda: now[0]), CenterHealth()
     assert not remote.report().ok
     health.set_connected(True)
-    remote.receive({**report_values(health.report()), "of_a_later_version": 1})
+    remote.receive_line(json.dumps({**asdict(health.report()), "of_a_later_version": 1}).encode())
     assert remote.report().ok
     now[0] += STALE_S + 0.1
     assert (remote.report().ok, "says nothing" in remote.report().intake_trouble) == (False, True)
-    for nonsense in ({}, {"events": 1}):
-        with pytest.raises(TypeError):
-            remote.receive(nonsense)
+    for nonsense in (b"{}", b'{"events": 1}', b"[]", b"7", b"{"):
+        remote.receive_line(nonsense)
+        assert not remote.report().ok
 
 
 def test_another_address_only_behind_a_named_proxy(tmp_path: Path) -> None:

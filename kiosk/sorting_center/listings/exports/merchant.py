@@ -14,7 +14,7 @@ from typing import Final
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.export.spreadsheet import Words
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.fields import item_id, shortened, without_formula
+from kiosk.sorting_center.listings.exports.table import item_id, shortened, without_formula
 from kiosk.sorting_center.listings.records import ListingKey, Published
 
 MAX_TITLE: Final = 150

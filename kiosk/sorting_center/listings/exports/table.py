@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -9,7 +12,6 @@ from kiosk.domain.events.photo import WordsData
 from kiosk.domain.money import unit_price_fen
 from kiosk.sorting_center.export.spreadsheet import Cell, csv_lines, yuan
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.fields import item_id
 from kiosk.sorting_center.listings.listings import one_line
 from kiosk.sorting_center.listings.records import ListingKey, Published
 
@@ -31,7 +33,6 @@ def csv_of(published: Iterable[tuple[ListingKey, Published]], addresses: PublicA
 
 
 def _cells(key: ListingKey, one: Published, addresses: PublicAddresses | None) -> list[Cell]:
-    """In the order of COLUMNS."""
     pages = [addresses.page(key, language) if addresses is not None else "" for language in LANGUAGES]
     pictures = [addresses.picture(sha256) for sha256 in one.photos] if addresses is not None else []
     return [
@@ -50,3 +51,33 @@ def _cells(key: ListingKey, one: Published, addresses: PublicAddresses | None) -
 
 def _texts(words: WordsData) -> list[str]:
     return [one_line(text) for text in (words.ug, words.zh, words.en)]
+
+
+MAX_ID: Final = 50  # Of an id in Google's product data
+_PLAIN: Final = re.compile(r"[a-z0-9-]{1,16}-S[0-9]{4}-[0-9A-Z]{1,27}")
+_FORMULA_STARTS: Final = "=+-@\uff1d\uff0b\uff0d\uff20 "
+
+
+def item_id(key: ListingKey) -> str:
+    """The same for ever, and of no other listing of any region: ``{region}-{station}-{lot}``.
+
+    Regions have no capital letter and lots no dash, so that two keys never come to one text. A key that no station of
+    ours makes has a hash for it.
+    """
+    plain = f"{key.region}-{key.station}-{key.lot}"
+    if _PLAIN.fullmatch(plain) is not None:
+        return plain
+    return f"x-{hashlib.sha256(repr((key.region, key.station, key.lot)).encode()).hexdigest()[:40]}"
+
+
+def without_formula(text: str) -> str:
+    """One line that no spreadsheet takes for a formula, for files where an apostrophe before it would be shown."""
+    return one_line(text).lstrip(_FORMULA_STARTS).rstrip()
+
+
+def shortened(text: str, max_length: int) -> str:
+    """At most so many characters; no letter loses its marks."""
+    end = max_length
+    while 0 < end < len(text) and unicodedata.category(text[end])[0] == "M":
+        end -= 1
+    return text[: end or max_length].rstrip()

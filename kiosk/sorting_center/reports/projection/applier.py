@@ -5,44 +5,93 @@ What the tables say after a page hangs on the events before its end alone, not o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import tzinfo
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Any, Final
 
 import msgspec
 from msgspec.structs import astuple, replace
-from sqlalchemy import Connection, Select, Table, literal_column, select
+from sqlalchemy import Connection, Row, Select, Table, literal_column, select
 
-from kiosk.domain.events import IntakeVoided
+from kiosk.domain.events import (
+    IntakeConfirmed,
+    IntakeVoided,
+    ListingSubmitted,
+    ParcelArrived,
+    ParcelCollected,
+    ParcelFound,
+    ParcelLost,
+    ParcelMisrouted,
+    ParcelMissing,
+    ParcelNotAccepted,
+    ParcelNoticed,
+    ParcelOverdue,
+    ParcelReturnable,
+    ParcelReturned,
+    ParcelShelved,
+    ParcelStep,
+    ParcelWithdrawn,
+    ScaleChanged,
+)
+from kiosk.domain.events.rules import MAX_WORDS
 from kiosk.domain.moment import ClockQuality
+from kiosk.domain.parcel import ParcelState
+from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
-from kiosk.sorting_center.reports.projection.feed_batch import ArchivedIntake, FeedBatch, FeedEvent
-from kiosk.sorting_center.reports.projection.implausible import record_implausible
-from kiosk.sorting_center.reports.projection.names import name_rows
-from kiosk.sorting_center.reports.projection.parcels import parcel_rows
+from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEvent
 from kiosk.sorting_center.reports.shared.figures import split_halves
-from kiosk.sorting_center.reports.shared.times import ReceiptTiming, receipt_timing
-from kiosk.sorting_center.reports.tables.clocks import counting_offset
-from kiosk.sorting_center.reports.tables.rows import add_to_sums
+from kiosk.sorting_center.reports.shared.times import (
+    ReceiptTiming,
+    counting_offset,
+    from_milliseconds,
+    receipt_timing,
+    to_milliseconds,
+)
 from kiosk.sorting_center.reports.tables.schema import (
     SUMS,
     clock_point,
     county_hour,
+    epoch_begin,
     event_subject,
     goods,
+    impossible,
     name,
     newest,
     parcel,
     receipt,
+    scale_limit,
     station_day,
     station_goods,
     station_price,
     void,
 )
+from kiosk.texts.plain import plain
 
 ReceiptKey = tuple[str, str, str]  # Station, receipt, region
+# In the order of the columns of `name`; None leaves what is there.
+NameRow = tuple[str, str | None, str | None, str | None]
+
+# What a parcel is after such an event; the other ones leave it as it is.
+_STATES: Final[Mapping[str, ParcelState]] = {
+    ParcelArrived.TYPE: ParcelState.ARRIVED,
+    ParcelShelved.TYPE: ParcelState.SHELVED,
+    ParcelNoticed.TYPE: ParcelState.NOTICED,
+    ParcelCollected.TYPE: ParcelState.COLLECTED,
+    ParcelOverdue.TYPE: ParcelState.OVERDUE,
+    ParcelReturnable.TYPE: ParcelState.RETURN_DUE,
+    ParcelReturned.TYPE: ParcelState.RETURNED,
+    ParcelNotAccepted.TYPE: ParcelState.REFUSED,
+    ParcelMisrouted.TYPE: ParcelState.MISROUTED,
+    ParcelLost.TYPE: ParcelState.LOST,
+    ParcelFound.TYPE: ParcelState.SHELVED,
+    ParcelMissing.TYPE: ParcelState.MISSING,
+    ParcelWithdrawn.TYPE: ParcelState.WITHDRAWN,
+}
+
+# In the order of the columns of `parcel`; None leaves what is there.
+ParcelColumns = tuple[str, str, str, str | None, str | None, str | None, str | None, int]
 
 
 class _ReceiptRecord(msgspec.Struct, frozen=True):
@@ -86,8 +135,6 @@ class _ReceiptRecord(msgspec.Struct, frozen=True):
 
 
 class _SumChanges:
-    """Changes of the tables of sums, put together in memory."""
-
     def __init__(self) -> None:
         self._sums: dict[Table, dict[tuple[Any, ...], list[int]]] = {table: {} for table in SUMS}
         self._reduced: set[tuple[Any, ...]] = set()
@@ -130,12 +177,10 @@ class _SumChanges:
     def write(self, connection: Connection) -> None:
         for table, sums in self._sums.items():
             rows = [(*key, *figures) for key, figures in sums.items()]
-            add_to_sums(connection, table, rows, [key for key in sums if key in self._reduced])
+            _add_to_sums(connection, table, rows, [key for key in sums if key in self._reduced])
 
 
 class FeedApplier:
-    """One page, written through one connection."""
-
     def __init__(self, connection: Connection, zone: tzinfo) -> None:
         self._connection = connection
         self._dialect = connection.dialect.name
@@ -149,7 +194,7 @@ class FeedApplier:
         self._correct_times(page.events, new)
         self._sums.write(self._connection)
         self._add_subjects(page.events)
-        upsert_rows(self._connection, parcel, parcel_rows(page.events), unless_null=True)
+        upsert_rows(self._connection, parcel, _parcel_rows(page.events), unless_null=True)
         upsert_rows(self._connection, name, name_rows(page.events), unless_null=True)
         self._record_newest(page)
         record_implausible(self._connection, page.events, page.counted)
@@ -162,16 +207,20 @@ class FeedApplier:
         rows += [
             (
                 *(one.station, one.data.receipt, one.region, one.epoch, one.seq, one.feedseq),
-                *(one.data.reason or "", one.data.replacement),
+                *(one.data.reason, one.data.replacement),
             )
             for one in page.events
-            if one.type == IntakeVoided.TYPE and one.data.receipt is not None
+            if isinstance(one.data, IntakeVoided)
         ]
         insert_missing(self._connection, void, rows)
         return {(row[0], row[1], row[2]) for row in rows}
 
     def _add_receipts(self, page: FeedBatch) -> list[_ReceiptRecord]:
-        new = [self._full_receipt(one) for one in page.events if one.feedseq in page.counted]
+        new = [
+            self._full_receipt(one, one.data)
+            for one in page.events
+            if one.feedseq in page.counted and isinstance(one.data, IntakeConfirmed)
+        ]
         new += [self._bare_receipt(one) for one in page.bare_intakes]
         if not new:
             return []
@@ -184,24 +233,25 @@ class FeedApplier:
             self._sums.add(row)
         return new
 
-    def _full_receipt(self, one: FeedEvent) -> _ReceiptRecord:
+    def _full_receipt(self, one: FeedEvent, data: IntakeConfirmed) -> _ReceiptRecord:
         timing = receipt_timing(one.written_ms if one.is_synced else None, one.received_ms, self._zone)
         boot, monotonic_ms = (one.boot, one.monotonic_ms) if one.monotonic_ms is not None else (_NO_BOOT, 0)
-        data = one.data
+        member = None if data.party in ("", NON_MEMBER) else data.party
         return _ReceiptRecord(
-            *(one.station, data.receipt or "", one.region, one.epoch, one.seq, one.feedseq, data.lot or ""),
-            *(data.product, data.mode, one.member, one.bags, data.net_g, data.amount_fen),
-            one.price_fen,
+            *(one.station, data.receipt, one.region, one.epoch, one.seq, one.feedseq, data.lot),
+            *(data.product, data.mode, member, len(data.bags), data.net_g, data.amount_fen),
+            data.price_fen_per_kg,
             *(one.clock, boot, monotonic_ms, one.written_ms, one.received_ms),
             *(timing.at_ms, timing.day, timing.hour, timing.late, False),
         )
 
-    def _bare_receipt(self, one: ArchivedIntake) -> _ReceiptRecord:
-        timing = receipt_timing(None, one.received_ms, self._zone)
+    def _bare_receipt(self, one: Row[Any]) -> _ReceiptRecord:
+        received_ms = to_milliseconds(datetime.fromisoformat(one.received_at))
+        timing = receipt_timing(None, received_ms, self._zone)
         return _ReceiptRecord(
             *(one.station, one.receipt, one.region, one.epoch, one.seq, one.feedseq, one.lot),
             *(one.product, one.mode, None, 0, one.net_g, one.amount_fen, 0),
-            *(ClockQuality.UNSET.value, _NO_BOOT, 0, one.received_ms, one.received_ms),
+            *(ClockQuality.UNSET.value, _NO_BOOT, 0, received_ms, received_ms),
             *(timing.at_ms, timing.day, timing.hour, timing.late, False),
         )
 
@@ -256,7 +306,7 @@ class FeedApplier:
         receipts: dict[tuple[str, str], str | None] = {}
         for one in page.events:
             key = (one.station, one.region)
-            if one.feedseq in page.counted:
+            if one.feedseq in page.counted and isinstance(one.data, IntakeConfirmed):
                 receipts[key] = one.data.receipt
             rows[key] = (
                 *(*key, one.epoch, one.seq, one.feedseq, one.software, one.clock),
@@ -291,3 +341,121 @@ def _unset_clock_query(dialect: str) -> Select[Any]:
     # Word for word as in the partial index.
     is_unset = c.clock != literal_column("'synced'")
     return select(receipt, offset).select_from(keys.table).join(receipt, same).where(is_unset)
+
+
+def name_rows(events: Iterable[FeedEvent]) -> list[NameRow]:
+    """One row for each code that has a name in the offers among these events; in each language the last one holds."""
+    rows: dict[str, NameRow] = {}
+    for offer in (one.data for one in events if isinstance(one.data, ListingSubmitted)):
+        code, title = offer.product, offer.title
+        titles = [plain(text[: 2 * MAX_WORDS], MAX_WORDS) or None for text in (title.ug, title.zh, title.en)]
+        if any(titles):
+            before = rows.get(code, (code, None, None, None))
+            ug, zh, en = (new or old for new, old in zip(titles, before[1:], strict=True))
+            rows[code] = (code, ug, zh, en)
+    return list(rows.values())
+
+
+def _parcel_rows(events: Iterable[FeedEvent]) -> list[ParcelColumns]:
+    """One for each parcel of these events. What came last holds, also when a station tells it again: the parcel has
+    gone back to there.
+    """
+    rows: dict[tuple[str, str, str], ParcelColumns] = {}
+    for one in events:
+        data = one.data
+        if not isinstance(data, ParcelStep):
+            continue
+        key = (one.station, data.parcel, one.region)
+        *_, digest, carrier, state, shelf, _ = rows.get(key, (*key, None, None, None, None, 0))
+        if isinstance(data, ParcelArrived):
+            digest, carrier = data.waybill_sha256_8, data.carrier
+        shelf = getattr(data, "shelf", None) or shelf
+        rows[key] = (*key, digest, carrier, _STATES.get(one.type, state), shelf, one.feedseq)
+    return list(rows.values())
+
+
+def _add_to_sums(
+    connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], reduced: Collection[tuple[Any, ...]]
+) -> None:
+    """Add every column that is no key; ``rows`` have the order of the columns. Of the keys in ``reduced`` an empty row
+    is deleted, so that the rows do not show in which steps the sums were made.
+    """
+    if rows:
+        connection.exec_driver_sql(_upsert_statement(table, connection.dialect.paramstyle), list(rows))
+    if reduced:
+        connection.exec_driver_sql(_delete_statement(table, connection.dialect.paramstyle), list(reduced))
+
+
+@cache
+def _upsert_statement(table: Table, paramstyle: str) -> str:
+    names = [str(column.name) for column in table.columns]
+    keys = [str(column.name) for column in table.primary_key]
+    values = ", ".join([_placeholder(paramstyle)] * len(names))
+    changes = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in names if name not in keys)
+    return (
+        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({values}) "  # noqa: S608 - names of our tables
+        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
+    )
+
+
+@cache
+def _delete_statement(table: Table, paramstyle: str) -> str:
+    same = " AND ".join(f"{column.name} = {_placeholder(paramstyle)}" for column in table.primary_key)
+    return f"DELETE FROM {table.name} WHERE {same} AND intakes = 0 AND voided = 0"  # noqa: S608 - names of our tables
+
+
+def _placeholder(paramstyle: str) -> str:
+    return "?" if paramstyle == "qmark" else "%s"
+
+
+MASS_KIND: Final = "impossible_mass"
+CLOCK_KIND: Final = "impossible_clock"
+MIN_TIME_MS: Final = to_milliseconds(datetime(2025, 1, 1, tzinfo=UTC))  # No station is older
+_MAX_CLOCK_STEP_MS: Final = 10 * 60_000  # A clock that is set goes back by seconds now and then; this is far more
+_MAX_OVER_E: Final = 9  # Above Max + 9 e nothing is indicated (OIML R 76-1:2006, 4.2.3)
+
+ImpossibleRow = tuple[str, str, str, str, str, int, int]
+
+
+def record_implausible(connection: Connection, events: Iterable[FeedEvent], counted: frozenset[int]) -> None:
+    """Keep what no scale and no clock can have told, in the order of the feed: the first of each station and day."""
+    events = list(events)
+    parameters = as_parameter(sorted({(one.station, one.region) for one in events}))
+    known = connection.execute(_of_stations(connection.dialect.name, scale_limit), parameters)
+    limits: dict[tuple[str, str], int] = {(row.station, row.region): row.limit_g for row in known}
+    known = connection.execute(_of_stations(connection.dialect.name, epoch_begin), parameters)
+    begins: dict[tuple[str, str, str], int] = {(row.station, row.region, row.epoch): row.written_ms for row in known}
+    changed: dict[tuple[str, str], int] = {}
+    new: list[tuple[Any, ...]] = []
+    found: list[ImpossibleRow] = []
+    for one in events:
+        station, epoch = (one.station, one.region), (one.station, one.region, one.epoch)
+        if isinstance(one.data, ScaleChanged):
+            limits[station] = changed[station] = one.data.max_g + _MAX_OVER_E * one.data.e_g
+        if one.seq == 1 and one.is_synced:  # the first time of a clock that was not set says nothing
+            begins[epoch] = one.written_ms
+            new.append((*epoch, one.written_ms))
+        if one.feedseq in counted and station in limits and isinstance(one.data, IntakeConfirmed):
+            heaviest_g = max((bag.gross_g for bag in one.data.bags), default=0)  # with its container
+            if limits[station] < heaviest_g:
+                found.append(_impossible_row(MASS_KIND, one, heaviest_g, limits[station]))
+        # What is told again, in a later epoch, has the time when it happened.
+        begin = begins.get(epoch, MIN_TIME_MS) if one.reissued is None else MIN_TIME_MS
+        if one.is_synced and (one.written_ms < MIN_TIME_MS or one.written_ms < begin - _MAX_CLOCK_STEP_MS):
+            found.append(_impossible_row(CLOCK_KIND, one, one.written_ms, max(begin, MIN_TIME_MS)))
+    upsert_rows(connection, scale_limit, [(*station, limit) for station, limit in changed.items()])
+    insert_missing(connection, epoch_begin, new)
+    insert_missing(connection, impossible, list({row[:4]: row for row in reversed(found)}.values()))
+
+
+def _impossible_row(kind: str, one: FeedEvent, figure: int, limit: int) -> ImpossibleRow:
+    day = from_milliseconds(one.received_ms).date().isoformat()
+    about = getattr(one.data, "receipt", None) or f"{one.epoch}-{one.seq}"
+    return kind, one.region, one.station, day, about, figure, limit
+
+
+@cache
+def _of_stations(dialect: str, table: Table) -> Select[Any]:
+    keys, c = Keys(dialect), table.c
+    same = (c.station == keys.text(0)) & (c.region == keys.text(1))
+    return select(table).select_from(keys.table).join(table, same)

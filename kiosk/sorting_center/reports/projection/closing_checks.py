@@ -16,7 +16,6 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, case, cast, null, select
 
 from kiosk.domain.events import (
@@ -38,6 +37,7 @@ from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEvent, LedgerReader
 from kiosk.sorting_center.reports.shared.times import receipt_timing
 from kiosk.sorting_center.reports.tables.schema import closing
+from kiosk.sorting_center.shared.stored_events import decode_event
 
 MAX_EVENTS: Final = 20_000  # Of one closed day: a busy station tells some hundred
 # Receipts that are named; more are a clone or a restored backup, which have alarms of their own.
@@ -46,8 +46,6 @@ _NEW_DATABASE: Final = "new"
 
 
 class ClosingVerdict(StrEnum):
-    """What came of comparing a close with the ledger."""
-
     SAME = "same"
     DIFFERENT = "different"
     MISSING = "missing"  # Events of the day are not in the feed: set apart, or in an archive. Nothing more can be said.
@@ -109,8 +107,6 @@ class _ClosingSpan:
 
 
 class ClosingChecks:
-    """Reads both databases, each with a connection that sees one picture."""
-
     def __init__(self, ledger_connection: Connection, connection: Connection, zone: tzinfo) -> None:
         self._ledger = ledger_connection
         self._connection = connection
@@ -121,8 +117,8 @@ class ClosingChecks:
         """Of the closes in this page those that are new, as rows of ``closing``."""
         spans: dict[CloseKey, _ClosingSpan] = {}
         for event in page.events:
-            if event.close is not None:
-                span = _ClosingSpan(event, event.close)
+            if isinstance(event.data, DayClosed):
+                span = _ClosingSpan(event, event.data)
                 spans.setdefault(span.key, span)
         if not spans:
             return []
@@ -164,8 +160,8 @@ class ClosingChecks:
         batch = LedgerReader(self._ledger).batch(feedseq - 1, 1)
         spans = []
         for event in batch.events if batch is not None else ():
-            if event.feedseq == feedseq and event.close is not None:
-                span = _ClosingSpan(event, event.close)
+            if event.feedseq == feedseq and isinstance(event.data, DayClosed):
+                span = _ClosingSpan(event, event.data)
                 span.begins_after = span.data.first_seq - 1
                 span.event_range = (*span.event_range[:-1], upto + 1)
                 spans.append(span)
@@ -190,7 +186,6 @@ class ClosingChecks:
     def _row(
         self, span: _ClosingSpan, found: _DayAccumulator, standing: Set[tuple[str, str, str, int]]
     ) -> tuple[Any, ...]:
-        """In the order of the table's columns."""
         station, region, epoch, seq = span.key
         not_counted = [
             receipt
@@ -210,62 +205,29 @@ class ClosingChecks:
         )
 
 
-class _ConfirmedData(msgspec.Struct):
-    receipt: str
-    mode: str
-    net_g: int
-    amount_fen: int
-    bags: list[msgspec.Raw]
-
-
-class _ConfirmedEvent(msgspec.Struct):
-    data: _ConfirmedData
-
-
-class _VoidedData(msgspec.Struct):
-    receipt: str
-
-
-class _VoidedEvent(msgspec.Struct):
-    data: _VoidedData
-
-
-class _StartedData(msgspec.Struct):
-    why: str
-
-
-class _StartedEvent(msgspec.Struct):
-    data: _StartedData
-
-
-_confirmed_decoder: Final = msgspec.json.Decoder(_ConfirmedEvent)
-_voided_decoder: Final = msgspec.json.Decoder(_VoidedEvent)
-_started_decoder: Final = msgspec.json.Decoder(_StartedEvent)
 _DECODED_TYPES: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE, EpochStarted.TYPE)
 
 
 class _DayAccumulator:
-    """Adds up the events of a day as the station does."""
-
     def __init__(self) -> None:
         self.events = 0
         self.receipts: dict[str, int] = {}  # Confirmed, with the number of the event
         self.has_earlier_epoch = False  # An epoch begins within the day, and it is not the station's first
         self._voided: set[str] = set()
-        self._intakes: dict[str, _ConfirmedData] = {}
+        self._intakes: dict[str, IntakeConfirmed] = {}
         self._counts: Counter[str] = Counter()
 
     def add(self, row: Row[Any]) -> None:
         self.events += 1
         self._counts[row.type] += 1
         if row.type == IntakeConfirmed.TYPE:
-            intake = _confirmed_decoder.decode(row.body).data
+            intake = decode_event(IntakeConfirmed, row.body)
             self._intakes[intake.receipt] = intake
             self.receipts[intake.receipt] = row.seq
         elif row.type == IntakeVoided.TYPE:
-            self._voided.add(_voided_decoder.decode(row.body).data.receipt)
+            self._voided.add(decode_event(IntakeVoided, row.body).receipt)
         elif row.type == EpochStarted.TYPE:
-            self.has_earlier_epoch = _started_decoder.decode(row.body).data.why != _NEW_DATABASE
+            self.has_earlier_epoch = decode_event(EpochStarted, row.body).why != _NEW_DATABASE
 
     def totals(self) -> ClosingTotals:
         counts = self._counts

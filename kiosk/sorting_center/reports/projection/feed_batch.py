@@ -7,74 +7,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection, Row, select
 
-from kiosk.domain.events import DayClosed, ListingSubmitted
+from kiosk.domain.events import EventData
+from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
 from kiosk.domain.moment import ClockQuality
-from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger.database import schema as ledger
 from kiosk.sorting_center.ledger.database.places import feed_page, placed_events
-from kiosk.sorting_center.reports.projection.subjects import receipt_of_lot
-from kiosk.sorting_center.reports.shared.times import to_milliseconds
-from kiosk.sorting_center.reports.tables.clocks import MAX_MS, boot_number
-
-
-class _FeedEventData(msgspec.Struct):
-    """What is looked for in the data of any type."""
-
-    receipt: str | None = None
-    lot: str | None = None
-    about: str | None = None
-    parcel: str | None = None
-    replacement: str | None = None
-    reason: str | None = None
-    carrier: str | None = None
-    waybill_sha256_8: str | None = None
-    shelf: str | None = None
-    product: str = ""
-    mode: str = ""
-    party: str = ""
-    net_g: int = 0
-    amount_fen: int = 0
-    price_fen_per_kg: int = 0
-    e_g: int = 0
-    max_g: int = 0
-    bags: msgspec.Raw = msgspec.Raw(b"[]")
-
-
-class _WeighedBag(msgspec.Struct):
-    gross_g: int
-
-
-class _EnvelopeWithData(msgspec.Struct):
-    data: _FeedEventData
-    time: str
-    clock: str
-    bootid: str
-    monotonicms: str
-    software: str
-    reissued: str | None = None
-
-
-class _DayClosedEvent(msgspec.Struct):
-    data: DayClosed
-
-
-class _OfferEvent(msgspec.Struct):
-    data: ListingSubmitted
-
-
-_event_decoder: Final = msgspec.json.Decoder(_EnvelopeWithData)
-_closed_decoder: Final = msgspec.json.Decoder(_DayClosedEvent)
-_offer_decoder: Final = msgspec.json.Decoder(_OfferEvent)
-_raw_list_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_bags_decoder: Final = msgspec.json.Decoder(list[_WeighedBag])
+from kiosk.sorting_center.reports.shared.times import MAX_MS, boot_number, to_milliseconds
+from kiosk.sorting_center.shared.stored_events import decode_envelope, decode_known
 
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One event of the feed. ``boot`` stands for the boot id; ``monotonic_ms`` is None where it cannot be used."""
+    """One event of the feed. ``boot`` stands for the boot id; ``monotonic_ms`` is None where it cannot be used.
+
+    ``data`` is None of a type that this software does not know.
+    """
 
     feedseq: int
     region: str
@@ -89,76 +38,35 @@ class FeedEvent:
     monotonic_ms: int | None
     software: str
     reissued: str | None
-    data: _FeedEventData = field(repr=False)
-    close: DayClosed | None = field(default=None, repr=False)  # Of the close of a day
-    offer: ListingSubmitted | None = field(default=None, repr=False)  # Of an offer
+    data: EventData | None = field(repr=False)
 
     @property
     def subjects(self) -> Sequence[str]:
         """What it is about: receipts, a parcel, or the station."""
         data = self.data
-        found: tuple[str, ...]
-        if data.parcel:
-            found = (data.parcel,)
-        elif data.receipt:
-            found = (data.receipt, *([data.replacement] if data.replacement else []))
-        else:
-            found = (_parse_subject(data.about) or _receipt_of_lot(data.lot) or self.station,)
-        return tuple(dict.fromkeys(found))
+        if parcel := getattr(data, "parcel", None):
+            return (parcel,)
+        if receipt := getattr(data, "receipt", None):
+            found = (receipt, getattr(data, "replacement", None))
+            return tuple(dict.fromkeys(number for number in found if number))
+        paper = getattr(data, "about", None) or ""
+        if paper[:1].isdecimal() or paper.startswith("P-"):  # the paper of a receipt or a parcel
+            return (paper,)
+        number = receipt_of_lot(getattr(data, "lot", None) or "")
+        return (str(number) if number is not None else self.station,)
 
     @property
     def is_synced(self) -> bool:
         return self.clock == ClockQuality.SYNCED
 
-    @property
-    def bags(self) -> int:
-        return len(_raw_list_decoder.decode(self.data.bags))
 
-    @property
-    def heaviest_g(self) -> int:
-        """Of the bags of an intake, with its container."""
-        return max((bag.gross_g for bag in _bags_decoder.decode(self.data.bags)), default=0)
-
-    @property
-    def price_fen(self) -> int:
-        """Of a kilogram."""
-        return self.data.price_fen_per_kg
-
-    @property
-    def member(self) -> str | None:
-        """Of an intake; None for a non-member."""
-        return None if self.data.party in ("", NON_MEMBER) else self.data.party
-
-
-@dataclass(frozen=True, slots=True)
-class ArchivedIntake:
-    """An intake whose event is in an archive: what the ledger itself keeps of it."""
-
-    feedseq: int
-    region: str
-    station: str
-    epoch: str
-    seq: int
-    receipt: str
-    lot: str
-    product: str
-    mode: str
-    net_g: int
-    amount_fen: int
-    received_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class ArchivedVoid:
-    """A void whose event is in an archive."""
-
-    region: str
-    station: str
-    epoch: str
-    seq: int
-    receipt: str
-    reason: str
-    replacement: str | None
+def receipt_of_lot(lot: str) -> ReceiptNumber | None:
+    """There is one lot to a receipt, and its code says which; None for what is no lot's code."""
+    try:
+        number = ReceiptNumber.of_body(parse_internal_code(lot).body)
+    except BadIdentifier:
+        return None
+    return number if number.lot == lot else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +77,16 @@ class FeedBatch:
     sha256: str
     events: Sequence[FeedEvent] = ()
     counted: frozenset[int] = frozenset()  # The places of the events that stand for their receipts
-    bare_intakes: Sequence[ArchivedIntake] = ()
-    bare_voids: Sequence[ArchivedVoid] = ()
+    # Those whose events are in an archive: what the ledger itself keeps of them, rows of `intake` and `intake_void`.
+    bare_intakes: Sequence[Row[Any]] = ()
+    bare_voids: Sequence[Row[Any]] = ()
 
 
 class LedgerReader:
-    """Reads with a connection that sees one picture of the ledger."""
-
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def identity(self) -> tuple[str, str]:
-        """``ledger_id`` and ``generation``."""
         rows = self._connection.execute(select(ledger.meta.c.name, ledger.meta.c.value).where(_IS_IDENTITY))
         found = {row.name: row.value for row in rows}
         return found.get("ledger_id", ""), found.get("generation", "")
@@ -231,19 +137,15 @@ class LedgerReader:
         events = [_decode_event(row) for row in rows if row.feedseq <= upto]
         stored = {item.feedseq for item in events}
         counted = frozenset(row.feedseq for row in intakes if row.feedseq <= upto)
-        bare = [_archived_intake(row) for row in intakes if row.feedseq <= upto and row.feedseq not in stored]
+        bare = [row for row in intakes if row.feedseq <= upto and row.feedseq not in stored]
         sha256 = next((row.sha256 for row in rows if row.feedseq == upto), "")
         return FeedBatch(upto, sha256, events, counted & stored, bare)
 
-    def _archived_voids(self) -> list[ArchivedVoid]:
+    def _archived_voids(self) -> Sequence[Row[Any]]:
         event, void = ledger.event.c, ledger.intake_void.c
         key = (event.station == void.station) & (event.epoch == void.epoch) & (event.seq == void.seq)
         is_here = select(event.seq).where(key, event.region == void.region).exists()
-        rows = self._connection.execute(select(ledger.intake_void).where(~is_here))
-        return [
-            ArchivedVoid(row.region, row.station, row.epoch, row.seq, row.receipt, row.reason, row.replacement)
-            for row in rows
-        ]
+        return self._connection.execute(select(ledger.intake_void).where(~is_here)).all()
 
 
 _COLUMNS: Final = ("region", "station", "epoch", "seq", "type", "sha256", "received_at", "body")
@@ -251,8 +153,7 @@ _IS_IDENTITY: Final = ledger.meta.c.name.in_(("ledger_id", "generation"))
 
 
 def _decode_event(row: Row[Any]) -> FeedEvent:
-    event = _event_decoder.decode(row.body)
-    received_ms = to_milliseconds(datetime.fromisoformat(row.received_at))
+    event = decode_envelope(row.body)
     return FeedEvent(
         row.feedseq,
         row.region,
@@ -260,41 +161,12 @@ def _decode_event(row: Row[Any]) -> FeedEvent:
         row.epoch,
         row.seq,
         row.type,
-        received_ms,
+        to_milliseconds(datetime.fromisoformat(row.received_at)),
         to_milliseconds(datetime.fromisoformat(event.time)),
         event.clock,
         boot_number(event.bootid),
         ms if (ms := int(event.monotonicms)) <= MAX_MS else None,
         event.software,
         event.reissued,
-        event.data,
-        _closed_decoder.decode(row.body).data if row.type == DayClosed.TYPE else None,
-        _offer_decoder.decode(row.body).data if row.type == ListingSubmitted.TYPE else None,
+        decode_known(event),
     )
-
-
-def _archived_intake(row: Row[Any]) -> ArchivedIntake:
-    return ArchivedIntake(
-        row.feedseq,
-        row.region,
-        row.station,
-        row.epoch,
-        row.seq,
-        row.receipt,
-        row.lot,
-        row.product,
-        row.mode,
-        row.net_g,
-        row.amount_fen,
-        to_milliseconds(datetime.fromisoformat(row.received_at)),
-    )
-
-
-def _parse_subject(text: str | None) -> str | None:
-    """A paper's number, where the paper is a receipt's or a parcel's."""
-    return text if text is not None and (text[:1].isdecimal() or text.startswith("P-")) else None
-
-
-def _receipt_of_lot(lot: str | None) -> str | None:
-    number = receipt_of_lot(lot) if lot else None
-    return str(number) if number is not None else None

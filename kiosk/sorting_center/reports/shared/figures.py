@@ -40,21 +40,9 @@ def split_halves(value: int) -> tuple[int, int]:
     return value >> HALF_BITS, value & ((1 << HALF_BITS) - 1)
 
 
-def join_halves(high: int, low: int) -> int:
-    """The inverse of `halves`, of sums as well."""
-    return (int(high) << HALF_BITS) + int(low)
-
-
 _MEASURES: Final = (
-    "intakes",
-    "voided",
-    "bags",
-    "net_high",
-    "net_low",
-    "amount_high",
-    "amount_low",
-    "late",
-    "time_unknown",
+    *("intakes", "voided", "bags", "net_high", "net_low"),
+    *("amount_high", "amount_low", "late", "time_unknown"),
 )
 
 
@@ -70,8 +58,8 @@ def figures_of(values: Sequence[Any]) -> Figures:
         int(intakes),
         int(voided),
         int(bags),
-        join_halves(net_high, net_low),
-        join_halves(amount_high, amount_low),
+        (int(net_high) << HALF_BITS) + int(net_low),
+        (int(amount_high) << HALF_BITS) + int(amount_low),
         int(late),
         int(time_unknown),
     )

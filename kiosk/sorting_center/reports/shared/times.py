@@ -1,14 +1,24 @@
-"""When a receipt was written, and on which day it stands."""
+"""When a receipt was written, and on which day it stands.
+
+Of events whose clock was not set, a set clock of the same boot says it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
+from sqlalchemy import ColumnElement, func, select
+
+from kiosk.sorting_center.reports.tables.schema import clock_point
+
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _DAY_MS: Final = 24 * 60 * 60 * 1000
+
+MAX_MS: Final = 2**53  # No boot lasts that long: an event that says so says nothing of its clock
 
 # More than this between the corrected time and the arrival is late: a station that was offline for a night is not.
 LATE_AFTER_MS: Final = _DAY_MS
@@ -61,3 +71,19 @@ def _local(ms: int, zone: tzinfo) -> tuple[str, int] | None:
     except OverflowError:
         return None
     return f"{local.year:04}-{local.month:02}-{local.day:02}", local.hour
+
+
+def boot_number(boot_id: str) -> int:
+    """Stands for a boot id in the tables: a fourth of its size."""
+    return int.from_bytes(hashlib.sha256(boot_id.encode()).digest()[:8], "big", signed=True)
+
+
+def counting_offset(
+    station: ColumnElement[str], boot: ColumnElement[int], region: ColumnElement[str], ms: ColumnElement[int]
+) -> ColumnElement[int]:
+    """What is to be added to ``ms``: the next offset of the boot, else the last one before; null when it has none."""
+    c = clock_point.c
+    of_boot = select(c.offset_ms).where(c.station == station, c.boot == boot, c.region == region)
+    following = of_boot.where(c.monotonic_ms >= ms).order_by(c.monotonic_ms, c.offset_ms).limit(1)
+    before = of_boot.order_by(c.monotonic_ms.desc(), c.offset_ms.desc()).limit(1)
+    return func.coalesce(following.scalar_subquery(), before.scalar_subquery())

@@ -18,10 +18,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.schema import DropTable
 
+from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
-from kiosk.sorting_center.reports.tables.errors import ReportsUnusable
-from kiosk.sorting_center.reports.tables.ports import LeaderLock
 from kiosk.sorting_center.reports.tables.schema import metadata
 from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 
@@ -30,6 +29,15 @@ SCHEMA: Final = "reports"
 _CACHE_KIB: Final = 8 * 1024
 _SCHEMA_LOCK: Final = 0x53_4B_05
 _FOLLOWER_LOCK: Final = 0x53_4B_06
+
+
+# Both are a LedgerError, so that pages say one thing for reports and ledger.
+class ReportsUnusable(LedgerError):
+    """A statement failed: locked, disk full, damaged, connection lost. Nothing of it was done."""
+
+
+class ReportsReplaced(LedgerError):
+    """Other software, or one with another zone, has made the tables its own since they were opened here."""
 
 
 def reports_path(ledger: Path) -> Path:
@@ -86,7 +94,6 @@ class ReportTables:
             yield connection
 
     def close(self) -> None:
-        """No call may follow."""
         self.leader_lock.close()
         self._reader.dispose()
         self._writer.dispose()
@@ -142,11 +149,14 @@ def _open_database(url: URL) -> tuple[Engine, Engine, LeaderLock]:
 
 
 class _FileLeaderLock:
+    """A lock of a file beside the tables. Of all processes that have the reports open, one holds it and follows."""
+
     def __init__(self, path: Path) -> None:
         self._path = Path(f"{path}.lock")
         self._lock_file: IO[str] | None = None
 
     def is_held(self) -> bool:
+        """Take the lock when it is free; it ends with the process, however that ends."""
         if self._lock_file is None:
             try:
                 lock = self._path.open("a", encoding="ascii")
@@ -167,8 +177,6 @@ class _FileLeaderLock:
 
 
 class _DatabaseLeaderLock:
-    """A lock of the database on a connection of its own."""
-
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Connection | None = None
@@ -195,3 +203,6 @@ class _DatabaseLeaderLock:
             connection.invalidate()
             connection.close()
         self._engine.dispose()
+
+
+LeaderLock = _FileLeaderLock | _DatabaseLeaderLock

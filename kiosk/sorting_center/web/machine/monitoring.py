@@ -16,7 +16,6 @@ from kiosk.sorting_center.web.shared.settings import is_loopback
 
 
 def health_answer(health: HealthSource) -> tuple[Response, int]:
-    """200 when all works, else 503 and what is wrong."""
     report = health.report()
     return jsonify(report.as_json()), 200 if report.ok else 503
 
@@ -53,6 +52,5 @@ class MonitoringServer:
         self._server.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Wait for requests in hand, hang up."""
         self._server.stop(timeout_s)
         self._listening.close()

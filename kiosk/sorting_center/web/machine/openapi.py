@@ -40,7 +40,6 @@ class WholeNumber:
     lowered: bool = False
 
     def from_request(self) -> int:
-        """Of this request; raises BadRequest."""
         text = request.args.get(self.name)
         if text is None:
             return self.default
@@ -137,7 +136,6 @@ def document() -> Response:
 
 
 def build_document() -> Schema:
-    """The document of the running application."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -148,7 +146,11 @@ def build_document() -> Schema:
             "that contract.",
         },
         "servers": [{"url": "/"}],
-        "paths": {rule: {"get": operation} for rule, operation in sorted(_operations())},
+        "paths": {
+            rule.rule: {"get": _operation(rule.endpoint, current_app.view_functions[rule.endpoint])}
+            for rule in sorted(current_app.url_map.iter_rules(), key=lambda rule: rule.rule)
+            if current_app.view_functions[rule.endpoint] in _DOCS
+        },
         "components": {
             "schemas": _schemas(),
             "securitySchemes": {
@@ -164,21 +166,16 @@ def build_document() -> Schema:
     }
 
 
-def _operations() -> Iterator[tuple[str, Schema]]:
-    for rule in current_app.url_map.iter_rules():
-        view = current_app.view_functions[rule.endpoint]
-        doc = _DOCS.get(view)
-        if doc is not None:
-            yield rule.rule, _operation(rule.endpoint, view, doc)
-
-
-def _operation(endpoint: str, view: Callable[..., Any], doc: RouteDoc) -> Schema:
-    need = access_policy().access_rules[endpoint]
+def _operation(endpoint: str, view: Callable[..., Any]) -> Schema:
+    need, doc = access_policy().access_rules[endpoint], _DOCS[view]
+    security: list[Schema] = []
+    if need.scope is not None:  # one of them is enough; the empty one is nobody in particular
+        security = [{"token": [need.scope.value]}, {"session": []}, *([{}] if need.this_machine else [])]
     return {
         "operationId": endpoint.replace(".", "_"),
         "summary": " ".join((view.__doc__ or "").split()),
         "parameters": [parameter.schema for parameter in doc.parameters],
-        "security": _security(need),
+        "security": security,
         "responses": {
             **{str(status): _answer(status, kind, doc.media) for status, kind in sorted(doc.answers.items())},
             **{str(status): _answer(status, Fault, _JSON) for status in _error_statuses(need, doc)},
@@ -186,50 +183,39 @@ def _operation(endpoint: str, view: Callable[..., Any], doc: RouteDoc) -> Schema
     }
 
 
-def _security(need: AccessRule) -> list[Schema]:
-    """One of them is enough; the empty one is nobody in particular."""
-    if need.scope is None:
-        return []
-    return [{"token": [need.scope.value]}, {"session": []}, *([{}] if need.this_machine else [])]
-
-
 def _error_statuses(need: AccessRule, doc: RouteDoc) -> Iterator[int]:
     """What every machine route may answer besides. Without a database there is no knowing who asks."""
     if doc.parameters:
         yield HTTPStatus.BAD_REQUEST.value
     if need.scope is not None:
-        yield from (HTTPStatus.UNAUTHORIZED.value, HTTPStatus.FORBIDDEN.value, HTTPStatus.TOO_MANY_REQUESTS.value)
+        yield from _HEADERS.keys() | {HTTPStatus.FORBIDDEN.value}
     if HTTPStatus.SERVICE_UNAVAILABLE.value not in doc.answers:
         yield HTTPStatus.SERVICE_UNAVAILABLE.value
 
 
+# Of answers with these statuses: name, type and meaning.
+_HEADERS: Final = {
+    HTTPStatus.TOO_MANY_REQUESTS.value: ("Retry-After", "integer", "Seconds until it may ask again."),
+    HTTPStatus.UNAUTHORIZED.value: ("WWW-Authenticate", "string", "Bearer."),
+}
+
+
 def _answer(status: int, kind: Any, media: str) -> Schema:
-    headers = {
-        HTTPStatus.TOO_MANY_REQUESTS.value: {"Retry-After": "Seconds until it may ask again."},
-        HTTPStatus.UNAUTHORIZED.value: {"WWW-Authenticate": "Bearer."},
-    }.get(status, {})
     (schema,), _ = msgspec.json.schema_components([kind], ref_template=_REFERENCE)
-    return {
-        "description": HTTPStatus(status).phrase,
-        "content": {media: {"schema": schema}},
-        **({"headers": {name: _header(name, text) for name, text in headers.items()}} if headers else {}),
-    }
-
-
-def _header(name: str, text: str) -> Schema:
-    return {"description": text, "schema": {"type": "integer" if name == "Retry-After" else "string"}}
+    answer: Schema = {"description": HTTPStatus(status).phrase, "content": {media: {"schema": schema}}}
+    if status in _HEADERS:
+        name, kind, text = _HEADERS[status]
+        answer["headers"] = {name: {"description": text, "schema": {"type": kind}}}
+    return answer
 
 
 def _schemas() -> Schema:
     kinds = [kind for doc in _DOCS.values() for kind in doc.answers.values()]
     _, schemas = msgspec.json.schema_components([Fault, *kinds], ref_template=_REFERENCE)
-    return {name: _one_line(schema) for name, schema in sorted(schemas.items())} | {"FeedEvent": _feed_event()}
-
-
-def _one_line(schema: Mapping[str, Any]) -> Schema:
-    """Its description: the newlines in it are the source file's."""
-    text = schema.get("description")
-    return dict(schema) | ({"description": " ".join(text.split())} if isinstance(text, str) else {})
+    for schema in schemas.values():
+        if "description" in schema:  # its newlines are those of the source file
+            schema["description"] = " ".join(schema["description"].split())
+    return dict(sorted(schemas.items())) | {"FeedEvent": _feed_event()}
 
 
 def _feed_event() -> Schema:

@@ -43,17 +43,13 @@ def feed() -> tuple[Response, int]:
     ledger = sources().ledger
     entries = ledger.feed(after, _EVENTS.from_request())
     if not entries and after > (end := ledger.feed_end()):
-        return _after_end(after, end)
+        # An empty list would be waited on for ever, while other events get the numbers the reader already has.
+        text = f"after={after} is beyond the end of the feed ({end}): this ledger came back from a backup; start over"
+        return jsonify(error=text, last=end, generation=ledger.generation), 409
     last = entries[-1].feedseq if entries else after
     events = b",".join(feed_message(entry) for entry in entries)
     rest = json.dumps({"generation": ledger.generation, "last": last}).encode()
     return Response(b'{"events":[' + events + b"]," + rest[1:] + b"\n", mimetype="application/json"), 200
-
-
-def _after_end(after: int, end: int) -> tuple[Response, int]:
-    """An empty list would be waited on for ever, while other events get the numbers the reader already has."""
-    text = f"after={after} is beyond the end of the feed ({end}): this ledger came back from a backup; start over"
-    return jsonify(error=text, last=end, generation=sources().ledger.generation), 409
 
 
 @machine.get_route("/intakes.json", AccessRule(scope=Scope.READ))

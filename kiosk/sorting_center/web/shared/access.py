@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffMember, StaffRole, StaffSession
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.tokens import Scope, Token, TokenRateLimiter
 
 _COOKIE: Final = "center"
@@ -42,39 +43,49 @@ EVERYONE: Final = AccessRule(everyone=True)
 
 
 class GuardedBlueprint(Blueprint):
-    """A blueprint whose every route has its need beside it."""
+    """A blueprint whose every route has its access rule, and its entry in the menu if any, beside it."""
 
     def __init__(self, name: str, import_name: str) -> None:
         super().__init__(name, import_name)
         self.access_rules: dict[str, AccessRule] = {}
+        self.menu: dict[str, tuple[int, str]] = {}
 
-    def get_route(self, rule: str, need: AccessRule | StaffRole) -> Callable[[View], View]:
-        """A GET: it changes nothing, but that the audit may say who looked."""
-        return self._add_route(rule, need, "GET")
+    def get_route(
+        self, rule: str, need: AccessRule | StaffRole, menu: tuple[int, str] | None = None
+    ) -> Callable[[View], View]:
+        """A GET: it changes nothing, except that the audit may record who looked.
 
-    def post_route(self, rule: str, need: AccessRule | StaffRole) -> Callable[[View], View]:
-        """A POST: it needs the word of the session's forms."""
-        return self._add_route(rule, need, "POST")
+        ``menu`` is the page's place in the menu, lowest first, and the id of its text; the menu shows it to those who
+        may open the page.
+        """
 
-    def _add_route(self, rule: str, need: AccessRule | StaffRole, method: str) -> Callable[[View], View]:
         def register(view: View) -> View:
-            endpoint = f"{self.name}.{view.__name__}"
-            if endpoint in self.access_rules:
-                raise ValueError(f"{endpoint} is there twice")
-            self.access_rules[endpoint] = AccessRule(role=need) if isinstance(need, StaffRole) else need
-            self.add_url_rule(rule, view_func=view, methods=[method])
-            return view
+            if menu is not None:
+                self.menu[f"{self.name}.{view.__name__}"] = menu
+            return self._add_route(rule, need, "GET", view)
 
         return register
+
+    def post_route(self, rule: str, need: AccessRule | StaffRole) -> Callable[[View], View]:
+        return lambda view: self._add_route(rule, need, "POST", view)
+
+    def _add_route(self, rule: str, need: AccessRule | StaffRole, method: str, view: View) -> View:
+        endpoint = f"{self.name}.{view.__name__}"
+        if endpoint in self.access_rules:
+            raise ValueError(f"{endpoint} is there twice")
+        self.access_rules[endpoint] = AccessRule(role=need) if isinstance(need, StaffRole) else need
+        self.add_url_rule(rule, view_func=view, methods=[method])
+        return view
 
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """What access is decided by. ``now`` is UTC."""
+    """What access is decided by; ``menu`` has endpoint and text of its entries, in order. ``now`` is UTC."""
 
     desk: CenterDesk
     rates: TokenRateLimiter
     access_rules: Mapping[str, AccessRule]
+    menu: Sequence[tuple[str, str]]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -102,12 +113,14 @@ class Principal:
 
 
 def install(app: Flask, parts: Iterable[GuardedBlueprint], desk: CenterDesk) -> None:
-    """Register the pages, and look at every request before its route runs."""
     needs: dict[str, AccessRule] = {"static": EVERYONE}
+    menu: dict[str, tuple[int, str]] = {}
     for part in parts:
         app.register_blueprint(part)
         needs.update(part.access_rules)
-    app.extensions["access_policy"] = AccessPolicy(desk, TokenRateLimiter(), needs)
+        menu.update(part.menu)
+    entries = [(endpoint, menu[endpoint][1]) for endpoint in sorted(menu, key=menu.__getitem__)]
+    app.extensions["access_policy"] = AccessPolicy(desk, TokenRateLimiter(), needs, entries)
     app.before_request(_check_request)
 
 
@@ -118,13 +131,22 @@ def access_policy() -> AccessPolicy:
     return found
 
 
+def record(act: AuditAction, subject: str, detail: str = "") -> None:
+    """In the audit, as done now by who is signed in."""
+    policy = access_policy()
+    policy.desk.audit.record(current_principal().person.name, act, subject, detail, policy.now())
+
+
+def may_decide() -> bool:
+    return current_principal().person.role >= StaffRole.OPERATOR
+
+
 def current_principal() -> Principal:
     found: Principal = g.get("current") or Principal()
     return found
 
 
 def set_session_cookie(answer: AnyResponse, token: str) -> AnyResponse:
-    """Give the browser a session's token."""
     name = _SAFE_COOKIE if request.is_secure else _COOKIE
     answer.set_cookie(name, token, httponly=True, samesite="Strict", secure=request.is_secure, path="/")
     return answer
@@ -137,7 +159,6 @@ def delete_session_cookie(answer: AnyResponse) -> AnyResponse:
 
 
 def session_token() -> str:
-    """What the browser shows; "" for nothing."""
     return request.cookies.get(_SAFE_COOKIE if request.is_secure else _COOKIE, "")
 
 
@@ -166,15 +187,11 @@ def _check_request() -> AnyResponse | None:
         raise Forbidden
     if "\0" in request.path:
         raise NotFound
-    if _has_nul():
+    # PostgreSQL keeps no U+0000 in a text, and fails at the question for one; no person types it.
+    values = (text for part in (request.args, request.form) for texts in part.listvalues() for text in texts)
+    if any("\0" in text for text in values):
         raise BadRequest("a question or a form has a character U+0000 in it")
     return None
-
-
-def _has_nul() -> bool:
-    """PostgreSQL keeps no U+0000 in a text, and fails at the question for one; no person types it."""
-    values = (text for part in (request.args, request.form) for texts in part.listvalues() for text in texts)
-    return any("\0" in text for text in values)
 
 
 def _identify() -> Principal:

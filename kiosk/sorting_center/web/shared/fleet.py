@@ -61,12 +61,10 @@ class FleetSnapshot:
 
     @cached_property
     def stations_with_intakes(self) -> int:
-        """Stations with an intake today that is not void."""
         return sum(tile.has_intakes for tile in self.tiles)
 
 
 def fleet_snapshot(reports: Reports, desk: CenterDesk, now: datetime) -> FleetSnapshot:
-    """Raises LedgerError and DeskError."""
     day = reports.days.day_of(now)
     rows = reports.fleet.rows(day)
     register = desk.registry.current()

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.shared.access import access_policy, current_principal
 from kiosk.sorting_center.web.shared.names import DisplayNames
 from kiosk.sorting_center.web.shared.query_params import query_with
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.shared.texts import FALLBACK, CenterTexts, languages
-from kiosk.sorting_center.web.shared.times import local_time
+from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
 from kiosk.texts import formats, html
+from kiosk.texts.catalog import FALLBACK
+from kiosk.texts.languages import LANGUAGES
 
 LANGUAGE_COOKIE: Final = "language"
 # What the library says of its own: the page says it in the language of who asks.
 _DEFAULT_DESCRIPTIONS: Final = frozenset(error.description for error in default_exceptions.values())
 _YEAR_S: Final = 365 * 24 * 3600
 
-# The way through the pages: endpoint, text, and who sees it.
-NAVIGATION: Final = (
-    ("today.front", "nav_today", StaffRole.VIEWER),
-    ("fleet.stations", "nav_fleet", StaffRole.VIEWER),
-    ("alarms.cases", "nav_alarms", StaffRole.VIEWER),
-    ("days.month", "nav_days", StaffRole.VIEWER),
-    ("days.goods", "nav_goods", StaffRole.VIEWER),
-    ("reconciliation.day", "nav_reconciliation", StaffRole.VIEWER),
-    ("quarantine.everything", "nav_quarantine", StaffRole.VIEWER),
-    ("listings.everything", "nav_listings", StaffRole.VIEWER),
-    ("registry.stations", "nav_registry", StaffRole.VIEWER),
-    ("people.everybody", "nav_people", StaffRole.ADMIN),
-    ("notices.targets", "nav_notices", StaffRole.ADMIN),
-    ("people.audit", "nav_audit", StaffRole.ADMIN),
-)
-
 
 def install(app: Flask) -> None:
-    """Filters, refusals, and the language of each answer."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         kg=html.bdi_kg,
@@ -60,14 +44,14 @@ def install(app: Flask) -> None:
 
 
 def render_page(template: str, **values: object) -> str:
-    """A page or a part of one, in the language of who asks."""
     now = sources().now()
     who = current_principal()
-    places = [(place, text) for place, text, min_role in NAVIGATION if who.session and who.person.role >= min_role]
+    policy = access_policy()
+    places = [entry for entry in policy.menu if who.may(policy.access_rules[entry[0]])]
     return render_template(
         template,
         t=texts(),
-        languages=languages(),
+        languages=LANGUAGES.values(),
         in_language=in_language,
         session=who.session,
         places=places,
@@ -77,41 +61,48 @@ def render_page(template: str, **values: object) -> str:
     )
 
 
+def page_response(page: str, status: int) -> Response:
+    answer = make_response(page)
+    answer.status_code = status
+    return answer
+
+
+def form_text(name: str, max_chars: int = 400) -> str:
+    return request.form.get(name, "")[:max_chars]
+
+
 def in_language(code: str) -> str:
     """The address of this page in another language, with all else that was asked for."""
     return query_with(request.args.items(multi=True), lang=code)
 
 
 def texts() -> CenterTexts:
-    """In the language that was asked for, chosen before, or is the browser's."""
-    known = [language.code for language in languages()]
-    preferred = (request.args.get("lang", ""), request.cookies.get(LANGUAGE_COOKIE, ""), _account_language())
-    for code in preferred:
-        if code in known:
-            return CenterTexts(code)
-    return CenterTexts(request.accept_languages.best_match(known, FALLBACK) or FALLBACK)
-
-
-def _account_language() -> str:
     session = current_principal().session
-    return session.person.language if session is not None else ""
+    account_language = session.person.language if session is not None else ""
+    preferred = (request.args.get("lang", ""), request.cookies.get(LANGUAGE_COOKIE, ""), account_language)
+    for code in preferred:
+        if code in LANGUAGES:
+            return center_texts(code)
+    return center_texts(request.accept_languages.best_match(LANGUAGES, FALLBACK) or FALLBACK)
+
+
+def local_time(timestamp: str, now: datetime) -> str:
+    """A timestamp of the ledger on the wall clock of ``now``'s zone, with the date unless it is today."""
+    local = datetime.fromisoformat(timestamp).astimezone(now.tzinfo)
+    return local.strftime("%H:%M:%S" if local.date() == now.date() else "%Y-%m-%d %H:%M")
 
 
 def _store_language(response: Response) -> Response:
     requested = request.args.get("lang", "")
-    if requested in [language.code for language in languages()] and request.endpoint != "static":
+    if requested in LANGUAGES and request.endpoint != "static":
         response.set_cookie(LANGUAGE_COOKIE, requested, max_age=_YEAR_S, samesite="Strict", secure=request.is_secure)
     return response
 
 
-def _wants_json() -> bool:
-    need = access_policy().access_rules.get(request.endpoint or "")
-    return need is not None and need.role is None and need.scope is not None
-
-
 def _error_answer(status: int, text_id: str, detail: str, why: Markup | None = None) -> Response:
     """``detail`` is for programs, and for whoever helps; ``why`` the same in the language of who asks."""
-    if _wants_json() or request.path.endswith(".json"):
+    need = access_policy().access_rules.get(request.endpoint or "")
+    if (need is not None and need.role is None and need.scope is not None) or request.path.endswith(".json"):
         answer = jsonify(error=detail)
     else:
         shown = detail if detail not in _DEFAULT_DESCRIPTIONS else ""
@@ -125,7 +116,7 @@ def _database_error(error: Exception) -> Response:
 
 
 def _domain_refusal(error: ActionRefused) -> Response:
-    known = texts().known(f"refused_{error.code}")
+    known = f"refused_{error.code}" in texts()
     return _error_answer(409, "refused_act", str(error), texts().refusal(error) if known else None)
 
 

@@ -40,7 +40,7 @@ class Hosts:
     def __init__(self, address: str = "", names: Iterable[str] = ()) -> None:
         self._own = _LOOPBACK | {address.lower()} - {""}
         self._names = frozenset(name.lower() for name in names)
-        self._takes_addresses = _is_any(address)
+        self._takes_addresses = is_address(address) and ipaddress.ip_address(address).is_unspecified
 
     def is_allowed(self, host: str, port: int, scheme: str) -> bool:
         """Whether a Host header is one of this server, on ``port``, where the request came in."""
@@ -57,7 +57,6 @@ class Hosts:
 
 
 def install(app: Flask, hosts: Hosts) -> None:
-    """Check every request before anything else, and put the headers on every answer."""
 
     def check() -> None:
         if not hosts.is_allowed(request.host, int(request.environ["SERVER_PORT"]), request.scheme):
@@ -113,7 +112,3 @@ class TrustedProxy:
             if last["HOST"]:
                 environ["HTTP_HOST"] = last["HOST"]
         return self._app(environ, start_response)
-
-
-def _is_any(address: str) -> bool:
-    return is_address(address) and ipaddress.ip_address(address).is_unspecified

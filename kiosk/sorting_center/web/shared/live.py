@@ -25,7 +25,6 @@ class LiveFragment:
 
     @property
     def html(self) -> Markup:
-        """To be put into its page."""
         return Markup(sources().snapshots.rendered.html(self._etag, self._render))  # noqa: S704 - a template of ours
 
     def answer(self) -> Response:
@@ -39,5 +38,4 @@ class LiveFragment:
 
 
 def path_if_routed(path: str) -> str | None:
-    """``path``, when there is such a page."""
     return path if current_app.url_map.bind("").test(path, "GET") else None

@@ -20,8 +20,6 @@ _FIGURES_S: Final = 10.0
 
 
 class HealthCollector(Collector):
-    """Asked at each scrape; keeps nothing."""
-
     def __init__(self, health: HealthSource) -> None:
         self._health = health
 
@@ -64,7 +62,6 @@ class LedgerCollector(Collector):
         self._figures = CostAwareCache(ledger.figures, _FIGURES_S)
 
     def collect(self) -> Iterator[Metric]:
-        """Figures that are some seconds old."""
         try:
             found = self._figures.current()
         except LedgerError:

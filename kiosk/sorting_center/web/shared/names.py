@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from babel import Locale
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from kiosk.domain.events import WordsData
 from kiosk.sorting_center.desk.hours import OpeningHours
+from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.reports import Reports
 from kiosk.sorting_center.web.shared.texts import CenterTexts
-from kiosk.texts import html
-from kiosk.texts.catalog import catalog
+from kiosk.texts import html, load
+from kiosk.texts.catalog import PLACEHOLDER, catalog
 from kiosk.texts.plain import plain
 
 _EVENT_TYPE: Final = re.compile(r"station\.([a-z.]+)\.v[0-9]+")
@@ -91,10 +94,60 @@ class DisplayNames:
         return self._reports.stations.event_regions()
 
     def _text(self, text_id: str, code: str) -> Markup:
-        if not self._texts.known(text_id):
+        if text_id not in self._texts:
             return html.bdi_code(code)
         return _titled(str(self._texts(text_id).unescape()), self._texts.language.code, code)
 
 
 def _titled(name: str, language: str, code: str) -> Markup:
     return Markup('<bdi lang="{}" title="{}">{}</bdi>').format(language, plain(code, 120), name)
+
+
+_OK_CODE: Final = "fine"  # The code of a row that is well and says no more (kiosk.messaging.contract.control)
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorEntry:
+    """One row: what it is about, ``ok``, ``warn`` or ``fail``, what is to be done, and since when it is seen so. Of one
+    that is well ``to_do`` is what it says beside that, "" mostly.
+    """
+
+    state: str
+    name: Markup
+    to_do: Markup
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorSummary:
+    """``bad`` is in the order of the station, the worst first; both are empty of one that says nothing."""
+
+    bad: tuple[DoctorEntry, ...]
+    well: tuple[DoctorEntry, ...]
+
+
+def doctor_summary(rows: Sequence[DatedDoctorRow], texts: CenterTexts) -> DoctorSummary:
+    entries = [DoctorEntry(row.state, device_name(row.row, texts), _to_do(row, texts), row.since) for row in rows]
+    return DoctorSummary(
+        tuple(row for row in entries if row.state != "ok"), tuple(row for row in entries if row.state == "ok")
+    )
+
+
+def device_name(device: str, texts: CenterTexts) -> Markup:
+    """What a row is about; the code itself of newer software."""
+    return _station_text(f"doctor.device.{device}", texts) or html.bdi_code(device)
+
+
+def _to_do(row: DatedDoctorRow, texts: CenterTexts) -> Markup:
+    code = row.code
+    if row.state == "ok" and code == _OK_CODE:
+        return Markup("")
+    own = f"doctor_do_{code}"
+    return texts(own) if own in texts else _station_text(f"doctor.do.{code}", texts) or html.bdi_code(code)
+
+
+def _station_text(text_id: str, texts: CenterTexts) -> Markup:
+    """As its own pages say it; empty where it has no text, or one with a place or a count that is not known here."""
+    words = load(texts.language.code)
+    text = words.template(text_id, {}) if text_id in words else ""
+    return Markup("") if PLACEHOLDER.search(text) else escape(text)

@@ -28,8 +28,6 @@ Shown = TypeVar("Shown")
 
 @dataclass(frozen=True, slots=True)
 class VersionedValue(Generic[Shown]):
-    """``version`` grows whenever the value is another one."""
-
     value: Shown
     version: int
 
@@ -117,7 +115,6 @@ class RenderedHtml:
         self._html: OrderedDict[str, str] = OrderedDict()
 
     def html(self, etag: str, render: Callable[[], str]) -> str:
-        """That of ``etag``."""
         with self._lock:
             found = self._html.get(etag)
         if found is None:

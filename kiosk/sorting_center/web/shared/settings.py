@@ -11,7 +11,6 @@ from kiosk.sorting_center.listings.addresses import BadPublicAddress, PublicAddr
 
 
 def is_address(name: str) -> bool:
-    """Whether it is an address and no name."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -47,7 +46,6 @@ class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
     storefront_url: str | None = None
 
     def validate(self) -> CenterWebSettings:
-        """Itself; raises BadWebSettings."""
         try:
             ZoneInfo(self.zone)
         except (ValueError, OSError, KeyError):
@@ -63,7 +61,6 @@ class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self
 
     def storefront(self) -> PublicAddresses | None:
-        """None without one; raises BadWebSettings."""
         if self.storefront_url is None:
             return None
         try:
@@ -72,6 +69,5 @@ class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadWebSettings(f"--storefront-url: {error}") from None
 
     def url(self, port: int) -> str:
-        """Where the pages are, on the port that was had."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{port}"

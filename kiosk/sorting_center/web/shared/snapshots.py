@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -15,12 +13,9 @@ from kiosk.sorting_center.ledger.overview import Overview
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.web.shared.fleet import FleetSnapshot, fleet_snapshot
 from kiosk.sorting_center.web.shared.refreshing_cache import RefreshingCache, RenderedHtml
-from kiosk.sorting_center.web.shared.times import start_of_day
 from kiosk.sorting_center.web.shared.today import TodaySnapshot, TodaySource
 
 _POLL_INTERVAL_S: Final = 0.5
-
-log = logging.getLogger(__name__)
 
 
 class PageSnapshots:
@@ -36,11 +31,14 @@ class PageSnapshots:
             lambda: today.snapshot(now()), depends_on=[self.fleet]
         )
 
-    def run_refresh(self, shutdown: threading.Event) -> None:
-        """Until ``shutdown``, whatever happens: who looks does not wait for what can be made before."""
-        while not shutdown.wait(_POLL_INTERVAL_S):
-            for shared in (self.fleet, self.today):
-                try:
-                    shared.refresh_if_due()
-                except Exception:
-                    log.exception("What the pages show cannot be made.")
+    def refresh(self) -> float:
+        """Make what is due, before somebody asks for it; seconds until the next time."""
+        for shared in (self.fleet, self.today):
+            shared.refresh_if_due()
+        return _POLL_INTERVAL_S
+
+
+def start_of_day(now: datetime) -> str:
+    """RFC 3339 in UTC of the last midnight in the zone of ``now``."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -27,8 +27,6 @@ from kiosk.sorting_center.web.shared.snapshots import PageSnapshots as DrawnPict
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What came in, what people did, what is made of the first for the pages, and the stations' photos."""
-
     ledger: Ledger
     desk: CenterDesk
     reports: Reports

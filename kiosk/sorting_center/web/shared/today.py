@@ -65,7 +65,6 @@ class TodaySnapshot:
 
     @property
     def day(self) -> date:
-        """In the zone of the county."""
         return self.compared.day
 
 
@@ -76,7 +75,6 @@ class TodaySource:
         self._fleet = fleet
 
     def snapshot(self, now: datetime) -> TodaySnapshot:
-        """Raises LedgerError and DeskError."""
         days = self._reports.days
         day, hour = days.day_of(now), days.hour_of(now)
         yesterday, week_before = day - timedelta(days=1), day - timedelta(days=7)
@@ -104,7 +102,6 @@ class TodaySource:
         return self._reports.days.each(day, day)[0].stations
 
     def _newest(self) -> tuple[NewestRow, ...]:
-        """The newest in the feed, the newest first."""
         after = max(0, self._ledger.feed_end() - _MAX_SCANNED_PLACES)
         found = self._ledger.intakes(after, _MAX_SCANNED_PLACES)[-MAX_NEWEST:]
         return tuple(self._with_time(intake) for intake in reversed(found))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from flask import make_response, redirect, request, url_for
+from flask import redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -14,8 +14,14 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import MAX_REASON, SYSTEM_USER, Case, CaseFilter, CaseState
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.access import (
+    GuardedBlueprint,
+    access_policy,
+    current_principal,
+    may_decide,
+    record,
+)
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 
@@ -32,7 +38,7 @@ VIEWS: Final[Mapping[str, tuple[CaseState, ...]]] = {
 DecisionCall = Callable[[int, int, str, datetime], Case]
 
 
-@alarms.get_route("/alarms", StaffRole.VIEWER)
+@alarms.get_route("/alarms", StaffRole.VIEWER, menu=(30, "nav_alarms"))
 def cases() -> str:
     """``?state=`` one of VIEWS, ``kind=``, ``station=``, ``before=`` a number; the newest first."""
     found = sources().desk.cases
@@ -54,7 +60,6 @@ def cases() -> str:
 
 @alarms.get_route("/alarms/<int:number>", StaffRole.VIEWER)
 def case(number: int) -> str:
-    """With all that was done about it."""
     return _render(number)
 
 
@@ -72,7 +77,7 @@ def _render(number: int, refused: str = "", reason: str = "") -> str:
         case=found,
         steps=desk.cases.history(number),
         expected=desk.registry.current().stations.get((found.region, found.station)),
-        may_decide=current_principal().person.role >= StaffRole.OPERATOR,
+        may_decide=may_decide(),
         refused=refused,
         reason=reason,
         max_reason=MAX_REASON,
@@ -111,13 +116,11 @@ def _decide(number: int, act: AuditAction, deciding: DecisionCall) -> Response:
     try:
         decided = deciding(min(number, MAX_WHOLE_NUMBER), version or 0, who, now)
     except ActionRefused as error:
-        answer = make_response(_render(number, error.code, _reason()))
-        answer.status_code = 409
-        return answer
+        return page_response(_render(number, error.code, _reason()), 409)
     subject = f"{decided.id} {decided.kind} {decided.region}/{decided.station}"
-    access_policy().desk.audit.record(who, act, subject, decided.reason, now)
+    record(act, subject, decided.reason)
     return redirect(url_for("alarms.case", number=number), 303)
 
 
 def _reason() -> str:
-    return request.form.get("reason", "")[: MAX_REASON * 2]
+    return form_text("reason", MAX_REASON * 2)

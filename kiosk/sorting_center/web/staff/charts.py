@@ -45,13 +45,35 @@ class ChartPoint:
 
 def chart(points: Sequence[ChartPoint]) -> Chart:
     """Bars from the base line up. A figure below nothing, which old ledgers may hold, is drawn as nothing."""
-    highest = max((place.value for place in points), default=0)
+    highest = max((point.value for point in points), default=0)
     step = WIDTH / max(1, len(points))
-    return Chart(tuple(_bar(number, place, step, highest) for number, place in enumerate(points)), max(0, highest))
+    width, bars = step * (1 - _GAP), []
+    for number, point in enumerate(points):
+        scaled = max(_MIN_BAR_HEIGHT, (HEIGHT - _TOP_MARGIN) * point.value / highest) if point.value > 0 else 0.0
+        x, height = step * (number + _GAP / 2), round(scaled, 2)
+        middle = round(x + width / 2, 2)
+        bars.append(ChartBar(round(x, 2), HEIGHT - height, round(width, 2), height, middle, point.label, point.link))
+    return Chart(tuple(bars), max(0, highest))
 
 
-def _bar(number: int, place: ChartPoint, step: float, highest: int) -> ChartBar:
-    height = round(max(_MIN_BAR_HEIGHT, (HEIGHT - _TOP_MARGIN) * place.value / highest), 2) if place.value > 0 else 0.0
-    x, width = step * (number + _GAP / 2), step * (1 - _GAP)
-    middle = round(x + width / 2, 2)
-    return ChartBar(round(x, 2), HEIGHT - height, round(width, 2), height, middle, place.label, place.link)
+BAR_UNITS: Final = 1000  # Of the tallest bar, in the drawing's own units
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledBar:
+    """From the upper edge ``top`` down ``height``; both whole units of HEIGHT."""
+
+    top: int
+    height: int
+
+
+def scaled_bars(values: Sequence[int], full_scale: int = 0) -> tuple[ScaledBar, ...]:
+    """One for each value, as parts of the highest or of ``full_scale``. What is below nothing has no bar; what is above
+    it is seen, however little it is."""
+    scale = max([full_scale, *values], default=0)
+    heights = (max(8, BAR_UNITS * value // scale) if value > 0 else 0 for value in values)
+    return tuple(ScaledBar(BAR_UNITS - height, height) for height in heights)
+
+
+def percent(part: int, whole: int) -> int:
+    return max(0, min(100, 100 * part // whole)) if whole > 0 else 0

@@ -83,7 +83,7 @@ _MEASURES: Final[Mapping[str, Callable[[DayRow], int]]] = {
 }
 
 
-@days.get_route("/days", StaffRole.VIEWER)
+@days.get_route("/days", StaffRole.VIEWER, menu=(40, "nav_days"))
 def month() -> str:
     """``?month=2026-11``, else this one."""
     selected = _selected_month()
@@ -121,6 +121,7 @@ def day(day: str) -> str:
         found.days.stations(selected, selected), key=lambda row: (-row.figures.net_g, row.region, row.station)
     )
     rows = found.receipts.page(selected, selected, of, _receipt_after(), _MAX_RECEIPTS + 1)
+    last = rows[_MAX_RECEIPTS - 1] if len(rows) > _MAX_RECEIPTS else None
     register = access_policy().desk.registry.current()
     townships = {key: row.township for key, row in register.stations.items()}
     return render_page(
@@ -134,12 +135,12 @@ def day(day: str) -> str:
         picture=chart(
             [ChartPoint(figures.net_g, "" if hour % 3 else f"{hour:02}") for hour, figures in enumerate(hours)]
         ),
-        goods=_shorten_goods(found.days.goods(selected, selected)),
+        goods=_shorten(found.days.goods(selected, selected), _MAX_GOODS),
         townships=sum_by_group(stations, townships) if townships else {},
-        stations=_shorten_stations(stations),
+        stations=_shorten(stations, _MAX_STATIONS),
         of=of,
         rows=rows[:_MAX_RECEIPTS],
-        more=_cursor(rows[_MAX_RECEIPTS - 1]) if len(rows) > _MAX_RECEIPTS else "",
+        more=f"{last.region}.{last.receipt}" if last is not None and receipt_number(last.receipt) is not None else "",
         **record_context(),
     )
 
@@ -153,10 +154,6 @@ def _receipt_scope() -> ReportScope:
         return ReportScope(region_of(region), check_station(station))
     except BadIdentifier as error:
         raise NotFound(str(error)) from None
-
-
-def _cursor(row: ReceiptRow) -> str:
-    return f"{row.region}.{row.receipt}" if receipt_number(row.receipt) is not None else ""
 
 
 def _receipt_after() -> ReceiptRow | None:
@@ -180,17 +177,11 @@ class TopRows:
     rest: Figures
 
 
-def _shorten_stations(rows: Sequence[StationFigures]) -> TopRows:
-    return TopRows(
-        rows[:_MAX_STATIONS], max(0, len(rows) - _MAX_STATIONS), total(row.figures for row in rows[_MAX_STATIONS:])
-    )
+def _shorten(rows: Sequence[StationFigures] | Sequence[GoodsRow], limit: int) -> TopRows:
+    return TopRows(rows[:limit], max(0, len(rows) - limit), total(row.figures for row in rows[limit:]))
 
 
-def _shorten_goods(rows: Sequence[GoodsRow]) -> TopRows:
-    return TopRows(rows[:_MAX_GOODS], max(0, len(rows) - _MAX_GOODS), total(row.figures for row in rows[_MAX_GOODS:]))
-
-
-@days.get_route("/goods", StaffRole.VIEWER)
+@days.get_route("/goods", StaffRole.VIEWER, menu=(50, "nav_goods"))
 def goods() -> str:
     """Per product over the days of ``?month=``; with ``?product=`` of that one alone."""
     selected, product, found = _selected_month(), request.args.get("product", "")[:120], sources().reports.days
@@ -206,7 +197,7 @@ def goods() -> str:
         product=product,
         is_plain=bool(product) and plain(product, 120) == product,
         days=every,
-        goods=_shorten_goods(rows),
+        goods=_shorten(rows, _MAX_GOODS),
         total=total(row.figures for row in rows),
         weights={name: by_day.get(name, {}) for name in shown},
         pictures={name: _goods_chart(every, by_day.get(name, {})) for name in shown},

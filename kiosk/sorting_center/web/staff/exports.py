@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from tempfile import TemporaryFile
 from typing import IO, Final
 
@@ -14,9 +15,8 @@ from werkzeug.wrappers import Response
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.web.exporting.builder import FILES, ExportOrder, build_file
-from kiosk.sorting_center.web.exporting.process import build_in_subprocess
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, current_principal, record
+from kiosk.sorting_center.web.shared.exporting import FILES, ExportOrder, build_file, build_in_subprocess
 from kiosk.sorting_center.web.shared.frame import texts
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.days import Month, parse_month
@@ -43,11 +43,12 @@ def export(period: str, name: str) -> Response:
     if not _EXPORT_SLOTS.acquire(blocking=False):
         raise ActionRefused("export_busy", "two exports are being made: wait until one is done")
     try:
-        policy = access_policy()
-        policy.desk.audit.record(
-            current_principal().person.name, AuditAction.EXPORTED, f"{period} {name}", "", policy.now()
+        record(AuditAction.EXPORTED, f"{period} {name}")
+        return attachment(
+            _build_file(_order(period, dates, name)),
+            _XLSX if name.endswith(".xlsx") else _CSV,
+            f"sorting-center-{period}-{name}",
         )
-        return _attachment(_build_file(_order(period, dates, name)), f"sorting-center-{period}-{name}")
     except OSError as error:
         log.error("%s of %s cannot be made: %s", name, period, error.strerror or error)
         raise ActionRefused("not_written", f"the file cannot be made: {error.strerror or error}") from None
@@ -69,25 +70,29 @@ def _order(period: str, dates: Month, name: str) -> ExportOrder:
     )
 
 
-def _attachment(file: IO[bytes], name: str) -> Response:
-    kind = _XLSX if name.endswith(".xlsx") else _CSV
+def attachment(file: IO[bytes], kind: str, name: str) -> Response:
+    """The file as a download; sending it closes it."""
     answer = send_file(file, mimetype=kind, as_attachment=True, download_name=name)
     answer.content_length = file.seek(0, 2)
     file.seek(0)
     return answer
 
 
-def _build_file(order: ExportOrder) -> IO[bytes]:
+def spool(write: Callable[[IO[bytes]], object]) -> IO[bytes]:
     """On disk, and gone when it is closed: a slow reader holds no picture of the database."""
-    file = TemporaryFile()  # noqa: SIM115 - whoever sends it closes it
+    file = TemporaryFile()  # noqa: SIM115 - sending it closes it
     try:
-        reports, ledger = sources().reports, sources().ledger
-        receipts = reports.days.total(order.first, order.last)
-        if receipts.intakes + receipts.voided > MAX_IN_PROCESS:
-            build_in_subprocess(order, ledger.url, reports.zone, file)
-        else:
-            build_file(order, reports, file)
+        write(file)
+        file.flush()
     except BaseException:
         file.close()
         raise
     return file
+
+
+def _build_file(order: ExportOrder) -> IO[bytes]:
+    reports, ledger = sources().reports, sources().ledger
+    receipts = reports.days.total(order.first, order.last)
+    if receipts.intakes + receipts.voided > MAX_IN_PROCESS:
+        return spool(lambda file: build_in_subprocess(order, ledger.url, reports.zone, file))
+    return spool(lambda file: build_file(order, reports, file))

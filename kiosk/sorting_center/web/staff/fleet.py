@@ -11,10 +11,10 @@ from flask import Response, request
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.watch.marks import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
-from kiosk.sorting_center.web.shared.doctor import device_name
 from kiosk.sorting_center.web.shared.fleet import FleetSnapshot, Tile
 from kiosk.sorting_center.web.shared.frame import render_page, texts
 from kiosk.sorting_center.web.shared.live import LiveFragment
+from kiosk.sorting_center.web.shared.names import device_name
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 
@@ -26,8 +26,6 @@ fleet = GuardedBlueprint("fleet", __name__)
 
 @dataclass(frozen=True, slots=True)
 class TileFilter:
-    """Which tiles: those of one mark, that a person's words mean, and of these the page."""
-
     state: StationMark | None
     words: str
     page: int
@@ -52,16 +50,14 @@ class TileFilter:
         return {"state": self.state.value if self.state else None, "q": self.words or None, "page": page}
 
 
-@fleet.get_route("/fleet", StaffRole.VIEWER)
+@fleet.get_route("/fleet", StaffRole.VIEWER, menu=(20, "nav_fleet"))
 def stations() -> str:
-    """All, or those that are asked for, by township."""
     tile_filter = TileFilter.of_request()
     return render_page("fleet.html", part=_live_fragment(tile_filter).html, asked=tile_filter, states=list(StationMark))
 
 
 @fleet.get_route("/fleet/live", StaffRole.VIEWER)
 def live() -> Response:
-    """The tiles; 304 while nothing changed."""
     return _live_fragment(TileFilter.of_request()).answer()
 
 

@@ -22,7 +22,6 @@ _MIN_SHOWN_LAG: Final = 1000  # Events. Fewer are read within a second, and nobo
 
 
 def station_address(region: str, station: str) -> str | None:
-    """The page of a station, where there is one."""
     there = f"/stations/{quote(region, safe='')}/{quote(station, safe='')}"
     try:
         current_app.url_map.bind("").match(there)
@@ -32,7 +31,6 @@ def station_address(region: str, station: str) -> str | None:
 
 
 def hit_address(hit: Hit) -> str | None:
-    """The page of what was found, where there is one."""
     match hit.kind:
         case HitKind.RECEIPT:
             return url_for("receipts.receipt", region=hit.region, number=hit.key)
@@ -83,7 +81,6 @@ def parse_day(text: str) -> date | None:
 
 
 def record_context() -> Mapping[str, object]:
-    """What the pages of records show beside their own."""
     behind = sources().reports.progress().behind
     return {
         "when": time_markup,
@@ -104,7 +101,6 @@ class ListPage:
 
 
 def requested_page(rows: int, of: int) -> ListPage:
-    """What ``?page=`` says, as far as there is one."""
     text = request.args.get("page", "")
     pages = max(1, -(-rows // of))
     number = min(max(1, parse_whole_number(text) or 1), pages)
@@ -120,7 +116,6 @@ def receipt_number(text: str) -> ReceiptNumber | None:
 
 
 def receipt_address(row: ReceiptRow) -> str | None:
-    """The page of a receipt of a list."""
     if receipt_number(row.receipt) is None:
         return None
     return url_for("receipts.receipt", region=row.region, number=row.receipt)

@@ -13,7 +13,7 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.reports.members import MemberYear
 from kiosk.sorting_center.reports.shared.figures import Figures, total
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, record
 from kiosk.sorting_center.web.shared.frame import render_page
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.charts import ChartPoint, chart
@@ -36,10 +36,7 @@ def member(region: str, number: str) -> str:
     if not years:
         raise NotFound(f"{number} has brought nothing in {region}")
     year = int(year_text) if _YEAR.fullmatch(year_text) else years[0]
-    policy = access_policy()
-    policy.desk.audit.record(
-        current_principal().person.name, AuditAction.MEMBER_SEEN, f"{region} {number}", str(year), policy.now()
-    )
+    record(AuditAction.MEMBER_SEEN, f"{region} {number}", str(year))
     member_year = found.year(number, region, year)
     months, page = by_month(member_year), requested_page(len(member_year.receipts), _PAGE_SIZE)
     picture = chart([ChartPoint(figures.net_g, str(month)) for month, figures in enumerate(months, 1)])
@@ -56,5 +53,4 @@ def member(region: str, number: str) -> str:
 
 
 def by_month(member_year: MemberYear) -> Sequence[Figures]:
-    """Twelve of them: together they are the figures of the year."""
     return [total(row.figures for row in member_year.receipts if row.day.month == month) for month in range(1, 13)]

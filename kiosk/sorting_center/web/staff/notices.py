@@ -10,19 +10,20 @@ from kiosk.sorting_center.desk.notices.targets import MAX_URL, NoticeChannel, No
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, record
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.shared.texts import FALLBACK, languages, tables
+from kiosk.sorting_center.web.shared.texts import STAFF_PACKAGE
+from kiosk.texts.catalog import FALLBACK, catalog
+from kiosk.texts.languages import LANGUAGES
 
 notices = GuardedBlueprint("notices", __name__)
 
 _KIND_PREFIX = "case_kind_"
 
 
-@notices.get_route("/notices", StaffRole.ADMIN)
+@notices.get_route("/notices", StaffRole.ADMIN, menu=(110, "nav_notices"))
 def targets() -> str:
-    """Targets, the newest notices, and two forms."""
     return _render()
 
 
@@ -38,7 +39,7 @@ def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
         },
         rows=desk.notices.newest(),
         kinds=kinds(),
-        spoken=languages(),
+        spoken=LANGUAGES.values(),
         securities=list(Security),
         refused=refused,
         secret=secret,
@@ -49,20 +50,24 @@ def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
 def kinds() -> list[str]:
     """Those that have a name here: the kinds of alarms this software knows."""
     return sorted(
-        text_id.removeprefix(_KIND_PREFIX) for text_id in tables()[FALLBACK] if text_id.startswith(_KIND_PREFIX)
+        text_id.removeprefix(_KIND_PREFIX)
+        for text_id in catalog(FALLBACK, STAFF_PACKAGE)
+        if text_id.startswith(_KIND_PREFIX)
     )
+
+
+@notices.errorhandler(ActionRefused)
+def _refused(error: ActionRefused) -> Response:
+    return page_response(_render(error), 409)
 
 
 @notices.post_route("/notices/add", StaffRole.ADMIN)
 def add() -> Response:
     """The answer for a webhook shows its secret, once."""
     found, name = access_policy(), _field("name", 80)
-    try:
-        target = _target_from_form(name)
-        secret = found.desk.notice_targets.add(target, found.now())
-    except ActionRefused as error:
-        return _refused(error)
-    _record(name, f"added: {target.way} {target.address} {target.server}".rstrip())
+    target = _target_from_form(name)
+    secret = found.desk.notice_targets.add(target, found.now())
+    record(AuditAction.NOTICE_TARGET_CHANGED, name, f"added: {target.way} {target.address} {target.server}".rstrip())
     return make_response(_render(secret=secret)) if secret else redirect(url_for("notices.targets"), 303)
 
 
@@ -70,7 +75,7 @@ def _target_from_form(name: str) -> NoticeTarget:
     way, language = _field("way", 20), _field("language", 8)
     if way not in list(NoticeChannel):
         raise ActionRefused("bad_way", "a target is reached by mail or by webhook")
-    if language not in [spoken.code for spoken in languages()]:
+    if language not in LANGUAGES:
         raise ActionRefused("bad_language", "this language is not spoken here")
     selected_kinds = frozenset(kind for kind in request.form.getlist("kind") if kind in kinds())
     if way == NoticeChannel.WEBHOOK:
@@ -93,49 +98,28 @@ def _target_from_form(name: str) -> NoticeTarget:
 def test(name: str) -> Response:
     """Writes a notice without cases for this target; how it went is seen below it."""
     found = access_policy()
-    try:
-        found.desk.notices.test(name, found.now())
-    except ActionRefused as error:
-        return _refused(error)
-    _record(name, "test")
-    return redirect(url_for("notices.targets"), 303)
+    found.desk.notices.test(name, found.now())
+    return _changed(name, "test")
 
 
 @notices.post_route("/notices/<name>/paused", StaffRole.ADMIN)
 def set_paused(name: str) -> Response:
     """``paused`` is 1 or 0."""
     paused = _field("paused", 1) == "1"
-    try:
-        access_policy().desk.notice_targets.set_paused(name, paused)
-    except ActionRefused as error:
-        return _refused(error)
-    _record(name, "paused" if paused else "goes on")
-    return redirect(url_for("notices.targets"), 303)
+    access_policy().desk.notice_targets.set_paused(name, paused)
+    return _changed(name, "paused" if paused else "goes on")
 
 
 @notices.post_route("/notices/<name>/remove", StaffRole.ADMIN)
 def remove(name: str) -> Response:
-    """With all that waits for it."""
-    try:
-        access_policy().desk.notice_targets.remove(name)
-    except ActionRefused as error:
-        return _refused(error)
-    _record(name, "removed")
+    access_policy().desk.notice_targets.remove(name)
+    return _changed(name, "removed")
+
+
+def _changed(name: str, detail: str) -> Response:
+    record(AuditAction.NOTICE_TARGET_CHANGED, name, detail)
     return redirect(url_for("notices.targets"), 303)
 
 
-def _refused(error: ActionRefused) -> Response:
-    answer = make_response(_render(error))
-    answer.status_code = 409
-    return answer
-
-
-def _record(subject: str, detail: str) -> None:
-    found = access_policy()
-    found.desk.audit.record(
-        current_principal().person.name, AuditAction.NOTICE_TARGET_CHANGED, subject, detail, found.now()
-    )
-
-
 def _field(name: str, max_chars: int) -> str:
-    return request.form.get(name, "")[:max_chars].strip()
+    return form_text(name, max_chars).strip()

@@ -9,8 +9,8 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.tokens import PER_MINUTE, Scope
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, record
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 
 people = GuardedBlueprint("people", __name__)
@@ -18,9 +18,8 @@ people = GuardedBlueprint("people", __name__)
 _PAGE_SIZE = 50
 
 
-@people.get_route("/people", StaffRole.ADMIN)
+@people.get_route("/people", StaffRole.ADMIN, menu=(100, "nav_people"))
 def everybody() -> str:
-    """Who may sign in, and the programs that may ask."""
     return _render()
 
 
@@ -38,87 +37,64 @@ def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
     )
 
 
+@people.errorhandler(ActionRefused)
 def _refused(error: ActionRefused) -> Response:
-    answer = make_response(_render(error))
-    answer.status_code = 409
-    return answer
+    return page_response(_render(error), 409)
 
 
-def _field(name: str, max_chars: int = 400) -> str:
-    return request.form.get(name, "")[:max_chars]
-
-
-def _record(act: AuditAction, subject: str, detail: str = "") -> None:
-    found = access_policy()
-    found.desk.audit.record(current_principal().person.name, act, subject, detail, found.now())
+def _to_list() -> Response:
+    return redirect(url_for("people.everybody"), 303)
 
 
 @people.post_route("/people/add", StaffRole.ADMIN)
 def add() -> Response:
     """With a first password, which the person changes."""
-    found, name = access_policy(), _field("name", 80).strip()
-    try:
-        role = StaffRole.of(_field("role"))
-        found.desk.people.add(name, role, _field("password"), found.now())
-    except ActionRefused as error:
-        return _refused(error)
-    _record(AuditAction.PERSON_ADDED, name, role.word)
-    return redirect(url_for("people.everybody"), 303)
+    found, name, role = access_policy(), form_text("name", 80).strip(), StaffRole.of(form_text("role"))
+    found.desk.people.add(name, role, form_text("password"), found.now())
+    record(AuditAction.PERSON_ADDED, name, role.word)
+    return _to_list()
 
 
 @people.post_route("/people/<name>/role", StaffRole.ADMIN)
 def give_role(name: str) -> Response:
-    found = access_policy()
-    try:
-        role = StaffRole.of(_field("role"))
-        found.desk.people.set_role(name, role, found.now())
-    except ActionRefused as error:
-        return _refused(error)
-    _record(AuditAction.ROLE_CHANGED, name, role.word)
-    return redirect(url_for("people.everybody"), 303)
+    found, role = access_policy(), StaffRole.of(form_text("role"))
+    found.desk.people.set_role(name, role, found.now())
+    record(AuditAction.ROLE_CHANGED, name, role.word)
+    return _to_list()
 
 
 @people.post_route("/people/<name>/password", StaffRole.ADMIN)
 def reset_password(name: str) -> Response:
     """For somebody who has forgotten it; signs this person out everywhere."""
     found = access_policy()
-    try:
-        found.desk.people.set_password(name, _field("password"), found.now())
-    except ActionRefused as error:
-        return _refused(error)
-    _record(AuditAction.PASSWORD_CHANGED, name)
-    return redirect(url_for("people.everybody"), 303)
+    found.desk.people.set_password(name, form_text("password"), found.now())
+    record(AuditAction.PASSWORD_CHANGED, name)
+    return _to_list()
 
 
 @people.post_route("/people/<name>/disabled", StaffRole.ADMIN)
 def set_disabled(name: str) -> Response:
     """``disabled`` is 1 to let this person in no more, 0 to let in again."""
-    found, disabled = access_policy(), _field("disabled") == "1"
-    try:
-        found.desk.people.set_disabled(name, disabled, found.now())
-    except ActionRefused as error:
-        return _refused(error)
-    _record(AuditAction.PERSON_DISABLED if disabled else AuditAction.PERSON_ENABLED, name)
-    return redirect(url_for("people.everybody"), 303)
+    found, disabled = access_policy(), form_text("disabled") == "1"
+    found.desk.people.set_disabled(name, disabled, found.now())
+    record(AuditAction.PERSON_DISABLED if disabled else AuditAction.PERSON_ENABLED, name)
+    return _to_list()
 
 
 @people.post_route("/people/<name>/sign-out", StaffRole.ADMIN)
 def end_sessions(name: str) -> Response:
     ended = access_policy().desk.sessions.end_all(name)
-    _record(AuditAction.SIGNED_OUT_EVERYWHERE, name, str(ended))
-    return redirect(url_for("people.everybody"), 303)
+    record(AuditAction.SIGNED_OUT_EVERYWHERE, name, str(ended))
+    return _to_list()
 
 
 @people.post_route("/tokens/add", StaffRole.ADMIN)
 def add_token() -> Response:
     """The answer shows the secret, once."""
-    found, name = access_policy(), _field("name", 80).strip()
-    try:
-        scopes = [scope for scope in Scope if scope.value in request.form.getlist("scope")]
-        secret = found.desk.tokens.add(name, scopes, found.now(), parse_whole_number(_field("per_minute")) or 0)
-    except ActionRefused as error:
-        return _refused(error)
-    _record(AuditAction.TOKEN_ADDED, name, " ".join(scopes))
+    found, name = access_policy(), form_text("name", 80).strip()
+    scopes = [scope for scope in Scope if scope.value in request.form.getlist("scope")]
+    secret = found.desk.tokens.add(name, scopes, found.now(), parse_whole_number(form_text("per_minute")) or 0)
+    record(AuditAction.TOKEN_ADDED, name, " ".join(scopes))
     return make_response(_render(secret=secret))
 
 
@@ -126,17 +102,13 @@ def add_token() -> Response:
 def revoke_token(name: str) -> Response:
     """It opens nothing from the next request on."""
     found = access_policy()
-    try:
-        found.desk.tokens.revoke(name, found.now())
-    except ActionRefused as error:
-        return _refused(error)
-    _record(AuditAction.TOKEN_REVOKED, name)
-    return redirect(url_for("people.everybody"), 303)
+    found.desk.tokens.revoke(name, found.now())
+    record(AuditAction.TOKEN_REVOKED, name)
+    return _to_list()
 
 
-@people.get_route("/audit", StaffRole.ADMIN)
+@people.get_route("/audit", StaffRole.ADMIN, menu=(120, "nav_audit"))
 def audit() -> str:
-    """Who looked for whom, who decided what; the newest first."""
     before, who, act = (request.args.get(name, "")[:80] for name in ("before", "who", "act"))
     rows = access_policy().desk.audit.page(
         parse_whole_number(before), _PAGE_SIZE, who or None, act if act in list(AuditAction) else None

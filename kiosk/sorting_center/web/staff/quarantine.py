@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from flask import make_response, redirect, request, url_for
+from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
@@ -21,8 +21,14 @@ from kiosk.sorting_center.ledger.quarantine import (
     QuarantinedEvent,
     QuarantineFilter,
 )
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.access import (
+    GuardedBlueprint,
+    access_policy,
+    current_principal,
+    may_decide,
+    record,
+)
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 
@@ -44,8 +50,6 @@ _MAX_NUMBER: Final = 2**53  # Far above every event that is set apart, and withi
 
 @dataclass(frozen=True, slots=True)
 class ListedEvent:
-    """An event that is set apart, and what was decided last."""
-
     apart: QuarantinedEvent
     decided: Decision | None
 
@@ -54,9 +58,8 @@ class ListedEvent:
         return self.decided is None or self.decided.act != "set_aside"
 
 
-@quarantine.get_route("/quarantine", StaffRole.VIEWER)
+@quarantine.get_route("/quarantine", StaffRole.VIEWER, menu=(70, "nav_quarantine"))
 def everything() -> str:
-    """What is set apart, by reason and station; the newest first."""
     query_values = (request.args.get(name, "")[:64].strip() for name in ("reason", "station", "region"))
     criteria = QuarantineFilter(*(text if text.isprintable() else "" for text in query_values))
     before, missing_number = (parse_whole_number(request.args.get(name, "")) for name in ("before", "gone"))
@@ -89,7 +92,7 @@ def decide(number: int) -> Response:
     found = _load_details(number)
     if found is None:
         return _redirect_missing(number)
-    act, reason, seen = (request.form.get(name, "")[:_MAX_REASON] for name in ("act", "reason", "seen"))
+    act, reason, seen = (form_text(name, _MAX_REASON) for name in ("act", "reason", "seen"))
     subject = (DecisionKind.QUARANTINE, str(found.apart.key))
     who, now, desk = current_principal().person.name, access_policy().now(), access_policy().desk
     try:
@@ -98,7 +101,7 @@ def decide(number: int) -> Response:
         made = desk.decisions.decide(subject, parse_whole_number(seen) or 0, act, DecisionRationale(who, reason), now)
     except ActionRefused as error:
         return _render(number, error.code, act, reason)
-    desk.audit.record(who, AuditAction.QUARANTINE_DECIDED, made.subject, f"{made.act}: {made.reason}", now)
+    record(AuditAction.QUARANTINE_DECIDED, made.subject, f"{made.act}: {made.reason}")
     return redirect(url_for("quarantine.one", number=number), 303)
 
 
@@ -116,14 +119,12 @@ def _render(number: int, refused: str = "", act: str = "", reason: str = "") -> 
         history=history,
         waits=bool(history) and history[-1].act == "take_again" and not history[-1].outcome,
         by_the_reader=found.apart.reason in READMITTABLE_REASONS,
-        may_decide=current_principal().person.role >= StaffRole.OPERATOR,
+        may_decide=may_decide(),
         refused=refused,
         act=act,
         reason=reason,
     )
-    answer = make_response(page)
-    answer.status_code = 409 if refused else 200
-    return answer
+    return page_response(page, 409 if refused else 200)
 
 
 def _load_details(number: int) -> QuarantineDetails | None:

@@ -19,9 +19,9 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.reports import ReceiptDetails
-from kiosk.sorting_center.reports.journal import EventRow, decode_data
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.reports.journal import EventRow, data_of
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
+from kiosk.sorting_center.web.shared.frame import form_text, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.links import receipt_number, record_context, region_of
@@ -32,7 +32,6 @@ receipts = GuardedBlueprint("receipts", __name__)  # Digits of how many decision
 
 @receipts.get_route("/receipts/<region>/<number>", StaffRole.VIEWER)
 def receipt(region: str, number: str) -> str:
-    """The document; 404 for a number of which nothing was told."""
     return _render(_load_receipt(region, number))
 
 
@@ -49,15 +48,14 @@ def photo(region: str, number: str, sha256: str) -> Response:
 @receipts.get_route("/lots/<region>/<lot>", StaffRole.VIEWER)
 def lot(region: str, lot: str) -> str:
     """The goods of a receipt: the document, with whose they are and what offers were made of them."""
-    found = next(iter(sources().reports.lots.find(lot, region_of(region))), None)
+    found = next(iter(sources().reports.receipts.of_lot(lot, region_of(region))), None)
     if found is None:
         raise NotFound(f"there is no lot {lot[:40]} in {region}")
-    return _render(found.receipt, lot=found)
+    return _render(found, lot)
 
 
 @receipts.get_route("/parcels/<region>/<number>", StaffRole.VIEWER)
 def parcel(region: str, number: str) -> str:
-    """What is known of a parcel: numbers, carrier, state."""
     try:
         parcels = sources().reports.parcels.find(ParcelNumber.parse(number), region_of(region))
     except BadIdentifier as error:
@@ -76,14 +74,12 @@ def settle(region: str, number: str) -> Response:
     settling = review_item_of(found)
     if request.form.get("figures", "") != settling.mark:
         raise ActionRefused("figures_changed", f"{number} was told once more meanwhile: look at it again")
-    policy, known = access_policy(), parse_whole_number(request.form.get("seen", ""))
-    act, reason = request.form.get("act", "")[:40], request.form.get("reason", "")[:1000]
-    subject, known = settling.subject, -1 if known is None else known
+    policy, known = access_policy(), parse_whole_number(form_text("seen"))
+    act, reason, subject = form_text("act", 40), form_text("reason", 1000), settling.subject
     statement = DecisionRationale(current_principal().person.name, reason, settling.figures)
-    policy.desk.decisions.decide((DecisionKind.RECEIPT, subject), known, act, statement, policy.now())
-    policy.desk.audit.record(
-        current_principal().person.name, AuditAction.RECEIPT_SETTLED, subject, f"{act}: {reason}", policy.now()
-    )
+    seen = -1 if known is None else known
+    policy.desk.decisions.decide((DecisionKind.RECEIPT, subject), seen, act, statement, policy.now())
+    record(AuditAction.RECEIPT_SETTLED, subject, f"{act}: {reason}")
     return redirect(url_for("receipts.receipt", region=region, number=number), 303)
 
 
@@ -96,13 +92,12 @@ def _load_receipt(region: str, number: str) -> ReceiptDetails:
 
 
 def _photo_files(found: ReceiptDetails) -> dict[str, Path]:
-    """Return the files of its photos that have arrived, by hash."""
     photos = sources().stores.photos
     paths = {one.sha256: photos.path(found.region, found.station, one.sha256) for one in found.photos}
     return {sha256: path for sha256, path in paths.items() if path is not None}
 
 
-def _render(found: ReceiptDetails, lot: object = None) -> str:
+def _render(found: ReceiptDetails, lot: str = "") -> str:
     confirmed = found.confirmed
     twice = found.conflicts
     return render_page(
@@ -127,7 +122,7 @@ def _compare(found: ReceiptDetails, twice: Sequence[EventRow]) -> Sequence[tuple
     """What each of them says, the one that counts first."""
     standing = found.counted_event
     events = [*([standing] if standing is not None else []), *twice] if twice else []
-    return [(event, decode_data(event, IntakeConfirmed)) for event in events]
+    return [(event, data_of(event, IntakeConfirmed)) for event in events]
 
 
 def _party(found: ReceiptDetails) -> str | None:

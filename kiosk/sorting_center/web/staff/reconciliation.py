@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from flask import abort, make_response, redirect, request, url_for
+from flask import abort, redirect, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
+from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
@@ -25,10 +25,17 @@ from kiosk.sorting_center.reports.closings import Closing, ClosingSnapshot
 from kiosk.sorting_center.reports.projection.closing_checks import ClosingVerdict
 from kiosk.sorting_center.reports.receipts import ReceiptDetails
 from kiosk.sorting_center.reports.shared.figures import Figures
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.access import (
+    GuardedBlueprint,
+    access_policy,
+    current_principal,
+    may_decide,
+    record,
+)
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
+from kiosk.sorting_center.web.staff.links import receipt_number
 from kiosk.texts import formats, html
 
 reconciliation = GuardedBlueprint("reconciliation", __name__)
@@ -41,7 +48,6 @@ _ALARMS_PER_PAGE: Final = 200
 _MAX_ALARM_PAGES: Final = 20  # Pages of alarms; the ledger keeps 1,000 of one station
 _MAX_REASON: Final = 2_000
 _MARK_CHARACTERS: Final = 16
-_NOTHING: Final = Figures()
 _FIRST_DAY: Final = date(2000, 1, 1)
 _STATION: Final = re.compile(r"S[0-9]{4}")
 
@@ -63,7 +69,6 @@ class ReviewItem:
 
     @property
     def has_changed(self) -> bool:
-        """Whether the figures are others than those of the last decision."""
         return bool(self.history) and self.history[-1].figures not in ("", self.figures)
 
     @property
@@ -78,8 +83,6 @@ class ReviewItem:
 
 @dataclass(frozen=True, slots=True)
 class ReconciledDay:
-    """A close of a day beside the ledger."""
-
     closing: Closing
     settling: ReviewItem
 
@@ -105,8 +108,6 @@ class ReconciledDay:
 
 @dataclass(frozen=True, slots=True)
 class UnclosedDay:
-    """A station that has intakes on a day and told no close of it."""
-
     station: str
     region: str
     figures: Figures
@@ -114,8 +115,6 @@ class UnclosedDay:
 
 @dataclass(frozen=True, slots=True)
 class DoubleReceipt:
-    """A receipt that two events confirm."""
-
     receipt: ReceiptDetails
     settling: ReviewItem
 
@@ -126,7 +125,7 @@ def _value(field: str, value: int) -> str:
     return formats.money(value) if field.endswith("_fen") else formats.number(value)
 
 
-@reconciliation.get_route("/reconciliation", StaffRole.VIEWER)
+@reconciliation.get_route("/reconciliation", StaffRole.VIEWER, menu=(60, "nav_reconciliation"))
 def day() -> str:
     """A day of all stations; yesterday where none is asked for."""
     selected, page = _requested_day(), max(1, parse_whole_number(request.args.get("page", "")) or 1)
@@ -158,13 +157,12 @@ def day() -> str:
         cards=MAX_CARDS,
         next=page + 1 if any(len(rows) > here.stop for rows in lists.values()) else None,
         behind=reports.progress().behind,
-        may_decide=_may_decide(),
+        may_decide=may_decide(),
     )
 
 
 @reconciliation.get_route("/reconciliation/<region>/<station>", StaffRole.VIEWER)
 def of_station(region: str, station: str) -> str:
-    """The newest closes of one station."""
     if not _is_known_station(region, station):
         abort(404)
     return _station_page(region, station)
@@ -180,7 +178,7 @@ def settle_day(region: str, station: str, epoch: str, seq: int) -> Response:
     if settling is None:
         abort(404)
     if refused := _record_decision(settling):
-        return _refused(_station_page(region, station, refused, settling.subject))
+        return page_response(_station_page(region, station, refused, settling.subject), 409)
     return redirect(_day_address(url_for("reconciliation.of_station", region=region, station=station)), 303)
 
 
@@ -205,8 +203,8 @@ def _station_page(region: str, station: str, refused: str = "", subject: str = "
         villages=_villages(),
         refused=refused,
         refused_subject=subject,
-        said=request.form.get("reason", "")[:_MAX_REASON],
-        may_decide=_may_decide(),
+        said=form_text("reason", _MAX_REASON),
+        may_decide=may_decide(),
     )
 
 
@@ -240,7 +238,7 @@ def _duplicate_receipts(alarms: Sequence[AlarmRow]) -> Mapping[str, tuple[Receip
     """The receipts they are about, by subject: number, region, and the places of the events that were one too many."""
     found: dict[str, tuple[ReceiptNumber, str, set[str]]] = {}
     for event in sources().reports.journal.by_keys([(one.station, one.epoch, one.region, one.seq) for one in alarms]):
-        number = _receipt_number(str(event.data.get("receipt"))) if event is not None else None
+        number = receipt_number(str(event.data.get("receipt"))) if event is not None else None
         if event is not None and number is not None:
             subject = f"{event.region} {number.station} {number}"
             found.setdefault(subject, (number, event.region, set()))[2].add(f"{event.epoch}-{event.seq}")
@@ -264,7 +262,7 @@ def review_item_of(found: ReceiptDetails) -> ReviewItem:
 
 def _record_decision(settling: ReviewItem) -> str:
     """The code of a refusal; "" when it is done."""
-    act, reason, seen = (request.form.get(name, "")[:_MAX_REASON] for name in ("act", "reason", "seen"))
+    act, reason, seen = (form_text(name, _MAX_REASON) for name in ("act", "reason", "seen"))
     who, now, desk = current_principal().person.name, access_policy().now(), access_policy().desk
     if request.form.get("figures", "") != settling.mark:
         return "figures_changed"
@@ -275,14 +273,8 @@ def _record_decision(settling: ReviewItem) -> str:
         )
     except ActionRefused as error:
         return error.code
-    desk.audit.record(who, AuditAction.DAY_SETTLED, settling.subject, f"{made.act}: {made.reason}", now)
+    record(AuditAction.DAY_SETTLED, settling.subject, f"{made.act}: {made.reason}")
     return ""
-
-
-def _refused(page: str) -> Response:
-    answer = make_response(page)
-    answer.status_code = 409
-    return answer
 
 
 def _days(closings: Sequence[Closing]) -> Sequence[ReconciledDay]:
@@ -291,7 +283,6 @@ def _days(closings: Sequence[Closing]) -> Sequence[ReconciledDay]:
 
 
 def _review_items(kind: DecisionKind, figures: Mapping[str, str]) -> Sequence[ReviewItem]:
-    """``figures`` by subject."""
     decisions = access_policy().desk.decisions
     decided = decisions.latest(kind, figures)
     return [
@@ -316,7 +307,7 @@ def _requested_day() -> date:
 
 def _day_address(otherwise: str) -> str:
     """To the day that was looked at."""
-    day_text = request.form.get("day", "")[:10]
+    day_text = form_text("day", 10)
     try:
         return url_for("reconciliation.day", day=date.fromisoformat(day_text).isoformat())
     except ValueError:
@@ -324,17 +315,5 @@ def _day_address(otherwise: str) -> str:
 
 
 def _is_known_station(region: str, station: str) -> bool:
-    """Whether such a station was heard."""
     is_one = _STATION.fullmatch(station) is not None and region.isprintable()
     return is_one and region in sources().reports.stations.regions(station)
-
-
-def _may_decide() -> bool:
-    return current_principal().person.role >= StaffRole.OPERATOR
-
-
-def _receipt_number(text: str) -> ReceiptNumber | None:
-    try:
-        return ReceiptNumber.parse(text)
-    except BadIdentifier:
-        return None

@@ -34,9 +34,16 @@ from kiosk.sorting_center.desk.registry_csv import (
 )
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.watch.known_stations import known_stations
-from kiosk.sorting_center.web.shared.access import AccessRule, GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.watch.county_watch import known_stations
+from kiosk.sorting_center.web.shared.access import (
+    AccessRule,
+    GuardedBlueprint,
+    access_policy,
+    current_principal,
+    may_decide,
+    record,
+)
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.texts.plain import plain
@@ -82,8 +89,6 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class CheckedImport:
-    """What a file would do: nothing is changed by looking."""
-
     name: str
     read: ParsedRegistry
     draft: RegistryDraft
@@ -93,7 +98,7 @@ class CheckedImport:
     after: StationRegister
 
 
-@registry.get_route("/registry", StaffRole.VIEWER)
+@registry.get_route("/registry", StaffRole.VIEWER, menu=(90, "nav_registry"))
 def stations() -> str:
     """``?view=`` one of VIEWS, ``words=``, ``page=`` from 1."""
     return _render()
@@ -106,8 +111,9 @@ def _render(refused: str = "") -> str:
     view = view if view in VIEWS else "all"
     words = request.args.get("words", "").strip()[:60]
     rows = [*_rows(register, known)]
-    chosen = [row for row in rows if _is_in_view(view, row) and _matches(row.expected, words)]
-    page = min(_page(), max(1, -(-len(chosen) // PAGE_SIZE)))
+    chosen = [row for row in rows if _is_shown(row, view, words)]
+    requested = max(1, parse_whole_number(request.args.get("page", "")) or 1)
+    page = min(requested, max(1, -(-len(chosen) // PAGE_SIZE)))
     return render_page(
         "registry.html",
         groups=_groups(register, chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]),
@@ -123,7 +129,7 @@ def _render(refused: str = "") -> str:
         words=words,
         page=page,
         more=page * PAGE_SIZE < len(chosen),
-        may_import=current_principal().person.role >= StaffRole.OPERATOR,
+        may_import=may_decide(),
         refused=refused,
         done=request.args.get("done") == "1",
     )
@@ -139,13 +145,11 @@ def _rows(register: StationRegister, known: set[StationKey]) -> Iterator[Registr
         yield RegistryRow(expected, key in known, word)
 
 
-def _is_in_view(view: str, row: RegistryRow) -> bool:
-    return view == "all" or (view == "never" and not row.has_reported) or view == row.verification
-
-
-def _matches(expected: ExpectedStation, words: str) -> bool:
+def _is_shown(row: RegistryRow, view: str, words: str) -> bool:
+    expected = row.expected
     searchable = f"{expected.region} {expected.station} {expected.village} {expected.township}".casefold()
-    return all(word in searchable for word in words.casefold().split())
+    in_view = view == "all" or (view == "never" and not row.has_reported) or view == row.verification
+    return in_view and all(word in searchable for word in words.casefold().split())
 
 
 def _groups(register: StationRegister, rows: list[RegistryRow]) -> list[TownshipGroup]:
@@ -157,12 +161,8 @@ def _groups(register: StationRegister, rows: list[RegistryRow]) -> list[Township
 
 @registry.get_route("/registry.csv", StaffRole.VIEWER)
 def export() -> Response:
-    """The list as the import takes it."""
-    found = access_policy()
-    content = write_registry(found.desk.registry.current())
-    found.desk.audit.record(
-        current_principal().person.name, AuditAction.EXPORTED, "registry.csv", f"{len(content)} bytes", found.now()
-    )
+    content = write_registry(access_policy().desk.registry.current())
+    record(AuditAction.EXPORTED, "registry.csv", f"{len(content)} bytes")
     answer = make_response(content)
     answer.headers["Content-Type"] = "text/csv; charset=utf-8"
     answer.headers["Content-Disposition"] = 'attachment; filename="stations.csv"'
@@ -171,17 +171,18 @@ def export() -> Response:
 
 @registry.post_route("/registry/check", _MAY_IMPORT)
 def check() -> Response:
-    """Read the file and say what it would change; nothing is changed."""
     sent = request.files.get("file")
     name = plain(sent.filename or "", 120) if sent is not None else ""
     if sent is None or not name:
-        return _refused(_render("no_file"), 422)
+        return page_response(_render("no_file"), 422)
     with _READ_LOCK:
         content = sent.stream.read(MAX_BYTES + 1)
         try:
             read = read_registry(content)
         except BadRegistry as error:
-            return _refused(render_page("registry-check.html", name=name, faults=error.faults, columns=COLUMNS), 422)
+            return page_response(
+                render_page("registry-check.html", name=name, faults=error.faults, columns=COLUMNS), 422
+            )
         return make_response(
             render_page("registry-check.html", checked=_check_import(name, content, read), limit=MAX_SHOWN)
         )
@@ -208,24 +209,14 @@ def _change(old: ExpectedStation, new: ExpectedStation) -> Change:
 def apply() -> Response:
     """Take the file that was shown, if the list is still the one it was compared with."""
     found, who, session = access_policy(), current_principal().person.name, current_principal().session
-    now, sha256 = found.now(), request.form.get("file", "")[:64]
+    now, sha256 = found.now(), form_text("file", 64)
     try:
         draft = found.desk.drafts.find(who, session.csrf if session is not None else "", sha256, now)
         with _READ_LOCK:
             read = read_registry(draft.content)
         done = found.desk.registry.replace(read.stations, read.townships, draft.base)
     except ActionRefused as error:
-        return _refused(_render(error.code), 409)
-    found.desk.audit.record(who, AuditAction.REGISTRY_IMPORTED, sha256, str(done), now)
+        return page_response(_render(error.code), 409)
+    record(AuditAction.REGISTRY_IMPORTED, sha256, str(done))
     found.desk.drafts.discard(who)
     return redirect(url_for("registry.stations", done=1), 303)
-
-
-def _refused(page: str, status: int) -> Response:
-    answer = make_response(page)
-    answer.status_code = status
-    return answer
-
-
-def _page() -> int:
-    return max(1, parse_whole_number(request.args.get("page", "")) or 1)

@@ -14,7 +14,7 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.reports import Hit, HitKind
 from kiosk.sorting_center.reports.search import fold_text
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, record
 from kiosk.sorting_center.web.shared.frame import render_page
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.links import hit_address, record_context
@@ -32,23 +32,14 @@ def find() -> Response:
     query = request.args.get("q", "")
     if not query.strip():
         return make_response(render_page("search.html", asked="", found={}, nothing=False, **record_context()))
-    policy = access_policy()
-    policy.desk.audit.record(
-        current_principal().person.name, AuditAction.SEARCHED, _redact_for_audit(query), "", policy.now()
-    )
+    record(AuditAction.SEARCHED, _redact_for_audit(query))
     hits = (*sources().reports.search.find(query), *_places(fold_text(query)))
     only_address = hit_address(hits[0]) if len(hits) == 1 else None
     if only_address is not None:
         return redirect(only_address, 303)
-    return make_response(
-        render_page(
-            "search.html",
-            asked=plain(query, _MAX_SHOWN_CHARS),
-            found=_by_kind(hits),
-            nothing=not hits,
-            **record_context(),
-        )
-    )
+    shown = plain(query, _MAX_SHOWN_CHARS)
+    page = render_page("search.html", asked=shown, found=_by_kind(hits), nothing=not hits, **record_context())
+    return make_response(page)
 
 
 def _places(words: str) -> Iterator[Hit]:

@@ -17,16 +17,16 @@ from kiosk.sorting_center.ledger.overview import AlarmRow, GapRow
 from kiosk.sorting_center.reports.closings import Closing
 from kiosk.sorting_center.reports.days import DayRow, ReportScope
 from kiosk.sorting_center.reports.fleet import FleetRow
-from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
+from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.reports.stations import ScaleCheckRow, ScaleFacts
 from kiosk.sorting_center.watch.marks import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
-from kiosk.sorting_center.web.shared.bar_heights import scaled_bars
-from kiosk.sorting_center.web.shared.doctor import doctor_summary
 from kiosk.sorting_center.web.shared.frame import render_page, texts
 from kiosk.sorting_center.web.shared.live import path_if_routed
+from kiosk.sorting_center.web.shared.names import doctor_summary
 from kiosk.sorting_center.web.shared.sources import sources
+from kiosk.sorting_center.web.staff.charts import scaled_bars
 from kiosk.texts import html
 
 HISTORY_DAYS: Final = (30, 90)  # Days of history
@@ -54,7 +54,6 @@ class History:
 
 @station.get_route("/stations/<region>/<station>", StaffRole.VIEWER)
 def shown(region: str, station: str) -> str:
-    """``?days=90`` for a longer history."""
     days = HISTORY_DAYS[-1] if request.args.get("days") == str(HISTORY_DAYS[-1]) else HISTORY_DAYS[0]
     desk = sources().desk
     register = desk.registry.current()

@@ -11,24 +11,23 @@ from kiosk.sorting_center.ledger.overview import IntakeRow
 from kiosk.sorting_center.shared.health import HealthReport
 from kiosk.sorting_center.watch.marks import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, current_principal
-from kiosk.sorting_center.web.shared.bar_heights import percent, scaled_bars
 from kiosk.sorting_center.web.shared.frame import render_page
 from kiosk.sorting_center.web.shared.live import LiveFragment, path_if_routed
 from kiosk.sorting_center.web.shared.refreshing_cache import VersionedValue
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.shared.today import TodaySnapshot
+from kiosk.sorting_center.web.staff.charts import percent, scaled_bars
 
 today = GuardedBlueprint("today", __name__)
 
 
-@today.get_route("/", StaffRole.VIEWER)
+@today.get_route("/", StaffRole.VIEWER, menu=(10, "nav_today"))
 def front() -> str:
     return render_page("today.html", part=_live_fragment().html)
 
 
 @today.get_route("/live", StaffRole.VIEWER)
 def live() -> Response:
-    """The changing part of the page; 304 while nothing changed."""
     return _live_fragment().answer()
 
 

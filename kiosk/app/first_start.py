@@ -10,16 +10,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from kiosk.app.identity import messages as identity_messages
-from kiosk.app.identity.requests import RequestedIdentities
-from kiosk.app.identity.vault import CERTIFICATE
+from kiosk.app.identity import requests as identity
 from kiosk.app.machine import ThisMachine
-from kiosk.app.recovery import messages as recovery_messages
-from kiosk.app.recovery.requests import RequestedRecoveries
+from kiosk.app.recovery import requests as recovery
 from kiosk.app.settings_file_watcher import SettingsFileWatcher
 from kiosk.app.shared.media import ROOTS
 from kiosk.app.systemd import Notifier
 from kiosk.config.station import load
+from kiosk.first_start.identity.vault import CERTIFICATE
 from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from kiosk.station.parcels.pickup_key import CREDENTIALS
 from kiosk.station.shared.health import fetch
@@ -110,8 +108,8 @@ def _this_machine(settings: Path, data: Path) -> ThisMachine:
         return machine
     return replace(
         machine,
-        identities=RequestedIdentities(identity_messages.request_file(data)),
-        recoveries=RequestedRecoveries(recovery_messages.request_file(data), data),
+        identities=identity.RequestedIdentities(identity.request_file(data)),
+        recoveries=recovery.RequestedRecoveries(recovery.request_file(data), data),
     )
 
 

@@ -12,8 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiosk.app.identity.requests import NoIdentities
-from kiosk.app.recovery.requests import NoRecoveries
 from kiosk.app.shared.adapters import make_camera, make_port_probe, make_printer, make_scale, make_scanner
 from kiosk.app.shared.media import IsMount, catalog_files, mounted, on_another_disk
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
@@ -33,7 +31,7 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.first_start.shared.ports import Identities
-from kiosk.first_start.shared.recovery.ports import Recoveries
+from kiosk.first_start.shared.recovery import Recoveries
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.shared.tls import tls_context
 from kiosk.protocols.barcodes.hid_pos import BadDescriptor, read_descriptor
@@ -59,8 +57,8 @@ class ThisMachine:
     data: Path = Path("/")
     is_mount: IsMount = os.path.ismount
     sys: Path = Path("/sys")
-    identities: Identities = field(default_factory=NoIdentities)
-    recoveries: Recoveries = field(default_factory=NoRecoveries)
+    identities: Identities = field(default_factory=Identities)
+    recoveries: Recoveries = field(default_factory=Recoveries)
 
     def serial_ports(self) -> tuple[str, ...]:
         """Serial ports by id, then those that have no id by the socket they are plugged into."""

@@ -11,10 +11,10 @@ from pathlib import Path
 import tomlkit
 
 from kiosk.base.files import stage, sync_folder
+from kiosk.base.refused import Refused
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.first_start.shared.draft import BrokerDraft, PrinterDraft, ScaleDraft, SettingsDraft, draft_path
-from kiosk.first_start.shared.ports import AnswerRefused
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.screen import ScreenGeometry
 from kiosk.station.shared.settings import StationSettings
@@ -162,22 +162,17 @@ def toml(draft: SettingsDraft, data: Path, port: int) -> str:
 def write_settings(config_file: Path, text: str, check: Callable[[Path], object]) -> None:
     """Put FILE in place and take its draft away. ``check`` reads a file as the station will, or raises ValueError.
 
-    Raises AnswerRefused for a file that the station would not take, and OSError; then there is no FILE. An existing
+    Raises Refused for a file that the station would not take, and OSError; then there is no FILE. An existing
     FILE is never replaced: FileExistsError.
     """
     fresh = stage(config_file, text.encode("utf-8"), FILE_MODE)
     try:
-        _checked(fresh, check)
+        check(fresh)
         config_file.hardlink_to(fresh)  # unlike a rename it fails when somebody has put a file there meanwhile
+    except ValueError as error:
+        raise Refused("settings", str(error)) from error
     finally:
         fresh.unlink(missing_ok=True)
     sync_folder(config_file.parent)
     draft_path(config_file).unlink(missing_ok=True)
     sync_folder(config_file.parent)
-
-
-def _checked(fresh: Path, check: Callable[[Path], object]) -> None:
-    try:
-        check(fresh)
-    except ValueError as error:
-        raise AnswerRefused("settings", str(error)) from error

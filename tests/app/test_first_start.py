@@ -20,11 +20,10 @@ import pytest
 from kiosk.app import first_start as setup_runtime
 from kiosk.app import settings_file_watcher as setup_arrival
 from kiosk.app.first_start import data_folder, run_first_start
-from kiosk.app.identity.messages import request_file
-from kiosk.app.identity.requests import RequestedIdentities
+from kiosk.app.identity.requests import RequestedIdentities, request_file
 from kiosk.app.settings_file_watcher import SettingsFileWatcher
 from kiosk.config.station import load
-from kiosk.first_start.identity.ports import InUse
+from kiosk.first_start.identity.vault import InUse
 from kiosk.first_start.shared.draft import draft_path, load_draft
 from tests.depth import TORTURE
 from tests.messaging.ports import claimed_port

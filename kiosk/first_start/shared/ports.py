@@ -8,16 +8,17 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
+from kiosk.base.refused import Refused
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
 from kiosk.devices.ports import Camera, PortProbe, Printer, ProbeProgress, Scale, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.mat_measures import MatMeasures
-from kiosk.first_start.identity.ports import InUse
-from kiosk.first_start.shared.recovery.ports import Recoveries
+from kiosk.first_start.identity.vault import InUse
+from kiosk.first_start.shared.recovery import Recoveries
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.station.screen import ScreenGeometry
@@ -52,20 +53,6 @@ def fault_text(error: BaseException | None) -> str:
         return ""
     word = next((word for kind, word in _FAULTS if isinstance(error, kind)), _NUMBERS.get(error.errno or 0, ""))
     return f"setup.fault.{word}" if word else ""
-
-
-class AnswerRefused(Exception):
-    """An answer cannot be taken. ``code`` is the last word of a text ``setup.refused.*``; ``detail`` is technical.
-
-    ``why`` is shown in its place where it is known: the last word of a text ``setup.refused.why_*``, about ``seconds``.
-    """
-
-    def __init__(self, code: str, detail: str = "", why: str = "", seconds: int = 0) -> None:
-        super().__init__(detail or code)
-        self.code = code
-        self.detail = "" if why else detail
-        self.why = why
-        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +109,11 @@ class GoodsView:
 
 
 @dataclass(frozen=True, slots=True)
-class RecoveryView:
-    """A station is being put back; ``code``, ``why`` and ``seconds`` as in AnswerRefused once that has failed."""
-
-    code: str = ""
-    why: str = ""
-    seconds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class WizardView:
     """Everything one screen of the wizard shows. ``typed`` is the present answer, in the form it is typed in.
 
     ``no_backup`` says, in English, why the first backup was not made; BACKUP_AT_NIGHT when it is left to the night.
-    ``recovery`` is there while it is waited for.
+    ``recovery_refused``: why the station that was being put back is not; None while it is waited for.
     """
 
     question: str
@@ -150,30 +128,16 @@ class WizardView:
     rows: tuple[SummaryRow, ...] = ()
     goods: GoodsView | None = None
     no_backup: str = ""
-    recovery: RecoveryView | None = None
+    recovery_refused: Refused | None = None
 
 
-class Wizard(Protocol):
-    """The use case. Every method may be called from any thread."""
-
-    def view(self) -> WizardView: ...
-
-    def answer(self, question: str, form: Mapping[str, str]) -> None:
-        """Take the answer and go on; does nothing for a question that is not the present one. Raises AnswerRefused."""
-
-    def back(self) -> None: ...
-
-    def set_language(self, language: str) -> None:
-        """Change the language and stay. Raises AnswerRefused."""
-
-    def start_trial(self, question: str) -> None:
-        """Begin an attempt: print, shoot, reach. Does nothing for another question or while one is under way."""
-
-    def shot(self) -> bytes | None:
-        """The mat in the newest picture of the camera, as JPEG; None where it was not found."""
-
-    def leave(self) -> None:
-        """The last page is on the screen: the wizard may end and the station begin."""
+# The code does not open it; too many did not; nobody can use it; another machine has it; it lies nowhere; this machine
+# is another station.
+IdentityRefusal = Literal["wrong", "wait", "damaged", "claimed", "gone", "other"]
+# What is behind `damaged` and `failed`, as far as a technician can do something about it: the file cannot be read; it
+# was renamed; it was made for other software; its certificate is no station's of this number; its key is not that of
+# the certificate; the stick cannot be written; this machine cannot keep it; nobody answers.
+IdentityWhy = Literal["file", "renamed", "software", "certificate", "key", "stick", "machine", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +150,20 @@ class OfferedIdentity:
     sealed: bool
 
 
-class Identities(Protocol):
-    """Identities of stations, and the one this machine has."""
+class Identities:
+    """Identities of stations, and the one this machine has. These are those of a machine that takes none: a demo, a
+    test of something else.
+    """
 
-    def offered(self) -> tuple[OfferedIdentity, ...]: ...
+    def offered(self) -> tuple[OfferedIdentity, ...]:
+        return ()
 
-    def in_use(self) -> InUse | None: ...
+    def in_use(self) -> InUse | None:
+        return None
 
     def take(self, station: str, code: str) -> InUse:
-        """May take half a minute; ``code`` is "" for one in the clear. Raises IdentityRefused, OSError."""
+        """May take half a minute; ``code`` is "" for one in the clear. Raises Refused ``identity_…``, OSError."""
+        raise Refused("identity_gone")
 
 
 class FirstStartMachine(Protocol):
@@ -251,17 +220,3 @@ class FirstStartMachine(Protocol):
 
     def reach(self, settings: RelaySettings) -> str:
         """Connect to the broker as the relay will and hang up; says what answered. Raises OSError."""
-
-
-class DeviceTrial(Protocol):
-    """One device while its question is on the screen."""
-
-    def view(self) -> TrialView: ...
-
-    def start(self) -> None:
-        """Begin an attempt, for devices that are asked; the others tell by themselves."""
-
-    def close(self) -> None:
-        """Let go of the device; what is under way ends by its own deadline."""
-
-    def join(self) -> None: ...

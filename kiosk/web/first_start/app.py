@@ -10,7 +10,8 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.first_start.shared.ports import AnswerRefused, Wizard
+from kiosk.base.refused import Refused
+from kiosk.first_start.wizard import FirstStartWizard
 from kiosk.texts import html
 from kiosk.web.factory import MAX_BODY_BYTES, ServedApp
 from kiosk.web.first_start.codes import code128_svg, qr_svg
@@ -36,7 +37,7 @@ def _ignore_alive() -> None:
 
 
 def create_first_start_app(
-    wizard: Wizard, settings: WebSettings, alive: Callable[[], None] = _ignore_alive
+    wizard: FirstStartWizard, settings: WebSettings, alive: Callable[[], None] = _ignore_alive
 ) -> ServedApp:
     """All pages of the first start. ``alive`` is called for every sign of life of the page."""
     app = ServedApp("kiosk.web", NoStreams())
@@ -52,7 +53,7 @@ def create_first_start_app(
     return app
 
 
-def _questions(wizard: Wizard, pages: WizardPages) -> Blueprint:
+def _questions(wizard: FirstStartWizard, pages: WizardPages) -> Blueprint:
     """``/setup``, the answers, the way back, the languages."""
     routes = Blueprint("setup", __name__)
 
@@ -76,7 +77,7 @@ def _questions(wizard: Wizard, pages: WizardPages) -> Blueprint:
         form = {**request.form.to_dict(), "value": row.sends + sent if "ask" in request.form else sent}
         try:
             wizard.answer(question, form)
-        except AnswerRefused as refusal:
+        except Refused as refusal:
             return pages.screen(typed=after_refusal(row, sent), refused=refusal), 409
         return redirect(HOME, 303)
 
@@ -98,7 +99,7 @@ def _questions(wizard: Wizard, pages: WizardPages) -> Blueprint:
     return routes
 
 
-def _pieces(wizard: Wizard, pages: WizardPages, alive: Callable[[], None]) -> Blueprint:
+def _pieces(wizard: FirstStartWizard, pages: WizardPages, alive: Callable[[], None]) -> Blueprint:
     """What a page fetches while it is on the screen."""
     routes = Blueprint("setup_pieces", __name__)
 
@@ -156,7 +157,7 @@ def _pieces(wizard: Wizard, pages: WizardPages, alive: Callable[[], None]) -> Bl
 def _install_errors(app: Flask, pages: WizardPages) -> None:
     """A refusal outside a question is shown over the present screen; nothing leaves the program as a traceback."""
 
-    def refused(error: AnswerRefused) -> tuple[str, int]:
+    def refused(error: Refused) -> tuple[str, int]:
         return pages.screen(refused=error), 409
 
     def http(error: HTTPException) -> tuple[str, int]:
@@ -166,6 +167,6 @@ def _install_errors(app: Flask, pages: WizardPages) -> None:
         logger.error("%s %s failed", request.method, request.path, exc_info=error)
         return pages.fault("problem.error"), 500
 
-    app.register_error_handler(AnswerRefused, refused)
+    app.register_error_handler(Refused, refused)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(Exception, unexpected)

@@ -6,7 +6,9 @@ from typing import Any
 
 from flask import render_template, request, url_for
 
-from kiosk.first_start.shared.ports import AnswerRefused, Wizard, WizardView, fault_text
+from kiosk.base.refused import Refused
+from kiosk.first_start.shared.ports import WizardView, fault_text
+from kiosk.first_start.wizard import FirstStartWizard
 from kiosk.station.screen import ScreenGeometry
 from kiosk.texts import LANGUAGES
 from kiosk.web.first_start.measures import advice, mat_rows
@@ -30,10 +32,10 @@ def picture(name: str) -> str:
 class WizardPages:
     """Knows what is seen, and nothing of what an answer does."""
 
-    def __init__(self, wizard: Wizard, language: str) -> None:
+    def __init__(self, wizard: FirstStartWizard, language: str) -> None:
         self._wizard, self._language = wizard, language
 
-    def screen(self, *, typed: str | None = None, refused: AnswerRefused | None = None) -> str:
+    def screen(self, *, typed: str | None = None, refused: Refused | None = None) -> str:
         """The whole page. ``typed`` is what stands on the pad when it is not the present answer."""
         view = self._wizard.view()
         row = SCREENS[view.question]
@@ -42,6 +44,7 @@ class WizardPages:
             "setup/screen.html",
             refused=refused,
             refused_text=fault_text(refused),
+            detail=_detail(refused),
             body="pad" if asks_pad else row.body,
             **self._common(view, row),
             **(_pad(view, row, typed) if row.pad else {}),
@@ -66,12 +69,25 @@ class WizardPages:
             "speech": spoken,
             "one": spoken.one,
             "drawing": picture,
+            "seconds": _seconds,
             "tongues": {code: speech(code).one("setup.ask.language") for code in LANGUAGES},
             "size": _size(view),
             "measures": mat_rows(view.trial),
             "advice": advice(view.trial),
             "page": page_of(view.choices, row.tiles, request.args.get("page")),
         }
+
+
+def _detail(refused: Refused | None) -> str:
+    """The technical words, unless a text says more or there are none."""
+    if refused is None or "why" in refused.values or str(refused) == refused.code:
+        return ""
+    return str(refused)
+
+
+def _seconds(refused: Refused) -> int:
+    """How long until the next try."""
+    return int(refused.values.get("seconds", "0"))
 
 
 def _size(view: WizardView) -> str:

@@ -15,13 +15,38 @@ from kiosk.base.files import sync_folder, write_durably
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.lockout import Lockout
 from kiosk.first_start.identity.format import StationIdentity
-from kiosk.first_start.identity.ports import InUse, PendingIdentity
 
 # `ImportCredential=kiosk-relay.*` of the relay's unit takes them all.
 CERTIFICATE, KEY, AUTHORITY = "kiosk-relay.crt", "kiosk-relay.key", "kiosk-relay.ca.crt"
 PENDING, RECORD, MACHINE, WRONG_CODES = "identity-kept.json", "identity.json", "machine", "wrong-codes.json"
 MODE: Final = 0o600
 _RANDOM_BYTES: Final = 32
+
+
+class PendingIdentity(msgspec.Struct, frozen=True):
+    """An identity that is on its way: root's alone, on the data partition. ``name`` is its file on the medium.
+
+    ``claimed``: the mark on the medium was seen to be this machine's. Until then this copy is worth nothing.
+    """
+
+    identity: StationIdentity
+    name: str
+    claimed: bool = False
+
+
+class InUse(msgspec.Struct, frozen=True):
+    """The station this machine is, as far as everybody may know it."""
+
+    station: str
+    region: str
+    village: str
+    broker_url: str
+    authority: bool
+    photos: str = ""
+    updates: str = ""
+    county_key: str = ""
+
+
 _read_pending: Final = reader(msgspec.json.Decoder(PendingIdentity))
 _record: Final = reader(msgspec.json.Decoder(InUse))
 _lockout: Final = reader(msgspec.json.Decoder(Lockout))
@@ -29,15 +54,18 @@ _lockout: Final = reader(msgspec.json.Decoder(Lockout))
 
 @dataclass(frozen=True, slots=True)
 class FileVault:
-    """Implements ``kiosk.first_start.identity.ports.Vault``. Both folders lie on the data partition."""
+    """Both folders lie on the data partition. Every change is durable when it returns; all raise OSError."""
 
     keys: Path
     credentials: Path
 
     @property
     def machine(self) -> str:
-        """Not /etc/machine-id: below a sealed root that is another one at every start, and the same in every copy of an
-        image."""
+        """SHA-256 of the machine's own random number, made with its data partition.
+
+        Not /etc/machine-id: below a sealed root that is another one at every start, and the same in every copy of an
+        image.
+        """
         file = self.keys / MACHINE
         with suppress(FileNotFoundError):
             return hashlib.sha256(file.read_bytes()).hexdigest()
@@ -63,7 +91,7 @@ class FileVault:
         return None
 
     def wrong_codes(self) -> Lockout:
-        """None are known when the file cannot be read."""
+        """Those that were typed here, counted on after a restart; none are known when the file cannot be read."""
         with suppress(FileNotFoundError, Unreadable):
             return _lockout((self.keys / WRONG_CODES).read_bytes())
         return Lockout()
@@ -72,7 +100,9 @@ class FileVault:
         write_durably(self.keys / WRONG_CODES, msgspec.json.encode(wrong_codes), MODE)
 
     def install(self, identity: StationIdentity) -> None:
-        """The record last: who finds it finds certificate and key."""
+        """Put certificate and key to where the relay takes them from; safe to repeat. The record last: who finds it
+        finds certificate and key.
+        """
         files = ((CERTIFICATE, identity.certificate), (KEY, identity.key), (AUTHORITY, identity.authority))
         for name, content in files:
             if content:

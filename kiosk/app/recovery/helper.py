@@ -32,8 +32,7 @@ from kiosk.station.papers.network_printer import STATION_UNIT
 from kiosk.station.recovery.kit_restore import CardFailed, CardInUse, NewCard
 from kiosk.station.recovery.new_station import LetterMissing, RestoreHooks, RestoreSource, make_station
 from kiosk.store.backup.kit.contents import CountyKeyRequired, Kit, KitRefused, UnsupportedKitVersion, WrongPaperCode
-from kiosk.store.backup.kit.envelope import MAX_KIT_BYTES, KitEnvelope
-from kiosk.store.backup.kit.sealing import open_with_paper
+from kiosk.store.backup.kit.sealing import MAX_KIT_BYTES, KitFile, open_with_paper
 from kiosk.store.database.persistence import require_persistent
 from kiosk.store.shared.errors import DatabaseDamaged, DatabaseNewer, DiskFull, StoreError
 
@@ -191,7 +190,7 @@ def _open_first(paths: list[Path], request: RecoveryRequest) -> Kit:
     for path in paths[:MAX_KIT_TRIES]:
         try:
             content = read_bounded(path, MAX_KIT_BYTES)
-            outside = KitEnvelope.parse(content)
+            outside = KitFile.parse(content)
             if outside.station != request.station:
                 raise KitRefused(f"{path.name} is the kit of {outside.station}: it was renamed.")
             return open_with_paper(content, request.code)

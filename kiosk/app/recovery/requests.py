@@ -27,11 +27,10 @@ from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.first_start.shared.recovery import Lacks, OfferedRecovery, Recoveries, RecoveryRefusal
 from kiosk.station.recovery.new_station import has_series_file
 from kiosk.store.backup.kit.contents import KitRefused
-from kiosk.store.backup.kit.envelope import KitEnvelope, KitKind
+from kiosk.store.backup.kit.sealing import MAX_LINE_BYTES, KitFile
 
 WORKING: Final = "working"
 SCAN_BUDGET_S: Final = 2.0  # So long new files are read in one look; the next one reads on
-_KIT_HEADER_BYTES: Final = 512  # Bytes of a kit's beginning that say what opens it
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 logger = logging.getLogger(__name__)
@@ -192,6 +191,6 @@ def _key(path: Path) -> Key | None:
 def _may_be_opened(path: Path) -> bool:
     """A damaged one is offered: root names its fault."""
     try:
-        return KitEnvelope.parse(read_bounded(path, _KIT_HEADER_BYTES)).kind is KitKind.CODE
+        return not KitFile.parse(read_bounded(path, MAX_LINE_BYTES)).county
     except (OSError, KitRefused):
         return True

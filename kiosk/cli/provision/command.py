@@ -21,9 +21,8 @@ from kiosk.cli.provision.paper import paper_pdf
 from kiosk.cli.provision.stations import MAX_BYTES, BadStations, files_beside, read_stations
 from kiosk.cli.shared.one_line import counted, end, progress
 from kiosk.domain.paper_code import PaperCode
-from kiosk.first_start.identity.format import NONCE_BYTES, StationIdentity, seal, sealed_name
+from kiosk.first_start.identity.format import StationIdentity, seal, sealed_name
 from kiosk.labels.typesetting.fonts import FontProblem
-from kiosk.store.shared.paper_key import SALT_BYTES
 
 PAPERS: Final = "papers"
 # A stick with ext4 keeps the modes of what is copied, and the station's user looks at it: sealed, anybody may. Where
@@ -85,8 +84,7 @@ def _complete_folder(out: Path) -> Iterator[Path]:
 
 def _write(folder: Path, identity: StationIdentity) -> None:
     code = PaperCode.generate(secrets.randbelow)
-    sealed = seal(identity, code, secrets.token_bytes(SALT_BYTES), secrets.token_bytes(NONCE_BYTES))
-    _new(folder / FOLDER / sealed_name(identity.station), sealed, _FILE_OF_STICK)
+    _new(folder / FOLDER / sealed_name(identity.station), seal(identity, code), _FILE_OF_STICK)
     _new(folder / PAPERS / f"{identity.station}.pdf", paper_pdf(identity, code), 0o600)
 
 

@@ -15,24 +15,26 @@ from kiosk.app.process import setup_logging, until_signal
 from kiosk.app.shared.adapters import (
     make_camera,
     make_camera_scanner,
+    make_line_capture,
     make_panel,
+    make_port_probe,
     make_printer,
     make_scale,
     make_scanner,
 )
 from kiosk.app.shared.media import catalog_files
 from kiosk.app.systemd import Notifier
-from kiosk.app.teach import make_teach
-from kiosk.app.update.paths import UPDATE_PATHS, UpdatePaths
+from kiosk.app.update.board import UPDATE_PATHS, UpdatePaths
 from kiosk.app.update.station import StationUpdate, make_station_update, sticks
 from kiosk.base.loading import loading
-from kiosk.config.station import StationConfig
+from kiosk.config.station import StationConfig, load
 from kiosk.devices.camera.process import ChildCamera
-from kiosk.devices.ports import CodeCamera, Panel, PinFactory, Scale, ScaleListener, Scanner
+from kiosk.devices.ports import CodeCamera, Panel, Pausable, PinFactory, Scale, ScaleListener, Scanner
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.shared.protocol import Transport
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor.doctor import Doctor, Equipment
 from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
@@ -42,7 +44,7 @@ from kiosk.station.panel_control import PanelControl
 from kiosk.station.papers.rendering import require_fonts
 from kiosk.station.scale.identity import scale_content
 from kiosk.station.scale.keys import ScaleKeys
-from kiosk.station.scale.teach import Teach
+from kiosk.station.scale.teach import Teach, TeachTools
 from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.health import HealthReporter, StationHealth, fetch
@@ -56,6 +58,7 @@ from kiosk.station.update.trial import ReleaseTrial
 from kiosk.store import Store
 
 if TYPE_CHECKING:
+    from kiosk.app.machine import ThisMachine
     from kiosk.simulators.bench.ports import VillageParts
 
 logger = logging.getLogger(__name__)
@@ -313,3 +316,35 @@ def run_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_po
             stop.wait()
         finally:
             bench.close()
+
+
+def _this_machine() -> ThisMachine:
+    from kiosk.app.machine import ThisMachine  # with the first start behind it: not in every station's memory
+
+    return ThisMachine()
+
+
+def make_teach(
+    config: StationConfig,
+    settings_file: Path | None,
+    own_scale: Pausable | None,
+    machine: Callable[[], ThisMachine] = _this_machine,
+) -> Teach:
+    """The use case of this station; nothing is opened before a technician names a port."""
+    scale = config.scale
+    own = scale.port if scale is not None and registry.get(scale.protocol).transport is Transport.SERIAL else ""
+
+    def ports() -> tuple[str, ...]:
+        """The port that is set first: it may be a device server, which is not found by looking."""
+        return tuple(dict.fromkeys(filter(None, (own, *machine().serial_ports()))))
+
+    tools = TeachTools(
+        ports,
+        make_port_probe,
+        make_line_capture,
+        own_scale,
+        settings_file,
+        load,
+        (scale.e_g, scale.max_g) if scale is not None else None,
+    )
+    return Teach(tools)

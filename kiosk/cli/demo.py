@@ -54,8 +54,7 @@ def _run_once(folder: Path | None) -> None:
 
 
 def _run_demo(folder: Path, stations: int | None) -> None:
-    from kiosk.app.demo_access import demo_access
-    from kiosk.app.first_offer import published
+    from kiosk.app.demo import demo_access, published
     from kiosk.app.station import run_demo
     from kiosk.simulators.village import Village, VillagePlan, VillagePorts
 

@@ -18,7 +18,7 @@ NOUNS = {
     "scale": ("kiosk.cli.scale.group:scale", "Scales: formats, decoding, live readings, a simulated scale."),
     "printer": ("kiosk.cli.printing:printer", "Printers: what their answers mean, a simulated one."),
     "printer-address": (
-        "kiosk.cli.box.printer_address:printer_address",
+        "kiosk.cli.box:printer_address",
         "The one printer on the network that the station of a box may reach.",
     ),
     "label": ("kiosk.cli.printing:label", "Labels and receipts as bytes for a printer or as a picture."),
@@ -45,9 +45,9 @@ NOUNS = {
         "kiosk.cli.provision.command:provision",
         "Identities of stations, sealed, with their codes on paper.",
     ),
-    "identity": ("kiosk.cli.box.identity:identity", "The identity of this machine: which station it is."),
-    "recovery": ("kiosk.cli.box.recovery:recovery", "A station that comes back on a new card."),
-    "medium": ("kiosk.cli.box.medium:medium", "Sticks and disks that are plugged in."),
+    "identity": ("kiosk.cli.box:identity", "The identity of this machine: which station it is."),
+    "recovery": ("kiosk.cli.box:recovery", "A station that comes back on a new card."),
+    "medium": ("kiosk.cli.box:medium", "Sticks and disks that are plugged in."),
     "fleet": ("kiosk.cli.fleet:fleet", "Many stations on one machine, for measurements."),
 }
 

@@ -54,7 +54,7 @@ def handle_request(where: IdentityPaths, clock: Callable[[], MachineTime] = now)
         require_persistent(folder)
     vault = FileVault(where.keys, where.credentials)
     claimer = IdentityClaimer(vault, mounted_folders(where.media, where.boot, where.is_mount, where.writable), clock)
-    with working(where.answers):
+    with working(where.answers.path.parent):
         try:
             claimer.resume()
         except (OSError, Refused) as error:

@@ -11,18 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kiosk.app.mounting.rules import MEDIA
+from kiosk.app.mounting.mounting import MEDIA
 from kiosk.app.mounting.writable import Writable, writable
 from kiosk.app.shared.media import IsMount, mounted
 from kiosk.base.files import open_regular, write_durably
+from kiosk.base.refused import Refused
 from kiosk.base.root_requests import serve
 from kiosk.station.doctor.tools import copy_request_file
 
 MAX_BUNDLE_BYTES: Final = 64_000_000  # A bundle is below 5 MB
-
-
-class NothingCopied(Exception):
-    """There is no request, no stick, or no such bundle; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +33,10 @@ class ExportPaths:
 
 
 def copy_bundle(where: ExportPaths) -> Path:
-    """The copy on the first stick. Raises NothingCopied, CannotRemove, OSError."""
+    """The copy on the first stick. Raises Refused, CannotRemove, OSError."""
     made = serve(copy_request_file(where.data), lambda message: _copy(where, message.body.bundle))
     if made is None:
-        raise NothingCopied("no bundle is requested")
+        raise Refused("not_copied", "no bundle is requested")
     return made
 
 
@@ -47,10 +44,10 @@ def _copy(where: ExportPaths, name: str) -> Path:
     try:
         content = _plain_file(where.data / name, MAX_BUNDLE_BYTES)
     except OSError as error:
-        raise NothingCopied(f"no bundle was asked for that is there: {error}") from error
+        raise Refused("not_copied", f"no bundle was asked for that is there: {error}") from error
     medium = next(iter(mounted(where.media, where.is_mount)), None)
     if medium is None:
-        raise NothingCopied("there is no stick: plug one in and write the bundle again")
+        raise Refused("not_copied", "there is no stick: plug one in and write the bundle again")
     with where.writable(medium):
         write_durably(medium / name, content)
     return medium / name

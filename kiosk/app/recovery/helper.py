@@ -85,7 +85,7 @@ def handle_request(where: RecoveryPaths) -> RecoveryResponse | None:
     """One turn; None when no request is pending. Raises OSError, and StoreError where the data partition is missing."""
     for folder in (where.settings.parent, where.data, where.keys, where.credentials):
         require_persistent(folder)
-    with working(where.answers):
+    with working(where.answers.path.parent):
         return serve(request_file(where.data), lambda message: _respond(where, message), where.answers)
 
 

@@ -114,7 +114,7 @@ class RequestedRecoveries(Recoveries):
             answer = asker.ask(RecoveryRequest(station, code, letter))
         finally:
             self.lock.release()
-        if answer is None and is_working(self.answers):
+        if answer is None and is_working(self.answers.path.parent):
             raise Refused("recovery_busy", "kiosk-recovery.service still works")
         if answer is None:
             raise Refused("recovery_failed", "kiosk-recovery.service gave no answer", {"why": "silent"})
@@ -124,7 +124,7 @@ class RequestedRecoveries(Recoveries):
     def busy(self) -> bool:
         """By its lock: an answer outlives a helper that was killed."""
         last = self.answers.last()
-        return last is not None and last.body.word == WORKING and is_working(self.answers)
+        return last is not None and last.body.word == WORKING and is_working(self.answers.path.parent)
 
     def refusal(self) -> Refused | None:
         last = self.answers.last()
@@ -133,7 +133,7 @@ class RequestedRecoveries(Recoveries):
         answer = last.body
         if answer.word == WORKING:
             # Looked at in this order: the answer is written before the lock is let go.
-            cut = not is_working(self.answers) and self.answers.last() == last
+            cut = not is_working(self.answers.path.parent) and self.answers.last() == last
             return Refused("recovery_cut", "kiosk-recovery.service has ended without a word") if cut else None
         return refusal_of(answer) if answer.word else None
 

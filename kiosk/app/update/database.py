@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Final
 
-from kiosk.app.update.owner_rights import as_owner
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.store.backup.changes_since_copy import newest_event, served_since
 from kiosk.store.backup.pre_update_copy import PreUpdateCopy
@@ -73,3 +75,28 @@ class StationDatabase:
 
     def _as_owner(self) -> AbstractContextManager[None]:
         return as_owner(self._path.parent)
+
+
+_ROOT: Final = 0
+
+
+@contextmanager
+def as_owner(folder: Path) -> Iterator[None]:
+    """Whatever a link in this folder points at, only what its owner may do is done. One thread alone may use this.
+
+    For any other user than root, and in a folder of root's own, nothing changes. Raises OSError.
+    """
+    found = folder.stat()
+    if os.geteuid() != _ROOT or found.st_uid == _ROOT:
+        yield
+        return
+    group = os.getegid()
+    os.setegid(found.st_gid)
+    try:
+        os.seteuid(found.st_uid)
+        try:
+            yield
+        finally:
+            os.seteuid(_ROOT)
+    finally:
+        os.setegid(group)

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from kiosk.app.update.board import ThisBoard
+from kiosk.app.update.board import ThisBoard, UpdatePaths
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.paths import UpdatePaths
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import open_regular, sync_folder
 from kiosk.messaging.contract.updates import UpdateOffer

@@ -55,8 +55,7 @@ class ReleaseFolder:
     def unpack(self, manifest: UpdateManifest, payload: BinaryIO) -> None:
         """Raises UpdateRefused, OSError; what it has begun is swept."""
         # Of the helper alone: archives and the compiler cost a station 1 MB that never unpacks anything.
-        from kiosk.app.update.compiled import compile_modules
-        from kiosk.app.update.unpack import sync_file_system, unpack
+        from kiosk.app.update.unpack import compile_modules, sync_file_system, unpack
 
         name = manifest.release.version
         fresh, place = self._folder / f"{name}{_NEW}", self._folder / name

@@ -15,8 +15,8 @@ from typing import Final
 
 from kiosk.app.shared.adapters import make_scale
 from kiosk.app.shared.media import ROOTS, bundle_files, mounted
+from kiosk.app.update.board import UpdatePaths
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.paths import UpdatePaths
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import atomic_writer, exclusive_folder, open_regular
 from kiosk.devices.ports import LinkState

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.app import relay
-from kiosk.app.update.paths import UpdatePaths
+from kiosk.app.update.board import UpdatePaths
 from kiosk.config.relay import load
 from kiosk.messaging.relay.updates import lane as updates_lane
 from kiosk.store.database.migrate import migrate

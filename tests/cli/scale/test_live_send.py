@@ -52,9 +52,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     resort end with what was waited for.
     """
     timing = Timing(stale_s=MAX_DEADLINE_S, open_s=MAX_DEADLINE_S)
-    monkeypatch.setattr("kiosk.cli.scale.send.open_scale", partial(open_scale, timing=timing))
+    monkeypatch.setattr("kiosk.cli.scale.live.open_scale", partial(open_scale, timing=timing))
     for name in ("_OPEN_S", "_READING_S"):
-        monkeypatch.setattr(f"kiosk.cli.scale.send.{name}", MAX_DEADLINE_S)
+        monkeypatch.setattr(f"kiosk.cli.scale.live.{name}", MAX_DEADLINE_S)
     monkeypatch.setattr(LiveScale.send, "__defaults__", (MAX_DEADLINE_S,))
 
 

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
-from kiosk.cli.scale.probe import _no_proposal_text
+from kiosk.cli.scale.live import _no_proposal_text
 from kiosk.devices.scale.probe import TIMING, ProbeLine, ProbeTiming, ScaleProbe
 from kiosk.protocols.scales.probe.proposals import probe_queries
 from kiosk.protocols.scales.shared.protocol import ScaleProtocol

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.machine import ThisMachine
-from kiosk.app.teach import make_teach
+from kiosk.app.station import make_teach
 from kiosk.config.station import load
 from kiosk.devices.scale.pause import PausableScale
 from kiosk.devices.scale.probe import TIMING, ScaleProbe

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.demo_access import demo_access
+from kiosk.app.demo import demo_access
 from kiosk.simulators.county import CountyPlan
 from kiosk.simulators.village import REGION, STATION
 from kiosk.sorting_center.desk.desk import CenterDesk

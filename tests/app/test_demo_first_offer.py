@@ -7,7 +7,7 @@ from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
-from kiosk.app.first_offer import publish_first
+from kiosk.app.demo import publish_first
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.simulators.camera.simulator import CameraSimulator

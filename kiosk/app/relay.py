@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 
 def run_relay(config: RelayConfig, stop: threading.Event) -> None:
-    """The relay until ``stop`` is set."""
     store = open_store(config.station)
     lanes = [lane for lane in (_photos_lane(config, store), _updates_lane(config, store)) if lane is not None]
     try:

@@ -68,7 +68,6 @@ NO_SCALE = ScaleProfile(e_g=1, max_g=100_000)
 
 
 def make_own_camera(config: StationConfig) -> ChildCamera | None:
-    """None when none is set up."""
     settings = config.camera
     if settings is None or settings.kind == "none":
         return None
@@ -123,8 +122,6 @@ def simulated_pins(config: StationConfig) -> PinFactory:
 
 @dataclass(frozen=True, slots=True)
 class StationParts:
-    """A whole station that is not started yet, without its pages."""
-
     service: StationService
     health: StationHealth
     panel: Panel
@@ -274,13 +271,11 @@ def _scanner(
 
 
 def service_settings(config: StationConfig) -> ServiceSettings:
-    """The part of the settings that the service asks for."""
     relay = config.relay is not None
     return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.codes, relay)
 
 
 def make_health(config: StationConfig, service: StationService) -> StationHealth:
-    """What the watchdog is fed by."""
     questions = {
         "web": lambda: fetch(config.web.host, config.web.port),
         "database": StoreProbe(service.store, service.board).ask,

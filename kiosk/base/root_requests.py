@@ -140,7 +140,6 @@ class MessageFile(Generic[B]):
         return None
 
     def answer_to(self, ident: str) -> B | None:
-        """The body, when the message has this id."""
         last = self.last()
         return last.body if last is not None and last.id == ident else None
 

@@ -80,7 +80,6 @@ def _county(folder: Path, stations: int) -> CountyPlan:
 
 @contextmanager
 def _village_in_county(begin: Callable[[], AbstractContextManager[Village]], plan: CountyPlan) -> Iterator[Village]:
-    """The village, and the county at work behind it."""
     from kiosk.simulators.county import County
 
     with begin() as village, County(replace(plan, broker_url=village.broker.url), _PROCESSES, click.echo):

@@ -59,7 +59,6 @@ class LazyGroup(OneLineGroup):
         return list(NOUNS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or None for an unknown noun."""
         if cmd_name not in NOUNS:
             return None
         module, _, name = NOUNS[cmd_name][0].partition(":")

@@ -76,7 +76,6 @@ def _take_address(draft: SettingsDraft, form: Form, machine: FirstStartMachine) 
 
 
 def _key_pairs(machine: FirstStartMachine) -> Mapping[str, str]:
-    """Certificates that have their private key beside them: certificate to key."""
     keys = {path.removesuffix(".key"): path for path in machine.key_files(".key")}
     found = {path: keys.get(path.rpartition(".")[0], "") for path in machine.key_files(*_CERTIFICATES)}
     return {path: key for path, key in found.items() if key}

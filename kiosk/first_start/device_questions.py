@@ -176,7 +176,6 @@ def _take_max(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> S
 
 
 def _grams(kilograms: str) -> int:
-    """Whole grams of a decimal number of kilograms; raises ValueError."""
     try:
         grams = Decimal(kilograms) * _GRAMS_PER_KG
     except InvalidOperation:

@@ -55,7 +55,6 @@ def step_number(name: str) -> int:
 
 
 def after(draft: SettingsDraft, name: str) -> str:
-    """The question that follows; DONE after the last."""
     rest = QUESTIONS[QUESTIONS.index(_BY_ID[name]) + 1 :]
     return next((row.id for row in rest if row.when(draft)), DONE)
 

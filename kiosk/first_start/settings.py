@@ -39,13 +39,11 @@ _FULL_DECIMALS = 3
 
 
 def station_table(draft: SettingsDraft, data: Path) -> Table:
-    """``[station]``."""
     table = {"station": draft.station, "region": draft.region, "data": str(data)}
     return {**table, "village": draft.village} if draft.village else table
 
 
 def web_table(draft: SettingsDraft, port: int) -> Table:
-    """``[web]``: what the screen is, and where the pages are."""
     return {
         "language": draft.language,
         "width_px": draft.width_px,
@@ -73,7 +71,6 @@ def scale_table(scale: ScaleDraft) -> Table:
 
 
 def printer_table(printer: PrinterDraft) -> Table:
-    """``[printer.label]`` or ``[printer.receipt]``."""
     return {"kind": printer.kind, "address": printer.address, "profile": printer.profile}
 
 
@@ -87,7 +84,6 @@ def relay_table(broker: BrokerDraft, station: str) -> Table:
 
 
 def station_settings(draft: SettingsDraft, data: Path) -> StationSettings:
-    """Raises ValueError."""
     return StationSettings(draft.station, draft.region, data, draft.village)
 
 
@@ -102,17 +98,14 @@ def diagonal(draft: SettingsDraft) -> float:
 
 
 def scale_settings(scale: ScaleDraft) -> ScaleSettings:
-    """Raises ValueError."""
     return ScaleSettings(**scale_table(scale))  # type: ignore[arg-type]
 
 
 def printer_settings(printer: PrinterDraft) -> PrinterSettings:
-    """Raises ValueError."""
     return PrinterSettings(printer.kind, printer.address, printer.profile)
 
 
 def relay_settings(draft: SettingsDraft, data: Path) -> RelaySettings:
-    """Raises ValueError."""
     assert draft.broker is not None
     table = dict(relay_table(draft.broker, draft.station))
     paths = {name: Path(str(value)) for name, value in table.items() if name.endswith("_file")}

@@ -79,7 +79,6 @@ class ScaleTrial(DeviceTrial):
         self._scale.start()
 
     def view(self) -> TrialView:
-        """The newest reading; dashes when it is too old."""
         with self._lock:
             reading, seen, (link, detail) = self._reading, self._seen, self._link
             still = self._alike >= ALIKE
@@ -176,7 +175,6 @@ class ScannerTrial(DeviceTrial):
         self._scanner.start()
 
     def view(self) -> TrialView:
-        """The code to scan and the last thing that was scanned."""
         with self._lock:
             state = SEEN if self._seen else FAILED if self._state != "ok" else WAITING
             detail = "" if self._state == "ok" else self._state
@@ -213,7 +211,6 @@ class OnDemandTrial(DeviceTrial):
         return self._view
 
     def start(self) -> None:
-        """Begin, unless an attempt is under way."""
         with self._lock:
             if self._view.state == WORKING:
                 return

@@ -72,7 +72,6 @@ class FirstStartWizard:
     # --- what is seen -------------------------------------------------------------------------------------------------
 
     def view(self) -> WizardView:
-        """The present screen; lists what is plugged in at this moment."""
         with self._lock:
             draft, trial, no_backup = self._draft, self._trial, self._no_backup
         at, language = draft.at, draft.language or self._paths.language
@@ -155,7 +154,6 @@ class FirstStartWizard:
                 self._move(replace(draft, at=earlier))
 
     def set_language(self, language: str) -> None:
-        """Change the language and stay. Raises Refused."""
         if language not in LANGUAGES:
             raise Refused("language", language)
         with self._lock:
@@ -187,7 +185,6 @@ class FirstStartWizard:
         logger.info("%s has come by another way: the first start ends", self._paths.config_file)
 
     def close(self) -> None:
-        """Let go of every device and wait for what is still under way."""
         with self._lock:
             self._exit()
             ending, self._ending = self._ending, []

@@ -43,7 +43,6 @@ class IdentityPaths:
 
 
 def now() -> MachineTime:
-    """By the clocks of this machine."""
     wall = datetime.now(UTC).isoformat(timespec="seconds")
     return MachineTime(wall, read_boot_id(), time.monotonic_ns() // 1_000_000)
 

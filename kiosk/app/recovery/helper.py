@@ -200,7 +200,6 @@ def _open_first(paths: list[Path], request: RecoveryRequest) -> Kit:
 
 
 def _newest_backup(found: MediaContents, station: str) -> Path:
-    """The ``.db`` file of the newest backup with a good manifest. Raises Refused."""
     for path in found.backups:
         manifest = good_manifest(path)
         if manifest is not None and manifest.station == station:

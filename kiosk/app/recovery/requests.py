@@ -104,7 +104,6 @@ class RequestedRecoveries(Recoveries):
         return has_series_file(self.data)
 
     def begin(self, station: str, code: str, letter: str) -> None:
-        """Ask, and wait until root has judged the digits."""
         if self.busy():
             raise Refused("recovery_busy", "a station is being put back")
         if not self.lock.acquire(blocking=False):  # a second tap must not replace the request of the first one

@@ -33,7 +33,6 @@ class ThisBoard:
         return min(shutil.disk_usage(folder).free for folder in self._folders)
 
     def monotonic(self) -> float:
-        """Seconds."""
         return time.monotonic()
 
     def wait(self, seconds: float) -> None:

@@ -40,22 +40,18 @@ class StationDatabase:
             return self._copy.make()
 
     def newest_event(self) -> int:
-        """As ``since_copy`` says."""
         with self._as_owner():
             return newest_event(self._path)
 
     def put_back(self, sha256: str, schema: int) -> str:
-        """As ``CopyBeforeUpdate`` says."""
         with self._as_owner():
             return self._copy.put_back(sha256, schema)
 
     def copy_may_come_back(self, sha256: str) -> bool:
-        """As ``CopyBeforeUpdate`` says."""
         with self._as_owner():
             return self._copy.may_come_back(sha256)
 
     def served_since(self, position: int, schema: int) -> bool:
-        """As ``since_copy`` says."""
         with self._as_owner():
             return served_since(self._path, position, schema)
 
@@ -65,7 +61,6 @@ class StationDatabase:
             check_file(self._path, thorough=True)
 
     def forget(self) -> None:
-        """As ``CopyBeforeUpdate`` says."""
         with self._as_owner():
             self._copy.forget()
 

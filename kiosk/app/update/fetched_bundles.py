@@ -104,7 +104,6 @@ class FetchedBundles:
         sync_folder(self._folder)
 
     def discard(self, offer: UpdateOffer) -> None:
-        """Raises OSError."""
         self._part(offer).unlink(missing_ok=True)
 
     def here(self) -> str:

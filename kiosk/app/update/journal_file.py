@@ -36,11 +36,9 @@ class JournalFile:
             return None
 
     def write(self, entry: UpdateEntry) -> None:
-        """Raises OSError."""
         write_durably(self._journal, msgspec.json.encode(entry), _FOR_ALL)
 
     def close(self, outcome: UpdateOutcome) -> None:
-        """Raises OSError."""
         write_durably(self._outcome, msgspec.json.encode(outcome), _FOR_ALL)
         self._journal.unlink(missing_ok=True)
         sync_folder(self._journal.parent)

@@ -34,7 +34,6 @@ class ReleaseFolder:
         return _read(self._package)
 
     def running(self) -> Release:
-        """Raises OSError."""
         packaged = self.packaged()
         try:
             found = _read(self._folder / CURRENT)
@@ -86,7 +85,6 @@ class ReleaseFolder:
         sync_folder(self._folder)
 
     def switch(self, name: str) -> None:
-        """Raises OSError."""
         link = self._folder / CURRENT
         if not name:
             link.unlink(missing_ok=True)
@@ -126,7 +124,6 @@ class ReleaseFolder:
             raise OSError(f"the vendor's keys cannot be read: {error}") from error
 
     def rotate(self, version: str, accepted: tuple[str, ...]) -> None:
-        """Raises OSError."""
         write_durably(self._folder / _ROTATED, msgspec.json.encode(KeyRotation(version, accepted)), 0o644)
 
 

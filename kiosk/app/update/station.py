@@ -40,7 +40,6 @@ _MAX_SCANNED_NAMES: Final = 1000  # Names of a folder; a stick that was copied w
 
 
 def sticks() -> Sequence[Path]:
-    """The top folders of media that are plugged in."""
     return mounted(ROOTS, os.path.ismount)
 
 
@@ -50,12 +49,10 @@ class StationBundles:
     def __init__(
         self, releases: ReleaseFolder, journal: JournalFile, data: Path, media: Callable[[], Sequence[Path]] = sticks
     ) -> None:
-        """``media`` gives the top folders of what is plugged in."""
         self._releases, self._journal, self._media = releases, journal, media
         self._folder, self._request = data / BUNDLES, UpdateFiles(data).request
 
     def names(self) -> Sequence[str]:
-        """Raises OSError."""
         if not self._folder.is_dir():
             return []
         found = [path for path, _ in zip(self._folder.iterdir(), range(_MAX_SCANNED_NAMES), strict=False)]
@@ -64,11 +61,9 @@ class StationBundles:
         return [name for _, name in sorted(bundles)]
 
     def on_sticks(self) -> Sequence[str]:
-        """Those that lie at the top of a stick."""
         return [str(path) for path in bundle_files(self._media()) if is_bundle_name(path.name)]
 
     def head(self, name: str, size: int) -> bytes:
-        """Raises OSError."""
         with open_regular(self._folder / name) as file:  # a path stays the path it is
             return file.read(size)
 
@@ -93,22 +88,18 @@ class StationBundles:
             pass
 
     def running(self) -> Release:
-        """Raises OSError."""
         return self._releases.running()
 
     def keys(self) -> tuple[bytes, ...]:
-        """Raises OSError."""
         return self._releases.keys()
 
     def outcome(self) -> UpdateOutcome | None:
-        """Of the newest update."""
         return self._journal.outcome()
 
     def waits(self) -> bool:
         return self._request.exists()
 
     def ask(self, bundle: str) -> None:
-        """Raises OSError."""
         self._request.write(Request(bundle))
 
 
@@ -136,8 +127,6 @@ def _pieces(path: Path, size: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class StationUpdate:
-    """Everything that the composition of the station needs of it."""
-
     updates: Updates
     watch: QuietWatch
     journal: JournalFile
@@ -187,8 +176,6 @@ def make_station_update(service: StationService, gate: Gate, places: UpdatePaths
 
 
 class _FirstFrame:
-    """A ``ScaleListener`` that waits for one frame."""
-
     def __init__(self) -> None:
         self.received = Event()
 

@@ -99,7 +99,6 @@ def _waybill_json(found: Waybill) -> dict[str, object]:
 
 
 def _names(carrier: str) -> dict[str, str]:
-    """What people call a carrier, by language."""
     return {language: load(language).text(f"counter.carrier.{carrier.lower()}") for language in LANGUAGES}
 
 

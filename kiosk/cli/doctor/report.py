@@ -32,7 +32,6 @@ _BROKER_S: Final = 3.0
 
 
 def full_report(config: StationConfig) -> tuple[bool, tuple[DoctorFinding, ...]]:
-    """Whether the station runs, and all rows."""
     with _logging_disabled():
         live = ask_station(config)
         rows = (*(live if live is not None else probe_devices(config)), *_environment_findings(config))
@@ -109,7 +108,6 @@ def ask_station(config: StationConfig) -> list[DoctorFinding] | None:
 
 
 def _get(host: str, port: int, path: str) -> bytes | None:
-    """The body of a page, empty when the answer is none; None when nobody listens."""
     connection = http.client.HTTPConnection(host, port, timeout=RESPONSE_TIMEOUT_S)
     try:
         connection.connect()
@@ -169,7 +167,6 @@ def probe_devices(config: StationConfig) -> Iterator[DoctorFinding]:
 
 
 def station_finding() -> DoctorFinding:
-    """Why it does not run, as far as that is known."""
     try:
         entry = JournalFile(UPDATE_PATHS.releases).read()
         stuck = entry is not None and entry.phase is UpdatePhase.BACK
@@ -182,8 +179,6 @@ def station_finding() -> DoctorFinding:
 
 
 class _FirstReading:
-    """A listener that only waits for the first reading, or for the word that there will be none."""
-
     def __init__(self) -> None:
         self.settled = threading.Event()
 
@@ -199,7 +194,6 @@ class _FirstReading:
 
 
 def probe_scale(config: StationConfig) -> DoctorFinding:
-    """Open the port, listen for a few seconds, give it back."""
     from kiosk.devices.scale.pause import ScaleListeners
 
     watch, first = ScaleWatch(), _FirstReading()
@@ -234,7 +228,6 @@ def probe_scanner(config: StationConfig) -> DoctorFinding:
 
 
 def probe_panel(config: StationConfig) -> DoctorFinding:
-    """Take the pins and give them back; no lamp is lit."""
     panel = make_panel(config.panel, lambda button, how: None)
     panel.start()
     fitted = panel.fitted

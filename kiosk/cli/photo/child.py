@@ -42,7 +42,6 @@ def confine() -> None:
 
 
 def judge(data: bytes, rule: ChannelRule | None, inspect: Inspect) -> tuple[JudgeResult, bytes]:
-    """The verdict on a picture and, when it is accepted and a rule is given, the channel's picture."""
     try:
         seen = inspect(data)
         answer = JudgeResult(

@@ -35,7 +35,6 @@ class JudgeResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 def unreadable(why: str) -> JudgeResult:
-    """The answer for a file on which no verdict could be reached."""
     return JudgeResult(accepted=False, reasons=((Reason.UNREADABLE.value, 0, 0),), metrics={}, why=why)
 
 

@@ -107,7 +107,6 @@ _BY_HAND: Final = "…" * 20
 
 
 def paper_pdf(identity: StationIdentity, code: PaperCode) -> bytes:
-    """The document. Raises FontProblem when letters are missing."""
     pdf = FPDF(unit="mm")
     pdf.set_auto_page_break(False)
     pdf.set_title(f"Station {identity.station}")

@@ -67,7 +67,6 @@ class _ReadingQueue:
             self._waiting.put_nowait(item)
 
     def print(self, count: int | None) -> None:
-        """Print until ``count`` readings are out, for ever when it is None."""
         printed = 0
         while count is None or printed < count:
             item = self._waiting.get()
@@ -197,8 +196,6 @@ def _no_proposal_text(received_bytes: int, ask: bool) -> str:
 
 
 class ProgressLine:
-    """How far it is, for a person at a terminal; how many bytes were heard."""
-
     def __init__(self) -> None:
         self.received_bytes = 0
         self._line = ""

@@ -77,7 +77,6 @@ class PortOptions:
         return Indicator(self.port, self.protocol, self.params)
 
     def line(self) -> LineSettings:
-        """How it is spoken to. Raises UnknownProtocol."""
         usual = registry.get(self.protocol).line
         bytesize, stopbits = (None if text is None else int(text) for text in (self.bytesize, self.stopbits))
         return usual.with_changes(self.baud, bytesize, self.parity, stopbits)
@@ -87,8 +86,6 @@ _PORT_FIELDS = frozenset(row.name for row in fields(PortOptions))
 
 
 def port_options(command: Command) -> Callable[..., Any]:
-    """The port, the format and the line, as one argument before the command's own."""
-
     @wraps(command)
     def with_port(**values: Any) -> Any:
         own = {name: value for name, value in values.items() if name not in _PORT_FIELDS}
@@ -100,7 +97,6 @@ def port_options(command: Command) -> Callable[..., Any]:
 
 
 def print_json(row: Mapping[str, object]) -> None:
-    """One line of JSON."""
     click.echo(json.dumps(row, ensure_ascii=False))
 
 

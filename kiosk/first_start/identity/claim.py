@@ -37,12 +37,10 @@ _claim: Final = reader(msgspec.json.Decoder(ClaimMark))
 
 
 def claim_name(station: str) -> str:
-    """The file of the mark, beside the identity."""
     return f"identity-{station}.claimed.json"
 
 
 def read_claim(content: bytes) -> ClaimMark:
-    """Raises BadClaim."""
     try:
         return _claim(content[:MAX_BYTES])
     except Unreadable as error:
@@ -50,5 +48,4 @@ def read_claim(content: bytes) -> ClaimMark:
 
 
 def write_claim(claim: ClaimMark) -> bytes:
-    """For people to read as well."""
     return msgspec.json.format(msgspec.json.encode(claim), indent=1) + b"\n"

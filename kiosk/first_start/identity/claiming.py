@@ -69,11 +69,9 @@ class IdentityFolder(Protocol):
     def read(self, name: str) -> bytes | None:
         """At most one byte more than may be; None when there is no such file."""
 
-    def mark(self, name: str, content: bytes) -> None:
-        """Write or replace the file as a whole."""
+    def mark(self, name: str, content: bytes) -> None: ...
 
-    def remove(self, name: str) -> None:
-        """Nothing to do when it is gone."""
+    def remove(self, name: str) -> None: ...
 
 
 class IdentityClaimer:
@@ -205,7 +203,6 @@ def _is_of(content: bytes, station: str) -> bool:
 
 
 def _open_identity(station: str, name: str, content: bytes, code: PaperCode | None) -> StationIdentity:
-    """Raises WrongCode, Refused."""
     try:
         if name == CLEAR:
             identity = read_clear(content)

@@ -132,17 +132,14 @@ def check_center(name: str, url: str) -> str:
 
 
 def check_county_key(text: str) -> str:
-    """The line of the county's key unchanged, or ""; raises ValueError."""
     return CountyKey.parse(text).text if text else ""
 
 
 def sealed_name(station: str) -> str:
-    """The file of a sealed identity."""
     return f"identity-{station}.toml"
 
 
 def read_clear(content: bytes) -> StationIdentity:
-    """Raises BadIdentity."""
     try:
         return msgspec.convert(_table(content), StationIdentity)
     except ValueError as error:
@@ -167,7 +164,6 @@ def write_clear(identity: StationIdentity) -> bytes:
 
 
 def seal(identity: StationIdentity, code: PaperCode) -> bytes:
-    """The file of a sealed identity."""
     shown = {"station": identity.station, "region": identity.region, "village": identity.village}
     sealed = bytes([VERSION]) + seal_to_paper(write_clear(identity), code)
     fields = {**shown, "sealed": base64.b64encode(sealed).decode("ascii")}
@@ -201,7 +197,6 @@ def _check_pem(name: str, text: str, marker: str) -> None:
 
 
 def _table(content: bytes) -> dict[str, Any]:
-    """Raises ValueError."""
     if len(content) > MAX_BYTES:
         raise ValueError(f"the file has more than {MAX_BYTES} bytes")
     if len(_TEXT.sub(b"", content)) > _MAX_BARE_BYTES:  # names in names: the reader takes seconds for 64 kB of them

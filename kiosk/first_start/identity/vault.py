@@ -35,8 +35,6 @@ class PendingIdentity(msgspec.Struct, frozen=True):
 
 
 class InUse(msgspec.Struct, frozen=True):
-    """The station this machine is, as far as everybody may know it."""
-
     station: str
     region: str
     village: str

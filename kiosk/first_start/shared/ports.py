@@ -170,45 +170,36 @@ class FirstStartMachine(Protocol):
     """What is plugged in at this moment, by names that stay, and how it is reached."""
 
     @property
-    def data(self) -> Path:
-        """The data folder of the station, which need not be there yet."""
+    def data(self) -> Path: ...
 
     @property
-    def identities(self) -> Identities:
-        """Those that were brought on a stick."""
+    def identities(self) -> Identities: ...
 
     @property
-    def recoveries(self) -> Recoveries:
-        """Stations whose kits and backups were brought on a stick."""
+    def recoveries(self) -> Recoveries: ...
 
     def serial_ports(self) -> tuple[str, ...]: ...
 
-    def keyboards(self) -> tuple[str, ...]:
-        """Devices that act as a keyboard, as most scanners do when they are new."""
+    def keyboards(self) -> tuple[str, ...]: ...
 
     def hid_scanners(self) -> tuple[str, ...]:
         """Scanners in HID POS mode, by the names that udev's rules gave them."""
 
     def printers(self) -> tuple[str, ...]: ...
 
-    def printer_language(self, path: str) -> StreamLanguage | None:
-        """What one of ``printers`` says that it speaks."""
+    def printer_language(self, path: str) -> StreamLanguage | None: ...
 
     def cameras(self) -> tuple[tuple[FittedKind, str], ...]: ...
 
-    def key_files(self, *endings: str) -> tuple[str, ...]:
-        """Files with one of these endings in the folders for keys and certificates."""
+    def key_files(self, *endings: str) -> tuple[str, ...]: ...
 
-    def catalogs(self) -> tuple[str, ...]:
-        """Files that may be a catalog."""
+    def catalogs(self) -> tuple[str, ...]: ...
 
-    def backup_media(self) -> tuple[str, ...]:
-        """Mounted media that are another disk than the station's own."""
+    def backup_media(self) -> tuple[str, ...]: ...
 
     def scale(self, settings: ScaleSettings, listener: ScaleListener) -> Scale: ...
 
-    def probe(self, port: str, on_progress: Callable[[ProbeProgress], None]) -> PortProbe:
-        """Listens at a port for what may be a scale."""
+    def probe(self, port: str, on_progress: Callable[[ProbeProgress], None]) -> PortProbe: ...
 
     def scanner(
         self, settings: ScannerSettings, on_scan: Callable[[str], None], on_state: Callable[[str], None]

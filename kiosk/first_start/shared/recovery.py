@@ -69,7 +69,6 @@ class Recoveries:
         raise Refused("recovery_no_kit")
 
     def busy(self) -> bool:
-        """Whether a station is being put back at this moment."""
         return False
 
     def refusal(self) -> Refused | None:

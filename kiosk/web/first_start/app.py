@@ -32,8 +32,7 @@ class NoStreams:
     def stop(self) -> None: ...
 
 
-def _ignore_alive() -> None:
-    """Nobody wants to know whether the page lives."""
+def _ignore_alive() -> None: ...
 
 
 def create_first_start_app(
@@ -54,7 +53,6 @@ def create_first_start_app(
 
 
 def _questions(wizard: FirstStartWizard, pages: WizardPages) -> Blueprint:
-    """``/setup``, the answers, the way back, the languages."""
     routes = Blueprint("setup", __name__)
 
     @routes.get("/")
@@ -100,7 +98,6 @@ def _questions(wizard: FirstStartWizard, pages: WizardPages) -> Blueprint:
 
 
 def _pieces(wizard: FirstStartWizard, pages: WizardPages, alive: Callable[[], None]) -> Blueprint:
-    """What a page fetches while it is on the screen."""
     routes = Blueprint("setup_pieces", __name__)
 
     @routes.get("/setup/live/<question>")

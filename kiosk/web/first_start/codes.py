@@ -35,7 +35,6 @@ def qr_svg(text: str, px_per_mm: float) -> str:
 
 
 def _runs(dark: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """Start and length of each run of dark modules."""
     at = 0
     for is_dark, run in groupby(dark):
         length = len(list(run))

@@ -28,7 +28,6 @@ class Pad:
 
     @property
     def keys(self) -> frozenset[str]:
-        """Every character the pad can type."""
         return frozenset(key for row in self.rows for key in row if len(key) == 1) | (
             {" "} if any(SPACE in row for row in self.rows) else frozenset()
         )

@@ -30,8 +30,6 @@ def picture(name: str) -> str:
 
 
 class WizardPages:
-    """Knows what is seen, and nothing of what an answer does."""
-
     def __init__(self, wizard: FirstStartWizard, language: str) -> None:
         self._wizard, self._language = wizard, language
 
@@ -51,7 +49,6 @@ class WizardPages:
         )
 
     def piece(self) -> str:
-        """The part of the screen that changes by itself."""
         view = self._wizard.view()
         row = SCREENS[view.question]
         return render_template(f"setup/_{row.body}.html", **self._common(view, row))
@@ -86,7 +83,6 @@ def _detail(refused: Refused | None) -> str:
 
 
 def _seconds(refused: Refused) -> int:
-    """How long until the next try."""
     return int(refused.values.get("seconds", "0"))
 
 

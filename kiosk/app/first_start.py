@@ -156,8 +156,6 @@ def _wait_for_either(event: threading.Event, stop: threading.Event, timeout_s: f
             return
 
 
-logger = logging.getLogger(__name__)
-
 SETTLE_S: Final = 5.0
 # For a file of another user, of which the system does not tell who writes it: a copy may stand still for a while.
 FOREIGN_SETTLE_S: Final = 20.0

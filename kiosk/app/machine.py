@@ -30,8 +30,7 @@ from kiosk.devices.ports import (
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
-from kiosk.first_start.shared.ports import Identities
-from kiosk.first_start.shared.recovery import Recoveries
+from kiosk.first_start.shared.ports import Identities, Recoveries
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.shared.tls import tls_context
 from kiosk.protocols.barcodes.hid_pos import BadDescriptor, read_descriptor

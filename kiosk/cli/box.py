@@ -91,7 +91,7 @@ def copy_bundle_() -> None:
     What it changes: the bundle appears at the top of the first stick, which is writable meanwhile and read-only again
     afterwards. Its unit runs it, as root.
     """
-    from kiosk.app.mounting.export import ExportPaths, copy_bundle
+    from kiosk.app.mounting.mounting import ExportPaths, copy_bundle
 
     try:
         made = copy_bundle(ExportPaths())

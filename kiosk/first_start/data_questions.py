@@ -1,16 +1,20 @@
-"""The questions about where data go and come from: broker, goods, backup."""
+"""The questions about where data go and come from: broker, goods, backup.
+
+The catalog of the goods is read and checked when it is chosen, and kept in the draft: then the stick may be pulled.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from kiosk.base.refused import Refused
-from kiosk.first_start.goods import SAMPLE, read_goods
+from kiosk.domain.catalog import Catalog
 from kiosk.first_start.question import (
     LATER,
     NONE,
@@ -27,12 +31,13 @@ from kiosk.first_start.question import (
     value,
 )
 from kiosk.first_start.settings import relay_settings
-from kiosk.first_start.shared.draft import BrokerDraft, SettingsDraft
+from kiosk.first_start.shared.draft import BrokerDraft, GoodsDraft, SettingsDraft
 from kiosk.first_start.shared.ports import Choice, FirstStartMachine
 from kiosk.first_start.trials import DeviceTrial, OnDemandTrial
-from kiosk.station.catalog.file import CatalogError
+from kiosk.station.catalog.file import CatalogError, parse_catalog, read_catalog_file
 from kiosk.store.backup.medium import check_medium, nearest_existing, uuid_of
 from kiosk.store.shared.errors import StoreError
+from kiosk.texts import LANGUAGES
 
 # What the pad for it can type, in the order that makes a host and a port.
 _ADDRESS = re.compile(r"[a-z0-9.-]+(:[0-9]+)?")
@@ -215,3 +220,40 @@ GOODS = (
     WizardQuestion("goods_shown", "goods", _take_goods_shown, when=has("goods")),
 )
 BACKUP = (WizardQuestion("backup", "backup", _take_backup, _media),)
+
+SAMPLE: Final = "sample"  # Stands for the catalog that comes with the program
+_SAMPLE_FILE: Final = "yarkant.toml"
+FIRST: Final = 6  # So many names are shown: enough to know a catalog again
+
+
+def read_goods(source: str) -> GoodsDraft:
+    """The catalog at ``source``, a path or ``SAMPLE``, checked. Raises CatalogError with name and reason."""
+    name = Path(_SAMPLE_FILE if source == SAMPLE else source).name
+    try:
+        content = (
+            files("kiosk.catalogs").joinpath(_SAMPLE_FILE).read_bytes()
+            if source == SAMPLE
+            else read_catalog_file(Path(source))
+        )
+    except OSError as error:
+        raise CatalogError(name, "", f"cannot be read: {error.strerror or error}") from error
+    catalog = parse_catalog(content, name)
+    return GoodsDraft(
+        source=source,
+        name=name,
+        content=content,
+        products=len(catalog.products),
+        prices=len(catalog.prices),
+        containers=len(catalog.containers),
+        members=len(catalog.members),
+        first=_first_names(catalog),
+    )
+
+
+def catalog_of(goods: GoodsDraft) -> Catalog:
+    """The catalog that was kept, checked again: the draft is a file as well. Raises CatalogError."""
+    return parse_catalog(goods.content, goods.name)
+
+
+def _first_names(catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    return {code: tuple(getattr(row.names, code) for row in catalog.products[:FIRST]) for code in LANGUAGES}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +18,6 @@ from kiosk.devices.printer.profiles import profile, profiles
 from kiosk.devices.printer.settings import IPP_PORT, PrinterKind
 from kiosk.devices.scanner.settings import ScannerKind, ScannerSettings
 from kiosk.domain.identifiers import BODY_ALPHABET
-from kiosk.first_start.papers import test_paper
 from kiosk.first_start.question import (
     NONE,
     Choices,
@@ -34,12 +35,17 @@ from kiosk.first_start.question import (
     unproven,
     value,
 )
-from kiosk.first_start.settings import FORMATS, printer_settings, scale_settings
+from kiosk.first_start.settings import FORMATS, printer_settings, scale_settings, station_settings
 from kiosk.first_start.shared.draft import CameraDraft, PrinterDraft, ScaleDraft, ScannerDraft, SettingsDraft
 from kiosk.first_start.shared.ports import Choice, FirstStartMachine
 from kiosk.first_start.trials import DeviceTrial, ListenTrial, OnDemandTrial, ScaleTrial, ScannerTrial
+from kiosk.labels.documents import TestLabel, TestReceipt
+from kiosk.labels.papers.printer_diagnostics import render_test_label, render_test_receipt
+from kiosk.protocols.printers.pages import encode
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal
+from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.software import software_id
 
 BY_CAMERA = "camera"  # No scanner: the camera reads codes
 FOUND = "found:"  # Begins the answer that names a format with the line it was heard at: `found:xk3190_tf0 9600 8N1`
@@ -276,12 +282,26 @@ def _take_profile(name: str) -> Take:
     return take
 
 
+def _test_paper(name: str, draft: SettingsDraft, data: Path) -> bytes:
+    """Raises FontProblem, LayoutProblem, PageTooWide, ProfileProblem or BadIdentifier."""
+    printer: PrinterDraft = getattr(draft, name)
+    setup = profile(printer.profile).setup
+    station = station_settings(draft, data)
+    now = StationClock(station.zone).now()
+    date, time, zone, software = now.local_date, now.local_time, station.zone, software_id()
+    if name == "label":
+        label = TestLabel(station.station, date, zone, software, station.village, station.county_name)
+        return encode(render_test_label(label, setup.head), setup)
+    receipt = TestReceipt(station.station, station.village, date, time, zone, software, station.county_name)
+    return encode(render_test_receipt(receipt, setup.head), dataclasses.replace(setup, gap_mm=0))
+
+
 def _print_paper(name: str) -> TrialOf:
     def make(draft: SettingsDraft, machine: FirstStartMachine) -> DeviceTrial:
         settings = printer_settings(getattr(draft, name))
 
         def act() -> None:
-            machine.printer(settings).print(test_paper(name, draft, machine.data), PRINT_S, lambda: None)
+            machine.printer(settings).print(_test_paper(name, draft, machine.data), PRINT_S, lambda: None)
 
         return OnDemandTrial(f"{name} printer", act, place=settings.address)
 

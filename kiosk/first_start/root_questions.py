@@ -17,8 +17,7 @@ from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.first_start.identity.vault import InUse
 from kiosk.first_start.question import Form, WizardQuestion, value
 from kiosk.first_start.shared.draft import BrokerDraft, SettingsDraft
-from kiosk.first_start.shared.ports import Choice, FirstStartMachine
-from kiosk.first_start.shared.recovery import Lacks
+from kiosk.first_start.shared.ports import Choice, FirstStartMachine, Lacks
 
 NEW: Final = "new"
 NO_RECEIPT: Final = "none"

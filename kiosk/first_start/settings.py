@@ -38,23 +38,6 @@ _MAX_UNASKED_G = 100_000
 _FULL_DECIMALS = 3
 
 
-def station_table(draft: SettingsDraft, data: Path) -> Table:
-    table = {"station": draft.station, "region": draft.region, "data": str(data)}
-    return {**table, "village": draft.village} if draft.village else table
-
-
-def web_table(draft: SettingsDraft, port: int) -> Table:
-    return {
-        "language": draft.language,
-        "width_px": draft.width_px,
-        "height_px": draft.height_px,
-        "diagonal_in": draft.diagonal_in,
-        "weight_decimals": decimals(draft.scale.e_g) if draft.scale else _FULL_DECIMALS,
-        "host": "127.0.0.1",
-        "port": port,
-    }
-
-
 def scale_table(scale: ScaleDraft) -> Table:
     """``[scale]``; e and Max that have not been asked yet stand for a scale that could be."""
     bits, parity, stops = tuple(scale.format)
@@ -68,10 +51,6 @@ def scale_table(scale: ScaleDraft) -> Table:
         "parity": parity,
         "stopbits": int(stops),
     }
-
-
-def printer_table(printer: PrinterDraft) -> Table:
-    return {"kind": printer.kind, "address": printer.address, "profile": printer.profile}
 
 
 def relay_table(broker: BrokerDraft, station: str) -> Table:
@@ -120,13 +99,26 @@ def decimals(e_g: int) -> int:
 
 def tables(draft: SettingsDraft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
     """Every section of the file, in its order; what is not fitted has none."""
-    yield "station", station_table(draft, data)
-    yield "web", web_table(draft, port)
+    village = {"village": draft.village} if draft.village else {}
+    yield "station", {"station": draft.station, "region": draft.region, "data": str(data), **village}
+    yield (
+        "web",
+        {
+            "language": draft.language,
+            "width_px": draft.width_px,
+            "height_px": draft.height_px,
+            "diagonal_in": draft.diagonal_in,
+            "weight_decimals": decimals(draft.scale.e_g) if draft.scale else _FULL_DECIMALS,
+            "host": "127.0.0.1",
+            "port": port,
+        },
+    )
     if draft.scale:
         yield "scale", scale_table(draft.scale)
     for name, printer in (("label", draft.label), ("receipt", draft.receipt)):
         if printer:
-            yield f"printer.{name}", printer_table(printer)
+            table = {"kind": printer.kind, "address": printer.address, "profile": printer.profile}
+            yield f"printer.{name}", table
     if draft.camera:
         yield "camera", {"kind": draft.camera.kind, "path": draft.camera.path}
     if draft.scanner:

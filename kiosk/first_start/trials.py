@@ -125,23 +125,20 @@ class ListenTrial(DeviceTrial):
     """
 
     def __init__(self, probe: Callable[[OnProgress], PortProbe]) -> None:
-        self._lock = threading.Lock()
         self._view = TrialView(WORKING)
         self._probing = probe(self._on_progress)
         self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
         self._thread.start()
 
     def view(self) -> TrialView:
-        with self._lock:
-            return self._view
+        return self._view
 
     def close(self) -> None:
         self._probing.cancel()
         self._thread.join(JOIN_S)
 
     def _on_progress(self, progress: ProbeProgress) -> None:
-        with self._lock:
-            self._view = TrialView(WORKING, progress.line, raw=printable(progress.sample))
+        self._view = TrialView(WORKING, progress.line, raw=printable(progress.sample))
 
     def _run(self) -> None:
         found: tuple[Proposal, ...] = ()
@@ -156,8 +153,7 @@ class ListenTrial(DeviceTrial):
         except Exception as error:
             logger.exception("listening to the scale failed")
             view = TrialView(FAILED, str(error) or type(error).__name__)
-        with self._lock:
-            self.found, self._view = found, view
+        self.found, self._view = found, view
 
 
 class ScannerTrial(DeviceTrial):

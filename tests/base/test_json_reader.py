@@ -15,7 +15,7 @@ from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.root_requests import BadMessage
 from kiosk.devices.camera.wire import LiveViewRequest, ShotRefused, WireError, unpack_answer, unpack_request
 from kiosk.domain.lockout import Lockout
-from kiosk.first_start.identity.claim import BadClaim, ClaimMark, read_claim, write_claim
+from kiosk.first_start.identity.format import BadClaim, ClaimMark, read_claim, write_claim
 from kiosk.first_start.identity.vault import PENDING, RECORD, WRONG_CODES, FileVault, InUse
 from kiosk.first_start.shared.draft import SettingsDraft, load_draft
 from kiosk.messaging.contract.updates import UpdateOffer, UpdateOffers, parse_offers

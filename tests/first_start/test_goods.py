@@ -15,8 +15,8 @@ from kiosk.app.shared.media import MAX_FILES, MAX_PATH_LENGTH, catalog_files
 from kiosk.base.refused import Refused
 from kiosk.config.station import load
 from kiosk.domain.catalog import Catalog
+from kiosk.first_start.data_questions import SAMPLE, read_goods
 from kiosk.first_start.database import fill
-from kiosk.first_start.goods import SAMPLE, read_goods
 from kiosk.first_start.shared.draft import draft_path
 from kiosk.station.catalog.document import MAX_BYTES
 from kiosk.station.catalog.file import CatalogError

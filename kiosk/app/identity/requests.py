@@ -21,8 +21,15 @@ from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.base.json_reader import reader
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import PUBLIC, REQUESTS, TIMEOUT_S, Asker, MessageFile
-from kiosk.first_start.identity.claim import BadClaim, claim_name, read_claim
-from kiosk.first_start.identity.format import CLEAR, BadIdentity, read_clear, read_sealed
+from kiosk.first_start.identity.format import (
+    CLEAR,
+    BadClaim,
+    BadIdentity,
+    claim_name,
+    read_claim,
+    read_clear,
+    read_sealed,
+)
 from kiosk.first_start.identity.vault import InUse
 from kiosk.first_start.shared.ports import Identities, IdentityRefusal, OfferedIdentity
 

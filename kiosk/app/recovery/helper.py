@@ -27,7 +27,7 @@ from kiosk.domain.identifiers import BadIdentifier
 from kiosk.first_start.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.first_start.identity.vault import FileVault
 from kiosk.first_start.shared.draft import drop_draft
-from kiosk.first_start.shared.recovery import RecoveryRefusal
+from kiosk.first_start.shared.ports import RecoveryRefusal
 from kiosk.station.papers.network_printer import STATION_UNIT
 from kiosk.station.recovery.kit_restore import CardFailed, CardInUse, NewCard
 from kiosk.station.recovery.new_station import LetterMissing, RestoreHooks, RestoreSource, make_station

@@ -24,7 +24,7 @@ from kiosk.base.json_reader import reader
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import PUBLIC, REQUESTS, TIMEOUT_S, Asker, MessageFile, is_working
 from kiosk.domain.identifiers import SERIES_LETTERS
-from kiosk.first_start.shared.recovery import Lacks, OfferedRecovery, Recoveries, RecoveryRefusal
+from kiosk.first_start.shared.ports import Lacks, OfferedRecovery, Recoveries, RecoveryRefusal
 from kiosk.station.recovery.new_station import has_series_file
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.sealing import MAX_LINE_BYTES, KitFile

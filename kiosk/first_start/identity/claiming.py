@@ -29,18 +29,22 @@ from kiosk.base.refused import Refused
 from kiosk.domain.lockout import LockoutRule
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.certificate import BadCertificate, BadPrivateKey, check_certificate, check_key
-from kiosk.first_start.identity.claim import BadClaim, ClaimMark, claim_name, read_claim, write_claim
 from kiosk.first_start.identity.format import (
     CLEAR,
     SEALED,
+    BadClaim,
     BadIdentity,
+    ClaimMark,
     RenamedIdentity,
     StationIdentity,
     UnsupportedVersion,
     WrongCode,
+    claim_name,
+    read_claim,
     read_clear,
     read_sealed,
     unseal,
+    write_claim,
 )
 from kiosk.first_start.identity.vault import FileVault, PendingIdentity
 

@@ -1,4 +1,5 @@
-"""The identity of one station as a file: in the clear, or sealed with the code on its paper. Bytes to values, no I/O.
+"""The identity of one station as a file: in the clear, or sealed with the code on its paper; and the claim mark, which
+stays where it was taken and says which machine has it. Bytes to values, no I/O.
 
     identity.toml          in the clear: station, region, village, broker_url, certificate, key, authority,
                            photos, updates, county_key
@@ -21,6 +22,7 @@ from typing import Any, Final
 import msgspec
 import tomlkit
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.domain.paper_code import PaperCode
 from kiosk.messaging.relay.shared.settings import CenterEndpoint, Endpoint
@@ -212,3 +214,44 @@ def _toml(fields: Mapping[str, str]) -> bytes:
     for name, value in fields.items():
         document.append(name, tomlkit.string(value, multiline="\n" in value))
     return document.as_string().encode("utf-8")
+
+
+MAX_MARK_BYTES: Final = 4096
+_MACHINE: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class BadClaim(ValueError):
+    """The mark cannot be read: somebody has taken the identity, and nobody can tell who."""
+
+
+class ClaimMark(msgspec.Struct, frozen=True):
+    """``machine`` is the SHA-256 of the machine's own random number; ``claimed_at`` what its clock said, which may be
+    wrong on a new box. Fields of later versions are passed over. Raises ValueError.
+    """
+
+    station: str
+    machine: str
+    claimed_at: str
+
+    def __post_init__(self) -> None:
+        check_station(self.station)
+        if not _MACHINE.fullmatch(self.machine):
+            raise ValueError("machine must be 64 hexadecimal digits")
+
+
+_claim: Final = reader(msgspec.json.Decoder(ClaimMark))
+
+
+def claim_name(station: str) -> str:
+    return f"identity-{station}.claimed.json"
+
+
+def read_claim(content: bytes) -> ClaimMark:
+    try:
+        return _claim(content[:MAX_MARK_BYTES])
+    except Unreadable as error:
+        raise BadClaim(str(error)) from error
+
+
+def write_claim(claim: ClaimMark) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(claim), indent=1) + b"\n"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from flask import render_template, request, url_for
+from markupsafe import Markup
 
 from kiosk.base.refused import Refused
-from kiosk.first_start.shared.ports import WizardView, fault_text
+from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
+from kiosk.first_start.shared.ports import TrialView, WizardView, fault_text
 from kiosk.first_start.wizard import FirstStartWizard
 from kiosk.station.screen import ScreenGeometry
 from kiosk.texts import LANGUAGES
-from kiosk.web.first_start.measures import advice, mat_rows
-from kiosk.web.first_start.pads import NAMES, PADS, Pad, filter_typed, press_key
-from kiosk.web.first_start.screens import SCREENS, Screen
+from kiosk.texts.html import bdi
+from kiosk.web.first_start.screens import NAMES, PADS, SCREENS, Pad, Screen, filter_typed, press_key
 from kiosk.web.shared.drawings import drawing
 from kiosk.web.shared.paging import page_of
 from kiosk.web.shared.speech import speech
@@ -129,3 +132,62 @@ def after_refusal(row: Screen, typed: str) -> str:
     """A refused answer stays to be corrected; a PIN is typed anew."""
     pad = PADS.get(row.pad)
     return "" if pad is not None and pad.secret else typed
+
+
+@dataclass(frozen=True, slots=True)
+class _MeasureFormat:
+    """How a number is written, and what to do when it is bad: a text id and a drawing."""
+
+    digits: int
+    unit: str
+    advice: str
+    picture: str
+
+
+_FORMATS: Final[Mapping[MatQuality, _MeasureFormat]] = {
+    MatQuality.MARKERS: _MeasureFormat(0, " / 4", "photo.reason.mat", "shot-mat"),
+    MatQuality.TILT: _MeasureFormat(1, "°", "photo.reason.tilt", "shot-tilt"),
+    MatQuality.SCALE: _MeasureFormat(1, " px/mm", "setup.advice.scale", "shot-small"),
+    MatQuality.SHARPNESS: _MeasureFormat(1, " px", "photo.reason.blur", "shot-blur"),
+    MatQuality.EVENNESS: _MeasureFormat(1, " : 1", "setup.advice.evenness", "shot-dark"),
+    MatQuality.FLICKER: _MeasureFormat(1, " %", "photo.reason.banding", "shot-banding"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    text_id: str
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRow:
+    text_id: str
+    value: Markup
+    good: bool
+
+
+def mat_rows(trial: TrialView | None) -> tuple[MeasureRow, ...]:
+    """None before the mat was measured."""
+    measures = _measures(trial)
+    return tuple(_row(row) for row in measures.rows) if measures else ()
+
+
+def advice(trial: TrialView | None) -> Advice | None:
+    """The first thing to do; others may come right with it, as light and sharpness do with the place of the camera."""
+    measures = _measures(trial)
+    bad = next((row for row in measures.rows if not row.good), None) if measures else None
+    return Advice(_FORMATS[bad.quality].advice, _FORMATS[bad.quality].picture) if bad else None
+
+
+def _measures(trial: TrialView | None) -> MatMeasures | None:
+    return trial.mat if trial else None
+
+
+def _row(row: MatMeasure) -> MeasureRow:
+    measure_format = _FORMATS[row.quality]
+    return MeasureRow(
+        f"setup.measure.{row.quality}",
+        bdi(f"{row.value / 1000:.{measure_format.digits}f}{measure_format.unit}"),
+        row.good,
+    )

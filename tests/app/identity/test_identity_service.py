@@ -32,8 +32,7 @@ from kiosk.app.identity.requests import (
 from kiosk.app.mounting.writable import writable
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import MAX_BYTES
-from kiosk.first_start.identity.claim import ClaimMark, claim_name, write_claim
-from kiosk.first_start.identity.format import CLEAR, StationIdentity, write_clear
+from kiosk.first_start.identity.format import CLEAR, ClaimMark, StationIdentity, claim_name, write_claim, write_clear
 from kiosk.first_start.identity.vault import KEY, FileVault, PendingIdentity
 from kiosk.first_start.shared.ports import IdentityRefusal, IdentityWhy
 from kiosk.store.database.persistence import NotPersistent

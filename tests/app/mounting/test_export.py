@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.app.mounting.export import MAX_BUNDLE_BYTES, ExportPaths, copy_bundle
+from kiosk.app.mounting.mounting import MAX_BUNDLE_BYTES, ExportPaths, copy_bundle
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import CannotRemove
 from kiosk.station.doctor.tools import copy_request_file

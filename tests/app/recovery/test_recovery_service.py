@@ -34,7 +34,7 @@ from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.first_start.identity.vault import FileVault, InUse
 from kiosk.first_start.shared.draft import draft_path
-from kiosk.first_start.shared.recovery import OfferedRecovery, RecoveryRefusal, RecoveryWhy
+from kiosk.first_start.shared.ports import OfferedRecovery, RecoveryRefusal, RecoveryWhy
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.contents import Credential, Kit
 from kiosk.store.backup.kit.sealing import seal_to_code, seal_to_county

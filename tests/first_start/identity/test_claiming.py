@@ -18,9 +18,8 @@ from kiosk.app.identity.mounted_folder import MountedFolder
 from kiosk.base.refused import Refused
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity import vault as vault_module
-from kiosk.first_start.identity.claim import claim_name, read_claim
 from kiosk.first_start.identity.claiming import IdentityClaimer, MachineTime
-from kiosk.first_start.identity.format import CLEAR, StationIdentity, sealed_name, write_clear
+from kiosk.first_start.identity.format import CLEAR, StationIdentity, claim_name, read_claim, sealed_name, write_clear
 from kiosk.first_start.identity.vault import CERTIFICATE, KEY, MACHINE, PENDING, WRONG_CODES, FileVault
 from tests.each import each
 from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing, laid, made

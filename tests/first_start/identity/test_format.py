@@ -14,17 +14,20 @@ import pytest
 from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.first_start.identity import format as identity_format
 from kiosk.first_start.identity.certificate import BadCertificate, check_authority, check_certificate, check_key
-from kiosk.first_start.identity.claim import BadClaim, ClaimMark, read_claim, write_claim
 from kiosk.first_start.identity.format import (
     MAX_BYTES,
+    BadClaim,
     BadIdentity,
+    ClaimMark,
     SealedIdentity,
     StationIdentity,
     UnsupportedVersion,
     WrongCode,
+    read_claim,
     read_clear,
     read_sealed,
     unseal,
+    write_claim,
     write_clear,
 )
 from kiosk.store.shared.age_file import COST

@@ -8,8 +8,7 @@ from pathlib import Path
 from kiosk.app.machine import ThisMachine
 from kiosk.base.refused import Refused
 from kiosk.first_start.identity.vault import InUse
-from kiosk.first_start.shared.ports import Identities, OfferedIdentity
-from kiosk.first_start.shared.recovery import OfferedRecovery, Recoveries
+from kiosk.first_start.shared.ports import Identities, OfferedIdentity, OfferedRecovery, Recoveries
 
 SCALE = "serial/by-id/usb-1a86_USB_Serial-if00-port0"
 SCANNER = "serial/by-id/usb-Newland_NLS-HR22-if00"

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Page
 
 from kiosk.base.refused import Refused
-from kiosk.first_start.goods import read_goods
+from kiosk.first_start.data_questions import read_goods
 from kiosk.first_start.questions import QUESTIONS
 from kiosk.first_start.shared.draft import (
     BrokerDraft,

@@ -1,4 +1,6 @@
-"""``kiosk gs1`` and ``kiosk digit``: element strings and check digits, judged or made."""
+"""``kiosk gs1`` and ``kiosk digit``: element strings and check digits, judged or made. ``kiosk scan`` and ``kiosk
+waybill``: what was scanned, and what it means.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,12 @@ from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_dom
 from kiosk.protocols.barcodes.gs1.elements import Elements, build_element_string
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.gs1.notation import parse_notation
+from kiosk.protocols.barcodes.in_store import BadLayout, InStoreLayout
 from kiosk.protocols.barcodes.postal import parse_s10
+from kiosk.protocols.barcodes.scan import Scan, parse_scan
 from kiosk.protocols.barcodes.shared.digits import gs1_check_digit, has_valid_check_digit, is_digits, s10_check_digit
+from kiosk.protocols.barcodes.waybills import Waybill, identify
+from kiosk.texts import LANGUAGES, load
 
 _source = click.argument("source", type=click.File("rb"), default="-", metavar="[FILE]")
 
@@ -145,3 +151,75 @@ def _lines(source: IO[bytes]) -> Iterator[str]:
     """A byte that is no UTF-8 becomes a character that no rule takes."""
     for line in source:
         yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
+
+
+@click.group("scan", no_args_is_help=False)
+def scan() -> None:
+    """Scans: what a scanner sent and what it means."""
+
+
+def _layouts(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[InStoreLayout, ...]:
+    try:
+        return tuple(InStoreLayout(text) for text in given)
+    except BadLayout as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@scan.command("parse")
+@click.option(
+    "--in-store",
+    "layouts",
+    multiple=True,
+    callback=_layouts,
+    metavar="LAYOUT",
+    help="How a shop's own numbers are divided, 20IIIIIWWWWWC; once for each layout.",
+)
+@_source
+def parse(source: IO[bytes], layouts: tuple[InStoreLayout, ...]) -> None:
+    """Judge scans, one a line as the scanner sent them: AIM identifier first when it sends one, GS as byte 0x1D."""
+    for line in _raw_lines(source):
+        click.echo(json.dumps(_scan_json(parse_scan(line, layouts))))
+
+
+@click.group("waybill", no_args_is_help=False)
+def waybill() -> None:
+    """Waybill numbers: whose parcel it may be."""
+
+
+@waybill.command("identify")
+@_source
+def identify_each(source: IO[bytes]) -> None:
+    """Name the carriers a number may belong to, the likeliest first, one number a line."""
+    for line in _raw_lines(source):
+        click.echo(json.dumps(_waybill_json(identify(line.decode("utf-8", "replace")))))
+
+
+def _raw_lines(source: IO[bytes]) -> Iterator[bytes]:
+    """Lines as bytes: only LF ends one, for a carriage return inside a scan is part of what must be refused."""
+    for line in source:
+        yield line.removesuffix(b"\n")
+
+
+def _fields(found: object, *names: str) -> dict[str, object]:
+    return {name: getattr(found, name) for name in names}
+
+
+def _scan_json(found: Scan) -> dict[str, object]:
+    number = found.in_store
+    in_store = None if number is None else _fields(number, "item", "weight_g", "amount_fen")
+    return {**_fields(found, "kind", "aim", "symbology", "data", "ais", "valid", "error"), "in_store": in_store}
+
+
+def _waybill_json(found: Waybill) -> dict[str, object]:
+    names = {
+        carrier: {language: load(language).text(f"counter.carrier.{carrier.lower()}") for language in LANGUAGES}
+        for carrier in found.candidates
+    }
+    s10 = None if found.s10 is None else _fields(found.s10, "valid", "service", "country", "service_name")
+    return {
+        **_fields(found, "normalized", "candidates"),
+        "names": names,
+        "accept": found.accept,
+        "s10": s10,
+        "why_not": found.why_not,
+    }

@@ -1,25 +1,33 @@
-"""Composition root of the first start: the wizard on its port until the settings file is there."""
+"""Composition root of the first start: the wizard on its port until the settings file is there.
+
+It may come by another way, too: copied by a technician, or brought back. Such a file counts when it is whole: nobody
+has it open for writing any more, it has not changed for a while, the station can read it, and it would survive a power
+cut. Half a file may be valid, too, only with half of the devices.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
+import signal
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from kiosk.app.identity import messages as identity_messages
-from kiosk.app.identity.requests import RequestedIdentities
-from kiosk.app.identity.vault import CERTIFICATE
+from kiosk.app.identity import requests as identity
 from kiosk.app.machine import ThisMachine
-from kiosk.app.recovery import messages as recovery_messages
-from kiosk.app.recovery.requests import RequestedRecoveries
-from kiosk.app.settings_file_watcher import SettingsFileWatcher
+from kiosk.app.recovery import requests as recovery
 from kiosk.app.shared.media import ROOTS
 from kiosk.app.systemd import Notifier
+from kiosk.base.files import flush_to_disk, sync_folder
+from kiosk.config.file import BadConfig
 from kiosk.config.station import load
+from kiosk.first_start.identity.vault import CERTIFICATE
 from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from kiosk.station.parcels.pickup_key import CREDENTIALS
 from kiosk.station.shared.health import fetch
@@ -74,7 +82,7 @@ def run_first_start(
     data = (data or data_folder(config_file, os.environ)).absolute()
     for place in (data, config_file.absolute().parent):
         require_persistent(place)
-    machine = machine or _this_machine(config_file.absolute().parent, data)
+    machine = replace(machine, data=data) if machine else _this_machine(config_file.absolute().parent, data)
     with ExitStack() as ends:
         wizard = FirstStartWizard(FirstStartPaths(config_file, data, port), machine, load)
         ends.callback(wizard.close)
@@ -110,8 +118,8 @@ def _this_machine(settings: Path, data: Path) -> ThisMachine:
         return machine
     return replace(
         machine,
-        identities=RequestedIdentities(identity_messages.request_file(data)),
-        recoveries=RequestedRecoveries(recovery_messages.request_file(data), data),
+        identities=identity.RequestedIdentities(identity.request_file(data)),
+        recoveries=recovery.RequestedRecoveries(recovery.request_file(data), data),
     )
 
 
@@ -146,3 +154,79 @@ def _wait_for_either(event: threading.Event, stop: threading.Event, timeout_s: f
     for _ in range(slices):
         if stop.is_set() or event.wait(timeout_s / slices):
             return
+
+
+SETTLE_S: Final = 5.0
+# For a file of another user, of which the system does not tell who writes it: a copy may stand still for a while.
+FOREIGN_SETTLE_S: Final = 20.0
+
+Fingerprint = tuple[int, ...]
+
+
+class SettingsFileWatcher:
+    """Looked at again and again by one thread. ``clock`` counts seconds and is not set by anybody."""
+
+    def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._file, self._clock = file, clock
+        self._fingerprint: Fingerprint | None = None
+        self._since = 0.0
+        self._refused: Fingerprint | None = None
+
+    def poll(self) -> bool:
+        """Whether a file is there that the station can begin with."""
+        fingerprint = _fingerprint(self._file)
+        now = self._clock()
+        if fingerprint is None or fingerprint != self._fingerprint:
+            self._fingerprint, self._since = fingerprint, now
+            return False
+        if now - self._since < SETTLE_S or fingerprint == self._refused:
+            return False
+        written = _is_open_for_writing(self._file)
+        if written:
+            self._since = now
+        settled_s = FOREIGN_SETTLE_S if written is None else SETTLE_S
+        return now - self._since >= settled_s and self._can_begin(fingerprint)
+
+    def _can_begin(self, fingerprint: Fingerprint) -> bool:
+        try:
+            load(self._file)
+            with self._file.open("rb") as file:
+                flush_to_disk(file)
+            sync_folder(self._file.parent)
+        except (BadConfig, OSError) as error:
+            self._refused = fingerprint
+            logger.warning("a settings file has come, and the first start goes on: %s", error)
+            return False
+        return _fingerprint(self._file) == fingerprint
+
+
+def _fingerprint(file: Path) -> Fingerprint | None:
+    """Changes with every write and with every other file of the name."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _is_open_for_writing(file: Path) -> bool | None:
+    """Whether somebody has it open for writing; None when that cannot be known.
+
+    A read lease is given for no such file, and only to its owner (fcntl(2), F_SETLEASE).
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        # Whoever opens it meanwhile breaks the lease: by a signal that ends nothing.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return False

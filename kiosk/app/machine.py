@@ -12,8 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiosk.app.identity.requests import NoIdentities
-from kiosk.app.recovery.requests import NoRecoveries
 from kiosk.app.shared.adapters import make_camera, make_port_probe, make_printer, make_scale, make_scanner
 from kiosk.app.shared.media import IsMount, catalog_files, mounted, on_another_disk
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
@@ -32,8 +30,7 @@ from kiosk.devices.ports import (
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
-from kiosk.first_start.shared.ports import Identities
-from kiosk.first_start.shared.recovery.ports import Recoveries
+from kiosk.first_start.shared.ports import Identities, Recoveries
 from kiosk.messaging.relay.shared.center_line import tls_context
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.protocols.barcodes.hid_pos import BadDescriptor, read_descriptor
@@ -59,8 +56,8 @@ class ThisMachine:
     data: Path = Path("/")
     is_mount: IsMount = os.path.ismount
     sys: Path = Path("/sys")
-    identities: Identities = field(default_factory=NoIdentities)
-    recoveries: Recoveries = field(default_factory=NoRecoveries)
+    identities: Identities = field(default_factory=Identities)
+    recoveries: Recoveries = field(default_factory=Recoveries)
 
     def serial_ports(self) -> tuple[str, ...]:
         """Serial ports by id, then those that have no id by the socket they are plugged into."""
@@ -70,11 +67,9 @@ class ThisMachine:
         return tuple(map(str, (*by_id, *by_path)))
 
     def keyboards(self) -> tuple[str, ...]:
-        """Devices that act as a keyboard, as most scanners do when they are new."""
         return tuple(str(path) for path in _names(self.dev / "input/by-id") if path.name.endswith("-event-kbd"))
 
     def hid_scanners(self) -> tuple[str, ...]:
-        """Scanners in HID POS mode, by the names of the station's udev rules: hidraw nodes have no other that stays."""
         return tuple(str(path) for path in _names(self.dev / "kiosk") if self._is_hid_scanner(path))
 
     def _is_hid_scanner(self, path: Path) -> bool:
@@ -86,7 +81,6 @@ class ThisMachine:
         return True
 
     def printers(self) -> tuple[str, ...]:
-        """Printers on USB, as the kernel's usblp shows them."""
         return tuple(str(path) for path in _names(self.dev / "usb") if path.name.startswith("lp"))
 
     def printer_language(self, path: str) -> StreamLanguage | None:
@@ -107,7 +101,6 @@ class ThisMachine:
         return any(title.startswith(_RECEIVERS) for title in titles)
 
     def key_files(self, *endings: str) -> tuple[str, ...]:
-        """Files with one of these endings in the folders for keys."""
         files = (path for folder in self.keys for path in _names(folder) if path.name.endswith(endings))
         return tuple(str(path) for path in files if path.is_file())
 
@@ -116,14 +109,12 @@ class ThisMachine:
         return tuple(map(str, catalog_files((*self.keys, *mounted(self.media, self.is_mount)))))
 
     def backup_media(self) -> tuple[str, ...]:
-        """Mounted media that are another disk than the station's own."""
         return tuple(map(str, on_another_disk(mounted(self.media, self.is_mount), self.data)))
 
     def scale(self, settings: ScaleSettings, listener: ScaleListener) -> Scale:
         return make_scale(settings, listener)
 
     def probe(self, port: str, on_progress: OnProgress) -> PortProbe:
-        """Listens at a port for what may be a scale."""
         return make_port_probe(port, on_progress=on_progress)
 
     def scanner(self, settings: ScannerSettings, on_scan: OnScan, on_state: OnState) -> Scanner:
@@ -141,7 +132,6 @@ class ThisMachine:
         return make_printer(settings)
 
     def camera(self, settings: CameraSettings) -> Camera:
-        """The adapter of the camera; close it."""
         return make_camera(settings)
 
     def reach(self, settings: RelaySettings) -> str:

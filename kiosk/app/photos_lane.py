@@ -39,7 +39,6 @@ class StoredPictures:
         return Backlog(len(waiting), sum(row.size_bytes for row in waiting))
 
     def open(self, sha256: str) -> BinaryIO:
-        """Raises OSError."""
         return (self._folder / sha256[:2] / f"{sha256}.jpg").open("rb")
 
     def sent(self, sha256: str) -> None:

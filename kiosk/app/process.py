@@ -27,7 +27,6 @@ class OneLine(logging.Formatter):
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The record without its traceback."""
         return _plain(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:
@@ -35,7 +34,6 @@ class OneLine(logging.Formatter):
         return _indented(super().formatException(ei))
 
     def formatStack(self, stack_info: str) -> str:
-        """The stack, when somebody asked for it."""
         return _indented(super().formatStack(stack_info))
 
 

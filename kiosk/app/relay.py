@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from kiosk.app.systemd import LoopStop, Notifier
-from kiosk.app.update.paths import UPDATE_PATHS
+from kiosk.app.update.board import UPDATE_PATHS
 from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 
 def run_relay(config: RelayConfig, stop: threading.Event) -> None:
-    """The relay until ``stop`` is set."""
     store = open_store(config.station)
     lanes = [lane for lane in (_photos_lane(config, store), _updates_lane(config, store)) if lane is not None]
     try:
@@ -47,9 +46,19 @@ def _photos_lane(config: RelayConfig, store: Store) -> Lane | None:
 
 
 def _updates_lane(config: RelayConfig, store: Store) -> Lane | None:
-    """None where no place of updates is set, or where nothing can be updated."""
+    """None where no place of updates is set, or where nothing can be updated; then nothing of it is loaded."""
     if config.relay.updates is None or not UPDATE_PATHS.releases.is_dir():
         return None
-    from kiosk.app.updates_lane import updates_lane
+    from kiosk.app.photos_lane import StoredEvents
+    from kiosk.app.update.board import ThisBoard
+    from kiosk.app.update.fetched_bundles import FetchedBundles
+    from kiosk.messaging.relay.shared.lane import Lane
+    from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesClient, UpdatesWork
+    from kiosk.station.doctor.status_files import UpdatesStatusFile
 
-    return updates_lane(config, store, UPDATE_PATHS)
+    data = config.station.data
+    station = StationUpdates(
+        FetchedBundles(data, UPDATE_PATHS, ThisBoard()), StoredEvents(store), UpdatesStatusFile(data).report
+    )
+    center = UpdatesClient(config.relay)
+    return Lane(UpdatesWork(config.relay, center, station), center)

@@ -9,28 +9,31 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kiosk.app.shared.adapters import (
     make_camera,
     make_camera_scanner,
+    make_line_capture,
     make_panel,
+    make_port_probe,
     make_printer,
     make_scale,
     make_scanner,
 )
 from kiosk.app.shared.media import catalog_files
 from kiosk.app.systemd import Notifier
-from kiosk.app.teach import make_teach
-from kiosk.app.update.paths import UPDATE_PATHS, UpdatePaths
+from kiosk.app.update.board import UPDATE_PATHS, UpdatePaths
 from kiosk.app.update.station import StationUpdate, make_station_update, sticks
 from kiosk.base.loading import loading
-from kiosk.config.station import StationConfig
+from kiosk.config.station import StationConfig, load
 from kiosk.devices.camera.process import ChildCamera
-from kiosk.devices.ports import CodeCamera, Panel, PinFactory, Scale, ScaleListener, Scanner
+from kiosk.devices.ports import CodeCamera, Panel, Pausable, PinFactory, Scale, ScaleListener, Scanner
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.shared.protocol import Transport
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor.doctor import Doctor, DoctorReporter, Equipment
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
@@ -39,7 +42,7 @@ from kiosk.station.panel_control import PanelControl
 from kiosk.station.papers.rendering import require_fonts
 from kiosk.station.scale.audit import scale_content
 from kiosk.station.scale.keys import ScaleKeys
-from kiosk.station.scale.teach import Teach
+from kiosk.station.scale.teach import Teach, TeachTools
 from kiosk.station.service import Hardware, ServiceSettings, Signal, StationService, StoreProbe
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.health import HealthReporter, StationHealth, fetch
@@ -48,6 +51,9 @@ from kiosk.station.shared.page_heartbeat import PageHeartbeat
 from kiosk.station.update.updates import Gate, ReleaseTrial, StationQuiet
 from kiosk.store import Store
 
+if TYPE_CHECKING:
+    from kiosk.app.machine import ThisMachine
+
 logger = logging.getLogger(__name__)
 
 # Stands where no scale is set up: nothing ever reads, so nothing is ever booked.
@@ -55,7 +61,6 @@ NO_SCALE = ScaleProfile(e_g=1, max_g=100_000)
 
 
 def make_own_camera(config: StationConfig) -> ChildCamera | None:
-    """None when none is set up."""
     settings = config.camera
     if settings is None or settings.kind == "none":
         return None
@@ -110,8 +115,6 @@ def simulated_pins(config: StationConfig) -> PinFactory:
 
 @dataclass(frozen=True, slots=True)
 class StationParts:
-    """A whole station that is not started yet, without its pages."""
-
     service: StationService
     health: StationHealth
     panel: Panel
@@ -261,13 +264,11 @@ def _scanner(
 
 
 def service_settings(config: StationConfig) -> ServiceSettings:
-    """The part of the settings that the service asks for."""
     relay = config.relay is not None
     return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.codes, relay)
 
 
 def make_health(config: StationConfig, service: StationService) -> StationHealth:
-    """What the watchdog is fed by."""
     questions = {
         "web": lambda: fetch(config.web.host, config.web.port),
         "database": StoreProbe(service.store, service.board).ask,
@@ -282,3 +283,35 @@ def make_scale_keys(config: StationConfig, service: StationService) -> ScaleKeys
     protocol, params = config.scale.protocol, config.scale.params
     commands = [name for name in registry.get(protocol).commands if registry.encode(protocol, name, params)]
     return ScaleKeys(service.scale, commands, config.scale.max_g, service.desk.loads)
+
+
+def _this_machine() -> ThisMachine:
+    from kiosk.app.machine import ThisMachine  # with the first start behind it: not in every station's memory
+
+    return ThisMachine()
+
+
+def make_teach(
+    config: StationConfig,
+    settings_file: Path | None,
+    own_scale: Pausable | None,
+    machine: Callable[[], ThisMachine] = _this_machine,
+) -> Teach:
+    """The use case of this station; nothing is opened before a technician names a port."""
+    scale = config.scale
+    own = scale.port if scale is not None and registry.get(scale.protocol).transport is Transport.SERIAL else ""
+
+    def ports() -> tuple[str, ...]:
+        """The port that is set first: it may be a device server, which is not found by looking."""
+        return tuple(dict.fromkeys(filter(None, (own, *machine().serial_ports()))))
+
+    tools = TeachTools(
+        ports,
+        make_port_probe,
+        make_line_capture,
+        own_scale,
+        settings_file,
+        load,
+        (scale.e_g, scale.max_g) if scale is not None else None,
+    )
+    return Teach(tools)

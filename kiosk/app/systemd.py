@@ -50,7 +50,6 @@ class Notifier:
         self._notify(f"STATUS={_one_line(text)}")
 
     def stopping(self) -> None:
-        """The service ends because it was told to."""
         self._notify("STOPPING=1", "STATUS=stopping")
 
     def _notify(self, *lines: str) -> None:
@@ -79,7 +78,6 @@ class LoopStop(threading.Event):
         self._next = -float("inf")
 
     def is_set(self) -> bool:
-        """Whether the process shall end."""
         self._feed_watchdog()
         return self._stop.is_set()
 

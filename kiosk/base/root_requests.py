@@ -140,7 +140,6 @@ class MessageFile(Generic[B]):
         return None
 
     def answer_to(self, ident: str) -> B | None:
-        """The body, when the message has this id."""
         last = self.last()
         return last.body if last is not None and last.id == ident else None
 
@@ -270,22 +269,38 @@ class Asker(Generic[B, A]):
 
 
 @contextmanager
-def working(answers: MessageFile[A]) -> Iterator[None]:
-    """Hold the lock that lies beside the answers (flock(2)), after any other helper. Raises OSError."""
-    lock = answers.path.with_name(_LOCK)
-    descriptor = os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PUBLIC)
+def working(folder: Path, patience_s: float | None = None) -> Iterator[None]:
+    """Hold the lock in the folder of the answers (flock(2)), after any other helper. One that ended at once would be
+    started again at once for the same request.
+
+    Raises BlockingIOError when that takes longer than ``patience_s``, and OSError.
+    """
+    descriptor = os.open(folder / _LOCK, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PUBLIC)
     try:
         os.fchmod(descriptor, PUBLIC)
-        flock(descriptor, LOCK_EX)
+        if patience_s is None:
+            flock(descriptor, LOCK_EX)
+        else:
+            _lock_within(descriptor, patience_s)
         yield
     finally:
         os.close(descriptor)
 
 
-def is_working(answers: MessageFile[A]) -> bool:
+def _lock_within(descriptor: int, patience_s: float) -> None:
+    pause = threading.Event()
+    for _ in range(round(patience_s / _POLL_INTERVAL_S)):
+        with suppress(BlockingIOError):
+            flock(descriptor, LOCK_EX | LOCK_NB)
+            return
+        pause.wait(_POLL_INTERVAL_S)
+    flock(descriptor, LOCK_EX | LOCK_NB)
+
+
+def is_working(folder: Path) -> bool:
     """Whether a helper holds the lock: one that was killed does not."""
     try:
-        descriptor = os.open(answers.path.with_name(_LOCK), _FILE_FLAGS)
+        descriptor = os.open(folder / _LOCK, _FILE_FLAGS)
     except OSError:
         return False
     try:

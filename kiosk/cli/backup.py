@@ -182,7 +182,7 @@ def _require_stopped() -> None:
 
 
 def _open_kit(path: Path) -> Kit:
-    from kiosk.store.backup.kit.folder import read_folder
+    from kiosk.store.backup.kit.kit_files import read_folder
 
     if path.is_dir():
         return read_folder(path)

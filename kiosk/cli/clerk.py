@@ -12,8 +12,7 @@ from typing import TypeVar
 import click
 
 from kiosk.cli.shared.one_line import end
-from kiosk.cli.shared.settings import config_option, read_config
-from kiosk.cli.station import opened_store
+from kiosk.cli.shared.settings import config_option, opened_store, read_config
 from kiosk.config.station import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
 from kiosk.station.clerk.people import add_person, clean_person_name, hash_pin

@@ -62,8 +62,7 @@ def _run_once(folder: Path | None) -> None:
 
 
 def _run_demo(folder: Path, stations: int | None) -> None:
-    from kiosk.app.demo_access import demo_access
-    from kiosk.app.first_offer import published
+    from kiosk.app.demo import demo_access, published
     from kiosk.simulators.village import Village, VillagePlan, VillagePorts
 
     county = _county(folder, stations) if stations is not None else None
@@ -110,7 +109,6 @@ def _county(folder: Path, stations: int) -> CountyPlan:
 
 @contextmanager
 def _village_in_county(begin: Callable[[], AbstractContextManager[Village]], plan: CountyPlan) -> Iterator[Village]:
-    """The village, and the county at work behind it."""
     from kiosk.simulators.county import County
 
     with begin() as village, County(replace(plan, broker_url=village.broker.url), _PROCESSES, click.echo):

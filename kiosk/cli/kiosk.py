@@ -16,7 +16,7 @@ NOUNS = {
     "scale": ("kiosk.cli.scale.group:scale", "Scales: formats, decoding, live readings, a simulated scale."),
     "printer": ("kiosk.cli.printing:printer", "Printers: what their answers mean, a simulated one."),
     "printer-address": (
-        "kiosk.cli.box.printer_address:printer_address",
+        "kiosk.cli.box:printer_address",
         "The one printer on the network that the station of a box may reach.",
     ),
     "label": ("kiosk.cli.printing:label", "Labels and receipts as bytes for a printer or as a picture."),
@@ -24,10 +24,10 @@ NOUNS = {
         "kiosk.cli.photo.group:photo",
         "Photographs: is a shot good, what a channel gets of it, the mat on paper.",
     ),
-    "scan": ("kiosk.cli.codes.scan:scan", "Scans: what a scanner sent and what it means."),
-    "waybill": ("kiosk.cli.codes.scan:waybill", "Waybill numbers: whose parcel it may be."),
-    "gs1": ("kiosk.cli.codes.gs1:gs1", "GS1 data: element strings and what is wrong with them."),
-    "digit": ("kiosk.cli.codes.gs1:digit", "Check digits: make one, or judge a number that has one."),
+    "scan": ("kiosk.cli.codes:scan", "Scans: what a scanner sent and what it means."),
+    "waybill": ("kiosk.cli.codes:waybill", "Waybill numbers: whose parcel it may be."),
+    "gs1": ("kiosk.cli.codes:gs1", "GS1 data: element strings and what is wrong with them."),
+    "digit": ("kiosk.cli.codes:digit", "Check digits: make one, or judge a number that has one."),
     "clerk": ("kiosk.cli.clerk:clerk", "The people at the counter and their PINs."),
     "parcels": ("kiosk.cli.parcels:parcels", "Parcels: the list of those that are on their way."),
     "doctor": ("kiosk.cli.doctor.command:doctor", "Every device and service: found, answering, what to do."),
@@ -38,14 +38,14 @@ NOUNS = {
         "A new version of this program; steps back by itself when it is not healthy.",
     ),
     "bundle": ("kiosk.cli.bundle:bundle", "What support needs to see, without names, codes and telephone numbers."),
-    "catalog": ("kiosk.cli.catalog:catalog", "What can be brought in, and at which price."),
+    "catalog": ("kiosk.cli.parcels:catalog", "What can be brought in, and at which price."),
     "provision": (
         "kiosk.cli.provision.command:provision",
         "Identities of stations, sealed, with their codes on paper.",
     ),
-    "identity": ("kiosk.cli.box.identity:identity", "The identity of this machine: which station it is."),
-    "recovery": ("kiosk.cli.box.recovery:recovery", "A station that comes back on a new card."),
-    "medium": ("kiosk.cli.box.medium:medium", "Sticks and disks that are plugged in."),
+    "identity": ("kiosk.cli.box:identity", "The identity of this machine: which station it is."),
+    "recovery": ("kiosk.cli.box:recovery", "A station that comes back on a new card."),
+    "medium": ("kiosk.cli.box:medium", "Sticks and disks that are plugged in."),
     "fleet": ("kiosk.cli.fleet:fleet", "Many stations on one machine, for measurements."),
 }
 
@@ -57,7 +57,6 @@ class LazyGroup(OneLineGroup):
         return list(NOUNS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or None for an unknown noun."""
         return load_command(NOUNS[cmd_name][0], "station") if cmd_name in NOUNS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

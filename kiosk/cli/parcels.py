@@ -1,4 +1,4 @@
-"""``kiosk parcels``: the list of those that are on their way, and those that are here."""
+"""``kiosk parcels``: the list of those that are on their way or here. ``kiosk catalog``: what can be brought in."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from kiosk.cli.shared.one_line import end
-from kiosk.cli.shared.settings import config_option, read_config
-from kiosk.cli.station import opened_store, read_input
+from kiosk.cli.shared.settings import config_option, opened_store, read_config, read_input
 from kiosk.config.station import load
 from kiosk.domain.parcel import TERMINAL_STATES, ParcelState
+from kiosk.station.catalog.file import CatalogError, parse_catalog
 from kiosk.station.parcels.expected_file import ExpectedError, parse_expected
 from kiosk.station.shared.open_store import stamps
 from kiosk.store.shared.records import ParcelRow
@@ -62,15 +62,33 @@ def list_(states: tuple[str, ...], path: Path | None) -> None:
 
 
 def _row_json(row: ParcelRow) -> dict[str, object]:
+    names = ("phone_last4", "expected", "surplus", "damaged", "arrived_at")
     return {
         "parcel": str(row.number),
         "state": row.state.value,
         "shelf": row.shelf,
         "carrier": row.carrier,
         "waybill_last4": row.waybill[-4:],
-        "phone_last4": row.phone_last4,
-        "expected": row.expected,
-        "surplus": row.surplus,
-        "damaged": row.damaged,
-        "arrived_at": row.arrived_at,
+        **{name: getattr(row, name) for name in names},
     }
+
+
+@click.group()
+def catalog() -> None:
+    """What can be brought in, and at which price."""
+
+
+@catalog.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@config_option
+def import_(file: Path | None, path: Path | None) -> None:
+    """Bring a new version from one TOML or JSON FILE (standard input when it is - or absent)."""
+    config = read_config(path, load)
+    try:
+        content = parse_catalog(*read_input(file))
+    except (CatalogError, OSError) as error:
+        end(str(error), 2)
+    with opened_store(config) as store:
+        version = store.catalogs.add(content, stamps(config.station)())
+    counts = {name: len(getattr(content, name)) for name in ("products", "prices", "containers", "members")}
+    click.echo(json.dumps({"version": version, **counts}))

@@ -13,8 +13,7 @@ import click
 import msgspec
 
 from kiosk.base.json_reader import reader
-from kiosk.cli.scale.fault_commands import run_fault_commands
-from kiosk.cli.scale.output import ended_by_signal
+from kiosk.cli.scale.options import ended_by_signal, run_fault_commands
 from kiosk.devices.printer.profiles import profile as find_profile
 from kiosk.devices.printer.profiles import profiles
 from kiosk.labels.layout import Layouts

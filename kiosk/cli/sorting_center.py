@@ -35,7 +35,6 @@ class _Program(OneLineGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or None for an unknown word."""
         return load_command(COMMANDS[cmd_name], "center") if cmd_name in COMMANDS else None
 
 

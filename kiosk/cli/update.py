@@ -10,11 +10,12 @@ from typing import BinaryIO, Final
 
 import click
 
-from kiosk.app.update.helper import helper_lock, make_updater, refuse_request, run_helper
-from kiosk.app.update.owner_rights import as_owner
-from kiosk.app.update.paths import UPDATE_PATHS
+from kiosk.app.update.board import UPDATE_PATHS
+from kiosk.app.update.database import as_owner
+from kiosk.app.update.helper import make_updater, refuse_request, run_helper
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import atomic_writer, exclusive_folder
+from kiosk.base.root_requests import working
 from kiosk.cli.doctor.command import ago
 from kiosk.cli.shared.one_line import end, progress
 from kiosk.cli.shared.settings import SETTINGS_PATHS as SETTINGS_PLACES
@@ -105,8 +106,10 @@ def _outcome_text(outcome: UpdateOutcome) -> str:
 
 def _keep_new_release(config: StationConfig) -> None:
     try:
-        with helper_lock(UPDATE_PATHS.releases, _KEEP_S):
+        with working(UPDATE_PATHS.releases, _KEEP_S):
             outcome = make_updater(config, UPDATE_PATHS).keep_new()
+    except BlockingIOError:
+        end(UpdateRefusalReason.RUNNING.sentence, 1)
     except UpdateRefused as error:
         end(str(error), 1)
     except (OSError, StoreError) as error:

@@ -58,7 +58,6 @@ class SettingsFile:
         self._check_sections()
 
     def error_at(self, section: str, key: str | None, message: str) -> BadConfig:
-        """The error for this place of the file; the caller raises it."""
         where = self._line(section, key)
         name = f"[{section}]" if key is None else f"[{section}] {key}"
         return BadConfig(_one_line(f"{self.path}:{where}: {name}: {message}"))

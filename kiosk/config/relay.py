@@ -13,14 +13,11 @@ from kiosk.station.shared.settings import StationSettings
 
 @dataclass(frozen=True, slots=True)
 class RelayConfig:
-    """The station it belongs to, and the way to the broker."""
-
     station: StationSettings
     relay: RelaySettings
 
 
 def load(path: Path) -> RelayConfig:
-    """Read and check the two sections; raises BadConfig."""
     file = SettingsFile(path)
     station = file.require("station", StationSettings)
     return RelayConfig(station, file.require("relay", RelaySettings, relay_identity(station)))

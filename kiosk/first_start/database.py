@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.clerk import Role
-from kiosk.first_start.goods import catalog_of
+from kiosk.first_start.data_questions import catalog_of
 from kiosk.first_start.settings import station_settings
 from kiosk.first_start.shared.draft import PersonDraft, SettingsDraft
 from kiosk.first_start.shared.ports import BACKUP_AT_NIGHT

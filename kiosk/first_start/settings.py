@@ -11,10 +11,10 @@ from pathlib import Path
 import tomlkit
 
 from kiosk.base.files import stage, sync_folder
+from kiosk.base.refused import Refused
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.first_start.shared.draft import BrokerDraft, PrinterDraft, ScaleDraft, SettingsDraft, draft_path
-from kiosk.first_start.shared.ports import AnswerRefused
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.screen import ScreenGeometry
 from kiosk.station.shared.clock import relay_identity
@@ -38,25 +38,6 @@ _MAX_UNASKED_G = 100_000
 _FULL_DECIMALS = 3
 
 
-def station_table(draft: SettingsDraft, data: Path) -> Table:
-    """``[station]``."""
-    table = {"station": draft.station, "region": draft.region, "data": str(data)}
-    return {**table, "village": draft.village} if draft.village else table
-
-
-def web_table(draft: SettingsDraft, port: int) -> Table:
-    """``[web]``: what the screen is, and where the pages are."""
-    return {
-        "language": draft.language,
-        "width_px": draft.width_px,
-        "height_px": draft.height_px,
-        "diagonal_in": draft.diagonal_in,
-        "weight_decimals": decimals(draft.scale.e_g) if draft.scale else _FULL_DECIMALS,
-        "host": "127.0.0.1",
-        "port": port,
-    }
-
-
 def scale_table(scale: ScaleDraft) -> Table:
     """``[scale]``; e and Max that have not been asked yet stand for a scale that could be."""
     bits, parity, stops = tuple(scale.format)
@@ -72,11 +53,6 @@ def scale_table(scale: ScaleDraft) -> Table:
     }
 
 
-def printer_table(printer: PrinterDraft) -> Table:
-    """``[printer.label]`` or ``[printer.receipt]``."""
-    return {"kind": printer.kind, "address": printer.address, "profile": printer.profile}
-
-
 def relay_table(broker: BrokerDraft, station: str) -> Table:
     """``[relay]``: an account with a password bears the station's id."""
     names = ("ca_file", "cert_file", "key_file", "password_file", "photos", "updates")
@@ -87,7 +63,6 @@ def relay_table(broker: BrokerDraft, station: str) -> Table:
 
 
 def station_settings(draft: SettingsDraft, data: Path) -> StationSettings:
-    """Raises ValueError."""
     return StationSettings(draft.station, draft.region, data, draft.village)
 
 
@@ -102,17 +77,14 @@ def diagonal(draft: SettingsDraft) -> float:
 
 
 def scale_settings(scale: ScaleDraft) -> ScaleSettings:
-    """Raises ValueError."""
     return ScaleSettings(**scale_table(scale))  # type: ignore[arg-type]
 
 
 def printer_settings(printer: PrinterDraft) -> PrinterSettings:
-    """Raises ValueError."""
     return PrinterSettings(printer.kind, printer.address, printer.profile)
 
 
 def relay_settings(draft: SettingsDraft, data: Path) -> RelaySettings:
-    """Raises ValueError."""
     assert draft.broker is not None
     table = dict(relay_table(draft.broker, draft.station))
     paths = {name: Path(str(value)) for name, value in table.items() if name.endswith("_file")}
@@ -127,13 +99,26 @@ def decimals(e_g: int) -> int:
 
 def tables(draft: SettingsDraft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
     """Every section of the file, in its order; what is not fitted has none."""
-    yield "station", station_table(draft, data)
-    yield "web", web_table(draft, port)
+    village = {"village": draft.village} if draft.village else {}
+    yield "station", {"station": draft.station, "region": draft.region, "data": str(data), **village}
+    yield (
+        "web",
+        {
+            "language": draft.language,
+            "width_px": draft.width_px,
+            "height_px": draft.height_px,
+            "diagonal_in": draft.diagonal_in,
+            "weight_decimals": decimals(draft.scale.e_g) if draft.scale else _FULL_DECIMALS,
+            "host": "127.0.0.1",
+            "port": port,
+        },
+    )
     if draft.scale:
         yield "scale", scale_table(draft.scale)
     for name, printer in (("label", draft.label), ("receipt", draft.receipt)):
         if printer:
-            yield f"printer.{name}", printer_table(printer)
+            table = {"kind": printer.kind, "address": printer.address, "profile": printer.profile}
+            yield f"printer.{name}", table
     if draft.camera:
         yield "camera", {"kind": draft.camera.kind, "path": draft.camera.path}
     if draft.scanner:
@@ -162,22 +147,17 @@ def toml(draft: SettingsDraft, data: Path, port: int) -> str:
 def write_settings(config_file: Path, text: str, check: Callable[[Path], object]) -> None:
     """Put FILE in place and take its draft away. ``check`` reads a file as the station will, or raises ValueError.
 
-    Raises AnswerRefused for a file that the station would not take, and OSError; then there is no FILE. An existing
+    Raises Refused for a file that the station would not take, and OSError; then there is no FILE. An existing
     FILE is never replaced: FileExistsError.
     """
     fresh = stage(config_file, text.encode("utf-8"), FILE_MODE)
     try:
-        _checked(fresh, check)
+        check(fresh)
         config_file.hardlink_to(fresh)  # unlike a rename it fails when somebody has put a file there meanwhile
+    except ValueError as error:
+        raise Refused("settings", str(error)) from error
     finally:
         fresh.unlink(missing_ok=True)
     sync_folder(config_file.parent)
     draft_path(config_file).unlink(missing_ok=True)
     sync_folder(config_file.parent)
-
-
-def _checked(fresh: Path, check: Callable[[Path], object]) -> None:
-    try:
-        check(fresh)
-    except ValueError as error:
-        raise AnswerRefused("settings", str(error)) from error

@@ -43,7 +43,30 @@ def printable(data: bytes) -> str:
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data)[:_RAW]
 
 
-class ScaleTrial:
+class DeviceTrial:
+    """One device while its question is on the screen.
+
+    ``found`` are the formats that the scale's port proposes, the best first; ``picture`` is what the last attempt of
+    the camera showed, as JPEG.
+    """
+
+    found: tuple[Proposal, ...] = ()
+    picture: bytes | None = None
+
+    def view(self) -> TrialView:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Begin an attempt, for devices that are asked; the others tell by themselves."""
+
+    def close(self) -> None:
+        """Let go of the device, for the next question may open it; what is under way ends by its own deadline."""
+
+    def join(self) -> None:
+        """Wait for an attempt that is under way after ``close``."""
+
+
+class ScaleTrial(DeviceTrial):
     """Listens to the scale; ``seen`` once it has given a weight that may be used."""
 
     def __init__(self, open_scale: Callable[[ScaleTrial], Scale]) -> None:
@@ -56,7 +79,6 @@ class ScaleTrial:
         self._scale.start()
 
     def view(self) -> TrialView:
-        """The newest reading; dashes when it is too old."""
         with self._lock:
             reading, seen, (link, detail) = self._reading, self._seen, self._link
             still = self._alike >= ALIKE
@@ -66,14 +88,8 @@ class ScaleTrial:
         weight = "" if reading.weight is None else f"{reading.weight} {reading.unit or ''}".strip()
         return TrialView(SEEN if seen else WAITING, "", weight, _motion(reading, still), printable(reading.raw))
 
-    def start(self) -> None: ...
-
     def close(self) -> None:
-        """Give the port back: the next question may be about the same one."""
         self._scale.stop()
-
-    def join(self) -> None:
-        """Its thread has ended in ``close``."""
 
     def on_reading(self, reading: Reading, at: float) -> None:
         with self._lock:
@@ -102,45 +118,27 @@ def _motion(reading: Reading, still: bool) -> str:
     return "stable" if (still if reading.stable is None else reading.stable) else "moving"
 
 
-class ListenTrial:
+class ListenTrial(DeviceTrial):
     """Listens to the port of the scale, and sends nothing; ``seen`` once something is proposed.
 
-    ``found`` are the formats that could be it, as far as the first start can set them: without parameters.
+    ``found`` stays empty while it listens, and when nothing sounds like a scale.
     """
 
     def __init__(self, probe: Callable[[OnProgress], PortProbe]) -> None:
-        self._lock = threading.Lock()
         self._view = TrialView(WORKING)
-        self._found: tuple[Proposal, ...] = ()
         self._probing = probe(self._on_progress)
         self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
         self._thread.start()
 
-    @property
-    def found(self) -> tuple[Proposal, ...]:
-        """Best first; empty while it listens, and when nothing sounds like a scale."""
-        with self._lock:
-            return self._found
-
     def view(self) -> TrialView:
-        """Whether it still listens, and what came of it."""
-        with self._lock:
-            return self._view
-
-    def start(self) -> None:
-        """A scale speaks by itself; one that does not is not asked here."""
+        return self._view
 
     def close(self) -> None:
-        """Give the port back before the next question opens it."""
         self._probing.cancel()
         self._thread.join(JOIN_S)
 
-    def join(self) -> None:
-        """Its thread has ended in ``close``."""
-
     def _on_progress(self, progress: ProbeProgress) -> None:
-        with self._lock:
-            self._view = TrialView(WORKING, progress.line, raw=printable(progress.sample))
+        self._view = TrialView(WORKING, progress.line, raw=printable(progress.sample))
 
     def _run(self) -> None:
         found: tuple[Proposal, ...] = ()
@@ -155,11 +153,10 @@ class ListenTrial:
         except Exception as error:
             logger.exception("listening to the scale failed")
             view = TrialView(FAILED, str(error) or type(error).__name__)
-        with self._lock:
-            self._found, self._view = found, view
+        self.found, self._view = found, view
 
 
-class ScannerTrial:
+class ScannerTrial(DeviceTrial):
     """Waits for one certain code; anything else that is scanned is shown, and proves nothing."""
 
     def __init__(
@@ -174,19 +171,13 @@ class ScannerTrial:
         self._scanner.start()
 
     def view(self) -> TrialView:
-        """The code to scan and the last thing that was scanned."""
         with self._lock:
             state = SEEN if self._seen else FAILED if self._state != "ok" else WAITING
             detail = "" if self._state == "ok" else self._state
             return TrialView(state, detail, raw=self._last, code=self._code)
 
-    def start(self) -> None: ...
-
     def close(self) -> None:
         self._scanner.stop()
-
-    def join(self) -> None:
-        """Its thread has ended in ``close``."""
 
     def _on_scan(self, text: str) -> None:
         with self._lock:
@@ -198,7 +189,7 @@ class ScannerTrial:
             self._state = word
 
 
-class OnDemandTrial:
+class OnDemandTrial(DeviceTrial):
     """Something that is tried on demand, one attempt at a time: a test print, a shot of the mat, a call to the broker.
 
     ``act`` returns the mat where one was measured; None is a success that there is nothing to see of.
@@ -211,19 +202,11 @@ class OnDemandTrial:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._view = TrialView(WAITING)
-        self._picture: bytes | None = None
-
-    @property
-    def picture(self) -> bytes | None:
-        """What the last attempt showed, as JPEG."""
-        return self._picture
 
     def view(self) -> TrialView:
-        """How far the newest attempt is."""
         return self._view
 
     def start(self) -> None:
-        """Begin, unless an attempt is under way."""
         with self._lock:
             if self._view.state == WORKING:
                 return
@@ -232,12 +215,11 @@ class OnDemandTrial:
             self._thread.start()
 
     def close(self) -> None:
-        """Cut short what can be; nobody waits for a printer that does not answer."""
+        # Nobody waits for a printer that does not answer.
         if self._end is not None:
             self._end()
 
     def join(self) -> None:
-        """Wait for the deadline of an attempt that is under way."""
         thread = self._thread
         if thread is not None:
             thread.join(JOIN_S)
@@ -246,7 +228,7 @@ class OnDemandTrial:
         shots = self._view.shots
         try:
             shot = self._act()
-            self._picture = shot.preview.jpeg if shot and shot.preview else None
+            self.picture = shot.preview.jpeg if shot and shot.preview else None
             mat = shot.measures if shot else None
             self._view = TrialView(SEEN if mat is None or mat.good else POOR, shots=shots + 1, mat=mat)
         except (OSError, PrintNotStarted, PrintUncertain, CameraFault, ValueError) as error:

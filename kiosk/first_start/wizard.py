@@ -10,20 +10,17 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from kiosk.base.refused import Refused
 from kiosk.first_start import questions as steps
-from kiosk.first_start.answers import ANSWERS, YES
-from kiosk.first_start.choices import choices, goods, summary, typed
 from kiosk.first_start.database import fill
-from kiosk.first_start.identity_questions import QUESTIONS as IDENTITY
-from kiosk.first_start.identity_questions import IdentityQuestions
-from kiosk.first_start.pins import CONFIRMATIONS, PinQuestions
-from kiosk.first_start.question_trials import trial_of
-from kiosk.first_start.recovery.questions import QUESTIONS as RECOVERY
-from kiosk.first_start.recovery.questions import WAITS, RecoveryQuestions
+from kiosk.first_start.device_questions import with_found
+from kiosk.first_start.question import SKIP, YES, Form, WizardQuestion, one_of
+from kiosk.first_start.questions import CHECK, DONE, summary
+from kiosk.first_start.root_questions import WAITS
 from kiosk.first_start.settings import screen_of, toml, write_settings
-from kiosk.first_start.shared.draft import SettingsDraft, draft_path, drop_draft, load_draft, save_draft
-from kiosk.first_start.shared.ports import AnswerRefused, DeviceTrial, FirstStartMachine, WizardView
-from kiosk.first_start.trials import FAILED, POOR, SEEN, WAITING, ListenTrial, OnDemandTrial
+from kiosk.first_start.shared.draft import Proof, SettingsDraft, draft_path, drop_draft, load_draft, save_draft
+from kiosk.first_start.shared.ports import FirstStartMachine, GoodsView, WizardView
+from kiosk.first_start.trials import FAILED, POOR, SEEN, WAITING, DeviceTrial
 from kiosk.station.catalog.file import CatalogError
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES
@@ -31,6 +28,7 @@ from kiosk.texts import LANGUAGES
 logger = logging.getLogger(__name__)
 
 BESIDE_MEDIA = ("panel", "recovery", "identity", "station")
+_SECOND_TAP = {"identity": "identity_wait", "recovery": "recovery_busy"}  # The answer to the first is still awaited
 _MAX_ENDING = 8  # Trials whose attempt may still be under way; each ends by its own deadline
 
 
@@ -45,7 +43,7 @@ class FirstStartPaths:
 
 
 class FirstStartWizard:
-    """Implements ``kiosk.first_start.shared.ports.Wizard``. Goes on where a power cut has left it.
+    """Goes on where a power cut has left it. Every method may be called from any thread.
 
     ``written`` is set once the settings file is there, ``left`` when its last page is on the screen.
     """
@@ -61,9 +59,8 @@ class FirstStartWizard:
         self._paths, self._machine, self._check, self._fill = place, machine, check, fill
         self._draft_file = draft_path(place.config_file)
         self._lock = threading.Lock()
-        self._pins = PinQuestions(place.data)
-        self._identity = IdentityQuestions(machine.identities)
-        self._recovery = RecoveryQuestions(machine.recoveries)
+        self._root_locks = {word: threading.Lock() for word in _SECOND_TAP}
+        self._first_pin = ""  # Between the two times that one is typed
         self._draft = _resumed(load_draft(self._draft_file))
         self._trial: DeviceTrial | None = None
         self._ending: list[DeviceTrial] = []
@@ -75,82 +72,101 @@ class FirstStartWizard:
     # --- what is seen -------------------------------------------------------------------------------------------------
 
     def view(self) -> WizardView:
-        """The present screen; lists what is plugged in at this moment."""
         with self._lock:
             draft, trial, no_backup = self._draft, self._trial, self._no_backup
         at, language = draft.at, draft.language or self._paths.language
+        row = steps.question(at)
+        tiles = tuple(row.choices(draft, self._machine)) if row and row.choices else ()
         return WizardView(
             question=at,
             step=steps.step_number(at),
             steps=len(steps.STEPS),
             language=language,
             screen=screen_of(draft),
-            can_back=steps.before(draft, at) is not None and not (at == WAITS and self._recovery.busy()),
-            choices=choices(at, draft, self._machine, trial.found if isinstance(trial, ListenTrial) else ()),
-            typed=typed(at, draft),
+            can_back=steps.before(draft, at) is not None and not self._is_recovering(at),
+            choices=with_found(tiles, trial.found) if trial else tiles,
+            typed=row.typed(draft) if row and row.typed else "",
             trial=trial.view() if trial else None,
-            rows=summary(draft) if at == "check" else (),
-            goods=goods(draft, language) if at == "goods_shown" else None,
+            rows=summary(draft) if at == CHECK else (),
+            goods=_goods_view(draft, language) if at == "goods_shown" else None,
             no_backup=no_backup,
-            recovery=self._recovery.view() if at == WAITS else None,
+            recovery_refused=self._machine.recoveries.refusal() if at == WAITS else None,
         )
 
     def shot(self) -> bytes | None:
         """The mat in the newest picture of the camera, as JPEG; None where it was not found."""
         with self._lock:
-            trial, at = self._trial, self._draft.at
-        return trial.picture if at == "camera_test" and isinstance(trial, OnDemandTrial) else None
+            trial = self._trial
+        return trial.picture if trial else None
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
     def answer(self, question: str, form: Mapping[str, str]) -> None:
-        """A refused answer changes nothing; an answer that cannot be kept is refused, too."""
-        if question in IDENTITY or question in RECOVERY:
-            self._answer_by_root(question, form.get("value", ""))
-            return
-        with self._lock:
-            if question != self._draft.at or question == steps.DONE:
-                return
-            if question == "check":
-                if self._recovery.busy():
-                    raise AnswerRefused("recovery_busy")
-                self._finish()
-                return
-            draft = self._with_media_check(self._apply_answer(question, form))
-            self._move(replace(draft, at=steps.after(draft, question)))
+        """Take the answer and go on; nothing is done for a question that is not the present one.
 
-    def _answer_by_root(self, question: str, value: str) -> None:
-        """Root may take half a minute over it: the pages are answered meanwhile."""
+        Raises Refused, also for an answer that cannot be kept; then nothing has changed.
+        """
+        row = steps.question(question)
+        if row is None:
+            return
+        if row.root:
+            self._answer_by_root(row, form)
+            return
         with self._lock:
             if question != self._draft.at:
                 return
-            draft = self._draft
-        root_questions = self._identity if question in IDENTITY else self._recovery
-        changes = root_questions.answer(draft, question, value)
+            if question == CHECK:
+                if self._machine.recoveries.busy():
+                    raise Refused("recovery_busy")
+                self._finish()
+                return
+            draft = self._with_media_check(self._apply_answer(row, form))
+            self._move(replace(draft, at=steps.after(draft, question)))
+
+    def _answer_by_root(self, row: WizardQuestion, form: Form) -> None:
+        """Root may take half a minute over it: the pages are answered meanwhile, and the language may change."""
+        assert row.take is not None
         with self._lock:
-            if question == self._draft.at:
+            if row.id != self._draft.at:
+                return
+            before = self._draft
+        one_at_a_time = self._root_locks[row.root]
+        if not one_at_a_time.acquire(blocking=False):
+            raise Refused(_SECOND_TAP[row.root])
+        try:
+            after = row.take(before, form, self._machine)
+        except OSError as error:
+            raise Refused(f"{row.root}_failed", str(error), {"why": "machine"}) from error
+        finally:
+            one_at_a_time.release()
+        fields = before.__struct_fields__
+        changes = {name: getattr(after, name) for name in fields if getattr(after, name) != getattr(before, name)}
+        with self._lock:
+            if row.id == self._draft.at:
                 changed = self._with_media_check(replace(self._draft, **changes))
-                self._move(replace(changed, at=steps.after(changed, question)))
+                self._move(replace(changed, at=steps.after(changed, row.id)))
 
     def back(self) -> None:
         with self._lock:
             draft = self._with_media_check(self._draft)
             earlier = steps.before(draft, draft.at)
-            if earlier is not None and not (draft.at == WAITS and self._recovery.busy()):
+            if earlier is not None and not self._is_recovering(draft.at):
                 self._move(replace(draft, at=earlier))
 
     def set_language(self, language: str) -> None:
         if language not in LANGUAGES:
-            raise AnswerRefused("language", language)
+            raise Refused("language", language)
         with self._lock:
             self._keep(replace(self._draft, language=language))
 
     def start_trial(self, question: str) -> None:
+        """Begin an attempt: print, shoot, reach. Nothing is done while one is under way."""
         with self._lock:
             if question == self._draft.at and self._trial is not None:
                 self._trial.start()
 
     def leave(self) -> None:
+        """The last page is on the screen: the wizard may end and the station begin."""
         if self.written.is_set():
             self.left.set()
 
@@ -163,13 +179,12 @@ class FirstStartWizard:
             if self.written.is_set():
                 return
             self._exit()
-            self._draft = replace(self._draft, at=steps.DONE)
+            self._draft = replace(self._draft, at=DONE)
             drop_draft(self._paths.config_file)
             self.written.set()
         logger.info("%s has come by another way: the first start ends", self._paths.config_file)
 
     def close(self) -> None:
-        """Let go of every device and wait for what is still under way."""
         with self._lock:
             self._exit()
             ending, self._ending = self._ending, []
@@ -178,31 +193,36 @@ class FirstStartWizard:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    def _is_recovering(self, at: str) -> bool:
+        """While a station is put back there is no way back: nobody may make another one of this card."""
+        return at == WAITS and self._machine.recoveries.busy()
+
     def _with_media_check(self, draft: SettingsDraft) -> SettingsDraft:
         """With a look at the media where the question about them lies beside the present one: a stick may come late."""
         if draft.at not in BESIDE_MEDIA:
             return draft
-        return replace(draft, offered=self._identity.offered(), kits=self._recovery.offered())
+        identities = self._machine.identities
+        offered = identities.in_use() is not None or bool(identities.offered())
+        return replace(draft, offered=offered, kits=bool(self._machine.recoveries.offered()))
 
-    def _apply_answer(self, question: str, form: Mapping[str, str]) -> SettingsDraft:
-        if self._pins.takes(question):
-            return self._pins.answer(self._draft, question, form.get("value", ""))
-        proves = steps.question(question).proves
-        if proves and form.get("value") == YES and not self._has_shown(proves):
-            raise AnswerRefused("not_seen")
-        draft = ANSWERS[question](self._draft, form, self._machine)
-        if proves and form.get("value") != YES and self._state() == POOR:
-            # Not "not tried": whoever reads the last page is to know that the camera stands badly.
-            return replace(draft, proven={**draft.proven, proves: "poor"})
+    def _apply_answer(self, row: WizardQuestion, form: Form) -> SettingsDraft:
+        if row.proves:
+            return replace(self._draft, proven={**self._draft.proven, row.proves: self._proof(row.proves, form)})
+        assert row.take is not None
+        draft = row.take(self._draft, {**form, "first": self._first_pin}, self._machine)
+        self._first_pin = form.get("value", "")
         return draft
 
-    def _state(self) -> str:
-        return self._trial.view().state if self._trial else WAITING
-
-    def _has_shown(self, device: str) -> bool:
-        """Whether "yes" can be true. Only the eye can tell of a paper: a printer may have printed and not said so."""
-        state = self._state()
-        return state == SEEN or (state == FAILED and device in ("label", "receipt"))
+    def _proof(self, device: str, form: Form) -> Proof:
+        """YES is the word of the person in front, SKIP goes on without proof."""
+        state = self._trial.view().state if self._trial else WAITING
+        if one_of(form, (YES, SKIP), "answer") == SKIP:
+            # Not "not tried": whoever reads the last page is to know that the camera stands badly.
+            return "poor" if state == POOR else "unseen"
+        # Only the eye can tell of a paper: a printer may have printed and not said so.
+        if state != SEEN and not (state == FAILED and device in ("label", "receipt")):
+            raise Refused("not_seen")
+        return "seen"
 
     def _move(self, draft: SettingsDraft) -> None:
         """Keep the answer first: a screen that is shown has been kept."""
@@ -214,9 +234,10 @@ class FirstStartWizard:
         try:
             save_draft(self._draft_file, draft)
         except OSError as error:
-            raise AnswerRefused("not_kept", str(error)) from error
-        if draft.at not in CONFIRMATIONS:
-            self._pins.forget()
+            raise Refused("not_kept", str(error)) from error
+        row = steps.question(draft.at)
+        if row is None or not row.confirms:
+            self._first_pin = ""
         self._draft = draft
 
     def _exit(self) -> None:
@@ -227,8 +248,9 @@ class FirstStartWizard:
 
     def _enter(self) -> None:
         """A scale and a scanner begin to speak when their question comes up; a device that fails leaves it empty."""
+        row = steps.question(self._draft.at)
         try:
-            self._trial = trial_of(self._draft, self._machine, self._paths.data)
+            self._trial = row.trial(self._draft, self._machine) if row and row.trial else None
         except (OSError, ValueError) as error:
             logger.warning("the device of the question %s cannot be tried: %s", self._draft.at, error)
 
@@ -240,11 +262,11 @@ class FirstStartWizard:
             write_settings(place.config_file, toml(self._draft, place.data, place.port), self._check)
         except CatalogError as error:  # a hand was at the draft: what it holds was checked when it was chosen
             self._move(replace(self._draft, at="goods"))
-            raise AnswerRefused("goods", str(error)) from error
+            raise Refused("goods", str(error)) from error
         except (StoreError, OSError, ValueError) as error:
-            raise AnswerRefused("not_written", str(error)) from error
+            raise Refused("not_written", str(error)) from error
         self._exit()
-        self._draft, self._no_backup = replace(self._draft, at=steps.DONE), no_backup
+        self._draft, self._no_backup = replace(self._draft, at=DONE), no_backup
         self.written.set()
 
 
@@ -256,3 +278,11 @@ def _resumed(draft: SettingsDraft) -> SettingsDraft:
         logger.warning("the draft cannot be used (%s): the first start begins again", error)
         return SettingsDraft()
     return replace(draft, at=steps.resumed(draft))
+
+
+def _goods_view(draft: SettingsDraft, language: str) -> GoodsView | None:
+    goods = draft.goods
+    if goods is None:
+        return None
+    counts = {name: getattr(goods, name) for name in ("products", "prices", "containers", "members")}
+    return GoodsView(goods.name, counts, goods.first.get(language, ()))

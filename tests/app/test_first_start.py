@@ -17,14 +17,12 @@ from urllib.parse import urlencode
 
 import pytest
 
+from kiosk.app import first_start
 from kiosk.app import first_start as setup_runtime
-from kiosk.app import settings_file_watcher as setup_arrival
-from kiosk.app.first_start import data_folder, run_first_start
-from kiosk.app.identity.messages import request_file
-from kiosk.app.identity.requests import RequestedIdentities
-from kiosk.app.settings_file_watcher import SettingsFileWatcher
+from kiosk.app.first_start import SettingsFileWatcher, data_folder, run_first_start
+from kiosk.app.identity.requests import RequestedIdentities, request_file
 from kiosk.config.station import load
-from kiosk.first_start.identity.ports import InUse
+from kiosk.first_start.identity.vault import InUse
 from kiosk.first_start.shared.draft import draft_path, load_draft
 from tests.depth import TORTURE
 from tests.messaging.ports import claimed_port
@@ -165,7 +163,7 @@ def test_a_settings_file_that_comes_by_another_way_ends_the_wizard_in_good_order
     tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not while it is still being copied, not when it is wrong; and the page on the screen is sent to the last one."""
-    monkeypatch.setattr(setup_arrival, "SETTLE_S", 0.2)
+    monkeypatch.setattr(first_start, "SETTLE_S", 0.2)
     monkeypatch.setattr(setup_runtime, "_WATCH_S", 0.1)
     config, stop, ended = tmp_path / "station.toml", threading.Event(), threading.Event()
     wrote: list[bool] = []
@@ -224,7 +222,7 @@ def test_a_file_of_somebody_else_is_given_more_time(tmp_path: Path, monkeypatch:
     now = [0.0]
     config = tmp_path / "station.toml"
     arrival = SettingsFileWatcher(config, lambda: now[0])
-    monkeypatch.setattr(setup_arrival, "_is_open_for_writing", lambda _: None)
+    monkeypatch.setattr(first_start, "_is_open_for_writing", lambda _: None)
 
     def at(moment: float) -> bool:
         now[0] = moment

@@ -436,7 +436,7 @@ def test_a_database_that_cannot_be_written_is_marked_and_the_station_lives(
 
 def test_what_few_stations_need_once_is_in_no_station_s_memory() -> None:
     """Signatures of updates, the first start, libraries of pictures and pins: each some megabytes."""
-    rare = ("cryptography", "cv2", "numpy", "zxingcpp", "alembic", "gpiozero", "kiosk.first_start")
+    rare = ("cryptography", "pyrage", "cv2", "numpy", "zxingcpp", "alembic", "gpiozero", "kiosk.first_start")
     code = f"""
 import sys, kiosk.cli.kiosk, kiosk.app.station, kiosk.web.factory, kiosk.web.server
 print([name for name in {rare} if name in sys.modules])

@@ -16,13 +16,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.app import station as runtime
-from kiosk.app.update.board import ThisBoard
-from kiosk.app.update.helper import helper_lock, make_updater, run_helper, station_files
-from kiosk.app.update.owner_rights import as_owner
-from kiosk.app.update.paths import UpdatePaths
+from kiosk.app.update.board import ThisBoard, UpdatePaths
+from kiosk.app.update.database import as_owner
+from kiosk.app.update.helper import make_updater, run_helper, station_files
 from kiosk.app.update.station import receives_frame
 from kiosk.base.files import atomic_writer, exclusive_folder, open_regular
-from kiosk.base.root_requests import CannotRemove, Message, serve
+from kiosk.base.root_requests import CannotRemove, Message, serve, working
 from kiosk.cli import update as command
 from kiosk.cli.kiosk import main
 from kiosk.messaging.relay.updates.ports import Fetching
@@ -163,7 +162,7 @@ def test_a_second_helper_waits_for_the_first(tmp_path: Path, places: UpdatePaths
     config.station.data.mkdir()
     seen = list[str]()
     second = threading.Thread(target=run_helper, args=(config, places, lambda: seen.append("second")))
-    with helper_lock(places.releases):
+    with working(places.releases):
         second.start()
         UpdateFiles(config.station.data).request.write(Request("none.kioskupdate"))
         seen.append("first")
@@ -289,7 +288,7 @@ def test_the_command_keeps_a_new_release_only_where_the_old_one_cannot_come_back
         UpdateEntry("1", UpdatePhase.BACK, NEW, copy="0" * 64, schema=1, why=UpdateRefusalReason.LATE)
     )
     monkeypatch.setattr("kiosk.app.update.units.Units.release", lambda _units: None)
-    with monkeypatch.context() as hurried, helper_lock(places.releases):
+    with monkeypatch.context() as hurried, working(places.releases):
         hurried.setattr(command, "_KEEP_S", 0.0)
         assert keep() == (1, "Another update is running.")
     database = config.database.read_bytes()

@@ -14,8 +14,7 @@ import pytest
 
 from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.domain.paper_code import PaperCode
-from kiosk.first_start.identity.claim import claim_name
-from kiosk.first_start.identity.format import sealed_name
+from kiosk.first_start.identity.format import claim_name, sealed_name
 from tests.appliance.cards import Card, Cards
 from tests.appliance.county import County
 from tests.appliance.sticks import MEDIUM, MOUNTS, Stick

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.identity.mounted_folder import FOLDER
-from kiosk.first_start.identity.claim import claim_name
-from kiosk.first_start.identity.format import sealed_name
+from kiosk.first_start.identity.format import claim_name, sealed_name
 from tests.appliance.boards import FatStick, Screen, planned
 from tests.appliance.county import County
 from tests.appliance.virtual_board import Board, Plan

@@ -10,14 +10,13 @@ from typing import Final
 import msgspec
 import pytest
 
-from kiosk.app.identity.messages import IdentityRequest, IdentityResponse, answer_file, request_file
-from kiosk.app.identity.vault import PENDING, RECORD, WRONG_CODES, FileVault
+from kiosk.app.identity.requests import IdentityRequest, IdentityResponse, answer_file, request_file
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.root_requests import BadMessage
 from kiosk.devices.camera.wire import Request, ShotRefused, WireError, unpack_answer, unpack_request
 from kiosk.domain.lockout import Lockout
-from kiosk.first_start.identity.claim import BadClaim, ClaimMark, read_claim, write_claim
-from kiosk.first_start.identity.ports import InUse
+from kiosk.first_start.identity.format import BadClaim, ClaimMark, read_claim, write_claim
+from kiosk.first_start.identity.vault import PENDING, RECORD, WRONG_CODES, FileVault, InUse
 from kiosk.first_start.shared.draft import SettingsDraft, load_draft
 from kiosk.messaging.contract.updates import UpdateOffer, UpdateOffers, parse_offers
 from kiosk.sorting_center.updates.folder import OfferFolder, TargetedOffer

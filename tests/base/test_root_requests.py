@@ -367,18 +367,18 @@ def test_an_answer_that_cannot_be_read_is_none(machine: Machine) -> None:
 
 
 def test_who_works_is_seen_and_waited_for(machine: Machine) -> None:
-    assert not is_working(machine.answers)
+    assert not is_working(machine.answers.path.parent)
     order: list[str] = []
 
     def second() -> None:
-        with working(machine.answers):
+        with working(machine.answers.path.parent):
             order.append("second")
 
-    with working(machine.answers):
-        assert is_working(machine.answers)
+    with working(machine.answers.path.parent):
+        assert is_working(machine.answers.path.parent)
         thread = threading.Thread(target=second, name="second-helper")
         thread.start()
         order.append("first")
     thread.join(WAIT_S)
     assert order == ["first", "second"]
-    assert not is_working(machine.answers)
+    assert not is_working(machine.answers.path.parent)

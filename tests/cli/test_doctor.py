@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.app.update.paths import UpdatePaths
-from kiosk.cli.doctor import command, device_probes
+from kiosk.app.update.board import UpdatePaths
+from kiosk.cli.doctor import command, report
 from kiosk.cli.doctor.command import ago
 from kiosk.cli.kiosk import main
 from kiosk.devices.printer import stream as printer_stream
@@ -102,8 +102,8 @@ def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(doctor_place, "memory_file_system", lambda _: "")
     monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
     for module, name in (
-        (device_probes, "_SCALE_S"),
-        (device_probes, "_SCANNER_S"),
+        (report, "_SCALE_S"),
+        (report, "_SCANNER_S"),
         (doctor_devices, "STATUS_S"),
         (printer_stream, "ANSWER_S"),
     ):
@@ -129,19 +129,19 @@ def test_a_stopped_station_whose_devices_are_well(village: Village) -> None:
 
 
 def test_an_update_that_cannot_be_ended_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_probes, "UPDATE_PATHS", UpdatePaths(tmp_path))
+    monkeypatch.setattr(report, "UPDATE_PATHS", UpdatePaths(tmp_path))
     journal = JournalFile(tmp_path)
-    assert device_probes.station_finding().word == "station_stopped"
+    assert report.station_finding().word == "station_stopped"
     journal.write(UpdateEntry("1", UpdatePhase.TRIAL, "0.9.1"))
-    assert device_probes.station_finding().word == "station_stopped"
+    assert report.station_finding().word == "station_stopped"
     journal.write(UpdateEntry("1", UpdatePhase.BACK, "0.9.1"))
-    assert (device_probes.station_finding().word, device_probes.station_finding().verdict) == (
+    assert (report.station_finding().word, report.station_finding().verdict) == (
         "station_between",
         Severity.FAIL,
     )
-    assert "systemctl status kiosk-update says why" in device_probes.station_finding().sentence(load_texts("en"))
+    assert "systemctl status kiosk-update says why" in report.station_finding().sentence(load_texts("en"))
     (tmp_path / "journal.json").write_bytes(b"{")
-    assert device_probes.station_finding().word == "station_between"
+    assert report.station_finding().word == "station_between"
 
 
 def test_the_table_is_for_people(village: Village) -> None:
@@ -152,7 +152,7 @@ def test_the_table_is_for_people(village: Village) -> None:
 
 
 def test_what_is_broken_is_named_with_place_and_act(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_probes, "_SCALE_S", 6.0)
+    monkeypatch.setattr(report, "_SCALE_S", 6.0)
     village.label.command("paper-out")
     village.receipt.command("off")
     village.scale.command("silent")

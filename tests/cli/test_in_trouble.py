@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.cli.doctor import device_probes
+from kiosk.cli.doctor import report
 from kiosk.cli.kiosk import main
 from kiosk.station.doctor import bundle
 from kiosk.station.doctor import environment as doctor_place
@@ -47,8 +47,8 @@ def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Village
     """A stopped station in a folder that anybody may enter, with a log and two marks."""
     for module in (doctor_place, bundle):
         monkeypatch.setattr(module, "_SYSTEMD", Path("/nowhere"))
-    monkeypatch.setattr(device_probes, "_SCALE_S", 0.05)
-    monkeypatch.setattr(device_probes, "_SCANNER_S", 0.05)
+    monkeypatch.setattr(report, "_SCALE_S", 0.05)
+    monkeypatch.setattr(report, "_SCANNER_S", 0.05)
     template = tmp_path / "template"
     migrate(template)
     folder = Path(tempfile.mkdtemp())

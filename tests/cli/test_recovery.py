@@ -22,13 +22,13 @@ from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Store
 from kiosk.store.backup.kit.contents import Credential
-from kiosk.store.backup.kit.folder import write_folder
+from kiosk.store.backup.kit.kit_files import write_folder
 from kiosk.store.backup.kit.sealing import seal_to_county
 from kiosk.store.backup.shared.county_key import CountyKey
 from kiosk.store.database import persistence
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.shared import paper_key
+from kiosk.store.shared import age_file
 from tests.station.counter.rig import KEY, PIN, CounterRig
 from tests.station.fakes import CATALOG, STAMP
 from tests.store.backup.kit.test_sealing import CODE, KIT, OTHER
@@ -125,7 +125,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Village:
     for module in (doctor_place, bundle):
         monkeypatch.setattr(module, "_SYSTEMD", tmp_path / "none")
-    monkeypatch.setattr(paper_key, "COST", paper_key.Cost(1, 8, 1))
+    monkeypatch.setattr(age_file, "COST", age_file.Cost(1, 8, 1))
     return Village(tmp_path, template)
 
 

@@ -119,7 +119,7 @@ class TestTheFirstBackup:
     def test_the_uuid_of_the_chosen_medium_is_written_down_and_another_one_gets_nothing(
         self, start: Start, stick: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("kiosk.first_start.answers.uuid_of", lambda path: "1A2B-3C4D")
+        monkeypatch.setattr("kiosk.first_start.data_questions.uuid_of", lambda path: "1A2B-3C4D")
         start.walk(backup=str(stick))
         monkeypatch.setattr("kiosk.store.backup.medium.uuid_of", lambda path: "5E6F-7081")  # exchanged meanwhile
         start.restart().answer("check", {})

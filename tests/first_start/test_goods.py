@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.shared.media import MAX_FILES, MAX_PATH_LENGTH, catalog_files
+from kiosk.base.refused import Refused
 from kiosk.config.station import load
 from kiosk.domain.catalog import Catalog
+from kiosk.first_start.data_questions import SAMPLE, read_goods
 from kiosk.first_start.database import fill
-from kiosk.first_start.goods import SAMPLE, read_goods
 from kiosk.first_start.shared.draft import draft_path
-from kiosk.first_start.shared.ports import AnswerRefused
 from kiosk.station.catalog.document import MAX_BYTES
 from kiosk.station.catalog.file import CatalogError
 from kiosk.station.shared.open_store import open_store
@@ -124,18 +124,18 @@ class TestWhatIsRefused:
         stick.write_bytes(content)
         start.walk("goods")
         before = start.draft
-        with pytest.raises(AnswerRefused) as refusal:
+        with pytest.raises(Refused) as refusal:
             start.wizard.answer("goods", {"value": str(stick)})
         assert refusal.value.code == "goods"
-        assert refusal.value.detail.startswith("autumn.toml")
-        assert reason in refusal.value.detail
+        assert str(refusal.value).startswith("autumn.toml")
+        assert reason in str(refusal.value)
         assert (start.at, start.draft) == ("goods", before)
 
     def test_a_huge_file_is_not_read(self, start: Start, stick: Path) -> None:
         with stick.open("wb") as file:
             file.truncate(50 * MAX_BYTES)
         start.walk("goods")
-        with pytest.raises(AnswerRefused, match=rf"at most {MAX_BYTES} are allowed"):
+        with pytest.raises(Refused, match=rf"at most {MAX_BYTES} are allowed"):
             start.wizard.answer("goods", {"value": str(stick)})
 
     def test_what_became_a_pipe_or_a_link_since_it_was_listed_is_no_file(self, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ class TestWhatIsKept:
         begin = text.index('"content": "') + len('"content": "')
         path.write_text(text[:begin] + "AAAA" + text[begin + 4 :], encoding="utf-8")
         real.again()
-        with pytest.raises(AnswerRefused, match=r"yarkant\.toml") as refusal:
+        with pytest.raises(Refused, match=r"yarkant\.toml") as refusal:
             real.wizard.answer("check", {})
         assert refusal.value.code == "goods"
         assert real.at == "goods"

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from msgspec import structs
 
+from kiosk.base.refused import Refused
 from kiosk.config.station import load
-from kiosk.first_start.identity.ports import IdentityRefused, InUse, Why
-from kiosk.first_start.identity_questions import IdentityQuestions
+from kiosk.first_start.identity.vault import InUse
 from kiosk.first_start.questions import DONE
 from kiosk.first_start.settings import tables
-from kiosk.first_start.shared.draft import SettingsDraft, draft_path, load_draft
-from kiosk.first_start.shared.ports import AnswerRefused, OfferedIdentity
-from kiosk.texts import LANGUAGES
-from kiosk.web.shared.speech import speech
+from kiosk.first_start.shared.draft import draft_path, load_draft
+from kiosk.first_start.shared.ports import Identities, OfferedIdentity
 from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE
 from tests.web.first_start.start import Start
 
@@ -26,7 +23,7 @@ SKIPPED = {"station", "region", "village", "broker", "broker_address", "broker_c
 
 
 @dataclass
-class Stick:
+class Stick(Identities):
     """Stands for the media and the root helper."""
 
     rows: list[OfferedIdentity] = field(default_factory=list)
@@ -47,7 +44,7 @@ class Stick:
             raise self.refusal
         row = next(row for row in self.rows if row.station == station)
         if row.sealed and code != CODE.digits:
-            raise IdentityRefused("wrong", "the code does not open this identity")
+            raise Refused("identity_wrong", "the code does not open this identity")
         self.rows.remove(row)
         self.present = InUse(row.station, row.region, row.village, "mqtts://center.example:8883", True, **self.offers)
         return self.present
@@ -166,30 +163,9 @@ class TestRefused:
         assert stick.asked == []
         assert start.refused("identity_code", OTHER_CODE.digits) == "identity_wrong"
         stick.refusal = OSError("the stick is write-protected")
-        assert start.refused("identity_code", CODE.digits) == "identity_failed"
+        with pytest.raises(Refused) as refused:
+            start.wizard.answer("identity_code", {"value": CODE.digits})
+        assert (refused.value.code, refused.value.values) == ("identity_failed", {"why": "machine"})
         start.wizard.back()
         stick.rows.clear()
         assert start.refused("identity", "S0147") == "identity_gone"
-
-    def test_what_is_behind_a_refusal_is_a_text_in_three_languages_and_no_technical_words(self, stick: Stick) -> None:
-        questions, draft = IdentityQuestions(stick), SettingsDraft(identity="S0147")
-
-        def refused(refusal: Exception) -> AnswerRefused:
-            stick.refusal = refusal
-            with pytest.raises(AnswerRefused) as caught:
-                questions.answer(draft, "identity_code", CODE.digits)
-            assert caught.value.detail == "", refusal
-            return caught.value
-
-        for why in get_args(Why):
-            for word in ("damaged", "failed"):
-                told = refused(IdentityRefused(word, "technical", why))
-                assert (told.code, told.why) == (f"identity_{word}", why)
-                for language in LANGUAGES:
-                    assert speech(language).one(f"setup.refused.why_{why}")
-        waits = refused(IdentityRefused("wait", "technical", wait_s=12))
-        assert (waits.code, waits.why, waits.seconds) == ("identity_wait", "wait", 12)
-        for word in ("wrong", "claimed", "gone", "other"):
-            told = refused(IdentityRefused(word, "technical"))  # type: ignore[arg-type]
-            assert (told.code, told.why) == (f"identity_{word}", "")
-        assert refused(OSError("No space left on device")).why == "machine"

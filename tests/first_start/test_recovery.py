@@ -6,15 +6,11 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
+from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import SERIES_LETTERS
-from kiosk.first_start.shared.ports import AnswerRefused
-from kiosk.first_start.shared.recovery.ports import RecoveryRefused, Refusal, Why
-from kiosk.texts import LANGUAGES
-from kiosk.web.shared.speech import speech
 from tests.first_start.identity.identities import CODE
 from tests.web.first_start.answers import Kits
 from tests.web.first_start.start import Start
@@ -111,16 +107,14 @@ class TestTheWait:
         start.wizard.back()
         assert start.at == "recovery_wait"
         assert start.refused("recovery_wait", "") == "recovery_busy"
-        view = start.wizard.view().recovery
-        assert view is not None
-        assert view.code == ""
+        assert start.wizard.view().recovery_refused is None
 
     def test_a_refusal_is_told_and_the_way_back_is_open(self, start: Start, helper: Helper) -> None:
         at_the_code(start).wizard.answer("recovery_code", {"value": CODE.digits})
-        helper.working, helper.ended = False, RecoveryRefused("backup", "technical")
+        helper.working, helper.ended = False, Refused("recovery_backup")
         view = start.wizard.view()
-        assert view.recovery is not None
-        assert (view.recovery.code, view.can_back) == ("recovery_backup", True)
+        assert view.recovery_refused is not None
+        assert (view.recovery_refused.code, view.can_back) == ("recovery_backup", True)
         start.wizard.back()
         assert start.at == "recovery_code"
 
@@ -174,27 +168,16 @@ class TestRefused:
             assert start.refused("recovery_code", typed) == "identity_digits"
         assert helper.asked == []
 
-    def test_what_root_says_is_a_sentence_in_three_languages_and_no_technical_words(
-        self, start: Start, helper: Helper
-    ) -> None:
+    def test_by_root(self, start: Start, helper: Helper) -> None:
         at_the_code(start)
 
-        def refused(error: Exception) -> AnswerRefused:
+        def refused(error: Exception) -> Refused:
             helper.refused = error
-            with pytest.raises(AnswerRefused) as caught:
+            with pytest.raises(Refused) as caught:
                 start.wizard.answer("recovery_code", {"value": CODE.digits})
             assert start.at == "recovery_code"
             return caught.value
 
-        for word in get_args(Refusal):
-            if word == "wait":
-                continue
-            told = refused(RecoveryRefused(word, "technical"))
-            assert (told.code, told.detail, told.why) == (f"recovery_{word}", "", "")
-            for language in LANGUAGES:
-                assert speech(language).one(f"setup.refused.{told.code}")
-        for why in get_args(Why):
-            assert refused(RecoveryRefused("failed", "technical", why)).why == why
-        waits = refused(RecoveryRefused("wait", "technical", wait_s=12))
-        assert (waits.code, waits.why, waits.seconds) == ("identity_wait", "wait", 12)
-        assert refused(OSError("No space left on device")).why == "machine"
+        assert refused(Refused("recovery_wrong")).code == "recovery_wrong"
+        broken = refused(OSError("No space left on device"))
+        assert (broken.code, broken.values) == ("recovery_failed", {"why": "machine"})

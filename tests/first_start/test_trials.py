@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from kiosk.base.refused import Refused
 from kiosk.devices.ports import CameraFault, MatShot, PrintNotStarted, PrintUncertain, Scanner, Shot
 from kiosk.devices.scale.probe import TIMING, ScaleProbe
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
-from kiosk.first_start.choices import _with_found
+from kiosk.first_start.device_questions import with_found
 from kiosk.first_start.shared.draft import CameraDraft, draft_path, load_draft
-from kiosk.first_start.shared.ports import AnswerRefused, Choice, TrialView
+from kiosk.first_start.shared.ports import Choice, TrialView
 from kiosk.first_start.trials import (
     FAILED,
     POOR,
@@ -52,7 +53,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device that is there is waited for, however long the machine stands still."""
-    monkeypatch.setattr("kiosk.first_start.question_trials.SHOT_S", 25.0)
+    monkeypatch.setattr("kiosk.first_start.device_questions.SHOT_S", 25.0)
     monkeypatch.setattr("kiosk.devices.printer.stream.ANSWER_S", 15.0)
 
 
@@ -184,7 +185,7 @@ class TestListening:
     def test_a_found_format_that_nobody_found(self, bench: Bench, at: Begin, value: str) -> None:
         wizard = at("protocol")
         before = wizard.view().choices
-        with pytest.raises(AnswerRefused):
+        with pytest.raises(Refused):
             wizard.answer("protocol", {"value": value})
         assert wizard.view().question == "protocol"
         assert [tile.chosen for tile in wizard.view().choices][: len(before)].count(True) <= 1
@@ -216,7 +217,7 @@ EIGHT = LineSettings()
 )
 def test_only_what_is_sure_is_chosen_for_the_technician(heard: bytes, values: list[str], chosen: list[str]) -> None:
     found = without_equivalents(propose([Recording(EIGHT, (heard,))]))
-    tiles = list(_with_found(LISTED, found))
+    tiles = list(with_found(LISTED, found))
     assert [tile.value for tile in tiles] == values
     assert [tile.label for tile in tiles if tile.chosen] == chosen
 
@@ -224,16 +225,16 @@ def test_only_what_is_sure_is_chosen_for_the_technician(heard: bytes, values: li
 def test_an_answer_that_was_given_stays_the_chosen_one() -> None:
     listed = [Choice("xk3190_tf0", "xk3190_tf0", chosen=True), *LISTED]
     found = without_equivalents(propose([Recording(EIGHT, (b"ST,GS,+  2.480kg\r\n" * 8,))]))
-    assert [tile.label for tile in _with_found(listed, found) if tile.chosen] == ["xk3190_tf0"]
+    assert [tile.label for tile in with_found(listed, found) if tile.chosen] == ["xk3190_tf0"]
     heard = [Choice("st_gs_csv", "st_gs_csv", chosen=True), LISTED[1]]
-    assert [tile.value for tile in _with_found(heard, found) if tile.chosen] == ["found:st_gs_csv 9600 8N1"]
+    assert [tile.value for tile in with_found(heard, found) if tile.chosen] == ["found:st_gs_csv 9600 8N1"]
 
 
 def test_a_format_that_needs_a_parameter_is_taught_elsewhere() -> None:
     frame = b"\xff\x14\x00\x24\x80"
     found = [one for one in propose([Recording(EIGHT, (frame * 8,))]) if one.candidate.params]
     assert found
-    assert [tile.value for tile in _with_found(LISTED, found)] == [tile.value for tile in LISTED]
+    assert [tile.value for tile in with_found(LISTED, found)] == [tile.value for tile in LISTED]
 
 
 class Silent:
@@ -352,7 +353,7 @@ class TestCamera:
         trial = until(wizard, ended)
         assert trial.state == POOR and trial.mat is not None
         assert MatQuality.TILT in {row.quality for row in trial.mat.rows if not row.good}
-        with pytest.raises(AnswerRefused, match="not_seen"):
+        with pytest.raises(Refused, match="not_seen"):
             wizard.answer("camera_test", {"value": "yes"})
         wizard.answer("camera_test", {"value": "skip"})
         assert wizard.view().question == "broker"

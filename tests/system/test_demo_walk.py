@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from kiosk.app.demo_access import demo_access
+from kiosk.app.demo import demo_access
 from kiosk.simulators.bench.app import BenchServer, create_bench
 from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village, VillagePlan

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from kiosk.app.demo_access import demo_access
+from kiosk.app.demo import demo_access
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.village import Village, VillagePlan, VillagePorts
 from tests.system.test_counter_flow import Clerk, employ

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from kiosk.app.demo_access import demo_access
+from kiosk.app.demo import demo_access
 from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village, VillagePlan
 from tests.depth import many

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from kiosk.app.identity.messages import IdentityRequest, IdentityResponse, answer_file, request_file
 from kiosk.app.identity.mounted_folder import BOOT, mounted_folders
-from kiosk.app.identity.vault import FileVault
+from kiosk.app.identity.requests import IdentityRequest, IdentityResponse, answer_file, request_file
 from kiosk.app.mounting.writable import Writable, writable
 from kiosk.app.shared.media import ROOTS, IsMount
+from kiosk.base.refused import Refused
 from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
 from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.first_start.identity.claiming import IdentityClaimer, MachineTime
-from kiosk.first_start.identity.ports import IdentityRefused
+from kiosk.first_start.identity.vault import FileVault
 from kiosk.station.shared.clock import read_boot_id
 from kiosk.store.database.persistence import require_persistent
 from kiosk.store.shared.errors import StoreError
@@ -43,7 +43,6 @@ class IdentityPaths:
 
 
 def now() -> MachineTime:
-    """By the clocks of this machine."""
     wall = datetime.now(UTC).isoformat(timespec="seconds")
     return MachineTime(wall, read_boot_id(), time.monotonic_ns() // 1_000_000)
 
@@ -54,10 +53,10 @@ def handle_request(where: IdentityPaths, clock: Callable[[], MachineTime] = now)
         require_persistent(folder)
     vault = FileVault(where.keys, where.credentials)
     claimer = IdentityClaimer(vault, mounted_folders(where.media, where.boot, where.is_mount, where.writable), clock)
-    with working(where.answers):
+    with working(where.answers.path.parent):
         try:
             claimer.resume()
-        except (OSError, IdentityRefused) as error:
+        except (OSError, Refused) as error:
             logger.warning("what was left is not finished: %s", error)
         try:
             answer = serve(
@@ -69,13 +68,26 @@ def handle_request(where: IdentityPaths, clock: Callable[[], MachineTime] = now)
         return answer or _published(where, vault)
 
 
-def _answer(taking: IdentityClaimer, vault: FileVault, request: IdentityRequest) -> IdentityResponse:
-    refusal = _claim(taking, request.station, request.code)
-    answer = IdentityResponse(vault.machine, in_use=vault.in_use())
-    if refusal is None:
-        return answer
+def _answer(claimer: IdentityClaimer, vault: FileVault, request: IdentityRequest) -> IdentityResponse:
+    try:
+        claimer.claim(request.station, PaperCode(request.code) if request.code else None)
+        return IdentityResponse(vault.machine, in_use=vault.in_use())
+    except Refused as refused:
+        refusal = refused
+    except BadCode as error:
+        refusal = Refused("wrong", str(error))
+    except (OSError, StoreError, ValueError) as error:
+        refusal = Refused("failed", str(error), {"why": "machine"})
     logger.warning("the identity of %s was not taken: %s", request.station, refusal)
-    return replace(answer, word=refusal.word, message=str(refusal), why=refusal.why, wait_s=refusal.wait_s)
+    values = refusal.values
+    return IdentityResponse(
+        vault.machine,
+        refusal.code,
+        str(refusal),
+        vault.in_use(),
+        values.get("why", ""),
+        int(values.get("seconds", 0)),
+    )
 
 
 def _published(where: IdentityPaths, vault: FileVault) -> IdentityResponse:
@@ -84,15 +96,3 @@ def _published(where: IdentityPaths, vault: FileVault) -> IdentityResponse:
     answer = replace(last.body if last else IdentityResponse(vault.machine), in_use=vault.in_use())
     where.answers.write(answer, last.id if last else "")
     return answer
-
-
-def _claim(claimer: IdentityClaimer, station: str, code: str) -> IdentityRefused | None:
-    try:
-        claimer.claim(station, PaperCode(code) if code else None)
-    except IdentityRefused as refusal:
-        return refusal
-    except BadCode as error:
-        return IdentityRefused("wrong", str(error))
-    except (OSError, StoreError, ValueError) as error:
-        return IdentityRefused("failed", str(error), "machine")
-    return None

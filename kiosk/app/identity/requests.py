@@ -1,4 +1,7 @@
-"""The wizard's side: which identities lie on media, and what root is asked for. It opens none itself."""
+"""Identities as the wizard sees them: which lie on media, and what root is asked for. It opens none itself.
+
+Wizard and root helper speak by the protocol of ``kiosk/base/root_requests.py``.
+"""
 
 from __future__ import annotations
 
@@ -9,42 +12,77 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, get_args
+from typing import Annotated, Final, get_args
 
-from kiosk.app.identity.messages import IdentityRequest, IdentityResponse, answer_file
+import msgspec
+
 from kiosk.app.identity.mounted_folder import BOOT, MountedFolder, mounted_folders
 from kiosk.app.shared.media import ROOTS, IsMount
-from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile
-from kiosk.first_start.identity.claim import BadClaim, claim_name, read_claim
-from kiosk.first_start.identity.format import CLEAR, BadIdentity, read_clear, read_sealed
-from kiosk.first_start.identity.ports import IdentityRefused, InUse, Refusal
-from kiosk.first_start.shared.ports import OfferedIdentity
+from kiosk.base.json_reader import reader
+from kiosk.base.refused import Refused
+from kiosk.base.root_requests import PUBLIC, REQUESTS, TIMEOUT_S, Asker, MessageFile
+from kiosk.first_start.identity.format import (
+    CLEAR,
+    BadClaim,
+    BadIdentity,
+    claim_name,
+    read_claim,
+    read_clear,
+    read_sealed,
+)
+from kiosk.first_start.identity.vault import InUse
+from kiosk.first_start.shared.ports import Identities, IdentityRefusal, OfferedIdentity
 
 # So long new files are read in one look; the next one reads on. A stick may hold a thousand of any kind.
 SCAN_BUDGET_S: Final = 2.0
+_SAYS_ALL: Final = ("wrong", "claimed", "gone", "other")  # Refusals whose sentence needs no other
 
 logger = logging.getLogger(__name__)
 
 
-class NoIdentities:
-    """A machine that takes none: a demo, a test of something else."""
+class IdentityRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``code`` is secret, and "" for an identity in the clear."""
 
-    def offered(self) -> tuple[OfferedIdentity, ...]:
-        """None."""
-        return ()
+    station: Annotated[str, msgspec.Meta(pattern=r"^S[0-9]{4}\Z")]
+    code: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{16})?\Z")] = ""
 
-    def in_use(self) -> InUse | None:
-        """None."""
-        return None
+    def __repr__(self) -> str:
+        return f"Request({self.station})"
 
-    def take(self, station: str, code: str) -> InUse:
-        """There is none."""
-        raise IdentityRefused("gone", f"there is no identity of {station} on any medium")
+
+class IdentityResponse(msgspec.Struct, frozen=True):
+    """``word``: "" when all went well, else one of ``IdentityRefusal``, or "failed"; ``why``, one of ``IdentityWhy``,
+    says more of it, ``message`` is for the journal. ``in_use`` is the station this machine is. ``machine`` is whose
+    marks are its own.
+
+    The helper writes one at each start of the machine, too, which answers no request.
+    """
+
+    machine: str
+    word: str = ""
+    message: str = ""
+    in_use: InUse | None = None
+    why: str = ""
+    wait_s: int = 0
+
+
+_read_request: Final = reader(msgspec.json.Decoder(IdentityRequest))
+_read_answer: Final = reader(msgspec.json.Decoder(IdentityResponse))
+
+
+def request_file(data: Path) -> MessageFile[IdentityRequest]:
+    """``kiosk-identity.path`` starts the helper when it changes."""
+    return MessageFile(data / REQUESTS / "identity.json", _read_request)
+
+
+def answer_file(runtime: Path = Path("/run/kiosk-identity")) -> MessageFile[IdentityResponse]:
+    """In the runtime folder of ``kiosk-identity.service``."""
+    return MessageFile(runtime / "answer.json", _read_answer, PUBLIC)
 
 
 @dataclass(frozen=True, slots=True)
-class RequestedIdentities:
-    """Implements ``kiosk.first_start.shared.ports.Identities`` on a box. ``seen`` spares reading a file twice;
+class RequestedIdentities(Identities):
+    """Those of a box. ``seen`` spares reading a file twice;
     ``clock`` is in seconds."""
 
     requests: MessageFile[IdentityRequest]
@@ -75,14 +113,12 @@ class RequestedIdentities:
         return last.body.in_use if last else None
 
     def take(self, station: str, code: str) -> InUse:
-        """Ask, and wait for the answer. Raises IdentityRefused, OSError."""
         asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
         answer = asker.ask(IdentityRequest(station, code))
         if answer is None:
-            raise IdentityRefused("failed", "kiosk-identity.service gave no answer", "silent")
+            raise Refused("identity_failed", "kiosk-identity.service gave no answer", {"why": "silent"})
         if answer.word or answer.in_use is None:
-            word: Refusal | None = next((one for one in get_args(Refusal) if one == answer.word), None)
-            raise IdentityRefused(word or "failed", answer.message, answer.why, answer.wait_s)
+            raise refusal_of(answer)
         return answer.in_use
 
     def _read(self, place: MountedFolder, name: str, until: float) -> OfferedIdentity | None:
@@ -97,6 +133,15 @@ class RequestedIdentities:
                 self.seen[key] = None if content is None else _offered(name, content)
             return self.seen[key]
         return None
+
+
+def refusal_of(answer: IdentityResponse) -> Refused:
+    """As the screen shows it; its technical words are in the journal of kiosk-identity.service, too."""
+    if answer.word == "wait":
+        return Refused("identity_wait", values={"why": "wait", "seconds": str(answer.wait_s)})
+    word = answer.word if answer.word in get_args(IdentityRefusal) else "failed"
+    message = "" if word in _SAYS_ALL else answer.message
+    return Refused(f"identity_{word}", message, {"why": answer.why} if answer.why else {})
 
 
 def _offered(name: str, content: bytes) -> OfferedIdentity | None:

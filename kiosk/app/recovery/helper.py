@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.app.identity.helper import now
-from kiosk.app.identity.vault import FileVault
 from kiosk.app.recovery.media import MAX_KIT_TRIES, MediaContents, good_manifest, read_bounded, scan_media
-from kiosk.app.recovery.messages import WORKING, RecoveryRequest, RecoveryResponse, answer_file, request_file
+from kiosk.app.recovery.requests import WORKING, RecoveryRequest, RecoveryResponse, answer_file, request_file
 from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.app.shared.printer_address import systemctl
+from kiosk.base.refused import Refused
 from kiosk.base.root_requests import Message, MessageFile, serve, working
 from kiosk.config.station import load
 from kiosk.domain.identifiers import BadIdentifier
 from kiosk.first_start.identity.claiming import LOCKOUT_RULE, MachineTime
+from kiosk.first_start.identity.vault import FileVault
 from kiosk.first_start.shared.draft import drop_draft
-from kiosk.first_start.shared.recovery.ports import RecoveryRefused, Refusal
+from kiosk.first_start.shared.ports import RecoveryRefusal
 from kiosk.station.papers.network_printer import STATION_UNIT
 from kiosk.station.recovery.kit_restore import (
     CardFailed,
@@ -38,8 +39,7 @@ from kiosk.station.recovery.kit_restore import (
     make_station,
 )
 from kiosk.store.backup.kit.contents import CountyKeyRequired, Kit, KitRefused, UnsupportedKitVersion, WrongPaperCode
-from kiosk.store.backup.kit.envelope import MAX_KIT_BYTES, KitEnvelope
-from kiosk.store.backup.kit.sealing import open_with_paper
+from kiosk.store.backup.kit.sealing import MAX_KIT_BYTES, KitFile, open_with_paper
 from kiosk.store.database.persistence import require_persistent
 from kiosk.store.shared.errors import DatabaseDamaged, DatabaseNewer, DiskFull, StoreError
 
@@ -51,7 +51,7 @@ _RELAY_CREDENTIALS: Final = "kiosk-relay.*"
 _DISK_FULL_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT)
 _MEDIUM_LOST_ERRNOS: Final = (errno.EIO, errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTDIR)
 # The narrower one first.
-_REFUSAL_BY_ERROR: Final[tuple[tuple[type[Exception], Refusal], ...]] = (
+_REFUSAL_BY_ERROR: Final[tuple[tuple[type[Exception], RecoveryRefusal], ...]] = (
     (WrongPaperCode, "wrong"),
     (CountyKeyRequired, "unopened"),
     (UnsupportedKitVersion, "software"),
@@ -92,7 +92,7 @@ def handle_request(where: RecoveryPaths) -> RecoveryResponse | None:
     """One turn; None when no request is pending. Raises OSError, and StoreError where the data partition is missing."""
     for folder in (where.settings.parent, where.data, where.keys, where.credentials):
         require_persistent(folder)
-    with working(where.answers):
+    with working(where.answers.path.parent):
         return serve(request_file(where.data), lambda message: _respond(where, message), where.answers)
 
 
@@ -100,23 +100,24 @@ def _respond(where: RecoveryPaths, message: Message[RecoveryRequest]) -> Recover
     station = message.body.station
     try:
         _restore_station(where, message)
-    except RecoveryRefused as refusal:
+    except Refused as refusal:
         logger.warning("%s was not put back: %s", station, refusal)
-        return RecoveryResponse(refusal.word, str(refusal), refusal.why, refusal.wait_s)
+        values = refusal.values
+        return RecoveryResponse(refusal.code, str(refusal), values.get("why", ""), int(values.get("seconds", 0)))
     logger.info("this machine is %s again", station)
     return RecoveryResponse()
 
 
 def _restore_station(where: RecoveryPaths, message: Message[RecoveryRequest]) -> None:
-    """Raises RecoveryRefused, and then the card is no station."""
+    """Raises Refused, and then the card is no station."""
     request = message.body
     _require_new(where)
     _require_same_station(where, request.station)
     found = scan_media(where.media, where.is_mount).get(request.station, MediaContents())
     if not found.kits:
-        raise RecoveryRefused("unopened" if found.locked else "no_kit", f"no medium has {request.station}.kit")
+        raise Refused("unopened" if found.locked else "no_kit", f"no medium has {request.station}.kit")
     if not found.backups:
-        raise RecoveryRefused("no_backup", f"no medium has a finished backup of {request.station}")
+        raise Refused("no_backup", f"no medium has a finished backup of {request.station}")
     kit = _open_kit(where, request, found.kits)
     backup = _newest_backup(found, request.station)
     steps = RestoreHooks(
@@ -137,56 +138,56 @@ def _check_card(where: RecoveryPaths, ident: str, card: NewCard) -> None:
     """The last look before the first byte, and the word to the wizard that it need not wait any more."""
     _require_new(where)
     if card.config.station.data != where.data:
-        raise RecoveryRefused("shell", f"the settings in the kit name {card.config.station.data} for the data")
+        raise Refused("shell", f"the settings in the kit name {card.config.station.data} for the data")
     for credential in card.kit.credentials:
         place = card.places.write_to(Path(credential.path))
         ours = place.parent in (where.settings.parent, where.data) and place != where.settings
         if not ours and not (place.parent == where.credentials and fnmatchcase(place.name, _RELAY_CREDENTIALS)):
-            raise RecoveryRefused("shell", f"the kit brings {place}, which is not for the relay")
+            raise Refused("shell", f"the kit brings {place}, which is not for the relay")
     if card.key.parent != where.keys:
-        raise RecoveryRefused("shell", f"the settings in the kit keep the key in {card.key.parent}")
+        raise Refused("shell", f"the settings in the kit keep the key in {card.key.parent}")
     where.answers.write(RecoveryResponse(WORKING), ident)
 
 
 def _restart_for_key(where: RecoveryPaths) -> None:
     """Key and database are in place. From here on the first start must not become the station in the same process: it
-    has been given the key of the new card. Raises RecoveryRefused.
+    has been given the key of the new card. Raises Refused.
     """
     try:
         where.restart()
     except OSError as error:
-        raise RecoveryRefused("failed", str(error), "machine") from error
+        raise Refused("failed", str(error), {"why": "machine"}) from error
     drop_draft(where.settings)
 
 
 def _require_new(where: RecoveryPaths) -> None:
     if os.path.lexists(where.settings):
-        raise RecoveryRefused("here", f"there is {where.settings} already: this card is a station")
+        raise Refused("here", f"there is {where.settings} already: this card is a station")
 
 
 def _require_same_station(where: RecoveryPaths, station: str) -> None:
     present = FileVault(where.keys, where.credentials).in_use()
     if present is not None and present.station != station:
-        raise RecoveryRefused("other", f"this machine is {present.station} already")
+        raise Refused("other", f"this machine is {present.station} already")
 
 
 def _open_kit(where: RecoveryPaths, request: RecoveryRequest, paths: list[Path]) -> Kit:
-    """Wrong digits are counted on the disk before anybody hears of them. Raises RecoveryRefused."""
+    """Wrong digits are counted on the disk before anybody hears of them. Raises Refused."""
     vault, at = FileVault(where.keys, where.credentials), where.clock()
     known = vault.wrong_codes()
     wait_s = -(-known.wait(LOCKOUT_RULE, at.boot_id, at.monotonic_ms) // 1000)
     if wait_s:
-        raise RecoveryRefused("wait", f"too many wrong codes: the next one in {wait_s} s", wait_s=wait_s)
+        raise Refused("wait", f"too many wrong codes: the next one in {wait_s} s", {"seconds": str(wait_s)})
     try:
         kit = _open_first(paths, request)
         present = vault.in_use()
     except WrongPaperCode as error:
         vault.count(known.after_failure(LOCKOUT_RULE, at.boot_id, at.monotonic_ms))
-        raise RecoveryRefused("wrong", str(error)) from error
+        raise Refused("wrong", str(error)) from error
     except (KitRefused, OSError) as error:
         raise _refusal_for(error, paths[0]) from error
     if present is not None and present.region != kit.region:
-        raise RecoveryRefused("county", f"the kit is of {kit.region}, and this machine of {present.region}")
+        raise Refused("county", f"the kit is of {kit.region}, and this machine of {present.region}")
     return kit
 
 
@@ -196,7 +197,7 @@ def _open_first(paths: list[Path], request: RecoveryRequest) -> Kit:
     for path in paths[:MAX_KIT_TRIES]:
         try:
             content = read_bounded(path, MAX_KIT_BYTES)
-            outside = KitEnvelope.parse(content)
+            outside = KitFile.parse(content)
             if outside.station != request.station:
                 raise KitRefused(f"{path.name} is the kit of {outside.station}: it was renamed.")
             return open_with_paper(content, request.code)
@@ -206,25 +207,24 @@ def _open_first(paths: list[Path], request: RecoveryRequest) -> Kit:
 
 
 def _newest_backup(found: MediaContents, station: str) -> Path:
-    """The ``.db`` file of the newest backup with a good manifest. Raises RecoveryRefused."""
     for path in found.backups:
         manifest = good_manifest(path)
         if manifest is not None and manifest.station == station:
             return path.with_suffix(".db")
-    raise RecoveryRefused("backup", f"no backup of {station} has a manifest that can be used")
+    raise Refused("backup", f"no backup of {station} has a manifest that can be used")
 
 
-def _refusal_for(error: Exception, file: Path) -> RecoveryRefused:
+def _refusal_for(error: Exception, file: Path) -> Refused:
     """``file`` is the one on the medium that was being read."""
     cause = error if isinstance(error, OSError) else error.__cause__
     code = cause.errno if isinstance(cause, OSError) else None
     if isinstance(error, StoreError) and code in _DISK_FULL_ERRNOS:
-        return RecoveryRefused("room", str(error))
+        return Refused("room", str(error))
     if isinstance(cause, BadIdentifier):
-        return RecoveryRefused("letter", str(error))
+        return Refused("letter", str(error))
     if code in _MEDIUM_LOST_ERRNOS and not isinstance(error, CardFailed):
-        return RecoveryRefused("stick", str(error))
+        return Refused("stick", str(error))
     if not file.exists():
-        return RecoveryRefused("stick", f"{file} is gone: {error}")
-    word: Refusal = next((word for kind, word in _REFUSAL_BY_ERROR if isinstance(error, kind)), "failed")
-    return RecoveryRefused(word, str(error), "machine" if word == "failed" else None)
+        return Refused("stick", f"{file} is gone: {error}")
+    word = next((word for kind, word in _REFUSAL_BY_ERROR if isinstance(error, kind)), "failed")
+    return Refused(word, str(error), {"why": "machine"} if word == "failed" else {})

@@ -1,4 +1,7 @@
-"""The wizard's side: which stations may be put back, and what root is asked for. It opens no kit itself."""
+"""Recoveries as the wizard sees them: which stations may be put back, and what root is asked for. It opens no kit.
+
+Wizard and root helper speak by the protocol of ``kiosk/base/root_requests.py``.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, get_args
+
+import msgspec
 
 from kiosk.app.recovery.media import MediaContents, good_manifest, read_bounded, scan_media
-from kiosk.app.recovery.messages import WORKING, RecoveryRequest, RecoveryResponse, answer_file
 from kiosk.app.shared.media import ROOTS, IsMount
-from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, is_working
-from kiosk.first_start.shared.recovery.ports import Lacks, OfferedRecovery, RecoveryRefused
+from kiosk.base.json_reader import reader
+from kiosk.base.refused import Refused
+from kiosk.base.root_requests import PUBLIC, REQUESTS, TIMEOUT_S, Asker, MessageFile, is_working
+from kiosk.domain.identifiers import SERIES_LETTERS
+from kiosk.first_start.shared.ports import Lacks, OfferedRecovery, Recoveries, RecoveryRefusal
 from kiosk.station.recovery.kit_restore import has_series_file
 from kiosk.store.backup.kit.contents import KitRefused
-from kiosk.store.backup.kit.envelope import KitEnvelope, KitKind
+from kiosk.store.backup.kit.sealing import MAX_LINE_BYTES, KitFile
 
+WORKING: Final = "working"
 SCAN_BUDGET_S: Final = 2.0  # So long new files are read in one look; the next one reads on
-_KIT_HEADER_BYTES: Final = 512  # Bytes of a kit's beginning that say what opens it
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 logger = logging.getLogger(__name__)
@@ -31,32 +38,45 @@ logger = logging.getLogger(__name__)
 Key = tuple[str, int, int]
 
 
-class NoRecoveries:
-    """A machine that puts no station back: a demo, a test of something else."""
+class RecoveryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``code`` is secret. ``letter`` is that of the newest paper receipt, "" when the card knows it."""
 
-    def offered(self) -> tuple[OfferedRecovery, ...]:
-        """None."""
-        return ()
+    station: Annotated[str, msgspec.Meta(pattern=r"^S[0-9]{4}\Z")]
+    code: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{16}\Z")]
+    letter: Annotated[str, msgspec.Meta(pattern=rf"^[{SERIES_LETTERS}]?\Z")] = ""
 
-    def has_letters(self) -> bool:
-        return False
+    def __repr__(self) -> str:
+        return f"Request({self.station})"
 
-    def begin(self, station: str, code: str, letter: str) -> None:
-        """There is none."""
-        raise RecoveryRefused("no_kit", f"there is no kit of {station} on any medium")
 
-    def busy(self) -> bool:
-        """Never."""
-        return False
+class RecoveryResponse(msgspec.Struct, frozen=True):
+    """``word``: "working" from the moment the digits were found right, "" when the station is in place, else one of
+    ``RecoveryRefusal``; ``why`` is one of ``RecoveryWhy``. ``message`` is for the journal, and holds no secret.
+    """
 
-    def refusal(self) -> RecoveryRefused | None:
-        return RecoveryRefused("cut", "nothing was begun")
+    word: str = ""
+    message: str = ""
+    why: str = ""
+    wait_s: int = 0
+
+
+_read_request: Final = reader(msgspec.json.Decoder(RecoveryRequest))
+_read_answer: Final = reader(msgspec.json.Decoder(RecoveryResponse))
+
+
+def request_file(data: Path) -> MessageFile[RecoveryRequest]:
+    """``kiosk-recovery.path`` starts the helper when it changes."""
+    return MessageFile(data / REQUESTS / "recovery.json", _read_request)
+
+
+def answer_file(runtime: Path = Path("/run/kiosk-recovery")) -> MessageFile[RecoveryResponse]:
+    """In the runtime folder of ``kiosk-recovery.service``."""
+    return MessageFile(runtime / "answer.json", _read_answer, PUBLIC)
 
 
 @dataclass(frozen=True, slots=True)
-class RequestedRecoveries:
-    """Implements ``kiosk.first_start.shared.recovery.ports.Recoveries`` on a box. ``days`` and ``openable`` spare
-    reading a file twice; ``clock`` is in seconds."""
+class RequestedRecoveries(Recoveries):
+    """Those of a box. ``days`` and ``openable`` spare reading a file twice; ``clock`` is in seconds."""
 
     requests: MessageFile[RecoveryRequest]
     data: Path
@@ -84,38 +104,37 @@ class RequestedRecoveries:
         return has_series_file(self.data)
 
     def begin(self, station: str, code: str, letter: str) -> None:
-        """Ask, and wait until root has judged the digits."""
         if self.busy():
-            raise RecoveryRefused("busy", "a station is being put back")
+            raise Refused("recovery_busy", "a station is being put back")
         if not self.lock.acquire(blocking=False):  # a second tap must not replace the request of the first one
-            raise RecoveryRefused("busy", "a request is waiting for its answer")
+            raise Refused("recovery_busy", "a request is waiting for its answer")
         try:
             asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
             answer = asker.ask(RecoveryRequest(station, code, letter))
         finally:
             self.lock.release()
-        if answer is None and is_working(self.answers):
-            raise RecoveryRefused("busy", "kiosk-recovery.service still works")
+        if answer is None and is_working(self.answers.path.parent):
+            raise Refused("recovery_busy", "kiosk-recovery.service still works")
         if answer is None:
-            raise RecoveryRefused("failed", "kiosk-recovery.service gave no answer", "silent")
+            raise Refused("recovery_failed", "kiosk-recovery.service gave no answer", {"why": "silent"})
         if answer.word and answer.word != WORKING:
-            raise RecoveryRefused(answer.word, answer.message, answer.why, answer.wait_s)
+            raise refusal_of(answer)
 
     def busy(self) -> bool:
         """By its lock: an answer outlives a helper that was killed."""
         last = self.answers.last()
-        return last is not None and last.body.word == WORKING and is_working(self.answers)
+        return last is not None and last.body.word == WORKING and is_working(self.answers.path.parent)
 
-    def refusal(self) -> RecoveryRefused | None:
+    def refusal(self) -> Refused | None:
         last = self.answers.last()
         if last is None:
-            return RecoveryRefused("cut", "nothing was begun since the start of this machine")
+            return Refused("recovery_cut", "nothing was begun since the start of this machine")
         answer = last.body
         if answer.word == WORKING:
             # Looked at in this order: the answer is written before the lock is let go.
-            cut = not is_working(self.answers) and self.answers.last() == last
-            return RecoveryRefused("cut", "kiosk-recovery.service has ended without a word") if cut else None
-        return RecoveryRefused(answer.word, answer.message, answer.why, answer.wait_s) if answer.word else None
+            cut = not is_working(self.answers.path.parent) and self.answers.last() == last
+            return Refused("recovery_cut", "kiosk-recovery.service has ended without a word") if cut else None
+        return refusal_of(answer) if answer.word else None
 
     def _lacks(self, found: MediaContents, until: float) -> Lacks:
         if not found.backups:
@@ -153,6 +172,14 @@ class RequestedRecoveries:
         return self.openable[key]
 
 
+def refusal_of(answer: RecoveryResponse) -> Refused:
+    """As the screen shows it; its technical words are in the journal of kiosk-recovery.service."""
+    if answer.word == "wait":
+        return Refused("identity_wait", values={"why": "wait", "seconds": str(answer.wait_s)})
+    word = answer.word if answer.word in get_args(RecoveryRefusal) else "failed"
+    return Refused(f"recovery_{word}", values={"why": answer.why} if answer.why else {})
+
+
 def _key(path: Path) -> Key | None:
     with suppress(OSError):
         about = path.stat()
@@ -163,6 +190,6 @@ def _key(path: Path) -> Key | None:
 def _may_be_opened(path: Path) -> bool:
     """A damaged one is offered: root names its fault."""
     try:
-        return KitEnvelope.parse(read_bounded(path, _KIT_HEADER_BYTES)).kind is KitKind.CODE
+        return not KitFile.parse(read_bounded(path, MAX_LINE_BYTES)).county
     except (OSError, KitRefused):
         return True

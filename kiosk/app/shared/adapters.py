@@ -101,7 +101,6 @@ def make_scanner(
 
 
 def make_camera_scanner(camera: CodeCamera, on_scan: OnScan, on_state: OnState, on_refused: OnRefused) -> CameraScanner:
-    """The camera as the scanner; told as ``make_scanner`` tells."""
     return CameraScanner(camera, ScanReporter(on_scan, on_state, on_refused=on_refused))
 
 
@@ -115,7 +114,6 @@ def make_panel(settings: PanelSettings | None, on_button: OnButton, pins: PinFac
 
 
 def make_scale(settings: ScaleSettings, listener: ScaleListener, simulated: PinsOf | None = None) -> LiveScale:
-    """The adapter for the settings' port and format."""
     indicator = Indicator(
         settings.port, settings.protocol, settings.params, settings.poll_s, settings.e_g, settings.unit
     )

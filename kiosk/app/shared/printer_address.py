@@ -68,8 +68,6 @@ def is_own(address: Address) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PrinterAddress:
-    """What is kept, and what is in force."""
-
     places: AddressPaths = field(default_factory=AddressPaths)
     own: Callable[[Address], bool] = is_own
     manager: Callable[..., None] = systemctl

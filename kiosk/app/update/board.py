@@ -1,4 +1,4 @@
-"""The board an update is for, and its clock."""
+"""The board an update is for, its clock, and where it has what updates need."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import secrets
 import shutil
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,6 @@ class ThisBoard:
         return min(shutil.disk_usage(folder).free for folder in self._folders)
 
     def monotonic(self) -> float:
-        """Seconds."""
         return time.monotonic()
 
     def wait(self, seconds: float) -> None:
@@ -41,3 +41,17 @@ class ThisBoard:
     def new_number(self) -> str:
         """16 hex digits."""
         return secrets.token_hex(8)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePaths:
+    """``runtime`` is on a file system that a power cut empties; below ``data`` kiosk-update.path looks for a request,
+    whatever the settings say."""
+
+    releases: Path = Path("/var/lib/kiosk-releases")
+    package: Path = Path("/usr/lib/station-kiosk")
+    runtime: Path = Path("/run/kiosk-update")
+    data: Path = Path("/var/lib/kiosk")
+
+
+UPDATE_PATHS: Final = UpdatePaths()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Final
 
-from kiosk.app.update.owner_rights import as_owner
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.store.backup.changes_since_copy import newest_event, served_since
 from kiosk.store.backup.pre_update_copy import PreUpdateCopy
@@ -38,22 +40,18 @@ class StationDatabase:
             return self._copy.make()
 
     def newest_event(self) -> int:
-        """As ``since_copy`` says."""
         with self._as_owner():
             return newest_event(self._path)
 
     def put_back(self, sha256: str, schema: int) -> str:
-        """As ``CopyBeforeUpdate`` says."""
         with self._as_owner():
             return self._copy.put_back(sha256, schema)
 
     def copy_may_come_back(self, sha256: str) -> bool:
-        """As ``CopyBeforeUpdate`` says."""
         with self._as_owner():
             return self._copy.may_come_back(sha256)
 
     def served_since(self, position: int, schema: int) -> bool:
-        """As ``since_copy`` says."""
         with self._as_owner():
             return served_since(self._path, position, schema)
 
@@ -63,7 +61,6 @@ class StationDatabase:
             check_file(self._path, thorough=True)
 
     def forget(self) -> None:
-        """As ``CopyBeforeUpdate`` says."""
         with self._as_owner():
             self._copy.forget()
 
@@ -73,3 +70,28 @@ class StationDatabase:
 
     def _as_owner(self) -> AbstractContextManager[None]:
         return as_owner(self._path.parent)
+
+
+_ROOT: Final = 0
+
+
+@contextmanager
+def as_owner(folder: Path) -> Iterator[None]:
+    """Whatever a link in this folder points at, only what its owner may do is done. One thread alone may use this.
+
+    For any other user than root, and in a folder of root's own, nothing changes. Raises OSError.
+    """
+    found = folder.stat()
+    if os.geteuid() != _ROOT or found.st_uid == _ROOT:
+        yield
+        return
+    group = os.getegid()
+    os.setegid(found.st_gid)
+    try:
+        os.seteuid(found.st_uid)
+        try:
+            yield
+        finally:
+            os.seteuid(_ROOT)
+    finally:
+        os.setegid(group)

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from kiosk.app.update.board import ThisBoard
-from kiosk.app.update.paths import UpdatePaths
+from kiosk.app.update.board import ThisBoard, UpdatePaths
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import flush_to_disk, open_regular, sync_folder
 from kiosk.messaging.contract.updates import UpdateOffer
@@ -105,7 +104,6 @@ class FetchedBundles:
         sync_folder(self._folder)
 
     def discard(self, offer: UpdateOffer) -> None:
-        """Raises OSError."""
         self._part(offer).unlink(missing_ok=True)
 
     def here(self) -> str:

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import math
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from fcntl import LOCK_EX, LOCK_NB, flock
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
 
-from kiosk.app.update.board import ThisBoard
-from kiosk.app.update.database import StationDatabase
-from kiosk.app.update.owner_rights import as_owner
-from kiosk.app.update.paths import UpdatePaths
+from kiosk.app.update.board import ThisBoard, UpdatePaths
+from kiosk.app.update.database import StationDatabase, as_owner
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.units import Units
-from kiosk.base.root_requests import Message, serve
+from kiosk.base.root_requests import Message, serve, working
 from kiosk.config.station import StationConfig
 from kiosk.station.update.journal import JournalFile, UpdateOutcome
 from kiosk.station.update.messages import Request, UpdateFiles
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.updater import UpdatePorts, Updater
 from kiosk.store.database.persistence import NotPersistent, require_persistent
-
-logger = logging.getLogger(__name__)
-
-_LOCK_RETRY_S: Final = 0.2
 
 
 def station_files(data: Path) -> UpdateFiles:
@@ -55,7 +43,7 @@ def run_helper(config: StationConfig, places: UpdatePaths, on_settled: Callable[
     data = config.station.data
     if data != places.data:
         refuse_request(places.data, places, UpdateRefusalReason.NOT_FOUND)
-    with helper_lock(places.releases):
+    with working(places.releases):
         try:
             require_persistent(places.releases)
             require_persistent(data)
@@ -80,26 +68,3 @@ def refuse_request(data: Path, places: UpdatePaths, why: UpdateRefusalReason, de
 
     if data.is_dir():
         serve(station_files(data).request, refuse)
-
-
-@contextmanager
-def helper_lock(releases: Path, patience_s: float = math.inf) -> Iterator[None]:
-    """Waits until no other helper is at work: who ended at once would be started again at once for the same request.
-
-    Raises UpdateRefused when that takes longer than ``patience_s``.
-    """
-    with (releases / ".lock").open("ab") as lock:
-        end = time.monotonic() + patience_s
-        while not _try_lock(lock, wait=math.isinf(patience_s)):
-            if time.monotonic() >= end:
-                raise UpdateRefused(UpdateRefusalReason.RUNNING)
-            time.sleep(_LOCK_RETRY_S)
-        yield
-
-
-def _try_lock(lock: BinaryIO, *, wait: bool) -> bool:
-    try:
-        flock(lock, LOCK_EX if wait else LOCK_EX | LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

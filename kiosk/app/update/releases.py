@@ -41,7 +41,6 @@ class ReleaseFolder:
         return _read(self._package)
 
     def running(self) -> Release:
-        """Raises OSError."""
         packaged = self.packaged()
         try:
             found = _read(self._folder / CURRENT)
@@ -62,8 +61,7 @@ class ReleaseFolder:
     def unpack(self, manifest: UpdateManifest, payload: BinaryIO) -> None:
         """Raises UpdateRefused, OSError; what it has begun is swept."""
         # Of the helper alone: archives and the compiler cost a station 1 MB that never unpacks anything.
-        from kiosk.app.update.compiled import compile_modules
-        from kiosk.app.update.unpack import sync_file_system, unpack
+        from kiosk.app.update.unpack import compile_modules, sync_file_system, unpack
 
         name = manifest.release.version
         fresh, place = self._folder / f"{name}{_NEW}", self._folder / name
@@ -94,7 +92,6 @@ class ReleaseFolder:
         sync_folder(self._folder)
 
     def switch(self, name: str) -> None:
-        """Raises OSError."""
         link = self._folder / CURRENT
         if not name:
             link.unlink(missing_ok=True)
@@ -134,7 +131,6 @@ class ReleaseFolder:
             raise OSError(f"the vendor's keys cannot be read: {error}") from error
 
     def rotate(self, version: str, accepted: tuple[str, ...]) -> None:
-        """Raises OSError."""
         write_durably(self._folder / _ROTATED, msgspec.json.encode(KeyRotation(version, accepted)), 0o644)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from kiosk.app.shared.adapters import make_scale
 from kiosk.app.shared.media import ROOTS, bundle_files, mounted
-from kiosk.app.update.paths import UpdatePaths
+from kiosk.app.update.board import UpdatePaths
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import atomic_writer, exclusive_folder, open_regular
 from kiosk.base.worker import Worker
@@ -47,7 +47,6 @@ _MAX_SCANNED_NAMES: Final = 1000  # Names of a folder; a stick that was copied w
 
 
 def sticks() -> Sequence[Path]:
-    """The top folders of media that are plugged in."""
     return mounted(ROOTS, os.path.ismount)
 
 
@@ -57,12 +56,10 @@ class StationBundles:
     def __init__(
         self, releases: ReleaseFolder, journal: JournalFile, data: Path, media: Callable[[], Sequence[Path]] = sticks
     ) -> None:
-        """``media`` gives the top folders of what is plugged in."""
         self._releases, self._journal, self._media = releases, journal, media
         self._folder, self._request = data / BUNDLES, UpdateFiles(data).request
 
     def names(self) -> Sequence[str]:
-        """Raises OSError."""
         if not self._folder.is_dir():
             return []
         found = [path for path, _ in zip(self._folder.iterdir(), range(_MAX_SCANNED_NAMES), strict=False)]
@@ -71,11 +68,9 @@ class StationBundles:
         return [name for _, name in sorted(bundles)]
 
     def on_sticks(self) -> Sequence[str]:
-        """Those that lie at the top of a stick."""
         return [str(path) for path in bundle_files(self._media()) if is_bundle_name(path.name)]
 
     def head(self, name: str, size: int) -> bytes:
-        """Raises OSError."""
         with open_regular(self._folder / name) as file:  # a path stays the path it is
             return file.read(size)
 
@@ -100,22 +95,18 @@ class StationBundles:
             pass
 
     def running(self) -> Release:
-        """Raises OSError."""
         return self._releases.running()
 
     def keys(self) -> tuple[bytes, ...]:
-        """Raises OSError."""
         return self._releases.keys()
 
     def outcome(self) -> UpdateOutcome | None:
-        """Of the newest update."""
         return self._journal.outcome()
 
     def waits(self) -> bool:
         return self._request.exists()
 
     def ask(self, bundle: str) -> None:
-        """Raises OSError."""
         self._request.write(Request(bundle))
 
 
@@ -143,8 +134,6 @@ def _pieces(path: Path, size: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class StationUpdate:
-    """Everything that the composition of the station needs of it."""
-
     updates: Updates
     watch: Worker  # Answers whether the station is quiet
     journal: JournalFile
@@ -199,8 +188,6 @@ def make_station_update(service: StationService, gate: Gate, places: UpdatePaths
 
 
 class _FirstFrame:
-    """A ``ScaleListener`` that waits for one frame."""
-
     def __init__(self) -> None:
         self.received = Event()
 

@@ -1,7 +1,8 @@
-"""A payload becomes a folder: read as a stream, every member judged before it is written, all of it durable."""
+"""A payload becomes a folder: read as a stream, each member judged before it is written; durable, and compiled."""
 
 from __future__ import annotations
 
+import compileall
 import ctypes
 import hashlib
 import io
@@ -9,6 +10,7 @@ import lzma
 import os
 import tarfile
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from typing import IO, BinaryIO, Final
 
 from kiosk.station.update.bundle import MemberRules, UpdateManifest, members_of
@@ -99,3 +101,13 @@ class _PayloadStream(io.RawIOBase):
         self._left -= len(raw)
         self._digest.update(raw)
         return raw
+
+
+def compile_modules(folder: Path, place: Path) -> None:
+    """Every module below ``folder``, as if it lay at ``place``: the station may not write there, and would compile it
+    at each start. Nobody changes a module afterwards.
+
+    One that cannot be compiled, or for which no room is left, is compiled at each start.
+    """
+    mode = PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(folder, quiet=2, stripdir=str(folder), prependdir=str(place), invalidation_mode=mode)

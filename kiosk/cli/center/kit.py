@@ -15,8 +15,7 @@ from kiosk.cli.center.secrets import prompt_password
 from kiosk.cli.shared.one_line import end
 from kiosk.domain.paper_code import PaperCode
 from kiosk.store.backup.kit.contents import KitRefused
-from kiosk.store.backup.kit.folder import write_folder
-from kiosk.store.backup.kit.kit_files import read_kit
+from kiosk.store.backup.kit.kit_files import read_kit, write_folder
 from kiosk.store.backup.kit.sealing import open_as_county, seal_to_code
 from kiosk.store.backup.shared.county_key import CountyKey
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import logging
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
-from kiosk.cli.doctor.device_probes import probe_devices
-from kiosk.cli.doctor.station_client import ask_station
+from kiosk.app.shared.adapters import make_panel, make_printer, make_scale, make_scanner
+from kiosk.app.update.board import UPDATE_PATHS
 from kiosk.config.station import StationConfig
+from kiosk.devices.ports import LinkState
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.station.doctor import environment
+from kiosk.protocols.scales.shared.reading import Reading
+from kiosk.station.doctor import devices, environment
+from kiosk.station.doctor.doctor import PRINTERS
 from kiosk.station.doctor.environment import records
 from kiosk.station.doctor.finding import DoctorFinding, Severity
+from kiosk.station.doctor.liveness import ScaleWatch
 from kiosk.station.shared.clock import StationClock
+from kiosk.station.update.journal import JournalFile, UpdatePhase
 from kiosk.store.database.check import check_file
 from kiosk.store.shared.errors import DatabaseLocked, StoreError
 
@@ -23,7 +31,6 @@ _BROKER_S: Final = 3.0
 
 
 def full_report(config: StationConfig) -> tuple[bool, tuple[DoctorFinding, ...]]:
-    """Whether the station runs, and all rows."""
     with _logging_disabled():
         live = ask_station(config)
         rows = (*(live if live is not None else probe_devices(config)), *_environment_findings(config))
@@ -77,3 +84,151 @@ def broker(settings: RelaySettings) -> DoctorFinding:
         values = {"place": f"{endpoint.host}:{endpoint.port}"}
         return DoctorFinding("broker", False, False, Severity.WARN, "broker_missing", values=values)
     return DoctorFinding("broker", True, True, last_seen_s=0.0)
+
+
+RESPONSE_TIMEOUT_S: Final = 20.0  # The station asks its printers meanwhile, and one of them may be printing
+# Rows only the running station can tell of; all others are looked at from here.
+_LIVE_ROWS: Final = ("station", "scale", "printer_label", "printer_receipt", "camera", "scanner", "panel", "page")
+
+
+def ask_station(config: StationConfig) -> list[DoctorFinding] | None:
+    """Its own rows of the devices; None when nobody listens at its address."""
+    answer = _get(config.web.host, config.web.port, "/doctor.json")
+    if answer is None:
+        return None
+    try:
+        rows = [_row(config, row) for row in json.loads(answer)["rows"] if row["device"] in _LIVE_ROWS]
+    except (ValueError, KeyError, TypeError):
+        rows = []
+    if rows:
+        return rows
+    values = {"place": f"{config.web.host}:{config.web.port}"}
+    return [DoctorFinding("station", True, False, Severity.FAIL, "station_mute", needed=True, values=values)]
+
+
+def _get(host: str, port: int, path: str) -> bytes | None:
+    connection = http.client.HTTPConnection(host, port, timeout=RESPONSE_TIMEOUT_S)
+    try:
+        connection.connect()
+    except OSError:
+        return None
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.read() if answer.status == 200 else b""
+    except (OSError, http.client.HTTPException):
+        return b""
+    finally:
+        connection.close()
+
+
+def _row(config: StationConfig, row: Mapping[str, Any]) -> DoctorFinding:
+    """The places are not in the answer: they stand in the settings."""
+    device = str(row["device"])
+    return DoctorFinding(
+        device=device,
+        found=row["found"],
+        answering=row["answering"],
+        verdict=Severity(row["verdict"]),
+        word=str(row["word"]),
+        needed=bool(row["needed"]),
+        last_seen_s=row["last_seen_s"],
+        values={"place": _place(config, device), "n": round(row["last_seen_s"] or 0)},
+    )
+
+
+def _place(config: StationConfig, device: str) -> str:
+    if device.startswith("printer_"):
+        printer = config.printers.get(device.removeprefix("printer_"))
+        return printer.address if printer else ""
+    settings = {"scale": config.scale, "scanner": config.scanner}.get(device)
+    if settings is not None:
+        return settings.port
+    if device == "camera" and config.camera is not None:
+        return str(config.camera.path)
+    return f"{config.web.host}:{config.web.port}"
+
+
+_SCALE_S: Final = 3.0
+_SCANNER_S: Final = 2.0
+
+
+def probe_devices(config: StationConfig) -> Iterator[DoctorFinding]:
+    """One row a device; each is opened, asked and given back."""
+    yield station_finding()
+    yield probe_scale(config)
+    for name in PRINTERS:
+        settings = config.printers.get(name)
+        yield devices.printer(name, settings, make_printer(settings) if settings else None)
+    yield devices.camera(config.camera)
+    yield probe_scanner(config)
+    yield probe_panel(config)
+
+
+def station_finding() -> DoctorFinding:
+    try:
+        entry = JournalFile(UPDATE_PATHS.releases).read()
+        stuck = entry is not None and entry.phase is UpdatePhase.BACK
+    except OSError:
+        stuck = True
+    if stuck:
+        values = {"command": "systemctl status kiosk-update"}
+        return DoctorFinding("station", True, False, Severity.FAIL, "station_between", needed=True, values=values)
+    return DoctorFinding("station", True, False, Severity.WARN, "station_stopped")
+
+
+class _FirstReading:
+    def __init__(self) -> None:
+        self.settled = threading.Event()
+
+    def on_reading(self, reading: Reading, at: float) -> None:
+        self.settled.set()
+
+    def on_expired(self, at: float) -> None:
+        return
+
+    def on_link(self, state: LinkState, detail: str, at: float) -> None:
+        if state is LinkState.MISSING:
+            self.settled.set()
+
+
+def probe_scale(config: StationConfig) -> DoctorFinding:
+    from kiosk.devices.scale.pause import ScaleListeners
+
+    watch, first = ScaleWatch(), _FirstReading()
+    if config.scale is not None:
+        listeners = ScaleListeners()
+        listeners.subscribe(watch)
+        listeners.subscribe(first)
+        scale = make_scale(config.scale, listeners)
+        scale.start()
+        first.settled.wait(_SCALE_S)
+        seen = watch.liveness()
+        scale.stop()
+        return devices.scale(config.scale, seen)
+    return devices.scale(None, watch.liveness())
+
+
+def probe_scanner(config: StationConfig) -> DoctorFinding:
+    """Open the scanner, wait for its word, give it back; nothing it scans is looked at. A camera has its own row."""
+    if config.scanner is None or config.scanner.kind == "camera":
+        return devices.scanner(None, "", scan_required=config.station.scan_after_sticking)
+    answered, words = threading.Event(), [""]
+
+    def on_state(word: str) -> None:
+        words.append(word)
+        answered.set()
+
+    scanner = make_scanner(config.scanner, lambda text: None, on_state)
+    scanner.start()
+    answered.wait(_SCANNER_S)
+    scanner.stop()
+    return devices.scanner(config.scanner, words[-1])
+
+
+def probe_panel(config: StationConfig) -> DoctorFinding:
+    panel = make_panel(config.panel, lambda button, how: None)
+    panel.start()
+    fitted = panel.fitted
+    panel.stop()
+    return devices.panel(config.panel, fitted)

@@ -13,17 +13,19 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kiosk.cli.photo.judge_messages import JUDGE_TIMEOUT_S, MEMORY_BYTES, READY, JudgeResult, unreadable
-from kiosk.cli.photo.ports import JudgedShot
+from kiosk.cli.photo.process import JUDGE_TIMEOUT_S, MEMORY_BYTES, READY, JudgeResult, unreadable
 from kiosk.photo.channels.picture import ChannelRefused, make_picture
 from kiosk.photo.channels.rules import ChannelRule
 from kiosk.photo.codec import MAX_BYTES
 
-Inspect = Callable[[bytes], JudgedShot]
+if TYPE_CHECKING:
+    from kiosk.photo.pipeline import Inspection
+
+Inspect = Callable[[bytes], "Inspection"]
 
 
 def confine() -> None:
@@ -40,7 +42,6 @@ def confine() -> None:
 
 
 def judge(data: bytes, rule: ChannelRule | None, inspect: Inspect) -> tuple[JudgeResult, bytes]:
-    """The verdict on a picture and, when it is accepted and a rule is given, the channel's picture."""
     try:
         seen = inspect(data)
         answer = JudgeResult(
@@ -55,7 +56,7 @@ def judge(data: bytes, rule: ChannelRule | None, inspect: Inspect) -> tuple[Judg
         return unreadable(f"{type(error).__name__}: {error}"[:400]), b""
 
 
-def _with_picture(answer: JudgeResult, seen: JudgedShot, rule: ChannelRule) -> tuple[JudgeResult, bytes]:
+def _with_picture(answer: JudgeResult, seen: Inspection, rule: ChannelRule) -> tuple[JudgeResult, bytes]:
     cut = seen.natural if rule.cut == "natural" else seen.master
     if cut is None:
         raise ValueError("an accepted shot without its pictures")

@@ -10,8 +10,7 @@ from typing import IO
 
 import click
 
-from kiosk.cli.photo.judge_messages import JudgeResult
-from kiosk.cli.photo.process import STANDARD_INPUT, ChildFault, PictureJudge
+from kiosk.cli.photo.process import STANDARD_INPUT, ChildFault, JudgeResult, PictureJudge
 from kiosk.cli.shared.one_line import end
 from kiosk.cli.shared.settings import config_option, settings_path
 from kiosk.photo.channels.rules import (

@@ -40,8 +40,6 @@ from kiosk.photo.mat import (
 
 
 class PaperSize(StrEnum):
-    """What the mat is printed on."""
-
     A3 = "a3"
     A4 = "a4"
 
@@ -165,7 +163,6 @@ class _PdfSheet:
 
 
 def _stretches(cells: tuple[bool, ...]) -> Iterator[tuple[int, int]]:
-    """First index and length of every run of True."""
     first = None
     for index, value in enumerate([*cells, False]):
         if value and first is None:

@@ -1,4 +1,4 @@
-"""The command's side of the child that judges a picture."""
+"""The child that judges a picture, as the command sees it, and what the two say to each other."""
 
 from __future__ import annotations
 
@@ -13,8 +13,30 @@ from typing import Final
 
 import msgspec
 
-from kiosk.cli.photo.judge_messages import JUDGE_TIMEOUT_S, READY, JudgeResult, unreadable
+from kiosk.domain.verdict import Reason
 from kiosk.photo.channels.rules import ChannelRule
+
+# Said by the child when everything is loaded: what goes wrong before is the program's fault, not the picture's.
+READY: Final = b"ready\n"
+JUDGE_TIMEOUT_S: Final = 30.0  # A picture of 40 megapixels takes a small board 10 s
+MEMORY_BYTES: Final = 400_000_000
+
+Row = tuple[str, int, int]  # Code, value, limit
+
+
+class JudgeResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the child says in one line; the bytes of a channel's picture follow it."""
+
+    accepted: bool
+    reasons: tuple[Row, ...]  # Against the shot; value and limit in thousandths
+    metrics: dict[str, float | None]
+    why: str | None = None  # Of a file on which no verdict could be reached
+    refused: tuple[Row, ...] = ()  # What the channel's rule has against the picture
+
+
+def unreadable(why: str) -> JudgeResult:
+    return JudgeResult(accepted=False, reasons=((Reason.UNREADABLE.value, 0, 0),), metrics={}, why=why)
+
 
 # -P keeps modules in the working directory out of it.
 CHILD: Final = (sys.executable, "-P", "-m", "kiosk.cli.photo.child")

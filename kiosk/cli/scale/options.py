@@ -1,17 +1,27 @@
-"""The options that the commands below ``kiosk scale`` have in common, and the line they name."""
+"""What the commands below ``kiosk scale`` have in common: options, JSON lines, fault words, an end in good order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import signal
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
+from os import fstat
+from types import FrameType
 from typing import Any, TypeVar
 
 import click
 
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.shared.numbers import to_text
 from kiosk.protocols.scales.shared.protocol import LineSettings
+from kiosk.protocols.scales.shared.reading import Reading
+from kiosk.simulators.shared.faults import BadFaultWord
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -67,7 +77,6 @@ class PortOptions:
         return Indicator(self.port, self.protocol, self.params)
 
     def line(self) -> LineSettings:
-        """How it is spoken to. Raises UnknownProtocol."""
         usual = registry.get(self.protocol).line
         bytesize, stopbits = (None if text is None else int(text) for text in (self.bytesize, self.stopbits))
         return usual.with_changes(self.baud, bytesize, self.parity, stopbits)
@@ -77,8 +86,6 @@ _PORT_FIELDS = frozenset(row.name for row in fields(PortOptions))
 
 
 def port_options(command: Command) -> Callable[..., Any]:
-    """The port, the format and the line, as one argument before the command's own."""
-
     @wraps(command)
     def with_port(**values: Any) -> Any:
         own = {name: value for name, value in values.items() if name not in _PORT_FIELDS}
@@ -87,3 +94,64 @@ def port_options(command: Command) -> Callable[..., Any]:
     for option in reversed(_PORT_OPTIONS):
         with_port = option(with_port)
     return with_port
+
+
+def print_json(row: Mapping[str, object]) -> None:
+    click.echo(json.dumps(row, ensure_ascii=False))
+
+
+def reading_json(reading: Reading) -> dict[str, object]:
+    """The keys of every reading; those of a bare converter only where there is one."""
+    converter = {"raw": reading.counts, "suspect": reading.suspect}
+    return {
+        "weight": None if reading.weight is None else to_text(reading.weight),
+        "unit": reading.unit,
+        "stable": reading.stable,
+        "net": reading.net,
+        "overload": reading.overload,
+        "underload": reading.underload,
+        **{name: value for name, value in converter.items() if value is not None},
+    }
+
+
+@contextmanager
+def ended_by_signal() -> Iterator[None]:
+    """SIGINT and SIGTERM end the command in good order: ports and links are given back, exit code 0."""
+
+    def end(_: int, __: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_fault_commands(command: Callable[[str], None], get_state: Callable[[], dict[str, object]]) -> None:
+    """Carry out a word a line and say how it went, with what is ``get_state`` of the simulator.
+
+    A standard input that can never say anything, such as /dev/null, does not end it; a signal does.
+    """
+    for line in sys.stdin.buffer:
+        print_json(_run_command(command, get_state, line.decode("utf-8", "replace").strip()))
+    if _is_silent_device():
+        signal.pause()
+
+
+def _run_command(
+    command: Callable[[str], None], get_state: Callable[[], dict[str, object]], text: str
+) -> dict[str, object]:
+    try:
+        command(text)
+    except BadFaultWord as error:
+        return {"ok": False, "error": str(error)}
+    return {"ok": True, **get_state()}
+
+
+def _is_silent_device() -> bool:
+    try:
+        return stat.S_ISCHR(fstat(sys.stdin.fileno()).st_mode) and not sys.stdin.isatty()
+    except (OSError, ValueError):
+        return False

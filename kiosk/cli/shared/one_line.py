@@ -22,7 +22,6 @@ _INTERVAL_S: Final = 1.0
 
 
 def end(text: str, status: int) -> NoReturn:
-    """Say it and end with that exit code."""
     click.echo(text, err=True)
     raise SystemExit(status)
 
@@ -102,7 +101,6 @@ def progress(label: str, unit: str = "", interval_s: float = _INTERVAL_S) -> Ite
 
 
 def counted(items: Iterable[T], show: Progress) -> Iterator[T]:
-    """Pass the items on and show how many there were."""
     for number, item in enumerate(items, 1):
         yield item
         show(number)

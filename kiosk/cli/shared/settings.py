@@ -1,15 +1,21 @@
-"""What the commands of a station have in common: which settings file, and how it is read."""
+"""What the commands of a station have in common: its settings file, its database, a file to bring in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from kiosk.cli.shared.one_line import end
 from kiosk.config.file import BadConfig
+
+if TYPE_CHECKING:  # the relay reads its settings here, and has no memory for all that
+    from kiosk.config.station import StationConfig
+    from kiosk.store import Store
 
 Config = TypeVar("Config")
 
@@ -46,3 +52,23 @@ def read_config(path: Path | None, load: Callable[[Path], Config]) -> Config:
         return load(found)
     except BadConfig as error:
         end(str(error), 2)
+
+
+@contextmanager
+def opened_store(config: StationConfig) -> Iterator[Store]:
+    """The station's database; ends with 3 and one line when it cannot be used."""
+    from kiosk.station.shared.open_store import open_store
+    from kiosk.store import StoreError
+
+    try:
+        with closing(open_store(config.station)) as store:
+            yield store
+    except StoreError as error:
+        end(str(error), 3)
+
+
+def read_input(file: Path | None) -> tuple[bytes, str]:
+    """The bytes of FILE, or of standard input when it is - or absent, and a name for messages. Raises OSError."""
+    if file is None or str(file) == "-":
+        return sys.stdin.buffer.read(), "standard input"
+    return file.read_bytes(), str(file)

@@ -21,27 +21,32 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
+from kiosk.base.refused import Refused
 from kiosk.domain.lockout import LockoutRule
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.certificate import BadCertificate, BadPrivateKey, check_certificate, check_key
-from kiosk.first_start.identity.claim import BadClaim, ClaimMark, claim_name, read_claim, write_claim
 from kiosk.first_start.identity.format import (
     CLEAR,
     SEALED,
+    BadClaim,
     BadIdentity,
+    ClaimMark,
     RenamedIdentity,
     StationIdentity,
     UnsupportedVersion,
     WrongCode,
+    claim_name,
+    read_claim,
     read_clear,
     read_sealed,
     unseal,
+    write_claim,
 )
-from kiosk.first_start.identity.ports import IdentityFolder, IdentityRefused, PendingIdentity, Vault, Why
+from kiosk.first_start.identity.vault import FileVault, PendingIdentity
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +64,28 @@ class MachineTime:
     monotonic_ms: int
 
 
-class IdentityClaimer:
-    """One process at a time: its unit is started once."""
+class IdentityFolder(Protocol):
+    """One folder of a stick or of the boot partition. Every change is durable when it returns; all raise OSError."""
 
-    def __init__(self, vault: Vault, places: Sequence[IdentityFolder], clock: Callable[[], MachineTime]) -> None:
+    def names(self) -> tuple[str, ...]:
+        """Files that are named like an identity; a bounded number. Nothing when the medium was pulled."""
+
+    def read(self, name: str) -> bytes | None:
+        """At most one byte more than may be; None when there is no such file."""
+
+    def mark(self, name: str, content: bytes) -> None: ...
+
+    def remove(self, name: str) -> None: ...
+
+
+class IdentityClaimer:
+    """One process at a time: its unit is started once.
+
+    The code of a refusal is one of ``IdentityRefusal``, or "failed"; "why" is one of ``IdentityWhy``, and "seconds" how
+    long until the next try.
+    """
+
+    def __init__(self, vault: FileVault, places: Sequence[IdentityFolder], clock: Callable[[], MachineTime]) -> None:
         self._vault, self._places, self._clock = vault, places, clock
 
     def resume(self) -> None:
@@ -78,29 +101,29 @@ class IdentityClaimer:
             self._vault.drop_pending()
 
     def claim(self, station: str, code: PaperCode | None) -> None:
-        """Make this machine the station. Raises IdentityRefused, OSError. ``code`` is None for one in the clear."""
+        """Make this machine the station. Raises Refused, OSError. ``code`` is None for one in the clear."""
         present = self._vault.in_use()
         if present is not None:
             if present.station != station:
-                raise IdentityRefused("other", f"this machine is {present.station} already")
+                raise Refused("other", f"this machine is {present.station} already")
             return
         place, name, content = self._find(station)
         owner = self._owner(place, station)
         if owner not in (None, self._vault.machine):
-            raise IdentityRefused("claimed", f"another machine has taken {station}: its mark lies beside the file")
+            raise Refused("claimed", f"another machine has taken {station}: its mark lies beside the file")
         self._finish(PendingIdentity(self._open(station, name, content, code), name), place)
 
     def _open(self, station: str, name: str, content: bytes, code: PaperCode | None) -> StationIdentity:
-        """A wrong code is counted on the disk before anybody hears of it. Raises IdentityRefused, OSError."""
+        """A wrong code is counted on the disk before anybody hears of it. Raises Refused, OSError."""
         known, at = self._vault.wrong_codes(), self._clock()
         wait_s = -(-known.wait(LOCKOUT_RULE, at.boot_id, at.monotonic_ms) // 1000)
         if wait_s and code is not None:
-            raise IdentityRefused("wait", f"too many wrong codes: the next one in {wait_s} s", wait_s=wait_s)
+            raise Refused("wait", f"too many wrong codes: the next one in {wait_s} s", {"seconds": str(wait_s)})
         try:
             return _open_identity(station, name, content, code)
         except WrongCode as error:
             self._vault.count(known.after_failure(LOCKOUT_RULE, at.boot_id, at.monotonic_ms))
-            raise IdentityRefused("wrong", str(error)) from None
+            raise Refused("wrong", str(error)) from None
 
     def _remove_leftovers(self) -> None:
         """A stick that was not there at the end still holds the file, behind the mark of this machine."""
@@ -140,10 +163,10 @@ class IdentityClaimer:
             try:
                 place.mark(claim_name(station), mark)
             except OSError as error:
-                raise IdentityRefused("failed", f"the mark of {station}: {error}", "stick") from error
+                raise Refused("failed", f"the mark of {station}: {error}", {"why": "stick"}) from error
         if self._owner(place, station) != self._vault.machine:
             message = f"the mark of {station} cannot be read back from the medium: nothing was taken"
-            raise IdentityRefused("failed", message, "stick")
+            raise Refused("failed", message, {"why": "stick"})
 
     def _remove_file(self, place: IdentityFolder, name: str) -> None:
         """A stick that is pulled now keeps a file that its mark protects."""
@@ -166,7 +189,7 @@ class IdentityClaimer:
             content = place.read(name)
             if content is not None and (name != CLEAR or _is_of(content, station)):
                 return place, name, content
-        raise IdentityRefused("gone", f"there is no identity of {station} on any medium")
+        raise Refused("gone", f"there is no identity of {station} on any medium")
 
     def _candidates(self, station: str) -> Iterator[tuple[IdentityFolder, str]]:
         for place in self._places:
@@ -184,24 +207,23 @@ def _is_of(content: bytes, station: str) -> bool:
 
 
 def _open_identity(station: str, name: str, content: bytes, code: PaperCode | None) -> StationIdentity:
-    """Raises WrongCode, IdentityRefused."""
     try:
         if name == CLEAR:
             identity = read_clear(content)
         elif code is None:
-            raise IdentityRefused("wrong", f"{name} is sealed, and no code was given")
+            raise Refused("wrong", f"{name} is sealed, and no code was given")
         else:
             identity = unseal(read_sealed(content, name), code)
         check_certificate(station, identity.certificate)
         check_key(identity.certificate, identity.key)
     except (BadIdentity, BadCertificate) as error:
-        why: Why = next((why for kind, why in _WHY.items() if isinstance(error, kind)), "file")
-        raise IdentityRefused("damaged", f"{name}: {error}", why) from error
+        why = next((why for kind, why in _WHY.items() if isinstance(error, kind)), "file")
+        raise Refused("damaged", f"{name}: {error}", {"why": why}) from error
     return identity
 
 
 # The narrower one first.
-_WHY: Final[Mapping[type[Exception], Why]] = {
+_WHY: Final[Mapping[type[Exception], str]] = {
     RenamedIdentity: "renamed",
     UnsupportedVersion: "software",
     BadPrivateKey: "key",

@@ -1,12 +1,13 @@
-"""The identity of one station as a file: in the clear, or sealed with the code on its paper. Bytes to values, no I/O.
+"""The identity of one station as a file: in the clear, or sealed with the code on its paper; and the claim mark, which
+stays where it was taken and says which machine has it. Bytes to values, no I/O.
 
     identity.toml          in the clear: station, region, village, broker_url, certificate, key, authority,
                            photos, updates, county_key
     identity-S0147.toml    station, region, village, and ``sealed``: base64 of
-                           version 1 byte | salt 16 | nonce 12 | ChaCha20-Poly1305 over the file in the clear
+                           a version byte (1) | salt 16 | age file with the file in the clear
 
-The key is Argon2id of the code. Associated data are the version and what stands beside in the clear: nobody can give a
-sealed identity another number, region or village. Salt and nonce come from outside: randomness is I/O.
+What stands beside in the clear is compared with what is inside: nobody can give a sealed identity another number,
+region or village.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from typing import Any, Final
 import msgspec
 import tomlkit
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.domain.paper_code import PaperCode
 from kiosk.messaging.relay.shared.settings import CenterEndpoint, Endpoint
 from kiosk.store.backup.shared.county_key import CountyKey
-from kiosk.store.shared.paper_key import SALT_BYTES, paper_key
+from kiosk.store.shared.age_file import NotOpened, seal_to_paper, unseal_with_paper
 from kiosk.texts.plain import plain
 
 MAX_BYTES: Final = 64 * 1024  # Certificate, key and authority with a chain are below 20 kB
@@ -39,13 +41,11 @@ _TEXT: Final = re.compile(
     re.DOTALL,
 )
 VERSION: Final = 1
-NONCE_BYTES: Final = 12
 CLEAR: Final = "identity.toml"
 SEALED: Final = re.compile(r"identity-(S[0-9]{4})\.toml")
 MAX_VILLAGE_LENGTH: Final = 40
 _MAX_PEM_LENGTH: Final = 32_000
 _MAX_URL_LENGTH: Final = 200
-_CONTEXT: Final = b"station-kiosk identity"
 _CERTIFICATE, _PRIVATE_KEY = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
 
 
@@ -134,17 +134,14 @@ def check_center(name: str, url: str) -> str:
 
 
 def check_county_key(text: str) -> str:
-    """The line of the county's key unchanged, or ""; raises ValueError."""
     return CountyKey.parse(text).text if text else ""
 
 
 def sealed_name(station: str) -> str:
-    """The file of a sealed identity."""
     return f"identity-{station}.toml"
 
 
 def read_clear(content: bytes) -> StationIdentity:
-    """Raises BadIdentity."""
     try:
         return msgspec.convert(_table(content), StationIdentity)
     except ValueError as error:
@@ -168,22 +165,15 @@ def write_clear(identity: StationIdentity) -> bytes:
     return _toml({name: value for name, value in fields.items() if value})
 
 
-def seal(identity: StationIdentity, code: PaperCode, salt: bytes, nonce: bytes) -> bytes:
-    """The file of a sealed identity. Never the same salt and nonce twice."""
-    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # 9 MB: a station needs it once
-
+def seal(identity: StationIdentity, code: PaperCode) -> bytes:
     shown = {"station": identity.station, "region": identity.region, "village": identity.village}
-    about = _about(**shown)
-    inside = ChaCha20Poly1305(paper_key(code, salt)).encrypt(nonce, write_clear(identity), about)
-    sealed = base64.b64encode(bytes([VERSION]) + salt + nonce + inside).decode("ascii")
-    return _toml({**{name: value for name, value in shown.items() if value}, "sealed": sealed})
+    sealed = bytes([VERSION]) + seal_to_paper(write_clear(identity), code)
+    fields = {**shown, "sealed": base64.b64encode(sealed).decode("ascii")}
+    return _toml({name: value for name, value in fields.items() if value})
 
 
 def unseal(envelope: SealedIdentity, code: PaperCode) -> StationIdentity:
     """What is inside. Raises WrongCode, BadIdentity."""
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-
     try:
         content = base64.b64decode(envelope.sealed, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -191,25 +181,14 @@ def unseal(envelope: SealedIdentity, code: PaperCode) -> StationIdentity:
     version = content[0] if content else 0
     if version != VERSION:
         raise UnsupportedVersion(f"it is of version {version}: this program reads {VERSION}")
-    salt, rest = content[1 : 1 + SALT_BYTES], content[1 + SALT_BYTES :]
-    nonce, inside = rest[:NONCE_BYTES], rest[NONCE_BYTES:]
-    if len(inside) < 16:  # the tag alone
-        raise BadIdentity("it is cut off")
-    about = _about(station=envelope.station, region=envelope.region, village=envelope.village)
     try:
-        clear = ChaCha20Poly1305(paper_key(code, salt)).decrypt(nonce, inside, about)
-    except InvalidTag:
+        identity = read_clear(unseal_with_paper(content[1:], code))
+    except NotOpened:
         raise WrongCode("the code does not open this identity, or the file was changed") from None
-    identity = read_clear(clear)
-    if (identity.station, identity.region) != (envelope.station, envelope.region):
+    inside = (identity.station, identity.region, identity.village)
+    if inside != (envelope.station, envelope.region, envelope.village):
         raise BadIdentity("what is inside is another station than the file says")
     return identity
-
-
-def _about(*, station: str, region: str, village: str) -> bytes:
-    """Associated data: each part with its length before it, so that no two lists look alike."""
-    parts = (_CONTEXT, bytes([VERSION]), *(text.encode("utf-8") for text in (station, region, village)))
-    return b"".join(len(part).to_bytes(2, "big") + part for part in parts)
 
 
 def _check_pem(name: str, text: str, marker: str) -> None:
@@ -220,7 +199,6 @@ def _check_pem(name: str, text: str, marker: str) -> None:
 
 
 def _table(content: bytes) -> dict[str, Any]:
-    """Raises ValueError."""
     if len(content) > MAX_BYTES:
         raise ValueError(f"the file has more than {MAX_BYTES} bytes")
     if len(_TEXT.sub(b"", content)) > _MAX_BARE_BYTES:  # names in names: the reader takes seconds for 64 kB of them
@@ -236,3 +214,44 @@ def _toml(fields: Mapping[str, str]) -> bytes:
     for name, value in fields.items():
         document.append(name, tomlkit.string(value, multiline="\n" in value))
     return document.as_string().encode("utf-8")
+
+
+MAX_MARK_BYTES: Final = 4096
+_MACHINE: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class BadClaim(ValueError):
+    """The mark cannot be read: somebody has taken the identity, and nobody can tell who."""
+
+
+class ClaimMark(msgspec.Struct, frozen=True):
+    """``machine`` is the SHA-256 of the machine's own random number; ``claimed_at`` what its clock said, which may be
+    wrong on a new box. Fields of later versions are passed over. Raises ValueError.
+    """
+
+    station: str
+    machine: str
+    claimed_at: str
+
+    def __post_init__(self) -> None:
+        check_station(self.station)
+        if not _MACHINE.fullmatch(self.machine):
+            raise ValueError("machine must be 64 hexadecimal digits")
+
+
+_claim: Final = reader(msgspec.json.Decoder(ClaimMark))
+
+
+def claim_name(station: str) -> str:
+    return f"identity-{station}.claimed.json"
+
+
+def read_claim(content: bytes) -> ClaimMark:
+    try:
+        return _claim(content[:MAX_MARK_BYTES])
+    except Unreadable as error:
+        raise BadClaim(str(error)) from error
+
+
+def write_claim(claim: ClaimMark) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(claim), indent=1) + b"\n"

@@ -92,8 +92,6 @@ class GoodsDraft(DraftPart, frozen=True):
 
 
 class PersonDraft(DraftPart, frozen=True):
-    """A name and, once it was typed twice, the Argon2id hash of the PIN."""
-
     name: str
     pin_hash: str = ""
 
@@ -141,7 +139,6 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
 
 
 def draft_path(config_file: Path) -> Path:
-    """Where the draft of a settings file is kept."""
     return config_file.with_name(f"{config_file.name}.draft.json")
 
 
@@ -181,5 +178,4 @@ def load_draft(path: Path) -> SettingsDraft:
 
 
 def save_draft(path: Path, draft: SettingsDraft) -> None:
-    """Keep the draft durably; raises OSError."""
     write_durably(path, msgspec.json.format(msgspec.json.encode(draft), indent=1), DRAFT_MODE)

@@ -8,16 +8,16 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
+from kiosk.base.refused import Refused
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
 from kiosk.devices.ports import Camera, PortProbe, Printer, ProbeProgress, Scale, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.mat_measures import MatMeasures
-from kiosk.first_start.identity.ports import InUse
-from kiosk.first_start.shared.recovery.ports import Recoveries
+from kiosk.first_start.identity.vault import InUse
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.station.screen import ScreenGeometry
@@ -52,20 +52,6 @@ def fault_text(error: BaseException | None) -> str:
         return ""
     word = next((word for kind, word in _FAULTS if isinstance(error, kind)), _NUMBERS.get(error.errno or 0, ""))
     return f"setup.fault.{word}" if word else ""
-
-
-class AnswerRefused(Exception):
-    """An answer cannot be taken. ``code`` is the last word of a text ``setup.refused.*``; ``detail`` is technical.
-
-    ``why`` is shown in its place where it is known: the last word of a text ``setup.refused.why_*``, about ``seconds``.
-    """
-
-    def __init__(self, code: str, detail: str = "", why: str = "", seconds: int = 0) -> None:
-        super().__init__(detail or code)
-        self.code = code
-        self.detail = "" if why else detail
-        self.why = why
-        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +108,11 @@ class GoodsView:
 
 
 @dataclass(frozen=True, slots=True)
-class RecoveryView:
-    """A station is being put back; ``code``, ``why`` and ``seconds`` as in AnswerRefused once that has failed."""
-
-    code: str = ""
-    why: str = ""
-    seconds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class WizardView:
     """Everything one screen of the wizard shows. ``typed`` is the present answer, in the form it is typed in.
 
     ``no_backup`` says, in English, why the first backup was not made; BACKUP_AT_NIGHT when it is left to the night.
-    ``recovery`` is there while it is waited for.
+    ``recovery_refused``: why the station that was being put back is not; None while it is waited for.
     """
 
     question: str
@@ -150,30 +127,16 @@ class WizardView:
     rows: tuple[SummaryRow, ...] = ()
     goods: GoodsView | None = None
     no_backup: str = ""
-    recovery: RecoveryView | None = None
+    recovery_refused: Refused | None = None
 
 
-class Wizard(Protocol):
-    """The use case. Every method may be called from any thread."""
-
-    def view(self) -> WizardView: ...
-
-    def answer(self, question: str, form: Mapping[str, str]) -> None:
-        """Take the answer and go on; does nothing for a question that is not the present one. Raises AnswerRefused."""
-
-    def back(self) -> None: ...
-
-    def set_language(self, language: str) -> None:
-        """Change the language and stay. Raises AnswerRefused."""
-
-    def start_trial(self, question: str) -> None:
-        """Begin an attempt: print, shoot, reach. Does nothing for another question or while one is under way."""
-
-    def shot(self) -> bytes | None:
-        """The mat in the newest picture of the camera, as JPEG; None where it was not found."""
-
-    def leave(self) -> None:
-        """The last page is on the screen: the wizard may end and the station begin."""
+# The code does not open it; too many did not; nobody can use it; another machine has it; it lies nowhere; this machine
+# is another station.
+IdentityRefusal = Literal["wrong", "wait", "damaged", "claimed", "gone", "other"]
+# What is behind `damaged` and `failed`, as far as a technician can do something about it: the file cannot be read; it
+# was renamed; it was made for other software; its certificate is no station's of this number; its key is not that of
+# the certificate; the stick cannot be written; this machine cannot keep it; nobody answers.
+IdentityWhy = Literal["file", "renamed", "software", "certificate", "key", "stick", "machine", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,60 +149,56 @@ class OfferedIdentity:
     sealed: bool
 
 
-class Identities(Protocol):
-    """Identities of stations, and the one this machine has."""
+class Identities:
+    """Identities of stations, and the one this machine has. These are those of a machine that takes none: a demo, a
+    test of something else.
+    """
 
-    def offered(self) -> tuple[OfferedIdentity, ...]: ...
+    def offered(self) -> tuple[OfferedIdentity, ...]:
+        return ()
 
-    def in_use(self) -> InUse | None: ...
+    def in_use(self) -> InUse | None:
+        return None
 
     def take(self, station: str, code: str) -> InUse:
-        """May take half a minute; ``code`` is "" for one in the clear. Raises IdentityRefused, OSError."""
+        """May take half a minute; ``code`` is "" for one in the clear. Raises Refused ``identity_…``, OSError."""
+        raise Refused("identity_gone")
 
 
 class FirstStartMachine(Protocol):
     """What is plugged in at this moment, by names that stay, and how it is reached."""
 
     @property
-    def data(self) -> Path:
-        """The data folder of the station, which need not be there yet."""
+    def data(self) -> Path: ...
 
     @property
-    def identities(self) -> Identities:
-        """Those that were brought on a stick."""
+    def identities(self) -> Identities: ...
 
     @property
-    def recoveries(self) -> Recoveries:
-        """Stations whose kits and backups were brought on a stick."""
+    def recoveries(self) -> Recoveries: ...
 
     def serial_ports(self) -> tuple[str, ...]: ...
 
-    def keyboards(self) -> tuple[str, ...]:
-        """Devices that act as a keyboard, as most scanners do when they are new."""
+    def keyboards(self) -> tuple[str, ...]: ...
 
     def hid_scanners(self) -> tuple[str, ...]:
         """Scanners in HID POS mode, by the names that udev's rules gave them."""
 
     def printers(self) -> tuple[str, ...]: ...
 
-    def printer_language(self, path: str) -> StreamLanguage | None:
-        """What one of ``printers`` says that it speaks."""
+    def printer_language(self, path: str) -> StreamLanguage | None: ...
 
     def cameras(self) -> tuple[tuple[FittedKind, str], ...]: ...
 
-    def key_files(self, *endings: str) -> tuple[str, ...]:
-        """Files with one of these endings in the folders for keys and certificates."""
+    def key_files(self, *endings: str) -> tuple[str, ...]: ...
 
-    def catalogs(self) -> tuple[str, ...]:
-        """Files that may be a catalog."""
+    def catalogs(self) -> tuple[str, ...]: ...
 
-    def backup_media(self) -> tuple[str, ...]:
-        """Mounted media that are another disk than the station's own."""
+    def backup_media(self) -> tuple[str, ...]: ...
 
     def scale(self, settings: ScaleSettings, listener: ScaleListener) -> Scale: ...
 
-    def probe(self, port: str, on_progress: Callable[[ProbeProgress], None]) -> PortProbe:
-        """Listens at a port for what may be a scale."""
+    def probe(self, port: str, on_progress: Callable[[ProbeProgress], None]) -> PortProbe: ...
 
     def scanner(
         self, settings: ScannerSettings, on_scan: Callable[[str], None], on_state: Callable[[str], None]
@@ -253,15 +212,70 @@ class FirstStartMachine(Protocol):
         """Connect to the broker as the relay will and hang up; says what answered. Raises OSError."""
 
 
-class DeviceTrial(Protocol):
-    """One device while its question is on the screen."""
+# The digits do not open the kit; too many did not; the kit cannot be used; it brings what only an administrator may put
+# in place; the county has not opened it; it is of another county; kit or backup are of newer software; there is none;
+# there is none; nobody can use the backup; the letter is missing or was the last one; the stick was pulled; the card is
+# full; this machine is another station; the card is set up; the station is being put back at this moment; that was cut
+# off; the card or its helper failed.
+RecoveryRefusal = Literal[
+    "wrong",
+    "wait",
+    "kit",
+    "shell",
+    "unopened",
+    "county",
+    "software",
+    "no_kit",
+    "no_backup",
+    "backup",
+    "letter",
+    "stick",
+    "room",
+    "other",
+    "here",
+    "busy",
+    "cut",
+    "failed",
+]
+RecoveryWhy = Literal["machine", "silent"]  # Behind `failed`: this machine cannot keep it; nobody answers
+# What is missing before a station can be put back: nothing; its kit; its backup; its kit is there, but locked as the
+# station wrote it.
+Lacks = Literal["", "kit", "backup", "opening"]
 
-    def view(self) -> TrialView: ...
 
-    def start(self) -> None:
-        """Begin an attempt, for devices that are asked; the others tell by themselves."""
+@dataclass(frozen=True, slots=True)
+class OfferedRecovery:
+    """A station of which a kit or a backup lies on a medium. ``made_on`` is the day of its newest backup, as the
+    station's clock had it: 2026-11-27, or "" when that cannot be read here.
+    """
 
-    def close(self) -> None:
-        """Let go of the device; what is under way ends by its own deadline."""
+    station: str
+    made_on: str
+    lacks: Lacks
 
-    def join(self) -> None: ...
+
+class Recoveries:
+    """Stations that may be put back, and how far that is. These are those of a machine that puts none back: a demo, a
+    test of something else. Nothing here raises for a medium that was pulled.
+    """
+
+    def offered(self) -> tuple[OfferedRecovery, ...]:
+        return ()
+
+    def has_letters(self) -> bool:
+        """Whether the card knows which receipt letters were used."""
+        return False
+
+    def begin(self, station: str, code: str, letter: str) -> None:
+        """Returns when root has found the digits right and begun; ``letter`` is "" when the card knows it.
+
+        May take half a minute. Raises Refused ``recovery_…``, OSError.
+        """
+        raise Refused("recovery_no_kit")
+
+    def busy(self) -> bool:
+        return False
+
+    def refusal(self) -> Refused | None:
+        """Why what was begun has ended; None while it goes on, and when it is done: then the station starts anew."""
+        return Refused("recovery_cut")

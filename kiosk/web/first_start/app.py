@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 
 from flask import Blueprint, Flask, Response, abort, redirect, request
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.first_start.shared.ports import AnswerRefused, Wizard
+from kiosk.base.refused import Refused
+from kiosk.first_start.wizard import FirstStartWizard
+from kiosk.protocols.barcodes import linear, matrix
 from kiosk.texts import html
 from kiosk.web.factory import MAX_BODY_BYTES, ServedApp
-from kiosk.web.first_start.codes import code128_svg, qr_svg
 from kiosk.web.first_start.pages import MAX_FIELD_CHARACTERS, WizardPages, after_refusal, rule_css, typed_after_key
 from kiosk.web.first_start.screens import SCREENS
 from kiosk.web.shared import guard
@@ -31,12 +33,11 @@ class NoStreams:
     def stop(self) -> None: ...
 
 
-def _ignore_alive() -> None:
-    """Nobody wants to know whether the page lives."""
+def _ignore_alive() -> None: ...
 
 
 def create_first_start_app(
-    wizard: Wizard, settings: WebSettings, alive: Callable[[], None] = _ignore_alive
+    wizard: FirstStartWizard, settings: WebSettings, alive: Callable[[], None] = _ignore_alive
 ) -> ServedApp:
     """All pages of the first start. ``alive`` is called for every sign of life of the page."""
     app = ServedApp("kiosk.web", NoStreams())
@@ -52,8 +53,7 @@ def create_first_start_app(
     return app
 
 
-def _questions(wizard: Wizard, pages: WizardPages) -> Blueprint:
-    """``/setup``, the answers, the way back, the languages."""
+def _questions(wizard: FirstStartWizard, pages: WizardPages) -> Blueprint:
     routes = Blueprint("setup", __name__)
 
     @routes.get("/")
@@ -76,7 +76,7 @@ def _questions(wizard: Wizard, pages: WizardPages) -> Blueprint:
         form = {**request.form.to_dict(), "value": row.sends + sent if "ask" in request.form else sent}
         try:
             wizard.answer(question, form)
-        except AnswerRefused as refusal:
+        except Refused as refusal:
             return pages.screen(typed=after_refusal(row, sent), refused=refusal), 409
         return redirect(HOME, 303)
 
@@ -98,8 +98,7 @@ def _questions(wizard: Wizard, pages: WizardPages) -> Blueprint:
     return routes
 
 
-def _pieces(wizard: Wizard, pages: WizardPages, alive: Callable[[], None]) -> Blueprint:
-    """What a page fetches while it is on the screen."""
+def _pieces(wizard: FirstStartWizard, pages: WizardPages, alive: Callable[[], None]) -> Blueprint:
     routes = Blueprint("setup_pieces", __name__)
 
     @routes.get("/setup/live/<question>")
@@ -156,7 +155,7 @@ def _pieces(wizard: Wizard, pages: WizardPages, alive: Callable[[], None]) -> Bl
 def _install_errors(app: Flask, pages: WizardPages) -> None:
     """A refusal outside a question is shown over the present screen; nothing leaves the program as a traceback."""
 
-    def refused(error: AnswerRefused) -> tuple[str, int]:
+    def refused(error: Refused) -> tuple[str, int]:
         return pages.screen(refused=error), 409
 
     def http(error: HTTPException) -> tuple[str, int]:
@@ -166,6 +165,54 @@ def _install_errors(app: Flask, pages: WizardPages) -> None:
         logger.error("%s %s failed", request.method, request.path, exc_info=error)
         return pages.fault("problem.error"), 500
 
-    app.register_error_handler(AnswerRefused, refused)
+    app.register_error_handler(Refused, refused)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(Exception, unexpected)
+
+
+_BAR_HEIGHT = 60
+# Modules large enough for a cheap scanner held a hand away; edges between pixels would blur them.
+_BAR_MM, _SQUARE_MM = 0.4, 1.0
+
+
+def code128_svg(text: str, px_per_mm: float) -> str:
+    """A Code 128 symbol with its quiet zones, whole pixels a module of about 0.4 mm. Raises NotEncodable."""
+    modules = linear.code128_modules(text)
+    quiet = linear.QUIET_ZONE_MODULES
+    bars = _runs([module == "1" for module in modules])
+    path = "".join(f"M{start + quiet} 0h{length}v{_BAR_HEIGHT}h-{length}z" for start, length in bars)
+    return _svg(len(modules) + 2 * quiet, _BAR_HEIGHT, path, _dots(_BAR_MM, px_per_mm))
+
+
+def qr_svg(text: str, px_per_mm: float) -> str:
+    """A QR code with its quiet zone, whole pixels a module of about 1 mm. Raises ValueError."""
+    rows = matrix.qr_modules(text)
+    quiet = matrix.QUIET_ZONE_MODULES
+    path = "".join(
+        f"M{start + quiet} {line + quiet}h{length}v1h-{length}z"
+        for line, row in enumerate(rows)
+        for start, length in _runs(row)
+    )
+    side = len(rows) + 2 * quiet
+    return _svg(side, side, path, _dots(_SQUARE_MM, px_per_mm))
+
+
+def _runs(dark: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    at = 0
+    for is_dark, run in groupby(dark):
+        length = len(list(run))
+        if is_dark:
+            yield at, length
+        at += length
+
+
+def _dots(module_mm: float, px_per_mm: float) -> int:
+    return max(1, round(module_mm * px_per_mm))
+
+
+def _svg(width: int, height: int, path: str, dots: int) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * dots}" height="{height * dots}" '
+        f'viewBox="0 0 {width} {height}" shape-rendering="crispEdges">'
+        f'<path fill="#fff" d="M0 0h{width}v{height}h-{width}z"/><path fill="#000" d="{path}"/></svg>'
+    )

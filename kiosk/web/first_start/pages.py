@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from flask import render_template, request, url_for
+from markupsafe import Markup
 
-from kiosk.first_start.shared.ports import AnswerRefused, Wizard, WizardView, fault_text
+from kiosk.base.refused import Refused
+from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
+from kiosk.first_start.shared.ports import TrialView, WizardView, fault_text
+from kiosk.first_start.wizard import FirstStartWizard
 from kiosk.station.screen import ScreenGeometry
 from kiosk.texts import LANGUAGES
-from kiosk.web.first_start.measures import advice, mat_rows
-from kiosk.web.first_start.pads import NAMES, PADS, Pad, filter_typed, press_key
-from kiosk.web.first_start.screens import SCREENS, Screen
+from kiosk.texts.html import bdi
+from kiosk.web.first_start.screens import NAMES, PADS, SCREENS, Pad, Screen, filter_typed, press_key
 from kiosk.web.shared.paging import page_of
 from kiosk.web.shared.signs import drawing
 from kiosk.web.shared.speech import speech
@@ -28,12 +33,10 @@ def picture(name: str) -> str:
 
 
 class WizardPages:
-    """Knows what is seen, and nothing of what an answer does."""
-
-    def __init__(self, wizard: Wizard, language: str) -> None:
+    def __init__(self, wizard: FirstStartWizard, language: str) -> None:
         self._wizard, self._language = wizard, language
 
-    def screen(self, *, typed: str | None = None, refused: AnswerRefused | None = None) -> str:
+    def screen(self, *, typed: str | None = None, refused: Refused | None = None) -> str:
         """The whole page. ``typed`` is what stands on the pad when it is not the present answer."""
         view = self._wizard.view()
         row = SCREENS[view.question]
@@ -42,13 +45,13 @@ class WizardPages:
             "setup/screen.html",
             refused=refused,
             refused_text=fault_text(refused),
+            detail=_detail(refused),
             body="pad" if asks_pad else row.body,
             **self._common(view, row),
             **(_pad(view, row, typed) if row.pad else {}),
         )
 
     def piece(self) -> str:
-        """The part of the screen that changes by itself."""
         view = self._wizard.view()
         row = SCREENS[view.question]
         return render_template(f"setup/_{row.body}.html", **self._common(view, row))
@@ -66,12 +69,24 @@ class WizardPages:
             "speech": spoken,
             "one": spoken.one,
             "drawing": picture,
+            "seconds": _seconds,
             "tongues": {code: speech(code).one("setup.ask.language") for code in LANGUAGES},
             "size": _size(view),
             "measures": mat_rows(view.trial),
             "advice": advice(view.trial),
             "page": page_of(view.choices, row.tiles, request.args.get("page")),
         }
+
+
+def _detail(refused: Refused | None) -> str:
+    """The technical words, unless a text says more or there are none."""
+    if refused is None or "why" in refused.values or str(refused) == refused.code:
+        return ""
+    return str(refused)
+
+
+def _seconds(refused: Refused) -> int:
+    return int(refused.values.get("seconds", "0"))
 
 
 def _size(view: WizardView) -> str:
@@ -117,3 +132,62 @@ def after_refusal(row: Screen, typed: str) -> str:
     """A refused answer stays to be corrected; a PIN is typed anew."""
     pad = PADS.get(row.pad)
     return "" if pad is not None and pad.secret else typed
+
+
+@dataclass(frozen=True, slots=True)
+class _MeasureFormat:
+    """How a number is written, and what to do when it is bad: a text id and a drawing."""
+
+    digits: int
+    unit: str
+    advice: str
+    picture: str
+
+
+_FORMATS: Final[Mapping[MatQuality, _MeasureFormat]] = {
+    MatQuality.MARKERS: _MeasureFormat(0, " / 4", "photo.reason.mat", "shot-mat"),
+    MatQuality.TILT: _MeasureFormat(1, "°", "photo.reason.tilt", "shot-tilt"),
+    MatQuality.SCALE: _MeasureFormat(1, " px/mm", "setup.advice.scale", "shot-small"),
+    MatQuality.SHARPNESS: _MeasureFormat(1, " px", "photo.reason.blur", "shot-blur"),
+    MatQuality.EVENNESS: _MeasureFormat(1, " : 1", "setup.advice.evenness", "shot-dark"),
+    MatQuality.FLICKER: _MeasureFormat(1, " %", "photo.reason.banding", "shot-banding"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    text_id: str
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRow:
+    text_id: str
+    value: Markup
+    good: bool
+
+
+def mat_rows(trial: TrialView | None) -> tuple[MeasureRow, ...]:
+    """None before the mat was measured."""
+    measures = _measures(trial)
+    return tuple(_row(row) for row in measures.rows) if measures else ()
+
+
+def advice(trial: TrialView | None) -> Advice | None:
+    """The first thing to do; others may come right with it, as light and sharpness do with the place of the camera."""
+    measures = _measures(trial)
+    bad = next((row for row in measures.rows if not row.good), None) if measures else None
+    return Advice(_FORMATS[bad.quality].advice, _FORMATS[bad.quality].picture) if bad else None
+
+
+def _measures(trial: TrialView | None) -> MatMeasures | None:
+    return trial.mat if trial else None
+
+
+def _row(row: MatMeasure) -> MeasureRow:
+    measure_format = _FORMATS[row.quality]
+    return MeasureRow(
+        f"setup.measure.{row.quality}",
+        bdi(f"{row.value / 1000:.{measure_format.digits}f}{measure_format.unit}"),
+        row.good,
+    )

@@ -13,22 +13,31 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 from kiosk.app.identity import requests as requests_module
 from kiosk.app.identity.helper import IdentityPaths, handle_request
-from kiosk.app.identity.messages import IdentityRequest, IdentityResponse, answer_file, request_file
 from kiosk.app.identity.mounted_folder import FOLDER
-from kiosk.app.identity.requests import RequestedIdentities
-from kiosk.app.identity.vault import KEY, FileVault
+from kiosk.app.identity.requests import (
+    IdentityRequest,
+    IdentityResponse,
+    RequestedIdentities,
+    answer_file,
+    refusal_of,
+    request_file,
+)
 from kiosk.app.mounting.writable import writable
+from kiosk.base.refused import Refused
 from kiosk.base.root_requests import MAX_BYTES
-from kiosk.first_start.identity.claim import ClaimMark, claim_name, write_claim
-from kiosk.first_start.identity.format import CLEAR, StationIdentity, write_clear
-from kiosk.first_start.identity.ports import IdentityRefused, PendingIdentity
+from kiosk.first_start.identity.format import CLEAR, ClaimMark, StationIdentity, claim_name, write_claim, write_clear
+from kiosk.first_start.identity.vault import KEY, FileVault, PendingIdentity
+from kiosk.first_start.shared.ports import IdentityRefusal, IdentityWhy
 from kiosk.store.database.persistence import NotPersistent
+from kiosk.texts import LANGUAGES
+from kiosk.web.shared.speech import speech
 from tests.depth import many
 from tests.each import each
 from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE, cost_nothing, laid, made
@@ -175,9 +184,9 @@ def test_from_the_stick_to_the_station(box: Box, identity: StationIdentity) -> N
     assert box.wizard.in_use() is None
     assert [(row.station, row.village, row.sealed) for row in box.wizard.offered()] == [("S0147", "Tagharchi", True)]
     with box.unit():
-        with pytest.raises(IdentityRefused) as refused:
+        with pytest.raises(Refused) as refused:
             box.wizard.take("S0147", OTHER_CODE.digits)
-        assert refused.value.word == "wrong"
+        assert refused.value.code == "identity_wrong"
         assert box.wizard.take("S0147", CODE.digits).broker_url == identity.broker_url
     present = box.wizard.in_use()
     assert present is not None
@@ -250,10 +259,29 @@ def test_root_trusts_nothing_in_a_request(box: Box, identity: StationIdentity) -
     assert CODE.digits not in repr(IdentityRequest("S0147", CODE.digits))
 
 
+def test_what_is_behind_a_refusal_is_a_text_in_three_languages_and_no_technical_words() -> None:
+    for why in get_args(IdentityWhy):
+        for word in ("damaged", "failed"):
+            told = refusal_of(IdentityResponse("", word, "technical", why=why))
+            assert (told.code, told.values) == (f"identity_{word}", {"why": why})
+            for language in LANGUAGES:
+                assert speech(language).one(f"setup.refused.why_{why}")
+    waits = refusal_of(IdentityResponse("", "wait", "technical", wait_s=12))
+    assert (waits.code, waits.values) == ("identity_wait", {"why": "wait", "seconds": "12"})
+    for word in get_args(IdentityRefusal):
+        told = refusal_of(IdentityResponse("", word))
+        assert (told.code, str(told)) == (f"identity_{word}", f"identity_{word}")
+        for language in LANGUAGES:
+            assert speech(language).one(f"setup.refused.{told.code}")
+    for word in ("wrong", "claimed", "gone", "other"):
+        assert str(refusal_of(IdentityResponse("", word, "technical"))) == f"identity_{word}"
+    assert str(refusal_of(IdentityResponse("", "of other software", "technical"))) == "technical"
+
+
 def test_nobody_answers(box: Box, identity: StationIdentity) -> None:
-    with pytest.raises(IdentityRefused) as refused:
+    with pytest.raises(Refused) as refused:
         replace(box.wizard, timeout_s=0.0).take("S0147", CODE.digits)
-    assert refused.value.word == "failed"
+    assert refused.value.code == "identity_failed"
     assert not box.requests.exists()
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.app.mounting.export import MAX_BUNDLE_BYTES, ExportPaths, NothingCopied, copy_bundle
+from kiosk.app.mounting.mounting import MAX_BUNDLE_BYTES, ExportPaths, copy_bundle
+from kiosk.base.refused import Refused
 from kiosk.base.root_requests import CannotRemove
 from kiosk.station.doctor.tools import copy_request_file
 
@@ -52,7 +53,7 @@ def test_the_bundle_comes_to_the_stick_and_the_stick_is_open_for_it_alone(box: B
     assert [path.name for path in box.stick.iterdir()] == [NAME]
     assert box.open == 1
     assert not box.request.exists(), "one that is left would be served again and again"
-    with pytest.raises(NothingCopied):
+    with pytest.raises(Refused):
         copy_bundle(box.places)
 
 
@@ -70,7 +71,7 @@ def test_whatever_is_asked_for_is_asked_for_once(box: Box, tmp_path: Path) -> No
     request.rename(tmp_path / "elsewhere")
     for lay in lays:
         lay()
-        with pytest.raises(NothingCopied):
+        with pytest.raises(Refused):
             copy_bundle(box.places)
         assert not box.request.exists()
     assert (tmp_path / "elsewhere").exists()
@@ -97,7 +98,7 @@ def test_a_request_that_cannot_be_taken_away_is_an_error_and_is_not_served(box: 
 def test_nothing_else_leaves_the_station(box: Box) -> None:
     def refused(name: str = NAME, match: str = "that is there") -> None:
         box.ask(name)
-        with pytest.raises(NothingCopied, match=match):
+        with pytest.raises(match=match):
             copy_bundle(box.places)
 
     (box.data / "station.db").write_bytes(b"names")
@@ -125,9 +126,9 @@ def test_a_folder_where_the_request_or_the_bundle_belongs_leaves_nothing_open(bo
     before = os.listdir("/proc/self/fd")  # noqa: PTH208
     for _ in range(5):
         box.request.path.mkdir()
-        with pytest.raises(NothingCopied):
+        with pytest.raises(Refused):
             copy_bundle(box.places)
         box.ask()
-        with pytest.raises(NothingCopied, match="no plain file"):
+        with pytest.raises(match="no plain file"):
             copy_bundle(box.places)
     assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208

@@ -8,8 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.mounting.mounting import Kernel, block_device, bound_uuid, mount_medium
-from kiosk.app.mounting.rules import BACKUP, FILE_SYSTEMS, GUARDED, MEDIA, BlockDevice, MediumRefused, Owner, mount_of
+from kiosk.app.mounting.mounting import (
+    BACKUP,
+    FILE_SYSTEMS,
+    GUARDED,
+    MEDIA,
+    BlockDevice,
+    Kernel,
+    Owner,
+    block_device,
+    bound_uuid,
+    mount_medium,
+    mount_of,
+)
+from kiosk.base.refused import Refused
 from tests.each import each
 
 OWNER = Owner(997, 996)
@@ -47,7 +59,7 @@ def test_a_stick_is_read_only_and_nothing_on_it_counts() -> None:
     ],
 )
 def test_what_is_not_mounted_is_told_without_its_own_words(device: BlockDevice, reason: str) -> None:
-    with pytest.raises(MediumRefused, match=reason) as refused:
+    with pytest.raises(match=reason) as refused:
         mount_of(device, OWNER, "")
     assert device.label.strip() not in str(refused.value)
 
@@ -115,7 +127,7 @@ def test_what_udev_has_recorded(kernel: Kernel) -> None:
     assert block_device("sda1", kernel).label == ""
     with pytest.raises(OSError, match="sdz9"):
         block_device("sdz9", kernel)
-    with pytest.raises(MediumRefused):
+    with pytest.raises(Refused):
         block_device("../../etc", kernel)
 
 
@@ -153,6 +165,6 @@ def test_systemd_is_asked_for_the_mount(kernel: Kernel, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="may be broken"):
         mount_medium("sda1", kernel, tmp_path / "none.toml", run)
     record(kernel, ID_FS_TYPE="")
-    with pytest.raises(MediumRefused):
+    with pytest.raises(Refused):
         mount_medium("sda1", kernel, tmp_path / "none.toml", run)
     assert len(calls) == 2

@@ -11,22 +11,30 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
-from kiosk.app.identity.vault import FileVault
 from kiosk.app.recovery import requests as requests_module
 from kiosk.app.recovery.helper import RecoveryPaths, handle_request
-from kiosk.app.recovery.messages import WORKING, RecoveryRequest, RecoveryResponse, answer_file, request_file
-from kiosk.app.recovery.requests import RequestedRecoveries
+from kiosk.app.recovery.requests import (
+    WORKING,
+    RecoveryRequest,
+    RecoveryResponse,
+    RequestedRecoveries,
+    answer_file,
+    refusal_of,
+    request_file,
+)
+from kiosk.base.refused import Refused
 from kiosk.base.root_requests import MAX_BYTES, working
 from kiosk.config.station import load
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.claiming import LOCKOUT_RULE, MachineTime
-from kiosk.first_start.identity.ports import InUse
+from kiosk.first_start.identity.vault import FileVault, InUse
 from kiosk.first_start.shared.draft import draft_path
-from kiosk.first_start.shared.recovery.ports import OfferedRecovery, RecoveryRefused
+from kiosk.first_start.shared.ports import OfferedRecovery, RecoveryRefusal, RecoveryWhy
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.contents import Credential, Kit
 from kiosk.store.backup.kit.sealing import seal_to_code, seal_to_county
@@ -35,6 +43,8 @@ from kiosk.store.backup.shared.county_key import CountyKey
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.persistence import NotPersistent
+from kiosk.texts import LANGUAGES
+from kiosk.web.shared.speech import speech
 from tests.depth import many
 from tests.each import each
 from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing
@@ -191,9 +201,9 @@ class TestPutBack:
         (row,) = box.wizard.offered()
         assert row == OfferedRecovery(STATION, "2026-11-24", "")
         with box.unit():
-            with pytest.raises(RecoveryRefused) as refused:
+            with pytest.raises(Refused) as refused:
                 box.wizard.begin(STATION, OTHER_CODE.digits, "A")
-            assert refused.value.word == "wrong"
+            assert refused.value.code == "recovery_wrong"
             box.wizard.begin(STATION, CODE.digits, "A")
         box.is_whole()
         assert box.restarts == [OWN_KEY], "the unit was given the key of the station, before it was one"
@@ -218,9 +228,9 @@ class TestPutBack:
             assert at_work.wait(WAIT_S)
             assert box.wizard.busy()
             assert box.wizard.refusal() is None
-            with pytest.raises(RecoveryRefused) as refused:
+            with pytest.raises(Refused) as refused:
                 box.wizard.begin(STATION, CODE.digits, "A")
-            assert refused.value.word == "busy"
+            assert refused.value.code == "recovery_busy"
             go_on.set()
         box.is_whole()
 
@@ -291,10 +301,13 @@ class TestRefused:
             "a damaged manifest": ("backup", lambda: [p.write_text("{") for p in box.other.glob("*.json")]),
             "a damaged backup": ("backup", lambda: [p.write_bytes(b"x" * 9000) for p in box.other.glob("*.db")]),
             "locked": ("unopened", lambda: (box.stick / name).write_bytes(seal_to_county(old.kit, COUNTY))),
-            "damaged": ("kit", lambda: (box.stick / name).write_bytes(b"KIOSKKIT\x01\x03\x05S0")),
+            "damaged": ("kit", lambda: (box.stick / name).write_bytes(b"station-kiosk-kit 1 S0")),
             "changed": ("wrong", lambda: _flip(box.stick / name)),
             "large": ("kit", lambda: (box.stick / name).write_bytes(bytes(5 * 1024 * 1024))),
-            "newer software": ("software", lambda: (box.stick / name).write_bytes(b"KIOSKKIT\x09\x03")),
+            "newer software": (
+                "software",
+                lambda: (box.stick / name).write_bytes(b"station-kiosk-kit 9 S0147 yarkant paper\n"),
+            ),
             "of another station": ("kit", lambda: old.lay(box, kit=replace(old.kit, station="S0148"))),
             "strange settings": ("software", lambda: old.lay(box, kit=old.with_settings("[relay]", "[relais]"))),
             "other folders": ("shell", lambda: old.lay(box, kit=elsewhere)),
@@ -440,15 +453,29 @@ class TestCut:
         assert not box.wizard.busy()
         refusal = box.wizard.refusal()
         assert refusal is not None
-        assert refusal.word == "cut"
+        assert refusal.code == "recovery_cut"
         box.helper = whole
         assert box.ask().word == ""
         box.is_whole()
 
+    def test_what_root_says_is_a_sentence_in_three_languages_and_no_technical_words(self) -> None:
+        for word in get_args(RecoveryRefusal):
+            if word == "wait":
+                continue
+            told = refusal_of(RecoveryResponse(word, "technical"))
+            assert (told.code, str(told), told.values) == (f"recovery_{word}", f"recovery_{word}", {})
+            for language in LANGUAGES:
+                assert speech(language).one(f"setup.refused.{told.code}")
+        for why in get_args(RecoveryWhy):
+            assert refusal_of(RecoveryResponse("failed", "technical", why)).values == {"why": why}
+        waits = refusal_of(RecoveryResponse("wait", "technical", wait_s=12))
+        assert (waits.code, waits.values) == ("identity_wait", {"why": "wait", "seconds": "12"})
+        assert refusal_of(RecoveryResponse("of other software")).code == "recovery_failed"
+
     def test_a_new_start_of_the_machine_knows_nothing_of_it(self, box: Box) -> None:
         refusal = box.wizard.refusal()
         assert refusal is not None
-        assert (refusal.word, box.wizard.busy()) == ("cut", False)
+        assert (refusal.code, box.wizard.busy()) == ("recovery_cut", False)
 
 
 class TestTheRequest:
@@ -491,14 +518,14 @@ class TestTheRequest:
 
     def test_nobody_answers(self, box: Box, old: Old) -> None:
         def refused() -> str:
-            with pytest.raises(RecoveryRefused) as caught:
+            with pytest.raises(Refused) as caught:
                 replace(box.wizard, timeout_s=0.0).begin(STATION, CODE.digits, "A")
             assert not box.requests.exists()
-            return caught.value.word
+            return caught.value.code
 
-        assert refused() == "failed"
-        with working(box.helper.answers):  # somebody works, and says nothing
-            assert refused() == "busy"
+        assert refused() == "recovery_failed"
+        with working(box.helper.answers.path.parent):  # somebody works, and says nothing
+            assert refused() == "recovery_busy"
 
     def test_a_second_tap_does_not_replace_the_request_of_the_first(self, box: Box, old: Old) -> None:
         old.lay(box)
@@ -507,9 +534,9 @@ class TestTheRequest:
         pause = threading.Event()
         while not box.requests.exists():
             pause.wait(0.005)
-        with pytest.raises(RecoveryRefused) as caught:
+        with pytest.raises(Refused) as caught:
             box.wizard.begin(STATION, OTHER_CODE.digits, "A")
-        assert caught.value.word == "busy"
+        assert caught.value.code == "recovery_busy"
         handle_request(box.helper)
         first.join(WAIT_S)
         box.is_whole()

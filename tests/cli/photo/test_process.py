@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.cli.photo.judge_messages import JudgeResult
-from kiosk.cli.photo.process import ChildFault, PictureJudge
+from kiosk.cli.photo.process import ChildFault, JudgeResult, PictureJudge
 from kiosk.photo.channels.rules import shipped_rules
 
 ROOT = Path(__file__).parents[3]

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.cli.kiosk import main
 from kiosk.cli.provision import command
-from kiosk.cli.provision.paper import lines_of
+from kiosk.cli.provision.command import lines_of
 from kiosk.cli.provision.stations import MAX_BYTES, MAX_STATIONS, BadStations, files_beside, read_stations
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import StationIdentity, read_sealed, unseal

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from kiosk.cli.scale import probe as scale_probe
+from kiosk.cli.scale import live
 from kiosk.devices.ports import ProbeProgress
 
 
-class Told(scale_probe.ProgressLine):
+class Told(live.ProgressLine):
     """Says it on standard output, at once."""
 
     def show(self, progress: ProbeProgress) -> None:
@@ -17,5 +17,5 @@ class Told(scale_probe.ProgressLine):
 
 
 if __name__ == "__main__":
-    scale_probe.ProgressLine = Told  # type: ignore[misc]
-    scale_probe.probe(["--port", sys.argv[1]])
+    live.ProgressLine = Told  # type: ignore[misc]
+    live.probe(["--port", sys.argv[1]])

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.paper_code import PaperCode
-from kiosk.first_start.identity.format import NONCE_BYTES, StationIdentity, seal, sealed_name
+from kiosk.first_start.identity.format import StationIdentity, seal, sealed_name
 from kiosk.store.backup.shared.county_key import CountyKey
-from kiosk.store.shared import paper_key
-from kiosk.store.shared.paper_key import SALT_BYTES, Cost
+from kiosk.store.shared import age_file
 from tests.messaging.authority import Authority
 
 CODE = PaperCode("4821093755602182")
@@ -24,7 +23,7 @@ OFFERED = {
 
 
 def cost_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(paper_key, "COST", Cost(1, 8, 1))
+    patch.setattr(age_file, "COST", age_file.Cost(1, 8, 1))
 
 
 def made(folder: Path, station: str = "S0147", village: str = "Tagharchi") -> StationIdentity:
@@ -42,7 +41,7 @@ def made(folder: Path, station: str = "S0147", village: str = "Tagharchi") -> St
 
 
 def sealed(identity: StationIdentity, code: PaperCode = CODE) -> bytes:
-    return seal(identity, code, b"s" * SALT_BYTES, b"n" * NONCE_BYTES)
+    return seal(identity, code)
 
 
 def laid(folder: Path, identity: StationIdentity, code: PaperCode = CODE) -> Path:

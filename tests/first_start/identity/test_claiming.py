@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 
 from kiosk.app.identity import mounted_folder as place_module
-from kiosk.app.identity import vault as vault_module
 from kiosk.app.identity.mounted_folder import MountedFolder
-from kiosk.app.identity.vault import CERTIFICATE, KEY, MACHINE, PENDING, WRONG_CODES, FileVault
+from kiosk.base.refused import Refused
 from kiosk.domain.paper_code import PaperCode
-from kiosk.first_start.identity.claim import claim_name, read_claim
+from kiosk.first_start.identity import vault as vault_module
 from kiosk.first_start.identity.claiming import IdentityClaimer, MachineTime
-from kiosk.first_start.identity.format import CLEAR, StationIdentity, sealed_name, write_clear
-from kiosk.first_start.identity.ports import IdentityRefused
+from kiosk.first_start.identity.format import CLEAR, StationIdentity, claim_name, read_claim, sealed_name, write_clear
+from kiosk.first_start.identity.vault import CERTIFICATE, KEY, MACHINE, PENDING, WRONG_CODES, FileVault
 from tests.each import each
 from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing, laid, made
 
@@ -116,9 +115,9 @@ def test_the_way_of_an_identity(tmp_path: Path, identity: StationIdentity) -> No
     assert stat.S_IMODE(mark.stat().st_mode) == 0o644, "the wizards of other machines read it, on ext4 too"
     # Again, and asked for another one.
     first.start(stick).claim("S0147", CODE)
-    with pytest.raises(IdentityRefused) as refused:
+    with pytest.raises(Refused) as refused:
         first.start(stick).claim("S0148", CODE)
-    assert refused.value.word == "other"
+    assert refused.value.code == "other"
 
 
 def test_wrong_codes_are_throttled_and_a_restart_forgets_none(tmp_path: Path, identity: StationIdentity) -> None:
@@ -130,8 +129,8 @@ def test_wrong_codes_are_throttled_and_a_restart_forgets_none(tmp_path: Path, id
         machine.now = MachineTime("1970-01-01T00:00:00+00:00", boot_id, second * 1000)
         try:
             machine.start(stick).claim("S0147", code)
-        except IdentityRefused as refused:
-            return refused.word, refused.wait_s
+        except Refused as refused:
+            return refused.code, int(refused.values.get("seconds", 0))
         return "", 0
 
     assert [word(OTHER_CODE, "one", second) for second in range(3)] == [("wrong", 0)] * 3
@@ -225,8 +224,8 @@ def _tries(machine: Machine, stick: Path) -> None:
 def _perhaps() -> Iterator[None]:
     try:
         yield
-    except IdentityRefused as refused:
-        assert refused.word in ("claimed", "gone")
+    except Refused as refused:
+        assert refused.code in ("claimed", "gone")
 
 
 def _cut(power: Power, after: int, act: Callable[[], object]) -> bool:
@@ -252,9 +251,9 @@ def test_a_mark_that_was_torn_is_written_again_by_whom_it_was(
     assert _cut(power, 2, lambda: first.start(stick).claim("S0147", CODE))
     assert (first.vault.keys / PENDING).exists()
     (stick / claim_name("S0147")).write_bytes(b"")
-    with pytest.raises(IdentityRefused) as refused:
+    with pytest.raises(Refused) as refused:
         second.start(stick).claim("S0147", CODE)
-    assert refused.value.word == "claimed"
+    assert refused.value.code == "claimed"
     first.start(stick)
     assert first.has_it
 
@@ -278,9 +277,9 @@ def test_what_is_refused_changes_nothing(tmp_path: Path, identity: StationIdenti
     def refused(word: str, station: str, code: Any, content: bytes | None) -> None:
         file.write_bytes(content if content is not None else before[file.name])
         kept = {path.name: path.read_bytes() for path in stick.iterdir()}
-        with pytest.raises(IdentityRefused) as refusal:
+        with pytest.raises(Refused) as refusal:
             machine.start(stick).claim(station, code)
-        assert refusal.value.word == word
+        assert refusal.value.code == word
         assert {path.name: path.read_bytes() for path in stick.iterdir()} == kept
         assert machine.vault.pending() is machine.vault.in_use() is None
 
@@ -305,7 +304,7 @@ def test_a_stick_that_says_yes_and_keeps_nothing_gives_nothing(
     machine = Machine(tmp_path / "machine")
     taking = machine.start(stick)
     monkeypatch.setattr(place_module, "write_durably", lambda path, content: None)
-    with pytest.raises(IdentityRefused, match="read back"):
+    with pytest.raises(Refused, match="read back"):
         taking.claim("S0147", CODE)
     assert machine.vault.in_use() is None
 

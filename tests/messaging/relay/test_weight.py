@@ -17,5 +17,5 @@ def test_the_relay_s_library_loads_nothing_heavy() -> None:
 
 
 def test_signatures_are_loaded_with_the_first_bundle_that_is_checked() -> None:
-    code = 'import sys, kiosk.app.updates_lane\nprint("cryptography" in sys.modules)'
+    code = 'import sys, kiosk.app.relay, kiosk.app.update.fetched_bundles\nprint("cryptography" in sys.modules)'
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"

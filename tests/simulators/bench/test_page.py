@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from kiosk.app.demo_access import demo_access
+from kiosk.app.demo import demo_access
 from kiosk.simulators.bench.app import BenchServer, create_bench
 from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village, VillagePlan

@@ -20,8 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from kiosk.app.demo_access import demo_access
-from kiosk.app.first_offer import published
+from kiosk.app.demo import demo_access, published
 from kiosk.simulators.county import County, CountyPlan
 from kiosk.simulators.village import REGION, Village, VillagePlan, VillagePorts
 from kiosk.texts import LANGUAGES

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from kiosk.app.update import database, owner_rights, releases, units, unpack
+from kiosk.app.update import database, releases, units, unpack
 from kiosk.base import files, root_requests
 from kiosk.station.update import journal, messages, updater
 from kiosk.store.backup import changes_since_copy, pre_update_copy
@@ -22,7 +22,6 @@ _FILES = {
         database,
         journal,
         messages,
-        owner_rights,
         releases,
         units,
         unpack,

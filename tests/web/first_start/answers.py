@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kiosk.app.machine import ThisMachine
-from kiosk.first_start.identity.ports import IdentityRefused, InUse
-from kiosk.first_start.shared.ports import OfferedIdentity
-from kiosk.first_start.shared.recovery.ports import OfferedRecovery, RecoveryRefused
+from kiosk.base.refused import Refused
+from kiosk.first_start.identity.vault import InUse
+from kiosk.first_start.shared.ports import Identities, OfferedIdentity, OfferedRecovery, Recoveries
 
 SCALE = "serial/by-id/usb-1a86_USB_Serial-if00-port0"
 SCANNER = "serial/by-id/usb-Newland_NLS-HR22-if00"
@@ -18,7 +18,7 @@ PRINTER = "usb/lp0"
 PIN, CLERK_PIN = "193746", "582641"
 
 
-class Stick:
+class Stick(Identities):
     """A stick with identities, when somebody has plugged it in; no root helper takes one of them."""
 
     def __init__(self) -> None:
@@ -29,14 +29,11 @@ class Stick:
         rows = tuple(OfferedIdentity(f"S{147 + at:04}", "yarkant", villages[at % 4], sealed=True) for at in range(200))
         return rows if self.plugged_in else ()
 
-    def in_use(self) -> InUse | None:
-        return None
-
     def take(self, station: str, code: str) -> InUse:
-        raise IdentityRefused("wrong", "the code does not open this identity, or the file was changed")
+        raise Refused("identity_wrong", "the code does not open this identity, or the file was changed")
 
 
-class Kits:
+class Kits(Recoveries):
     """Sticks with a kit and backups, when somebody has plugged them in; the helper begins, and does not come to an end
     by itself.
     """
@@ -44,7 +41,7 @@ class Kits:
     def __init__(self) -> None:
         self.plugged_in = False
         self.working = False
-        self.ended: RecoveryRefused | None = None
+        self.ended: Refused | None = None
 
     def offered(self) -> tuple[OfferedRecovery, ...]:
         rows = (
@@ -55,16 +52,13 @@ class Kits:
         )
         return rows if self.plugged_in else ()
 
-    def has_letters(self) -> bool:
-        return False
-
     def begin(self, station: str, code: str, letter: str) -> None:
         self.working = True
 
     def busy(self) -> bool:
         return self.working
 
-    def refusal(self) -> RecoveryRefused | None:
+    def refusal(self) -> Refused | None:
         return self.ended
 
 

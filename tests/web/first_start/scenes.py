@@ -10,7 +10,8 @@ from typing import Literal
 from msgspec.structs import replace
 from playwright.sync_api import Page
 
-from kiosk.first_start.goods import read_goods
+from kiosk.base.refused import Refused
+from kiosk.first_start.data_questions import read_goods
 from kiosk.first_start.questions import QUESTIONS
 from kiosk.first_start.shared.draft import (
     BrokerDraft,
@@ -21,7 +22,6 @@ from kiosk.first_start.shared.draft import (
     ScannerDraft,
     SettingsDraft,
 )
-from kiosk.first_start.shared.recovery.ports import RecoveryRefused
 from kiosk.web.shared.settings import WebSettings
 from tests.web.first_start.bench import BACKUP, BROKEN, CAMERA, SCALE, SCANNER, Bench
 
@@ -123,7 +123,7 @@ def _put_back(bench: Bench, page: Page) -> None:
 
 def _backup_damaged(bench: Bench, page: Page) -> None:
     _put_back(bench, page)
-    bench.kits.working, bench.kits.ended = False, RecoveryRefused("backup", "")
+    bench.kits.working, bench.kits.ended = False, Refused("recovery_backup")
     page.locator("[role=alert]").wait_for()
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.machine import ThisMachine
+from kiosk.base.refused import Refused
 from kiosk.config.station import load
 from kiosk.first_start.shared.draft import SettingsDraft, draft_path, load_draft
-from kiosk.first_start.shared.ports import AnswerRefused
 from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from tests.web.first_start.answers import answers, named_devices
 
@@ -67,7 +67,7 @@ class Start:
 
     def refused(self, question: str, value: str, **form: str) -> str:
         before = self.wizard.view()
-        with pytest.raises(AnswerRefused) as refusal:
+        with pytest.raises(Refused) as refusal:
             self.wizard.answer(question, {"value": value, **form})
         assert self.wizard.view().question == before.question
         return refusal.value.code

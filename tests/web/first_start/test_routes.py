@@ -21,8 +21,7 @@ from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from kiosk.texts import load
 from kiosk.web.factory import create_app
 from kiosk.web.first_start import create_first_start_app
-from kiosk.web.first_start.pads import PADS, filter_typed, press_key
-from kiosk.web.first_start.screens import SCREENS
+from kiosk.web.first_start.screens import PADS, SCREENS, filter_typed, press_key
 from kiosk.web.shared.guard import CSP
 from kiosk.web.shared.settings import WebSettings
 from tests.web.first_start.answers import Kits, Stick, answers, named_devices

@@ -11,8 +11,7 @@ import pytest
 from kiosk.domain.mat_measures import MatQuality
 from kiosk.first_start.shared.draft import Proof
 from kiosk.texts import load
-from kiosk.web.first_start.measures import _FORMATS
-from kiosk.web.first_start.pages import _OWN
+from kiosk.web.first_start.pages import _FORMATS, _OWN
 from kiosk.web.shared.signs import known_drawings
 
 WEB = Path(__file__).resolve().parents[3] / "kiosk" / "web"

@@ -1,4 +1,4 @@
-"""The recovery kit beside its backup on the medium: same name, ``.kit`` at the end."""
+"""Recovery kits on disks: beside the backup, under its name with ``.kit`` at the end; and opened, as a folder."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import re
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import make_private, write_durably
-from kiosk.store.backup.kit.contents import KitRefused
-from kiosk.store.backup.kit.envelope import MAX_KIT_BYTES, KitEnvelope
+from kiosk.base.files import make_private, sync_folder, write_durably
+from kiosk.store.backup.kit.contents import Kit, KitRefused, from_bytes, to_bytes
+from kiosk.store.backup.kit.sealing import MAX_KIT_BYTES, MAX_LINE_BYTES, KitFile
 from kiosk.store.backup.shared.county_key import CountyKey
 from kiosk.store.backup.shared.settings import BackupSettings
 
 SUFFIX: Final = ".kit"
+_WHOLE: Final = "kit.json"
+_PRIVATE: Final = 0o600
 _MAX_KEY_FILE_BYTES: Final = 1024
 
 
@@ -61,12 +63,12 @@ def is_kit_of(backup: Path, station: str, county: CountyKey) -> bool:
     """Whether a kit lies beside that backup which the county can open. Raises PermissionError."""
     try:
         with backup.with_suffix(SUFFIX).open("rb") as file:
-            outside = KitEnvelope.parse(file.read(MAX_KIT_BYTES))
+            outside = KitFile.parse(file.read(MAX_LINE_BYTES))
     except PermissionError:
         raise
     except (OSError, KitRefused):
         return False
-    return (outside.station, outside.county_name) == (station, county.name)
+    return (outside.station, outside.county) == (station, county.name)
 
 
 def drop_orphans(folder: Path, station: str) -> None:
@@ -75,3 +77,24 @@ def drop_orphans(folder: Path, station: str) -> None:
     for path in folder.iterdir():
         if own.fullmatch(path.name) and not path.with_suffix(".json").exists():
             path.unlink(missing_ok=True)
+
+
+def write_folder(kit: Kit, folder: Path) -> None:
+    """An opened kit as a folder that only its owner may enter: for a technician with an encrypted disk, and by hand.
+
+    ``kit.json`` is what ``kiosk restore --kit FOLDER`` reads; the other files are the same for a person. Raises
+    FileExistsError when there is such a folder, and OSError.
+    """
+    folder.mkdir(mode=0o700)
+    folder.chmod(0o700)  # whatever the umask says
+    write_durably(folder / "station.toml", kit.settings, _PRIVATE)
+    write_durably(folder / "pickup-key", f"{kit.pickup_key}\n".encode("ascii"), _PRIVATE)
+    for credential in kit.credentials:
+        write_durably(folder / f"credential-{Path(credential.path).name}", credential.content, _PRIVATE)
+    write_durably(folder / _WHOLE, to_bytes(kit), _PRIVATE)
+    sync_folder(folder.parent)
+
+
+def read_folder(folder: Path) -> Kit:
+    """Raises KitRefused."""
+    return from_bytes(read_kit(folder / _WHOLE))

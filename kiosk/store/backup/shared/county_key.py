@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 _TEXT: Final = re.compile(r"kit1-([0-9a-f]{64})-([0-9a-f]{8})")
-KEY_BYTES: Final = 32
-NAME_BYTES: Final = 8
+_NAME_LENGTH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,6 @@ class CountyKey:
         return f"kit1-{self.public.hex()}-{hashlib.sha256(self.public).hexdigest()[:8]}"
 
     @property
-    def name(self) -> bytes:
+    def name(self) -> str:
         """Stands in a kit, so that the county finds the key that opens it: 64 bits of its SHA-256."""
-        return hashlib.sha256(self.public).digest()[:NAME_BYTES]
+        return hashlib.sha256(self.public).hexdigest()[:_NAME_LENGTH]

@@ -13,9 +13,8 @@ from typing import Self
 
 import msgspec
 
-from kiosk.app.update.board import ThisBoard
+from kiosk.app.update.board import ThisBoard, UpdatePaths
 from kiosk.app.update.fetched_bundles import FetchedBundles
-from kiosk.app.update.paths import UpdatePaths
 from kiosk.messaging.contract.updates import UpdateOffer, UpdateOffers
 from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.shared.settings import RelaySettings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,18 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from kiosk.domain.paper_code import PaperCode
 from kiosk.store.backup.kit import sealing
 from kiosk.store.backup.kit.contents import Credential, Kit, KitRefused, from_bytes, to_bytes
-from kiosk.store.backup.kit.envelope import KitEnvelope
-from kiosk.store.backup.kit.sealing import open_as_county, open_with_paper, require_paper, seal_to_code, seal_to_county
+from kiosk.store.backup.kit.sealing import (
+    KitFile,
+    open_as_county,
+    open_with_paper,
+    require_paper,
+    seal_to_code,
+    seal_to_county,
+)
 from kiosk.store.backup.shared.county_key import CountyKey
 from kiosk.store.backup.shared.settings import BackupSettings
-from kiosk.store.shared import paper_key
-from kiosk.store.shared.paper_key import COST, Cost
+from kiosk.store.shared import age_file
+from kiosk.store.shared.age_file import seal, seal_to_paper
 
 SECRET = "5ec7e7" + "ab" * 29
 KIT = Kit(
@@ -35,7 +42,7 @@ COUNTY = CountyKey(PRIVATE.public_key().public_bytes_raw())
 @pytest.fixture
 def quick_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Argon2 is slow on purpose."""
-    monkeypatch.setattr(paper_key, "COST", Cost(1, 8, 1))
+    monkeypatch.setattr(age_file, "COST", age_file.Cost(1, 8, 1))
 
 
 def refused(content: bytes, typed: str = "") -> str:
@@ -56,7 +63,7 @@ def test_the_county_opens_what_a_station_made_and_nobody_else() -> None:
     assert SECRET.encode() not in sealed
     assert b"BEGIN" not in sealed
     assert seal_to_county(KIT, COUNTY) != sealed, "a key of its own for each kit"
-    with pytest.raises(KitRefused, match=COUNTY.name.hex()):
+    with pytest.raises(KitRefused, match=COUNTY.name):
         open_as_county(sealed, X25519PrivateKey.generate())
 
 
@@ -71,12 +78,16 @@ def test_a_byte_that_was_changed_anywhere_is_noticed() -> None:
 
 
 def test_the_outside_of_another_station_does_not_fit() -> None:
-    outside = KitEnvelope.parse(seal_to_county(KIT, COUNTY))
-    for other in (replace(outside, station="S0148"), replace(outside, region="kashgar")):
-        assert "does not open" in refused(other.to_bytes())
+    file = KitFile.parse(seal_to_county(KIT, COUNTY))
+    for other in (replace(file, station="S0148"), replace(file, region="kashgar")):
+        assert "holds another station" in refused(other.to_bytes())
     # Ephemeral keys of small order share the same secret with everybody (RFC 7748 section 6.1).
+    begin = b"-> X25519 "
+    at = file.sealed.index(begin) + len(begin)
     for point in (bytes(32), b"\x01" + bytes(31)):
-        refused(replace(outside, parameters=COUNTY.name + point).to_bytes())
+        text = base64.b64encode(point).rstrip(b"=")
+        bent = file.sealed[:at] + text + file.sealed[at + len(text) :]
+        assert "does not open" in refused(replace(file, sealed=bent).to_bytes())
 
 
 CODE, OTHER = PaperCode("4821093755602182"), PaperCode.generate(lambda below: 7)
@@ -93,28 +104,41 @@ def test_a_code_opens_however_it_was_typed(quick_code: None) -> None:
 
 
 def test_a_slip_of_the_finger_is_told_before_anything_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(sealing, "paper_key")
-    sealed = SEALED_TO_COUNTY[:9] + b"\x03" + SEALED_TO_COUNTY[10:]
+    monkeypatch.delattr(sealing, "unseal_with_paper")
+    sealed = KitFile("S0147", "yarkant", "").to_bytes()
     for typed in (CODE.digits[:-1], f"{CODE.digits[:-1]}0", f"{CODE.digits}1", "0123-4567-89AB-CDEV"):
         assert "not the digits on the paper" in refused(sealed, typed)
-
-
-SEALED_TO_COUNTY = seal_to_county(KIT, COUNTY)
-
-
-def test_the_real_cost_of_a_code() -> None:
-    assert open_with_paper(seal_to_code(KIT, CODE), CODE.digits) == KIT
-    assert COST.memory_kib * COST.passes >= 3 * 64 * 1024
 
 
 def test_each_kind_says_what_opens_it(quick_code: None) -> None:
     assert "kiosk restore --kit" in refused(seal_to_code(KIT, CODE))
     assert "sorting-center kit open" in refused(seal_to_county(KIT, COUNTY), "0123")
-    for content in (b"", b"KIOSKKIT", b"x" * 500):
-        refused(content)
-    newer = bytearray(seal_to_county(KIT, COUNTY))
-    newer[8] = 2
-    assert "other software" in refused(bytes(newer))
+    for content in (b"", b"x" * 500, seal(to_bytes(KIT), COUNTY.public)):
+        assert "no recovery kit" in refused(content)
+    newer = seal_to_county(KIT, COUNTY).replace(b"kit 1", b"kit 2", 1)
+    assert "other software" in refused(newer)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"1 S0147 yarkant",
+        b"1 S0147 yarkant county",
+        b"1 S147 yarkant paper",
+        b"1 S0147 Y paper",
+        b"1 \xff yarkant paper",
+    ],
+)
+def test_a_damaged_line_is_told(line: bytes) -> None:
+    assert "damaged" in refused(b"station-kiosk-kit " + line + b"\n")
+
+
+def test_what_is_no_kit_inside_is_of_other_software(quick_code: None) -> None:
+    for content in (b"", b"{}", b"\xff" * 500):
+        file = KitFile("S0147", "yarkant", COUNTY.name, seal(content, COUNTY.public))
+        assert "other software" in refused(file.to_bytes())
+        file = KitFile("S0147", "yarkant", "", seal_to_paper(content, CODE))
+        assert "other software" in refused(file.to_bytes(), CODE.digits)
 
 
 def test_a_county_s_key_with_a_wrong_digit_is_refused() -> None:

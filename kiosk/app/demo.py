@@ -1,0 +1,158 @@
+"""The sorting center of a demo: who signs in there, what it expects to hear, who publishes the first offer."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Final
+
+from kiosk.domain.catalog import Names
+from kiosk.simulators.county.places import TOWNSHIPS, places
+from kiosk.simulators.shared.center_access import CenterAccess, SignIn
+from kiosk.simulators.village import REGION, STATION, VILLAGE, Village
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.hours import OpeningHours
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.registry import ExpectedStation, Township
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
+from kiosk.sorting_center.ledger import LedgerError
+from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
+from kiosk.sorting_center.listings.records import ListingState
+from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
+
+_NAMES: Final = {StaffRole.ADMIN: "demo", StaffRole.OPERATOR: "operator", StaffRole.VIEWER: "viewer"}
+
+
+def demo_access(ledger_url: str, stations: Sequence[str] = ()) -> CenterAccess:
+    """Three people with new passwords, and a token for the bench, all of this run; and what the county expects to hear.
+
+    ``stations`` are those of the county behind the demo. Raises DeskError.
+    """
+    now = datetime.now(UTC)
+    with CenterDesk.open(ledger_url) as desk:
+        admin, *others = (_enroll(desk, name, role, now) for role, name in _NAMES.items())
+        for token in desk.tokens.all():
+            if token.revoked_at is None and token.name.startswith("bench-"):
+                desk.tokens.revoke(token.name, now)
+        desk.registry.replace(*registry(REGION, (STATION, VILLAGE), stations, now.date()))
+        desk.audit.record("demo", AuditAction.REGISTRY_IMPORTED, REGION, "", now)
+        name = f"bench-{secrets.token_hex(4)}"
+        token_secret = desk.tokens.add(name, [Scope.READ], now, MAX_PER_MINUTE)
+        return CenterAccess(admin.name, admin.password, token_secret, tuple(others))
+
+
+def _enroll(desk: CenterDesk, name: str, role: StaffRole, now: datetime) -> SignIn:
+    """Also one who was here in an earlier run, whatever was made of that person then."""
+    password = secrets.token_urlsafe(12)
+    if name in [person.name for person in desk.people.all()]:
+        desk.people.set_password(name, password, now)
+        desk.people.set_role(name, role, now)
+        desk.people.set_disabled(name, False, now)
+    else:
+        desk.people.add(name, role, password, now)
+    desk.audit.record("demo", AuditAction.PERSON_ADDED, name, role.word, now)
+    return SignIn(name, password)
+
+
+UNSEEN_STATIONS: Final = 3  # Stations that were promised, and stand in no village yet
+_YEAR: Final = timedelta(days=365)
+_OVER: Final = timedelta(days=-20)
+_SOON: Final = timedelta(days=12)
+_HOURS: Final = OpeningHours.parse("mon-fri 09:00-19:00; sat 10:00-14:00")
+_MARKET_HOURS: Final = OpeningHours.parse("mon-sun 08:00-21:00")  # Of the town
+_SCALES: Final = ("XK3190-A12E", "XK3190-A27E", "DIGI DS-788", "T520")
+
+
+def registry(
+    region: str, own: tuple[str, str], stations: Sequence[str], today: date
+) -> tuple[list[ExpectedStation], list[Township]]:
+    """For the demo's ``own`` station, number and village, and the county's ``stations``.
+
+    The last of them is not expected; one verification is over, one soon is.
+    """
+    following = (
+        [f"S{int(stations[-1][1:]) + number:04}" for number in range(1, UNSEEN_STATIONS + 1)] if stations else []
+    )
+    rows = [_expected(region, own[0], own[1], _name(TOWNSHIPS[0]), today + _YEAR)]
+    there = [place for place in places([*stations, *following]) if place.station not in stations[-1:]]
+    for number, place in enumerate(there):
+        left = Random(place.station).randrange(40, 340)  # noqa: S311  a simulator
+        until = {0: _OVER, 1: _SOON}.get(number, timedelta(days=left))
+        rows.append(_expected(region, place.station, _name(place.village), _name(place.township), today + until))
+    used = {row.township for row in rows}
+    town = _name(TOWNSHIPS[-1])
+    townships = [Township(region, name, _MARKET_HOURS if name == town else _HOURS) for name in sorted(used)]
+    return rows, townships
+
+
+def _expected(region: str, station: str, village: str, township: str, until: date) -> ExpectedStation:
+    number = int(station[1:])
+    return ExpectedStation(
+        region,
+        station,
+        village,
+        township,
+        contact=f"0998-555-{number:04}",
+        scale=f"{_SCALES[number % len(_SCALES)]} no. {70_000 + number}",
+        verified_on=(until - _YEAR).isoformat(),
+        valid_until=until.isoformat(),
+    )
+
+
+def _name(names: Names) -> str:
+    return f"{names.zh} {names.en}"
+
+
+log = logging.getLogger(__name__)
+
+ACTOR: Final = "operator"  # One of the people of `demo_access`
+_POLL_INTERVAL_S: Final = 1.0
+_JOIN_TIMEOUT_S: Final = 10.0
+
+
+@contextmanager
+def published(begin: Callable[[], AbstractContextManager[Village]]) -> Iterator[Village]:
+    """The village that ``begin`` starts; its first offer is published as soon as it is there, with its photo."""
+    ending = threading.Event()
+    with begin() as village:
+        waiting = threading.Thread(target=_publish, args=(village, ending), name="first offer", daemon=True)
+        waiting.start()
+        try:
+            yield village
+        finally:
+            ending.set()
+            waiting.join(_JOIN_TIMEOUT_S)
+
+
+def _publish(village: Village, ending: threading.Event) -> None:
+    try:
+        with CenterDesk.open(village.ledger_url) as desk, PhotoIndex(village.ledger_url) as photos:
+            listings = CenterListings(desk.database, ReceivedPictures(photos, PictureFolder(village.photos_dir)))
+            while not publish_first(desk, listings) and not ending.wait(_POLL_INTERVAL_S):
+                pass
+    except (DeskError, LedgerError, ActionRefused) as error:
+        log.warning("The first offer of the demo is not published: %s", error)
+
+
+def publish_first(desk: CenterDesk, listings: CenterListings) -> bool:
+    """Whether nothing is left to do: it is published now, or somebody has decided on it. Raises DeskError,
+    LedgerError and Refused.
+    """
+    if any(count for state, count in listings.counts().items() if state is not ListingState.REVIEW):
+        return True
+    offers = listings.page([ListingState.REVIEW], 0, 1)
+    if not offers or not listings.photos(offers[0])[0].may_be_shown:
+        return False
+    now = datetime.now(UTC)
+    listings.publish(offers[0].key, ActionContext(ACTOR, offers[0].version, now))
+    desk.audit.record(ACTOR, AuditAction.LISTING_PUBLISHED, str(offers[0].key), "", now)
+    return True

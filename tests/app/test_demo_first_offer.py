@@ -1,0 +1,77 @@
+"""The lot that a demo has offered before it begins, from the station's journal to what buyers see."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
+
+from kiosk.app.demo import publish_first
+from kiosk.messaging.contract.photos import PictureName
+from kiosk.messaging.contract.receive import parse_event
+from kiosk.simulators.camera.simulator import CameraSimulator
+from kiosk.simulators.village import stock_listing
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.listings.listings import CenterListings
+from kiosk.sorting_center.listings.offer_follower import OfferFollower
+from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
+from kiosk.sorting_center.storefront.app import create_app
+from kiosk.sorting_center.storefront.database import DeskReader
+from kiosk.sorting_center.storefront.pages import StorefrontSources
+from kiosk.sorting_center.storefront.published import PublishedListings
+from kiosk.sorting_center.web.shared.guard import Hosts
+from kiosk.station.catalog.file import parse_catalog
+from kiosk.station.shared.clock import StationClock
+from kiosk.store import Stamp, Store
+
+CAME = "2026-11-27T08:00:00.000Z"
+
+
+def offering(folder: Path) -> tuple[list[bytes], dict[str, Path]]:
+    """What a station of the demo tells before it starts, and its pictures; the second start adds nothing."""
+    scene = CameraSimulator(folder / "camera").path
+    stamps = lambda: Stamp(StationClock("Asia/Shanghai").now(), "station-kiosk/test", "yarkant")  # noqa: E731
+    content = files("kiosk.catalogs").joinpath("yarkant.toml").read_bytes()
+    with closing(Store.open(folder / "station" / "station.db", "S0147", stamps())) as store:
+        store.catalogs.add(parse_catalog(content, "yarkant.toml"), stamps())
+        for _ in range(2):
+            stock_listing(store, folder / "station", scene, "clerk:01", stamps)
+        told = [row.body for row in store.outbox.pending(100)]
+    return told, {path.stem: path for path in (folder / "station" / "photos").rglob("*.jpg")}
+
+
+def test_a_lot_is_offered_and_published_once_its_photo_is_there(tmp_path: Path) -> None:
+    told, pictures = offering(tmp_path)
+    events = [parse_event(body) for body in told]
+    assert [event.type for event in events].count("station.listing.submitted.v1") == 1
+    assert [event.type for event in events].count("station.intake.confirmed.v1") == 1
+    assert [event.problem for event in events if event.problem] == []
+    url, folder = f"sqlite:///{tmp_path / 'ledger.db'}", PictureFolder(tmp_path / "center")
+    with Ledger.open(url) as ledger, CenterDesk.open(url) as desk, PhotoIndex(url) as photos:
+        listings = CenterListings(desk.database, ReceivedPictures(photos, folder))
+        assert not publish_first(desk, listings), "nothing is offered yet"
+        ledger.accept(events, "yarkant", CAME)
+        while OfferFollower(ledger, desk.database).step():
+            pass
+        assert not publish_first(desk, listings), "its photo is pending"
+        for sha256, path in pictures.items():
+            name = PictureName("yarkant", "S0147", sha256)
+            folder.path(name).parent.mkdir(parents=True)
+            folder.path(name).write_bytes(path.read_bytes())
+            photos.receive(AnnouncedPicture(name, path.stat().st_size, 1600, 1600, 1), CAME)
+        assert publish_first(desk, listings) and publish_first(desk, listings)
+        assert [row.act for row in desk.audit.page()] == [AuditAction.LISTING_PUBLISHED]
+    with closing(DeskReader(url)) as reader:
+        client = create_app(StorefrontSources(PublishedListings(reader), folder, None), Hosts()).test_client()
+        page = client.get("/en/").text
+        assert "Yarkant almonds" in page and "¥29.00" in page
+        (goods,) = set(re.findall(r'href="(/en/yarkant/[^"?]+)"', page))
+        said = client.get(goods).text
+        assert "Yarkant County" in said and "Grade 1" in said and "YARKANT" not in said
+        (master,) = {sha256 for sha256 in pictures if f"/pictures/{sha256}.jpg" in page}
+        assert client.get(f"/pictures/{master}.jpg").data == pictures[master].read_bytes()

@@ -29,7 +29,7 @@ MAX_ENDED: Final = 1_000
 LEASE_TIME: Final = timedelta(seconds=120)
 GIVE_UP_AFTER: Final = timedelta(days=3)
 MIN_TRIES: Final = 12  # Also when a clock jumps by years
-_MAX_RESULT: Final = 600
+_MAX_RESULT: Final = 1_000
 
 
 class NoticeState(StrEnum):

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
+from sqlalchemy.schema import SchemaItem
 
 from kiosk.sorting_center.ledger.database.schema import Code, Counting
 from kiosk.sorting_center.ledger.database.times import TimestampColumn
@@ -35,6 +36,16 @@ def _key(*names: str) -> list[Column[Any]]:
     return [Column(name, Code, primary_key=True) for name in names]
 
 
+def _table(name: str, *items: SchemaItem) -> Table:
+    return Table(name, metadata, *items)
+
+
+def _counted_table(name: str, *items: SchemaItem) -> Table:
+    """``id`` counts up, and no number is given twice."""
+    key = Column("id", Counting, primary_key=True, autoincrement=True)
+    return Table(name, metadata, key, *items, sqlite_autoincrement=True)
+
+
 def _required(kind: Any, *names: str) -> list[Column[Any]]:
     return [Column(name, kind, nullable=False) for name in names]
 
@@ -48,20 +59,18 @@ desk_version = Table(
 )
 
 # `password_hash`: Argon2id in the form of RFC 9106's reference code. `language`: "" for that of the browser.
-person = Table(
+person = _table(
     "person",
-    metadata,
-    Column("name", Code, primary_key=True),
+    *_key("name"),
     *_required(Code, "role", "password_hash", "language"),
     *_required(Boolean, "disabled"),
     *_required(TimestampColumn, "changed_at"),
 )
 
 # `host`: the name the pages were asked under when it began; under another one it opens nothing.
-session = Table(
+session = _table(
     "session",
-    metadata,
-    Column("token_sha256", Code, primary_key=True),
+    *_key("token_sha256"),
     Column("person", Code, ForeignKey("person.name"), nullable=False),
     *_required(Code, "host"),
     *_required(TimestampColumn, "began_at", "seen_at"),
@@ -69,10 +78,9 @@ session = Table(
 )
 
 # A `kiosk.domain.lockout.Lockout` for each key; `failures_ms` are its ages, parted by spaces.
-throttle = Table(
+throttle = _table(
     "throttle",
-    metadata,
-    Column("key", Code, primary_key=True),
+    *_key("key"),
     *_required(Code, "failures_ms", "boot_id"),
     *_required(BigInteger, "wait_ms", "monotonic_ms"),
     *_required(TimestampColumn, "touched_at"),
@@ -80,22 +88,18 @@ throttle = Table(
 )
 
 # Only ever added to.
-audit = Table(
+audit = _counted_table(
     "audit",
-    metadata,
-    Column("id", Counting, primary_key=True, autoincrement=True),
     *_required(TimestampColumn, "at"),
     *_required(Code, "who", "act", "subject", "detail"),
     Index("audit_who", "who", "id"),
     Index("audit_act", "act", "id"),
-    sqlite_autoincrement=True,
 )
 
 # `scopes`: words parted by spaces.
-token = Table(
+token = _table(
     "token",
-    metadata,
-    Column("name", Code, primary_key=True),
+    *_key("name"),
     Column("secret_sha256", Code, nullable=False, unique=True),
     *_required(Code, "scopes"),
     *_required(BigInteger, "per_minute"),
@@ -105,64 +109,51 @@ token = Table(
 )
 
 # `hours` as `hours.OpeningHours` writes them. After `quiet_min` minutes of them without a word one is quiet.
-township = Table(
-    "township", metadata, *_key("region", "name"), *_required(Code, "hours"), *_required(BigInteger, "quiet_min")
-)
+township = _table("township", *_key("region", "name"), *_required(Code, "hours"), *_required(BigInteger, "quiet_min"))
 
 # `contact` is that of the post, not of a person. Dates as YYYY-MM-DD, "" where none is known.
-expected_station = Table(
+expected_station = _table(
     "expected_station",
-    metadata,
     *_key("region", "station"),
     *_required(Code, "village", "township", "contact", "scale", "verified_on", "valid_until"),
 )
 
 # `state`: open, taken or closed. `present`: the condition was seen the last time. `who` made the last step.
-alarm_case = Table(
+alarm_case = _counted_table(
     "alarm_case",
-    metadata,
-    Column("id", Counting, primary_key=True, autoincrement=True),
     *_required(Code, "kind", "region", "station", "subject", "detail", "state", "who", "reason"),
     *_required(Boolean, "present"),
     *_required(BigInteger, "version"),
     *_required(TimestampColumn, "opened_at", "seen_at"),
     UniqueConstraint("kind", "region", "station", "subject"),
     Index("alarm_case_state", "state", "id"),
-    sqlite_autoincrement=True,
 )
 
 # `told`: its notices are written; used for steps that open a case.
-case_step = Table(
+case_step = _counted_table(
     "case_step",
-    metadata,
-    Column("id", Counting, primary_key=True, autoincrement=True),
     Column("alarm_case", BigInteger, ForeignKey("alarm_case.id"), nullable=False),
     *_required(TimestampColumn, "at"),
     *_required(Code, "who", "state", "reason"),
     Column("told", Boolean, nullable=False, default=False),
     Index("case_step_case", "alarm_case", "id"),
     Index("case_step_told", "told", "state", "id"),
-    sqlite_autoincrement=True,
 )
 
 # `number` counts the decisions on one subject: two people who saw the same ones cannot both add the next.
-decision = Table(
+decision = _counted_table(
     "decision",
-    metadata,
-    Column("id", Counting, primary_key=True, autoincrement=True),
     *_required(Code, "kind", "subject", "act", "reason", "who", "outcome"),
     *_required(BigInteger, "number"),
     *_required(TimestampColumn, "at"),
     Column("figures", Code, nullable=False, server_default=""),
     UniqueConstraint("kind", "subject", "number"),
-    sqlite_autoincrement=True,
 )
 
 # A file that was checked and not applied yet, one a person. `base`: the digest of the list it was compared with.
-registry_draft = Table(
+registry_draft = _table(
     "registry_draft",
-    metadata,
-    Column("who", Code, primary_key=True),
+    *_key("who"),
     *_required(Code, "session_sha256", "file_sha256", "base"),
     Column("content", LargeBinary, nullable=False),
     *_required(TimestampColumn, "made_at"),
@@ -170,10 +161,9 @@ registry_draft = Table(
 
 # `way`: mail or webhook. `kinds`: of cases, parted by spaces, "" for all. `secret` signs webhooks. `turn` counts the
 # attempts, `failures` those since the last success.
-notice_target = Table(
+notice_target = _table(
     "notice_target",
-    metadata,
-    Column("name", Code, primary_key=True),
+    *_key("name"),
     *_required(Code, "way", "address", "server", "sender", "login", "secret", "language", "kinds"),
     *_required(Boolean, "paused"),
     *_required(TimestampColumn, "made_at", "next_at"),
@@ -182,10 +172,8 @@ notice_target = Table(
 
 # `code`: 128 random bits, the same however often it is sent. `cases`: JSON, what was so when it was written; `number`
 # of them. `state`: waiting, sent or given_up.
-notice = Table(
+notice = _counted_table(
     "notice",
-    metadata,
-    Column("id", Counting, primary_key=True, autoincrement=True),
     Column("code", Code, nullable=False, unique=True),
     Column("target", Code, ForeignKey("notice_target.name"), nullable=False),
     *_required(Code, "cases", "state", "result"),
@@ -193,14 +181,12 @@ notice = Table(
     *_required(TimestampColumn, "made_at"),
     Column("ended_at", TimestampColumn),
     Index("notice_state", "state", "target", "tries", "id"),
-    sqlite_autoincrement=True,
 )
 
 # A lot that a station offers for sale. `offered`: JSON of the newest offer; `edited`: JSON of the texts a person wrote
 # instead; `published`: JSON of exactly what buyers see. `version` counts all that was done to it.
-listing = Table(
+listing = _table(
     "listing",
-    metadata,
     *_key("region", "station", "lot"),
     *_required(Code, "offered", "state"),
     *_required(BigInteger, "version"),
@@ -211,27 +197,23 @@ listing = Table(
 )
 
 # Only ever added to. An offer has as `reason` which event it came with, `{epoch}-{seq}`: it is taken once.
-listing_step = Table(
+listing_step = _counted_table(
     "listing_step",
-    metadata,
-    Column("id", Counting, primary_key=True, autoincrement=True),
     *_required(Code, "region", "station", "lot", "who", "act", "reason"),
     *_required(TimestampColumn, "at"),
     Index("listing_step_listing", "region", "station", "lot", "id"),
     Index("listing_step_reason", "region", "station", "lot", "reason"),
-    sqlite_autoincrement=True,
 )
 
 # What accepted events said of a lot, offered by then or not: the SHA-256 of each master, or `voided`.
-listing_facts = Table("listing_told", metadata, *_key("region", "station", "lot", "what"))
+listing_facts = _table("listing_told", *_key("region", "station", "lot", "what"))
 
 # One row: up to where the ledger's feed is followed, in which generation of it.
-listing_place = Table("listing_place", metadata, *_key("generation"), *_required(BigInteger, "feedseq"))
+listing_place = _table("listing_place", *_key("generation"), *_required(BigInteger, "feedseq"))
 
 # A row for each listing that buyers see now: since when, and in which words it is found.
-listing_shown = Table(
+listing_shown = _table(
     "listing_shown",
-    metadata,
     *_key("region", "station", "lot"),
     *_required(TimestampColumn, "at"),
     *_required(Code, "words"),
@@ -239,9 +221,8 @@ listing_shown = Table(
 )
 
 # The pictures of these listings, by hash: no other one is shown to buyers.
-listing_picture = Table(
+listing_picture = _table(
     "listing_picture",
-    metadata,
     *_key("sha256", "region", "station", "lot"),
     Index("listing_picture_listing", "region", "station", "lot"),
 )

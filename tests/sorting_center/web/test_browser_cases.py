@@ -96,16 +96,16 @@ def test_a_list_with_a_fault_and_then_a_good_one_comes_in(pages: Pages, tmp_path
     good.write_text(HEAD + ROWS, encoding="utf-8")
     page.goto(f"{pages.url}/registry")
     page.get_by_label("CSV file").set_input_files(bad)
-    page.get_by_role("button", name="Look at the file").click()
+    page.get_by_role("button", name="Check the file").click()
     expect(page.get_by_role("alert")).to_contain_text("Nothing of this file is taken")
     expect(page.get_by_role("row").nth(1)).to_contain_text("14")
     expect(page.get_by_role("row").nth(1)).to_contain_text("hours")
     assert pages.desk.registry.current().stations == {}
     page.get_by_role("link", name="Back to the list").click()
     page.get_by_label("CSV file").set_input_files(good)
-    page.get_by_role("button", name="Look at the file").click()
+    page.get_by_role("button", name="Check the file").click()
     expect(page.get_by_role("status")).to_contain_text("12 stations")
-    page.get_by_role("button", name="Put the new list in force").click()
+    page.get_by_role("button", name="Use the new list").click()
     expect(page.get_by_role("status")).to_contain_text("in force")
     assert len(pages.desk.registry.current().stations) == 12
 

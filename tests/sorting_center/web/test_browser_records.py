@@ -91,7 +91,7 @@ def test_a_receipt_is_found_by_a_scan_and_the_month_is_taken_along(
     page.keyboard.type(RECEIPT.code)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(str(RECEIPT))
-    expect(page.get_by_text("hash made again: the same")).to_have_count(2)
+    expect(page.get_by_text("hash recomputed: the same")).to_have_count(2)
     page.get_by_role("link", name="2026-11-03").click()
     page.get_by_role("link", name="Month 2026-11").click()
     with page.expect_download() as coming:

@@ -263,7 +263,7 @@ def test_it_is_reviewed_and_published_in_a_browser(pages: Pages, offered: Offere
     photo.scroll_into_view_if_needed()
     expect(photo).to_have_js_property("naturalWidth", 64)
     page.locator("#title-en").fill("Sweet almonds")
-    page.get_by_role("button", name="Keep the texts").click()
+    page.get_by_role("button", name="Save the texts").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sweet almonds")
     page.get_by_role("button", name="Publish").click()
     expect(page.locator(".listing-head .state")).to_have_text("published")

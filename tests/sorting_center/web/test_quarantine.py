@@ -103,7 +103,7 @@ def test_a_fork_stands_beside_what_is_there(operator: Signed, ledger: Ledger) ->
         assert text in shown
     assert "The hashes fit" in shown
     assert "The hashes do not fit" in shown, "with the one after it"
-    assert "What stands here instead" in shown
+    assert "Here instead" in shown
     differs = shown[shown.index("What differs") :]
     for text in ("data.receipt", "&#34;0147-A-000005&#34;", "&#34;0147-A-000003&#34;"):
         assert text in differs
@@ -174,7 +174,7 @@ def test_the_second_operator_is_told_who_was_faster(app: Flask, desk: CenterDesk
     assert one.decide(number, "set_aside", "the first card goes on")[0] == 303
     status, shown = other.decide(number, "set_aside", "I think so too")
     assert status == 409
-    assert "Somebody was faster. operator-0 has decided: Set aside" in shown
+    assert "Somebody else was faster. operator-0 has decided: Set aside" in shown
     assert "I think so too" in shown, "what was typed is still there"
     key = next(iter(desk.decisions.newest(DecisionKind.QUARANTINE, 9))).subject
     assert [made.who for made in desk.decisions.history(DecisionKind.QUARANTINE, key)] == ["operator-0"]
@@ -194,7 +194,7 @@ def test_without_a_reason_or_an_act_nothing_is_decided(operator: Signed, ledger:
         status, shown = operator.decide(number, act, reason)
         assert (status, told in shown) == (409, True), act
     assert desk.decisions.newest(DecisionKind.QUARANTINE, 9) == []
-    assert operator.decide(999, "set_aside")[0] == 303, "it is not there any more"
+    assert operator.decide(999, "set_aside")[0] == 303, "it is no longer present"
 
 
 def test_what_is_understood_now_is_taken_in(operator: Signed, ledger: Ledger, desk: CenterDesk) -> None:

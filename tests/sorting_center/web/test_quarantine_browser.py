@@ -114,13 +114,13 @@ def test_a_fork_is_decided_on_by_one_of_two_operators(browser: Browser, ledger: 
             mine = opened(one, url, "/quarantine?lang=en")
             mine.get_by_role("cell", name="same number, other content").locator("..").get_by_role("link").click()
             expect(mine.get_by_role("heading", level=1)).to_contain_text("S0042")
-            expect(mine.get_by_role("heading", name="What stands here instead")).to_be_visible()
+            expect(mine.get_by_role("heading", name="Here instead")).to_be_visible()
             theirs = opened(other, url, mine.url.removeprefix(url))
             for page, why in ((mine, "the first card goes on"), (theirs, "the same as I think")):
                 page.get_by_label("Why", exact=True).fill(why)
                 page.get_by_role("button", name="Decide").click()
             expect(mine.locator(".decisions")).to_contain_text("the first card goes on")
-            expect(theirs.get_by_role("alert")).to_contain_text("Somebody was faster. aygul has decided: Set aside")
+            expect(theirs.get_by_role("alert")).to_contain_text("Somebody else was faster. aygul has decided: Set aside")
             expect(theirs.get_by_label("Why", exact=True)).to_have_value("the same as I think")
             assert faults(theirs) == []
             take_in_again(opened(one, url, "/quarantine?lang=en&reason=unknown_type"), stores)

@@ -95,7 +95,7 @@ def test_a_day_says_who_agrees_and_names_what_does_not(
         "\u2212\u00a51.19",
     ):
         assert text in wrong
-    assert 'Events of this day that are not here, or are set apart: <bdi dir="ltr">1</bdi>' in of(shown, "S0002")
+    assert 'Events of this day that have not arrived, or are in quarantine: <bdi dir="ltr">1</bdi>' in of(shown, "S0002")
     same = shown[shown.index('id="same"') :]
     assert "S0000" in same
     assert "S0001" not in same
@@ -154,7 +154,7 @@ def test_the_second_who_settles_a_day_is_refused(
     assert settle(path, "accepted")[0] == 303
     status, shown = settle(path, "asked_back", "I do not think so")
     assert status == 409
-    assert "Somebody was faster. operator-0 has decided: Accepted." in shown
+    assert "Somebody else was faster. operator-0 has decided: Accepted." in shown
     assert "I do not think so" in shown
     assert [one.act for one in desk.decisions.newest(DecisionKind.DAY, 9)] == ["accepted"]
     assert settle(path, "asked_back", " ", seen=1)[0] == 409
@@ -278,8 +278,8 @@ def test_a_receipt_that_was_told_twice_is_led_to(
     for text in ("0147-A-000001", "12.450\u00a0kg", "7.000\u00a0kg", "M-00077", "M-04412", "Does not count"):
         assert text in shown
     assert "non_member" not in shown, "a word of programs"
-    assert shown.count("somebody who is no member") == 2
-    assert "receipts told twice" in client.get(f"/reconciliation?day={DAY}&lang=en").text
+    assert shown.count("a non-member") == 2
+    assert "duplicate receipts" in client.get(f"/reconciliation?day={DAY}&lang=en").text
     way = "/receipts/shache/0147-A-000001"
     assert f'href="{way}"' in shown
     form = {"csrf": csrf, "act": "first_counts", "reason": "as on the paper", "seen": "0", "figures": mark(client, way)}

@@ -139,7 +139,7 @@ def test_a_file_belongs_to_the_session_that_looked_at_it(app: Flask, operator: P
     other = Person(app, desk)
     for person, sha256 in ((other, file_of(checked)), (operator, "0" * 64), (operator, "")):
         answer = person.does("/registry/apply?lang=en", file=sha256)
-        assert (answer.status_code, "not there any more" in answer.text) == (409, True)
+        assert (answer.status_code, "no longer there" in answer.text) == (409, True)
     newer = checks(operator, HEAD + TWO)
     assert applies(operator, checked).status_code == 409
     assert applies(operator, newer).status_code == 303

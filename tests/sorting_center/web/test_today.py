@@ -64,16 +64,16 @@ def test_a_day_stands_beside_the_same_hours_of_yesterday_and_a_week_ago(stores: 
     events.append(station.intake(4, **of_weight(3_000)))
     stores.ledger.accept(events, "shache", NOON.isoformat().replace("+00:00", ".000Z"))
     text = bare(page(stores, "/"))
-    assert "Net weight 3.000 kg Yesterday by now 2.000 kg A week ago by now 1.000 kg" in text
-    assert "Intakes 1 Yesterday by now 1 A week ago by now 1" in text
-    assert "By now: up to 20:00" in text
+    assert "Net weight 3.000 kg Yesterday until now 2.000 kg A week ago until now 1.000 kg" in text
+    assert "Intakes 1 Yesterday until now 1 A week ago until now 1" in text
+    assert "Until now: up to 20:00" in text
     assert text.count(" late ") == 3, "those of earlier days came too late, and say so"
 
 
 def test_who_came_late_or_without_a_time_is_marked(stores: Stores, station: Station) -> None:
     stores.ledger.accept(station.run(3), "shache", "2026-11-28T04:00:00.000Z")
     text = bare(page(stores, "/", now=NOON))
-    assert "came more than a day late: 2" in text
+    assert "arrived more than a day late: 2" in text
     assert " late " in text
 
 
@@ -91,9 +91,9 @@ def test_what_needs_a_person_leads_to_the_stations(stores: Stores, station: Stat
     for shown in (
         "1 fork",
         "One number, two contents 1",
-        "Much waits at the station 1",
+        "Many events wait at the station 1",
         "The station reports an alarm 1",
-        "Kept apart 1",
+        "In quarantine 1",
     ):
         assert shown in text, shown
     assert "Stations where all is well: 0 of 1" in text

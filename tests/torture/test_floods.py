@@ -152,7 +152,7 @@ def state(center: Center) -> tuple[StreamState, bool, list[HeldBack]]:
     """How far the flooding station is, whether more of it can be released, and who is held back."""
     with Ledger.open_readonly(center.ledger_url) as ledger:
         keys = [one for one in ledger.stream_keys(("", "", ""), 10) if one[0] == FLOODING]
-        reached = ledger.stream(*keys[0]) if keys else StreamState.unknown(FLOODING, "", REGION, "")
+        reached = ledger.stream(*(keys[0] if keys else (FLOODING, "", REGION)))
         return reached, bool(ledger.unfinished()), ledger.held_back(datetime.now(UTC).isoformat())
 
 

@@ -144,34 +144,20 @@ class PhotoIndex:
             row = connection.execute(query).one_or_none()
         return None if row is None else AnnouncedPicture(name, row.size_bytes, row.width, row.height, row.feedseq)
 
-    def pending(self, limit: int, after: PictureName | None = None) -> list[AnnouncedPicture]:
-        """Pictures that were announced and are not here, by station, region and hash."""
-        query = _not_received(select(announced)).order_by(*announced.primary_key).limit(limit)
-        if after is not None:
-            query = query.where(tuple_(*announced.primary_key) > (after.station, after.region, after.sha256))
-        with self._reading() as connection:
-            rows = connection.execute(query).all()
-        return [
-            AnnouncedPicture(
-                PictureName(row.region, row.station, row.sha256), row.size_bytes, row.width, row.height, row.feedseq
-            )
-            for row in rows
-        ]
-
-    def all_pending(self) -> Iterable[AnnouncedPicture]:
-        after = None
-        while page := self.pending(_PAGE, after):
-            yield from page
-            after = page[-1].name
-
-    def refusals(self) -> list[RefusalCount]:
-        """The most frequent first."""
-        query = select(refused).order_by(refused.c.times.desc(), *refused.primary_key)
-        with self._reading() as connection:
-            return [
-                RefusalCount(row.region, row.station, row.reason, row.times, row.last_at, row.last_sha256)
-                for row in connection.execute(query)
-            ]
+    def all_pending(self) -> Iterator[AnnouncedPicture]:
+        """Pictures that were announced and are not here, by station, region and hash; read in pages."""
+        after = ("", "", "")
+        key = announced.primary_key
+        while True:
+            page = _not_received(select(announced)).where(tuple_(*key) > after).order_by(*key).limit(_PAGE)
+            with self._reading() as connection:
+                rows = connection.execute(page).all()
+            if not rows:
+                return
+            for row in rows:
+                name = PictureName(row.region, row.station, row.sha256)
+                yield AnnouncedPicture(name, row.size_bytes, row.width, row.height, row.feedseq)
+            after = (rows[-1].station, rows[-1].region, rows[-1].sha256)
 
     def figures(self) -> PhotoFigures:
         """Looks at every row: not for each request."""

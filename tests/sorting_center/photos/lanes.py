@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from PIL import Image
+from sqlalchemy import Row, select
 
 from kiosk.domain.events import PhotoAccepted
 from kiosk.domain.events.photo import PictureData
@@ -33,6 +34,7 @@ from kiosk.sorting_center.photos.follower import PhotoFollower
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.photos.refusals import RefusalCounter
+from kiosk.sorting_center.photos.schema import refused
 from kiosk.sorting_center.photos.server import station_server
 from kiosk.sorting_center.photos.uploads import DAY_BYTES, DAY_REQUESTS, Allowance, Uploads
 from kiosk.sorting_center.shared.listen_socket import unix_socket
@@ -236,6 +238,12 @@ class Listening:
         if self.authority is None:
             return bare
         return ends.enter_context((context or self.context()).wrap_socket(bare, server_hostname="127.0.0.1"))
+
+
+def stored_refusals(photos: PhotoIndex) -> list[Row[Any]]:
+    """How often what each station sent was refused, as the table has it."""
+    with photos._reading() as connection:
+        return list(connection.execute(select(refused)))
 
 
 def head(client: http.client.HTTPConnection, path: object) -> Reply:

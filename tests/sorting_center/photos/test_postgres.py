@@ -10,7 +10,7 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus
-from tests.sorting_center.photos.lanes import REGION, STATION, Receiving, Shot, announce, jpeg, shots
+from tests.sorting_center.photos.lanes import REGION, STATION, Receiving, Shot, announce, jpeg, shots, stored_refusals
 from tests.sorting_center.stations import Station
 
 
@@ -36,7 +36,7 @@ def test_two_centers_with_one_folder(postgres_url: str, tmp_path: Path, station:
             for receiving in (one, other, one):
                 assert receiving.send(stranger) == 404
                 receiving.refusals.flush()
-            (refused,) = one.photos.refusals()
+            (refused,) = stored_refusals(one.photos)
             assert (refused.reason, refused.times) == ("not_announced", 3)
             assert [found.name.sha256 for found in one.photos.all_pending()] == sorted(
                 picture.told.sha256 for picture in pictures[2:]

@@ -29,6 +29,7 @@ from tests.sorting_center.photos.lanes import (
     announce,
     jpeg,
     shots,
+    stored_refusals,
 )
 from tests.sorting_center.photos.test_jpeg import ATTACK, slow
 from tests.sorting_center.stations import Station
@@ -107,7 +108,7 @@ def test_wrong_bytes_are_thrown_away_and_named(
     errors = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1 and "S0147" in errors[0]
     receiving.refusals.flush()
-    (refused,) = receiving.photos.refusals()
+    (refused,) = stored_refusals(receiving.photos)
     assert (refused.station, refused.reason, refused.times) == (STATION, "hash", 3)
     assert receiving.photos.figures().flat()["refused_hash"] == 3
     assert receiving.send_on(one) == 201, "it may begin anew"
@@ -179,7 +180,7 @@ def test_asking_for_what_is_not_one_s_own_has_an_end_too(ledger: Ledger, tmp_pat
         said = [receiving.uploads.progress("S0148", one.name(region=f"r{number}")).status for number in range(5)]
         assert said == [403, 403, 403, 429, 429]
         receiving.refusals.flush()
-        told = {(found.region, found.station, found.reason): found.times for found in receiving.photos.refusals()}
+        told = {(found.region, found.station, found.reason): found.times for found in stored_refusals(receiving.photos)}
         assert told == {("", "S0148", "not_yours"): 3, ("", "S0148", "quota"): 2}
 
 

@@ -93,27 +93,27 @@ def _impersonation_finding(address: BrokerAddress, answer: str) -> BrokerFinding
 
 
 def _batch_finding(address: BrokerAddress, own_id: str, topic: str, packet: int | None) -> BrokerFinding:
-    with TrialClient(address, own_id) as both:
-        came = 0
-        if both.subscribe(topic):
-            both.publish(topic, [b"x" * _FULL_BATCH])
-            came = both.receive(1)
+    _, came = _round_trip(address, own_id, topic, topic, b"x" * _FULL_BATCH)
     limit = "" if packet is None else f" (it takes {packet:,} bytes)"
-    return ok_or_trap(came == 1, "a full batch of 1 MiB comes through", f"a full batch of 1 MiB does not come{limit}")
+    return ok_or_trap(came, "a full batch of 1 MiB comes through", f"a full batch of 1 MiB does not come{limit}")
 
 
 def _shared_finding(address: BrokerAddress, own_id: str, topic: str) -> BrokerFinding:
-    with TrialClient(address, own_id) as both:
-        is_granted = both.subscribe(f"$share/{own_id}/{topic}")
-        came = 0
-        if is_granted:
-            both.publish(topic, [b"{}"])
-            came = both.receive(1)
+    is_granted, came = _round_trip(address, own_id, f"$share/{own_id}/{topic}", topic, b"{}")
     return ok_or_trap(
-        came == 1 or not is_granted,
+        came or not is_granted,
         "shared subscriptions do what they say",
         "a shared subscription is granted and nothing comes of it: never use $share here",
     )
+
+
+def _round_trip(address: BrokerAddress, own_id: str, name: str, topic: str, payload: bytes) -> tuple[bool, bool]:
+    """Whether the broker grants the subscription, and whether the message comes over it."""
+    with TrialClient(address, own_id) as both:
+        if not both.subscribe(name):
+            return False, False
+        both.publish(topic, [payload])
+        return True, both.receive(1) == 1
 
 
 def _is_this_machine(host: str) -> bool:

@@ -116,26 +116,23 @@ class IngestInbox:
         At once when the broker will send nothing before an acknowledgement: it has sent as much as it ever does.
         """
         with self._changed:
-            if not self._waiting and timeout_s > 0 and not self._is_exhausted():
+            is_exhausted = self._in_progress >= max(_SMALL_WINDOW, self._max_unreleased)
+            if not self._waiting and timeout_s > 0 and not is_exhausted:
                 self._changed.wait_for(lambda: self._waiting, timeout_s)
-            return self._next() if self._waiting else None
-
-    def _is_exhausted(self) -> bool:
-        return self._in_progress >= max(_SMALL_WINDOW, self._max_unreleased)
-
-    def _next(self) -> Inbound:
-        station, messages = next(iter(self._waiting.items()))
-        message = messages.popleft()
-        if messages:
-            self._waiting.move_to_end(station)
-        else:
-            del self._waiting[station]
-        if not message.tag:
-            self._untagged -= 1
-        elif message.connection == self._connection:
-            self._shares.release(station, len(message.payload))
-            self._in_progress += self._is_open
-        return message
+            if not self._waiting:
+                return None
+            station, messages = next(iter(self._waiting.items()))
+            message = messages.popleft()
+            if messages:
+                self._waiting.move_to_end(station)
+            else:
+                del self._waiting[station]
+            if not message.tag:
+                self._untagged -= 1
+            elif message.connection == self._connection:
+                self._shares.release(station, len(message.payload))
+                self._in_progress += self._is_open
+            return message
 
     def settle(self, messages: Iterable[Inbound]) -> None:
         """These are taken in. Over another connection their tags are void, or even stand for other messages."""

@@ -111,7 +111,7 @@ def throttled_and_cut_off(card: Card, stick: Stick, county: County) -> None:
         choose(visitor, TAKEN)
         for _ in range(3):
             refused = visitor.post("/setup/identity_code", value=WRONG.digits)
-            assert (refused.status, "opens another station" in refused.page) == (409, True), refused.page
+            assert (refused.status, "is for another station" in refused.page) == (409, True), refused.page
         refused = visitor.post("/setup/identity_code", value=county.codes[TAKEN])
         assert (refused.status, "Seconds to wait" in refused.page) == (409, True), refused.page
         booted.cut()

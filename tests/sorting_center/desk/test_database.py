@@ -87,9 +87,10 @@ def test_nobody_else_of_the_machine_reads_the_file(tmp_path: Path) -> None:
     assert desk_path(tmp_path / "county.db").is_file()
 
 
+NEXT = f"{int(REVISION) + 1:04}"
 STEP = """from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "{after}", "{before}"
 
 
 def upgrade() -> None:
@@ -103,9 +104,10 @@ def begin_second_version(folder: Path, monkeypatch: pytest.MonkeyPatch, between:
     """From now on the program knows a second version of the desk."""
     scripts = folder / "migrations"
     shutil.copytree(Path(database.__file__).parent.with_name("migrations"), scripts, dirs_exist_ok=True)
-    (scripts / "versions/0002_second.py").write_text(STEP.format(between=between))
+    step = STEP.format(after=NEXT, before=REVISION, between=between)
+    (scripts / f"versions/{NEXT}_second.py").write_text(step)
     monkeypatch.setattr(database, "_SCRIPTS", scripts)
-    monkeypatch.setattr(database, "REVISION", "0002")
+    monkeypatch.setattr(database, "REVISION", NEXT)
 
 
 def revision(desk: CenterDesk) -> str:
@@ -114,7 +116,7 @@ def revision(desk: CenterDesk) -> str:
 
 
 def test_the_number_of_the_baseline_is_that_of_its_schema() -> None:
-    assert (REVISION, schema_digest(metadata)) == ("0001", "417f0981d0691e4c"), CHANGED
+    assert (REVISION, schema_digest(metadata)) == ("0002", "ab83e1b10b6fdceb"), CHANGED
 
 
 def test_the_newest_migration_is_the_version_of_the_code() -> None:
@@ -128,25 +130,26 @@ def test_one_of_the_version_before_is_brought_up_and_opened_twice(
     begin_second_version(tmp_path, monkeypatch, "raise OSError('the power is gone')")
     with pytest.raises(DeskError, match="the power is gone"):
         CenterDesk.open(ledger_url)
-    assert revision(desk) == "0001"
+    assert revision(desk) == REVISION
     with desk.database.reading() as connection:
         assert not inspect(connection).has_table("second", None if desk.database.path else "desk")
     shutil.rmtree(tmp_path / "migrations")
     begin_second_version(tmp_path, monkeypatch)
     for _ in range(2):
         with CenterDesk.open(ledger_url) as again:
-            assert revision(again) == "0002"
+            assert revision(again) == NEXT
             assert [person.name for person in again.people.all()] == ["gulnar"]
 
 
-@pytest.mark.parametrize("other", ["0002", "9999", "0000", "c0ffee"])
+@pytest.mark.parametrize("other", [NEXT, "9999", "0000", "c0ffee"])
 def test_one_of_another_version_is_refused_and_left_as_it_is(
     desk: CenterDesk, ledger_url: str, tmp_path: Path, other: str
 ) -> None:
     with desk.database.writing() as connection:
         connection.execute(text(f"UPDATE desk_version SET version_num = '{other}'"))
     act = "move the file away" if desk.database.path else "name an empty database"
-    said = rf"another version of the program \(revision {other}, this one uses 0001\): install that version.*, or {act}"
+    revisions = rf"\(revision {other}, this one uses {REVISION}\)"
+    said = rf"another version of the program {revisions}: install that version.*, or {act}"
     target = f"sqlite:///{tmp_path / 'copy.db'}"
     for refused in (
         lambda: CenterDesk.open(ledger_url),

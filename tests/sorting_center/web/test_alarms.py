@@ -77,7 +77,7 @@ def test_a_case_is_taken_closed_and_opened_again(operator: Person, desk: CenterD
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147", "x 4", "event 4 came twice")], NOW)
     page = operator.sees(f"/alarms/{case.id}?lang=en")
     assert "One number, two contents" in page
-    assert "begin a new epoch" in page
+    assert "start a new epoch" in page
     assert operator.does(f"/alarms/{case.id}/take", version=1).status_code == 303
     assert operator.does(f"/alarms/{case.id}/close", version=2, reason="the card was taken out").status_code == 303
     page = operator.sees(f"/alarms/{case.id}?lang=en")
@@ -100,7 +100,11 @@ def test_the_second_of_two_operators_is_told_and_changes_nothing(
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147")], NOW)
     other = Person(app, desk)
     assert operator.does(f"/alarms/{case.id}/take", version=1).status_code == 303
-    for language, said in (("en", "Somebody has decided meanwhile"), ("zh", "其他人刚刚处理过"), ("ug", "باشقا بىرى")):
+    for language, said in (
+        ("en", "Somebody else has decided"),
+        ("zh", "其他人刚刚处理过"),
+        ("ug", "باشقا بىرى"),
+    ):
         other.client.set_cookie("language", language)
         answer = other.does(f"/alarms/{case.id}/close", version=1, reason="mine & <b>yours</b>")
         assert answer.status_code == 409
@@ -116,8 +120,8 @@ def test_what_is_not_done_says_why(operator: Person, desk: CenterDesk) -> None:
     for path, form, said in [
         ("close", {"version": 1, "reason": " x "}, "three letters"),
         ("close", {"version": 1}, "three letters"),
-        ("close", {"version": "9" * 40, "reason": "a good reason"}, "decided meanwhile"),
-        ("close", {"version": "x", "reason": "a good reason"}, "decided meanwhile"),
+        ("close", {"version": "9" * 40, "reason": "a good reason"}, "decided in the meantime"),
+        ("close", {"version": "x", "reason": "a good reason"}, "decided in the meantime"),
         ("reopen", {"version": 1, "reason": "a good reason"}, "not closed"),
     ]:
         answer = operator.does(f"/alarms/{case.id}/{path}?lang=en", **form)

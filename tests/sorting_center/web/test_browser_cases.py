@@ -78,7 +78,7 @@ def test_an_alarm_is_taken_and_closed_and_the_second_operator_is_told(pages: Pag
     expect(first.locator(".case-head .state")).to_have_text("taken")
     second.get_by_label("Why, in a few words").fill("I was too late")
     second.get_by_role("button", name="Close this case").click()
-    expect(second.get_by_role("alert")).to_contain_text("Somebody has decided meanwhile")
+    expect(second.get_by_role("alert")).to_contain_text("Somebody else has decided in the meantime")
     expect(second.get_by_role("alert")).to_contain_text("gulnar")
     assert desk.cases.get(case.id).state is CaseState.CLAIMED
     first.get_by_label("Why, in a few words").fill("the copied card was taken out")
@@ -97,7 +97,7 @@ def test_a_list_with_a_fault_and_then_a_good_one_comes_in(pages: Pages, tmp_path
     page.goto(f"{pages.url}/registry")
     page.get_by_label("CSV file").set_input_files(bad)
     page.get_by_role("button", name="Check the file").click()
-    expect(page.get_by_role("alert")).to_contain_text("Nothing of this file is taken")
+    expect(page.get_by_role("alert")).to_contain_text("Nothing of this file is imported")
     expect(page.get_by_role("row").nth(1)).to_contain_text("14")
     expect(page.get_by_role("row").nth(1)).to_contain_text("hours")
     assert pages.desk.registry.current().stations == {}

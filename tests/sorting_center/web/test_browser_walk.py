@@ -167,7 +167,7 @@ def what_was_set_apart_is_decided(page: Page, county: Stores) -> None:
     assert carry_out_oldest(county.ledger, county.desk)
     read(county)
     page.reload()
-    expect(page.get_by_role("status")).to_contain_text("is not set apart any more")
+    expect(page.get_by_role("status")).to_contain_text("is no longer in quarantine")
 
 
 def look_at(page: Page, reason: str) -> None:

@@ -41,7 +41,12 @@ def says(stores: Stores) -> Callable[..., None]:
 def test_what_is_broken_and_what_to_do_is_said_in_each_language(stores: Stores, says: Callable[..., None]) -> None:
     says(*ROWS)
     for language, scale, backup, since in [
-        ("en", "The scale is not there: check its cable and its power.", "plug in a second medium", "In this state since"),
+        (
+            "en",
+            "The scale is not there: check its cable",
+            "plug in a second medium",
+            "In this state since",
+        ),
         ("zh", "没有电子秤", "请插入第二个介质", "首次发现"),
         ("ug", "تەرەزە يوق", "ئىككىنچى ساقلىغۇچنى", "شۇنداق كۆرۈلگەن ۋاقتى"),
     ]:
@@ -65,13 +70,13 @@ def test_a_station_tells_its_board_and_its_build_and_what_a_second_list_holds(
 
 def test_a_station_that_says_nothing_and_one_that_is_well(stores: Stores, says: Callable[..., None]) -> None:
     says()
-    assert "This station does not say it" in page(stores, STATION)
+    assert "This station does not report it" in page(stores, STATION)
     says(DoctorRow("clock"), DoctorRow("scale"))
     assert "Everything it checks is well." in page(stores, STATION)
     says(*ROWS)
     says(online=False)
     text = page(stores, STATION)
-    assert "this is how it was then" in text and "The scale is not there" in text
+    assert "this was its state at that time" in text and "The scale is not there" in text
 
 
 def test_a_broken_device_is_seen_from_afar(stores: Stores, says: Callable[..., None]) -> None:

@@ -146,7 +146,7 @@ def test_it_is_published_paused_and_withdrawn_by_an_operator(operator: Person, o
 def test_a_photo_that_is_pending_is_said_and_waited_for(operator: Person, offered: Offered) -> None:
     assert operator.sees(offered.path).count("photo pending") == 3
     answer = operator.does(f"{offered.path}/publish", version=1)
-    assert (answer.status_code, "Its first photo has not come" in answer.text) == (409, True)
+    assert (answer.status_code, "Its first photo has not arrived" in answer.text) == (409, True)
     offered.came(0, 1)
     assert "photo pending" not in operator.sees(offered.path)
     assert operator.does(f"{offered.path}/publish", version=1).status_code == 303
@@ -198,7 +198,7 @@ def test_texts_are_written_in_three_languages_and_a_mistake_keeps_what_was_typed
     assert (edited.title, edited.story.en) == (WordsData("بادام مېغىزى", "", HOSTILE), "By hand")
     assert "<script>" not in operator.sees(offered.path)
     late = operator.does(f"{offered.path}/edit", version=1, title_en="Too late")
-    assert (late.status_code, "Too late" in late.text, "changed meanwhile" in late.text) == (409, True, True)
+    assert (late.status_code, "Too late" in late.text, "changed in the meantime" in late.text) == (409, True, True)
     empty = operator.does(f"{offered.path}/edit", version=2, story_en="a story without title")
     assert (empty.status_code, "a story without title" in empty.text) == (409, True)
     assert offered.stores.desk.audit.page()[0].act == AuditAction.LISTING_EDITED
@@ -216,7 +216,7 @@ def test_a_newer_offer_and_a_void_are_shown(operator: Person, offered: Offered) 
     assert "newer offer waits" in page and "¥58.00" in page and "¥62.00" in page
     offered.take(offered.station.void(1))
     page = operator.sees(offered.path)
-    assert "Its intake was voided." in page and "by itself" in page and "newer offer waits" not in page
+    assert "Its intake was voided." in page and "automatically" in page and "newer offer waits" not in page
 
 
 def test_of_two_operators_the_second_is_told(app: Flask, operator: Person, offered: Offered) -> None:

@@ -74,7 +74,7 @@ def test_a_test_is_written_and_how_it_went_is_seen(admin: Person, desk: CenterDe
     desk.notices.mark_failed(claim, "example.org answered <b>500</b>", 30.0, NOW)
     page = admin.sees("/notices?lang=en")
     assert "answered &lt;b&gt;500&lt;/b&gt;" in page
-    assert "does not come through" in page
+    assert "not delivered" in page
 
 
 def test_a_target_is_paused_goes_on_and_is_removed(admin: Person, desk: CenterDesk) -> None:
@@ -90,10 +90,10 @@ def test_what_is_refused_says_why(admin: Person, desk: CenterDesk) -> None:
     for path, form, said in [
         ("/notices/add", {}, "Choose e-mail or webhook"),
         ("/notices/add", {**HOOK, "language": "xx"}, "Choose one of the languages"),
-        ("/notices/add", {**HOOK, "url": "file:///etc/passwd"}, "no address like https://"),
-        ("/notices/add", {**HOOK, "url": "https://example.org/" + "x" * 5_000}, "no address like https://"),
+        ("/notices/add", {**HOOK, "url": "file:///etc/passwd"}, "not an address like https://"),
+        ("/notices/add", {**HOOK, "url": "https://example.org/" + "x" * 5_000}, "not an address like https://"),
         ("/notices/add", {**HOOK, "name": HOSTILE}, "A name has 2 to 40"),
-        ("/notices/add", {**MAIL, "login": "../../etc/shadow"}, "by its name alone"),
+        ("/notices/add", {**MAIL, "login": "../../etc/shadow"}, "only the name of the file"),
         ("/notices/add", {**MAIL, "recipients": HOSTILE}, "1 to 10 recipients"),
         ("/notices/add", {**MAIL, "port": "x"}, "A mail server has"),
         ("/notices/ghost/test", {}, "There is no target ghost"),

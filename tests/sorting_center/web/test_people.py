@@ -71,7 +71,7 @@ def test_what_is_refused_says_why_and_changes_nothing(admin: Admin, desk: Center
         ("/people/%3Cscript%3E/role", {"role": "viewer"}, "There is no person"),
         ("/tokens/add", {"name": "ware"}, "at least one thing"),
         ("/tokens/add", {"name": "ware", "scope": "feed", "per_minute": "many"}, "1 to 100,000"),
-        ("/tokens/ghost/revoke", {}, "The token ghost is not there"),
+        ("/tokens/ghost/revoke", {}, "There is no token ghost"),
     ]:
         answer = admin.sends(path, **form)
         assert (answer.status_code, said in Markup(answer.text).striptags()) == (409, True), (path, form)

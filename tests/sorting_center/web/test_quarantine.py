@@ -79,7 +79,7 @@ def test_a_list_says_what_is_apart_and_why(operator: Signed, ledger: Ledger) -> 
     table = only[only.index("<table") :]
     assert "S0147" in table
     assert "S0200" not in table
-    assert "Nothing is set apart here" in operator.client.get("/quarantine?lang=en&station=S0999").text
+    assert "Nothing is in quarantine here" in operator.client.get("/quarantine?lang=en&station=S0999").text
     for asked in ("before=x", "before=0", "before=" + "9" * 400, "reason=%01&station=%01", "state=zz", "gone=-1"):
         assert operator.client.get(f"/quarantine?{asked}").status_code == 200, asked
 
@@ -186,10 +186,10 @@ def test_without_a_reason_or_an_act_nothing_is_decided(operator: Signed, ledger:
     forked(ledger)
     number = numbers(ledger)["fork"]
     for act, reason, told in (
-        ("set_aside", "  x ", "Say why"),
-        ("", "a good reason", "Choose what"),
-        ("delete", "a good reason", "Choose what"),
-        ("take_again", "a good reason", "the chain alone says"),
+        ("set_aside", "  x ", "Give a reason"),
+        ("", "a good reason", "Choose an action"),
+        ("delete", "a good reason", "Choose an action"),
+        ("take_again", "a good reason", "only the chain decides"),
     ):
         status, shown = operator.decide(number, act, reason)
         assert (status, told in shown) == (409, True), act
@@ -209,7 +209,7 @@ def test_what_is_understood_now_is_taken_in(operator: Signed, ledger: Ledger, de
     gone = operator.client.get(f"/quarantine/{number}")
     assert (gone.status_code, gone.headers["Location"]) == (303, f"/quarantine?gone={number}")
     shown = operator.client.get(f"/quarantine?gone={number}&lang=en").text
-    assert "is not set apart any more" in shown
+    assert "is no longer in quarantine" in shown
     assert "taken in" in shown
     assert len(ledger.intakes(0, 9)) == 2
 

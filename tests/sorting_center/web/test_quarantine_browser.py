@@ -120,7 +120,7 @@ def test_a_fork_is_decided_on_by_one_of_two_operators(browser: Browser, ledger: 
                 page.get_by_label("Why", exact=True).fill(why)
                 page.get_by_role("button", name="Decide").click()
             expect(mine.locator(".decisions")).to_contain_text("the first card goes on")
-            expect(theirs.get_by_role("alert")).to_contain_text("Somebody else was faster. aygul has decided: Set aside")
+            expect(theirs.get_by_role("alert")).to_contain_text("aygul has decided: Set aside")
             expect(theirs.get_by_label("Why", exact=True)).to_have_value("the same as I think")
             assert faults(theirs) == []
             take_in_again(opened(one, url, "/quarantine?lang=en&reason=unknown_type"), stores)
@@ -137,7 +137,7 @@ def take_in_again(page: Page, stores: Stores) -> None:
     assert carry_out_oldest(stores.ledger, stores.desk)
     number_all(stores.ledger)
     page.reload()
-    expect(page.get_by_role("status")).to_contain_text("is not set apart any more")
+    expect(page.get_by_role("status")).to_contain_text("is no longer in quarantine")
     followed(ReportsFollower(stores.ledger, stores.reports))
     page.goto(f"{page.url.partition('/quarantine')[0]}/reconciliation?day={DAY}")
     expect(page.get_by_role("article", name="S0147 5")).to_contain_text("the figures do not agree")

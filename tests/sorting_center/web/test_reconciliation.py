@@ -95,7 +95,7 @@ def test_a_day_says_who_agrees_and_names_what_does_not(
         "\u2212\u00a51.19",
     ):
         assert text in wrong
-    assert 'Events of this day that have not arrived, or are in quarantine: <bdi dir="ltr">1</bdi>' in of(shown, "S0002")
+    assert 'that have not arrived, or are in quarantine: <bdi dir="ltr">1</bdi>' in of(shown, "S0002")
     same = shown[shown.index('id="same"') :]
     assert "S0000" in same
     assert "S0001" not in same
@@ -289,7 +289,7 @@ def test_a_receipt_that_was_told_twice_is_led_to(
     way = "/receipts/shache/0147-A-000002"
     other = form | {"reason": "both looked at", "figures": mark(client, way)}
     assert client.post(f"{way}/settle", data=other).status_code == 303
-    assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text
+    assert "There are no duplicate receipts" in client.get("/reconciliation/receipts?lang=en").text
 
 
 @pytest.mark.parametrize("language", ["en", "zh", "ug"])
@@ -326,13 +326,13 @@ def test_a_settled_receipt_is_open_again_when_it_is_told_once_more(
     told(8_000)
     assert settle(0, old) == 409, "it is another receipt that was looked at"
     assert settle(0, mark(client, way)) == 303
-    assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text
+    assert "There are no duplicate receipts" in client.get("/reconciliation/receipts?lang=en").text
     told(9_000)
     shown = client.get("/reconciliation/receipts?lang=en").text
-    assert "No receipt was told twice" not in shown
+    assert "There are no duplicate receipts" not in shown
     assert "open again" in shown and "open again" in client.get(f"{way}?lang=en").text
     assert settle(1, mark(client, way)) == 303
-    assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text
+    assert "There are no duplicate receipts" in client.get("/reconciliation/receipts?lang=en").text
 
 
 def test_however_many_receipts_are_settled_an_older_one_that_is_open_is_shown(
@@ -354,7 +354,7 @@ def test_however_many_receipts_are_settled_an_older_one_that_is_open_is_shown(
         way = f"/receipts/shache/0147-A-{number:06}"
         assert f'class="button plain" href="{way}"' in shown, number
         assert client.post(f"{way}/settle", data=form | {"figures": mark(client, way)}).status_code == 303
-    assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text
+    assert "There are no duplicate receipts" in client.get("/reconciliation/receipts?lang=en").text
 
 
 def test_a_day_of_years_ago_is_settled_as_any_other(

@@ -147,7 +147,7 @@ def test_what_nobody_can_find_is_said_in_words(client: FlaskClient) -> None:
         assert len(answer.data) < 20_000
     for asked in ("", "  ", "\t\r\n"):
         page = client.get("/search", query_string={"lang": "en", "q": asked}).text
-        assert "What can be found" in page and "Nothing was found" not in page
+        assert "What can be found" in page and "No result" not in page
 
 
 def test_a_receipt_is_a_document(client: FlaskClient) -> None:
@@ -236,7 +236,9 @@ def test_a_receipt_that_is_there_twice_is_settled_by_a_person(county: Stores, de
     assert desk.decisions.history(DecisionKind.RECEIPT, subject) == []
     reason = "<script>alert(1)</script> papers \u202elooked at"
     assert operator.post(f"{path}/settle", data={**form, "reason": reason}).status_code == 303
-    assert operator.post(f"{path}/settle", data={**form, "reason": "again"}).status_code == 409, "decided meanwhile"
+    assert operator.post(f"{path}/settle", data={**form, "reason": "again"}).status_code == 409, (
+        "decided in the meantime"
+    )
     (made,) = desk.decisions.history(DecisionKind.RECEIPT, subject)
     assert (made.act, made.who) == ("first_counts", "operator-1")
     assert desk.audit.page(act=AuditAction.RECEIPT_SETTLED)[0].subject == subject

@@ -54,7 +54,7 @@ OF_PAGES: Mapping[str, str] = {
     "figures_changed": "the receipt was told once more",
     "not_written": "the file cannot be made",
     "no_public_address": "no public address of the storefront is set",
-    "only_the_chain": "the chain alone says",
+    "only_the_chain": "only the chain decides",
     "pictures_busy": "pictures are being made already",
     "wait": "too many wrong passwords",
     "wrong_password": "the password of now is another one",

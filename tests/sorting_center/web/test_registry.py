@@ -94,7 +94,7 @@ def test_files_that_are_no_list_say_what_they_are(operator: Person) -> None:
         (b"name,age\na,1\n", "There is no column name"),
         ("region,station\n" + "shache,bad\n" * 60, "Faults: "),
         ((HEAD + HOSTILE + ",S0001,,,,,,,,\n").encode(), "region"),
-        (b'region,station\nshache,"S0001\n', "this is no CSV"),
+        (b'region,station\nshache,"S0001\n', "this is not CSV"),
     ]:
         answer = checks(operator, content)
         assert (answer.status_code, said in Markup(answer.text).striptags()) == (422, True), content[:20]
@@ -130,7 +130,7 @@ def test_the_second_of_two_operators_is_told(app: Flask, operator: Person, desk:
     assert applies(other, theirs).status_code == 303
     answer = applies(operator, mine)
     assert answer.status_code == 409
-    assert "changed the list meanwhile" in answer.text
+    assert "changed the list in the meantime" in answer.text
     assert set(desk.registry.current().stations) == {("shache", "S0002")}
 
 
@@ -160,8 +160,8 @@ def test_the_list_says_what_is_heard_and_which_verification_is_over(
     brought(desk, HEAD + ONE + TWO + THREE)
     page = operator.sees("/registry?lang=en")
     assert page.count('never">never heard</span>') == 2
-    assert page.count(">over</span>") == 1
-    assert page.count(">over soon</span>") == 1
+    assert page.count(">expired</span>") == 1
+    assert page.count(">expires soon</span>") == 1
     assert ">S0002<" not in operator.sees("/registry?view=over")
     assert ">S0002<" in operator.sees("/registry?view=soon")
     assert "گۈلباغ" in operator.sees("/registry?view=never")

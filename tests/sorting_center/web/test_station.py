@@ -44,7 +44,7 @@ def test_one_that_is_expected_and_was_never_heard_has_one(stores: Stores) -> Non
     for shown in (
         "never heard",
         "It has never been heard.",
-        "2026-11-24 over",
+        "2026-11-24 expired",
         "Monday – Friday 10:00–19:00",
         "Expected, never heard",
     ):

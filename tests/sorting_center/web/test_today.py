@@ -150,7 +150,7 @@ def test_reports_that_are_far_behind_say_so(stores: Stores, station: Station, mo
     stores.ledger.accept(station.run(4), "shache", NOW)
     with app_of(stores).test_client() as client:
         sign_in(client, stores.desk)
-        assert 'do not hold the newest <bdi dir="ltr">4</bdi> events yet' in client.get("/?lang=en").text
+        assert 'do not include the newest <bdi dir="ltr">4</bdi> events yet' in client.get("/?lang=en").text
     assert "events yet" not in page(stores, "/")
 
 

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from kiosk.sorting_center.desk.notices.outbound import DeliveryFailed
 from kiosk.sorting_center.desk.notices.outbox import AlarmNotice, NoticeCase, NoticeClaim, NoticeState
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
-from kiosk.sorting_center.web.shared.texts import tables
+from kiosk.sorting_center.web.shared.texts import center_texts
 
 NAME: Final = "receiver.example"
 NOW: Final = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
@@ -45,7 +45,7 @@ def refused(send: Callable[[NoticeClaim], str], one: NoticeClaim, secret: str) -
     """Why it did not come through, as the pages say it in English; without the secret."""
     with pytest.raises(DeliveryFailed) as told:
         send(one)
-    shown = tables()["en"][f"said_{told.value.code}"].format_map(told.value.values)
+    shown = center_texts("en").text(f"said_{told.value.code}", **told.value.values)
     assert secret not in shown + str(told.value)
     return shown
 

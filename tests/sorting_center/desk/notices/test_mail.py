@@ -90,7 +90,7 @@ def test_what_the_server_refuses_is_told_without_its_words(papers: Certificates,
     for word, answer, said in [
         ("AUTH", f"535 {PASSWORD} is wrong", "did not take the login (535)"),
         ("MAIL", "550 no", "550"),
-        ("RCPT", "550 no", "none of the recipients (2)"),
+        ("RCPT", "550 no", "refuses all recipients (2)"),
         ("DATA", "554 no", "554"),
         (".", f"452 full of {PASSWORD}", "452"),
     ]:

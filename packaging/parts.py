@@ -85,8 +85,8 @@ def _imported(module: str, *, ours: bool) -> set[str]:
 
 def _named(module: str) -> set[str]:
     """Modules whose names stand in strings of it, also with a name in them: ``kiosk.cli.run:relay``."""
-    path = ROOT / _folder(module)
-    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    place = _folder(module)
+    source = ROOT / (place / "__init__.py" if _is_room(place) else place.with_suffix(".py"))
     words = (node.value for node in ast.walk(ast.parse(source.read_bytes())) if isinstance(node, ast.Constant))
     names = {word.partition(":")[0] for word in words if isinstance(word, str) and word.startswith("kiosk.")}
     return names & graph().modules
@@ -94,6 +94,11 @@ def _named(module: str) -> set[str]:
 
 def _folder(module: str) -> Path:
     return Path(*module.split("."))
+
+
+def _is_room(folder: Path) -> bool:
+    """A folder alone may be left over from another commit."""
+    return (ROOT / folder / "__init__.py").is_file()
 
 
 def lay_modules(package: str, code: Path) -> None:
@@ -104,7 +109,7 @@ def lay_modules(package: str, code: Path) -> None:
     ``__init__.py``: what that file imports is for those who import the folder itself.
     """
     modules = {_folder(name) for name in reached(package)}
-    rooms = {path if (ROOT / path).is_dir() else path.parent for path in modules}
+    rooms = {path if _is_room(path) else path.parent for path in modules}
     for path in sorted((ROOT / "kiosk").rglob("*")):
         file = path.relative_to(ROOT)
         if path.is_dir() or path.suffix == ".pyc":
@@ -112,7 +117,7 @@ def lay_modules(package: str, code: Path) -> None:
         if path.suffix == ".py":
             wanted = (file.parent if file.name == "__init__.py" else file.with_suffix("")) in modules
         else:
-            wanted = next(folder for folder in file.parents if (ROOT / folder / "__init__.py").is_file()) in rooms
+            wanted = next(folder for folder in file.parents if _is_room(folder)) in rooms
         if wanted:
             (code / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, code / file)

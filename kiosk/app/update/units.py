@@ -44,7 +44,9 @@ class Units:
         """What was stopped is noted before: a helper that is killed leaves nobody stopped for ever."""
         to_start_file = self._runtime / _TO_START
         if not to_start_file.exists():
-            to_start = [unit for unit in (STATION, RELAY) if self._needs_start(unit)]
+            # At boot nothing runs yet, and stopping takes what is enabled out of the queue.
+            units = ((unit, self._systemctl(["is-enabled", unit])) for unit in (STATION, RELAY))
+            to_start = [unit for unit, enabled in units if enabled == "enabled" or self._runs(unit)]
             fresh = to_start_file.with_suffix(".new")
             fresh.write_text("\n".join(to_start), "ascii")
             fresh.replace(to_start_file)
@@ -70,10 +72,6 @@ class Units:
     def _start(self, unit: str) -> None:
         self._systemctl(["reset-failed", unit])
         self._systemctl(["--no-block", "start", unit])
-
-    def _needs_start(self, unit: str) -> bool:
-        """At boot nothing runs yet, and stopping it takes it out of the queue."""
-        return self._runs(unit) or self._systemctl(["is-enabled", unit]) == "enabled"
 
     def _runs(self, unit: str) -> bool:
         return self._systemctl(["is-active", unit]) in _RUNNING

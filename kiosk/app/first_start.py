@@ -24,7 +24,7 @@ from kiosk.app.machine import ThisMachine
 from kiosk.app.recovery import requests as recovery
 from kiosk.app.shared.media import ROOTS
 from kiosk.app.systemd import Notifier
-from kiosk.base.files import sync_folder
+from kiosk.base.files import flush_to_disk, sync_folder
 from kiosk.config.file import BadConfig
 from kiosk.config.station import load
 from kiosk.first_start.identity.vault import CERTIFICATE
@@ -191,7 +191,7 @@ class SettingsFileWatcher:
         try:
             load(self._file)
             with self._file.open("rb") as file:
-                os.fsync(file.fileno())
+                flush_to_disk(file)
             sync_folder(self._file.parent)
         except (BadConfig, OSError) as error:
             self._refused = fingerprint

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Final
 
 import click
 
-from kiosk.base.loading import loading
 from kiosk.cli.shared.one_line import OneLineGroup
 
 PROGRAM: Final = "sorting-center"
@@ -32,17 +30,7 @@ class _Program(OneLineGroup):
 
     speaker = PROGRAM
     aborted = ""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        with loading():
-            command: click.Command = getattr(importlib.import_module(module), name)
-        return command
+    lazy = COMMANDS
 
 
 @click.command(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 from kiosk.app.update.board import ThisBoard, UpdatePaths
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
-from kiosk.base.files import open_regular, sync_folder
+from kiosk.base.files import flush_to_disk, open_regular, sync_folder
 from kiosk.messaging.contract.updates import UpdateOffer
 from kiosk.messaging.relay.updates.ports import BundleDamaged, InsufficientSpace
 from kiosk.station.update.bundle import HEAD_BYTES, MAX_MANIFEST, parse_head, verify_manifest
@@ -98,7 +98,7 @@ class FetchedBundles:
             if _sha256_of(file) != offer.sha256:
                 self.discard(offer)
                 raise BundleDamaged("its bytes are not those that were offered", forged=False)
-            os.fsync(file.fileno())
+            flush_to_disk(file)
         self._part(offer).replace(self._place(offer))
         self._sweep(offer)
         sync_folder(self._folder)

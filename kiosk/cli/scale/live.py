@@ -8,13 +8,13 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Final
 
 import click
 
 from kiosk.app.shared.adapters import FirstReading, make_port_probe, open_scale
 from kiosk.cli.scale.options import PortOptions, ended_by_signal, port_options, print_json, reading_json
+from kiosk.cli.shared.one_line import on_signal
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState, ProbeCancelled, ProbeFailed, ProbeProgress
 from kiosk.devices.scale.command import COMMANDS
 from kiosk.devices.scale.live import LiveScale
@@ -130,19 +130,13 @@ def probe(port: str, ask: bool) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
-    def end(_: int, __: FrameType | None) -> None:
-        looking.cancel()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        found = looking.run()
+        with on_signal(looking.cancel):
+            found = looking.run()
     except ProbeCancelled:
         return
     except ProbeFailed as error:
         raise click.UsageError(str(error)) from error
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     for one in found:
         click.echo(json.dumps(proposal_json(one), ensure_ascii=False))
     if not found:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.app.update.helper import RELAY, STATION
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.units import RELAY, STATION
 from kiosk.station.update.journal import UpdatePhase, parse_entry
 from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.station.update.updater import FORGOTTEN

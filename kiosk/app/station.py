@@ -27,7 +27,6 @@ from kiosk.app.update.board import UPDATE_PATHS, UpdatePaths
 from kiosk.app.update.station import StationUpdate, make_station_update, sticks
 from kiosk.base.loading import loading
 from kiosk.config.station import StationConfig, load
-from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.ports import CodeCamera, Panel, Pausable, PinFactory, Scale, ScaleListener, Scanner
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
@@ -48,7 +47,7 @@ from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.health import HealthReporter, StationHealth, fetch
 from kiosk.station.shared.open_store import open_store
 from kiosk.station.shared.page_heartbeat import PageHeartbeat
-from kiosk.station.update.updates import Gate, ReleaseTrial, StationQuiet
+from kiosk.station.update.updates import Gate, StationQuiet
 from kiosk.store import Store
 
 if TYPE_CHECKING:
@@ -58,13 +57,6 @@ logger = logging.getLogger(__name__)
 
 # Stands where no scale is set up: nothing ever reads, so nothing is ever booked.
 NO_SCALE = ScaleProfile(e_g=1, max_g=100_000)
-
-
-def make_own_camera(config: StationConfig) -> ChildCamera | None:
-    settings = config.camera
-    if settings is None or settings.kind == "none":
-        return None
-    return make_camera(settings)
 
 
 def make_catalogs_on_sticks(service: StationService) -> StickCatalogs:
@@ -77,7 +69,7 @@ def make_catalogs_on_sticks(service: StationService) -> StickCatalogs:
 
 def make_hardware(config: StationConfig) -> Hardware:
     """All adapters of a station; what is not set up is simply not there."""
-    camera = make_own_camera(config)
+    camera = make_camera(config.camera) if config.camera and config.camera.kind != "none" else None
     scanner = config.scanner.kind if config.scanner else None
     return Hardware(
         profile=config.scale.profile if config.scale else NO_SCALE,
@@ -94,11 +86,6 @@ def make_hardware(config: StationConfig) -> Hardware:
 def make_pausable_scale(config: StationConfig, listeners: ScaleListeners) -> PausableScale | None:
     """The scale that all listeners hear and that can be taught; None when none is set up."""
     return PausableScale(partial(make_scale, config.scale), listeners) if config.scale else None
-
-
-def _subscribe(listeners: ScaleListeners, scale: Scale, listener: ScaleListener) -> Scale:
-    listeners.subscribe(listener)
-    return scale
 
 
 def simulated_pins(config: StationConfig) -> PinFactory:
@@ -138,7 +125,12 @@ def make_station(
     listeners.subscribe(scale_watch)
     hardware, scale = make_hardware(config), make_pausable_scale(config, listeners)
     if scale is not None:
-        hardware = replace(hardware, scale=partial(_subscribe, listeners, scale))
+
+        def subscribed(listener: ScaleListener) -> Scale:
+            listeners.subscribe(listener)
+            return scale
+
+        hardware = replace(hardware, scale=subscribed)
     service = StationService(service_settings(config), store, hardware, clock)
     health = make_health(config, service)
     pressed: Signal[[str, str]] = Signal()
@@ -205,8 +197,9 @@ def run_station(
         ends.callback(parts.service.stop)
         ends.callback(parts.teach.close)
         ends.callback(server.stop)
-        trial = _trial(parts, config, partial(closed_page.draw, app, server.url))
-        if trial is not None:
+        draw = partial(closed_page.draw, app, server.url)
+        trial = None if parts.update is None else parts.update.trial(config.scale, draw, parts.service)
+        if trial is not None:  # an update waits for its verdict: nothing is started before
             parts.gate.close()
             server.start()
             if not trial.run(stop):
@@ -224,11 +217,6 @@ def run_station(
         ends.callback(report.stop)
         logger.info("station %s is ready on http://%s:%d", config.station.station, config.web.host, config.web.port)
         stop.wait()
-
-
-def _trial(parts: StationParts, config: StationConfig, draw: Callable[[str], int]) -> ReleaseTrial | None:
-    """Of this release, when an update waits for its verdict: nothing is started before."""
-    return None if parts.update is None else parts.update.trial(config.scale, draw, parts.service)
 
 
 def _start_listening(parts: StationParts, ends: ExitStack) -> None:

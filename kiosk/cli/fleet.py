@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from kiosk.cli.shared.one_line import end, progress
+from kiosk.cli.shared.one_line import end, on_signal, progress
 from kiosk.simulators.fleet import Fleet, FleetPlan, Manner
 from kiosk.store import StoreError
 
@@ -76,20 +73,10 @@ def fleet(  # one parameter for each option
         raise click.UsageError(str(error)) from error
     one = Fleet(plan)
     try:
-        with _ending_on_signal(one), progress(f"{stations} stations, at most {timeout_s:.0f} s"):
+        # Ctrl-C and SIGTERM count as time up: the answer is still printed.
+        with on_signal(one.end), progress(f"{stations} stations, at most {timeout_s:.0f} s"):
             result = one.run()
     except StoreError as error:
         end(str(error), 1)
     click.echo(json.dumps(asdict(result)))
     sys.exit(0 if result.pending == 0 else 1)
-
-
-@contextmanager
-def _ending_on_signal(one: Fleet) -> Iterator[None]:
-    """Ctrl-C and SIGTERM count as time up: the answer is still printed."""
-    before = {number: signal.signal(number, lambda *_: one.end()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

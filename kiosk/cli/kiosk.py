@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import ClassVar
 
 import click
 
-from kiosk.cli.shared.one_line import OneLineGroup, load_command
+from kiosk.cli.shared.one_line import OneLineGroup
 
 # Noun to where its command is and what the list says of it, in the order people meet them.
 NOUNS = {
@@ -53,11 +55,8 @@ NOUNS = {
 class LazyGroup(OneLineGroup):
     """Loads a noun's module when it is named: ``kiosk run`` must not pay for the demo, nor ``--help`` for any."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(NOUNS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return load_command(NOUNS[cmd_name][0], "station") if cmd_name in NOUNS else None
+    lazy: ClassVar[Mapping[str, str]] = {noun: place for noun, (place, _) in NOUNS.items()}
+    extra = "station"
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of nouns from the table above: click would load every module for its first line."""

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from kiosk.cli.shared.one_line import OneLineGroup, load_command
+from kiosk.cli.shared.one_line import OneLineGroup
 
 PROGRAM: Final = "sorting-center"
 # In the order in which the help lists them.
@@ -30,12 +30,8 @@ class _Program(OneLineGroup):
 
     speaker = PROGRAM
     aborted = ""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return load_command(COMMANDS[cmd_name], "center") if cmd_name in COMMANDS else None
+    lazy = COMMANDS
+    extra = "center"
 
 
 @click.command(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -246,14 +246,10 @@ def read_goods(source: str) -> GoodsDraft:
         prices=len(catalog.prices),
         containers=len(catalog.containers),
         members=len(catalog.members),
-        first=_first_names(catalog),
+        first={code: tuple(getattr(row.names, code) for row in catalog.products[:FIRST]) for code in LANGUAGES},
     )
 
 
 def catalog_of(goods: GoodsDraft) -> Catalog:
     """The catalog that was kept, checked again: the draft is a file as well. Raises CatalogError."""
     return parse_catalog(goods.content, goods.name)
-
-
-def _first_names(catalog: Catalog) -> dict[str, tuple[str, ...]]:
-    return {code: tuple(getattr(row.names, code) for row in catalog.products[:FIRST]) for code in LANGUAGES}

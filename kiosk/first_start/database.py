@@ -9,7 +9,7 @@ version, and another backup is another copy.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -52,19 +52,15 @@ def _enrol(store: Store, draft: SettingsDraft, stamp: Callable[[], Stamp]) -> No
     Safe to repeat after a power cut: who is there already by name and role only gets the PIN.
     """
     there = {(row.name, row.role): row.number for row in store.clerks.everyone()}
-    for role, person in _people(draft):
+    for role in (Role.TECHNICIAN, Role.CLERK):
+        person: PersonDraft | None = getattr(draft, role.value)
+        if person is None or not person.pin_hash:
+            continue
         number = there.get((person.name, role))
         if number is None:
             store.clerks.add(person.name, role, person.pin_hash, stamp())
         else:
             store.clerks.set_pin(number, person.pin_hash, stamp())
-
-
-def _people(draft: SettingsDraft) -> Iterator[tuple[Role, PersonDraft]]:
-    for role in (Role.TECHNICIAN, Role.CLERK):
-        person: PersonDraft | None = getattr(draft, role.value)
-        if person is not None and person.pin_hash:
-            yield role, person
 
 
 def _first_backup(store: Store, draft: SettingsDraft, station: StationSettings, stamp: Stamp) -> str:

@@ -287,7 +287,7 @@ def test_the_command_keeps_a_new_release_only_where_the_old_one_cannot_come_back
     JournalFile(places.releases).write(
         UpdateEntry("1", UpdatePhase.BACK, NEW, copy="0" * 64, schema=1, why=UpdateRefusalReason.LATE)
     )
-    monkeypatch.setattr("kiosk.app.update.units.Units.release", lambda _units: None)
+    monkeypatch.setattr("kiosk.app.update.helper.Units.release", lambda _units: None)
     with monkeypatch.context() as hurried, working(places.releases):
         hurried.setattr(command, "_KEEP_S", 0.0)
         assert keep() == (1, "Another update is running.")

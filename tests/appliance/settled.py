@@ -15,9 +15,8 @@ from pathlib import Path
 
 from kiosk.app.update.board import ThisBoard
 from kiosk.app.update.database import StationDatabase
-from kiosk.app.update.helper import station_files
+from kiosk.app.update.helper import Units, station_files
 from kiosk.app.update.releases import ReleaseFolder
-from kiosk.app.update.units import Units
 from kiosk.station.update.journal import JournalFile
 from kiosk.station.update.updater import TRIALS, UpdatePorts, Updater
 from kiosk.store import StoreError

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from kiosk.app.identity.claiming import IdentityClaimer, MachineTime
 from kiosk.app.identity.mounted_folder import BOOT, mounted_folders
 from kiosk.app.identity.requests import IdentityRequest, IdentityResponse, answer_file, request_file
 from kiosk.app.mounting.writable import Writable, writable
@@ -19,7 +20,6 @@ from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
 from kiosk.domain.paper_code import BadCode, PaperCode
-from kiosk.first_start.identity.claiming import IdentityClaimer, MachineTime
 from kiosk.first_start.identity.vault import FileVault
 from kiosk.station.shared.clock import read_boot_id
 from kiosk.store.database.persistence import require_persistent

@@ -25,20 +25,24 @@ _MARK_MODE: Final = 0o644
 
 @dataclass(frozen=True, slots=True)
 class MountedFolder:
-    """An ``IdentityFolder`` on a medium. ``medium`` is the mount that ``folder`` lies on."""
+    """A folder on a medium. ``medium`` is the mount that ``folder`` lies on.
+
+    Every change is durable when it returns; all raise OSError.
+    """
 
     folder: Path
     medium: Path
     writable: Writable = writable
 
     def names(self) -> tuple[str, ...]:
-        """A link or a pipe is no identity; a medium may be pulled at any moment."""
+        """Files that are named like an identity, a bounded number; nothing when the medium was pulled."""
         found: list[str] = []
         with suppress(OSError), os.scandir(self.folder) as entries:
             found = [entry.name for entry in islice(entries, MAX_SCANNED_NAMES) if _is_identity(entry)]
         return tuple(sorted(found)[:MAX_IDENTITIES])
 
     def read(self, name: str) -> bytes | None:
+        """At most one byte more than may be; None when there is no such file."""
         try:
             with open_regular(self.folder / name) as file:
                 return file.read(MAX_BYTES + 1)

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+from kiosk.app.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.app.identity.helper import now
 from kiosk.app.recovery.media import MAX_KIT_TRIES, MediaContents, good_manifest, read_bounded, scan_media
 from kiosk.app.recovery.requests import WORKING, RecoveryRequest, RecoveryResponse, answer_file, request_file
@@ -24,7 +25,6 @@ from kiosk.base.refused import Refused
 from kiosk.base.root_requests import Message, MessageFile, serve, working
 from kiosk.config.station import load
 from kiosk.domain.identifiers import BadIdentifier
-from kiosk.first_start.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.first_start.identity.vault import FileVault
 from kiosk.first_start.shared.draft import drop_draft
 from kiosk.first_start.shared.ports import RecoveryRefusal

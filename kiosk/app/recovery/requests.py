@@ -105,16 +105,16 @@ class RequestedRecoveries(Recoveries):
 
     def begin(self, station: str, code: str, letter: str) -> None:
         if self.busy():
-            raise Refused("recovery_busy", "a station is being put back")
+            raise Refused("recovery_busy")
         if not self.lock.acquire(blocking=False):  # a second tap must not replace the request of the first one
-            raise Refused("recovery_busy", "a request is waiting for its answer")
+            raise Refused("recovery_busy")
         try:
             asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
             answer = asker.ask(RecoveryRequest(station, code, letter))
         finally:
             self.lock.release()
         if answer is None and is_working(self.answers.path.parent):
-            raise Refused("recovery_busy", "kiosk-recovery.service still works")
+            raise Refused("recovery_busy")
         if answer is None:
             raise Refused("recovery_failed", "kiosk-recovery.service gave no answer", {"why": "silent"})
         if answer.word and answer.word != WORKING:
@@ -128,12 +128,12 @@ class RequestedRecoveries(Recoveries):
     def refusal(self) -> Refused | None:
         last = self.answers.last()
         if last is None:
-            return Refused("recovery_cut", "nothing was begun since the start of this machine")
+            return Refused("recovery_cut")
         answer = last.body
         if answer.word == WORKING:
             # Looked at in this order: the answer is written before the lock is let go.
             cut = not is_working(self.answers.path.parent) and self.answers.last() == last
-            return Refused("recovery_cut", "kiosk-recovery.service has ended without a word") if cut else None
+            return Refused("recovery_cut") if cut else None
         return refusal_of(answer) if answer.word else None
 
     def _lacks(self, found: MediaContents, until: float) -> Lacks:

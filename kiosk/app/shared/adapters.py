@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Event
 
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
@@ -12,6 +13,7 @@ from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import (
     CodeCamera,
     LineCapture,
+    LinkState,
     OnButton,
     OnProgress,
     OnRefused,
@@ -41,9 +43,34 @@ from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Candidate
 from kiosk.protocols.scales.shared.protocol import LineSettings, Transport
+from kiosk.protocols.scales.shared.reading import Reading
 
 # Makes the pins of `gpio:PATH`, simulated outside this process: in the demo and in trials only.
 PinsOf = Callable[[str], Pins]
+
+
+class FirstReading:
+    """A ``ScaleListener`` that waits: ``linked`` for the first word on the port, ``read`` for the first reading,
+    ``settled`` for that or a port that is missing. ``state`` and ``detail`` are those of the first word alone.
+    """
+
+    def __init__(self) -> None:
+        self.linked, self.read, self.settled = Event(), Event(), Event()
+        self.state: LinkState | None = None
+        self.detail = ""
+
+    def on_reading(self, reading: Reading, at: float) -> None:
+        self.read.set()
+        self.settled.set()
+
+    def on_expired(self, at: float) -> None: ...
+
+    def on_link(self, state: LinkState, detail: str, at: float) -> None:
+        if not self.linked.is_set():
+            self.state, self.detail = state, detail
+            self.linked.set()
+        if state is LinkState.MISSING:
+            self.settled.set()
 
 
 def make_printer(settings: PrinterSettings) -> Printer:

@@ -1,15 +1,21 @@
-"""The root helper ``kiosk-update.service``: settle what was left, say so, then carry out the request that waits."""
+"""The root helper ``kiosk-update.service``: settle what was left, say so, then carry out the request that waits.
+
+Marks below ``/run`` keep station, relay and backup from starting meanwhile. The units name them
+(``ConditionPathExists=!``), so that nobody starts them in between: a timer, a settings file that changes, a person. A
+power cut takes the marks with it; then the helper is ordered before the station.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from kiosk.app.update.board import ThisBoard, UpdatePaths
 from kiosk.app.update.database import StationDatabase, as_owner
 from kiosk.app.update.releases import ReleaseFolder
-from kiosk.app.update.units import Units
 from kiosk.base.root_requests import Message, serve, working
 from kiosk.config.station import StationConfig
 from kiosk.station.update.journal import JournalFile, UpdateOutcome
@@ -68,3 +74,69 @@ def refuse_request(data: Path, places: UpdatePaths, why: UpdateRefusalReason, de
 
     if data.is_dir():
         serve(station_files(data).request, refuse)
+
+
+STATION, RELAY, BACKUP = "kiosk-station.service", "kiosk-relay.service", "kiosk-backup.service"
+STATION_HELD: Final = "station-held"
+OTHERS_HELD: Final = "others-held"
+_TO_START: Final = "to-start"
+_RUNNING: Final = frozenset({"active", "activating", "reloading", "deactivating"})
+_SYSTEMCTL_S: Final = 60.0  # The station has 20 s to stop, and is killed then
+
+Systemctl = Callable[[Sequence[str]], str]
+
+
+def systemctl(words: Sequence[str]) -> str:
+    """What it says; its exit status says the same. Raises OSError when it does not end."""
+    try:
+        done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False, timeout=_SYSTEMCTL_S)
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"systemctl {' '.join(words)} does not end") from error
+    return done.stdout.strip()
+
+
+class Units:
+    """``runtime`` is on a file system that a power cut empties."""
+
+    def __init__(self, runtime: Path, systemctl: Systemctl = systemctl) -> None:
+        self._runtime, self._systemctl = runtime, systemctl
+
+    def station_runs(self) -> bool:
+        """Also one that is starting, or that starts again after a failure."""
+        return self._runs(STATION)
+
+    def stop(self) -> None:
+        """What was stopped is noted before: a helper that is killed leaves nobody stopped for ever."""
+        to_start_file = self._runtime / _TO_START
+        if not to_start_file.exists():
+            # At boot nothing runs yet, and stopping takes what is enabled out of the queue.
+            units = ((unit, self._systemctl(["is-enabled", unit])) for unit in (STATION, RELAY))
+            to_start = [unit for unit, enabled in units if enabled == "enabled" or self._runs(unit)]
+            fresh = to_start_file.with_suffix(".new")
+            fresh.write_text("\n".join(to_start), "ascii")
+            fresh.replace(to_start_file)
+        for mark in (STATION_HELD, OTHERS_HELD):
+            (self._runtime / mark).touch()
+        self._systemctl(["stop", STATION, RELAY, BACKUP])
+
+    def start_station(self) -> None:
+        (self._runtime / STATION_HELD).unlink(missing_ok=True)
+        self._start(STATION)
+
+    def release(self) -> None:
+        """The note goes last."""
+        to_start_file = self._runtime / _TO_START
+        for mark in (STATION_HELD, OTHERS_HELD):
+            (self._runtime / mark).unlink(missing_ok=True)
+        if to_start_file.exists():
+            for unit in to_start_file.read_text("ascii").split():
+                self._start(unit)
+            to_start_file.unlink()
+        to_start_file.with_suffix(".new").unlink(missing_ok=True)
+
+    def _start(self, unit: str) -> None:
+        self._systemctl(["reset-failed", unit])
+        self._systemctl(["--no-block", "start", unit])
+
+    def _runs(self, unit: str) -> bool:
+        return self._systemctl(["is-active", unit]) in _RUNNING

@@ -10,18 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Final
 
-from kiosk.app.shared.adapters import make_scale
+from kiosk.app.shared.adapters import FirstReading, make_scale
 from kiosk.app.shared.media import ROOTS, bundle_files, mounted
 from kiosk.app.update.board import UpdatePaths
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import atomic_writer, exclusive_folder, open_regular
 from kiosk.base.worker import Worker
-from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.service import StationService
 from kiosk.station.update.journal import JournalFile, UpdateOutcome
 from kiosk.station.update.messages import BUNDLES, Request, UpdateFiles, is_bundle_name
@@ -187,27 +184,15 @@ def make_station_update(service: StationService, gate: Gate, places: UpdatePaths
     )
 
 
-class _FirstFrame:
-    def __init__(self) -> None:
-        self.received = Event()
-
-    def on_reading(self, reading: Reading, at: float) -> None:
-        self.received.set()
-
-    def on_expired(self, at: float) -> None: ...
-
-    def on_link(self, state: LinkState, detail: str, at: float) -> None: ...
-
-
 def receives_frame(settings: ScaleSettings | None, seconds: float) -> bool:
     """Whether a frame was decoded in this time; the port is free again afterwards."""
     if settings is None or seconds <= 0:
         return False
-    listener = _FirstFrame()
+    listener = FirstReading()
     scale = make_scale(settings, listener)
     scale.start()
     try:
-        return listener.received.wait(seconds)
+        return listener.read.wait(seconds)
     finally:
         scale.stop()
 

@@ -11,12 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from kiosk.app.shared.adapters import make_panel, make_printer, make_scale, make_scanner
+from kiosk.app.shared.adapters import FirstReading, make_panel, make_printer, make_scale, make_scanner
 from kiosk.app.update.board import UPDATE_PATHS
 from kiosk.config.station import StationConfig
-from kiosk.devices.ports import LinkState
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.doctor import devices, environment
 from kiosk.station.doctor.doctor import PRINTERS
 from kiosk.station.doctor.environment import records
@@ -177,25 +175,10 @@ def station_finding() -> DoctorFinding:
     return DoctorFinding("station", True, False, Severity.WARN, "station_stopped")
 
 
-class _FirstReading:
-    def __init__(self) -> None:
-        self.settled = threading.Event()
-
-    def on_reading(self, reading: Reading, at: float) -> None:
-        self.settled.set()
-
-    def on_expired(self, at: float) -> None:
-        return
-
-    def on_link(self, state: LinkState, detail: str, at: float) -> None:
-        if state is LinkState.MISSING:
-            self.settled.set()
-
-
 def probe_scale(config: StationConfig) -> DoctorFinding:
     from kiosk.devices.scale.pause import ScaleListeners
 
-    watch, first = ScaleWatch(), _FirstReading()
+    watch, first = ScaleWatch(), FirstReading()
     if config.scale is not None:
         listeners = ScaleListeners()
         listeners.subscribe(watch)

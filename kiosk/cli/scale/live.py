@@ -6,16 +6,15 @@ import json
 import queue
 import signal
 import sys
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Final
 
 import click
 
-from kiosk.app.shared.adapters import make_port_probe, open_scale
+from kiosk.app.shared.adapters import FirstReading, make_port_probe, open_scale
 from kiosk.cli.scale.options import PortOptions, ended_by_signal, port_options, print_json, reading_json
+from kiosk.cli.shared.one_line import on_signal
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState, ProbeCancelled, ProbeFailed, ProbeProgress
 from kiosk.devices.scale.command import COMMANDS
 from kiosk.devices.scale.live import LiveScale
@@ -91,7 +90,7 @@ def send(at: PortOptions, command: str) -> None:
     The port must be free: while the station runs, its technician's page has these keys.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
-    listener = _Listener()
+    listener = FirstReading()
     try:
         live = open_scale(at.indicator(), at.line(), listener, SimulatedHx711)
     except ValueError as error:
@@ -104,10 +103,10 @@ def send(at: PortOptions, command: str) -> None:
         sys.exit(1)
 
 
-def _send_command(live: LiveScale, listener: _Listener, command: str) -> CommandResult:
+def _send_command(live: LiveScale, listener: FirstReading, command: str) -> CommandResult:
     live.start()
     try:
-        listener.linked.wait(_OPEN_S)
+        listener.linked.wait(_OPEN_S)  # a port that another program holds is refused, not waited for
         if listener.state is not LinkState.CONNECTED:
             click.echo(listener.detail or "The scale's port does not open: check its address.", err=True)
             return CommandResult(CommandOutcome.REFUSED, "not_connected")
@@ -115,29 +114,6 @@ def _send_command(live: LiveScale, listener: _Listener, command: str) -> Command
         return live.send(command)
     finally:
         live.stop()
-
-
-class _Listener:
-    """Hears in the scale's thread; ``linked`` and ``read`` are set by the first word on the port and the first weight.
-
-    Only the first word on the port counts: a port that another program holds is refused, not waited for.
-    """
-
-    def __init__(self) -> None:
-        self.linked, self.read = threading.Event(), threading.Event()
-        self.state: LinkState | None = None
-        self.detail = ""
-
-    def on_reading(self, reading: Reading, at: float) -> None:
-        self.read.set()
-
-    def on_expired(self, at: float) -> None:
-        return
-
-    def on_link(self, state: LinkState, detail: str, at: float) -> None:
-        if not self.linked.is_set():
-            self.state, self.detail = state, detail
-            self.linked.set()
 
 
 @click.command("probe")
@@ -154,19 +130,13 @@ def probe(port: str, ask: bool) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
-    def end(_: int, __: FrameType | None) -> None:
-        looking.cancel()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        found = looking.run()
+        with on_signal(looking.cancel):
+            found = looking.run()
     except ProbeCancelled:
         return
     except ProbeFailed as error:
         raise click.UsageError(str(error)) from error
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     for one in found:
         click.echo(json.dumps(proposal_json(one), ensure_ascii=False))
     if not found:

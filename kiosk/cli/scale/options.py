@@ -6,16 +6,16 @@ import json
 import signal
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from functools import wraps
 from os import fstat
-from types import FrameType
 from typing import Any, TypeVar
 
 import click
 
+from kiosk.cli.shared.one_line import on_signal
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.numbers import to_text
@@ -114,19 +114,9 @@ def reading_json(reading: Reading) -> dict[str, object]:
     }
 
 
-@contextmanager
-def ended_by_signal() -> Iterator[None]:
+def ended_by_signal() -> AbstractContextManager[None]:
     """SIGINT and SIGTERM end the command in good order: ports and links are given back, exit code 0."""
-
-    def end(_: int, __: FrameType | None) -> None:
-        raise SystemExit(0)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return on_signal(lambda: sys.exit(0))
 
 
 def run_fault_commands(command: Callable[[str], None], get_state: Callable[[], dict[str, object]]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
 import click
 
@@ -42,6 +43,15 @@ class OneLineGroup(click.Group):
 
     speaker = "Error"
     aborted = "Aborted!"
+    # Where each command is, ``module:name``: a module is loaded when its command is named. In the order of the help.
+    lazy: ClassVar[Mapping[str, str]] = {}
+    extra = ""  # Of pyproject.toml: what the program is installed with
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return load_command(self.lazy[cmd_name], self.extra) if cmd_name in self.lazy else None
 
     def main(self, *args: object, **kwargs: object) -> Any:
         """Run the command line; does not return, unless ``standalone_mode`` is off."""
@@ -63,6 +73,17 @@ class OneLineGroup(click.Group):
             path = error.ctx.command_path if error.ctx is not None else self.name
             return f"Missing command: see '{path} --help'."
         return " ".join(error.format_message().split())
+
+
+@contextmanager
+def on_signal(handle: Callable[[], object]) -> Iterator[None]:
+    """Call ``handle`` for SIGINT and SIGTERM."""
+    before = {number: signal.signal(number, lambda *_: handle()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def no_progress(_done: int) -> None: ...

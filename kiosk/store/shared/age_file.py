@@ -33,6 +33,10 @@ class NotOpened(ValueError):
     """The key is another one, or the file was changed or cut off: they cannot be told apart."""
 
 
+class NotSealed(ValueError):
+    """Nothing can be sealed to this key: its share with any other is the same (RFC 7748, section 6.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Of Argon2id: passes, KiB, lanes."""
@@ -48,11 +52,16 @@ COST: Final = Cost(3, 64 * 1024, 4)
 
 
 def seal(content: bytes, public: bytes) -> bytes:
-    """To whoever has the private half of the X25519 key (RFC 7748)."""
+    """To whoever has the private half of the X25519 key (RFC 7748). Raises NotSealed."""
     from pyrage import encrypt
     from pyrage.x25519 import Recipient
 
-    sealed: bytes = encrypt(content, [Recipient.from_str(_bech32("age", public))])
+    try:
+        sealed: bytes = encrypt(content, [Recipient.from_str(_bech32("age", public))])
+    except BaseException as error:
+        if not _is_panic(error):
+            raise
+        raise NotSealed("this public key is none to seal to") from None
     return sealed
 
 
@@ -82,9 +91,16 @@ def _unseal(sealed: bytes, identity: Identity) -> bytes:
         raise NotOpened("this is no age file to one key")
     try:
         content: bytes = decrypt(sealed, [identity])
-    except DecryptError:
+    except BaseException as error:
+        if not isinstance(error, DecryptError) and not _is_panic(error):
+            raise
         raise NotOpened("the key does not open this age file, or it was changed") from None
     return content
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether the library gave up: its exception for that is no Exception, and cannot be imported."""
+    return type(error).__name__ == "PanicException"
 
 
 def _paper_identity(code: PaperCode, salt: bytes) -> Identity:

@@ -16,6 +16,7 @@ from typing import get_args
 import msgspec
 import pytest
 
+from kiosk.app.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.app.recovery import requests as requests_module
 from kiosk.app.recovery.helper import RecoveryPaths, handle_request
 from kiosk.app.recovery.requests import (
@@ -31,7 +32,6 @@ from kiosk.base.refused import Refused
 from kiosk.base.root_requests import MAX_BYTES, working
 from kiosk.config.station import load
 from kiosk.domain.paper_code import PaperCode
-from kiosk.first_start.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.first_start.identity.vault import FileVault, InUse
 from kiosk.first_start.shared.draft import draft_path
 from kiosk.first_start.shared.ports import OfferedRecovery, RecoveryRefusal, RecoveryWhy

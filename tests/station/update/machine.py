@@ -20,9 +20,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.app.update.database import StationDatabase
-from kiosk.app.update.helper import station_files
+from kiosk.app.update.helper import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units, station_files
 from kiosk.app.update.releases import ReleaseFolder
-from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
 from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.messages import Answer, Request, UpdateFiles, Verdict
 from kiosk.station.update.refusals import UpdateRefusalReason

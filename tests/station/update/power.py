@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from kiosk.app.update import database, releases, units, unpack
+from kiosk.app.update import database, helper, releases, unpack
 from kiosk.base import files, root_requests
 from kiosk.station.update import journal, messages, updater
 from kiosk.store.backup import changes_since_copy, pre_update_copy
@@ -23,7 +23,7 @@ _FILES = {
         journal,
         messages,
         releases,
-        units,
+        helper,
         unpack,
         pre_update_copy,
         changes_since_copy,

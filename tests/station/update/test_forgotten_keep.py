@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.update.units import RELAY, STATION
+from kiosk.app.update.helper import RELAY, STATION
 from kiosk.station.update.journal import JournalFile, UpdatePhase, parse_entry
 from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.station.update.updater import FORGOTTEN

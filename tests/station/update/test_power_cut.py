@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.update.units import RELAY, STATION
+from kiosk.app.update.helper import RELAY, STATION
 from kiosk.station.update.journal import JournalFile, UpdatePhase
 from kiosk.station.update.messages import UpdateFiles, Verdict
 from kiosk.station.update.refusals import UpdateRefusalReason

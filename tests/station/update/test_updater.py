@@ -15,10 +15,9 @@ from typing import BinaryIO
 import msgspec
 import pytest
 
-from kiosk.app.update.helper import station_files
+from kiosk.app.update.helper import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units, station_files
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationBundles
-from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
 from kiosk.base.files import write_synced
 from kiosk.station.update import journal
 from kiosk.station.update.bundle import UpdateManifest

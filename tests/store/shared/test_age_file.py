@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from kiosk.domain.paper_code import PaperCode
 from kiosk.store.shared import age_file
-from kiosk.store.shared.age_file import COST, NotOpened, seal, seal_to_paper, unseal, unseal_with_paper
+from kiosk.store.shared.age_file import COST, NotOpened, NotSealed, seal, seal_to_paper, unseal, unseal_with_paper
 
 PRIVATE = X25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC, SECRET = PRIVATE.public_key().public_bytes_raw(), PRIVATE.private_bytes_raw()
@@ -42,6 +42,25 @@ def test_another_key_each_changed_bit_and_each_piece_open_nothing() -> None:
                 unseal(bent, SECRET)
     with pytest.raises(NotOpened):
         unseal(sealed + b"\0", SECRET)
+
+
+def test_a_key_that_shares_the_same_with_everybody_is_refused() -> None:
+    """The library gives up at it by an exception that no `except Exception` would catch."""
+    for point in (bytes(32), b"\x01" + bytes(31)):
+        with pytest.raises(NotSealed):
+            seal(b"goods", point)
+
+
+def test_what_ends_the_program_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(*_: object) -> None:
+        raise SystemExit(3)
+
+    sealed = seal(b"goods", PUBLIC)
+    monkeypatch.setattr(pyrage, "decrypt", end)
+    monkeypatch.setattr(pyrage, "encrypt", end)
+    for act in (lambda: unseal(sealed, SECRET), lambda: seal(b"goods", PUBLIC)):
+        with pytest.raises(SystemExit):
+            act()
 
 
 def test_what_is_no_age_file_to_one_key() -> None:

@@ -25,7 +25,7 @@ from kiosk.store.backup.kit.contents import (
     to_bytes,
 )
 from kiosk.store.backup.shared.county_key import CountyKey
-from kiosk.store.shared.age_file import NotOpened, seal, seal_to_paper, unseal, unseal_with_paper
+from kiosk.store.shared.age_file import NotOpened, NotSealed, seal, seal_to_paper, unseal, unseal_with_paper
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -77,8 +77,12 @@ class KitFile:
 
 
 def seal_to_county(kit: Kit, county: CountyKey) -> bytes:
-    """The file that lies beside a backup. Only the county's private key opens it."""
-    return KitFile(kit.station, kit.region, county.name, seal(to_bytes(kit), county.public)).to_bytes()
+    """The file that lies beside a backup. Only the county's private key opens it. Raises KitRefused."""
+    try:
+        sealed = seal(to_bytes(kit), county.public)
+    except NotSealed:
+        raise KitRefused(f"Nothing can be encrypted to the county's key {county.name}: make another one.") from None
+    return KitFile(kit.station, kit.region, county.name, sealed).to_bytes()
 
 
 def open_as_county(content: bytes, private: X25519PrivateKey) -> Kit:

@@ -90,6 +90,11 @@ def test_the_outside_of_another_station_does_not_fit() -> None:
         assert "does not open" in refused(replace(file, sealed=bent).to_bytes())
 
 
+def test_a_county_s_key_that_is_none_is_refused() -> None:
+    with pytest.raises(KitRefused, match="make another one"):
+        seal_to_county(KIT, CountyKey(bytes(32)))
+
+
 CODE, OTHER = PaperCode("4821093755602182"), PaperCode.generate(lambda below: 7)
 
 

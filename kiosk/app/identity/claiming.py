@@ -21,10 +21,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec.structs import replace
 
+from kiosk.app.identity.mounted_folder import MountedFolder
 from kiosk.base.refused import Refused
 from kiosk.domain.lockout import LockoutRule
 from kiosk.domain.paper_code import PaperCode
@@ -64,20 +65,6 @@ class MachineTime:
     monotonic_ms: int
 
 
-class IdentityFolder(Protocol):
-    """One folder of a stick or of the boot partition. Every change is durable when it returns; all raise OSError."""
-
-    def names(self) -> tuple[str, ...]:
-        """Files that are named like an identity; a bounded number. Nothing when the medium was pulled."""
-
-    def read(self, name: str) -> bytes | None:
-        """At most one byte more than may be; None when there is no such file."""
-
-    def mark(self, name: str, content: bytes) -> None: ...
-
-    def remove(self, name: str) -> None: ...
-
-
 class IdentityClaimer:
     """One process at a time: its unit is started once.
 
@@ -85,7 +72,7 @@ class IdentityClaimer:
     long until the next try.
     """
 
-    def __init__(self, vault: FileVault, places: Sequence[IdentityFolder], clock: Callable[[], MachineTime]) -> None:
+    def __init__(self, vault: FileVault, places: Sequence[MountedFolder], clock: Callable[[], MachineTime]) -> None:
         self._vault, self._places, self._clock = vault, places, clock
 
     def resume(self) -> None:
@@ -136,12 +123,12 @@ class IdentityClaimer:
             if is_own and self._owner(place, present.station) == self._vault.machine:
                 self._remove_file(place, name)
 
-    def _is_own_mark(self, place: IdentityFolder, pending: PendingIdentity) -> bool:
+    def _is_own_mark(self, place: MountedFolder, pending: PendingIdentity) -> bool:
         """Its mark is this machine's, or was torn while it was written: then the identity is still beside it."""
         owner = self._owner(place, pending.identity.station)
         return owner == self._vault.machine or (owner == "" and place.read(pending.name) is not None)
 
-    def _finish(self, pending: PendingIdentity, place: IdentityFolder | None) -> None:
+    def _finish(self, pending: PendingIdentity, place: MountedFolder | None) -> None:
         """From wherever it stands; ``place`` may be None once it is claimed."""
         identity = pending.identity
         if not pending.claimed:
@@ -156,7 +143,7 @@ class IdentityClaimer:
         self._vault.drop_pending()
         logger.info("this machine is %s of %s now", identity.station, identity.region)
 
-    def _write_mark(self, place: IdentityFolder, station: str) -> None:
+    def _write_mark(self, place: MountedFolder, station: str) -> None:
         """Written, and read back: a stick may say yes and keep nothing."""
         if self._owner(place, station) != self._vault.machine:
             mark = write_claim(ClaimMark(station, self._vault.machine, self._clock().wall))
@@ -168,14 +155,14 @@ class IdentityClaimer:
             message = f"the mark of {station} cannot be read back from the medium: nothing was taken"
             raise Refused("failed", message, {"why": "stick"})
 
-    def _remove_file(self, place: IdentityFolder, name: str) -> None:
+    def _remove_file(self, place: MountedFolder, name: str) -> None:
         """A stick that is pulled now keeps a file that its mark protects."""
         try:
             place.remove(name)
         except OSError as error:
             logger.warning("%s stays on the medium, claimed by this machine: %s", name, error)
 
-    def _owner(self, place: IdentityFolder, station: str) -> str | None:
+    def _owner(self, place: MountedFolder, station: str) -> str | None:
         """The machine whose mark lies there; None without a mark, "" when it cannot be read."""
         try:
             content = place.read(claim_name(station))
@@ -184,14 +171,14 @@ class IdentityClaimer:
             logger.warning("the mark of %s is damaged: %s", station, error)
             return ""
 
-    def _find(self, station: str) -> tuple[IdentityFolder, str, bytes]:
+    def _find(self, station: str) -> tuple[MountedFolder, str, bytes]:
         for place, name in self._candidates(station):
             content = place.read(name)
             if content is not None and (name != CLEAR or _is_of(content, station)):
                 return place, name, content
         raise Refused("gone", f"there is no identity of {station} on any medium")
 
-    def _candidates(self, station: str) -> Iterator[tuple[IdentityFolder, str]]:
+    def _candidates(self, station: str) -> Iterator[tuple[MountedFolder, str]]:
         for place in self._places:
             for name in place.names():
                 match = SEALED.fullmatch(name)

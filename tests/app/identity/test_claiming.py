@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from kiosk.app.identity import mounted_folder as place_module
+from kiosk.app.identity.claiming import IdentityClaimer, MachineTime
 from kiosk.app.identity.mounted_folder import MountedFolder
 from kiosk.base.refused import Refused
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity import vault as vault_module
-from kiosk.first_start.identity.claiming import IdentityClaimer, MachineTime
 from kiosk.first_start.identity.format import CLEAR, StationIdentity, claim_name, read_claim, sealed_name, write_clear
 from kiosk.first_start.identity.vault import CERTIFICATE, KEY, MACHINE, PENDING, WRONG_CODES, FileVault
 from tests.each import each

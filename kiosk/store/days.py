@@ -75,10 +75,7 @@ class Days(Tables):
 
     @writing
     def close(self, connection: Connection, actor: str, papers: DayPapers, stamp: Stamp) -> tuple[DayTotals, str]:
-        """Close the day: event and papers. Returns its totals and its head (64 hex digits).
-
-        Refused: record_altered, when a row of the day is not what was sealed.
-        """
+        """Tell it, queue papers; returns totals and head (64 hex digits). Refused: record_altered (a changed row)."""
         since = _last_close(connection)
         sealed_rows.refuse_altered(connection, since.position, since.next_intake)
         found = _totals(connection)

@@ -40,10 +40,7 @@ class DaySlip(Paper):
 
 
 def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
-    """Return the slip, as wide as the head.
-
-    Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
-    """
+    """Raises LayoutProblem for too narrow a head, FontProblem when a font or the shaping library is missing."""
     strip = Strip(slip_layout(), head)
     heading(strip, data.station, data.village, data.county)
     mark(strip, paper_text("day_close"))

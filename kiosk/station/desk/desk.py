@@ -15,9 +15,7 @@ from kiosk.station.desk.view import DeskView
 
 
 class Desk:
-    """Its parts, side by side over one state. All are thread-safe: every act returns the new view, or raises
-    DeskRefused and leaves everything as it was.
-    """
+    """Parts over one state, thread-safe: every act returns the new view, or raises DeskRefused and changes nothing."""
 
     def __init__(self, profile: ScaleProfile, tools: DeskTools) -> None:
         self._state = DeskState(profile, tools)

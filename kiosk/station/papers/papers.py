@@ -111,9 +111,7 @@ def _agreed(document: type[BagLabel | ReceiptDocument], intake: Intake) -> dict[
 
 
 def _goods(settings: StationSettings, catalog: Catalog, code: str, party: str) -> dict[str, Any]:
-    """What the label of a bag and of a crate say of goods and people. A grade only where goods have but one: nobody
-    chooses one at the scale.
-    """
+    """What labels say of goods and people; a grade only where goods have but one: nobody chooses one at the scale."""
     product, shop = catalog.product(code), settings.village or settings.station
     sale = product.sale if product else None
     grade = sale.grades[0].names if sale and len(sale.grades) == 1 else Names("", "", "")

@@ -63,11 +63,7 @@ def is_box(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def root_is_writable(mounts: Path = _MOUNTS) -> bool:
-    """Whether the root file system itself can be written; that a unit sees it read-only (ProtectSystem=) is no
-    matter.
-
-    Raises OSError.
-    """
+    """Whether the root file system can be written, whatever a unit sees of it (ProtectSystem=). Raises OSError."""
     rows = [row.split() for row in mounts.read_text(encoding="utf-8", errors="replace").splitlines()]
     roots = [row[row.index("-") + 1 :] for row in rows if len(row) > 4 and row[4] == "/" and "-" in row]
     if not roots or len(roots[-1]) < 3:

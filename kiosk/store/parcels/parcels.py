@@ -46,10 +46,7 @@ _MAX_TRIES: Final = 20  # With a thousand parcels waiting, one random code of si
 
 
 class Parcels(Tables):
-    """Parcels. Each step writes the row, its event or events, and what happens to its papers.
-
-    What happens at the counter is recorded even when the disk is full, unless it queues new papers.
-    """
+    """Each step writes row, events and papers, on a full disk as well unless it queues new papers."""
 
     # In
 
@@ -88,10 +85,7 @@ class Parcels(Tables):
         slot_assignment: SlotAssignment,
         stamp: Stamp,
     ) -> ParcelRow:
-        """Accept a damaged parcel with the photo of the damage: then slot, code and papers as for any other.
-
-        Refused: damaged_needs_photo, shelves_full, unknown_parcel, not_waiting.
-        """
+        """Accept it with a photo. Refused: damaged_needs_photo, shelves_full, unknown_parcel, not_waiting."""
         row = _row_before(connection, number, _S.SHELVED, of=_S.ARRIVED)
         if not damage.photo_sha256:
             raise StoreRefusal("damaged_needs_photo", f"Parcel {number} is damaged: take a photo of the damage first.")
@@ -131,10 +125,7 @@ class Parcels(Tables):
     def find(
         self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp, slots: Sequence[str] = ()
     ) -> ParcelRow:
-        """A lost parcel is back: in its old slot when that is free, else in the first free one of ``slots``.
-
-        It is NOTICED again, with the code it had. Refused: shelves_full, not_waiting, unknown_parcel.
-        """
+        """Put a lost parcel back, in its old slot if free. Refused: shelves_full, not_waiting, unknown_parcel."""
         row = _row_before(connection, number, _S.SHELVED, of=_S.LOST)
         slot = _free_slot(connection, [*([row.shelf] if row.shelf else []), *slots])
         journal.append(connection, e.ParcelFound(str(number), actor), stamp)
@@ -170,10 +161,7 @@ class Parcels(Tables):
 
     @finishing
     def collect(self, connection: Connection, number: ParcelNumber, handover: HandoverProof, stamp: Stamp) -> ParcelRow:
-        """Hand over: the code is used up, the slot is free, and there is no way back.
-
-        Refused: collected, not_waiting, code_used, proxy_needs_name, unknown_parcel.
-        """
+        """Hand over for good. Refused: collected, not_waiting, code_used, proxy_needs_name, unknown_parcel."""
         _row_before(connection, number, _S.COLLECTED)
         _check_proof(connection, number, handover)
         collected = e.ParcelCollected(str(number), handover.actor, handover.proof, handover.by)
@@ -222,9 +210,7 @@ class Parcels(Tables):
 
     @reading
     def by_waybill(self, connection: Connection, waybill: str) -> ParcelRow | None:
-        """The newest parcel with this normalized waybill, also one whose waybill was erased; of several packages one
-        that is still here.
-        """
+        """The newest parcel with this normalized waybill, erased or not; of several packages one that is still here."""
         return rows.by_waybill(connection, waybill)
 
     @reading

@@ -59,10 +59,7 @@ class Totes(Tables):
     def pack(
         self, connection: Connection, parcels: Collection[ParcelNumber], papers: TotePapers, stamp: Stamp
     ) -> ToteRow:
-        """These parcels are in a new tote under a new seal, and both tags are queued.
-
-        Refused: stale_page (none, too many, or one that does not go back, or is in a tote).
-        """
+        """Seal parcels in a new tote, queue both tags. Refused: stale_page, also for none, too many, one in a tote."""
         free = {row.number: row for row in _free(connection)}
         numbers = sorted(set(parcels))
         if not 0 < len(numbers) <= MAX_PARCELS_PER_TOTE or not set(numbers) <= free.keys():

@@ -178,10 +178,7 @@ class NewPhoto:
 
 @dataclass(frozen=True, slots=True)
 class PhotoRow:
-    """A shot of a lot; the pictures themselves are files named by their hashes.
-
-    ``sent``: the sorting center has both pictures.
-    """
+    """A shot of a lot; its pictures are files named by their hashes. ``sent``: the sorting center has both."""
 
     lot: str
     sha256: str

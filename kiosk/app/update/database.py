@@ -7,8 +7,7 @@ from pathlib import Path
 
 from kiosk.app.update.owner_rights import as_owner
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
-from kiosk.store.backup.changes_since_copy import newest_event, served_since
-from kiosk.store.backup.pre_update_copy import PreUpdateCopy
+from kiosk.store.backup.pre_update_copy import PreUpdateCopy, newest_event, served_since
 from kiosk.store.database.check import check_file
 from kiosk.store.database.inspection import inspect_database
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from kiosk.domain.waybill import normalize, to_half_width
+from kiosk.domain.parcel import normalize, to_half_width
 from kiosk.protocols.barcodes.foreign_codes import foreign_code_kind
 from kiosk.protocols.barcodes.postal import S10, parse_s10
 

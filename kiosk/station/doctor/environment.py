@@ -36,9 +36,8 @@ from kiosk.store.backup.medium import disk_of, finished_manifests, read_manifest
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.connection import LOG_FILES
 from kiosk.store.database.inspection import DatabaseSummary, inspect_database
-from kiosk.store.database.persistence import is_box, memory_file_system
+from kiosk.store.database.persistence import WriteBlocker, is_box, memory_file_system, write_blocker
 from kiosk.store.database.schema import SCHEMA_VERSION
-from kiosk.store.database.write_access import WriteBlocker, write_blocker
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.shared.errors import DatabaseLocked, StoreError
 

@@ -11,8 +11,7 @@ import msgspec
 from kiosk.domain.catalog import Member
 from kiosk.domain.day import DayTotals
 from kiosk.domain.identifiers import SerialNumber
-from kiosk.domain.parcel import ParcelNumber
-from kiosk.domain.shelf import slot_code
+from kiosk.domain.parcel import ParcelNumber, slot_code
 from kiosk.labels.documents import Paper
 from kiosk.labels.papers.day_slip import DaySlip
 from kiosk.labels.papers.manifest import ManifestDocument, ManifestRow

@@ -20,8 +20,8 @@ from kiosk.domain.parcel import (
     ParcelState,
     Proof,
     transition,
+    waybill_digest,
 )
-from kiosk.domain.waybill import waybill_digest
 from kiosk.store.database.schema import parcel as parcel_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import journal

@@ -13,7 +13,7 @@ from typing import Any
 from kiosk.app.update import database, journal_file, owner_rights, releases, units, unpack
 from kiosk.base import files, root_requests
 from kiosk.station.update import messages, updater
-from kiosk.store.backup import changes_since_copy, pre_update_copy
+from kiosk.store.backup import pre_update_copy
 
 _FILES = {
     module.__file__
@@ -27,7 +27,6 @@ _FILES = {
         units,
         unpack,
         pre_update_copy,
-        changes_since_copy,
         files,
         root_requests,
     )

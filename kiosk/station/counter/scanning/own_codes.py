@@ -9,8 +9,7 @@ from typing import Final
 
 from kiosk.domain.catalog import Catalog, Member
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, SerialNumber, bag_of, parse_internal_code
-from kiosk.domain.parcel import ParcelNumber
-from kiosk.domain.shelf import read_shelf
+from kiosk.domain.parcel import ParcelNumber, read_shelf
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.parcels.handover_queue import HandoverQueue
 from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup

@@ -8,7 +8,10 @@ from typing import Final
 
 
 class Reason(StrEnum):
-    """Why a shot is to be taken again; in brackets the unit of its value and limit, whichever of the two is larger."""
+    """Why a shot is to be taken again; in brackets the unit of its value and limit.
+
+    The value may lie above its limit or below it, as the word says.
+    """
 
     UNREADABLE = "unreadable"  # The file is no picture that may be decoded (no value)
     FROZEN = "frozen"  # The camera repeats an old picture (no value)

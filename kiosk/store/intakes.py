@@ -100,7 +100,9 @@ class Intakes(Tables):
     def abandon(
         self, connection: Connection, receipt: ReceiptNumber, stage: str, why: AbandonReason, stamp: Stamp
     ) -> None:
-        """Close an intake (``stage``: opened, weighed) without goods; what was fixed for it is told as unbooked."""
+        """Close an intake (``stage``: opened, weighed) without goods; what was fixed for it is told as unbooked. Again
+        changes nothing.
+        """
         _abandon(connection, receipt, stage, why, stamp)
 
     @finishing

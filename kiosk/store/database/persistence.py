@@ -80,7 +80,7 @@ def memory_file_system(path: Path) -> str:
 
 
 def require_persistent(path: Path, environ: Mapping[str, str] = os.environ) -> None:
-    """Raises NotLasting on a box whose ``path`` lies in memory."""
+    """Raises NotPersistent on a box whose ``path`` lies in memory."""
     kind = memory_file_system(path)
     if kind and is_box(environ):
         raise NotPersistent(

@@ -337,7 +337,7 @@ def _shelve(connection: Connection, row: ParcelRow, slot: str, actor: str, stamp
 def _unused_code_mac(connection: Connection, number: ParcelNumber, code_mac: CodeMaker) -> bytes:
     """The hash of a code that no parcel has; asks for a new one when it is in use. Raises StoreError after 20."""
     for _ in range(_MAX_TRIES):
-        mac = code_mac(number).mac
+        mac = code_mac(number)
         if rows.by_mac(connection, mac) is None:
             return mac
     raise StoreError(f"{_MAX_TRIES} pickup codes in a row are in use: the source of random numbers does not work.")

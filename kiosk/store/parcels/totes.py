@@ -91,8 +91,8 @@ class Totes(Tables):
         actor: str,
         stamp: Stamp,
     ) -> SerialNumber:
-        """The driver takes these totes, the first MOST_TOTES that wait: all parcels in them have gone back, and the
-        manifest is queued.
+        """Give the first MAX_TOTES_PER_MANIFEST totes that wait to the driver: all parcels in them have gone back, and
+        the manifest is queued.
 
         Refused: stale_page (other totes wait than the clerk has seen), tote_changed (a parcel in one of them does not
         go back any more: that tote has to be opened, it and the parcel are named).

@@ -1,4 +1,4 @@
-"""What is done with the load on the pan short of booking it: a container's tare, one bag of several, a check."""
+"""What is done with the load on the pan: a container's tare, one bag of several, a check, and the agreement that books it."""
 
 from __future__ import annotations
 

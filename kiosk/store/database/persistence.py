@@ -1,7 +1,8 @@
 """Whether what is written outlives the power: a box without its data partition writes into memory, and nobody notices.
 
 On a box, whose units say so with ``KIOSK_BOX=1``, a station refuses such a folder. Anywhere else (a demo in /tmp, a
-container) it is only told by the doctor.
+container) it is only told by the doctor. And who owns what the store makes: a command typed by root must leave nothing
+that the station cannot write.
 """
 
 from __future__ import annotations

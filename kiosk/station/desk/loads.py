@@ -1,4 +1,4 @@
-"""What is done with the load on the pan: a container's tare, one bag of several, a check, and the agreement that books it."""
+"""What is done with the load on the pan: the tare of a container, one bag of several, a check, the agreement."""
 
 from __future__ import annotations
 

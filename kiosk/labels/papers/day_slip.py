@@ -24,6 +24,7 @@ _GROUP, _GROUPS_IN_LINE = 8, 2
 class DaySlip(Paper):
     """The close of a day; ``head`` is the hash of event ``seq``, the last one of the day. Raises DocumentProblem."""
 
+    village: str
     time: str | None
     totals: DayTotals
     head: str

@@ -56,6 +56,7 @@ class PickupSlip(Paper):
     slip_code: str = field(repr=False)
     waybill_last4: str
     phone_last4: str | None
+    village: str
     overdue_days: int
 
     def __post_init__(self) -> None:

@@ -88,6 +88,7 @@ class TestLabel(Paper):
 class TestReceipt(Paper):
     """The same for the receipt printer."""
 
+    village: str
     time: str | None
     software: str
 

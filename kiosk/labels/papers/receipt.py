@@ -59,6 +59,7 @@ class ReceiptDocument(Paper):
     ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted. Raises DocumentProblem.
     """
 
+    village: str
     receipt: str
     receipt_code: str
     party: str

@@ -1,7 +1,11 @@
-"""Parcels for villagers: how they arrive, wait and leave."""
+"""Parcels for villagers: how they arrive, wait and leave; their waybills, pickup codes and slots.
+
+A slot ``A-3-17`` is shelf A, layer 3, slot 17; on the shelf's label it is an internal code of type H.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +14,59 @@ from typing import Final
 
 from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, InternalCode, check_station, internal_code
+
+_SLOT = re.compile(rf"([{SERIES_LETTERS}])-([1-9])-([0-9]{{2}})")
+_BODY = re.compile(rf"([{SERIES_LETTERS}])([1-9])([0-9]{{2}})")
+
+
+def check_slot(text: str) -> str:
+    """Return the slot unchanged; raises BadIdentifier unless it is like A-3-17 (slots 01 to 99)."""
+    match = _SLOT.fullmatch(text)
+    if match is None or match[3] == "00":
+        raise BadIdentifier(f"shelf slot {text!r} must look like A-3-17")
+    return text
+
+
+def slot_code(slot: str) -> str:
+    """The internal code of a slot: ``A-3-17`` has the body A317. Raises BadIdentifier."""
+    return internal_code("H", check_slot(slot).replace("-", ""))
+
+
+def read_shelf(code: InternalCode) -> str:
+    """The slot of a scanned shelf code. Raises BadIdentifier for any other code."""
+    match = _BODY.fullmatch(code.body) if code.kind == "H" else None
+    if match is None:
+        raise BadIdentifier(f"code {code.kind}{code.body!r} is no shelf slot")
+    return check_slot(f"{match[1]}-{match[2]}-{match[3]}")
+
+
+_FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0xFEFF: None}
+_AIM: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+_DIGEST_CHARACTERS: Final = 8
+
+
+def to_half_width(text: str) -> str:
+    """Full-width forms of a Chinese input method as ASCII, without byte order mark and AIM identifier."""
+    plain = text.translate(_FULL_WIDTH).strip()
+    aim = _AIM.match(plain)
+    return plain[aim.end() :] if aim else plain
+
+
+def normalize(text: str) -> str:
+    """Upper-case ASCII where it has one, without spaces, line ends, byte order mark and AIM identifier."""
+    joined = "".join(to_half_width(text).split(" ")).strip("\r\n\t")
+    return joined.upper() if joined.isascii() else joined
+
+
+def waybill_hash(normalized: str) -> bytes:
+    """SHA-256: the key a waybill is found by, before and after the number itself is erased."""
+    return hashlib.sha256(normalized.encode()).digest()
+
+
+def waybill_digest(normalized: str) -> str:
+    """What a station tells of a waybill: the first eight hexadecimal digits of its hash."""
+    return waybill_hash(normalized).hex()[:_DIGEST_CHARACTERS]
+
 
 PICKUP_DIGITS: Final = 6  # One guess in a million; five wrong ones in ten minutes lock the pad
 

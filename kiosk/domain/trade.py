@@ -20,10 +20,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A member number or, plainly, a non-member.
-
-    One of the two is mandatory: the cooperative books them apart and owes members a dividend by volume.
-    """
+    """A member number or a non-member: the cooperative books them apart and owes members a dividend by volume."""
 
     member: str | None
 

@@ -37,10 +37,7 @@ class Cell:
 
 
 class Strip:
-    """Collects rows for a paper as wide as the head; not shared between threads.
-
-    Raises LayoutProblem for a head on which the layout's lines would be cut.
-    """
+    """Collects the rows of a paper as wide as the head. Raises LayoutProblem for a head on which lines would be cut."""
 
     def __init__(self, layout: ReceiptLayout, head: PrintHead) -> None:
         per_mm = head.per_mm
@@ -121,10 +118,7 @@ class Strip:
         self.gap(0.5)
 
     def banner(self, cells: Sequence[Cell], inverted: bool) -> None:
-        """Add rows in a frame, or white on black, that nobody can overlook; one row for each cell.
-
-        Raises LayoutProblem for thin letters in white: the black around them runs together.
-        """
+        """Add framed rows, or white on black. Raises LayoutProblem for thin white letters: the black runs together."""
         if inverted and not all(self._layout.styles[cell.style].bold for cell in cells):
             raise LayoutProblem(f"layout {self._layout.name}: what is white on black must be bold")
         border, pad = self._per_mm // 4, self._per_mm // 2

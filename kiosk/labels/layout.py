@@ -30,10 +30,7 @@ _MIN_MARKED_MM = (60, 40)  # A smaller label has no room for it: its goods carry
 
 
 class LayoutProblem(ValueError):
-    """The text names the layout, the box and what is wrong.
-
-    ``word`` ends the text id ``technician.layouts.fault.…`` of a sentence about it.
-    """
+    """Names layout, box and problem; ``word`` ends the text id ``technician.layouts.fault.…`` of its sentence."""
 
     def __init__(self, message: str, word: str = "rows") -> None:
         super().__init__(message)
@@ -101,10 +98,7 @@ class BarcodeBox(Area, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class SymbolBox(Area, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A 2D symbol, quiet zone inside the rectangle: the first of ``carries`` that the document has.
-
-    "gs1" becomes a GS1 DataMatrix, anything else a QR code.
-    """
+    """A 2D symbol with its quiet zone: the first of ``carries`` the document has; "gs1" is a DataMatrix, others QR."""
 
     carries: tuple[str, ...]
 
@@ -153,10 +147,7 @@ class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReceiptLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A strip as wide as the print head, at least ``width`` mm, and as long as needed: receipts and slips.
-
-    A sheet has a ``height``, and room for so many ``rows`` of a list.
-    """
+    """A strip, at least ``width`` mm wide; a sheet has a ``height`` and room for so many ``rows`` of a list."""
 
     name: str
     width: int

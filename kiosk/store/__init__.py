@@ -7,9 +7,7 @@ from kiosk.store.shared.records import (
     ConfirmedRow,
     DatabaseIdentity,
     ExpectedParcel,
-    IssuedCode,
     NewPaper,
-    NewPrintJob,
     OutboxCounts,
     ParcelRow,
     PhotoRow,
@@ -17,26 +15,3 @@ from kiosk.store.shared.records import (
     Stamp,
 )
 from kiosk.store.store import Store
-
-__all__ = [
-    "Arrival",
-    "ClerkRow",
-    "ConfirmedRow",
-    "DatabaseDamaged",
-    "DatabaseIdentity",
-    "DatabaseLocked",
-    "DatabaseNewer",
-    "DiskFull",
-    "ExpectedParcel",
-    "IssuedCode",
-    "NewPaper",
-    "NewPrintJob",
-    "OutboxCounts",
-    "ParcelRow",
-    "PhotoRow",
-    "PrintJob",
-    "Stamp",
-    "Store",
-    "StoreError",
-    "StoreRefusal",
-]

@@ -30,10 +30,7 @@ class Catalogs(Tables):
 
     @writing
     def add(self, connection: Connection, catalog: Catalog, stamp: Stamp) -> int:
-        """Bring a catalog into force; returns its version, or the current one when that has the same content.
-
-        Other containers than before raise the counter of the tare library.
-        """
+        """Bring it into force, unless the same is; returns its version. Other containers raise the tare counter."""
         content = _content(catalog)
         sha256 = hashlib.sha256(content).hexdigest()
         current = _newest(connection)
@@ -55,10 +52,7 @@ class Catalogs(Tables):
         return version
 
     def get(self, version: int | None = None) -> tuple[int, Catalog]:
-        """A version, the one in force when None; version 0 is the empty catalog of a new database.
-
-        Raises StoreError for one that is not there.
-        """
+        """A version, None for the one in force; version 0 is empty. Raises StoreError for one that is not there."""
         requested = self._in_force() if version is None else version
         catalog = self._cache.get(requested)
         if catalog is None:

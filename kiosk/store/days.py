@@ -11,16 +11,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Integer, Text, cast, func, insert, or_, select
 
+from kiosk.domain import events as e
 from kiosk.domain.day import DayTotals
-from kiosk.domain.events import (
-    DayClosed,
-    ParcelArrived,
-    ParcelCollected,
-    ParcelReturned,
-    ParcelWithdrawn,
-    PhotoAccepted,
-    PhotoTaken,
-)
 from kiosk.domain.intake import IntakeState
 from kiosk.domain.trade import Mode
 from kiosk.store import intakes
@@ -36,7 +28,7 @@ from kiosk.store.journal import journal, sealed_rows
 from kiosk.store.papers import print_jobs
 from kiosk.store.shared.records import ConfirmedRow, NewPaper, Stamp
 
-_COUNTED = (ParcelArrived, ParcelWithdrawn, ParcelCollected, ParcelReturned, PhotoTaken, PhotoAccepted)
+_COUNTED = (e.ParcelArrived, e.ParcelWithdrawn, e.ParcelCollected, e.ParcelReturned, e.PhotoTaken, e.PhotoAccepted)
 
 _REISSUED = func.json_extract(cast(journal_table.c.body, Text), "$.reissued")
 _EPOCH_OF_FIRST = epoch_table.alias()
@@ -83,15 +75,12 @@ class Days(Tables):
 
     @writing
     def close(self, connection: Connection, actor: str, papers: DayPapers, stamp: Stamp) -> tuple[DayTotals, str]:
-        """Close the day: event and papers. Returns its totals and its head (64 hex digits).
-
-        Refused: record_altered, when a row of the day is not what was sealed.
-        """
+        """Tell it, queue papers; returns totals and head (64 hex digits). Refused: record_altered (a changed row)."""
         since = _last_close(connection)
         sealed_rows.refuse_altered(connection, since.position, since.next_intake)
         found = _totals(connection)
         _, head = journal.head(connection, journal.current_epoch(connection).number)
-        position = journal.append(connection, DayClosed.of(found, head, actor), stamp)
+        position = journal.append(connection, e.DayClosed.of(found, head, actor), stamp)
         closed = insert(day_table).values(
             position=position, next_intake=_next_intake(connection), closed_at=stamp.moment.timestamp
         )
@@ -115,10 +104,10 @@ def _totals(connection: Connection) -> DayTotals:
         net_g=sum(net_g for net_g, _ in goods.values()),
         purchase_fen=goods.get(Mode.PURCHASE, (0, 0))[1],
         consignment_fen=goods.get(Mode.CONSIGNMENT, (0, 0))[1],
-        parcels_in=max(0, counts[ParcelArrived.TYPE] - counts[ParcelWithdrawn.TYPE]),
-        parcels_out=counts[ParcelCollected.TYPE],
-        parcels_returned=counts[ParcelReturned.TYPE],
-        photos=counts[PhotoTaken.TYPE] + counts[PhotoAccepted.TYPE],
+        parcels_in=max(0, counts[e.ParcelArrived.TYPE] - counts[e.ParcelWithdrawn.TYPE]),
+        parcels_out=counts[e.ParcelCollected.TYPE],
+        parcels_returned=counts[e.ParcelReturned.TYPE],
+        photos=counts[e.PhotoTaken.TYPE] + counts[e.PhotoAccepted.TYPE],
         prints_unknown=print_jobs.summary(connection)[print_jobs.UNKNOWN],
         first_seq=max(0, since.position - journal.position_of(epoch.number, 0)) + 1,
         last_seq=last,

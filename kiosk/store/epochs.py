@@ -9,16 +9,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, Table, insert, select, update
 
-from kiosk.domain.events import (
-    CountersData,
-    DayClosed,
-    EpochStarted,
-    IntakeAbandoned,
-    IntakeConfirmed,
-    IntakeVoided,
-    ListingSubmitted,
-    PhotoAccepted,
-)
+from kiosk.domain import events as e
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.messaging.contract.envelope import EVENT_TYPES, data_as
 from kiosk.messaging.contract.seal import SealedEvent
@@ -177,14 +168,14 @@ def _begin(connection: Connection, new_epoch: NewEpoch, stamp: Stamp, floor: Map
             started_at=stamp.moment.timestamp,
         )
     )
-    counters = CountersData.of(event_counters.read(connection))
-    journal.append(connection, EpochStarted(series=new_epoch.series, why=new_epoch.why, counters=counters), stamp)
+    counters = e.CountersData.of(event_counters.read(connection))
+    journal.append(connection, e.EpochStarted(series=new_epoch.series, why=new_epoch.why, counters=counters), stamp)
     for event in waiting:
-        if old is None or event.type == EpochStarted.TYPE:
+        if old is None or event.type == e.EpochStarted.TYPE:
             continue
         before = journal.position_of(old.number, event.seq)
         position = _reissue(connection, event, before, stamp.region)
-        if event.type == DayClosed.TYPE:
+        if event.type == e.DayClosed.TYPE:
             connection.execute(update(day_table).where(day_table.c.position == before).values(position=position))
 
 
@@ -197,7 +188,7 @@ def _reissue_acknowledged(connection: Connection, epoch: str, after: int, region
     lost = [
         (event, position)
         for event in journal.rows_from(connection, first, earlier.acked_upto - after)
-        if event.type != EpochStarted.TYPE
+        if event.type != e.EpochStarted.TYPE
         and not _is_superseded(connection, event, position := journal.position_of(earlier.number, event.seq))
     ]
     # A close of before stays where it was: what the current epoch tells already did not happen before it.
@@ -209,7 +200,7 @@ def _reissue_acknowledged(connection: Connection, epoch: str, after: int, region
 
 def _is_superseded(connection: Connection, event: SealedEvent, position: int) -> bool:
     """Of two offers of a lot the center takes the one it gets last: an older one is not told after a newer one."""
-    return event.type == ListingSubmitted.TYPE and not listings.is_current_offer(connection, position)
+    return event.type == e.ListingSubmitted.TYPE and not listings.is_current_offer(connection, position)
 
 
 def _reissue(connection: Connection, sealed: SealedEvent, before: int, region: str) -> int:
@@ -220,13 +211,13 @@ def _reissue(connection: Connection, sealed: SealedEvent, before: int, region: s
     # When it happened, not when it is told again; but from where the station stands now.
     stamp = Stamp(journal.moment_of(event), event["software"], region, event.get("metrology", ""))
     position = journal.append(connection, data, stamp, reissue_of=journal.ReissuedEvent(first_id, event["data"]))
-    if isinstance(data, IntakeConfirmed | IntakeAbandoned):
+    if isinstance(data, e.IntakeConfirmed | e.IntakeAbandoned):
         _point_to_event(connection, intake_table, intake_table.c.number, data.receipt, position)
-    elif isinstance(data, IntakeVoided):
+    elif isinstance(data, e.IntakeVoided):
         _point_to_event(connection, void_table, void_table.c.intake, data.receipt, position)
-    elif isinstance(data, PhotoAccepted):
+    elif isinstance(data, e.PhotoAccepted):
         photos.point_to_event(connection, data, position)
-    elif isinstance(data, ListingSubmitted):
+    elif isinstance(data, e.ListingSubmitted):
         listings.point_to_event(connection, before, position)
     return position
 

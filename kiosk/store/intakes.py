@@ -100,9 +100,8 @@ class Intakes(Tables):
     def abandon(
         self, connection: Connection, receipt: ReceiptNumber, stage: str, why: AbandonReason, stamp: Stamp
     ) -> None:
-        """Close an opened intake without goods, and tell what was fixed for it as left unbooked.
-
-        ``stage`` is opened or weighed. Again changes nothing.
+        """Close an intake (``stage``: opened, weighed) without goods; what was fixed for it is told as unbooked. Again
+        changes nothing.
         """
         _abandon(connection, receipt, stage, why, stamp)
 
@@ -117,10 +116,7 @@ class Intakes(Tables):
 
     @writing
     def void(self, connection: Connection, void: Void, stamp: Stamp) -> None:
-        """Record the counter-document of a confirmed intake, at most one each; its queued papers are cancelled.
-
-        Refused: already_void.
-        """
+        """Record the one counter-document of an intake, and cancel its queued papers. Refused: already_void."""
         number = _require(connection, void.receipt, IntakeState.CONFIRMED)
         if is_void(connection, void.receipt):
             raise StoreRefusal("already_void", f"Receipt {void.receipt} is void already.")

@@ -90,10 +90,7 @@ class Listings(Tables):
     def arrange(
         self, connection: Connection, receipt: ReceiptNumber, photos: Sequence[ListedPhoto], stamp: Stamp
     ) -> None:
-        """The order of the photos, and which are left out. One that is not named comes after them.
-
-        Raises StoreRefusal stale_page when one is no accepted shot of the lot.
-        """
+        """Order the photos, those not named last. Raises StoreRefusal stale_page for one that is not the lot's."""
         row = _read(connection, receipt)
         _require_valid(row)
         if not {one.sha256 for one in photos} <= {one.sha256 for one in row.photos}:
@@ -112,10 +109,7 @@ class Listings(Tables):
     def submit(
         self, connection: Connection, receipt: ReceiptNumber, seen: ListingRow, data: ListingSubmitted, stamp: Stamp
     ) -> None:
-        """Offer it: the event, and that the listing is told by it.
-
-        ``data`` was made of ``seen``: StoreRefusal stale_page when anything of that is otherwise now.
-        """
+        """Tell the offer ``data``, made of ``seen``. Raises StoreRefusal stale_page when that has changed."""
         row = _read(connection, receipt)
         _require_valid(row)
         if row != seen:

@@ -3,5 +3,3 @@
 from kiosk.texts.catalog import MissingText, Texts, load, needs_review
 from kiosk.texts.languages import LANGUAGES, Language
 from kiosk.texts.plain import isolate, plain
-
-__all__ = ["LANGUAGES", "Language", "MissingText", "Texts", "isolate", "load", "needs_review", "plain"]

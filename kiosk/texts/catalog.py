@@ -83,10 +83,7 @@ def _read_part(path: Traversable, name: str) -> dict[str, MessageEntry]:
 
 
 def parse_catalog(source: bytes) -> dict[str, MessageEntry]:
-    """Read the bytes of a ``.po`` file (UTF-8). Entries without text count as missing and are left out.
-
-    Raises DamagedCatalog.
-    """
+    """Read a ``.po`` file; entries without text count as missing and are left out. Raises DamagedCatalog."""
     try:
         # No locale given: Babel would overwrite the file's own plural rule, and it has none for Uyghur.
         read: BabelCatalog = read_po(BytesIO(source), abort_invalid=True)
@@ -107,10 +104,7 @@ def _entry(message: Message) -> MessageEntry:
 
 
 class Texts:
-    """The texts of one language.
-
-    ``strict`` (tests, technicians) raises MissingText; otherwise a person gets the English text, and the log one line.
-    """
+    """The texts of one language. ``strict`` raises MissingText; otherwise the English text is shown and logged once."""
 
     def __init__(self, language: Language, *, strict: bool = False, package: str = STATION) -> None:
         self.language = language

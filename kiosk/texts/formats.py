@@ -21,11 +21,7 @@ def number(value: int) -> str:
 
 
 def kilograms(grams: int, decimals: int = 3) -> str:
-    """``12.450`` from 12450 g.
-
-    ``decimals`` is how many the scale itself shows, 0 to 3.
-    More are shown when dropping them would change the weight. Raises ValueError outside 0 to 3.
-    """
+    """``12.450`` from 12450 g, with 0 to 3 ``decimals`` as the scale shows, or more where the weight would change."""
     if not 0 <= decimals <= 3:
         raise ValueError(f"kilograms have 0 to 3 decimals, not {decimals}")
     whole, rest = divmod(abs(grams), 1000)

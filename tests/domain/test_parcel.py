@@ -15,10 +15,12 @@ from kiosk.domain.parcel import (
     ParcelRefused,
     ParcelState,
     check_pickup_code,
+    check_slot,
+    read_shelf,
     read_slip,
+    slot_code,
     transition,
 )
-from kiosk.domain.shelf import check_slot, read_shelf, slot_code
 from tests.each import each
 
 _S = ParcelState

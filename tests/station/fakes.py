@@ -21,7 +21,7 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools, DocumentMaker
 from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.store.shared.errors import StoreError
-from kiosk.store.shared.records import ConfirmedRow, IntakePapers, NewPrintJob, PrintJob, Stamp
+from kiosk.store.shared.records import ConfirmedRow, IntakePapers, NewPaper, PrintJob, Stamp
 
 HEAD = "0" * 64
 PROFILE = ScaleProfile(e_g=5, max_g=60_000)
@@ -69,7 +69,7 @@ class FakeStore:
         self.version = 1
         self.current = CATALOG
         self.opened: dict[int, str] = {}
-        self.booked: list[tuple[ConfirmedIntake, str, tuple[NewPrintJob, ...]]] = []
+        self.booked: list[tuple[ConfirmedIntake, str, tuple[NewPaper, ...]]] = []
         self.rows: dict[str, ConfirmedRow] = {}
         self.tokens: dict[str, str] = {}
         self.fail: StoreError | None = None
@@ -164,7 +164,7 @@ class FakeStore:
 
 
 def labels(confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
-    return lambda head: [NewPrintJob("bag_label", "label", line.number, b"{}") for line in confirmed.intake.lines]
+    return lambda head: [NewPaper("bag_label", "label", b"{}", bag=line.number) for line in confirmed.intake.lines]
 
 
 class Rig:

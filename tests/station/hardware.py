@@ -25,11 +25,11 @@ from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.station.desk.view import PhotoRequest, PhotoView
-from kiosk.store import ConfirmedRow, NewPrintJob, Store
+from kiosk.store import ConfirmedRow, NewPaper, Store
 from tests.station.fakes import STAMP
 
 WAIT_S = 30.0
-PAPERS = (NewPrintJob("bag_label", "label", 1, b'{"a":1}'), NewPrintJob("receipt", "receipt", 0, b"{}"))
+PAPERS = (NewPaper("bag_label", "label", b'{"a":1}', bag=1), NewPaper("receipt", "receipt", b"{}"))
 
 
 class Heard:
@@ -198,7 +198,7 @@ def power_cuts() -> Iterator[list[type[BaseException] | None]]:
         threading.excepthook = before
 
 
-def bring_in(store: Store, papers: tuple[NewPrintJob, ...] = PAPERS) -> ConfirmedRow:
+def bring_in(store: Store, papers: tuple[NewPaper, ...] = PAPERS) -> ConfirmedRow:
     """A whole intake: one bag of badam in a sack."""
     version, catalog = store.catalogs.get()
     price = catalog.price("BADAM", Mode.PURCHASE)

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, Proof
-from kiosk.store import Arrival, IssuedCode, NewPaper, ParcelRow, Stamp, Store
+from kiosk.store import Arrival, NewPaper, ParcelRow, Stamp, Store
 from kiosk.store.shared.records import HandoverProof, SlotAssignment
 from tests.store.village import stamp
 
@@ -31,9 +31,9 @@ class Codes:
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(100_001))
     given: dict[ParcelNumber, str] = field(default_factory=dict)
 
-    def __call__(self, number: ParcelNumber) -> IssuedCode:
+    def __call__(self, number: ParcelNumber) -> bytes:
         self.given[number] = f"{next(self.numbers):06d}"
-        return IssuedCode(mac_of(self.given[number]))
+        return mac_of(self.given[number])
 
 
 def papers(row: ParcelRow) -> Sequence[NewPaper]:

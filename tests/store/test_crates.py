@@ -9,7 +9,7 @@ import pytest
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store import Store
 from kiosk.store.shared.errors import StoreRefusal
-from kiosk.store.shared.records import CratePaper, NewPaper, NewPrintJob, PackedCrate
+from kiosk.store.shared.records import CratePaper, NewPaper, PackedCrate
 from tests.store.village import bring_in, content, open_intake, open_store, stamp, void_of, weighed
 
 CLERK = "clerk:07"
@@ -18,7 +18,7 @@ CLERK = "clerk:07"
 def paper(packed: PackedCrate) -> CratePaper:
     """An SSCC that every number has for itself."""
     sscc = f"{packed.number.counter:017d}0"
-    return CratePaper(sscc, NewPrintJob("crate_label", "label", packed.place, str(packed.net_g).encode()))
+    return CratePaper(sscc, NewPaper("crate_label", "label", str(packed.net_g).encode(), bag=packed.place))
 
 
 def lot_of(store: Store, *gross_g: int) -> ReceiptNumber:

@@ -215,3 +215,12 @@ def test_an_event_nobody_would_take_is_not_written(store: Store, path: Path) -> 
     with pytest.raises(StoreError, match="cannot be sealed: attribute software"):
         store.intakes.confirm(weighed(intake), "tap", JOBS, bad)
     assert content(path) == before
+
+
+def test_a_rehearsed_intake_leaves_nothing_and_takes_no_number(store: Store, path: Path) -> None:
+    before = content(path)
+    store.rehearse_intake(1, "ALMOND", stamp())
+    with pytest.raises(StoreError):
+        store.rehearse_intake(99, "ALMOND", stamp())
+    assert content(path) == before
+    assert bring_in(store).receipt == "0147-A-000001"

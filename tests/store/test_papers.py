@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.store import NewPrintJob, Store, StoreError
+from kiosk.store import NewPaper, Store, StoreError
 from kiosk.store.shared.errors import StoreRefusal
-from kiosk.store.shared.records import NewPaper
 from tests.store.village import (
     JOBS,
     bring_in,
@@ -226,7 +225,7 @@ def test_a_scan_proves_one_label_that_was_sent_before_it(store: Store, path: Pat
 def test_bags_are_asked_for_until_they_are_scanned_or_left(store: Store, path: Path, template: Path) -> None:
     def asked_for(count: int) -> ReceiptNumber:
         intake = open_intake(store)
-        labels = [NewPrintJob("bag_label", "label", bag, b"{}", to_scan=True) for bag in range(1, count + 1)]
+        labels = [NewPaper("bag_label", "label", b"{}", bag=bag, to_scan=True) for bag in range(1, count + 1)]
         store.intakes.confirm(weighed(intake, *[9_000] * count), str(intake.receipt), lambda head: labels, stamp())
         return intake.receipt
 
@@ -264,8 +263,8 @@ def test_what_has_no_label_cannot_be_scanned(store: Store, path: Path) -> None:
     assert content(path) == before
 
 
-@pytest.mark.parametrize("job", [NewPrintJob("poem", "label", 1, b""), NewPrintJob("receipt", "fax", 1, b"")])
-def test_a_paper_nobody_knows_undoes_the_whole_confirmation(store: Store, path: Path, job: NewPrintJob) -> None:
+@pytest.mark.parametrize("job", [NewPaper("poem", "label", b"", bag=1), NewPaper("receipt", "fax", b"", bag=1)])
+def test_a_paper_nobody_knows_undoes_the_whole_confirmation(store: Store, path: Path, job: NewPaper) -> None:
     intake = open_intake(store)
     before = content(path)
     with pytest.raises(StoreError, match="breaks a rule"):

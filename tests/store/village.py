@@ -17,7 +17,7 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.domain.verdict import Measures
 from kiosk.domain.void import Void, VoidReason
-from kiosk.store import ConfirmedRow, NewPrintJob, Stamp, Store
+from kiosk.store import ConfirmedRow, NewPaper, Stamp, Store
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.shared.records import IntakePapers, ListingPictures, ListingRow
 
@@ -30,11 +30,11 @@ CATALOG = Catalog(
     members=(Member("M-00001", "Aygul", "Y1P00001"), Member("M-00002", "Turdi", None)),
 )
 NO_CERTIFICATE = Certificate(CertificateKind.NONE, None, NoCertificateReason.SMALL_GROWER)
-_LABEL = NewPrintJob("bag_label", "label", 1, b'{"net":"12.290"}')
+_LABEL = NewPaper("bag_label", "label", b'{"net":"12.290"}', bag=1)
 
 
-def _jobs(head: str) -> tuple[NewPrintJob, ...]:
-    return _LABEL, NewPrintJob("receipt", "receipt", 0, b'{"head":"%s"}' % head.encode())
+def _jobs(head: str) -> tuple[NewPaper, ...]:
+    return _LABEL, NewPaper("receipt", "receipt", b'{"head":"%s"}' % head.encode())
 
 
 JOBS: Final[IntakePapers] = _jobs

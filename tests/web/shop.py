@@ -28,7 +28,7 @@ from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.station.photos.photographer import PreviewRequest
 from kiosk.station.shared.settings import StationSettings
-from kiosk.store.shared.records import IntakePapers, NewPrintJob, PrintJob, Stamp
+from kiosk.store.shared.records import IntakePapers, NewPaper, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
 
 HOSTILE = '<script>alert(1)</script>" onload=x \u202eevil\u202c ^XZ'
@@ -206,8 +206,8 @@ class Shop:
 
     def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
         asked, lines = self.scan_after_sticking, confirmed.intake.lines
-        labels = [NewPrintJob("bag_label", "label", line.number, b"{}", asked) for line in lines]
-        return lambda head: [*labels, NewPrintJob("receipt", "receipt", 0, b"{}")]
+        labels = [NewPaper("bag_label", "label", b"{}", bag=line.number, to_scan=asked) for line in lines]
+        return lambda head: [*labels, NewPaper("receipt", "receipt", b"{}")]
 
     def _photo(self, asked: PhotoRequest, product: str) -> None:
         self.photos.append((asked.subject, product))

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
-from kiosk.store.backup.changes_since_copy import newest_event, served_since
-from kiosk.store.backup.pre_update_copy import PreUpdateCopy
+from kiosk.store.backup.pre_update_copy import PreUpdateCopy, newest_event, served_since
 from kiosk.store.database.check import check_file
 from kiosk.store.database.inspection import inspect_database
 

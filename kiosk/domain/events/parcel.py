@@ -12,8 +12,7 @@ from typing import ClassVar
 
 from kiosk.domain.clerk import check_actor
 from kiosk.domain.events.event import EventData
-from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, Proof
-from kiosk.domain.shelf import check_slot
+from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, Proof, check_slot
 
 _CARRIER = re.compile(r"[A-Z0-9_]{1,16}")
 _SHORT_HASH = re.compile(r"[0-9a-f]{8}")

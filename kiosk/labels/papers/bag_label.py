@@ -52,6 +52,7 @@ class GoodsLabel(Paper):
 class BagLabel(GoodsLabel):
     """``bag_code`` is the bag's own internal code (type B), ``in_store`` the thirteen digits for the till of a shop."""
 
+    receipt: str
     bag: int
     bags: int
     mode: Mode

@@ -24,6 +24,7 @@ _GROUP, _GROUPS_IN_LINE = 8, 2
 class DaySlip(Paper):
     """The close of a day; ``head`` is the hash of event ``seq``, the last one of the day. Raises DocumentProblem."""
 
+    village: str
     time: str | None
     totals: DayTotals
     head: str
@@ -40,10 +41,7 @@ class DaySlip(Paper):
 
 
 def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
-    """Return the slip, as wide as the head.
-
-    Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
-    """
+    """Raises LayoutProblem for too narrow a head, FontProblem when a font or the shaping library is missing."""
     strip = Strip(slip_layout(), head)
     heading(strip, data.station, data.village, data.county)
     mark(strip, paper_text("day_close"))

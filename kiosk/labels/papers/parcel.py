@@ -56,6 +56,7 @@ class PickupSlip(Paper):
     slip_code: str = field(repr=False)
     waybill_last4: str
     phone_last4: str | None
+    village: str
     overdue_days: int
 
     def __post_init__(self) -> None:
@@ -87,11 +88,7 @@ render_parcel_label: Final = LabelRenderer("parcel", parcel_content)
 
 
 def render_pickup_slip(data: PickupSlip, head: PrintHead) -> Raster:
-    """Return the slip, as wide as the head: shelf, six digits, and both in a QR code.
-
-    The slip's code has 21 characters: as Code 128 of 0.25 mm bars it needs 63 mm, the paper has 48.
-    Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
-    """
+    """Raises LayoutProblem for too narrow a head, FontProblem. As Code 128 the slip's code would need 63 mm of 48."""
     layout = slip_layout()
     strip = Strip(layout, head)
     heading(strip, data.station, data.village, data.county)

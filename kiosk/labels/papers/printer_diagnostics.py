@@ -88,6 +88,7 @@ class TestLabel(Paper):
 class TestReceipt(Paper):
     """The same for the receipt printer."""
 
+    village: str
     time: str | None
     software: str
 
@@ -149,10 +150,7 @@ def printer_test_fields(data: TestLabel) -> dict[str, str]:
 
 
 def render_test_receipt(data: TestReceipt, head: PrintHead) -> Raster:
-    """Return the slip, as wide as the head.
-
-    Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
-    """
+    """Raises LayoutProblem for too narrow a head, FontProblem when a font or the shaping library is missing."""
     layout, per_mm = slip_layout(), head.per_mm
     strip = Strip(layout, head)
     heading(strip, data.station, data.village, data.county)

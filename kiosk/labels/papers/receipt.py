@@ -26,10 +26,7 @@ _HEAD_DIGITS = 8  # What a person compares with the head at the sorting center; 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptLine:
-    """One bag on a receipt: gross − tare = net, in grams; price in fen per kg; amount in fen.
-
-    ``price_fen_per_kg`` is 0 when no price was agreed (consignment). Raises DocumentProblem.
-    """
+    """Grams, fen per kg (0 when none was agreed: consignment), fen; gross − tare = net. Raises DocumentProblem."""
 
     goods_ug: str
     goods_zh: str
@@ -62,6 +59,7 @@ class ReceiptDocument(Paper):
     ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted. Raises DocumentProblem.
     """
 
+    village: str
     receipt: str
     receipt_code: str
     party: str
@@ -96,10 +94,7 @@ class ReceiptDocument(Paper):
 
 
 def render_receipt(data: ReceiptDocument, head: PrintHead) -> Raster:
-    """Return the receipt, as wide as the head and as long as its lines need.
-
-    Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
-    """
+    """Raises LayoutProblem for too narrow a head, FontProblem when a font or the shaping library is missing."""
     layout = receipt_layout(head.width_dots / head.per_mm)
     strip = Strip(layout, head)
     heading(strip, data.station, data.village, data.county)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from kiosk.domain.waybill import normalize, to_half_width
+from kiosk.domain.parcel import normalize, to_half_width
 from kiosk.protocols.barcodes.shared.digits import has_valid_check_digit, s10_check_digit
 
 

@@ -24,7 +24,7 @@ from kiosk.simulators.county.plan import StationAct
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Stamp, Store
-from kiosk.store.shared.records import Arrival, HandoverProof, IssuedCode, NewCheck, SlotAssignment
+from kiosk.store.shared.records import Arrival, HandoverProof, NewCheck, SlotAssignment
 
 CLERK, OTHER_CLERK = "clerk:01", "clerk:02"
 _MEMBERS: Final = 40
@@ -94,7 +94,7 @@ class VillageCounter:
             carrier, begins = random.choice(_CARRIERS)
             waybill = f"{begins}{random.randrange(10**12):012d}"
             arrival = Arrival(waybill, carrier, Consent.CARRIER_ORDER_FLAG, False, CLERK)
-            code = lambda number: IssuedCode(_mac(number))  # noqa: E731
+            code = lambda number: _mac(number)  # noqa: E731
             self._store.parcels.arrive(arrival, SlotAssignment(_PARCELS.slots, code, lambda row: ()), stamp)
 
     def _hand_over(self, random: Random, stamp: Stamp) -> None:

@@ -23,9 +23,7 @@ from kiosk.domain.identifiers import (
     bag_of,
     parse_internal_code,
 )
-from kiosk.domain.parcel import ParcelNumber, read_slip
-from kiosk.domain.shelf import read_shelf
-from kiosk.domain.waybill import normalize, waybill_digest
+from kiosk.domain.parcel import ParcelNumber, normalize, read_shelf, read_slip, waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database import schema as ledger_schema
 from kiosk.sorting_center.reports.members import regions_of

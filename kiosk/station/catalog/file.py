@@ -168,10 +168,7 @@ _MAX_MEMBER_DIGITS = 5
 
 
 def parse_catalog(data: bytes, file: str) -> Catalog:
-    """Read and check a whole file; ``file`` is its name, for errors and to tell .json from .toml.
-
-    Rows keep the file's order, names are in Unicode NFC. Raises CatalogError.
-    """
+    """Read and check a whole file; ``file`` names it in errors, and tells .json from .toml. Raises CatalogError."""
     tables = read_tables(load_document(data, file), file)
     products = _products(tables.products, file)
     return Catalog(

@@ -91,9 +91,7 @@ class CatalogPreview:
 
 
 class StickCatalogs:
-    """Safe from several threads. ``files`` are those in sight, ``busy`` says why no intake may lose its prices now,
-    ``on_import`` is called after an import.
-    """
+    """Thread-safe. ``files`` are those in sight, ``busy`` why an import must wait, ``on_import`` follows one."""
 
     def __init__(
         self,

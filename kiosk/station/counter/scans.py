@@ -22,8 +22,7 @@ from kiosk.domain.identifiers import (
     internal_code,
     parse_internal_code,
 )
-from kiosk.domain.parcel import ARRIVABLE_STATES, WAITING_STATES, ParcelNumber, ParcelState
-from kiosk.domain.shelf import read_shelf
+from kiosk.domain.parcel import ARRIVABLE_STATES, WAITING_STATES, ParcelNumber, ParcelState, read_shelf
 from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix, own_serial
 from kiosk.protocols.barcodes.in_store import InStoreLayout
 from kiosk.protocols.barcodes.scan import PRODUCT_SYMBOLOGIES, Scan, parse_scan

@@ -36,9 +36,7 @@ class Choices:
             return self._state.publish()
 
     def scan(self, text: str) -> DeskView:
-        """A member card starts an intake by itself; a bag's label is what the last screen may ask for; everything else
-        is named and refused.
-        """
+        """Start an intake by a member card; pass a bag's label on to the last screen; refuse all else by name."""
         try:
             code = parse_internal_code(text.strip())
         except BadIdentifier as error:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.station.desk.agreement import Agreement
 from kiosk.station.desk.choices import Choices
 from kiosk.station.desk.intake_exit import IntakeExit
-from kiosk.station.desk.loads import Loads
+from kiosk.station.desk.loads import Agreement, Loads
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.readings import Readings
 from kiosk.station.desk.result_screen import ResultScreen
@@ -15,9 +14,7 @@ from kiosk.station.desk.view import DeskView
 
 
 class Desk:
-    """Its parts, side by side over one state. All are thread-safe: every act returns the new view, or raises
-    DeskRefused and leaves everything as it was.
-    """
+    """Parts over one state, thread-safe: every act returns the new view, or raises DeskRefused and changes nothing."""
 
     def __init__(self, profile: ScaleProfile, tools: DeskTools) -> None:
         self._state = DeskState(profile, tools)

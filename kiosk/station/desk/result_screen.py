@@ -38,10 +38,7 @@ class ResultScreen:
         self._read_turns, self._read_at = count(1), 0
 
     def resume(self) -> None:
-        """At the station's start: go on asking for the bags that nobody had scanned when it stopped.
-
-        Raises DeskRefused when that cannot be read.
-        """
+        """At the start: go on asking for bags that were not scanned. Raises DeskRefused when that cannot be read."""
         if not self._tools.scan_after_sticking:
             return
         with as_desk_refusals():
@@ -62,10 +59,7 @@ class ResultScreen:
         self._state.replace_draft(replace(shown, scans_bags=self._tools.scan_after_sticking))
 
     def finish(self, anyway: bool = False) -> DeskView:
-        """The papers are in the hand: back to the start. ``anyway``: also without the label of every bag scanned.
-
-        Raises DeskRefused: bag_not_scanned.
-        """
+        """Back to the start; ``anyway`` also when labels were not scanned. Raises DeskRefused: bag_not_scanned."""
         with self._state.locks.acts:
             with self._state.at_step(DeskStep.TAKE):
                 draft = self._state.draft
@@ -162,10 +156,7 @@ class ResultScreen:
                 self._state.publish()
 
     def refresh(self) -> None:
-        """Look again at what happened to the papers and whether the sorting center has the event.
-
-        Several workers call this; what one read earlier does not cover what another read later.
-        """
+        """Read papers and acknowledgement again; of several workers that do, the one that began last counts."""
         turn = next(self._read_turns)
         with self._state.locks.state:
             result = self._state.draft.result

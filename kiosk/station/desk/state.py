@@ -94,7 +94,7 @@ class DeskState:
         return view.hold
 
     def why_not_held(self) -> str:
-        """A word of ``NotBookable``, also when the load could be held at the next reading."""
+        """A word of ``NotBookableReason``, also when the load could be held at the next reading."""
         return (self.pan.view().why_not or NotBookableReason.UNSTABLE).value
 
     # --- the draft -------------------------------------------------------------------------------------------------

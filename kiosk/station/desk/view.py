@@ -141,10 +141,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskView(Draft):
-    """The draft as a page shows it, with the pan in front of it.
-
-    A page that posts sends back ``reading_no`` and ``token`` as shown here.
-    """
+    """The draft as a page shows it; a page that posts sends back ``reading_no`` and ``token`` as shown here."""
 
     revision: int
     token: str = field(repr=False)

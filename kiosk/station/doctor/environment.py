@@ -36,9 +36,14 @@ from kiosk.store.backup.medium import disk_of, finished_manifests, read_manifest
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.connection import LOG_FILES
 from kiosk.store.database.inspection import DatabaseSummary, inspect_database
-from kiosk.store.database.persistence import is_box, memory_file_system, root_is_writable
+from kiosk.store.database.persistence import (
+    WriteBlocker,
+    is_box,
+    memory_file_system,
+    root_is_writable,
+    write_blocker,
+)
 from kiosk.store.database.schema import SCHEMA_VERSION
-from kiosk.store.database.write_access import WriteBlocker, write_blocker
 from kiosk.store.journal.sealed_rows import read_all_altered, read_altered_newest
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.shared.errors import DatabaseLocked, StoreError

@@ -17,10 +17,7 @@ LAYOUTS: Final = "layouts"  # The folder inside the station's data folder
 
 
 class OwnLayouts:
-    """One file a kind, read at the start by the same rules as the shipped ones.
-
-    A file that cannot be read or breaks a rule is named in the log, and the shipped layout is used.
-    """
+    """One file a kind, checked at the start; a bad one is named in the log, and the shipped layout is used."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

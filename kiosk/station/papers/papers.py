@@ -19,7 +19,7 @@ from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
 from kiosk.protocols.barcodes.gs1.keys import Crate, Gs1Bag
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.shared.settings import StationSettings
-from kiosk.store.shared.records import ConfirmedRow, CratePaper, IntakePapers, NewPrintJob, PackedCrate, Stamp
+from kiosk.store.shared.records import ConfirmedRow, CratePaper, IntakePapers, NewPaper, PackedCrate, Stamp
 
 LABEL = "bag_label"
 RECEIPT = "receipt"
@@ -51,13 +51,13 @@ def make_papers(
     """
     scan_required = settings.scan_after_sticking
     labels = [
-        NewPrintJob(LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(label), scan_required)
+        NewPaper(LABEL, LABEL_PRINTER, msgspec.json.encode(label), bag=line.number, to_scan=scan_required)
         for line, label in zip(confirmed.intake.lines, _labels(settings, codes, confirmed, catalog, stamp), strict=True)
     ]
     receipt = _receipt(settings, confirmed, catalog, stamp)
 
-    def papers(head: str) -> Sequence[NewPrintJob]:
-        return [*labels, NewPrintJob(RECEIPT, RECEIPT_PRINTER, 0, msgspec.json.encode(replace(receipt, head=head)))]
+    def papers(head: str) -> Sequence[NewPaper]:
+        return [*labels, NewPaper(RECEIPT, RECEIPT_PRINTER, msgspec.json.encode(replace(receipt, head=head)))]
 
     return papers
 
@@ -89,7 +89,7 @@ def crate_paper(
         **_goods(settings, goods.catalog, row.product, row.party),
         **origin(settings, stamp),
     )
-    job = NewPrintJob(CRATE_LABEL, LABEL_PRINTER, packed.place, msgspec.json.encode(label))
+    job = NewPaper(CRATE_LABEL, LABEL_PRINTER, msgspec.json.encode(label), bag=packed.place)
     return CratePaper(symbols.sscc, job)
 
 
@@ -111,9 +111,7 @@ def _agreed(document: type[BagLabel | ReceiptDocument], intake: Intake) -> dict[
 
 
 def _goods(settings: StationSettings, catalog: Catalog, code: str, party: str) -> dict[str, Any]:
-    """What the label of a bag and of a crate say of goods and people. A grade only where goods have but one: nobody
-    chooses one at the scale.
-    """
+    """What labels say of goods and people; a grade only where goods have but one: nobody chooses one at the scale."""
     product, shop = catalog.product(code), settings.village or settings.station
     sale = product.sale if product else None
     grade = sale.grades[0].names if sale and len(sale.grades) == 1 else Names("", "", "")

@@ -11,8 +11,7 @@ import msgspec
 from kiosk.domain.catalog import Member
 from kiosk.domain.day import DayTotals
 from kiosk.domain.identifiers import SerialNumber
-from kiosk.domain.parcel import ParcelNumber
-from kiosk.domain.shelf import slot_code
+from kiosk.domain.parcel import ParcelNumber, slot_code
 from kiosk.labels.documents import Paper
 from kiosk.labels.papers.day_slip import DaySlip
 from kiosk.labels.papers.manifest import ManifestDocument, ManifestRow
@@ -24,7 +23,7 @@ from kiosk.station.parcels.pickup_key import PickupCode, PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.parcels.totes import MANIFEST, SEAL, TOTE
-from kiosk.store.shared.records import IssuedCode, NewPaper, ParcelRow, Stamp, ToteRow
+from kiosk.store.shared.records import NewPaper, ParcelRow, Stamp, ToteRow
 
 PARCEL_LABEL = "parcel_label"
 PICKUP_SLIP = "pickup_slip"
@@ -147,10 +146,10 @@ class Issue:
     def code(self) -> str:
         return self.issued.code
 
-    def code_mac(self, number: ParcelNumber) -> IssuedCode:
+    def code_mac(self, number: ParcelNumber) -> bytes:
         """A new code, as the database may keep it. Raises CounterRefused ``no_key``."""
         self.issued = self.papers.key.new_code()
-        return IssuedCode(self.papers.key.mac(self.issued.code))
+        return self.papers.key.mac(self.issued.code)
 
     def label_and_slip(self, row: ParcelRow) -> Sequence[NewPaper]:
         return [*self.papers.label(row, self.stamp), *self.slip(row)]

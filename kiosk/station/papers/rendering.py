@@ -77,9 +77,7 @@ class RenderedJob:
 
 
 def require_fonts() -> None:
-    """The first paper would fail, with a villager before the desk: better no start. Raises ValueError with the name of
-    the package that is missing.
-    """
+    """Raises ValueError that names a missing package: better no start than a first paper that fails."""
     try:
         fonts.require_all()
     except fonts.FontProblem as error:
@@ -87,10 +85,7 @@ def require_fonts() -> None:
 
 
 def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY, layouts: Layouts = SHIPPED) -> RenderedJob:
-    """The whole job for a printer of this setup, as ``paper_of`` says.
-
-    Raises DocumentProblem, LayoutProblem, ValueError, CounterRefused (no key).
-    """
+    """Raises DocumentProblem, LayoutProblem, ValueError, CounterRefused (no key)."""
     data, drawing = paper_of(job, key), DRAWINGS[job.document]
     raster = drawing.draw(data, setup.head, layouts)
     return RenderedJob(

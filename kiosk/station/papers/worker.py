@@ -36,10 +36,7 @@ PROBLEMS = {
 
 @dataclass(frozen=True, slots=True)
 class FittedPrinter:
-    """A printer under its name in the queue, and what turns a job into its bytes.
-
-    A job that ``render`` cannot draw is set aside as unknown, so that the next intake's papers come out.
-    """
+    """A printer in the queue. A job that ``render`` cannot draw becomes unknown, and the next one is printed."""
 
     name: str
     port: Printer
@@ -48,9 +45,7 @@ class FittedPrinter:
 
 @dataclass(frozen=True, slots=True)
 class PrintListeners:
-    """``on_job`` hears of every change of a job, ``on_problem`` the printer's name and the text id of its fault, or
-    None when it is well.
-    """
+    """``on_job`` is called at every change of a job, ``on_problem`` with the printer's name and a text id or None."""
 
     on_job: Callable[[], None]
     on_problem: Callable[[str, str | None], None]

@@ -79,10 +79,7 @@ class _Content:
 def make_backup(
     database: Path, station: str, settings: BackupSettings, stamp: Stamp, *, same_disk: bool = False
 ) -> FinishedBackup:
-    """Copy the database, check the copy, name it, then bring the pictures that lie beside the database.
-
-    Raises BackupRefused, and then nothing was made and nothing deleted. The station goes on meanwhile.
-    """
+    """Copy, check, name, then bring the pictures. Raises BackupRefused; then nothing was made and nothing deleted."""
     folder = settings.folder
     try:
         check_medium(folder, database, same_disk=same_disk, uuid=settings.uuid)

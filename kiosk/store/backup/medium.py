@@ -95,8 +95,7 @@ def finished_manifests(folder: Path, station: str) -> list[Path]:
 
 
 def prune(folder: Path, station: str, keep: int) -> int:
-    """Delete this station's oldest backups beyond ``keep``; returns how many. The manifest goes first, and a recovery
-    kit whose backup is gone goes last."""
+    """Delete the oldest backups beyond ``keep``, manifest first, kit last; returns how many."""
     old = finished_manifests(folder, station)[:-keep]
     for manifest in old:
         manifest.unlink(missing_ok=True)

@@ -84,10 +84,7 @@ def restore(
     stamp: Stamp,
     options: RestoreOptions | None = None,
 ) -> RestoreResult:
-    """Put ``backup`` in the place of ``database``, in a new epoch. The station and its relay must be stopped.
-
-    Raises StoreError, and then the present database is untouched and in its place.
-    """
+    """Bring it back while station and relay are stopped. Raises StoreError; then the present database is untouched."""
     options = options or RestoreOptions()
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
@@ -123,10 +120,7 @@ def restore(
 
 
 def check_backup(backup: Path, database: Path, station: str) -> None:
-    """Whether it is there, of this station, and byte for byte what its manifest says. Changes nothing.
-
-    Raises StoreError.
-    """
+    """Raises StoreError unless it is of this station, and byte for byte what its manifest says; changes nothing."""
     try:
         manifest = _manifest_of(backup, station, database.parent / ".restore")
         if manifest is not None and sha256_of(backup) != manifest.sha256:
@@ -229,10 +223,7 @@ def _series_of_letter(letter: str | None) -> Iterator[Series]:
 
 
 def _counters_of(database: Path) -> dict[str, int]:
-    """The event counters of the database that is replaced: the restored one goes on above them.
-
-    One that is missing or damaged says nothing: then the backup's own are raised.
-    """
+    """Of the database that is replaced: the restored one goes on above them. A damaged one says nothing."""
     if not database.exists():
         return {}
     try:

@@ -1,20 +1,56 @@
 """Whether what is written outlives the power: a box without its data partition writes into memory, and nobody notices.
 
 On a box, whose units say so with ``KIOSK_BOX=1``, a station refuses such a folder. Anywhere else (a demo in /tmp, a
-container) it is only told by the doctor.
+container) it is only told by the doctor. And who owns what the store makes: a command typed by root must leave nothing
+that the station cannot write.
 """
 
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import re
+import stat
 import subprocess
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from kiosk.store.shared.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+_ROOT: Final = 0
+_OWN_BITS: Final = 0o700  # What the umask of the station's unit leaves (`systemd/kiosk-station.service`)
+
+
+class WriteBlocker(StrEnum):
+    OWNER = "owner"
+    READ_ONLY = "read_only"
+
+
+def write_blocker(path: Path) -> WriteBlocker | None:
+    """Why the owner of the folder cannot write this file or folder; None when it can. Root is not asked for itself."""
+    file_stat, folder_stat = path.stat(), (path if path.is_dir() else path.parent).stat()
+    if os.geteuid() == _ROOT and folder_stat.st_uid != _ROOT:
+        writable = os.access(path, os.W_OK) and _may_write(file_stat, folder_stat)
+    else:
+        writable = os.access(path, os.W_OK)
+    if writable:
+        return None
+    return WriteBlocker.READ_ONLY if file_stat.st_uid == folder_stat.st_uid else WriteBlocker.OWNER
+
+
+def _may_write(file_stat: os.stat_result, folder_stat: os.stat_result) -> bool:
+    """By owner, group and mode; root's own access would say yes to everything but a read-only disk."""
+    if file_stat.st_uid == folder_stat.st_uid:
+        return bool(file_stat.st_mode & stat.S_IWUSR)
+    if file_stat.st_gid == folder_stat.st_gid:
+        return bool(file_stat.st_mode & stat.S_IWGRP)
+    return bool(file_stat.st_mode & stat.S_IWOTH)
+
 
 BOX_VARIABLE: Final = "KIOSK_BOX"  # Set to 1 by the units of a box (`systemd/`), by nobody else
 _STATION_UNIT: Final = "kiosk-station.service"
@@ -45,7 +81,7 @@ def memory_file_system(path: Path) -> str:
 
 
 def require_persistent(path: Path, environ: Mapping[str, str] = os.environ) -> None:
-    """Raises NotLasting on a box whose ``path`` lies in memory."""
+    """Raises NotPersistent on a box whose ``path`` lies in memory."""
     kind = memory_file_system(path)
     if kind and is_box(environ):
         raise NotPersistent(
@@ -63,11 +99,7 @@ def is_box(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def root_is_writable(mounts: Path = _MOUNTS) -> bool:
-    """Whether the root file system itself can be written; that a unit sees it read-only (ProtectSystem=) is no
-    matter.
-
-    Raises OSError.
-    """
+    """Whether the root file system can be written, whatever a unit sees of it (ProtectSystem=). Raises OSError."""
     rows = [row.split() for row in mounts.read_text(encoding="utf-8", errors="replace").splitlines()]
     roots = [row[row.index("-") + 1 :] for row in rows if len(row) > 4 and row[4] == "/" and "-" in row]
     if not roots or len(roots[-1]) < 3:

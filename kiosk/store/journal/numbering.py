@@ -31,9 +31,7 @@ def split_key(key: int) -> tuple[str, int]:
 
 
 def next_in_series(connection: Connection, key: Column[int]) -> tuple[str, str, int]:
-    """Station, the letter in use, and the counter one above the last row of ``key`` in it; may be one too many to be
-    used.
-    """
+    """Station, letter in use, and the counter after the last row of ``key`` in it, which may be too high to be used."""
     row = connection.execute(_last_of(key)).one_or_none()
     if row is None:
         raise StoreError("The database has no epoch: open it again.")

@@ -55,10 +55,7 @@ class Crates(Tables):
     def pack(
         self, connection: Connection, receipt: ReceiptNumber, bags: Collection[int], papers: CratePapers, stamp: Stamp
     ) -> PackedCrate:
-        """These bags are in the next crate of the lot, and its label is queued.
-
-        Refused: already_void, stale_page (no bag at all, none of the lot's, or one that is in a crate), record_altered.
-        """
+        """Pack bags into the next crate and queue its label. Refused: already_void, stale_page, record_altered."""
         if is_void(connection, receipt):
             raise StoreRefusal("already_void", f"Receipt {receipt} is void: its bags are packed no more.")
         sealed_rows.refuse_altered_intake(connection, receipt)

@@ -15,7 +15,7 @@ from kiosk.store.database.schema import scanned_bag as scanned_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.journal.numbering import number_of
 from kiosk.store.shared.errors import StoreError, StoreRefusal
-from kiosk.store.shared.records import NewPaper, NewPrintJob, PrintJob
+from kiosk.store.shared.records import NewPaper, PrintJob
 
 QUEUED: Final = "queued"
 SENDING: Final = "sending"
@@ -60,7 +60,7 @@ JOBS = select(
 )
 
 
-def add(connection: Connection, receipt: ReceiptNumber, jobs: Sequence[NewPrintJob]) -> None:
+def add(connection: Connection, receipt: ReceiptNumber, jobs: Sequence[NewPaper]) -> None:
     """Queue the papers of an intake, in this order. From now on it is its bags that are asked for, if any are."""
     number = number_of(receipt)
     for job in jobs:
@@ -71,14 +71,14 @@ def add(connection: Connection, receipt: ReceiptNumber, jobs: Sequence[NewPrintJ
 
 
 def queue(connection: Connection, paper: NewPaper, about: str) -> int:
-    return _add(connection, None, about, NewPrintJob(paper.document, paper.printer, 0, paper.body))
+    return _add(connection, None, about, paper)
 
 
 def copy(connection: Connection, job: PrintJob, receipt: ReceiptNumber | None) -> int:
     """Queue the same body again as the next copy; ``receipt`` is that of its intake. Returns the new job."""
     intake = number_of(receipt) if receipt is not None else None
     about = job.about if intake is None else None
-    new = NewPrintJob(job.document, job.printer, job.bag, job.body)
+    new = NewPaper(job.document, job.printer, job.body, bag=job.bag)
     return _add(connection, intake, about, new, copy_no=_copies(connection, job, intake) + 1)
 
 
@@ -136,7 +136,7 @@ def summary(connection: Connection) -> dict[str, int]:
     return counts
 
 
-def _add(connection: Connection, intake: int | None, about: str | None, job: NewPrintJob, *, copy_no: int = 0) -> int:
+def _add(connection: Connection, intake: int | None, about: str | None, job: NewPaper, *, copy_no: int = 0) -> int:
     result = connection.execute(
         insert(job_table)
         .values(

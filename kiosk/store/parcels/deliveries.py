@@ -21,10 +21,7 @@ _MAY_REAPPEAR = TERMINAL_STATES - {ParcelState.COLLECTED}  # A waybill of one of
 class Deliveries(Tables):
     @writing
     def expect(self, connection: Connection, parcels: Sequence[ExpectedParcel], stamp: Stamp) -> int:
-        """Take over a list; returns how many were new. A waybill that is known changes nothing.
-
-        Opens a delivery when none is open.
-        """
+        """Take over a list, and open a delivery when none is open; returns how many waybills on it are new."""
         new = {parcel.waybill: parcel for parcel in parcels if _is_new(connection, parcel.waybill)}
         if not new:
             return 0

@@ -8,22 +8,8 @@ from typing import Final
 
 from sqlalchemy import Connection, func, or_, select, update
 
+from kiosk.domain import events as e
 from kiosk.domain.clerk import MAX_NAME, STATION_ACTOR
-from kiosk.domain.events import (
-    ParcelArrived,
-    ParcelCollected,
-    ParcelDamaged,
-    ParcelFound,
-    ParcelLost,
-    ParcelMisrouted,
-    ParcelNotAccepted,
-    ParcelNoticed,
-    ParcelOverdue,
-    ParcelReturnable,
-    ParcelReturned,
-    ParcelShelved,
-    ParcelWithdrawn,
-)
 from kiosk.domain.events.parcel import ParcelStep
 from kiosk.domain.parcel import (
     ARRIVABLE_STATES,
@@ -34,8 +20,8 @@ from kiosk.domain.parcel import (
     ParcelState,
     Proof,
     transition,
+    waybill_digest,
 )
-from kiosk.domain.waybill import waybill_digest
 from kiosk.store.database.schema import parcel as parcel_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import journal
@@ -60,10 +46,7 @@ _MAX_TRIES: Final = 20  # With a thousand parcels waiting, one random code of si
 
 
 class Parcels(Tables):
-    """Parcels. Each step writes the row, its event or events, and what happens to its papers.
-
-    What happens at the counter is recorded even when the disk is full, unless it queues new papers.
-    """
+    """Each step writes row, events and papers, on a full disk as well unless it queues new papers."""
 
     # In
 
@@ -80,7 +63,7 @@ class Parcels(Tables):
         if known is not None and known.state not in ARRIVABLE_STATES and not arrival.another:
             return replace(known, repeated=True)
         row = _book(connection, known, arrival, stamp)
-        arrived = ParcelArrived(
+        arrived = e.ParcelArrived(
             parcel=str(row.number),
             actor=arrival.actor,
             carrier=arrival.carrier,
@@ -102,15 +85,12 @@ class Parcels(Tables):
         slot_assignment: SlotAssignment,
         stamp: Stamp,
     ) -> ParcelRow:
-        """Accept a damaged parcel with the photo of the damage: then slot, code and papers as for any other.
-
-        Refused: damaged_needs_photo, shelves_full, unknown_parcel, not_waiting.
-        """
+        """Accept it with a photo. Refused: damaged_needs_photo, shelves_full, unknown_parcel, not_waiting."""
         row = _row_before(connection, number, _S.SHELVED, of=_S.ARRIVED)
         if not damage.photo_sha256:
             raise StoreRefusal("damaged_needs_photo", f"Parcel {number} is damaged: take a photo of the damage first.")
         rows.change(connection, number, photo_sha256=damage.photo_sha256)
-        journal.append(connection, ParcelDamaged(str(number), damage.actor, damage.photo_sha256, "arrival"), stamp)
+        journal.append(connection, e.ParcelDamaged(str(number), damage.actor, damage.photo_sha256, "arrival"), stamp)
         return _assign_slot(connection, row, slot_assignment, damage.actor, stamp)
 
     @finishing
@@ -121,37 +101,34 @@ class Parcels(Tables):
         may be out there names a number that stands for nothing.
         """
         before = _row_before(connection, number, _S.WITHDRAWN)
-        row = end_parcel(connection, number, _S.WITHDRAWN, ParcelWithdrawn(str(number), actor), stamp)
+        row = end_parcel(connection, number, _S.WITHDRAWN, e.ParcelWithdrawn(str(number), actor), stamp)
         if before.expected:
             deliveries.add_expected(connection, before.waybill, before.carrier, before.phone_last4)
         return row
 
     @finishing
     def refuse(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
-        return end_parcel(connection, number, _S.REFUSED, ParcelNotAccepted(str(number), actor), stamp)
+        return end_parcel(connection, number, _S.REFUSED, e.ParcelNotAccepted(str(number), actor), stamp)
 
     @finishing
     def misroute(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
-        return end_parcel(connection, number, _S.MISROUTED, ParcelMisrouted(str(number), actor), stamp)
+        return end_parcel(connection, number, _S.MISROUTED, e.ParcelMisrouted(str(number), actor), stamp)
 
     # On the shelf
 
     @finishing
     def lose(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
         """A parcel is not in its slot: that is free, and the row still tells which it was. The code is kept."""
-        return _step(connection, number, _S.LOST, ParcelLost(str(number), actor), stamp)
+        return _step(connection, number, _S.LOST, e.ParcelLost(str(number), actor), stamp)
 
     @writing
     def find(
         self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp, slots: Sequence[str] = ()
     ) -> ParcelRow:
-        """A lost parcel is back: in its old slot when that is free, else in the first free one of ``slots``.
-
-        It is NOTICED again, with the code it had. Refused: shelves_full, not_waiting, unknown_parcel.
-        """
+        """Put a lost parcel back, in its old slot if free. Refused: shelves_full, not_waiting, unknown_parcel."""
         row = _row_before(connection, number, _S.SHELVED, of=_S.LOST)
         slot = _free_slot(connection, [*([row.shelf] if row.shelf else []), *slots])
-        journal.append(connection, ParcelFound(str(number), actor), stamp)
+        journal.append(connection, e.ParcelFound(str(number), actor), stamp)
         return _shelve(connection, row, slot, actor, stamp)
 
     @finishing
@@ -160,7 +137,7 @@ class Parcels(Tables):
 
     @finishing
     def give_back(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
-        return end_parcel(connection, number, _S.RETURNED, ParcelReturned(str(number), actor), stamp)
+        return end_parcel(connection, number, _S.RETURNED, e.ParcelReturned(str(number), actor), stamp)
 
     @writing
     def sweep(self, connection: Connection, overdue_before: str, return_before: str, stamp: Stamp) -> list[ParcelRow]:
@@ -176,7 +153,7 @@ class Parcels(Tables):
         returnable = [_due_back(connection, row.number, STATION_ACTOR, stamp) for row in late]
         waiting = rows.older(connection, {_S.NOTICED}, overdue_before)
         return returnable + [
-            _step(connection, row.number, _S.OVERDUE, ParcelOverdue(str(row.number), STATION_ACTOR), stamp)
+            _step(connection, row.number, _S.OVERDUE, e.ParcelOverdue(str(row.number), STATION_ACTOR), stamp)
             for row in waiting
         ]
 
@@ -184,13 +161,10 @@ class Parcels(Tables):
 
     @finishing
     def collect(self, connection: Connection, number: ParcelNumber, handover: HandoverProof, stamp: Stamp) -> ParcelRow:
-        """Hand over: the code is used up, the slot is free, and there is no way back.
-
-        Refused: collected, not_waiting, code_used, proxy_needs_name, unknown_parcel.
-        """
+        """Hand over for good. Refused: collected, not_waiting, code_used, proxy_needs_name, unknown_parcel."""
         _row_before(connection, number, _S.COLLECTED)
         _check_proof(connection, number, handover)
-        collected = ParcelCollected(str(number), handover.actor, handover.proof, handover.by)
+        collected = e.ParcelCollected(str(number), handover.actor, handover.proof, handover.by)
         return end_parcel(connection, number, _S.COLLECTED, collected, stamp, proxy_name=handover.proxy_name)
 
     @writing
@@ -207,7 +181,7 @@ class Parcels(Tables):
         print_jobs.cancel_slips(connection, str(number))
         mac = _unused_code_mac(connection, number, code.code_mac)
         rows.change(connection, number, code_mac=mac, code_no=row.code_no + 1)
-        journal.append(connection, ParcelNoticed(str(number), actor, row.code_no + 1), stamp)
+        journal.append(connection, e.ParcelNoticed(str(number), actor, row.code_no + 1), stamp)
         return _with_papers(connection, number, code.papers)
 
     @finishing
@@ -236,9 +210,7 @@ class Parcels(Tables):
 
     @reading
     def by_waybill(self, connection: Connection, waybill: str) -> ParcelRow | None:
-        """The newest parcel with this normalized waybill, also one whose waybill was erased; of several packages one
-        that is still here.
-        """
+        """The newest parcel with this normalized waybill, erased or not; of several packages one that is still here."""
         return rows.by_waybill(connection, waybill)
 
     @reading
@@ -319,7 +291,7 @@ def end_parcel(
 
 
 def _due_back(connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
-    return _step(connection, number, _S.RETURN_DUE, ParcelReturnable(str(number), actor), stamp)
+    return _step(connection, number, _S.RETURN_DUE, e.ParcelReturnable(str(number), actor), stamp)
 
 
 def _book(connection: Connection, known: ParcelRow | None, arrival: Arrival, stamp: Stamp) -> ParcelRow:
@@ -357,15 +329,15 @@ def _shelve(connection: Connection, row: ParcelRow, slot: str, actor: str, stamp
     state = transition(transition(row.state, _S.SHELVED), _S.NOTICED)
     since = stamp.moment.timestamp
     rows.change(connection, row.number, state=state, shelf=slot, shelf_since=since, code_no=row.code_no, **values)
-    journal.append(connection, ParcelShelved(str(row.number), actor, slot), stamp)
-    journal.append(connection, ParcelNoticed(str(row.number), actor, row.code_no), stamp)
+    journal.append(connection, e.ParcelShelved(str(row.number), actor, slot), stamp)
+    journal.append(connection, e.ParcelNoticed(str(row.number), actor, row.code_no), stamp)
     return _row(connection, row.number)
 
 
 def _unused_code_mac(connection: Connection, number: ParcelNumber, code_mac: CodeMaker) -> bytes:
     """The hash of a code that no parcel has; asks for a new one when it is in use. Raises StoreError after 20."""
     for _ in range(_MAX_TRIES):
-        mac = code_mac(number).mac
+        mac = code_mac(number)
         if rows.by_mac(connection, mac) is None:
             return mac
     raise StoreError(f"{_MAX_TRIES} pickup codes in a row are in use: the source of random numbers does not work.")

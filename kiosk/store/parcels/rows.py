@@ -10,8 +10,7 @@ from sqlalchemy import Connection, Select, insert, select, text, update
 
 from kiosk.domain.identifiers import BadIdentifier
 from kiosk.domain.moment import ClockQuality
-from kiosk.domain.parcel import TERMINAL_STATES, ParcelNumber, ParcelState
-from kiosk.domain.waybill import waybill_hash
+from kiosk.domain.parcel import TERMINAL_STATES, ParcelNumber, ParcelState, waybill_hash
 from kiosk.store.database.schema import parcel as parcel_table
 from kiosk.store.database.schema import station as station_table
 from kiosk.store.journal.numbering import key_of, next_in_series, split_key

@@ -59,10 +59,7 @@ class Totes(Tables):
     def pack(
         self, connection: Connection, parcels: Collection[ParcelNumber], papers: TotePapers, stamp: Stamp
     ) -> ToteRow:
-        """These parcels are in a new tote under a new seal, and both tags are queued.
-
-        Refused: stale_page (none, too many, or one that does not go back, or is in a tote).
-        """
+        """Seal parcels in a new tote, queue both tags. Refused: stale_page, also for none, too many, one in a tote."""
         free = {row.number: row for row in _free(connection)}
         numbers = sorted(set(parcels))
         if not 0 < len(numbers) <= MAX_PARCELS_PER_TOTE or not set(numbers) <= free.keys():
@@ -94,8 +91,8 @@ class Totes(Tables):
         actor: str,
         stamp: Stamp,
     ) -> SerialNumber:
-        """The driver takes these totes, the first MOST_TOTES that wait: all parcels in them have gone back, and the
-        manifest is queued.
+        """Give the first MAX_TOTES_PER_MANIFEST totes that wait to the driver: all parcels in them have gone back, and
+        the manifest is queued.
 
         Refused: stale_page (other totes wait than the clerk has seen), tote_changed (a parcel in one of them does not
         go back any more: that tote has to be opened, it and the parcel are named).

@@ -20,10 +20,7 @@ _ROWS = select(*(check_table.c[row.name] for row in fields(CheckRow)))
 class Checks(Tables):
     @finishing
     def add(self, connection: Connection, check: NewCheck, stamp: Stamp) -> CheckRow:
-        """The check weight was read: the check, its event, and its load is accounted for.
-
-        It is recorded on a full disk as well: a failed one must not be lost.
-        """
+        """Record check and event, on a full disk as well: a failed one must not be lost. Its load is used up."""
         hold, moment = check.hold, stamp.moment
         sha256 = frames_sha256(hold.frames)
         event = ScaleChecked(

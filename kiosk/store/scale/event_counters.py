@@ -36,9 +36,7 @@ class EventCounters(Tables):
 
     @writing
     def observe_scale(self, connection: Connection, content: ScaleContent, stamp: Stamp) -> int:
-        """At the station's start: write an event of the scale as it is set up when it is the first one or another one
-        than before, which counts. Returns the counter.
-        """
+        """At the start: tell the scale when it is the first, or another one, which counts. Returns the counter."""
 
         def event(value: int, before: str) -> ScaleChanged:
             return ScaleChanged(counter=value, before_sha256=before, **asdict(content))

@@ -69,17 +69,17 @@ class ConfirmedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class NewPrintJob:
-    """A paper to print: ``document`` is bag_label, crate_label or receipt, ``printer`` label or receipt, ``body`` its
-    JSON. ``bag`` is the number of the bag or crate it is stuck on, 0 for none. ``to_scan``: once it is stuck, the
-    screen asks for it under the scanner.
+class NewPaper:
+    """A paper to print: ``document`` is one of those that the table ``print_job`` knows, ``printer`` label or receipt,
+    ``body`` its JSON. The body of a pickup slip is erased as soon as the slip is out, or its fate unknown.
     """
 
     document: str
     printer: str
-    bag: int
     body: bytes = field(repr=False)
-    to_scan: bool = False
+    about: str = ""  # What it is about, where one act makes papers about several things
+    bag: int = 0  # The number of the bag or crate it is stuck on, 0 for none
+    to_scan: bool = False  # Once it is stuck, the screen asks for it under the scanner
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,25 +109,11 @@ class CratePaper:
     """``sscc`` has 18 digits, "" for none."""
 
     sscc: str
-    label: NewPrintJob
+    label: NewPaper
 
 
 # The papers of an intake, of the hash of its event: it is known once the event is sealed, in the same transaction.
-IntakePapers = Callable[[str], Sequence[NewPrintJob]]
-
-
-@dataclass(frozen=True, slots=True)
-class NewPaper:
-    """A paper that is no intake's: parcel_label, pickup_slip, day_slip, member_card, tote_tag, seal_tag, manifest,
-    test_label or test_receipt.
-
-    The body of a pickup slip is erased as soon as the slip is out, or its fate unknown.
-    """
-
-    document: str
-    printer: str
-    body: bytes = field(repr=False)
-    about: str = ""  # What it is about, where one act makes papers about several things
+IntakePapers = Callable[[str], Sequence[NewPaper]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +164,7 @@ class NewPhoto:
 
 @dataclass(frozen=True, slots=True)
 class PhotoRow:
-    """A shot of a lot; the pictures themselves are files named by their hashes.
-
-    ``sent``: the sorting center has both pictures.
-    """
+    """A shot of a lot; its pictures are files named by their hashes. ``sent``: the sorting center has both."""
 
     lot: str
     sha256: str
@@ -332,13 +315,6 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class IssuedCode:
-    """The keyed hash of a new pickup code; the code itself is never given to the store."""
-
-    mac: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class ParcelRow:
     """A parcel as it stands.
 
@@ -365,8 +341,8 @@ class ParcelRow:
     repeated: bool = False
 
 
-# Makes a new pickup code and gives its keyed hash; called again when that hash is in use.
-CodeMaker = Callable[[ParcelNumber], IssuedCode]
+# Makes a new pickup code and gives its keyed hash, never the code itself; called again when that hash is in use.
+CodeMaker = Callable[[ParcelNumber], bytes]
 
 # The papers of a parcel that has its slot and its code; called inside the transaction, so it only computes.
 PaperMaker = Callable[[ParcelRow], Sequence[NewPaper]]

@@ -190,9 +190,9 @@ from pathlib import Path
 from kiosk.labels.papers.bag_label import BagLabel, render_bag_label
 from kiosk.protocols.printers.page_setup import PrintHead
 for name in ("بادام", "چىلان", "ھەسەل"):
-    render_bag_label(BagLabel(name, "红枣", "Honey", 12480, "Y1L0147A000381K", "0147-A-000381",
+    render_bag_label(BagLabel(name, "红枣", "Honey", 12480, "Y1L0147A000381K", receipt="0147-A-000381",
                               station="S0147", date=None, zone="Asia/Urumqi", bag=1, bags=1,
-                              mode="consignment", copy=True), PrintHead(203, 832))
+                              mode="consignment", copy=True, not_for_trade=True), PrintHead(203, 832))
 status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
 print(sorted({"numpy", "cv2"} & set(sys.modules)), int(status["VmHWM"].split()[0]) // 1024)
 """

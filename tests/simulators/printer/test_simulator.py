@@ -73,6 +73,7 @@ def test_a_label_becomes_a_numbered_picture_that_a_reader_reads(printer: Printer
             "Honey",
             990,
             "Y1L0147A000381K",
+            receipt="0147-A-000381",
             station="S0147",
             date=None,
             zone="",

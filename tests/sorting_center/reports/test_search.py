@@ -4,9 +4,7 @@ import pytest
 
 from kiosk.domain.events import ParcelArrived, ParcelCollected, ParcelShelved, WordsData
 from kiosk.domain.identifiers import ReceiptNumber, SerialNumber, internal_code
-from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
-from kiosk.domain.shelf import slot_code
-from kiosk.domain.waybill import waybill_digest
+from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof, slot_code, waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Hit, HitKind, Reports
 from kiosk.sorting_center.reports.follower import ReportsFollower

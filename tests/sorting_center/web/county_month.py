@@ -11,8 +11,7 @@ from kiosk.domain.events.scale import CountersData, ScaleData
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.metrology.legal_status import CheckState, Verification
 from kiosk.domain.moment import ClockQuality
-from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, Proof
-from kiosk.domain.waybill import waybill_digest
+from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, Proof, waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.reports.follower import ReportsFollower

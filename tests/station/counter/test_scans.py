@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.identifiers import internal_code
-from kiosk.domain.parcel import ParcelState
-from kiosk.domain.shelf import slot_code
+from kiosk.domain.parcel import ParcelState, slot_code
 from kiosk.labels.papers.bag_label import render_crate_label
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link
 from kiosk.protocols.barcodes.gs1.elements import build_element_string

@@ -41,7 +41,7 @@ from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.sealing import seal_to_code, seal_to_county
 from kiosk.store.backup.shared.county_key import CountyKey
 from kiosk.store.backup.shared.settings import BackupSettings
-from kiosk.store.database.write_access import WriteBlocker
+from kiosk.store.database.persistence import WriteBlocker
 from kiosk.texts import LANGUAGES, load
 from tests.station.doctor.clinic import Clinic, StatusPrinter, reading
 from tests.station.doctor.rows import DEVICES

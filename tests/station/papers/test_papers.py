@@ -22,7 +22,7 @@ from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.counter.scans import ScanReader
 from kiosk.station.papers.papers import make_papers
 from kiosk.station.shared.settings import StationSettings
-from kiosk.store.shared.records import NewPrintJob
+from kiosk.store.shared.records import NewPaper
 from tests.station.fakes import CATALOG, MOMENT, STAMP
 
 SETTINGS = StationSettings("S0147", "yarkant", Path("data"), village="Yëngi <b>mehelle</b>", zone="Asia/Urumqi")
@@ -39,7 +39,7 @@ def agreed(*gross_g: int, certificate: Certificate = NOT_PRESENTED) -> Confirmed
     return intake.confirm(certificate)
 
 
-def papers(confirmed: ConfirmedIntake, catalog: Catalog = CATALOG) -> list[NewPrintJob]:
+def papers(confirmed: ConfirmedIntake, catalog: Catalog = CATALOG) -> list[NewPaper]:
     return list(make_papers(SETTINGS, CodesSettings(), confirmed, catalog, STAMP)(HEAD))
 
 

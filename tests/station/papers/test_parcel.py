@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.devices.printer.profiles import profile
-from kiosk.domain.shelf import slot_code
+from kiosk.domain.parcel import slot_code
 from kiosk.labels.papers.printer_diagnostics import TestLabel as LabelTest
 from kiosk.labels.papers.printer_diagnostics import TestReceipt as ReceiptTest
 from kiosk.protocols.barcodes import reader

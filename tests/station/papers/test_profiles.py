@@ -14,7 +14,7 @@ from PIL import Image
 
 from kiosk.devices.printer.profiles import PrinterProfile, profiles
 from kiosk.devices.printer.stream import TcpPrinter
-from kiosk.domain.shelf import slot_code
+from kiosk.domain.parcel import slot_code
 from kiosk.labels.layout import LabelLayout, receipt_layout, shipped_layout
 from kiosk.labels.papers.bag_label import BagLabel
 from kiosk.labels.papers.parcel import ParcelLabel

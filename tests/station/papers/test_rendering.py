@@ -20,7 +20,7 @@ from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER, Print
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.rendering import paper_of, render
-from kiosk.store.shared.records import NewPrintJob, PrintJob
+from kiosk.store.shared.records import NewPaper, PrintJob
 from tests.station.fakes import STAMP
 from tests.station.papers.test_papers import HEAD, HOSTILE, SETTINGS, agreed
 
@@ -35,7 +35,7 @@ def jobs(name: str = "بادام") -> list[PrintJob]:
     return [queued(number, job) for number, job in enumerate(made, 1)]
 
 
-def queued(number: int, job: NewPrintJob) -> PrintJob:
+def queued(number: int, job: NewPaper) -> PrintJob:
     return PrintJob(number, "0147-A-000381", job.document, job.printer, job.bag, job.body, "queued", 0, 0)
 
 

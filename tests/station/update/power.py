@@ -13,7 +13,7 @@ from typing import Any
 from kiosk.app.update import database, helper, releases, unpack
 from kiosk.base import files, root_requests
 from kiosk.station.update import journal, messages, updater
-from kiosk.store.backup import changes_since_copy, pre_update_copy
+from kiosk.store.backup import pre_update_copy
 
 _FILES = {
     module.__file__
@@ -26,7 +26,6 @@ _FILES = {
         helper,
         unpack,
         pre_update_copy,
-        changes_since_copy,
         files,
         root_requests,
     )

@@ -17,8 +17,7 @@ from kiosk.station.update.journal import JournalFile, UpdatePhase, parse_entry
 from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.station.update.updater import FORGOTTEN
 from kiosk.store import StoreError
-from kiosk.store.backup.changes_since_copy import newest_event, served_since, written_since
-from kiosk.store.backup.pre_update_copy import PreUpdateCopy
+from kiosk.store.backup.pre_update_copy import PreUpdateCopy, newest_event, served_since, written_since
 from kiosk.store.shared.errors import DatabaseLocked
 from tests.depth import TORTURE, many
 from tests.station.update.machine import NEW, OLD, Behavior, Machine, lay_bundle
@@ -406,7 +405,7 @@ def test_a_database_that_is_in_use_is_not_taken_for_one_that_cannot_be_read(
     pair: tuple[Card, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card, copy = pair
-    monkeypatch.setattr("kiosk.store.backup.changes_since_copy._BUSY_S", 0.0)
+    monkeypatch.setattr("kiosk.store.backup.pre_update_copy._BUSY_S", 0.0)
     with closing(sqlite3.connect(card.database, isolation_level=None)) as other:
         for statement in ("PRAGMA journal_mode = WAL", "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE"):
             other.execute(statement)

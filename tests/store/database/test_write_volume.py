@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.trade import Mode
-from kiosk.store import NewPrintJob, Store
+from kiosk.store import NewPaper, Store
 from kiosk.store.shared.records import SlotAssignment
 from tests.depth import many
 from tests.store.counter_rig import SLOTS, Codes, arrival, collect, papers
@@ -41,7 +41,7 @@ def on_disk() -> Iterator[Path]:
 
 def _whole_intake(store: Store, relay: Store, number: int) -> None:
     intake = open_intake(store, mode=Mode.PURCHASE)
-    jobs = (NewPrintJob("bag_label", "label", 1, _PAPER), NewPrintJob("receipt", "receipt", 0, _PAPER))
+    jobs = (NewPaper("bag_label", "label", _PAPER, bag=1), NewPaper("receipt", "receipt", _PAPER))
     token = f"{number * 0x9E3779B97F4A7C15 % 2**64:032x}"
     store.intakes.confirm(with_frames(intake, 1_000 + number), token, lambda head: jobs, stamp(number))
     for printer in ("label", "receipt"):

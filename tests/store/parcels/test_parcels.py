@@ -16,7 +16,7 @@ from sqlalchemy import event
 from kiosk.domain.events import EVENT_CLASSES
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
-from kiosk.store import Arrival, ExpectedParcel, IssuedCode, ParcelRow, Store, StoreError, StoreRefusal
+from kiosk.store import Arrival, ExpectedParcel, ParcelRow, Store, StoreError, StoreRefusal
 from kiosk.store.shared.records import DamageEvidence, HandoverProof, NewCode, SlotAssignment
 from tests.store.counter_rig import (
     CLERK,
@@ -165,13 +165,11 @@ def test_a_code_in_use_is_not_given_again(store: Store, codes: Codes) -> None:
     taken = codes.given[row.number]
     offered = iter([taken, taken, "700000"])
     second = store.parcels.arrive(
-        arrival("YT88"), SlotAssignment(SLOTS, lambda _: IssuedCode(mac_of(next(offered))), papers), stamp()
+        arrival("YT88"), SlotAssignment(SLOTS, lambda _: mac_of(next(offered)), papers), stamp()
     )
     assert store.parcels.by_mac(mac_of("700000")) == second
     with pytest.raises(StoreError, match="random numbers does not work"):
-        store.parcels.arrive(
-            arrival("YT89"), SlotAssignment(SLOTS, lambda _: IssuedCode(mac_of(taken)), papers), stamp()
-        )
+        store.parcels.arrive(arrival("YT89"), SlotAssignment(SLOTS, lambda _: mac_of(taken), papers), stamp())
     assert store.parcels.by_waybill("YT89") is None
 
 

@@ -14,7 +14,7 @@ from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import RestoreOptions, restore
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.database.write_access import WriteBlocker, write_blocker
+from kiosk.store.database.persistence import WriteBlocker, write_blocker
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, stamp
 
 OWNER, GROUP = 12_345, 12_346

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 
-from kiosk.domain.waybill import normalize, waybill_digest, waybill_hash
+from kiosk.domain.parcel import normalize, waybill_digest, waybill_hash
 from tests.each import each
 
 

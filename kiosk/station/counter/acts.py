@@ -78,6 +78,13 @@ class Acts:
             with as_counter_refusals():
                 yield person, self.stamp()
 
+    @contextmanager
+    def look(self, session: CounterSession | None) -> Iterator[None]:
+        """A clerk reads: allowed, with the store's failures as refusals."""
+        self.clerk(session)
+        with as_counter_refusals():
+            yield
+
     def clerk(self, session: CounterSession | None) -> Person:
         """The clerk of an open session. Raises CounterRefused: not_unlocked, forbidden."""
         found = self._access.session(session.token) if session else None

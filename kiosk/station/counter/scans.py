@@ -410,8 +410,6 @@ class Scans:
             raise CounterRefused(scanned.refusal)
         return self._own_codes.open_number(scanned) or self._waybill(person, scanned, self._state.view().mode)
 
-    # --- numbers of others -----------------------------------------------------------------------------------------
-
     def _waybill(self, person: Person, scanned: ParsedScan, mode: str) -> ScanResult:
         row = self._receiving.book.by_waybill(scanned.waybill) if scanned.waybill is not None else None
         if mode != IN:

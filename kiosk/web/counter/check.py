@@ -7,7 +7,6 @@ the number on the weight is typed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from flask import Blueprint, redirect, request
@@ -36,12 +35,6 @@ _MAX_READING_DIGITS: Final = 18
 _REASONS: Final = frozenset(UnbookedWhy)
 
 NEEDS = {f"counter_check.{name}": Need.STAFF for name in ("page", "take", "pan")}
-
-
-@dataclass(frozen=True, slots=True)
-class UnbookedLoadRow:
-    row: LoadRow
-    why_id: str
 
 
 def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
@@ -101,10 +94,7 @@ class CheckPages:
         number = number_of(request.args.get("page"))
         with as_counter_refusals():
             rows = self._station.store.pan_loads.unbooked(ROWS + 1, (number - 1) * ROWS)
-        loads = [
-            UnbookedLoadRow(row, f"counter.pan.why.{row.why if row.why in _REASONS else 'other'}")
-            for row in rows[:ROWS]
-        ]
+        loads = [(row, f"counter.pan.why.{row.why if row.why in _REASONS else 'other'}") for row in rows[:ROWS]]
         return self._frame.page(
             "pan",
             session.person,

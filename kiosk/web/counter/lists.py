@@ -94,8 +94,6 @@ class CounterLists:
     def __init__(self, station: Station, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
 
-    # --- parcels ---------------------------------------------------------------------------------------------------
-
     def parcels(self, session: CounterSession) -> str:
         where = Where("parcels", "/counter/parcels?state=expected")
         if request.args.get("ask") == "delivery":
@@ -167,8 +165,6 @@ class CounterLists:
         return shot_values(
             self._station, str(parcel.number), f"/counter/parcels/{parcel.number}/photo.jpg", self._frame.speech.main
         )
-
-    # --- intakes ---------------------------------------------------------------------------------------------------
 
     def intakes(self, session: CounterSession) -> str:
         """Intakes since the last close, newest first; ``member`` keeps those of one member."""
@@ -245,8 +241,6 @@ class CounterLists:
 
     def _catalog(self) -> Catalog:
         return self._station.store.catalogs.get()[1]
-
-    # --- papers, events, the day -----------------------------------------------------------------------------------
 
     def queue(self, session: CounterSession) -> str:
         jobs = sorted(self._station.counter.papers.queue(session), key=lambda job: job.state != "unknown")

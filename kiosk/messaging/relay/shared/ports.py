@@ -14,12 +14,8 @@ from kiosk.messaging.relay.shared.faults import LinkFault
 class JournalIdentity(Protocol):
     @property
     def station(self) -> str: ...
-
     @property
     def epoch(self) -> str: ...
-
-    @property
-    def series(self) -> str: ...
 
 
 class OutboxRow(Protocol):
@@ -27,10 +23,8 @@ class OutboxRow(Protocol):
 
     @property
     def epoch(self) -> str: ...
-
     @property
     def seq(self) -> int: ...
-
     @property
     def body(self) -> bytes: ...
 
@@ -40,10 +34,8 @@ class OutboxCounts(Protocol):
 
     @property
     def pending(self) -> int: ...
-
     @property
     def last_seq(self) -> int: ...
-
     @property
     def acked_upto(self) -> int: ...
 
@@ -53,10 +45,8 @@ class EarlierEpoch(Protocol):
 
     @property
     def epoch(self) -> str: ...
-
     @property
     def last_seq(self) -> int: ...
-
     @property
     def acked_upto(self) -> int: ...
 
@@ -110,7 +100,6 @@ class StorePort(Protocol):
 
     @property
     def outbox(self) -> OutboxPort: ...
-
     @property
     def epochs(self) -> EpochsPort: ...
 

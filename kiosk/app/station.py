@@ -44,9 +44,8 @@ from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.scale.teach import Teach
 from kiosk.station.service import Hardware, ServiceSettings, Signal, StationService, StoreProbe
 from kiosk.station.shared.clock import StationClock
-from kiosk.station.shared.health import HealthReporter, StationHealth, fetch
+from kiosk.station.shared.health import HealthReporter, PageHeartbeat, StationHealth, fetch
 from kiosk.station.shared.open_store import open_store
-from kiosk.station.shared.page_heartbeat import PageHeartbeat
 from kiosk.station.update.updates import Gate, ReleaseTrial, StationQuiet
 from kiosk.store import Store
 

@@ -16,7 +16,7 @@ from kiosk.cli.shared.settings import config_option, read_config
 from kiosk.cli.station import opened_store
 from kiosk.config.station import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
-from kiosk.station.clerk.people import add_person, clean_person_name, hash_pin
+from kiosk.station.clerk.pin_hash import add_person, clean_person_name, hash_pin
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.shared.open_store import stamps

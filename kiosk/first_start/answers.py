@@ -32,7 +32,7 @@ from kiosk.first_start.shared.draft import (
 from kiosk.first_start.shared.ports import AnswerRefused, FirstStartMachine
 from kiosk.protocols.scales import registry
 from kiosk.station.catalog.file import CatalogError
-from kiosk.station.clerk.people import clean_person_name
+from kiosk.station.clerk.pin_hash import clean_person_name
 from kiosk.store.backup.medium import check_medium, nearest_existing, uuid_of
 from kiosk.store.shared.errors import StoreError
 from kiosk.texts import LANGUAGES

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from kiosk.domain.clerk import BadPin, check_pin
 from kiosk.first_start.shared.draft import PersonDraft, SettingsDraft
 from kiosk.first_start.shared.ports import AnswerRefused
-from kiosk.station.clerk.people import hash_pin
+from kiosk.station.clerk.pin_hash import hash_pin
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings

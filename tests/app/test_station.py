@@ -45,7 +45,7 @@ from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.simulators.shared.counter_stock import stock_counter
 from kiosk.simulators.shared.processes import answers
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.station.clerk.people import add_person
+from kiosk.station.clerk.pin_hash import add_person
 from kiosk.station.doctor.status_files import DoctorStatusFile
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings

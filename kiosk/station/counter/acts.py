@@ -11,7 +11,7 @@ from typing import Final
 
 from kiosk.domain.clerk import Role
 from kiosk.station.clerk.access import Access, CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.state import CounterState
 from kiosk.store.papers.papers import Papers

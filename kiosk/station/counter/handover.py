@@ -14,7 +14,7 @@ from kiosk.domain.identifiers import CODE_PREFIX, BadIdentifier, parse_internal_
 from kiosk.domain.parcel import TERMINAL_STATES, CollectedBy, ParcelNumber, ParcelState, Proof, read_slip
 from kiosk.domain.pickup import BadPickupCode, check_pickup_code
 from kiosk.station.clerk.access import PICKUP_CODE, CounterSession, Throttle
-from kiosk.station.clerk.people import Person, clean_person_name
+from kiosk.station.clerk.pin_hash import Person, clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.parcels import HANDOVER_S, Handover, ParcelLookup, ParcelSteps
 from kiosk.station.counter.state import FreshCode

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kiosk.domain.parcel import Consent, ParcelState
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.parcels import ParcelLookup, ParcelShots

@@ -12,7 +12,7 @@ from typing import Any, Final
 from kiosk.devices.ports import GoodsShot
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.desk.view import PhotoRequest, PhotoView
 from kiosk.store.shared.records import ParcelRow, Stamp
 

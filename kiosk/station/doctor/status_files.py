@@ -19,7 +19,7 @@ from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.station.shared.clock import read_boot_id
-from kiosk.station.shared.page_heartbeat import since_boot
+from kiosk.station.shared.health import since_boot
 from kiosk.station.update.release import is_version
 
 RELAY_ALARMS: Final = ("", "fork", "ahead")  # Why the relay refuses an acknowledgement, as in its status

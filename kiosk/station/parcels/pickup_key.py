@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from kiosk.base.files import chown_to_folder_owner, sync_folder
+from kiosk.base.files import chown_to_folder_owner, stage, sync_folder
 from kiosk.domain.pickup import PICKUP_DIGITS
 from kiosk.station.clerk.pin_hash import PinKey
 from kiosk.station.clerk.refusals import CounterRefused
@@ -135,13 +135,8 @@ def _make_once(path: Path) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    partial = stage(path.with_name(f"{path.name}.{os.getpid()}"), secrets.token_hex(32).encode("ascii") + b"\n", 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(32).encode("ascii") + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
         chown_to_folder_owner(partial)
         os.link(partial, path)  # of two processes that start together one wins, and both use its key
         sync_folder(path.parent)

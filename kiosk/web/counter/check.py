@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.domain.clerk import Role
 from kiosk.domain.metrology.pan_journal import UnbookedWhy
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.scale.check_weight import CheckView
 from kiosk.store.shared.records import CheckRow, LoadRow

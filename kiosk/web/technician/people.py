@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role
 from kiosk.station.clerk.access import Access
-from kiosk.station.clerk.people import Person, clean_person_name
+from kiosk.station.clerk.pin_hash import Person, clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.web.counter.lists import ALPHABETS
 from kiosk.web.shared.paging import rows_of

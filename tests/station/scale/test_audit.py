@@ -24,7 +24,7 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Mode, Party
 from kiosk.labels.documents import BagLabel
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clerk.people import add_person
+from kiosk.station.clerk.pin_hash import add_person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import DeskStep
 from kiosk.station.papers.papers import PaperSettings, make_papers, scale_fields

@@ -189,7 +189,7 @@ def run_station(
     Raises ValueError when a paper could not be drawn, StoreError, OSError.
     """
     with loading():
-        from kiosk.web import closed_page
+        from kiosk.web.errors import draw_behind_gate, install_gate
         from kiosk.web.factory import create_app
         from kiosk.web.server import serve
 
@@ -201,12 +201,12 @@ def run_station(
         parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file, places)
         beat = PageHeartbeat.from_environ().beat
         app = create_app(parts.service, config.web, parts.doctor, parts.teach, beat)
-        closed_page.install(app, parts.gate, parts.service, config.web)
+        install_gate(app, parts.gate, parts.service, config.web)
         server = serve(app, config.web.host, config.web.port)
         ends.callback(parts.service.stop)
         ends.callback(parts.teach.close)
         ends.callback(server.stop)
-        trial = _trial(parts, config, partial(closed_page.draw, app, server.url))
+        trial = _trial(parts, config, partial(draw_behind_gate, app, server.url))
         if trial is not None:
             parts.gate.close()
             server.start()

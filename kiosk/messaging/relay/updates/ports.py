@@ -70,8 +70,7 @@ class BundleInbox(Protocol):
     def offset(self, offer: UpdateOffer) -> int:
         """How much of it is here. Raises Spoiled when it shows that what is here is none of the vendor's."""
 
-    def require_room(self, offer: UpdateOffer) -> None:
-        """For the rest of it; raises NoRoom."""
+    def require_room(self, offer: UpdateOffer) -> None: ...  # For the rest of it; raises NoRoom
 
     def take(self, offer: UpdateOffer, piece: bytes) -> None:
         """The next bytes of it. Raises Spoiled as `offset` does, and when they are more than were told."""
@@ -79,16 +78,14 @@ class BundleInbox(Protocol):
     def finish(self, offer: UpdateOffer) -> None:
         """All of it is here: where a person finds it, whole and durable, when this returns. Raises Spoiled."""
 
-    def discard(self, offer: UpdateOffer) -> None:
-        """What was begun of it is of no use."""
+    def discard(self, offer: UpdateOffer) -> None: ...  # What was begun of it is of no use
 
     def here(self) -> str:
         """The version that came whole and can be installed; "" when there is none."""
 
 
 class UpdatesCenter(CenterConnection, Protocol):
-    def offers(self) -> Sequence[UpdateOffer]:
-        """What it has for this station; raises NoWay, Refused."""
+    def offers(self) -> Sequence[UpdateOffer]: ...  # What it has for this station; raises NoWay, Refused
 
     def fetch(
         self, offer: UpdateOffer, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]

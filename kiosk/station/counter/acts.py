@@ -79,7 +79,7 @@ class Acts:
                 yield person, self.stamp()
 
     @contextmanager
-    def look(self, session: CounterSession | None) -> Iterator[None]:
+    def read(self, session: CounterSession | None) -> Iterator[None]:
         """A clerk reads: allowed, with the store's failures as refusals."""
         self.clerk(session)
         with as_counter_refusals():

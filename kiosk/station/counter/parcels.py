@@ -202,11 +202,11 @@ class ParcelShelf:
         self, session: CounterSession, states: Collection[ParcelState], limit: int = 20, offset: int = 0
     ) -> list[ParcelRow]:
         """Parcels in any of these states, the one that came first first."""
-        with self._acts.look(session):
+        with self._acts.read(session):
             return self._parcels.in_states(states, *window(limit, offset))
 
     def counts(self, session: CounterSession) -> Mapping[ParcelState, int]:
-        with self._acts.look(session):
+        with self._acts.read(session):
             return self._parcels.counts()
 
     def mark_misrouted(self, session: CounterSession, number: str) -> ParcelRow:
@@ -284,15 +284,15 @@ class DriverTotes:
         return LABEL_PRINTER in self._papers.printers
 
     def free(self, session: CounterSession) -> Sequence[ParcelRow]:
-        with self._acts.look(session):
+        with self._acts.read(session):
             return self._totes.free()
 
     def packed_totes(self, session: CounterSession) -> Sequence[ToteRow]:
-        with self._acts.look(session):
+        with self._acts.read(session):
             return self._totes.packed()
 
     def manifest(self, session: CounterSession) -> PrintJob | None:
-        with self._acts.look(session):
+        with self._acts.read(session):
             return self._queue.latest(MANIFEST_SHEET)
 
     def totes_of_manifest(self, session: CounterSession, manifest: str) -> tuple[Sequence[ToteRow], PrintJob | None]:
@@ -308,7 +308,7 @@ class DriverTotes:
 
     def of_parcel(self, session: CounterSession, parcel: ParcelRow) -> ToteRow | None:
         """The tote it is in and has to come out of, should its addressee come."""
-        with self._acts.look(session):
+        with self._acts.read(session):
             return self._totes.of_parcel(parcel.number)
 
     def pack(self, session: CounterSession, parcels: Collection[str]) -> None:

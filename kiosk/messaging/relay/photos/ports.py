@@ -53,12 +53,12 @@ class PhotosCenter(CenterConnection, Protocol):
     def is_open(self) -> bool: ...  # Whether a question needs no new connection
 
     def query_progress(self, name: PictureName) -> UploadResponse:
-        """How far the center is with a picture; raises NoWay."""
+        """How far the center is with a picture; raises CenterUnreachable."""
 
     def send(
         self, name: PictureName, part: ContentRange, data: bytes, should_yield: Callable[[], bool]
     ) -> UploadResponse:
-        """Send a part; raises NoWay, and GaveWay as soon as ``should_yield`` says so between two pieces."""
+        """Send a part; raises CenterUnreachable, and Preempted as soon as ``should_yield`` says so between two pieces."""
 
 
 class PhotoFault(StrEnum):

@@ -147,7 +147,7 @@ class LaneWork(Protocol):
     def activity(self) -> str: ...  # What is interrupted when something goes wrong, for the log
     @property
     def log(self) -> RateLimitedLog: ...
-    def step(self) -> float: ...  # Raises NoWay, GaveWay, and whatever else goes wrong
+    def step(self) -> float: ...  # Raises CenterUnreachable, Preempted, and whatever else goes wrong
     def preempted(self) -> float: ...  # What was on its way was broken off for an event. Raises nothing
 
     def failed(self, error: Exception) -> float:

@@ -58,7 +58,7 @@ class PhotosCenter(CenterConnection, Protocol):
     def send(
         self, name: PictureName, part: ContentRange, data: bytes, should_yield: Callable[[], bool]
     ) -> UploadResponse:
-        """Send a part; raises CenterUnreachable, and Preempted as soon as ``should_yield`` says so between two pieces."""
+        """Send a part; raises CenterUnreachable, and Preempted once ``should_yield`` says so between two pieces."""
 
 
 class PhotoFault(StrEnum):

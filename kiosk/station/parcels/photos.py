@@ -69,8 +69,9 @@ class ParcelPhotos:
 
     def tidy(self, row_of: RowOf) -> None:
         """After a power cut: settle what was half done. Raises StoreError, OSError."""
-        for left in self._undecided.glob(".*"):
-            left.unlink(missing_ok=True)
+        for ending in ("new", "part"):  # the second one of versions before this one
+            for left in self._undecided.glob(f".*.{ending}"):
+                left.unlink(missing_ok=True)
         for number, row in self._rows(self._accepted, row_of):
             if row is None or row.photo_sha256 is None:
                 self._move(number, self._accepted, self._undecided)

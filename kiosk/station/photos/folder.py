@@ -55,8 +55,9 @@ class PhotoFolder:
             sync_folder(path.parent)
 
     def tidy(self) -> None:
-        for left in self.root.glob("*/.*"):
-            left.unlink(missing_ok=True)
+        for ending in ("new", "part"):  # the second one of versions before this one
+            for left in self.root.glob(f"*/.*.{ending}"):
+                left.unlink(missing_ok=True)
 
 
 class LotPhotos:

@@ -30,8 +30,7 @@ from kiosk.config.station import load
 from kiosk.first_start.identity.vault import CERTIFICATE
 from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from kiosk.station.parcels.pickup_key import CREDENTIALS
-from kiosk.station.shared.health import fetch
-from kiosk.station.shared.page_heartbeat import PageHeartbeat
+from kiosk.station.shared.health import PageHeartbeat, fetch
 from kiosk.store.database.persistence import BOX_VARIABLE, is_box, require_persistent
 from kiosk.web.first_start import create_first_start_app
 from kiosk.web.server import Server, serve

@@ -44,9 +44,8 @@ from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.scale.teach import Teach, TeachTools
 from kiosk.station.service import Hardware, ServiceSettings, Signal, StationService, StoreProbe
 from kiosk.station.shared.clock import StationClock
-from kiosk.station.shared.health import HealthReporter, StationHealth, fetch
+from kiosk.station.shared.health import HealthReporter, PageHeartbeat, StationHealth, fetch
 from kiosk.station.shared.open_store import open_store
-from kiosk.station.shared.page_heartbeat import PageHeartbeat
 from kiosk.station.update.updates import Gate, StationQuiet
 from kiosk.store import Store
 
@@ -180,7 +179,7 @@ def run_station(
     Raises ValueError when a paper could not be drawn, StoreError, OSError.
     """
     with loading():
-        from kiosk.web import closed_page
+        from kiosk.web.errors import draw_behind_gate, install_gate
         from kiosk.web.factory import create_app
         from kiosk.web.server import serve
 
@@ -192,12 +191,12 @@ def run_station(
         parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file, places)
         beat = PageHeartbeat.from_environ().beat
         app = create_app(parts.service, config.web, parts.doctor, parts.teach, beat)
-        closed_page.install(app, parts.gate, parts.service, config.web)
+        install_gate(app, parts.gate, parts.service, config.web)
         server = serve(app, config.web.host, config.web.port)
         ends.callback(parts.service.stop)
         ends.callback(parts.teach.close)
         ends.callback(server.stop)
-        draw = partial(closed_page.draw, app, server.url)
+        draw = partial(draw_behind_gate, app, server.url)
         trial = None if parts.update is None else parts.update.trial(config.scale, draw, parts.service)
         if trial is not None:  # an update waits for its verdict: nothing is started before
             parts.gate.close()

@@ -15,7 +15,7 @@ from kiosk.cli.shared.one_line import end
 from kiosk.cli.shared.settings import config_option, opened_store, read_config
 from kiosk.config.station import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
-from kiosk.station.clerk.people import add_person, clean_person_name, hash_pin
+from kiosk.station.clerk.pin_hash import add_person, clean_person_name, hash_pin
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.shared.open_store import stamps

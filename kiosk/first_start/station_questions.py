@@ -24,7 +24,7 @@ from kiosk.first_start.question import (
 from kiosk.first_start.settings import diagonal, screen_of
 from kiosk.first_start.shared.draft import PersonDraft, SettingsDraft
 from kiosk.first_start.shared.ports import Choice, FirstStartMachine
-from kiosk.station.clerk.people import clean_person_name, hash_pin
+from kiosk.station.clerk.pin_hash import clean_person_name, hash_pin
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings

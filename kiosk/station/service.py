@@ -324,8 +324,8 @@ class StationService:
             ends.callback(self._photographer.stop)
             for worker in self._printers.values():
                 ends.callback(worker.stop, PRINT_STOP_S)
-            ends.callback(self._outbox_worker.stop)
-            ends.callback(self._sweeper.stop)
+            ends.callback(self._outbox_worker.stop, 2.0)
+            ends.callback(self._sweeper.stop, 6.0)
             ends.callback(self.scale_audit.worker.stop, 6.0)
             ends.callback(self.desk.readings.close)
             if self.scale is not None:

@@ -1,14 +1,17 @@
-"""When something is refused, missing or broken: the same look, one clear sentence, one thing to do."""
+"""When something is refused, missing, broken or closed: the same look, one clear sentence, one thing to do."""
 
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from flask import Flask, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import DeskRefused
+from kiosk.station.update.updates import Gate
 from kiosk.web.public.screens import Screens
 from kiosk.web.public.sentences import Sentence, refusal
 from kiosk.web.shared import roles
@@ -17,6 +20,7 @@ from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.speech import speech_of
 
 logger = logging.getLogger(__name__)
+
 
 Answer = tuple[str, int]
 
@@ -60,3 +64,28 @@ def _is_open(station: Station, token: str) -> bool:
         return station.access.peek(token) is not None
     except CounterRefused:
         return False
+
+
+_TRIAL: Final = "kiosk.trial"  # A key that no header can set: those begin with HTTP_
+# What the closed page itself needs, and signs of life: a browser that is restarted mends nothing now.
+_OPEN_WHILE_CLOSED: Final = frozenset({"static", "technical.health", "technical.page_alive", "technical.station_css"})
+
+
+def install_gate(app: Flask, gate: Gate, station: Station, settings: WebSettings) -> None:
+    """Behind everything else that looks at a request: a strange page learns nothing."""
+    screens = Screens(station, settings)
+
+    @app.before_request
+    def closed() -> tuple[str, int] | None:
+        if not gate.closed or request.endpoint in _OPEN_WHILE_CLOSED or _TRIAL in request.environ:
+            return None
+        return screens.bare("updating.html"), 503
+
+
+def draw_behind_gate(app: Flask, url: str, path: str) -> int:
+    """The status of a page as the trial sees it: drawn whole, behind the closed gate."""
+    environ = EnvironBuilder(path, url, environ_overrides={_TRIAL: True}).get_environ()
+    body, status, _ = run_wsgi_app(app, environ, buffered=True)
+    for _ in body:
+        pass
+    return int(status.partition(" ")[0])

@@ -18,11 +18,10 @@ from kiosk.station.scale.teach import Teach
 from kiosk.texts import html
 from kiosk.web import errors, mat_view
 from kiosk.web.counter import check as counter_check
-from kiosk.web.counter import check_live
 from kiosk.web.counter import listings as counter_listings
 from kiosk.web.counter import live as counter_live
 from kiosk.web.counter import routes as counter
-from kiosk.web.counter.check_live import PanSnapshot
+from kiosk.web.counter.check import MAX_STREAMS, PanSnapshot, live_blueprint, pan_source
 from kiosk.web.counter.frame import CounterFrame
 from kiosk.web.public import live, my_parcel
 from kiosk.web.public import routes as public
@@ -66,7 +65,6 @@ _BLUEPRINT_MODULES = (
     counter_check,
     counter_listings,
     counter_live,
-    check_live,
     technician,
     teach_pages,
     layout_pages,
@@ -115,7 +113,7 @@ def create_app(
     streams = AllStreams(
         Streams(live.public_source(service.board), PUBLIC_STREAMS),
         Streams(counter_live.counter_source(service.counter_board), counter_live.MAX_STREAMS),
-        Streams(check_live.pan_source(service), check_live.MAX_STREAMS),
+        Streams(pan_source(service), MAX_STREAMS),
     )
     app = ServedApp("kiosk.web", streams)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=32)
@@ -136,7 +134,7 @@ def create_app(
     app.register_blueprint(counter_live.blueprint(service, streams.counter))
     app.register_blueprint(counter_check.blueprint(service, frame))
     app.register_blueprint(counter_listings.blueprint(service, frame))
-    app.register_blueprint(check_live.blueprint(service, streams.check, settings.language, settings.weight_decimals))
+    app.register_blueprint(live_blueprint(service, streams.check, settings.language, settings.weight_decimals))
     app.register_blueprint(technician.blueprint(service, settings, doctor))
     app.register_blueprint(teach_pages.blueprint(teach, settings))
     app.register_blueprint(layout_pages.blueprint(settings, doctor))

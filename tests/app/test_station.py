@@ -43,7 +43,7 @@ from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.simulators.shared.processes import answers
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.station.clerk.people import add_person
+from kiosk.station.clerk.pin_hash import add_person
 from kiosk.station.doctor.status_files import DoctorStatusFile
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings

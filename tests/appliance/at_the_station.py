@@ -22,6 +22,7 @@ def main() -> int:
     from kiosk.station.parcels.pickup_key import PickupKey
     from kiosk.store import Store
     from kiosk.store.database.opening import OpenOptions
+    from tests.station.counter.acts import collect_by_code
     from tests.station.counter.rig import PIN, CounterRig
     from tests.store.village import CATALOG, bring_in, stamp
 
@@ -39,7 +40,7 @@ def main() -> int:
         if act == "collects":
             rig = CounterRig(store, DATA, key=key, take_people=False)
             session = rig.access.sign_in("01", PIN)
-            said["state"] = rig.counter.handovers.collect_by_code(session, given[0]).state.value
+            said["state"] = collect_by_code(rig.counter, session, given[0]).state.value
         count = int(given[0]) if act == "brings" else 3 if act == "works" else 0
         said["receipts"] = [str(bring_in(store, 12_000 + number).receipt) for number in range(count)]
     print(json.dumps(said))

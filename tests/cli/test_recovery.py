@@ -29,6 +29,7 @@ from kiosk.store.database import persistence
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.shared import age_file
+from tests.station.counter.acts import collect_by_code
 from tests.station.counter.rig import KEY, PIN, CounterRig
 from tests.station.fakes import CATALOG, STAMP
 from tests.store.backup.kit.test_sealing import CODE, KIT, OTHER
@@ -166,7 +167,7 @@ def _works_as_before(village: Village) -> None:
         access = Access(store, 60.0, rig.clock.stamp, lambda access: None, key.pins())
         assert access.sign_in("01", PIN).person.number == "01"
         session = rig.access.sign_in("01", PIN)
-        row = rig.counter.handovers.collect_by_code(session, village.code)
+        row = collect_by_code(rig.counter, session, village.code)
         assert row.state.value == "collected"
         assert KEY.mac(village.code) == key.mac(village.code)
 

@@ -16,6 +16,7 @@ from kiosk.domain.parcel import ParcelState
 from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.simulators.scanner.recordings import HOSTILE
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
+from tests.station.counter.acts import watching
 from tests.station.counter.rig import CounterRig
 from tests.station.hardware import Heard
 from tests.station.test_scan_router import Faces
@@ -97,7 +98,7 @@ def test_every_hostile_scan_is_refused_and_named_and_no_page_changes(
 
     with ExitStack() as open_page, typing(faces, tmp_path, told) as (scanner, taken), caplog.at_level("DEBUG"):
         if at_counter:
-            open_page.enter_context(faces.board.watching())
+            open_page.enter_context(watching(faces.board))
         for number, (name, recording) in enumerate(HOSTILE.items(), 1):
             scanner.send(native(recording))
             taken.wait(lambda heard, number=number: len(heard) == number)

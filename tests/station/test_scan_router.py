@@ -20,6 +20,7 @@ from kiosk.station.counter.state import CounterBoard, CounterView
 from kiosk.station.desk.view import DeskRefused, DeskView
 from kiosk.station.scan_router import ScanRouter
 from kiosk.store.shared.records import ParcelRow
+from tests.station.counter.acts import watching
 from tests.station.counter.rig import PIN, CounterRig, foreign, waybill
 from tests.station.fakes import CARD
 from tests.station.hardware import Heard
@@ -59,7 +60,7 @@ class Faces:
         self.notices.append((word, parcel, wait_s))
 
     def at_counter(self, text: str) -> None:
-        with self.board.watching():
+        with watching(self.board):
             self.router.on_scan(text)
 
 
@@ -90,7 +91,7 @@ def test_two_scanners_at_once_book_every_parcel_once(faces: Faces, tmp_path: Pat
         taken(text)
 
     with ExitStack() as ends:
-        ends.enter_context(faces.board.watching())
+        ends.enter_context(watching(faces.board))
         simulators = []
         for name in ("left", "right"):
             simulators.append(ends.enter_context(HidPosScannerSimulator(tmp_path / name)))

@@ -19,7 +19,7 @@ from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificate
 from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.state import CounterBoard, CounterView
 from kiosk.station.desk.desk import Desk

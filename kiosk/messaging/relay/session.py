@@ -152,8 +152,6 @@ class RelaySession:
         except BadControl as error:
             self._log.write(f"message on {topic} ignored: {error}", kind="unreadable")
 
-    # --- sending
-
     def _pump(self, connection: BrokerConnection) -> None:
         now = self._clock()
         if self._store.changed():
@@ -248,35 +246,26 @@ class RelaySession:
         counts = self._store.outbox.counts()
         waiting = self._store.outbox.pending(1)
         following = counts.last_seq + 1
-        hello = Hello(
-            epoch=self._epoch,
-            next=following,
-            oldest=waiting[0].seq if waiting else following,
-            pending=counts.pending,
-            software=self._settings.software,
-            boot=self._settings.boot,
-            monotonicms=self._monotonic_ms(),
-            at=at,
-        )
-        self._publish_control(connection, self._topics.hello, encode(hello))
+        oldest = waiting[0].seq if waiting else following
+        self._publish_hello(connection, EpochQuery(self._epoch, counts.last_seq, at), oldest, counts.pending)
 
     def _hello_earlier(self, connection: BrokerConnection, questions: Sequence[EpochQuery]) -> None:
         """Ask about earlier epochs. Nothing of them is pending: what was not done is told again in the next one."""
         for question in questions:
-            hello = Hello(
-                question.epoch,
-                next=question.last_seq + 1,
-                oldest=question.last_seq + 1,
-                pending=0,
-                software=self._settings.software,
-                boot=self._settings.boot,
-                monotonicms=self._monotonic_ms(),
-                at=question.at,
-            )
-            self._publish_control(connection, self._topics.hello, encode(hello))
+            self._publish_hello(connection, question, question.last_seq + 1, 0)
 
-    def _monotonic_ms(self) -> int:
-        return round(self._clock() * 1000)
+    def _publish_hello(self, connection: BrokerConnection, question: EpochQuery, oldest: int, pending: int) -> None:
+        hello = Hello(
+            epoch=question.epoch,
+            next=question.last_seq + 1,
+            oldest=oldest,
+            pending=pending,
+            software=self._settings.software,
+            boot=self._settings.boot,
+            monotonicms=round(self._clock() * 1000),
+            at=question.at,
+        )
+        self._publish_control(connection, self._topics.hello, encode(hello))
 
     def _publish_status(self, connection: BrokerConnection) -> None:
         self._next_status_at = self._clock() + self._pace.tuning.status_s
@@ -315,8 +304,6 @@ class RelaySession:
             doctor=rows[:MAX_DOCTOR_ROWS],
             doctor_more=rows[MAX_DOCTOR_ROWS:MAX_STATUS_ROWS],
         )
-
-    # --- answers
 
     def _on_ack(self, connection: BrokerConnection, ack: Ack) -> None:
         # The other process may have begun an epoch since the last look: this answer is then not about the new one.

@@ -1,4 +1,4 @@
-"""The in-message window: what was sent and not acknowledged on this connection. No I/O, no clock: time is passed in."""
+"""Messages with events, and the window of those sent and not acknowledged on this connection. No I/O, no clock."""
 
 from __future__ import annotations
 

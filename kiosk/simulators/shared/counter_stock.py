@@ -20,7 +20,7 @@ from kiosk.domain.clerk import PIN_DIGITS, BadPin, Role, check_pin
 from kiosk.domain.parcel import WAITING_STATES, ParcelNumber, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.shared.processes import StartFailed
-from kiosk.station.clerk.people import add_person, hash_pin
+from kiosk.station.clerk.pin_hash import add_person, hash_pin
 from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.station.papers.parcel import CounterPapers, Issue
 from kiosk.station.parcels.expected_file import parse_expected

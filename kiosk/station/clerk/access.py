@@ -17,8 +17,7 @@ from typing import Final, TypeVar
 from kiosk.domain.clerk import Role
 from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout, LockoutRule
-from kiosk.station.clerk.people import Person, add_person, hash_pin
-from kiosk.station.clerk.pin_hash import NO_PIN_KEY, PinKey
+from kiosk.station.clerk.pin_hash import NO_PIN_KEY, Person, PinKey, add_person, hash_pin
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.store.clerks import Lockouts
 from kiosk.store.shared.errors import StoreError

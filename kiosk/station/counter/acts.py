@@ -11,7 +11,7 @@ from typing import Final
 
 from kiosk.domain.clerk import Role
 from kiosk.station.clerk.access import Access, CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.state import CounterState
 from kiosk.store.papers.papers import Papers
@@ -77,6 +77,13 @@ class Acts:
             person = self.clerk(session)
             with as_counter_refusals():
                 yield person, self.stamp()
+
+    @contextmanager
+    def read(self, session: CounterSession | None) -> Iterator[None]:
+        """A clerk reads: allowed, with the store's failures as refusals."""
+        self.clerk(session)
+        with as_counter_refusals():
+            yield
 
     def clerk(self, session: CounterSession | None) -> Person:
         """The clerk of an open session. Raises CounterRefused: not_unlocked, forbidden."""

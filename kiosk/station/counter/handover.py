@@ -22,7 +22,7 @@ from kiosk.domain.parcel import (
     read_slip,
 )
 from kiosk.station.clerk.access import PICKUP_CODE, CounterSession, Throttle
-from kiosk.station.clerk.people import Person, clean_person_name
+from kiosk.station.clerk.pin_hash import clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.parcels import HANDOVER_S, Handover, ParcelLookup, ParcelSteps
 from kiosk.station.counter.state import FreshCode
@@ -78,12 +78,6 @@ class Handovers:
         self._acts, self._line, self._book = steps.acts, steps.line, steps.book
         self._steps, self._proofs = steps, proofs
 
-    def collect_by_code(self, session: CounterSession, code: str) -> ParcelRow:
-        """The clerk typed a villager's six digits: that one parcel is handed out."""
-        with self._acts.act(session) as (person, stamp):
-            handover = self._proofs.code(code)
-            return self._collect(handover.parcel.number, _by_code(handover, person), stamp)
-
     def confirm(self, session: CounterSession, number: str) -> ParcelRow:
         """A parcel that is up is in the villager's hand. Raises CounterRefused ``stale_page`` for any other one."""
         with self._acts.act(session) as (person, stamp):
@@ -91,7 +85,8 @@ class Handovers:
             handover = self._line.find(parcel)
             if handover is None:
                 raise CounterRefused("stale_page")
-            return self._collect(parcel, _by_code(handover, person), stamp)
+            proof = HandoverProof(Proof.CODE, CollectedBy.SELF, handover.mac, None, person.actor)
+            return self._collect(parcel, proof, stamp)
 
     def dismiss(self, session: CounterSession, number: str) -> None:
         """The parcel that is up is not handed out; its code stays good."""
@@ -132,10 +127,6 @@ class Handovers:
         row = self._book.parcels.collect(number, proof, stamp)
         self._steps.after_move(number)
         return row
-
-
-def _by_code(handover: Handover, person: Person) -> HandoverProof:
-    return HandoverProof(Proof.CODE, CollectedBy.SELF, handover.mac, None, person.actor)
 
 
 class PickupCodes:

@@ -21,14 +21,12 @@ class PaperQueue:
         self._acts, self._papers = acts, papers
 
     def of_intake(self, session: CounterSession, receipt: str) -> list[PrintJob]:
-        self._acts.clerk(session)
-        with as_counter_refusals():
+        with self._acts.read(session):
             return self._papers.of_receipt(receipt)
 
     def queue(self, session: CounterSession) -> list[PrintJob]:
         """Papers that are queued, being sent, or unknown and wait for a person."""
-        self._acts.clerk(session)
-        with as_counter_refusals():
+        with self._acts.read(session):
             return self._papers.open_jobs()
 
     def reprint(self, session: CounterSession, job_id: int) -> int:
@@ -56,8 +54,7 @@ class MemberCards:
 
     def lacks_code(self, session: CounterSession, number: str) -> bool:
         """Whether the office has to add the code of a card to the list of members before one can be printed."""
-        self._acts.clerk(session)
-        with as_counter_refusals():
+        with self._acts.read(session):
             _, catalog = self._store.catalogs.get()
         member = catalog.member(number)
         return member is not None and not member.card and LABEL_PRINTER in self._papers.printers
@@ -91,8 +88,7 @@ class CounterDay:
         self._acts, self._days, self._papers = acts, days, papers
 
     def totals(self, session: CounterSession) -> DayTotals:
-        self._acts.clerk(session)
-        with as_counter_refusals():
+        with self._acts.read(session):
             return self._days.totals()
 
     def close(self, session: CounterSession, seen_seq: int | None = None) -> tuple[DayTotals, str]:

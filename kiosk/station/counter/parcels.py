@@ -201,13 +201,11 @@ class ParcelShelf:
         self, session: CounterSession, states: Collection[ParcelState], limit: int = 20, offset: int = 0
     ) -> list[ParcelRow]:
         """Parcels in any of these states, the one that came first first."""
-        self._acts.clerk(session)
-        with as_counter_refusals():
+        with self._acts.read(session):
             return self._parcels.in_states(states, *window(limit, offset))
 
     def counts(self, session: CounterSession) -> Mapping[ParcelState, int]:
-        self._acts.clerk(session)
-        with as_counter_refusals():
+        with self._acts.read(session):
             return self._parcels.counts()
 
     def mark_misrouted(self, session: CounterSession, number: str) -> ParcelRow:
@@ -285,18 +283,15 @@ class DriverTotes:
         return LABEL_PRINTER in self._papers.printers
 
     def free(self, session: CounterSession) -> Sequence[ParcelRow]:
-        self._acts.clerk(session)
-        with as_counter_refusals():
+        with self._acts.read(session):
             return self._totes.free()
 
     def packed_totes(self, session: CounterSession) -> Sequence[ToteRow]:
-        self._acts.clerk(session)
-        with as_counter_refusals():
+        with self._acts.read(session):
             return self._totes.packed()
 
     def manifest(self, session: CounterSession) -> PrintJob | None:
-        self._acts.clerk(session)
-        with as_counter_refusals():
+        with self._acts.read(session):
             return self._queue.latest(MANIFEST_SHEET)
 
     def totes_of_manifest(self, session: CounterSession, manifest: str) -> tuple[Sequence[ToteRow], PrintJob | None]:
@@ -312,8 +307,7 @@ class DriverTotes:
 
     def of_parcel(self, session: CounterSession, parcel: ParcelRow) -> ToteRow | None:
         """The tote it is in and has to come out of, should its addressee come."""
-        self._acts.clerk(session)
-        with as_counter_refusals():
+        with self._acts.read(session):
             return self._totes.of_parcel(parcel.number)
 
     def pack(self, session: CounterSession, parcels: Collection[str]) -> None:

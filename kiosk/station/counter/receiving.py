@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kiosk.domain.parcel import Consent, ParcelState
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.parcels import ParcelLookup, ParcelShots
@@ -51,8 +51,6 @@ class Receiving:
     def __init__(self, acts: Acts, state: CounterState, shots: ParcelShots, book: ParcelLookup, undo_s: float) -> None:
         self._acts, self._state, self._shots, self.book, self._undo_s = acts, state, shots, book, undo_s
 
-    # --- what the next scan means ----------------------------------------------------------------------------------
-
     def set_mode(self, session: CounterSession, mode: str) -> None:
         """``in``, ``out`` or "" for neither."""
         with self._acts.act(session):
@@ -74,8 +72,6 @@ class Receiving:
             if damaged and self._state.view().mode != IN:
                 raise CounterRefused("stale_page")
             self._state.change(damaged_next=damaged)
-
-    # --- in --------------------------------------------------------------------------------------------------------
 
     def arrive(self, person: Person, waybill: IncomingWaybill) -> ScanResult:
         """Book a scanned waybill, or say that it is known. Inside an act, which shows what comes of it."""

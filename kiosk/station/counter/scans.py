@@ -28,7 +28,7 @@ from kiosk.protocols.barcodes.in_store import InStoreLayout
 from kiosk.protocols.barcodes.scan import PRODUCT_SYMBOLOGIES, Scan, parse_scan
 from kiosk.protocols.barcodes.waybills import CARRIERS, PackageIndex, identify
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.handover import PickupProofs
@@ -406,8 +406,6 @@ class Scans:
         if scanned.scan.kind == "rejected":
             raise CounterRefused(scanned.refusal)
         return self._own_codes.open_number(scanned) or self._waybill(person, scanned, self._state.view().mode)
-
-    # --- numbers of others -----------------------------------------------------------------------------------------
 
     def _waybill(self, person: Person, scanned: ParsedScan, mode: str) -> ScanResult:
         row = self._receiving.book.by_waybill(scanned.waybill) if scanned.waybill is not None else None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, Final
@@ -12,7 +11,7 @@ from typing import Any, Final
 from kiosk.devices.ports import GoodsShot
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.desk.view import PhotoRequest, PhotoView
 from kiosk.store.shared.records import ParcelRow, Stamp
 
@@ -150,14 +149,6 @@ class CounterBoard:
         """A clerk has been given a page that will begin to watch: whoever scans at once means that page."""
         with self._condition:
             self._left = self._clock()
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        self.watch()
-        try:
-            yield
-        finally:
-            self.unwatch()
 
     def is_watched(self, within_s: float = WATCHED_S) -> bool:
         """Whether a page of the counter is open, or was, or was handed out, within the last seconds."""

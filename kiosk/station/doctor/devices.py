@@ -1,4 +1,7 @@
-"""Findings about devices, from what is known of each: by the station that holds them, or by a probe without it."""
+"""Findings about devices, from what is known of each: by the station that holds them, or by a probe without it.
+
+And about the legal standing of the scale, and what has to be set before it can be read at all.
+"""
 
 from __future__ import annotations
 

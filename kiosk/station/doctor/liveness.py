@@ -15,7 +15,7 @@ from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.desk.live import OK
 from kiosk.station.doctor.status_files import RelayStatusFile
-from kiosk.station.shared.page_heartbeat import FILE_NAME, since_boot
+from kiosk.station.shared.health import FILE_NAME, since_boot
 
 QUIET_S: Final = 600.0  # Events that wait longer than this while the sorting center says nothing are worth a look
 LINK_DOWN: Final = "link_down"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
 
 import msgspec
 
@@ -19,13 +19,8 @@ from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.station.shared.clock import read_boot_id
-from kiosk.station.shared.page_heartbeat import since_boot
+from kiosk.station.shared.health import since_boot
 from kiosk.station.update.release import is_version
-
-RELAY_STATUS_FILE: Final = "relay-mark"
-DOCTOR_STATUS_FILE: Final = "doctor-mark"
-PHOTOS_STATUS_FILE: Final = "photos-mark"
-UPDATES_STATUS_FILE: Final = "updates-mark"
 
 RELAY_ALARMS: Final = ("", "fork", "ahead")  # Why the relay refuses an acknowledgement, as in its status
 
@@ -66,12 +61,6 @@ class _RelayStatus(msgspec.Struct):
     left_second: Seconds = 0
 
 
-_read_relay: Final = reader(msgspec.json.Decoder(_Noted[_RelayStatus]))
-_read_doctor: Final = reader(msgspec.json.Decoder(_Noted[tuple[DoctorRow, ...]]))
-_read_photos: Final = reader(msgspec.json.Decoder(_Noted[PhotosStatus]))
-_read_updates: Final = reader(msgspec.json.Decoder(_Noted[Fetching]))
-
-
 @dataclass(frozen=True, slots=True)
 class FoundStatus(Generic[T]):
     """``age_s`` counts from the start of the machine when it was written before that."""
@@ -86,12 +75,13 @@ class FoundStatus(Generic[T]):
 
 
 class StatusFile(Generic[T]):
-    """One file; ``clock``: seconds since the start of the machine."""
+    """``clock``: seconds since the start of the machine."""
 
-    def __init__(
-        self, path: Path, read: Callable[[bytes | str], _Noted[T]], clock: Callable[[], float], boot_id: str | None
-    ) -> None:
-        self._path, self._read, self.clock = path, read, clock
+    name: ClassVar[str]
+    decoder: ClassVar[msgspec.json.Decoder[Any]]
+
+    def __init__(self, data: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
+        self._path, self._read, self._clock = data / self.name, reader(self.decoder), clock
         self._boot_id = boot_id if boot_id is not None else read_boot_id()
         self._about: object = None
         self._written_at = float("-inf")
@@ -99,42 +89,42 @@ class StatusFile(Generic[T]):
     def write_now(self, body: T) -> bool:
         partial = self._path.with_name(f".{self._path.name}.part")
         try:
-            partial.write_bytes(msgspec.json.encode(_Noted(self._boot_id, int(self.clock()), body)))
+            partial.write_bytes(msgspec.json.encode(_Noted(self._boot_id, int(self._clock()), body)))
             partial.replace(self._path)
         except OSError:
             return False
         return True
 
-    def write(self, body: T, about: object, interval_s: float = _WRITE_INTERVAL_S) -> None:
+    def write_seldom(self, body: T, about: object, interval_s: float = _WRITE_INTERVAL_S) -> None:
         """After ``interval_s`` at the earliest when ``about`` has changed, else now and then."""
-        now = self.clock()
+        now = self._clock()
         if now < self._written_at + (_REPEAT_INTERVAL_S if about == self._about else interval_s):
             return
         self._written_at = now
         if self.write_now(body):
             self._about = about
 
-    def read(self) -> FoundStatus[T] | None:
+    def found(self) -> FoundStatus[T] | None:
         try:
-            noted = self._read(self._path.read_bytes())
+            noted: _Noted[T] = self._read(self._path.read_bytes())
         except (OSError, Unreadable):
             return None
-        is_of_this_boot, now = noted.boot == self._boot_id, self.clock()
+        is_of_this_boot, now = noted.boot == self._boot_id, self._clock()
         return FoundStatus(noted.body, now - noted.second if is_of_this_boot else now, is_of_this_boot)
 
 
-class DoctorStatusFile:
+class DoctorStatusFile(StatusFile[tuple[DoctorRow, ...]]):
     """The newest rows of the doctor: the station writes them, and the relay sends them."""
 
-    def __init__(self, data: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
-        self._file = StatusFile(data / DOCTOR_STATUS_FILE, _read_doctor, clock, boot_id)
+    name = "doctor-mark"
+    decoder = msgspec.json.Decoder(_Noted[tuple[DoctorRow, ...]])
 
     def write(self, rows: tuple[DoctorRow, ...]) -> None:
-        self._file.write(rows, rows, 0.0)
+        self.write_seldom(rows, rows, 0.0)
 
     def rows(self) -> tuple[DoctorRow, ...]:
         """The rows of this boot; a row of the station alone when it no longer says any."""
-        found = self._file.read()
+        found = self.found()
         if found is None:
             return ()
         if found.age_s > _STALE_S:
@@ -142,28 +132,28 @@ class DoctorStatusFile:
         return found.body[:MAX_STATUS_ROWS] if found.is_of_this_boot else ()
 
 
-class PhotosStatusFile:
-    def __init__(self, data: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
-        self._file = StatusFile(data / PHOTOS_STATUS_FILE, _read_photos, clock, boot_id)
+class PhotosStatusFile(StatusFile[PhotosStatus]):
+    name = "photos-mark"
+    decoder = msgspec.json.Decoder(_Noted[PhotosStatus])
 
     def report(self, backlog: Backlog, fault: PhotoFault | None) -> None:
         status = PhotosStatus(backlog.pictures, fault)
-        self._file.write(status, status)
+        self.write_seldom(status, status)
 
     def read(self) -> PhotosStatus | None:
-        found = self._file.read()
+        found = self.found()
         return found.body if found is not None and found.is_fresh else None
 
 
-class UpdatesStatusFile:
-    def __init__(self, data: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
-        self._file = StatusFile(data / UPDATES_STATUS_FILE, _read_updates, clock, boot_id)
+class UpdatesStatusFile(StatusFile[Fetching]):
+    name = "updates-mark"
+    decoder = msgspec.json.Decoder(_Noted[Fetching])
 
     def report(self, fetching: Fetching) -> None:
-        self._file.write(fetching, msgspec.structs.replace(fetching, offers_age_s=min(fetching.offers_age_s, 0)))
+        self.write_seldom(fetching, msgspec.structs.replace(fetching, offers_age_s=min(fetching.offers_age_s, 0)))
 
     def read(self) -> Fetching | None:
-        found = self._file.read()
+        found = self.found()
         if found is None or not found.is_fresh:
             return None
         fetching = found.body
@@ -173,12 +163,14 @@ class UpdatesStatusFile:
         return msgspec.structs.replace(fetching, offers_age_s=offers_age_s)
 
 
-class RelayStatusFile:
+class RelayStatusFile(StatusFile[_RelayStatus]):
     """How the way to the sorting center does: the relay's ``LinkWatcher``, and what the station reads."""
 
+    name = "relay-mark"
+    decoder = msgspec.json.Decoder(_Noted[_RelayStatus])
+
     def __init__(self, data: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
-        self._file = StatusFile(data / RELAY_STATUS_FILE, _read_relay, clock, boot_id)
-        self._clock = clock
+        super().__init__(data, clock, boot_id)
         self._written = float("-inf")
         self._owed = False  # A change was not written, to spare the card
         self._status = _RelayStatus()
@@ -216,11 +208,11 @@ class RelayStatusFile:
         self._owed = now < self._written + interval_s and (self._owed or interval_s <= _CHANGE_INTERVAL_S)
         if now >= self._written + interval_s:
             self._written = now
-            self._file.write_now(self._status)
+            self.write_now(self._status)
 
     def age_s(self) -> float | None:
         """Since the last answer; after a restart of the machine at least the time since it. None: never."""
-        found, now = self._file.read(), self._clock()
+        found, now = self.found(), self._clock()
         if found is None or found.body.answered is None:
             return None
         return max(0.0, now - found.body.answered) if found.is_of_this_boot else now
@@ -242,5 +234,5 @@ class RelayStatusFile:
         return max(0.0, status.left - age_s) if status.left is not None and 0 <= age_s <= _LEFT_S else None
 
     def _of_this_boot(self) -> _RelayStatus:
-        found = self._file.read()
+        found = self.found()
         return found.body if found is not None and found.is_of_this_boot else _RelayStatus()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kiosk.base.files import sync_folder, write_synced
+from kiosk.base.files import sync_folder, write_durably
 from kiosk.devices.ports import Shot
 from kiosk.domain.identifiers import BadIdentifier
 from kiosk.domain.parcel import ParcelNumber, ParcelState
@@ -37,13 +37,7 @@ class ParcelPhotos:
         self._undecided.mkdir(parents=True, exist_ok=True)
         before = self._of(number, self._undecided)
         path = self._undecided / f"{number}.{shot.sha256}.jpg"
-        partial = self._undecided / f".{number}.part"
-        try:
-            write_synced(partial, shot.jpeg)
-            partial.replace(path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
+        write_durably(path, shot.jpeg)
         for old in before:
             if old != path:
                 old.unlink(missing_ok=True)
@@ -75,8 +69,9 @@ class ParcelPhotos:
 
     def tidy(self, row_of: RowOf) -> None:
         """After a power cut: settle what was half done. Raises StoreError, OSError."""
-        for partial in self._undecided.glob(".*.part"):
-            partial.unlink(missing_ok=True)
+        for ending in ("new", "part"):  # the second one of versions before this one
+            for left in self._undecided.glob(f".*.{ending}"):
+                left.unlink(missing_ok=True)
         for number, row in self._rows(self._accepted, row_of):
             if row is None or row.photo_sha256 is None:
                 self._move(number, self._accepted, self._undecided)

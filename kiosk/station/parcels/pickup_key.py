@@ -135,12 +135,12 @@ def _make_once(path: Path) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = stage(path.with_name(f"{path.name}.{os.getpid()}"), secrets.token_hex(32).encode("ascii") + b"\n", 0o600)
+    partial = stage(path.with_name(f"{path.name}.{os.getpid()}"), secrets.token_hex(32).encode("ascii") + b"\n", 0o600)
     try:
-        chown_to_folder_owner(fresh)
-        os.link(fresh, path)  # of two processes that start together one wins, and both use its key
+        chown_to_folder_owner(partial)
+        os.link(partial, path)  # of two processes that start together one wins, and both use its key
         sync_folder(path.parent)
     except FileExistsError:
         return
     finally:
-        fresh.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import sync_folder, write_synced
+from kiosk.base.files import sync_folder, write_durably
 from kiosk.base.refused import Refused
 from kiosk.devices.ports import GoodsShot, Shot
 from kiosk.domain.events import PictureData
@@ -45,16 +45,8 @@ class PhotoFolder:
         target = folder / f"{shot.sha256}.jpg"
         if target.exists():
             return
-        fresh = folder / f".{shot.sha256}.part"
-        try:
-            write_synced(fresh, shot.jpeg)
-            fresh.replace(target)
-        except OSError:
-            # On a full disk half a picture would keep the room that the next intake needs.
-            fresh.unlink(missing_ok=True)
-            raise
-        for changed in (folder, self.root):
-            sync_folder(changed)
+        write_durably(target, shot.jpeg)
+        sync_folder(self.root)
 
     def remove(self, sha256: str) -> None:
         path = self.path(sha256)
@@ -63,8 +55,9 @@ class PhotoFolder:
             sync_folder(path.parent)
 
     def tidy(self) -> None:
-        for left in self.root.glob("*/.*.part"):
-            left.unlink(missing_ok=True)
+        for ending in ("new", "part"):  # the second one of versions before this one
+            for left in self.root.glob(f"*/.*.{ending}"):
+                left.unlink(missing_ok=True)
 
 
 class LotPhotos:

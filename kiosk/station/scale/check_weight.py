@@ -18,23 +18,15 @@ from kiosk.store.shared.records import CheckRow, NewCheck
 
 @dataclass(frozen=True, slots=True)
 class CheckView:
-    """What the page of the check shows; masses in grams. ``expected_g`` is the weight that is set, None when it has to
-    be typed; ``allowed_g`` how far the scale may be off with it. ``why_not`` is "" when the check can be taken now,
-    else ``intake_open`` or a word of ``NotBookable``.
+    """What the page of the check shows. ``expected_g`` is the weight that is set, None when it has to be typed;
+    ``why_not`` is "" when the check can be taken now, else ``intake_open`` or a word of ``NotBookable``.
     """
 
-    required: bool
     expected_g: int | None
-    allowed_g: int | None
     state: CheckState
     last: CheckRow | None
     pan: PanView
-    reading_no: int
     why_not: str
-
-    @property
-    def fitted(self) -> bool:
-        return self.expected_g is not None
 
     @property
     def can_take(self) -> bool:
@@ -48,20 +40,10 @@ class CheckWeight:
         self._profile, self._loads, self._audit, self._access = profile, loads, audit, access
 
     def view(self) -> CheckView:
-        expected = self._audit.settings.check_weight_g
-        pan, hold, why_not = self._loads.check_view()
+        pan, _, why_not = self._loads.check_view()
         with as_counter_refusals():
             state, last = self._audit.standing().check, self._audit.last_check()
-        return CheckView(
-            required=self._audit.settings.required,
-            expected_g=expected,
-            allowed_g=allowed_error_g(self._profile, expected) if expected else None,
-            state=state,
-            last=last,
-            pan=pan,
-            reading_no=hold.reading_no if hold else 0,
-            why_not=why_not,
-        )
+        return CheckView(self._audit.settings.check_weight_g, state, last, pan, why_not)
 
     def allowed_g(self, expected_g: int) -> int:
         """How far the scale may be off with this weight. Raises CounterRefused: bad_weight, other_weight_set."""

@@ -103,8 +103,6 @@ class Teach:
         self._empty: tuple[Recording, ...] = ()
         self._view = TeachView()
 
-    # --- what is seen -------------------------------------------------------------------------------------------------
-
     def view(self) -> TeachView:
         with self._lock:
             self._viewed_at = self._clock()
@@ -115,8 +113,6 @@ class Teach:
             return view
         latest = capture.latest()
         return replace(view, rows=tuple(_row(row.proposal, latest) for row in view.rows))
-
-    # --- what is done -------------------------------------------------------------------------------------------------
 
     def begin(self, port: str, *, ask: bool = False) -> None:
         """Listen to this port, and if ``ask`` send questions to it. Raises Refused."""
@@ -178,8 +174,6 @@ class Teach:
 
     def close(self) -> None:
         self._stop()
-
-    # --- inside -------------------------------------------------------------------------------------------------------
 
     def _stop(self) -> None:
         with self._lock:

@@ -19,8 +19,7 @@ from kiosk.store.backup.shared.settings import BackupSettings
 
 class LifeSign(Protocol):
     @property
-    def pulse(self) -> float | None:
-        """The monotonic second of the last sign; None before the first."""
+    def pulse(self) -> float | None: ...  # The monotonic second of the last sign; None before the first
 
 
 class ServiceManager(Protocol):

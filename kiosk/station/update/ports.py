@@ -14,9 +14,7 @@ class Releases(Protocol):
     """The folder of releases. Raises OSError and UpdateRefused."""
 
     def running(self) -> Release: ...
-
     def packaged(self) -> Release: ...
-
     def current(self) -> str:
         """The folder `current` names; "" when the packaged release runs."""
 
@@ -32,8 +30,7 @@ class Releases(Protocol):
     def sweep(self, keep: Collection[str]) -> None:
         """Remove every other release, every half of one, and libraries that none of them needs."""
 
-    def keys(self) -> tuple[bytes, ...]:
-        """The vendor's public keys that hold now."""
+    def keys(self) -> tuple[bytes, ...]: ...  # The vendor's public keys that hold now
 
     def rotate(self, version: str, accepted: tuple[str, ...]) -> None:
         """From now on these keys, in hex, are accepted. Durable."""
@@ -42,16 +39,10 @@ class Releases(Protocol):
 class OfflineDatabase(Protocol):
     """The station's database while nobody has it open. Raises StoreError and OSError."""
 
-    def size(self) -> int:
-        """Bytes, with its log."""
-
+    def size(self) -> int: ...  # Bytes, with its log
     def schema(self) -> int: ...
-
-    def copy(self) -> str:
-        """Copy it, check the copy, make it durable; returns its SHA-256."""
-
-    def newest_event(self) -> int:
-        """Its position, 0 for none."""
+    def copy(self) -> str: ...  # Copy it, check the copy, make it durable; returns its SHA-256
+    def newest_event(self) -> int: ...  # Its position, 0 for none
 
     def put_back(self, sha256: str, schema: int) -> str:
         """Put the copy in its place, and return "". Again changes nothing. Where the copy is spoiled, or the database
@@ -65,59 +56,36 @@ class OfflineDatabase(Protocol):
     def served_since(self, position: int, schema: int) -> bool:
         """Whether somebody was served after this event, in a database of a higher schema that is whole."""
 
-    def check(self) -> None:
-        """Raises StoreError when the database is not whole."""
-
-    def forget(self) -> None:
-        """Delete the copy, when there is one."""
+    def check(self) -> None: ...  # Raises StoreError when the database is not whole
+    def forget(self) -> None: ...  # Delete the copy, when there is one
 
 
 class Services(Protocol):
     """Station and relay as units. Raises OSError."""
 
     def station_runs(self) -> bool: ...
-
-    def stop(self) -> None:
-        """Stop everything that opens the database, and keep it from starting."""
-
-    def start_station(self) -> None:
-        """Let the station start; the others stay stopped."""
-
-    def release(self) -> None:
-        """Let everything start that ``stop`` has stopped, and start it. Again does nothing."""
+    def stop(self) -> None: ...  # Stop everything that opens the database, and keep it from starting
+    def start_station(self) -> None: ...  # Let the station start; the others stay stopped
+    def release(self) -> None: ...  # Let everything start that ``stop`` has stopped, and start it. Again does nothing
 
 
 class UpdateHost(Protocol):
     @property
-    def architecture(self) -> str:
-        """``amd64`` or ``arm64``."""
-
+    def architecture(self) -> str: ...  # ``amd64`` or ``arm64``
     @property
-    def python(self) -> str:
-        """``3.13``."""
-
-    def free_bytes(self) -> int:
-        """On the partition of releases and database."""
-
+    def python(self) -> str: ...  # ``3.13``
+    def free_bytes(self) -> int: ...  # On the partition of releases and database
     def monotonic(self) -> float: ...
-
     def wait(self, seconds: float) -> None: ...
-
-    def new_number(self) -> str:
-        """16 random hex digits."""
+    def new_number(self) -> str: ...  # 16 random hex digits
 
 
 class BundleShelf(Protocol):
     """Bundles and releases of this machine, as the station may read them. Raises OSError."""
 
-    def names(self) -> Sequence[str]:
-        """Of bundles that were handed in, the newest file first."""
-
-    def on_sticks(self) -> Sequence[str]:
-        """The paths of bundles on media that are plugged in."""
-
-    def head(self, name: str, size: int) -> bytes:
-        """The first bytes of a bundle, by its name or its path."""
+    def names(self) -> Sequence[str]: ...  # Of bundles that were handed in, the newest file first
+    def on_sticks(self) -> Sequence[str]: ...  # The paths of bundles on media that are plugged in
+    def head(self, name: str, size: int) -> bytes: ...  # The first bytes of a bundle, by its name or its path
 
     def bring(self, path: str, size: int) -> str:
         """Copy a bundle of ``size`` bytes from a stick, beside those that were handed in; its name there. Raises
@@ -127,7 +95,5 @@ class BundleShelf(Protocol):
     def running(self) -> Release: ...
     def keys(self) -> tuple[bytes, ...]: ...
     def outcome(self) -> UpdateOutcome | None: ...
-    def waits(self) -> bool:
-        """Whether a request is there that the helper has not taken yet."""
-
+    def waits(self) -> bool: ...  # Whether a request is there that the helper has not taken yet
     def ask(self, bundle: str) -> None: ...

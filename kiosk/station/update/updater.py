@@ -86,8 +86,6 @@ class Updater:
             return self._try(interrupted)
         return serve(self._ports.files.request, self._carry_out)
 
-    # --- from the bundle to the verdict
-
     def _carry_out(self, message: Message[Request]) -> UpdateOutcome:
         request = message.body
         number = self._ports.machine.new_number()
@@ -215,8 +213,6 @@ class Updater:
         self._journal.write(replace(entry, number=number, phase=UpdatePhase.SWITCHING, interrupted=interrupted))
         self._database.put_back(entry.copy, entry.schema)
 
-    # --- both ends
-
     def _keep(self, entry: UpdateEntry) -> UpdateOutcome:
         keeping = replace(entry, phase=UpdatePhase.KEEP)
         self._journal.write(keeping)
@@ -300,8 +296,6 @@ class Updater:
         self._journal.close(outcome)
         logger.info("the update to %s is over: %s", entry.version, "kept" if succeeded else entry.why)
         return outcome
-
-    # --- what the station says
 
     def _wait_for(self, file: MessageFile[T], number: str, seconds: float) -> T | None:
         machine = self._ports.machine

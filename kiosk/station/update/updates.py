@@ -96,13 +96,8 @@ class QuietWatch:
         send_answer: Callable[[Answer, str], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._journal, self._quiet, self._gate, self._send_answer, self._clock = (
-            journal,
-            quiet,
-            gate,
-            send_answer,
-            clock,
-        )
+        self._journal, self._quiet, self._gate = journal, quiet, gate
+        self._send_answer, self._clock = send_answer, clock
         self._answered = ""
         self._held_until: float | None = None
 

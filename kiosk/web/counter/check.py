@@ -2,30 +2,150 @@
 
 No address takes a weight: the page sends back the number of the reading it showed, and only a load that has lain still
 since that reading is read as the check weight. What the check weight must show is set by a technician; where it is not,
-the number on the weight is typed.
+the number on the weight is typed. The page has one stream that carries the pan and what the counter's own would say.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from flask import Blueprint, redirect, request
+import msgspec
+from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import Role
+from kiosk.domain.metrology.pan import PanView
 from kiosk.domain.metrology.pan_journal import UnbookedWhy
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
+from kiosk.station.counter.state import CounterBoard, CounterSnapshot
+from kiosk.station.desk.desk import Desk
+from kiosk.station.desk.live import LiveBoard
 from kiosk.station.scale.check_weight import CheckView
 from kiosk.store.shared.records import CheckRow, LoadRow
-from kiosk.web.counter.check_live import why_id
+from kiosk.texts.formats import kilograms
 from kiosk.web.counter.frame import CounterFrame, Where
+from kiosk.web.counter.live import HOME, badges, scan_id
+from kiosk.web.public.live import Streams, StreamSource
 from kiosk.web.shared import roles
 from kiosk.web.shared.paging import number_of
 from kiosk.web.shared.ports import Station
-from kiosk.web.shared.roles import Need
+from kiosk.web.shared.roles import COOKIE, Need
+from kiosk.web.shared.speech import Speech, speech_of
+
+LIVE_NEEDS = {"check_live.stream": Need.STAFF}
+# As at the counter: there is one screen, and the second stream is that of a page which is just being replaced.
+MAX_STREAMS = 2
+# How long a scan, or the number of a reading that looks like the one before, may wait for its message.
+POLL_INTERVAL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class PanSnapshot:
+    """``why_not`` is "" when the load can be read as the check weight now; ``number`` grows with whatever changes."""
+
+    number: int
+    pan: PanView
+    why_not: str
+    counter: CounterSnapshot
+
+
+class PanBoard:
+    """The desk's pan and the counter's view as one board. The station's clock is not asked: waiting is monotonic."""
+
+    def __init__(
+        self, desk: Desk, live: LiveBoard, counter: CounterBoard, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._desk, self._live, self._counter = desk, live, counter
+        self._clock = clock
+
+    def snapshot(self) -> PanSnapshot:
+        """The newest state. All three numbers only grow, so does their sum."""
+        live, counter = self._live.snapshot().number, self._counter.snapshot()
+        pan, _, why_not = self._desk.loads.check_view()
+        return PanSnapshot(live + counter.number + pan.reading_no, pan, why_not, counter)
+
+    def wait(self, after: int, timeout_s: float) -> PanSnapshot | None:
+        """The newest state as soon as its number is above ``after``; None when the time is up. The pan wakes at once;
+        what only the counter knows is found at the next look.
+        """
+        until = self._clock() + timeout_s
+        while True:
+            live_number, now = self._live.snapshot().number, self.snapshot()
+            if now.number > after:
+                return now
+            left = until - self._clock()
+            if left <= 0:
+                return None
+            self._live.wait(live_number, min(left, POLL_INTERVAL_S))
+
+    def wake(self) -> None:
+        self._live.wake()
+
+
+def _visible_state(now: PanSnapshot) -> tuple[object, ...]:
+    pan = now.pan
+    return (pan.state, pan.grams, pan.reading_no, now.why_not, now.counter.view.revision)
+
+
+def pan_source(station: Station) -> StreamSource[PanSnapshot]:
+    """What the page of the check weight sees. As a page of the counter it is meant by what is scanned meanwhile."""
+    board = station.counter_board
+    pan_board = PanBoard(station.desk, station.board, board)
+    return StreamSource(
+        pan_board,
+        lambda now: now.number,
+        _visible_state,
+        opened=board.watch,
+        closed=board.unwatch,
+        gap_s=POLL_INTERVAL_S,
+    )
+
+
+def why_id(why_not: str, speech: Speech) -> str:
+    if not why_not:
+        return "counter.check.ready"
+    own = f"counter.check.why.{why_not}"
+    return own if own in speech.main else f"reason.{why_not}"
+
+
+def message(now: PanSnapshot, speech: Speech, decimals: int) -> bytes:
+    pan, view = now.pan, now.counter.view
+    body: dict[str, Any] = {
+        "n": now.counter.number,
+        "drawn": str(view.revision),
+        "scan": scan_id(view),
+        "path": (view.last.path or HOME) if view.last else "",
+        "counts": badges(view),
+        "weight": {
+            "state": pan.state.value,
+            "text": "" if pan.grams is None else kilograms(pan.grams, decimals),
+            "word": speech.pair(f"weight.{pan.state.value}"),
+            "why": speech.pair(why_id(now.why_not, speech)),
+        },
+        "check": {"ready": not now.why_not, "reading": pan.reading_no},
+    }
+    return msgspec.json.encode(body)
+
+
+def live_blueprint(station: Station, streams: Streams[PanSnapshot], language: str, decimals: int) -> Blueprint:
+    live = Blueprint("check_live", __name__)
+
+    @live.get("/counter/check/live")
+    def stream() -> Response:
+        token, speech = request.cookies.get(COOKIE, ""), speech_of(request, language)
+        # Looked at, never used: a page that is only open must not keep the session open.
+        chunks = streams.open(
+            lambda now: message(now, speech, decimals), lambda: station.access.peek(token) is not None
+        )
+        return Response(chunks, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+    return live
+
 
 CHECK: Final = "/counter/check"
 PAN: Final = "/counter/pan"
@@ -35,13 +155,7 @@ _MAX_GRAM_DIGITS: Final = 6
 _MAX_READING_DIGITS: Final = 18
 _REASONS: Final = frozenset(UnbookedWhy)
 
-NEEDS = {f"counter_check.{name}": Need.STAFF for name in ("page", "take", "pan")}
-
-
-@dataclass(frozen=True, slots=True)
-class UnbookedLoadRow:
-    row: LoadRow
-    why_id: str
+NEEDS = {**LIVE_NEEDS, **{f"counter_check.{name}": Need.STAFF for name in ("page", "take", "pan")}}
 
 
 def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
@@ -101,10 +215,7 @@ class CheckPages:
         number = number_of(request.args.get("page"))
         with as_counter_refusals():
             rows = self._station.store.pan_loads.unbooked(ROWS + 1, (number - 1) * ROWS)
-        loads = [
-            UnbookedLoadRow(row, f"counter.pan.why.{row.why if row.why in _REASONS else 'other'}")
-            for row in rows[:ROWS]
-        ]
+        loads = [(row, f"counter.pan.why.{row.why if row.why in _REASONS else 'other'}") for row in rows[:ROWS]]
         return self._frame.page(
             "pan",
             session.person,

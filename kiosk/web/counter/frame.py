@@ -10,7 +10,7 @@ from flask import g, render_template, request
 
 from kiosk.domain.catalog import Names
 from kiosk.domain.clerk import Role
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.state import CounterSnapshot
 from kiosk.web.counter.live import badges, scan_id

@@ -67,17 +67,6 @@ ALPHABETS = {
 
 
 @dataclass(frozen=True, slots=True)
-class PaperRow:
-    id: int
-    document: str
-    picture: str
-    about: str
-    state: str
-    bag: int
-    parcel: str
-
-
-@dataclass(frozen=True, slots=True)
 class Confirmation:
     """What is asked once more before it is done; ``ask`` and ``yes`` are texts ids, ``path`` is the post. ``seen`` is a
     field of the form and what the clerk saw there: the station refuses when it is no longer so.
@@ -93,8 +82,6 @@ class Confirmation:
 class CounterLists:
     def __init__(self, station: Station, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
-
-    # --- parcels ---------------------------------------------------------------------------------------------------
 
     def parcels(self, session: CounterSession) -> str:
         where = Where("parcels", "/counter/parcels?state=expected")
@@ -168,8 +155,6 @@ class CounterLists:
             self._station, str(parcel.number), f"/counter/parcels/{parcel.number}/photo.jpg", self._frame.speech.main
         )
 
-    # --- intakes ---------------------------------------------------------------------------------------------------
-
     def intakes(self, session: CounterSession) -> str:
         """Intakes since the last close, newest first; ``member`` keeps those of one member."""
         member = request.args.get("member", "")
@@ -214,7 +199,7 @@ class CounterLists:
         if request.args.get("ask") == "void" and not row.voided:
             return self._void(session, where)
         jobs = self._station.counter.papers.of_intake(session, row.receipt)
-        papers = [_paper(job) for job in jobs if not job.copy_no]
+        papers = [job for job in jobs if not job.copy_no]
         offered = [paper for paper in papers if _is_offered(paper, row)]
         return self._frame.page(
             "intake",
@@ -223,6 +208,7 @@ class CounterLists:
             intake=intake_row(row, self._catalog()),
             row=row,
             papers=offered,
+            paper_picture=_paper_picture,
             bag=_bag(papers),
             crates=self._station.counter.crates.has_printer,
             **shot_values(self._station, row.lot, f"{where.here}/photo.jpg", self._frame.speech.main),
@@ -246,17 +232,16 @@ class CounterLists:
     def _catalog(self) -> Catalog:
         return self._station.store.catalogs.get()[1]
 
-    # --- papers, events, the day -----------------------------------------------------------------------------------
-
     def queue(self, session: CounterSession) -> str:
         jobs = sorted(self._station.counter.papers.queue(session), key=lambda job: job.state != "unknown")
-        page = page_of_rows([_paper(job) for job in jobs], PAPERS)
+        page = page_of_rows(jobs, PAPERS)
         snapshot = self._station.board.snapshot()
         return self._frame.page(
             "queue",
             session.person,
             Where("queue", "/counter/queue"),
             page=page,
+            paper_picture=_paper_picture,
             pending=snapshot.pending,
             pictures=self._station.store.photos.unsent_count(),
             link=snapshot.marks.link,
@@ -304,25 +289,16 @@ def confirm(frame: CounterFrame, session: CounterSession, where: Where, question
     )
 
 
-def _paper(job: PrintJob) -> PaperRow:
-    slip = job.document == "pickup_slip"
-    return PaperRow(
-        job.id,
-        job.document,
-        _PAPER_PICTURES.get(job.document, "receipt"),
-        job.about,
-        job.state,
-        job.bag,
-        job.about if slip else "",
-    )
+def _paper_picture(job: PrintJob) -> str:
+    return _PAPER_PICTURES.get(job.document, "receipt")
 
 
-def _is_offered(paper: PaperRow, row: ConfirmedRow) -> bool:
+def _is_offered(paper: PrintJob, row: ConfirmedRow) -> bool:
     """Whether a copy is offered beside the intake. Those of crates are on the page of each crate."""
     return paper.document != CRATE_LABEL and not (row.voided and paper.document == BAG_LABEL)
 
 
-def _bag(papers: Sequence[PaperRow]) -> int:
+def _bag(papers: Sequence[PrintJob]) -> int:
     """The bag whose label was scanned, as the address says; 0 for none of this intake."""
     requested = request.args.get("bag", "")
     return next((paper.bag for paper in papers if paper.bag and str(paper.bag) == requested), 0)

@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.domain.clerk import Role
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.web.counter import check_live
 from kiosk.web.counter import live as counter_live
 from kiosk.web.counter.acts import ACTS, Post, Run, back_to
+from kiosk.web.counter.check import LIVE_NEEDS
 from kiosk.web.counter.frame import HOME, CounterFrame
 from kiosk.web.counter.home import CounterHome
 from kiosk.web.counter.lists import CounterLists
@@ -43,7 +43,7 @@ _PAGES = (
     "arrivals",
 )
 
-_STREAMS = frozenset({*counter_live.NEEDS, *check_live.NEEDS})
+_STREAMS = frozenset({*counter_live.NEEDS, *LIVE_NEEDS})
 
 
 def _name(path: str) -> str:

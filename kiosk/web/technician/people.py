@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role
 from kiosk.station.clerk.access import Access
-from kiosk.station.clerk.people import Person, clean_person_name
+from kiosk.station.clerk.pin_hash import Person, clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.web.counter.lists import ALPHABETS
 from kiosk.web.shared.paging import rows_of
@@ -71,8 +71,6 @@ class _PeoplePages:
     def access(self) -> Access:
         return self._station.access
 
-    # --- pages
-
     def page(self) -> str:
         rows = rows_of(list(self.access.staff().items()), ROWS, request.args.get("page"))
         return self._draw("people", page=rows, done=bool(request.args.get("done")))
@@ -94,8 +92,6 @@ class _PeoplePages:
 
     def refused(self, text_id: str, here: str = HOME) -> tuple[str, int]:
         return draw(self._settings, "refused", "care", here, text_id=text_id), 409
-
-    # --- acts
 
     def posts(self) -> dict[str, Callable[[], AnyResponse | tuple[str, int]]]:
         return {"name": self._name, "add": self._add, "pin": self._set_pin, "retire": self._retire}

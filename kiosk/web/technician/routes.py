@@ -205,8 +205,6 @@ class _TechnicianPages:
     def tools(self) -> TechnicianTools:
         return self._tools or abort(503)
 
-    # --- pages
-
     def page(self, template: str, tab: str, **extra: Any) -> str:
         here = request.full_path.rstrip("?") if request.method == "GET" else TABS[0][1]
         return draw(self._settings, template, tab, here, **extra)
@@ -264,8 +262,6 @@ class _TechnicianPages:
     def refused(self, code: str) -> tuple[str, int]:
         return self.page("refused", "doctor", text_id=f"technician.refused.{code}"), 409
 
-    # --- for programs and pictures
-
     def doctor_json(self) -> AnyResponse:
         """Readable without a login, from this machine alone."""
         if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104 - stands for "not known"
@@ -281,8 +277,6 @@ class _TechnicianPages:
         if jpeg is None:
             abort(404)
         return Response(jpeg, mimetype="image/jpeg")
-
-    # --- acts
 
     def act(self, run: Callable[[TechnicianTools], object], where: str) -> AnyResponse:
         run(self.tools)

@@ -12,7 +12,7 @@ from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout
 from kiosk.station.clerk import pin_hash
 from kiosk.station.clerk.access import Access, CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.store import DiskFull, Stamp, Store
 from tests.station.counter.rig import PIN, PINS, SECOND_PIN, Clock, CounterRig, refused

@@ -13,15 +13,16 @@ from kiosk.station.counter.handover import Handovers
 from kiosk.station.counter.parcels import ParcelShelf
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import ParcelRow, Store, StoreError
+from tests.station.counter.acts import collect_by_code
 from tests.station.counter.rig import CounterRig, foreign, refused
 
 
 def test_a_typed_code_hands_out_its_parcel_and_works_once(rig: CounterRig) -> None:
     first, second = rig.bring(1), rig.bring(2)
     code = rig.code_of(first)
-    row = rig.counter.handovers.collect_by_code(rig.session, code)
+    row = collect_by_code(rig.counter, rig.session, code)
     assert (row.number, row.state, row.shelf) == (first.number, ParcelState.COLLECTED, None)
-    assert refused(lambda: rig.counter.handovers.collect_by_code(rig.session, code)).code == "wrong_code"
+    assert refused(lambda: collect_by_code(rig.counter, rig.session, code)).code == "wrong_code"
     assert rig.counter.shelf.parcel(rig.session, str(second.number)).state is ParcelState.NOTICED
     assert rig.bring(3).shelf == "A-1-01", "the slot is free again"
 
@@ -95,7 +96,7 @@ class TestHandover:
     def test_the_line_is_bounded(self, rig: CounterRig) -> None:
         rows = [rig.bring(number) for number in range(5)]
         codes = [rig.code_of(row) for row in rows]
-        rig.counter.handovers.collect_by_code(rig.session, codes[0])
+        collect_by_code(rig.counter, rig.session, codes[0])
         sixth = rig.bring(6)
         seventh_slot = [*rows[1:], sixth]
         for row in seventh_slot:
@@ -170,7 +171,7 @@ class TestUsedSlips:
     @staticmethod
     def _end(rig: CounterRig, end: str, row: ParcelRow) -> None:
         if end == "collect":
-            rig.counter.handovers.collect_by_code(rig.session, rig.code_of(row))
+            collect_by_code(rig.counter, rig.session, rig.code_of(row))
         elif end == "undo":
             rig.counter.receiving.undo(rig.session, str(row.number))
         else:
@@ -181,7 +182,7 @@ class TestUsedSlips:
     def test_the_six_digits_of_a_used_slip_are_a_guess(self, rig: CounterRig) -> None:
         row = rig.bring()
         code = rig.code_of(row)
-        rig.counter.handovers.collect_by_code(rig.session, code)
+        collect_by_code(rig.counter, rig.session, code)
         for _ in range(5):
             rig.clock.wait(6)
             assert refused(lambda: rig.counter.handovers.public_code(code)).code == "wrong_code"
@@ -190,7 +191,7 @@ class TestUsedSlips:
     def test_nobody_learns_from_slips_while_codes_are_locked(self, rig: CounterRig) -> None:
         row = rig.bring()
         slip = rig.slip_of(row)
-        rig.counter.handovers.collect_by_code(rig.session, rig.code_of(row))
+        collect_by_code(rig.counter, rig.session, rig.code_of(row))
         for _ in range(5):
             rig.clock.wait(6)
             refused(lambda: rig.counter.handovers.public_code(rig.wrong_code()))
@@ -199,7 +200,7 @@ class TestUsedSlips:
     def test_a_slip_that_is_not_whole_or_not_of_a_parcel_that_left_says_nothing(self, rig: CounterRig) -> None:
         gone, waits = rig.bring(1), rig.bring(2)
         slip, wrong = rig.slip_of(gone), waits.number.slip_code(rig.wrong_code())
-        rig.counter.handovers.collect_by_code(rig.session, rig.code_of(gone))
+        collect_by_code(rig.counter, rig.session, rig.code_of(gone))
         assert refused(lambda: rig.counter.handovers.public_code(slip[:-1] + "*")).code == "unknown_code"
         assert refused(lambda: rig.counter.handovers.public_code(wrong)).code == "wrong_code"
         rig.clock.wait(6)
@@ -216,15 +217,15 @@ class TestGuessing:
             act = (
                 rig.counter.handovers.public_code
                 if number % 2
-                else lambda code: rig.counter.handovers.collect_by_code(rig.session, code)
+                else lambda code: collect_by_code(rig.counter, rig.session, code)
             )
             assert refused(lambda act=act: act(wrong)).code == "wrong_code"  # type: ignore[misc]
         locked = refused(lambda: rig.counter.handovers.public_code(right))
         assert (locked.code, locked.wait_s) == ("code_locked", 600)
-        assert refused(lambda: rig.counter.handovers.collect_by_code(rig.session, right)).code == "code_locked"
+        assert refused(lambda: collect_by_code(rig.counter, rig.session, right)).code == "code_locked"
         rig.clock.wait(300)
         rig.session = rig.access.sign_in("01", "482913")
-        assert refused(lambda: rig.counter.handovers.collect_by_code(rig.session, right)).wait_s == 300
+        assert refused(lambda: collect_by_code(rig.counter, rig.session, right)).wait_s == 300
         rig.clock.wait(300)
         assert rig.counter.handovers.public_code(right).number == row.number
 
@@ -317,7 +318,7 @@ class TestShelf:
         assert refused(lambda: rig.counter.shelf.return_(rig.session, number)).code == "not_waiting"
         assert rig.counter.shelf.mark_due_back(rig.session, number).state is ParcelState.RETURN_DUE
         assert rig.counter.shelf.return_(rig.session, number).state is ParcelState.RETURNED
-        assert refused(lambda: rig.counter.handovers.collect_by_code(rig.session, code)).code == "wrong_code"
+        assert refused(lambda: collect_by_code(rig.counter, rig.session, code)).code == "wrong_code"
 
     def test_misrouted(self, rig: CounterRig) -> None:
         row = rig.bring()
@@ -336,10 +337,10 @@ class TestShelf:
 
 def test_no_act_takes_more_than_one_parcel() -> None:
     """No bulk "collected": every public act that can end a parcel names one by one text."""
-    for act in (Handovers.collect_by_code, Handovers.confirm, Handovers.collect_by_proxy, ParcelShelf.return_):
+    for act in (Handovers.confirm, Handovers.collect_by_proxy, ParcelShelf.return_):
         kinds = inspect.signature(act).parameters
         assert [kinds[row].annotation for row in kinds if row != "self"][1:] in (["str"], ["str", "str"])
-    assert {name for name in dir(Handovers) if name.startswith("collect")} == {"collect_by_code", "collect_by_proxy"}
+    assert {name for name in dir(Handovers) if name.startswith("collect")} == {"collect_by_proxy"}
 
 
 def test_a_wrong_code_counts_over_a_restart(store: Store, tmp_path: Path) -> None:

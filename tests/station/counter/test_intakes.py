@@ -13,6 +13,7 @@ from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.photos.folder import listing_pictures
 from kiosk.store import ConfirmedRow, DiskFull
 from kiosk.store.shared.records import NewPhoto
+from tests.station.counter.acts import collect_by_code
 from tests.station.counter.rig import PIN, SECOND_PIN, CounterRig, refused
 from tests.station.hardware import BLUR, FACE, TILT, bring_in, judged
 
@@ -218,7 +219,7 @@ class TestDay:
     def test_counts_and_closes_with_the_head_on_paper(self, rig: CounterRig) -> None:
         bring_in(rig.store)
         row = rig.bring()
-        rig.counter.handovers.collect_by_code(rig.session, rig.code_of(row))
+        collect_by_code(rig.counter, rig.session, rig.code_of(row))
         totals = rig.counter.day.totals(rig.session)
         assert (totals.intakes, totals.parcels_in, totals.parcels_out, totals.net_g) == (1, 1, 1, 12_290)
         assert len(rig.counter.intakes.since_close(rig.session)) == 1

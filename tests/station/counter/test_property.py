@@ -25,6 +25,7 @@ from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.shared.records import ParcelRow
 from tests.depth import many
+from tests.station.counter.acts import collect_by_code
 from tests.station.counter.rig import PIN, CounterRig, waybill
 from tests.station.fakes import CATALOG, STAMP
 
@@ -130,7 +131,7 @@ class CounterMachine(RuleBasedStateMachine):
     @rule(pick=NUMBERS)
     def types_a_code(self, pick: int) -> None:
         row = self._picked(pick)
-        done = self._try(lambda: self.rig.counter.handovers.collect_by_code(self.rig.session, self.codes[row.number]))
+        done = self._try(lambda: collect_by_code(self.rig.counter, self.rig.session, self.codes[row.number]))
         self._handed_out(row, done, "code")
 
     @precondition(lambda self: self._waiting())

@@ -11,6 +11,7 @@ from kiosk.domain.parcel import ParcelState
 from kiosk.station.counter.scans import ParsedScan
 from kiosk.store import DiskFull, Store
 from kiosk.store.shared.records import ExpectedParcel
+from tests.station.counter.acts import collect_by_code
 from tests.station.counter.rig import CounterRig, refused, waybill
 from tests.station.hardware import asked
 
@@ -68,7 +69,7 @@ def test_the_same_waybill_twice_says_when_and_where(rig: CounterRig) -> None:
 
 def test_a_collected_one_never_comes_again(rig: CounterRig) -> None:
     row = rig.bring()
-    rig.counter.handovers.collect_by_code(rig.session, rig.code_of(row))
+    collect_by_code(rig.counter, rig.session, rig.code_of(row))
     again = rig.scan(waybill(1))
     assert (again.kind, again.word) == ("parcel_known", "collected")
     assert again.parcel is not None
@@ -92,7 +93,7 @@ class TestUndo:
         assert rig.store.papers.open_jobs() == []
         assert rig.counter.state.view().pending_prints == 0
         assert rig.counter.state.view().undo_until is None
-        assert refused(lambda: rig.counter.handovers.collect_by_code(rig.session, code)).code == "wrong_code"
+        assert refused(lambda: collect_by_code(rig.counter, rig.session, code)).code == "wrong_code"
         assert rig.bring().shelf == "A-1-01"
 
     def test_is_over_after_its_time_by_the_monotonic_clock(self, rig: CounterRig) -> None:

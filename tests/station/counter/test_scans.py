@@ -20,6 +20,7 @@ from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.station.counter.scans import ParsedScan, ScanReader
 from kiosk.station.papers.rendering import paper_of
 from kiosk.store import ExpectedParcel, Store
+from tests.station.counter.acts import collect_by_code
 from tests.station.counter.rig import CounterRig, foreign, refused, waybill
 from tests.station.fakes import CARD
 from tests.station.hardware import bring_in
@@ -214,7 +215,7 @@ class TestPackages:
         rig.counter.receiving.set_mode(rig.session, "in")
         first = rig.scan("JD0012345678901-1-2-").parcel
         assert first is not None
-        rig.counter.handovers.collect_by_code(rig.session, rig.code_of(first))
+        collect_by_code(rig.counter, rig.session, rig.code_of(first))
         assert rig.scan("JD0012345678901-2-2-").word == "another_package"
         assert rig.counter.scans.arrive(rig.session, ParsedScan.of("JD0012345678901-2-2-"), "JD").kind == "parcel_in"
 

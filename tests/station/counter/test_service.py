@@ -25,6 +25,7 @@ from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Store
+from tests.station.counter.acts import watching
 from tests.station.counter.rig import PIN, digits_in, refused, shot, waybill
 from tests.station.fakes import CARD, PROFILE, STAMP, walking
 from tests.station.hardware import (
@@ -90,7 +91,7 @@ def opened(store: Store, folder: Path, camera: FakeCamera | None = None, receipt
 
 def test_a_scan_prints_label_and_slip_and_the_slip_forgets_its_code(store: Store, tmp_path: Path) -> None:
     with opened(store, tmp_path) as station:
-        with station.service.counter_board.watching():
+        with watching(station.service.counter_board):
             station.service.scans.on_scan(waybill(1))
         seen = station.wait(lambda seen: seen.view.last and seen.view.pending_prints == 0)
         assert seen.view.last is not None

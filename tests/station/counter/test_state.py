@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from kiosk.station.counter.state import CounterBoard, CounterView
+from tests.station.counter.acts import watching
 
 
 class Hand:
@@ -48,10 +49,10 @@ def test_a_page_that_changes_to_the_next_one_still_watches_and_a_closed_one_does
     hand = Hand()
     board = CounterBoard(CounterView(), hand)
     assert not board.is_watched()
-    with board.watching():
+    with watching(board):
         hand.now += 3600
         assert board.is_watched()
-        with board.watching():
+        with watching(board):
             pass
         assert board.is_watched()
     hand.now += 5

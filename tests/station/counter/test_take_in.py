@@ -10,6 +10,7 @@ from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
 from kiosk.station.counter.state import ScanResult
 from kiosk.store import ExpectedParcel
+from tests.station.counter.acts import collect_by_code
 from tests.station.counter.rig import CounterRig, foreign, refused, waybill
 from tests.station.fakes import CARD
 
@@ -85,7 +86,7 @@ class TestNeverOffered:
     def test_what_is_no_parcel_or_not_for_a_finger_to_decide(self, rig: CounterRig, mode: str) -> None:
         here = rig.bring(7)
         out = rig.bring(8)
-        rig.counter.handovers.collect_by_code(rig.session, rig.code_of(out))
+        collect_by_code(rig.counter, rig.session, rig.code_of(out))
         back = rig.bring(9)
         rig.counter.shelf.mark_due_back(rig.session, str(back.number))
         rig.counter.shelf.return_(rig.session, str(back.number))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from kiosk.domain.parcel import ParcelState
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import PhotoRequest
+from tests.station.counter.acts import collect_by_code
 from tests.station.counter.rig import PIN, CounterRig, waybill
 
 
@@ -39,7 +40,7 @@ def test_a_parcel_is_handed_out_once_however_many_tap(rig: CounterRig) -> None:
     code, number, done = rig.code_of(row), str(row.number), []
     rig.counter.handovers.public_code(code)
     raised = together(
-        lambda: done.append(rig.counter.handovers.collect_by_code(rig.session, code)),
+        lambda: done.append(collect_by_code(rig.counter, rig.session, code)),
         lambda: done.append(rig.counter.handovers.confirm(rig.session, number)),
         lambda: done.append(rig.counter.handovers.confirm(rig.session, number)),
         lambda: done.append(rig.counter.handovers.collect_by_proxy(rig.session, number, "Gulnar")),

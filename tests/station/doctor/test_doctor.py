@@ -849,7 +849,6 @@ def test_every_word_has_a_sentence_in_every_language(lang: str) -> None:
         Path(doctor_place.__file__).parent.joinpath(name).read_text()
         for name in (
             "environment.py",
-            "box.py",
             "devices.py",
             "doctor.py",
             "finding.py",

@@ -16,7 +16,7 @@ from kiosk.station.doctor import environment
 from kiosk.station.doctor.devices import FIRST_PAGE_S, page
 from kiosk.station.doctor.doctor import PAUSES_S, DoctorReporter, status_rows
 from kiosk.station.doctor.finding import DoctorFinding, Severity
-from kiosk.station.doctor.status_files import DOCTOR_STATUS_FILE, DoctorStatusFile
+from kiosk.station.doctor.status_files import DoctorStatusFile
 from kiosk.texts.catalog import catalog
 from tests.station.doctor.clinic import Clinic
 
@@ -97,9 +97,9 @@ def test_the_card_is_spared(tmp_path: Path) -> None:
     time = Time()
     mark = DoctorStatusFile(tmp_path, time, "boot")
     mark.write(ROWS)
-    (tmp_path / DOCTOR_STATUS_FILE).unlink()
+    (tmp_path / DoctorStatusFile.name).unlink()
     mark.write(ROWS)
-    assert not (tmp_path / DOCTOR_STATUS_FILE).exists()
+    assert not (tmp_path / DoctorStatusFile.name).exists()
     time.now += 300
     mark.write(ROWS)
     assert mark.rows() == ROWS
@@ -123,7 +123,7 @@ def test_the_card_is_spared(tmp_path: Path) -> None:
     + [json.dumps({"boot": "boot", "second": 1, "body": rows}) for rows in ([{"row": "<b>"}], [7], {}, None)],
 )
 def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path, content: str) -> None:
-    (tmp_path / DOCTOR_STATUS_FILE).write_text(content, encoding="utf-8")
+    (tmp_path / DoctorStatusFile.name).write_text(content, encoding="utf-8")
     assert DoctorStatusFile(tmp_path, lambda: 1.0, "boot").rows() == ()
 
 

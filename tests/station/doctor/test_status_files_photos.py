@@ -7,7 +7,7 @@ from pathlib import Path
 from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault
 from kiosk.station.doctor.environment import pictures
 from kiosk.station.doctor.finding import Severity
-from kiosk.station.doctor.status_files import PHOTOS_STATUS_FILE, PhotosStatus, PhotosStatusFile
+from kiosk.station.doctor.status_files import PhotosStatus, PhotosStatusFile
 from kiosk.texts import LANGUAGES, load
 from tests.messaging.relay.photos.stations import Clock
 
@@ -42,14 +42,14 @@ def test_the_card_is_spared(tmp_path: Path) -> None:
     lane, written = marks(tmp_path, clock), []
     for number in range(720):
         lane.report(Backlog(720 - number, 1000), None)
-        written.append((tmp_path / PHOTOS_STATUS_FILE).read_text())
+        written.append((tmp_path / PhotosStatusFile.name).read_text())
         clock.now += 5
     assert len(set(written)) <= 3600 / 20 + 1
     lane.report(THREE, None)
     stays = []
     for _ in range(60):
         lane.report(THREE, None)
-        stays.append((tmp_path / PHOTOS_STATUS_FILE).read_text())
+        stays.append((tmp_path / PhotosStatusFile.name).read_text())
         clock.now += 5
     assert len(set(stays)) <= 3
 
@@ -65,7 +65,7 @@ def test_nonsense_and_a_card_that_cannot_be_written_are_nothing(tmp_path: Path) 
         '{"boot":"b1","second":1' + "0" * 400 + "}",
         '{"boot":"b1","second":990,"body":{"pictures":1,"fault":"x"}}',
     ):
-        (tmp_path / PHOTOS_STATUS_FILE).write_text(text)
+        (tmp_path / PhotosStatusFile.name).write_text(text)
         assert station.read() is None, text
     marks(tmp_path / "nowhere", Clock()).report(THREE, None)
 

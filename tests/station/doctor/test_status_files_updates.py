@@ -9,7 +9,7 @@ import msgspec
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.station.doctor.environment import updates_finding
 from kiosk.station.doctor.finding import Severity
-from kiosk.station.doctor.status_files import UPDATES_STATUS_FILE, UpdatesStatusFile
+from kiosk.station.doctor.status_files import UpdatesStatusFile
 from kiosk.texts import LANGUAGES, load
 from tests.messaging.relay.photos.stations import Clock
 
@@ -64,7 +64,7 @@ def test_the_card_is_spared(tmp_path: Path) -> None:
     seen = []
     for number in range(200):
         lane.report(msgspec.structs.replace(still, offers_age_s=number * 15))
-        seen.append((tmp_path / UPDATES_STATUS_FILE).read_text())
+        seen.append((tmp_path / UpdatesStatusFile.name).read_text())
         clock.now += 15
     assert len(set(seen)) <= 200 * 15 / 300 + 2, "that time goes by is no change"
 
@@ -72,7 +72,7 @@ def test_the_card_is_spared(tmp_path: Path) -> None:
 def test_nonsense_is_nothing(tmp_path: Path) -> None:
     clock = Clock()
     marks(tmp_path, clock).report(COMES)
-    good = msgspec.json.decode((tmp_path / UPDATES_STATUS_FILE).read_bytes())
+    good = msgspec.json.decode((tmp_path / UpdatesStatusFile.name).read_bytes())
     station = marks(tmp_path, clock)
     assert station.read() == COMES
     for changed in (
@@ -85,7 +85,9 @@ def test_nonsense_is_nothing(tmp_path: Path) -> None:
         {"fault": "x"},
         {"offers_age_s": "soon"},
     ):
-        (tmp_path / UPDATES_STATUS_FILE).write_bytes(msgspec.json.encode({**good, "body": {**good["body"], **changed}}))
+        (tmp_path / UpdatesStatusFile.name).write_bytes(
+            msgspec.json.encode({**good, "body": {**good["body"], **changed}})
+        )
         assert (changed, station.read()) == (changed, None)
     for changed in (
         {"second": "x"},
@@ -93,9 +95,9 @@ def test_nonsense_is_nothing(tmp_path: Path) -> None:
         {"second": 10**400},
         {"boot": None},
     ):
-        (tmp_path / UPDATES_STATUS_FILE).write_bytes(msgspec.json.encode({**good, **changed}))
+        (tmp_path / UpdatesStatusFile.name).write_bytes(msgspec.json.encode({**good, **changed}))
         assert (changed, station.read()) == (changed, None)
     for text in ("", "[]", "{", "null", "[" * 100_000, '{"second": 1e999}', "\x00", "ü"):
-        (tmp_path / UPDATES_STATUS_FILE).write_text(text, encoding="utf-8")
+        (tmp_path / UpdatesStatusFile.name).write_text(text, encoding="utf-8")
         assert station.read() is None, text[:20]
     marks(tmp_path / "nowhere", clock).report(COMES)

@@ -6,11 +6,11 @@ import errno
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from kiosk.domain.parcel import ParcelNumber, ParcelState
-from kiosk.station.parcels import photos as parcel_photos
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.store.shared.records import ParcelRow
 from tests.station.counter.rig import shot
@@ -46,12 +46,11 @@ def test_a_second_shot_replaces_the_first(photos: ParcelPhotos, tmp_path: Path) 
 def test_a_full_disk_leaves_the_shot_before(
     photos: ParcelPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, content: bytes) -> None:
-        path.write_bytes(content[:3])
+    def full(file: BinaryIO) -> None:
         raise OSError(errno.ENOSPC, "no room")
 
     photos.keep(NUMBER, shot(b"one"))
-    monkeypatch.setattr(parcel_photos, "write_synced", full)
+    monkeypatch.setattr("kiosk.base.files.flush_to_disk", full)
     with pytest.raises(OSError, match="no room"):
         photos.keep(NUMBER, shot(b"two"))
     assert names(tmp_path) == [f"new/{NUMBER}.{shot(b'one').sha256}.jpg"]
@@ -100,7 +99,7 @@ class TestAfterAPowerCut:
     @pytest.mark.parametrize("row", [None, replace(ROW, state=ParcelState.REFUSED)])
     def test_a_shot_nobody_waits_for_is_gone(self, photos: ParcelPhotos, tmp_path: Path, row: ParcelRow | None) -> None:
         photos.keep(NUMBER, shot())
-        (tmp_path / "new" / f".{NUMBER}.part").write_bytes(b"half")
+        (tmp_path / "new" / f".{NUMBER}.jpg.new").write_bytes(b"half")
         (tmp_path / "new" / "notes.txt").write_text("somebody's")
         photos.tidy(row_of(row))
         assert names(tmp_path) == ["new/notes.txt"]

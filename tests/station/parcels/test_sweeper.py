@@ -12,6 +12,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import ParcelState
 from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
 from kiosk.store import StoreError
+from tests.station.counter.acts import collect_by_code
 from tests.station.counter.rig import CounterRig
 from tests.station.hardware import WAIT_S
 
@@ -39,7 +40,7 @@ def test_three_days_overdue_seven_due_back_and_both_still_collectable(rig: Count
         states.append(state(rig, row.number))
     assert states == [ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.OVERDUE, ParcelState.RETURN_DUE]
     rig.session = rig.access.sign_in("01", "482913")
-    assert rig.counter.handovers.collect_by_code(rig.session, code).state is ParcelState.COLLECTED
+    assert collect_by_code(rig.counter, rig.session, code).state is ParcelState.COLLECTED
 
 
 @pytest.mark.parametrize("quality", [ClockQuality.UNSET, ClockQuality.RESTORED])
@@ -47,7 +48,7 @@ def test_a_clock_that_jumps_moves_and_erases_nothing(rig: CounterRig, quality: C
     kept = rig.bring_damaged(1)
     sha256 = rig.click(kept.number)
     accepted = rig.counter.shelf.accept_damaged(rig.session, str(kept.number))
-    rig.counter.handovers.collect_by_code(rig.session, rig.code_of(accepted))
+    collect_by_code(rig.counter, rig.session, rig.code_of(accepted))
     row = rig.bring(2)
     rig.clock.quality(quality)
     rig.clock.jump(365 * 14)
@@ -65,7 +66,7 @@ def test_seven_days_after_the_close_waybill_and_picture_are_gone_and_the_hash_st
     assert sweep_of(rig).sweep()
     assert rig.photos.path(sha256) is not None, "an open one keeps its picture"
     rig.session = rig.access.sign_in("01", "482913")
-    rig.counter.handovers.collect_by_code(rig.session, rig.code_of(accepted))
+    collect_by_code(rig.counter, rig.session, rig.code_of(accepted))
     rig.clock.wait(6.9 * DAY_S)
     assert sweep_of(rig).sweep()
     assert rig.photos.path(sha256) is not None

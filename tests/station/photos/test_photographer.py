@@ -365,7 +365,7 @@ def test_a_folder_in_the_place_of_a_picture_is_no_picture(folder: PhotoFolder) -
 
 def test_what_a_power_cut_left_half_written_is_removed_and_nothing_else(folder: PhotoFolder) -> None:
     folder.keep(Shot(JPEG, SHA, 1, 1))
-    (folder.root / SHA[:2] / f".{SHA}.part").write_bytes(JPEG[:3])
+    (folder.root / SHA[:2] / f".{SHA}.jpg.new").write_bytes(JPEG[:3])
     folder.tidy()
     assert files(folder) == [f"{SHA[:2]}/{SHA}.jpg"]
     PhotoFolder(folder.root / "none").tidy()
@@ -381,4 +381,4 @@ def test_the_picture_and_both_folders_are_synced(folder: PhotoFolder, monkeypatc
 
     monkeypatch.setattr("kiosk.base.files.os.fsync", fsync)
     folder.keep(Shot(JPEG, SHA, 1, 1))
-    assert synced == [f".{SHA}.part", SHA[:2], "photos"]
+    assert synced == [f".{SHA}.jpg.new", SHA[:2], "photos"]

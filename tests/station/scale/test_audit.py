@@ -25,7 +25,7 @@ from kiosk.domain.trade import Mode, Party
 from kiosk.labels.papers.bag_label import BagLabel
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clerk.people import add_person
+from kiosk.station.clerk.pin_hash import add_person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import DeskStep
 from kiosk.station.papers.papers import make_papers, scale_fields
@@ -113,11 +113,11 @@ def house(
 
 def test_a_check_passes_and_marks_nothing(store: Store, tmp_path: Path) -> None:
     with house(store, tmp_path) as shop:
-        assert (shop.check.view().state, shop.check.view().allowed_g) == (CheckState.LATE, 5)
+        assert (shop.check.view().state, shop.check.allowed_g(5_000)) == (CheckState.LATE, 5)
         shop.scale.rest(0)
         shop.scale.rest(5_005)
         view = shop.check.view()
-        assert (view.can_take, view.why_not, view.fitted) == (True, "", True)
+        assert (view.can_take, view.why_not, view.expected_g) == (True, "", 5_000)
         row = shop.check.take(shop.session)
         assert (row.passed, row.read_g, row.expected_g, row.actor) == (True, 5_005, 5_000, "clerk:01")
         assert shop.check.view().state is CheckState.PASSED and shop.check.view().last == row

@@ -14,6 +14,7 @@ from kiosk.station.scale.settings import MetrologySettings
 from kiosk.web.server import Server
 from kiosk.web.shared.roles import COOKIE
 from kiosk.web.shared.settings import WebSettings
+from tests.station.counter.acts import collect_by_code
 from tests.station.hardware import BLUR, TILT, judged
 from tests.web import browsing
 from tests.web.counter.selling import LONGEST, lot_of, photograph, sell
@@ -123,7 +124,7 @@ def _package(shop: CounterShop) -> str:
     shop.scan("JD0012345678901-1-2-")
     parcel = shop.store.parcels.by_waybill("JD0012345678901")
     assert parcel is not None
-    shop.counter.handovers.collect_by_code(shop.session, shop.code_of(parcel))
+    collect_by_code(shop.counter, shop.session, shop.code_of(parcel))
     shop.scan("JD0012345678901-2-2-")
     return "/counter"
 

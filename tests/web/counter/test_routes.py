@@ -29,6 +29,7 @@ from kiosk.web.counter.rows import LISTS, QUESTIONS
 from kiosk.web.factory import create_app
 from kiosk.web.shared.settings import WebSettings
 from tests.each import each
+from tests.station.counter.acts import collect_by_code
 from tests.station.counter.rig import PIN, SECOND_PIN, foreign
 from tests.station.hardware import BLUR, FACE, TILT, judged
 from tests.web.counter.shop import CounterShop, waybill
@@ -367,7 +368,7 @@ def test_a_full_line_is_said_to_both_faces_and_uses_no_code(shop: CounterShop, c
 def test_a_used_slip_is_named_at_the_counter(shop: CounterShop, client: FlaskClient) -> None:
     parcel = shop.bring(1)
     slip = parcel.number.slip_code(shop.code_of(parcel))
-    shop.counter.handovers.collect_by_code(shop.session, shop.code_of(parcel))
+    collect_by_code(shop.counter, shop.session, shop.code_of(parcel))
     client.post("/counter/scan", data={"text": slip})
     assert says(client.get("/counter").text, "counter.refused.collected")
 

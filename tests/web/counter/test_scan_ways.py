@@ -11,6 +11,7 @@ from kiosk.texts import LANGUAGES, load
 from kiosk.web.factory import create_app
 from kiosk.web.public.sentences import scan_sentence
 from kiosk.web.shared.settings import WebSettings
+from tests.station.counter.acts import watching
 from tests.station.counter.rig import PIN
 from tests.web.counter.shop import CounterShop, waybill
 
@@ -41,7 +42,7 @@ def test_the_camera_is_asked_by_a_tap_and_what_it_saw_comes_as_any_scan(
         assert load(language).text("counter.camera_scan_now") in answer.text
     assert asked == ["look"] * len(LANGUAGES)
     client.post("/counter/mode", data={"mode": "in"})
-    with counter_shop.counter_board.watching():
+    with watching(counter_shop.counter_board):
         counter_shop.router.on_scan("]C0" + waybill(1))
     assert "shelf-huge" in client.get("/counter").text
     client.post("/counter/lock")
@@ -61,7 +62,7 @@ def test_every_word_for_a_dropped_scan_has_a_sentence_at_both_faces(
     counter_shop: CounterShop, client: FlaskClient
 ) -> None:
     for word in ScanRefusal:
-        with counter_shop.counter_board.watching():
+        with watching(counter_shop.counter_board):
             counter_shop.router.on_refused(word)
         last = counter_shop.counter.state.view().last
         assert last is not None

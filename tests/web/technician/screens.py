@@ -19,7 +19,7 @@ from kiosk.station.catalog import stick_import
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.clerk.access import Access, CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.update.updates import Updates

@@ -19,7 +19,7 @@ from kiosk.devices.scale.probe import ProbeTiming, ScaleProbe
 from kiosk.domain.clerk import Role
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.scale.teach import OBSERVE_S, Teach, TeachTools
 from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams

@@ -23,7 +23,7 @@ from kiosk.labels.papers.samples import SAMPLES
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.store.database.migrate import migrate

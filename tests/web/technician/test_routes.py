@@ -25,7 +25,7 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.domain.clerk import Role
 from kiosk.domain.metrology.legal_status import CheckState, CounterValues, ScaleLegalStatus, Verification
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clerk.people import Person
+from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor import tools as doctor_tools
 from kiosk.station.doctor.doctor import Doctor

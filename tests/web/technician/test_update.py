@@ -19,7 +19,7 @@ from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.station.update.updates import Gate, Updates
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
-from kiosk.web import closed_page
+from kiosk.web.errors import draw_behind_gate, install_gate
 from kiosk.web.factory import create_app
 from kiosk.web.shared import roles
 from kiosk.web.shared.settings import WebSettings
@@ -136,7 +136,7 @@ def test_the_page_says_what_comes_over_the_line(clinic: Clinic, machine: Machine
 def test_while_the_gate_is_closed_there_is_one_page(tmp_path: Path) -> None:
     shop, gate, settings = Shop(tmp_path), Gate(), WebSettings(language="en")
     app = create_app(shop, settings)
-    closed_page.install(app, gate, shop, settings)
+    install_gate(app, gate, shop, settings)
     client = app.test_client()
     assert client.get("/").status_code == 200
     gate.close()
@@ -148,8 +148,8 @@ def test_while_the_gate_is_closed_there_is_one_page(tmp_path: Path) -> None:
         with client.get(path) as answer:
             assert answer.status_code == 200, path
     assert client.post("/alive").status_code == 204
-    assert closed_page.draw(app, "http://127.0.0.1", "/") == 200, "the trial sees the pages themselves"
-    assert closed_page.draw(app, "http://127.0.0.1", "/none") == 404
+    assert draw_behind_gate(app, "http://127.0.0.1", "/") == 200, "the trial sees the pages themselves"
+    assert draw_behind_gate(app, "http://127.0.0.1", "/none") == 404
     assert client.get("/", headers={"Kiosk.Trial": "1", "kiosk-trial": "1"}).status_code == 503
     gate.open()
     assert client.get("/").status_code == 200

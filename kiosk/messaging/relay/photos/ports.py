@@ -28,9 +28,7 @@ class Backlog:
 class PictureQueue(Protocol):
     """The pictures of this station. Any call may raise the store's errors."""
 
-    def waiting(self, limit: int) -> Sequence[Picture]:
-        """At most ``limit`` of them, the smallest first."""
-
+    def waiting(self, limit: int) -> Sequence[Picture]: ...  # At most ``limit`` of them, the smallest first
     def backlog(self) -> Backlog: ...
 
     def open(self, sha256: str) -> BinaryIO:
@@ -52,16 +50,15 @@ class UploadResponse:
 
 class PhotosCenter(CenterConnection, Protocol):
     @property
-    def is_open(self) -> bool:
-        """Whether a question needs no new connection."""
+    def is_open(self) -> bool: ...  # Whether a question needs no new connection
 
     def query_progress(self, name: PictureName) -> UploadResponse:
-        """How far the center is with a picture; raises NoWay."""
+        """How far the center is with a picture; raises CenterUnreachable."""
 
     def send(
         self, name: PictureName, part: ContentRange, data: bytes, should_yield: Callable[[], bool]
     ) -> UploadResponse:
-        """Send a part; raises NoWay, and GaveWay as soon as ``should_yield`` says so between two pieces."""
+        """Send a part; raises CenterUnreachable, and Preempted once ``should_yield`` says so between two pieces."""
 
 
 class PhotoFault(StrEnum):

@@ -72,7 +72,7 @@ class CenterLine:
     """Opens a connection when it needs one, and keeps it until `close`. It follows no redirection."""
 
     def __init__(self, settings: RelaySettings, endpoint: CenterEndpoint | None, refusal: str) -> None:
-        """``refusal`` begins the text of a NoWay."""
+        """``refusal`` begins the text of a CenterUnreachable."""
         self._settings, self._endpoint, self._refusal = settings, endpoint, refusal
         self._lock = threading.Lock()
         self._connection: HTTPConnection | None = None
@@ -184,7 +184,7 @@ class CenterLine:
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """What goes wrong inside ends the connection, and is a NoWay; GaveWay ends it as well."""
+        """What goes wrong inside ends the connection, and is a CenterUnreachable; Preempted ends it as well."""
         try:
             yield
         except (OSError, HTTPException, ValueError) as error:

@@ -14,12 +14,8 @@ from kiosk.messaging.relay.shared.faults import LinkFault
 class JournalIdentity(Protocol):
     @property
     def station(self) -> str: ...
-
     @property
     def epoch(self) -> str: ...
-
-    @property
-    def series(self) -> str: ...
 
 
 class OutboxRow(Protocol):
@@ -27,10 +23,8 @@ class OutboxRow(Protocol):
 
     @property
     def epoch(self) -> str: ...
-
     @property
     def seq(self) -> int: ...
-
     @property
     def body(self) -> bytes: ...
 
@@ -40,10 +34,8 @@ class OutboxCounts(Protocol):
 
     @property
     def pending(self) -> int: ...
-
     @property
     def last_seq(self) -> int: ...
-
     @property
     def acked_upto(self) -> int: ...
 
@@ -53,10 +45,8 @@ class EarlierEpoch(Protocol):
 
     @property
     def epoch(self) -> str: ...
-
     @property
     def last_seq(self) -> int: ...
-
     @property
     def acked_upto(self) -> int: ...
 
@@ -78,8 +68,7 @@ class OutboxPort(Protocol):
     def sealed(self, epoch: str, limit: int, after: int = 0) -> Sequence[OutboxRow]:
         """Events of any epoch of this database, done or not, seq > ``after``, oldest first."""
 
-    def hash_at(self, seq: int, epoch: str) -> str | None:
-        """The hash of this event, None when there is none."""
+    def hash_at(self, seq: int, epoch: str) -> str | None: ...  # The hash of this event, None when there is none
 
     def acknowledge(self, upto: int, quarantined: Sequence[int], epoch: str) -> bool:
         """Events up to ``upto`` are done, later ones are pending (again). False, and nothing is done, when ``epoch`` is
@@ -110,7 +99,6 @@ class StorePort(Protocol):
 
     @property
     def outbox(self) -> OutboxPort: ...
-
     @property
     def epochs(self) -> EpochsPort: ...
 
@@ -138,15 +126,13 @@ class LinkWatcher(Protocol):
 class WaitingEvents(Protocol):
     """What goes before anything else. May raise the store's errors."""
 
-    def any_waiting(self) -> bool:
-        """Whether an event waits for the sorting center's acknowledgement."""
+    def any_waiting(self) -> bool: ...  # Whether an event waits for the sorting center's acknowledgement
 
 
 class CenterConnection(Protocol):
     """The end of a connection, as of every ``CenterLine``."""
 
-    def close(self) -> None:
-        """Hang up; the next question opens a new connection."""
+    def close(self) -> None: ...  # Hang up; the next question opens a new connection
 
     def end(self) -> None:
         """From another thread: whatever waits for the center is over, and nothing is opened any more."""
@@ -156,21 +142,13 @@ class LaneWork(Protocol):
     """What a lane carries. Each call says the seconds until the next step."""
 
     @property
-    def name(self) -> str:
-        """Of its thread."""
-
+    def name(self) -> str: ...  # Of its thread
     @property
-    def activity(self) -> str:
-        """What is interrupted when something goes wrong, for the log."""
-
+    def activity(self) -> str: ...  # What is interrupted when something goes wrong, for the log
     @property
     def log(self) -> RateLimitedLog: ...
-
-    def step(self) -> float:
-        """Raises NoWay, GaveWay, and whatever else goes wrong."""
-
-    def preempted(self) -> float:
-        """What was on its way was broken off for an event. Raises nothing."""
+    def step(self) -> float: ...  # Raises CenterUnreachable, Preempted, and whatever else goes wrong
+    def preempted(self) -> float: ...  # What was on its way was broken off for an event. Raises nothing
 
     def failed(self, error: Exception) -> float:
         """No way to the center, or anything else that ``step`` has raised; it is in the log. Raises nothing."""

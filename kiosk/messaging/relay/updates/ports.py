@@ -68,31 +68,28 @@ class BundleInbox(Protocol):
         """What this station has a use for; what was begun of any other is removed."""
 
     def offset(self, offer: UpdateOffer) -> int:
-        """How much of it is here. Raises Spoiled when it shows that what is here is none of the vendor's."""
+        """How much of it is here. Raises BundleDamaged when it shows that what is here is none of the vendor's."""
 
-    def require_room(self, offer: UpdateOffer) -> None:
-        """For the rest of it; raises NoRoom."""
+    def require_room(self, offer: UpdateOffer) -> None: ...  # For the rest of it; raises InsufficientSpace
 
     def take(self, offer: UpdateOffer, piece: bytes) -> None:
-        """The next bytes of it. Raises Spoiled as `offset` does, and when they are more than were told."""
+        """The next bytes of it. Raises BundleDamaged as `offset` does, and when they are more than were told."""
 
     def finish(self, offer: UpdateOffer) -> None:
-        """All of it is here: where a person finds it, whole and durable, when this returns. Raises Spoiled."""
+        """All of it is here: where a person finds it, whole and durable, when this returns. Raises BundleDamaged."""
 
-    def discard(self, offer: UpdateOffer) -> None:
-        """What was begun of it is of no use."""
+    def discard(self, offer: UpdateOffer) -> None: ...  # What was begun of it is of no use
 
     def here(self) -> str:
         """The version that came whole and can be installed; "" when there is none."""
 
 
 class UpdatesCenter(CenterConnection, Protocol):
-    def offers(self) -> Sequence[UpdateOffer]:
-        """What it has for this station; raises NoWay, Refused."""
+    def offers(self) -> Sequence[UpdateOffer]: ...  # What it has for this station; raises CenterUnreachable, Refused
 
     def fetch(
         self, offer: UpdateOffer, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
     ) -> None:
-        """At most ``size`` bytes from the ``first`` on, each piece as it comes. Raises NoWay, Refused, and GaveWay as
-        soon as ``should_yield`` says so between two pieces.
+        """At most ``size`` bytes from the ``first`` on, each piece as it comes. Raises CenterUnreachable, Refused, and
+        Preempted as soon as ``should_yield`` says so between two pieces.
         """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.station.shared.page_heartbeat import EVERY_S, PageHeartbeat, since_boot
+from kiosk.station.shared.health import EVERY_S, PageHeartbeat, since_boot
 
 
 def uptime() -> float:

@@ -12,7 +12,7 @@ import pytest
 from kiosk.domain.metrology.pan import NotBookableReason
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.texts import LANGUAGES, load
-from kiosk.web.counter.check_live import PanBoard, message, why_id
+from kiosk.web.counter.check import PanBoard, message, why_id
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.shared.settings import WebSettings

@@ -67,16 +67,10 @@ class StationFigures:
 
 @dataclass(frozen=True, slots=True)
 class DayComparison:
-    """A day beside the day before and the same weekday a week before.
-
-    ``yesterday_so_far`` and ``week_before_so_far`` are what stood there before the hour that was asked for; whole days
-    when none was.
-    """
+    """A day, and what the day before and the same weekday a week before had come to by the hour that was given."""
 
     day: date
     figures: Figures
-    yesterday: Figures
-    week_before: Figures
     yesterday_so_far: Figures
     week_before_so_far: Figures
 
@@ -155,30 +149,14 @@ class DayReports:
         rows = self._rows(select(*key, *sums(station_day)).where(condition).group_by(*key).order_by(*key))
         return tuple(StationFigures(row[0], row[1], figures_of(row[2:])) for row in rows)
 
-    def compare(self, day: date, until_hour: int = 24, of: ReportScope = COUNTY) -> DayComparison:
-        """``until_hour``: the hour that is not over yet, as `hour_of` says. Of a station earlier days are whole."""
-        yesterday, week_before = day - timedelta(days=1), day - timedelta(days=7)
-        table = _table(of)
-        c = table.c
-        compared_days = c.day.in_([one.isoformat() for one in (day, yesterday, week_before)])
-        has_hours = table is county_hour
-        so_far: ColumnElement[bool] = c.hour < until_hour if has_hours else c.day != ""
-        rows = self._rows(
-            select(c.day, so_far.label("so_far"), *sums(table))
-            .where(compared_days, of.condition(table))
-            .group_by(c.day, "so_far")
-        )
-        found = {(row[0], bool(row[1])): figures_of(row[2:]) for row in rows}
-
-        def figures_of_day(one: date, *, whole: bool) -> Figures:
-            so_far = found.get((one.isoformat(), True), Figures())
-            return so_far + found.get((one.isoformat(), False), Figures()) if whole else so_far
-
-        return DayComparison(
-            day,
-            *(figures_of_day(one, whole=True) for one in (day, yesterday, week_before)),
-            *(figures_of_day(one, whole=False) for one in (yesterday, week_before)),
-        )
+    def compare(self, day: date, until_hour: int) -> DayComparison:
+        """``until_hour``: the hour that is not over yet, as `hour_of` says."""
+        earlier = [day - timedelta(days=1), day - timedelta(days=7)]
+        c = county_hour.c
+        so_far = c.day.in_([one.isoformat() for one in earlier]) & (c.hour < until_hour)
+        rows = self._rows(select(c.day, *sums(county_hour)).where((c.day == day.isoformat()) | so_far).group_by(c.day))
+        found = {row[0]: figures_of(row[1:]) for row in rows}
+        return DayComparison(day, *(found.get(one.isoformat(), Figures()) for one in (day, *earlier)))
 
     def _stations_by_day(self, first: date, last: date, of: ReportScope) -> dict[str, int]:
         c = station_day.c

@@ -108,7 +108,13 @@ class LedgerReader:
         goes on takes all of them whenever events have left for one: some may have left before he came to them.
         """
         batch = self._batch(after, limit)
-        return replace(batch, bare_voids=self._archived_voids()) if batch is not None and with_voids else batch
+        if batch is None or not with_voids:
+            return batch
+        event, void = ledger.event.c, ledger.intake_void.c
+        key = (event.station == void.station) & (event.epoch == void.epoch) & (event.seq == void.seq)
+        is_here = select(event.seq).where(key, event.region == void.region).exists()
+        voids = self._connection.execute(select(ledger.intake_void).where(~is_here)).all()
+        return replace(batch, bare_voids=voids)
 
     def _batch(self, after: int, limit: int) -> FeedBatch | None:
         rows = feed_page(self._connection, after, limit, _COLUMNS)
@@ -140,12 +146,6 @@ class LedgerReader:
         bare = [row for row in intakes if row.feedseq <= upto and row.feedseq not in stored]
         sha256 = next((row.sha256 for row in rows if row.feedseq == upto), "")
         return FeedBatch(upto, sha256, events, counted & stored, bare)
-
-    def _archived_voids(self) -> Sequence[Row[Any]]:
-        event, void = ledger.event.c, ledger.intake_void.c
-        key = (event.station == void.station) & (event.epoch == void.epoch) & (event.seq == void.seq)
-        is_here = select(event.seq).where(key, event.region == void.region).exists()
-        return self._connection.execute(select(ledger.intake_void).where(~is_here)).all()
 
 
 _COLUMNS: Final = ("region", "station", "epoch", "seq", "type", "sha256", "received_at", "body")

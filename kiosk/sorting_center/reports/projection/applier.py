@@ -63,7 +63,6 @@ from kiosk.sorting_center.reports.tables.schema import (
     receipt,
     scale_limit,
     station_day,
-    station_goods,
     station_price,
     void,
 )
@@ -163,7 +162,6 @@ class _SumChanges:
             )
             figures = [sign * int(part) for part in parts]
         for table, key in (
-            (station_goods, (row.day, row.region, row.station, row.product, row.mode)),
             (station_day, (row.day, row.region, row.station)),
             (county_hour, (row.day, row.hour, row.region, row.product, row.mode)),
             (station_price, (row.day, row.region, row.product, row.station, row.price_fen)),

@@ -181,20 +181,6 @@ def _measures() -> tuple[Column[int], ...]:
 
 
 # Sums of `receipt`. All but `voided` are of receipts that are not void.
-station_goods = Table(
-    "station_goods",
-    metadata,
-    Column("day", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
-    Column("product", Code, primary_key=True),
-    Column("mode", Code, primary_key=True),
-    *_measures(),
-    Index("station_goods_station", "station", "day"),
-    sqlite_with_rowid=False,
-)
-
-# The same sums over all goods: a month of a county in a tenth of a second.
 station_day = Table(
     "station_day",
     metadata,
@@ -267,4 +253,4 @@ impossible = Table(
     sqlite_with_rowid=False,
 )
 
-SUMS: Final = (station_goods, station_day, county_hour, station_price)
+SUMS: Final = (station_day, county_hour, station_price)

@@ -306,10 +306,7 @@ class FeedApplier:
             key = (one.station, one.region)
             if one.feedseq in page.counted and isinstance(one.data, IntakeConfirmed):
                 receipts[key] = one.data.receipt
-            rows[key] = (
-                *(*key, one.epoch, one.seq, one.feedseq, one.software, one.clock),
-                *(one.written_ms, one.received_ms, receipts.get(key)),
-            )
+            rows[key] = (*key, one.clock, receipts.get(key))
         upsert_rows(self._connection, newest, list(rows.values()), unless_null=True)
 
 

@@ -36,7 +36,6 @@ class FeedEvent:
     clock: str
     boot: int
     monotonic_ms: int | None
-    software: str
     reissued: str | None
     data: EventData | None = field(repr=False)
 
@@ -166,7 +165,6 @@ def _decode_event(row: Row[Any]) -> FeedEvent:
         event.clock,
         boot_number(event.bootid),
         ms if (ms := int(event.monotonicms)) <= MAX_MS else None,
-        event.software,
         event.reissued,
         decode_known(event),
     )

@@ -122,13 +122,7 @@ newest = Table(
     metadata,
     Column("station", Code, primary_key=True),
     Column("region", Code, primary_key=True),
-    Column("epoch", Code, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("feedseq", BigInteger, nullable=False),
-    Column("software", Code, nullable=False),
     Column("clock", Code, nullable=False),
-    Column("written_ms", BigInteger, nullable=False),
-    Column("received_ms", BigInteger, nullable=False),
     Column("receipt", Code),
     sqlite_with_rowid=False,
 )

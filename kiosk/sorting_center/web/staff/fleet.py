@@ -9,7 +9,7 @@ from typing import Final
 from flask import Response, request
 
 from kiosk.sorting_center.desk.people import StaffRole
-from kiosk.sorting_center.watch.marks import StationMark
+from kiosk.sorting_center.watch.measure import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
 from kiosk.sorting_center.web.shared.fleet import FleetSnapshot, Tile
 from kiosk.sorting_center.web.shared.frame import LiveFragment, render_page, texts

@@ -1,4 +1,4 @@
-"""What one station is measured by, and its marks: the rules behind its tile and its cases, in one place. No I/O here."""
+"""What a station is measured by, and its marks: the rules behind its tile and its cases, in one place. No I/O here."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ class ReportScope:
 
     def condition(self, table: Table) -> ColumnElement[bool]:
         """Of rows of a table with columns of these names."""
-        required = {"region": self.region, "station": self.station}
-        return and_(True, *(table.c[name] == value for name, value in required.items() if value is not None))
+        selected = {"region": self.region, "station": self.station}
+        return and_(True, *(table.c[name] == value for name, value in selected.items() if value is not None))
 
 
 COUNTY: Final = ReportScope()

@@ -91,9 +91,8 @@ class DayReports:
     def hour_of(self, moment: datetime) -> int:
         return moment.astimezone(self._zone).hour
 
-    def total(self, first: date, last: date, of: ReportScope = COUNTY) -> Figures:
-        table = county_hour if of.station is None else station_day
-        (row,) = self._rows(select(*sums(table)).where(_in_range(table, first, last, of)))
+    def total(self, first: date, last: date) -> Figures:
+        (row,) = self._rows(select(*sums(county_hour)).where(_in_range(county_hour, first, last, COUNTY)))
         return figures_of(row)
 
     def each(self, first: date, last: date, of: ReportScope = COUNTY) -> tuple[DayRow, ...]:

@@ -22,8 +22,10 @@ def test_what_was_brought_stands_on_its_day(ledger: Ledger, reports: Reports, fo
     )
     followed(follower)
     assert reports.days.total(DAY, DAY) == Figures(1, 1, 1, 1_000, 2_400, 0, 0)
-    assert reports.days.total(DAY, DAY, ReportScope("shache", "S0147")) == Figures(1, 1, 1, 1_000, 2_400, 0, 0)
-    assert reports.days.total(DAY, DAY, ReportScope("yarkant")) == Figures()
+    (of_station,) = reports.days.each(DAY, DAY, ReportScope("shache", "S0147"))
+    assert of_station.figures == Figures(1, 1, 1, 1_000, 2_400, 0, 0)
+    (elsewhere,) = reports.days.each(DAY, DAY, ReportScope("yarkant", "S0147"))
+    assert elsewhere.figures == Figures()
     assert [row.stations for row in reports.days.each(DAY, DAY + timedelta(days=1))] == [1, 0]
     compared = reports.days.compare(DAY + timedelta(days=1), 24)
     assert (compared.figures, compared.yesterday_so_far.net_g) == (Figures(), 1_000)

@@ -286,5 +286,3 @@ def test_a_receipt_of_the_day_that_counts_elsewhere_is_named(
     followed(follower)
     (found,) = reports.closings.of_day(DAY)
     assert (found.verdict, found.not_counted) == (ClosingVerdict.SAME, ("0147-A-000001",))
-    assert reports.closings.of_day(DAY, ReportScope("shache", "S0147")) == (found,)
-    assert reports.closings.of_day(DAY, ReportScope("yarkant")) == ()

@@ -15,7 +15,7 @@ Code = Text().with_variant(Text(collation="C"), "postgresql")  # Text that is or
 
 metadata = MetaData()
 
-# What the tables were made of and how far; see `stamps.Stamp`.
+# What the tables were made of and how far; see `stamps.ReportsStamp`.
 stamp = Table("stamp", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
 
 _IS_UNSET: Final = text("clock <> 'synced'")
@@ -129,7 +129,7 @@ newest = Table(
 
 # Closes of days, each once, keyed by the event that told it first; `told_epoch` and `told_seq` are of the one in the
 # feed. `day` is when it was closed, or came where its clock was not set. `end_seq` is where the days of its epoch end
-# so far. `said`, `found` and `not_counted` are JSON, see `following.closes`.
+# so far. `said`, `found` and `not_counted` are JSON, see `projection.closing_checks`.
 closing = Table(
     "closing",
     metadata,

@@ -36,8 +36,8 @@ class RefreshingCache(Generic[Shown]):
     """Keeps the last value for forty times as long as it took to make, and at least for MIN_AGE_S.
 
     Ten screens of a county, each polling every two seconds, must not slow the ingest down. Where `refresh_if_due` is
-    called regularly, no request waits for the next value, not even the first one in the morning. ``clock`` is monotonic,
-    in seconds. ``depends_on`` are caches that are viewed together with this one.
+    called regularly, no request waits for the next value, not even the first one in the morning. ``clock`` is
+    monotonic, in seconds. ``depends_on`` are caches that are viewed together with this one.
     """
 
     def __init__(

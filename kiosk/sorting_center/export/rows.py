@@ -13,18 +13,8 @@ from kiosk.sorting_center.ledger import StoredEvent
 
 _ENVELOPE: Final = ("time", "clock", "software")
 _DATA: Final = (
-    "receipt",
-    "lot",
-    "party",
-    "product",
-    "mode",
-    "gross_g",
-    "tare_g",
-    "net_g",
-    "price_fen_per_kg",
-    "amount_fen",
-    "reason",
-    "replacement",
+    *("receipt", "lot", "party", "product", "mode", "gross_g", "tare_g", "net_g"),
+    *("price_fen_per_kg", "amount_fen", "reason", "replacement"),
 )
 _COUNT_COLUMNS: Final = ("region", "counted", "reissued", "voided")
 _BAGS: Final = "bag_codes"
@@ -32,16 +22,8 @@ _BAGS: Final = "bag_codes"
 # `reissued` is the epoch and number of the row that stands for the receipt, where this one is not it; `voided` is `yes`
 # when the receipt is void now; `bag_codes` are those of its bags, in their order, a space between two.
 COLUMNS: Final = (
-    "station",
-    "epoch",
-    "seq",
-    "type",
-    "received_at",
-    "problem",
-    *_ENVELOPE,
-    *_DATA,
-    *_COUNT_COLUMNS,
-    _BAGS,
+    *("station", "epoch", "seq", "type", "received_at", "problem"),
+    *(*_ENVELOPE, *_DATA, *_COUNT_COLUMNS, _BAGS),
 )
 
 # At the beginning of a cell: what a spreadsheet would calculate, also in wide forms.

@@ -23,7 +23,7 @@ class ListingState(StrEnum):
 
 
 class ListingAction(StrEnum):
-    """What is done to a listing; `ITSELF` does the first by the ledger's events, and may do the last."""
+    """What is done to a listing; `LEDGER_USER` does the first by the ledger's events, and may do the last."""
 
     OFFER = "offer"
     EDIT = "edit"

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, select
 
-from kiosk.sorting_center.reports.days import COUNTY, ReportScope
 from kiosk.sorting_center.reports.projection.closing_checks import TOTAL_FIELDS, ClosingTotals, ClosingVerdict
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import closing, receipt, void
@@ -110,10 +109,10 @@ class Closings:
         query = select(closing).where(c.station == station, c.region == region)
         return self._closings(query.where(c.told_epoch == epoch, c.told_seq == seq))
 
-    def of_day(self, day: date, of: ReportScope = COUNTY) -> tuple[Closing, ...]:
+    def of_day(self, day: date) -> tuple[Closing, ...]:
         """All that were closed on this day, by region and station, at most MAX_CLOSINGS."""
         c = closing.c
-        query = select(closing).where(c.day == day.isoformat(), of.condition(closing))
+        query = select(closing).where(c.day == day.isoformat())
         return self._closings(query.order_by(c.region, c.station, c.feedseq).limit(MAX_CLOSINGS))
 
     def _closings(self, query: Select[Any]) -> tuple[Closing, ...]:

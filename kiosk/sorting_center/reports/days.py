@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Executable, Table, and_, func, select
 
 from kiosk.sorting_center.reports.shared.figures import Figures, figures_of, sums, total
 from kiosk.sorting_center.reports.tables.opening import ReportTables
-from kiosk.sorting_center.reports.tables.schema import county_hour, station_day, station_goods
+from kiosk.sorting_center.reports.tables.schema import county_hour, station_day
 
 MAX_DAYS: Final = 400  # Of one question: a year and a month
 
@@ -67,16 +67,10 @@ class StationFigures:
 
 @dataclass(frozen=True, slots=True)
 class DayComparison:
-    """A day beside the day before and the same weekday a week before.
-
-    ``yesterday_so_far`` and ``week_before_so_far`` are what stood there before the hour that was asked for; whole days
-    when none was.
-    """
+    """A day, and what the day before and the same weekday a week before had come to by the hour that was given."""
 
     day: date
     figures: Figures
-    yesterday: Figures
-    week_before: Figures
     yesterday_so_far: Figures
     week_before_so_far: Figures
 
@@ -97,14 +91,13 @@ class DayReports:
     def hour_of(self, moment: datetime) -> int:
         return moment.astimezone(self._zone).hour
 
-    def total(self, first: date, last: date, of: ReportScope = COUNTY) -> Figures:
-        table = _table(of)
-        (row,) = self._rows(select(*sums(table)).where(_in_range(table, first, last, of)))
+    def total(self, first: date, last: date) -> Figures:
+        (row,) = self._rows(select(*sums(county_hour)).where(_in_range(county_hour, first, last, COUNTY)))
         return figures_of(row)
 
     def each(self, first: date, last: date, of: ReportScope = COUNTY) -> tuple[DayRow, ...]:
         """Every day, also one on which nothing was brought, the earliest first."""
-        table = _table(of)
+        table = county_hour if of.station is None else station_day
         condition = _in_range(table, first, last, of)
         found = {
             row[0]: figures_of(row[1:])
@@ -116,35 +109,25 @@ class DayReports:
             for day in (first + timedelta(days=number) for number in range((last - first).days + 1))
         )
 
-    def hours(self, day: date, of: ReportScope = COUNTY) -> tuple[Figures, ...]:
-        """24 of them, of the county or a region; a station's hours are not kept."""
+    def hours(self, day: date) -> tuple[Figures, ...]:
+        """24 of them; a station's hours are not kept."""
         c = county_hour.c
-        condition = _in_range(county_hour, day, day, ReportScope(of.region))
-        rows = self._rows(select(c.hour, *sums(county_hour)).where(condition).group_by(c.hour))
+        rows = self._rows(select(c.hour, *sums(county_hour)).where(c.day == day.isoformat()).group_by(c.hour))
         found = {row[0]: figures_of(row[1:]) for row in rows}
         return tuple(found.get(hour, Figures()) for hour in range(24))
 
-    def goods(self, first: date, last: date, of: ReportScope = COUNTY) -> tuple[GoodsRow, ...]:
+    def goods(self, first: date, last: date) -> tuple[GoodsRow, ...]:
         """By product and mode, the heaviest first."""
-        table = _table(of, by_goods=True)
-        c = table.c
-        rows = self._rows(
-            select(c.product, c.mode, *sums(table)).where(_in_range(table, first, last, of)).group_by(c.product, c.mode)
-        )
+        c, condition = county_hour.c, _in_range(county_hour, first, last, COUNTY)
+        rows = self._rows(select(c.product, c.mode, *sums(county_hour)).where(condition).group_by(c.product, c.mode))
         found = [GoodsRow(row[0], row[1], figures_of(row[2:])) for row in rows]
         return tuple(sorted(found, key=lambda row: (-row.figures.net_g, row.product, row.mode)))
 
-    def goods_by_day(self, first: date, last: date, of: ReportScope = COUNTY) -> tuple[GoodsDayRow, ...]:
+    def goods_by_day(self, first: date, last: date) -> tuple[GoodsDayRow, ...]:
         """By day and product, where there is any; ordered by both."""
-        table = _table(of, by_goods=True)
-        c = table.c
-        condition = _in_range(table, first, last, of)
-        rows = self._rows(
-            select(c.day, c.product, *sums(table))
-            .where(condition)
-            .group_by(c.day, c.product)
-            .order_by(c.day, c.product)
-        )
+        c, condition = county_hour.c, _in_range(county_hour, first, last, COUNTY)
+        query = select(c.day, c.product, *sums(county_hour)).where(condition).group_by(c.day, c.product)
+        rows = self._rows(query.order_by(c.day, c.product))
         return tuple(GoodsDayRow(date.fromisoformat(row[0]), row[1], figures_of(row[2:])) for row in rows)
 
     def stations(self, first: date, last: date, of: ReportScope = COUNTY) -> tuple[StationFigures, ...]:
@@ -155,30 +138,14 @@ class DayReports:
         rows = self._rows(select(*key, *sums(station_day)).where(condition).group_by(*key).order_by(*key))
         return tuple(StationFigures(row[0], row[1], figures_of(row[2:])) for row in rows)
 
-    def compare(self, day: date, until_hour: int = 24, of: ReportScope = COUNTY) -> DayComparison:
-        """``until_hour``: the hour that is not over yet, as `hour_of` says. Of a station earlier days are whole."""
-        yesterday, week_before = day - timedelta(days=1), day - timedelta(days=7)
-        table = _table(of)
-        c = table.c
-        compared_days = c.day.in_([one.isoformat() for one in (day, yesterday, week_before)])
-        has_hours = table is county_hour
-        so_far: ColumnElement[bool] = c.hour < until_hour if has_hours else c.day != ""
-        rows = self._rows(
-            select(c.day, so_far.label("so_far"), *sums(table))
-            .where(compared_days, of.condition(table))
-            .group_by(c.day, "so_far")
-        )
-        found = {(row[0], bool(row[1])): figures_of(row[2:]) for row in rows}
-
-        def figures_of_day(one: date, *, whole: bool) -> Figures:
-            so_far = found.get((one.isoformat(), True), Figures())
-            return so_far + found.get((one.isoformat(), False), Figures()) if whole else so_far
-
-        return DayComparison(
-            day,
-            *(figures_of_day(one, whole=True) for one in (day, yesterday, week_before)),
-            *(figures_of_day(one, whole=False) for one in (yesterday, week_before)),
-        )
+    def compare(self, day: date, until_hour: int) -> DayComparison:
+        """``until_hour``: the hour that is not over yet, as `hour_of` says."""
+        earlier = [day - timedelta(days=1), day - timedelta(days=7)]
+        c = county_hour.c
+        so_far = c.day.in_([one.isoformat() for one in earlier]) & (c.hour < until_hour)
+        rows = self._rows(select(c.day, *sums(county_hour)).where((c.day == day.isoformat()) | so_far).group_by(c.day))
+        found = {row[0]: figures_of(row[1:]) for row in rows}
+        return DayComparison(day, *(found.get(one.isoformat(), Figures()) for one in (day, *earlier)))
 
     def _stations_by_day(self, first: date, last: date, of: ReportScope) -> dict[str, int]:
         c = station_day.c
@@ -197,12 +164,6 @@ def sum_by_group(rows: Sequence[StationFigures], group_of: Mapping[tuple[str, st
     for row in rows:
         groups.setdefault(group_of.get((row.region, row.station), ""), []).append(row.figures)
     return {group: total(figures) for group, figures in groups.items()}
-
-
-def _table(of: ReportScope, *, by_goods: bool = False) -> Table:
-    if of.station is None:
-        return county_hour
-    return station_goods if by_goods else station_day
 
 
 def _in_range(table: Table, first: date, last: date, of: ReportScope) -> ColumnElement[bool]:

@@ -43,18 +43,11 @@ NO_GAP: Final = GapFacts(0, 0, None)
 
 @dataclass(frozen=True, slots=True)
 class NewestEvent:
-    """The newest event of a station in the feed. ``clock`` is ``synced``, ``restored`` or ``unset``; ``receipt`` the
-    newest that counts or did, ``receipt_at`` its corrected time.
+    """``clock`` is that of the newest event in the feed: ``synced``, ``restored`` or ``unset``. ``receipt_at`` is the
+    corrected time of the newest receipt that counts or did.
     """
 
-    epoch: str
-    seq: int
-    feedseq: int
-    software: str
     clock: str
-    written_at: datetime | None
-    received_at: datetime | None
-    receipt: str | None
     receipt_at: datetime | None
     receipt_received_at: datetime | None
 
@@ -135,7 +128,7 @@ class FleetReport:
         c = newest.c
         same = (receipt.c.station == c.station) & (receipt.c.receipt == c.receipt) & (receipt.c.region == c.region)
         query = (
-            select(newest, receipt.c.at_ms, receipt.c.received_ms.label("receipt_received_ms"))
+            select(c.region, c.station, c.clock, receipt.c.at_ms, receipt.c.received_ms)
             .select_from(newest.outerjoin(receipt, same))
             .where(of.condition(newest))
         )
@@ -143,16 +136,7 @@ class FleetReport:
             rows = connection.execute(query).all()
         return {
             (row.region, row.station): NewestEvent(
-                row.epoch,
-                row.seq,
-                row.feedseq,
-                row.software,
-                row.clock,
-                from_milliseconds_or_none(row.written_ms),
-                from_milliseconds_or_none(row.received_ms),
-                row.receipt,
-                from_milliseconds_or_none(row.at_ms),
-                from_milliseconds_or_none(row.receipt_received_ms),
+                row.clock, from_milliseconds_or_none(row.at_ms), from_milliseconds_or_none(row.received_ms)
             )
             for row in rows
         }

@@ -88,24 +88,12 @@ class ReceiptRow:
 
 
 @dataclass(frozen=True, slots=True)
-class VoidRow:
-    """The void of a receipt; ``receipt`` is the voided one. ``reason`` is one of `kiosk.domain.void.VoidReason`."""
-
-    region: str
-    station: str
-    receipt: str
-    epoch: str
-    seq: int
-    reason: str
-    replacement: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class ReceiptDetails:
     """Everything about one receipt number in one region.
 
     ``row`` is None when it never counted: abandoned, or only named by other events. ``confirmed`` has the bags, tares,
-    price, certificate and the scale of the intake; None where ``row`` is, and when its event is in an archive.
+    price, certificate and the scale of the intake; None where ``row`` is, and when its event is in an archive. ``void``
+    is the row of its void; the reason is one of `kiosk.domain.void.VoidReason`.
     ``replaces`` are receipts that were voided in favour of this one. ``repeat_confirmations`` are further events that
     confirm it: told again in a later epoch, or receipts told twice. ``events`` are all of them, in the order of the
     feed."""
@@ -115,7 +103,7 @@ class ReceiptDetails:
     number: str
     row: ReceiptRow | None
     confirmed: IntakeConfirmed | None
-    void: VoidRow | None
+    void: Row[Any] | None
     replaces: tuple[str, ...]
     photos: tuple[PictureData, ...]
     repeat_confirmations: tuple[EventRow, ...]
@@ -226,14 +214,11 @@ class Receipts:
             events,
         )
 
-    def _void(self, number: ReceiptNumber, region: str) -> VoidRow | None:
+    def _void(self, number: ReceiptNumber, region: str) -> Row[Any] | None:
         c = void.c
         same = (c.station == number.station) & (c.receipt == str(number)) & (c.region == region)
         with self._tables.reading() as connection:
-            row = connection.execute(select(void).where(same)).one_or_none()
-        if row is None:
-            return None
-        return VoidRow(row.region, row.station, row.receipt, row.epoch, row.seq, row.reason, row.replacement)
+            return connection.execute(select(void).where(same)).one_or_none()
 
 
 def _position(event: EventRow) -> tuple[str, int]:

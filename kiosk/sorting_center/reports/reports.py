@@ -1,4 +1,4 @@
-"""The reports of one ledger: what pages ask. Followed by `follower.Follower`, read by any number of processes."""
+"""The reports of one ledger: what pages ask. `follower.ReportsFollower` writes them, any number of processes read."""
 
 from __future__ import annotations
 

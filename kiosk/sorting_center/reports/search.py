@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -128,58 +128,40 @@ class Search:
         found += self._goods_by_name(fold_text(text))
         return tuple(dict.fromkeys(found))[:MAX_HITS]
 
-    def _codes(self, cleaned: str) -> Iterator[Hit]:
+    def _codes(self, cleaned: str) -> Sequence[Hit]:
         try:
-            code = parse_internal_code(cleaned)
+            return list(self._of_code(parse_internal_code(cleaned), cleaned))
         except BadIdentifier:
-            return
+            return ()
+
+    def _of_code(self, code: InternalCode, cleaned: str) -> Iterator[Hit]:
+        """Raises BadIdentifier."""
         match code.kind:
-            case "R" | "L":
-                yield from self._receipt_or_lot(code, cleaned)
+            case "R":
+                yield from self._receipts(ReceiptNumber.of_body(code.body))
+            case "L":
+                for hit in self._receipts(ReceiptNumber.of_body(code.body)):
+                    yield replace(hit, kind=HitKind.LOT, key=cleaned)
             case "B":
                 yield from self._bag(cleaned)
             case "P":
                 yield from self._members(code.body)
             case "K":
-                yield from self._slip(code)
+                yield from self._parcel(read_slip(code)[0])
             case "H":
-                yield from self._shelf(code)
+                yield from self._on_shelf(read_shelf(code))
             case "T" | "Z" | "M":
                 yield from self._serial(code.kind, cleaned)
 
-    def _receipt_or_lot(self, code: InternalCode, cleaned: str) -> Iterator[Hit]:
-        try:
-            number = ReceiptNumber.of_body(code.body)
-        except BadIdentifier:
-            return
-        for hit in self._receipts(number):
-            yield replace(hit, kind=HitKind.LOT, key=cleaned) if code.kind == "L" else hit
-
     def _bag(self, cleaned: str) -> Iterator[Hit]:
         """The bag itself; its receipt, where the event that tells its bags has not come yet or had no codes."""
-        try:
-            number, bag = bag_of(cleaned)
-        except BadIdentifier:
-            return
+        number, bag = bag_of(cleaned)
         c = ledger_schema.bag.c
         same_bag = (c.station == number.station) & (c.receipt == str(number)) & (c.bag == bag) & (c.code == cleaned)
         with self._ledger.reading() as connection:
             regions = connection.execute(select(c.region).where(same_bag).order_by(c.region)).scalars().all()
         found = [Hit(HitKind.BAG, cleaned, region, number.station) for region in regions]
         yield from found or self._receipts(number)
-
-    def _slip(self, code: InternalCode) -> Iterator[Hit]:
-        try:
-            number, _ = read_slip(code)
-        except BadIdentifier:
-            return
-        yield from self._parcel(number)
-
-    def _shelf(self, code: InternalCode) -> Iterator[Hit]:
-        try:
-            yield from self._on_shelf(read_shelf(code))
-        except BadIdentifier:
-            return
 
     def _on_shelf(self, slot: str) -> Iterator[Hit]:
         for row in self._parcels.on_shelf(slot):

@@ -7,28 +7,31 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
+import msgspec
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from markupsafe import Markup, escape
 from werkzeug.exceptions import Gone, NotFound
 from werkzeug.wrappers import Response
 
+from kiosk.domain.events.photo import WordsData
 from kiosk.domain.money import unit_price_fen
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.listings.addresses import PublicAddresses
+from kiosk.sorting_center.listings.exports.table import item_id
 from kiosk.sorting_center.listings.records import ListingKey
 from kiosk.sorting_center.photos.folder import PictureFolder, read_picture
-from kiosk.sorting_center.storefront.goods import json_ld, localized
-from kiosk.sorting_center.storefront.published import NoLongerPublished, PublishedListings
+from kiosk.sorting_center.storefront.published import NoLongerPublished, PublishedListings, PublishedLot
 from kiosk.sorting_center.storefront.small_pictures import MAX_BYTES, SIDE_PX, small_path
 from kiosk.sorting_center.web.shared.query_params import query_with
 from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
 from kiosk.texts import html
-from kiosk.texts.languages import LANGUAGES
+from kiosk.texts.languages import LANGUAGES, Language
 from kiosk.texts.plain import plain
 
 storefront = Blueprint("storefront", __name__)
@@ -261,3 +264,70 @@ def _urls(places: dict[str, str], at: str) -> str:
     return "".join(
         f"<url><loc>{escape(place)}</loc><lastmod>{at}</lastmod>{links}</url>\n" for place in places.values()
     )
+
+
+_FALLBACK_LANGUAGES: Final = ("zh", "en", "ug")  # Of a text that is not written in the language that was asked for
+_COUNTRY: Final = "CN"  # ISO 3166-1: all stations are there
+_KILOGRAM: Final = "KGM"  # UN/ECE Recommendation 20
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+# Nothing in a text ends the element it stands in, or begins another one.
+_SCRIPT_ESCAPES: Final = str.maketrans(
+    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalizedText:
+    text: str
+    language: Language
+
+
+def localized(words: WordsData, language: str) -> LocalizedText | None:
+    """In this language, else in another one; None when it is written in none."""
+    texts = {"ug": words.ug, "zh": words.zh, "en": words.en}
+    for code in (language, *_FALLBACK_LANGUAGES):
+        if texts[code].strip():
+            return LocalizedText(texts[code], LANGUAGES[code])
+    return None
+
+
+def json_ld(goods: PublishedLot, addresses: PublicAddresses, language: str) -> Markup:
+    """A Product with its Offer (schema.org), ready to stand in a script element."""
+    lot, here = goods.published, addresses.page(goods.key, language)
+    title, story = localized(lot.texts.title, language), localized(lot.texts.story, language)
+    origin, grade = localized(lot.origin_words, language), localized(lot.grade_words, language)
+    facts = {
+        "grade": grade.text if grade is not None else lot.grade,
+        "lot": goods.key.lot,
+        "harvest": lot.harvest,
+        "origin": origin.text if origin is not None else lot.origin,
+    }
+    document = {
+        "@context": "https://schema.org",
+        "@type": "Product",
+        "@id": here,
+        "name": title.text if title is not None else lot.product,
+        **({"description": story.text} if story is not None else {}),
+        "url": here,
+        "sku": item_id(goods.key),
+        "image": [addresses.picture(sha256) for sha256 in lot.photos],
+        "countryOfOrigin": {"@type": "Country", "name": _COUNTRY},
+        "weight": {"@type": "QuantitativeValue", "value": _kilograms(lot.pack_g), "unitCode": _KILOGRAM},
+        "additionalProperty": [
+            {"@type": "PropertyValue", "name": name, "value": value} for name, value in facts.items() if value
+        ],
+        "offers": {
+            "@type": "Offer",
+            "url": here,
+            "price": f"{lot.price_fen // 100}.{lot.price_fen % 100:02d}",
+            "priceCurrency": "CNY",
+            "availability": "https://schema.org/InStock",
+            "itemCondition": "https://schema.org/NewCondition",
+        },
+    }
+    return Markup(_encode(document).decode().translate(_SCRIPT_ESCAPES))  # noqa: S704 - no sign of markup is left in it
+
+
+def _kilograms(grams: int) -> Decimal:
+    """No zeros behind the last digit, no exponent."""
+    return Decimal(f"{grams // 1000}.{grams % 1000:03d}".rstrip("0").rstrip("."))

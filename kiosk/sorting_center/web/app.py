@@ -14,8 +14,7 @@ from flask import Flask
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.shared.ports import HealthSource
 from kiosk.sorting_center.web import staff
-from kiosk.sorting_center.web.machine.openapi import openapi
-from kiosk.sorting_center.web.machine.routes import machine
+from kiosk.sorting_center.web.machine.routes import machine, openapi
 from kiosk.sorting_center.web.shared import access, frame, guard
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
 from kiosk.sorting_center.web.shared.guard import Hosts, TrustedProxy

@@ -48,7 +48,6 @@ from kiosk.texts.templates import use_compiled_cache
 # or makes pictures beside it: one page of the feed in a hundred took 70 ms instead of 15.
 _GIL_SWITCH_INTERVAL_S: Final = 0.0005
 _STOP_TIMEOUT_S: Final = 1.0
-_EXPECTED_ERRORS: Final = (LedgerError, DeskError, ActionRefused)
 EXIT_CANNOT_START: Final = 3
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ def test_no_number_makes_a_sum_overflow(ledger: Ledger, reports: Reports, follow
     figures = Figures(count, 0, count, count * HUGE, count * HUGE, 0, 0)
     assert figures.net_g > 2**63
     for of in (ReportScope(), ReportScope("shache", "S0147")):
-        assert reports.days.total(DAY, DAY, of) == figures
+        assert reports.days.each(DAY, DAY, of)[0].figures == figures
     assert reports.days.goods(DAY, DAY)[0].figures == figures
     assert reports.members.year("M-04412", "shache", 2026).figures == figures
     assert reports.fleet.rows(DAY)[0].today == figures

@@ -63,7 +63,6 @@ from kiosk.sorting_center.reports.tables.schema import (
     receipt,
     scale_limit,
     station_day,
-    station_goods,
     station_price,
     void,
 )
@@ -163,7 +162,6 @@ class _SumChanges:
             )
             figures = [sign * int(part) for part in parts]
         for table, key in (
-            (station_goods, (row.day, row.region, row.station, row.product, row.mode)),
             (station_day, (row.day, row.region, row.station)),
             (county_hour, (row.day, row.hour, row.region, row.product, row.mode)),
             (station_price, (row.day, row.region, row.product, row.station, row.price_fen)),
@@ -308,10 +306,7 @@ class FeedApplier:
             key = (one.station, one.region)
             if one.feedseq in page.counted and isinstance(one.data, IntakeConfirmed):
                 receipts[key] = one.data.receipt
-            rows[key] = (
-                *(*key, one.epoch, one.seq, one.feedseq, one.software, one.clock),
-                *(one.written_ms, one.received_ms, receipts.get(key)),
-            )
+            rows[key] = (*key, one.clock, receipts.get(key))
         upsert_rows(self._connection, newest, list(rows.values()), unless_null=True)
 
 

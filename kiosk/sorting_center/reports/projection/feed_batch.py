@@ -36,7 +36,6 @@ class FeedEvent:
     clock: str
     boot: int
     monotonic_ms: int | None
-    software: str
     reissued: str | None
     data: EventData | None = field(repr=False)
 
@@ -108,7 +107,13 @@ class LedgerReader:
         goes on takes all of them whenever events have left for one: some may have left before he came to them.
         """
         batch = self._batch(after, limit)
-        return replace(batch, bare_voids=self._archived_voids()) if batch is not None and with_voids else batch
+        if batch is None or not with_voids:
+            return batch
+        event, void = ledger.event.c, ledger.intake_void.c
+        key = (event.station == void.station) & (event.epoch == void.epoch) & (event.seq == void.seq)
+        is_here = select(event.seq).where(key, event.region == void.region).exists()
+        voids = self._connection.execute(select(ledger.intake_void).where(~is_here)).all()
+        return replace(batch, bare_voids=voids)
 
     def _batch(self, after: int, limit: int) -> FeedBatch | None:
         rows = feed_page(self._connection, after, limit, _COLUMNS)
@@ -141,12 +146,6 @@ class LedgerReader:
         sha256 = next((row.sha256 for row in rows if row.feedseq == upto), "")
         return FeedBatch(upto, sha256, events, counted & stored, bare)
 
-    def _archived_voids(self) -> Sequence[Row[Any]]:
-        event, void = ledger.event.c, ledger.intake_void.c
-        key = (event.station == void.station) & (event.epoch == void.epoch) & (event.seq == void.seq)
-        is_here = select(event.seq).where(key, event.region == void.region).exists()
-        return self._connection.execute(select(ledger.intake_void).where(~is_here)).all()
-
 
 _COLUMNS: Final = ("region", "station", "epoch", "seq", "type", "sha256", "received_at", "body")
 _IS_IDENTITY: Final = ledger.meta.c.name.in_(("ledger_id", "generation"))
@@ -166,7 +165,6 @@ def _decode_event(row: Row[Any]) -> FeedEvent:
         event.clock,
         boot_number(event.bootid),
         ms if (ms := int(event.monotonicms)) <= MAX_MS else None,
-        event.software,
         event.reissued,
         decode_known(event),
     )

@@ -47,7 +47,7 @@ _MEASURES: Final = (
 
 
 def sums(table: Table) -> list[ColumnElement[int]]:
-    """To be selected of a table of sums; `of_sums` reads what comes."""
+    """To be selected of a table of sums; `figures_of` reads what comes."""
     return [func.coalesce(func.sum(table.c[name]), 0) for name in _MEASURES]
 
 

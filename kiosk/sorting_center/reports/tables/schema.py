@@ -15,7 +15,7 @@ Code = Text().with_variant(Text(collation="C"), "postgresql")  # Text that is or
 
 metadata = MetaData()
 
-# What the tables were made of and how far; see `stamps.Stamp`.
+# What the tables were made of and how far; see `stamps.ReportsStamp`.
 stamp = Table("stamp", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
 
 _IS_UNSET: Final = text("clock <> 'synced'")
@@ -122,20 +122,14 @@ newest = Table(
     metadata,
     Column("station", Code, primary_key=True),
     Column("region", Code, primary_key=True),
-    Column("epoch", Code, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("feedseq", BigInteger, nullable=False),
-    Column("software", Code, nullable=False),
     Column("clock", Code, nullable=False),
-    Column("written_ms", BigInteger, nullable=False),
-    Column("received_ms", BigInteger, nullable=False),
     Column("receipt", Code),
     sqlite_with_rowid=False,
 )
 
 # Closes of days, each once, keyed by the event that told it first; `told_epoch` and `told_seq` are of the one in the
 # feed. `day` is when it was closed, or came where its clock was not set. `end_seq` is where the days of its epoch end
-# so far. `said`, `found` and `not_counted` are JSON, see `following.closes`.
+# so far. `said`, `found` and `not_counted` are JSON, see `projection.closing_checks`.
 closing = Table(
     "closing",
     metadata,
@@ -181,20 +175,6 @@ def _measures() -> tuple[Column[int], ...]:
 
 
 # Sums of `receipt`. All but `voided` are of receipts that are not void.
-station_goods = Table(
-    "station_goods",
-    metadata,
-    Column("day", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
-    Column("product", Code, primary_key=True),
-    Column("mode", Code, primary_key=True),
-    *_measures(),
-    Index("station_goods_station", "station", "day"),
-    sqlite_with_rowid=False,
-)
-
-# The same sums over all goods: a month of a county in a tenth of a second.
 station_day = Table(
     "station_day",
     metadata,
@@ -267,4 +247,4 @@ impossible = Table(
     sqlite_with_rowid=False,
 )
 
-SUMS: Final = (station_goods, station_day, county_hour, station_price)
+SUMS: Final = (station_day, county_hour, station_price)

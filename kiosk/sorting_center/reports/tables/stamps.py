@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from sqlalchemy import Connection, MetaData, select, update
@@ -50,29 +50,12 @@ class ReportsStamp:
         rows = connection.execute(select(stamp.c.name, stamp.c.value))
         found = {row.name: row.value for row in rows}
         try:
-            return cls(
-                found["ledger_id"],
-                found["generation"],
-                found["zone"],
-                found["schema"],
-                int(found["feedseq"]),
-                found["sha256"],
-                int(found.get("archived", "0")),
-            )
-        except (KeyError, ValueError):
+            return cls(**{**found, "feedseq": int(found["feedseq"]), "archived": int(found["archived"])})
+        except (KeyError, ValueError, TypeError):
             return None
 
     def write(self, connection: Connection) -> None:
-        values = {
-            "ledger_id": self.ledger_id,
-            "generation": self.generation,
-            "zone": self.zone,
-            "schema": self.schema,
-            "feedseq": str(self.feedseq),
-            "sha256": self.sha256,
-            "archived": str(self.archived),
-        }
-        upsert_rows(connection, stamp, sorted(values.items()))
+        upsert_rows(connection, stamp, sorted((name, str(value)) for name, value in asdict(self).items()))
 
     def claim_position(self, connection: Connection) -> bool:
         """First in a transaction that goes on from here: false when another process has gone on meanwhile."""

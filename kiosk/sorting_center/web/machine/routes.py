@@ -1,31 +1,249 @@
-"""What programs ask: the feed, receipts, figures, how all is. JSON, but for Prometheus."""
+"""What programs ask: the feed, receipts, figures, how all is. JSON, but for Prometheus.
+
+The OpenAPI 3.1 document of it is made of the routes themselves.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any, Final, Literal, get_type_hints
 
-from flask import Response, jsonify
+import msgspec
+from flask import Response, current_app, jsonify, request
+from werkzeug.exceptions import BadRequest
 
+from kiosk.messaging.contract.envelope import DETAIL_PATTERNS, IDENTITY_PATTERNS, MAX_SEQ, OPTIONAL_PATTERNS
+from kiosk.messaging.contract.schemas import text_schema
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.feed.feed import feed_message
 from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
-from kiosk.sorting_center.ledger.overview import MAX_INTAKES
+from kiosk.sorting_center.ledger.overview import MAX_INTAKES, Counts, IntakeRow, StationRow, Totals
+from kiosk.sorting_center.shared.health import HealthReport
 from kiosk.sorting_center.web.machine.monitoring import health_answer, metrics_answer
-from kiosk.sorting_center.web.machine.openapi import (
-    Beyond,
-    FeedPage,
-    HealthAnswer,
-    IntakesPage,
-    RouteDoc,
-    Summary,
-    WholeNumber,
-    documented,
-)
-from kiosk.sorting_center.web.shared.access import EVERYONE, AccessRule, GuardedBlueprint
-from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER
+from kiosk.sorting_center.web.shared.access import EVERYONE, AccessRule, GuardedBlueprint, access_policy
+from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
+
+# Of what is described, not of the program: another first number when a program that reads it must be changed.
+VERSION: Final = "1.0.0"
+
+Schema = dict[str, Any]
+_JSON: Final = "application/json"
+_REFERENCE: Final = "#/components/schemas/{name}"
+
+openapi = GuardedBlueprint("openapi", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeNumber:
+    """A parameter of a query. What is above ``most`` is refused, or taken for ``most`` where ``lowered``."""
+
+    name: str
+    default: int
+    minimum: int
+    maximum: int
+    text: str
+    lowered: bool = False
+
+    def from_request(self) -> int:
+        text = request.args.get(self.name)
+        if text is None:
+            return self.default
+        number = parse_whole_number(text)
+        if number is None or number < self.minimum or (number > self.maximum and not self.lowered):
+            highest = MAX_WHOLE_NUMBER if self.lowered else self.maximum
+            raise BadRequest(f"{self.name} must be a whole number from {self.minimum} to {highest}")
+        return min(number, self.maximum)
+
+    @property
+    def schema(self) -> Schema:
+        upper_limit = MAX_WHOLE_NUMBER if self.lowered else self.maximum
+        limits = {"type": "integer", "minimum": self.minimum, "maximum": upper_limit, "default": self.default}
+        text = f"{self.text} Above {self.maximum:,} it is taken for that." if self.lowered else self.text
+        return {"name": self.name, "in": "query", "required": False, "description": text, "schema": limits}
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDoc:
+    """What a route answers: its type by status. ``media`` is what it is written in."""
+
+    answers: Mapping[int, Any]
+    parameters: tuple[WholeNumber, ...] = ()
+    media: str = _JSON
+
+
+class Fault(msgspec.Struct):
+    error: str
+
+
+class Beyond(msgspec.Struct):
+    """This ledger came back from a backup and is shorter than what was read: start over."""
+
+    error: str
+    last: int
+    generation: str
+
+
+class FeedPage(msgspec.Struct):
+    """Accepted events in the order of the feed. ``last`` is where to ask on from, in this generation alone."""
+
+    events: list[FeedEvent]
+    last: int
+    generation: str
+
+
+class FeedEvent(msgspec.Struct):
+    """Stands for the schema that is made of the contract with the stations."""
+
+
+class IntakesPage(msgspec.Struct):
+    """Receipts in the order of the feed. ``last`` is where to ask on from, in this generation alone."""
+
+    intakes: list[IntakeRow]
+    last: int
+    generation: str
+
+
+def _define_struct(name: str, doc: str, *more: tuple[str, Any], parts: type) -> type[msgspec.Struct]:
+    fields = [*more, *((name, kind) for name, kind in get_type_hints(parts).items())]
+    return msgspec.defstruct(name, fields, namespace={"__doc__": doc})
+
+
+Summary: Final = _define_struct(
+    "Summary",
+    "Counts, totals of all time and of today, and every station.",
+    ("totals", Totals),
+    ("today", Totals),
+    ("by_station", list[StationRow]),
+    parts=Counts,
+)
+HealthAnswer: Final = _define_struct(
+    "Health", "How the program is: ``status`` in one word.", ("status", Literal["ok", "trouble"]), parts=HealthReport
+)
+
+
+_DOCS: Final[dict[Callable[..., Any], RouteDoc]] = {}  # By view: filled beside the routes
+
+
+def documented(doc: RouteDoc) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Beside a route: what it answers when all is well, and otherwise than every machine route."""
+
+    def register(view: Callable[..., Any]) -> Callable[..., Any]:
+        _DOCS[view] = doc
+        return view
+
+    return register
+
+
+@openapi.get_route("/openapi.json", EVERYONE)
+@documented(RouteDoc({200: dict}))
+def document() -> Response:
+    return jsonify(build_document())
+
+
+def build_document() -> Schema:
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Sorting center of village stations",
+            "version": VERSION,
+            "description": "What programs ask a sorting center. Times are RFC 3339 in UTC, weights whole grams, "
+            "amounts whole fen. The feed also comes over MQTT; the schemas of the data of each type of event are in "
+            "that contract.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": {
+            rule.rule: {"get": _operation(rule.endpoint, current_app.view_functions[rule.endpoint])}
+            for rule in sorted(current_app.url_map.iter_rules(), key=lambda rule: rule.rule)
+            if current_app.view_functions[rule.endpoint] in _DOCS
+        },
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Made by `sorting-center token add NAME --scope SCOPE`. The words beside it are "
+                    "its scopes; it may ask as often a minute as was said then.",
+                },
+                "session": {"type": "apiKey", "in": "cookie", "name": "center", "description": "A person signed in."},
+            },
+        },
+    }
+
+
+def _operation(endpoint: str, view: Callable[..., Any]) -> Schema:
+    need, doc = access_policy().access_rules[endpoint], _DOCS[view]
+    security: list[Schema] = []
+    if need.scope is not None:  # one of them is enough; the empty one is nobody in particular
+        security = [{"token": [need.scope.value]}, {"session": []}, *([{}] if need.this_machine else [])]
+    return {
+        "operationId": endpoint.replace(".", "_"),
+        "summary": " ".join((view.__doc__ or "").split()),
+        "parameters": [parameter.schema for parameter in doc.parameters],
+        "security": security,
+        "responses": {
+            **{str(status): _answer(status, kind, doc.media) for status, kind in sorted(doc.answers.items())},
+            **{str(status): _answer(status, Fault, _JSON) for status in _error_statuses(need, doc)},
+        },
+    }
+
+
+def _error_statuses(need: AccessRule, doc: RouteDoc) -> Iterator[int]:
+    """What every machine route may answer besides. Without a database there is no knowing who asks."""
+    if doc.parameters:
+        yield HTTPStatus.BAD_REQUEST.value
+    if need.scope is not None:
+        yield from _HEADERS.keys() | {HTTPStatus.FORBIDDEN.value}
+    if HTTPStatus.SERVICE_UNAVAILABLE.value not in doc.answers:
+        yield HTTPStatus.SERVICE_UNAVAILABLE.value
+
+
+# Of answers with these statuses: name, type and meaning.
+_HEADERS: Final = {
+    HTTPStatus.TOO_MANY_REQUESTS.value: ("Retry-After", "integer", "Seconds until it may ask again."),
+    HTTPStatus.UNAUTHORIZED.value: ("WWW-Authenticate", "string", "Bearer."),
+}
+
+
+def _answer(status: int, kind: Any, media: str) -> Schema:
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template=_REFERENCE)
+    answer: Schema = {"description": HTTPStatus(status).phrase, "content": {media: {"schema": schema}}}
+    if status in _HEADERS:
+        name, kind, text = _HEADERS[status]
+        answer["headers"] = {name: {"description": text, "schema": {"type": kind}}}
+    return answer
+
+
+def _schemas() -> Schema:
+    kinds = [kind for doc in _DOCS.values() for kind in doc.answers.values()]
+    _, schemas = msgspec.json.schema_components([Fault, *kinds], ref_template=_REFERENCE)
+    for schema in schemas.values():
+        if "description" in schema:  # its newlines are those of the source file
+            schema["description"] = " ".join(schema["description"].split())
+    return dict(sorted(schemas.items())) | {"FeedEvent": _feed_event()}
+
+
+def _feed_event() -> Schema:
+    """The envelope; which fields ``data`` has depends on ``type``."""
+    patterns = {**IDENTITY_PATTERNS, **DETAIL_PATTERNS}
+    texts = {**patterns, **OPTIONAL_PATTERNS}
+    return {
+        "title": "FeedEvent",
+        "description": "An event as its station has hashed it, and `feedseq`.",
+        "type": "object",
+        "properties": {
+            **{name: text_schema(rule) for name, rule in texts.items()},
+            "seq": {"type": "integer", "minimum": 1, "maximum": MAX_SEQ},
+            "feedseq": {"type": "integer", "minimum": 1, "description": "Its place; not part of the hash."},
+            "data": {"type": "object"},
+        },
+        "required": sorted([*patterns, "seq", "feedseq", "data"]),
+    }
+
 
 _AFTER: Final = WholeNumber("after", 0, 0, MAX_WHOLE_NUMBER, "The feedseq behind which to begin.")
 _AFTER_FEEDSEQ: Final = WholeNumber("after_feedseq", 0, 0, MAX_WHOLE_NUMBER, "The feedseq behind which to begin.")

@@ -14,8 +14,7 @@ from kiosk.sorting_center.desk.registry import StationKey, StationRegister
 from kiosk.sorting_center.desk.shared.cases import MAX_PAGE, Case, CaseState
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.watch.marks import StationMark, marks, marks_of_unseen
-from kiosk.sorting_center.watch.measure import Measure
+from kiosk.sorting_center.watch.measure import Measure, StationMark, marks, marks_of_unseen
 
 MAX_CASES: Final = 20 * MAX_PAGE  # More open cases than that nobody can tell apart
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, default_exceptions
 
@@ -14,6 +15,7 @@ from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.shared.access import access_policy, current_principal
 from kiosk.sorting_center.web.shared.names import DisplayNames
 from kiosk.sorting_center.web.shared.query_params import query_with
+from kiosk.sorting_center.web.shared.refreshing_cache import VersionedValue, etag_of
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
 from kiosk.texts import formats, html
@@ -126,3 +128,31 @@ def _http_error(error: HTTPException) -> Response:
         return make_response(error.get_response())
     known = {403: "forbidden", 404: "not_found", 413: "too_large", 429: "too_often"}
     return _error_answer(status, known.get(status, "not_possible"), error.description or error.name)
+
+
+class LiveFragment:
+    """``variant`` is what it shows besides ``versioned``: filters, a page. The language and the day are thought of
+    here."""
+
+    def __init__(self, versioned: VersionedValue[Any], variant: tuple[object, ...], render: Callable[[], str]) -> None:
+        found = sources()
+        place = (found.snapshots.process, request.blueprint, texts().language.code, found.now().date())
+        self._etag = etag_of(*place, versioned.version, variant)
+        self._render = render
+
+    @property
+    def html(self) -> Markup:
+        return Markup(sources().snapshots.rendered.html(self._etag, self._render))  # noqa: S704 - a template of ours
+
+    def answer(self) -> Response:
+        """304 while nothing changed."""
+        if request.if_none_match.contains(self._etag):
+            answer = Response(status=304)
+        else:
+            answer = Response(self.html, mimetype="text/html")
+        answer.set_etag(self._etag)
+        return answer
+
+
+def path_if_routed(path: str) -> str | None:
+    return path if current_app.url_map.bind("").test(path, "GET") else None

@@ -35,9 +35,9 @@ class VersionedValue(Generic[Shown]):
 class RefreshingCache(Generic[Shown]):
     """Keeps the last value for forty times as long as it took to make, and at least for MIN_AGE_S.
 
-    Ten screens at the county, each asking every two seconds, must not slow the taking in of events down. Where somebody
-    calls `tend` again and again, nobody who looks waits for the next one, not even the first in the morning. ``clock``
-    is monotonic, in seconds. ``depends_on``: what somebody looks at as well who looks at this.
+    Ten screens of a county, each polling every two seconds, must not slow the ingest down. Where `refresh_if_due` is
+    called regularly, no request waits for the next value, not even the first one in the morning. ``clock`` is
+    monotonic, in seconds. ``depends_on`` are caches that are viewed together with this one.
     """
 
     def __init__(

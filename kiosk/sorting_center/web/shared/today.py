@@ -14,7 +14,7 @@ from kiosk.sorting_center.ledger.overview import IntakeRow
 from kiosk.sorting_center.reports.days import DayComparison, GoodsRow
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.reports.shared.figures import Figures, total
-from kiosk.sorting_center.watch.marks import StationMark
+from kiosk.sorting_center.watch.measure import StationMark
 from kiosk.sorting_center.web.shared.fleet import FleetSnapshot
 
 MAX_NEWEST: Final = 12

@@ -44,8 +44,18 @@ def export(period: str, name: str) -> Response:
         raise ActionRefused("export_busy", "two exports are being made: wait until one is done")
     try:
         record(AuditAction.EXPORTED, f"{period} {name}")
+        found = sources()
+        order = ExportOrder(
+            name=name,
+            period=period,
+            first=dates.first,
+            last=dates.last,
+            language=texts().language.code,
+            made_by=current_principal().person.name,
+            made_at=f"{found.now().astimezone(found.reports.zone):%Y-%m-%d %H:%M:%S}",
+        )
         return attachment(
-            _build_file(_order(period, dates, name)),
+            _build_file(order),
             _XLSX if name.endswith(".xlsx") else _CSV,
             f"sorting-center-{period}-{name}",
         )
@@ -54,20 +64,6 @@ def export(period: str, name: str) -> Response:
         raise ActionRefused("not_written", f"the file cannot be made: {error.strerror or error}") from None
     finally:
         _EXPORT_SLOTS.release()
-
-
-def _order(period: str, dates: Month, name: str) -> ExportOrder:
-    found = sources()
-    made_at = found.now().astimezone(found.reports.zone)
-    return ExportOrder(
-        name=name,
-        period=period,
-        first=dates.first,
-        last=dates.last,
-        language=texts().language.code,
-        made_by=current_principal().person.name,
-        made_at=f"{made_at:%Y-%m-%d %H:%M:%S}",
-    )
 
 
 def attachment(file: IO[bytes], kind: str, name: str) -> Response:

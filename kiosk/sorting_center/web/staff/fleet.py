@@ -9,11 +9,10 @@ from typing import Final
 from flask import Response, request
 
 from kiosk.sorting_center.desk.people import StaffRole
-from kiosk.sorting_center.watch.marks import StationMark
+from kiosk.sorting_center.watch.measure import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
 from kiosk.sorting_center.web.shared.fleet import FleetSnapshot, Tile
-from kiosk.sorting_center.web.shared.frame import render_page, texts
-from kiosk.sorting_center.web.shared.live import LiveFragment
+from kiosk.sorting_center.web.shared.frame import LiveFragment, render_page, texts
 from kiosk.sorting_center.web.shared.names import device_name
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources

@@ -98,17 +98,18 @@ def _photo_files(found: ReceiptDetails) -> dict[str, Path]:
 
 
 def _render(found: ReceiptDetails, lot: str = "") -> str:
-    confirmed = found.confirmed
-    twice = found.conflicts
+    confirmed, twice, void = found.confirmed, found.conflicts, found.void
+    party = confirmed.party if confirmed is not None else found.row.member if found.row is not None else None
+    void_place = (void.epoch, void.seq) if void is not None else None
     return render_page(
         "receipt.html",
         receipt=found,
         lot=lot,
         bag_asked=parse_whole_number(request.args.get("bag", "")),
         lot_code=confirmed.lot if confirmed is not None else ReceiptNumber.parse(found.number).lot,
-        party=_party(found),
+        party=None if party == NON_MEMBER else party,
         standing=found.counted_event,
-        void_event=_void_event(found),
+        void_event=next((one for one in found.events if (one.epoch, one.seq) == void_place), None),
         pictures=_photo_files(found),
         twice=twice,
         compared=_compare(found, twice),
@@ -123,18 +124,3 @@ def _compare(found: ReceiptDetails, twice: Sequence[EventRow]) -> Sequence[tuple
     standing = found.counted_event
     events = [*([standing] if standing is not None else []), *twice] if twice else []
     return [(event, data_of(event, IntakeConfirmed)) for event in events]
-
-
-def _party(found: ReceiptDetails) -> str | None:
-    """The number of a member; None for somebody who is none."""
-    party = (
-        found.confirmed.party if found.confirmed is not None else found.row.member if found.row is not None else None
-    )
-    return None if party == NON_MEMBER else party
-
-
-def _void_event(found: ReceiptDetails) -> EventRow | None:
-    void = found.void
-    return next(
-        (one for one in found.events if void is not None and (one.epoch, one.seq) == (void.epoch, void.seq)), None
-    )

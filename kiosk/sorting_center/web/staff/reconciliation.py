@@ -22,9 +22,9 @@ from kiosk.sorting_center.ledger.overview import AlarmRow
 from kiosk.sorting_center.ledger.shared.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports import COUNTY
 from kiosk.sorting_center.reports.closings import Closing, ClosingSnapshot
+from kiosk.sorting_center.reports.days import StationFigures
 from kiosk.sorting_center.reports.projection.closing_checks import ClosingVerdict
 from kiosk.sorting_center.reports.receipts import ReceiptDetails
-from kiosk.sorting_center.reports.shared.figures import Figures
 from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
@@ -107,13 +107,6 @@ class ReconciledDay:
 
 
 @dataclass(frozen=True, slots=True)
-class UnclosedDay:
-    station: str
-    region: str
-    figures: Figures
-
-
-@dataclass(frozen=True, slots=True)
 class DoubleReceipt:
     receipt: ReceiptDetails
     settling: ReviewItem
@@ -134,11 +127,11 @@ def day() -> str:
     closed = {(one.station, one.region) for one in closings}
     days = _days(closings)
     not_closed = [
-        UnclosedDay(one.station, one.region, one.figures)
+        one
         for one in reports.days.stations(selected, selected)
         if one.figures.intakes and (one.station, one.region) not in closed
     ]
-    lists: dict[str, Sequence[ReconciledDay | UnclosedDay]] = {
+    lists: dict[str, Sequence[ReconciledDay | StationFigures]] = {
         "open": [one for one in days if one.needs_review and not one.settling.is_settled],
         "settled": [one for one in days if one.needs_review and one.settling.is_settled],
         "same": [one for one in days if not one.needs_review],

@@ -196,13 +196,11 @@ def _check_import(name: str, content: bytes, read: ParsedRegistry) -> CheckedImp
         current_principal().person.name, word, content, before.digest, access_policy().now()
     )
     found = differences(before, after)
-    changes = tuple(_change(before.stations[key], after.stations[key]) for key in found.changed[:MAX_SHOWN])
-    return CheckedImport(name, read, draft, found, changes, before, after)
-
-
-def _change(old: ExpectedStation, new: ExpectedStation) -> Change:
-    before, after = asdict(old), asdict(new)
-    return Change(new.key, tuple((name, before[name], after[name]) for name in after if before[name] != after[name]))
+    changes = []
+    for key in found.changed[:MAX_SHOWN]:
+        old, new = asdict(before.stations[key]), asdict(after.stations[key])
+        changes.append(Change(key, tuple((name, old[name], new[name]) for name in new if old[name] != new[name])))
+    return CheckedImport(name, read, draft, found, tuple(changes), before, after)
 
 
 @registry.post_route("/registry/apply", StaffRole.OPERATOR)

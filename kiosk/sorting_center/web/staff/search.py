@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
@@ -37,8 +37,10 @@ def find() -> Response:
     only_address = hit_address(hits[0]) if len(hits) == 1 else None
     if only_address is not None:
         return redirect(only_address, 303)
-    shown = plain(query, _MAX_SHOWN_CHARS)
-    page = render_page("search.html", asked=shown, found=_by_kind(hits), nothing=not hits, **record_context())
+    shown, by_kind = plain(query, _MAX_SHOWN_CHARS), dict[HitKind, list[tuple[Hit, str | None]]]()
+    for hit in hits:
+        by_kind.setdefault(hit.kind, []).append((hit, hit_address(hit)))
+    page = render_page("search.html", asked=shown, found=by_kind, nothing=not hits, **record_context())
     return make_response(page)
 
 
@@ -66,10 +68,3 @@ def _redact_for_audit(query: str) -> str:
     if _SLIP.match(query):
         return "Y1K…"
     return _LONG_NUMBER.sub(lambda found: f"…{found[0][-4:]}", query)
-
-
-def _by_kind(hits: Sequence[Hit]) -> Mapping[HitKind, list[tuple[Hit, str | None]]]:
-    found: dict[HitKind, list[tuple[Hit, str | None]]] = {}
-    for hit in hits:
-        found.setdefault(hit.kind, []).append((hit, hit_address(hit)))
-    return found

@@ -20,10 +20,9 @@ from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.reports.stations import ScaleCheckRow, ScaleFacts
-from kiosk.sorting_center.watch.marks import StationMark
+from kiosk.sorting_center.watch.measure import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
-from kiosk.sorting_center.web.shared.frame import render_page, texts
-from kiosk.sorting_center.web.shared.live import path_if_routed
+from kiosk.sorting_center.web.shared.frame import path_if_routed, render_page, texts
 from kiosk.sorting_center.web.shared.names import doctor_summary
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.charts import scaled_bars

@@ -9,10 +9,9 @@ from flask import Response
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger.overview import IntakeRow
 from kiosk.sorting_center.shared.health import HealthReport
-from kiosk.sorting_center.watch.marks import StationMark
+from kiosk.sorting_center.watch.measure import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, current_principal
-from kiosk.sorting_center.web.shared.frame import render_page
-from kiosk.sorting_center.web.shared.live import LiveFragment, path_if_routed
+from kiosk.sorting_center.web.shared.frame import LiveFragment, path_if_routed, render_page
 from kiosk.sorting_center.web.shared.refreshing_cache import VersionedValue
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.shared.today import TodaySnapshot

@@ -7,8 +7,15 @@ from datetime import timedelta
 import pytest
 
 from kiosk.sorting_center.reports.fleet import FleetRow, GapFacts
-from kiosk.sorting_center.watch.marks import MARK_OF_CASE, StationMark, marks, marks_of_unseen
-from kiosk.sorting_center.watch.measure import BACKLOG_EVENTS, Measure, version
+from kiosk.sorting_center.watch.measure import (
+    BACKLOG_EVENTS,
+    MARK_OF_CASE,
+    Measure,
+    StationMark,
+    marks,
+    marks_of_unseen,
+    version,
+)
 from tests.sorting_center.watch.rows import NOW, RECENT, expected, heard, newest, register
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -31,19 +31,16 @@ def goods_shot(answer: wire.GoodsInspected, body: bytes) -> GoodsShot:
         if body or answer.likeness or any(part is not None for part in parts):
             raise wire.WireError("a picture of a shot that nobody may keep")
         return GoodsShot(verdict)
-    if measures is None or answer.master is None or answer.natural is None or not answer.likeness:
+    master, natural = answer.master, answer.natural
+    if measures is None or master is None or natural is None or not answer.likeness:
         raise wire.WireError("a shot that may be kept, without its pictures, measures or likeness")
     if wire.bounded_measures(measures) != measures:
         raise wire.WireError("measures out of bounds")
-    master, natural = _split_pictures(body, answer.master, answer.natural)
-    return GoodsShot(verdict, measures, master, natural, likeness=answer.likeness)
-
-
-def _split_pictures(body: bytes, master: wire.WirePicture, natural: wire.WirePicture) -> tuple[Shot, Shot]:
     if len(body) != master.size_bytes + natural.size_bytes:
         raise wire.WireError(f"{len(body)} bytes for pictures of {master.size_bytes} and {natural.size_bytes}")
-    first, second = body[: master.size_bytes], body[master.size_bytes :]
-    return checked_shot(first, master.width, master.height), checked_shot(second, natural.width, natural.height)
+    first = checked_shot(body[: master.size_bytes], master.width, master.height)
+    second = checked_shot(body[master.size_bytes :], natural.width, natural.height)
+    return GoodsShot(verdict, measures, first, second, likeness=answer.likeness)
 
 
 def live_view_frame(answer: wire.WireLiveView, body: bytes) -> LiveViewFrame:

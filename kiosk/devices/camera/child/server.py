@@ -49,7 +49,9 @@ def serve(
         alarm(request.within_s + _GRACE_S)
         answer, body = _answer(source, judge, request)
         try:
-            _write_all(answers, wire.pack(answer, body))
+            left = memoryview(wire.pack(answer, body))
+            while left:  # The raw pipe may take less than all of it at once
+                left = left[answers.write(left) :]
         except BrokenPipeError:
             return
         alarm(0)
@@ -82,7 +84,8 @@ def _answer(source: PictureSource, judge: Judge, request: wire.Request) -> tuple
             case "shoot":
                 return _plain(source, request.number)
     except CameraFault as fault:
-        return wire.ShotRefused(request.number, _code(fault), str(fault)[:_MESSAGE_LENGTH]), b""
+        code = cast(wire.FaultCode, fault.code) if fault.code in get_args(wire.FaultCode) else "broken"
+        return wire.ShotRefused(request.number, code, str(fault)[:_MESSAGE_LENGTH]), b""
     except Exception as error:  # whatever a driver or decoder does, the station gets an answer
         what = f"{type(error).__name__}: {error}"[: _MESSAGE_LENGTH // 2]
         message = f"The camera program failed ({what}): try again; if it stays, restart the station."
@@ -114,14 +117,3 @@ def detect_codes(source: PictureSource, number: int) -> wire.CodesDetected:
 
 def _codes_in(gray: NDArray[np.generic]) -> list[str]:
     return read_codes(memoryview(gray.tobytes()).cast("B", gray.shape))
-
-
-def _code(fault: CameraFault) -> wire.FaultCode:
-    return cast(wire.FaultCode, fault.code) if fault.code in get_args(wire.FaultCode) else "broken"
-
-
-def _write_all(answers: BinaryIO, message: bytes) -> None:
-    # The raw pipe may take less than all of it at once.
-    view = memoryview(message)
-    while view:
-        view = view[answers.write(view) :]

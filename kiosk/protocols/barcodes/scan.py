@@ -149,7 +149,7 @@ class Scan:
 
 def parse_scan(raw: bytes, in_store: Iterable[InStoreLayout] = ()) -> Scan:
     """Judge one scan, with or without the scanner's line end; ``in_store`` are layouts of shops. Never raises."""
-    aim, body = split_aim(_without_line_end(raw))
+    aim, body = split_aim(raw.removesuffix(b"\n").removesuffix(b"\r"))
     data = body.decode("utf-8", "replace")
     truncated = data[:MAX_NAMED_LENGTH]
     scan = Scan(
@@ -160,10 +160,6 @@ def parse_scan(raw: bytes, in_store: Iterable[InStoreLayout] = ()) -> Scan:
         return _rejected(scan, error)
     found = _classify(replace(scan, in_store=_shop_number(scan, in_store)))
     return found if found.kind == "product" else replace(found, in_store=None)
-
-
-def _without_line_end(raw: bytes) -> bytes:
-    return raw.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def _rejected(scan: Scan, error: str, kind: str = "rejected") -> Scan:

@@ -47,10 +47,6 @@ def _adds_up(gross: Decimal, tare: Decimal, net: Decimal | None) -> bool:
     return net == gross - tare and len(decimals) == 1
 
 
-def _field(number: Decimal) -> str:
-    return f"{number:f}".rjust(_FIELD)
-
-
 def encode_frame(shown: DisplayState, params: Params) -> bytes:
     """The line for this display; beyond seven characters the indicator shows overload.
 
@@ -59,7 +55,7 @@ def encode_frame(shown: DisplayState, params: Params) -> bytes:
     """
     flag = "0" if shown.stable else "1"
     tare = Decimal(1).scaleb(int(shown.weight.as_tuple().exponent)) if shown.net else shown.weight * 0
-    fields = [_field(number) for number in (shown.weight + tare, tare + 0, shown.weight)]
+    fields = [f"{number:f}".rjust(_FIELD) for number in (shown.weight + tare, tare + 0, shown.weight)]
     if shown.underload and not shown.overload:
         return b""
     if shown.overload or any(len(field) > _FIELD for field in fields):

@@ -60,14 +60,11 @@ class Buzzer:
         if not self._ends:
             self._on = False
             if self._waiting:
-                self._begin(PATTERNS[self._waiting.popleft()], at)
+                self._on = True
+                for seconds in (*PATTERNS[self._waiting.popleft()], PAUSE_S):
+                    at += seconds
+                    self._ends.append(at)
         return self._on
-
-    def _begin(self, pattern: tuple[float, ...], at: float) -> None:
-        self._on = True
-        for seconds in (*pattern, PAUSE_S):
-            at += seconds
-            self._ends.append(at)
 
     def due(self) -> float | None:
         """The next second at which ``is_sounding`` may change."""

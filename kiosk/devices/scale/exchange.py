@@ -71,30 +71,33 @@ class Poller:
         if self._step is None:
             self._tries = 0
             self._ask(now)
+        elif self._tries <= self._poll.retries:
+            self._ask(now)
         else:
-            self._retry(now)
+            self._finish(now)
 
     def receive(self, decoded: Sequence[Decoded], now: float) -> list[Reading]:
         """The reading that answers the question, if it is among these; nothing means bytes that complete no frame."""
         accepted: list[Reading] = []
         if not decoded and self._step is not None:
             self._due_at = min(self._due_at, now + _PAUSE_S)
+        fits = self._poll.answers
         for item in decoded:
-            if self._step is None or not self._may_answer(item):
+            if self._step is None or not (fits is None or fits(self._request, item)):
                 self.unsolicited += isinstance(item, Reading)
             elif isinstance(item, Rejected):
                 self._on_rejected(item.reason, now)
             elif isinstance(item, Record):
-                self._acknowledged(now)
+                if self._asking_why:  # there is nothing to tell
+                    self._finish(now)
+                elif not self._last:
+                    self._begin(self._step + 1, now)
             elif self._last or (self._asking_why and item.weight is None):
                 accepted.append(item)
                 self._finish(now, self._poll.accept)
             else:
                 self.unsolicited += 1
         return accepted
-
-    def _may_answer(self, item: Decoded) -> bool:
-        return self._poll.answers is None or self._poll.answers(self._request, item)
 
     @property
     def _last(self) -> bool:
@@ -115,18 +118,6 @@ class Poller:
         self._step, self._due_at = step, now + self._poll.timeout_s
         self._request = self._encode((*self._poll.steps, self._poll.why)[step])
         self._send(self._request)
-
-    def _retry(self, now: float) -> None:
-        if self._tries <= self._poll.retries:
-            self._ask(now)
-        else:
-            self._finish(now)
-
-    def _acknowledged(self, now: float) -> None:
-        if self._asking_why:  # there is nothing to tell
-            self._finish(now)
-        elif self._step is not None and not self._last:
-            self._begin(self._step + 1, now)
 
     def _on_rejected(self, reason: RejectReason, now: float) -> None:
         if reason in _DAMAGE:

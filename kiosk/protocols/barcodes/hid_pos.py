@@ -283,7 +283,8 @@ class ReportDecoder:
             # It may never end: this is told now, and not again at its end.
             self._reported = True
             yield HidScan(b"", self._refused)
-        if not self._has_more(report):
+        more = self._layout.more
+        if more is None or not report[more[0]] >> more[1] & 1:
             yield from self._end()
 
     def _take(self, report: bytes) -> None:
@@ -300,12 +301,6 @@ class ReportDecoder:
         self._aim = aim
         if not self._refused:
             self._code += room[:count]
-
-    def _has_more(self, report: bytes) -> bool:
-        if self._layout.more is None:
-            return False
-        byte, bit = self._layout.more
-        return bool(report[byte] >> bit & 1)
 
     def _refuse(self, word: ScanRefusal, why: str) -> None:
         self._code.clear()

@@ -37,17 +37,14 @@ def page(bitmap: Bitmap, setup: PageSetup, copies: int = 1) -> bytes:
     lines = [f"! 0 200 200 {bitmap.height_dots + down} {copies}", f"PAGE-WIDTH {bitmap.width_dots + right}"]
     if setup.gap_mm:
         lines.append("BAR-SENSE" if setup.mark else "GAP-SENSE")
-    lines += [f"CONTRAST {_contrast(setup.density)}", f"SPEED {min(setup.speed_ips, _MAX_SPEED)}"]
+    contrast = next((step for min_density, step in _CONTRASTS if setup.density >= min_density), 0)
+    lines += [f"CONTRAST {contrast}", f"SPEED {min(setup.speed_ips, _MAX_SPEED)}"]
     command = "EG" if setup.wire.plain else "CG"
     head = "".join(f"{line}\r\n" for line in lines)
     head += f"{command} {row_bytes(bitmap)} {bitmap.height_dots} {right} {down} "
     picture = bitmap.rows.hex().upper().encode("ascii") if setup.wire.plain else bitmap.rows
     # FORM goes on to the next gap or mark; on a roll without them it would run to nowhere.
     return head.encode("ascii") + picture + (b"\r\nFORM\r\nPRINT\r\n" if setup.gap_mm else b"\r\nPRINT\r\n")
-
-
-def _contrast(density: int) -> int:
-    return next((contrast for min_density, contrast in _CONTRASTS if density >= min_density), 0)
 
 
 def parse_status(reply: bytes) -> tuple[str, ...] | None:

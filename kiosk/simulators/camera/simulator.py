@@ -54,15 +54,12 @@ class CameraSimulator:
             raise BadFaultWord(f"camera scene {argument!r} is not one of: {', '.join(SCENES)}")
         with self._lock:
             if word == "unplug":
-                self._unplug()
+                self._plugged = self._frozen = False
+                self._file.unlink(missing_ok=True)
             elif word == "freeze":
                 self._frozen = True
             else:
                 self._show(SceneView(argument) if word == "scene" else self._view.spoilt(word), word)
-
-    def _unplug(self) -> None:
-        self._plugged = self._frozen = False
-        self._file.unlink(missing_ok=True)
 
     def _show(self, view: SceneView, word: str) -> None:
         self._view = view

@@ -77,7 +77,9 @@ def _next(data: str, at: int) -> tuple[str, str, int]:
     """The identifier at a place, its checked value, and where the next begins behind a separator."""
     if data[at] == GS:
         raise BadElementString("separator", "a separator stands where an application identifier must begin", at=at)
-    identifier = _identifier(data, at)
+    identifier = next((data[at : at + size] for size in (2, 3, 4) if data[at : at + size] in TABLE), None)
+    if identifier is None:
+        raise BadElementString("unknown_ai", f"no application identifier begins with {data[at : at + 4]!r}", at=at)
     whole = PREDEFINED_LENGTH.get(identifier[:2])
     closed = data.find(GS, at)
     end = len(data) if closed < 0 else closed
@@ -88,13 +90,6 @@ def _next(data: str, at: int) -> tuple[str, str, int]:
     except BadElementString as error:
         raise error.shifted(start) from None
     return identifier, data[start:stop], stop + 1 if stop == closed else stop
-
-
-def _identifier(data: str, at: int) -> str:
-    known = next((data[at : at + size] for size in (2, 3, 4) if data[at : at + size] in TABLE), None)
-    if known is None:
-        raise BadElementString("unknown_ai", f"no application identifier begins with {data[at : at + 4]!r}", at=at)
-    return known
 
 
 def check_repeats(elements: Iterable[tuple[str, str]]) -> None:

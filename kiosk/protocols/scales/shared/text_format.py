@@ -83,7 +83,8 @@ class TextFormat:
         kind = self.records.get(caught.get("record", b""))
         if kind is not None:
             return Record(kind, " ".join(filter(None, (to_text(weight), unit))), line)
-        if any(name in caught and caught[name] not in table for name, table in self._tables()):
+        flags = (("stable", self.stable), ("net", self.net))
+        if any(name in caught and caught[name] not in table for name, table in flags):
             return Rejected(RejectReason.FRAMING, line)
         return Reading(
             weight,
@@ -104,9 +105,6 @@ class TextFormat:
             underload=not over if self.says_under else None,
             raw=line,
         )
-
-    def _tables(self) -> tuple[tuple[str, Mapping[bytes, bool | None]], ...]:
-        return (("stable", self.stable), ("net", self.net))
 
 
 def with_width(row: TextFormat, given: Params) -> TextFormat:

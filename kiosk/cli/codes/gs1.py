@@ -9,10 +9,15 @@ from typing import IO
 
 import click
 
-from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_domain, parse_digital_link
-from kiosk.protocols.barcodes.gs1.elements import BadElementString, Elements, build_element_string
-from kiosk.protocols.barcodes.gs1.notation import parse_notation
+from kiosk.protocols.barcodes.gs1.elements import (
+    BadElementString,
+    Elements,
+    build_element_string,
+    check_associations,
+    check_pairs,
+    parse_notation,
+)
 from kiosk.protocols.barcodes.shared.digits import gs1_check_digit, has_valid_check_digit, is_digits, s10_check_digit
 from kiosk.protocols.barcodes.waybills import parse_s10
 

@@ -17,7 +17,7 @@ from kiosk.devices.scale.command import COMMANDS
 from kiosk.devices.scale.live import LiveScale
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.simulators.scale.hx711 import SimulatedHx711
+from kiosk.simulators.scale.packets import SimulatedHx711
 
 _OPEN_S: Final = 5.0  # A device server answers within 1.5 s or is given up; then the scale is told missing
 # An effect is judged from what was there before; a scale that says nothing by then is sent the command without it.

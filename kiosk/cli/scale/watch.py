@@ -13,7 +13,7 @@ from kiosk.cli.scale.options import PortOptions, port_options
 from kiosk.cli.scale.output import ended_by_signal, print_json, reading_json
 from kiosk.devices.ports import LinkState
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.simulators.scale.hx711 import SimulatedHx711
+from kiosk.simulators.scale.packets import SimulatedHx711
 
 
 @click.command("watch")

@@ -13,11 +13,10 @@ from itertools import count
 from time import monotonic, sleep
 
 from kiosk.devices.ports import PrinterFault, PrinterStatus, PrintNotStarted, PrintUncertain
-from kiosk.devices.printer.messages import PrinterName
 from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout, PrinterChannel
 from kiosk.devices.printer.profiles import PrinterProfile, profile
 from kiosk.devices.printer.settings import IppAddress
-from kiosk.devices.printer.stream import connect
+from kiosk.devices.printer.stream import PrinterName, connect
 from kiosk.protocols.printers import ipp, pwg
 from kiosk.protocols.printers.ipp import JobState, Operation
 from kiosk.protocols.printers.languages import parse_status

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kiosk.protocols.barcodes.gs1.associations import check_pairs
-from kiosk.protocols.barcodes.gs1.elements import GS, build_element_string
-from kiosk.protocols.barcodes.gs1.notation import parse_notation
+from kiosk.protocols.barcodes.gs1.elements import GS, build_element_string, check_pairs, parse_notation
 from kiosk.protocols.barcodes.shared.digits import has_valid_check_digit
 
 # Light modules before and after the bars (ISO/IEC 15417, clause 4.2: ten times the module width).

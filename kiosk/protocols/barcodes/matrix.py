@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
-from kiosk.protocols.barcodes.gs1.notation import parse_notation, to_bracketed
+from kiosk.protocols.barcodes.gs1.elements import check_associations, check_pairs, parse_notation, to_bracketed
 
 Modules = tuple[tuple[bool, ...], ...]
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kiosk.domain.identifiers import BODY_ALPHABET, CODE_PREFIX, CODE_TYPES, BadIdentifier, parse_internal_code
-from kiosk.protocols.barcodes.gs1.associations import check_pairs
 from kiosk.protocols.barcodes.gs1.digital_link import is_link, parse_digital_link
-from kiosk.protocols.barcodes.gs1.elements import GS, BadElementString, Elements, parse_element_string
+from kiosk.protocols.barcodes.gs1.elements import GS, BadElementString, Elements, check_pairs, parse_element_string
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber, read_in_store
 from kiosk.protocols.barcodes.shared.digits import has_valid_check_digit
 from kiosk.protocols.barcodes.waybills import Waybill, foreign_code_kind, identify

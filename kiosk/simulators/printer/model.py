@@ -72,9 +72,9 @@ class PrinterInterpreter:
         return [JobStarted()]
 
     def _take(self, count: int) -> bytes:
-        taken = bytes(self._buffer[:count])
+        consumed = bytes(self._buffer[:count])
         del self._buffer[:count]
-        return taken
+        return consumed
 
 
 _DOTS_PER_MM = {203: 8, 300: 12}

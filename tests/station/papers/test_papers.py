@@ -15,8 +15,7 @@ from kiosk.domain.intake import ConfirmedIntake, Intake, TareSource, Weighing
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.labels.documents import BagLabel, ReceiptDocument, ReceiptLine
-from kiosk.protocols.barcodes.gs1.elements import build_element_string
-from kiosk.protocols.barcodes.gs1.notation import parse_notation
+from kiosk.protocols.barcodes.gs1.elements import build_element_string, parse_notation
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.counter.scanning.scan_reader import ScanReader
 from kiosk.station.papers.papers import PaperSettings, make_papers

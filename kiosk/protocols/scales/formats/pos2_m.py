@@ -17,11 +17,11 @@ from decimal import Decimal
 from functools import partial, reduce
 from operator import xor
 
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
+from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT
 
 PASSWORD = Parameter("password", "0030", (), "four characters set in the scale", "[!-~]{4}")
 

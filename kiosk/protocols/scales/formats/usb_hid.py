@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol, Transport
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -111,3 +111,30 @@ def with_width(row: TextFormat, given: Params) -> TextFormat:
     """The format held to the parameter WIDTH."""
     width = given[WIDTH.name]
     return replace(row, widths=range(1, _MAX_WIDTH + 1) if width == "any" else (int(width),))
+
+
+ACKNOWLEDGEMENT = "acknowledgement"  # The kind of a Record that says: understood, done
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyPattern:
+    """Lines that ``pattern`` matches as a whole are a record of the kind ``means``, or refused for this reason.
+
+    The value of a record is what the pattern's first group caught, without one the whole line.
+    """
+
+    pattern: re.Pattern[bytes]
+    means: str | RejectReason
+
+
+def match_reply(replies: Iterable[ReplyPattern], line: bytes) -> Record | Rejected | None:
+    """What the first fitting row makes of the line; None when it is no such answer."""
+    for reply in replies:
+        match = reply.pattern.fullmatch(line)
+        if match is None:
+            continue
+        if isinstance(reply.means, RejectReason):
+            return Rejected(reply.means, line)
+        text = (match[1] or b"") if match.re.groups else line
+        return Record(reply.means, text.decode("latin-1").strip(), line)
+    return None

@@ -20,7 +20,7 @@ from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.shared.numbers import from_digits, to_digits
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder

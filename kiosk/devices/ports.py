@@ -304,9 +304,7 @@ class Pausable(Protocol):
 
 
 OnScan = Callable[[str], None]  # Gets a scan as text; called from the scanner's own thread, must not block
-
 OnRefused = Callable[[ScanRefusal], None]  # Gets why a scan was dropped; called as OnScan
-
 # Gets "ok", "scanner_missing" or "scanner_second_keyboard" when it changes; called as OnScan.
 OnState = Callable[[str], None]
 
@@ -321,7 +319,6 @@ class Scanner(Protocol):
 
 # Gets the button, "ok" or "help", and "press" or "hold"; called from the panel's own thread, must not block.
 OnButton = Callable[[str, str], None]
-
 PinFactory = Callable[[], Any]  # Makes a gpiozero pin factory
 
 

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 
 # Seconds on, off, on ...; each begins and ends with a sound. They differ in rhythm: the buzzer has one tone.
 PATTERNS: Mapping[str, tuple[float, ...]] = {"ok": (0.08,), "attention": (0.15, 0.1, 0.15), "error": (0.6, 0.15, 0.6)}
-
 PAUSE_S = 0.3  # Silence between two patterns, so that they are heard as two
 _MAX_WAITING = 3
-
 BLINK_S = 0.5  # Half a period: 1 Hz, slow enough for everyone (WCAG 2.3.1 allows three flashes a second)
 
 

@@ -23,13 +23,11 @@ from kiosk.protocols.printers.languages import parse_status
 from kiosk.protocols.printers.page_setup import PageSetup
 
 ANSWER_S = 5.0  # A queue answers at once; a printer that sleeps wakes up first
-
 _POLL_S = 0.2
 _IPP = "application/ipp"
 _USER = "kiosk"
 _HARMLESS = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.PRINTING})
 _UNKNOWN = PrinterStatus(ready=None, fault=None, flags=(PrinterFault.UNKNOWN,))
-
 
 _EXCHANGE_ERRORS = (ChannelBroken, ChannelTimeout, ipp.BadIppResponse)
 

@@ -27,13 +27,10 @@ from kiosk.protocols.printers import cpcl, escpos, languages, tspl, zpl
 from kiosk.protocols.printers.page_setup import PageSetup
 
 ANSWER_S = 1.5  # A status query is answered at once, in error too; this allows for a slow Wi-Fi print server
-
 _POLL_S = 0.02
 # Beyond the deadline, to learn why: the job is uncertain already, and the reason tells people what to do.
 _FINAL_STATUS_S = 0.25
-
 _MAX_SPEED_MM_S = 500  # No receipt or portable printer runs its paper faster: one that is done sooner has not printed
-
 _IDLE = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.BATTERY_LOW})
 _HARMLESS = _IDLE | {PrinterFault.PRINTING}
 _UNKNOWN = PrinterStatus(ready=None, fault=None, flags=(PrinterFault.UNKNOWN,))

@@ -20,7 +20,6 @@ from kiosk.protocols.scales.probe.proposals import Candidate, Recording
 from kiosk.protocols.scales.shared.protocol import Transport
 
 logger = logging.getLogger(__name__)
-
 _PIECE_S = 0.2
 _LATEST_S = 1.6
 _PAUSE_S = 0.15  # Between two questions: a scale that is request without a pause may answer none (KERN KCP: 100 ms)

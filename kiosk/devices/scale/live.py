@@ -34,7 +34,6 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
 _log = logging.getLogger(__name__)
-
 _COMMAND_MARGIN_S = 0.5  # The thread ends a pending command at its deadline; who waits for it gives it so much longer
 _TURN_S = 0.1  # The longest wait: by so much at most a reading is dated too early while the process runs
 # What kernel, adapter and device server still held when a backlog was thrown away comes within this time.

@@ -19,14 +19,11 @@ LAYOUT_64 = Struct("<qqHHi")
 # `struct input_event`: seconds, microseconds, type, code, value; 24 bytes where a long has 8, 16 where it has 4.
 LAYOUT_32 = Struct("<iiHHi")
 NATIVE = LAYOUT_64 if struct.calcsize("l") == 8 else LAYOUT_32
-
 # Keys of one scan come within milliseconds, over Bluetooth within 150; a longer gap is a hand, or half a code.
 MAX_GAP_S = 1.0
-
 EV_SYN, EV_KEY = 0, 1
 SYN_DROPPED = 3
 RELEASE, PRESS = 0, 1
-
 _ENDS = frozenset({28, 15, 96})  # Enter, Tab, Enter of the keypad
 _SHIFTS = frozenset({42, 54})
 _CTRLS = frozenset({29, 97})

@@ -158,7 +158,6 @@ def _not_white(data: bytes, laid_out: ChannelLayout, rule: ChannelRule) -> Itera
 
 
 Mask: TypeAlias = NDArray[np.uint8]  # Rows x columns, 255 where it is so, else 0
-
 WHITE: Final = 255
 # A pixel with a channel below this belongs to the goods. JPEG leaves 237 to 254 in the white right beside them.
 GOODS_BELOW: Final = 245

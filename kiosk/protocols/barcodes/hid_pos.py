@@ -24,7 +24,6 @@ MAX_REPORT: Final = 1024
 MAX_GAP_S: Final = 1.0
 _MAX_DEPTH: Final = 16
 _MAX_USAGES: Final = 256
-
 _SCANNER_PAGE: Final = 0x8C
 # Badge reader, scanner, dumb scanner, base of a cordless one, cradle.
 _APPLICATIONS: Final = frozenset(range(_SCANNER_PAGE << 16 | 0x01, (_SCANNER_PAGE << 16 | 0x05) + 1))
@@ -33,7 +32,6 @@ _BYTE_COUNT: Final = 0x0001_003B
 _IDENTIFIER: Final = tuple(_SCANNER_PAGE << 16 | usage for usage in (0xFB, 0xFC, 0xFD))
 _DATA: Final = _SCANNER_PAGE << 16 | 0xFE
 _MORE: Final = _SCANNER_PAGE << 16 | 0xFF
-
 _AIM: Final = re.compile(rb"\][A-Za-z][0-9A-Za-z]")
 _LINE_ENDS: Final = b"\r\n\t"  # The suffix that a scanner's menu may put behind every code, here as well
 

@@ -15,7 +15,6 @@ QUIET_ZONE_MODULES = 10
 EAN13_QUIET_ZONE_MODULES: Final = (11, 7)  # Light modules left and right of an EAN-13 (ISO/IEC 15420, clause 4.3.5)
 # Identifiers, values and separators of one symbol (GS1 General Specifications 5.4.4).
 GS1_128_MAX_CHARACTERS: Final = 48
-
 _EAN13_DIGITS: Final = 13
 _FNC1_OF_LIBRARY: Final = "\xf1"
 

@@ -29,7 +29,6 @@ _MAX_AGE_S: Final = 0.8
 _ROWS: Final = 5
 # Feed positions looked through for the newest intakes: every intake brings a few events of other types.
 _MAX_FEED_POSITIONS: Final = 200
-
 Answer = dict[str, Any]
 _BROKEN = (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError)
 

@@ -96,7 +96,6 @@ _WRITERS: Final = 4
 _SENDERS: Final = 128  # Stations connected at the same time; the others wait for their turn
 _LATE_S: Final = 60.0  # So much longer than its time a process may take to stop
 SHARE: Final = "kiosk.simulators.fleet.share"
-
 T = TypeVar("T")
 
 

@@ -22,7 +22,6 @@ _REASONS = {"paper_out": "media-empty-error", "head_open": "cover-open-error", "
 _HELD, _WORKING, _WAITING, _CANCELED, _ABORTED, _COMPLETED = 4, 5, 6, 7, 8, 9
 _FINAL = (_CANCELED, _ABORTED, _COMPLETED)
 _MAX_BODY_BYTES = 40_000_000
-
 Attributes = list[tuple[int, str, tuple[int | bool | str, ...]]]
 
 

@@ -32,7 +32,6 @@ from kiosk.simulators.printer.zpl import ZplInterpreter
 from kiosk.simulators.shared.faults import parse_fault
 
 Language = Literal["tspl", "zpl", "escpos", "cpcl"]
-
 _TSPL_BITS = {"head_open": 0x01, "paper_jam": 0x02, "paper_out": 0x04, "printing": 0x20}
 _ESCPOS_FIXED = 0x12
 _CPCL_BITS = {"printing": 0x01, "paper_out": 0x02, "paper_jam": 0x02, "head_open": 0x04}

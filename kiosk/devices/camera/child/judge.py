@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 GoodsAnswer = tuple[wire.GoodsInspected, bytes]
 # What a hand may mend by taking the shot again; every other fault of a camera stays one.
 _REASON_BY_FAULT: Final = {"frozen": Reason.FROZEN}
-
 EXPOSURE_FIXED_S: Final = 60.0  # So long the light over the empty mat is taken for the light over what is laid there
 _LIVE_VIEW_QUALITIES: Final = (80, 60, 40, 20)  # At 80, goods of the simulator take 8 to 28 kB
 

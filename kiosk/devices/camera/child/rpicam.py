@@ -31,7 +31,6 @@ from kiosk.photo.frame_check import has_shape
 from kiosk.photo.picture_header import PictureRefused
 
 logger = logging.getLogger(__name__)
-
 PROGRAM: Final = "rpicam-still"
 BURST: Final = 3
 # Automatic exposure and white balance of libcamera rest after about 30 frames; 1 s is too short in dim light.

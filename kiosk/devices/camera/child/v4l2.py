@@ -207,7 +207,6 @@ def _fourcc_text(code: int) -> str:
 
 
 logger = logging.getLogger(__name__)
-
 _G_CTRL, _S_CTRL = 0xC008561B, 0xC008561C
 _CONTROL = struct.Struct("=Ii")  # struct v4l2_control: the number of the control, its value
 # No such control, no controls at all, a value it has no place for, read only: none of them comes right by itself.

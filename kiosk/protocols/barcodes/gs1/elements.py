@@ -72,9 +72,7 @@ _CODES = (
 )
 CODES = frozenset(_CODES.split())  # Every `code` there is
 
-
 GS = "\x1d"  # How a scanner sends FNC1 inside a symbol (ISO/IEC 15417, clause 4.3.4.2)
-
 Elements = tuple[tuple[str, str], ...]
 
 
@@ -165,7 +163,6 @@ def _check_piece(identifier: str, part: ValuePart, piece: str, at: int) -> None:
 
 
 FNC1 = "^"  # No character set of GS1 has it
-
 # A bracket that belongs to a value is written `\(`, a backslash never stands in one.
 _BRACKETED = re.compile(r"\(([0-9]{2,4})\)((?:[^(\\]|\\.)*)", re.DOTALL)
 

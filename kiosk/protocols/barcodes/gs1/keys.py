@@ -16,7 +16,6 @@ from kiosk.protocols.barcodes.shared.digits import gs1_check_digit
 
 # Indicator of a trade item whose weight differs from piece to piece (General Specifications 2.1.11).
 VARIABLE_MEASURE = 9
-
 _PREFIX = re.compile(r"[0-9]{4,12}")
 # Beginnings that are a shop's own, of coupons, or of periodicals and books (General Specifications 1.4.2).
 _NON_COMPANY_PREFIXES = ("2", "02", "04", "05", "977", "978", "979", "98", "99")

@@ -18,7 +18,6 @@ UNITS: Mapping[bytes, str] = {
 }
 # The same, sent in small or in capital letters.
 ANY_CASE: Mapping[bytes, str] = {**UNITS, **{name.upper(): unit for name, unit in UNITS.items()}}
-
 # For formats without a check: where the width is known, a number that lost or doubled a digit has another.
 WIDTH = Parameter("width", "any", ("any", "7", "8", "9"), "characters of the number field with sign and point")
 _MAX_WIDTH = 12

@@ -320,7 +320,6 @@ PRODUCE: Mapping[str, Produce] = {
 }
 # Things whose length and width are known to a tenth of a millimetre.
 FLAT: Mapping[str, Produce] = {name: _flat(name) for name in FLATS}
-
 # Of small goods a heap takes hundreds: ten of them, drawn once in eight turns, look like hundreds.
 _VARIANTS, _CACHED_LENGTH_MM = 10, 45.0
 _TURNS = 8

@@ -204,7 +204,7 @@ LIVE_VIEW_REASONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LiveViewFrame:
-    """One cheap look at the mat. ``lights`` are some of LOOK_REASONS, each once.
+    """One cheap look at the mat. ``lights`` are some of LIVE_VIEW_REASONS, each once.
 
     ``still``: it shows what the look before showed. ``picture`` is a small one of the mat's interior alone, with
     nothing beside it, and is there exactly when the mat is.

@@ -139,7 +139,7 @@ class GpioPanel:
 
 
 def pin_factory(settings: PanelSettings, simulated: PinFactory | None) -> Any:
-    """gpiozero's way to the pins; raises NotFitted with everything that was tried."""
+    """gpiozero's way to the pins; raises RuntimeError with everything that was tried."""
     if settings.factory == "simulated":
         if simulated is None:
             raise RuntimeError("a simulated panel is there in the demo only")

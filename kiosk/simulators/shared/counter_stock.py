@@ -86,7 +86,7 @@ class CounterStock:
 def stock_counter(settings: StationSettings, clock: StationClock) -> CounterStock:
     """Fill the station's database before the station starts; what is there already is kept, and gets new codes.
 
-    Raises DidNotStart when the database cannot be used, OSError for the list of the truck.
+    Raises StartFailed when the database cannot be used, OSError for the list of the truck.
     """
     try:
         return _Stocking(settings, clock).run()

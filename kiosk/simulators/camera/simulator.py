@@ -59,19 +59,12 @@ class CameraSimulator:
             elif word == "freeze":
                 self._frozen = True
             else:
-                self._show(SceneView(argument) if word == "scene" else self._view.spoilt(word), word)
-
-    def _show(self, view: SceneView, word: str) -> None:
-        self._view = view
-        if word == "scene":
-            self._plugged = True
-        if self._plugged and not self._frozen:
-            self._write(view)
-
-    def _write(self, view: SceneView) -> None:
-        part = self._file.with_suffix(".part")
-        part.write_bytes(_picture(view, self._seed))
-        part.replace(self._file)
+                self._view = SceneView(argument) if word == "scene" else self._view.spoilt(word)
+                self._plugged = self._plugged or word == "scene"
+                if self._plugged and not self._frozen:
+                    part = self._file.with_suffix(".part")
+                    part.write_bytes(_picture(self._view, self._seed))
+                    part.replace(self._file)
 
 
 @lru_cache(maxsize=16)  # of half a megabyte: the goods of a demonstration come again and again

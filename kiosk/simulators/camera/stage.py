@@ -5,9 +5,8 @@ Nothing here uses what the product measures with: the mask is what the goods wer
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -171,18 +170,6 @@ def draw_stage(plan: StagePlan) -> Stage:
 def draw_frame(plan: StagePlan) -> Picture:
     """The frame alone, 1920 x 1080; raises as ``draw_stage``."""
     return _frame(plan, _canvas(plan.goods, plan.light.lamp), sheet_to_frame(plan.pose))
-
-
-def next_shot(plan: StagePlan, moved_mm: tuple[float, float] = (0.0, 0.0)) -> StagePlan:
-    """The plan of the next frame of a burst: other noise, the goods moved meanwhile."""
-    x, y = plan.goods.nudged_mm
-    goods = replace(plan.goods, nudged_mm=(x + moved_mm[0], y + moved_mm[1]))
-    return replace(plan, goods=goods, seed=plan.seed + 1)
-
-
-def lay_file(plan: StagePlan, path: Path, longer_side_mm: float) -> StagePlan:
-    """The plan with a picture on the mat in place of goods; its alpha is its outline."""
-    return replace(plan, goods=replace(plan.goods, file=path, reach_mm=longer_side_mm))
 
 
 @lru_cache(maxsize=2)  # most of the time of a stage; faults and further frames leave the goods where they lie

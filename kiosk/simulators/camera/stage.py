@@ -16,8 +16,7 @@ from kiosk.photo.mat import PX_PER_MM as MASK_PX_PER_MM
 from kiosk.simulators.camera.goods.layout import EMPTY, GoodsLayout, lay_out
 from kiosk.simulators.camera.goods.pieces import PX_PER_MM, Field, Piece, Plane, generator, noise
 from kiosk.simulators.camera.goods.produce import FLAT
-from kiosk.simulators.camera.hand import Hand, draw_hand
-from kiosk.simulators.camera.people import Face, draw_face
+from kiosk.simulators.camera.people import Face, Hand, draw_face, draw_hand
 from kiosk.simulators.camera.pose import HEIGHT, WIDTH, Matrix, Pose, frame_to_sheet, project, sheet_to_frame
 from kiosk.simulators.camera.shared.mat import Picture, draw_mat
 

@@ -11,10 +11,15 @@ from typing import IO
 
 import click
 
-from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_domain, parse_digital_link
-from kiosk.protocols.barcodes.gs1.elements import BadElementString, Elements, build_element_string
-from kiosk.protocols.barcodes.gs1.notation import parse_notation
+from kiosk.protocols.barcodes.gs1.elements import (
+    BadElementString,
+    Elements,
+    build_element_string,
+    check_associations,
+    check_pairs,
+    parse_notation,
+)
 from kiosk.protocols.barcodes.in_store import BadLayout, InStoreLayout
 from kiosk.protocols.barcodes.scan import Scan, parse_scan
 from kiosk.protocols.barcodes.shared.digits import gs1_check_digit, has_valid_check_digit, is_digits, s10_check_digit

@@ -204,7 +204,7 @@ LIVE_VIEW_REASONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LiveViewFrame:
-    """One cheap look at the mat. ``lights`` are some of LOOK_REASONS, each once.
+    """One cheap look at the mat. ``lights`` are some of LIVE_VIEW_REASONS, each once.
 
     ``still``: it shows what the look before showed. ``picture`` is a small one of the mat's interior alone, with
     nothing beside it, and is there exactly when the mat is.
@@ -304,9 +304,7 @@ class Pausable(Protocol):
 
 
 OnScan = Callable[[str], None]  # Gets a scan as text; called from the scanner's own thread, must not block
-
 OnRefused = Callable[[ScanRefusal], None]  # Gets why a scan was dropped; called as OnScan
-
 # Gets "ok", "scanner_missing" or "scanner_second_keyboard" when it changes; called as OnScan.
 OnState = Callable[[str], None]
 
@@ -321,7 +319,6 @@ class Scanner(Protocol):
 
 # Gets the button, "ok" or "help", and "press" or "hold"; called from the panel's own thread, must not block.
 OnButton = Callable[[str, str], None]
-
 PinFactory = Callable[[], Any]  # Makes a gpiozero pin factory
 
 

@@ -13,7 +13,6 @@ MAX_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000  # 120 MB decoded: what a board with 1 GB of memory can still hold beside everything else
 # Measured on a whitened 800 x 800 apple: 68 KB at 92, between the 38 KB and 300 KB bounds of the strictest channel.
 JPEG_QUALITY = 92
-
 _METADATA = frozenset({*range(0xE1, 0xF0), 0xFE})
 
 

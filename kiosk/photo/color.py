@@ -33,10 +33,8 @@ from kiosk.photo.rectify import Channels, DetectedPatch, Window
 
 Mask: TypeAlias = NDArray[np.bool_]
 Gain: TypeAlias = NDArray[np.float32]
-
 # The whole sheet, a pixel a millimetre.
 SHEET_WINDOW: Final = Window(SHEET.left, SHEET.top, 1.0, round(SHEET.width), round(SHEET.height))
-
 _RIM_MM = 6.0  # Of the sheet, left out: table and shadow of the paper's edge
 _PRINT_MM = 3.0  # Left out around everything printed
 _SAMPLE_MM = 4

@@ -21,7 +21,6 @@ from kiosk.photo.rectify import Window
 
 Mask: TypeAlias = NDArray[np.uint8]  # 255 where it is, else 0
 _Plane: TypeAlias = NDArray[np.float32]
-
 CUT_PX_PER_MM: Final = 3.0  # About what a 1080p frame of the whole mat has itself
 CUT_WINDOW: Final = Window(
     INTERIOR.left,

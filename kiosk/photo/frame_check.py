@@ -22,11 +22,9 @@ SETTLED_FRAMES = 3
 SETTLED_CHANGE = 0.01
 # Automatic exposure of UVC cameras needs 8 to 15 frames; three successive means within 1 % show that it has ended.
 MIN_DISCARDED = 8
-
 _DENOISE_SIGMA = 1.0
 # Blocks, how many must show a step, and the grey levels of a step.
 _EDGE_BLOCK_PX, _EDGE_BLOCKS, _EDGE_STEP = 40, 12, 40.0
-
 _BGR_LUMA = (0.114, 0.587, 0.299)  # ITU-R BT.601, clause 2.5.1: the luma OpenCV's own grey conversion uses
 
 

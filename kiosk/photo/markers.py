@@ -16,7 +16,6 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, MIN_CORNER_MARKERS, VERSION_MARKER, Box
 
 Points: TypeAlias = NDArray[np.float64]  # Rows of x and y
-
 _MIN_FRAME_SIDE_PX = 24  # A frame with a shorter side cannot show three markers of 4 x 4 cells with their border
 _MIN_MARKER_PX = 12.0  # Side of a marker: two pixels a cell
 # What the markers are looked for in first, at a quarter of the time; their corners are measured in the frame.
@@ -25,7 +24,6 @@ _SHRINK = 3
 _MAX_PRINTS = 4  # Of one number at most, the largest: 5 choices for each of 4 numbers are 625 sets, which takes 0.1 s
 _MAX_RESIDUAL_MM = 2.5  # How far a corner may lie from its place. A wide lens gives up to 2 mm; another print far more.
 _FOCAL = 0.9  # Focal length as a share of the longer side: webcams see 55 to 65 degrees across
-
 _EDGE_REACH_MM = 4.5  # To either side of a marker's outline: the white around it is 5 mm wide, its black border 6.7 mm
 _EDGE_STEPS = 73
 _EDGE_PLACES = 16

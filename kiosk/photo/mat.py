@@ -80,6 +80,5 @@ WORDS: Final = (Box(60.0, 253.0, 95.0, 37.0), Box(265.0, 253.0, 95.0, 37.0))
 # By which two halves are glued.
 SEAM_MARKS: Final = tuple(Box(205.0, top, 10.0, 5.0) for top in (37.5, 42.5, 249.5, 286.5))
 INTERIOR: Final = Box(70.0, 48.5, 280.0, 200.0)  # Where goods may lie, and all that is ever kept of a shot
-SQUARE_MM: Final = 200.0  # The side of the crop for listings: around the goods, clamped to the interior
 PX_PER_MM: Final = 6  # Of a rectified picture: the interior is 1680 x 1200 pixels
 MIN_CORNER_MARKERS: Final = 3

@@ -18,10 +18,8 @@ from kiosk.photo.markers import DetectedMat, Points
 from kiosk.photo.mat import INTERIOR, PATCHES, SHEET, Box
 
 _PIECE_SHARE = 0.02  # Of the largest piece: what is smaller fell off one
-
 _MOTION_WIDTH_PX = 480
 _FOCUS_WIDTH_PX = 960  # Wide enough to tell the sharpest of a burst, and four times as quick as the whole frame
-
 _CLIPPED = 250
 _GLARE_MIN_LEVEL = 240  # Lowest channel of a mirrored lamp; white goods stay below at a right exposure
 _GLARE_STEP = 35.0  # Grey levels above what lies around it: white goods have no such step
@@ -32,13 +30,11 @@ _GLARE_RING_PX = 9
 _GLARE_MAX_BLOBS = 20
 _GLARE_MIN_PX = 4  # Less is noise
 _NO_DETAIL = 3
-
 # Channels of what is the mat, in the light of stripes or not, agree to this share; goods and hands do not.
 _NEUTRAL = 0.3
 _STRIPE_BINS = 120
 _MIN_STRIPES = 2  # In the height of the sheet; fewer is uneven light, which the parabola takes
 _MAX_STRIPES = 30
-
 _REACH_RIM_MM = 10
 _REACH_DIFFERENT = 16.0
 _REACH_DARK = -34.0

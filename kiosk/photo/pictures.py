@@ -19,10 +19,8 @@ from kiosk.photo.mat import FIELD_GREY, Box
 from kiosk.photo.rectify import Window, flatten
 
 _Places: TypeAlias = tuple[NDArray[np.intp], ...]  # Rows and columns
-
 SIDE_PX: Final = 1600
 GOODS_SHARE: Final = 0.85  # Of the side, for the longer side of the goods
-
 _SOFT_SIGMA_PX = 1.1  # In the mask: rounds its steps, and makes a ramp for the soft edge
 _FEATHER_PX = 3.0  # Of the finished picture, from nothing to all
 _CHOKE = 0.10  # Share by which the edge lies inside the mask: the outermost pixels are half mat
@@ -34,7 +32,6 @@ _NEAR_GOODS_MM = 1.0
 _SHADOW_SIGMA_MM = 1.5
 _SHADOW_CELL_PX = 4
 _CLEAN_LEVELS = 5.0  # What differs less from the mat's grey is a stain, or noise
-
 _LIKENESS_SIDE: Final = 32
 # Of the lowest frequencies in each direction, the constant ones left out, which say little but how large the goods are.
 _LIKENESS_WAVES: Final = 8

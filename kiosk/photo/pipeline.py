@@ -37,7 +37,6 @@ from kiosk.photo.ports import DetectedFace, FaceDetector
 from kiosk.photo.rectify import detect_patches, flatten
 
 Corners: TypeAlias = NDArray[np.float32]
-
 # A larger frame is made smaller first: the mat then has 5 pixels a millimetre, and time and memory stay bounded.
 MAX_SIDE_PX: Final = 2200
 MAX_OTHERS: Final = 4  # Further frames of a burst that are looked at

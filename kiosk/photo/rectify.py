@@ -14,7 +14,6 @@ from kiosk.photo.markers import DetectedMat, Points
 from kiosk.photo.mat import PATCHES, Patch
 
 Channels: TypeAlias = NDArray[np.float64]  # Blue, green, red
-
 _PATCH_EDGE_MM = 4.0  # Left off on every side of a patch: blur, and the error of a homography that knows no lens
 _PATCH_PX_PER_MM = 3.0
 _PATCH_SPREAD = 14  # Grey levels around the median; noise stays within, what lies on a patch does not

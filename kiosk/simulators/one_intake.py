@@ -56,7 +56,9 @@ class OneIntake:
                 self._intake(village, visitor)
                 self._label(village)
                 self._photo(village, visitor)
-                self._acknowledgement(visitor)
+                with self._step("the sorting center acknowledges"):
+                    visitor.wait_live("the acknowledgement", {"acknowledged": True, "pending": 0}, 40)
+                    self.outcome.acknowledged = True
             self.outcome.ok = True
             self.outcome.step = None
         except Exception as error:
@@ -79,7 +81,11 @@ class OneIntake:
             visitor.press("/who", "/party", party="non_member")
         with self._step("what: choose the goods"):
             visitor.press("/what", "/product", code=self.product)
-        self._read_result(village, self._agree(visitor))
+        page = self._agree(visitor)
+        if page.path != "/take":
+            raise StepFailed(f"after agreeing the page was {page.path}")
+        row = village.newest_intake()
+        self.outcome.receipt, self.outcome.net_g = row.receipt, row.net_g
 
     def _agree(self, visitor: StationClient) -> VisitedPage:
         """On a machine that stands still for a second the weight is unknown again when the button is pressed."""
@@ -93,12 +99,6 @@ class OneIntake:
         if page.status != 200:
             raise StepFailed(f"/agree was refused with {page.status} on {page.path}")
         return page
-
-    def _read_result(self, village: Village, page: VisitedPage) -> None:
-        if page.path != "/take":
-            raise StepFailed(f"after agreeing the page was {page.path}")
-        row = village.newest_intake()
-        self.outcome.receipt, self.outcome.net_g = row.receipt, row.net_g
 
     def _label(self, village: Village) -> None:
         with self._step("the label comes out"):
@@ -117,11 +117,6 @@ class OneIntake:
                 reasons = ", ".join(one["code"] for one in seen["photo_reasons"])
                 raise StepFailed(f"the shot was not accepted: {reasons}" if reasons else "the shot failed")
             self.outcome.photo_sha256 = village.newest_photo()
-
-    def _acknowledgement(self, visitor: StationClient) -> None:
-        with self._step("the sorting center acknowledges"):
-            visitor.wait_live("the acknowledgement", {"acknowledged": True, "pending": 0}, 40)
-            self.outcome.acknowledged = True
 
 
 def read_label(picture: Path) -> str:

@@ -136,7 +136,7 @@ class VillagePlan:
 class Village:
     """Everything up and answering when the constructor returns, everything down after ``close``.
 
-    The constructor raises DidNotStart or what a simulator raises, with nothing left behind.
+    The constructor raises StartFailed or what a simulator raises, with nothing left behind.
     """
 
     def __init__(self, folder: Path, plan: VillagePlan | None = None) -> None:
@@ -280,7 +280,7 @@ class Village:
         )
 
     def _import_catalog(self) -> None:
-        """As `kiosk catalog import` does, without a program of its own. Raises DidNotStart."""
+        """As `kiosk catalog import` does, without a program of its own. Raises StartFailed."""
         try:
             content = parse_catalog(self.catalog.read_bytes(), str(self.catalog))
             with self._opened_store() as store:
@@ -289,7 +289,7 @@ class Village:
             raise StartFailed(f"the catalog cannot be brought in: {error}") from error
 
     def _offer(self) -> None:
-        """Before the station starts. Raises DidNotStart."""
+        """Before the station starts. Raises StartFailed."""
         try:
             with self._opened_store() as store:
                 stock_listing(store, self.folder / "station", self.camera.path, "clerk:01", self._stamp)
@@ -370,7 +370,7 @@ def stock_listing(store: Store, data: Path, scene: Path, actor: str, stamps: Cal
     """Almonds, unless anything was brought in here before; ``scene`` is what the camera sees of them.
 
     ``data`` is the station's folder. The catalog is there, and has words for buyers of them. Raises StoreError, OSError
-    and DidNotStart.
+    and StartFailed.
     """
     if store.intakes.recent(1):
         return

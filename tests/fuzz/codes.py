@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, parse_digital_link
 from kiosk.protocols.barcodes.gs1.elements import (
     CODES,
     BadElementString,
     Elements,
     build_element_string,
+    check_associations,
+    check_pairs,
     parse_element_string,
+    parse_notation,
+    to_bracketed,
 )
-from kiosk.protocols.barcodes.gs1.notation import parse_notation, to_bracketed
 from kiosk.protocols.barcodes.in_store import InStoreLayout
 from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH, parse_scan
 from tests.fuzz.targets import HEAD

@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / "build" / "mutation"
 MUTATED = (
     "kiosk/protocols/scales/shared/engines.py",
-    "kiosk/protocols/scales/shared/frame_length.py",
     "kiosk/protocols/scales/shared/text_format.py",
     "kiosk/protocols/scales/shared/numbers.py",
     "kiosk/protocols/scales/shared/params.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiosk.photo.faces import HaarFaces, haar_faces
-from kiosk.simulators.camera.scenes import SceneView, draw_view
+from kiosk.simulators.camera.simulator import SceneView, draw_view
 from tests.photo.stage import Array, Plan, draw, fruit
 
 

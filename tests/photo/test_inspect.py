@@ -19,7 +19,7 @@ from kiosk.photo.pipeline import Inspection, inspect, inspect_bytes
 from kiosk.photo.ports import DetectedFace
 from kiosk.simulators.camera.goods.layout import GoodsLayout
 from kiosk.simulators.camera.goods.produce import Arrangement
-from kiosk.simulators.camera.scenes import SceneView, draw_view
+from kiosk.simulators.camera.simulator import SceneView, draw_view
 from kiosk.simulators.camera.stage import draw_frame
 from kiosk.station.counter.listings import NEAR_BITS
 from tests.depth import TORTURE, many

@@ -15,9 +15,10 @@ import pytest
 from kiosk.domain.verdict import Reason
 from kiosk.photo.faces import haar_faces
 from kiosk.photo.pipeline import inspect
-from kiosk.simulators.camera.stage import draw_frame, lay_file
+from kiosk.simulators.camera.stage import draw_frame
 from tests.depth import TORTURE, many
 from tests.photo.stage import Array
+from tests.simulators.camera.files import lay_file
 from tests.simulators.camera.plans import plan_of
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[2] / ".venv/photographs"

@@ -14,8 +14,8 @@ from kiosk.devices.scanner.reader import ScannerReader
 from kiosk.devices.scanner.report import ScanReporter
 from kiosk.domain.parcel import ParcelState
 from kiosk.protocols.barcodes.refusal import ScanRefusal
-from kiosk.simulators.scanner.recordings import HOSTILE
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
+from tests.simulators.scanner.recordings import HOSTILE
 from tests.station.counter.acts import watching
 from tests.station.counter.rig import CounterRig
 from tests.station.hardware import Heard

@@ -31,10 +31,9 @@ from kiosk.devices.scale.capture import SerialCapture
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.address import AddressKind, parse_address
 from kiosk.devices.scale.line.hx711 import Hx711Port
-from kiosk.devices.scale.line.open import open_line
 from kiosk.devices.scale.line.ports import LinePort, Pins
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
-from kiosk.devices.scale.probe import ScaleProbe, ignore_progress
+from kiosk.devices.scale.probe import ScaleProbe, ignore_progress, open_line
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.camera import CameraScanner
 from kiosk.devices.scanner.reader import ScannerReader

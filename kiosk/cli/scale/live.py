@@ -21,7 +21,7 @@ from kiosk.devices.scale.live import LiveScale
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.simulators.scale.hx711 import SimulatedHx711
+from kiosk.simulators.scale.packets import SimulatedHx711
 
 
 @click.command("watch")

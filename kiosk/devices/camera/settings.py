@@ -7,7 +7,6 @@ from typing import Literal, get_args
 
 FittedKind = Literal["v4l2", "rpicam", "picamera2", "file"]
 CameraKind = Literal[FittedKind, "none"]
-
 MIN_SIDE, MAX_SIDE = 160, 8192
 # Kinds of the camera connector of the board: libcamera counts its cameras, from 0.
 BY_NUMBER: frozenset[CameraKind] = frozenset({"rpicam", "picamera2"})

@@ -23,14 +23,12 @@ MAX_HEADER = 4_096
 MAX_BODY = 20_000_000
 MAX_WITHIN_S = 3_600.0
 PREFIX = struct.Struct(">II")
-
 RequestKind: TypeAlias = Literal["shoot", "goods", "measure", "look", "codes"]
 FaultCode: TypeAlias = Literal["missing", "timeout", "format", "black", "frozen", "broken"]
 Side: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=65_535)]  # A picture's side in pixels; a JPEG cannot hold more
 # Counts the requests to one child; the answer repeats it, so that a late answer is never taken for a new picture.
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=MAX_WITHIN_S)]
-
 MAX_PICTURE: Final = 8_000_000  # Bytes of one of the two pictures of goods: the rule of the event that tells of them
 MAX_PREVIEW: Final = 500_000
 MAX_LIVE_VIEW_BYTES: Final = 40_000  # Bytes of the picture of a look, of which there are five a second
@@ -124,7 +122,6 @@ class CodesDetected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
 
 
 Answer: TypeAlias = ShotCaptured | ShotRefused | GoodsInspected | MatMeasured | WireLiveView | CodesDetected
-
 _encoder = msgspec.json.Encoder()
 _answer: Callable[[bytes], Answer] = reader(
     msgspec.json.Decoder[Answer](
@@ -132,7 +129,6 @@ _answer: Callable[[bytes], Answer] = reader(
     )
 )
 _request = reader(msgspec.json.Decoder(Request))
-
 
 Row = TypeVar("Row", Finding, MatMeasure)
 

@@ -19,11 +19,9 @@ from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import OnButton, PinFactory
 
 logger = logging.getLogger(__name__)
-
 _POLL_INTERVAL_S = 1.0  # An edge that gpiozero missed is seen after so long at the latest
 # A contact that bounces more than this between two turns loses its oldest edges; the level is looked at anyway.
 _MAX_EDGES = 256
-
 
 OUTPUTS = ("ready", "busy", "fault", "buzzer")
 BUTTONS = ("ok", "help")
@@ -141,7 +139,7 @@ class GpioPanel:
 
 
 def pin_factory(settings: PanelSettings, simulated: PinFactory | None) -> Any:
-    """gpiozero's way to the pins; raises NotFitted with everything that was tried."""
+    """gpiozero's way to the pins; raises RuntimeError with everything that was tried."""
     if settings.factory == "simulated":
         if simulated is None:
             raise RuntimeError("a simulated panel is there in the demo only")

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 
 # Seconds on, off, on ...; each begins and ends with a sound. They differ in rhythm: the buzzer has one tone.
 PATTERNS: Mapping[str, tuple[float, ...]] = {"ok": (0.08,), "attention": (0.15, 0.1, 0.15), "error": (0.6, 0.15, 0.6)}
-
 PAUSE_S = 0.3  # Silence between two patterns, so that they are heard as two
 _MAX_WAITING = 3
-
 BLINK_S = 0.5  # Half a period: 1 Hz, slow enough for everyone (WCAG 2.3.1 allows three flashes a second)
 
 
@@ -60,14 +58,11 @@ class Buzzer:
         if not self._ends:
             self._on = False
             if self._waiting:
-                self._begin(PATTERNS[self._waiting.popleft()], at)
+                self._on = True
+                for seconds in (*PATTERNS[self._waiting.popleft()], PAUSE_S):
+                    at += seconds
+                    self._ends.append(at)
         return self._on
-
-    def _begin(self, pattern: tuple[float, ...], at: float) -> None:
-        self._on = True
-        for seconds in (*pattern, PAUSE_S):
-            at += seconds
-            self._ends.append(at)
 
     def due(self) -> float | None:
         """The next second at which ``is_sounding`` may change."""

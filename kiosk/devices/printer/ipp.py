@@ -13,24 +13,21 @@ from itertools import count
 from time import monotonic, sleep
 
 from kiosk.devices.ports import PrinterFault, PrinterStatus, PrintNotStarted, PrintUncertain
-from kiosk.devices.printer.messages import PrinterName
 from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout, PrinterChannel
 from kiosk.devices.printer.profiles import PrinterProfile, profile
 from kiosk.devices.printer.settings import IppAddress
-from kiosk.devices.printer.stream import connect
+from kiosk.devices.printer.stream import PrinterName, connect
 from kiosk.protocols.printers import ipp, pwg
 from kiosk.protocols.printers.ipp import JobState, Operation
 from kiosk.protocols.printers.languages import parse_status
 from kiosk.protocols.printers.page_setup import PageSetup
 
 ANSWER_S = 5.0  # A queue answers at once; a printer that sleeps wakes up first
-
 _POLL_S = 0.2
 _IPP = "application/ipp"
 _USER = "kiosk"
 _HARMLESS = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.PRINTING})
 _UNKNOWN = PrinterStatus(ready=None, fault=None, flags=(PrinterFault.UNKNOWN,))
-
 
 _EXCHANGE_ERRORS = (ChannelBroken, ChannelTimeout, ipp.BadIppResponse)
 

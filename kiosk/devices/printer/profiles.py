@@ -22,7 +22,6 @@ from kiosk.protocols.printers.page_setup import (
 )
 
 Proof = Literal["status", "drained", "job", "faults", "write"]
-
 _MAX_SPEED_MM_S = 600
 _MAX_GAP_MM = 30
 _MAX_OFFSET_MM = 50
@@ -125,7 +124,6 @@ DEFAULT_BY_LANGUAGE = {
     "cpcl": "cpcl_203",
     "ipp": "office_a4",
 }
-
 
 _PREBUILT_DECODER: Final = msgspec.json.Decoder(tuple[PrinterProfile, ...])
 

@@ -16,12 +16,9 @@ from kiosk.devices.printer.settings import Flow
 from kiosk.devices.printer.stream import FdChannel, StreamPrinter
 
 _BITS_A_BYTE = 10  # 8N1: a start bit and a stop bit round each byte. Printers are delivered with it.
-
 _WAIT_FACTOR = 1.5  # How much longer than its bits a line may take: the printer holds it up while its buffer is full
-
 _POLL_INTERVAL_S = 0.005
 _DTR_PIECE = 64  # A printer lowers DTR with room left for about this much; nothing more may be on its way then
-
 _PSEUDO_TERMINALS = "/dev/pts/"
 
 

@@ -12,7 +12,6 @@ from kiosk.devices.printer.profiles import PrinterProfile, profile
 
 PrinterKind = Literal["tcp", "file", "serial", "ipp"]
 Flow = Literal["none", "rtscts", "dtr", "xonxoff"]
-
 IPP_PORT = 631
 
 

@@ -8,7 +8,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from kiosk.devices.ports import ProbeCancelled
 from kiosk.devices.scale.line.address import parse_address
@@ -20,7 +19,6 @@ from kiosk.protocols.scales.probe.proposals import Candidate, Recording
 from kiosk.protocols.scales.shared.protocol import Transport
 
 logger = logging.getLogger(__name__)
-
 _PIECE_S = 0.2
 _LATEST_S = 1.6
 _PAUSE_S = 0.15  # Between two questions: a scale that is request without a pause may answer none (KERN KCP: 100 ms)
@@ -30,20 +28,18 @@ _MAX_BYTES = 4096
 _MAX_PIECES = 200
 
 
-@dataclass
-class _ReceivedPieces:
-    """Pieces of one stream, or answers to one question, with the moments before they came; the oldest go first."""
+# Pieces of one stream, or answers to one question, with the moments before they came.
+_Pieces = deque[tuple[float, bytes]]
 
-    pieces: deque[tuple[float, bytes]] = field(default_factory=lambda: deque(maxlen=_MAX_PIECES))
 
-    def since(self, moment: float) -> tuple[bytes, ...]:
-        """The newest 4 KB of what came after this moment."""
-        recent: list[bytes] = []
-        for at, data in reversed(self.pieces):
-            if at <= moment or sum(map(len, recent)) + len(data) > _MAX_BYTES:
-                break
-            recent.append(data)
-        return tuple(reversed(recent))
+def _since(pieces: _Pieces, moment: float) -> tuple[bytes, ...]:
+    """The newest 4 KB of what came after this moment."""
+    recent: list[bytes] = []
+    for at, data in reversed(pieces):
+        if at <= moment or sum(map(len, recent)) + len(data) > _MAX_BYTES:
+            break
+        recent.append(data)
+    return tuple(reversed(recent))
 
 
 class SerialCapture:
@@ -61,7 +57,7 @@ class SerialCapture:
         self._line = candidates[0].line
         own = [one for one in candidates if one.line == self._line]
         self._questions = {one.query: one.row for one in own}
-        self._received = {one.query: _ReceivedPieces() for one in own}
+        self._received = {one.query: _Pieces(maxlen=_MAX_PIECES) for one in own}
         self._marked = float("inf")
         self._turned_at = self._clock()
         self._failure = ""
@@ -103,7 +99,7 @@ class SerialCapture:
 
     def _recordings(self, moment: float) -> tuple[Recording, ...]:
         with self._lock:
-            found = [(query, received.since(moment)) for query, received in self._received.items()]
+            found = [(query, _since(pieces, moment)) for query, pieces in self._received.items()]
         return tuple(Recording(self._line, pieces, request) for request, pieces in found)
 
     def _run(self) -> None:
@@ -135,7 +131,7 @@ class SerialCapture:
             late, self._turned_at = now - self._turned_at > _PIECE_S + _LATE_S, now
             if data and (query or not late):
                 with self._lock:
-                    self._received[query].pieces.append((began, data))
+                    self._received[query].append((began, data))
 
     def _fail(self, text: str) -> None:
         with self._lock:

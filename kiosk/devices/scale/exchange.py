@@ -3,16 +3,77 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from kiosk.devices.scale.command import PendingCommand
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.ports import LinePort
-from kiosk.devices.scale.refusal import LastWeighing
 from kiosk.protocols.scales.shared.ports import SettlingDecoder, settled
 from kiosk.protocols.scales.shared.protocol import Poll, Transport
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
+
+# Reasons that a scale tells of itself. Damage, and what a host did wrong, are not among them.
+REFUSAL_TEXTS: Final[Mapping[RejectReason, str]] = {
+    RejectReason.NO_WEIGHT: "it shows no weight",
+    RejectReason.BUSY: "it is busy",
+    RejectReason.DEVICE_ERROR: "it reports an error of its own: switch it off and on",
+    RejectReason.ZERO_ERROR: "it has not found its zero: empty the pan and press its zero key",
+    RejectReason.ZERO_RANGE: "its zero is out of range: empty the pan and switch it off and on",
+    RejectReason.TARE_RANGE: "its tare is out of range: clear the tare at the scale",
+    RejectReason.TIMEOUT_UNSTABLE: "the load did not come to rest",
+    RejectReason.BELOW_MIN: "the load is below its smallest weight",
+    RejectReason.FAULT: "it reports a fault: call the technician",
+    RejectReason.NEEDS_CALIBRATION: "it has to be calibrated: call the technician",
+    RejectReason.NO_NEW_WEIGHING: "nothing has changed since its last weighing: empty the pan",
+}
+
+
+def newest_refusal(decoded: Sequence[Decoded]) -> RejectReason | None:
+    """The newest thing a scale said of itself; None for damage, acknowledgements and readings."""
+    found = (item.reason for item in reversed(decoded) if isinstance(item, Rejected) and item.reason in REFUSAL_TEXTS)
+    return next(found, None)
+
+
+class LastWeighing:
+    """The last weighing of a scale that tells each weight once, and then that nothing has changed.
+
+    Toledo 8217: "weight may be sent once, then status with no motion until it changes"; DIALOG 06 answers code 21.
+    The weighing counts on for as long as every question is answered with exactly that: any other answer, damage or
+    silence may have been the next weighing, and then nobody knows what lies there.
+    """
+
+    def __init__(self) -> None:
+        self._last: Reading | None = None
+        self._open = False
+
+    def query_sent(self) -> None:
+        """A question goes out; one that is still open was never answered."""
+        if self._open:
+            self._last = None
+        self._open = True
+
+    def forget(self) -> None:
+        """The port is closed, or the weighing too old."""
+        self._last, self._open = None, False
+
+    def answered(self, decoded: Sequence[Decoded], accepted: Sequence[Reading], *, over: bool) -> Reading | None:
+        """The weighing that still stands, when the scale says that it does. ``over``: the question is answered.
+
+        A bare NAK that is followed by the question why is no answer yet.
+        """
+        if over:
+            self._open = False
+        refused = [item for item in decoded if isinstance(item, Rejected) and item.reason is not RejectReason.NAK]
+        if accepted:
+            self._last = accepted[-1] if accepted[-1].weight is not None else None
+        elif any(item.reason is not RejectReason.NO_NEW_WEIGHING for item in refused):
+            self._last = None
+        elif refused and over:
+            return self._last
+        return None
+
 
 _DAMAGE = frozenset({RejectReason.CHECKSUM, RejectReason.FRAMING, RejectReason.INCOMPLETE, RejectReason.PARITY})
 # The rest of a damaged or broken-off answer comes within this, or the question is asked anew. Between two characters of
@@ -71,30 +132,33 @@ class Poller:
         if self._step is None:
             self._tries = 0
             self._ask(now)
+        elif self._tries <= self._poll.retries:
+            self._ask(now)
         else:
-            self._retry(now)
+            self._finish(now)
 
     def receive(self, decoded: Sequence[Decoded], now: float) -> list[Reading]:
         """The reading that answers the question, if it is among these; nothing means bytes that complete no frame."""
         accepted: list[Reading] = []
         if not decoded and self._step is not None:
             self._due_at = min(self._due_at, now + _PAUSE_S)
+        fits = self._poll.answers
         for item in decoded:
-            if self._step is None or not self._may_answer(item):
+            if self._step is None or not (fits is None or fits(self._request, item)):
                 self.unsolicited += isinstance(item, Reading)
             elif isinstance(item, Rejected):
                 self._on_rejected(item.reason, now)
             elif isinstance(item, Record):
-                self._acknowledged(now)
+                if self._asking_why:  # there is nothing to tell
+                    self._finish(now)
+                elif not self._last:
+                    self._begin(self._step + 1, now)
             elif self._last or (self._asking_why and item.weight is None):
                 accepted.append(item)
                 self._finish(now, self._poll.accept)
             else:
                 self.unsolicited += 1
         return accepted
-
-    def _may_answer(self, item: Decoded) -> bool:
-        return self._poll.answers is None or self._poll.answers(self._request, item)
 
     @property
     def _last(self) -> bool:
@@ -115,18 +179,6 @@ class Poller:
         self._step, self._due_at = step, now + self._poll.timeout_s
         self._request = self._encode((*self._poll.steps, self._poll.why)[step])
         self._send(self._request)
-
-    def _retry(self, now: float) -> None:
-        if self._tries <= self._poll.retries:
-            self._ask(now)
-        else:
-            self._finish(now)
-
-    def _acknowledged(self, now: float) -> None:
-        if self._asking_why:  # there is nothing to tell
-            self._finish(now)
-        elif self._step is not None and not self._last:
-            self._begin(self._step + 1, now)
 
     def _on_rejected(self, reason: RejectReason, now: float) -> None:
         if reason in _DAMAGE:

@@ -23,11 +23,10 @@ from dataclasses import dataclass
 
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState, ScaleListener
 from kiosk.devices.scale.command import COMMANDS, MAX_DEADLINE_S, Effects, PendingCommand
-from kiosk.devices.scale.exchange import Exchange
+from kiosk.devices.scale.exchange import REFUSAL_TEXTS, Exchange, newest_refusal
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.ports import BacklogDiscarded, LinePort, PortDisconnected
 from kiosk.devices.scale.line.serial_port import open_error_text
-from kiosk.devices.scale.refusal import REFUSAL_TEXTS, newest_refusal
 from kiosk.devices.scale.supervision import LOG_PERIOD_S, Freshness, LoopMonitor, Reporter, WakePipe
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.metrology.pan import STALE_S
@@ -35,7 +34,6 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
 _log = logging.getLogger(__name__)
-
 _COMMAND_MARGIN_S = 0.5  # The thread ends a pending command at its deadline; who waits for it gives it so much longer
 _TURN_S = 0.1  # The longest wait: by so much at most a reading is dated too early while the process runs
 # What kernel, adapter and device server still held when a backlog was thrown away comes within this time.

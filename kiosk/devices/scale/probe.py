@@ -20,14 +20,27 @@ from threading import Event, Lock
 
 from kiosk.devices.ports import OnProgress, ProbeCancelled, ProbeFailed, ProbeProgress
 from kiosk.devices.scale.line.address import Address, AddressKind, parse_address
-from kiosk.devices.scale.line.open import open_line
 from kiosk.devices.scale.line.ports import BacklogDiscarded, LinePort, PortDisconnected
-from kiosk.devices.scale.line.serial_port import open_error_text
+from kiosk.devices.scale.line.serial_port import SerialPort, open_error_text
 from kiosk.devices.scale.supervision import WakePipe
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, is_certain, layouts, probe_queries, propose
 from kiosk.protocols.scales.shared.protocol import LineSettings, ScaleProtocol, Transport
 from kiosk.protocols.scales.shared.reading import Record
+
+
+def open_line(address: Address, line: LineSettings) -> LinePort:
+    """Open the line; a device server may still have to answer. Raises OSError, termios.error or ValueError."""
+    if address.kind is AddressKind.TCP:
+        from kiosk.devices.scale.line.tcp import TcpPort
+
+        return TcpPort(address.host, address.port)
+    if address.kind is AddressKind.RFC2217:
+        from kiosk.devices.scale.line.rfc2217 import Rfc2217Port
+
+        return Rfc2217Port(address.host, address.port, line)
+    return SerialPort(address.path, line)
+
 
 # In the order of likelihood; 600 is what bench balances are delivered with.
 BAUDS = (9600, 4800, 2400, 1200, 19_200, 38_400, 57_600, 600)
@@ -102,7 +115,7 @@ class ProbeLine:
 
     def receive(self, seconds: float, max_bytes: int = _ENOUGH_BYTES, gap_s: float | None = None) -> bytes:
         """What comes within ``seconds``; ends early with ``max_bytes`` bytes, or ``gap_s`` after the newest. Raises
-        PortGone.
+        PortDisconnected.
         """
         received, until = b"", self._clock() + seconds
         while len(received) < max_bytes and self._clock() < until:
@@ -120,7 +133,7 @@ class ProbeLine:
             return b""
 
     def ask(self, row: ScaleProtocol, steps: Sequence[bytes], timing: ProbeTiming) -> bytes:
-        """The answer to the last step; b"" when one before it is not acknowledged. Raises PortGone."""
+        """The answer to the last step; b"" when one before it is not acknowledged. Raises PortDisconnected."""
         answer = b""
         for number, step in enumerate(steps):
             if number and not any(isinstance(item, Record) for item in registry.decoder(row.id, {}).feed(answer)):
@@ -305,7 +318,7 @@ class ScaleProbe:
 
     @contextmanager
     def _line(self, line: LineSettings) -> Iterator[ProbeLine | None]:
-        """None when the port cannot be set to this line. Raises ProbeFailed, and PortGone."""
+        """None when the port cannot be set to this line. Raises ProbeFailed, and PortDisconnected."""
         assert self._wake is not None
         way = open_probe_line(self._address, line, Stop(self._stopping, self._wake), self._clock, self._timing.open_s)
         try:

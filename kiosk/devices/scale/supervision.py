@@ -110,7 +110,6 @@ class WakePipe:
 
 
 _log = logging.getLogger(__name__)
-
 LOG_PERIOD_S: Final = 10.0  # A scale that is refused, or a listener that fails, may do so ten times a second
 
 

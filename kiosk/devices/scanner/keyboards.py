@@ -13,7 +13,6 @@ from pathlib import Path
 
 # q to p, a to l, z to m, Enter (linux/input-event-codes.h).
 _LETTERS_AND_ENTER = (*range(16, 26), *range(30, 39), *range(44, 51), 28)
-
 FULL_KEYBOARD: int = sum(1 << code for code in _LETTERS_AND_ENTER)
 BITS_PER_WORD = struct.calcsize("l") * 8  # The kernel prints bitmaps in words of the reading process's own size
 

@@ -19,14 +19,11 @@ LAYOUT_64 = Struct("<qqHHi")
 # `struct input_event`: seconds, microseconds, type, code, value; 24 bytes where a long has 8, 16 where it has 4.
 LAYOUT_32 = Struct("<iiHHi")
 NATIVE = LAYOUT_64 if struct.calcsize("l") == 8 else LAYOUT_32
-
 # Keys of one scan come within milliseconds, over Bluetooth within 150; a longer gap is a hand, or half a code.
 MAX_GAP_S = 1.0
-
 EV_SYN, EV_KEY = 0, 1
 SYN_DROPPED = 3
 RELEASE, PRESS = 0, 1
-
 _ENDS = frozenset({28, 15, 96})  # Enter, Tab, Enter of the keypad
 _SHIFTS = frozenset({42, 54})
 _CTRLS = frozenset({29, 97})
@@ -88,33 +85,27 @@ class KeyDecoder:
         found: list[TypedScan] = []
         for _, _, kind, code, value in self._layout.iter_unpack(data[:whole]):
             if kind == EV_SYN and code == SYN_DROPPED:
-                self._lose()
+                # The kernel's buffer ran over: what was pressed or released meanwhile is unknown.
+                self._held.clear()
+                self._refuse(ScanRefusal.HALF, "keys were lost")
             elif kind == EV_KEY:
                 found.extend(self._key(code, value, at))
         return found
-
-    def _lose(self) -> None:
-        """The kernel's buffer ran over: what was pressed or released meanwhile is unknown."""
-        self._held.clear()
-        self._refuse(ScanRefusal.HALF, "keys were lost")
 
     def _key(self, code: int, value: int, at: float) -> Iterator[TypedScan]:
         if value != PRESS:  # a key that repeats itself was pressed once
             if value == RELEASE:
                 self._held.discard(code)
             return
-        self._note_gap(at)
+        in_progress = bool(self._text or self._refused)
+        if in_progress and self._newest_at is not None and at - self._newest_at > MAX_GAP_S:
+            self._refuse(ScanRefusal.HALF, f"more than {MAX_GAP_S:g} s passed between two keys")
+        self._newest_at = at
         self._held.add(code)
         if code in _ENDS:
             yield from self._end()
         elif code not in _SHIFTS | _CTRLS | _STEERING and code != _NUM_LOCK:
             yield from self._type(code)
-
-    def _note_gap(self, at: float) -> None:
-        in_progress = bool(self._text or self._refused)
-        if in_progress and self._newest_at is not None and at - self._newest_at > MAX_GAP_S:
-            self._refuse(ScanRefusal.HALF, f"more than {MAX_GAP_S:g} s passed between two keys")
-        self._newest_at = at
 
     def _type(self, code: int) -> Iterator[TypedScan]:
         key = self._character(code)

@@ -18,7 +18,6 @@ from kiosk.devices.scanner.report import MISSING, ScanReporter
 from kiosk.domain.backoff import Backoff
 
 logger = logging.getLogger(__name__)
-
 RETRY_S: Final = 0.25
 # A cable that was put back is noticed within a second, and a scanner in a drawer costs nothing.
 RETRY_MAX_S: Final = 1.0

@@ -12,9 +12,7 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 
 logger = logging.getLogger(__name__)
-
 T = TypeVar("T", str, ScanRefusal)
-
 MAX_SCAN = 256
 OK = "ok"
 MISSING = "scanner_missing"
@@ -69,7 +67,6 @@ class RereadFilter:
 # A hand makes three. Typed keys and a serial line of 9600 baud bring no more codes than this.
 MAX_SCANS_PER_S: Final = 50.0
 MAX_BURST_SCANS: Final = 100.0  # What a cordless scanner has kept while it was out of reach, sent in one go
-
 
 RECOVERY_S: Final = 1.0
 

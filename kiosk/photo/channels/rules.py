@@ -15,12 +15,10 @@ import msgspec
 MAX_SIDE_PX: Final = 4000  # Of a picture that is made here: 48 MB of pixels
 MAX_BYTES: Final = 20_000_000  # The channels take at most 16 MB
 MAX_FILE_BYTES: Final = 1_000_000  # Bytes of a file of rules; the one of the house has 6,000
-
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 _PLACE: Final = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<field>\w*)[^`]*`)?\Z", re.DOTALL)
 _NAMED: Final = re.compile(r"field `(\w+)`")
 _OVERLAY_MUST_SAY: Final = ("source", "as_of", "confirmed")
-
 Pixels: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 Size: TypeAlias = tuple[Pixels, Pixels]
 Row: TypeAlias = dict[str, Any]

@@ -44,7 +44,7 @@ _RIM_MM = 2  # Of the interior: a pixel of the edge is half of what lies beside 
 class LiveViewAssessment:
     """``small`` is the whole frame, for the next look to compare with: it shows people and must never be handed on.
 
-    ``picture`` is the LOOK_WINDOW, None where the mat is not found or goes out of the frame.
+    ``picture`` is the LIVE_VIEW_WINDOW, None where the mat is not found or goes out of the frame.
     """
 
     small: BgrImage

@@ -24,7 +24,6 @@ MAX_REPORT: Final = 1024
 MAX_GAP_S: Final = 1.0
 _MAX_DEPTH: Final = 16
 _MAX_USAGES: Final = 256
-
 _SCANNER_PAGE: Final = 0x8C
 # Badge reader, scanner, dumb scanner, base of a cordless one, cradle.
 _APPLICATIONS: Final = frozenset(range(_SCANNER_PAGE << 16 | 0x01, (_SCANNER_PAGE << 16 | 0x05) + 1))
@@ -33,7 +32,6 @@ _BYTE_COUNT: Final = 0x0001_003B
 _IDENTIFIER: Final = tuple(_SCANNER_PAGE << 16 | usage for usage in (0xFB, 0xFC, 0xFD))
 _DATA: Final = _SCANNER_PAGE << 16 | 0xFE
 _MORE: Final = _SCANNER_PAGE << 16 | 0xFF
-
 _AIM: Final = re.compile(rb"\][A-Za-z][0-9A-Za-z]")
 _LINE_ENDS: Final = b"\r\n\t"  # The suffix that a scanner's menu may put behind every code, here as well
 
@@ -283,7 +281,8 @@ class ReportDecoder:
             # It may never end: this is told now, and not again at its end.
             self._reported = True
             yield HidScan(b"", self._refused)
-        if not self._has_more(report):
+        more = self._layout.more
+        if more is None or not report[more[0]] >> more[1] & 1:
             yield from self._end()
 
     def _take(self, report: bytes) -> None:
@@ -300,12 +299,6 @@ class ReportDecoder:
         self._aim = aim
         if not self._refused:
             self._code += room[:count]
-
-    def _has_more(self, report: bytes) -> bool:
-        if self._layout.more is None:
-            return False
-        byte, bit = self._layout.more
-        return bool(report[byte] >> bit & 1)
 
     def _refuse(self, word: ScanRefusal, why: str) -> None:
         self._code.clear()

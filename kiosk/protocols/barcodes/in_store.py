@@ -17,7 +17,6 @@ from kiosk.protocols.barcodes.shared.digits import gs1_check_digit, has_valid_ch
 _LENGTHS: Final = (13, 18)
 _PREFIX = re.compile(r"0[24]|2[0-9]?")
 _LAYOUT = re.compile(r"([0-9]+)(I+)(?:(W+)(P*)|(K?)(P+)|(P+)(W+))C")
-
 _TWO_MINUS: Final = (0, 2, 4, 6, 8, 9, 1, 3, 5, 7)
 _THREE: Final = (0, 3, 6, 9, 2, 5, 8, 1, 4, 7)
 _FIVE_PLUS: Final = (0, 5, 1, 6, 2, 7, 3, 8, 4, 9)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kiosk.protocols.barcodes.gs1.associations import check_pairs
-from kiosk.protocols.barcodes.gs1.elements import GS, build_element_string
-from kiosk.protocols.barcodes.gs1.notation import parse_notation
+from kiosk.protocols.barcodes.gs1.elements import GS, build_element_string, check_pairs, parse_notation
 from kiosk.protocols.barcodes.shared.digits import has_valid_check_digit
 
 # Light modules before and after the bars (ISO/IEC 15417, clause 4.2: ten times the module width).
@@ -17,7 +15,6 @@ QUIET_ZONE_MODULES = 10
 EAN13_QUIET_ZONE_MODULES: Final = (11, 7)  # Light modules left and right of an EAN-13 (ISO/IEC 15420, clause 4.3.5)
 # Identifiers, values and separators of one symbol (GS1 General Specifications 5.4.4).
 GS1_128_MAX_CHARACTERS: Final = 48
-
 _EAN13_DIGITS: Final = 13
 _FNC1_OF_LIBRARY: Final = "\xf1"
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
-from kiosk.protocols.barcodes.gs1.notation import parse_notation, to_bracketed
+from kiosk.protocols.barcodes.gs1.elements import check_associations, check_pairs, parse_notation, to_bracketed
 
 Modules = tuple[tuple[bool, ...], ...]
-
 QUIET_ZONE_MODULES = 4  # Light modules on every side (ISO/IEC 18004, clause 9.1)
 DATAMATRIX_QUIET_ZONE_MODULES = 1  # Light modules on every side (ISO/IEC 16022)
 

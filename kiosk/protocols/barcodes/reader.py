@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from kiosk.protocols.barcodes.ports import GrayPicture
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +15,8 @@ class Symbol:
     aim: str
 
 
-def read(picture: GrayPicture) -> list[Symbol]:
-    """Return every symbol found in a black-and-white or gray picture; an empty list when there is none."""
+def read(picture: Any) -> list[Symbol]:
+    """Every symbol found in a black-and-white or gray ``PIL.Image.Image``; Pillow itself stays out of this room."""
     import zxingcpp
 
     width, height = picture.size

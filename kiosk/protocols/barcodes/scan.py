@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kiosk.domain.identifiers import BODY_ALPHABET, CODE_PREFIX, CODE_TYPES, BadIdentifier, parse_internal_code
-from kiosk.protocols.barcodes.gs1.associations import check_pairs
 from kiosk.protocols.barcodes.gs1.digital_link import is_link, parse_digital_link
-from kiosk.protocols.barcodes.gs1.elements import GS, BadElementString, Elements, parse_element_string
+from kiosk.protocols.barcodes.gs1.elements import GS, BadElementString, Elements, check_pairs, parse_element_string
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber, read_in_store
 from kiosk.protocols.barcodes.shared.digits import has_valid_check_digit
 from kiosk.protocols.barcodes.waybills import Waybill, foreign_code_kind, identify
@@ -24,7 +23,6 @@ from kiosk.protocols.barcodes.waybills import Waybill, foreign_code_kind, identi
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # General categories of what is not seen, or only on top of another character.
 _HIDDEN: Final = frozenset({"Cf", "Zl", "Zp", "Mn", "Me", "Cs", "Co", "Cn"})
-
 # Letters, hyphens and strokes that no eye tells from ASCII (Unicode Technical Standard 39, single characters).
 _CONFUSABLES: Final = frozenset("АВСЕНІЈКМОРԚЅТԜХҮавсеһіјкмоԛрѕтԝхуӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχϲϳՕօԁցհՍս‐‑‒–—−⁄∕")
 
@@ -68,7 +66,6 @@ _BY_IDENTIFIER: Mapping[str, str] = {
 }
 # For the modifiers that do not change what the data is.
 _BY_LETTER: Mapping[str, str] = {"C": "CODE128", "E": "EAN13", "A": "CODE39", "I": "ITF", "d": "DATAMATRIX", "Q": "QR"}
-
 GS1_SYMBOLOGIES = frozenset({"GS1_128", "GS1_DATAMATRIX", "GS1_QR", "GS1_DATABAR", "GS1_DOTCODE"})
 PRODUCT_SYMBOLOGIES = frozenset({"EAN13", "EAN8", "UPCA"})
 
@@ -96,13 +93,10 @@ MAX_LENGTH = 64  # Characters of data; every code of this trade is shorter, but 
 # Most characters of GS1 data. Up to here a link is named as one, which helps more than "too long"; no scanner adapter
 # hands over more.
 MAX_NAMED_LENGTH = 256
-
 # Words of the waybill room that refuse a scan wherever it was made, and the words used here.
 _FOREIGN_REASONS: Mapping[str, str] = {"url": "url", "wifi": "wifi", "phone_number": "phone", "id_number": "id_number"}
-
 # Without an identifier only these beginnings are taken for GS1: their check digit makes a mistake unlikely.
 _GS1_KEYS = ("00", "01", "02")
-
 _PRODUCT_LENGTHS = (8, 12, 13)
 _CARTON_LENGTH = 14
 # Nobody prints a product's number like this: thirteen digits in one of these are a waybill, check digit or not.
@@ -149,7 +143,7 @@ class Scan:
 
 def parse_scan(raw: bytes, in_store: Iterable[InStoreLayout] = ()) -> Scan:
     """Judge one scan, with or without the scanner's line end; ``in_store`` are layouts of shops. Never raises."""
-    aim, body = split_aim(_without_line_end(raw))
+    aim, body = split_aim(raw.removesuffix(b"\n").removesuffix(b"\r"))
     data = body.decode("utf-8", "replace")
     truncated = data[:MAX_NAMED_LENGTH]
     scan = Scan(
@@ -160,10 +154,6 @@ def parse_scan(raw: bytes, in_store: Iterable[InStoreLayout] = ()) -> Scan:
         return _rejected(scan, error)
     found = _classify(replace(scan, in_store=_shop_number(scan, in_store)))
     return found if found.kind == "product" else replace(found, in_store=None)
-
-
-def _without_line_end(raw: bytes) -> bytes:
-    return raw.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def _rejected(scan: Scan, error: str, kind: str = "rejected") -> Scan:

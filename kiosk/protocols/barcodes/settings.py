@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_domain
+from kiosk.protocols.barcodes.gs1.elements import to_bracketed
 from kiosk.protocols.barcodes.gs1.keys import BadGs1Key, CompanyPrefix, Crate, Gs1Bag, bag_elements, crate_elements
-from kiosk.protocols.barcodes.gs1.notation import to_bracketed
 from kiosk.protocols.barcodes.in_store import BadLayout, InStoreLayout, InStoreNumber
 
 _EAN13_DIGITS: Final = 13

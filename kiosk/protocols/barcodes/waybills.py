@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from kiosk.domain.parcel import normalize, to_half_width
+from kiosk.protocols.barcodes.gs1.rules import COUNTRIES_ALPHA_2
 from kiosk.protocols.barcodes.shared.digits import has_valid_check_digit, s10_check_digit
 
 
@@ -103,16 +104,8 @@ _SERVICES = {
 }
 
 # Countries and territories with a post of their own (ISO 3166-1; XK is Kosovo's user-assigned code).
-_COUNTRY_CODES = (
-    "AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BM BN BO BQ BR BS BT BW BY BZ CA CD CF CG "
-    "CH CI CK CL CM CN CO CR CU CV CW CY CZ DE DJ DK DM DO DZ EC EE EG ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH "
-    "GI GL GM GN GP GQ GR GT GU GW GY HK HN HR HT HU ID IE IL IM IN IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW "
-    "KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE "
-    "NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI "
-    "SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VG VI VN "
-    "VU WF WS XK YE YT ZA ZM ZW"
-)
-_COUNTRIES = frozenset(_COUNTRY_CODES.split())
+_WITHOUT_POST = frozenset(("AQ", "BL", "BV", "CC", "CX", "EH", "GS", "HM", "IO", "MF", "SJ", "TF", "UM"))
+_COUNTRIES = COUNTRIES_ALPHA_2 - _WITHOUT_POST | {"XK"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,13 @@ from kiosk.protocols.printers.ports import Bitmap
 
 # It stands in line: an answer says that the label before it is finished. Never sent inside of a page.
 STATUS_QUERY = b"\x1bh"
-
 _MAX_SPEED = 5  # SPEED goes from 0 to 5, in about inches per second
-
 # CONTRAST has four steps (default, medium, dark, very dark) and none that is lighter than the default.
 _CONTRASTS = ((13, 3), (11, 2), (USUAL_DENSITY + 1, 1))
-
 # Bit 2 is the latch of the lid that carries the head. Bit 4, "was switched on", says nothing about a label.
 _STATUS_BITS = {0: "printing", 1: "paper_out", 2: "head_open", 3: "battery_low"}
-
 # Bit 5: the last label was not taken off yet; the next one waits for that. Bits 0 to 3 are reserved.
 _EXTENDED_BITS = {4: "paper_jam", 5: "paused", 6: "paper_near_end", 7: "ribbon_out"}
-
 _UNDEFINED = 0xE0
 
 
@@ -37,17 +32,14 @@ def page(bitmap: Bitmap, setup: PageSetup, copies: int = 1) -> bytes:
     lines = [f"! 0 200 200 {bitmap.height_dots + down} {copies}", f"PAGE-WIDTH {bitmap.width_dots + right}"]
     if setup.gap_mm:
         lines.append("BAR-SENSE" if setup.mark else "GAP-SENSE")
-    lines += [f"CONTRAST {_contrast(setup.density)}", f"SPEED {min(setup.speed_ips, _MAX_SPEED)}"]
+    contrast = next((step for min_density, step in _CONTRASTS if setup.density >= min_density), 0)
+    lines += [f"CONTRAST {contrast}", f"SPEED {min(setup.speed_ips, _MAX_SPEED)}"]
     command = "EG" if setup.wire.plain else "CG"
     head = "".join(f"{line}\r\n" for line in lines)
     head += f"{command} {row_bytes(bitmap)} {bitmap.height_dots} {right} {down} "
     picture = bitmap.rows.hex().upper().encode("ascii") if setup.wire.plain else bitmap.rows
     # FORM goes on to the next gap or mark; on a roll without them it would run to nowhere.
     return head.encode("ascii") + picture + (b"\r\nFORM\r\nPRINT\r\n" if setup.gap_mm else b"\r\nPRINT\r\n")
-
-
-def _contrast(density: int) -> int:
-    return next((contrast for min_density, contrast in _CONTRASTS if density >= min_density), 0)
 
 
 def parse_status(reply: bytes) -> tuple[str, ...] | None:

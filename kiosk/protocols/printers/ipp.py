@@ -14,12 +14,10 @@ from typing import Final
 
 VERSION = b"\x01\x01"
 MAX_BYTES = 65_536  # Of an answer: what is asked for needs a few hundred
-
 _OPERATION_GROUP, _JOB_GROUP, _PRINTER_GROUP, _END = 0x01, 0x02, 0x04, 0x03
 _FIRST_VALUE_TAG = 0x10
 _INTEGER, _BOOLEAN, _ENUM = 0x21, 0x22, 0x23
 _NAME, _KEYWORD, _URI, _CHARSET, _NATURAL, _MIME = 0x42, 0x44, 0x45, 0x47, 0x48, 0x49
-
 Value = int | bool | str
 Attribute = tuple[int, str, Value | tuple[str, ...]]
 

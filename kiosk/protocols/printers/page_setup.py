@@ -18,19 +18,14 @@ INVERT = bytes(255 - value for value in range(256))
 
 # Languages of printers that take bytes and answer in bytes, on any wire.
 StreamLanguage = Literal["tspl", "zpl", "escpos", "cpcl"]
-
 # `ipp` is spoken to a queue or an office printer: a page is a PWG raster, an answer an IPP message.
 Language = Literal["tspl", "zpl", "escpos", "cpcl", "ipp"]
-
 # Print heads come in these two pitches; the dpi figure is the trade's rounding of 203.2 and 304.8.
 DOTS_PER_MM = {203: 8, 300: 12}
-
 # Of 0 to 15. Darker blurs bars, lighter loses them; 8 is the middle of TSPL and leaves any other printer as it is.
 USUAL_DENSITY, MAX_DENSITY = 8, 15
-
 # Rows of an ESC/POS picture in one piece. Printers with a small buffer lose the end of higher ones.
 BAND_ROWS, MAX_BAND_ROWS = 250, 255
-
 _MM_PER_INCH = 25.4
 
 

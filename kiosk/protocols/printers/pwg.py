@@ -15,16 +15,12 @@ from kiosk.protocols.printers.ports import Bitmap
 FORMAT = "image/pwg-raster"
 SHEET_DPI = 300
 SHEET_DOTS = (2480, 3508)  # ISO A4, 210 by 297 mm
-
 MARGIN_DOTS = 118  # 10 mm: no office printer prints to the rim, and a binder's holes want them
-
 PRINTED_DOTS = SHEET_DOTS[0] - 2 * MARGIN_DOTS
-
 _SHEET_POINTS, _SHEET_NAME = (595, 842), b"iso_a4_210x297mm"
 _SYNC = b"RaS2"
 _HEADER_BYTES = 1796
 _GRAY_BITS, _SGRAY = 8, 18  # 8 bits a dot: the one kind of gray that a printer has to take
-
 _RUN = re.compile(rb"0{1,128}|1{1,128}")
 _WHITE = b"\xff"
 _MAX_REPEATS = 256

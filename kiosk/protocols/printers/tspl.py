@@ -14,7 +14,6 @@ from kiosk.protocols.printers.ports import Bitmap
 #
 # The other counter of the language, ~!@ (mileage), tells whole kilometers: no label moves it.
 STATUS_QUERY = b"\x1b!?"
-
 _STATUS_BITS = ("head_open", "paper_jam", "paper_out", "ribbon_out", "paused", "printing", "cover_open", "temperature")
 
 

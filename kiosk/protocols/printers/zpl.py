@@ -16,7 +16,6 @@ from kiosk.protocols.printers.page_setup import USUAL_DENSITY, PageSetup, row_by
 from kiosk.protocols.printers.ports import Bitmap
 
 STATUS_QUERY = b"~HS"
-
 # Answered with the labels the printer has ever printed, in quotes; with "?" by a printer that does not count them.
 COUNTER_QUERY = b'! U1 getvar "odometer.total_label_count"\r\n'
 
@@ -33,13 +32,10 @@ _REPEATS_STEP, _SINGLE_REPEATS, _TWENTY_REPEATS = 20, b"GHIJKLMNOPQRSTUVWXY", b"
 # What repeats in a label stands in the few rows above: a small window says so in fewer bits than a large one, and makes
 # level 9 cheap. The best deflating there is (all ways through a picture weighed, 0.2 s) saves another 2 %.
 _LEVEL, _WINDOW_BITS, _MEMORY = 9, 9, 8
-
 # ^MD goes from -30 to 30 round the printer's own darkness, the density of a setup from 0 to 15 round the usual one.
 _DARKNESS_STEP = 2
-
 # Fields of the first string (formats in the receive buffer) and of the second one (labels left in the batch).
 _BUFFERED, _REMAINING = 4, 8
-
 _FIRST_FLAGS = {1: "paper_out", 2: "paused", 5: "buffer_full", 9: "unrecoverable", 10: "temperature", 11: "temperature"}
 _SECOND_FLAGS = {2: "head_open", 3: "ribbon_out"}
 

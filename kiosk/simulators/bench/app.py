@@ -23,7 +23,7 @@ from kiosk.devices.panel.gpio import OUTPUTS
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.bench.bench import CURES, GOODS, KINDS, SCENE_PICTURES, Bench, drawings, words_of
 from kiosk.simulators.bench.ports import VillageParts
-from kiosk.simulators.camera.scenes import SCENES
+from kiosk.simulators.camera.simulator import SCENES
 from kiosk.simulators.shared.counter_stock import CounterStock, DemoPickupSlip
 from kiosk.simulators.shared.faults import BadFaultWord
 from kiosk.station.catalog.file import parse_catalog

@@ -29,7 +29,6 @@ _MAX_AGE_S: Final = 0.8
 _ROWS: Final = 5
 # Feed positions looked through for the newest intakes: every intake brings a few events of other types.
 _MAX_FEED_POSITIONS: Final = 200
-
 Answer = dict[str, Any]
 _BROKEN = (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError)
 
@@ -253,7 +252,7 @@ class Bench:
         """Apply a fault word; raises BadFaultWord, and OSError or RuntimeError when the machine cannot do it."""
         if device not in KINDS:
             raise BadFaultWord(f"{device!r} is not on the bench; there are {', '.join(KINDS)}")
-        if len(text) > _MAX_TEXT or not _encodes(text):
+        if len(text) > _MAX_TEXT or any("\ud800" <= character <= "\udfff" for character in text):
             raise BadFaultWord(f"a fault word is text of at most {_MAX_TEXT} characters")
         with self._locks[device]:
             self.village.command(device, text)
@@ -275,11 +274,6 @@ class Bench:
     def printers(self) -> dict[str, PaperPictures]:
         """By the names of the bench."""
         return {"label": self.village.label_printer, "receipt": self.village.receipt_printer}
-
-
-def _encodes(text: str) -> bool:
-    """JSON can carry half a surrogate pair, a wire cannot."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _version(picture: Path) -> str | None:

@@ -15,7 +15,6 @@ from kiosk.photo.mat import SHEET, Box
 from kiosk.simulators.camera.goods.pieces import Field
 
 Matrix: TypeAlias = NDArray[np.float64]
-
 WIDTH, HEIGHT = 1920, 1080
 FOCAL_PX = 1600.0  # Of a usual camera with 62 degrees from side to side
 _BORDER_PX = 10.0  # Between the sheet's nearest corner and the edge of the frame at zoom 1

@@ -36,7 +36,6 @@ class StationKind(StrEnum):
 SPECIAL: Final = tuple(kind for kind in StationKind if kind is not StationKind.USUAL)
 _MANY: Final = 25  # One more special station for so many
 
-
 _ALL: Final = Share()
 
 

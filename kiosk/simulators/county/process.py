@@ -89,7 +89,6 @@ def _say(what: Mapping[str, object]) -> None:
 
 
 logger = logging.getLogger(__name__)
-
 # Stations of one process that stay connected, each with a thread and an open database; the others are off.
 _ONLINE: Final = 100
 _OFF: Final = frozenset({StationKind.QUIET, StationKind.GAP, StationKind.CLONED})

@@ -128,18 +128,17 @@ class CountyStation:
             store.catalogs.add(catalog_of(self.name), now[-1])
             counter = self.counter(store)
             for day in _left(store, days):
+                # A station of this kind has lost its clock for the last day but three.
+                lost = days[-min(len(days), _WAITING_DAYS)].date
+                unset = self.kind is StationKind.CLOCK and day.date == lost
                 random = Random(f"{self._plan.seed + (card is not None) * _TWIN} {self.name} {day.date}")  # noqa: S311
                 for at, act in day.acts:
                     if self._ending.is_over:
                         return Lived(acts, intakes)
-                    now[-1] = self._stamp(day, at, unset=self._is_unset(day, days))
+                    now[-1] = self._stamp(day, at, unset=unset)
                     counter.do(act, random, now[-1])
                     acts, intakes = acts + 1, intakes + (act is StationAct.INTAKE)
         return Lived(acts, intakes)
-
-    def _is_unset(self, day: DayPlan, days: Sequence[DayPlan]) -> bool:
-        """A station of this kind has lost its clock for the last day but three."""
-        return self.kind is StationKind.CLOCK and day.date == days[-min(len(days), _WAITING_DAYS)].date
 
     def _stamp(self, day: DayPlan, at: datetime, *, unset: bool = False) -> Stamp:
         return Stamp(day.moment(at, unset=unset), self._software, self._plan.region)

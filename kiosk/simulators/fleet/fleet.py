@@ -76,17 +76,14 @@ class Life:
         if stretch.fault == "image":
             self._image = self._station.card.copy_to(self._beside("image"))
         if stretch.fault == "clone" and self._clone is None:
-            self._clone = self._cloned()
+            card = self._station.card.copy_to(self._beside("clone"))
+            plan = replace(self._plan, seed=self._plan.seed + 1)
+            self._clone = FleetStation(plan, card, self._template, self._ending)
             written += self._clone.write(min(1, self._plan.intakes))
         clock.is_unset = False
         if self._plan.manner.faults is not None and stretch.fault != "outage":
             self._station.send()
         return written
-
-    def _cloned(self) -> FleetStation:
-        card = self._station.card.copy_to(self._beside("clone"))
-        plan = replace(self._plan, seed=self._plan.seed + 1)
-        return FleetStation(plan, card, self._template, self._ending)
 
     def _beside(self, what: str) -> Path:
         folder = self._station.card.database.parent
@@ -99,7 +96,6 @@ _WRITERS: Final = 4
 _SENDERS: Final = 128  # Stations connected at the same time; the others wait for their turn
 _LATE_S: Final = 60.0  # So much longer than its time a process may take to stop
 SHARE: Final = "kiosk.simulators.fleet.share"
-
 T = TypeVar("T")
 
 

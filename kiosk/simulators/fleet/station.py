@@ -50,22 +50,21 @@ class FleetCounter:
         self._version, self._catalog = store.catalogs.get()
 
     def bring_in(self, stamp: Stamp) -> ConfirmedRow:
-        """One whole intake in its two transactions: the receipt number is taken, later both sides agree."""
+        """One whole intake in its two transactions: the receipt number is taken, later both sides agree.
+
+        One to three bags of 5 to 60 kg, in steps of 10 g.
+        """
         random = self._random
         price = random.choice(self._catalog.prices)
         party = Party(random.choice([None, *(member.number for member in self._catalog.members)]))
         goods = (party, price.product, price.mode, self._version, price.fen_per_kg)
         intake = self._store.intakes.open(lambda receipt: Intake(receipt, *goods), stamp)
-        confirmed = _weighed(intake, self._catalog.containers[0], random).confirm(_NO_CERTIFICATE)
+        container = self._catalog.containers[0]
+        for number in range(1, random.randint(1, 3) + 1):
+            weighing = Weighing(random.randrange(5_000, 60_000, 10), 20 * number, number, 1200, 12)
+            intake = intake.with_bag(weighing, container.code, TareSource.PRESET, container.tare_g)
+        confirmed = intake.confirm(_NO_CERTIFICATE)
         return self._store.intakes.confirm(confirmed, f"fleet-{intake.receipt}", lambda head: (), stamp)
-
-
-def _weighed(intake: Intake, container: Container, random: Random) -> Intake:
-    """One to three bags of 5 to 60 kg, in steps of 10 g."""
-    for number in range(1, random.randint(1, 3) + 1):
-        weighing = Weighing(random.randrange(5_000, 60_000, 10), 20 * number, number, 1200, 12)
-        intake = intake.with_bag(weighing, container.code, TareSource.PRESET, container.tare_g)
-    return intake
 
 
 ZONE: Final = "Asia/Shanghai"

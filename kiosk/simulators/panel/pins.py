@@ -21,7 +21,6 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from kiosk.simulators.panel.simulator import reachable
 
 logger = logging.getLogger(__name__)
-
 _MAX_REQUEST = 256
 _PATIENCE_S = 2.0
 _MAX_STATES = 1000

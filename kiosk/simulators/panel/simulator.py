@@ -21,7 +21,6 @@ from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 SOCKET_NAME = "panel.sock"
 # The panel of the demo. The numbers are free pins of the 40-pin header.
 BENCH_PANEL = PanelSettings(ready=17, busy=27, fault=22, buzzer=23, ok=5, help=6, factory="simulated")
-
 _TIMEOUT_S = 2.0
 _PRESS_S = 0.2
 _MAX_ANSWER = 4096

@@ -7,13 +7,11 @@ import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
 
 from PIL import Image
 
-from kiosk.simulators.printer.mechanism import PrinterMechanism
+from kiosk.simulators.printer.mechanism import SimulatedPrinter
 from kiosk.simulators.printer.model import OFFICE_PRINTER, PrinterModel
-from kiosk.simulators.shared.faults import parse_fault
 
 _OK, _BAD_REQUEST, _NOT_FOUND, _NOT_POSSIBLE, _FORMAT, _OPERATION = 0x0000, 0x0400, 0x0406, 0x0404, 0x040A, 0x0501
 _VALIDATE, _CREATE, _SEND, _CANCEL, _JOB, _PRINTER = 0x0004, 0x0005, 0x0006, 0x0008, 0x0009, 0x000B
@@ -22,7 +20,6 @@ _REASONS = {"paper_out": "media-empty-error", "head_open": "cover-open-error", "
 _HELD, _WORKING, _WAITING, _CANCELED, _ABORTED, _COMPLETED = 4, 5, 6, 7, 8, 9
 _FINAL = (_CANCELED, _ABORTED, _COMPLETED)
 _MAX_BODY_BYTES = 40_000_000
-
 Attributes = list[tuple[int, str, tuple[int | bool | str, ...]]]
 
 
@@ -37,60 +34,25 @@ class _IppJob:
     sheets: int = 0
 
 
-class IppSimulator:
+class IppSimulator(SimulatedPrinter):
     """One printer; ``out_dir`` gets a picture of each sheet. It takes the words of every printer.
 
-    ``port`` 0 takes a free one, kept over ``off`` and ``on``. ``unknown`` keeps what no printer would have understood.
+    ``unknown`` keeps what no printer would have understood.
     """
 
     path = "/ipp/print"
 
     def __init__(self, out_dir: Path, host: str = "127.0.0.1", port: int = 0, model: PrinterModel = OFFICE_PRINTER):
-        self.host = host
-        self.port = port
-        self.model = model
+        super().__init__(out_dir, host, port, model)
         self.unknown: list[bytes] = []
-        self._mechanism = PrinterMechanism(out_dir, model)
         self._lock = threading.Lock()
         self._jobs: dict[int, _IppJob] = {}
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> Self:
-        self._mechanism.start()
-        self._listen()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._mechanism.power_off()
-        self._stop_server()
-        self._mechanism.stop()
-
     @property
     def address(self) -> str:
         return f"ipp://{self.host}:{self.port}{self.path}"
-
-    @property
-    def printed(self) -> tuple[Path, ...]:
-        return self._mechanism.printed
-
-    def wait_for(self, count: int, timeout: float) -> bool:
-        """Return True as soon as ``count`` sheets have come out in all, False after ``timeout`` seconds."""
-        return self._mechanism.wait_for(count, timeout)
-
-    def command(self, text: str) -> None:
-        """Carry out a fault word of the printer. Raises BadFaultWord."""
-        word, _ = parse_fault("printer", text)
-        if word == "off":
-            self._mechanism.power_off()
-            self._stop_server()
-            with self._lock:
-                self._jobs.clear()
-        elif word == "on":
-            self._mechanism.power_on()
-            self._listen()
-        else:
-            self._mechanism.set(word)
 
     def _listen(self) -> None:
         if self._server is not None:
@@ -103,12 +65,14 @@ class IppSimulator:
         )
         self._thread.start()
 
-    def _stop_server(self) -> None:
+    def _hang_up(self) -> None:
         server, self._server = self._server, None
         if server is not None and self._thread is not None:
             server.shutdown()
             server.server_close()
             self._thread.join()
+        with self._lock:
+            self._jobs.clear()
 
     def answer(self, body: bytes) -> bytes:
         try:

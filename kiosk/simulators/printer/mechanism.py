@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Self
 
 from PIL import Image
 
 from kiosk.simulators.printer.model import PrinterModel
+from kiosk.simulators.shared.faults import parse_fault
 
 _BUFFER_PAGES = 32
 _SLOW_S = 3.0
@@ -196,3 +199,54 @@ class PrinterMechanism:
         unfinished = path.with_suffix(".part")
         image.save(unfinished, "PNG")
         return unfinished.replace(path)
+
+
+class SimulatedPrinter(ABC):
+    """A printer at a port, obeying the printer's fault words. ``port`` 0 takes a free one, kept over off and on."""
+
+    def __init__(self, out_dir: Path, host: str, port: int, model: PrinterModel) -> None:
+        self.host, self.port, self.model = host, port, model
+        self._mechanism = PrinterMechanism(out_dir, model)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def printed(self) -> tuple[Path, ...]:
+        return self._mechanism.printed
+
+    def wait_for(self, count: int, timeout: float) -> bool:
+        """Return True as soon as ``count`` pages have come out in all, False after ``timeout`` seconds."""
+        return self._mechanism.wait_for(count, timeout)
+
+    def start(self) -> None:
+        self._mechanism.start()
+        self._listen()
+
+    def stop(self) -> None:
+        self._mechanism.power_off()
+        self._hang_up()
+        self._mechanism.stop()
+
+    def command(self, text: str) -> None:
+        """Carry out a fault word of the printer. Raises BadFaultWord."""
+        word, _ = parse_fault("printer", text)
+        if word == "off":
+            self._mechanism.power_off()
+            self._hang_up()
+        elif word == "on":
+            self._mechanism.power_on()
+            self._listen()
+        else:
+            self._mechanism.set(word)
+
+    @abstractmethod
+    def _listen(self) -> None: ...
+
+    @abstractmethod
+    def _hang_up(self) -> None:
+        """Refuse new connections, and wait until the present ones have ended."""

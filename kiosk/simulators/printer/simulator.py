@@ -9,11 +9,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import Literal, Self
+from typing import Literal
 
 from kiosk.simulators.printer.cpcl import CpclInterpreter
 from kiosk.simulators.printer.escpos import EscposInterpreter
-from kiosk.simulators.printer.mechanism import PrinterMechanism
+from kiosk.simulators.printer.mechanism import SimulatedPrinter
 from kiosk.simulators.printer.model import (
     LABEL_PRINTER,
     PORTABLE_PRINTER,
@@ -29,10 +29,8 @@ from kiosk.simulators.printer.model import (
 )
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.simulators.printer.zpl import ZplInterpreter
-from kiosk.simulators.shared.faults import parse_fault
 
 Language = Literal["tspl", "zpl", "escpos", "cpcl"]
-
 _TSPL_BITS = {"head_open": 0x01, "paper_jam": 0x02, "paper_out": 0x04, "printing": 0x20}
 _ESCPOS_FIXED = 0x12
 _CPCL_BITS = {"printing": 0x01, "paper_out": 0x02, "paper_jam": 0x02, "head_open": 0x04}
@@ -87,11 +85,11 @@ def cpcl_status(flags: frozenset[str]) -> bytes:
     return bytes((answer,))
 
 
-class PrinterSimulator:
+class PrinterSimulator(SimulatedPrinter):
     """One printer; ``out_dir`` gets 000001.png and so on, each complete when it appears.
 
     A page takes the time its length needs at the speed of the ``model``, and the printer is busy meanwhile.
-    ``port`` 0 takes a free one, kept over ``off`` and ``on``. Use as a context manager, or ``start`` and ``stop``.
+    Use as a context manager, or ``start`` and ``stop``.
     """
 
     def __init__(
@@ -102,58 +100,19 @@ class PrinterSimulator:
         port: int = 0,
         model: PrinterModel | None = None,
     ) -> None:
+        super().__init__(out_dir, host, port, model or _MODELS[language])
         self.language = language
-        self.host = host
-        self.port = port
         self.first_byte_at: deque[float] = deque(maxlen=10_000)  # Monotonic second of the first byte of each job
         # What no printer of the language would have understood; of a connection when it has ended.
         self.unknown: deque[bytes] = deque(maxlen=1000)
-        self.model = model or _MODELS[language]
-        self._mechanism = PrinterMechanism(out_dir, self.model)
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._links: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     @property
     def address(self) -> str:
         return f"{self.host}:{self.port}"
-
-    @property
-    def printed(self) -> tuple[Path, ...]:
-        return self._mechanism.printed
-
-    def wait_for(self, count: int, timeout: float) -> bool:
-        """Return True as soon as ``count`` pages have come out in all, False after ``timeout`` seconds."""
-        return self._mechanism.wait_for(count, timeout)
-
-    def start(self) -> None:
-        self._mechanism.start()
-        self._listen()
-
-    def stop(self) -> None:
-        self._mechanism.power_off()
-        self._close_client()
-        self._mechanism.stop()
-
-    def command(self, text: str) -> None:
-        """Carry out a fault word of the printer. Raises BadFaultWord."""
-        word, _ = parse_fault("printer", text)
-        if word == "off":
-            self._mechanism.power_off()
-            self._close_client()
-        elif word == "on":
-            self._mechanism.power_on()
-            self._listen()
-        else:
-            self._mechanism.set(word)
 
     def _listen(self) -> None:
         with self._lock:
@@ -163,8 +122,7 @@ class PrinterSimulator:
             self.port = self._listener.getsockname()[1]
             self._spawn(self._accept, self._listener)
 
-    def _close_client(self) -> None:
-        """Refuse new connections, drop the present ones, and wait until their threads have ended."""
+    def _hang_up(self) -> None:
         with self._lock:
             sockets = [*self._links, *([self._listener] if self._listener else [])]
             self._listener = None

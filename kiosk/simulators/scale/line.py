@@ -131,13 +131,9 @@ def as_received(data: bytes, sender: LineSettings, receiver: LineSettings) -> by
     wrong parity and a missing stop bit are ignored.
     """
     if sender == receiver:
-        return bytes(byte & _mask(sender) for byte in data)
+        return bytes(byte & (1 << sender.bytesize) - 1 for byte in data)
     levels = [bit for byte in data for bit in _character(byte, sender)]
     return bytes(_sampled(levels, sender.baud, receiver))
-
-
-def _mask(line: LineSettings) -> int:
-    return (1 << line.bytesize) - 1
 
 
 def _character(byte: int, line: LineSettings) -> list[int]:

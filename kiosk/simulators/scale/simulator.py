@@ -300,7 +300,6 @@ _LINES: dict[Transport, Callable[[Path | None], SimulatedLine]] = {
 }
 
 ACCEPT, REFUSE = "06", "15"  # What a host may say of an answer; no command of a format has such a name
-
 _MAX_BUFFER_BYTES = 256
 _PREFERRED = ("request_weight", "zero", "tare", "clear_tare")
 

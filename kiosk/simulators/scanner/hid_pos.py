@@ -51,10 +51,7 @@ def reports(code: bytes) -> Iterator[bytes]:
 
 
 class HidPosScannerSimulator(SimulatedScanner):
-    """``path`` is the socket.
-
-    Raises FileExistsError when a file that is no socket has its place.
-    """
+    """``path`` is the socket. Raises FileExistsError when a file that is no socket has its place."""
 
     keyboard_fault = "a scanner in HID POS mode"
 

@@ -38,7 +38,6 @@ from kiosk.store.shared.records import Arrival, ExpectedParcel, NewCode, ParcelR
 PEOPLE: Final = (("Patigul", Role.CLERK), ("Wang Li", Role.CLERK), ("Memet", Role.TECHNICIAN))
 DELIVERY: Final = "delivery.csv"  # The list of the truck, as `kiosk parcels expect` reads it, in the folder of the demo
 MAX_SLIPS: Final = 4  # Waiting parcels the bench holds a slip of, those that came first
-
 # Carrier and age: the first one waits longer than the three days people were asked to let a parcel wait.
 _CAME_IN: Final = (("SF", timedelta(days=4, hours=2)), ("YTO", timedelta(days=1, hours=3)), ("JD", timedelta(hours=20)))
 _ON_THE_TRUCK: Final = ("SF", "YTO", "SF", "YTO")
@@ -86,7 +85,7 @@ class CounterStock:
 def stock_counter(settings: StationSettings, clock: StationClock) -> CounterStock:
     """Fill the station's database before the station starts; what is there already is kept, and gets new codes.
 
-    Raises DidNotStart when the database cannot be used, OSError for the list of the truck.
+    Raises StartFailed when the database cannot be used, OSError for the list of the truck.
     """
     try:
         return _Stocking(settings, clock).run()

@@ -70,7 +70,6 @@ FAULT_WORDS: tuple[FaultWord, ...] = (
     FaultWord("power", "cut", "", "every process of the station dies at once"),
 )
 
-
 MIN_STALL_S, MAX_STALL_S = 0.1, 30.0
 _SECONDS = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,3})?)s")
 

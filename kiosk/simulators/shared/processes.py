@@ -82,7 +82,7 @@ class ChildProgram:
         return self._process is not None and self._process.poll() is None
 
     def start(self, timeout_s: float = 60.0) -> None:
-        """Start and wait until it is ready; raises DidNotStart."""
+        """Start and wait until it is ready; raises StartFailed."""
         if self.running:
             return
         self.begin()
@@ -97,7 +97,7 @@ class ChildProgram:
             )
 
     def until_ready(self, timeout_s: float = 60.0) -> None:
-        """Wait for what was begun; raises DidNotStart."""
+        """Wait for what was begun; raises StartFailed."""
         deadline = time.monotonic() + timeout_s
         while self._ready is not None and not self._ready():
             if not self.running or time.monotonic() > deadline:

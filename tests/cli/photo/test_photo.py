@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from kiosk.cli.kiosk import main
 from kiosk.photo.channels.rules import shipped_rules
 from kiosk.photo.picture_header import jpeg_segments, read_header
-from kiosk.simulators.camera.scenes import SceneView, draw_view
+from kiosk.simulators.camera.simulator import SceneView, draw_view
 
 ROOT = Path(__file__).parents[3]
 

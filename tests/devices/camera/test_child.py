@@ -19,11 +19,10 @@ import pytest
 from kiosk.devices.camera.child.__main__ import make_source
 from kiosk.devices.camera.child.faults import UnreadablePicture
 from kiosk.devices.camera.child.image_file import ImageFileSource
-from kiosk.devices.camera.child.judge import EXPOSURE_FIXED_S, Judge
 from kiosk.devices.camera.child.picamera import PicameraSource
 from kiosk.devices.camera.child.ports import Burst
 from kiosk.devices.camera.child.rpicam import RpicamSource
-from kiosk.devices.camera.child.server import serve
+from kiosk.devices.camera.child.server import EXPOSURE_FIXED_S, Judge, serve
 from kiosk.devices.camera.child.v4l2 import V4l2Source
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.camera.wire import (

@@ -20,8 +20,7 @@ import psutil
 import pytest
 
 from kiosk.devices.camera import process as camera_process
-from kiosk.devices.camera.answers import live_view_frame
-from kiosk.devices.camera.process import CameraChild, ChildCamera, child_command
+from kiosk.devices.camera.process import CameraChild, ChildCamera, child_command, live_view_frame
 from kiosk.devices.camera.settings import CameraKind, CameraSettings
 from kiosk.devices.camera.wire import WireError, WireLiveView, WirePicture
 from kiosk.devices.ports import CameraFault, GoodsShot, MatShot

@@ -4,9 +4,8 @@ import msgspec
 import pytest
 
 from kiosk.devices.ports import PrinterFault
-from kiosk.devices.printer.messages import PrinterName
 from kiosk.devices.printer.profiles import PrinterProfile, profile, profiles
-from kiosk.devices.printer.stream import TcpPrinter
+from kiosk.devices.printer.stream import PrinterName, TcpPrinter
 from kiosk.protocols.printers.languages import LANGUAGES
 from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
 

@@ -10,8 +10,8 @@ from decimal import Decimal
 from kiosk.devices.ports import LinkState, ScaleListener
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.address import parse_address
-from kiosk.devices.scale.line.open import open_line
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
+from kiosk.devices.scale.probe import open_line
 from kiosk.protocols.scales.shared.protocol import LineSettings, Transport
 from kiosk.protocols.scales.shared.reading import Reading
 

@@ -19,8 +19,8 @@ from kiosk.domain.metrology.pan import NotBookableReason
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.simulators.scale.hx711 import SimulatedHx711
 from kiosk.simulators.scale.net import NetLine
+from kiosk.simulators.scale.packets import SimulatedHx711
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord
 from kiosk.station.desk.journaled_pan import JournaledPan

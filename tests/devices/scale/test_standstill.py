@@ -22,8 +22,8 @@ from kiosk.devices.scale.supervision import LoopMonitor
 from kiosk.domain.metrology.pan import STALE_S
 from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.simulators.scale.hx711 import SimulatedHx711
 from kiosk.simulators.scale.net import NetLine
+from kiosk.simulators.scale.packets import SimulatedHx711
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.depth import many
 from tests.devices.scale.listener import PATIENCE_S, Listener, serial_scale

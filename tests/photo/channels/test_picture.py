@@ -198,7 +198,7 @@ def test_a_file_that_is_too_small_is_written_better_and_never_more_than_needed()
 
 
 def pixels_before(cut: np.ndarray, wanted: ChannelRule) -> np.ndarray:
-    from kiosk.photo.channels.layout import box_of, goods_mask, lay_out_white
+    from kiosk.photo.channels.picture import box_of, goods_mask, lay_out_white
 
     box = box_of(goods_mask(cut))
     assert box is not None

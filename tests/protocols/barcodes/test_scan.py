@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import CODE_TYPES, internal_code
-from kiosk.protocols.barcodes.gs1.elements import build_element_string
-from kiosk.protocols.barcodes.gs1.notation import parse_notation
+from kiosk.protocols.barcodes.gs1.elements import build_element_string, parse_notation
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
 from kiosk.protocols.barcodes.scan import MAX_LENGTH, MAX_NAMED_LENGTH, parse_scan
 from kiosk.protocols.barcodes.shared.digits import gs1_check_digit

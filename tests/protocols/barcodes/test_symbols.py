@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link
-from kiosk.protocols.barcodes.gs1.elements import BadElementString, build_element_string
+from kiosk.protocols.barcodes.gs1.elements import BadElementString, build_element_string, parse_notation
 from kiosk.protocols.barcodes.gs1.keys import VARIABLE_MEASURE, CompanyPrefix
-from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
 from kiosk.protocols.barcodes.linear import (
     EAN13_QUIET_ZONE_MODULES,

@@ -8,8 +8,15 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales.formats.xk3190.equals import EqualsEngine
-from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
+from kiosk.protocols.scales.shared.engines import (
+    FixedEngine,
+    FixedProfile,
+    FrameLengthEngine,
+    FrameLengthProfile,
+    LineEngine,
+    LineProfile,
+    fixed_length,
+)
 from kiosk.protocols.scales.shared.numbers import from_digits, from_text, signed, to_digits, to_text
 from kiosk.protocols.scales.shared.params import BadParameter, Parameter, validated
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason

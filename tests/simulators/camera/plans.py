@@ -11,11 +11,9 @@ from kiosk.domain.verdict import Reason
 from kiosk.simulators.camera.goods.layout import EMPTY, GoodsLayout
 from kiosk.simulators.camera.goods.pieces import LAMPS
 from kiosk.simulators.camera.goods.produce import PRODUCE, Arrangement
-from kiosk.simulators.camera.hand import SIDES, Hand
-from kiosk.simulators.camera.light import Light, Sensor
-from kiosk.simulators.camera.people import Face
+from kiosk.simulators.camera.people import SIDES, Face, Hand
 from kiosk.simulators.camera.pose import Pose
-from kiosk.simulators.camera.stage import TABLES, StagePlan
+from kiosk.simulators.camera.stage import TABLES, Light, Sensor, StagePlan
 
 _NAMES = tuple(PRODUCE)
 

@@ -19,9 +19,8 @@ from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import metadata_markers
 from kiosk.photo.frame_check import tenengrad
-from kiosk.simulators.camera.scenes import SCENES, SPOILS, SceneView, draw_view
 from kiosk.simulators.camera.shared.mat import draw_mat
-from kiosk.simulators.camera.simulator import CameraSimulator
+from kiosk.simulators.camera.simulator import SCENES, SPOILS, CameraSimulator, SceneView, draw_view
 from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord
 from tests.depth import TORTURE
 from tests.each import each

@@ -13,11 +13,11 @@ import pytest
 from kiosk.domain.verdict import Reason
 from kiosk.simulators.camera.goods.layout import EMPTY, GoodsLayout
 from kiosk.simulators.camera.goods.produce import FLAT, PRODUCE, Arrangement
-from kiosk.simulators.camera.light import Light, Sensor
 from kiosk.simulators.camera.pose import Pose
-from kiosk.simulators.camera.stage import Stage, StagePlan, draw_frame, draw_stage, lay_file, next_shot
+from kiosk.simulators.camera.stage import Light, Sensor, Stage, StagePlan, draw_frame, draw_stage
 from tests.depth import many
 from tests.each import each
+from tests.simulators.camera.files import lay_file, next_shot
 from tests.simulators.camera.looks import INTERIOR, MARKERS_AT, edge_rise_px, faces, markers, rectify
 from tests.simulators.camera.plans import FAULTY, faulty_plan_of, plan_of
 

@@ -1,13 +1,16 @@
-"""Faults between a source and a usable picture."""
+"""What stands between a source and a usable picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
+
+from kiosk.devices.camera.child.ports import Burst
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.frame_check import FrameDefect, find_content_defect
+from kiosk.photo.frame_check import FrameDefect, find_content_defect, sharpest
 
 _BLACK_MESSAGE = "The picture of the camera at {path} is black: take off the lens cap and switch on the lamp."
 _FLAT_MESSAGE = (
@@ -36,3 +39,14 @@ def closing_on_failure(close: Callable[[], None]) -> Iterator[None]:
     except Exception:
         close()
         raise
+
+
+def require_live(frames: Sequence[BgrImage], message: str) -> None:
+    """Raises CameraFault frozen: a live sensor never gives the same noise twice; a covered one may."""
+    if find_content_defect(frames[0]) is None and all(np.array_equal(frames[0], frame) for frame in frames[1:]):
+        raise CameraFault("frozen", message)
+
+
+def burst_of(frames: list[BgrImage]) -> Burst:
+    frame = frames.pop(sharpest(frames))
+    return Burst(frame, tuple(frames))

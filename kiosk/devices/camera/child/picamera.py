@@ -10,16 +10,16 @@ import importlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Final, cast
+from typing import Any, Final
 
 import numpy as np
 
-from kiosk.devices.camera.child.faults import closing_on_failure, require_content
-from kiosk.devices.camera.child.ports import Burst, Picamera, PicameraRequest
+from kiosk.devices.camera.child.faults import burst_of, closing_on_failure, require_content, require_live
+from kiosk.devices.camera.child.ports import Burst
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.frame_check import find_content_defect, has_shape, sharpest
+from kiosk.photo.frame_check import has_shape
 
 BURST: Final = 3
 MAX_SETTLE_S: Final = 2.0  # Some sensors never say that their exposure rests
@@ -31,20 +31,20 @@ _FLICKER_MANUAL: Final = 1
 _LAYOUT: Final = "RGB888"  # Blue, green and red in memory: libcamera names formats from the other end
 
 
-def open_picamera(number: int) -> Picamera:
+def open_picamera(number: int) -> Any:
     """The camera, not yet started. Raises ImportError, and what the module raises when there is no camera."""
-    return cast(Picamera, importlib.import_module("picamera2").Picamera2(number))
+    return importlib.import_module("picamera2").Picamera2(number)
 
 
 class PicameraSource:
     def __init__(
         self,
         settings: CameraSettings,
-        open_camera: Callable[[int], Picamera] = open_picamera,
+        open_camera: Callable[[int], Any] = open_picamera,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings, self._open_camera, self._clock = settings, open_camera, clock
-        self._camera: Picamera | None = None
+        self._camera: Any = None  # A ``picamera2.Picamera2``, which brings no types
         self._exposure_fixed = False
 
     @property
@@ -93,7 +93,7 @@ class PicameraSource:
                 self._next_metadata(camera)
             return self._frame(camera)
 
-    def _start(self) -> Picamera:
+    def _start(self) -> Any:
         if self._camera is not None:
             return self._camera
         s = self._settings
@@ -126,13 +126,10 @@ class PicameraSource:
         frames = [self._frame(camera) for _ in range(BURST)]
         if not self._exposure_fixed:
             _release(camera)
-        # A live sensor never gives the same noise twice; a covered one may.
-        if find_content_defect(frames[0]) is None and all(np.array_equal(frames[0], frame) for frame in frames[1:]):
-            raise CameraFault("frozen", f"The camera at {self.path} repeats one frame: switch the box off and on.")
-        frame = frames.pop(sharpest(frames))
-        return Burst(frame, tuple(frames))
+        require_live(frames, f"The camera at {self.path} repeats one frame: switch the box off and on.")
+        return burst_of(frames)
 
-    def _settle_and_fix(self, camera: Picamera) -> None:
+    def _settle_and_fix(self, camera: Any) -> None:
         cap = self._clock() + MAX_SETTLE_S
         count, metadata = 1, self._next_metadata(camera)
         while count < SETTLE_FRAMES or not (metadata.get("AeLocked") or self._clock() >= cap):
@@ -143,11 +140,12 @@ class PicameraSource:
             if _is_applied(self._next_metadata(camera), fixed):
                 break
 
-    def _next_metadata(self, camera: Picamera) -> Mapping[str, object]:
+    def _next_metadata(self, camera: Any) -> Mapping[str, object]:
         with self._next(camera) as request:
-            return request.get_metadata()
+            metadata: Mapping[str, object] = request.get_metadata()
+            return metadata
 
-    def _frame(self, camera: Picamera) -> BgrImage:
+    def _frame(self, camera: Any) -> BgrImage:
         with self._next(camera) as request:
             frame = np.array(request.make_array("main"))
         if not has_shape(frame, self._settings.width, self._settings.height):
@@ -159,7 +157,7 @@ class PicameraSource:
         return frame
 
     @contextmanager
-    def _next(self, camera: Picamera) -> Iterator[PicameraRequest]:
+    def _next(self, camera: Any) -> Iterator[Any]:
         try:
             request = camera.capture_request(wait=False).get_result(timeout=FRAME_TIMEOUT_S)
         except TimeoutError:
@@ -174,7 +172,7 @@ class PicameraSource:
             request.release()
 
 
-def _release(camera: Picamera) -> None:
+def _release(camera: Any) -> None:
     camera.set_controls({"AeEnable": True, "AwbEnable": True})
 
 

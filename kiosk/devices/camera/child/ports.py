@@ -1,12 +1,10 @@
-"""Where the child's pictures come from, who judges them, and what it needs of OpenCV."""
+"""Where the child's pictures come from, who judges them, and what it needs of OpenCV and the kernel."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
-
-from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
 
@@ -81,45 +79,5 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
-class Ioctl(Protocol):
-    """``fcntl.ioctl`` with an argument that the kernel changes in place."""
-
-    def __call__(self, fd: int, request: int, arg: bytearray, mutate_flag: bool, /) -> int: ...
-
-
-class PicameraRequest(Protocol):
-    """The part of ``picamera2.request.CompletedRequest`` that is used, under its own names. Release each one."""
-
-    def make_array(self, name: str) -> NDArray[Any]: ...
-
-    def get_metadata(self) -> Mapping[str, object]: ...
-
-    def release(self) -> None: ...
-
-
-class PicameraJob(Protocol):
-    """The part of ``picamera2.job.Job`` that is used."""
-
-    def get_result(self, timeout: float | None = None) -> PicameraRequest:
-        """Raises TimeoutError."""
-
-
-class Picamera(Protocol):
-    """The part of ``picamera2.Picamera2`` that is used, under its own names."""
-
-    @property
-    def camera_controls(self) -> Mapping[str, object]: ...
-
-    def create_video_configuration(self, main: dict[str, Any]) -> dict[str, Any]: ...
-
-    def configure(self, camera_config: dict[str, Any]) -> object: ...
-
-    def set_controls(self, controls: dict[str, Any]) -> None: ...
-
-    def start(self) -> None: ...
-
-    def capture_request(self, wait: bool) -> PicameraJob: ...
-
-    def stop(self) -> None: ...
-
-    def close(self) -> None: ...
+# ``fcntl.ioctl`` with an argument that the kernel changes in place.
+Ioctl = Callable[[int, int, bytearray, bool], int]

@@ -21,19 +21,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from kiosk.devices.camera.child.faults import UnreadablePicture, require_content
+from kiosk.devices.camera.child.faults import UnreadablePicture, burst_of, require_content, require_live
 from kiosk.devices.camera.child.ports import Burst
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import MAX_BYTES, decode_picture
-from kiosk.photo.frame_check import find_content_defect, has_shape, sharpest
+from kiosk.photo.frame_check import has_shape
 from kiosk.photo.picture_header import PictureRefused
 
 logger = logging.getLogger(__name__)
-
 PROGRAM: Final = "rpicam-still"
 BURST: Final = 3
 # Automatic exposure and white balance of libcamera rest after about 30 frames; 1 s is too short in dim light.
@@ -125,9 +122,9 @@ class RpicamSource:
             frames += [self._take(until, exposure)[0] for _ in range(BURST - len(frames))]
         else:
             logger.warning("%s does not tell its exposure: one frame is taken, not %d.", self._program, BURST)
-        self._refuse_repeated(frames)
-        frame = frames.pop(sharpest(frames))
-        return Burst(frame, tuple(frames))
+        if len(frames) == BURST:
+            require_live(frames, f"The camera at {self.path} repeats one frame: switch the box off and on again.")
+        return burst_of(frames)
 
     def live_frame(self) -> BgrImage:
         """One run of the program, with the exposure of the looks before where that is new. Raises CameraFault."""
@@ -234,15 +231,6 @@ class RpicamSource:
                 "set a size that 'rpicam-still --list-cameras' lists for it.",
             )
         return frame
-
-    def _refuse_repeated(self, frames: list[BgrImage]) -> None:
-        # A live sensor never gives the same noise twice; a covered one may.
-        if len(frames) < BURST or find_content_defect(frames[0]) is not None:
-            return
-        if all(np.array_equal(frames[0], frame) for frame in frames[1:]):
-            raise CameraFault(
-                "frozen", f"The camera at {self.path} repeats one frame: switch the box off and on again."
-            )
 
 
 def run(command: Sequence[str], within_s: float, max_bytes: int, keep_open: int) -> tuple[int, bytes, str]:

@@ -2,20 +2,142 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
+import time
 from collections.abc import Callable
-from typing import BinaryIO, Final, cast, get_args
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO, Final, cast, get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.devices.camera import wire
-from kiosk.devices.camera.child.judge import Judge
+from kiosk.devices.camera.child.faults import UnreadablePicture, require_content
 from kiosk.devices.camera.child.ports import PictureSource, Pipeline
 from kiosk.devices.ports import CameraFault
+from kiosk.domain.verdict import Finding, Reason
+from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import encode_jpeg
+from kiosk.photo.pictures import likeness
 from kiosk.protocols.barcodes.reader import read_codes
+
+if TYPE_CHECKING:
+    from kiosk.photo.pipeline import Inspection
+
+GoodsAnswer = tuple[wire.GoodsInspected, bytes]
+# What a hand may mend by taking the shot again; every other fault of a camera stays one.
+_REASON_BY_FAULT: Final = {"frozen": Reason.FROZEN}
+EXPOSURE_FIXED_S: Final = 60.0  # So long the light over the empty mat is taken for the light over what is laid there
+_LIVE_VIEW_QUALITIES: Final = (80, 60, 40, 20)  # At 80, goods of the simulator take 8 to 28 kB
+
+
+class Judge:
+    """Pictures of goods through the pipeline. Raises CameraFault where there is no frame to judge."""
+
+    def __init__(self, source: PictureSource, pipeline: Pipeline, clock: Callable[[], float] = time.monotonic) -> None:
+        self._source, self._pipeline, self._clock = source, pipeline, clock
+        self._before: BgrImage | None = None
+        self._fixed_until: float | None = None
+
+    def judge_shot(self, number: int) -> GoodsAnswer:
+        """A burst of now; the exposure is as it was over the empty mat, where that was looked at before."""
+        try:
+            burst = self._source.burst()
+        except UnreadablePicture:
+            return _without_frame(number, Reason.UNREADABLE)
+        except CameraFault as fault:
+            if (reason := _REASON_BY_FAULT.get(fault.code)) is None:
+                raise
+            return _without_frame(number, reason)
+        finally:
+            self._release()
+        return _goods_answer(number, self._pipeline.inspect(burst.frame, others=burst.others), _digest(burst.frame))
+
+    def measure_mat(self, number: int) -> tuple[wire.MatMeasured, bytes]:
+        """A burst of now, in which nothing but the mat is looked for; black and flat are faults where it is not."""
+        burst = self._source.burst()
+        measured = self._pipeline.measure_mat(burst.frame, burst.others)
+        rows = tuple(wire.bounded(row) for row in measured.measures.rows)
+        digest, preview = _digest(burst.frame), measured.preview
+        if preview is None:
+            require_content(burst.frame, self._source.path)
+            return wire.MatMeasured(number, rows, frame_sha256=digest), b""
+        jpeg = _encode_bounded(preview, wire.MAX_PREVIEW)
+        return wire.MatMeasured(number, rows, _picture(preview, jpeg), digest), jpeg
+
+    def live_view(self, number: int) -> tuple[wire.WireLiveView, bytes]:
+        """A frame of now, seen cheaply; the frame before is remembered here and goes nowhere."""
+        if self._fixed_until is not None and self._clock() >= self._fixed_until:
+            self._release()
+        before, self._before = self._before, None
+        seen = self._pipeline.assess_live_view(self._source.live_frame(), before)
+        self._before = seen.small
+        if seen.lights == (Reason.EMPTY,) and self._fixed_until is None:
+            self._fix()
+        if seen.picture is None:
+            return wire.WireLiveView(number, seen.lights, still=False), b""
+        jpeg = _small_jpeg(seen.picture)
+        return wire.WireLiveView(number, seen.lights, seen.still, _picture(seen.picture, jpeg)), jpeg
+
+    def _fix(self) -> None:
+        with suppress(CameraFault):  # the next frame tells
+            self._source.fix_exposure()
+            self._fixed_until = self._clock() + EXPOSURE_FIXED_S
+
+    def _release(self) -> None:
+        if self._fixed_until is not None:
+            self._fixed_until = None
+            self._source.release_exposure()
+
+
+def _small_jpeg(picture: BgrImage) -> bytes:
+    """Leafy goods in a noisy frame take more bytes than others: they are shown a little coarser."""
+    for quality in _LIVE_VIEW_QUALITIES:
+        if len(jpeg := encode_jpeg(picture, quality)) <= wire.MAX_LIVE_VIEW_BYTES:
+            return jpeg
+    raise CameraFault("format", f"A small picture of the mat is {len(jpeg)} bytes large: set a smaller picture size.")
+
+
+def _without_frame(number: int, reason: Reason) -> GoodsAnswer:
+    return wire.GoodsInspected(number, (Finding(reason, 0, 0),)), b""
+
+
+def _goods_answer(number: int, inspection: Inspection, frame_sha256: str) -> GoodsAnswer:
+    findings = tuple(wire.bounded(one) for one in inspection.verdict.findings)
+    if not (inspection.verdict.accepted or inspection.verdict.may_be_overruled):
+        return wire.GoodsInspected(number, findings, frame_sha256=frame_sha256), b""
+    if inspection.measures is None or inspection.master is None or inspection.natural is None:
+        raise CameraFault("broken", "The goods could not be cut out of the picture: take it again.")
+    master, natural = _encode_bounded(inspection.master), _encode_bounded(inspection.natural)
+    answer = wire.GoodsInspected(
+        number,
+        findings,
+        wire.bounded_measures(inspection.measures),
+        _picture(inspection.master, master),
+        _picture(inspection.natural, natural),
+        frame_sha256,
+        likeness=likeness(inspection.master),
+    )
+    return answer, master + natural
+
+
+def _encode_bounded(picture: BgrImage, max_bytes: int = wire.MAX_PICTURE) -> bytes:
+    jpeg = encode_jpeg(picture)
+    if len(jpeg) > max_bytes:
+        raise CameraFault("format", f"A picture of the goods is {len(jpeg)} bytes large: set a smaller picture size.")
+    return jpeg
+
+
+def _picture(picture: BgrImage, jpeg: bytes) -> wire.WirePicture:
+    height, width = picture.shape[:2]
+    return wire.WirePicture(len(jpeg), width, height)
+
+
+def _digest(frame: BgrImage) -> str:
+    return hashlib.sha256(frame.tobytes()).hexdigest()
+
 
 _GRACE_S = 1.0
 _MESSAGE_LENGTH = 800
@@ -49,7 +171,9 @@ def serve(
         alarm(request.within_s + _GRACE_S)
         answer, body = _answer(source, judge, request)
         try:
-            _write_all(answers, wire.pack(answer, body))
+            left = memoryview(wire.pack(answer, body))
+            while left:  # The raw pipe may take less than all of it at once
+                left = left[answers.write(left) :]
         except BrokenPipeError:
             return
         alarm(0)
@@ -82,7 +206,8 @@ def _answer(source: PictureSource, judge: Judge, request: wire.Request) -> tuple
             case "shoot":
                 return _plain(source, request.number)
     except CameraFault as fault:
-        return wire.ShotRefused(request.number, _code(fault), str(fault)[:_MESSAGE_LENGTH]), b""
+        code = cast(wire.FaultCode, fault.code) if fault.code in get_args(wire.FaultCode) else "broken"
+        return wire.ShotRefused(request.number, code, str(fault)[:_MESSAGE_LENGTH]), b""
     except Exception as error:  # whatever a driver or decoder does, the station gets an answer
         what = f"{type(error).__name__}: {error}"[: _MESSAGE_LENGTH // 2]
         message = f"The camera program failed ({what}): try again; if it stays, restart the station."
@@ -114,14 +239,3 @@ def detect_codes(source: PictureSource, number: int) -> wire.CodesDetected:
 
 def _codes_in(gray: NDArray[np.generic]) -> list[str]:
     return read_codes(memoryview(gray.tobytes()).cast("B", gray.shape))
-
-
-def _code(fault: CameraFault) -> wire.FaultCode:
-    return cast(wire.FaultCode, fault.code) if fault.code in get_args(wire.FaultCode) else "broken"
-
-
-def _write_all(answers: BinaryIO, message: bytes) -> None:
-    # The raw pipe may take less than all of it at once.
-    view = memoryview(message)
-    while view:
-        view = view[answers.write(view) :]

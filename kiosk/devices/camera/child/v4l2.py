@@ -24,12 +24,12 @@ from typing import Final, cast
 import cv2
 import numpy as np
 
-from kiosk.devices.camera.child.faults import closing_on_failure, require_content
+from kiosk.devices.camera.child.faults import burst_of, closing_on_failure, require_content, require_live
 from kiosk.devices.camera.child.ports import Burst, Capture, Ioctl
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.frame_check import find_content_defect, has_shape, is_settled, mean_luminance, sharpest
+from kiosk.photo.frame_check import has_shape, is_settled, mean_luminance
 
 FOURCC = "MJPG"
 FRAMES_PER_SECOND = 30
@@ -114,9 +114,9 @@ class V4l2Source:
         burst = [self._read(capture) for _ in range(BURST)]
         if not self._exposure_fixed:
             controls.release()
-        self._refuse_repeated(means, burst)
-        frame = burst.pop(sharpest(burst))
-        return Burst(frame, tuple(burst))
+        if len(set(means)) == 1 and len(means) > 1:
+            require_live(burst, f"The camera at {self._path} repeats one frame: unplug it, plug it in again.")
+        return burst_of(burst)
 
     def _settle_and_fix(self, capture: Capture, controls: ExposureControls) -> tuple[list[float], bool]:
         """Means of what was read, and whether exposure or white balance are fixed."""
@@ -200,13 +200,6 @@ class V4l2Source:
             raise CameraFault("missing", f"The camera at {self._path} is gone: plug it in again.")
         raise CameraFault("broken", f"The camera at {self._path} sends no frames: unplug it, plug it in again.")
 
-    def _refuse_repeated(self, means: list[float], burst: list[BgrImage]) -> None:
-        # A live sensor never gives the same frame a dozen times over, noise included; a covered one may.
-        if find_content_defect(burst[0]) is not None:
-            return
-        if len(set(means)) == 1 and len(means) > 1 and all(np.array_equal(burst[0], frame) for frame in burst[1:]):
-            raise CameraFault("frozen", f"The camera at {self._path} repeats one frame: unplug it, plug it in again.")
-
 
 def _fourcc_text(code: int) -> str:
     characters = (code >> shift & 0xFF for shift in (0, 8, 16, 24))
@@ -214,7 +207,6 @@ def _fourcc_text(code: int) -> str:
 
 
 logger = logging.getLogger(__name__)
-
 _G_CTRL, _S_CTRL = 0xC008561B, 0xC008561C
 _CONTROL = struct.Struct("=Ii")  # struct v4l2_control: the number of the control, its value
 # No such control, no controls at all, a value it has no place for, read only: none of them comes right by itself.
@@ -272,7 +264,10 @@ class ExposureControls:
 
     def __init__(self, path: str, mains_hz: int, ioctl: Ioctl = fcntl.ioctl) -> None:
         self._path, self._mains_hz, self._ioctl = path, mains_hz, ioctl
-        self._descriptor = _open(path)
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:  # a device that is gone again: a frame tells so
+            self._descriptor = -1
         self._unsupported: set[Control] = set()
         self._logged: set[str] = set()
 
@@ -309,7 +304,7 @@ class ExposureControls:
             os.close(descriptor)
 
     def _fix_exposure(self, mean: float) -> float | None:
-        units = self._get(Control.EXPOSURE_ABSOLUTE)
+        units = self._ioctl_control(_G_CTRL, Control.EXPOSURE_ABSOLUTE, 0)
         if units is None or units <= 0 or not self._set(Control.EXPOSURE_AUTO, _MANUAL):
             return None
         exposure = steady_exposure(units, mean, self._mains_hz)
@@ -325,9 +320,6 @@ class ExposureControls:
             self._logged.add(line)
             logger.warning(line, self._path, what)
 
-    def _get(self, control: Control) -> int | None:
-        return self._ioctl_control(_G_CTRL, control, 0)
-
     def _set(self, control: Control, value: int, *, needed: bool = True) -> bool:
         return self._ioctl_control(_S_CTRL, control, value, needed=needed) is not None
 
@@ -342,11 +334,3 @@ class ExposureControls:
                 self._unsupported.add(control)
             return None
         return int(_CONTROL.unpack(argument)[1])
-
-
-def _open(path: str) -> int:
-    """-1 for a device that is gone again: reading a frame tells so."""
-    try:
-        return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return -1

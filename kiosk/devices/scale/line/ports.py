@@ -36,14 +36,14 @@ class LinePort(Protocol):
     def drain(self) -> list[bytes]:
         """All there is, for a port that was reported ready; a report of a packet device is one item.
 
-        Also goes on with the opening. Raises PortGone, ReadTooLate, and while opening OSError.
+        Also goes on with the opening. Raises PortDisconnected, BacklogDiscarded, and while opening OSError.
         """
 
     def write(self, data: bytes) -> None:
-        """Send a short command as a whole; raises PortGone."""
+        """Send a short command as a whole; raises PortDisconnected."""
 
     def discard(self) -> None:
-        """Throw away what has been received and not yet read; raises PortGone."""
+        """Throw away what has been received and not yet read; raises PortDisconnected."""
 
     def is_present(self) -> bool:
         """False when the address leads to nothing or to another device than the one opened."""

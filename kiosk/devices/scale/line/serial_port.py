@@ -15,7 +15,6 @@ from kiosk.protocols.scales.shared.protocol import LineSettings
 # The kernel hands over at most 4095 bytes at once and queues up to 64 KiB behind them. A drain about as long as that is
 # the oldest part of a backlog: the newest frame in it is history, not what lies on the pan.
 BACKLOG_BYTES = 4000
-
 _PSEUDO_TERMINALS = "/dev/pts/"
 
 

@@ -75,7 +75,7 @@ class TcpPort:
         return True
 
     def _receive(self) -> bytes:
-        """What has come, b"" for nothing; raises PortGone at the end of the connection."""
+        """What has come, b"" for nothing; raises PortDisconnected at the end of the connection."""
         data = b""
         while len(data) < BACKLOG_BYTES:
             try:

@@ -5,11 +5,48 @@ Nothing is forgiven but a separator that is not needed: after a value of predefi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from kiosk.protocols.barcodes.gs1.rules import RULES
-from kiosk.protocols.barcodes.gs1.table import CHARSETS, PREDEFINED_LENGTH, TABLE, ValuePart, needs_separator
+from kiosk.protocols.barcodes.gs1.table import CHARSETS, PREDEFINED_LENGTH, TABLE, ValuePart, matches, needs_separator
+
+SIGNATURE = "8030"
+# A digital signature is for one item: these keys stand for a class of items when they have no more than this.
+LENGTH_WITHOUT_SERIAL: Mapping[str, int] = {"253": 13, "255": 13, "8003": 14}
+
+
+def check_pairs(elements: Elements) -> None:
+    """Invalid pairs: raises BadElementString ``forbidden_ai`` for the first identifier that one is beside."""
+    present = sorted({identifier for identifier, _ in elements})
+    for identifier, _ in elements:
+        for pattern in TABLE[identifier].not_with:
+            met = next((other for other in present if other != identifier and matches(pattern, other)), None)
+            if met is not None:
+                raise BadElementString("forbidden_ai", f"({identifier}) must not stand with ({met})", identifier)
+
+
+def check_associations(elements: Elements) -> None:
+    """Mandatory associations (General Specifications 4.13): raises BadElementString ``missing_ai``.
+
+    They are asked of all that is marked on one physical item, which may be more than one symbol: a scanner's single
+    reading is not judged by them.
+    """
+    present = {identifier for identifier, _ in elements}
+
+    def is_met(pattern: str) -> bool:
+        return any(matches(pattern, other) for other in present)
+
+    for identifier, _ in elements:
+        needs = TABLE[identifier].needs
+        if needs and not any(all(map(is_met, alternative)) for alternative in needs):
+            needed = " or ".join("+".join(alternative) for alternative in needs)
+            raise BadElementString("missing_ai", f"({identifier}) needs {needed} beside it", identifier)
+    for identifier, value in elements if SIGNATURE in present else ():
+        if len(value) <= LENGTH_WITHOUT_SERIAL.get(identifier, 0):
+            message = f"({SIGNATURE}) signs one item: ({identifier}) needs its serial part"
+            raise BadElementString("missing_ai", message, identifier)
 
 
 class BadElementString(ValueError):
@@ -35,9 +72,7 @@ _CODES = (
 )
 CODES = frozenset(_CODES.split())  # Every `code` there is
 
-
 GS = "\x1d"  # How a scanner sends FNC1 inside a symbol (ISO/IEC 15417, clause 4.3.4.2)
-
 Elements = tuple[tuple[str, str], ...]
 
 
@@ -77,7 +112,9 @@ def _next(data: str, at: int) -> tuple[str, str, int]:
     """The identifier at a place, its checked value, and where the next begins behind a separator."""
     if data[at] == GS:
         raise BadElementString("separator", "a separator stands where an application identifier must begin", at=at)
-    identifier = _identifier(data, at)
+    identifier = next((data[at : at + size] for size in (2, 3, 4) if data[at : at + size] in TABLE), None)
+    if identifier is None:
+        raise BadElementString("unknown_ai", f"no application identifier begins with {data[at : at + 4]!r}", at=at)
     whole = PREDEFINED_LENGTH.get(identifier[:2])
     closed = data.find(GS, at)
     end = len(data) if closed < 0 else closed
@@ -88,13 +125,6 @@ def _next(data: str, at: int) -> tuple[str, str, int]:
     except BadElementString as error:
         raise error.shifted(start) from None
     return identifier, data[start:stop], stop + 1 if stop == closed else stop
-
-
-def _identifier(data: str, at: int) -> str:
-    known = next((data[at : at + size] for size in (2, 3, 4) if data[at : at + size] in TABLE), None)
-    if known is None:
-        raise BadElementString("unknown_ai", f"no application identifier begins with {data[at : at + 4]!r}", at=at)
-    return known
 
 
 def check_repeats(elements: Iterable[tuple[str, str]]) -> None:
@@ -130,3 +160,42 @@ def _check_piece(identifier: str, part: ValuePart, piece: str, at: int) -> None:
     for name in part.rules:
         if not RULES[name].holds(piece):
             raise BadElementString(RULES[name].code, f"({identifier}) has a wrong value {piece!r}", identifier, at)
+
+
+FNC1 = "^"  # No character set of GS1 has it
+# A bracket that belongs to a value is written `\(`, a backslash never stands in one.
+_BRACKETED = re.compile(r"\(([0-9]{2,4})\)((?:[^(\\]|\\.)*)", re.DOTALL)
+
+
+def parse_notation(text: str) -> Elements:
+    """Read ``(01)...(10)...`` or ``01...^10...``, with or without a leading ``^``; raises BadElementString."""
+    if text.startswith("("):
+        return _parse_brackets(text)
+    data = text.removeprefix(FNC1)
+    try:
+        return parse_element_string(data.replace(FNC1, GS))
+    except BadElementString as error:
+        raise error.shifted(len(text) - len(data)) from None
+
+
+def to_bracketed(elements: Elements) -> str:
+    """As people read it under a symbol, a bracket inside a value escaped."""
+    return "".join(f"({identifier}){value.replace('(', chr(92) + '(')}" for identifier, value in elements)
+
+
+def _parse_brackets(text: str) -> Elements:
+    elements: list[tuple[str, str]] = []
+    at = 0
+    while at < len(text):
+        match = _BRACKETED.match(text, at)
+        if match is None:
+            raise BadElementString("brackets", "an identifier of two to four digits in brackets must stand here", at=at)
+        identifier, value = match[1], match[2].replace("\\(", "(")
+        try:
+            check_value(identifier, value)
+        except BadElementString as error:
+            raise error.shifted(match.start(2)) from None
+        elements.append((identifier, value))
+        at = match.end()
+    check_repeats(elements)
+    return tuple(elements)

@@ -16,7 +16,6 @@ from kiosk.protocols.barcodes.shared.digits import gs1_check_digit
 
 # Indicator of a trade item whose weight differs from piece to piece (General Specifications 2.1.11).
 VARIABLE_MEASURE = 9
-
 _PREFIX = re.compile(r"[0-9]{4,12}")
 # Beginnings that are a shop's own, of coupons, or of periodicals and books (General Specifications 1.4.2).
 _NON_COMPANY_PREFIXES = ("2", "02", "04", "05", "977", "978", "979", "98", "99")
@@ -30,7 +29,7 @@ class BadGs1Key(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CompanyPrefix:
-    """The digits of a GS1 company prefix, as GS1 writes it in the company's certificate. Raises BadKey."""
+    """The digits of a GS1 company prefix, as GS1 writes it in the company's certificate. Raises BadGs1Key."""
 
     digits: str
 
@@ -43,13 +42,13 @@ class CompanyPrefix:
             raise BadGs1Key(f"{self.digits} is no company's: such numbers are a shop's own, a coupon's or a book's")
 
     def gtin(self, item: int, indicator: int = 0) -> str:
-        """GTIN-14 of an item reference; ``indicator`` 0 is the item itself, 9 of variable measure. Raises BadKey."""
+        """GTIN-14 of an item reference; ``indicator`` 0 is the item itself, 9 of variable measure. Raises BadGs1Key."""
         if not 0 <= indicator <= VARIABLE_MEASURE:
             raise BadGs1Key(f"indicator {indicator} must be 0 to {VARIABLE_MEASURE}")
         return self._number(f"{indicator}", item, _ITEM_DIGITS)
 
     def sscc(self, serial: int, extension: int = 0) -> str:
-        """SSCC of a serial reference, which must not be used again. Raises BadKey."""
+        """SSCC of a serial reference, which must not be used again. Raises BadGs1Key."""
         if not 0 <= extension <= 9:
             raise BadGs1Key(f"extension digit {extension} must be 0 to 9")
         return self._number(f"{extension}", serial, _SERIAL_DIGITS)
@@ -77,7 +76,7 @@ class Gs1Bag:
 
 
 def bag_elements(company: CompanyPrefix, item: int, bag: Gs1Bag) -> Elements:
-    """GTIN of variable measure, net weight, packing date, lot and serial, for a symbol or a link. Raises BadKey."""
+    """GTIN of variable measure, net weight, packing date, lot and serial, for a symbol or a link. Raises BadGs1Key."""
     if not 0 < bag.net_g <= _MAX_NET_G:
         raise BadGs1Key(f"{bag.net_g} g is no net weight that (3103) can say")
     packed = (("13", bag.packed.strftime("%y%m%d")),) if bag.packed else ()
@@ -97,7 +96,7 @@ class Crate:
 
 
 def crate_sscc(company: CompanyPrefix, number: SerialNumber) -> str:
-    """The SSCC of a crate. Raises BadKey where the prefix leaves no room for it.
+    """The SSCC of a crate. Raises BadGs1Key where the prefix leaves no room for it.
 
     All stations of a company share its prefix. The digits behind it, extension digit included, are those of the
     station, then of its series and counter, so that no two crates have one number: every letter has its own part.
@@ -114,7 +113,7 @@ def crate_sscc(company: CompanyPrefix, number: SerialNumber) -> str:
 def crate_elements(company: CompanyPrefix, item: int | None, crate: Crate) -> Elements:
     """SSCC; for goods with an item reference also their GTIN, net weight, packing date, lot and how many bags.
 
-    Raises BadKey. A weight that GS1 has no room for, or a lot of too many bags, is left to the words on the label.
+    Raises BadGs1Key. A weight that GS1 has no room for, or a lot of too many bags, is left to the words on the label.
     """
     sscc = (("00", crate_sscc(company, crate.number)),)
     if item is None or not 0 < crate.net_g <= _MAX_NET_G or crate.bags < 1:

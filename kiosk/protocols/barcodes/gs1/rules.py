@@ -101,7 +101,6 @@ _PACKAGES_WORDS = """
 """
 # UN/ECE Recommendation 21 as GS1's list of package types takes it over, with the types it adds.
 PACKAGES = frozenset(_PACKAGES_WORDS.split())
-
 # ICCBBA media types: 01 to 10 assigned, 80 to 99 for local use.
 MEDIA_TYPES = frozenset(f"{number:02d}" for number in (*range(1, 11), *range(80, 100)))
 

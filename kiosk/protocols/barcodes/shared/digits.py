@@ -8,7 +8,6 @@ from __future__ import annotations
 
 _S10_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
 _S10_SPECIAL = {10: 0, 11: 5}
-
 # Character set 82 in its order: a character's place is its value.
 _PAIR_VALUES = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 _PAIR_CHARACTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"

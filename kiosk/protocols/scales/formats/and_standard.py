@@ -19,8 +19,7 @@ from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
-from kiosk.protocols.scales.shared.text_format import UNITS, TextFormat
+from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT, UNITS, ReplyPattern, TextFormat, match_reply
 
 _MAX_LINE_BYTES = 40
 _ACK = b"\x06"

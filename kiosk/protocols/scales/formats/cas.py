@@ -18,14 +18,12 @@ from functools import reduce
 from operator import xor
 
 from kiosk.protocols.scales.formats import and_standard
-from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text, signed
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
-from kiosk.protocols.scales.shared.text_format import UNITS, TextFormat
+from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT, UNITS, ReplyPattern, TextFormat, match_reply
 
 _ENQ, _ACK, _DC1, _NAK = b"\x05", b"\x06", b"\x11", b"\x15"
 _BODY_AT = 2

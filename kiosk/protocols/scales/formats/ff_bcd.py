@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.numbers import from_digits, to_digits, to_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder

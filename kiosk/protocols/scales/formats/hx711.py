@@ -11,7 +11,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol, Transport
@@ -25,7 +25,6 @@ COUNTS_PER_KG = Parameter(
     r"(?:-?(?=[0-9.]*[1-9])[0-9]{1,8}(?:\.[0-9]{1,6})?)?",
 )
 ZERO_COUNTS = Parameter("zero_counts", "", (), "the value of the empty pan; empty: no weight", "(?:-?[0-9]{1,7})?")
-
 _LOWEST, _HIGHEST = -0x80_0000, 0x7F_FFFF
 _BYTES = 3
 _GRAM = Decimal("0.001")

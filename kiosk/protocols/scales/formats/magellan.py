@@ -19,7 +19,6 @@ from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, P
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 METRIC = Parameter("metric", "true", ("true", "false"), "five digits are kg with 3 decimals; false: four, lb with 2")
-
 _HEAD = re.compile(rb"S1[1-4](?=[0-9]{0,6}\Z)")
 _WEIGHT = re.compile(rb"S11(?P<digits>[0-9]+)|S144(?P<now>[0-9]+)")
 _ZERO = re.compile(rb"S143(?P<digits>0*)")

@@ -14,10 +14,10 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
+from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT
 
 _HEAD = b"\xf8\x55\xce"
 _START = re.compile(rb"\xf8(?:\x55(?:\xce|\Z)|\Z)")

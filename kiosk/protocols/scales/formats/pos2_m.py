@@ -17,14 +17,13 @@ from decimal import Decimal
 from functools import partial, reduce
 from operator import xor
 
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
+from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT
 
 PASSWORD = Parameter("password", "0030", (), "four characters set in the scale", "[!-~]{4}")
-
 _STX, _ACK, _NAK = 0x02, b"\x06", b"\x15"
 _STATE, _ZERO, _TARE, _SET_TARE = 0x3A, 0x30, 0x31, 0x32
 _KNOWN = (_STATE, _ZERO, _TARE, _SET_TARE)
@@ -120,7 +119,6 @@ def _command(code: int, given: Params) -> bytes:
 
 _CODES = {"request_weight": _STATE, "zero": _ZERO, "tare": _TARE}
 _COMMANDS: Mapping[str, Callable[[Params], bytes]] = {name: partial(_command, code) for name, code in _CODES.items()}
-
 
 PROTOCOLS = (
     ScaleProtocol(

@@ -19,13 +19,19 @@ from decimal import Decimal
 from functools import reduce
 from operator import xor
 
-from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.engines import (
+    FixedEngine,
+    FixedProfile,
+    FrameLengthEngine,
+    FrameLengthProfile,
+    LineEngine,
+    LineProfile,
+)
 from kiosk.protocols.scales.shared.numbers import from_digits
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
+from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT
 
 _ACK, _NAK = b"\x06", b"\x15"
 _MEANING = "unit price told to the scale, as whole digits"

@@ -31,7 +31,6 @@ _TYPE = rb"(?:(?P<net>GS|NT|[GN])|TR|PT)?"
 _NUMBER = rb"(?P<number>[-+ ]*[0-9][0-9.]*)"
 _UNIT = rb"(?P<unit>[A-Za-z%]+)"
 _MAX_LINE_BYTES = 64
-
 _WORDS = ("kg", "g", "lb", "oz", "t", "pcs")
 _UNITS = {spelled.encode("ascii"): word for word in _WORDS for spelled in (word, word.upper(), word.capitalize())}
 _STABLE = {b"ST": True, b"US": False, b"QT": None}  # A count line (QT) says nothing about stability in this family
@@ -94,7 +93,6 @@ def _encode_stx18(shown: DisplayState, params: Params) -> bytes:
 _SOURCE = "manuals of these indicators, tables of the serial format"
 _REPORTS = ("weight", "unit", "stable", "net", "overload", "underload", "tare")
 
-
 COMMANDS = Parameter(
     "commands",
     "excell",
@@ -130,7 +128,6 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
 
 _KELI = "{status},{kind},{number}{unit}\r\n"
 _T_SCALE = _COMMANDS_OF["tbw"]
-
 _row = partial(ScaleProtocol, reports=_REPORTS)
 
 

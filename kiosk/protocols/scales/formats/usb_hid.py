@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol, Transport
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
@@ -41,14 +41,10 @@ def _exponent(byte: int) -> int:
     return byte - 256 if byte > 127 else byte
 
 
-def _has_decimals(byte: int) -> bool:
-    return -_MAX_DECIMALS <= _exponent(byte) <= 0
-
-
 def _length(data: bytes) -> int | None:
     if len(data) < 3:
         return None
-    begins_short = data[1] in _UNITS and _has_decimals(data[2])
+    begins_short = data[1] in _UNITS and (-_MAX_DECIMALS <= _exponent(data[2]) <= 0)
     if data[0] != _REPORT or begins_short:
         return _LENGTH - 1 if begins_short else 0
     return _LENGTH if _FAULT <= data[1] <= _REZERO or data[2] in _UNITS else 0

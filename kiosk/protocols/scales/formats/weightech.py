@@ -36,19 +36,11 @@ def _parse(line: bytes) -> Decoded:
     if not isinstance(decoded, Reading):
         return decoded
     gross, tare = (from_text(line[at : at + _FIELD]) for at in (2, 3 + _FIELD))
-    if gross is None or tare is None or not _adds_up(gross, tare, decoded.weight):
+    # A damaged digit, point or sign in one of the three does not agree with the others.
+    decimals = {number.as_tuple().exponent for number in (gross, tare, decoded.weight) if number is not None}
+    if gross is None or tare is None or decoded.weight != gross - tare or len(decimals) != 1:
         return Rejected(RejectReason.FRAMING, line)
     return replace(decoded, net=tare != 0, tare=tare)
-
-
-def _adds_up(gross: Decimal, tare: Decimal, net: Decimal | None) -> bool:
-    """Three numbers of one scale: a damaged digit, point or sign in one of them does not agree with the others."""
-    decimals = {number.as_tuple().exponent for number in (gross, tare, net) if number is not None}
-    return net == gross - tare and len(decimals) == 1
-
-
-def _field(number: Decimal) -> str:
-    return f"{number:f}".rjust(_FIELD)
 
 
 def encode_frame(shown: DisplayState, params: Params) -> bytes:
@@ -59,7 +51,7 @@ def encode_frame(shown: DisplayState, params: Params) -> bytes:
     """
     flag = "0" if shown.stable else "1"
     tare = Decimal(1).scaleb(int(shown.weight.as_tuple().exponent)) if shown.net else shown.weight * 0
-    fields = [_field(number) for number in (shown.weight + tare, tare + 0, shown.weight)]
+    fields = [f"{number:f}".rjust(_FIELD) for number in (shown.weight + tare, tare + 0, shown.weight)]
     if shown.underload and not shown.overload:
         return b""
     if shown.overload or any(len(field) > _FIELD for field in fields):

@@ -36,17 +36,14 @@ TRIED_PARAMETERS: Mapping[str, tuple[str, ...]] = {
 
 # Of those, the ones that an empty pan cannot tell: zero is zero in each, and only a weight shows which is right.
 DECIMAL_POINT_PARAMETERS = frozenset({"dummy_zeros", "variant"})
-
 # Formats with a check that cannot be switched off; the others have the parameter `checksum`.
 CHECKED_FORMATS = frozenset({"cas_type6", "cas_m_pro", "dibal_tisa", "massak_100", "pos2_m"})
-
 # Formats in which nothing says that they are one: any five bytes fit. They are set by hand.
 UNPROVABLE_FORMATS = frozenset({"massak_j"})
 
 # Formats that also take a line with nothing but a number, as a thermometer sends it: such lines alone prove nothing. An
 # indicator set to them is set up by hand.
 BARE_NUMBER_FORMATS = frozenset({"cas_22", "kern_18"})
-
 # Formats without a check and with hardly a byte that is always the same.
 WEAK_FORMATS = frozenset({"ff_bcd", "toledo_prix", "micheletti_p15", "mt_8217", "mt_8213", "magellan_s"})
 

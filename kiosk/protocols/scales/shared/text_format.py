@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -18,7 +18,6 @@ UNITS: Mapping[bytes, str] = {
 }
 # The same, sent in small or in capital letters.
 ANY_CASE: Mapping[bytes, str] = {**UNITS, **{name.upper(): unit for name, unit in UNITS.items()}}
-
 # For formats without a check: where the width is known, a number that lost or doubled a digit has another.
 WIDTH = Parameter("width", "any", ("any", "7", "8", "9"), "characters of the number field with sign and point")
 _MAX_WIDTH = 12
@@ -83,7 +82,8 @@ class TextFormat:
         kind = self.records.get(caught.get("record", b""))
         if kind is not None:
             return Record(kind, " ".join(filter(None, (to_text(weight), unit))), line)
-        if any(name in caught and caught[name] not in table for name, table in self._tables()):
+        flags = (("stable", self.stable), ("net", self.net))
+        if any(name in caught and caught[name] not in table for name, table in flags):
             return Rejected(RejectReason.FRAMING, line)
         return Reading(
             weight,
@@ -105,11 +105,35 @@ class TextFormat:
             raw=line,
         )
 
-    def _tables(self) -> tuple[tuple[str, Mapping[bytes, bool | None]], ...]:
-        return (("stable", self.stable), ("net", self.net))
-
 
 def with_width(row: TextFormat, given: Params) -> TextFormat:
     """The format held to the parameter WIDTH."""
     width = given[WIDTH.name]
     return replace(row, widths=range(1, _MAX_WIDTH + 1) if width == "any" else (int(width),))
+
+
+ACKNOWLEDGEMENT = "acknowledgement"  # The kind of a Record that says: understood, done
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyPattern:
+    """Lines that ``pattern`` matches as a whole are a record of the kind ``means``, or refused for this reason.
+
+    The value of a record is what the pattern's first group caught, without one the whole line.
+    """
+
+    pattern: re.Pattern[bytes]
+    means: str | RejectReason
+
+
+def match_reply(replies: Iterable[ReplyPattern], line: bytes) -> Record | Rejected | None:
+    """What the first fitting row makes of the line; None when it is no such answer."""
+    for reply in replies:
+        match = reply.pattern.fullmatch(line)
+        if match is None:
+            continue
+        if isinstance(reply.means, RejectReason):
+            return Rejected(reply.means, line)
+        text = (match[1] or b"") if match.re.groups else line
+        return Record(reply.means, text.decode("latin-1").strip(), line)
+    return None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from kiosk.photo.mat import INTERIOR, Box
-from kiosk.simulators.camera.goods.pieces import LAMPS, PX_PER_MM, Piece, generator
-from kiosk.simulators.camera.goods.produce import PRODUCE, Arrangement, draw_file, piece_of
+from kiosk.simulators.camera.goods.pieces import LAMPS, PX_PER_MM, Direction, Piece, generator
+from kiosk.simulators.camera.goods.produce import PRODUCE, Arrangement, piece_of
 
 EMPTY = "empty"
 
@@ -22,7 +21,7 @@ class GoodsLayout:
     name: str
     way: Arrangement = Arrangement.HEAP
     count: int = 1  # Pieces, when there are several
-    reach_mm: float = 76.0  # Radius of a heap, or the longer side of a picture
+    reach_mm: float = 76.0  # Radius of a heap
     turn: float = 0.0  # Radians, of a single piece
     # Between the left (0) and the right (1) end, and the upper and the lower, of where they may lie.
     place: tuple[float, float] = (0.5, 0.5)
@@ -30,7 +29,7 @@ class GoodsLayout:
     margin_mm: float = 14.0
     number: int = 0  # Another number is another handful of the same goods
     nudged_mm: tuple[float, float] = (0.0, 0.0)  # Moved so far from their place
-    file: Path | None = None  # A picture that lies there instead, its longer side `reach_mm` long
+    drawn: Callable[[Direction, float], Piece] | None = None  # A piece that lies there instead, by lamp and turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Laid:
 
 def lay_out(goods: GoodsLayout, lamp: int) -> list[Laid]:
     """The pieces, lowest first, moved together to their place. Raises KeyError for an unknown name."""
-    if goods.name == EMPTY and goods.file is None:
+    if goods.name == EMPTY and goods.drawn is None:
         return []
     rng = generator(goods.name, goods.number)
     room = INTERIOR.grown(-goods.margin_mm)
@@ -60,8 +59,8 @@ def lay_out(goods: GoodsLayout, lamp: int) -> list[Laid]:
 
 
 def _group(goods: GoodsLayout, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
-    if goods.file is not None:
-        yield draw_file(goods.file, goods.reach_mm, LAMPS[lamp], goods.turn), 0.0, 0.0
+    if goods.drawn is not None:
+        yield goods.drawn(LAMPS[lamp], goods.turn), 0.0, 0.0
     elif goods.way is Arrangement.ONE:
         yield piece_of(goods.name, lamp, rng, goods.turn), 0.0, 0.0
     elif goods.way is Arrangement.SEVERAL:

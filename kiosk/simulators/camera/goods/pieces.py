@@ -15,10 +15,8 @@ from kiosk.simulators.camera.shared.mat import Picture
 Field: TypeAlias = NDArray[np.float32]
 Plane: TypeAlias = NDArray[np.uint8]  # One number a pixel, 0 to 255
 Direction: TypeAlias = tuple[float, float, float]
-
 # Goods and sheet are drawn a little finer than the camera sees them, which is at most 3.6 pixels a millimetre.
 PX_PER_MM = 4
-
 # Towards the lamp: from the left, from the right, from almost above; one for all goods of a stage.
 LAMPS: tuple[Direction, ...] = ((-0.42, -0.50, 0.76), (0.46, -0.40, 0.79), (-0.12, -0.24, 0.96))
 _AMBIENT, _DIFFUSE = 0.54, 0.60

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -24,7 +23,6 @@ from kiosk.simulators.camera.goods.pieces import (
     noise,
     turned_axes,
 )
-from kiosk.simulators.camera.shared.mat import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,48 +67,6 @@ def _inside(along: Field, across: Field, half_x: float, half_y: float, corner: f
     outside = np.hypot(np.maximum(x, 0), np.maximum(y, 0)) + np.minimum(np.maximum(x, y), 0)
     inside: Field = (corner - outside).astype(np.float32)
     return inside
-
-
-def draw_file(path: Path, length_mm: float, lamp: Direction, turn: float) -> Piece:
-    """A picture file laid on the mat with its longer side ``length_mm`` long; its alpha is its outline, without one it
-    is a rectangle. Raises OSError when it is no picture."""
-    import cv2
-
-    picture = _read(path)
-    scale = length_mm * PX_PER_MM / max(picture.shape[:2])
-    box = int(np.hypot(*picture.shape[:2]) * scale + 9) | 1
-    middle = ((picture.shape[1] - 1) / 2, (picture.shape[0] - 1) / 2)
-    move = cv2.getRotationMatrix2D(middle, -np.rad2deg(turn), scale)
-    move[:, 2] += box // 2 - np.array(middle)
-    # Made small with areas first: a photograph has more pixels than the mat can show.
-    laid = cv2.warpAffine(_softened(picture, scale), move, (box, box), flags=cv2.INTER_LINEAR)
-    alpha = (laid[..., 3] / 255).astype(np.float32)
-    bare = laid[..., :3].astype(np.float32)
-    # It brings its own light and shade: only its shadow on the mat is drawn.
-    return replace(light(Relief(alpha * 2, bare, alpha, lift_px=2.0), lamp), color=laid[..., :3].astype(np.uint8))
-
-
-def _softened(picture: Picture, scale: float) -> Picture:
-    import cv2
-
-    if scale >= 0.7:
-        return picture
-    return cv2.GaussianBlur(picture, (0, 0), 0.4 / scale).astype(np.uint8, copy=False)
-
-
-@lru_cache(maxsize=4)
-def _read(path: Path) -> Picture:
-    import cv2
-
-    data = path.read_bytes()
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    if picture is None or picture.dtype != np.uint8:
-        raise OSError(f"{path} is no picture with 8 bits a channel")
-    if picture.ndim == 2:
-        return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGRA).astype(np.uint8, copy=False)
-    if picture.shape[2] == 3:
-        return cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA).astype(np.uint8, copy=False)
-    return picture.astype(np.uint8, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +276,6 @@ PRODUCE: Mapping[str, Produce] = {
 }
 # Things whose length and width are known to a tenth of a millimetre.
 FLAT: Mapping[str, Produce] = {name: _flat(name) for name in FLATS}
-
 # Of small goods a heap takes hundreds: ten of them, drawn once in eight turns, look like hundreds.
 _VARIANTS, _CACHED_LENGTH_MM = 10, 45.0
 _TURNS = 8

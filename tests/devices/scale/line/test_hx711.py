@@ -16,8 +16,7 @@ from kiosk.devices.scale.line.hx711 import GpiozeroPins, Hx711Port
 from kiosk.devices.scale.line.ports import PortDisconnected
 from kiosk.devices.scale.live import Timing
 from kiosk.protocols.scales.shared.protocol import LineSettings
-from kiosk.simulators.scale.hx711 import Hx711Chip, SimulatedHx711
-from kiosk.simulators.scale.packets import STRETCHED, WHOLE
+from kiosk.simulators.scale.packets import STRETCHED, WHOLE, Hx711Chip, SimulatedHx711
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.devices.scale.listener import PATIENCE_S, Listener
 

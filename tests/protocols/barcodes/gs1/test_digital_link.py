@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_link, parse_digital_link
-from kiosk.protocols.barcodes.gs1.elements import CODES, BadElementString, Elements
-from kiosk.protocols.barcodes.gs1.notation import parse_notation
+from kiosk.protocols.barcodes.gs1.elements import CODES, BadElementString, Elements, parse_notation
 from kiosk.protocols.barcodes.gs1.table import TABLE
 from tests.each import each
 from tests.protocols.barcodes.gs1.examples import value

@@ -9,14 +9,14 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from kiosk.protocols.barcodes.gs1.notation import to_bracketed
+from kiosk.protocols.barcodes.gs1.elements import to_bracketed
 from kiosk.protocols.barcodes.gs1.table import TABLE
 from kiosk.protocols.barcodes.linear import ean13_modules, gs1_128_modules
 from kiosk.protocols.barcodes.matrix import Modules, gs1_datamatrix_modules
-from tests.protocols.barcodes.gs1 import test_associations, test_rules
+from tests.protocols.barcodes.gs1 import test_elements_associations, test_rules
 from tests.protocols.barcodes.gs1.examples import value
 from tests.protocols.barcodes.gs1.judge import Verdict, verdicts
-from tests.protocols.barcodes.gs1.test_associations import company, with_values
+from tests.protocols.barcodes.gs1.test_elements_associations import company, with_values
 
 LEAST_AGREEMENT: Final = 0.97
 
@@ -45,8 +45,8 @@ class Row(NamedTuple):
 
 
 ROWS: Final = [
-    *(Row(text, True, True) for text in test_associations.GOOD),
-    *(Row(text, False, True) for text, _ in test_associations.MISSING + test_associations.FORBIDDEN),
+    *(Row(text, True, True) for text in test_elements_associations.GOOD),
+    *(Row(text, False, True) for text, _ in test_elements_associations.MISSING + test_elements_associations.FORBIDDEN),
     *(Row(to_bracketed((case,)), True, False) for cases in test_rules.GOOD.values() for case in cases),
     *(Row(to_bracketed((case,)), False, False) for cases in test_rules.BAD.values() for case in cases),
     *(Row(to_bracketed(with_values(company(one))), True, True) for one in sorted(TABLE)),

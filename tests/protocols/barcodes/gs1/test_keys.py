@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import SERIES_LETTERS, SerialNumber
-from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
 from kiosk.protocols.barcodes.gs1.digital_link import parse_digital_link
-from kiosk.protocols.barcodes.gs1.elements import check_value
+from kiosk.protocols.barcodes.gs1.elements import check_associations, check_pairs, check_value, parse_notation
 from kiosk.protocols.barcodes.gs1.keys import (
     VARIABLE_MEASURE,
     BadGs1Key,
@@ -23,7 +22,6 @@ from kiosk.protocols.barcodes.gs1.keys import (
     crate_sscc,
     own_serial,
 )
-from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
 from kiosk.protocols.barcodes.settings import BagSymbols, CodesSettings, CrateSymbols
 from tests.each import each

@@ -11,8 +11,16 @@ from functools import partial
 
 import pytest
 
-from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile, StripParity
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
+from kiosk.protocols.scales.shared.engines import (
+    FixedEngine,
+    FixedProfile,
+    FrameLengthEngine,
+    FrameLengthProfile,
+    LineEngine,
+    LineProfile,
+    StripParity,
+    fixed_length,
+)
 from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, UNITS, WIDTH, TextFormat, with_width

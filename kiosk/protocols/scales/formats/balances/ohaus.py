@@ -19,8 +19,7 @@ from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, RejectReason
-from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
-from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
+from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT, ANY_CASE, ReplyPattern, TextFormat, match_reply
 
 _MAX_LINE_BYTES = 64
 _UNITS = {**ANY_CASE, b"ct": "ct", b"dwt": "dwt", b"GN": "gr", b"pc": "pcs", b"PC": "pcs"}

@@ -12,8 +12,7 @@ import re
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, RejectReason
-from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
-from kiosk.protocols.scales.shared.text_format import UNITS, TextFormat
+from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT, UNITS, ReplyPattern, TextFormat, match_reply
 
 _MAX_LINE_BYTES = 40
 _NAME = rb"[A-Z][A-Z0-9]{0,2}"

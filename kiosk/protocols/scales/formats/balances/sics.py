@@ -15,8 +15,7 @@ from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, RejectReason
-from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
-from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
+from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT, ANY_CASE, ReplyPattern, TextFormat, match_reply
 
 _MAX_LINE_BYTES = 96
 _HEAD = re.compile(rb"(?=(?:S|T|TI|TA) [SDA] )")

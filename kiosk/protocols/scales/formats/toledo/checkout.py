@@ -18,13 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
+from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT
 
 _STARTS, _ENDS, _EDGE = b"\x02\x82", b"\x0d\x8d", re.compile(rb"[\x02\x82\x0d\x8d]")
 _CLEAR_BIT_7 = bytes(byte & 0x7F for byte in range(256))

@@ -94,7 +94,12 @@ def _parse_block(block: bytes) -> Decoded:
     valid_masses = [mass for mass in masses if mass]
     if not valid_masses:
         return Rejected(RejectReason.NO_WEIGHT, block)
-    return _weighed(valid_masses, block)
+    by_words = any(word for word, _, _ in valid_masses)
+    tare, gross, net = _by_word(valid_masses) if by_words else _by_place(valid_masses)
+    alike = {(unit, number.as_tuple().exponent) for _, number, unit in valid_masses}
+    if len(alike) != 1 or tare is None or net is None or gross is None or net != gross - tare:
+        return Rejected(RejectReason.FRAMING, block)
+    return Reading(net, valid_masses[0][2], net=bool(tare), raw=block, tare=tare)
 
 
 def _masses(lines: list[bytes]) -> Iterator[tuple[str, Decimal, str] | tuple[()] | None]:
@@ -113,14 +118,6 @@ def _masses(lines: list[bytes]) -> Iterator[tuple[str, Decimal, str] | tuple[()]
             yield ()
         else:
             yield (_WORDS.get(word, "?") if word else "", number, unit) if unit in _MASS else None
-
-
-def _weighed(masses: _Lines, block: bytes) -> Decoded:
-    tare, gross, net = _by_place(masses) if not any(word for word, _, _ in masses) else _by_word(masses)
-    alike = {(unit, number.as_tuple().exponent) for _, number, unit in masses}
-    if len(alike) != 1 or tare is None or net is None or gross is None or net != gross - tare:
-        return Rejected(RejectReason.FRAMING, block)
-    return Reading(net, masses[0][2], net=bool(tare), raw=block, tare=tare)
 
 
 def _by_place(masses: _Lines) -> tuple[Decimal | None, Decimal | None, Decimal | None]:

@@ -20,7 +20,7 @@ from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.shared.numbers import from_digits, to_digits
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
@@ -75,7 +75,8 @@ def _parse(frame: bytes, given: Params) -> Decoded:
     unit = _unit(b, c, given)
     if unit is None:
         return Rejected(RejectReason.FRAMING, frame)
-    if _unit_unknown(a, c, given):
+    liden = a & _LIDEN_A == _LIDEN_A and c & _LIDEN_C
+    if liden and c & _UNIT_CODE == 1 and not given[UNITS.name]:
         return Rejected(RejectReason.NO_WEIGHT, frame)
     if b & _OUT_OF_RANGE:
         return _out_of_range(b, unit, frame)
@@ -93,11 +94,6 @@ def _unit(b: int, c: int, given: Params) -> str | None:
     if given[UNITS.name] == "liden":
         return {0: "kg", 1: "lb"}.get(code) if b & _KG else None
     return _UNITS.get(code) if code else "kg" if b & _KG else "lb"
-
-
-def _unit_unknown(a: int, c: int, given: Params) -> bool:
-    marked = a & _LIDEN_A == _LIDEN_A and c & _LIDEN_C
-    return bool(marked and c & _UNIT_CODE == 1 and not given[UNITS.name])
 
 
 def _value(a: int, given: Params, negative: bool, digits: bytes) -> Decimal | None:

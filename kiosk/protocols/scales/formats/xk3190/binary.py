@@ -28,10 +28,8 @@ _BODY = re.compile(rb"([+-])([0-9]{6})([0-4])")
 _ANSWER = re.compile(rb"\x02([A-Z])([A-Z])(?:([+-])([0-9]{6})([0-4]))?[0-9A-F]{2}\x03")
 _DIGITS = 6
 _MAX_DECIMALS = 4
-
 # Of the letters A handshake, B gross, C tare, D net. The others ask for truck, goods, price or amount: no weights.
 _NET = {b"B": False, b"D": True}
-
 ADDRESS = Parameter("address", "1", (), "address set at the indicator, 1-26", r"[1-9]|1[0-9]|2[0-6]")
 
 

@@ -32,7 +32,6 @@ _MIN_LENGTH, _MAX_LENGTH, _PRICED = 6, 8, 26
 _WHOLE = (1 + _MAX_LENGTH, 1 + _PRICED)
 _WEIGHT, _WITH_PRICE = (re.compile(b"=[^%b]{0,%d}" % (_ENDS, limit)) for limit in (_MAX_LENGTH, _PRICED))
 _DIGITS = 7
-
 WIDTH = Parameter("width", "any", ("any", "6", "7", "8"), "characters between two equals signs, with the sign")
 
 
@@ -136,7 +135,6 @@ def _encode_integer(shown: DisplayState, params: Params) -> bytes:
 _SIGN = "0 positive, - negative"
 _WIDTH_8 = "Where each frame has nine bytes, width=8 refuses one that lost a byte."
 _WARNING = "The other direction looks the same: put a known weight on before the first weighing."
-
 
 _row = partial(
     ScaleProtocol,

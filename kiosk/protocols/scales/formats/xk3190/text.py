@@ -28,7 +28,6 @@ from kiosk.protocols.scales.shared.text_format import WIDTH, TextFormat, with_wi
 _CHECKED = 11
 _LINE = _CHECKED + 2
 _FIELD = 7
-
 _A12E_HEAD = re.compile(rb"W[GN]| {9}(?:OL|LO)")
 _A12E = TextFormat(
     re.compile(rb"(?:W(?P<net>[GN])(?P<number>.{7})(?P<unit>kg)| {9}(?P<range>OL|LO)).{2}", re.DOTALL),

@@ -6,9 +6,13 @@ from functools import cache
 
 import pytest
 
-from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
-from kiosk.protocols.barcodes.gs1.elements import BadElementString, Elements
-from kiosk.protocols.barcodes.gs1.notation import parse_notation
+from kiosk.protocols.barcodes.gs1.elements import (
+    BadElementString,
+    Elements,
+    check_associations,
+    check_pairs,
+    parse_notation,
+)
 from kiosk.protocols.barcodes.gs1.table import TABLE, matches
 from tests.each import each
 from tests.protocols.barcodes.gs1.examples import value

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.protocols.barcodes.gs1.elements import CODES, BadElementString
-from kiosk.protocols.barcodes.gs1.notation import parse_notation, to_bracketed
+from kiosk.protocols.barcodes.gs1.elements import CODES, BadElementString, parse_notation, to_bracketed
 from kiosk.protocols.barcodes.gs1.table import TABLE
 from tests.each import each
 from tests.protocols.barcodes.gs1.examples import value

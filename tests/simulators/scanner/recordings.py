@@ -1,6 +1,6 @@
 """What hostile labels and reprogrammed scanners type, as key events in the kernel's own bytes.
 
-    python -m kiosk.simulators.scanner.recordings FOLDER    writes every recording as NAME.bin
+    python -m tests.simulators.scanner.recordings FOLDER    writes every recording as NAME.bin
 
 A recording is what a 64-bit kernel gives its reader: 24 bytes an event, five milliseconds from key to key.
 """

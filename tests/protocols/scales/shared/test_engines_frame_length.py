@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
+from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.shared.reading import Decoded, Record, Rejected, RejectReason
 from tests.each import each
 

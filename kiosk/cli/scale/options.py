@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from kiosk.devices.scale.indicator import Indicator
+from kiosk.devices.scale.settings import Indicator
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import LineSettings
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.measure import Row, cpu_share, percentile
 from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import LinkState
-from kiosk.devices.scale.indicator import Indicator
+from kiosk.devices.scale.settings import Indicator
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.simulators.scale.simulator import ScaleSimulator

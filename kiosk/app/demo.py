@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Final
 
+from kiosk.base.refused import Refused
 from kiosk.domain.catalog import Names
 from kiosk.simulators.county.places import TOWNSHIPS, places
 from kiosk.simulators.shared.center_access import CenterAccess, SignIn
@@ -20,7 +21,7 @@ from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
@@ -139,7 +140,7 @@ def _publish(village: Village, ending: threading.Event) -> None:
             listings = CenterListings(desk.database, ReceivedPictures(photos, PictureFolder(village.photos_dir)))
             while not publish_first(desk, listings) and not ending.wait(_POLL_INTERVAL_S):
                 pass
-    except (DeskError, LedgerError, ActionRefused) as error:
+    except (DeskError, LedgerError, Refused) as error:
         log.warning("The first offer of the demo is not published: %s", error)
 
 

@@ -131,7 +131,10 @@ def fit_light(sheet: BgrImage, mat: DetectedMat, width: int, height: int) -> Lig
     outside = margin[::_SAMPLE_MM, ::_SAMPLE_MM][usable]
     logs = _LOG_TABLE[levels[usable]]
     if len(logs) < _MIN_SAMPLES:
-        return _constant_light(levels, in_frame)
+        seen = levels[in_frame] if in_frame.any() else levels.reshape(-1, 3)
+        parabola = np.zeros((6, 3))
+        parabola[0] = np.median(_LOG_TABLE[seen], axis=0)
+        return Light(parabola, 0)
     return _fit_robust(_basis(x[usable], y[usable]), logs, outside)
 
 
@@ -151,13 +154,6 @@ def _fit_robust(basis: Points, logs: Points, outside: Mask) -> Light:
         small = np.eye(6) * 1e-6 * len(logs)  # keeps the parabola flat where no sample says otherwise
         parabola = np.linalg.solve(weighted.T @ basis + small, weighted.T @ logs + small @ parabola)
     return Light(parabola, int((weights > 0).sum()))
-
-
-def _constant_light(levels: BgrImage, in_frame: Mask) -> Light:
-    seen = levels[in_frame] if in_frame.any() else levels.reshape(-1, 3)
-    parabola = np.zeros((6, 3))
-    parabola[0] = np.median(_LOG_TABLE[seen], axis=0)
-    return Light(parabola, 0)
 
 
 def _basis(x: Points, y: Points) -> Points:
@@ -235,18 +231,14 @@ def find_correction(light: Light, patches: Sequence[DetectedPatch]) -> Correctio
     if not usable:
         return Correction(light, straight, _COVERED, 0)
     while True:
-        tone = _tone(light, usable)
+        offsets = np.array([_log(seen.level) - _light_at(light, seen) for seen in usable])
+        truth = np.array([float(_log(np.array(float(seen.patch.grey)))) - _LOG_FIELD for seen in usable])
+        tone = tuple(_fit_tone(offsets[:, channel], truth) for channel in range(3))
         differences = np.array([_difference(light, tone, seen) for seen in usable])
         worst = int(differences.argmax())
         if differences[worst] < _FOREIGN or len(usable) <= _MIN_PATCHES:
             return Correction(light, tone, float(np.sqrt((differences**2).mean())), len(usable))
         del usable[worst]
-
-
-def _tone(light: Light, usable: Sequence[DetectedPatch]) -> tuple[tuple[float, float], ...]:
-    offsets = np.array([_log(seen.level) - _light_at(light, seen) for seen in usable])
-    truth = np.array([float(_log(np.array(float(seen.patch.grey)))) - _LOG_FIELD for seen in usable])
-    return tuple(_fit_tone(offsets[:, channel], truth) for channel in range(3))
 
 
 def _light_at(light: Light, seen: DetectedPatch) -> Channels:

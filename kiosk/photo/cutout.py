@@ -7,7 +7,6 @@ where the color is its own. What is left, shadows and soft rims, goes to the sid
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -89,16 +88,9 @@ def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
         for plane in (a, b):
             tint = float(np.median(plane[shade] / darker[shade]))
             plane -= darker * np.float32(np.clip(tint, -_SHADE_TINT, _SHADE_TINT))
-    seen = cv2.merge(
-        [cv2.convertScaleAbs(plane, alpha=scale, beta=128) for plane, scale in _edge_planes(lightness, a, b)]
-    )
+    edges = ((lightness, 2.0), (np.clip(a, -32, 31), _COLOR_EDGE), (np.clip(b, -32, 31), _COLOR_EDGE))
+    seen = cv2.merge([cv2.convertScaleAbs(plane, alpha=scale, beta=128) for plane, scale in edges])
     return lightness, np.asarray(cv2.magnitude(a, b), np.float32), np.asarray(seen, np.uint8)
-
-
-def _edge_planes(lightness: _Plane, a: _Plane, b: _Plane) -> Iterator[tuple[_Plane, float]]:
-    yield lightness, 2.0
-    yield np.clip(a, -32, 31), _COLOR_EDGE
-    yield np.clip(b, -32, 31), _COLOR_EDGE
 
 
 def _penumbra(darker: _Plane, chroma: _Plane) -> NDArray[np.bool_]:
@@ -123,7 +115,9 @@ def _lab(picture: BgrImage) -> NDArray[np.float32]:
 
 def _seed_masks(lightness: _Plane, chroma: _Plane) -> tuple[Mask, Mask]:
     """What is goods and what is bare mat without a doubt."""
-    colored = (chroma > _COLORED) | _wide(chroma > _TINTED)
+    # Of the tinted only what is millimetres wide: color runs over edges in a JPEG, and noise comes in specks.
+    tinted = (chroma > _TINTED).astype(np.uint8)
+    colored = (chroma > _COLORED) | (cv2.morphologyEx(tinted, cv2.MORPH_ERODE, np.ones((7, 7), np.uint8)) > 0)
     goods = _open(colored | (lightness > _BRIGHTER))
     black = _open((lightness < _BLACK_L - _FIELD_L) & ~colored)
     cv2.bitwise_or(goods, _without_shadows(black, goods, lightness), dst=goods)
@@ -166,11 +160,6 @@ def _open_mat(bare: Mask, lightness: _Plane, chroma: _Plane) -> Mask:
         if float(lightness[part][on].mean()) < _GAP_BRIGHTER and float(chroma[part][on].mean()) < _GAP_CHROMA:
             keep[label] = 255
     return np.asarray(keep[labels], np.uint8)
-
-
-def _wide(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Only what is millimetres wide: color runs over edges in a JPEG, and noise comes in specks."""
-    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_ERODE, np.ones((7, 7), np.uint8)) > 0
 
 
 def _open(mask: NDArray[np.bool_]) -> Mask:

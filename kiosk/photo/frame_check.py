@@ -44,7 +44,10 @@ def find_content_defect(frame: BgrImage) -> FrameDefect | None:
     """Black, constant or flat; None when there is something to see."""
     if mean_luminance(frame) < BLACK_MEAN:
         return FrameDefect.BLACK
-    if _deviation(frame) >= FLAT_DEVIATION:
+    # Averaging 8 x 8 pixels first takes sensor noise away, which alone would look like detail.
+    height, width = frame.shape[:2]
+    small = cv2.resize(frame, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA)
+    if float(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).std()) >= FLAT_DEVIATION:
         return None
     return FrameDefect.CONSTANT if bool((frame == frame[0, 0]).all()) else FrameDefect.FLAT
 
@@ -60,13 +63,6 @@ def is_settled(means: Sequence[float]) -> bool:
         return False
     latest = means[-SETTLED_FRAMES:]
     return max(latest) - min(latest) <= SETTLED_CHANGE * max(*latest, 1.0)
-
-
-def _deviation(frame: BgrImage) -> float:
-    # Averaging 8 x 8 pixels first takes sensor noise away, which alone would look like detail.
-    height, width = frame.shape[:2]
-    small = cv2.resize(frame, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA)
-    return float(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).std())
 
 
 def tenengrad(frame: BgrImage) -> float:

@@ -216,7 +216,9 @@ def _fit(chosen: dict[int, Points]) -> _SheetFit | None:
     to_frame = np.asarray(cv2.findHomography(sheet, frame)[0], np.float64)  # of None, which is no matrix, NaN
     if to_frame.shape != (3, 3) or not np.isfinite(to_frame).all() or abs(np.linalg.det(to_frame)) < 1e-9:
         return None
-    if (_depths(to_frame) <= 0).any() or _jacobian(to_frame) <= 0:
+    # Depths of the interior's corners: negative behind the camera, as in a mirrored or absurd fit.
+    corners = np.array([(*corner, 1.0) for corner in INTERIOR.corners])
+    if (corners @ to_frame[2] <= 0).any() or _jacobian(to_frame) <= 0:
         return None
     residual = float(np.linalg.norm(_projected(np.linalg.inv(to_frame), frame) - sheet, axis=1).max())
     return _SheetFit(chosen, residual, to_frame) if residual <= _MAX_RESIDUAL_MM else None
@@ -236,12 +238,6 @@ def _versions(seen: DetectedMarkers, to_frame: Points) -> set[int]:
 
 def _projected(way: Points, places: Points) -> Points:
     return cv2.perspectiveTransform(places.reshape(-1, 1, 2), way).reshape(-1, 2).astype(np.float64)
-
-
-def _depths(to_frame: Points) -> Points:
-    """Of the interior's corners: negative behind the camera, as in a mirrored or absurd fit."""
-    corners = np.array([(*corner, 1.0) for corner in INTERIOR.corners])
-    return np.asarray(corners @ to_frame[2], np.float64)
 
 
 def _jacobian(to_frame: Points) -> float:

@@ -8,7 +8,7 @@ from threading import Event
 
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
-from kiosk.devices.panel.none import NoPanel
+from kiosk.devices.panel.patterns import NoPanel
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import (
     CodeCamera,
@@ -28,13 +28,12 @@ from kiosk.devices.ports import (
 )
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.capture import SerialCapture
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.address import AddressKind, parse_address
 from kiosk.devices.scale.line.hx711 import Hx711Port
 from kiosk.devices.scale.line.ports import LinePort, Pins
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
 from kiosk.devices.scale.probe import ScaleProbe, ignore_progress, open_line
-from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.devices.scale.settings import Indicator, ScaleSettings
 from kiosk.devices.scanner.camera import CameraScanner
 from kiosk.devices.scanner.reader import ScannerReader
 from kiosk.devices.scanner.report import ScanReporter, ignore_refusal, ignore_state

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from kiosk.cli.shared.one_line import on_signal
-from kiosk.devices.scale.indicator import Indicator
+from kiosk.devices.scale.settings import Indicator
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.numbers import to_text
 from kiosk.protocols.scales.shared.protocol import LineSettings

@@ -13,8 +13,7 @@ from functools import partial
 from typing import Any
 
 from kiosk.base.worker import Worker
-from kiosk.devices.panel.buttons import TIMING, Button, ButtonTiming
-from kiosk.devices.panel.patterns import PATTERNS, Blinker, Buzzer
+from kiosk.devices.panel.patterns import PATTERNS, TIMING, Blinker, Button, ButtonTiming, Buzzer
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import OnButton, PinFactory
 

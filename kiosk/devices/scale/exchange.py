@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from kiosk.devices.scale.command import PendingCommand
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.ports import LinePort
+from kiosk.devices.scale.settings import Indicator
 from kiosk.protocols.scales.shared.ports import SettlingDecoder, settled
 from kiosk.protocols.scales.shared.protocol import Poll, Transport
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState, ScaleListener
 from kiosk.devices.scale.command import COMMANDS, MAX_DEADLINE_S, Effects, PendingCommand
 from kiosk.devices.scale.exchange import REFUSAL_TEXTS, Exchange, newest_refusal
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.ports import BacklogDiscarded, LinePort, PortDisconnected
 from kiosk.devices.scale.line.serial_port import open_error_text
+from kiosk.devices.scale.settings import Indicator
 from kiosk.devices.scale.supervision import LOG_PERIOD_S, Freshness, LoopMonitor, Reporter, WakePipe
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.metrology.pan import STALE_S

@@ -72,7 +72,10 @@ def make_picture(cut: BgrImage, rule: ChannelRule) -> ChannelPicture:
     Raises ChannelRefused.
     """
     laid_out = lay_out_natural(cut, rule) if rule.cut == "natural" else _on_white(cut, rule)
-    findings = [*_too_enlarged(laid_out), *_out_of_frame(laid_out, rule)]
+    percent = round(laid_out.enlarged * 100)
+    findings = list(_out_of_frame(laid_out, rule))
+    if percent > MAX_ENLARGED_PERCENT:
+        findings.insert(0, ChannelFinding(ChannelReason.ENLARGED, percent, MAX_ENLARGED_PERCENT))
     data, quality = _encode(laid_out.picture, rule)
     findings += [*_out_of_bytes(data, rule), *_not_white(data, laid_out, rule)]
     if findings:
@@ -94,12 +97,6 @@ def _on_white(cut: BgrImage, rule: ChannelRule) -> ChannelLayout:
     if box is None:
         raise ChannelRefused(rule.channel, (ChannelFinding(ChannelReason.NO_GOODS, 0, max(1, rule.least_goods_px)),))
     return lay_out_white(cut, box, rule)
-
-
-def _too_enlarged(laid_out: ChannelLayout) -> Iterator[ChannelFinding]:
-    percent = round(laid_out.enlarged * 100)
-    if percent > MAX_ENLARGED_PERCENT:
-        yield ChannelFinding(ChannelReason.ENLARGED, percent, MAX_ENLARGED_PERCENT)
 
 
 def _out_of_frame(laid_out: ChannelLayout, rule: ChannelRule) -> Iterator[ChannelFinding]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kiosk.devices.panel.buttons import TIMING, ButtonTiming
+from kiosk.devices.panel.patterns import TIMING, ButtonTiming
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
+from kiosk.base.refused import Refused
 from kiosk.domain.events.photo import NO_WORDS, WordsData
 from kiosk.sorting_center.desk.shared.cases import checked_reason
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_picture, listing_shown, listing_step
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.listings.ports import PictureStore
@@ -133,11 +133,9 @@ class CenterListings:
         with self._database.writing() as connection:
             seen = _load_for_action(connection, key, ListingAction.PUBLISH, context)
             if before is None or before.version != seen.version:  # its photos are those of another offer
-                raise ActionRefused("decided_meanwhile", f"{key} has changed meanwhile: look at it again")
+                raise Refused("decided_meanwhile", f"{key} has changed meanwhile: look at it again")
             if not (photos and photos[0].may_be_shown):
-                raise ActionRefused(
-                    "photo_pending", "its first photo has not come from the station: wait until it is here"
-                )
+                raise Refused("photo_pending", "its first photo has not come from the station: wait until it is here")
             title = seen.texts.title
             if not any(text.strip() for text in (title.ug, title.zh, title.en)):
                 raise _no_title()
@@ -188,18 +186,18 @@ def add_step(connection: Connection, key: ListingKey, step: ListingStep) -> None
     connection.execute(insert(listing_step).values(at=step.at, who=step.who, act=step.act, reason=step.reason, **of))
 
 
-def _no_title() -> ActionRefused:
-    return ActionRefused("no_title", "give a title in one language at least")
+def _no_title() -> Refused:
+    return Refused("no_title", "give a title in one language at least")
 
 
 def _load_for_action(connection: Connection, key: ListingKey, action: ListingAction, context: ActionContext) -> Listing:
     one = load_listing(connection, key)
     if one is None:
-        raise ActionRefused("no_such_listing", f"there is no listing {key}", {"lot": key.lot})
+        raise Refused("no_such_listing", f"there is no listing {key}", {"lot": key.lot})
     if one.version != context.version:
-        raise ActionRefused("decided_meanwhile", f"{key} has changed meanwhile: look at it again")
+        raise Refused("decided_meanwhile", f"{key} has changed meanwhile: look at it again")
     if not one.allows(action):
-        raise ActionRefused("no_such_act", f"one that is {one.state} cannot be changed so ({action})")
+        raise Refused("no_such_act", f"one that is {one.state} cannot be changed so ({action})")
     return one
 
 

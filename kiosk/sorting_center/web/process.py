@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from kiosk.base.refused import Refused
 from kiosk.base.shutdown import ShutdownEvent
 from kiosk.base.worker import Worker
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -27,7 +28,7 @@ from kiosk.sorting_center.desk.notices.mail import MailSender
 from kiosk.sorting_center.desk.notices.outbound import OutboundNetwork
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel
 from kiosk.sorting_center.desk.notices.webhook import WebhookSender
-from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.followers.feed_follower import follower_worker
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
@@ -96,7 +97,7 @@ def serve(
         dispatcher = build_dispatcher(stores.desk, settings)
         workers = [
             follower_worker("reports", follower.step),
-            Worker("watch", watch.poll, retry_s=WATCH_INTERVAL_S, expected=(LedgerError, DeskError, ActionRefused)),
+            Worker("watch", watch.poll, retry_s=WATCH_INTERVAL_S, expected=(LedgerError, DeskError, Refused)),
             follower_worker("listings", offers.step),
             Worker("pictures", snapshots.refresh),
             # A receiver may keep a notice longer than the stop waits; what is sent then is sent again.

@@ -20,8 +20,8 @@ from click.testing import CliRunner, Result
 from kiosk.app.shared.adapters import open_scale
 from kiosk.cli.kiosk import main
 from kiosk.devices.scale.command import MAX_DEADLINE_S
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import LiveScale, Timing
+from kiosk.devices.scale.settings import Indicator
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.simulators.scale.net import NetLine

@@ -18,10 +18,8 @@ from gpiozero import DigitalOutputDevice
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from kiosk.app.shared.adapters import make_panel
-from kiosk.devices.panel.buttons import ButtonTiming
 from kiosk.devices.panel.gpio import GpioPanel
-from kiosk.devices.panel.none import NoPanel
-from kiosk.devices.panel.patterns import PATTERNS
+from kiosk.devices.panel.patterns import PATTERNS, ButtonTiming, NoPanel
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import Panel
 from tests.station.hardware import Heard

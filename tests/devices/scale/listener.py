@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sized
 from decimal import Decimal
 
 from kiosk.devices.ports import LinkState, ScaleListener
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.address import parse_address
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
 from kiosk.devices.scale.probe import open_line
+from kiosk.devices.scale.settings import Indicator
 from kiosk.protocols.scales.shared.protocol import LineSettings, Transport
 from kiosk.protocols.scales.shared.reading import Reading
 

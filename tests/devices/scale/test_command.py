@@ -16,8 +16,8 @@ import pytest
 from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import COMMANDS, MAX_DEADLINE_S, Effects, PendingCommand
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import LiveScale, Timing
+from kiosk.devices.scale.settings import Indicator
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.protocols.scales.shared.reading import Reading, Record, Rejected, RejectReason

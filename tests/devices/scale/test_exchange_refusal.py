@@ -17,8 +17,8 @@ import pytest
 
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.exchange import REFUSAL_TEXTS, LastWeighing, newest_refusal
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import Timing
+from kiosk.devices.scale.settings import Indicator
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.protocols.scales.shared.reading import Reading, Record, Rejected, RejectReason

@@ -11,8 +11,8 @@ import pytest
 
 from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import LinkState
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
+from kiosk.devices.scale.settings import Indicator
 from kiosk.domain.mass import GRAMS_PER
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.pan import NotBookableReason

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from kiosk.devices.ports import LinkState, ScaleListener
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.hid import HidPort
 from kiosk.devices.scale.line.hx711 import Hx711Port
 from kiosk.devices.scale.live import TIMING, LiveScale
+from kiosk.devices.scale.settings import Indicator
 from kiosk.devices.scale.supervision import LoopMonitor
 from kiosk.domain.metrology.pan import STALE_S
 from kiosk.protocols.scales.shared.protocol import LineSettings

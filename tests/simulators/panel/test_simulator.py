@@ -13,8 +13,8 @@ from time import monotonic
 
 import pytest
 
-from kiosk.devices.panel.buttons import ButtonTiming
 from kiosk.devices.panel.gpio import GpioPanel
+from kiosk.devices.panel.patterns import ButtonTiming
 from kiosk.devices.ports import Panel
 from kiosk.simulators.panel import pins as panel_pins
 from kiosk.simulators.panel import simulator as panel_of_simulator

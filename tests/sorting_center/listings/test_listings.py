@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.base.refused import Refused
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.listings.listings import MAX_STEPS, MAX_TITLE, ActionContext, CenterListings
 from kiosk.sorting_center.listings.records import ALLOWED_STATES, Listing, ListingKey, ListingState, ListingTexts
 from tests.depth import TORTURE
@@ -59,7 +59,7 @@ def test_what_may_be_done_in_each_state(center: Center, state: ListingState) -> 
         before = center.one()
         if name in MAY[state]:
             continue
-        with pytest.raises(ActionRefused) as refused:
+        with pytest.raises(Refused) as refused:
             act(center.key(), center.seen(reason="for the test"))
         assert (refused.value.code, center.one()) == ("no_such_act", before)
     assert {deed.value for deed in ALLOWED_STATES if center.one().allows(deed)} == MAY[state]
@@ -109,7 +109,7 @@ def test_the_offers_own_texts_are_no_edit(center: Center) -> None:
 
 def test_a_listing_has_a_title(center: Center) -> None:
     before = almonds(center)
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         center.listings.edit(center.key(), ListingTexts(WordsData(" ", "", "\u200b"), TEXTS.story), center.seen())
     assert (refused.value.code, center.one()) == ("no_title", before)
 
@@ -117,7 +117,7 @@ def test_a_listing_has_a_title(center: Center) -> None:
 def test_without_its_first_photo_it_is_not_published(center: Center) -> None:
     almonds(center, came=False)
     center.came(SECOND)
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         center.listings.publish(center.key(), center.seen())
     assert (refused.value.code, center.one().state) == ("photo_pending", ListingState.REVIEW)
     assert [photo.may_be_shown for photo in center.listings.photos(center.one())] == [False, True]
@@ -137,7 +137,7 @@ def test_a_title_of_nothing_but_spaces_is_not_published(center: Center) -> None:
     almonds(center)
     blank = WordsData(" ", "", "  ")
     center.take(center.station.offer(1, FIRST, title=blank))
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         center.listings.publish(center.key(), center.seen())
     assert (refused.value.code, center.one().state) == ("no_title", ListingState.REVIEW)
 
@@ -156,7 +156,7 @@ def test_who_claims_to_have_seen_what_is_not_there_yet_publishes_nothing(
         return path(pictures, region, station, sha256)
 
     monkeypatch.setattr(type(center.pictures), "path", meanwhile)
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         center.listings.publish(center.key(), early)
     assert (refused.value.code, center.one().version) == ("decided_meanwhile", early.version)
 
@@ -172,7 +172,7 @@ def test_of_a_long_history_the_newest_is_shown(center: Center) -> None:
 
 def test_it_is_withdrawn_with_a_reason(center: Center) -> None:
     almonds(center)
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         center.listings.withdraw(center.key(), center.seen(reason=" "))
     assert refused.value.code == "no_reason"
     center.listings.withdraw(center.key(), center.seen(reason="the buyer complained"))
@@ -180,7 +180,7 @@ def test_it_is_withdrawn_with_a_reason(center: Center) -> None:
 
 
 def test_a_listing_that_is_not_there(center: Center) -> None:
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         center.listings.pause(center.key(), ActionContext("turdi", 1, TIME))
     assert refused.value.code == "no_such_listing"
 
@@ -198,7 +198,7 @@ def test_of_two_operators_who_saw_the_same_one_acts(center: Center, ledger_url: 
             try:
                 mine.pause(center.key(), ActionContext(who, seen.version, TIME))
                 said.append("done")
-            except ActionRefused as error:
+            except Refused as error:
                 said.append(error.code)
 
     people = [threading.Thread(target=act, args=(who,)) for who in ("turdi", "gulnar")]

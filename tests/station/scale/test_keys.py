@@ -17,8 +17,8 @@ from kiosk.app.shared.adapters import open_scale
 from kiosk.base.refused import Refused
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import _REFUSALS, COMMANDS
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.pause import PausableScale
+from kiosk.devices.scale.settings import Indicator
 from kiosk.domain.metrology.pan import PanState
 from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.protocols.scales.shared.reading import Reading

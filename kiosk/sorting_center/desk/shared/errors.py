@@ -7,8 +7,6 @@ from typing import Final
 
 from kiosk.base.refused import Refused
 
-ActionRefused = Refused  # Until the pages and listings say Refused themselves
-
 _NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 
 

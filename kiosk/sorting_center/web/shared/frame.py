@@ -10,7 +10,8 @@ from flask import Flask, Response, current_app, jsonify, make_response, render_t
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.base.refused import Refused
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.shared.access import access_policy, current_principal
 from kiosk.sorting_center.web.shared.names import DisplayNames
@@ -40,7 +41,7 @@ def install(app: Flask) -> None:
     )
     app.register_error_handler(LedgerError, _database_error)
     app.register_error_handler(DeskError, _database_error)
-    app.register_error_handler(ActionRefused, _domain_refusal)
+    app.register_error_handler(Refused, _domain_refusal)
     app.register_error_handler(HTTPException, _http_error)
     app.after_request(_store_language)
 
@@ -117,7 +118,7 @@ def _database_error(error: Exception) -> Response:
     return _error_answer(503, "no_database", str(error))
 
 
-def _domain_refusal(error: ActionRefused) -> Response:
+def _domain_refusal(error: Refused) -> Response:
     known = f"refused_{error.code}" in texts()
     return _error_answer(409, "refused_act", str(error), texts().refusal(error) if known else None)
 

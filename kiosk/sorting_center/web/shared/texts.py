@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.shared.alarm_texts import parse_detail, parse_minute
 from kiosk.texts import html
 from kiosk.texts.catalog import Texts
@@ -37,7 +37,7 @@ class CenterTexts(Texts):
         }
         return self(text_id, **shown)
 
-    def refusal(self, error: ActionRefused, page: str = "") -> Markup:
+    def refusal(self, error: Refused, page: str = "") -> Markup:
         """Why something was not done, in the words of ``page`` where it has its own."""
         own = f"{page}_refused_{error.code}"
         return self.filled(own if own in self else f"refused_{error.code}", error.values)

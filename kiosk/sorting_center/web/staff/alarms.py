@@ -10,10 +10,10 @@ from flask import redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import MAX_REASON, SYSTEM_USER, Case, CaseFilter, CaseState
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
@@ -68,7 +68,7 @@ def _render(number: int, refused: str = "", reason: str = "") -> str:
     desk = sources().desk
     try:
         found = desk.cases.get(number) if number <= MAX_WHOLE_NUMBER else None
-    except ActionRefused:
+    except Refused:
         found = None
     if found is None:
         raise NotFound(f"there is no case {number}")
@@ -115,7 +115,7 @@ def _decide(number: int, act: AuditAction, deciding: DecisionCall) -> Response:
     who, now = current_principal().person.name, access_policy().now()
     try:
         decided = deciding(min(number, MAX_WHOLE_NUMBER), version or 0, who, now)
-    except ActionRefused as error:
+    except Refused as error:
         return page_response(_render(number, error.code, _reason()), 409)
     subject = f"{decided.id} {decided.kind} {decided.region}/{decided.station}"
     record(act, subject, decided.reason)

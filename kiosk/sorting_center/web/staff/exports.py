@@ -12,9 +12,9 @@ from flask import send_file
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, current_principal, record
 from kiosk.sorting_center.web.shared.exporting import FILES, ExportOrder, build_file, build_in_subprocess
 from kiosk.sorting_center.web.shared.frame import texts
@@ -41,7 +41,7 @@ def export(period: str, name: str) -> Response:
     if dates is None or name not in FILES:
         raise NotFound(f"there are {', '.join(FILES)} of a day like 2026-11-25 or a month like 2026-11")
     if not _EXPORT_SLOTS.acquire(blocking=False):
-        raise ActionRefused("export_busy", "two exports are being made: wait until one is done")
+        raise Refused("export_busy", "two exports are being made: wait until one is done")
     try:
         record(AuditAction.EXPORTED, f"{period} {name}")
         found = sources()
@@ -61,7 +61,7 @@ def export(period: str, name: str) -> Response:
         )
     except OSError as error:
         log.error("%s of %s cannot be made: %s", name, period, error.strerror or error)
-        raise ActionRefused("not_written", f"the file cannot be made: {error.strerror or error}") from None
+        raise Refused("not_written", f"the file cannot be made: {error.strerror or error}") from None
     finally:
         _EXPORT_SLOTS.release()
 

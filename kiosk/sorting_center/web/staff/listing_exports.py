@@ -12,10 +12,10 @@ from flask import request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from kiosk.base.refused import Refused
 from kiosk.photo.channels.rules import ChannelRule, shipped_rules
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.listings.exports.merchant import ProductData, has_title, tsv_of
 from kiosk.sorting_center.listings.exports.pictures import (
     MAX_LISTINGS,
@@ -74,7 +74,7 @@ def merchant(language: str) -> Response:
     if language not in LANGUAGES:
         raise NotFound("there is a file for each language of these pages: merchant-zh.tsv")
     if (storefront := sources().storefront) is None:
-        raise ActionRefused(
+        raise Refused(
             "no_public_address", "no public address of the storefront is set: start with --storefront-url URL"
         )
     data = ProductData(language, storefront, SheetTexts(center_texts(language)))
@@ -92,14 +92,14 @@ def pictures() -> Response:
         known = ", ".join(rule.channel for rule in _channels())
         raise NotFound(f"there are pictures for {known}, and pages from 1")
     if not _PICTURES_LOCK.acquire(blocking=False):
-        raise ActionRefused("pictures_busy", "pictures are being made already: wait until they are done")
+        raise Refused("pictures_busy", "pictures are being made already: wait until they are done")
     try:
         name = f"pictures-{rule.channel}-{page}.zip"
         record(AuditAction.EXPORTED, f"listings {name}")
         return attachment(_build_archive(rule, int(page)), _ZIP, name)
     except OSError as error:
         log.error("Pictures for %s cannot be made: %s", rule.channel, error.strerror or error)
-        raise ActionRefused("not_written", f"the file cannot be made: {error.strerror or error}") from None
+        raise Refused("not_written", f"the file cannot be made: {error.strerror or error}") from None
     finally:
         _PICTURES_LOCK.release()
 
@@ -133,4 +133,4 @@ def _spool(pieces: Iterable[bytes]) -> IO[bytes]:
     try:
         return spool(lambda file: file.writelines(pieces))
     except OSError as error:
-        raise ActionRefused("not_written", f"the file cannot be made: {error.strerror or error}") from None
+        raise Refused("not_written", f"the file cannot be made: {error.strerror or error}") from None

@@ -11,11 +11,11 @@ from flask import make_response, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from kiosk.base.refused import Refused
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import MAX_REASON
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.listings.listings import MAX_STORY, MAX_TITLE, ActionContext, CenterListings
 from kiosk.sorting_center.listings.records import (
     LEDGER_USER,
@@ -61,7 +61,7 @@ ACTIONS: Final[Mapping[ListingAction, tuple[_Handler, AuditAction]]] = {
 class _FormState:
     """What was not done, and what was typed then, so that nobody types it again."""
 
-    refused: ActionRefused | None = None
+    refused: Refused | None = None
     reason: str = ""
     texts: ListingTexts | None = None
 
@@ -128,7 +128,7 @@ def _perform(key: ListingKey, action: tuple[_Handler, AuditAction], typed: _Form
     context = ActionContext(who, parse_whole_number(request.form.get("version", "")) or 0, now, typed.reason)
     try:
         handler(sources().listings, key, context)
-    except ActionRefused as error:
+    except Refused as error:
         return page_response(_render(key, _FormState(error, typed.reason, typed.texts)), 409)
     record(audit_act, str(key), typed.reason)
     return redirect(url_for("listings.one", region=key.region, station=key.station, lot=key.lot), 303)

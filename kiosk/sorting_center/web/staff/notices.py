@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.notices.outbox import NoticeState
 from kiosk.sorting_center.desk.notices.targets import MAX_URL, NoticeChannel, NoticeTarget, Security
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, record
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.sources import sources
@@ -27,7 +27,7 @@ def targets() -> str:
     return _render()
 
 
-def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
+def _render(refused: Refused | None = None, secret: str = "") -> str:
     desk = sources().desk
     found = desk.notice_targets.all()
     counts = desk.notices.counts()
@@ -56,8 +56,8 @@ def kinds() -> list[str]:
     )
 
 
-@notices.errorhandler(ActionRefused)
-def _refused(error: ActionRefused) -> Response:
+@notices.errorhandler(Refused)
+def _refused(error: Refused) -> Response:
     return page_response(_render(error), 409)
 
 
@@ -74,9 +74,9 @@ def add() -> Response:
 def _target_from_form(name: str) -> NoticeTarget:
     way, language = _field("way", 20), _field("language", 8)
     if way not in list(NoticeChannel):
-        raise ActionRefused("bad_way", "a target is reached by mail or by webhook")
+        raise Refused("bad_way", "a target is reached by mail or by webhook")
     if language not in LANGUAGES:
-        raise ActionRefused("bad_language", "this language is not spoken here")
+        raise Refused("bad_language", "this language is not spoken here")
     selected_kinds = frozenset(kind for kind in request.form.getlist("kind") if kind in kinds())
     if way == NoticeChannel.WEBHOOK:
         return NoticeTarget(name, NoticeChannel.WEBHOOK, _field("url", MAX_URL + 1), language, selected_kinds)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.tokens import PER_MINUTE, Scope
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, record
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
@@ -23,7 +23,7 @@ def everybody() -> str:
     return _render()
 
 
-def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
+def _render(refused: Refused | None = None, secret: str = "") -> str:
     desk = access_policy().desk
     return render_page(
         "people.html",
@@ -37,8 +37,8 @@ def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
     )
 
 
-@people.errorhandler(ActionRefused)
-def _refused(error: ActionRefused) -> Response:
+@people.errorhandler(Refused)
+def _refused(error: Refused) -> Response:
     return page_response(_render(error), 409)
 
 

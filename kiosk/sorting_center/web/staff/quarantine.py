@@ -10,10 +10,10 @@ import msgspec
 from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction, escaped_text
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.ledger import quarantine as entries
 from kiosk.sorting_center.ledger.quarantine import (
     READMITTABLE_REASONS,
@@ -97,9 +97,9 @@ def decide(number: int) -> Response:
     who, now, desk = current_principal().person.name, access_policy().now(), access_policy().desk
     try:
         if act == "take_again" and found.apart.reason not in READMITTABLE_REASONS:
-            raise ActionRefused("only_the_chain", "whether this event stands among the others, the chain alone says")
+            raise Refused("only_the_chain", "whether this event stands among the others, the chain alone says")
         made = desk.decisions.decide(subject, parse_whole_number(seen) or 0, act, DecisionRationale(who, reason), now)
-    except ActionRefused as error:
+    except Refused as error:
         return _render(number, error.code, act, reason)
     record(AuditAction.QUARANTINE_DECIDED, made.subject, f"{made.act}: {made.reason}")
     return redirect(url_for("quarantine.one", number=number), 303)

@@ -10,6 +10,7 @@ from flask import redirect, request, send_file, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from kiosk.base.refused import Refused
 from kiosk.domain.events import IntakeConfirmed
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
 from kiosk.domain.parcel import ParcelNumber
@@ -17,7 +18,6 @@ from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.desk.decisions import ACTS, DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.reports import ReceiptDetails
 from kiosk.sorting_center.reports.journal import EventRow, data_of
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
@@ -73,7 +73,7 @@ def settle(region: str, number: str) -> Response:
         raise NotFound(f"{number} is not there twice")
     settling = review_item_of(found)
     if request.form.get("figures", "") != settling.mark:
-        raise ActionRefused("figures_changed", f"{number} was told once more meanwhile: look at it again")
+        raise Refused("figures_changed", f"{number} was told once more meanwhile: look at it again")
     policy, known = access_policy(), parse_whole_number(form_text("seen"))
     act, reason, subject = form_text("act", 40), form_text("reason", 1000), settling.subject
     statement = DecisionRationale(current_principal().person.name, reason, settling.figures)

@@ -13,11 +13,11 @@ from flask import abort, redirect, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.ledger.overview import AlarmRow
 from kiosk.sorting_center.ledger.shared.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports import COUNTY
@@ -264,7 +264,7 @@ def _record_decision(settling: ReviewItem) -> str:
         made = desk.decisions.decide(
             (DecisionKind.DAY, settling.subject), parse_whole_number(seen) or 0, act, statement, now
         )
-    except ActionRefused as error:
+    except Refused as error:
         return error.code
     record(AuditAction.DAY_SETTLED, settling.subject, f"{made.act}: {made.reason}")
     return ""

@@ -12,6 +12,7 @@ from typing import Final
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import (
     ExpectedStation,
@@ -33,7 +34,6 @@ from kiosk.sorting_center.desk.registry_csv import (
     write_registry,
 )
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.watch.county_watch import known_stations
 from kiosk.sorting_center.web.shared.access import (
     AccessRule,
@@ -213,7 +213,7 @@ def apply() -> Response:
         with _READ_LOCK:
             read = read_registry(draft.content)
         done = found.desk.registry.replace(read.stations, read.townships, draft.base)
-    except ActionRefused as error:
+    except Refused as error:
         return page_response(_render(error.code), 409)
     record(AuditAction.REGISTRY_IMPORTED, sha256, str(done))
     found.desk.drafts.discard(who)

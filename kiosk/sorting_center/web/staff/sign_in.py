@@ -10,9 +10,9 @@ from typing import Final
 from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffMember, StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.throttle import AttemptTime
 from kiosk.sorting_center.web.shared.access import (
     EVERYONE,
@@ -81,7 +81,7 @@ def _begin_session(person: StaffMember) -> str | None:
     """The token of a new session; None when the password was changed after it was looked at."""
     try:
         return access_policy().desk.sessions.begin(person, host(), access_policy().now())
-    except ActionRefused:
+    except Refused:
         return None
 
 
@@ -116,13 +116,13 @@ def change_password() -> Response:
     address, at = request.remote_addr or "unknown", _throttle_moment()
     try:
         if policy.desk.throttle.attempt(person.name, address, at):
-            raise ActionRefused("wait", "too many wrong passwords: try again in a few minutes")
+            raise Refused("wait", "too many wrong passwords: try again in a few minutes")
         with _HASHING_LOCK:
             if policy.desk.people.verify(person.name, old) is None:
-                raise ActionRefused("wrong_password", "the password of now is another one")
+                raise Refused("wrong_password", "the password of now is another one")
             policy.desk.throttle.succeeded(person.name, address, at)
             changed = policy.desk.people.set_password(person.name, new, policy.now())
-    except ActionRefused as error:
+    except Refused as error:
         return page_response(render_page("account.html", refused=error, done=False), 409)
     record(AuditAction.PASSWORD_CHANGED, person.name)
     token = _begin_session(changed)

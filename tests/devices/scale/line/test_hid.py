@@ -12,12 +12,12 @@ import pytest
 
 from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import LinkState
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line import hid as scale_hid
 from kiosk.devices.scale.line.hid import HidPort
 from kiosk.devices.scale.line.ports import BacklogDiscarded, PortDisconnected
 from kiosk.devices.scale.line.serial_port import open_error_text
 from kiosk.devices.scale.live import Timing
+from kiosk.devices.scale.settings import Indicator
 from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.simulators.scale.packets import ReportLine
 from kiosk.simulators.scale.simulator import ScaleSimulator

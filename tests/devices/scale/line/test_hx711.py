@@ -10,11 +10,11 @@ from gpiozero.pins.mock import MockFactory
 
 from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import LinkState
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line import hx711 as scale_pins
 from kiosk.devices.scale.line.hx711 import GpiozeroPins, Hx711Port
 from kiosk.devices.scale.line.ports import PortDisconnected
 from kiosk.devices.scale.live import Timing
+from kiosk.devices.scale.settings import Indicator
 from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.simulators.scale.packets import STRETCHED, WHOLE, Hx711Chip, SimulatedHx711
 from kiosk.simulators.scale.simulator import ScaleSimulator

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.devices.panel.buttons import Button, ButtonTiming
+from kiosk.devices.panel.patterns import Button, ButtonTiming
 
 DEBOUNCE_S, HOLD_S = 0.03, 2.0
 TIMING = ButtonTiming(DEBOUNCE_S, HOLD_S)

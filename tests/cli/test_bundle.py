@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
 from kiosk.station.doctor import bundle
-from kiosk.station.doctor import environment as doctor_place
 from kiosk.store.database.migrate import migrate
 from tests.cli.test_doctor import Village
 
@@ -26,8 +25,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Village]:
-    for module in (doctor_place, bundle):
-        monkeypatch.setattr(module, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "none")
     with ExitStack() as ends:
         yield Village(tmp_path, template, ends)
 

@@ -97,7 +97,7 @@ class Village:
 
 @pytest.fixture
 def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Village]:
-    monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "none")
     monkeypatch.setattr(doctor_place, "disk_of", str)
     monkeypatch.setattr(doctor_place, "memory_file_system", lambda _: "")
     monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")

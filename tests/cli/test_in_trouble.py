@@ -16,8 +16,6 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.doctor import report
 from kiosk.cli.kiosk import main
-from kiosk.station.doctor import bundle
-from kiosk.station.doctor import environment as doctor_place
 from kiosk.store.database.migrate import migrate
 from tests.cli.test_doctor import Village
 
@@ -45,8 +43,7 @@ def nobody() -> Iterator[None]:
 @pytest.fixture
 def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Village]:
     """A stopped station in a folder that anybody may enter, with a log and two marks."""
-    for module in (doctor_place, bundle):
-        monkeypatch.setattr(module, "_SYSTEMD", Path("/nowhere"))
+    monkeypatch.setattr("kiosk.base.systemd.MARK", Path("/nowhere"))
     monkeypatch.setattr(report, "_SCALE_S", 0.05)
     monkeypatch.setattr(report, "_SCANNER_S", 0.05)
     template = tmp_path / "template"

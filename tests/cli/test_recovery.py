@@ -17,8 +17,6 @@ from kiosk.cli.kiosk import main as kiosk_program
 from kiosk.cli.sorting_center import main as center_program
 from kiosk.config.station import load
 from kiosk.station.clerk.access import Access
-from kiosk.station.doctor import bundle
-from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Store
 from kiosk.store.backup.kit.contents import Credential
@@ -124,8 +122,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Village:
-    for module in (doctor_place, bundle):
-        monkeypatch.setattr(module, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "none")
     monkeypatch.setattr(age_file, "COST", age_file.Cost(1, 8, 1))
     return Village(tmp_path, template)
 
@@ -246,7 +243,7 @@ def test_a_first_start_that_waits_would_keep_its_own_key(village: Village, monke
     program.write_text(SYSTEMCTL)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(persistence, "_SYSTEMD", village.folder)
+    monkeypatch.setattr("kiosk.base.systemd.MARK", village.folder)
     monkeypatch.setattr(persistence, "memory_file_system", lambda path: "")
     monkeypatch.setenv("ACTIVE", "0")
     done = village.restore(folder)

@@ -21,6 +21,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any, Final
 
+from kiosk.base import systemd
 from kiosk.base.files import atomic_writer
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.station.doctor.finding import DoctorFinding
@@ -350,7 +351,6 @@ _MAX_LOGS: Final = 20
 _SECRET = re.compile(r"password|passphrase|secret|token|credential|user|(^|_)(pin|key)($|_)", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 _MASK: Final = "***"
-_SYSTEMD: Final = Path("/run/systemd/system")
 _NO_JOURNAL: Final = "the journal cannot be read\n"
 
 
@@ -469,7 +469,7 @@ def _logs(data: Path) -> Iterator[tuple[str, str]]:
         if text is not None:
             log_count += 1
             yield f"{path.name}.txt", text
-    if _SYSTEMD.is_dir():
+    if systemd.is_booted():
         yield "services.txt", _journal()
 
 

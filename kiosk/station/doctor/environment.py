@@ -17,6 +17,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
+from kiosk.base import systemd
 from kiosk.domain.clerk import Role
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_shaping
@@ -61,7 +62,6 @@ UNITS: Final = {
 NEEDED: Final = frozenset({"unit_station", "unit_browser"})
 MANY_RESTARTS: Final = 3
 SETTLED_S: Final = 120.0  # A unit that was restarted often and has run for so long since then has got over it
-_SYSTEMD: Final = Path("/run/systemd/system")
 _PROPERTIES: Final = ("LoadState", "ActiveState", "SubState", "NRestarts", "ActiveEnterTimestampMonotonic")
 _COMMAND_LINE: Final = Path("/proc/cmdline")
 _SEALED: Final = "overlayroot="
@@ -197,7 +197,7 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
     if (row := updates(config)) is not None:
         yield row
     yield _checked_row("backup", lambda: backup(env))
-    services = _box_findings(BoxContext(data, moment, _SYSTEMD, environ))
+    services = _box_findings(BoxContext(data, moment, systemd.MARK, environ))
     yield from (row for row in services if row.device != "unit_relay" or config.relay is not None)
 
 
@@ -207,7 +207,7 @@ def machine(data: Path, moment: Moment, environ: Mapping[str, str] = os.environ)
         yield _checked_row("disk", lambda: disk(data, environ), needed=True)
     yield clock(moment)
     yield _checked_row("fonts", fonts, needed=True)
-    yield from _box_findings(BoxContext(data, moment, _SYSTEMD, environ))
+    yield from _box_findings(BoxContext(data, moment, systemd.MARK, environ))
 
 
 def _checked_row(device: str, run_check: Callable[[], DoctorFinding], *, needed: bool = False) -> DoctorFinding:
@@ -347,7 +347,7 @@ def pickup_key(env: Environment) -> DoctorFinding:
     path, there = key_path(settings, data, env.environ), False
     if _can_see_key(env):
         there = path.is_file()
-    elsewhere = not given and (not _can_see_key(env) or (_SYSTEMD.is_dir() and not there and path.parent == data))
+    elsewhere = not given and (not _can_see_key(env) or (systemd.is_booted() and not there and path.parent == data))
     if elsewhere or (env.seen is None and not given):
         return DoctorFinding("pickup_key", None, None)
     if not there:

@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from kiosk.base import systemd
 from kiosk.store.shared.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,6 @@ def _may_write(file_stat: os.stat_result, folder_stat: os.stat_result) -> bool:
 
 BOX_VARIABLE: Final = "KIOSK_BOX"  # Set to 1 by the units of a box (`systemd/`), by nobody else
 _STATION_UNIT: Final = "kiosk-station.service"
-_SYSTEMD: Final = Path("/run/systemd/system")
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _BLOCK_DEVICES: Final = Path("/sys/dev/block")
 # `f_type` of statfs(2), from linux/magic.h. An overlay of a read-only root has its upper side in memory.
@@ -128,7 +128,7 @@ def _memory_disk(path: Path) -> str:
 
 
 def _unit_environment() -> list[str]:
-    if not _SYSTEMD.is_dir():
+    if not systemd.is_booted():
         return []
     try:
         output = subprocess.run(

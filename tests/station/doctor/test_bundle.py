@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 from kiosk.domain.catalog import Member
 from kiosk.domain.clerk import Role
 from kiosk.domain.identifiers import internal_code
-from kiosk.station.doctor import bundle
-from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor.bundle import KEEP, PrivateNames, Scrubber, Subject, write_bundle
 from kiosk.store.shared.records import ExpectedParcel
 from tests.each import each
@@ -38,8 +36,7 @@ SECRETS = ("hunter2", "broker-user", "s3cr3t")
 
 @pytest.fixture
 def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
-    monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
-    monkeypatch.setattr(bundle, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "none")
     clinic = Clinic(tmp_path, template)
     clinic.cure()
     yield clinic
@@ -192,7 +189,7 @@ def journalctl(clinic: Clinic, monkeypatch: pytest.MonkeyPatch, script: str) -> 
     program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(bundle, "_SYSTEMD", clinic.folder)
+    monkeypatch.setattr("kiosk.base.systemd.MARK", clinic.folder)
     return part(write_bundle(subject(clinic, None), clinic.folder), "logs/services.txt")
 
 

@@ -51,7 +51,7 @@ from tests.store.village import STATION, bring_in, change
 
 @pytest.fixture
 def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
-    monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "no-systemd")
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "no-systemd")
     monkeypatch.setattr(doctor_place, "disk_of", str)
     monkeypatch.setattr(doctor_place, "memory_file_system", lambda _: "")  # on a machine whose /tmp lies there, too
     monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
@@ -648,7 +648,7 @@ def test_a_backup_without_its_recovery_kit_is_told(well: Clinic) -> None:
 
 def told_by_systemd(monkeypatch: pytest.MonkeyPatch, well: Clinic, say: Callable[[str], str]) -> dict[str, str]:
     """The word of each row of a service; ``say`` is what ``systemctl show`` prints of a unit."""
-    monkeypatch.setattr(doctor_place, "_SYSTEMD", well.folder)
+    monkeypatch.setattr("kiosk.base.systemd.MARK", well.folder)
     monkeypatch.setattr(subprocess, "run", lambda words, **_: SimpleNamespace(stdout=say(words[-1])))
     return {device: word for device, (_, word) in well.rows().items() if device in doctor_place.UNITS}
 

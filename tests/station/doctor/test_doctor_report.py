@@ -12,7 +12,6 @@ import pytest
 
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.messaging.relay.session import DOCTOR_POLL_S
-from kiosk.station.doctor import environment
 from kiosk.station.doctor.devices import FIRST_PAGE_S, page
 from kiosk.station.doctor.doctor import PAUSES_S, DoctorReporter, status_rows
 from kiosk.station.doctor.finding import DoctorFinding, Severity
@@ -26,7 +25,7 @@ ROWS = (DoctorRow("scale", "fail", "scale_silent"), DoctorRow("clock"))
 
 @pytest.fixture
 def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
-    monkeypatch.setattr(environment, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "none")
     clinic = Clinic(tmp_path, template)
     clinic.cure()
     yield clinic

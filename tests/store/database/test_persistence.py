@@ -96,13 +96,13 @@ def test_only_a_box_refuses_it(memory: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_what_the_station_s_unit_says_is_asked_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "systemctl"
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(persistence, "_SYSTEMD", tmp_path)
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path)
     assert not is_box({}), "no systemctl"
     for script, box in (("echo LG_WD=/run/kiosk KIOSK_BOX=1", True), ("echo KIOSK_BOX=10", False), ("exit 1", False)):
         program.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
         program.chmod(0o755)
         assert is_box({}) is box, script
-    monkeypatch.setattr(persistence, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "none")
     assert not is_box({})
 
 

@@ -87,8 +87,7 @@ FILES: Final = {
 def telling_clinic(folder: Path, template: Path) -> Iterator[Clinic]:
     """A station whose scale has the longest names, with a printer without paper, and updates of every kind."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(doctor_place, "_SYSTEMD", folder / "none")
-        patch.setattr("kiosk.station.doctor.bundle._SYSTEMD", folder / "none")
+        patch.setattr("kiosk.base.systemd.MARK", folder / "none")
         patch.setattr(doctor_place, "disk_of", str)
         patch.setattr(doctor_place, "uuid_of", lambda folder: "")
         clinic = Clinic(folder, template)

@@ -59,7 +59,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
-    monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "none")
     monkeypatch.setattr(doctor_place, "disk_of", str)
     monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
     clinic = Clinic(tmp_path, template)

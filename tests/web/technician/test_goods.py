@@ -12,7 +12,6 @@ from flask.testing import FlaskClient
 
 from kiosk.app.shared.media import catalog_files
 from kiosk.station.catalog.stick_import import StickCatalogs
-from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store import StoreError
 from kiosk.store.catalogs import Catalogs
@@ -52,7 +51,7 @@ class Stick:
 
 @pytest.fixture
 def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
-    monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "none")
     migrate(tmp_path / "empty.sqlite")
     clinic = Clinic(tmp_path, tmp_path / "empty.sqlite")
     yield clinic

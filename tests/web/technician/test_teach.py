@@ -13,7 +13,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from kiosk.simulators.scale.line import PtyLine
-from kiosk.station.doctor import environment as doctor_place
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
 from kiosk.web.shared import roles
@@ -34,7 +33,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
-    monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "none")
     clinic = Clinic(tmp_path, template)
     clinic.cure()
     yield clinic

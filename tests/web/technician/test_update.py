@@ -12,7 +12,6 @@ from flask.testing import FlaskClient
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationBundles
 from kiosk.messaging.relay.updates.ports import Fetching
-from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor.status_files import UpdatesStatusFile
 from kiosk.station.update.journal import JournalFile, UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.refusals import UpdateRefusalReason
@@ -33,7 +32,7 @@ from tests.web.technician.teach_rig import app_of
 
 @pytest.fixture
 def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
-    monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "none")
     migrate(tmp_path / "empty.sqlite")
     clinic = Clinic(tmp_path, tmp_path / "empty.sqlite")
     yield clinic

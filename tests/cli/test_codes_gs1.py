@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.kiosk import main
-from tests.each import each
 
 
 def said(arguments: list[str], lines: str) -> list[dict[str, Any]]:
@@ -63,27 +63,28 @@ def test_links_both_ways() -> None:
     assert back[0]["link"] is None
 
 
-@each(
-    ("kind", "number", "digit", "full"),
-    [
+def test_a_digit_is_made_and_judged(subtests: pytest.Subtests) -> None:
+    for kind, number, digit, full in [
         ("gtin", "690123456789", 2, "6901234567892"),
         ("gtin", "9638507", 4, "96385074"),
         ("sscc", "10614141234567890", 8, "106141412345678908"),
         ("gln", "690123456789", 2, "6901234567892"),
         ("s10", "47312482", 9, "473124829"),
         ("s10", "RA47312482GB", 9, "RA473124829GB"),
-    ],
-)
-def test_a_digit_is_made_and_judged(kind: str, number: str, digit: int, full: str) -> None:
-    assert said(["digit", "--kind", kind], number) == [{"check_digit": digit, "full": full}]
-    wrong = full.replace(str(digit), str((digit + 1) % 10))
-    answers = said(["digit", "--kind", kind, "--verify"], f"{full}\n{wrong}\n\nx\n٣")
-    assert [row["valid"] for row in answers] == [True, False, False, False, False]
+    ]:
+        with subtests.test(kind=kind, number=number, digit=digit, full=full):
+            assert said(["digit", "--kind", kind], number) == [{"check_digit": digit, "full": full}]
+            wrong = full.replace(str(digit), str((digit + 1) % 10))
+            answers = said(["digit", "--kind", kind, "--verify"], f"{full}\n{wrong}\n\nx\n٣")
+            assert [row["valid"] for row in answers] == [True, False, False, False, False]
 
 
-@each(("number", "error"), [("", "charset"), ("12A", "charset"), ("٣٣٣٣٣٣٣", "charset"), ("123", "length")])
-def test_what_gets_no_digit(number: str, error: str) -> None:
-    assert said(["digit", "--kind", "gtin"], f"{number}\n") == [{"check_digit": None, "full": None, "error": error}]
+def test_what_gets_no_digit(subtests: pytest.Subtests) -> None:
+    for number, error in [("", "charset"), ("12A", "charset"), ("٣٣٣٣٣٣٣", "charset"), ("123", "length")]:
+        with subtests.test(number=number, error=error):
+            assert said(["digit", "--kind", "gtin"], f"{number}\n") == [
+                {"check_digit": None, "full": None, "error": error}
+            ]
 
 
 def test_wrong_usage_is_one_line() -> None:

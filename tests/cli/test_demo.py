@@ -23,7 +23,6 @@ from kiosk.domain.identifiers import ReceiptNumber, bag_of
 from kiosk.simulators.shared.counter_stock import stock_counter
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.settings import StationSettings
-from tests.each import each
 from tests.simulators.bench.village import PaperVillage
 
 
@@ -91,22 +90,20 @@ def test_a_demo_that_cannot_begin_says_which_step_failed(tmp_path: Path) -> None
     assert living_in(tmp_path) == []
 
 
-@each(
-    "arguments, text",
-    [
+def test_a_county_that_cannot_be_is_one_line(subtests: pytest.Subtests) -> None:
+    for arguments, text in [
         (["--village", "many"], "'many' is not a valid integer"),
         (["--village", "0"], "a county has 1 to 1000 stations"),
         (["--village", "-3"], "a county has 1 to 1000 stations"),
         (["--village", "1001"], "a county has 1 to 1000 stations"),
         (["--village", "3.5"], "'3.5' is not a valid integer"),
         (["--village", "3", "--once"], "leave --village out"),
-    ],
-)
-def test_a_county_that_cannot_be_is_one_line(arguments: list[str], text: str) -> None:
-    wrong = CliRunner().invoke(kiosk, ["demo", *arguments])
-    assert (wrong.exit_code, wrong.stdout) == (2, "")
-    assert text in wrong.stderr
-    assert len(wrong.stderr.splitlines()) == 1
+    ]:
+        with subtests.test(arguments=arguments, text=text):
+            wrong = CliRunner().invoke(kiosk, ["demo", *arguments])
+            assert (wrong.exit_code, wrong.stdout) == (2, "")
+            assert text in wrong.stderr
+            assert len(wrong.stderr.splitlines()) == 1
 
 
 def test_the_demo_prints_where_to_begin_and_no_pin(

@@ -20,7 +20,6 @@ from kiosk.protocols.printers import tspl
 from kiosk.protocols.printers.languages import LANGUAGES
 from kiosk.simulators.printer.model import LABEL_PRINTER, PrintedPage
 from kiosk.simulators.printer.tspl import TsplInterpreter
-from tests.each import each
 
 BAG: dict[str, Any] = {
     "goods_ug": "بادام",
@@ -304,14 +303,14 @@ def simulate(language: str, out: Path, text: str) -> Result:
     )
 
 
-@each("language", sorted(LANGUAGES))
-def test_a_simulated_printer_says_where_it_is_and_obeys_words(language: str) -> None:
-    with TemporaryDirectory() as folder:
-        result = simulate(language, Path(folder), "jam\nexplode\non\n")
-        address, *rows = result.stdout.splitlines()
-        told = [json.loads(row) for row in rows]
-        assert result.exit_code == 0
-        assert re.fullmatch(r"(ipp://)?127\.0\.0\.1:\d+(/ipp/print)?", address)
-        assert told[0] == told[2] == {"ok": True, "printed": 0, "unknown": 0}
-        assert told[1]["ok"] is False and "no fault word 'explode'" in told[1]["error"]
-        assert simulate(language, Path("/dev/null/tray"), "").exit_code == 2
+def test_a_simulated_printer_says_where_it_is_and_obeys_words(subtests: pytest.Subtests) -> None:
+    for language in sorted(LANGUAGES):
+        with subtests.test(language=language), TemporaryDirectory() as folder:
+            result = simulate(language, Path(folder), "jam\nexplode\non\n")
+            address, *rows = result.stdout.splitlines()
+            told = [json.loads(row) for row in rows]
+            assert result.exit_code == 0
+            assert re.fullmatch(r"(ipp://)?127\.0\.0\.1:\d+(/ipp/print)?", address)
+            assert told[0] == told[2] == {"ok": True, "printed": 0, "unknown": 0}
+            assert told[1]["ok"] is False and "no fault word 'explode'" in told[1]["error"]
+            assert simulate(language, Path("/dev/null/tray"), "").exit_code == 2

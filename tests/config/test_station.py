@@ -15,10 +15,9 @@ from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.trade import NoCertificateReason
 from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.shared.protocol import LineSettings, ScaleProtocol, Transport
+from kiosk.protocols.scales.shared.protocol import LineSettings, Transport
 from kiosk.simulators.village import REGION, SETTINGS, VILLAGE
 from kiosk.station.shared.clock import software_id
-from tests.each import each
 
 EVERYTHING = """\
 [station]
@@ -109,12 +108,13 @@ def refusal(path: Path, text: str) -> str:
 PORTS = {Transport.HID: "/dev/hidraw0", Transport.GPIO: "gpio:5,6"}
 
 
-@each("row", registry.PROTOCOLS.values())
-def test_the_line_that_is_left_out_is_the_usual_one_of_the_format(row: ScaleProtocol) -> None:
-    settings = ScaleSettings(PORTS.get(row.transport, "/dev/serial/by-id/scale"), row.id, 5, 60_000)
-    assert settings.line == row.line
-    changed = replace(settings, baud=600, parity="O").line
-    assert changed == replace(row.line, baud=600, parity="O")
+def test_the_line_that_is_left_out_is_the_usual_one_of_the_format(subtests: pytest.Subtests) -> None:
+    for row in registry.PROTOCOLS.values():
+        with subtests.test(row=row):
+            settings = ScaleSettings(PORTS.get(row.transport, "/dev/serial/by-id/scale"), row.id, 5, 60_000)
+            assert settings.line == row.line
+            changed = replace(settings, baud=600, parity="O").line
+            assert changed == replace(row.line, baud=600, parity="O")
 
 
 def test_every_section_and_every_kind_of_value(path: Path) -> None:
@@ -319,9 +319,8 @@ def test_a_camera_that_scans_is_that_of_the_station(path: Path) -> None:
     assert load(path).scanner == ScannerSettings(kind="camera")
 
 
-@each(
-    ("set_here", "words"),
-    [
+def test_what_cannot_be_set_of_a_printer_s_paper_is_named(subtests: pytest.Subtests, path: Path) -> None:
+    for set_here, words in [
         ('flow = "dsr"', "'none', 'rtscts', 'dtr', 'xonxoff'"),
         ("baud = 300", "1200 to 921600"),
         ("density = 16", "density must be 0 to 15"),
@@ -331,12 +330,11 @@ def test_a_camera_that_scans_is_that_of_the_station(path: Path) -> None:
         ("offset_x_mm = -1", "offset_x_mm and offset_y_mm must be 0 to 50"),
         ("speed_mm_s = 0", "speed_mm_s must be 1 to 600"),
         ("band_rows = 24", "is not a setting"),
-    ],
-)
-def test_what_cannot_be_set_of_a_printer_s_paper_is_named(path: Path, set_here: str, words: str) -> None:
-    message = refusal(path, EVERYTHING.replace('profile = "zpl_203"', f'profile = "zpl_203"\n{set_here}', 1))
-    assert "[printer.label]" in message
-    assert words in message, message
+    ]:
+        with subtests.test(set_here=set_here, words=words):
+            message = refusal(path, EVERYTHING.replace('profile = "zpl_203"', f'profile = "zpl_203"\n{set_here}', 1))
+            assert "[printer.label]" in message
+            assert words in message, message
 
 
 def test_what_is_set_of_a_printer_s_paper_stands_in_place_of_the_profile_s(path: Path) -> None:

@@ -14,7 +14,6 @@ from kiosk.domain.mass import NotWholeGrams, UnitRefused, grams
 from kiosk.domain.money import amount_fen
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.domain.void import Void, VoidReason
-from tests.each import each
 
 RECEIPT = ReceiptNumber("S0147", "A", 1)
 NONE = Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
@@ -86,10 +85,10 @@ def test_the_mode_decides_the_owner() -> None:
         assert value.confirm(NONE).owner == owner
 
 
-@each("number", ["M-4412", "m-04412", "13800000000", "M-04412 ", "M-٠٤٤١٢", "<script>"])
-def test_other_member_numbers_are_refused(number: str) -> None:
-    with pytest.raises(ValueError, match="member number"):
-        Party(number)
+def test_other_member_numbers_are_refused(subtests: pytest.Subtests) -> None:
+    for number in ["M-4412", "m-04412", "13800000000", "M-04412 ", "M-٠٤٤١٢", "<script>"]:
+        with subtests.test(number=number), pytest.raises(ValueError, match="member number"):
+            Party(number)
 
 
 def test_certificate_is_never_neither() -> None:

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.lockout import Lockout, LockoutRule
-from tests.each import each
 
 RULE = LockoutRule(tries=5, window_ms=600_000, lockout_ms=600_000, delay_ms=(0, 1_000, 2_000, 5_000))
 BOOT, NEXT_BOOT = "b007-1", "b007-2"
@@ -54,12 +53,13 @@ def test_a_rule_made_milder_is_obeyed_at_once() -> None:
     assert fail(5).wait(mild, BOOT, 40_000) == 60_000
 
 
-@each("wrong", [{"tries": 0}, {"window_ms": 0}, {"lockout_ms": 0}, {"delay_ms": ()}, {"delay_ms": (-1,)}])
-def test_a_rule_that_locks_nothing_is_none(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="lock rule"):
-        LockoutRule(**wrong)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="not negative"):
-        Lockout((), -1)
+def test_a_rule_that_locks_nothing_is_none(subtests: pytest.Subtests) -> None:
+    for wrong in [{"tries": 0}, {"window_ms": 0}, {"lockout_ms": 0}, {"delay_ms": ()}, {"delay_ms": (-1,)}]:
+        with subtests.test(wrong=wrong):
+            with pytest.raises(ValueError, match="lock rule"):
+                LockoutRule(**wrong)  # type: ignore[arg-type]
+            with pytest.raises(ValueError, match="not negative"):
+                Lockout((), -1)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 200_000)), max_size=40))

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from scripts.lint_boot import FOLDER, RULES, WORDS, lint
-from tests.each import each
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted(FOLDER.glob("*.txt"))
@@ -17,9 +16,10 @@ CONFIG = {path.name: path.read_text(encoding="ascii") for path in SHIPPED if pat
 CMDLINE = (FOLDER / "cmdline.txt").read_text(encoding="ascii")
 
 
-@each("path", SHIPPED, ids=lambda path: path.name)
-def test_the_shipped_files_have_no_fault(path: Path) -> None:
-    assert [str(finding) for finding in lint(path)] == []
+def test_the_shipped_files_have_no_fault(subtests: pytest.Subtests) -> None:
+    for path in SHIPPED:
+        with subtests.test(path=path.name):
+            assert [str(finding) for finding in lint(path)] == []
 
 
 def test_there_is_one_for_each_board() -> None:

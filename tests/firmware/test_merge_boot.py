@@ -9,7 +9,6 @@ import pytest
 from scripts import merge_boot
 from scripts.lint_boot import FOLDER, WORDS, lint
 from scripts.merge_boot import BOARDS, CMDLINE, CONFIG, Unusable, main, merge_cmdline, merge_config, merged
-from tests.each import each
 
 STOCK = Path(__file__).with_name("stock")
 RELEASES = sorted(path.name for path in STOCK.iterdir())
@@ -96,25 +95,33 @@ def test_a_filter_that_somebody_left_open_does_not_hold_for_our_lines(card: Card
     assert card.lint() == []
 
 
-@each(
-    "text",
-    [
+def test_lines_of_others_stay_byte_for_byte(subtests: pytest.Subtests) -> None:
+    for text in [
         b"",
         b"# no end of line",
         b"arm_boost=1\r\n# eigene Zeile \xc3\xa4\r\n",
         b"dtoverlay=uart3\n\n\n[pi4]\nover_voltage=2\n",
         bytes(range(1, 256)),
-    ],
-)
-def test_lines_of_others_stay_byte_for_byte(text: bytes) -> None:
-    told = merge_config(text.decode("latin-1"), FRAGMENTS).encode("latin-1")
-    assert told.startswith(text)
-    assert merge_config(told.decode("latin-1"), FRAGMENTS).encode("latin-1") == told
+    ]:
+        with subtests.test(text=text):
+            told = merge_config(text.decode("latin-1"), FRAGMENTS).encode("latin-1")
+            assert told.startswith(text)
+            assert merge_config(told.decode("latin-1"), FRAGMENTS).encode("latin-1") == told
 
 
-@each(
-    "line, expected",
-    [
+def test_the_command_line_is_one_line_with_each_word_once(subtests: pytest.Subtests) -> None:
+    def holds(line: str, expected: str | None) -> None:
+        if expected is None:
+            with pytest.raises(Unusable, match="lines, and the firmware reads one"):
+                merge_cmdline(line, OURS)
+            return
+        told = merge_cmdline(line, OURS)
+        there = set(expected.split())
+        assert told == expected.format(" ".join(word for word in OURS if word not in there)) + "\n"
+        assert merge_cmdline(told, OURS) == told
+        assert set(WORDS) <= set(told.split())
+
+    for line, expected in [
         ("root=/dev/mmcblk0p2 rootwait", "root=/dev/mmcblk0p2 rootwait {}"),
         ("", None),
         ("\n\n", None),
@@ -125,18 +132,9 @@ def test_lines_of_others_stay_byte_for_byte(text: bytes) -> None:
         ("quiet quiet rootwait quiet", "quiet rootwait {}"),
         ("overlayroot=disabled rootwait", "rootwait {}"),
         ("a=1 a=2 mine", "a=1 a=2 mine {}"),
-    ],
-)
-def test_the_command_line_is_one_line_with_each_word_once(line: str, expected: str | None) -> None:
-    if expected is None:
-        with pytest.raises(Unusable, match="lines, and the firmware reads one"):
-            merge_cmdline(line, OURS)
-        return
-    told = merge_cmdline(line, OURS)
-    there = set(expected.split())
-    assert told == expected.format(" ".join(word for word in OURS if word not in there)) + "\n"
-    assert merge_cmdline(told, OURS) == told
-    assert set(WORDS) <= set(told.split())
+    ]:
+        with subtests.test(line=line, expected=expected):
+            holds(line, expected)
 
 
 def test_the_seal_comes_last_and_can_be_taken_off_again(card: Card, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.each import each
 from tests.firmware.test_udev import NOBODY, Plugged, seen
 
 IMAGE = Path(__file__).resolve().parents[2] / "firmware_config/image"
@@ -104,9 +103,8 @@ def chosen(sys: Path, **told: str) -> tuple[str, bool, int]:
     return done.stdout.strip(), not (run / "kiosk-disk/uncertain").exists(), slept
 
 
-@each(
-    ("roots", "boots", "root", "certain", "slept"),
-    [
+def test_the_card_in_the_slot_comes_before_any_on_usb(subtests: pytest.Subtests, sys: Path) -> None:
+    for roots, boots, root, certain, slept in [
         ("mmcblk0p2@0", "mmcblk0p1", "/dev/mmcblk0p2", True, 0),
         ("sda2@0 mmcblk0p2@0", "mmcblk0p1 sda1", "/dev/mmcblk0p2", True, 0),
         ("sda2@0 mmcblk0p2@7", "mmcblk0p1 sda1", "/dev/mmcblk0p2", True, 7),  # the reader was faster
@@ -116,12 +114,9 @@ def chosen(sys: Path, **told: str) -> tuple[str, bool, int]:
         ("sda2@0", "mmcblk0p1 sda1", "/dev/sda2", False, 10),  # the card in the slot has lost its root
         ("mmcblk0p2@0 mmcblk1p2@0", "mmcblk0p1", "/dev/mmcblk0p2", False, 0),
         ("", "", "LABEL=kiosk-root", False, 60),
-    ],
-)
-def test_the_card_in_the_slot_comes_before_any_on_usb(
-    sys: Path, roots: str, boots: str, root: str, certain: bool, slept: int
-) -> None:
-    assert chosen(sys, ROOTS=roots, BOOTS=boots) == (root, certain, slept)
+    ]:
+        with subtests.test(roots=roots, boots=boots, root=root, certain=certain, slept=slept):
+            assert chosen(sys, ROOTS=roots, BOOTS=boots) == (root, certain, slept)
 
 
 def test_a_root_that_somebody_names_is_taken(sys: Path) -> None:
@@ -133,24 +128,22 @@ def test_udev_finds_no_fault_in_the_rule() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@each(
-    ("number", "label", "name"),
-    [
+def test_only_a_partition_at_its_place_has_its_name(subtests: pytest.Subtests) -> None:
+    """``udevadm test`` runs no program, and goes on as if it had said yes."""
+    for number, label, name in [
         ("1", "kiosk-boot", "boot"),
         ("2", "kiosk-root", "root"),
         ("3", "kiosk-data", "data"),
         ("4", "kiosk-data", ""),  # a second one on the same card
         ("3", "kiosk-backup", ""),
         ("1", "bootfs", ""),
-    ],
-)
-def test_only_a_partition_at_its_place_has_its_name(number: str, label: str, name: str) -> None:
-    """``udevadm test`` runs no program, and goes on as if it had said yes."""
-    found = f'SUBSYSTEM=="block", ENV{{ID_FS_LABEL}}="{label}"\n'
-    text = RULE.read_text(encoding="utf-8")
-    report = seen(Plugged("partition", NOBODY, rules={"61-found.rules": found, RULE.name: text}, number=number))
-    links = {word for word in report.split() if word.startswith("/dev/disk/kiosk/")}
-    assert links == ({f"/dev/disk/kiosk/{name}"} if name else set()), report
+    ]:
+        with subtests.test(number=number, label=label, name=name):
+            found = f'SUBSYSTEM=="block", ENV{{ID_FS_LABEL}}="{label}"\n'
+            text = RULE.read_text(encoding="utf-8")
+            report = seen(Plugged("partition", NOBODY, rules={"61-found.rules": found, RULE.name: text}, number=number))
+            links = {word for word in report.split() if word.startswith("/dev/disk/kiosk/")}
+            assert links == ({f"/dev/disk/kiosk/{name}"} if name else set()), report
 
 
 def test_no_name_is_given_without_asking_whose_disk_it_is() -> None:

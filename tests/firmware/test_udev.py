@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.each import each
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "firmware_config/udev").glob("*.rules"))
@@ -72,23 +72,24 @@ BY_PORT = [
 ]
 
 
-@each(("device", "name"), BY_KIND)
-def test_a_device_is_named_by_what_it_is(device: Plugged, name: str) -> None:
-    report = seen(device)
-    assert names(report) == {f"/dev/kiosk/{name}"}
-    assert "priority=0" in report
+def test_a_device_is_named_by_what_it_is(subtests: pytest.Subtests) -> None:
+    for device, name in BY_KIND:
+        with subtests.test(device=device, name=name):
+            report = seen(device)
+            assert names(report) == {f"/dev/kiosk/{name}"}
+            assert "priority=0" in report
 
 
-@each(("device", "name"), BY_PORT)
-def test_the_socket_names_it_more_strongly(device: Plugged, name: str) -> None:
-    report = seen(device)
-    assert f"/dev/kiosk/{name}" in names(report)
-    assert "priority=50" in report
+def test_the_socket_names_it_more_strongly(subtests: pytest.Subtests) -> None:
+    for device, name in BY_PORT:
+        with subtests.test(device=device, name=name):
+            report = seen(device)
+            assert f"/dev/kiosk/{name}" in names(report)
+            assert "priority=50" in report
 
 
-@each(
-    "device",
-    [
+def test_a_stranger_gets_no_name(subtests: pytest.Subtests) -> None:
+    for device in [
         Plugged("tty", NOBODY),
         Plugged("printer", NOBODY),
         Plugged("tty", NOBODY, "pi4", "1.3"),  # a serial adapter in the socket of the label printer
@@ -99,10 +100,9 @@ def test_the_socket_names_it_more_strongly(device: Plugged, name: str) -> None:
         Plugged("keyboard's hidraw", NOBODY, "pi4", "1.2"),
         Plugged("hidraw", NOBODY, "pi4", "1.3"),  # in the socket of the label printer
         Plugged("touch", NOBODY),
-    ],
-)
-def test_a_stranger_gets_no_name(device: Plugged) -> None:
-    assert names(seen(device)) == set()
+    ]:
+        with subtests.test(device=device):
+            assert names(seen(device)) == set()
 
 
 def test_a_serial_number_is_stronger_than_a_socket() -> None:
@@ -115,11 +115,12 @@ def test_a_serial_number_is_stronger_than_a_socket() -> None:
     assert "priority=100" in report
 
 
-@each("vendor", [HONEYWELL, NOBODY])
-def test_no_keyboard_reaches_the_compositor(vendor: str) -> None:
-    report = seen(Plugged("keyboard", vendor))
-    assert "ID_INPUT_KEYBOARD=1" in report
-    assert "LIBINPUT_IGNORE_DEVICE=1" in report
+def test_no_keyboard_reaches_the_compositor(subtests: pytest.Subtests) -> None:
+    for vendor in [HONEYWELL, NOBODY]:
+        with subtests.test(vendor=vendor):
+            report = seen(Plugged("keyboard", vendor))
+            assert "ID_INPUT_KEYBOARD=1" in report
+            assert "LIBINPUT_IGNORE_DEVICE=1" in report
 
 
 def test_a_touch_panel_does() -> None:
@@ -134,25 +135,24 @@ WITH_TABLE = ON_USB + 'SUBSYSTEM=="block", ENV{ID_PART_TABLE_TYPE}="dos"\n'
 SATA = 'SUBSYSTEM=="block", ENV{ID_BUS}="ata"\n'
 
 
-@each(
-    ("kind", "found", "unit"),
-    [
+def test_a_medium_on_usb_is_looked_at_partition_by_partition(subtests: pytest.Subtests) -> None:
+    for kind, found, unit in [
         ("partition", WITH_TABLE, "kiosk-media@sda1.service"),  # it inherits the word for its table
         ("partition", BRIDGE, "kiosk-media@sda1.service"),
         ("disk", ON_USB, "kiosk-media@sda.service"),
         ("disk", WITH_TABLE, ""),
         ("partition", SATA, ""),
-    ],
-)
-def test_a_medium_on_usb_is_looked_at_partition_by_partition(kind: str, found: str, unit: str) -> None:
-    report = seen(Plugged(kind, NOBODY, rules={"61-found.rules": found}))
-    assert (f"SYSTEMD_WANTS={unit}" in report) == bool(unit), report
-    assert ("kiosk-media@" in report) == bool(unit)
+    ]:
+        with subtests.test(kind=kind, found=found, unit=unit):
+            report = seen(Plugged(kind, NOBODY, rules={"61-found.rules": found}))
+            assert (f"SYSTEMD_WANTS={unit}" in report) == bool(unit), report
+            assert ("kiosk-media@" in report) == bool(unit)
 
 
-@each(("vendor", "group"), [(HONEYWELL, "kiosk"), (NOBODY, "input")])
-def test_only_a_scanner_may_be_read_by_the_station(vendor: str, group: str) -> None:
-    assert f"Device node group:\n  {group} " in seen(Plugged("keyboard", vendor))
+def test_only_a_scanner_may_be_read_by_the_station(subtests: pytest.Subtests) -> None:
+    for vendor, group in [(HONEYWELL, "kiosk"), (NOBODY, "input")]:
+        with subtests.test(vendor=vendor, group=group):
+            assert f"Device node group:\n  {group} " in seen(Plugged("keyboard", vendor))
 
 
 def test_a_screen_that_comes_starts_the_browser_and_nothing_else_does() -> None:

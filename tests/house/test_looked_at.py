@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.each import each
+import pytest
 
 KIOSK: Final = Path(__file__).resolve().parents[2] / "kiosk"
 BY_ONE_THREAD: Final = {"config/file.py": "settings are read before any other thread is begun"}
@@ -82,9 +82,8 @@ def b(told): return msgspec.convert(told, Row, strict=True)
 """
 
 
-@each(
-    "late",
-    [
+def test_it_is_noticed_where_it_is_not(subtests: pytest.Subtests) -> None:
+    for late in [
         "def a(told): return msgspec.json.decode(told, type=Task)",
         "def a(told): return msgspec.convert(told, Other)",
         "def a(told): return msgspec.convert(told, type=Other)",
@@ -92,11 +91,10 @@ def b(told): return msgspec.convert(told, Row, strict=True)
         "class A:\n    def a(self): self.read = msgspec.json.Decoder(Task).decode",
         "def a(told):\n    def b(): return msgspec.json.decode(told, type=list[Task])\n    return b",
         "a = lambda told: msgspec.convert(told, Other)",
-    ],
-)
-def test_it_is_noticed_where_it_is_not(late: str) -> None:
-    assert looked_at_late(GOOD) == []
-    assert len(looked_at_late(GOOD + late)) == 1
+    ]:
+        with subtests.test(late=late):
+            assert looked_at_late(GOOD) == []
+            assert len(looked_at_late(GOOD + late)) == 1
 
 
 def test_a_table_of_types_is_looked_at_as_a_whole() -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.each import each
 from tests.memory import DISK, MEMORY, RunFolder, has_room, other_disk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +60,7 @@ def test_who_says_where_temporary_files_go_is_obeyed(monkeypatch: pytest.MonkeyP
     assert not has_room(tmp_path / "missing")
 
 
-@each("own", [MEMORY, DISK])
-def test_the_other_disk_is_another(own: Path) -> None:
-    assert other_disk(own).stat().st_dev != own.stat().st_dev
+def test_the_other_disk_is_another(subtests: pytest.Subtests) -> None:
+    for own in [MEMORY, DISK]:
+        with subtests.test(own=own):
+            assert other_disk(own).stat().st_dev != own.stat().st_dev

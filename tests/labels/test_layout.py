@@ -21,7 +21,6 @@ from kiosk.labels.layout import (
     slip_layout,
 )
 from kiosk.protocols.printers.page_setup import DOTS_PER_MM, PrintHead
-from tests.each import each
 from tests.labels.heads import STRIP
 
 LAYOUTS = Path(layout.__file__).parent / "layouts"
@@ -76,14 +75,15 @@ def test_the_chinese_name_begins_at_three_and_a_half_millimeters() -> None:
     assert all(box.size.bold for box in shipped_layout("bag").boxes if box.field.endswith("caption"))
 
 
-@each("field", sorted(MANDATORY_MARKINGS))
-def test_a_bag_label_without_a_duty_of_marking_is_refused(field: str) -> None:
-    table = tomllib.loads((LAYOUTS / "bag_60x40.toml").read_text(encoding="utf-8"))
-    table["boxes"] = [box for box in table["boxes"] if box["field"] != field]
-    with pytest.raises(msgspec.ValidationError, match=f"must show {field}"):
-        msgspec.convert(table, LabelLayout)
-    small = {**table, "width": 60, "height": 39.75}
-    assert msgspec.convert(small, LabelLayout).height == 39.75
+def test_a_bag_label_without_a_duty_of_marking_is_refused(subtests: pytest.Subtests) -> None:
+    for field in sorted(MANDATORY_MARKINGS):
+        with subtests.test(field=field):
+            table = tomllib.loads((LAYOUTS / "bag_60x40.toml").read_text(encoding="utf-8"))
+            table["boxes"] = [box for box in table["boxes"] if box["field"] != field]
+            with pytest.raises(msgspec.ValidationError, match=f"must show {field}"):
+                msgspec.convert(table, LabelLayout)
+            small = {**table, "width": 60, "height": 39.75}
+            assert msgspec.convert(small, LabelLayout).height == 39.75
 
 
 def test_uyghur_starts_at_a_readable_size() -> None:

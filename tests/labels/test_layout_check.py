@@ -11,7 +11,6 @@ from kiosk.labels.layout_check import MAX_LAYOUT_CHARACTERS, check
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.symbols import SymbolTooWide
 from kiosk.protocols.barcodes.reader import read
-from tests.each import each
 from tests.labels.heads import LABEL
 
 SAMPLE = SAMPLES["bag"]
@@ -68,17 +67,20 @@ def test_bars_that_a_finer_head_has_no_room_for_are_refused() -> None:
         check("bag", text, SAMPLE)
 
 
-@each("carries, side, reason", [
-    ('["link"]', "10", "symbol of 119 characters"),
-    ('["gs1"]', "6", "symbol of 72 characters"),
-    ('["link", "gs1"]', "6", "symbol of 72 characters"),
-])  # fmt: skip
-def test_squares_are_judged_with_all_that_gs1_puts_into_them(carries: str, side: str, reason: str) -> None:
-    text = (
-        shipped_text("bag").replace('["link", "gs1", "lot"]', carries).replace("11.5\nh = 11.5", f"{side}\nh = {side}")
-    )
-    with pytest.raises(SymbolTooWide, match=reason):
-        check("bag", text, SAMPLE)
+def test_squares_are_judged_with_all_that_gs1_puts_into_them(subtests: pytest.Subtests) -> None:
+    for carries, side, reason in [
+        ('["link"]', "10", "symbol of 119 characters"),
+        ('["gs1"]', "6", "symbol of 72 characters"),
+        ('["link", "gs1"]', "6", "symbol of 72 characters"),
+    ]:
+        with subtests.test(carries=carries, side=side, reason=reason):
+            text = (
+                shipped_text("bag")
+                .replace('["link", "gs1", "lot"]', carries)
+                .replace("11.5\nh = 11.5", f"{side}\nh = {side}")
+            )
+            with pytest.raises(SymbolTooWide, match=reason):
+                check("bag", text, SAMPLE)
 
 
 def test_every_shipped_layout_has_room_for_the_longest_there_is() -> None:
@@ -88,10 +90,10 @@ def test_every_shipped_layout_has_room_for_the_longest_there_is() -> None:
             assert check(of, shipped_text(kind), SAMPLES[of]).name, file
 
 
-@each("text", ["q = " + "[" * 20_000, "q = " + "{a=" * 8000, "width = " + "9" * 5000])
-def test_what_no_reader_reads_is_a_layout_refused(text: str) -> None:
-    with pytest.raises(LayoutProblem):
-        check("bag", text, SAMPLE)
+def test_what_no_reader_reads_is_a_layout_refused(subtests: pytest.Subtests) -> None:
+    for text in ["q = " + "[" * 20_000, "q = " + "{a=" * 8000, "width = " + "9" * 5000]:
+        with subtests.test(text=text), pytest.raises(LayoutProblem):
+            check("bag", text, SAMPLE)
 
 
 def test_pages_that_are_typed_are_not_kept_in_memory() -> None:

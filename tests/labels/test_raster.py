@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from kiosk.labels.raster import Raster
-from tests.each import each
 
 
 def test_one_is_black_most_significant_bit_leftmost() -> None:
@@ -25,13 +24,14 @@ def test_a_picture_survives_the_way_there_and_back(width: int, height: int, data
     assert Raster.from_ink(ImageChops.invert(raster.to_image())) == raster
 
 
-@each("width", range(1, 17))
-def test_padding_is_white(width: int) -> None:
-    raster = Raster.from_ink(Image.new("1", (width, 1), 1))
-    assert int.from_bytes(raster.rows, "big").bit_count() == width
+def test_padding_is_white(subtests: pytest.Subtests) -> None:
+    for width in range(1, 17):
+        with subtests.test(width=width):
+            raster = Raster.from_ink(Image.new("1", (width, 1), 1))
+            assert int.from_bytes(raster.rows, "big").bit_count() == width
 
 
-@each(("width", "height", "rows"), [(0, 1, b""), (1, 0, b""), (9, 1, b"\x00"), (8, 1, b"\x00\x00")])
-def test_a_size_that_does_not_match_its_bytes_is_refused(width: int, height: int, rows: bytes) -> None:
-    with pytest.raises(ValueError, match="dot"):
-        Raster(width, height, rows)
+def test_a_size_that_does_not_match_its_bytes_is_refused(subtests: pytest.Subtests) -> None:
+    for width, height, rows in [(0, 1, b""), (1, 0, b""), (9, 1, b"\x00"), (8, 1, b"\x00\x00")]:
+        with subtests.test(width=width, height=height, rows=rows), pytest.raises(ValueError, match="dot"):
+            Raster(width, height, rows)

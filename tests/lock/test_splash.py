@@ -18,7 +18,6 @@ import pytest
 from playwright.sync_api import Browser
 
 from kiosk.app.first_start import run_first_start
-from tests.each import each
 from tests.messaging.ports import claimed_port
 from tests.system.breakout import closed_url
 
@@ -135,23 +134,21 @@ def test_a_station_in_trouble_does_not_count_as_there(down: int) -> None:
     assert json.loads(get(down, "/state").body) == {"station": None}  # type: ignore[attr-defined]
 
 
-@each(
-    ("health", "setup", "there"),
-    [
+def test_the_first_start_counts_as_there_too(subtests: pytest.Subtests) -> None:
+    for health, setup, there in [
         (404, 200, True),  # the first start, which keeps its health page back until the station answers there
         (404, 404, False),
         (404, 500, False),
         (503, 200, False),  # a station in trouble, whatever else it may show
         (200, 404, True),
-    ],
-)
-def test_the_first_start_counts_as_there_too(health: int, setup: int, there: bool) -> None:
-    first_start = type("FirstStart", (Station,), {"other": {"/health": health, "/setup": setup}})
-    with running(ThreadingHTTPServer(("127.0.0.1", 0), first_start)) as station:
-        url = f"http://127.0.0.1:{station}/"
-        with running(splash_server.make_server(0, url)) as port:
-            assert json.loads(get(port, "/state").body) == {"station": url if there else None}  # type: ignore[attr-defined]
-            assert get(port, "/").status == (302 if there else 200)
+    ]:
+        with subtests.test(health=health, setup=setup, there=there):
+            first_start = type("FirstStart", (Station,), {"other": {"/health": health, "/setup": setup}})
+            with running(ThreadingHTTPServer(("127.0.0.1", 0), first_start)) as station:
+                url = f"http://127.0.0.1:{station}/"
+                with running(splash_server.make_server(0, url)) as port:
+                    assert json.loads(get(port, "/state").body) == {"station": url if there else None}  # type: ignore[attr-defined]
+                    assert get(port, "/").status == (302 if there else 200)
 
 
 def test_a_missing_data_partition_is_said_as_long_as_it_is_missing(browser: Browser, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from initramfs import NoInitramfs, listing
 from kiosk.station.shared.settings import StationSettings
 from root import NoImage, fstab, key, packages, recipe, require_seal
 from scripts.lint_boot import lint
-from tests.each import each
 from tree import BOX
 
 SEALED = """\
@@ -182,9 +181,31 @@ class Asked(Exception):
     """An image would be made."""
 
 
-@each(
-    ("key", "more", "makes"),
-    [
+def test_an_image_without_the_vendors_key_is_asked_for_by_name(
+    subtests: pytest.Subtests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody can put the key on a card afterwards: a station of such an image is never updated."""
+
+    def holds(key: str | None, more: tuple[str, ...], makes: bool) -> None:
+
+        def make(*_: object, **__: object) -> list[Path]:
+            raise Asked
+
+        file = tmp_path / "vendor.pub"
+        file.unlink(missing_ok=True)
+        if key is not None:
+            file.write_text(key)
+        monkeypatch.setattr(image, "VENDOR_KEY", file)
+        monkeypatch.setattr(image, "make", make)
+        monkeypatch.setattr("os.geteuid", lambda: 0)
+        monkeypatch.setattr("sys.argv", ["image.py", "pi", *more])
+        try:
+            assert (image.main(), makes) == (2, False)
+            assert str(file) in capsys.readouterr().err
+        except Asked:
+            assert makes
+
+    for one_key, more, makes in [
         (None, (), False),
         (None, ("--without-updates",), True),
         ("", (), False),
@@ -193,34 +214,9 @@ class Asked(Exception):
         ("ab" * 31, ("--without-updates",), False),
         ("ab" * 32, (), True),
         (f"{'ab' * 32}\n{'cd' * 32} # the next one\n", (), True),
-    ],
-)
-def test_an_image_without_the_vendors_key_is_asked_for_by_name(
-    key: str | None,
-    more: tuple[str, ...],
-    makes: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Nobody can put the key on a card afterwards: a station of such an image is never updated."""
-
-    def make(*_: object, **__: object) -> list[Path]:
-        raise Asked
-
-    file = tmp_path / "vendor.pub"
-    file.unlink(missing_ok=True)
-    if key is not None:
-        file.write_text(key)
-    monkeypatch.setattr(image, "VENDOR_KEY", file)
-    monkeypatch.setattr(image, "make", make)
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr("sys.argv", ["image.py", "pi", *more])
-    try:
-        assert (image.main(), makes) == (2, False)
-        assert str(file) in capsys.readouterr().err
-    except Asked:
-        assert makes
+    ]:
+        with subtests.test(key=one_key, more=more, makes=makes):
+            holds(one_key, more, makes)
 
 
 def test_the_clock_of_the_image_is_that_of_the_county(tmp_path: Path) -> None:

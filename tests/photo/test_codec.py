@@ -17,7 +17,6 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import decode_picture, encode_jpeg, metadata_markers
 from kiosk.photo.picture_header import PictureRefused, jpeg_segments, read_header
 from tests.depth import many
-from tests.each import each
 
 ORIENTATION, MAKE, GPS = 0x0112, 0x010F, 0x8825
 
@@ -61,18 +60,19 @@ def png_header(width: int, height: int) -> bytes:
     )
 
 
-@each("progressive", [False, True])
-def test_everything_but_pixels_is_gone(progressive: bool) -> None:
-    source = phone_jpeg(progressive=progressive)
-    assert {0xE1, 0xE2, 0xFE} <= set(metadata_markers(source)), "the test's own picture must carry metadata"
+def test_everything_but_pixels_is_gone(subtests: pytest.Subtests) -> None:
+    for progressive in [False, True]:
+        with subtests.test(progressive=progressive):
+            source = phone_jpeg(progressive=progressive)
+            assert {0xE1, 0xE2, 0xFE} <= set(metadata_markers(source)), "the test's own picture must carry metadata"
 
-    jpeg = encode_jpeg(decode_picture(source))
+            jpeg = encode_jpeg(decode_picture(source))
 
-    assert metadata_markers(jpeg) == ()
-    assert {segment.marker for segment in jpeg_segments(jpeg)} <= {0xE0, 0xDB, 0xC0, 0xC4, 0xDA}
-    assert b"Exif" not in jpeg and b"Phone" not in jpeg and b"villager" not in jpeg
-    with Image.open(io.BytesIO(jpeg)) as picture:
-        assert dict(picture.getexif()) == {}
+            assert metadata_markers(jpeg) == ()
+            assert {segment.marker for segment in jpeg_segments(jpeg)} <= {0xE0, 0xDB, 0xC0, 0xC4, 0xDA}
+            assert b"Exif" not in jpeg and b"Phone" not in jpeg and b"villager" not in jpeg
+            with Image.open(io.BytesIO(jpeg)) as picture:
+                assert dict(picture.getexif()) == {}
 
 
 def test_exif_rotation_is_applied_before_it_is_forgotten() -> None:
@@ -134,9 +134,8 @@ def test_a_second_frame_header_cannot_hide_the_size() -> None:
         decode_picture(jpeg[:2] + header + jpeg[2:])
 
 
-@each(
-    "data",
-    [
+def test_what_is_no_picture_is_refused(subtests: pytest.Subtests) -> None:
+    for data in [
         b"",
         b"\xff\xd8",
         b"GIF89a" + bytes(40),
@@ -144,18 +143,17 @@ def test_a_second_frame_header_cannot_hide_the_size() -> None:
         b"\x89PNG\r\n\x1a\n",
         png_header(0, 5),
         b"\xff\xd8\xff\xe0\x00\x01",
-    ],
-)
-def test_what_is_no_picture_is_refused(data: bytes) -> None:
-    with pytest.raises(PictureRefused):
-        decode_picture(data)
+    ]:
+        with subtests.test(data=data), pytest.raises(PictureRefused):
+            decode_picture(data)
 
 
-@each("source", [phone_jpeg(), encode_jpeg(gradient(16, 16))])
-def test_a_jpeg_cut_anywhere_is_refused(source: bytes) -> None:
-    for length in range(0, len(source) - 1, 7):
-        with pytest.raises(PictureRefused):
-            decode_picture(source[:length])
+def test_a_jpeg_cut_anywhere_is_refused(subtests: pytest.Subtests) -> None:
+    for source in [phone_jpeg(), encode_jpeg(gradient(16, 16))]:
+        with subtests.test(source=source):
+            for length in range(0, len(source) - 1, 7):
+                with pytest.raises(PictureRefused):
+                    decode_picture(source[:length])
 
 
 def test_damaged_data_behind_a_good_header_is_refused_or_decoded_to_the_stated_size() -> None:

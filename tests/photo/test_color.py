@@ -14,7 +14,6 @@ from kiosk.photo.cutout import CUT_WINDOW
 from kiosk.photo.markers import find_mat
 from kiosk.photo.mat import PATCHES
 from kiosk.photo.rectify import detect_patches, flatten
-from tests.each import each
 from tests.photo.stage import Array, Plan, Stage, draw, fruit
 
 
@@ -39,24 +38,20 @@ def _lab(picture: Array) -> Array:
     return cv2.cvtColor(calm.astype(np.float32) / 255, cv2.COLOR_BGR2Lab)
 
 
-@each(
-    ("name", "cast", "gradient", "light"),
-    [
+def test_goods_have_their_own_color(subtests: pytest.Subtests) -> None:
+    for name, cast, gradient, light in [
         ("apple", (0.55, 0.9, 1.0), (0.2, -0.1), 0.9),
         ("apricot", (1.0, 0.95, 0.7), (-0.2, 0.1), 0.7),
         ("garlic", (0.7, 0.95, 1.0), (0.15, 0.15), 0.8),
         ("aubergine", (0.6, 0.9, 1.0), (0.1, 0.1), 0.9),
         ("cucumber", (1.0, 1.0, 1.0), (0.0, 0.0), 1.0),
-    ],
-)
-def test_goods_have_their_own_color(
-    name: str, cast: tuple[float, float, float], gradient: tuple[float, float], light: float
-) -> None:
-    stage = draw(replace(fruit(name), cast=cast, gradient=gradient, light=light))
-    correction, picture = corrected(stage)
-    assert difference(picture, stage) < 3
-    assert correction.patch_difference < 1.5
-    assert correction.patches == 8
+    ]:
+        with subtests.test(name=name, cast=cast, gradient=gradient, light=light):
+            stage = draw(replace(fruit(name), cast=cast, gradient=gradient, light=light))
+            correction, picture = corrected(stage)
+            assert difference(picture, stage) < 3
+            assert correction.patch_difference < 1.5
+            assert correction.patches == 8
 
 
 def test_the_mat_is_as_grey_everywhere_as_it_is_printed() -> None:

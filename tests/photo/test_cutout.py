@@ -12,7 +12,6 @@ from kiosk.photo.cutout import CUT_WINDOW, cut_out
 from kiosk.photo.mat import INTERIOR
 from kiosk.photo.measures import outline
 from tests.depth import TORTURE
-from tests.each import each
 from tests.photo.stage import COLORS, Array, Lump, Plan, fruit, lay, overlap
 
 APART = ((-75.0, -30.0), (75.0, 25.0), (0.0, 30.0))
@@ -28,16 +27,17 @@ def interior(plan: Plan, noise: float = 1.5) -> tuple[Array, Array]:
     return np.clip(np.rint(seen), 0, 255).astype(np.uint8), np.where(truth >= 128, 255, 0)
 
 
-@each(("number", "name"), list(enumerate(COLORS)))
-def test_goods_of_every_color_are_cut_out(number: int, name: str) -> None:
+def test_goods_of_every_color_are_cut_out(subtests: pytest.Subtests) -> None:
     """One piece or three, by turns; in torture both of each color."""
-    plans = (fruit(name), fruit(name, *APART, size=60.0))
-    for plan in plans if TORTURE else plans[number % 2 :][:1]:
-        seen, truth = interior(plan)
-        found = cut_out(seen)
-        # The shaded side of a white radish is as grey as the mat, and as its own shadow.
-        assert overlap(found.mask, truth) >= (0.85 if name == "radish" else 0.93), f"{len(plan.lumps)} pieces"
-        assert not found.grabcut
+    for number, name in list(enumerate(COLORS)):
+        with subtests.test(number=number, name=name):
+            plans = (fruit(name), fruit(name, *APART, size=60.0))
+            for plan in plans if TORTURE else plans[number % 2 :][:1]:
+                seen, truth = interior(plan)
+                found = cut_out(seen)
+                # The shaded side of a white radish is as grey as the mat, and as its own shadow.
+                assert overlap(found.mask, truth) >= (0.85 if name == "radish" else 0.93), f"{len(plan.lumps)} pieces"
+                assert not found.grabcut
 
 
 def test_a_bare_mat_has_nothing_on_it() -> None:
@@ -73,15 +73,16 @@ def test_where_most_is_unsure_a_small_picture_decides() -> None:
     assert np.array_equal(cut_out(seen).mask, found.mask), "the same picture is cut out in the same way"
 
 
-@each("size", [(60.0, 48.0), (120.0, 80.0), (150.0, 40.0)])
-def test_a_card_is_measured(size: tuple[float, float]) -> None:
-    middle = (INTERIOR.left + 140, INTERIOR.top + 100)
-    seen, _ = interior(Plan((Lump(*middle, *size, (60, 160, 60), 0.5, flat=True),)))
-    found = outline(cut_out(seen).mask)
-    assert found is not None
-    assert (found.length, found.width) == pytest.approx(size, rel=0.05)
-    assert found.pieces == 1
-    assert found.coverage == pytest.approx(size[0] * size[1] / (280 * 200), rel=0.05)
+def test_a_card_is_measured(subtests: pytest.Subtests) -> None:
+    for size in [(60.0, 48.0), (120.0, 80.0), (150.0, 40.0)]:
+        with subtests.test(size=size):
+            middle = (INTERIOR.left + 140, INTERIOR.top + 100)
+            seen, _ = interior(Plan((Lump(*middle, *size, (60, 160, 60), 0.5, flat=True),)))
+            found = outline(cut_out(seen).mask)
+            assert found is not None
+            assert (found.length, found.width) == pytest.approx(size, rel=0.05)
+            assert found.pieces == 1
+            assert found.coverage == pytest.approx(size[0] * size[1] / (280 * 200), rel=0.05)
 
 
 def test_pieces_and_the_way_to_the_edge_are_measured() -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.frame_check import FrameDefect, find_content_defect, has_shape, is_settled, mean_luminance
-from tests.each import each
 
 RNG = np.random.default_rng(7)
 
@@ -29,27 +28,26 @@ def test_a_scene_is_a_picture() -> None:
     assert find_content_defect(scene()) is None
 
 
-@each(
-    ("frame", "defect"),
-    [
+def test_defects_of_content(subtests: pytest.Subtests) -> None:
+    for frame, defect in [
         (noisy(1), FrameDefect.BLACK),
         (np.zeros((120, 160, 3), np.uint8), FrameDefect.BLACK),
         (np.full((120, 160, 3), 90, np.uint8), FrameDefect.CONSTANT),
         (np.full((120, 160, 3), 255, np.uint8), FrameDefect.CONSTANT),
         (noisy(119, 4.0), FrameDefect.FLAT),
-    ],
-)
-def test_defects_of_content(frame: BgrImage, defect: FrameDefect) -> None:
-    assert find_content_defect(frame) is defect
+    ]:
+        with subtests.test(frame=frame, defect=defect):
+            assert find_content_defect(frame) is defect
 
 
 def test_a_dim_scene_is_not_black() -> None:
     assert find_content_defect((scene() // 6).astype(np.uint8)) is None
 
 
-@each("shape", [(160, 120, 3), (120, 160), (120, 160, 4), (60, 160, 3)])
-def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
-    assert not has_shape(np.zeros(shape, np.uint8), 160, 120)
+def test_another_shape_is_refused(subtests: pytest.Subtests) -> None:
+    for shape in [(160, 120, 3), (120, 160), (120, 160, 4), (60, 160, 3)]:
+        with subtests.test(shape=shape):
+            assert not has_shape(np.zeros(shape, np.uint8), 160, 120)
 
 
 def test_another_depth_is_refused() -> None:
@@ -57,9 +55,10 @@ def test_another_depth_is_refused() -> None:
     assert not has_shape(deep, 160, 120)
 
 
-@each(("color", "luma"), [((255, 0, 0), 29.07), ((0, 255, 0), 149.685), ((0, 0, 255), 76.245)])
-def test_luminance_weighs_colors_as_the_eye_does(color: tuple[int, int, int], luma: float) -> None:
-    assert mean_luminance(np.full((4, 4, 3), color, np.uint8)) == pytest.approx(luma)
+def test_luminance_weighs_colors_as_the_eye_does(subtests: pytest.Subtests) -> None:
+    for color, luma in [((255, 0, 0), 29.07), ((0, 255, 0), 149.685), ((0, 0, 255), 76.245)]:
+        with subtests.test(color=color, luma=luma):
+            assert mean_luminance(np.full((4, 4, 3), color, np.uint8)) == pytest.approx(luma)
 
 
 def test_settled_needs_eight_frames_and_three_still_ones() -> None:

@@ -23,7 +23,6 @@ from kiosk.simulators.camera.simulator import SceneView, draw_view
 from kiosk.simulators.camera.stage import draw_frame
 from kiosk.station.counter.listings import NEAR_BITS
 from tests.depth import TORTURE, many
-from tests.each import each
 from tests.photo.scenes import bits_apart
 from tests.photo.stage import Array, Lump, Plan, Stage, draw, fruit, overlap, random_plan
 from tests.simulators.camera.plans import plan_of
@@ -114,14 +113,15 @@ IN_OTHER_WAYS = [
 ]
 
 
-@each(("reason", "plan", "below"), [*WRONG, *(IN_OTHER_WAYS if TORTURE else ())])
-def test_what_is_wrong_is_named_with_its_value(reason: Reason, plan: Plan, below: bool) -> None:
-    inspection = judge(plan)
-    finding = next((one for one in inspection.verdict.findings if one.reason is reason), None)
-    assert finding is not None, str(inspection.verdict)
-    assert finding.value < finding.limit if below else finding.value > finding.limit
-    kept = inspection.master is not None
-    assert kept == inspection.verdict.may_be_overruled
+def test_what_is_wrong_is_named_with_its_value(subtests: pytest.Subtests) -> None:
+    for reason, plan, below in [*WRONG, *(IN_OTHER_WAYS if TORTURE else ())]:
+        with subtests.test(reason=reason, plan=plan, below=below):
+            inspection = judge(plan)
+            finding = next((one for one in inspection.verdict.findings if one.reason is reason), None)
+            assert finding is not None, str(inspection.verdict)
+            assert finding.value < finding.limit if below else finding.value > finding.limit
+            kept = inspection.master is not None
+            assert kept == inspection.verdict.may_be_overruled
 
 
 def test_all_reasons_are_named_at_once() -> None:
@@ -140,12 +140,13 @@ FIRST = [
 ]
 
 
-@each(("view", "first"), FIRST)
-def test_what_must_be_done_first_is_named_first(view: SceneView, first: Reason) -> None:
-    inspection = inspect(draw_view(view), faces=NoFaces())
-    assert inspection.verdict.findings[0].reason is first, inspection.verdict
-    if view.hand:
-        assert Reason.BANDING not in reasons(inspection), "its edge and its shadow pass for stripes"
+def test_what_must_be_done_first_is_named_first(subtests: pytest.Subtests) -> None:
+    for view, first in FIRST:
+        with subtests.test(view=view, first=first):
+            inspection = inspect(draw_view(view), faces=NoFaces())
+            assert inspection.verdict.findings[0].reason is first, inspection.verdict
+            if view.hand:
+                assert Reason.BANDING not in reasons(inspection), "its edge and its shadow pass for stripes"
 
 
 def test_a_person_and_a_hand_come_before_everything_else() -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from kiosk.photo.markers import DetectedMat, detect_markers, find_mat
 from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, VERSION_MARKER, Box
-from tests.each import each
 from tests.photo.stage import Array, Plan, Stage, draw
 
 PAPER = (230, 236, 240)
@@ -47,12 +46,13 @@ def test_the_sheet_is_found_to_a_third_of_a_millimetre(bare: Stage) -> None:
     assert mat.tilt_deg == pytest.approx(8.0, abs=1.0)
 
 
-@each("number", [0, 1, 2, 3])
-def test_three_markers_are_enough(number: int) -> None:
-    stage = draw(covering(number))
-    mat = seen(stage.frame)
-    assert sorted(mat.markers) == sorted({0, 1, 2, 3} - {number})
-    assert away_mm(mat, stage) < 1.0
+def test_three_markers_are_enough(subtests: pytest.Subtests) -> None:
+    for number in [0, 1, 2, 3]:
+        with subtests.test(number=number):
+            stage = draw(covering(number))
+            mat = seen(stage.frame)
+            assert sorted(mat.markers) == sorted({0, 1, 2, 3} - {number})
+            assert away_mm(mat, stage) < 1.0
 
 
 def test_two_are_not_enough() -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.frame_check import sharpest, tenengrad
-from tests.each import each
 
 
 def checkers() -> BgrImage:
@@ -26,11 +25,12 @@ def test_more_blur_is_less_sharp() -> None:
     assert len(set(scores)) == len(scores)
 
 
-@each("place", [0, 1, 2])
-def test_the_sharpest_wins_wherever_it_stands(place: int) -> None:
-    burst = [blurred(2.0), blurred(1.6), blurred(3.0)]
-    burst[place] = blurred(0.5)
-    assert sharpest(burst) == place
+def test_the_sharpest_wins_wherever_it_stands(subtests: pytest.Subtests) -> None:
+    for place in [0, 1, 2]:
+        with subtests.test(place=place):
+            burst = [blurred(2.0), blurred(1.6), blurred(3.0)]
+            burst[place] = blurred(0.5)
+            assert sharpest(burst) == place
 
 
 def test_the_earliest_of_equals_wins() -> None:

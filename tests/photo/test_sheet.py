@@ -11,7 +11,6 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.mat import SHEET
 from kiosk.photo.pipeline import inspect
 from kiosk.photo.sheet.mat_measurement import measure_mat
-from tests.each import each
 from tests.photo.stage import Plan, draw, fruit
 
 GREEN = (0, 255, 0)
@@ -43,19 +42,17 @@ def test_a_well_placed_camera_is_good_and_the_numbers_are_those_of_a_shot() -> N
         assert values[quality] == pytest.approx(metric, abs=1e-3), quality
 
 
-@each(
-    "plan, quality",
-    [
+def test_what_is_wrong_is_the_row_that_is_bad(subtests: pytest.Subtests) -> None:
+    for plan, quality in [
         (Plan(tilt_deg=32.0), MatQuality.TILT),
         (Plan(blur=2.2), MatQuality.SHARPNESS),
         (Plan(stripes=0.12), MatQuality.FLICKER),
         (Plan(gradient=(0.55, 0.2)), MatQuality.EVENNESS),
         (Plan(frame_size=(960, 540)), MatQuality.SCALE),
-    ],
-)
-def test_what_is_wrong_is_the_row_that_is_bad(plan: Plan, quality: MatQuality) -> None:
-    told = measured(plan)
-    assert told.is_mat_found and quality in bad(told), told
+    ]:
+        with subtests.test(plan=plan, quality=quality):
+            told = measured(plan)
+            assert told.is_mat_found and quality in bad(told), told
 
 
 def test_goods_on_the_mat_are_no_fault_of_the_camera() -> None:
@@ -90,11 +87,12 @@ def surrounded(plan: Plan) -> BgrImage:
     return frame
 
 
-@each("plan", [Plan(), Plan(tilt_deg=18.0), Plan(roll_deg=14.0), Plan(shift=(150.0, 0.0)), Plan(k1=-0.03)])
-def test_nothing_around_the_sheet_is_left(plan: Plan) -> None:
-    frame = surrounded(plan)
-    assert (frame == GREEN).all(axis=2).mean() > 0.05
-    picture = measure_mat(frame).preview
-    assert picture is not None
-    green = picture[..., 1].astype(int) - picture[..., [0, 2]].max(axis=2).astype(int)
-    assert green.max() < 60
+def test_nothing_around_the_sheet_is_left(subtests: pytest.Subtests) -> None:
+    for plan in [Plan(), Plan(tilt_deg=18.0), Plan(roll_deg=14.0), Plan(shift=(150.0, 0.0)), Plan(k1=-0.03)]:
+        with subtests.test(plan=plan):
+            frame = surrounded(plan)
+            assert (frame == GREEN).all(axis=2).mean() > 0.05
+            picture = measure_mat(frame).preview
+            assert picture is not None
+            green = picture[..., 1].astype(int) - picture[..., [0, 2]].max(axis=2).astype(int)
+            assert green.max() < 60

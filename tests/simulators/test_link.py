@@ -12,7 +12,6 @@ import pytest
 
 from kiosk.simulators.link import LinkConditions, SimulatedLink, _Budget, parse_link_word
 from kiosk.simulators.shared.faults import BadFaultWord
-from tests.each import each
 
 PATIENCE_S = 30.0
 
@@ -250,10 +249,10 @@ def test_a_delayed_line_carries_much_at_once_and_in_order(link: SimulatedLink) -
         assert through(line, data) == data
 
 
-@each("wrong", [{"delay_s": -1.0}, {"cut_at": -1}])
-def test_what_no_line_does(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="not below 0"):
-        LinkConditions(**wrong)  # type: ignore[arg-type]
+def test_what_no_line_does(subtests: pytest.Subtests) -> None:
+    for wrong in [{"delay_s": -1.0}, {"cut_at": -1}]:
+        with subtests.test(wrong=wrong), pytest.raises(ValueError, match="not below 0"):
+            LinkConditions(**wrong)  # type: ignore[arg-type]
 
 
 def test_nobody_at_the_other_end(echo: Echo) -> None:
@@ -282,21 +281,19 @@ def test_closing_breaks_what_is_open_and_may_be_repeated(echo: Echo) -> None:
             assert line.recv(10) == b""
 
 
-@each(
-    ("word", "state"),
-    [
+def test_words(subtests: pytest.Subtests) -> None:
+    for word, state in [
         ("down", LinkConditions(up=False)),
         ("up", LinkConditions()),
         ("slow 32kbit", LinkConditions(bytes_per_s=4000.0)),
         ("slow 2Mbit", LinkConditions(bytes_per_s=250_000.0)),
         ("lossy 20%", LinkConditions(loss=0.2)),
-    ],
-)
-def test_words(word: str, state: LinkConditions) -> None:
-    assert parse_link_word(word) == state
+    ]:
+        with subtests.test(word=word, state=state):
+            assert parse_link_word(word) == state
 
 
-@each("word", ["", "sideways", "slow", "slow fast", "slow 0kbit", "lossy 20", "lossy 120%", "up 3"])
-def test_wrong_words(word: str) -> None:
-    with pytest.raises(BadFaultWord, match="link"):
-        parse_link_word(word)
+def test_wrong_words(subtests: pytest.Subtests) -> None:
+    for word in ["", "sideways", "slow", "slow fast", "slow 0kbit", "lossy 20", "lossy 120%", "up 3"]:
+        with subtests.test(word=word), pytest.raises(BadFaultWord, match="link"):
+            parse_link_word(word)

@@ -25,7 +25,6 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.ledger import Ledger
 from tests.depth import many
-from tests.each import each
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import IN_TIME_S, SOON_S, Broker, Peer, Stopwatch, until
 from tests.sorting_center.staff import bearer
@@ -78,9 +77,8 @@ def upto(peer: Peer) -> int:
     return 0 if payload is None else decode(Ack, payload).upto
 
 
-@each(
-    ("arguments", "says"),
-    [
+def test_a_wrong_call_is_one_line_and_exit_2(subtests: pytest.Subtests) -> None:
+    for arguments, says in [
         (["ledger", "count", "--ledger", "postgresql://db"], "no database"),
         (["ledger", "count", "--ledger", "sqlite:////nowhere/at/all.db"], "no ledger"),
         (["ledger", "count"], "--ledger"),
@@ -92,15 +90,14 @@ def upto(peer: Peer) -> int:
         (["weigh"], "weigh"),
         ([], "Missing command: see"),
         (["ledger"], "Missing command: see"),
-    ],
-)
-def test_a_wrong_call_is_one_line_and_exit_2(arguments: list[str], says: str) -> None:
-    sets_signals_first = arguments[:1] == ["run"] and says == "no database"
-    done = call(*arguments) if sets_signals_first else call_here(*arguments)
-    assert done.returncode == 2
-    (line,) = done.stderr.decode().splitlines()
-    assert says in line
-    assert done.stdout == b""
+    ]:
+        with subtests.test(arguments=arguments, says=says):
+            sets_signals_first = arguments[:1] == ["run"] and says == "no database"
+            done = call(*arguments) if sets_signals_first else call_here(*arguments)
+            assert done.returncode == 2
+            (line,) = done.stderr.decode().splitlines()
+            assert says in line
+            assert done.stdout == b""
 
 
 def test_a_damaged_ledger_is_one_line_and_exit_1(ledger_url: str, tmp_path: Path) -> None:
@@ -167,11 +164,12 @@ def test_a_worker_without_pages_answers_its_monitoring(
     assert code == 0
 
 
-@each("address", ["0.0.0.0:9108", "[::]:9108", "192.0.2.7:9108", "center.example:9108", "127.0.0.1", "9108"])
-def test_monitoring_is_answered_on_this_machine_alone(address: str) -> None:
-    done = call_here("run", "--broker", "mqtt://127.0.0.1:1", "--ledger", "sqlite:///x", "--metrics", address)
-    assert done.returncode == 2
-    assert b"--metrics" in done.stderr
+def test_monitoring_is_answered_on_this_machine_alone(subtests: pytest.Subtests) -> None:
+    for address in ["0.0.0.0:9108", "[::]:9108", "192.0.2.7:9108", "center.example:9108", "127.0.0.1", "9108"]:
+        with subtests.test(address=address):
+            done = call_here("run", "--broker", "mqtt://127.0.0.1:1", "--ledger", "sqlite:///x", "--metrics", address)
+            assert done.returncode == 2
+            assert b"--metrics" in done.stderr
 
 
 def started(broker_url: str, ledger_url: str) -> subprocess.Popen[str]:

@@ -12,7 +12,6 @@ from tempfile import NamedTemporaryFile
 import pytest
 
 from kiosk.station.shared.settings import StationSettings
-from tests.each import each
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "systemd"
@@ -56,25 +55,23 @@ def test_a_timer_of_the_calendar_goes_by_the_clock_of_the_village() -> None:
         assert done.returncode == 0, done
 
 
-@each(
-    ("settings", "starts"),
-    [
+def test_a_relay_is_started_where_the_settings_have_one(subtests: pytest.Subtests) -> None:
+    """A station without a county is no failed unit."""
+    for settings, starts in [
         ('[station]\nstation = "S0147"\n\n[relay]\nbroker_url = "mqtts://mqtt.yarkant.example"\n', True),
         ("  [ relay ]  # of the county\n", True),
         ('[station]\nstation = "S0147"\n', False),
         ("# [relay]\n", False),
         ("[relays]\n", False),
-    ],
-)
-def test_a_relay_is_started_where_the_settings_have_one(settings: str, starts: bool) -> None:
-    """A station without a county is no failed unit."""
-    (rule,) = (row for row in text("kiosk-relay.service").splitlines() if row.startswith("ExecCondition="))
-    command = shlex.split(rule.removeprefix("ExecCondition="))
-    with NamedTemporaryFile("w") as file:
-        file.write(settings)
-        file.flush()
-        done = subprocess.run([*command[:-1], file.name], check=False, capture_output=True)
-    assert (command[-1], done.returncode == 0) == ("/etc/kiosk/station.toml", starts), done
+    ]:
+        with subtests.test(settings=settings, starts=starts):
+            (rule,) = (row for row in text("kiosk-relay.service").splitlines() if row.startswith("ExecCondition="))
+            command = shlex.split(rule.removeprefix("ExecCondition="))
+            with NamedTemporaryFile("w") as file:
+                file.write(settings)
+                file.flush()
+                done = subprocess.run([*command[:-1], file.name], check=False, capture_output=True)
+            assert (command[-1], done.returncode == 0) == ("/etc/kiosk/station.toml", starts), done
 
 
 def test_every_service_has_a_gate() -> None:

@@ -14,7 +14,6 @@ from kiosk.domain.trade import Mode
 from kiosk.texts import LANGUAGES, MissingText, Texts, load, needs_review
 from kiosk.texts.catalog import FROM_TERMS, DamagedCatalog, catalog, parse_catalog
 from kiosk.texts.languages import plural_index
-from tests.each import each
 
 INTAKE_REFUSALS = {"tare_too_heavy", "too_many_bags", "load_already_counted", "nothing_weighed"}
 
@@ -32,26 +31,27 @@ def sources(lang: str) -> list[str]:
     return [part.read_text(encoding="utf-8") for part in sorted(folder.iterdir(), key=lambda part: part.name)]
 
 
-@each("lang", LANGUAGES)
-def test_every_word_of_the_domain_has_a_sentence(lang: str) -> None:
-    texts = load(lang, strict=True)
-    wanted = [f"weight.{state}" for state in PanState]
-    wanted += [f"reason.{why}" for why in INTAKE_REFUSALS.union(NotBookableReason)]
-    wanted += [f"mode.{mode}" for mode in Mode]
-    assert [text_id for text_id in wanted if text_id not in texts] == []
+def test_every_word_of_the_domain_has_a_sentence(subtests: pytest.Subtests) -> None:
+    for lang in LANGUAGES:
+        with subtests.test(lang=lang):
+            texts = load(lang, strict=True)
+            wanted = [f"weight.{state}" for state in PanState]
+            wanted += [f"reason.{why}" for why in INTAKE_REFUSALS.union(NotBookableReason)]
+            wanted += [f"mode.{mode}" for mode in Mode]
+            assert [text_id for text_id in wanted if text_id not in texts] == []
 
 
-@each("lang", LANGUAGES)
-def test_what_can_be_confused_is_said_differently(lang: str) -> None:
-    texts = load(lang, strict=True)
-    for group in ("weight.", "reason.", "mode.", "party."):
-        said = [texts.text(text_id) for text_id in catalog(lang) if text_id.startswith(group)]
-        assert len(set(said)) == len(said)
+def test_what_can_be_confused_is_said_differently(subtests: pytest.Subtests) -> None:
+    for lang in LANGUAGES:
+        with subtests.test(lang=lang):
+            texts = load(lang, strict=True)
+            for group in ("weight.", "reason.", "mode.", "party."):
+                said = [texts.text(text_id) for text_id in catalog(lang) if text_id.startswith(group)]
+                assert len(set(said)) == len(said)
 
 
-@each(
-    ("lang", "n", "said"),
-    [
+def test_counting(subtests: pytest.Subtests) -> None:
+    for lang, n, said in [
         ("en", 1, "1 bag"),
         ("en", 0, "0 bags"),
         ("en", 2, "2 bags"),
@@ -59,18 +59,18 @@ def test_what_can_be_confused_is_said_differently(lang: str) -> None:
         ("zh", 7, "7 袋"),
         ("ug", 1, "1 خالتا"),
         ("ug", 7, "7 خالتا"),
-    ],
-)
-def test_counting(lang: str, n: int, said: str) -> None:
-    assert load(lang, strict=True).text("count.bags", n=n) == said
+    ]:
+        with subtests.test(lang=lang, n=n, said=said):
+            assert load(lang, strict=True).text("count.bags", n=n) == said
 
 
-@each("lang", LANGUAGES)
-def test_the_plural_rule_in_each_file_is_the_one_of_the_program(lang: str) -> None:
-    rule = {1: "nplurals=1; plural=0;", 2: "nplurals=2; plural=(n != 1);"}[LANGUAGES[lang].plural_forms]
-    for source in sources(lang):
-        assert f'"Plural-Forms: {rule}\\n"' in source
-        assert f'"Language: {lang}\\n"' in source
+def test_the_plural_rule_in_each_file_is_the_one_of_the_program(subtests: pytest.Subtests) -> None:
+    for lang in LANGUAGES:
+        with subtests.test(lang=lang):
+            rule = {1: "nplurals=1; plural=0;", 2: "nplurals=2; plural=(n != 1);"}[LANGUAGES[lang].plural_forms]
+            for source in sources(lang):
+                assert f'"Plural-Forms: {rule}\\n"' in source
+                assert f'"Language: {lang}\\n"' in source
 
 
 def test_a_noun_after_a_number_has_one_form_in_uyghur() -> None:
@@ -129,18 +129,15 @@ def test_an_entry_without_text_is_a_missing_one() -> None:
     }
 
 
-@each(
-    "source",
-    [
+def test_a_damaged_catalog_is_refused(subtests: pytest.Subtests) -> None:
+    for source in [
         b"garbage\n",
         b'msgid "a"\nmsgid "b"\nmsgstr "x"\n',
         b'msgid "\xff"\nmsgstr "x"\n',
         b'msgid "a.b"\nmsgstr "x"\nms',
-    ],
-)
-def test_a_damaged_catalog_is_refused(source: bytes) -> None:
-    with pytest.raises(DamagedCatalog):
-        parse_catalog(source)
+    ]:
+        with subtests.test(source=source), pytest.raises(DamagedCatalog):
+            parse_catalog(source)
 
 
 def test_a_damaged_catalog_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -163,9 +160,10 @@ def test_an_id_in_two_files_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
         catalog.__wrapped__("ug")
 
 
-@each("lang", LANGUAGES)
-def test_no_id_is_in_a_file_twice_and_none_is_left_empty_or_fuzzy(lang: str) -> None:
-    source = "".join(sources(lang))
-    ids = re.findall(r'^msgid "(.+)"$', source, re.MULTILINE)
-    assert sorted(ids) == sorted(catalog(lang))
-    assert "fuzzy" not in source
+def test_no_id_is_in_a_file_twice_and_none_is_left_empty_or_fuzzy(subtests: pytest.Subtests) -> None:
+    for lang in LANGUAGES:
+        with subtests.test(lang=lang):
+            source = "".join(sources(lang))
+            ids = re.findall(r'^msgid "(.+)"$', source, re.MULTILINE)
+            assert sorted(ids) == sorted(catalog(lang))
+            assert "fuzzy" not in source

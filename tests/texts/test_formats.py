@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.texts import formats
-from tests.each import each
 
 GRAMS = st.integers(-10_000_000, 10_000_000)
 
 
-@each(
-    ("grams", "decimals", "shown"),
-    [
+def test_kilograms(subtests: pytest.Subtests) -> None:
+    for grams, decimals, shown in [
         (12450, 3, "12.450"),
         (12450, 2, "12.45"),
         (0, 3, "0.000"),
@@ -28,11 +26,10 @@ GRAMS = st.integers(-10_000_000, 10_000_000)
         (20000, 0, "20"),
         (20005, 0, "20.005"),
         (12455, 2, "12.455"),
-    ],
-)
-def test_kilograms(grams: int, decimals: int, shown: str) -> None:
-    assert formats.kilograms(grams, decimals) == shown
-    assert formats.kg_text(grams, decimals) == f"{shown}\u00a0kg"
+    ]:
+        with subtests.test(grams=grams, decimals=decimals, shown=shown):
+            assert formats.kilograms(grams, decimals) == shown
+            assert formats.kg_text(grams, decimals) == f"{shown}\u00a0kg"
 
 
 @given(GRAMS, st.integers(0, 3))
@@ -40,16 +37,17 @@ def test_no_gram_is_lost(grams: int, decimals: int) -> None:
     assert Decimal(formats.kilograms(grams, decimals).replace(",", "")) * 1000 == grams
 
 
-@each("decimals", [-1, 4])
-def test_kilograms_have_up_to_three_decimals(decimals: int) -> None:
-    with pytest.raises(ValueError, match="0 to 3 decimals"):
-        formats.kilograms(1, decimals)
+def test_kilograms_have_up_to_three_decimals(subtests: pytest.Subtests) -> None:
+    for decimals in [-1, 4]:
+        with subtests.test(decimals=decimals), pytest.raises(ValueError, match="0 to 3 decimals"):
+            formats.kilograms(1, decimals)
 
 
-@each(("fen", "shown"), [(120382, "¥1,203.82"), (0, "¥0.00"), (7, "¥0.07"), (-150, "-¥1.50"), (-5, "-¥0.05")])
-def test_money(fen: int, shown: str) -> None:
-    assert formats.money(fen) == shown
-    assert formats.price_per_kg(fen) == f"{shown}/kg"
+def test_money(subtests: pytest.Subtests) -> None:
+    for fen, shown in [(120382, "¥1,203.82"), (0, "¥0.00"), (7, "¥0.07"), (-150, "-¥1.50"), (-5, "-¥0.05")]:
+        with subtests.test(fen=fen, shown=shown):
+            assert formats.money(fen) == shown
+            assert formats.price_per_kg(fen) == f"{shown}/kg"
 
 
 @given(st.integers(-(10**12), 10**12))

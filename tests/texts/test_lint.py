@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kiosk.texts.catalog import MessageEntry
-from tests.each import each
 from tests.texts.lint import faults, lint
 
 EN = MessageEntry(("Bag {n}",), False, (), ())
@@ -27,9 +28,8 @@ def test_three_good_entries_have_none() -> None:
     assert check() == []
 
 
-@each(
-    ("form", "fault"),
-    [
+def test_uyghur_faults(subtests: pytest.Subtests) -> None:
+    for form, fault in [
         ("{n}-خالته", "U+0647 is not a Uyghur letter"),
         ("{n}-خالتی", "U+06CC is not a Uyghur letter"),
         ("{n}-کالتا", "U+06A9 is not a Uyghur letter"),
@@ -43,15 +43,15 @@ def test_three_good_entries_have_none() -> None:
         ("خالتا", "placeholders [] are ['n']"),
         ("{n!r} {n}", "a brace that is no placeholder"),
         ("<b>{n}</b>", "no markup"),
-    ],
-)
-def test_uyghur_faults(form: str, fault: str) -> None:
-    assert any(line.startswith("ug: agree.bag: " + fault) for line in check(ug=other(UG, form)))
+    ]:
+        with subtests.test(form=form, fault=fault):
+            assert any(line.startswith("ug: agree.bag: " + fault) for line in check(ug=other(UG, form)))
 
 
-@each("form", ["{n} 斤", "{n} 公斤", "{n} Jin"])
-def test_no_jin_in_chinese_either(form: str) -> None:
-    assert check(zh=other(ZH, form)) == ["zh: agree.bag: the jin is no unit of trade: kilograms and grams only"]
+def test_no_jin_in_chinese_either(subtests: pytest.Subtests) -> None:
+    for form in ["{n} 斤", "{n} 公斤", "{n} Jin"]:
+        with subtests.test(form=form):
+            assert check(zh=other(ZH, form)) == ["zh: agree.bag: the jin is no unit of trade: kilograms and grams only"]
 
 
 def test_pages_at_a_desk_may_name_a_file_in_latin_letters() -> None:

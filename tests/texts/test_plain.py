@@ -11,14 +11,12 @@ from markupsafe import Markup
 
 from kiosk.texts import MissingText, isolate, load, plain
 from kiosk.texts import html as bdi
-from tests.each import each
 
 ANY_TEXT = st.text(st.characters(), max_size=80)
 
 
-@each(
-    ("text", "shown"),
-    [
+def test_plain(subtests: pytest.Subtests) -> None:
+    for text, shown in [
         ("  Ali \t\n Tursun ", "Ali Tursun"),
         ("\x1b@^XZ~HI\x00", "@^XZ~HI"),
         ("abc\u202egnp.exe", "abcgnp.exe"),
@@ -28,10 +26,9 @@ ANY_TEXT = st.text(st.characters(), max_size=80)
         ("\ud800\ue000", ""),
         ("ئابدۇراخمان", "ئابدۇراخمان"),
         ("می\u200cشود", "می\u200cشود"),
-    ],
-)
-def test_plain(text: str, shown: str) -> None:
-    assert plain(text, 40) == shown
+    ]:
+        with subtests.test(text=text, shown=shown):
+            assert plain(text, 40) == shown
 
 
 def test_what_is_cut_off_shows() -> None:
@@ -53,9 +50,10 @@ def test_plain_is_one_short_visible_line_and_stays_so(text: str, limit: int) -> 
     )
 
 
-@each(("direction", "opens"), [("ltr", "\u2066"), ("rtl", "\u2067"), ("auto", "\u2068")])
-def test_isolate(direction: str, opens: str) -> None:
-    assert isolate("-3.5 kg", direction) == f"{opens}-3.5 kg\u2069"
+def test_isolate(subtests: pytest.Subtests) -> None:
+    for direction, opens in [("ltr", "\u2066"), ("rtl", "\u2067"), ("auto", "\u2068")]:
+        with subtests.test(direction=direction, opens=opens):
+            assert isolate("-3.5 kg", direction) == f"{opens}-3.5 kg\u2069"
 
 
 @given(ANY_TEXT)

@@ -21,7 +21,6 @@ from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity import vault as vault_module
 from kiosk.first_start.identity.format import CLEAR, StationIdentity, claim_name, read_claim, sealed_name, write_clear
 from kiosk.first_start.identity.vault import CERTIFICATE, KEY, MACHINE, PENDING, WRONG_CODES, FileVault
-from tests.each import each
 from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing, laid, made
 
 
@@ -258,30 +257,28 @@ def test_a_mark_that_was_torn_is_written_again_by_whom_it_was(
     assert first.has_it
 
 
-def test_what_is_refused_changes_nothing(tmp_path: Path, identity: StationIdentity) -> None:
+def test_what_is_refused_changes_nothing(subtests: pytest.Subtests, tmp_path: Path, identity: StationIdentity) -> None:
     stick = tmp_path / "stick"
     file = laid(stick, identity)
     machine = Machine(tmp_path / "machine")
     before = {path.name: path.read_bytes() for path in stick.iterdir()}
 
-    @each(
-        "word, station, code, content",
-        [
+    def refused() -> None:
+        for word, station, code, content in [
             ("wrong", "S0147", OTHER_CODE, None),
             ("wrong", "S0147", None, None),
             ("gone", "S0148", CODE, None),
             ("damaged", "S0147", CODE, b"station ="),
             ("damaged", "S0147", CODE, write_clear(identity)),
-        ],
-    )
-    def refused(word: str, station: str, code: Any, content: bytes | None) -> None:
-        file.write_bytes(content if content is not None else before[file.name])
-        kept = {path.name: path.read_bytes() for path in stick.iterdir()}
-        with pytest.raises(Refused) as refusal:
-            machine.start(stick).claim(station, code)
-        assert refusal.value.code == word
-        assert {path.name: path.read_bytes() for path in stick.iterdir()} == kept
-        assert machine.vault.pending() is machine.vault.in_use() is None
+        ]:
+            with subtests.test(word=word, station=station, code=code, content=content):
+                file.write_bytes(content if content is not None else before[file.name])
+                kept = {path.name: path.read_bytes() for path in stick.iterdir()}
+                with pytest.raises(Refused) as refusal:
+                    machine.start(stick).claim(station, code)
+                assert refusal.value.code == word
+                assert {path.name: path.read_bytes() for path in stick.iterdir()} == kept
+                assert machine.vault.pending() is machine.vault.in_use() is None
 
     refused()
 

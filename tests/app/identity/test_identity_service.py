@@ -39,7 +39,6 @@ from kiosk.store.database.persistence import NotPersistent
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.speech import speech
 from tests.depth import many
-from tests.each import each
 from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE, cost_nothing, laid, made
 from tests.station.update.power import lines_of, run, worth_a_cut
 
@@ -227,12 +226,11 @@ def test_files_that_are_no_identity_are_not_offered(box: Box, identity: StationI
     assert box.wizard.offered() == ()
 
 
-def test_root_trusts_nothing_in_a_request(box: Box, identity: StationIdentity) -> None:
+def test_root_trusts_nothing_in_a_request(subtests: pytest.Subtests, box: Box, identity: StationIdentity) -> None:
     laid(box.stick, identity)
 
-    @each(
-        "bad",
-        [
+    def judged() -> None:
+        for bad in [
             b"",
             b"{}",
             b"[" * MAX_BYTES,
@@ -241,11 +239,10 @@ def test_root_trusts_nothing_in_a_request(box: Box, identity: StationIdentity) -
             content(key="mine"),
             content().replace(b"identity", b"recovery"),
             content() + b" " * MAX_BYTES + b"}",
-        ],
-    )
-    def judged(bad: bytes) -> None:
-        assert box.ask(bad).word == ""
-        assert box.wizard.in_use() is None
+        ]:
+            with subtests.test(bad=bad):
+                assert box.ask(bad).word == ""
+                assert box.wizard.in_use() is None
 
     judged()
     secret = box.folder / "keys/secret"

@@ -22,7 +22,6 @@ from kiosk.app.mounting.mounting import (
     mount_of,
 )
 from kiosk.base.refused import Refused
-from tests.each import each
 
 OWNER = Owner(997, 996)
 FAT = BlockDevice("sda1", "vfat", "KIOSK-USB", "1A2B-3C4D")
@@ -40,9 +39,8 @@ def test_a_stick_is_read_only_and_nothing_on_it_counts() -> None:
         assert ("gid=996" in made.options) == (kind != "ext4"), "FAT has no owners"
 
 
-@each(
-    "device, reason",
-    [
+def test_what_is_not_mounted_is_told_without_its_own_words(subtests: pytest.Subtests) -> None:
+    for device, reason in [
         (replace(FAT, kind="ntfs"), "another file system"),
         (replace(FAT, kind="squashfs"), "another file system"),
         (replace(FAT, kind="crypto_LUKS"), "another file system"),
@@ -56,12 +54,11 @@ def test_a_stick_is_read_only_and_nothing_on_it_counts() -> None:
         (replace(FAT, name="sda1 -o rw"), "no name of a disk"),
         (replace(FAT, name="loop0"), "no name of a disk"),
         (replace(FAT, name="sda1\n"), "no name of a disk"),
-    ],
-)
-def test_what_is_not_mounted_is_told_without_its_own_words(device: BlockDevice, reason: str) -> None:
-    with pytest.raises(match=reason) as refused:
-        mount_of(device, OWNER, "")
-    assert device.label.strip() not in str(refused.value)
+    ]:
+        with subtests.test(device=device, reason=reason):
+            with pytest.raises(match=reason) as refused:
+                mount_of(device, OWNER, "")
+            assert device.label.strip() not in str(refused.value)
 
 
 def test_the_table_of_the_document_is_that_of_the_rules() -> None:
@@ -71,9 +68,8 @@ def test_the_table_of_the_document_is_that_of_the_rules() -> None:
         assert f"| {kind} | `{MEDIA}/NAME` | `ro,{','.join((*GUARDED, *options))}`" in section, kind
 
 
-@each(
-    "label, folder",
-    [
+def test_a_label_is_hostile_text(subtests: pytest.Subtests) -> None:
+    for label, folder in [
         ("", "sda1"),
         ("../../etc", "etc-sda1"),
         ("a b/c,rw\n%i", "a-b-c-rw-i-sda1"),
@@ -81,10 +77,9 @@ def test_the_table_of_the_document_is_that_of_the_rules() -> None:
         ("--", "sda1"),
         ("x" * 99, "x" * 24 + "-sda1"),
         ("\\x2f..", "x2f-sda1"),
-    ],
-)
-def test_a_label_is_hostile_text(label: str, folder: str) -> None:
-    assert mount_of(replace(FAT, label=label), OWNER, "").where == MEDIA / folder
+    ]:
+        with subtests.test(label=label, folder=folder):
+            assert mount_of(replace(FAT, label=label), OWNER, "").where == MEDIA / folder
 
 
 def test_the_backup_medium_is_known_by_its_uuid() -> None:

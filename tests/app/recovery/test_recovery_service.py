@@ -46,7 +46,6 @@ from kiosk.store.database.persistence import NotPersistent
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.speech import speech
 from tests.depth import many
-from tests.each import each
 from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing
 from tests.store.backup.test_restore_cut_off import Killed, killed_at
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
@@ -285,7 +284,7 @@ class TestRefused:
         assert box.ask(ident="1" * 32).word == ""
         assert box.is_new(), "nothing was begun"
 
-    def test_each_with_its_own_word_and_the_card_is_as_new(self, box: Box, old: Old) -> None:
+    def test_each_with_its_own_word_and_the_card_is_as_new(self, subtests: pytest.Subtests, box: Box, old: Old) -> None:
         name, key = f"{STATION}.kit", "pickup-key"
         elsewhere = old.with_settings(f"{box.card}/kiosk", f"{box.folder}/elsewhere")
         root = replace(
@@ -321,22 +320,23 @@ class TestRefused:
             "a station": ("here", lambda: box.helper.settings.write_text("")),
         }
 
-        @each("case", list(cases))
-        def judged(case: str) -> None:
-            word, prepare = cases[case]
-            box.insert()
-            for path in (*box.stick.iterdir(), *box.other.iterdir()):
-                path.unlink()
-            old.lay(box)
-            prepare()
-            before = {path: path.read_bytes() for path in box.card.rglob("*") if path.is_file()}
-            assert box.ask().word == word
-            after = {path: path.read_bytes() for path in box.card.rglob("*") if path.is_file()}
-            for ours in (box.requests.path, box.helper.keys / "wrong-codes.json"):
-                before.pop(ours, None), after.pop(ours, None)
-            assert before == after
-            assert (box.helper.keys / key).read_text().strip() == FRESH_KEY
-            assert box.restarts == []
+        def judged() -> None:
+            for case in list(cases):
+                with subtests.test(case=case):
+                    word, prepare = cases[case]
+                    box.insert()
+                    for path in (*box.stick.iterdir(), *box.other.iterdir()):
+                        path.unlink()
+                    old.lay(box)
+                    prepare()
+                    before = {path: path.read_bytes() for path in box.card.rglob("*") if path.is_file()}
+                    assert box.ask().word == word
+                    after = {path: path.read_bytes() for path in box.card.rglob("*") if path.is_file()}
+                    for ours in (box.requests.path, box.helper.keys / "wrong-codes.json"):
+                        before.pop(ours, None), after.pop(ours, None)
+                    assert before == after
+                    assert (box.helper.keys / key).read_text().strip() == FRESH_KEY
+                    assert box.restarts == []
 
         judged()
 
@@ -479,16 +479,15 @@ class TestCut:
 
 
 class TestTheRequest:
-    def test_root_trusts_nothing_in_it(self, box: Box, old: Old) -> None:
+    def test_root_trusts_nothing_in_it(self, subtests: pytest.Subtests, box: Box, old: Old) -> None:
         old.lay(box)
         whole = {"station": STATION, "code": CODE.digits, "letter": "A"}
 
         def content(**changed: str) -> bytes:
             return msgspec.json.encode({"kind": "recovery", "id": "0" * 32, "body": whole | changed})
 
-        @each(
-            "bad",
-            [
+        def judged() -> None:
+            for bad in [
                 b"",
                 b"{}",
                 b"[" * MAX_BYTES,
@@ -500,11 +499,10 @@ class TestTheRequest:
                 content(data="/"),
                 content().replace(b"recovery", b"identity"),
                 content() + b" " * MAX_BYTES + b"}",
-            ],
-        )
-        def judged(bad: bytes) -> None:
-            box.requests.path.write_bytes(bad)
-            assert handle_request(box.helper) is None
+            ]:
+                with subtests.test(bad=bad):
+                    box.requests.path.write_bytes(bad)
+                    assert handle_request(box.helper) is None
 
         judged()
         secret = box.folder / "secret"

@@ -28,7 +28,6 @@ from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.codec import metadata_markers
 from kiosk.simulators.camera.simulator import CameraSimulator
-from tests.each import each
 
 PATIENT_S = 60.0
 """For shots that should work: a loaded machine may need seconds to start Python and OpenCV."""
@@ -301,9 +300,8 @@ def test_a_child_that_died_between_shots_is_replaced_unnoticed(make: Make) -> No
     assert not psutil.pid_exists(pid)
 
 
-@each(
-    "script",
-    [
+def test_a_child_that_babbles_lies_or_leaves_is_a_fault_and_never_a_hang(subtests: pytest.Subtests, make: Make) -> None:
+    for script in [
         "ask(); say(b'Traceback (most recent call last): ...\\n' * 50)",
         "ask(); say(bytes(64))",
         "ask(); say(b'\\xff' * 64)",
@@ -319,20 +317,20 @@ def test_a_child_that_died_between_shots_is_replaced_unnoticed(make: Make) -> No
         "n = ask().number; say(pack(ShotRefused(n, 'black', 'x'), JPEG))",
         "n = ask().number; say(pack(ShotCaptured(n, 64, 48), JPEG)[:-9])",
         "ask()",
-    ],
-)
-def test_a_child_that_babbles_lies_or_leaves_is_a_fault_and_never_a_hang(make: Make, script: str) -> None:
-    camera = make(answer=script)
-    broken = fault(camera)
-    assert broken.code == "broken"
-    assert "/x" in str(broken)
-    assert camera.child_pid is None
+    ]:
+        with subtests.test(script=script):
+            camera = make(answer=script)
+            broken = fault(camera)
+            assert broken.code == "broken"
+            assert "/x" in str(broken)
+            assert camera.child_pid is None
 
 
-@each("script", ["ask(); say(b'Traceback (most recent call last): ...\\n' * 50)", "ask()", "sys.exit(3)"])
-def test_a_child_of_python_that_babbles_or_leaves_is_a_fault(make: Make, script: str) -> None:
-    camera = make(script)
-    assert (fault(camera).code, camera.child_pid) == ("broken", None)
+def test_a_child_of_python_that_babbles_or_leaves_is_a_fault(subtests: pytest.Subtests, make: Make) -> None:
+    for script in ["ask(); say(b'Traceback (most recent call last): ...\\n' * 50)", "ask()", "sys.exit(3)"]:
+        with subtests.test(script=script):
+            camera = make(script)
+            assert (fault(camera).code, camera.child_pid) == ("broken", None)
 
 
 GOOD = "while True: say(pack(goods(ask().number), JPEG + OTHER))"
@@ -362,9 +360,8 @@ def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> 
     assert second.master is None
 
 
-@each(
-    "script",
-    [
+def test_a_child_that_lies_about_goods_is_a_fault(subtests: pytest.Subtests, make: Make) -> None:
+    for script in [
         "say(pack(goods(n, 'face'), JPEG + OTHER))",
         "say(pack(bare(n, 'face'), JPEG))",
         "say(pack(goods(n, 'face', measures=None, natural=None), JPEG))",
@@ -393,14 +390,13 @@ def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> 
         "say(pack(goods(n + 1), JPEG + OTHER))",
         "say(pack(mat(n), JPEG))",
         "say(pack(ShotCaptured(n, 64, 48), JPEG))",
-    ],
-)
-def test_a_child_that_lies_about_goods_is_a_fault(make: Make, script: str) -> None:
-    camera = make(answer=script)
-    with pytest.raises(CameraFault) as caught:
-        camera.inspect(PATIENT_S)
-    assert caught.value.code == "broken"
-    assert camera.child_pid is None
+    ]:
+        with subtests.test(script=script):
+            camera = make(answer=script)
+            with pytest.raises(CameraFault) as caught:
+                camera.inspect(PATIENT_S)
+            assert caught.value.code == "broken"
+            assert camera.child_pid is None
 
 
 def test_the_mat_comes_measured(make: Make) -> None:
@@ -415,9 +411,8 @@ def test_the_mat_comes_measured(make: Make) -> None:
     assert missing == MatShot(MatMeasures((MatMeasure(MatQuality.MARKERS, 2_000, 3_000),)))
 
 
-@each(
-    "script",
-    [
+def test_a_child_that_lies_about_the_mat_is_a_fault(subtests: pytest.Subtests, make: Make) -> None:
+    for script in [
         "say(pack(mat(n, preview=None)))",
         "say(pack(mat(n), OTHER))",
         "say(pack(mat(n), b'x' * len(JPEG)))",
@@ -431,22 +426,20 @@ def test_the_mat_comes_measured(make: Make) -> None:
         "say(pack(mat(n + 1), JPEG))",
         "say(pack(goods(n), JPEG + OTHER))",
         "say(pack(ShotCaptured(n, 64, 48), JPEG))",
-    ],
-)
-def test_a_child_that_lies_about_the_mat_is_a_fault(make: Make, script: str) -> None:
-    camera = make(answer=script)
-    with pytest.raises(CameraFault) as caught:
-        camera.measure(PATIENT_S)
-    assert (caught.value.code, camera.child_pid) == ("broken", None)
+    ]:
+        with subtests.test(script=script):
+            camera = make(answer=script)
+            with pytest.raises(CameraFault) as caught:
+                camera.measure(PATIENT_S)
+            assert (caught.value.code, camera.child_pid) == ("broken", None)
 
 
 LOOK_JPEG = b"\xff\xd8\xff\xe0" + b"x" * 200 + b"\xff\xd9"
 LOOKED = WirePicture(len(LOOK_JPEG), 420, 300)
 
 
-@each(
-    "answer, body",
-    [
+def test_a_look_that_lies_is_not_believed(subtests: pytest.Subtests) -> None:
+    for answer, body in [
         (WireLiveView(1, (), True), b""),
         (WireLiveView(1, (), True), LOOK_JPEG),
         (WireLiveView(1, (), True, LOOKED), b""),
@@ -460,11 +453,9 @@ LOOKED = WirePicture(len(LOOK_JPEG), 420, 300)
         (WireLiveView(1, (Reason.MAT,), True), b""),
         (WireLiveView(1, (Reason.FACE,), True, LOOKED), LOOK_JPEG),
         (WireLiveView(1, (Reason.DARK, Reason.DARK), True, LOOKED), LOOK_JPEG),
-    ],
-)
-def test_a_look_that_lies_is_not_believed(answer: WireLiveView, body: bytes) -> None:
-    with pytest.raises(WireError):
-        live_view_frame(answer, body)
+    ]:
+        with subtests.test(answer=answer, body=body), pytest.raises(WireError):
+            live_view_frame(answer, body)
 
 
 def test_another_answer_is_no_look(make: Make) -> None:

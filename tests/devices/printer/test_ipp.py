@@ -24,7 +24,6 @@ from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import ipp
 from kiosk.protocols.printers.languages import encode
 from kiosk.simulators.printer.ipp import IppSimulator
-from tests.each import each
 
 OFFICE = profile("office_a4").setup
 SMALL = Raster(16, 4, b"\xff\x0f\x00\x00\x80\x01\x80\x01")
@@ -210,13 +209,13 @@ HOSTILE = (
 )
 
 
-@each("answer", HOSTILE, ids=lambda answer: repr(answer[:40]))
-def test_a_hostile_or_strange_answer_is_unknown_and_gets_no_document(answer: bytes) -> None:
-    with Far([answer] * 2) as far:
-        printer = IppPrinter(far.place)
-        assert printer.status(WAIT_S).ready is None
-        with pytest.raises(PrintNotStarted):
-            printer.print(PAGE, WAIT_S, pytest.fail)
+def test_a_hostile_or_strange_answer_is_unknown_and_gets_no_document(subtests: pytest.Subtests) -> None:
+    for answer in HOSTILE:
+        with subtests.test(answer=repr(answer[:40])), Far([answer] * 2) as far:
+            printer = IppPrinter(far.place)
+            assert printer.status(WAIT_S).ready is None
+            with pytest.raises(PrintNotStarted):
+                printer.print(PAGE, WAIT_S, pytest.fail)
 
 
 def test_every_way_to_send_an_answer_is_read() -> None:
@@ -259,9 +258,8 @@ def test_an_answer_that_drips_ends_with_the_deadline() -> None:
         os.close(end)
 
 
-@each(
-    ("data", "flags"),
-    [
+def test_states_and_reasons(subtests: pytest.Subtests) -> None:
+    for data, flags in [
         (reply(3), ()),
         (reply(4), ("printing",)),
         (reply(5), ("offline",)),
@@ -272,17 +270,15 @@ def test_an_answer_that_drips_ends_with_the_deadline() -> None:
         (reply(5, ("paused",)), ("paused",)),
         (reply(5, ("something-new-error",)), ("error",)),
         (reply(4, ("connecting-to-device",)), ("offline", "printing")),
-    ],
-)
-def test_states_and_reasons(data: bytes, flags: tuple[str, ...]) -> None:
-    assert ipp.parse_status(data) == flags
-    for cut in range(len(data)):
-        assert ipp.parse_status(data[:cut]) is None
+    ]:
+        with subtests.test(data=data, flags=flags):
+            assert ipp.parse_status(data) == flags
+            for cut in range(len(data)):
+                assert ipp.parse_status(data[:cut]) is None
 
 
-@each(
-    "address",
-    [
+def test_an_address_that_is_none_is_refused(subtests: pytest.Subtests) -> None:
+    for address in [
         "127.0.0.1:631",
         "http://127.0.0.1/printers/a",
         "ipp://",
@@ -294,11 +290,12 @@ def test_states_and_reasons(data: bytes, flags: tuple[str, ...]) -> None:
         "ipp://127.0.0.1/p\r\nX: y",
         "ipp://127.0.0.1/p?x=1",
         "ipp://[::1/p",
-    ],
-)
-def test_an_address_that_is_none_is_refused(address: str) -> None:
-    with pytest.raises(ValueError, match=r"must look like ipp://127\.0\.0\.1:631/printers/office"):
-        PrinterSettings("ipp", address, "office_a4")
+    ]:
+        with (
+            subtests.test(address=address),
+            pytest.raises(ValueError, match=r"must look like ipp://127\.0\.0\.1:631/printers/office"),
+        ):
+            PrinterSettings("ipp", address, "office_a4")
 
 
 def test_an_address_has_the_usual_port_and_a_profile_goes_with_its_kind() -> None:

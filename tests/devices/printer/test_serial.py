@@ -12,7 +12,6 @@ from kiosk.devices.printer import stream as printer_stream
 from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout
 from kiosk.devices.printer.serial import DtrChannel, SerialChannel, SerialLine, SerialPrinter
 from tests.devices.printer.test_stream_file import DEADLINE_S, JOB, Device, nothing
-from tests.each import each
 
 
 @pytest.fixture
@@ -34,10 +33,13 @@ def test_a_printer_on_a_serial_line_is_asked_and_prints_like_any_other(device: D
         printer.print(JOB, DEADLINE_S, pytest.fail)
 
 
-@each("path", ["/dev/serial/by-id/nothing-there", "/dev/null"])
-def test_what_is_no_serial_port_gets_no_byte(path: str) -> None:
-    with pytest.raises(PrintNotStarted, match=r"cannot be reached at .*: check its power and cable"):
-        SerialPrinter(path, SerialLine(), "tspl").print(JOB, 1.0, pytest.fail)
+def test_what_is_no_serial_port_gets_no_byte(subtests: pytest.Subtests) -> None:
+    for path in ["/dev/serial/by-id/nothing-there", "/dev/null"]:
+        with (
+            subtests.test(path=path),
+            pytest.raises(PrintNotStarted, match=r"cannot be reached at .*: check its power and cable"),
+        ):
+            SerialPrinter(path, SerialLine(), "tspl").print(JOB, 1.0, pytest.fail)
 
 
 class Clock:

@@ -23,7 +23,6 @@ from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.protocols.scales.shared.reading import Reading, Record, Rejected, RejectReason
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.devices.scale.listener import PATIENCE_S, Listener, serial_scale
-from tests.each import each
 
 _DONE = CommandResult(CommandOutcome.DONE)
 _TIMING = Timing(stale_s=0.9, retry_first_s=0.02, retry_max_s=0.1)
@@ -34,9 +33,8 @@ def _reading(weight: str | None, net: bool | None = None, unit: str | None = "kg
     return Reading(value, unit, True, net, False, False, raw=b"")
 
 
-@each(
-    ("command", "before", "after", "acknowledged", "seen"),
-    [
+def test_effects(subtests: pytest.Subtests) -> None:
+    for command, before, after, acknowledged, seen in [
         ("zero", _reading("0.120"), _reading("0.000"), False, True),
         ("zero", _reading("0.120"), _reading("-0.005"), False, True),
         ("zero", _reading("0.120"), _reading("0.010"), True, False),
@@ -57,10 +55,9 @@ def _reading(weight: str | None, net: bool | None = None, unit: str | None = "kg
         ("clear_tare", _reading("0.000"), _reading("0.640"), False, True),
         ("clear_tare", _reading("0.640"), _reading("0.640"), False, False),
         ("clear_tare", _reading("0.640"), _reading("0.640"), True, True),
-    ],
-)
-def test_effects(command: str, before: Reading | None, after: Reading, acknowledged: bool, seen: bool) -> None:
-    assert Effects(5, None).is_confirmed(command, before, after, acknowledged) is seen
+    ]:
+        with subtests.test(command=command, before=before, after=after, acknowledged=acknowledged, seen=seen):
+            assert Effects(5, None).is_confirmed(command, before, after, acknowledged) is seen
 
 
 def test_a_step_is_known_in_grams_or_is_the_last_decimal() -> None:

@@ -20,7 +20,6 @@ from kiosk.devices.scanner.reader import ScannerReader
 from kiosk.devices.scanner.report import ScanReporter
 from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.simulators.scanner.hid_pos import DESCRIPTOR, HidPosScannerSimulator, reports
-from tests.each import each
 from tests.station.hardware import Heard
 
 PATIENCE_S = 30.0
@@ -168,37 +167,38 @@ def test_a_device_that_is_a_keyboard_as_well_is_never_read(tmp_path: Path, caplo
     assert "it is a keyboard" in caplog.text
 
 
-@each("kind", ["file", "folder", "pipe", "terminal", "nothing", "stream socket's file"])
-def test_a_node_replaced_by_something_else_is_a_scanner_that_is_not_there(kind: str) -> None:
+def test_a_node_replaced_by_something_else_is_a_scanner_that_is_not_there(subtests: pytest.Subtests) -> None:
     """Neither the kernel's way nor the bench's waits for it, or reads from it."""
-    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"kiosk-hid-{os.getpid()}"
-    folder.mkdir()
-    path, ends = folder / "node", pty.openpty() if kind == "terminal" else ()
-    try:
-        match kind:
-            case "file":
-                path.write_bytes(DESCRIPTOR)
-            case "folder":
-                path.mkdir()
-            case "pipe":
-                os.mkfifo(path)
-            case "terminal":
-                path.symlink_to(os.ttyname(ends[1]))
-            case "stream socket's file":
-                path.with_name("node.descriptor").write_bytes(DESCRIPTOR)
-        for system in (LinuxHid(), SocketHid()):
-            with pytest.raises(OSError, match=r"."):
-                opened = system.open(path)
-                try:
-                    system.descriptor(path, opened)
-                finally:
-                    os.close(opened)
-    finally:
-        for end in ends:
-            os.close(end)
-        for left in folder.iterdir():
-            left.rmdir() if left.is_dir() and not left.is_symlink() else left.unlink()
-        folder.rmdir()
+    for kind in ["file", "folder", "pipe", "terminal", "nothing", "stream socket's file"]:
+        with subtests.test(kind=kind):
+            folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"kiosk-hid-{os.getpid()}"
+            folder.mkdir()
+            path, ends = folder / "node", pty.openpty() if kind == "terminal" else ()
+            try:
+                match kind:
+                    case "file":
+                        path.write_bytes(DESCRIPTOR)
+                    case "folder":
+                        path.mkdir()
+                    case "pipe":
+                        os.mkfifo(path)
+                    case "terminal":
+                        path.symlink_to(os.ttyname(ends[1]))
+                    case "stream socket's file":
+                        path.with_name("node.descriptor").write_bytes(DESCRIPTOR)
+                for system in (LinuxHid(), SocketHid()):
+                    with pytest.raises(OSError, match=r"."):
+                        opened = system.open(path)
+                        try:
+                            system.descriptor(path, opened)
+                        finally:
+                            os.close(opened)
+            finally:
+                for end in ends:
+                    os.close(end)
+                for left in folder.iterdir():
+                    left.rmdir() if left.is_dir() and not left.is_symlink() else left.unlink()
+                folder.rmdir()
 
 
 def test_a_device_is_read_by_one_program_and_a_device_of_another_kind_by_none() -> None:

@@ -25,36 +25,40 @@ from kiosk.domain.metrology.legal_status import (
     verification_state,
 )
 from kiosk.domain.moment import ClockQuality, Moment
-from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=30_000)
 NOW = Moment(datetime(2026, 11, 25, 6, 5, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "boot", 5_000_000)
 TODAY = CheckWeightResult(True, "2026-11-25", True, "boot", 4_000_000)
 
 
-@each(("load_g", "allowed"), [(100, 5), (2_500, 5), (2_505, 5), (10_000, 5), (10_005, 10), (30_000, 10)])
-def test_initial_verification_in_whole_steps_and_never_more_than_in_service(load_g: int, allowed: int) -> None:
-    assert allowed_error_g(PROFILE, load_g) == allowed
-    in_service = 5 * (1 if load_g <= 500 * 5 else 2 if load_g <= 2000 * 5 else 3)
-    assert allowed <= in_service
-    assert passes(PROFILE, load_g, load_g + allowed) and passes(PROFILE, load_g, load_g - allowed)
-    assert not passes(PROFILE, load_g, load_g + allowed + 5) and not passes(PROFILE, load_g, load_g - allowed - 5)
+def test_initial_verification_in_whole_steps_and_never_more_than_in_service(subtests: pytest.Subtests) -> None:
+    for load_g, allowed in [(100, 5), (2_500, 5), (2_505, 5), (10_000, 5), (10_005, 10), (30_000, 10)]:
+        with subtests.test(load_g=load_g, allowed=allowed):
+            assert allowed_error_g(PROFILE, load_g) == allowed
+            in_service = 5 * (1 if load_g <= 500 * 5 else 2 if load_g <= 2000 * 5 else 3)
+            assert allowed <= in_service
+            assert passes(PROFILE, load_g, load_g + allowed) and passes(PROFILE, load_g, load_g - allowed)
+            assert not passes(PROFILE, load_g, load_g + allowed + 5) and not passes(
+                PROFILE, load_g, load_g - allowed - 5
+            )
 
 
 def test_beyond_the_table_the_last_error_of_it_is_allowed() -> None:
     assert allowed_error_g(ScaleProfile(e_g=5, max_g=60_000), 60_000) == 10
 
 
-@each("expected_g", [100, 30_000])
-def test_min_and_max_themselves_may_be_checked(expected_g: int) -> None:
-    assert check_expected(PROFILE, expected_g) == expected_g
+def test_min_and_max_themselves_may_be_checked(subtests: pytest.Subtests) -> None:
+    for expected_g in [100, 30_000]:
+        with subtests.test(expected_g=expected_g):
+            assert check_expected(PROFILE, expected_g) == expected_g
 
 
-@each("expected_g", [-5, 0, 99, 30_001])
-def test_a_weight_the_scale_may_not_weigh_checks_nothing(expected_g: int) -> None:
-    with pytest.raises(BadCheckWeight, match="100 to 30000 g"):
-        check_expected(PROFILE, expected_g)
-    assert check_expected(PROFILE, 5_000) == 5_000
+def test_a_weight_the_scale_may_not_weigh_checks_nothing(subtests: pytest.Subtests) -> None:
+    for expected_g in [-5, 0, 99, 30_001]:
+        with subtests.test(expected_g=expected_g):
+            with pytest.raises(BadCheckWeight, match="100 to 30000 g"):
+                check_expected(PROFILE, expected_g)
+            assert check_expected(PROFILE, 5_000) == 5_000
 
 
 def at(**changes: object) -> Moment:
@@ -65,9 +69,8 @@ TOMORROW = at(utc=NOW.utc + timedelta(days=1), boot_id="next", monotonic_ms=10)
 UNSET = at(quality=ClockQuality.UNSET)
 
 
-@each(
-    ("required", "last", "now", "want"),
-    [
+def test_the_state_of_the_day(subtests: pytest.Subtests) -> None:
+    for required, last, now, want in [
         (False, None, NOW, CheckState.NONE),
         (True, None, NOW, CheckState.LATE),
         (True, TODAY, NOW, CheckState.PASSED),
@@ -81,10 +84,9 @@ UNSET = at(quality=ClockQuality.UNSET)
         (True, replace(TODAY, trusted=False, local_date=None), NOW, CheckState.PASSED),
         (True, TODAY, at(quality=ClockQuality.RESTORED, monotonic_ms=4_000_000 + 86_400_000), CheckState.LATE),
         (True, replace(TODAY, monotonic_ms=6_000_000), UNSET, CheckState.LATE),
-    ],
-)
-def test_the_state_of_the_day(required: bool, last: CheckWeightResult | None, now: Moment, want: CheckState) -> None:
-    assert check_state(required, last, now) is want
+    ]:
+        with subtests.test(required=required, last=last, now=now, want=want):
+            assert check_state(required, last, now) is want
 
 
 def test_the_business_day_ends_at_midnight_of_the_zone() -> None:
@@ -93,20 +95,16 @@ def test_the_business_day_ends_at_midnight_of_the_zone() -> None:
     assert check_state(True, TODAY, at(utc=datetime(2026, 11, 25, 16, 0, tzinfo=UTC))) is CheckState.LATE
 
 
-@each(
-    ("until", "quality", "want"),
-    [
+def test_the_verification_is_judged_on_a_synced_clock(subtests: pytest.Subtests) -> None:
+    for until, quality, want in [
         (None, ClockQuality.SYNCED, Verification.NONE),
         (date(2026, 11, 25), ClockQuality.SYNCED, Verification.VALID),
         (date(2026, 11, 24), ClockQuality.SYNCED, Verification.EXPIRED),
         (date(2026, 11, 24), ClockQuality.RESTORED, Verification.UNJUDGED),
         (date(2026, 11, 24), ClockQuality.UNSET, Verification.UNJUDGED),
-    ],
-)
-def test_the_verification_is_judged_on_a_synced_clock(
-    until: date | None, quality: ClockQuality, want: Verification
-) -> None:
-    assert verification_state(until, at(quality=quality)) is want
+    ]:
+        with subtests.test(until=until, quality=quality, want=want):
+            assert verification_state(until, at(quality=quality)) is want
 
 
 def test_the_marks_of_a_receipt_stand_in_their_order() -> None:

@@ -8,32 +8,27 @@ from typing import Any
 import pytest
 
 from kiosk.domain.metrology.indication import Indication, ScaleProfile, UnusableReason, indicate
-from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=30_000)
 FRAME: dict[str, Any] = {"weight": Decimal("12.450"), "unit": "kg", "net": None, "overload": None, "underload": None}
 
 
-@each("stable", [True, False, None])
-@each(
-    ("changed", "why"),
-    [
-        ({}, None),
-        ({"overload": True}, UnusableReason.OVERLOAD),
-        ({"underload": True}, UnusableReason.UNDERLOAD),
-        ({"weight": None}, UnusableReason.NO_WEIGHT),
-        ({"net": True}, UnusableReason.NET_ON_SCALE),
-        ({"unit": "g"}, UnusableReason.UNIT),
-        ({"weight": Decimal("12.4505")}, UnusableReason.OFF_STEP),
-        ({"weight": Decimal("12.452")}, UnusableReason.OFF_STEP),
-        ({"weight": Decimal("30.050")}, UnusableReason.OVERLOAD),
-    ],
-)
-def test_the_indicators_word_on_stability_is_passed_on_as_it_came(
-    changed: dict[str, Any], why: UnusableReason | None, stable: bool | None
-) -> None:
-    got = indicate(PROFILE, **{**FRAME, **changed, "stable": stable})
-    assert got == Indication(12_450 if why is None else None, why, stable)
+def test_the_indicators_word_on_stability_is_passed_on_as_it_came(subtests: pytest.Subtests) -> None:
+    for stable in [True, False, None]:
+        for changed, why in [
+            ({}, None),
+            ({"overload": True}, UnusableReason.OVERLOAD),
+            ({"underload": True}, UnusableReason.UNDERLOAD),
+            ({"weight": None}, UnusableReason.NO_WEIGHT),
+            ({"net": True}, UnusableReason.NET_ON_SCALE),
+            ({"unit": "g"}, UnusableReason.UNIT),
+            ({"weight": Decimal("12.4505")}, UnusableReason.OFF_STEP),
+            ({"weight": Decimal("12.452")}, UnusableReason.OFF_STEP),
+            ({"weight": Decimal("30.050")}, UnusableReason.OVERLOAD),
+        ]:
+            with subtests.test(stable=stable, changed=changed, why=why):
+                got = indicate(PROFILE, **{**FRAME, **changed, "stable": stable})
+                assert got == Indication(12_450 if why is None else None, why, stable)
 
 
 def test_nothing_is_shown_above_max_and_nine_intervals() -> None:
@@ -49,9 +44,8 @@ def test_a_refused_plate_says_what_is_allowed() -> None:
         ScaleProfile(5, 30_000, unit="lb")
 
 
-@each(
-    ("e_g", "max_g", "want"),
-    [
+def test_the_bounds_of_table_3_for_class_iii(subtests: pytest.Subtests) -> None:
+    for e_g, max_g, want in [
         (2, 200, True),
         (5, 2_495, False),
         (5, 2_500, True),
@@ -59,7 +53,6 @@ def test_a_refused_plate_says_what_is_allowed() -> None:
         (5, 50_004, False),
         (1, 10_000, True),
         (1, 10_001, False),
-    ],
-)
-def test_the_bounds_of_table_3_for_class_iii(e_g: int, max_g: int, want: bool) -> None:
-    assert ScaleProfile(e_g, max_g).is_class_iii is want
+    ]:
+        with subtests.test(e_g=e_g, max_g=max_g, want=want):
+            assert ScaleProfile(e_g, max_g).is_class_iii is want

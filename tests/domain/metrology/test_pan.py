@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from kiosk.domain.metrology.indication import Indication, ScaleProfile, UnusableReason, indicate
 from kiosk.domain.metrology.pan import NotBookableReason, Pan, PanState, PanView
 from kiosk.domain.metrology.software import metrology_id
-from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=60_000)
 
@@ -168,9 +167,8 @@ def test_limits() -> None:
     assert feeder.feed(60_005, 8).why_not is NotBookableReason.ABOVE_MAX
 
 
-@each(
-    ("weight", "unit", "flags", "want"),
-    [
+def test_rules_of_one_frame(subtests: pytest.Subtests) -> None:
+    for weight, unit, flags, want in [
         ("12.450", "kg", {}, 12_450),
         ("12.450", None, {}, 12_450),
         ("12450", "g", {}, UnusableReason.UNIT),
@@ -183,20 +181,19 @@ def test_limits() -> None:
         ("60.050", "kg", {}, UnusableReason.OVERLOAD),
         ("60.045", "kg", {}, 60_045),
         (None, "kg", {}, UnusableReason.NO_WEIGHT),
-    ],
-)
-def test_rules_of_one_frame(weight: str | None, unit: str | None, flags: dict[str, bool], want: object) -> None:
-    got = indicate(
-        PROFILE,
-        weight=Decimal(weight) if weight else None,
-        unit=unit,
-        stable=None,
-        net=flags.get("net"),
-        overload=flags.get("overload"),
-        underload=flags.get("underload"),
-    )
-    assert want in (got.grams, got.unusable)
-    assert (got.grams is None) != (got.unusable is None)
+    ]:
+        with subtests.test(weight=weight, unit=unit, flags=flags, want=want):
+            got = indicate(
+                PROFILE,
+                weight=Decimal(weight) if weight else None,
+                unit=unit,
+                stable=None,
+                net=flags.get("net"),
+                overload=flags.get("overload"),
+                underload=flags.get("underload"),
+            )
+            assert want in (got.grams, got.unusable)
+            assert (got.grams is None) != (got.unusable is None)
 
 
 def test_a_suspect_value_is_no_weight() -> None:
@@ -205,23 +202,29 @@ def test_a_suspect_value_is_no_weight() -> None:
     assert got.unusable is UnusableReason.NO_WEIGHT
 
 
-@each(
-    ("e_g", "max_g", "want"),
-    [(1, 6_000, True), (2, 200, True), (5, 30_000, True), (5, 50_000, True), (5, 2_000, False), (5, 60_000, False)],
-)
-def test_the_number_of_intervals_of_class_iii(e_g: int, max_g: int, want: bool) -> None:
-    assert ScaleProfile(e_g, max_g).is_class_iii is want
+def test_the_number_of_intervals_of_class_iii(subtests: pytest.Subtests) -> None:
+    for e_g, max_g, want in [
+        (1, 6_000, True),
+        (2, 200, True),
+        (5, 30_000, True),
+        (5, 50_000, True),
+        (5, 2_000, False),
+        (5, 60_000, False),
+    ]:
+        with subtests.test(e_g=e_g, max_g=max_g, want=want):
+            assert ScaleProfile(e_g, max_g).is_class_iii is want
 
 
-@each("gap_s", [1.05, 60.0, -5.0])
-def test_readings_with_a_pause_between_are_no_rest_and_hold_no_lock(gap_s: float) -> None:
-    feeder = Feeder()
-    feeder.feed(0, 8)
-    feeder.feed(1000, 8)
-    assert feeder.pan.request_hold().hold is not None
-    feeder.now += gap_s
-    view = feeder.feed(1000)
-    assert (view.hold, view.why_not) == (None, NotBookableReason.UNSTABLE)
+def test_readings_with_a_pause_between_are_no_rest_and_hold_no_lock(subtests: pytest.Subtests) -> None:
+    for gap_s in [1.05, 60.0, -5.0]:
+        with subtests.test(gap_s=gap_s):
+            feeder = Feeder()
+            feeder.feed(0, 8)
+            feeder.feed(1000, 8)
+            assert feeder.pan.request_hold().hold is not None
+            feeder.now += gap_s
+            view = feeder.feed(1000)
+            assert (view.hold, view.why_not) == (None, NotBookableReason.UNSTABLE)
 
 
 def test_a_lock_carries_the_frames_of_its_rest_and_no_other() -> None:
@@ -287,12 +290,13 @@ def test_one_changed_byte_changes_the_digits() -> None:
     assert metrology_id({"c.py": b"x = 1\n", "b.py": b"y = 2\n"}) != first
 
 
-@each("e_g", [1, 2, 5, 10, 20, 50, 100])
-def test_an_interval_of_the_standard_is_taken(e_g: int) -> None:
-    assert ScaleProfile(e_g, 3000 * e_g).min_g == 20 * e_g
+def test_an_interval_of_the_standard_is_taken(subtests: pytest.Subtests) -> None:
+    for e_g in [1, 2, 5, 10, 20, 50, 100]:
+        with subtests.test(e_g=e_g):
+            assert ScaleProfile(e_g, 3000 * e_g).min_g == 20 * e_g
 
 
-@each(("e_g", "max_g"), [(0, 1000), (3, 6000), (15, 60_000), (-5, 6000), (5, 495)])
-def test_any_other_interval_or_too_small_a_scale_is_refused(e_g: int, max_g: int) -> None:
-    with pytest.raises(ValueError, match="e_g must be"):
-        ScaleProfile(e_g, max_g)
+def test_any_other_interval_or_too_small_a_scale_is_refused(subtests: pytest.Subtests) -> None:
+    for e_g, max_g in [(0, 1000), (3, 6000), (15, 60_000), (-5, 6000), (5, 495)]:
+        with subtests.test(e_g=e_g, max_g=max_g), pytest.raises(ValueError, match="e_g must be"):
+            ScaleProfile(e_g, max_g)

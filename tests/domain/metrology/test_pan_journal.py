@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.pan_journal import (
     MAX_BURST_ROWS,
@@ -15,7 +17,6 @@ from kiosk.domain.metrology.pan_journal import (
     PreviousLoads,
     UnbookedWhy,
 )
-from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=30_000)
 
@@ -173,21 +174,22 @@ def test_a_load_that_lies_for_half_a_minute_is_noted_once() -> None:
     assert day.zero() == [LoadLeftNote(5_000, UnbookedWhy.NO_INTAKE, 32_000, noted=True)]
 
 
-@each("leaves_first", [False, True])
-def test_a_noted_load_that_is_booked_after_all_closes_its_note(leaves_first: bool) -> None:
-    for used, want in ((True, [BookedLoadNote(1)]), (False, [])):
-        day = Day(step=40.0)
-        day.rest(5_000)
-        assert day.rest(5_000) == [LingeringLoadNote(1, 5_000)]
-        day.journal.claim(1)
-        left = [LoadLeftNote(5_000, UnbookedWhy.NO_INTAKE, 80_000, noted=True)]
-        if leaves_first:
-            assert day.zero() == []
-            assert list(day.journal.decide(used, day.now)) == (want or left)
-            assert day.zero() == []
-        else:
-            assert list(day.journal.decide(used, day.now)) == want
-            assert day.zero() == ([] if used else left)
+def test_a_noted_load_that_is_booked_after_all_closes_its_note(subtests: pytest.Subtests) -> None:
+    for leaves_first in [False, True]:
+        with subtests.test(leaves_first=leaves_first):
+            for used, want in ((True, [BookedLoadNote(1)]), (False, [])):
+                day = Day(step=40.0)
+                day.rest(5_000)
+                assert day.rest(5_000) == [LingeringLoadNote(1, 5_000)]
+                day.journal.claim(1)
+                left = [LoadLeftNote(5_000, UnbookedWhy.NO_INTAKE, 80_000, noted=True)]
+                if leaves_first:
+                    assert day.zero() == []
+                    assert list(day.journal.decide(used, day.now)) == (want or left)
+                    assert day.zero() == []
+                else:
+                    assert list(day.journal.decide(used, day.now)) == want
+                    assert day.zero() == ([] if used else left)
 
 
 def test_what_the_power_cut_left_behind() -> None:
@@ -201,13 +203,14 @@ def test_what_the_power_cut_left_behind() -> None:
     assert why(strange.zero()) is UnbookedWhy.RESTART
 
 
-@each("grams", [4_995, 5_000, 5_005])
-def test_the_load_booked_before_the_power_cut_is_known_again(grams: int) -> None:
-    day = Day(PreviousLoads(known_g=(5_000,)), zero=False)
-    day.rest(grams)
-    assert day.zero() == []
-    day.rest(grams)
-    assert why(day.zero()) is UnbookedWhy.NO_INTAKE, "after a zero it is another load"
+def test_the_load_booked_before_the_power_cut_is_known_again(subtests: pytest.Subtests) -> None:
+    for grams in [4_995, 5_000, 5_005]:
+        with subtests.test(grams=grams):
+            day = Day(PreviousLoads(known_g=(5_000,)), zero=False)
+            day.rest(grams)
+            assert day.zero() == []
+            day.rest(grams)
+            assert why(day.zero()) is UnbookedWhy.NO_INTAKE, "after a zero it is another load"
 
 
 def test_an_orderly_stop_notes_what_lies_there_and_tells_what_was_summed_up() -> None:
@@ -247,27 +250,27 @@ def test_the_burst_is_told_at_once_and_then_one_row_each_five_minutes() -> None:
     )
 
 
-@each(
-    ("first", "second", "peak", "reason"),
-    [
+def test_of_loads_in_one_row_the_heavier_says_why(subtests: pytest.Subtests) -> None:
+    for first, second, peak, reason in [
         (9_000, 5_000, 9_000, UnbookedWhy.NOT_AGREED),
         (5_000, 9_000, 9_000, UnbookedWhy.NO_INTAKE),
         (5_000, 5_000, 5_000, UnbookedWhy.NOT_AGREED),
-    ],
-)
-def test_of_loads_in_one_row_the_heavier_says_why(first: int, second: int, peak: int, reason: UnbookedWhy) -> None:
-    day = Day(step=0.5)
-    for _ in range(MAX_BURST_ROWS):
-        day.rest(5_000)
-        day.zero()
-    day.wanted = True
-    day.rest(first)
-    day.rest(first)
-    day.zero()
-    day.wanted = False
-    day.rest(second)
-    day.zero()
-    assert list(day.journal.stop()) == [LoadLeftNote(peak, reason, 1_000, loads=2)], "and the longest rest is told"
+    ]:
+        with subtests.test(first=first, second=second, peak=peak, reason=reason):
+            day = Day(step=0.5)
+            for _ in range(MAX_BURST_ROWS):
+                day.rest(5_000)
+                day.zero()
+            day.wanted = True
+            day.rest(first)
+            day.rest(first)
+            day.zero()
+            day.wanted = False
+            day.rest(second)
+            day.zero()
+            assert list(day.journal.stop()) == [LoadLeftNote(peak, reason, 1_000, loads=2)], (
+                "and the longest rest is told"
+            )
 
 
 def test_a_rocked_pan_writes_few_rows_and_loses_no_load() -> None:

@@ -5,9 +5,10 @@ Times are eighths of a second, exact in binary, so that a bound is met and not n
 
 from __future__ import annotations
 
+import pytest
+
 from kiosk.domain.metrology.indication import Indication, ScaleProfile, UnusableReason
 from kiosk.domain.metrology.pan import STALE_S, Hold, NotBookableReason, Pan, PanState, PanView
-from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=30_000)
 
@@ -170,36 +171,36 @@ def test_a_counted_load_is_over_and_one_that_followed_it_is_not() -> None:
     assert given.feed(*[2_500] * 8).why_not is NotBookableReason.LOAD_ALREADY_COUNTED
 
 
-@each(
-    ("grams", "state"),
-    [(-10, PanState.NEGATIVE), (-5, PanState.EMPTY), (0, PanState.EMPTY), (5, PanState.EMPTY), (10, PanState.STABLE)],
-)
-def test_a_step_around_zero_is_an_empty_pan(grams: int, state: PanState) -> None:
-    given = scale()
-    view = given.feed(*[grams] * 8)
-    assert (view.state, view.grams) == (state, grams)
-    assert given.pan.rests_at_zero is (state is PanState.EMPTY)
+def test_a_step_around_zero_is_an_empty_pan(subtests: pytest.Subtests) -> None:
+    for grams, state in [
+        (-10, PanState.NEGATIVE),
+        (-5, PanState.EMPTY),
+        (0, PanState.EMPTY),
+        (5, PanState.EMPTY),
+        (10, PanState.STABLE),
+    ]:
+        with subtests.test(grams=grams, state=state):
+            given = scale()
+            view = given.feed(*[grams] * 8)
+            assert (view.state, view.grams) == (state, grams)
+            assert given.pan.rests_at_zero is (state is PanState.EMPTY)
 
 
-@each(
-    ("why", "state", "why_not"),
-    [
+def test_a_frame_without_a_weight_shows_no_number_and_ends_the_rest(subtests: pytest.Subtests) -> None:
+    for why, state, why_not in [
         (UnusableReason.OVERLOAD, PanState.OVERLOAD, NotBookableReason.ABOVE_MAX),
         (UnusableReason.UNDERLOAD, PanState.NEGATIVE, NotBookableReason.UNSTABLE),
         (UnusableReason.UNIT, PanState.LOST, NotBookableReason.UNIT),
         (UnusableReason.NET_ON_SCALE, PanState.LOST, NotBookableReason.NET_ON_SCALE),
         (UnusableReason.OFF_STEP, PanState.LOST, NotBookableReason.OFF_STEP),
         (UnusableReason.NO_WEIGHT, PanState.LOST, NotBookableReason.LOST),
-    ],
-)
-def test_a_frame_without_a_weight_shows_no_number_and_ends_the_rest(
-    why: UnusableReason, state: PanState, why_not: NotBookableReason
-) -> None:
-    given = scale()
-    given.feed(*[1_000] * 8)
-    view = given.refuse(why)
-    assert (view.state, view.grams, view.why_not) == (state, None, why_not)
-    assert given.feed(*[1_000] * 4).why_not is NotBookableReason.UNSTABLE
+    ]:
+        with subtests.test(why=why, state=state, why_not=why_not):
+            given = scale()
+            given.feed(*[1_000] * 8)
+            view = given.refuse(why)
+            assert (view.state, view.grams, view.why_not) == (state, None, why_not)
+            assert given.feed(*[1_000] * 4).why_not is NotBookableReason.UNSTABLE
 
 
 def test_a_look_loses_what_is_too_old_once_and_nothing_else() -> None:

@@ -28,7 +28,6 @@ from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting import typeset
 from kiosk.labels.typesetting.shaping import ELLIPSIS
 from kiosk.protocols.barcodes.reader import Symbol, read
-from tests.each import each
 from tests.labels import zbar
 from tests.labels.heads import LABEL, STRIP
 
@@ -77,22 +76,24 @@ def columns(ink: Image.Image, top: int, bottom: int) -> list[int]:
     return [sum(bool(ink.getpixel((x, y))) for y in range(top, bottom)) for x in range(ink.width)]
 
 
-@each(("width", "per_mm"), [(480, 8), (384, 8), (720, 12), (576, 12)])
-def test_every_dot_of_the_head_burns_alone_and_equally_often(width: int, per_mm: int) -> None:
-    ink = ruler(width, per_mm)
-    assert ink.size == (width, HEIGHT_MM * per_mm)
-    stairs = ink.crop((0, 7 * per_mm, width, ink.height))
-    assert set(columns(stairs, 0, stairs.height)) == {per_mm // 4}
-    for y in range(stairs.height):
-        row = [x for x in range(width) if stairs.getpixel((x, y))]
-        assert all(right - left == 8 for left, right in pairwise(row))
+def test_every_dot_of_the_head_burns_alone_and_equally_often(subtests: pytest.Subtests) -> None:
+    for width, per_mm in [(480, 8), (384, 8), (720, 12), (576, 12)]:
+        with subtests.test(width=width, per_mm=per_mm):
+            ink = ruler(width, per_mm)
+            assert ink.size == (width, HEIGHT_MM * per_mm)
+            stairs = ink.crop((0, 7 * per_mm, width, ink.height))
+            assert set(columns(stairs, 0, stairs.height)) == {per_mm // 4}
+            for y in range(stairs.height):
+                row = [x for x in range(width) if stairs.getpixel((x, y))]
+                assert all(right - left == 8 for left, right in pairwise(row))
 
 
-@each(("width", "per_mm"), [(480, 8), (576, 12)])
-def test_a_tick_of_one_dot_stands_at_every_millimeter(width: int, per_mm: int) -> None:
-    foot = 6 * per_mm - 1
-    ink = ruler(width, per_mm)
-    assert [x for x in range(width) if ink.getpixel((x, foot))] == list(range(0, width, per_mm))
+def test_a_tick_of_one_dot_stands_at_every_millimeter(subtests: pytest.Subtests) -> None:
+    for width, per_mm in [(480, 8), (576, 12)]:
+        with subtests.test(width=width, per_mm=per_mm):
+            foot = 6 * per_mm - 1
+            ink = ruler(width, per_mm)
+            assert [x for x in range(width) if ink.getpixel((x, foot))] == list(range(0, width, per_mm))
 
 
 def test_the_ruler_lies_on_both_papers_whole(label_test: MakeLabel, receipt_test: MakeReceipt) -> None:

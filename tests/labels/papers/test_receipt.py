@@ -16,7 +16,6 @@ from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.shaping import ELLIPSIS
 from kiosk.protocols.barcodes.reader import Symbol, read
 from kiosk.protocols.printers.page_setup import PrintHead
-from tests.each import each
 from tests.labels import zbar
 from tests.labels.conftest import LOT_CODE
 from tests.labels.heads import STRIP
@@ -148,24 +147,20 @@ def test_the_amounts_of_a_consignment_stand_as_estimates(receipt: Make, line: Ma
     assert [text for text in texts if "¥" in text] == ["× ¥32.00/kg"]
 
 
-@each(
-    ("certificate", "said", "hidden"),
-    [
+def test_the_certificate_or_why_there_is_none(subtests: pytest.Subtests, receipt: Make, texts: list[str]) -> None:
+    for certificate, said, hidden in [
         ("none: not_presented", {"未出示", "not presented", "كۆرسىتىلمىدى", "无", "none", "يوق"}, "not_presented"),
         ("none: own use", {"own use", "无", "none", "يوق"}, "None"),
         ("none", {"无", "none", "يوق"}, ":"),
         ("", {"无", "none", "يوق"}, ":"),
         ("producer C-0147-11", {"producer C-0147-11", "合格证"}, "none"),
-    ],
-)
-def test_the_certificate_or_why_there_is_none(
-    receipt: Make, texts: list[str], certificate: str, said: set[str], hidden: str
-) -> None:
-    texts.clear()
-    render_receipt(receipt(certificate=certificate), STRIP[203])
-    shown = " ".join(text for text in texts if text != "2026-11-25 14:32 UTC+6")
-    assert {text for text in said if text not in shown} == set()
-    assert hidden not in shown
+    ]:
+        with subtests.test(certificate=certificate, said=said, hidden=hidden):
+            texts.clear()
+            render_receipt(receipt(certificate=certificate), STRIP[203])
+            shown = " ".join(text for text in texts if text != "2026-11-25 14:32 UTC+6")
+            assert {text for text in said if text not in shown} == set()
+            assert hidden not in shown
 
 
 def test_not_for_trade_stands_at_the_figures_of_such_a_scale(receipt: Make, line: MakeLine, texts: list[str]) -> None:
@@ -268,16 +263,17 @@ def test_every_mark_of_the_scale_has_its_words() -> None:
     assert set(MARKS) == {mark.value for mark in ScaleMark}
 
 
-@each("mark", list(MARKS))
-@each("dpi", [203, 300])
 def test_what_the_scale_is_not_worth_stands_above_the_figures_in_three_languages(
-    receipt: Make, texts: list[str], mark: str, dpi: int
+    subtests: pytest.Subtests, receipt: Make, texts: list[str]
 ) -> None:
-    texts.clear()
-    render_receipt(receipt(scale_marks=(mark,)), STRIP[dpi])
-    ug, zh, en = MARKS[mark]
-    assert texts.index(ug) < texts.index(f"{zh} · {en}") < texts.index("0147-A-000381")
-    assert not any(ELLIPSIS in text for text in texts)
+    for mark in list(MARKS):
+        for dpi in [203, 300]:
+            with subtests.test(mark=mark, dpi=dpi):
+                texts.clear()
+                render_receipt(receipt(scale_marks=(mark,)), STRIP[dpi])
+                ug, zh, en = MARKS[mark]
+                assert texts.index(ug) < texts.index(f"{zh} · {en}") < texts.index("0147-A-000381")
+                assert not any(ELLIPSIS in text for text in texts)
 
 
 def ink(raster: Raster) -> float:

@@ -7,30 +7,31 @@ from PIL import features
 
 from kiosk.labels.typesetting import fonts
 from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, Script, find, load
-from tests.each import each
 
 ALPHABET = "ئابپتجچخدرزژسشغفقكگڭلمنھوۇۆۈۋېىي"
 
 
-@each("script", list(Script))
-@each("bold", [False, True])
-def test_every_font_is_installed_here_and_opens(script: Script, bold: bool) -> None:
-    path, _ = find(script, bold)
-    assert path.is_file()
-    assert load(script, bold, 20).size == 20
+def test_every_font_is_installed_here_and_opens(subtests: pytest.Subtests) -> None:
+    for script in list(Script):
+        for bold in [False, True]:
+            with subtests.test(script=script, bold=bold):
+                path, _ = find(script, bold)
+                assert path.is_file()
+                assert load(script, bold, 20).size == 20
 
 
 def test_the_chinese_face_is_the_simplified_one() -> None:
     assert load(Script.HAN, False, 20).getname()[0] == "Noto Sans CJK SC"
 
 
-@each("bold", [False, True])
-def test_every_uyghur_letter_has_its_own_shape(bold: bool) -> None:
-    font = load(Script.ARABIC, bold, 24)
-    missing = bytes(font.getmask("\U000f0000", mode="1"))
-    shapes = [bytes(font.getmask(letter, mode="1")) for letter in ALPHABET]
-    assert missing not in shapes
-    assert len(set(shapes)) == len(ALPHABET)
+def test_every_uyghur_letter_has_its_own_shape(subtests: pytest.Subtests) -> None:
+    for bold in [False, True]:
+        with subtests.test(bold=bold):
+            font = load(Script.ARABIC, bold, 24)
+            missing = bytes(font.getmask("\U000f0000", mode="1"))
+            shapes = [bytes(font.getmask(letter, mode="1")) for letter in ALPHABET]
+            assert missing not in shapes
+            assert len(set(shapes)) == len(ALPHABET)
 
 
 @pytest.mark.parametrize(("script", "bold"), list(SOURCES))

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kiosk.labels.typesetting.fonts import Script
 from kiosk.labels.typesetting.shaping import LRI, PDI, Run, clean, isolate, isolate_name, itemize
-from tests.each import each
 
 
 def shown(text: str, rtl: bool) -> list[str]:
     return [run.text.strip() for run in itemize(text, rtl) if run.text.strip()]
 
 
-@each(
-    ("text", "expected"),
-    [
+def test_what_is_marked_stays_in_order_in_a_uyghur_line(subtests: pytest.Subtests) -> None:
+    for text, expected in [
         (f"بادام {isolate('2.35 kg')}", ["2.35 kg", "بادام"]),
         (f"بادام {isolate('2.35 kg')} خالتا", ["خالتا", "2.35 kg", "بادام"]),
         (f"چېسلا {isolate('2026-11-25')}", ["2026-11-25", "چېسلا"]),
@@ -28,15 +27,13 @@ def shown(text: str, rtl: bool) -> list[str]:
         (f"تالون {isolate('0147-A-000381')}", ["0147-A-000381", "تالون"]),
         ("بادام 巴旦木 Badam", ["巴旦木", "Badam", "بادام"]),
         (f"تالون {isolate('A 1')}{isolate('B 2')}", ["B 2", "A 1", "تالون"]),
-    ],
-)
-def test_what_is_marked_stays_in_order_in_a_uyghur_line(text: str, expected: list[str]) -> None:
-    assert shown(text, rtl=True) == expected
+    ]:
+        with subtests.test(text=text, expected=expected):
+            assert shown(text, rtl=True) == expected
 
 
-@each(
-    ("text", "expected"),
-    [
+def test_uyghur_stays_in_order_in_a_left_to_right_line(subtests: pytest.Subtests) -> None:
+    for text, expected in [
         ("袋 bag خالتا", ["袋", "bag", "خالتا"]),
         ("bag خالتا يېزا 2", ["bag", "2", "خالتا يېزا"]),
         (f"bag خالتا يېزا {isolate('2')}", ["bag", "خالتا يېزا", "2"]),
@@ -45,10 +42,9 @@ def test_what_is_marked_stays_in_order_in_a_uyghur_line(text: str, expected: lis
             ["S0147 ·", "كەنت", "-", "3", "·", "Yarkant"],
         ),
         ("a بادام 12 ياڭاق b", ["a", "ياڭاق", "12", "بادام", "b"]),
-    ],
-)
-def test_uyghur_stays_in_order_in_a_left_to_right_line(text: str, expected: list[str]) -> None:
-    assert shown(text, rtl=False) == expected
+    ]:
+        with subtests.test(text=text, expected=expected):
+            assert shown(text, rtl=False) == expected
 
 
 def test_every_script_gets_its_font_and_direction() -> None:
@@ -86,9 +82,8 @@ def test_cleaned_data_holds_no_control_and_no_bidi_character(text: str) -> None:
     assert clean(data) == data
 
 
-@each(
-    ("hostile", "harmless"),
-    [
+def test_hostile_data_becomes_plain_text(subtests: pytest.Subtests) -> None:
+    for hostile, harmless in [
         ("<script>", "<script>"),
         ("^XZ", "^XZ"),
         ("a\x1b!Rb\x10\x04\x01", "a!Rb"),
@@ -97,7 +92,6 @@ def test_cleaned_data_holds_no_control_and_no_bidi_character(text: str) -> None:
         (f"{LRI}x{PDI}{PDI}", "x"),
         ("\ufeff \u200f ", ""),
         ("x" * 5000, "x" * 240),
-    ],
-)
-def test_hostile_data_becomes_plain_text(hostile: str, harmless: str) -> None:
-    assert clean(hostile) == harmless
+    ]:
+        with subtests.test(hostile=hostile, harmless=harmless):
+            assert clean(hostile) == harmless

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
@@ -9,7 +10,6 @@ from kiosk.labels.typesetting.fonts import Script
 from kiosk.labels.typesetting.shaping import ELLIPSIS, clean, isolate
 from kiosk.labels.typesetting.typeset import Align, Block, Style, draw, fit, styles, width
 from tests.depth import many
-from tests.each import each
 
 STYLE = Style(24)
 ZWNJ = "\u200c"
@@ -41,15 +41,16 @@ def test_a_joined_word_is_exactly_what_the_shaping_library_draws_alone() -> None
     assert ink(one_line("قارىئۆرۈك", rtl=True)).tobytes() == ink(alone).tobytes()
 
 
-@each("figure", ["2026-11-25", "12.480 kg", "¥1,203.82", "0147-A-000381", "-3.5"])
-def test_a_figure_in_a_uyghur_line_looks_as_it_does_alone(figure: str) -> None:
-    line = one_line(f"چېسلا {isolate(figure)}", rtl=True)
-    alone = one_line(figure, rtl=False)
-    shape = ink(alone)
-    left = alone.getbbox()
-    assert left is not None
-    placed = line.crop((left[0], left[1], left[0] + shape.width, left[3]))
-    assert placed.tobytes() == shape.tobytes()
+def test_a_figure_in_a_uyghur_line_looks_as_it_does_alone(subtests: pytest.Subtests) -> None:
+    for figure in ["2026-11-25", "12.480 kg", "¥1,203.82", "0147-A-000381", "-3.5"]:
+        with subtests.test(figure=figure):
+            line = one_line(f"چېسلا {isolate(figure)}", rtl=True)
+            alone = one_line(figure, rtl=False)
+            shape = ink(alone)
+            left = alone.getbbox()
+            assert left is not None
+            placed = line.crop((left[0], left[1], left[0] + shape.width, left[3]))
+            assert placed.tobytes() == shape.tobytes()
 
 
 def test_a_bracket_mirrors_in_a_right_to_left_line() -> None:
@@ -60,26 +61,28 @@ def test_draws_black_and_white_only() -> None:
     assert one_line("بادام 核桃 Walnut", rtl=False).mode == "1"
 
 
-@each("bold", [False, True])
-@each("size", [16, 18, 20, 24, 32, 42])
-def test_the_line_height_holds_every_letter(size: int, bold: bool) -> None:
-    style = Style(size, bold)
-    for text, rtl in (("ئۆۈېۇۋچپڭغقيىج", True), ("ÄÅgjpqy¥(|)", False), ("龘国，。", False)):
-        line = width(text, style, rtl)
-        block = Block((text,), style, rtl)
-        inside = draw(block, (line + 40, block.height), Align.CENTER)
-        roomy = draw(block, (line + 40, block.height + 80), Align.CENTER)
-        assert ink(inside).size == ink(roomy).size
+def test_the_line_height_holds_every_letter(subtests: pytest.Subtests) -> None:
+    for bold in [False, True]:
+        for size in [16, 18, 20, 24, 32, 42]:
+            with subtests.test(bold=bold, size=size):
+                style = Style(size, bold)
+                for text, rtl in (("ئۆۈېۇۋچپڭغقيىج", True), ("ÄÅgjpqy¥(|)", False), ("龘国，。", False)):
+                    line = width(text, style, rtl)
+                    block = Block((text,), style, rtl)
+                    inside = draw(block, (line + 40, block.height), Align.CENTER)
+                    roomy = draw(block, (line + 40, block.height + 80), Align.CENTER)
+                    assert ink(inside).size == ink(roomy).size
 
 
-@each("size", [16, 20, 24, 36, 45])
-def test_the_tight_line_holds_figures_and_latin_letters(size: int) -> None:
-    style = Style(size, bold=True, tight=True)
-    text = "0123456789 kg ¥×/-=Qgjpqy"
-    block = Block((text,), style, rtl=False)
-    inside = draw(block, (width(text, style, rtl=False), block.height), Align.LEFT)
-    roomy = draw(block, (width(text, style, rtl=False), block.height + 60), Align.LEFT)
-    assert ink(inside).size == ink(roomy).size
+def test_the_tight_line_holds_figures_and_latin_letters(subtests: pytest.Subtests) -> None:
+    for size in [16, 20, 24, 36, 45]:
+        with subtests.test(size=size):
+            style = Style(size, bold=True, tight=True)
+            text = "0123456789 kg ¥×/-=Qgjpqy"
+            block = Block((text,), style, rtl=False)
+            inside = draw(block, (width(text, style, rtl=False), block.height), Align.LEFT)
+            roomy = draw(block, (width(text, style, rtl=False), block.height + 60), Align.LEFT)
+            assert ink(inside).size == ink(roomy).size
 
 
 def test_text_shrinks_before_it_is_cut() -> None:
@@ -90,13 +93,14 @@ def test_text_shrinks_before_it_is_cut() -> None:
     assert 20 <= block.style.size <= 22
 
 
-@each(("part", "lines"), [(0.8, 1), (0.7, 2)])
-def test_a_little_smaller_before_broken_and_broken_before_much_smaller(part: float, lines: int) -> None:
-    text = "Badam almonds"
-    room = round(width(text, Style(30), rtl=False) * part)
-    block = fit(text, (room, 200), styles(30, 16), rtl=False, max_lines=2)
-    assert len(block.lines) == lines
-    assert block.style.size == (30 if lines == 2 else block.style.size)
+def test_a_little_smaller_before_broken_and_broken_before_much_smaller(subtests: pytest.Subtests) -> None:
+    for part, lines in [(0.8, 1), (0.7, 2)]:
+        with subtests.test(part=part, lines=lines):
+            text = "Badam almonds"
+            room = round(width(text, Style(30), rtl=False) * part)
+            block = fit(text, (room, 200), styles(30, 16), rtl=False, max_lines=2)
+            assert len(block.lines) == lines
+            assert block.style.size == (30 if lines == 2 else block.style.size)
 
 
 def test_what_fits_nowhere_ends_with_an_ellipsis() -> None:

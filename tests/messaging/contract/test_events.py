@@ -36,7 +36,6 @@ from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
 from kiosk.messaging.contract.strict_json import StrictJsonError, canonical, canonical_parsed, read, read_canonical
 from tests.depth import many
-from tests.each import each
 
 EPOCH = "00c0ffee00c0ffee"
 MOMENT = Moment(
@@ -85,12 +84,13 @@ def test_what_an_older_station_told_of_a_paper_is_still_whole() -> None:
     assert parse_event(json.dumps(told).encode()).problem is None
 
 
-@each("wrong", [{"actor": "Aygul"}, {"parcel": "SF1385000000001"}, {"shelf": "with Aygul"}])
-def test_a_parcel_event_that_says_too_much_is_quarantined(wrong: dict[str, str]) -> None:
-    told = json.loads(sealed(ParcelShelved("P-0147-A-000012", "clerk:07", "A-3-17")).body)
-    assert parse_event(json.dumps(told).encode()).problem is None
-    told["data"] |= wrong
-    assert parse_event(json.dumps(told).encode()).problem == "bad_data"
+def test_a_parcel_event_that_says_too_much_is_quarantined(subtests: pytest.Subtests) -> None:
+    for wrong in [{"actor": "Aygul"}, {"parcel": "SF1385000000001"}, {"shelf": "with Aygul"}]:
+        with subtests.test(wrong=wrong):
+            told = json.loads(sealed(ParcelShelved("P-0147-A-000012", "clerk:07", "A-3-17")).body)
+            assert parse_event(json.dumps(told).encode()).problem is None
+            told["data"] |= wrong
+            assert parse_event(json.dumps(told).encode()).problem == "bad_data"
 
 
 def test_a_sealed_event_reads_back_as_itself() -> None:
@@ -133,23 +133,28 @@ def test_a_reissued_event_says_which_it_was() -> None:
     assert parse_event(sealed(reissued=f"{'ab' * 8}-17").body).problem is None
 
 
-@each(
-    ("name", "value"),
-    [("station", "s0147"), ("epoch", "XYZ"), ("seq", 0), ("seq", 2**31), ("prevhash", "0"), ("software", "kiosk\n")],
-)
-def test_what_the_center_would_refuse_cannot_be_sealed(name: str, value: object) -> None:
-    given = {
-        "station": "S0147",
-        "epoch": EPOCH,
-        "seq": 1,
-        "prevhash": ZERO_HASH,
-        "software": "kiosk 0.1.0",
-        name: value,
-    }
-    source = EventSource(*(given[key] for key in ("station", "software")))  # type: ignore[arg-type]
-    position = JournalPosition(*(given[key] for key in ("epoch", "seq", "prevhash")))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="cannot be sealed"):
-        seal(ABANDONED, source, position, MOMENT)
+def test_what_the_center_would_refuse_cannot_be_sealed(subtests: pytest.Subtests) -> None:
+    for name, value in [
+        ("station", "s0147"),
+        ("epoch", "XYZ"),
+        ("seq", 0),
+        ("seq", 2**31),
+        ("prevhash", "0"),
+        ("software", "kiosk\n"),
+    ]:
+        with subtests.test(name=name, value=value):
+            given = {
+                "station": "S0147",
+                "epoch": EPOCH,
+                "seq": 1,
+                "prevhash": ZERO_HASH,
+                "software": "kiosk 0.1.0",
+                name: value,
+            }
+            source = EventSource(*(given[key] for key in ("station", "software")))  # type: ignore[arg-type]
+            position = JournalPosition(*(given[key] for key in ("epoch", "seq", "prevhash")))  # type: ignore[arg-type]
+            with pytest.raises(ValueError, match="cannot be sealed"):
+                seal(ABANDONED, source, position, MOMENT)
 
 
 def test_an_event_too_large_cannot_be_sealed() -> None:
@@ -216,9 +221,8 @@ def test_noise_is_refused_and_nothing_else_happens(noise: bytes) -> None:
 BODY = sealed().body
 
 
-@each(
-    ("payload", "code"),
-    [
+def test_what_two_readers_could_read_differently_is_refused(subtests: pytest.Subtests) -> None:
+    for payload, code in [
         (BODY.replace(b'"seq":1,', b'"seq":1,"seq":1,'), "duplicate_key"),
         (BODY.replace(b'"stage":"opened"', b'"stage":"opened","st\\u0061ge":"opened"'), "duplicate_key"),
         (BODY.replace(b'"opened"', b"NaN"), "number"),
@@ -244,12 +248,11 @@ BODY = sealed().body
         (b"", "not_json"),
         (b"[]", "not_object"),
         (b"null", "not_object"),
-    ],
-)
-def test_what_two_readers_could_read_differently_is_refused(payload: bytes, code: str) -> None:
-    with pytest.raises(BadEvent) as refused:
-        parse_event(payload)
-    assert refused.value.code == code
+    ]:
+        with subtests.test(payload=payload, code=code):
+            with pytest.raises(BadEvent) as refused:
+                parse_event(payload)
+            assert refused.value.code == code
 
 
 def test_a_character_written_as_a_pair_of_escapes_is_taken() -> None:
@@ -265,9 +268,8 @@ def test_depth_eight_is_taken_and_brackets_inside_text_do_not_count() -> None:
     assert parse_event(quoted).problem is None
 
 
-@each(
-    "attributes",
-    [
+def test_an_event_nobody_can_attribute_is_refused(subtests: pytest.Subtests) -> None:
+    for attributes in [
         {"station": None},
         {"station": "S147"},
         {"station": "S0147\n"},
@@ -282,12 +284,11 @@ def test_depth_eight_is_taken_and_brackets_inside_text_do_not_count() -> None:
         {"source": "/stations/S0148"},
         {"specversion": "0.3"},
         {"type": None},
-    ],
-)
-def test_an_event_nobody_can_attribute_is_refused(attributes: dict[str, object]) -> None:
-    with pytest.raises(BadEvent) as refused:
-        parse_event(changed(**attributes))
-    assert refused.value.code == "envelope"
+    ]:
+        with subtests.test(attributes=attributes):
+            with pytest.raises(BadEvent) as refused:
+                parse_event(changed(**attributes))
+            assert refused.value.code == "envelope"
 
 
 def test_a_station_cannot_speak_for_another() -> None:
@@ -296,9 +297,8 @@ def test_a_station_cannot_speak_for_another() -> None:
     assert refused.value.code == "wrong_station"
 
 
-@each(
-    "attributes",
-    [
+def test_a_broken_event_with_a_sure_identity_is_kept_for_a_person(subtests: pytest.Subtests) -> None:
+    for attributes in [
         {"time": None},
         {"time": "2026-13-45T00:00:00.000Z"},
         {"time": "yesterday"},
@@ -320,14 +320,13 @@ def test_a_station_cannot_speak_for_another() -> None:
         {"region": "Shache"},
         {"region": "feed"},
         {"region": 1},
-    ],
-)
-def test_a_broken_event_with_a_sure_identity_is_kept_for_a_person(attributes: dict[str, object]) -> None:
-    event = parse_event(changed(**attributes))
-    assert (event.station, event.epoch, event.seq, event.problem) == ("S0147", EPOCH, 1, "bad_data")
-    assert event.body
-    for name in {"time", "clock", "prevhash"} & attributes.keys():
-        assert getattr(event, name) == ""
+    ]:
+        with subtests.test(attributes=attributes):
+            event = parse_event(changed(**attributes))
+            assert (event.station, event.epoch, event.seq, event.problem) == ("S0147", EPOCH, 1, "bad_data")
+            assert event.body
+            for name in {"time", "clock", "prevhash"} & attributes.keys():
+                assert getattr(event, name) == ""
 
 
 def test_a_newer_type_is_kept_for_a_person() -> None:
@@ -387,20 +386,25 @@ class Letter(StrEnum):
     A = "a"
 
 
-@each("value", [1.5, -0.0, (1, "a"), {"a": (True,)}, [[[[[[[[[[1]]]]]]]]]], Digit.ONE, Letter.A, {}])
-def test_what_only_the_slow_writer_knows_is_left_to_it(value: object) -> None:
-    assert canonical(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+def test_what_only_the_slow_writer_knows_is_left_to_it(subtests: pytest.Subtests) -> None:
+    for value in [1.5, -0.0, (1, "a"), {"a": (True,)}, [[[[[[[[[[1]]]]]]]]]], Digit.ONE, Letter.A, {}]:
+        with subtests.test(value=value):
+            assert canonical(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
-@each(
-    "value, code",
-    [(2**53, "number"), ({"a": -(2**53)}, "number"), (b"a", "text"), ({1: "a"}, "text"), ("\ud800", "text")],
-)
-def test_what_has_no_canonical_form(value: object, code: str) -> None:
-    for whole in (value, {"b": [value]}):
-        with pytest.raises(StrictJsonError) as refused:
-            canonical(whole)
-        assert refused.value.code == code
+def test_what_has_no_canonical_form(subtests: pytest.Subtests) -> None:
+    for value, code in [
+        (2**53, "number"),
+        ({"a": -(2**53)}, "number"),
+        (b"a", "text"),
+        ({1: "a"}, "text"),
+        ("\ud800", "text"),
+    ]:
+        with subtests.test(value=value, code=code):
+            for whole in (value, {"b": [value]}):
+                with pytest.raises(StrictJsonError) as refused:
+                    canonical(whole)
+                assert refused.value.code == code
 
 
 ascii_values = st.recursive(
@@ -454,9 +458,8 @@ def test_whatever_is_read_at_once_the_strict_reader_reads_the_same(value: object
         assert canonical(found) == payload
 
 
-@each(
-    "payload",
-    [
+def test_what_is_not_plainly_canonical_is_left_to_the_strict_reader(subtests: pytest.Subtests) -> None:
+    for payload in [
         b'{"a":1.0}',
         b'{"a":[1e2]}',
         b'{"a":-0}',
@@ -476,10 +479,9 @@ def test_whatever_is_read_at_once_the_strict_reader_reads_the_same(value: object
         b"[]",
         b"1",
         b"",
-    ],
-)
-def test_what_is_not_plainly_canonical_is_left_to_the_strict_reader(payload: bytes) -> None:
-    assert read_canonical(payload, max_bytes=100_000) is None
+    ]:
+        with subtests.test(payload=payload):
+            assert read_canonical(payload, max_bytes=100_000) is None
 
 
 def test_a_text_longer_than_it_may_be_is_not_read_at_once() -> None:
@@ -527,15 +529,14 @@ def test_a_bomb_is_what_it_seems() -> None:
     assert zlib.decompressobj().decompress(bomb(3)) == b"[" + b" " * 3_000_000
 
 
-@each("bodies", [[], [BODY] * 101, [b'"' + b"x" * 60_000 + b'"'] * 20])
-def test_a_batch_that_would_be_refused_is_not_built(bodies: list[bytes]) -> None:
-    with pytest.raises(ValueError, match="a batch holds"):
-        build_batch(bodies)
+def test_a_batch_that_would_be_refused_is_not_built(subtests: pytest.Subtests) -> None:
+    for bodies in [[], [BODY] * 101, [b'"' + b"x" * 60_000 + b'"'] * 20]:
+        with subtests.test(bodies=bodies), pytest.raises(ValueError, match="a batch holds"):
+            build_batch(bodies)
 
 
-@each(
-    ("payload", "code"),
-    [
+def test_bombs_and_broken_batches_are_refused(subtests: pytest.Subtests) -> None:
+    for payload, code in [
         (bomb(500), "too_large"),
         (zlib.compress(b" " * (MAX_BATCH_BYTES + 1)), "too_large"),
         (zlib.compress(b"[" * MAX_BATCH_BYTES), "too_deep"),
@@ -552,9 +553,8 @@ def test_a_batch_that_would_be_refused_is_not_built(bodies: list[bytes]) -> None
         (zlib.compress(b""), "not_batch"),
         (zlib.compress(b"[]"), "too_many"),
         (zlib.compress(b"[" + b",".join([b"1"] * 101) + b"]"), "too_many"),
-    ],
-)
-def test_bombs_and_broken_batches_are_refused(payload: bytes, code: str) -> None:
-    with pytest.raises(BadEvent) as refused:
-        parse_batch(payload)
-    assert refused.value.code == code
+    ]:
+        with subtests.test(payload=payload, code=code):
+            with pytest.raises(BadEvent) as refused:
+                parse_batch(payload)
+            assert refused.value.code == code

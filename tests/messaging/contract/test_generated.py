@@ -72,7 +72,6 @@ from kiosk.messaging.contract.generate import build_files, main
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.schemas import all_schemas
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
-from tests.each import each
 
 FEED = Path(__file__).parents[3] / "docs" / "feed"
 EPOCH = "00c0ffee00c0ffee"
@@ -189,44 +188,44 @@ def test_there_is_an_example_of_every_event_type() -> None:
     assert {data.TYPE for data in EXAMPLES} == {name for name in all_schemas() if "." in name}
 
 
-@each("data", EXAMPLES, ids=lambda data: data.TYPE)
-def test_real_events_obey_their_schema(data: EventData) -> None:
-    check = validator(data.TYPE)
-    check.validate(event(data))
-    check.validate(event(data) | {"feedseq": 12, "signature": "ed25519:abc"})
+def test_real_events_obey_their_schema(subtests: pytest.Subtests) -> None:
+    for data in EXAMPLES:
+        with subtests.test(data=data.TYPE):
+            check = validator(data.TYPE)
+            check.validate(event(data))
+            check.validate(event(data) | {"feedseq": 12, "signature": "ed25519:abc"})
 
 
-@each("data", EXAMPLES, ids=lambda data: data.TYPE)
-def test_the_schema_refuses_what_the_code_refuses(data: EventData) -> None:
-    check = validator(data.TYPE)
-    good = event(data)
-    wrongs: list[dict[str, object]] = [
-        {"type": "station.other.done.v1"},
-        {"seq": 0},
-        {"station": "S147"},
-        {"prevhash": "AB" * 32},
-        {"data": {}},
-        {"monotonicms": 5},
-    ]
-    for wrong in wrongs:
-        with pytest.raises(ValidationError):
-            check.validate(good | wrong)
-    for name in good.keys() - {"reissued"}:
-        with pytest.raises(ValidationError):
-            check.validate({key: value for key, value in good.items() if key != name})
+def test_the_schema_refuses_what_the_code_refuses(subtests: pytest.Subtests) -> None:
+    for data in EXAMPLES:
+        with subtests.test(data=data.TYPE):
+            check = validator(data.TYPE)
+            good = event(data)
+            wrongs: list[dict[str, object]] = [
+                {"type": "station.other.done.v1"},
+                {"seq": 0},
+                {"station": "S147"},
+                {"prevhash": "AB" * 32},
+                {"data": {}},
+                {"monotonicms": 5},
+            ]
+            for wrong in wrongs:
+                with pytest.raises(ValidationError):
+                    check.validate(good | wrong)
+            for name in good.keys() - {"reissued"}:
+                with pytest.raises(ValidationError):
+                    check.validate({key: value for key, value in good.items() if key != name})
 
 
-@each(
-    "message",
-    [
+def test_real_control_messages_obey_their_schema(subtests: pytest.Subtests) -> None:
+    for message in [
         Ack(epoch=EPOCH, upto=7, gaps=((9, 9),), quarantined=(3,), head="ab" * 32),
         Hello(epoch=EPOCH, next=1, oldest=1, pending=0, software="k"),
         Status(online=False, pending=0, software="k", epoch=EPOCH),
         Resend(epoch=EPOCH, ranges=((1, 2),)),
-    ],
-)
-def test_real_control_messages_obey_their_schema(message: Ack | Hello | Status | Resend) -> None:
-    validator(type(message).__name__.lower()).validate(json.loads(encode(message)))
+    ]:
+        with subtests.test(message=message):
+            validator(type(message).__name__.lower()).validate(json.loads(encode(message)))
 
 
 def _patterns(value: object) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from kiosk.messaging.contract.photos import ContentRange, PictureName
-from tests.each import each
 
 SHA = "0123456789abcdef" * 4
 
@@ -16,9 +15,8 @@ def test_a_name_and_its_path() -> None:
     assert PictureName.parse(str(name)) == name
 
 
-@each(
-    "path",
-    [
+def test_what_is_no_picture(subtests: pytest.Subtests) -> None:
+    for path in [
         "",
         "/photos/",
         f"/photos/shache/S0147/{SHA}/",
@@ -40,11 +38,9 @@ def test_a_name_and_its_path() -> None:
         f"/photos/shache/S01477/{SHA}",
         f"/photos/shache/S０147/{SHA}",
         f"/photos/shache/S0147/{SHA[:-2]}٣٣",
-    ],
-)
-def test_what_is_no_picture(path: str) -> None:
-    with pytest.raises(ValueError):
-        PictureName.parse(path)
+    ]:
+        with subtests.test(path=path), pytest.raises(ValueError):
+            PictureName.parse(path)
 
 
 def test_a_part_and_its_header() -> None:
@@ -53,9 +49,8 @@ def test_a_part_and_its_header() -> None:
     assert str(part) == "bytes 4096-8191/180000"
 
 
-@each(
-    "text",
-    [
+def test_what_is_no_part(subtests: pytest.Subtests) -> None:
+    for text in [
         "",
         "bytes",
         "bytes 0-9",
@@ -75,8 +70,6 @@ def test_a_part_and_its_header() -> None:
         "bytes 0-٩/10",
         "bytes 0_0-9/10",
         "bytes 0-9/10\n",
-    ],
-)
-def test_what_is_no_part(text: str) -> None:
-    with pytest.raises(ValueError):
-        ContentRange.parse(text)
+    ]:
+        with subtests.test(text=text), pytest.raises(ValueError):
+            ContentRange.parse(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from kiosk.messaging.contract.updates import ByteRange, UpdatesPath, etag_of
-from tests.each import each
 
 SHA = "0123456789abcdef" * 4
 
@@ -18,9 +17,8 @@ def test_paths_and_ranges() -> None:
     assert etag_of(SHA) == f'"{SHA}"'
 
 
-@each(
-    "path",
-    [
+def test_what_is_no_path(subtests: pytest.Subtests) -> None:
+    for path in [
         "",
         "/updates",
         "/updates/",
@@ -39,14 +37,21 @@ def test_paths_and_ranges() -> None:
         "/updates/S01477",
         "/updates/s0147",
         "/photos/S0147",
-    ],
-)
-def test_what_is_no_path(path: str) -> None:
-    with pytest.raises(ValueError, match=r"station id|no path|no SHA"):
-        UpdatesPath.parse(path)
+    ]:
+        with subtests.test(path=path), pytest.raises(ValueError, match=r"station id|no path|no SHA"):
+            UpdatesPath.parse(path)
 
 
-@each("text", ["", "bytes=", "bytes=0-", "bytes=-5", "bytes=5-4", "bytes=0-1,3-4", "bytes 0-1", "bytes=0-99999999999"])
-def test_what_is_no_range(text: str) -> None:
-    with pytest.raises(ValueError, match="bytes"):
-        ByteRange.parse(text)
+def test_what_is_no_range(subtests: pytest.Subtests) -> None:
+    for text in [
+        "",
+        "bytes=",
+        "bytes=0-",
+        "bytes=-5",
+        "bytes=5-4",
+        "bytes=0-1,3-4",
+        "bytes 0-1",
+        "bytes=0-99999999999",
+    ]:
+        with subtests.test(text=text), pytest.raises(ValueError, match="bytes"):
+            ByteRange.parse(text)

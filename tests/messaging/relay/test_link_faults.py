@@ -10,7 +10,6 @@ import pytest
 
 from kiosk.messaging.relay.shared.faults import LinkFault, fault_of
 from kiosk.simulators.broker import DEFAULT_CONF, Broker
-from tests.each import each
 from tests.messaging.ports import claimed_port
 from tests.messaging.relay.stand import Center, MemoryOutbox, Running
 from tests.messaging.relay.stub_broker import OldVersion, Refusing
@@ -18,9 +17,8 @@ from tests.messaging.relay.stub_broker import OldVersion, Refusing
 Start = Callable[..., Running]
 
 
-@each(
-    ("code", "word"),
-    [
+def test_words(subtests: pytest.Subtests) -> None:
+    for code, word in [
         (0x00, None),
         (0x10, LinkFault.NO_SUBSCRIBERS),
         (0x80, None),
@@ -33,10 +31,9 @@ Start = Callable[..., Running]
         (0x95, LinkFault.TOO_LARGE),
         (0x97, LinkFault.QUOTA),
         (0x99, LinkFault.REFUSED),
-    ],
-)
-def test_words(code: int, word: LinkFault | None) -> None:
-    assert fault_of(code) is word
+    ]:
+        with subtests.test(code=code, word=word):
+            assert fault_of(code) is word
 
 
 def test_nobody_listens(outbox: MemoryOutbox, broker: Broker, start: Start) -> None:

@@ -25,7 +25,6 @@ from kiosk.photo.channels.rules import ChannelRule, shipped_rules
 from kiosk.photo.codec import encode_jpeg
 from kiosk.photo.picture_header import PictureRefused, jpeg_segments, read_header
 from tests.depth import TORTURE
-from tests.each import each
 from tests.photo.channels.goods import SHAPES, Goods, goods, painted, tiny
 
 DAY = date(2026, 12, 1)
@@ -104,51 +103,55 @@ def found(channel: str, cut: np.ndarray, **changes: object) -> dict[ChannelReaso
     return {row.reason: (row.value, row.limit) for row in refused.value.findings}
 
 
-@each("channel, shape", seen_on(CHANNELS))
-def test_size_format_and_bytes_are_the_channel_s(channel: str, shape: str) -> None:
-    picture, wanted = made(channel, shape)
-    header = read_header(picture.data)
-    assert header.kind == "jpeg"
-    assert (header.width, header.height) == (picture.width, picture.height) == wanted.size_px
-    assert wanted.least_bytes <= len(picture.data) <= wanted.most_bytes
-    assert all(least <= side <= most for least, side, most in zip(
-        wanted.least_px, wanted.size_px, wanted.most_px, strict=True))  # fmt: skip
-    markers = {segment.marker for segment in jpeg_segments(picture.data)}
-    assert markers & {*range(0xE1, 0xF0), 0xFE} == set(), "it tells more than the picture"
+def test_size_format_and_bytes_are_the_channel_s(subtests: pytest.Subtests) -> None:
+    for channel, shape in seen_on(CHANNELS):
+        with subtests.test(channel=channel, shape=shape):
+            picture, wanted = made(channel, shape)
+            header = read_header(picture.data)
+            assert header.kind == "jpeg"
+            assert (header.width, header.height) == (picture.width, picture.height) == wanted.size_px
+            assert wanted.least_bytes <= len(picture.data) <= wanted.most_bytes
+            assert all(least <= side <= most for least, side, most in zip(
+                wanted.least_px, wanted.size_px, wanted.most_px, strict=True))  # fmt: skip
+            markers = {segment.marker for segment in jpeg_segments(picture.data)}
+            assert markers & {*range(0xE1, 0xF0), 0xFE} == set(), "it tells more than the picture"
 
 
-@each("channel, shape", seen_on(c for c in CHANNELS if rule(c).background == "white"))
-def test_far_from_the_goods_white_is_exactly_white(channel: str, shape: str) -> None:
-    picture, wanted = made(channel, shape)
-    goods_there = (expected_cover(drawn(shape), wanted) > 5).astype(np.uint8)
-    far = cv2.distanceTransform(1 - goods_there, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) >= FAR_PX
-    shown = pixels(picture.data)
-    assert darkest(shown)[far].min(initial=255) == 255
-    assert far.any() or (channel, shape) == ("jd", "filling"), "there is none in that one alone"
+def test_far_from_the_goods_white_is_exactly_white(subtests: pytest.Subtests) -> None:
+    for channel, shape in seen_on(c for c in CHANNELS if rule(c).background == "white"):
+        with subtests.test(channel=channel, shape=shape):
+            picture, wanted = made(channel, shape)
+            goods_there = (expected_cover(drawn(shape), wanted) > 5).astype(np.uint8)
+            far = cv2.distanceTransform(1 - goods_there, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) >= FAR_PX
+            shown = pixels(picture.data)
+            assert darkest(shown)[far].min(initial=255) == 255
+            assert far.any() or (channel, shape) == ("jd", "filling"), "there is none in that one alone"
 
 
-@each("channel, shape", seen_on(c for c in CHANNELS if rule(c).cut == "white"))
-def test_goods_are_centered_whole_unstretched_and_have_their_margin(channel: str, shape: str) -> None:
-    picture, wanted = made(channel, shape)
-    assert wanted.margin_px is not None
-    left, top, width, height = shown_box(picture)
-    right, bottom = picture.width - left - width, picture.height - top - height
-    assert abs(left - right) <= 4
-    assert abs(top - bottom) <= 4
-    assert wanted.margin_px[0] <= min(left, top, right, bottom) <= wanted.margin_px[1]
-    scale, (_, _, wide, high) = aimed_scale(drawn(shape), wanted), drawn(shape).box
-    assert abs(width - wide * scale) <= 5
-    assert abs(height - high * scale) <= 5
-    assert max(width, height) >= wanted.least_goods_px
+def test_goods_are_centered_whole_unstretched_and_have_their_margin(subtests: pytest.Subtests) -> None:
+    for channel, shape in seen_on(c for c in CHANNELS if rule(c).cut == "white"):
+        with subtests.test(channel=channel, shape=shape):
+            picture, wanted = made(channel, shape)
+            assert wanted.margin_px is not None
+            left, top, width, height = shown_box(picture)
+            right, bottom = picture.width - left - width, picture.height - top - height
+            assert abs(left - right) <= 4
+            assert abs(top - bottom) <= 4
+            assert wanted.margin_px[0] <= min(left, top, right, bottom) <= wanted.margin_px[1]
+            scale, (_, _, wide, high) = aimed_scale(drawn(shape), wanted), drawn(shape).box
+            assert abs(width - wide * scale) <= 5
+            assert abs(height - high * scale) <= 5
+            assert max(width, height) >= wanted.least_goods_px
 
 
-@each("shape", SHAPES)
-def test_what_the_goods_look_like_does_not_change(shape: str) -> None:
-    picture, wanted = made("generic", shape)
-    there = expected_cover(drawn(shape), wanted) > 252
-    here = drawn(shape).cover > 252
-    before = drawn(shape).master[here].mean(axis=0)
-    assert np.abs(pixels(picture.data)[there].mean(axis=0) - before).max() < 2.5
+def test_what_the_goods_look_like_does_not_change(subtests: pytest.Subtests) -> None:
+    for shape in SHAPES:
+        with subtests.test(shape=shape):
+            picture, wanted = made("generic", shape)
+            there = expected_cover(drawn(shape), wanted) > 252
+            here = drawn(shape).cover > 252
+            before = drawn(shape).master[here].mean(axis=0)
+            assert np.abs(pixels(picture.data)[there].mean(axis=0) - before).max() < 2.5
 
 
 def test_jd_has_its_longer_side_at_most_10_px_from_the_edge() -> None:

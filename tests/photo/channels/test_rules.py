@@ -10,7 +10,6 @@ import pytest
 
 from kiosk.photo.channels import rules as module
 from kiosk.photo.channels.rules import BadRules, ChannelRules, UnknownChannel, rules_with, shipped_rules
-from tests.each import each
 
 SHIPPED = Path(module.__file__).with_name("rules.toml")
 WANTED = {
@@ -119,9 +118,9 @@ def changed(old: str, new: str) -> str:
     return WHOLE.replace(old, new)
 
 
-@each(
-    "text, said",
-    [
+def test_a_wrong_row_is_named(subtests: pytest.Subtests) -> None:
+    """File, row, field and what is wrong, on one line."""
+    for text, said in [
         (changed("[600, 400]", "[600]"), "row 1 (fair): size_px: "),
         (changed("[600, 400]", '["600", 400]'), "row 1 (fair): size_px: Expected `int`, got `str`"),
         (changed("[600, 400]", "[0, 400]"), "row 1 (fair): size_px: each side must be 1 to 4000"),
@@ -159,15 +158,13 @@ def changed(old: str, new: str) -> str:
         ('rules = "\u0001', "is not TOML: "),
         ("rules = " + "[" * 9000, "is not TOML: "),
         ("# " + "x" * 1_000_001, "is larger than 1000000 bytes"),
-    ],
-)
-def test_a_wrong_row_is_named(text: str, said: str) -> None:
-    """File, row, field and what is wrong, on one line."""
-    import tempfile
+    ]:
+        with subtests.test(text=text, said=said):
+            import tempfile
 
-    with tempfile.TemporaryDirectory() as folder:
-        shown = told(Path(folder), text)
-    assert shown.startswith(said), shown
+            with tempfile.TemporaryDirectory() as folder:
+                shown = told(Path(folder), text)
+            assert shown.startswith(said), shown
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

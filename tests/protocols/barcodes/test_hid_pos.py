@@ -21,7 +21,6 @@ from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH
 from kiosk.simulators.scanner.hid_pos import DESCRIPTOR, ROOM, reports
 from tests.depth import many
-from tests.each import each
 
 CODES = (
     b"]C0SF1385012345678",
@@ -107,9 +106,8 @@ ONE = next(reports(b"]C0SF1385012345678"))
 MORE = changed(ONE, 63, b"\x01")
 
 
-@each(
-    ("story", "stream", "told"),
-    [
+def test_hostile_reports(subtests: pytest.Subtests) -> None:
+    for story, stream, told in [
         ("a length behind the report", [changed(ONE, 1, b"\xff")], [ScanRefusal.HALF]),
         ("no data at all", [changed(ONE, 1, b"\0")], []),
         ("an identifier that is none", [changed(ONE, 2, b"\x1b[A")], [ScanRefusal.CONTROL]),
@@ -121,19 +119,17 @@ MORE = changed(ONE, 63, b"\x01")
         ("a report nobody announced", [b"\x07" + ONE[1:]], [ScanRefusal.HALF]),
         ("the suffix of the scanner's menu", [next(reports(b"]C0A\r\n"))], [b"]C0A"]),
         ("nothing but a suffix", [next(reports(b"\r"))], []),
-    ],
-)
-def test_hostile_reports(story: str, stream: list[bytes], told: list[ScanRefusal | bytes]) -> None:
-    assert words(decoded(stream)) == told, story
+    ]:
+        with subtests.test(story=story, stream=stream, told=told):
+            assert words(decoded(stream)) == told, story
 
 
 POS = DESCRIPTOR
 GIANT = bytes.fromhex("058c0902a1018502 7520 97ffffffff 09fe 8102 c0".replace(" ", ""))
 
 
-@each(
-    ("descriptor", "words"),
-    [
+def test_what_is_no_scanner_is_not_read(subtests: pytest.Subtests) -> None:
+    for descriptor, words in [
         (KEYBOARD, "is a keyboard"),
         (POS + KEYBOARD, "is a keyboard"),
         (KEYBOARD + POS, "is a keyboard"),
@@ -157,11 +153,9 @@ GIANT = bytes.fromhex("058c0902a1018502 7520 97ffffffff 09fe 8102 c0".replace(" 
         (UNNUMBERED + POS, "some have none"),
         (POS.replace(bytes.fromhex("093b"), bytes.fromhex("093c")), "how long it is"),
         (POS.replace(bytes.fromhex("9538"), bytes.fromhex("9500")), "do not say|between two bytes"),
-    ],
-)
-def test_what_is_no_scanner_is_not_read(descriptor: bytes, words: str) -> None:
-    with pytest.raises(BadDescriptor, match=words):
-        read_descriptor(descriptor)
+    ]:
+        with subtests.test(descriptor=descriptor, words=words), pytest.raises(BadDescriptor, match=words):
+            read_descriptor(descriptor)
 
 
 ITEMS = st.lists(

@@ -8,16 +8,14 @@ from hypothesis import strategies as st
 
 from kiosk.protocols.barcodes.in_store import BadLayout, InStoreLayout, InStoreNumber, inner_check_digit, read_in_store
 from kiosk.protocols.barcodes.shared.digits import gs1_check_digit
-from tests.each import each
 
 
 def ean(body: str) -> str:
     return body + gs1_check_digit(body)
 
 
-@each(
-    ("layout", "number", "meaning"),
-    [
+def test_layouts_of_the_trade_both_ways(subtests: pytest.Subtests) -> None:
+    for layout, number, meaning in [
         ("20IIIIIWWWWWC", ean("201234502480"), InStoreNumber("12345", 2480, None)),
         ("22IIIIIPPPPPC", ean("221234501990"), InStoreNumber("12345", None, 1990)),
         ("2IIIIIIPPPPPC", ean("212345601990"), InStoreNumber("123456", None, 1990)),
@@ -25,16 +23,14 @@ def ean(body: str) -> str:
         ("02IIIIKPPPPPC", ean("021234614685"), InStoreNumber("1234", None, 14685)),
         ("21IIIIIWWWWWPPPPPC", ean("21123450248004712"), InStoreNumber("12345", 2480, 4712)),
         ("22IIIIIPPPPPWWWWWC", ean("22123450471202480"), InStoreNumber("12345", 2480, 4712)),
-    ],
-)
-def test_layouts_of_the_trade_both_ways(layout: str, number: str, meaning: InStoreNumber) -> None:
-    assert InStoreLayout(layout).read(number) == meaning
-    assert InStoreLayout(layout).number(meaning) == number
+    ]:
+        with subtests.test(layout=layout, number=number, meaning=meaning):
+            assert InStoreLayout(layout).read(number) == meaning
+            assert InStoreLayout(layout).number(meaning) == number
 
 
-@each(
-    ("layout", "said"),
-    [
+def test_what_a_layout_has_no_place_for(subtests: pytest.Subtests) -> None:
+    for layout, said in [
         ("20IIIIIWWWWWC", InStoreNumber("123456", 2480, None)),
         ("20IIIIIWWWWWC", InStoreNumber("12345", 100_000, None)),
         ("20IIIIIWWWWWC", InStoreNumber("12345", -1, None)),
@@ -43,11 +39,9 @@ def test_layouts_of_the_trade_both_ways(layout: str, number: str, meaning: InSto
         ("22IIIIIPPPPPC", InStoreNumber("12345", 2480, None)),
         ("20IIIIIWWWWWC", InStoreNumber("1234٣", 2480, None)),
         ("20IIIIIWWWWWC", InStoreNumber("A", 2480, None)),
-    ],
-)
-def test_what_a_layout_has_no_place_for(layout: str, said: InStoreNumber) -> None:
-    with pytest.raises(BadLayout):
-        InStoreLayout(layout).number(said)
+    ]:
+        with subtests.test(layout=layout, said=said), pytest.raises(BadLayout):
+            InStoreLayout(layout).number(said)
 
 
 def test_the_first_layout_that_fits_reads_a_number() -> None:
@@ -66,24 +60,21 @@ def test_every_number_that_is_made_is_read_back(item: int, grams: int, fen: int)
         assert InStoreLayout(text).read(InStoreLayout(text).number(said)) == said
 
 
-@each(
-    ("layout", "number"),
-    [
+def test_what_is_no_number_of_a_layout(subtests: pytest.Subtests) -> None:
+    for layout, number in [
         ("20IIIIIWWWWWC", ean("211234502480")),
         ("20IIIIIWWWWWC", ean("201234502480")[:-1]),
         ("20IIIIIWWWWWC", "2012345024801"),
         ("20IIIIIWWWWWC", "20123450248٣0"),
         ("02IIIIIKPPPPC", ean("021234582875")),
         ("20IIIIIWWWWWC", ""),
-    ],
-)
-def test_what_is_no_number_of_a_layout(layout: str, number: str) -> None:
-    assert InStoreLayout(layout).read(number) is None
+    ]:
+        with subtests.test(layout=layout, number=number):
+            assert InStoreLayout(layout).read(number) is None
 
 
-@each(
-    "layout",
-    [
+def test_what_is_no_layout(subtests: pytest.Subtests) -> None:
+    for layout in [
         "",
         "69IIIIIWWWWWC",
         "20IIIIIWWWWWW",
@@ -96,17 +87,16 @@ def test_what_is_no_number_of_a_layout(layout: str, number: str) -> None:
         "20IIIKWWWWPPPPPPPC",
         "20IIIKPPPPPPC",
         "20IIIIIWWWWWc",
-    ],
-)
-def test_what_is_no_layout(layout: str) -> None:
-    with pytest.raises(BadLayout):
-        InStoreLayout(layout)
+    ]:
+        with subtests.test(layout=layout), pytest.raises(BadLayout):
+            InStoreLayout(layout)
 
 
-@each(("amount", "digit"), [("2875", "9"), ("14685", "6"), ("0000", "0"), ("00000", "0")])
-def test_inner_check_digits(amount: str, digit: str) -> None:
+def test_inner_check_digits(subtests: pytest.Subtests) -> None:
     """2875 and 14685 are the examples of the General Specifications."""
-    assert inner_check_digit(amount) == digit
+    for amount, digit in [("2875", "9"), ("14685", "6"), ("0000", "0"), ("00000", "0")]:
+        with subtests.test(amount=amount, digit=digit):
+            assert inner_check_digit(amount) == digit
 
 
 @given(st.text("0123456789", min_size=4, max_size=5), st.integers(0, 4), st.integers(1, 9))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import zxingcpp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,6 @@ from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
 from kiosk.protocols.barcodes.scan import MAX_LENGTH, MAX_NAMED_LENGTH, parse_scan
 from kiosk.protocols.barcodes.shared.digits import gs1_check_digit
 from tests.depth import many
-from tests.each import each
 
 KINDS = {*CODE_TYPES.values(), "waybill", "gs1", "product", "command", "text", "rejected"}
 LABEL = "010690123456789231030024801012AB"
@@ -27,33 +27,35 @@ def judged(raw: bytes | str) -> tuple[str, str | None]:
 # --- codes of these stations ------------------------------------------------------------------------------------------
 
 
-@each(("letter", "kind"), CODE_TYPES.items())
-@each("aim", ["", "]C0", "]Q1"])
-@each("end", ["", "\r", "\n", "\r\n"])
-def test_each_type_letter_of_any_station(letter: str, kind: str, aim: str, end: str) -> None:
-    code = internal_code(letter, "0999Z0003810")
-    scan = parse_scan(f"{aim}{code}{end}".encode())
-    assert (scan.kind, scan.valid, scan.data, scan.aim) == (kind, True, code, aim or None)
+def test_each_type_letter_of_any_station(subtests: pytest.Subtests) -> None:
+    for letter, kind in CODE_TYPES.items():
+        for aim in ["", "]C0", "]Q1"]:
+            for end in ["", "\r", "\n", "\r\n"]:
+                with subtests.test(letter=letter, kind=kind, aim=aim, end=end):
+                    code = internal_code(letter, "0999Z0003810")
+                    scan = parse_scan(f"{aim}{code}{end}".encode())
+                    assert (scan.kind, scan.valid, scan.data, scan.aim) == (kind, True, code, aim or None)
 
 
-@each("letter", CODE_TYPES)
-def test_a_wrong_check_character_keeps_its_kind(letter: str) -> None:
-    code = internal_code(letter, "0147A000381")
-    wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
-    assert judged(wrong) == (CODE_TYPES[letter], "check_character")
+def test_a_wrong_check_character_keeps_its_kind(subtests: pytest.Subtests) -> None:
+    for letter in CODE_TYPES:
+        with subtests.test(letter=letter):
+            code = internal_code(letter, "0147A000381")
+            wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
+            assert judged(wrong) == (CODE_TYPES[letter], "check_character")
 
 
-@each("text", ["Y1", "Y1B", "Y1BA", "Y1X0147A3", "Y1BO147A3", "Y1B 147A3", "Y1B0147a3", "Y1-B-1"])
-def test_what_begins_like_our_codes_and_is_none(text: str) -> None:
-    assert judged(text) == ("rejected", "unknown_code")
+def test_what_begins_like_our_codes_and_is_none(subtests: pytest.Subtests) -> None:
+    for text in ["Y1", "Y1B", "Y1BA", "Y1X0147A3", "Y1BO147A3", "Y1B 147A3", "Y1B0147a3", "Y1-B-1"]:
+        with subtests.test(text=text):
+            assert judged(text) == ("rejected", "unknown_code")
 
 
 # --- symbologies ------------------------------------------------------------------------------------------------------
 
 
-@each(
-    ("aim", "symbology"),
-    [
+def test_the_identifier_names_the_symbology(subtests: pytest.Subtests) -> None:
+    for aim, symbology in [
         ("]C0", "CODE128"),
         ("]E4", "EAN8"),
         ("]A0", "CODE39"),
@@ -66,27 +68,23 @@ def test_what_begins_like_our_codes_and_is_none(text: str) -> None:
         ("]e0", "GS1_DATABAR"),
         ("]J1", "GS1_DOTCODE"),
         ("]X9", None),
-    ],
-)
-def test_the_identifier_names_the_symbology(aim: str, symbology: str | None) -> None:
-    scan = parse_scan(f"{aim}{LABEL}".encode())
-    assert (scan.aim, scan.symbology, scan.data) == (aim, symbology, LABEL)
-    if symbology and symbology.startswith("GS1"):
-        assert (scan.kind, scan.ais[1]) == ("gs1", ("3103", "002480"))
+    ]:
+        with subtests.test(aim=aim, symbology=symbology):
+            scan = parse_scan(f"{aim}{LABEL}".encode())
+            assert (scan.aim, scan.symbology, scan.data) == (aim, symbology, LABEL)
+            if symbology and symbology.startswith("GS1"):
+                assert (scan.kind, scan.ais[1]) == ("gs1", ("3103", "002480"))
 
 
-@each(
-    ("data", "symbology"),
-    [("6901234567892", "EAN13"), ("036000291452", "UPCA"), ("0036000291452", "UPCA")],
-)
-def test_a_upc_comes_as_an_ean(data: str, symbology: str) -> None:
-    scan = parse_scan(f"]E0{data}".encode())
-    assert (scan.symbology, scan.kind, scan.valid) == (symbology, "product", True)
+def test_a_upc_comes_as_an_ean(subtests: pytest.Subtests) -> None:
+    for data, symbology in [("6901234567892", "EAN13"), ("036000291452", "UPCA"), ("0036000291452", "UPCA")]:
+        with subtests.test(data=data, symbology=symbology):
+            scan = parse_scan(f"]E0{data}".encode())
+            assert (scan.symbology, scan.kind, scan.valid) == (symbology, "product", True)
 
 
-@each(
-    ("raw", "expected"),
-    [
+def test_products(subtests: pytest.Subtests) -> None:
+    for raw, expected in [
         ("6901234567892", ("product", None)),
         ("96385074", ("product", None)),
         ("]E496385074", ("product", None)),
@@ -97,18 +95,16 @@ def test_a_upc_comes_as_an_ean(data: str, symbology: str) -> None:
         ("]Q16901234567892", ("product", None)),
         ("]I116901234567899", ("product", None)),
         ("]I173123456789012", ("waybill", None)),
-    ],
-)
-def test_products(raw: str, expected: tuple[str, str | None]) -> None:
-    assert judged(raw) == expected
+    ]:
+        with subtests.test(raw=raw, expected=expected):
+            assert judged(raw) == expected
 
 
 GS1_TEXT = "(01)06901234567892(3103)002480(10)12AB(21)X"
 
 
-@each(
-    ("format_name", "text", "gs1", "symbology", "kind"),
-    [
+def test_what_an_independent_reader_makes_of_a_printed_symbol(subtests: pytest.Subtests) -> None:
+    for format_name, text, gs1, symbology, kind in [
         ("Code128", "Y1P04412J", False, "CODE128", "member"),
         ("Code128", GS1_TEXT, True, "GS1_128", "gs1"),
         ("DataMatrix", GS1_TEXT, True, "GS1_DATAMATRIX", "gs1"),
@@ -120,26 +116,22 @@ GS1_TEXT = "(01)06901234567892(3103)002480(10)12AB(21)X"
         ("UPCA", "036000291452", False, "UPCA", "product"),
         ("Code39", "JT512345678901", False, "CODE39", "waybill"),
         ("ITF", "773123456789012"[:14], False, "ITF", "waybill"),
-    ],
-)
-def test_what_an_independent_reader_makes_of_a_printed_symbol(
-    format_name: str, text: str, gs1: bool, symbology: str, kind: str
-) -> None:
-    options = {"gs1": True} if gs1 else {}
-    symbol = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, format_name), **options)
-    (read,) = zxingcpp.read_barcodes(symbol.to_image(scale=4))
-    scan = parse_scan(read.symbology_identifier.encode() + read.bytes + b"\r")
-    assert (scan.symbology, scan.kind, scan.aim) == (symbology, kind, read.symbology_identifier)
-    if gs1:
-        assert "".join(f"({identifier}){value}" for identifier, value in scan.ais) == text
+    ]:
+        with subtests.test(format_name=format_name, text=text, gs1=gs1, symbology=symbology, kind=kind):
+            options = {"gs1": True} if gs1 else {}
+            symbol = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, format_name), **options)
+            (read,) = zxingcpp.read_barcodes(symbol.to_image(scale=4))
+            scan = parse_scan(read.symbology_identifier.encode() + read.bytes + b"\r")
+            assert (scan.symbology, scan.kind, scan.aim) == (symbology, kind, read.symbology_identifier)
+            if gs1:
+                assert "".join(f"({identifier}){value}" for identifier, value in scan.ais) == text
 
 
 # --- GS1 --------------------------------------------------------------------------------------------------------------
 
 
-@each(
-    ("raw", "expected"),
-    [
+def test_element_strings(subtests: pytest.Subtests) -> None:
+    for raw, expected in [
         (f"]C1{LABEL}\x1d21X", ("gs1", None)),
         (f"{LABEL}\x1d21X", ("gs1", None)),
         (LABEL, ("gs1", None)),
@@ -155,10 +147,9 @@ def test_what_an_independent_reader_makes_of_a_printed_symbol(
         ("]C0A\x1dB", ("rejected", "control")),
         ("A\x1dB", ("rejected", "control")),
         ("\x1dY1P04412J", ("rejected", "control")),
-    ],
-)
-def test_element_strings(raw: str, expected: tuple[str, str | None]) -> None:
-    assert judged(raw) == expected
+    ]:
+        with subtests.test(raw=raw, expected=expected):
+            assert judged(raw) == expected
 
 
 def test_elements_are_there_only_when_all_are_right() -> None:
@@ -181,20 +172,22 @@ def test_data_longer_than_a_code_of_ours_are_read() -> None:
 PATH = "/01/06901234567892/10/12AB/21/X"
 
 
-@each("aim", ["", "]Q1", "]d1"])
-@each(
-    "domain",
-    ["https://id.example.org", "http://kashgar.example:8443", "HTTPS://ID.EXAMPLE.ORG", "https://[2001:db8::1]"],
-)
-def test_a_gs1_link_of_any_domain_is_gs1_data(aim: str, domain: str) -> None:
-    scan = parse_scan(f"{aim}{domain}/shop{PATH}?3103=002480&utm=x\r".encode())
-    assert (scan.kind, scan.error, scan.aim) == ("gs1", None, aim or None)
-    assert scan.ais == (("01", "06901234567892"), ("10", "12AB"), ("21", "X"), ("3103", "002480"))
+def test_a_gs1_link_of_any_domain_is_gs1_data(subtests: pytest.Subtests) -> None:
+    for aim in ["", "]Q1", "]d1"]:
+        for domain in [
+            "https://id.example.org",
+            "http://kashgar.example:8443",
+            "HTTPS://ID.EXAMPLE.ORG",
+            "https://[2001:db8::1]",
+        ]:
+            with subtests.test(aim=aim, domain=domain):
+                scan = parse_scan(f"{aim}{domain}/shop{PATH}?3103=002480&utm=x\r".encode())
+                assert (scan.kind, scan.error, scan.aim) == ("gs1", None, aim or None)
+                assert scan.ais == (("01", "06901234567892"), ("10", "12AB"), ("21", "X"), ("3103", "002480"))
 
 
-@each(
-    ("link", "error"),
-    [
+def test_any_other_address_is_refused(subtests: pytest.Subtests) -> None:
+    for link, error in [
         ("https://id.example.org/01/06901234567893", "check_digit"),
         ("https://id.example.org/01/6901234567892", "length"),
         ("https://id.example.org/01/06901234567892/21/X/10/A", "link"),
@@ -211,11 +204,10 @@ def test_a_gs1_link_of_any_domain_is_gs1_data(aim: str, domain: str) -> None:
         ("ftp://id.example.org/01/06901234567892", "url"),
         ("javascript://id.example.org/01/06901234567892", "url"),
         ("https://id.example.org/01/06901234567892/21/" + "A" * 250, "too_long"),
-    ],
-)
-def test_any_other_address_is_refused(link: str, error: str) -> None:
-    scan = parse_scan(link.encode())
-    assert (scan.kind, scan.error, scan.ais) == ("rejected", error, ())
+    ]:
+        with subtests.test(link=link, error=error):
+            scan = parse_scan(link.encode())
+            assert (scan.kind, scan.error, scan.ais) == ("rejected", error, ())
 
 
 # --- numbers of one shop ----------------------------------------------------------------------------------------------
@@ -225,9 +217,8 @@ WEIGHED = "201234502480" + gs1_check_digit("201234502480")
 PRICED = "21123450248004712" + gs1_check_digit("21123450248004712")
 
 
-@each(
-    ("raw", "kind", "said"),
-    [
+def test_a_shop_s_own_number_by_its_layouts(subtests: pytest.Subtests) -> None:
+    for raw, kind, said in [
         (WEIGHED, "product", InStoreNumber("12345", 2480, None)),
         (f"]E0{WEIGHED}", "product", InStoreNumber("12345", 2480, None)),
         (f"]C0{WEIGHED}", "waybill", None),
@@ -237,11 +228,10 @@ PRICED = "21123450248004712" + gs1_check_digit("21123450248004712")
         ("6901234567892", "product", None),
         ("13812345678", "rejected", None),
         (LABEL, "gs1", None),
-    ],
-)
-def test_a_shop_s_own_number_by_its_layouts(raw: str, kind: str, said: InStoreNumber | None) -> None:
-    scan = parse_scan(raw.encode(), SHOP)
-    assert (scan.kind, scan.in_store) == (kind, said)
+    ]:
+        with subtests.test(raw=raw, kind=kind, said=said):
+            scan = parse_scan(raw.encode(), SHOP)
+            assert (scan.kind, scan.in_store) == (kind, said)
 
 
 def test_without_a_layout_no_number_has_a_meaning() -> None:
@@ -260,9 +250,8 @@ def test_the_number_of_a_person_is_none_of_a_shop() -> None:
 # --- strangers --------------------------------------------------------------------------------------------------------
 
 
-@each(
-    ("raw", "expected"),
-    [
+def test_what_people_scan(subtests: pytest.Subtests) -> None:
+    for raw, expected in [
         ("13812345678", ("rejected", "phone")),
         ("]Q1tel:+8613812345678", ("rejected", "phone")),
         ("]C013812345678", ("rejected", "phone")),
@@ -308,21 +297,21 @@ def test_the_number_of_a_person_is_none_of_a_shop() -> None:
         ("EE123456785CN", ("waybill", None)),
         ("EE123456784CN", ("waybill", "check_digit")),
         ("773123456789012", ("waybill", None)),
-    ],
-)
-def test_what_people_scan(raw: str, expected: tuple[str, str | None]) -> None:
-    assert judged(raw) == expected
+    ]:
+        with subtests.test(raw=raw, expected=expected):
+            assert judged(raw) == expected
 
 
 # --- what could press a key, or hide ----------------------------------------------------------------------------------
 
 
-@each("byte", [*range(0x1D), 0x1E, 0x1F, 0x7F])
-def test_every_control_character_refuses_the_scan(byte: int) -> None:
-    inside = b"Y1P0" + bytes([byte]) + b"4412J"
-    assert judged(inside) == ("rejected", "control")
-    assert judged(b"]C1" + LABEL.encode() + bytes([byte]) + b"A") == ("rejected", "control")
-    assert judged(bytes([byte]) + b"Y1P04412J") == ("rejected", "control")
+def test_every_control_character_refuses_the_scan(subtests: pytest.Subtests) -> None:
+    for byte in [*range(0x1D), 0x1E, 0x1F, 0x7F]:
+        with subtests.test(byte=byte):
+            inside = b"Y1P0" + bytes([byte]) + b"4412J"
+            assert judged(inside) == ("rejected", "control")
+            assert judged(b"]C1" + LABEL.encode() + bytes([byte]) + b"A") == ("rejected", "control")
+            assert judged(bytes([byte]) + b"Y1P04412J") == ("rejected", "control")
 
 
 def test_only_the_scanners_own_line_end_is_taken_off() -> None:
@@ -331,9 +320,8 @@ def test_only_the_scanners_own_line_end_is_taken_off() -> None:
     assert judged(b"Y1P04412J\rY1P04412J\r") == ("rejected", "control")
 
 
-@each(
-    ("text", "error"),
-    [
+def test_look_alikes_and_marks_are_refused_by_their_reason(subtests: pytest.Subtests) -> None:
+    for text, error in [
         ("Y1P0٤٤١٢J", "look_alike"),
         ("Y1P0۴۴۱۲J", "look_alike"),
         ("Y1P0४४१२J", "look_alike"),
@@ -354,21 +342,22 @@ def test_only_the_scanners_own_line_end_is_taken_off() -> None:
         ("\x9b31mY1P04412J", "control"),
         ("ئايگۈل", "not_ascii"),
         ("喀什 Y1P04412J", "not_ascii"),
-    ],
-)
-def test_look_alikes_and_marks_are_refused_by_their_reason(text: str, error: str) -> None:
-    assert judged(text) == ("rejected", error)
-    assert judged(f"]Q1{text}") == ("rejected", error)
+    ]:
+        with subtests.test(text=text, error=error):
+            assert judged(text) == ("rejected", error)
+            assert judged(f"]Q1{text}") == ("rejected", error)
 
 
-@each("raw", [b"\xff\xfe\x00", b"\xffY1P04412J", b"Y1P\xc3"])
-def test_bytes_that_are_no_text_are_refused(raw: bytes) -> None:
-    assert judged(raw)[0] == "rejected"
+def test_bytes_that_are_no_text_are_refused(subtests: pytest.Subtests) -> None:
+    for raw in [b"\xff\xfe\x00", b"\xffY1P04412J", b"Y1P\xc3"]:
+        with subtests.test(raw=raw):
+            assert judged(raw)[0] == "rejected"
 
 
-@each("raw", [b"", b"\r\n", b"   ", b"]C0", b"]Q1  "])
-def test_nothing_is_named(raw: bytes) -> None:
-    assert judged(raw) == ("rejected", "empty")
+def test_nothing_is_named(subtests: pytest.Subtests) -> None:
+    for raw in [b"", b"\r\n", b"   ", b"]C0", b"]Q1  "]:
+        with subtests.test(raw=raw):
+            assert judged(raw) == ("rejected", "empty")
 
 
 def test_length() -> None:

@@ -26,7 +26,6 @@ from kiosk.protocols.barcodes.matrix import Modules, gs1_datamatrix_modules, gs1
 from kiosk.protocols.barcodes.reader import Symbol, read
 from kiosk.protocols.barcodes.scan import parse_scan
 from tests.depth import many
-from tests.each import each
 from tests.protocols.barcodes import zbar
 
 MODULES_PER_SYMBOL = 11
@@ -71,10 +70,10 @@ def test_a_lot_code_fits_a_60_mm_label_at_two_dots_a_module() -> None:
     assert (len(modules) + 20) * 2 <= 480
 
 
-@each("text", ["", "بادام", "Y1L\n", "\x1b@", "é", "١٢٣٤"])
-def test_what_code_128_cannot_carry_is_refused(text: str) -> None:
-    with pytest.raises(NotEncodable):
-        code128_modules(text)
+def test_what_code_128_cannot_carry_is_refused(subtests: pytest.Subtests) -> None:
+    for text in ["", "بادام", "Y1L\n", "\x1b@", "é", "١٢٣٤"]:
+        with subtests.test(text=text), pytest.raises(NotEncodable):
+            code128_modules(text)
 
 
 @settings(max_examples=many(20, torture=200), deadline=None)
@@ -108,9 +107,9 @@ def data_of(bracketed: str) -> bytes:
     return build_element_string(parse_notation(bracketed)).encode()
 
 
-@each(
-    ("picture", "aim", "data", "zbar_reads"),
-    [
+def test_two_readers_read_back_what_we_draw(subtests: pytest.Subtests) -> None:
+    """And the station understands what they read."""
+    for picture, aim, data, zbar_reads in [
         (squares(gs1_datamatrix_modules(BAG)), "]d2", data_of(BAG), False),
         (squares(gs1_datamatrix_modules(r"(400)A\(1\(21)(10)B)(01)06901234567892")), "]d2", None, False),
         (squares(gs1_qr_modules(BAG)), "]Q3", data_of(BAG), True),
@@ -118,21 +117,17 @@ def data_of(bracketed: str) -> bytes:
         (bars(gs1_128_modules(SSCC)), "]C1", data_of(SSCC), True),
         (bars(gs1_128_modules("(422)156(10)AB(01)06901234567892")), "]C1", None, True),
         (bars(ean13_modules(IN_STORE)), "]E0", IN_STORE.encode(), True),
-    ],
-)
-def test_two_readers_read_back_what_we_draw(
-    picture: Image.Image, aim: str, data: bytes | None, zbar_reads: bool
-) -> None:
-    """And the station understands what they read."""
-    (symbol,) = read(picture)
-    assert symbol.aim == aim
-    scan = parse_scan(aim.encode() + symbol.text.encode(), [InStoreLayout("20IIIIIWWWWWC")])
-    assert scan.valid
-    assert scan.kind == ("product" if aim == "]E0" else "gs1")
-    if data is not None:
-        assert symbol.text.encode() == data
-    if zbar_reads:
-        assert zbar.read(picture) == [symbol.text.encode()]
+    ]:
+        with subtests.test(picture=picture, aim=aim, data=data, zbar_reads=zbar_reads):
+            (symbol,) = read(picture)
+            assert symbol.aim == aim
+            scan = parse_scan(aim.encode() + symbol.text.encode(), [InStoreLayout("20IIIIIWWWWWC")])
+            assert scan.valid
+            assert scan.kind == ("product" if aim == "]E0" else "gs1")
+            if data is not None:
+                assert symbol.text.encode() == data
+            if zbar_reads:
+                assert zbar.read(picture) == [symbol.text.encode()]
 
 
 def test_a_link_and_its_symbol_say_the_same() -> None:
@@ -149,25 +144,23 @@ def test_a_bag_s_data_take_a_square_that_fits_the_smallest_label() -> None:
     assert len(gs1_qr_modules(BAG)) <= 33
 
 
-@each(
-    ("bracketed", "code"),
-    [
+def test_what_is_wrong_is_not_drawn(subtests: pytest.Subtests) -> None:
+    for bracketed, code in [
         ("", "empty"),
         ("(01)06901234567893", "check_digit"),
         ("(01)06901234567892(21)A(235)B", "forbidden_ai"),
         ("(01)06901234567892(10)喀什", "charset"),
         ("(01)06901234567892(10)A\x1d", "charset"),
         ("(10)A", "missing_ai"),
-    ],
-)
-def test_what_is_wrong_is_not_drawn(bracketed: str, code: str) -> None:
-    for draw in gs1_datamatrix_modules, gs1_qr_modules, gs1_128_modules:
-        if code == "missing_ai" and draw is gs1_128_modules:
-            assert draw(bracketed)  # what it needs may be on the label's other symbol
-            continue
-        with pytest.raises(BadElementString) as caught:
-            draw(bracketed)
-        assert caught.value.code == code
+    ]:
+        with subtests.test(bracketed=bracketed, code=code):
+            for draw in gs1_datamatrix_modules, gs1_qr_modules, gs1_128_modules:
+                if code == "missing_ai" and draw is gs1_128_modules:
+                    assert draw(bracketed)  # what it needs may be on the label's other symbol
+                    continue
+                with pytest.raises(BadElementString) as caught:
+                    draw(bracketed)
+                assert caught.value.code == code
 
 
 def test_bars_have_an_end() -> None:
@@ -177,19 +170,20 @@ def test_bars_have_an_end() -> None:
         gs1_128_modules(full + "A")
 
 
-@each("number", ["", "6901234567893", "690123456789", "06901234567892", "٦901234567892", "690123456789A"])
-def test_an_ean_is_not_put_right(number: str) -> None:
-    with pytest.raises(NotEncodable):
-        ean13_modules(number)
+def test_an_ean_is_not_put_right(subtests: pytest.Subtests) -> None:
+    for number in ["", "6901234567893", "690123456789", "06901234567892", "٦901234567892", "690123456789A"]:
+        with subtests.test(number=number), pytest.raises(NotEncodable):
+            ean13_modules(number)
 
 
 def test_an_ean_of_a_label_40_mm_wide() -> None:
     assert (len(ean13_modules(IN_STORE)) + sum(EAN13_QUIET_ZONE_MODULES)) * 2 <= 320
 
 
-@each("mode", ["1", "L"])
-def test_a_picture_without_symbols_reads_as_nothing(mode: str) -> None:
-    assert read(Image.new(mode, (100, 60), 1 if mode == "1" else 255)) == []
+def test_a_picture_without_symbols_reads_as_nothing(subtests: pytest.Subtests) -> None:
+    for mode in ["1", "L"]:
+        with subtests.test(mode=mode):
+            assert read(Image.new(mode, (100, 60), 1 if mode == "1" else 255)) == []
 
 
 def test_a_damaged_check_symbol_is_not_read() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,6 @@ from kiosk.protocols.barcodes.waybills import (
     identify,
     parse_s10,
 )
-from tests.each import each
 
 WHY_NOT = {
     *("product_code", "phone_number", "id_number", "url", "wifi", "pickup_code", "internal_code"),
@@ -68,11 +68,12 @@ EXAMPLES = [
 ]
 
 
-@each(("number", "candidates"), EXAMPLES)
-def test_every_shape_in_order_of_likelihood(number: str, candidates: list[str]) -> None:
-    found = identify(number)
-    assert (list(found.candidates), found.why_not, found.accept) == (candidates, None, True)
-    assert found.normalized == number
+def test_every_shape_in_order_of_likelihood(subtests: pytest.Subtests) -> None:
+    for number, candidates in EXAMPLES:
+        with subtests.test(number=number, candidates=candidates):
+            found = identify(number)
+            assert (list(found.candidates), found.why_not, found.accept) == (candidates, None, True)
+            assert found.normalized == number
 
 
 def test_every_row_has_an_example_and_a_carrier_of_the_contract() -> None:
@@ -81,9 +82,8 @@ def test_every_row_has_an_example_and_a_carrier_of_the_contract() -> None:
     assert {row.carrier for row in NUMBER_PATTERNS} == set(CARRIERS)
 
 
-@each(
-    "text",
-    [
+def test_a_number_is_found_as_it_is_typed_and_printed(subtests: pytest.Subtests) -> None:
+    for text in [
         "sf1385123456789",
         "SF 1385 1234 56789",
         "  SF1385123456789\r\n",
@@ -91,16 +91,14 @@ def test_every_row_has_an_example_and_a_carrier_of_the_contract() -> None:
         "]C0SF1385123456789",
         "ＳＦ１３８５１２３４５６７８９",
         "SF1385\u3000123456789",
-    ],
-)
-def test_a_number_is_found_as_it_is_typed_and_printed(text: str) -> None:
-    found = identify(text)
-    assert (found.normalized, found.candidates, found.accept) == ("SF1385123456789", ("SF",), True)
+    ]:
+        with subtests.test(text=text):
+            found = identify(text)
+            assert (found.normalized, found.candidates, found.accept) == ("SF1385123456789", ("SF",), True)
 
 
-@each(
-    ("text", "why_not"),
-    [
+def test_what_a_clerk_must_look_at(subtests: pytest.Subtests) -> None:
+    for text, why_not in [
         ("", "empty"),
         ("  \r\n", "empty"),
         ("]C0", "empty"),
@@ -155,11 +153,10 @@ def test_a_number_is_found_as_it_is_typed_and_printed(text: str) -> None:
         ("SF1385\x00123456789", "not_a_waybill"),
         ("'; DROP TABLE parcels;--", "not_a_waybill"),
         ("^XA^FDX^FS^XZ", "not_a_waybill"),
-    ],
-)
-def test_what_a_clerk_must_look_at(text: str, why_not: str) -> None:
-    found = identify(text)
-    assert (found.why_not, found.accept) == (why_not, False)
+    ]:
+        with subtests.test(text=text, why_not=why_not):
+            found = identify(text)
+            assert (found.why_not, found.accept) == (why_not, False)
 
 
 def test_candidates_stay_for_a_number_that_may_be_a_product_all_the_same() -> None:
@@ -171,9 +168,8 @@ def test_every_stranger_is_named_by_its_own_row() -> None:
     assert foreign_code_kind("SF1385123456789") is None
 
 
-@each(
-    ("number", "valid", "service", "name"),
-    [
+def test_postal_items(subtests: pytest.Subtests) -> None:
+    for number, valid, service, name in [
         ("RA473124829GB", True, "RA", "registered"),
         ("EE123456785CN", True, "EE", "ems"),
         ("CP123456785KZ", True, "CP", "parcel"),
@@ -182,21 +178,21 @@ def test_every_stranger_is_named_by_its_own_row() -> None:
         ("EE123456784CN", False, "EE", "ems"),
         ("KA123456785CN", False, "KA", "reserved"),
         ("EE123456785XX", False, "EE", "ems"),
-    ],
-)
-def test_postal_items(number: str, valid: bool, service: str, name: str) -> None:
-    found = parse_s10(number)
-    assert found == S10(valid, service, number[-2:])
-    assert found is not None
-    assert found.service_name == name
-    spaced = f"{number[:2]} {number[2:5]} {number[5:8]} {number[8:11]} {number[11:]}"
-    assert identify(spaced).s10 == found
-    assert identify(spaced).accept is valid
+    ]:
+        with subtests.test(number=number, valid=valid, service=service, name=name):
+            found = parse_s10(number)
+            assert found == S10(valid, service, number[-2:])
+            assert found is not None
+            assert found.service_name == name
+            spaced = f"{number[:2]} {number[2:5]} {number[5:8]} {number[8:11]} {number[11:]}"
+            assert identify(spaced).s10 == found
+            assert identify(spaced).accept is valid
 
 
-@each("text", ["", "EE12345678CN", "ee123456785cn", "EE1234567850CN", "EE12345678٣CN"])
-def test_another_form_is_no_postal_item(text: str) -> None:
-    assert parse_s10(text) is None
+def test_another_form_is_no_postal_item(subtests: pytest.Subtests) -> None:
+    for text in ["", "EE12345678CN", "ee123456785cn", "EE1234567850CN", "EE12345678٣CN"]:
+        with subtests.test(text=text):
+            assert parse_s10(text) is None
 
 
 @given(st.text(max_size=80))

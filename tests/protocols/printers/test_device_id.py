@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import pytest
+
 from kiosk.protocols.printers.device_id import proposed_language
-from tests.each import each
 
 
-@each(
-    ("text", "language"),
-    [
+def test_a_device_id_proposes_a_language(subtests: pytest.Subtests) -> None:
+    for text, language in [
         ("MFG:Xprinter;CMD:TSPL2;MDL:XP-460B;CLS:PRINTER;", "tspl"),
         ("MANUFACTURER:TSC;COMMAND SET:TSPL2;MODEL:TTP-244 Plus;CLASS:PRINTER", "tspl"),
         ("MFG:Zebra Technologies ;CMD:ZPL;MDL:ZTC ZD421-203dpi ZPL;", "zpl"),
@@ -19,7 +19,6 @@ from tests.each import each
         ("", None),
         (";;::;" * 5000, None),
         ("CMD:\x00\x1b!?;", None),
-    ],
-)
-def test_a_device_id_proposes_a_language(text: str, language: str | None) -> None:
-    assert proposed_language(text) == language
+    ]:
+        with subtests.test(text=text, language=language):
+            assert proposed_language(text) == language

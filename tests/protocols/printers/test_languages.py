@@ -6,7 +6,6 @@ import re
 import zlib
 from base64 import b64decode
 from binascii import crc_hqx
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from kiosk.protocols.printers import cpcl, escpos, tspl, zpl
 from kiosk.protocols.printers.languages import LANGUAGES, encode
 from kiosk.protocols.printers.page_setup import PageSetup, PrintHead, Wire
-from tests.each import each
 
 
 @dataclass(frozen=True)
@@ -73,16 +71,16 @@ def test_what_is_wider_than_the_head_is_refused_in_every_language() -> None:
             encode(Dots(384, 1, bytes(48)), replace(setup, offset_mm=(0.125, 0)))
 
 
-@each(("dpi", "width"), [(200, 384), (0, 384), (203, 0), (300, -8)])
-def test_a_head_nothing_is_drawn_for_is_refused(dpi: int, width: int) -> None:
-    with pytest.raises(ValueError, match=r"203 or 300|8 dots or more"):
-        PrintHead(dpi, width)
+def test_a_head_nothing_is_drawn_for_is_refused(subtests: pytest.Subtests) -> None:
+    for dpi, width in [(200, 384), (0, 384), (203, 0), (300, -8)]:
+        with subtests.test(dpi=dpi, width=width), pytest.raises(ValueError, match=r"203 or 300|8 dots or more"):
+            PrintHead(dpi, width)
 
 
-@each("page", [tspl.page, zpl.page, cpcl.page])
-def test_no_copy_is_refused(page: Callable[..., bytes]) -> None:
-    with pytest.raises(ValueError, match="copy"):
-        page(TWO_ROWS, LABEL, copies=0)
+def test_no_copy_is_refused(subtests: pytest.Subtests) -> None:
+    for page in [tspl.page, zpl.page, cpcl.page]:
+        with subtests.test(page=page), pytest.raises(ValueError, match="copy"):
+            page(TWO_ROWS, LABEL, copies=0)
 
 
 def test_cpcl_golden_page() -> None:
@@ -102,9 +100,9 @@ def test_cpcl_golden_page() -> None:
     )
 
 
-@each(
-    ("change", "tspl_has", "zpl_has", "cpcl_has"),
-    [
+def test_paper_density_and_cutter_in_each_language(subtests: pytest.Subtests) -> None:
+    """TSPL2: BLINE before SIZE, DENSITY 0-15, SET CUTTER; ZPL: ^MN, ^MD -30 to 30, ^MM; CPCL: BAR-SENSE, CONTRAST."""
+    for change, tspl_has, zpl_has, cpcl_has in [
         ({}, b"\r\nGAP 2 mm,0 mm\r\n", b"^XA^MNY^PW", b"\r\nGAP-SENSE\r\n"),
         ({"mark": True, "gap_mm": 4}, b"BLINE 4 mm,0 mm\r\nSIZE ", b"^XA^MNM^PW", b"\r\nBAR-SENSE\r\n"),
         ({"mark": True, "gap_mm": 0}, b"\r\nGAP 0 mm,0 mm\r\n", b"^XA^MNN^PW", b"PAGE-WIDTH 10\r\nCONTRAST"),
@@ -112,17 +110,13 @@ def test_cpcl_golden_page() -> None:
         ({"density": 0}, b"\r\nDENSITY 0\r\n", b"^MNY^MD-16^PW", b"\r\nCONTRAST 0\r\n"),
         ({"density": 9}, b"\r\nDENSITY 9\r\n", b"^MNY^MD2^PW", b"\r\nCONTRAST 1\r\n"),
         ({"cutter": True}, b"\r\nSET CUTTER 1\r\n", b"^MNY^MMC^PW", b""),
-    ],
-)
-def test_paper_density_and_cutter_in_each_language(
-    change: dict[str, object], tspl_has: bytes, zpl_has: bytes, cpcl_has: bytes
-) -> None:
-    """TSPL2: BLINE before SIZE, DENSITY 0-15, SET CUTTER; ZPL: ^MN, ^MD -30 to 30, ^MM; CPCL: BAR-SENSE, CONTRAST."""
-    setup = replace(LABEL, **change)  # type: ignore[arg-type]
-    assert tspl_has in tspl.page(TWO_ROWS, setup)
-    assert zpl_has in zpl.page(TWO_ROWS, setup)
-    assert cpcl_has in cpcl.page(TWO_ROWS, setup)
-    assert (b"FORM" in cpcl.page(TWO_ROWS, setup)) is (setup.gap_mm > 0)
+    ]:
+        with subtests.test(change=change, tspl_has=tspl_has, zpl_has=zpl_has, cpcl_has=cpcl_has):
+            setup = replace(LABEL, **change)  # type: ignore[arg-type]
+            assert tspl_has in tspl.page(TWO_ROWS, setup)
+            assert zpl_has in zpl.page(TWO_ROWS, setup)
+            assert cpcl_has in cpcl.page(TWO_ROWS, setup)
+            assert (b"FORM" in cpcl.page(TWO_ROWS, setup)) is (setup.gap_mm > 0)
 
 
 def test_escpos_golden_page() -> None:
@@ -190,9 +184,9 @@ def test_zpl_carries_the_picture_and_a_right_checksum(picture: Dots) -> None:
     assert int(match[6], 16) == crc_hqx(match[5], 0)
 
 
-@each(
-    ("rows", "text"),
-    [
+def test_zpl_run_lengths(subtests: pytest.Subtests) -> None:
+    """ZPL II guide, alternative compression: G = 1 ... Y = 19, g = 20 ... z = 400 of the digit that follows."""
+    for rows, text in [
         (b"\x00\x00\x00", b","),
         (b"\xff\xff\xff", b"!"),
         (b"\xf0\x00\x00" * 2, b"F,:"),
@@ -201,12 +195,10 @@ def test_zpl_carries_the_picture_and_a_right_checksum(picture: Dots) -> None:
         (b"\x0f\xff\xff", b"0!"),
         (b"\xaa" * 30, b"iA"),
         (b"\xaa" * 250 + b"\x00", b"zkA,"),
-    ],
-)
-def test_zpl_run_lengths(rows: bytes, text: bytes) -> None:
-    """ZPL II guide, alternative compression: G = 1 ... Y = 19, g = 20 ... z = 400 of the digit that follows."""
-    stride = 3 if len(rows) <= 6 else len(rows)
-    assert zpl.run_lengths(Dots(8 * stride, len(rows) // stride, rows)) == text
+    ]:
+        with subtests.test(rows=rows, text=text):
+            stride = 3 if len(rows) <= 6 else len(rows)
+            assert zpl.run_lengths(Dots(8 * stride, len(rows) // stride, rows)) == text
 
 
 def test_the_zpl_checksum_is_crc_16_xmodem() -> None:

@@ -8,10 +8,11 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 
+import pytest
+
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.reading import Reading
-from tests.each import each
 from tests.protocols.scales.golden import decode
 from tests.protocols.scales.judge import good_frames
 from tests.protocols.scales.streams import LONG
@@ -61,35 +62,38 @@ def kept(decoder: object) -> int:
     return total
 
 
-@each("protocol", _PROTOCOLS)
-def test_what_a_decoder_keeps_is_seen(protocol: str) -> None:
+def test_what_a_decoder_keeps_is_seen(subtests: pytest.Subtests) -> None:
     """So that the bound below is not one on nothing."""
-    assert kept(registry.decoder(protocol, {})) > 0
+    for protocol in _PROTOCOLS:
+        with subtests.test(protocol=protocol):
+            assert kept(registry.decoder(protocol, {})) > 0
 
 
-@each("protocol", _PROTOCOLS)
-def test_what_a_decoder_keeps_is_small_whatever_came(protocol: str) -> None:
-    for name, block in endless(protocol, 40_000):
-        decoder = registry.decoder(protocol, {})
-        for at in range(0, len(block), 977):
-            decoder.feed(block[at : at + 977])
-            assert kept(decoder) <= MOST_KEPT, name
+def test_what_a_decoder_keeps_is_small_whatever_came(subtests: pytest.Subtests) -> None:
+    for protocol in _PROTOCOLS:
+        with subtests.test(protocol=protocol):
+            for name, block in endless(protocol, 40_000):
+                decoder = registry.decoder(protocol, {})
+                for at in range(0, len(block), 977):
+                    decoder.feed(block[at : at + 977])
+                    assert kept(decoder) <= MOST_KEPT, name
 
 
-@each("protocol", _PROTOCOLS)
-def test_a_call_with_much_does_not_double_it(protocol: str) -> None:
+def test_a_call_with_much_does_not_double_it(subtests: pytest.Subtests) -> None:
     """What it found may be kept, nothing else; to some formats any bytes are frames."""
-    size = 10_000_000 if os.environ.get(LONG) else 1_000_000
-    data, decoder = b"\xf0" * size, registry.decoder(protocol, {})
-    tracemalloc.start()
-    try:
-        found = decoder.feed(data[:20_000])
-        data = data if len(found) < 10 else data[:100_000]
-        found = decoder.feed(data)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 200_000 + 1_500 * len(found)
+    for protocol in _PROTOCOLS:
+        with subtests.test(protocol=protocol):
+            size = 10_000_000 if os.environ.get(LONG) else 1_000_000
+            data, decoder = b"\xf0" * size, registry.decoder(protocol, {})
+            tracemalloc.start()
+            try:
+                found = decoder.feed(data[:20_000])
+                data = data if len(found) < 10 else data[:100_000]
+                found = decoder.feed(data)
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert peak < 200_000 + 1_500 * len(found)
 
 
 def taken_for(decoder: Decoder, block: bytes, megabytes: float, piece: int) -> float:
@@ -102,25 +106,32 @@ def taken_for(decoder: Decoder, block: bytes, megabytes: float, piece: int) -> f
     return (time.process_time() - begun) / (fed / 1_000_000)
 
 
-@each("protocol", _long_ones())
-def test_megabytes_without_an_end_stay_flat_and_no_byte_costs_more_than_the_first(protocol: str) -> None:
+def test_megabytes_without_an_end_stay_flat_and_no_byte_costs_more_than_the_first(subtests: pytest.Subtests) -> None:
     """Frames broken off again and again are one megabyte unless asked for more: they are the slow ones.
 
     Whatever looked anew at what came before would cost sixteen times as much for a piece sixteen times as long.
     """
-    for name, block in endless(protocol, 65_536):
-        megabytes = 1 if name == "halves" and not os.environ.get(LONG) else MEGABYTES
-        first = taken_for(registry.decoder(protocol, {}), block, 0.25, 4_096)
-        decoder = registry.decoder(protocol, {})
-        assert taken_for(decoder, block, megabytes, len(block)) < 8 * first + 0.1, name
-        assert kept(decoder) <= MOST_KEPT, name
+    for protocol in _long_ones():
+        with subtests.test(protocol=protocol):
+            for name, block in endless(protocol, 65_536):
+                megabytes = 1 if name == "halves" and not os.environ.get(LONG) else MEGABYTES
+                first = taken_for(registry.decoder(protocol, {}), block, 0.25, 4_096)
+                decoder = registry.decoder(protocol, {})
+                assert taken_for(decoder, block, megabytes, len(block)) < 8 * first + 0.1, name
+                assert kept(decoder) <= MOST_KEPT, name
 
 
-@each("protocol", _long_ones())
-def test_memory_is_flat_over_many_calls(protocol: str) -> None:
-    for name, block in endless(protocol, 4_096):
-        decoder = registry.decoder(protocol, {})
-        assert _peak(lambda fed, block=block: [None for _ in range(24) if not fed.feed(block)], decoder) < 400_000, name
+def test_memory_is_flat_over_many_calls(subtests: pytest.Subtests) -> None:
+    def holds(protocol: str) -> None:
+        for name, block in endless(protocol, 4_096):
+            decoder = registry.decoder(protocol, {})
+            assert (
+                _peak(lambda fed, block=block: [None for _ in range(24) if not fed.feed(block)], decoder) < 400_000
+            ), name
+
+    for protocol in _long_ones():
+        with subtests.test(protocol=protocol):
+            holds(protocol)
 
 
 def _peak(feed: Callable[[Decoder], object], decoder: Decoder) -> int:

@@ -13,8 +13,7 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.reading import Reading, Rejected, RejectReason
 from tests.depth import many
-from tests.each import each
-from tests.protocols.scales.damage import KINDS, NOISE, Kind, resampled, with_parity, wrong_checks
+from tests.protocols.scales.damage import KINDS, NOISE, resampled, with_parity, wrong_checks
 from tests.protocols.scales.format_rows import FILE, Judged, formats, reasons
 from tests.protocols.scales.golden import decode
 from tests.protocols.scales.judge import good_frames, idle, own_parser, told, unexplained, weights, wrong
@@ -30,7 +29,7 @@ def _judged() -> Iterator[Any]:
     for protocol in _PROTOCOLS:
         for judged in formats()[protocol].judged if protocol in formats() else (Judged(),):
             words = " ".join(f"{name}={value}" for name, value in judged.params.items())
-            yield pytest.param(protocol, judged, id=f"{protocol} {words}".strip())
+            yield (f"{protocol} {words}".strip(), protocol, judged)
 
 
 def test_every_format_is_in_the_table_and_no_other() -> None:
@@ -48,65 +47,72 @@ def test_every_reason_is_used() -> None:
     assert used == set(reasons())
 
 
-@each(("protocol", "judged"), list(_judged()))
-def test_there_are_frames_to_damage(protocol: str, judged: Judged) -> None:
-    good = good_frames(protocol, judged.params)
-    parse = own_parser(protocol, judged.params)
-    assert len({one for frame in good for one in weights(parse(frame))}) >= 2
-    assert all(told(decode(protocol, judged.params, frame)) == weights(parse(frame)) for frame in good)
+def test_there_are_frames_to_damage(subtests: pytest.Subtests) -> None:
+    for name, protocol, judged in list(_judged()):
+        with subtests.test(name):
+            good = good_frames(protocol, judged.params)
+            parse = own_parser(protocol, judged.params)
+            assert len({one for frame in good for one in weights(parse(frame))}) >= 2
+            assert all(told(decode(protocol, judged.params, frame)) == weights(parse(frame)) for frame in good)
 
 
-@each("kind", KINDS, ids=lambda kind: kind.id)
-@each(("protocol", "judged"), list(_judged()))
-def test_damage_gives_no_weight_that_was_not_sent(protocol: str, judged: Judged, kind: Kind) -> None:
-    found = wrong(kind, protocol, judged, 1 if kind.id in judged.blind else ONE_IN.get(kind.id, 1))
-    assert unexplained(kind, judged, found) == []
-    assert idle(kind, judged, found) == [], "named in formats.toml, and noticed all the same"
+def test_damage_gives_no_weight_that_was_not_sent(subtests: pytest.Subtests) -> None:
+    for kind in KINDS:
+        for name, protocol, judged in list(_judged()):
+            with subtests.test(name, kind=kind.id):
+                found = wrong(kind, protocol, judged, 1 if kind.id in judged.blind else ONE_IN.get(kind.id, 1))
+                assert unexplained(kind, judged, found) == []
+                assert idle(kind, judged, found) == [], "named in formats.toml, and noticed all the same"
 
 
-@each("protocol", [name for name, row in sorted(formats().items()) if row.check_at])
-def test_a_wrong_check_gives_no_reading_at_all(protocol: str) -> None:
-    first, end = formats()[protocol].check_at or (0, 0)
-    for frame in good_frames(protocol, {}):
-        for damaged in wrong_checks(frame, first, end):
-            decoded = decode(protocol, {}, damaged)
-            assert not any(isinstance(item, Reading) for item in decoded), damaged.hex(" ")
+def test_a_wrong_check_gives_no_reading_at_all(subtests: pytest.Subtests) -> None:
+    for protocol in [name for name, row in sorted(formats().items()) if row.check_at]:
+        with subtests.test(protocol=protocol):
+            first, end = formats()[protocol].check_at or (0, 0)
+            for frame in good_frames(protocol, {}):
+                for damaged in wrong_checks(frame, first, end):
+                    decoded = decode(protocol, {}, damaged)
+                    assert not any(isinstance(item, Reading) for item in decoded), damaged.hex(" ")
 
 
-@each("protocol", [name for name, row in sorted(formats().items()) if row.check_at])
-def test_a_format_with_a_check_has_no_excuse_for_a_single_damaged_byte(protocol: str) -> None:
-    assert not {"lost", "doubled", "bit"} & set(formats()[protocol].judged[0].blind)
+def test_a_format_with_a_check_has_no_excuse_for_a_single_damaged_byte(subtests: pytest.Subtests) -> None:
+    for protocol in [name for name, row in sorted(formats().items()) if row.check_at]:
+        with subtests.test(protocol=protocol):
+            assert not {"lost", "doubled", "bit"} & set(formats()[protocol].judged[0].blind)
 
 
-@each("protocol", [name for name, row in sorted(formats().items()) if not row.alone])
-def test_the_first_or_at_least_the_second_frame_behind_damage_is_read(protocol: str) -> None:
-    late, found_late = formats()[protocol].late, False
-    good, parse = good_frames(protocol, {}), own_parser(protocol, {})
-    for at, frame in enumerate(good):
-        whole = weights(parse(frame))
-        broken = [good[at - 1][:cut] for cut in range(1, len(good[at - 1]))]
-        for before in (*NOISE, *broken):
-            assert weights(parse(before + frame + frame))[-1:] == whole, before.hex(" ")
-            found_late |= weights(parse(before + frame))[-1:] != whole
-    assert found_late == bool(late), late or "the first frame behind damage is lost"
+def test_the_first_or_at_least_the_second_frame_behind_damage_is_read(subtests: pytest.Subtests) -> None:
+    for protocol in [name for name, row in sorted(formats().items()) if not row.alone]:
+        with subtests.test(protocol=protocol):
+            late, found_late = formats()[protocol].late, False
+            good, parse = good_frames(protocol, {}), own_parser(protocol, {})
+            for at, frame in enumerate(good):
+                whole = weights(parse(frame))
+                broken = [good[at - 1][:cut] for cut in range(1, len(good[at - 1]))]
+                for before in (*NOISE, *broken):
+                    assert weights(parse(before + frame + frame))[-1:] == whole, before.hex(" ")
+                    found_late |= weights(parse(before + frame))[-1:] != whole
+            assert found_late == bool(late), late or "the first frame behind damage is lost"
 
 
-@each("protocol", _PROTOCOLS)
-def test_a_line_that_goes_dead_is_neither_a_reading_nor_an_error(protocol: str) -> None:
-    parse = own_parser(protocol, {})
-    for frame in good_frames(protocol, {}):
-        whole = parse(frame)
-        for cut in range(len(frame)):
-            assert parse(frame[:cut]) in ({"readings": [], "records": [], "rejected": []}, whole)
+def test_a_line_that_goes_dead_is_neither_a_reading_nor_an_error(subtests: pytest.Subtests) -> None:
+    for protocol in _PROTOCOLS:
+        with subtests.test(protocol=protocol):
+            parse = own_parser(protocol, {})
+            for frame in good_frames(protocol, {}):
+                whole = parse(frame)
+                for cut in range(len(frame)):
+                    assert parse(frame[:cut]) in ({"readings": [], "records": [], "rejected": []}, whole)
 
 
-@each("odd", [False, True], ids=["even", "odd"])
-@each("protocol", _PROTOCOLS)
-def test_the_parity_bit_is_cleared_where_the_setting_says_so(protocol: str, odd: bool) -> None:
-    for frame in good_frames(protocol, {}):
-        if frame.isascii():
-            told = decode(protocol, {"strip_parity": "true"}, with_parity(frame, odd))
-            assert told == decode(protocol, {}, frame)
+def test_the_parity_bit_is_cleared_where_the_setting_says_so(subtests: pytest.Subtests) -> None:
+    for name, odd in [("even", False), ("odd", True)]:
+        for protocol in _PROTOCOLS:
+            with subtests.test(name, protocol=protocol):
+                for frame in good_frames(protocol, {}):
+                    if frame.isascii():
+                        told = decode(protocol, {"strip_parity": "true"}, with_parity(frame, odd))
+                        assert told == decode(protocol, {}, frame)
 
 
 # --- the table itself -------------------------------------------------------------------------------------------------
@@ -116,14 +122,15 @@ def test_a_receiver_at_the_right_speed_gets_what_was_sent() -> None:
     assert resampled(bytes(range(256)), 1) == bytes(range(256))
 
 
-@each(("ratio", "seen"), [(2, b"\x06\x98"), (0.5, b"\xfc")])
-def test_a_receiver_at_another_speed_gets_what_a_uart_makes_of_the_line(ratio: float, seen: bytes) -> None:
+def test_a_receiver_at_another_speed_gets_what_a_uart_makes_of_the_line(subtests: pytest.Subtests) -> None:
     """The letter A on the line is 0 1 0 0 0 0 0 1 0 1.
 
     At twice the speed the first character is seen at 0.75, 1.25 ... 4.25 bit times: 0 1 1 0 0 0 0 0, its stop bit is
     low, which begins the next at 4.75: 0 0 0 1 1 0 0 1. At half the speed at 3, 5, 7 ...: 0 0 1 1 1 1 1 1.
     """
-    assert resampled(b"A", ratio)[: len(seen)] == seen
+    for ratio, seen in [(2, b"\x06\x98"), (0.5, b"\xfc")]:
+        with subtests.test(ratio=ratio, seen=seen):
+            assert resampled(b"A", ratio)[: len(seen)] == seen
 
 
 def test_parity_bits() -> None:

@@ -21,7 +21,6 @@ from kiosk.protocols.scales.shared.numbers import from_digits, from_text, signed
 from kiosk.protocols.scales.shared.params import BadParameter, Parameter, validated
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import TextFormat, with_width
-from tests.each import each
 
 
 def _taken(frame: bytes) -> Decoded:
@@ -120,19 +119,21 @@ def test_ten_characters_are_no_plain_weight() -> None:
     assert engine.settle() == [], "neither length is whole"
 
 
-@each("text", [b"=0007.385", b"=0007.385kg 0012.34 0091.12"])
-def test_a_text_of_full_length_is_settled_once_and_nothing_of_it_is_left(text: bytes) -> None:
-    engine = _equals()
-    assert engine.feed(text) == []
-    assert engine.settle() == [_taken(text)]
-    assert engine.settle() == []
-    assert engine.feed(b"0=") == []
+def test_a_text_of_full_length_is_settled_once_and_nothing_of_it_is_left(subtests: pytest.Subtests) -> None:
+    for text in [b"=0007.385", b"=0007.385kg 0012.34 0091.12"]:
+        with subtests.test(text=text):
+            engine = _equals()
+            assert engine.feed(text) == []
+            assert engine.settle() == [_taken(text)]
+            assert engine.settle() == []
+            assert engine.feed(b"0=") == []
 
 
-@each("text", [b"", b"=", b"=0007.38", b"=0007.385kg 0012.34 0091.1"])
-def test_a_text_of_another_length_is_not_settled(text: bytes) -> None:
-    engine = _equals()
-    assert engine.feed(text) + engine.settle() == []
+def test_a_text_of_another_length_is_not_settled(subtests: pytest.Subtests) -> None:
+    for text in [b"", b"=", b"=0007.38", b"=0007.385kg 0012.34 0091.1"]:
+        with subtests.test(text=text):
+            engine = _equals()
+            assert engine.feed(text) + engine.settle() == []
 
 
 # --- text formats -----------------------------------------------------------------------------------------------------
@@ -170,10 +171,11 @@ def test_a_pattern_without_a_number_gives_no_weight() -> None:
     assert TextFormat(re.compile(b"x")).parse(b"x") == Rejected(RejectReason.NO_WEIGHT, b"x")
 
 
-@each("number", [b"\t", b"X", b"\n"])
-def test_only_blanks_are_no_number(number: bytes) -> None:
-    assert _row().parse(number + b"kg") == Rejected(RejectReason.FRAMING, number + b"kg")
-    assert _row().parse(b"   kg") == Rejected(RejectReason.NO_WEIGHT, b"   kg")
+def test_only_blanks_are_no_number(subtests: pytest.Subtests) -> None:
+    for number in [b"\t", b"X", b"\n"]:
+        with subtests.test(number=number):
+            assert _row().parse(number + b"kg") == Rejected(RejectReason.FRAMING, number + b"kg")
+            assert _row().parse(b"   kg") == Rejected(RejectReason.NO_WEIGHT, b"   kg")
 
 
 def test_only_blanks_are_taken_off_a_word() -> None:
@@ -204,9 +206,8 @@ def test_numbers_to_the_last_digit() -> None:
     assert from_text(b"- 1") == -1
 
 
-@each(
-    ("value", "parts"),
-    [
+def test_a_number_taken_apart_for_a_frame(subtests: pytest.Subtests) -> None:
+    for value, parts in [
         ("-0.385", (True, "385", 3)),
         ("0.385", (False, "385", 3)),
         ("12.450", (False, "12450", 3)),
@@ -214,10 +215,9 @@ def test_numbers_to_the_last_digit() -> None:
         ("-0.0", (False, "0", 1)),
         ("1200", (False, "1200", 0)),
         ("1E+3", (False, "1000", 0)),
-    ],
-)
-def test_a_number_taken_apart_for_a_frame(value: str, parts: tuple[bool, str, int]) -> None:
-    assert to_digits(Decimal(value)) == parts
+    ]:
+        with subtests.test(value=value, parts=parts):
+            assert to_digits(Decimal(value)) == parts
 
 
 def test_digits_of_a_pattern_are_those_of_ascii() -> None:

@@ -8,14 +8,11 @@ from typing import Any
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import settled
 from kiosk.protocols.scales.shared.protocol import TransmissionMode
-from tests.each import each
 from tests.protocols.scales.format_rows import formats
 from tests.protocols.scales.golden import (
     Golden,
-    GoldenCommand,
     all_frames,
     commands,
     decode,
@@ -27,9 +24,9 @@ from tests.protocols.scales.golden import (
 from tests.protocols.scales.judge import weights
 from tests.protocols.scales.streams import feed_cut
 
-_FRAMES = [pytest.param(frame, id=f"{frame.protocol}: {frame.name}") for frame in all_frames()]
+_FRAMES = [(f"{frame.protocol}: {frame.name}", frame) for frame in all_frames()]
 _COMMANDS = [
-    pytest.param(command, id=f"{protocol}: {command.name} {command.params or ''}".strip())
+    (f"{protocol}: {command.name} {command.params or ''}".strip(), command)
     for protocol in sorted(files())
     for command in commands(protocol)
 ]
@@ -45,31 +42,33 @@ def test_every_protocol_has_golden_frames() -> None:
     assert files() == set(registry.PROTOCOLS)
 
 
-@each("frame", _FRAMES)
-def test_golden_frame(frame: Golden) -> None:
-    whole = decode(frame.protocol, frame.params, frame.data)
-    told = plain(whole)
-    assert told["readings"] == full(frame.readings)
-    assert told["records"] == list(frame.records)
-    assert told["rejected"] == list(frame.rejected)
+def test_golden_frame(subtests: pytest.Subtests) -> None:
+    for name, frame in _FRAMES:
+        with subtests.test(name):
+            whole = decode(frame.protocol, frame.params, frame.data)
+            told = plain(whole)
+            assert told["readings"] == full(frame.readings)
+            assert told["records"] == list(frame.records)
+            assert told["rejected"] == list(frame.rejected)
 
-    assert feed_cut(registry.decoder(frame.protocol, frame.params), frame.data, range(len(frame.data))) == whole
+            assert feed_cut(registry.decoder(frame.protocol, frame.params), frame.data, range(len(frame.data))) == whole
 
-    for cut in range(len(frame.data) + 1):
-        assert feed_cut(registry.decoder(frame.protocol, frame.params), frame.data, (cut,)) == whole
-
-
-_ON_A_LINE = [pytest.param(frame, id=f"{frame.protocol}: {frame.name}") for frame in all_frames() if not _alone(frame)]
+            for cut in range(len(frame.data) + 1):
+                assert feed_cut(registry.decoder(frame.protocol, frame.params), frame.data, (cut,)) == whole
 
 
-@each("frame", _ON_A_LINE)
-def test_the_next_good_frame_is_read_after_any_golden_frame(frame: Golden) -> None:
-    good = _good_after(frame)
-    decoder = registry.decoder(frame.protocol, good.params)
-    decoder.feed(frame.data)
-    late = formats()[frame.protocol].late
-    after = [*(decoder.feed(good.data) if late else ()), *decoder.feed(good.data), *settled(decoder)]
-    assert weights(plain(after))[-1:] == weights({"readings": full(good.readings)})
+_ON_A_LINE = [(f"{frame.protocol}: {frame.name}", frame) for frame in all_frames() if not _alone(frame)]
+
+
+def test_the_next_good_frame_is_read_after_any_golden_frame(subtests: pytest.Subtests) -> None:
+    for name, frame in _ON_A_LINE:
+        with subtests.test(name):
+            good = _good_after(frame)
+            decoder = registry.decoder(frame.protocol, good.params)
+            decoder.feed(frame.data)
+            late = formats()[frame.protocol].late
+            after = [*(decoder.feed(good.data) if late else ()), *decoder.feed(good.data), *settled(decoder)]
+            assert weights(plain(after))[-1:] == weights({"readings": full(good.readings)})
 
 
 def _good_after(frame: Golden) -> Golden:
@@ -78,10 +77,11 @@ def _good_after(frame: Golden) -> Golden:
     return next((other for other in good if other.params == frame.params), good[0])
 
 
-@each("command", _COMMANDS)
-def test_golden_command(command: GoldenCommand) -> None:
-    sent = registry.encode(command.protocol, command.name, command.params)
-    assert sent.hex(" ") == command.data.hex(" ")
+def test_golden_command(subtests: pytest.Subtests) -> None:
+    for name, command in _COMMANDS:
+        with subtests.test(name):
+            sent = registry.encode(command.protocol, command.name, command.params)
+            assert sent.hex(" ") == command.data.hex(" ")
 
 
 # --- nothing is missing -----------------------------------------------------------------------------------------------
@@ -132,21 +132,25 @@ def _needed(protocol: str) -> dict[str, Seen]:
     return needed
 
 
-@each("protocol", _PROTOCOLS)
-def test_there_is_a_golden_frame_for_everything_the_format_says(protocol: str) -> None:
-    missing = {name for name, seen in _needed(protocol).items() if not any(seen(frame) for frame in frames(protocol))}
-    assert missing == set(formats()[protocol].lacks)
+def test_there_is_a_golden_frame_for_everything_the_format_says(subtests: pytest.Subtests) -> None:
+    for protocol in _PROTOCOLS:
+        with subtests.test(protocol=protocol):
+            missing = {
+                name for name, seen in _needed(protocol).items() if not any(seen(frame) for frame in frames(protocol))
+            }
+            assert missing == set(formats()[protocol].lacks)
 
 
-@each("protocol", _PROTOCOLS)
-def test_no_golden_frame_says_what_the_format_does_not_report(protocol: str) -> None:
-    reports = {*registry.get(protocol).reports, "weight", "counts", "suspect"}
-    default_unit = registry.get(protocol).default_unit
-    for frame in frames(protocol):
-        for reading in frame.readings:
-            said = {name for name, value in reading.items() if value is not None}
-            assert said - reports <= ({"unit"} if default_unit else set()), frame.name
-        assert "tare" in reports or not any("tare" in record["kind"] for record in frame.records), frame.name
+def test_no_golden_frame_says_what_the_format_does_not_report(subtests: pytest.Subtests) -> None:
+    for protocol in _PROTOCOLS:
+        with subtests.test(protocol=protocol):
+            reports = {*registry.get(protocol).reports, "weight", "counts", "suspect"}
+            default_unit = registry.get(protocol).default_unit
+            for frame in frames(protocol):
+                for reading in frame.readings:
+                    said = {name for name, value in reading.items() if value is not None}
+                    assert said - reports <= ({"unit"} if default_unit else set()), frame.name
+                assert "tare" in reports or not any("tare" in record["kind"] for record in frame.records), frame.name
 
 
 def _values(protocol: str, name: str) -> set[str]:
@@ -156,23 +160,25 @@ def _values(protocol: str, name: str) -> set[str]:
 
 
 _PARAMETERS = [
-    pytest.param(protocol, parameter, id=f"{protocol} {parameter.name}")
+    (f"{protocol} {parameter.name}", protocol, parameter)
     for protocol in _PROTOCOLS
     for parameter in registry.get(protocol).parameters
 ]
 
 
-@each(("protocol", "parameter"), _PARAMETERS)
-def test_there_is_a_golden_frame_or_command_for_every_parameter_value(protocol: str, parameter: Parameter) -> None:
-    seen = _values(protocol, parameter.name)
-    if parameter.choices:
-        assert seen == {parameter.default, *parameter.choices}
-    else:
-        assert len(seen) >= 2, "a free value besides the default"
+def test_there_is_a_golden_frame_or_command_for_every_parameter_value(subtests: pytest.Subtests) -> None:
+    for name, protocol, parameter in _PARAMETERS:
+        with subtests.test(name):
+            seen = _values(protocol, parameter.name)
+            if parameter.choices:
+                assert seen == {parameter.default, *parameter.choices}
+            else:
+                assert len(seen) >= 2, "a free value besides the default"
 
 
-@each("protocol", _PROTOCOLS)
-def test_every_command_has_a_golden_command(protocol: str) -> None:
-    row = registry.get(protocol)
-    assert {command.name for command in commands(protocol)} == set(row.commands)
-    assert row.mode is not TransmissionMode.POLL or commands(protocol)
+def test_every_command_has_a_golden_command(subtests: pytest.Subtests) -> None:
+    for protocol in _PROTOCOLS:
+        with subtests.test(protocol=protocol):
+            row = registry.get(protocol)
+            assert {command.name for command in commands(protocol)} == set(row.commands)
+            assert row.mode is not TransmissionMode.POLL or commands(protocol)

@@ -15,7 +15,6 @@ from kiosk.protocols.scales.shared.numbers import to_text
 from kiosk.protocols.scales.shared.protocol import DisplayState, TransmissionMode
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected
 from tests.depth import many
-from tests.each import each
 from tests.protocols.scales.golden import decode, frames, plain
 from tests.protocols.scales.judge import SHOWN as DISPLAYS
 from tests.protocols.scales.judge import weights
@@ -110,36 +109,39 @@ def _fixed_unit(protocol: str) -> str | None:
     return registry.get(protocol).default_unit
 
 
-@each("protocol", _PROTOCOLS)
-def test_the_simulated_indicator_can_show_a_weight(protocol: str) -> None:
+def test_the_simulated_indicator_can_show_a_weight(subtests: pytest.Subtests) -> None:
     """So that the test above is not silent about a builder that refuses everything."""
-    carried = [shown for shown in DISPLAYS if frame_of(protocol, shown)]
-    assert carried
-    assert any(weights(plain(decode(protocol, {}, frame_of(protocol, shown)))) for shown in carried)
+    for protocol in _PROTOCOLS:
+        with subtests.test(protocol=protocol):
+            carried = [shown for shown in DISPLAYS if frame_of(protocol, shown)]
+            assert carried
+            assert any(weights(plain(decode(protocol, {}, frame_of(protocol, shown)))) for shown in carried)
 
 
-@each("protocol", [name for name in _PROTOCOLS if registry.get(name).mode is TransmissionMode.POLL])
-def test_every_step_of_a_question_is_answered_as_the_row_says(protocol: str) -> None:
-    row, params = registry.get(protocol), registry.defaults(protocol)
-    assert row.poll is not None
-    shown = next(shown for shown in DISPLAYS if frame_of(protocol, shown) and shown.stable)
-    for step in row.poll.steps:
-        answer = row.respond(step, shown, params) if row.respond else row.encode_frame(shown, params)
-        decoded = registry.decoder(protocol, {}).feed(answer)
-        kinds = (Record,) if step != row.poll.steps[-1] else (Reading,)
-        assert decoded, f"{step} is not answered"
-        assert isinstance(decoded[-1], kinds)
+def test_every_step_of_a_question_is_answered_as_the_row_says(subtests: pytest.Subtests) -> None:
+    for protocol in [name for name in _PROTOCOLS if registry.get(name).mode is TransmissionMode.POLL]:
+        with subtests.test(protocol=protocol):
+            row, params = registry.get(protocol), registry.defaults(protocol)
+            assert row.poll is not None
+            shown = next(shown for shown in DISPLAYS if frame_of(protocol, shown) and shown.stable)
+            for step in row.poll.steps:
+                answer = row.respond(step, shown, params) if row.respond else row.encode_frame(shown, params)
+                decoded = registry.decoder(protocol, {}).feed(answer)
+                kinds = (Record,) if step != row.poll.steps[-1] else (Reading,)
+                assert decoded, f"{step} is not answered"
+                assert isinstance(decoded[-1], kinds)
 
 
-@each("protocol", _PROTOCOLS)
-def test_the_answer_to_any_command_can_be_read(protocol: str) -> None:
-    row, params = registry.get(protocol), registry.defaults(protocol)
-    for name in row.commands if row.respond is not None else ():
-        assert row.respond is not None
-        for shown in DISPLAYS:
-            if frame_of(protocol, shown):
-                answer = row.respond(name, shown, params)
-                assert bool(decode(protocol, {}, answer)) == bool(answer), f"{name}: {answer.hex(' ')}"
+def test_the_answer_to_any_command_can_be_read(subtests: pytest.Subtests) -> None:
+    for protocol in _PROTOCOLS:
+        with subtests.test(protocol=protocol):
+            row, params = registry.get(protocol), registry.defaults(protocol)
+            for name in row.commands if row.respond is not None else ():
+                assert row.respond is not None
+                for shown in DISPLAYS:
+                    if frame_of(protocol, shown):
+                        answer = row.respond(name, shown, params)
+                        assert bool(decode(protocol, {}, answer)) == bool(answer), f"{name}: {answer.hex(' ')}"
 
 
 # --- against a second judge -------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from kiosk.protocols.scales import registry
-from tests.each import each
 from tests.protocols.scales import page
 
 
@@ -14,13 +13,14 @@ def test_the_page_is_what_the_registry_says() -> None:
     assert between == page.generated(), "run: python -m tests.protocols.scales.page"
 
 
-@each("protocol", sorted(registry.PROTOCOLS))
-def test_a_section_has_the_picture_and_every_parameter_and_command(protocol: str) -> None:
-    row = registry.get(protocol)
-    text = "\n".join(page.section(row))
-    assert row.picture.strip("\n").splitlines()[0] in text
-    assert all(f"`{parameter.name}=" in text for parameter in row.parameters)
-    assert all(f"`{command}`" in text for command in row.commands)
+def test_a_section_has_the_picture_and_every_parameter_and_command(subtests: pytest.Subtests) -> None:
+    for protocol in sorted(registry.PROTOCOLS):
+        with subtests.test(protocol=protocol):
+            row = registry.get(protocol)
+            text = "\n".join(page.section(row))
+            assert row.picture.strip("\n").splitlines()[0] in text
+            assert all(f"`{parameter.name}=" in text for parameter in row.parameters)
+            assert all(f"`{command}`" in text for command in row.commands)
 
 
 def test_a_page_without_its_marks_is_not_overwritten() -> None:

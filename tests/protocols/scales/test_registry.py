@@ -11,11 +11,9 @@ from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     LineSettings,
-    ScaleProtocol,
     TransmissionMode,
     Transport,
 )
-from tests.each import each
 
 _REPORTS = {"weight", "unit", "stable", "net", "overload", "underload", "tare"}
 
@@ -27,52 +25,57 @@ _COMMANDS = {
 """Names of the command-line contract, section 3."""
 
 
-@each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
-def test_a_row_is_complete(row: ScaleProtocol) -> None:
-    assert registry.get(row.id) is row
-    assert "weight" in row.reports
-    assert set(row.reports) <= _REPORTS
-    assert len(set(row.reports)) == len(row.reports)
-    assert set(row.commands) <= _COMMANDS
-    for parameter in registry.parameters(row.id):
-        unset = bool(parameter.choices) and not parameter.default
-        assert parameter.allows(parameter.default) != unset
-        assert row.undecided is not None or not unset, "what has no usual value is asked for by the doctor"
-        assert parameter.meaning
-        assert bool(parameter.choices) != bool(parameter.pattern), "one of: choices, pattern"
-        for choice in parameter.choices:
-            registry.decoder(row.id, {parameter.name: choice})
+def test_a_row_is_complete(subtests: pytest.Subtests) -> None:
+    for row in registry.PROTOCOLS.values():
+        with subtests.test(row=row.id):
+            assert registry.get(row.id) is row
+            assert "weight" in row.reports
+            assert set(row.reports) <= _REPORTS
+            assert len(set(row.reports)) == len(row.reports)
+            assert set(row.commands) <= _COMMANDS
+            for parameter in registry.parameters(row.id):
+                unset = bool(parameter.choices) and not parameter.default
+                assert parameter.allows(parameter.default) != unset
+                assert row.undecided is not None or not unset, "what has no usual value is asked for by the doctor"
+                assert parameter.meaning
+                assert bool(parameter.choices) != bool(parameter.pattern), "one of: choices, pattern"
+                for choice in parameter.choices:
+                    registry.decoder(row.id, {parameter.name: choice})
 
 
-@each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
-def test_a_row_tells_a_technician_what_to_do(row: ScaleProtocol) -> None:
-    assert row.devices
-    assert row.source
-    assert row.picture.strip()
-    assert max(map(len, row.picture.splitlines())) <= 100
-    assert row.line.bytesize in (7, 8)
-    assert row.line.parity in ("N", "E", "O")
+def test_a_row_tells_a_technician_what_to_do(subtests: pytest.Subtests) -> None:
+    for row in registry.PROTOCOLS.values():
+        with subtests.test(row=row.id):
+            assert row.devices
+            assert row.source
+            assert row.picture.strip()
+            assert max(map(len, row.picture.splitlines())) <= 100
+            assert row.line.bytesize in (7, 8)
+            assert row.line.parity in ("N", "E", "O")
 
 
-@each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
-def test_a_format_that_is_asked_says_how(row: ScaleProtocol) -> None:
-    if row.poll is not None:
-        assert row.poll.steps
-        assert {*row.poll.steps, row.poll.why} - {""} <= set(row.commands)
-        assert bool(row.poll.accept) == bool(row.poll.refuse)
-        assert "request_weight" in row.commands
-        assert row.poll.timeout_s > 0
-        assert row.poll.interval_s > 0
+def test_a_format_that_is_asked_says_how(subtests: pytest.Subtests) -> None:
+    for row in registry.PROTOCOLS.values():
+        with subtests.test(row=row.id):
+            if row.poll is not None:
+                assert row.poll.steps
+                assert {*row.poll.steps, row.poll.why} - {""} <= set(row.commands)
+                assert bool(row.poll.accept) == bool(row.poll.refuse)
+                assert "request_weight" in row.commands
+                assert row.poll.timeout_s > 0
+                assert row.poll.interval_s > 0
 
 
-@each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
-def test_formats_that_are_too_weak_are_not_for_trade(row: ScaleProtocol) -> None:
-    assert row.trade == (row.transport is Transport.SERIAL and row.id != "massak_j")
+def test_formats_that_are_too_weak_are_not_for_trade(subtests: pytest.Subtests) -> None:
+    for row in registry.PROTOCOLS.values():
+        with subtests.test(row=row.id):
+            assert row.trade == (row.transport is Transport.SERIAL and row.id != "massak_j")
 
 
-@each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
-def test_only_a_format_without_a_unit_has_a_default_one(row: ScaleProtocol) -> None:
-    assert row.default_unit is None or "unit" not in row.reports
+def test_only_a_format_without_a_unit_has_a_default_one(subtests: pytest.Subtests) -> None:
+    for row in registry.PROTOCOLS.values():
+        with subtests.test(row=row.id):
+            assert row.default_unit is None or "unit" not in row.reports
 
 
 def test_rows_of_the_contract() -> None:
@@ -90,25 +93,26 @@ def test_an_unknown_protocol_is_named() -> None:
         registry.get("xk")
 
 
-@each(
-    ("params", "text"),
-    [
+def test_a_bad_parameter_is_named_with_what_is_allowed(subtests: pytest.Subtests) -> None:
+    for params, text in [
         ({"checksum": "maybe"}, "'checksum' is 'maybe' but must be one of: on, off"),
         ({"width": "8"}, "has no parameter 'width'; it has: checksum, strip_parity"),
         ({"strip_parity": ""}, "'strip_parity' is '' but must be one of: true, false"),
-    ],
-)
-def test_a_bad_parameter_is_named_with_what_is_allowed(params: dict[str, str], text: str) -> None:
-    with pytest.raises(registry.BadParameter) as caught:
-        registry.decoder("xk3190_tf0", params)
-    assert str(caught.value).startswith("xk3190_tf0")
-    assert text in str(caught.value)
+    ]:
+        with subtests.test(params=params, text=text):
+            with pytest.raises(registry.BadParameter) as caught:
+                registry.decoder("xk3190_tf0", params)
+            assert str(caught.value).startswith("xk3190_tf0")
+            assert text in str(caught.value)
 
 
-@each("protocol", ["xk3190_tf0", "st_gs_stx18"])
-def test_a_stream_takes_no_commands(protocol: str) -> None:
-    with pytest.raises(registry.NoSuchCommand, match=f"{protocol} has no command 'zero'"):
-        registry.encode(protocol, "zero", {})
+def test_a_stream_takes_no_commands(subtests: pytest.Subtests) -> None:
+    for protocol in ["xk3190_tf0", "st_gs_stx18"]:
+        with (
+            subtests.test(protocol=protocol),
+            pytest.raises(registry.NoSuchCommand, match=f"{protocol} has no command 'zero'"),
+        ):
+            registry.encode(protocol, "zero", {})
 
 
 def test_encoding_checks_the_parameters_first() -> None:
@@ -116,23 +120,22 @@ def test_encoding_checks_the_parameters_first() -> None:
         registry.encode("xk3190_tf0", "zero", {"checksum": "x"})
 
 
-@each(
-    ("field", "value"),
-    [
+def test_numbers_keep_what_was_sent(subtests: pytest.Subtests) -> None:
+    for field, value in [
         (b"- 7.385", "-7.385"),
         (b"  -7.385", "-7.385"),
         (b"+0007.380 ", "7.380"),
         (b" 12", "12"),
         (b"-0.00", "0.00"),
-    ],
-)
-def test_numbers_keep_what_was_sent(field: bytes, value: str) -> None:
-    assert str(from_text(field)) == value
+    ]:
+        with subtests.test(field=field, value=value):
+            assert str(from_text(field)) == value
 
 
-@each("field", [b"7 .385", b"7. 385", b"7.", b".5", b"", b"-", b"1.2.3", b"1e3", b"\xd9\xa3", b"1,5"])
-def test_what_is_not_a_number_is_not_repaired(field: bytes) -> None:
-    assert from_text(field) is None
+def test_what_is_not_a_number_is_not_repaired(subtests: pytest.Subtests) -> None:
+    for field in [b"7 .385", b"7. 385", b"7.", b".5", b"", b"-", b"1.2.3", b"1e3", b"\xd9\xa3", b"1,5"]:
+        with subtests.test(field=field):
+            assert from_text(field) is None
 
 
 def test_more_decimals_than_the_frame_carries_are_refused_by_the_builder() -> None:
@@ -140,10 +143,11 @@ def test_more_decimals_than_the_frame_carries_are_refused_by_the_builder() -> No
         registry.get("xk3190_tf0").encode_frame(DisplayState(Decimal("1.00000")), {})
 
 
-@each("protocol", ["xk3190_tf0", "st_gs_csv"])
-def test_a_number_too_long_for_the_display_is_never_shown_shortened(protocol: str) -> None:
-    sent = registry.get(protocol).encode_frame(DisplayState(Decimal("12345.678")), {})
-    assert sent in (b"", b"OL,GS,          \r\n")
+def test_a_number_too_long_for_the_display_is_never_shown_shortened(subtests: pytest.Subtests) -> None:
+    for protocol in ["xk3190_tf0", "st_gs_csv"]:
+        with subtests.test(protocol=protocol):
+            sent = registry.get(protocol).encode_frame(DisplayState(Decimal("12345.678")), {})
+            assert sent in (b"", b"OL,GS,          \r\n")
 
 
 def test_underload_is_shown_without_a_number() -> None:

@@ -13,7 +13,6 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Reading
 from tests.depth import many
-from tests.each import each
 
 _FAMILY = ("st_gs_csv", "t_scale_nhb", "t_scale_qhw", "st_gs_stx18")
 _ROWS = (*_FAMILY, "xk3190_a12e", "xk3190_ww", "weightech_wt1000")
@@ -41,28 +40,31 @@ def test_what_is_shown_is_what_is_read(protocol: str, digits: int, decimals: int
         assert getattr(reading, flag) == getattr(shown, flag), flag
 
 
-@each("protocol", _ROWS)
-def test_a_flag_the_format_does_not_report_is_not_told(protocol: str) -> None:
-    reading = _shown_again(protocol, DisplayState(Decimal("7.385")))
-    for flag in set(_FLAGS) - set(registry.get(protocol).reports):
-        assert getattr(reading, flag) is None, flag
+def test_a_flag_the_format_does_not_report_is_not_told(subtests: pytest.Subtests) -> None:
+    for protocol in _ROWS:
+        with subtests.test(protocol=protocol):
+            reading = _shown_again(protocol, DisplayState(Decimal("7.385")))
+            for flag in set(_FLAGS) - set(registry.get(protocol).reports):
+                assert getattr(reading, flag) is None, flag
 
 
-@each("protocol", [row for row in _ROWS if row != "xk3190_ww"])
-def test_overload_and_a_number_too_long_are_shown_as_overload(protocol: str) -> None:
-    for shown in (
-        DisplayState(Decimal("7.385"), overload=True),
-        DisplayState(Decimal("123456.789")),
-        DisplayState(Decimal("-123456.789")),
-    ):
-        reading = _shown_again(protocol, shown)
-        assert (reading.weight, reading.overload) == (None, True)
+def test_overload_and_a_number_too_long_are_shown_as_overload(subtests: pytest.Subtests) -> None:
+    for protocol in [row for row in _ROWS if row != "xk3190_ww"]:
+        with subtests.test(protocol=protocol):
+            for shown in (
+                DisplayState(Decimal("7.385"), overload=True),
+                DisplayState(Decimal("123456.789")),
+                DisplayState(Decimal("-123456.789")),
+            ):
+                reading = _shown_again(protocol, shown)
+                assert (reading.weight, reading.overload) == (None, True)
 
 
-@each("protocol", [*_FAMILY, "xk3190_a12e"])
-def test_underload_is_shown_as_underload(protocol: str) -> None:
-    reading = _shown_again(protocol, DisplayState(Decimal("-7.385"), underload=True))
-    assert (reading.weight, reading.overload, reading.underload) == (None, False, True)
+def test_underload_is_shown_as_underload(subtests: pytest.Subtests) -> None:
+    for protocol in [*_FAMILY, "xk3190_a12e"]:
+        with subtests.test(protocol=protocol):
+            reading = _shown_again(protocol, DisplayState(Decimal("-7.385"), underload=True))
+            assert (reading.weight, reading.overload, reading.underload) == (None, False, True)
 
 
 def test_a_format_without_a_word_for_it_is_silent() -> None:
@@ -71,21 +73,21 @@ def test_a_format_without_a_word_for_it_is_silent() -> None:
     assert _sent("weightech_wt1000", DisplayState(Decimal("-7.385"), underload=True)) == b""
 
 
-@each("protocol", [*_FAMILY, "xk3190_a12e", "xk3190_ww"])
-def test_a_unit_the_format_has_no_word_for_is_refused_by_the_builder(protocol: str) -> None:
-    with pytest.raises(ValueError, match="ozt"):
-        _sent(protocol, DisplayState(Decimal("7.385"), unit="ozt"))
+def test_a_unit_the_format_has_no_word_for_is_refused_by_the_builder(subtests: pytest.Subtests) -> None:
+    for protocol in [*_FAMILY, "xk3190_a12e", "xk3190_ww"]:
+        with subtests.test(protocol=protocol), pytest.raises(ValueError, match="ozt"):
+            _sent(protocol, DisplayState(Decimal("7.385"), unit="ozt"))
 
 
-@each("protocol", _FAMILY)
-@each("unit", ["kg", "g", "lb", "oz", "t", "pcs"])
-def test_every_unit_of_the_family_comes_back(protocol: str, unit: str) -> None:
-    assert _shown_again(protocol, DisplayState(Decimal(12), unit=unit)).unit == unit
+def test_every_unit_of_the_family_comes_back(subtests: pytest.Subtests) -> None:
+    for protocol in _FAMILY:
+        for unit in ["kg", "g", "lb", "oz", "t", "pcs"]:
+            with subtests.test(protocol=protocol, unit=unit):
+                assert _shown_again(protocol, DisplayState(Decimal(12), unit=unit)).unit == unit
 
 
-@each(
-    ("protocol", "frame"),
-    [
+def test_the_layout_of_the_line(subtests: pytest.Subtests) -> None:
+    for protocol, frame in [
         ("st_gs_csv", b"ST,GS,-  7.385kg\r\n"),
         ("t_scale_nhb", b"ST,GS-  7.385kg  \r\n"),
         ("t_scale_qhw", b"ST,GS,-  7.385 kg\r\n"),
@@ -93,10 +95,9 @@ def test_every_unit_of_the_family_comes_back(protocol: str, unit: str) -> None:
         ("xk3190_a12e", b"WG- 7.385kg36\r\n"),
         ("xk3190_ww", b"ww-07.385kg\r\n"),
         ("weightech_wt1000", b"0, -7.385,  0.000, -7.385\r\n"),
-    ],
-)
-def test_the_layout_of_the_line(protocol: str, frame: bytes) -> None:
-    assert _sent(protocol, DisplayState(Decimal("-7.385"))) == frame
+    ]:
+        with subtests.test(protocol=protocol, frame=frame):
+            assert _sent(protocol, DisplayState(Decimal("-7.385"))) == frame
 
 
 def test_a_line_of_weightech_adds_up() -> None:

@@ -23,7 +23,6 @@ from kiosk.simulators.camera.shared.mat import draw_mat
 from kiosk.simulators.camera.simulator import SCENES, SPOILS, CameraSimulator, SceneView, draw_view
 from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord
 from tests.depth import TORTURE
-from tests.each import each
 from tests.simulators.camera.looks import faces, markers, rectify
 
 PATCH_COLUMNS, PATCH_TOPS, PATCH_GREYS = (10.0, 390.0), (75.0, 100.0, 125.0, 150.0), (243, 188, 94, 40)
@@ -59,12 +58,13 @@ def found(pictures: dict[str, BgrImage]) -> dict[str, dict[int, Any]]:
     return {scene: markers(picture) for scene, picture in pictures.items()}
 
 
-@each("scene", SEEN)
 def test_every_scene_is_a_full_picture_with_all_markers(
-    pictures: dict[str, BgrImage], found: dict[str, dict[int, Any]], scene: str
+    subtests: pytest.Subtests, pictures: dict[str, BgrImage], found: dict[str, dict[int, Any]]
 ) -> None:
-    assert pictures[scene].shape == (1080, 1920, 3)
-    assert set(found[scene]) == {0, 1, 2, 3, 10}
+    for scene in SEEN:
+        with subtests.test(scene=scene):
+            assert pictures[scene].shape == (1080, 1920, 3)
+            assert set(found[scene]) == {0, 1, 2, 3, 10}
 
 
 def test_goods_lie_in_the_interior_well_inside_its_edge(
@@ -146,13 +146,14 @@ def test_somebody_looks_into_the_picture(camera: CameraSimulator) -> None:
     assert set(markers(look(camera))) == {0, 1, 2, 3, 10}, "the face is the only thing wrong"
 
 
-@each("word", SPOILS)
-def test_words_that_spoil_a_picture_change_it_and_are_told(camera: CameraSimulator, word: str) -> None:
-    camera.command("scene honey")
-    before = camera.path.read_bytes()
-    camera.command(word)
-    assert camera.path.read_bytes() != before
-    assert camera.state == f"honey {word}"
+def test_words_that_spoil_a_picture_change_it_and_are_told(subtests: pytest.Subtests, camera: CameraSimulator) -> None:
+    for word in SPOILS:
+        with subtests.test(word=word):
+            camera.command("scene honey")
+            before = camera.path.read_bytes()
+            camera.command(word)
+            assert camera.path.read_bytes() != before
+            assert camera.state == f"honey {word}"
 
 
 def test_a_lens_cap_is_a_black_picture(camera: CameraSimulator) -> None:

@@ -16,7 +16,6 @@ from kiosk.simulators.camera.goods.produce import FLAT, PRODUCE, Arrangement
 from kiosk.simulators.camera.pose import Pose
 from kiosk.simulators.camera.stage import Light, Sensor, Stage, StagePlan, draw_frame, draw_stage
 from tests.depth import many
-from tests.each import each
 from tests.simulators.camera.files import lay_file, next_shot
 from tests.simulators.camera.looks import INTERIOR, MARKERS_AT, edge_rise_px, faces, markers, rectify
 from tests.simulators.camera.plans import FAULTY, faulty_plan_of, plan_of
@@ -46,25 +45,23 @@ def healthy() -> Stage:
     return draw_stage(plan_of(SEED))
 
 
-@each(
-    "goods, colored",
-    [
+def test_the_mask_is_where_goods_are_seen(subtests: pytest.Subtests, bare: Any) -> None:
+    for goods, colored in [
         (GoodsLayout("apricot", Arrangement.HEAP, place=(0.9, 0.2)), True),
         (GoodsLayout("egg", Arrangement.SEVERAL, count=4), False),
         (GoodsLayout("pepper", Arrangement.SEVERAL, count=6), True),
         (GoodsLayout("orange", Arrangement.ONE, place=(0.1, 0.9)), True),
-    ][: many(2, torture=4)],
-)
-def test_the_mask_is_where_goods_are_seen(bare: Any, goods: GoodsLayout, colored: bool) -> None:
-    # A shadow changes the color of the mat as little as its light: what is colored, or much lighter, is goods.
-    stage = draw_stage(replace(PLAIN, goods=goods))
-    seen = interior(stage)
-    spread = seen.max(axis=2) - seen.min(axis=2)
-    lighter = (seen - bare).min(axis=2)
-    looked = spread > 24 if colored else (lighter > 14) | (spread > 12)
-    assert overlap(looked, stage.mask > 0) > 0.96
-    assert stage.mask.shape == (1200, 1680) and set(np.unique(stage.mask)) == {0, 255}
-    assert abs(stage.coverage - np.count_nonzero(looked) / looked.size) < 0.01
+    ][: many(2, torture=4)]:
+        with subtests.test(goods=goods, colored=colored):
+            # A shadow changes the color of the mat as little as its light: what is colored, or much lighter, is goods.
+            stage = draw_stage(replace(PLAIN, goods=goods))
+            seen = interior(stage)
+            spread = seen.max(axis=2) - seen.min(axis=2)
+            lighter = (seen - bare).min(axis=2)
+            looked = spread > 24 if colored else (lighter > 14) | (spread > 12)
+            assert overlap(looked, stage.mask > 0) > 0.96
+            assert stage.mask.shape == (1200, 1680) and set(np.unique(stage.mask)) == {0, 255}
+            assert abs(stage.coverage - np.count_nonzero(looked) / looked.size) < 0.01
 
 
 def test_the_true_color_is_what_even_white_light_shows(bare: Any) -> None:
@@ -80,13 +77,14 @@ def test_the_true_color_is_what_even_white_light_shows(bare: Any) -> None:
     assert np.array_equal(dim.true_color, stage.true_color), "another lamp does not color the goods"
 
 
-@each("name", FLAT)
-def test_flat_things_are_as_large_as_they_say(name: str) -> None:
-    stage = draw_stage(replace(PLAIN, goods=GoodsLayout(name, Arrangement.ONE, turn=0.4)))
-    assert stage.sizes_mm is not None
-    contours, _ = cv2.findContours(stage.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    sides = sorted((side + 1) / 6 for side in cv2.minAreaRect(contours[0])[1])
-    assert sides == pytest.approx(sorted(stage.sizes_mm), abs=0.5)
+def test_flat_things_are_as_large_as_they_say(subtests: pytest.Subtests) -> None:
+    for name in FLAT:
+        with subtests.test(name=name):
+            stage = draw_stage(replace(PLAIN, goods=GoodsLayout(name, Arrangement.ONE, turn=0.4)))
+            assert stage.sizes_mm is not None
+            contours, _ = cv2.findContours(stage.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            sides = sorted((side + 1) / 6 for side in cv2.minAreaRect(contours[0])[1])
+            assert sides == pytest.approx(sorted(stage.sizes_mm), abs=0.5)
 
 
 def test_the_homography_says_where_the_markers_are_seen() -> None:
@@ -113,18 +111,19 @@ def test_the_plans_hold_every_produce_in_every_way() -> None:
     assert planned == {(name, way) for name, produce in PRODUCE.items() for way in produce.ways}
 
 
-@each("seed", [1, 6, 12, 16][: many(2, torture=4)])
-def test_a_plan_without_a_fault_is_a_good_shot(seed: int) -> None:
-    stage = draw_stage(plan_of(seed))
-    assert stage.faults == frozenset()
-    assert stage.frame.shape == (1080, 1920, 3)
-    found = markers(stage.frame)
-    assert len(set(MARKERS_AT) & set(found)) >= 3
-    assert 0.05 <= stage.coverage <= 0.75
-    rows, columns = np.nonzero(stage.mask)
-    assert min(rows.min(), columns.min(), 1199 - rows.max(), 1679 - columns.max()) >= 8 * 6
-    assert edge_rise_px(stage.frame) < 2.9
-    assert faces(stage.frame) == 0
+def test_a_plan_without_a_fault_is_a_good_shot(subtests: pytest.Subtests) -> None:
+    for seed in [1, 6, 12, 16][: many(2, torture=4)]:
+        with subtests.test(seed=seed):
+            stage = draw_stage(plan_of(seed))
+            assert stage.faults == frozenset()
+            assert stage.frame.shape == (1080, 1920, 3)
+            found = markers(stage.frame)
+            assert len(set(MARKERS_AT) & set(found)) >= 3
+            assert 0.05 <= stage.coverage <= 0.75
+            rows, columns = np.nonzero(stage.mask)
+            assert min(rows.min(), columns.min(), 1199 - rows.max(), 1679 - columns.max()) >= 8 * 6
+            assert edge_rise_px(stage.frame) < 2.9
+            assert faces(stage.frame) == 0
 
 
 def test_a_pile_covers_most_of_the_interior() -> None:
@@ -181,17 +180,13 @@ def test_a_hand_reaches_in_over_the_goods_and_their_mask_stays(healthy: Stage) -
     assert np.array_equal(stage.mask, healthy.mask)
 
 
-@each(
-    "margin, side, reasons",
-    [(3.0, 0.0, {Reason.FRAMING}), (9.0, 0.0, set()), (-30.0, 1.0, {Reason.FRAMING})],
-)
-def test_goods_near_the_edge_or_on_the_patches_are_badly_framed(
-    margin: float, side: float, reasons: set[Reason]
-) -> None:
-    stage = draw_stage(
-        replace(PLAIN, goods=GoodsLayout("box-lid", Arrangement.ONE, margin_mm=margin, place=(side, 0.5)))
-    )
-    assert stage.faults == reasons
+def test_goods_near_the_edge_or_on_the_patches_are_badly_framed(subtests: pytest.Subtests) -> None:
+    for margin, side, reasons in [(3.0, 0.0, {Reason.FRAMING}), (9.0, 0.0, set()), (-30.0, 1.0, {Reason.FRAMING})]:
+        with subtests.test(margin=margin, side=side, reasons=reasons):
+            stage = draw_stage(
+                replace(PLAIN, goods=GoodsLayout("box-lid", Arrangement.ONE, margin_mm=margin, place=(side, 0.5)))
+            )
+            assert stage.faults == reasons
 
 
 @pytest.mark.parametrize("covered, seen", [((2,), 3), ((0, 2), 2)])

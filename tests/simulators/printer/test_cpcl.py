@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from kiosk.protocols.printers import cpcl
 from kiosk.simulators.printer.cpcl import CpclInterpreter
 from kiosk.simulators.printer.model import PORTABLE_PRINTER, Event, JobStarted, PrintedPage, StatusQuery
 from tests.depth import many
-from tests.each import each
 from tests.simulators.printer.test_tspl import rasters
 
 CPCL = profile("cpcl").setup
@@ -79,9 +79,8 @@ def test_copies_come_out_one_by_one_and_the_shift_is_on_paper() -> None:
     assert pages[0].getpixel((8, 16)) == 0
 
 
-@each(
-    "text",
-    [
+def test_what_the_manual_does_not_know_is_kept_for_a_test_to_see(subtests: pytest.Subtests) -> None:
+    for text in [
         b"TEXT 4 0 30 40 Hello\r\n",
         b"! 0 200 200 10 1\r\nTEXT 4 0 30 40 Hello\r\nPRINT\r\n",
         b"! 0 300 300 10 1\r\n",
@@ -93,10 +92,9 @@ def test_copies_come_out_one_by_one_and_the_shift_is_on_paper() -> None:
         b"! 0 200 200 10 1\r\nSPEED 9\r\n",
         b"x" * 5000,
         b"\x1bx",
-    ],
-)
-def test_what_the_manual_does_not_know_is_kept_for_a_test_to_see(text: bytes) -> None:
-    assert fed(text)[1] != []
+    ]:
+        with subtests.test(text=text):
+            assert fed(text)[1] != []
 
 
 @settings(max_examples=many(40, torture=600), deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -14,7 +15,6 @@ from kiosk.protocols.printers import tspl
 from kiosk.simulators.printer.model import LABEL_PRINTER, Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from tests.depth import many
-from tests.each import each
 
 TSPL = profile("tspl").setup
 
@@ -84,11 +84,12 @@ def test_status_queries_are_answered_between_and_inside_lines_but_not_inside_a_p
     assert [type(event) for event in feed(stream).events] == [JobStarted, PrintedPage]
 
 
-@each(("mode", "black"), [(0, [7]), (1, [0, 7]), (2, [0, 7])])
-def test_bitmap_modes(mode: int, black: list[int]) -> None:
-    stream = b"SIZE 1 mm,1 mm\r\nCLS\r\nBITMAP 0,0,1,1,0,\x7f\r\nBITMAP 0,0,1,1,%d,\xfe\r\nPRINT 1\r\n" % mode
-    (page,) = (event.image for event in feed(stream).events if isinstance(event, PrintedPage))
-    assert [x for x in range(8) if page.getpixel((x, 0)) == 0] == black
+def test_bitmap_modes(subtests: pytest.Subtests) -> None:
+    for mode, black in [(0, [7]), (1, [0, 7]), (2, [0, 7])]:
+        with subtests.test(mode=mode, black=black):
+            stream = b"SIZE 1 mm,1 mm\r\nCLS\r\nBITMAP 0,0,1,1,0,\x7f\r\nBITMAP 0,0,1,1,%d,\xfe\r\nPRINT 1\r\n" % mode
+            (page,) = (event.image for event in feed(stream).events if isinstance(event, PrintedPage))
+            assert [x for x in range(8) if page.getpixel((x, 0)) == 0] == black
 
 
 def test_xor_takes_a_dot_away() -> None:

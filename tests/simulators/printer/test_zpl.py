@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -20,7 +21,6 @@ from kiosk.simulators.printer.model import (
 )
 from kiosk.simulators.printer.zpl import ZplInterpreter
 from tests.depth import many
-from tests.each import each
 
 ZPL = profile("zpl").setup
 PLAIN = profile("zpl_203_plain").setup
@@ -73,25 +73,29 @@ def test_what_lies_beyond_the_head_is_not_printed() -> None:
     assert page.tobytes() == SMALL.to_image().crop((0, 0, 8, 3)).tobytes()
 
 
-@each("runs", [b"GX", b"F", b"F:", b":", b"F,,,", b"F,F,", b"F,F,F,", b"G", b"zzF", b"FFFF!:", b" F,:", b"F;:"])
-def test_run_lengths_that_are_no_picture_are_an_empty_label(runs: bytes) -> None:
+def test_run_lengths_that_are_no_picture_are_an_empty_label(subtests: pytest.Subtests) -> None:
     """Two rows of two bytes."""
-    interpreter = ZplInterpreter(LABEL_PRINTER)
-    whole = b"^XA^PW16^LL2^FO0,0^GFA,4,4,2," + runs + b"^FS^XZ"
-    (page,) = [event.image for event in interpreter.feed(whole) if isinstance(event, PrintedPage)]
-    empty = page.convert("L").getextrema() == (255, 255)
-    assert empty is (runs not in (b"F,F,",))
-    assert bool(interpreter.unknown) is empty
+    for runs in [b"GX", b"F", b"F:", b":", b"F,,,", b"F,F,", b"F,F,F,", b"G", b"zzF", b"FFFF!:", b" F,:", b"F;:"]:
+        with subtests.test(runs=runs):
+            interpreter = ZplInterpreter(LABEL_PRINTER)
+            whole = b"^XA^PW16^LL2^FO0,0^GFA,4,4,2," + runs + b"^FS^XZ"
+            (page,) = [event.image for event in interpreter.feed(whole) if isinstance(event, PrintedPage)]
+            empty = page.convert("L").getextrema() == (255, 255)
+            assert empty is (runs not in (b"F,F,",))
+            assert bool(interpreter.unknown) is empty
 
 
-@each("damage", [(b":Z64:G", b":Z64:H"), (b"^GFA,6,", b"^GFA,7,"), (b",2,:Z64", b",0,:Z64")])
-def test_a_damaged_picture_is_an_empty_label(damage: tuple[bytes, bytes]) -> None:
-    assert damage[0] in STREAM
-    interpreter = ZplInterpreter(LABEL_PRINTER)
-    (page,) = [event.image for event in interpreter.feed(STREAM.replace(*damage)) if isinstance(event, PrintedPage)]
-    if damage[0] != b"^GFA,6,":  # the number of bytes sent says nothing of an encoded picture
-        assert page.convert("L").getextrema() == (255, 255)
-        assert interpreter.unknown
+def test_a_damaged_picture_is_an_empty_label(subtests: pytest.Subtests) -> None:
+    for damage in [(b":Z64:G", b":Z64:H"), (b"^GFA,6,", b"^GFA,7,"), (b",2,:Z64", b",0,:Z64")]:
+        with subtests.test(damage=damage):
+            assert damage[0] in STREAM
+            interpreter = ZplInterpreter(LABEL_PRINTER)
+            (page,) = [
+                event.image for event in interpreter.feed(STREAM.replace(*damage)) if isinstance(event, PrintedPage)
+            ]
+            if damage[0] != b"^GFA,6,":  # the number of bytes sent says nothing of an encoded picture
+                assert page.convert("L").getextrema() == (255, 255)
+                assert interpreter.unknown
 
 
 def test_copies_speed_and_unknown_commands() -> None:

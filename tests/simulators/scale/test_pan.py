@@ -9,7 +9,6 @@ import pytest
 from kiosk.simulators.scale.line import at_an_eighth_of_the_speed, garbled
 from kiosk.simulators.scale.pan import SimulatedPan, grams
 from kiosk.simulators.shared.faults import BadFaultWord
-from tests.each import each
 
 
 def _settling(pan: SimulatedPan) -> list[tuple[Decimal, bool]]:
@@ -43,15 +42,16 @@ def test_the_display_rounds_to_the_step_and_to_its_decimals() -> None:
         assert str(pan.shown(2.0).weight + 0) == shown
 
 
-@each(("text", "mass_g"), [("2.480kg", 2480), ("640g", 640), ("-0.05 kg", -50), (" 0kg ", 0)])
-def test_masses_of_fault_words(text: str, mass_g: int) -> None:
-    assert grams(text) == mass_g
+def test_masses_of_fault_words(subtests: pytest.Subtests) -> None:
+    for text, mass_g in [("2.480kg", 2480), ("640g", 640), ("-0.05 kg", -50), (" 0kg ", 0)]:
+        with subtests.test(text=text, mass_g=mass_g):
+            assert grams(text) == mass_g
 
 
-@each("text", ["", "kg", "1", "1lb", "0.5g", "1.2345kg", "1e3kg", "9999999kg", "--1kg", "1kg;2kg"])
-def test_what_is_not_a_mass_is_named(text: str) -> None:
-    with pytest.raises(BadFaultWord, match="not a mass in whole grams"):
-        grams(text)
+def test_what_is_not_a_mass_is_named(subtests: pytest.Subtests) -> None:
+    for text in ["", "kg", "1", "1lb", "0.5g", "1.2345kg", "1e3kg", "9999999kg", "--1kg", "1kg;2kg"]:
+        with subtests.test(text=text), pytest.raises(BadFaultWord, match="not a mass in whole grams"):
+            grams(text)
 
 
 def test_a_garbled_frame_keeps_no_digit_even_without_bit_7() -> None:

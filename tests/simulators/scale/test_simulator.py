@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -23,7 +22,6 @@ from kiosk.simulators.scale import simulator as scale_module
 from kiosk.simulators.scale.line import at_an_eighth_of_the_speed
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord
-from tests.each import each
 
 _PATIENCE_MS = 30_000
 
@@ -207,20 +205,24 @@ def test_frozen_it_repeats_its_last_frame_until_it_is_replugged(scale: ScaleSimu
     assert b"9.000" in scale.write_now()
 
 
-@each("protocol", ["st_gs_csv", "xk3190_tf0"])
-def test_damage_gives_rejections_and_never_another_weight(protocol: str) -> None:
-    with ScaleSimulator(protocol, hz=0) as simulator, _read(simulator, protocol) as reader:
-        for word, damaged in (("garble 3", 3), ("cut", 1)):
-            decoded: list[Decoded] = []
-            simulator.command(word)
-            for _ in range(damaged + 1):
-                simulator.write_now(12_345)
-            while not any(isinstance(item, Reading) for item in decoded):
-                decoded += reader.some()
-            assert isinstance(decoded[-1], Reading)
-            assert decoded[-1].weight == Decimal("12.345")
-            assert decoded[:-1]
-            assert all(isinstance(item, Rejected) for item in decoded[:-1])
+def test_damage_gives_rejections_and_never_another_weight(subtests: pytest.Subtests) -> None:
+    for protocol in ["st_gs_csv", "xk3190_tf0"]:
+        with (
+            subtests.test(protocol=protocol),
+            ScaleSimulator(protocol, hz=0) as simulator,
+            _read(simulator, protocol) as reader,
+        ):
+            for word, damaged in (("garble 3", 3), ("cut", 1)):
+                decoded: list[Decoded] = []
+                simulator.command(word)
+                for _ in range(damaged + 1):
+                    simulator.write_now(12_345)
+                while not any(isinstance(item, Reading) for item in decoded):
+                    decoded += reader.some()
+                assert isinstance(decoded[-1], Reading)
+                assert decoded[-1].weight == Decimal("12.345")
+                assert decoded[:-1]
+                assert all(isinstance(item, Rejected) for item in decoded[:-1])
 
 
 _STREAMS = sorted(
@@ -231,13 +233,14 @@ _STREAMS = sorted(
 """A polled indicator that is set to another speed does not understand the question and says nothing at all."""
 
 
-@each("protocol", _STREAMS)
-def test_another_speed_is_noise(protocol: str) -> None:
-    with ScaleSimulator(protocol, hz=0) as simulator:
-        frames = [simulator.write_now(load_g) for load_g in range(0, 9_000, 100)]
-    noise = b"".join(at_an_eighth_of_the_speed(frame) for frame in frames)
-    assert len(noise) > 500
-    assert not any(isinstance(item, Reading) for item in registry.decoder(protocol, {}).feed(noise))
+def test_another_speed_is_noise(subtests: pytest.Subtests) -> None:
+    for protocol in _STREAMS:
+        with subtests.test(protocol=protocol):
+            with ScaleSimulator(protocol, hz=0) as simulator:
+                frames = [simulator.write_now(load_g) for load_g in range(0, 9_000, 100)]
+            noise = b"".join(at_an_eighth_of_the_speed(frame) for frame in frames)
+            assert len(noise) > 500
+            assert not any(isinstance(item, Reading) for item in registry.decoder(protocol, {}).feed(noise))
 
 
 def test_silent_it_sends_nothing(scale: ScaleSimulator) -> None:
@@ -318,19 +321,16 @@ def test_a_link_that_leads_elsewhere_by_now_is_not_removed(tmp_path: Path) -> No
     assert not link.is_symlink()
 
 
-@each(
-    "wrong",
-    [
+def test_what_is_not_a_scale_is_refused(subtests: pytest.Subtests) -> None:
+    for wrong in [
         {"hz": -1.0},
         {"settle_s": -1.0},
         {"settings": IndicatorSettings(unit="stone")},
         {"settings": IndicatorSettings(decimals=5)},
         {"settings": IndicatorSettings(step_g=0)},
-    ],
-)
-def test_what_is_not_a_scale_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"scale"):
-        ScaleSimulator("st_gs_csv", **wrong)
+    ]:
+        with subtests.test(wrong=wrong), pytest.raises(ValueError, match=r"scale"):
+            ScaleSimulator("st_gs_csv", **wrong)
 
 
 def test_an_unknown_protocol_is_refused() -> None:

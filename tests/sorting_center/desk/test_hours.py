@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.hours import DAY_MIN, DAYS, OpeningHours, is_quiet
-from tests.each import each
 
 ZONE = ZoneInfo("Asia/Shanghai")
 WEEK = OpeningHours.parse("mon-fri 09:00-18:00; sat 10:00-14:00")
@@ -32,22 +31,19 @@ def test_what_is_written_is_read_back(week: list[tuple[int, int] | None]) -> Non
     assert OpeningHours.parse(str(hours)) == hours
 
 
-@each(
-    "text, shown",
-    [
+def test_hours_that_are_meant(subtests: pytest.Subtests) -> None:
+    for text, shown in [
         ("", ""),
         ("mon-sun 00:00-24:00", "mon-sun 00:00-24:00"),
         ("Mon-Fri 09:00-18:00 ;sat 10:00-14:00;", "mon-fri 09:00-18:00; sat 10:00-14:00"),
         ("tue 09:00-10:00; mon 09:00-10:00", "mon-tue 09:00-10:00"),
-    ],
-)
-def test_hours_that_are_meant(text: str, shown: str) -> None:
-    assert str(OpeningHours.parse(text)) == shown
+    ]:
+        with subtests.test(text=text, shown=shown):
+            assert str(OpeningHours.parse(text)) == shown
 
 
-@each(
-    "text",
-    [
+def test_hours_that_cannot_be_meant(subtests: pytest.Subtests) -> None:
+    for text in [
         "9-18",
         "mon 9:00-18:00",
         "mon-foo 09:00-18:00",
@@ -60,16 +56,13 @@ def test_hours_that_are_meant(text: str, shown: str) -> None:
         "mon 09:00-12:00; mon 13:00-18:00",
         "mon ٠٩:00-18:00",
         "x" * 10_000,
-    ],
-)
-def test_hours_that_cannot_be_meant(text: str) -> None:
-    with pytest.raises(Refused):
-        OpeningHours.parse(text)
+    ]:
+        with subtests.test(text=text), pytest.raises(Refused):
+            OpeningHours.parse(text)
 
 
-@each(
-    "since, until, minutes",
-    [
+def test_minutes_within_the_hours(subtests: pytest.Subtests) -> None:
+    for since, until, minutes in [
         (at(0, 9), at(0, 10), 60),
         (at(0, 8), at(0, 10), 60),
         (at(0, 17), at(1, 10), 120),
@@ -78,10 +71,9 @@ def test_hours_that_cannot_be_meant(text: str) -> None:
         (at(0, 0), at(7, 0), 5 * 9 * 60 + 4 * 60),
         (at(0, 10), at(0, 10), 0),
         (at(0, 11), at(0, 10), 0),
-    ],
-)
-def test_minutes_within_the_hours(since: datetime, until: datetime, minutes: int) -> None:
-    assert WEEK.open_min(since, until) == minutes
+    ]:
+        with subtests.test(since=since, until=until, minutes=minutes):
+            assert WEEK.open_min(since, until) == minutes
 
 
 @given(st.integers(0, 20_000), st.integers(0, 20_000), st.lists(SPANS, min_size=7, max_size=7))
@@ -92,9 +84,8 @@ def test_minutes_are_those_counted_one_by_one(first: int, length: int, week: lis
     assert hours.open_min(since, since + timedelta(minutes=length)) == counted
 
 
-@each(
-    "heard, now, quiet",
-    [
+def test_a_station_is_quiet_after_an_hour_of_its_open_hours(subtests: pytest.Subtests) -> None:
+    for heard, now, quiet in [
         (at(0, 9), at(0, 9, 59), False),
         (at(0, 9), at(0, 10), True),
         (at(0, 17, 30), at(1, 9, 29), False),
@@ -103,10 +94,9 @@ def test_minutes_are_those_counted_one_by_one(first: int, length: int, week: lis
         (at(0, 12), at(0, 11), False),
         (None, at(0, 12), False),
         (at(0, 0), at(61, 0), True),
-    ],
-)
-def test_a_station_is_quiet_after_an_hour_of_its_open_hours(heard: datetime | None, now: datetime, quiet: bool) -> None:
-    assert is_quiet(WEEK, 60, heard, now) is quiet
+    ]:
+        with subtests.test(heard=heard, now=now, quiet=quiet):
+            assert is_quiet(WEEK, 60, heard, now) is quiet
 
 
 def test_without_hours_only_months_make_a_station_quiet() -> None:

@@ -20,7 +20,6 @@ from kiosk.sorting_center.ledger import (
     LedgerNewer,
     LedgerUnwritable,
 )
-from tests.each import each
 from tests.sorting_center.stations import NOW, Station
 
 
@@ -79,10 +78,10 @@ def test_another_database_is_refused_and_not_changed(file_url: str, path: Path) 
     assert path.read_bytes() == before
 
 
-@each("url", ["postgresql://db", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "ledger.db", ""])
-def test_only_files_and_databases_of_postgresql_are_ledgers(url: str) -> None:
-    with pytest.raises(LedgerAddressError):
-        Ledger.open(url)
+def test_only_files_and_databases_of_postgresql_are_ledgers(subtests: pytest.Subtests) -> None:
+    for url in ["postgresql://db", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "ledger.db", ""]:
+        with subtests.test(url=url), pytest.raises(LedgerAddressError):
+            Ledger.open(url)
 
 
 def test_reading_creates_nothing(file_url: str, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.sightings import Boots, detect_twin
 from kiosk.sorting_center.shared.alarm_texts import english_detail
 from kiosk.sorting_center.shared.ports import Inbound
-from tests.each import each
 from tests.sorting_center.ledger.incidents import alarm_rows
 from tests.sorting_center.stations import NOW
 
@@ -36,33 +36,29 @@ def alarms(heard: Heard) -> list[tuple[int, str]]:
     return said
 
 
-@each(
-    ("what", "heard"),
-    [
+def test_no_twin(subtests: pytest.Subtests) -> None:
+    for what, heard in [
         ("nothing", []),
         ("one machine", [("a", 1), ("a", 2), ("a", 600_000)]),
         ("a restart", [("a", 1), ("a", 500), ("b", 3)]),
         ("many restarts", [(f"{boot:x}", at) for boot in range(40) for at in (3, 600)]),
         ("an old station", [("", 0), ("", 0), ("a", 1), ("", 0), ("a", 2)]),
         ("a broker that delivers again", [("a", 1), ("a", 7), ("b", 3), ("a", 1), ("a", 7), ("b", 3)]),
-    ],
-)
-def test_no_twin(what: str, heard: Heard) -> None:
-    assert alarms(heard) == [], what
+    ]:
+        with subtests.test(what=what, heard=heard):
+            assert alarms(heard) == [], what
 
 
-@each(
-    ("what", "heard", "at", "both"),
-    [
+def test_a_twin_is_named_with_the_other(subtests: pytest.Subtests) -> None:
+    for what, heard, at, both in [
         ("by turns", [("a", 1), ("b", 1), ("a", 2)], 2, ("a", "b")),
         ("one starts again in between", [("a", 1), ("b", 1), ("c", 1), ("a", 2)], 3, ("a", "c")),
         ("long after", [("a", 1), *(("b", at) for at in range(90)), ("a", 86_400_000)], 91, ("a", "b")),
-    ],
-)
-def test_a_twin_is_named_with_the_other(what: str, heard: Heard, at: int, both: tuple[str, str]) -> None:
-    (first, *_) = alarms(heard)
-    assert first[0] == at, what
-    assert all(f"boot {boot}" in english_detail(first[1]) for boot in both)
+    ]:
+        with subtests.test(what=what, heard=heard, at=at, both=both):
+            (first, *_) = alarms(heard)
+            assert first[0] == at, what
+            assert all(f"boot {boot}" in english_detail(first[1]) for boot in both)
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=30))

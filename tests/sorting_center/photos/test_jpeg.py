@@ -12,7 +12,6 @@ from PIL import Image
 from kiosk.photo.codec import encode_jpeg
 from kiosk.sorting_center.photos.jpeg import NotPlainJpeg, plain_jpeg_size
 from tests.depth import many
-from tests.each import each
 from tests.sorting_center.photos.lanes import jpeg
 
 PLAIN = jpeg(1, 32)
@@ -47,9 +46,8 @@ def slow(scans: int) -> bytes:
     return scanned(file.getvalue(), scans)
 
 
-@each(
-    ("name", "content"),
-    [
+def test_what_is_not_plain(subtests: pytest.Subtests) -> None:
+    for name, content in [
         ("empty", b""),
         ("another kind", b"\x89PNG\r\n\x1a\n" + bytes(100)),
         ("Exif", jpeg(3, exif=EXIF.tobytes())),
@@ -70,11 +68,9 @@ def slow(scans: int) -> bytes:
         ("two headers", with_segment(0xE0, PLAIN[6:20])),
         ("no picture", b"\xff\xd8\xff\xd9"),
         ("no frame", b"\xff\xd8\xff\xda\0\x02abc\xff\xd9"),
-    ],
-)
-def test_what_is_not_plain(name: str, content: bytes) -> None:
-    with pytest.raises(NotPlainJpeg):
-        plain_jpeg_size(content)
+    ]:
+        with subtests.test(name=name, content=content), pytest.raises(NotPlainJpeg):
+            plain_jpeg_size(content)
 
 
 def test_of_thousands_of_scans_none_is_looked_at() -> None:

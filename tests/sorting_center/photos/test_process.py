@@ -21,7 +21,6 @@ from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.shared.listen_socket import unix_socket
-from tests.each import each
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import IN_TIME_S, Stopwatch, until
 from tests.sorting_center.photos.lanes import REGION, SOON_S, STATION, Shot, announce, head, jpeg, put
@@ -106,27 +105,31 @@ def socket_status(path: Path, one: Shot, *headers: str) -> int:
         return int(line.recv(4096).split()[1])
 
 
-@each("by_systemd", [False, True])
 def test_on_a_unix_socket_the_header_says_who(
-    ledger: Ledger, tmp_path: Path, station: Station, by_systemd: bool
+    subtests: pytest.Subtests, ledger: Ledger, tmp_path: Path, station: Station
 ) -> None:
-    one = Shot.of(jpeg(1))
-    announce(ledger, station, one)
-    with tempfile.TemporaryDirectory() as name:
-        path, more = Path(name) / "photos.sock", {}
-        if by_systemd:
-            given = unix_socket(str(path))
-            # As sd_listen_fds(3) has it: the third descriptor, for the process of this id.
-            more = {
-                "pass_fds": (3,),
-                "preexec_fn": lambda: (os.dup2(given.fileno(), 3), os.environ.update(LISTEN_PID=str(os.getpid()))),
-            }
-        with running(ledger, tmp_path / "photos", "--socket", str(path), **more):
-            until(lambda: socket_status(path, one, "X-Station: S0147") == 204)
-            assert socket_status(path, one, "X-Station: S0148") == 403
-            assert socket_status(path, one) == 403
-        if by_systemd:
-            given.close()
+    def holds(by_systemd: bool) -> None:
+        one = Shot.of(jpeg(1))
+        announce(ledger, station, one)
+        with tempfile.TemporaryDirectory() as name:
+            path, more = Path(name) / "photos.sock", {}
+            if by_systemd:
+                given = unix_socket(str(path))
+                # As sd_listen_fds(3) has it: the third descriptor, for the process of this id.
+                more = {
+                    "pass_fds": (3,),
+                    "preexec_fn": lambda: (os.dup2(given.fileno(), 3), os.environ.update(LISTEN_PID=str(os.getpid()))),
+                }
+            with running(ledger, tmp_path / "photos", "--socket", str(path), **more):
+                until(lambda: socket_status(path, one, "X-Station: S0147") == 204)
+                assert socket_status(path, one, "X-Station: S0148") == 403
+                assert socket_status(path, one) == 403
+            if by_systemd:
+                given.close()
+
+    for by_systemd in [False, True]:
+        with subtests.test(by_systemd=by_systemd):
+            holds(by_systemd)
 
 
 def test_a_ledger_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -135,17 +138,15 @@ def test_a_ledger_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert (result.exit_code, "none.db" in result.stderr) == (2, True), result.stderr
 
 
-@each(
-    ("options", "says"),
-    [
+def test_wrong_options(subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch) -> None:
+    for options, says in [
         (["--photos-dir", "photos"], "--socket PATH"),
         (["--photos-dir", "photos", "--http", "127.0.0.1:0", "--socket", "s"], "--socket PATH"),
         (["--http", "127.0.0.1:0"], "--photos-dir"),
         (["--http", "8843", "--photos-dir", "photos"], "HOST:PORT"),
         (["--http", "0.0.0.0:8843", "--photos-dir", "photos"], "this machine alone"),
-    ],
-)
-def test_wrong_options(options: list[str], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PHOTOS_DIR", raising=False)
-    result = CliRunner().invoke(main, ["photos", "--ledger", "sqlite:////nowhere/at/all.db", *options])
-    assert (result.exit_code, says in result.stderr) == (2, True), result.stderr
+    ]:
+        with subtests.test(options=options, says=says):
+            monkeypatch.delenv("PHOTOS_DIR", raising=False)
+            result = CliRunner().invoke(main, ["photos", "--ledger", "sqlite:////nowhere/at/all.db", *options])
+            assert (result.exit_code, says in result.stderr) == (2, True), result.stderr

@@ -22,7 +22,6 @@ from kiosk.messaging.contract.photos import MAX_PART_BYTES
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.server import MAX_DOWNLOADS
 from kiosk.sorting_center.shared.http_server import BrokenBodyChannel
-from tests.each import each
 from tests.messaging.authority import Authority
 from tests.servers.nginx import SITES
 from tests.sorting_center.brokers import until
@@ -151,9 +150,10 @@ def named(lane: Listening, *parts: list[tuple[x509.ObjectIdentifier, str]]) -> s
 COMMON, COMPANY, SERIAL = NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOID.SERIAL_NUMBER
 
 
-@each(
-    ("parts", "is_let_in"),
-    [
+def test_a_station_is_the_one_common_name_of_its_certificate(
+    subtests: pytest.Subtests, lane: Listening, told: list[Shot]
+) -> None:
+    for parts, is_let_in in [
         ([[(COMPANY, "County, of 喀什 + \\")], [(COMMON, "S0147")]], True),
         ([[(COMMON, "S0147")], [(COMPANY, "CN=S0148")], [(SERIAL, "7")]], True),
         ([[(COMMON, "S0147")], [(COMMON, "S0147")]], False),
@@ -165,12 +165,9 @@ COMMON, COMPANY, SERIAL = NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOI
         ([[(COMMON, "S0147\n")]], False),
         ([[(COMMON, "S01470")]], False),
         ([[(NameOID.COUNTRY_NAME, "CN")], [(SERIAL, "S0147")]], False),
-    ],
-)
-def test_a_station_is_the_one_common_name_of_its_certificate(
-    lane: Listening, told: list[Shot], parts: list[list[tuple[x509.ObjectIdentifier, str]]], is_let_in: bool
-) -> None:
-    assert let_in(lane, named(lane, *parts), told) is is_let_in
+    ]:
+        with subtests.test(parts=parts, is_let_in=is_let_in):
+            assert let_in(lane, named(lane, *parts), told) is is_let_in
 
 
 def test_a_header_of_the_client_says_nothing(lane: Listening, told: list[Shot]) -> None:

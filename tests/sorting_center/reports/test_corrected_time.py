@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.moment import ClockQuality
-from tests.each import each
 from tests.sorting_center.reports.corrected_time import ClockOffset, WrittenAt, clock_offset, corrected_time
 
 BOOT, OTHER = "b007b007-0001", "b007b007-0002"
@@ -33,20 +32,18 @@ def right(event: WrittenAt) -> datetime:
     return NOON + timedelta(milliseconds=event.monotonic_ms)
 
 
-@each(
-    ("what", "wrong_ms", "quality"),
-    [
+def test_the_clock_began(subtests: pytest.Subtests) -> None:
+    for what, wrong_ms, quality in [
         ("in 1970", -round(NOON.timestamp() * 1000), ClockQuality.UNSET),
         ("at the last shutdown", -3 * DAY_MS, ClockQuality.RESTORED),
         ("a day ahead: it jumps back", DAY_MS, ClockQuality.RESTORED),
         ("ten years ahead", 3653 * DAY_MS, ClockQuality.RESTORED),
         ("ten years back", -3653 * DAY_MS, ClockQuality.UNSET),
-    ],
-)
-def test_the_clock_began(what: str, wrong_ms: int, quality: ClockQuality) -> None:
-    early, late = told(5_000, wrong_ms, quality), told(900_000)
-    assert corrected_time(early, offsets(early, late)) == right(early), what
-    assert corrected_time(late, offsets(early, late)) == late.utc
+    ]:
+        with subtests.test(what=what, wrong_ms=wrong_ms, quality=quality):
+            early, late = told(5_000, wrong_ms, quality), told(900_000)
+            assert corrected_time(early, offsets(early, late)) == right(early), what
+            assert corrected_time(late, offsets(early, late)) == late.utc
 
 
 def test_no_jump_and_nobody_who_knows() -> None:

@@ -18,7 +18,6 @@ from click.testing import CliRunner
 from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.storefront.small_pictures import MAX_BYTES
 from tests.depth import TORTURE
-from tests.each import each
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import IN_TIME_S, SOON_S, Stopwatch, until
 from tests.sorting_center.storefront.shops import FIRST, SHOTS, Shop
@@ -102,13 +101,11 @@ def test_its_links_begin_with_the_public_address(shop: Shop) -> None:
         assert (status, b'"https://localhost/en/shache/' in page) == (200, True)
 
 
-@each(
-    ("options", "says"),
-    [
+def test_wrong_options(subtests: pytest.Subtests) -> None:
+    for options, says in [
         (["storefront", "--http", "8100"], "HOST:PORT"),
         (["storefront", "--http", "127.0.0.1:0", "--public-url", "goods.example"], "https://goods.example.org"),
-    ],
-)
-def test_wrong_options(options: list[str], says: str) -> None:
-    result = CliRunner().invoke(main, [*options, "--ledger", "sqlite:////nowhere/at/all.db"])
-    assert (result.exit_code, says in result.stderr) == (2, True), result.stderr
+    ]:
+        with subtests.test(options=options, says=says):
+            result = CliRunner().invoke(main, [*options, "--ledger", "sqlite:////nowhere/at/all.db"])
+            assert (result.exit_code, says in result.stderr) == (2, True), result.stderr

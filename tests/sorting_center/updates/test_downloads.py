@@ -18,7 +18,6 @@ from kiosk.messaging.contract.updates import MAX_LIST_BYTES, UpdateOffers, Updat
 from kiosk.sorting_center.photos.server import MAX_DOWNLOADS
 from kiosk.sorting_center.updates.downloads import DownloadRequest, DownloadResponse, Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
-from tests.each import each
 from tests.messaging.authority import Authority
 from tests.sorting_center.photos.conftest import authority, receiving
 from tests.sorting_center.photos.lanes import SOON_S, STATION, Listening, Receiving, head, shots
@@ -160,9 +159,8 @@ GOOD = {
 }
 
 
-@each(
-    "changed",
-    [
+def test_a_list_that_is_none(subtests: pytest.Subtests) -> None:
+    for changed in [
         {"version": "1"},
         {"version": "../1.0"},
         {"version": "1.0\n"},
@@ -175,12 +173,11 @@ GOOD = {
         {"architecture": "../x"},
         {"python": "2.7"},
         {"brings_libraries": 1},
-    ],
-)
-def test_a_list_that_is_none(changed: dict[str, object]) -> None:
-    assert len(parse_offers(json.dumps({"offers": [GOOD, GOOD]}).encode())) == 2
-    with pytest.raises(ValueError, match="no list of updates"):
-        parse_offers(json.dumps({"offers": [GOOD | changed]}).encode())
+    ]:
+        with subtests.test(changed=changed):
+            assert len(parse_offers(json.dumps({"offers": [GOOD, GOOD]}).encode())) == 2
+            with pytest.raises(ValueError, match="no list of updates"):
+                parse_offers(json.dumps({"offers": [GOOD | changed]}).encode())
 
 
 def test_a_list_that_is_too_long_or_no_list() -> None:

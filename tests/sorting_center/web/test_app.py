@@ -12,7 +12,6 @@ from flask.testing import FlaskClient
 
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.shared.health import CenterHealth
-from tests.each import each
 from tests.sorting_center.staff import viewer
 from tests.sorting_center.stations import NOW, Station, believed
 
@@ -173,12 +172,15 @@ PLACES = (
 )
 
 
-@each("place", PLACES)
-def test_another_language_shows_the_same_place(client: FlaskClient, place: str) -> None:
-    page = client.get(place)
-    assert page.status_code == 200
-    ways = [unescape(way) for way in re.findall(r'href="(\?[^"]*lang=\w\w)"', page.text)]
-    asked = parse_qs(urlsplit(place).query)
-    assert [parse_qs(way[1:]) for way in ways] == [{**asked, "lang": [code]} for code in ("ug", "zh", "en")]
-    again = [unescape(way) for way in re.findall(r'href="(\?[^"]*lang=\w\w)"', client.get(f"{place}&lang=zh").text)]
-    assert again == ways
+def test_another_language_shows_the_same_place(subtests: pytest.Subtests, client: FlaskClient) -> None:
+    for place in PLACES:
+        with subtests.test(place=place):
+            page = client.get(place)
+            assert page.status_code == 200
+            ways = [unescape(way) for way in re.findall(r'href="(\?[^"]*lang=\w\w)"', page.text)]
+            asked = parse_qs(urlsplit(place).query)
+            assert [parse_qs(way[1:]) for way in ways] == [{**asked, "lang": [code]} for code in ("ug", "zh", "en")]
+            again = [
+                unescape(way) for way in re.findall(r'href="(\?[^"]*lang=\w\w)"', client.get(f"{place}&lang=zh").text)
+            ]
+            assert again == ways

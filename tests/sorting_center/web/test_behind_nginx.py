@@ -22,7 +22,6 @@ from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.web.app import ExternalAddresses, create_app
 from kiosk.sorting_center.web.shared.guard import Hosts
 from kiosk.sorting_center.web.shared.sources import Stores
-from tests.each import each
 from tests.messaging.authority import Authority
 from tests.servers.nginx import SITES, Nginx, running_nginx
 from tests.sorting_center.brokers import SOON_S, until
@@ -128,11 +127,12 @@ def test_who_asks_is_said_by_nginx_alone(tmp_path: Path) -> None:
     assert seen == [(PROXY, "127.0.0.1", NAME)]
 
 
-@each("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_two_versions_of_tls(edge_of_large: Edge, version: ssl.TLSVersion) -> None:
-    context = edge_of_large.context()
-    context.minimum_version = context.maximum_version = version
-    assert much(edge_of_large, context) == LARGE
+def test_two_versions_of_tls(subtests: pytest.Subtests, edge_of_large: Edge) -> None:
+    for version in [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]:
+        with subtests.test(version=version):
+            context = edge_of_large.context()
+            context.minimum_version = context.maximum_version = version
+            assert much(edge_of_large, context) == LARGE
 
 
 @pytest.fixture

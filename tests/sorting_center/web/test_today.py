@@ -25,7 +25,6 @@ from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.texts.languages import LANGUAGES
 from tests.depth import many
-from tests.each import each
 from tests.sorting_center.reports.counties import County, expected_days
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import NOON, ZONE, app_of, followed, looked_after, sign_in, stores_of
@@ -122,17 +121,18 @@ def test_health_says_what_is_wrong(stores: Stores) -> None:
 REFUSED = "The broker does not answer at mqtt://127.0.0.1:35169 ([Errno 111] Connection refused)"
 
 
-@each(("lang", "sentence"), [("en", "The broker cannot"), ("zh", "无法连接消息服务器"), ("ug", "خەۋەر مۇلازىمېتىرىغا")])
-def test_a_trouble_is_one_sentence_in_the_language_of_the_page(stores: Stores, lang: str, sentence: str) -> None:
+def test_a_trouble_is_one_sentence_in_the_language_of_the_page(subtests: pytest.Subtests, stores: Stores) -> None:
     """Two connections to one broker fail; what the system says of it is for the administrator, once."""
-    health = CenterHealth()
-    for where in ("broker", "feed"):
-        health.set_fault(where, REFUSED)
-    with app_of(stores, health).test_client() as client:
-        for role, told in ((StaffRole.VIEWER, 0), (StaffRole.OPERATOR, 0), (StaffRole.ADMIN, 1)):
-            sign_in(client, stores.desk, role)
-            text = bare(client.get(f"/?lang={lang}").text)
-            assert (text.count(sentence), text.count(REFUSED)) == (1, told), role
+    for lang, sentence in [("en", "The broker cannot"), ("zh", "无法连接消息服务器"), ("ug", "خەۋەر مۇلازىمېتىرىغا")]:
+        with subtests.test(lang=lang, sentence=sentence):
+            health = CenterHealth()
+            for where in ("broker", "feed"):
+                health.set_fault(where, REFUSED)
+            with app_of(stores, health).test_client() as client:
+                for role, told in ((StaffRole.VIEWER, 0), (StaffRole.OPERATOR, 0), (StaffRole.ADMIN, 1)):
+                    sign_in(client, stores.desk, role)
+                    text = bare(client.get(f"/?lang={lang}").text)
+                    assert (text.count(sentence), text.count(REFUSED)) == (1, told), role
 
 
 def test_every_part_that_can_fail_has_a_sentence() -> None:

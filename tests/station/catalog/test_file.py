@@ -30,7 +30,6 @@ from kiosk.domain.trade import Mode
 from kiosk.station.catalog.file import CatalogError, parse_catalog
 from kiosk.station.catalog.name_rules import UYGHUR_LETTERS
 from tests.depth import many
-from tests.each import each
 
 SAMPLE = Path(kiosk.catalogs.__path__[0]) / "yarkant.toml"
 DOCS = Path(__file__).parents[3] / "docs" / "catalog.md"
@@ -189,20 +188,20 @@ def test_the_example_and_the_limits_of_the_manual_are_true() -> None:
     assert str(bad).replace("c.json", "yarkant.toml") in manual
 
 
-@each("missing", ["products", "prices", "containers", "members"])
-def test_a_forgotten_list_is_refused_but_an_empty_one_is_meant(missing: str) -> None:
-    table = document()
-    del table[missing]
-    assert refusal(table).place == missing
-    if missing == "products":
-        assert "at least one" in str(refusal(changed(missing, []) | {"prices": []}))
-    else:
-        assert getattr(parse_catalog(as_json(changed(missing, [])), "c.json"), missing) == ()
+def test_a_forgotten_list_is_refused_but_an_empty_one_is_meant(subtests: pytest.Subtests) -> None:
+    for missing in ["products", "prices", "containers", "members"]:
+        with subtests.test(missing=missing):
+            table = document()
+            del table[missing]
+            assert refusal(table).place == missing
+            if missing == "products":
+                assert "at least one" in str(refusal(changed(missing, []) | {"prices": []}))
+            else:
+                assert getattr(parse_catalog(as_json(changed(missing, [])), "c.json"), missing) == ()
 
 
-@each(
-    ("path", "value", "place", "words"),
-    [
+def test_what_is_refused_names_the_place_and_what_is_allowed(subtests: pytest.Subtests) -> None:
+    for path, value, place, words in [
         ("prices.0.fen_per_kg", 24.0, "prices[1].fen_per_kg", "whole number of fen"),
         ("prices.0.fen_per_kg", -1, "prices[1].fen_per_kg", "from 1 to 10000000"),
         ("prices.0.fen_per_kg", 0, "prices[1].fen_per_kg", "from 1"),
@@ -259,15 +258,14 @@ def test_a_forgotten_list_is_refused_but_an_empty_one_is_meant(missing: str) -> 
         ("members.0.card", internal_code("R", "04412"), "members[1].card", "must be Y1P"),
         ("members.0.card", internal_code("P", "0441"), "members[1].card", "five digits"),
         ("members.0.card", "", "members[1].card", "must be Y1P"),
-    ],
-)
-def test_what_is_refused_names_the_place_and_what_is_allowed(path: str, value: object, place: str, words: str) -> None:
-    error = refusal(changed(path, value))
-    assert error.file == "c.json"
-    assert error.place == place
-    assert words in str(error)
-    assert str(error).startswith(f"c.json: {place}: ")
-    assert "\n" not in str(error)
+    ]:
+        with subtests.test(path=path, value=value, place=place, words=words):
+            error = refusal(changed(path, value))
+            assert error.file == "c.json"
+            assert error.place == place
+            assert words in str(error)
+            assert str(error).startswith(f"c.json: {place}: ")
+            assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize("path", ["prices.0.mode", "prices.0.jin\ud800", "members"])
@@ -283,12 +281,13 @@ def test_a_missing_key_is_named() -> None:
     assert str(refusal(table)) == "c.json: members[2].short_name: is missing"
 
 
-@each("number", ["13812345678", "M-13812345678", "653125199001011234", "65312519900101123X", "٠٩٠٣١٢٣٤٥٦٧"])
-@each("key", ["number", "short_name"])
-def test_phone_and_id_numbers_are_refused_and_not_repeated(number: str, key: str) -> None:
-    error = refusal(changed(f"members.0.{key}", number))
-    assert "phone" in str(error) and "ID number" in str(error)
-    assert number not in str(error)
+def test_phone_and_id_numbers_are_refused_and_not_repeated(subtests: pytest.Subtests) -> None:
+    for number in ["13812345678", "M-13812345678", "653125199001011234", "65312519900101123X", "٠٩٠٣١٢٣٤٥٦٧"]:
+        for key in ["number", "short_name"]:
+            with subtests.test(number=number, key=key):
+                error = refusal(changed(f"members.0.{key}", number))
+                assert "phone" in str(error) and "ID number" in str(error)
+                assert number not in str(error)
 
 
 HOSTILE = (
@@ -298,22 +297,23 @@ HOSTILE = (
 )
 
 
-@each("name", HOSTILE)
-@each("path", ["products.0.names.en", "containers.0.names.en", "members.0.short_name"])
-def test_names_that_do_not_show_what_they_are_are_refused(path: str, name: str) -> None:
-    table = json.dumps(changed(path, name)).encode()
-    with pytest.raises(CatalogError):
-        parse_catalog(table, "c.json")
+def test_names_that_do_not_show_what_they_are_are_refused(subtests: pytest.Subtests) -> None:
+    for name in HOSTILE:
+        for path in ["products.0.names.en", "containers.0.names.en", "members.0.short_name"]:
+            with subtests.test(name=name, path=path):
+                table = json.dumps(changed(path, name)).encode()
+                with pytest.raises(CatalogError):
+                    parse_catalog(table, "c.json")
 
 
-@each("name", ["<script>alert(1)</script>", "^XZ", "A \"B\" 'C'", "{% A %}", "A; DROP TABLE", "=A1+1", "Crème"])
-def test_names_that_only_look_dangerous_are_text(name: str) -> None:
-    assert parse_catalog(as_json(changed("products.0.names.en", name)), "c.json").products[0].names.en == name
+def test_names_that_only_look_dangerous_are_text(subtests: pytest.Subtests) -> None:
+    for name in ["<script>alert(1)</script>", "^XZ", "A \"B\" 'C'", "{% A %}", "A; DROP TABLE", "=A1+1", "Crème"]:
+        with subtests.test(name=name):
+            assert parse_catalog(as_json(changed("products.0.names.en", name)), "c.json").products[0].names.en == name
 
 
-@each(
-    ("name", "words"),
-    [
+def test_uyghur_is_written_in_its_own_letters(subtests: pytest.Subtests) -> None:
+    for name, words in [
         ("ھهسەل", "type ھ U+06BE or ە U+06D5"),
         ("بادامی", "type ى U+0649 or ي U+064A"),
         ("کىشمىش", "type ك U+0643"),
@@ -325,12 +325,11 @@ def test_names_that_only_look_dangerous_are_text(name: str) -> None:
         ("Бадам", "only Uyghur letters"),
         ("12", "has no Uyghur letter"),
         ("بىر جىڭ بادام", "only kilograms and grams"),
-    ],
-)
-def test_uyghur_is_written_in_its_own_letters(name: str, words: str) -> None:
-    error = refusal(changed("products.0.names.ug", name))
-    assert error.place == "products[1].names.ug"
-    assert words in str(error)
+    ]:
+        with subtests.test(name=name, words=words):
+            error = refusal(changed("products.0.names.ug", name))
+            assert error.place == "products[1].names.ug"
+            assert words in str(error)
 
 
 def test_a_look_alike_in_a_persons_name_is_refused_too() -> None:
@@ -342,9 +341,8 @@ def test_decomposed_letters_are_composed() -> None:
     assert parse_catalog(as_json(table), "c.json").products[0].names.ug == "\u0626انار"
 
 
-@each(
-    ("path", "name"),
-    [
+def test_swapped_languages_and_the_jin_are_refused(subtests: pytest.Subtests) -> None:
+    for path, name in [
         ("products.0.names.zh", "Almond"),
         ("products.0.names.zh", "بادام"),
         ("products.0.names.zh", "巴旦木 بادام"),
@@ -353,15 +351,13 @@ def test_decomposed_letters_are_composed() -> None:
         ("products.0.names.en", "Almond 巴旦木"),
         ("products.0.names.en", "Almond per jin"),
         ("products.0.names.en", "500"),
-    ],
-)
-def test_swapped_languages_and_the_jin_are_refused(path: str, name: str) -> None:
-    refusal(changed(path, name))
+    ]:
+        with subtests.test(path=path, name=name):
+            refusal(changed(path, name))
 
 
-@each(
-    ("path", "text", "said"),
-    [
+def test_buyers_are_promised_nothing_that_no_offer_may_say(subtests: pytest.Subtests) -> None:
+    for path, text, said in [
         ("title.zh", "新疆最好的巴旦木", "最"),
         ("title.zh", "莎车第一巴旦木", "第一"),
         ("story.zh", "国家级产品。", "国家级"),
@@ -373,25 +369,24 @@ def test_swapped_languages_and_the_jin_are_refused(path: str, name: str) -> None
         ("title.zh", "有机红枣", "有机"),
         ("title.en", "Organic jujubes", "Organic"),
         ("storage.ug", "ئورگانىك", "ئورگانىك"),
-    ],
-)
-def test_buyers_are_promised_nothing_that_no_offer_may_say(path: str, text: str, said: str) -> None:
-    error = refusal(changed(f"products.0.sale.{path}", text))
-    assert error.place == f"products[1].sale.{path}"
-    assert f"says {said!r}" in str(error)
+    ]:
+        with subtests.test(path=path, text=text, said=said):
+            error = refusal(changed(f"products.0.sale.{path}", text))
+            assert error.place == f"products[1].sale.{path}"
+            assert f"says {said!r}" in str(error)
 
 
-@each(
-    ("path", "text"),
-    [
+def test_words_that_only_hold_such_a_word_are_none(subtests: pytest.Subtests) -> None:
+    for path, text in [
         ("story.zh", ""),
         ("story.ug", "ئەڭگۈشتەر؛ «بادام»: ياخشىمۇ؟"),
         ("story.en", "Almost all of it is air-cured; organisms aside."),
         ("grades.0.names.zh", "特级"),
-    ],
-)
-def test_words_that_only_hold_such_a_word_are_none(path: str, text: str) -> None:
-    assert parse_catalog(as_json(changed(f"products.0.sale.{path}", text)), "c.json").products[0].sale is not None
+    ]:
+        with subtests.test(path=path, text=text):
+            assert (
+                parse_catalog(as_json(changed(f"products.0.sale.{path}", text)), "c.json").products[0].sale is not None
+            )
 
 
 def test_a_story_has_the_letters_of_its_language() -> None:
@@ -405,9 +400,8 @@ def test_the_kilogram_and_a_person_called_jin_are_allowed() -> None:
     assert parse_catalog(as_json(table), "c.json").members[1].short_name == "Jin Hua"
 
 
-@each(
-    ("data", "name", "words"),
-    [
+def test_files_that_cannot_be_read(subtests: pytest.Subtests) -> None:
+    for data, name, words in [
         (b"products = [", "c.toml", "end of document"),
         (b"a = 1\nb = \n", "c.toml", "line 2"),
         (b"a = 1\na = 2\n", "c.toml", "cannot be read"),
@@ -423,13 +417,12 @@ def test_the_kilogram_and_a_person_called_jin_are_allowed() -> None:
         (b"[" * 100_000, "c.json", "nested too deep"),
         (b"a = " + b"[" * 100_000, "c.toml", ""),
         (b" " * 4_000_001, "c.toml", "at most 4000000"),
-    ],
-)
-def test_files_that_cannot_be_read(data: bytes, name: str, words: str) -> None:
-    with pytest.raises(CatalogError) as caught:
-        parse_catalog(data, name)
-    assert str(caught.value).startswith(name)
-    assert words in str(caught.value)
+    ]:
+        with subtests.test(data=data, name=name, words=words):
+            with pytest.raises(CatalogError) as caught:
+                parse_catalog(data, name)
+            assert str(caught.value).startswith(name)
+            assert words in str(caught.value)
 
 
 def test_too_many_rows_are_refused() -> None:

@@ -19,7 +19,6 @@ from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.catalog.stick_import import PriceChange, RowChanges, StickCatalogs, changes
 from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store import Store
-from tests.each import each
 from tests.station.catalog.test_file import document
 from tests.store.village import events, stamp
 
@@ -100,17 +99,21 @@ def test_an_import_waits_for_the_end_of_an_intake(sticks: Sticks) -> None:
     assert (sticks.catalogs.in_force()[0], sticks.told) == (1, [])
 
 
-@each("make", [lambda path: path.symlink_to("/etc/hostname"), os.mkfifo, Path.mkdir, lambda path: None])
-def test_what_is_no_plain_file_is_not_read(make: Callable[[Path], object], sticks: Sticks) -> None:
-    path = sticks.folder / f"{os.urandom(4).hex()}.json"
-    make(path)
-    name = str(path)
-    if path in sticks.files():
-        with pytest.raises(CatalogError) as error:
-            sticks.catalogs.preview(name)
-        assert error.value.word == "unreadable"
-    else:
-        assert sticks.refused(lambda: sticks.catalogs.preview(name)) == "gone"
+def test_what_is_no_plain_file_is_not_read(subtests: pytest.Subtests, sticks: Sticks) -> None:
+    def holds(make: Callable[[Path], object]) -> None:
+        path = sticks.folder / f"{os.urandom(4).hex()}.json"
+        make(path)
+        name = str(path)
+        if path in sticks.files():
+            with pytest.raises(CatalogError) as error:
+                sticks.catalogs.preview(name)
+            assert error.value.word == "unreadable"
+        else:
+            assert sticks.refused(lambda: sticks.catalogs.preview(name)) == "gone"
+
+    for make in [lambda path: path.symlink_to("/etc/hostname"), os.mkfifo, Path.mkdir, lambda path: None]:
+        with subtests.test(make=make):
+            holds(make)
 
 
 def test_only_what_is_offered_is_read(sticks: Sticks, tmp_path: Path) -> None:
@@ -119,9 +122,8 @@ def test_only_what_is_offered_is_read(sticks: Sticks, tmp_path: Path) -> None:
         assert sticks.refused(lambda name=name: sticks.catalogs.preview(name)) == "gone"
 
 
-@each(
-    ("content", "word", "place"),
-    [
+def test_each_fault_has_a_word_and_a_place(subtests: pytest.Subtests, sticks: Sticks) -> None:
+    for content, word, place in [
         (b" " * (MAX_BYTES + 1), "large", ""),
         (b"\xff\xfe", "text", "line 1"),
         (b"[" * 90_000, "form", ""),
@@ -131,12 +133,11 @@ def test_only_what_is_offered_is_read(sticks: Sticks, tmp_path: Path) -> None:
         (changed(lambda rows: rows.update(people=[])), "unknown", "'people'"),
         (changed(lambda rows: rows["products"].append(rows["products"][0])), "twice", "products[3].code"),
         (changed(lambda rows: rows["prices"][0].update(fen_per_kg=0)), "value", "prices[1].fen_per_kg"),
-    ],
-)
-def test_each_fault_has_a_word_and_a_place(content: bytes, word: str, place: str, sticks: Sticks) -> None:
-    with pytest.raises(CatalogError) as error:
-        sticks.catalogs.preview(sticks.lay(content))
-    assert (error.value.word, error.value.place) == (word, place)
+    ]:
+        with subtests.test(content=content, word=word, place=place):
+            with pytest.raises(CatalogError) as error:
+                sticks.catalogs.preview(sticks.lay(content))
+            assert (error.value.word, error.value.place) == (word, place)
 
 
 def test_names_in_names_without_an_end_are_refused_before_they_are_read(

@@ -19,7 +19,6 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.identifiers import internal_code
 from kiosk.station.doctor.bundle import KEEP, PrivateNames, Scrubber, Subject, write_bundle
 from kiosk.store.shared.records import ExpectedParcel
-from tests.each import each
 from tests.station.doctor.clinic import Clinic
 from tests.store.village import CATALOG, bring_in
 
@@ -230,9 +229,8 @@ def test_kept_failures_are_in_it_without_names(clinic: Clinic) -> None:
 SCRUB = Scrubber([*NAMES, *WAYBILLS])
 
 
-@each(
-    ("text", "kept"),
-    [
+def test_what_is_nobody_s_stays(subtests: pytest.Subtests) -> None:
+    for text, kept in [
         ("receipt 0147-A-000381", "receipt 0147-A-000381"),
         ("P-0147-B-000012", "P-0147-B-000012"),
         ("Alive and Alias", "Alive and Alias"),
@@ -240,10 +238,9 @@ SCRUB = Scrubber([*NAMES, *WAYBILLS])
         ("/dev/serial/by-id/usb-1a86_USB_Serial-if00-port0", "/dev/serial/by-id/usb-1a86_USB_Serial-if00-port0"),
         ("epoch 00c0ffee00c0ffee", "epoch 00c0ffee00c0ffee"),
         ("job 12345 of 99999", "job 12345 of 99999"),
-    ],
-)
-def test_what_is_nobody_s_stays(text: str, kept: str) -> None:
-    assert SCRUB.free(text) == kept
+    ]:
+        with subtests.test(text=text, kept=kept):
+            assert SCRUB.free(text) == kept
 
 
 MARKS = st.one_of(
@@ -288,9 +285,8 @@ def test_every_mobile_number(number: str, before: str) -> None:
 SPELT = Scrubber(["Patigul Tursun", "José", "Ma Li", "王芳", "阿依古丽 吐尔逊", "a b c d"])
 
 
-@each(
-    "number",
-    [
+def test_a_number_in_any_spelling_is_taken_out(subtests: pytest.Subtests) -> None:
+    for number in [
         "(0998)6523412",
         "0998 652 3412",
         "+86 (0998) 652-3412",
@@ -318,17 +314,15 @@ SPELT = Scrubber(["Patigul Tursun", "José", "Ma Li", "王芳", "阿依古丽 �
         "M‑00001",
         "M_00001",
         "m00001",
-    ],
-)
-@each("around", ["{}", "call {} now", "a={};", "号{}的", '{{"x": "{}"}}', "2026-11-25 03:21:14,123 {}"])
-def test_a_number_in_any_spelling_is_taken_out(number: str, around: str) -> None:
-    left = SPELT.free(around.format(number)).replace("2026-11-25 03:21:14,123", "")
-    assert not any(map(str.isdigit, left)), left
+    ]:
+        for around in ["{}", "call {} now", "a={};", "号{}的", '{{"x": "{}"}}', "2026-11-25 03:21:14,123 {}"]:
+            with subtests.test(number=number, around=around):
+                left = SPELT.free(around.format(number)).replace("2026-11-25 03:21:14,123", "")
+                assert not any(map(str.isdigit, left)), left
 
 
-@each(
-    "name",
-    [
+def test_a_name_in_any_spelling_is_taken_out(subtests: pytest.Subtests) -> None:
+    for name in [
         "Patigul  Tursun",
         "patigul.tursun",
         "PATIGUL_TURSUN",
@@ -356,13 +350,12 @@ def test_a_number_in_any_spelling_is_taken_out(number: str, around: str) -> None
         "li-ma",
         "d c b a",
         "d a b c",
-    ],
-)
-@each("around", ["{}", "of {} here", "'{}'", "客户{}的", "/home/{}/x"])
-def test_a_name_in_any_spelling_is_taken_out(name: str, around: str) -> None:
-    for work in (SPELT.free, SPELT.structured):
-        left = work(around.format(name)).replace("\u2068", "").replace("\u2069", "")
-        assert left == around.format("[name]")
+    ]:
+        for around in ["{}", "of {} here", "'{}'", "客户{}的", "/home/{}/x"]:
+            with subtests.test(name=name, around=around):
+                for work in (SPELT.free, SPELT.structured):
+                    left = work(around.format(name)).replace("\u2068", "").replace("\u2069", "")
+                    assert left == around.format("[name]")
 
 
 def test_names_that_share_a_word_leave_none_of_it() -> None:
@@ -405,9 +398,8 @@ def test_a_name_is_a_whole_word_in_every_script() -> None:
             assert work(text) == left, text
 
 
-@each(
-    "text",
-    [
+def test_what_a_log_is_read_for_stays(subtests: pytest.Subtests) -> None:
+    for text in [
         "2026-11-25 03:21:14,123 WARNING kiosk.x: 12",
         "2026-11-25T03:21:14.123456+08:00",
         "1970-01-01 00:00:12,001 INFO",
@@ -420,10 +412,9 @@ def test_a_name_is_a_whole_word_in_every_script() -> None:
         "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A10K7QLM-if00-port0",
         "sha 9f86d081884c7d659a2feaa0c55ad015",
         "station-kiosk/1.12.3, kernel 6.12.47+rpt-rpi-v8",
-    ],
-)
-def test_what_a_log_is_read_for_stays(text: str) -> None:
-    assert SPELT.free(text) == text
+    ]:
+        with subtests.test(text=text):
+            assert SPELT.free(text) == text
 
 
 def test_settings_stay_json_whatever_is_in_them() -> None:
@@ -451,8 +442,9 @@ def test_the_work_grows_with_the_text_and_not_with_the_names() -> None:
     assert Counted.cuts < 40 * len(plain)
 
 
-@each("piece", ["1 ", "1", "1.", "((", "0998 ", "12 34 5x ", "pin ", "M-", "2026-", "\\x", "%", "&", "1-"])
-def test_no_text_however_odd_holds_the_scrubber_up(piece: str) -> None:
+def test_no_text_however_odd_holds_the_scrubber_up(subtests: pytest.Subtests) -> None:
     """A rule that tries again from every place would take hours for this."""
-    text = piece * (200_000 // len(piece))
-    assert len(SPELT.free(text + "x")) > 0
+    for piece in ["1 ", "1", "1.", "((", "0998 ", "12 34 5x ", "pin ", "M-", "2026-", "\\x", "%", "&", "1-"]:
+        with subtests.test(piece=piece):
+            text = piece * (200_000 // len(piece))
+            assert len(SPELT.free(text + "x")) > 0

@@ -27,7 +27,6 @@ from kiosk.station.doctor.hardware import (
     watchdog,
 )
 from kiosk.texts import LANGUAGES, load
-from tests.each import each
 from tests.station.fakes import MOMENT
 
 NOW = int(MOMENT.utc.timestamp())
@@ -55,9 +54,8 @@ IN_1970 = replace(MOMENT, utc=datetime(1970, 1, 1, 0, 3, tzinfo=UTC), quality=Cl
 EMPTY_CELL = 946_684_812  # 2000-01-01: where a DS3231 begins whose cell was taken out
 
 
-@each(
-    "seconds, cell, moment, expected",
-    [
+def test_the_clock_module(subtests: pytest.Subtests) -> None:
+    for seconds, cell, moment, expected in [
         (str(NOW), "", SYNCED, "ok fine"),
         (str(NOW + 60), "", SYNCED, "ok fine"),
         (str(NOW + 61), "", SYNCED, "warn rtc_wrong"),
@@ -72,10 +70,9 @@ EMPTY_CELL = 946_684_812  # 2000-01-01: where a DS3231 begins whose cell was tak
         (str(NOW), "1000", SYNCED, "warn rtc_cell"),  # a Raspberry Pi 5 without a cell
         (str(NOW), "garbage", SYNCED, "ok fine"),
         *((garbage, "", SYNCED, "warn rtc_unset") for garbage in GARBAGE),
-    ],
-)
-def test_the_clock_module(seconds: str, cell: str, moment: object, expected: str) -> None:
-    assert said(rtc([ClockModule("rtc-ds1307 1-0068", seconds, cell)], moment)) == expected  # type: ignore[arg-type]
+    ]:
+        with subtests.test(seconds=seconds, cell=cell, moment=moment, expected=expected):
+            assert said(rtc([ClockModule("rtc-ds1307 1-0068", seconds, cell)], moment)) == expected  # type: ignore[arg-type]
 
 
 def test_no_clock_module_and_a_second_one() -> None:
@@ -90,9 +87,8 @@ BCM = Device("Broadcom BCM2835 Watchdog timer", "active")
 FED = {"RuntimeWatchdogUSec": "15s", "WatchdogLastPingTimestampMonotonic": "71234567"}
 
 
-@each(
-    "devices, manager, expected",
-    [
+def test_the_watchdog(subtests: pytest.Subtests) -> None:
+    for devices, manager, expected in [
         ([BCM], FED, "ok fine"),
         ([Device("", "")], FED, "ok fine"),  # a kernel that says nothing in sysfs
         ([BCM, Device("Software Watchdog", "inactive")], FED, "ok fine"),
@@ -105,10 +101,9 @@ FED = {"RuntimeWatchdogUSec": "15s", "WatchdogLastPingTimestampMonotonic": "7123
         ([Device("", "")], {**FED, "WatchdogLastPingTimestampMonotonic": "0"}, "warn watchdog_off"),
         ([Device("", "")], {}, "ok fine"),
         *(([Device(garbage, garbage)], dict.fromkeys(FED, garbage), "ok fine") for garbage in GARBAGE),
-    ],
-)
-def test_the_watchdog(devices: list[Device], manager: dict[str, str], expected: str) -> None:
-    assert said(watchdog(devices, manager)) == expected
+    ]:
+        with subtests.test(devices=devices, manager=manager, expected=expected):
+            assert said(watchdog(devices, manager)) == expected
 
 
 def test_of_a_watchdog_that_nobody_tells_of_it_is_not_said_that_it_is_fed() -> None:
@@ -121,19 +116,17 @@ def test_of_a_watchdog_that_nobody_tells_of_it_is_not_said_that_it_is_fed() -> N
 LAST = 1_795_000_000  # 2026-11-18
 
 
-@each(
-    "errors, first, last, expected",
-    [
+def test_errors_of_a_file_system(subtests: pytest.Subtests) -> None:
+    for errors, first, last, expected in [
         ("0", "0", "0", "ok fine"),
         ("1", str(LAST - 86_400), str(LAST), "fail filesystem_errors"),
         ("4294967295", "0", "0", "fail filesystem_errors"),
         ("2", "12", "7200", "fail filesystem_errors"),  # met in 1970
         *((garbage, garbage, garbage, "") for garbage in GARBAGE),
         *(("3", garbage, garbage, "fail filesystem_errors") for garbage in GARBAGE),
-    ],
-)
-def test_errors_of_a_file_system(errors: str, first: str, last: str, expected: str) -> None:
-    assert said(file_systems([FileSystem("mmcblk0p3", errors, first, last)])) == expected
+    ]:
+        with subtests.test(errors=errors, first=first, last=last, expected=expected):
+            assert said(file_systems([FileSystem("mmcblk0p3", errors, first, last)])) == expected
 
 
 def test_the_file_systems_with_errors_are_named_with_the_first_day_and_the_last() -> None:
@@ -156,9 +149,8 @@ def test_the_file_systems_with_errors_are_named_with_the_first_day_and_the_last(
 STAT = "  7421  2101  590402  41022  101500  90210  9765625  300211  0  201022  341233 0 0 0 0 0 0"
 
 
-@each(
-    "found, expected, gigabytes",
-    [
+def test_the_wear_of_the_card(subtests: pytest.Subtests) -> None:
+    for found, expected, gigabytes in [
         (DataDisk("mmcblk0", "48828125", STAT), "ok card_written", 50),
         (DataDisk("mmcblk0", "", STAT), "ok card_written", 5),  # no ext4: what was written since the start
         (DataDisk("mmcblk0", "48828125", "", "0x01 0x02", "0x01"), "ok card_used", 50),
@@ -174,20 +166,18 @@ STAT = "  7421  2101  590402  41022  101500  90210  9765625  300211  0  201022  
         (None, "", 0),
         *((DataDisk("mmcblk0", garbage, garbage, garbage, garbage), "", 0) for garbage in GARBAGE),
         *((DataDisk("mmcblk0", garbage, STAT, garbage, garbage), "ok card_written", 5) for garbage in GARBAGE),
-    ],
-)
-def test_the_wear_of_the_card(found: DataDisk | None, expected: str, gigabytes: int) -> None:
-    row = card(found)
-    assert said(row) == expected
-    assert row is None or row.values["n"] == gigabytes
+    ]:
+        with subtests.test(found=found, expected=expected, gigabytes=gigabytes):
+            row = card(found)
+            assert said(row) == expected
+            assert row is None or row.values["n"] == gigabytes
 
 
 # --- heat and supply --------------------------------------------------------------------------------------------------
 
 
-@each(
-    "told, expected",
-    [
+def test_the_temperature(subtests: pytest.Subtests) -> None:
+    for told, expected in [
         (["47238"], "ok temperature_known"),
         (["-5500"], "ok temperature_known"),
         (["79999"], "ok temperature_known"),
@@ -198,15 +188,13 @@ def test_the_wear_of_the_card(found: DataDisk | None, expected: str, gigabytes: 
         (["151000", "45000"], "ok temperature_known"),
         ([], ""),
         *(([garbage], "ok temperature_known" if garbage == "-1" else "ok fine") for garbage in GARBAGE),
-    ],
-)
-def test_the_temperature(told: list[str], expected: str) -> None:
-    assert said(temperature(told)) == expected
+    ]:
+        with subtests.test(told=told, expected=expected):
+            assert said(temperature(told)) == expected
 
 
-@each(
-    "alarms, throttled, expected",
-    [
+def test_the_supply(subtests: pytest.Subtests) -> None:
+    for alarms, throttled, expected in [
         ((), "0", "ok fine"),
         ((), "50005", "warn power_low"),
         ((), "50000", "warn power_was_low"),
@@ -218,18 +206,16 @@ def test_the_temperature(told: list[str], expected: str) -> None:
         (("0",), "50000", "warn power_was_low"),
         ((), "", ""),
         *(((garbage,), garbage if garbage != "1e9" else "", "") for garbage in GARBAGE),
-    ],
-)
-def test_the_supply(alarms: tuple[str, ...], throttled: str, expected: str) -> None:
-    assert said(power(Supply(alarms, throttled))) == expected
+    ]:
+        with subtests.test(alarms=alarms, throttled=throttled, expected=expected):
+            assert said(power(Supply(alarms, throttled))) == expected
 
 
 # --- board and build --------------------------------------------------------------------------------------------------
 
 
-@each(
-    "model, expected, name",
-    [
+def test_the_board(subtests: pytest.Subtests) -> None:
+    for model, expected, name in [
         ("Raspberry Pi 3 Model B Plus Rev 1.3", "ok board_pi3", None),
         ("Raspberry Pi 4 Model B Rev 1.5", "ok board_pi4", None),
         ("Raspberry Pi 5 Model B Rev 1.0", "ok board_pi5", None),
@@ -242,17 +228,15 @@ def test_the_supply(alarms: tuple[str, ...], throttled: str, expected: str) -> N
         ("\x1b[2J\x07\n", "ok board_other", "[2J"),
         ("x" * 4096, "ok board_other", "x" * 63 + "…"),
         ("Raspberry Pi 4\u202e lamron", "ok board_pi4", "Raspberry Pi 4 lamron"),
-    ],
-)
-def test_the_board(model: str, expected: str, name: str | None) -> None:
-    row = board(model)
-    assert said(row) == expected
-    assert row is None or row.values["name"] == (model if name is None else name)
+    ]:
+        with subtests.test(model=model, expected=expected, name=name):
+            row = board(model)
+            assert said(row) == expected
+            assert row is None or row.values["name"] == (model if name is None else name)
 
 
-@each(
-    "release, expected",
-    [
+def test_the_build(subtests: pytest.Subtests) -> None:
+    for release, expected in [
         (
             '{"version": "0.9.0+g2d3aa88", "commit": "2d3aa88", "architecture": "arm64", "schema": 8}',
             "ok build_release",
@@ -266,10 +250,9 @@ def test_the_board(model: str, expected: str, name: str | None) -> None:
         ('{"version": "' + "9" * 65 + '"}', "warn build_damaged"),
         ("[]", "warn build_damaged"),
         *((garbage, "warn build_damaged") for garbage in GARBAGE),
-    ],
-)
-def test_the_build(release: str | None, expected: str) -> None:
-    assert said(build(release)) == expected
+    ]:
+        with subtests.test(release=release, expected=expected):
+            assert said(build(release)) == expected
 
 
 def test_the_build_is_told_by_the_file_beside_the_code(tmp_path: Path) -> None:

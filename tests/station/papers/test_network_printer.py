@@ -23,7 +23,6 @@ from kiosk.station.papers.network_printer import (
     request_access,
     request_file,
 )
-from tests.each import each
 
 TAKEN = ("192.168.1.50", "10.0.0.1", "10.255.255.254", "172.16.0.1", "172.31.255.1", "fd00::1", "fc00:1:2::50")
 REFUSED = (
@@ -46,17 +45,22 @@ REFUSED = (
 )
 
 
-@each("text", TAKEN)
-def test_private_addresses_are_taken(text: str) -> None:
-    assert str(parse(text)) == text
-    assert parse_line(f"{text}\n".encode()) == parse(text)
+def test_private_addresses_are_taken(subtests: pytest.Subtests) -> None:
+    for text in TAKEN:
+        with subtests.test(text=text):
+            assert str(parse(text)) == text
+            assert parse_line(f"{text}\n".encode()) == parse(text)
 
 
-@each("text", REFUSED)
-def test_all_else_is_refused(text: str) -> None:
-    for refused in (lambda: parse(text), lambda: parse_line(f"{text}\n".encode())):
-        with pytest.raises(ValueError, match=r"it |write "):
-            refused()
+def test_all_else_is_refused(subtests: pytest.Subtests) -> None:
+    def holds(text: str) -> None:
+        for refused in (lambda: parse(text), lambda: parse_line(f"{text}\n".encode())):
+            with pytest.raises(ValueError, match=r"it |write "):
+                refused()
+
+    for text in REFUSED:
+        with subtests.test(text=text):
+            holds(text)
 
 
 @given(st.one_of(st.binary(max_size=80), st.text(max_size=50).map(str.encode)))

@@ -31,7 +31,6 @@ from kiosk.station.update.release import (
     parse_release,
 )
 from tests.depth import many
-from tests.each import each
 from tests.station.update.machine import BUNDLE, KEY, LOCK, OTHER_KEY, Machine, lay_bundle, public, release
 
 RELEASE = parse_release(json.dumps(release("0.9.1")).encode())
@@ -313,10 +312,10 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path: Path) -> None
 # --- versions and keys ------------------------------------------------------------------------------------------------
 
 
-@each("text", ["", "9", "0.9.0 ", "0.9.0+G1", "../0.9", "0.9.0-1", "0.9.1234567", "1.2.3.4.5"])
-def test_no_version(text: str) -> None:
-    with pytest.raises(ValueError, match="no release"):
-        Release(text, "", "all", "3.13", LOCK, 8)
+def test_no_version(subtests: pytest.Subtests) -> None:
+    for text in ["", "9", "0.9.0 ", "0.9.0+G1", "../0.9", "0.9.0-1", "0.9.1234567", "1.2.3.4.5"]:
+        with subtests.test(text=text), pytest.raises(ValueError, match="no release"):
+            Release(text, "", "all", "3.13", LOCK, 8)
 
 
 def test_versions_are_ordered_by_their_numbers() -> None:

@@ -30,7 +30,6 @@ from kiosk.store import Store, StoreError
 from kiosk.store.backup.pre_update_copy import PreUpdateCopy
 from kiosk.store.database.inspection import inspect_database
 from kiosk.store.database.migrate import migrate
-from tests.each import each
 from tests.station.update.machine import (
     BUNDLE,
     KEY,
@@ -129,12 +128,15 @@ def test_nobody_has_the_database_open_while_it_is_copied(machine: Machine) -> No
     assert outcome_of(machine) is None
 
 
-@each(
-    "why",
-    [UpdateRefusalReason.PAGES, UpdateRefusalReason.SCALE, UpdateRefusalReason.INTAKE, UpdateRefusalReason.DATABASE],
-)
-def test_an_unhealthy_release_may_say_why(why: UpdateRefusalReason) -> None:
-    assert msgspec.json.decode(b'{"why":"%s"}' % why.encode(), type=Verdict) == Verdict(why)
+def test_an_unhealthy_release_may_say_why(subtests: pytest.Subtests) -> None:
+    for why in [
+        UpdateRefusalReason.PAGES,
+        UpdateRefusalReason.SCALE,
+        UpdateRefusalReason.INTAKE,
+        UpdateRefusalReason.DATABASE,
+    ]:
+        with subtests.test(why=why):
+            assert msgspec.json.decode(b'{"why":"%s"}' % why.encode(), type=Verdict) == Verdict(why)
 
 
 def test_a_release_that_is_never_healthy_steps_back_in_time(machine: Machine) -> None:
@@ -442,10 +444,11 @@ def test_only_what_was_meant_and_for_this_update_is_an_answer(machine: Machine) 
     assert list(path.parent.iterdir()) == []
 
 
-@each("why", list(UpdateRefusalReason))
-def test_every_refusal_has_its_sentence(why: UpdateRefusalReason) -> None:
-    assert why.sentence.endswith(".")
-    assert sentence(why, "12 MB free").endswith("(12 MB free)")
+def test_every_refusal_has_its_sentence(subtests: pytest.Subtests) -> None:
+    for why in list(UpdateRefusalReason):
+        with subtests.test(why=why):
+            assert why.sentence.endswith(".")
+            assert sentence(why, "12 MB free").endswith("(12 MB free)")
 
 
 def test_units_are_held_by_marks_and_started_again(tmp_path: Path) -> None:

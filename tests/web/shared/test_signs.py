@@ -7,9 +7,10 @@ import xml.etree.ElementTree as ET
 from importlib.resources import files
 from pathlib import Path
 
+import pytest
+
 from kiosk.domain.metrology.pan import PanState
 from kiosk.domain.verdict import Reason
-from tests.each import each
 
 FOLDER = Path(str(files("kiosk.web"))) / "static" / "drawings"
 DRAWINGS = sorted(FOLDER.iterdir())
@@ -47,38 +48,42 @@ def test_every_drawing_the_screens_name_is_there_and_no_other() -> None:
     assert {path.name for path in DRAWINGS} == {f"{name}.svg" for name in wanted}
 
 
-@each("path", DRAWINGS, ids=lambda path: path.stem)
-def test_drawing_is_small_utf8_without_anything_alive(path: Path) -> None:
-    content = path.read_bytes()
-    content.decode("utf-8")
-    assert len(content) <= MAX_BYTES
-    assert LOOKS_ALIVE.search(content) is None
+def test_drawing_is_small_utf8_without_anything_alive(subtests: pytest.Subtests) -> None:
+    for path in DRAWINGS:
+        with subtests.test(path=path.stem):
+            content = path.read_bytes()
+            content.decode("utf-8")
+            assert len(content) <= MAX_BYTES
+            assert LOOKS_ALIVE.search(content) is None
 
 
-@each("path", DRAWINGS, ids=lambda path: path.stem)
-def test_drawing_has_only_shapes_and_presentation_attributes(path: Path) -> None:
-    for element in ET.parse(path).iter():
-        assert element.tag.startswith(SVG)
-        assert tag(element) in ELEMENTS
-        assert set(element.attrib) <= set(ATTRIBUTES.split())
-        assert all(COLOR.fullmatch(element.get(name, "none")) for name in ("fill", "stroke"))
+def test_drawing_has_only_shapes_and_presentation_attributes(subtests: pytest.Subtests) -> None:
+    for path in DRAWINGS:
+        with subtests.test(path=path.stem):
+            for element in ET.parse(path).iter():
+                assert element.tag.startswith(SVG)
+                assert tag(element) in ELEMENTS
+                assert set(element.attrib) <= set(ATTRIBUTES.split())
+                assert all(COLOR.fullmatch(element.get(name, "none")) for name in ("fill", "stroke"))
 
 
-@each("path", DRAWINGS, ids=lambda path: path.stem)
-def test_drawing_fills_the_common_square_and_says_what_it_is(path: Path) -> None:
-    root = ET.parse(path).getroot()
-    assert root.get("viewBox") == "0 0 96 96"
-    assert tag(root[0]) == "title"
-    assert (root[0].text or "").strip()
-    assert len(root.findall(f".//{SVG}title")) == 1
+def test_drawing_fills_the_common_square_and_says_what_it_is(subtests: pytest.Subtests) -> None:
+    for path in DRAWINGS:
+        with subtests.test(path=path.stem):
+            root = ET.parse(path).getroot()
+            assert root.get("viewBox") == "0 0 96 96"
+            assert tag(root[0]) == "title"
+            assert (root[0].text or "").strip()
+            assert len(root.findall(f".//{SVG}title")) == 1
 
 
-@each("path", DRAWINGS, ids=lambda path: path.stem)
-def test_drawing_is_drawn_by_the_same_hand(path: Path) -> None:
-    outline = ET.parse(path).getroot()[1]
-    assert outline.get("stroke") == "#2b211b"
-    assert outline.get("stroke-linejoin") == "round"
-    assert 3 <= float(outline.get("stroke-width", "0")) <= 5
+def test_drawing_is_drawn_by_the_same_hand(subtests: pytest.Subtests) -> None:
+    for path in DRAWINGS:
+        with subtests.test(path=path.stem):
+            outline = ET.parse(path).getroot()[1]
+            assert outline.get("stroke") == "#2b211b"
+            assert outline.get("stroke-linejoin") == "round"
+            assert 3 <= float(outline.get("stroke-width", "0")) <= 5
 
 
 def test_no_two_drawings_are_the_same() -> None:
@@ -87,9 +92,8 @@ def test_no_two_drawings_are_the_same() -> None:
     assert len(set(bodies)) == len(set(titles)) == len(DRAWINGS)
 
 
-@each(
-    "markup",
-    [
+def test_the_check_would_notice(subtests: pytest.Subtests) -> None:
+    for markup in [
         b"<svg onload=alert(1)>",
         b'<image href="x"/>',
         b'<g style="fill:red"/>',
@@ -97,7 +101,6 @@ def test_no_two_drawings_are_the_same() -> None:
         b"<!DOCTYPE svg>",
         b"<?xml-stylesheet?>",
         b"<foreignObject/>",
-    ],
-)
-def test_the_check_would_notice(markup: bytes) -> None:
-    assert LOOKS_ALIVE.search(markup)
+    ]:
+        with subtests.test(markup=markup):
+            assert LOOKS_ALIVE.search(markup)

@@ -33,7 +33,6 @@ from kiosk.web.shared import guard, roles
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import layouts, technical
 from kiosk.web.technician import routes as technician
-from tests.each import each
 from tests.station.doctor.clinic import Clinic
 
 HOME = layouts.HOME
@@ -117,12 +116,13 @@ def test_every_kind_in_every_language_with_its_picture(client: FlaskClient) -> N
         assert seen(client, kind).size == (round(layout.width * 8), round(layout.height * 8))
 
 
-@each("query", ["kind=poster", "kind=bag&other=card", "kind=seal&other=small", "kind=bag&other=bag"])
-def test_what_there_is_none_of_is_not_found(client: FlaskClient, clinic: Clinic, query: str) -> None:
-    assert [client.get(f"{HOME}{end}?{query}").status_code for end in ("", ".png")] == [404, 404]
-    asked = dict(part.split("=") for part in query.split("&"))
-    assert [client.post(f"{HOME}/{name}", data=asked).status_code for name in ("choose", "print")] == [404, 404]
-    assert not (clinic.settings.data / "layouts").exists()
+def test_what_there_is_none_of_is_not_found(subtests: pytest.Subtests, client: FlaskClient, clinic: Clinic) -> None:
+    for query in ["kind=poster", "kind=bag&other=card", "kind=seal&other=small", "kind=bag&other=bag"]:
+        with subtests.test(query=query):
+            assert [client.get(f"{HOME}{end}?{query}").status_code for end in ("", ".png")] == [404, 404]
+            asked = dict(part.split("=") for part in query.split("&"))
+            assert [client.post(f"{HOME}/{name}", data=asked).status_code for name in ("choose", "print")] == [404, 404]
+            assert not (clinic.settings.data / "layouts").exists()
 
 
 def test_another_shipped_layout_is_looked_at_then_kept_then_put_back(client: FlaskClient, clinic: Clinic) -> None:

@@ -25,7 +25,6 @@ from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.link import LinkConditions, SimulatedLink
 from kiosk.sorting_center.ledger import Ledger
 from tests.depth import many
-from tests.each import each
 from tests.messaging.authority import Authority
 from tests.messaging.relay.photos.stations import Clock, Station
 from tests.messaging.relay.updates.village import Hostile, Silent
@@ -251,26 +250,30 @@ def test_another_station_s_certificate_stops_each_picture_with_a_name(
     lane.stop()
 
 
-@each("what", ["expired", "another authority", "a plain broker"])
-def test_a_way_that_is_not_safe_is_none(what: str) -> None:
+def test_a_way_that_is_not_safe_is_none(subtests: pytest.Subtests) -> None:
     """Said with what to look at; nothing is sent."""
-    with tempfile.TemporaryDirectory() as folder, Ledger.open(f"sqlite:///{folder}/ledger.db") as ledger:
-        here = Authority(Path(folder))
-        elsewhere = Authority(Path(folder), "elsewhere")
-        with Receiving(ledger, Path(folder) / "center") as receiving, Listening(receiving, here) as center:
-            (one,) = shots(1)
-            told(receiving, Journal(), one)
-            given = files(here, days=-1) if what == "expired" else files(here)
-            if what == "another authority":
-                given["ca_file"] = elsewhere.file
-            station = Station(f"https://127.0.0.1:{center.port}", given, Clock())
-            client = PhotosClient(station.settings)
-            with closing(client):
-                if what == "a plain broker":
-                    assert client.query_progress(one.name()).status == 204
-                else:
-                    with pytest.raises(CenterUnreachable, match="check"):
-                        client.query_progress(one.name())
+    for what in ["expired", "another authority", "a plain broker"]:
+        with (
+            subtests.test(what=what),
+            tempfile.TemporaryDirectory() as folder,
+            Ledger.open(f"sqlite:///{folder}/ledger.db") as ledger,
+        ):
+            here = Authority(Path(folder))
+            elsewhere = Authority(Path(folder), "elsewhere")
+            with Receiving(ledger, Path(folder) / "center") as receiving, Listening(receiving, here) as center:
+                (one,) = shots(1)
+                told(receiving, Journal(), one)
+                given = files(here, days=-1) if what == "expired" else files(here)
+                if what == "another authority":
+                    given["ca_file"] = elsewhere.file
+                station = Station(f"https://127.0.0.1:{center.port}", given, Clock())
+                client = PhotosClient(station.settings)
+                with closing(client):
+                    if what == "a plain broker":
+                        assert client.query_progress(one.name()).status == 204
+                    else:
+                        with pytest.raises(CenterUnreachable, match="check"):
+                            client.query_progress(one.name())
 
 
 def test_a_damaged_picture_is_begun_anew_and_then_named(
@@ -419,21 +422,19 @@ def of_one(clock: Clock) -> Station:
     return station
 
 
-@each(
-    "answer",
-    [
+def test_a_center_that_asks_to_wait_is_heard(subtests: pytest.Subtests) -> None:
+    for answer in [
         UploadResponse(429, retry_after_s=3600),
         UploadResponse(503, retry_after_s=30),
         UploadResponse(507, retry_after_s=600),
         UploadResponse(503),
-    ],
-)
-def test_a_center_that_asks_to_wait_is_heard(answer: UploadResponse) -> None:
-    saying = Saying(of_one(Clock()), answer)
-    asked_s = answer.retry_after_s or 0.0
-    wait_s = saying.lane.turn()
-    assert asked_s <= wait_s <= max(1.5 * asked_s, 1.0)
-    assert saying.station.heard.fault is None
+    ]:
+        with subtests.test(answer=answer):
+            saying = Saying(of_one(Clock()), answer)
+            asked_s = answer.retry_after_s or 0.0
+            wait_s = saying.lane.turn()
+            assert asked_s <= wait_s <= max(1.5 * asked_s, 1.0)
+            assert saying.station.heard.fault is None
 
 
 def test_who_says_at_once_again_and_again_is_asked_less_and_less() -> None:
@@ -445,9 +446,8 @@ def test_who_says_at_once_again_and_again_is_asked_less_and_less() -> None:
     assert 10 < len(saying.asked) < 100
 
 
-@each(
-    ("answers", "fault"),
-    [
+def test_no_answer_makes_it_ask_without_end(subtests: pytest.Subtests) -> None:
+    for answers, fault in [
         ((UploadResponse(403),), PhotoFault.FORBIDDEN),
         ((UploadResponse(409),), PhotoFault.SIZE),
         ((UploadResponse(204, offset=0), UploadResponse(413)), PhotoFault.PART_TOO_LARGE),
@@ -459,17 +459,16 @@ def test_who_says_at_once_again_and_again_is_asked_less_and_less() -> None:
         ((UploadResponse(204, offset=10**9),), PhotoFault.REFUSED),
         ((UploadResponse(416, offset=0),), PhotoFault.REFUSED),
         ((UploadResponse(204, offset=0),), PhotoFault.REFUSED),
-    ],
-)
-def test_no_answer_makes_it_ask_without_end(answers: tuple[UploadResponse, ...], fault: PhotoFault) -> None:
-    clock = Clock()
-    saying = Saying(of_one(clock), *answers)
-    start = clock.now
-    while clock.now < start + 3600:
-        clock.now += max(saying.lane.turn(), 0.01)
-    assert saying.station.heard.fault is fault
-    assert len(saying.asked) < 20
-    assert saying.station.pictures.done == []
+    ]:
+        with subtests.test(answers=answers, fault=fault):
+            clock = Clock()
+            saying = Saying(of_one(clock), *answers)
+            start = clock.now
+            while clock.now < start + 3600:
+                clock.now += max(saying.lane.turn(), 0.01)
+            assert saying.station.heard.fault is fault
+            assert len(saying.asked) < 20
+            assert saying.station.pictures.done == []
 
 
 class Interrupted(Saying):
@@ -576,36 +575,45 @@ def test_it_ends_at_once_wherever_it_waits(
     assert station.pictures.done == []
 
 
-@each("sends", [False, True])
-def test_an_answer_that_drips_is_broken_off(sends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_drips_is_broken_off(subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then keeps every read from waiting too long, in the headers for weeks."""
-    monkeypatch.setattr(client, "REQUEST_TIMEOUT_S", 0.05)
-    name = PictureName("shache", STATION, "a" * 64)
-    with Hostile(lambda asked: Silent(b"HTTP/1.1 204 No Content\r\nX: ")) as center:
-        photos = PhotosClient(RelaySettings("mqtt://127.0.0.1:1", "shache", STATION, "kiosk test", photos=center.url))
-        with closing(photos), pytest.raises(CenterUnreachable):
-            if sends:
-                photos.send(name, ContentRange(0, 3, 4), b"jpeg", lambda: False)
-            else:
-                photos.query_progress(name)
+    for sends in [False, True]:
+        with subtests.test(sends=sends):
+            monkeypatch.setattr(client, "REQUEST_TIMEOUT_S", 0.05)
+            name = PictureName("shache", STATION, "a" * 64)
+            with Hostile(lambda asked: Silent(b"HTTP/1.1 204 No Content\r\nX: ")) as center:
+                photos = PhotosClient(
+                    RelaySettings("mqtt://127.0.0.1:1", "shache", STATION, "kiosk test", photos=center.url)
+                )
+                with closing(photos), pytest.raises(CenterUnreachable):
+                    if sends:
+                        photos.send(name, ContentRange(0, 3, 4), b"jpeg", lambda: False)
+                    else:
+                        photos.query_progress(name)
 
 
-@each(
-    "head", ["HTTP/1.1 204 No Content\r\nUpload-Off", "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n", "HTTP/1.1 416 "]
-)
-def test_a_line_that_breaks_in_an_answer_stops_no_picture_for_a_day(head: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+def test_a_line_that_breaks_in_an_answer_stops_no_picture_for_a_day(subtests: pytest.Subtests) -> None:
+    def holds(head: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
 
-        def answer() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                connection.recv(4096)
-                connection.sendall(head.encode())
+            def answer() -> None:
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(head.encode())
 
-        thread = threading.Thread(target=answer)
-        thread.start()
-        place = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        photos = PhotosClient(RelaySettings("mqtt://127.0.0.1:1", "shache", STATION, "kiosk test", photos=place))
-        with closing(photos), pytest.raises(CenterUnreachable):
-            photos.query_progress(PictureName("shache", STATION, "a" * 64))
-        thread.join()
+            thread = threading.Thread(target=answer)
+            thread.start()
+            place = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            photos = PhotosClient(RelaySettings("mqtt://127.0.0.1:1", "shache", STATION, "kiosk test", photos=place))
+            with closing(photos), pytest.raises(CenterUnreachable):
+                photos.query_progress(PictureName("shache", STATION, "a" * 64))
+            thread.join()
+
+    for head in [
+        "HTTP/1.1 204 No Content\r\nUpload-Off",
+        "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n",
+        "HTTP/1.1 416 ",
+    ]:
+        with subtests.test(head=head):
+            holds(head)

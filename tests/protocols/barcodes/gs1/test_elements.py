@@ -16,7 +16,6 @@ from kiosk.protocols.barcodes.gs1.elements import (
 )
 from kiosk.protocols.barcodes.gs1.rules import RULES
 from kiosk.protocols.barcodes.gs1.table import CHARSETS, PREDEFINED_LENGTH, TABLE, matches
-from tests.each import each
 from tests.protocols.barcodes.gs1.examples import value
 
 GTIN = "0106901234567892"
@@ -50,12 +49,13 @@ def test_predefined_lengths_fit_the_rows() -> None:
         assert part.min_length == part.max_length == PREDEFINED_LENGTH[identifier[:2]] - len(identifier)
 
 
-@each("identifier", sorted(TABLE))
-def test_every_pattern_of_a_row_means_an_identifier(identifier: str) -> None:
-    row = TABLE[identifier]
-    patterns = [*row.not_with, *(each for alternative in row.needs for each in alternative)]
-    patterns += [each for order in row.qualifiers for each in order]
-    assert [pattern for pattern in patterns if not any(matches(pattern, one) for one in TABLE)] == []
+def test_every_pattern_of_a_row_means_an_identifier(subtests: pytest.Subtests) -> None:
+    for identifier in sorted(TABLE):
+        with subtests.test(identifier=identifier):
+            row = TABLE[identifier]
+            patterns = [*row.not_with, *(each for alternative in row.needs for each in alternative)]
+            patterns += [each for order in row.qualifiers for each in order]
+            assert [pattern for pattern in patterns if not any(matches(pattern, one) for one in TABLE)] == []
 
 
 def test_every_rule_is_used_and_known() -> None:
@@ -64,25 +64,28 @@ def test_every_rule_is_used_and_known() -> None:
     assert {rule.code for rule in RULES.values()} <= CODES
 
 
-@each("identifier", sorted(TABLE))
-def test_every_row_takes_its_example_and_not_too_much_of_it(identifier: str) -> None:
-    check_value(identifier, value(identifier))
-    assert parse_element_string(f"{identifier}{value(identifier)}{GS}") == ((identifier, value(identifier)),)
-    for wrong in "", value(identifier) + "1" * 91:
-        with pytest.raises(BadElementString):
-            check_value(identifier, wrong)
+def test_every_row_takes_its_example_and_not_too_much_of_it(subtests: pytest.Subtests) -> None:
+    for identifier in sorted(TABLE):
+        with subtests.test(identifier=identifier):
+            check_value(identifier, value(identifier))
+            assert parse_element_string(f"{identifier}{value(identifier)}{GS}") == ((identifier, value(identifier)),)
+            for wrong in "", value(identifier) + "1" * 91:
+                with pytest.raises(BadElementString):
+                    check_value(identifier, wrong)
 
 
-@each("identifier", ["8110", "8112"])
-def test_a_coupon_is_text_that_nobody_reads(identifier: str) -> None:
-    assert parse_element_string(f"{identifier}A-7{GS}") == ((identifier, "A-7"),)
+def test_a_coupon_is_text_that_nobody_reads(subtests: pytest.Subtests) -> None:
+    for identifier in ["8110", "8112"]:
+        with subtests.test(identifier=identifier):
+            assert parse_element_string(f"{identifier}A-7{GS}") == ((identifier, "A-7"),)
 
 
-@each("identifier", sorted(TABLE))
-def test_every_row_refuses_what_is_in_no_charset(identifier: str) -> None:
-    for alien in " ", "٣", "３", "é", "\x00", "^", "`", "~":
-        with pytest.raises(BadElementString):
-            check_value(identifier, alien + value(identifier)[1:])
+def test_every_row_refuses_what_is_in_no_charset(subtests: pytest.Subtests) -> None:
+    for identifier in sorted(TABLE):
+        with subtests.test(identifier=identifier):
+            for alien in " ", "٣", "３", "é", "\x00", "^", "`", "~":
+                with pytest.raises(BadElementString):
+                    check_value(identifier, alien + value(identifier)[1:])
 
 
 def test_the_sizes_of_the_charsets() -> None:
@@ -113,9 +116,8 @@ def test_a_fixed_length_that_is_not_predefined_needs_its_separator() -> None:
     assert refused("42215610A").code == "length"
 
 
-@each(
-    ("data", "code", "identifier", "at"),
-    [
+def test_each_way_to_be_wrong_has_its_name_and_place(subtests: pytest.Subtests) -> None:
+    for data, code, identifier, at in [
         ("", "empty", "", 0),
         (GS + GTIN, "separator", "", 0),
         (f"10A{GS}{GS}21B", "separator", "", 4),
@@ -138,11 +140,10 @@ def test_a_fixed_length_that_is_not_predefined_needs_its_separator() -> None:
         ("3103002x80", "charset", "3103", 7),
         ("800310690123456789210", "zero", "8003", 4),
         (f"10A{GS}10B", "repeated_ai", "10", 0),
-    ],
-)
-def test_each_way_to_be_wrong_has_its_name_and_place(data: str, code: str, identifier: str, at: int) -> None:
-    error = refused(data)
-    assert (error.code, error.identifier, error.at) == (code, identifier, at)
+    ]:
+        with subtests.test(data=data, code=code, identifier=identifier, at=at):
+            error = refused(data)
+            assert (error.code, error.identifier, error.at) == (code, identifier, at)
 
 
 def test_the_same_value_twice_is_one_truth() -> None:
@@ -163,16 +164,17 @@ def test_what_cannot_be_built() -> None:
             build_element_string(elements)
 
 
-@each("stop", range(len(LABEL) + 1))
-def test_cut_anywhere_it_is_read_or_refused_by_name(stop: int) -> None:
-    whole = parse_element_string(LABEL)
-    try:
-        elements = parse_element_string(LABEL[:stop])
-    except BadElementString as error:
-        assert error.code in CODES
-        assert error.at <= stop
-    else:
-        assert elements[:-1] == whole[: len(elements) - 1]
+def test_cut_anywhere_it_is_read_or_refused_by_name(subtests: pytest.Subtests) -> None:
+    for stop in range(len(LABEL) + 1):
+        with subtests.test(stop=stop):
+            whole = parse_element_string(LABEL)
+            try:
+                elements = parse_element_string(LABEL[:stop])
+            except BadElementString as error:
+                assert error.code in CODES
+                assert error.at <= stop
+            else:
+                assert elements[:-1] == whole[: len(elements) - 1]
 
 
 @given(st.text(max_size=60) | st.text("0123456789" + GS + "AB(%", max_size=60))

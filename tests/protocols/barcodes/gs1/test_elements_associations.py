@@ -14,7 +14,6 @@ from kiosk.protocols.barcodes.gs1.elements import (
     parse_notation,
 )
 from kiosk.protocols.barcodes.gs1.table import TABLE, matches
-from tests.each import each
 from tests.protocols.barcodes.gs1.examples import value
 
 G, C, S = "(01)06901234567892", "(02)06901234567892", "(00)106141412345678908"
@@ -118,29 +117,32 @@ FORBIDDEN = [
 ]
 
 
-@each("text", GOOD)
-def test_what_may_stand_together(text: str) -> None:
-    elements = parse_notation(text)
-    check_pairs(elements)
-    check_associations(elements)
+def test_what_may_stand_together(subtests: pytest.Subtests) -> None:
+    for text in GOOD:
+        with subtests.test(text=text):
+            elements = parse_notation(text)
+            check_pairs(elements)
+            check_associations(elements)
 
 
-@each(("text", "identifier"), MISSING)
-def test_what_must_stand_beside_it(text: str, identifier: str) -> None:
-    elements = parse_notation(text)
-    check_pairs(elements)
-    with pytest.raises(BadElementString) as caught:
-        check_associations(elements)
-    assert (caught.value.code, caught.value.identifier) == ("missing_ai", identifier)
+def test_what_must_stand_beside_it(subtests: pytest.Subtests) -> None:
+    for text, identifier in MISSING:
+        with subtests.test(text=text, identifier=identifier):
+            elements = parse_notation(text)
+            check_pairs(elements)
+            with pytest.raises(BadElementString) as caught:
+                check_associations(elements)
+            assert (caught.value.code, caught.value.identifier) == ("missing_ai", identifier)
 
 
-@each(("text", "identifier"), FORBIDDEN)
-def test_what_must_not(text: str, identifier: str) -> None:
-    elements = parse_notation(text)
-    assert identifier in dict(elements)
-    with pytest.raises(BadElementString) as caught:
-        check_pairs(elements)
-    assert caught.value.code == "forbidden_ai"
+def test_what_must_not(subtests: pytest.Subtests) -> None:
+    for text, identifier in FORBIDDEN:
+        with subtests.test(text=text, identifier=identifier):
+            elements = parse_notation(text)
+            assert identifier in dict(elements)
+            with pytest.raises(BadElementString) as caught:
+                check_pairs(elements)
+            assert caught.value.code == "forbidden_ai"
 
 
 @cache
@@ -172,29 +174,34 @@ def company(identifier: str) -> set[str]:
     return found
 
 
-@each("identifier", sorted(TABLE))
-def test_every_row_is_satisfied_by_the_alternative_that_adds_least(identifier: str) -> None:
-    elements = with_values(company(identifier))
-    check_pairs(elements)
-    check_associations(elements)
+def test_every_row_is_satisfied_by_the_alternative_that_adds_least(subtests: pytest.Subtests) -> None:
+    for identifier in sorted(TABLE):
+        with subtests.test(identifier=identifier):
+            elements = with_values(company(identifier))
+            check_pairs(elements)
+            check_associations(elements)
 
 
-@each("identifier", sorted(one for one in TABLE if TABLE[one].needs))
-def test_every_row_that_needs_another_is_refused_alone(identifier: str) -> None:
-    with pytest.raises(BadElementString) as caught:
-        check_associations(((identifier, value(identifier)),))
-    assert (caught.value.code, caught.value.identifier) == ("missing_ai", identifier)
+def test_every_row_that_needs_another_is_refused_alone(subtests: pytest.Subtests) -> None:
+    for identifier in sorted(one for one in TABLE if TABLE[one].needs):
+        with subtests.test(identifier=identifier):
+            with pytest.raises(BadElementString) as caught:
+                check_associations(((identifier, value(identifier)),))
+            assert (caught.value.code, caught.value.identifier) == ("missing_ai", identifier)
 
 
-@each(
-    ("identifier", "other"),
-    [(row.identifier, one) for row in TABLE.values() for each in row.not_with for one in matching(each)],
-)
-def test_every_pair_that_a_row_forbids(identifier: str, other: str) -> None:
-    if identifier == other:
-        check_pairs(with_values(company(identifier)))
-        return
-    for first, second in (identifier, other), (other, identifier):
-        with pytest.raises(BadElementString) as caught:
-            check_pairs(((first, value(first)), (second, value(second))))
-        assert caught.value.code == "forbidden_ai"
+def test_every_pair_that_a_row_forbids(subtests: pytest.Subtests) -> None:
+    def holds(identifier: str, other: str) -> None:
+        if identifier == other:
+            check_pairs(with_values(company(identifier)))
+            return
+        for first, second in (identifier, other), (other, identifier):
+            with pytest.raises(BadElementString) as caught:
+                check_pairs(((first, value(first)), (second, value(second))))
+            assert caught.value.code == "forbidden_ai"
+
+    for identifier, other in [
+        (row.identifier, one) for row in TABLE.values() for each in row.not_with for one in matching(each)
+    ]:
+        with subtests.test(identifier=identifier, other=other):
+            holds(identifier, other)

@@ -8,23 +8,19 @@ from hypothesis import strategies as st
 
 from kiosk.protocols.barcodes.gs1.elements import CODES, BadElementString, parse_notation, to_bracketed
 from kiosk.protocols.barcodes.gs1.table import TABLE
-from tests.each import each
 from tests.protocols.barcodes.gs1.examples import value
 
 LABEL = (("01", "06901234567892"), ("10", "A(B)"), ("21", "X"))
 
 
-@each(
-    "text",
-    [r"(01)06901234567892(10)A\(B)(21)X", "010690123456789210A(B)^21X", "^010690123456789210A(B)^21X^"],
-)
-def test_one_label_in_each_way(text: str) -> None:
-    assert parse_notation(text) == LABEL
+def test_one_label_in_each_way(subtests: pytest.Subtests) -> None:
+    for text in [r"(01)06901234567892(10)A\(B)(21)X", "010690123456789210A(B)^21X", "^010690123456789210A(B)^21X^"]:
+        with subtests.test(text=text):
+            assert parse_notation(text) == LABEL
 
 
-@each(
-    ("text", "code", "at"),
-    [
+def test_each_way_to_write_it_wrong(subtests: pytest.Subtests) -> None:
+    for text, code, at in [
         ("", "empty", 0),
         ("^", "empty", 1),
         ("^^10A", "separator", 1),
@@ -38,12 +34,11 @@ def test_one_label_in_each_way(text: str) -> None:
         ("(٠١)A", "brackets", 0),
         ("(10)A^(21)B", "charset", 5),
         ("(10)A(10)B", "repeated_ai", 0),
-    ],
-)
-def test_each_way_to_write_it_wrong(text: str, code: str, at: int) -> None:
-    with pytest.raises(BadElementString) as caught:
-        parse_notation(text)
-    assert (caught.value.code, caught.value.at) == (code, at)
+    ]:
+        with subtests.test(text=text, code=code, at=at):
+            with pytest.raises(BadElementString) as caught:
+                parse_notation(text)
+            assert (caught.value.code, caught.value.at) == (code, at)
 
 
 @given(st.text("()0123456789^A\\%", max_size=40))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +23,6 @@ from kiosk.protocols.barcodes.gs1.keys import (
 )
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
 from kiosk.protocols.barcodes.settings import BagSymbols, CodesSettings, CrateSymbols
-from tests.each import each
 
 
 def test_numbers_of_a_company() -> None:
@@ -34,21 +32,30 @@ def test_numbers_of_a_company() -> None:
     assert CompanyPrefix("0614141").sscc(234567890, 1) == "106141412345678908"
 
 
-@each(
-    "digits",
-    ["", "690", "6901234567890", "69012 34", "690123٤", "6901234\n", "2012345", "0212345", "9781234", "9912345"],
-)
-def test_without_a_prefix_there_is_no_number(digits: str) -> None:
-    with pytest.raises(BadGs1Key):
-        CompanyPrefix(digits)
+def test_without_a_prefix_there_is_no_number(subtests: pytest.Subtests) -> None:
+    for digits in [
+        "",
+        "690",
+        "6901234567890",
+        "69012 34",
+        "690123٤",
+        "6901234\n",
+        "2012345",
+        "0212345",
+        "9781234",
+        "9912345",
+    ]:
+        with subtests.test(digits=digits), pytest.raises(BadGs1Key):
+            CompanyPrefix(digits)
 
 
-@each(("item", "indicator"), [(-1, 0), (100_000, 0), (1, 10), (1, -1)])
-def test_what_does_not_fit(item: int, indicator: int) -> None:
-    with pytest.raises(BadGs1Key):
-        CompanyPrefix("6901234").gtin(item, indicator)
-    with pytest.raises(BadGs1Key):
-        CompanyPrefix("6901234").sscc(item * 10_000, indicator)
+def test_what_does_not_fit(subtests: pytest.Subtests) -> None:
+    for item, indicator in [(-1, 0), (100_000, 0), (1, 10), (1, -1)]:
+        with subtests.test(item=item, indicator=indicator):
+            with pytest.raises(BadGs1Key):
+                CompanyPrefix("6901234").gtin(item, indicator)
+            with pytest.raises(BadGs1Key):
+                CompanyPrefix("6901234").sscc(item * 10_000, indicator)
 
 
 @given(st.integers(0, 99_999), st.integers(0, 9))
@@ -75,19 +82,24 @@ def test_a_crate_has_its_own_sscc_and_says_what_is_in_it() -> None:
     assert CodesSettings().crate_symbols("BADAM", CRATE) == CrateSymbols(), "no number is invented"
 
 
-@each(("prefix", "each"), [("6901234", 43_478), ("69012345", 4_347), ("690123456", 434), ("690123456789", 0)])
-def test_no_two_crates_of_a_company_have_one_sscc(prefix: str, each: int) -> None:
+def test_no_two_crates_of_a_company_have_one_sscc(subtests: pytest.Subtests) -> None:
     """The first and the last of every letter, at stations beside each other, and not one more."""
-    company, seen = CompanyPrefix(prefix), set()
-    for station in ("S0147", "S0148", "S9999"):
-        for letter in SERIES_LETTERS:
-            for counter in {1, 2, each} if each else ():
-                seen.add(crate_sscc(company, SerialNumber(station, letter, counter)))
-            with pytest.raises(BadGs1Key, match="used up"):
-                crate_sscc(company, SerialNumber(station, letter, each + 1))
-    assert len(seen) == (3 * 3 * len(SERIES_LETTERS) if each else 0)
-    for sscc in seen:
-        check_value("00", sscc)
+
+    def holds(prefix: str, each: int) -> None:
+        company, seen = CompanyPrefix(prefix), set()
+        for station in ("S0147", "S0148", "S9999"):
+            for letter in SERIES_LETTERS:
+                for counter in {1, 2, each} if each else ():
+                    seen.add(crate_sscc(company, SerialNumber(station, letter, counter)))
+                with pytest.raises(BadGs1Key, match="used up"):
+                    crate_sscc(company, SerialNumber(station, letter, each + 1))
+        assert len(seen) == (3 * 3 * len(SERIES_LETTERS) if each else 0)
+        for sscc in seen:
+            check_value("00", sscc)
+
+    for prefix, one_each in [("6901234", 43_478), ("69012345", 4_347), ("690123456", 434), ("690123456789", 0)]:
+        with subtests.test(prefix=prefix, each=one_each):
+            holds(prefix, one_each)
 
 
 def test_a_bag_has_a_number_for_a_till_only_by_a_layout() -> None:
@@ -104,19 +116,16 @@ def test_a_bag_has_a_number_for_a_till_only_by_a_layout() -> None:
     )
 
 
-@each(
-    ("settings", "told"),
-    [
+def test_settings_of_a_till_that_cannot_be_meant(subtests: pytest.Subtests) -> None:
+    for settings, told in [
         ({"shop_items": {"BADAM": 7}}, "need a shop_layout"),
         ({"shop_layout": "30IIIIIWWWWWC"}, "shop_layout: "),
         ({"shop_layout": "20IIIIIWWWWWPPPPPC"}, "13 digits"),
         ({"shop_layout": "20IIIIIWWWWWC", "shop_items": {"A": 7, "B": 7}}, "same item number"),
         ({"shop_layout": "20IIIIIWWWWWC", "shop_items": {"A": 100_000}}, "5 digits of I"),
-    ],
-)
-def test_settings_of_a_till_that_cannot_be_meant(settings: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        CodesSettings(**settings)
+    ]:
+        with subtests.test(settings=settings, told=told), pytest.raises(ValueError, match=told):
+            CodesSettings(**settings)
 
 
 BAG = Gs1Bag(51_710, date(2026, 9, 14), "0147A000381", "0147A00038101")
@@ -150,6 +159,7 @@ def test_goods_and_stations_without_a_number_have_no_symbol() -> None:
     assert CodesSettings().symbols("BADAM", BAG) == BagSymbols()
 
 
-@each("net_g", [0, -1, 1_000_000])
-def test_a_weight_that_does_not_fit_is_not_cut(net_g: int) -> None:
-    assert CODES.symbols("BADAM", replace(BAG, net_g=net_g)) == BagSymbols()
+def test_a_weight_that_does_not_fit_is_not_cut(subtests: pytest.Subtests) -> None:
+    for net_g in [0, -1, 1_000_000]:
+        with subtests.test(net_g=net_g):
+            assert CODES.symbols("BADAM", replace(BAG, net_g=net_g)) == BagSymbols()

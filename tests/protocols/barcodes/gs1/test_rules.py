@@ -7,7 +7,6 @@ import pytest
 from kiosk.protocols.barcodes.gs1.elements import BadElementString, check_value
 from kiosk.protocols.barcodes.gs1.rules import RULES
 from kiosk.protocols.barcodes.gs1.table import TABLE
-from tests.each import each
 
 GOOD: dict[str, list[tuple[str, str]]] = {
     "check": [("01", "06901234567892"), ("00", "106141412345678908"), ("414", "6901234567892")],
@@ -96,17 +95,19 @@ def test_every_rule_has_its_verdicts() -> None:
             assert any(name in part.rules for part in TABLE[identifier].parts), (name, identifier)
 
 
-@each(("rule", "identifier", "value"), [(name, *case) for name, cases in GOOD.items() for case in cases])
-def test_what_a_rule_takes(rule: str, identifier: str, value: str) -> None:
-    check_value(identifier, value)
+def test_what_a_rule_takes(subtests: pytest.Subtests) -> None:
+    for rule, identifier, value in [(name, *case) for name, cases in GOOD.items() for case in cases]:
+        with subtests.test(rule=rule, identifier=identifier, value=value):
+            check_value(identifier, value)
 
 
-@each(("rule", "identifier", "value"), [(name, *case) for name, cases in BAD.items() for case in cases])
-def test_what_a_rule_refuses(rule: str, identifier: str, value: str) -> None:
-    with pytest.raises(BadElementString) as caught:
-        check_value(identifier, value)
-    assert caught.value.code == RULES[rule].code
-    assert caught.value.identifier == identifier
+def test_what_a_rule_refuses(subtests: pytest.Subtests) -> None:
+    for rule, identifier, value in [(name, *case) for name, cases in BAD.items() for case in cases]:
+        with subtests.test(rule=rule, identifier=identifier, value=value):
+            with pytest.raises(BadElementString) as caught:
+                check_value(identifier, value)
+            assert caught.value.code == RULES[rule].code
+            assert caught.value.identifier == identifier
 
 
 def test_the_letter_and_the_second_place_of_the_prefix() -> None:
@@ -116,10 +117,11 @@ def test_the_letter_and_the_second_place_of_the_prefix() -> None:
     assert RULES["prefix2"].holds("A0614")
 
 
-@each(("rule", "identifier", "value"), [(name, *case) for name, cases in GOOD.items() for case in cases])
-def test_every_value_cut_anywhere_is_taken_or_refused_by_name(rule: str, identifier: str, value: str) -> None:
-    for stop in range(len(value)):
-        try:
-            check_value(identifier, value[:stop])
-        except BadElementString as error:
-            assert error.at <= stop
+def test_every_value_cut_anywhere_is_taken_or_refused_by_name(subtests: pytest.Subtests) -> None:
+    for rule, identifier, value in [(name, *case) for name, cases in GOOD.items() for case in cases]:
+        with subtests.test(rule=rule, identifier=identifier, value=value):
+            for stop in range(len(value)):
+                try:
+                    check_value(identifier, value[:stop])
+                except BadElementString as error:
+                    assert error.at <= stop

@@ -9,7 +9,6 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Reading, Record, Rejected, RejectReason
-from tests.each import each
 from tests.protocols.scales.golden import decode
 
 _ACK = Record("acknowledgement", "ACK", b"\x06")
@@ -29,21 +28,21 @@ def test_an_acknowledgement_inside_a_line_breaks_it() -> None:
         assert Rejected(RejectReason.FRAMING, _LINE[:at]) in told or at == 1
 
 
-@each("limits", [b"", b"LO,", b"OK,", b"HI,"])
-@each("second", [b"", b"GS,", b"NT,"])
-@each("rest", [b"9999999E+19", b"99999999 kg", b"    .    kg", b"           ", b"0007.385 kg", b""])
-@each("sign", [b"+", b"-", b""])
-def test_out_of_range_never_gives_a_weight(limits: bytes, second: bytes, sign: bytes, rest: bytes) -> None:
-    for head in (limits + b"OL,", b"OL," + limits, b"OL,--,"):
-        (told,) = decode("and_standard", {}, head + second + sign + rest + b"\r\n")
-        assert isinstance(told, Reading)
-        assert (told.weight, told.overload, told.underload) == (None, sign != b"-", sign == b"-")
-        assert told.net is {b"": None, b"GS,": False, b"NT,": True}[second]
+def test_out_of_range_never_gives_a_weight(subtests: pytest.Subtests) -> None:
+    for limits in [b"", b"LO,", b"OK,", b"HI,"]:
+        for second in [b"", b"GS,", b"NT,"]:
+            for rest in [b"9999999E+19", b"99999999 kg", b"    .    kg", b"           ", b"0007.385 kg", b""]:
+                for sign in [b"+", b"-", b""]:
+                    with subtests.test(limits=limits, second=second, rest=rest, sign=sign):
+                        for head in (limits + b"OL,", b"OL," + limits, b"OL,--,"):
+                            (told,) = decode("and_standard", {}, head + second + sign + rest + b"\r\n")
+                            assert isinstance(told, Reading)
+                            assert (told.weight, told.overload, told.underload) == (None, sign != b"-", sign == b"-")
+                            assert told.net is {b"": None, b"GS,": False, b"NT,": True}[second]
 
 
-@each(
-    ("shown", "line"),
-    [
+def test_the_simulated_indicator(subtests: pytest.Subtests) -> None:
+    for shown, line in [
         (DisplayState(Decimal("7.385")), b"ST,GS,+0007.385 kg\r\n"),
         (DisplayState(Decimal("-0.25"), unit="g", stable=False, net=True), b"US,NT,-00000.25  g\r\n"),
         (DisplayState(Decimal("0.000")), b"ST,GS,+0000.000 kg\r\n"),
@@ -51,35 +50,33 @@ def test_out_of_range_never_gives_a_weight(limits: bytes, second: bytes, sign: b
         (DisplayState(Decimal("123456.789")), b"OL,GS,+9999999E+19\r\n"),
         (DisplayState(Decimal(1), overload=True), b"OL,GS,+9999999E+19\r\n"),
         (DisplayState(Decimal(-1), underload=True, net=True), b"OL,NT,-9999999E+19\r\n"),
-    ],
-)
-def test_the_simulated_indicator(shown: DisplayState, line: bytes) -> None:
-    assert registry.get("and_standard").encode_frame(shown, _PARAMS) == line
+    ]:
+        with subtests.test(shown=shown, line=line):
+            assert registry.get("and_standard").encode_frame(shown, _PARAMS) == line
 
 
-@each(
-    ("shown", "line"),
-    [
+def test_the_simulated_indicator_with_its_comparator(subtests: pytest.Subtests) -> None:
+    for shown, line in [
         (DisplayState(Decimal("7.385")), b"ST,OK,GS,+0007.385 kg\r\n"),
         (DisplayState(Decimal("-0.25"), stable=False, net=True), b"US,LO,NT,-00000.25 kg\r\n"),
         (DisplayState(Decimal(1), overload=True), b"OL,HI,GS,+9999999E+19\r\n"),
         (DisplayState(Decimal(1), underload=True), b"OL,LO,GS,-9999999E+19\r\n"),
-    ],
-)
-def test_the_simulated_indicator_with_its_comparator(shown: DisplayState, line: bytes) -> None:
-    assert registry.get("and_standard").encode_frame(shown, _PARAMS | {"comparator": "on"}) == line
-    assert decode("and_standard", {}, line) == decode("and_standard", {"comparator": "on"}, line)
+    ]:
+        with subtests.test(shown=shown, line=line):
+            assert registry.get("and_standard").encode_frame(shown, _PARAMS | {"comparator": "on"}) == line
+            assert decode("and_standard", {}, line) == decode("and_standard", {"comparator": "on"}, line)
 
 
-@each("limits", [b"LO,", b"OK,", b"HI,", b"--,"])
-def test_a_comparator_behind_the_header_says_nothing_of_the_weight(limits: bytes) -> None:
-    for head, stable in ((b"ST,", True), (b"US,", False)):
-        for rest in (b"+0007.385 kg", b"-0007.385 kg", b"NT,+0007.385 kg", b"GS,-0012.34kg"):
-            (bare,) = decode("and_standard", {}, head + rest + b"\r\n")
-            (told,) = decode("and_standard", {}, head + limits + rest + b"\r\n")
-            assert isinstance(bare, Reading)
-            assert isinstance(told, Reading)
-            assert (told.weight, told.unit, told.stable, told.net) == (bare.weight, bare.unit, stable, bare.net)
+def test_a_comparator_behind_the_header_says_nothing_of_the_weight(subtests: pytest.Subtests) -> None:
+    for limits in [b"LO,", b"OK,", b"HI,", b"--,"]:
+        with subtests.test(limits=limits):
+            for head, stable in ((b"ST,", True), (b"US,", False)):
+                for rest in (b"+0007.385 kg", b"-0007.385 kg", b"NT,+0007.385 kg", b"GS,-0012.34kg"):
+                    (bare,) = decode("and_standard", {}, head + rest + b"\r\n")
+                    (told,) = decode("and_standard", {}, head + limits + rest + b"\r\n")
+                    assert isinstance(bare, Reading)
+                    assert isinstance(told, Reading)
+                    assert (told.weight, told.unit, told.stable, told.net) == (bare.weight, bare.unit, stable, bare.net)
 
 
 def test_one_byte_more_or_less_behind_a_comparator_is_no_other_weight() -> None:

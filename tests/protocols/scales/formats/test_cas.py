@@ -9,7 +9,6 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Reading, Record, Rejected, RejectReason
-from tests.each import each
 from tests.protocols.scales.golden import decode
 
 _FRAME = bytes.fromhex("01 02 53 20 30 37 2E 33 38 35 6B 67 68 03 04")
@@ -22,38 +21,46 @@ def _respond(protocol: str, command: str, shown: DisplayState, **params: str) ->
     return row.respond(command, shown, registry.defaults(protocol) | params)
 
 
-@each("protocol", _DIALOGUES)
-def test_a_weight_is_asked_for_in_two_steps(protocol: str) -> None:
-    row, shown = registry.get(protocol), DisplayState(Decimal("7.385"))
-    assert row.poll is not None
-    assert [registry.encode(protocol, step, {}) for step in row.poll.steps] == [b"\x05", b"\x11"]
-    decoder = registry.decoder(protocol, {})
-    assert decoder.feed(_respond(protocol, "enquiry", shown)) == [Record("acknowledgement", "ACK", b"\x06")]
-    (reading,) = decoder.feed(_respond(protocol, "request_weight", shown))
-    assert isinstance(reading, Reading)
-    assert (reading.weight, reading.unit, reading.stable, reading.overload) == (Decimal("7.385"), "kg", True, False)
+def test_a_weight_is_asked_for_in_two_steps(subtests: pytest.Subtests) -> None:
+    for protocol in _DIALOGUES:
+        with subtests.test(protocol=protocol):
+            row, shown = registry.get(protocol), DisplayState(Decimal("7.385"))
+            assert row.poll is not None
+            assert [registry.encode(protocol, step, {}) for step in row.poll.steps] == [b"\x05", b"\x11"]
+            decoder = registry.decoder(protocol, {})
+            assert decoder.feed(_respond(protocol, "enquiry", shown)) == [Record("acknowledgement", "ACK", b"\x06")]
+            (reading,) = decoder.feed(_respond(protocol, "request_weight", shown))
+            assert isinstance(reading, Reading)
+            assert (reading.weight, reading.unit, reading.stable, reading.overload) == (
+                Decimal("7.385"),
+                "kg",
+                True,
+                False,
+            )
 
 
-@each("protocol", _DIALOGUES)
-@each("answer", [b"\x06", b"\x15"], ids=["ACK", "NAK"])
-def test_an_answer_behind_a_frame_that_broke_off_is_not_swallowed(protocol: str, answer: bytes) -> None:
+def test_an_answer_behind_a_frame_that_broke_off_is_not_swallowed(subtests: pytest.Subtests) -> None:
     """The scale went silent inside its frame; the host asks again and must see what it says now."""
-    for cut in range(1, len(_FRAME)):
-        if cut == 12:
-            continue  # in the place of the check any byte is a check: see the next test
-        decoder = registry.decoder(protocol, {})
-        decoder.feed(_FRAME[:cut])
-        *_, last = decoder.feed(answer)
-        assert last.raw == answer, cut
+    for protocol in _DIALOGUES:
+        for name, answer in [("ACK", b"\x06"), ("NAK", b"\x15")]:
+            with subtests.test(name, protocol=protocol):
+                for cut in range(1, len(_FRAME)):
+                    if cut == 12:
+                        continue  # in the place of the check any byte is a check: see the next test
+                    decoder = registry.decoder(protocol, {})
+                    decoder.feed(_FRAME[:cut])
+                    *_, last = decoder.feed(answer)
+                    assert last.raw == answer, cut
 
 
-@each("protocol", _DIALOGUES)
-def test_an_answer_in_the_place_of_the_check_costs_one_question(protocol: str) -> None:
-    decoder = registry.decoder(protocol, {})
-    assert decoder.feed(_FRAME[:12] + b"\x06") == []
-    told = decoder.feed(b"\x06" + _FRAME)
-    assert [item.raw for item in told if isinstance(item, Reading)] == [_FRAME]
-    assert Rejected(RejectReason.FRAMING, _FRAME[:12]) in told
+def test_an_answer_in_the_place_of_the_check_costs_one_question(subtests: pytest.Subtests) -> None:
+    for protocol in _DIALOGUES:
+        with subtests.test(protocol=protocol):
+            decoder = registry.decoder(protocol, {})
+            assert decoder.feed(_FRAME[:12] + b"\x06") == []
+            told = decoder.feed(b"\x06" + _FRAME)
+            assert [item.raw for item in told if isinstance(item, Reading)] == [_FRAME]
+            assert Rejected(RejectReason.FRAMING, _FRAME[:12]) in told
 
 
 def test_every_value_of_the_check_but_one_is_refused_whole_and_once() -> None:
@@ -66,21 +73,19 @@ def test_every_value_of_the_check_but_one_is_refused_whole_and_once() -> None:
         assert len(told) == 2
 
 
-@each(
-    ("shown", "body"),
-    [
+def test_what_the_simulated_indicator_answers(subtests: pytest.Subtests) -> None:
+    for shown, body in [
         (DisplayState(Decimal("7.385")), b"S 07.385kg"),
         (DisplayState(Decimal("-0.25"), unit="lb", stable=False), b"U-000.25lb"),
         (DisplayState(Decimal("123.456")), b"S 123.456kg"),
         (DisplayState(Decimal(12450), unit="g"), b"S 012450 g"),
         (DisplayState(Decimal("12345.678")), b"UFFFFFFFkg"),
         (DisplayState(Decimal("7.385"), overload=True), b"UFFFFFFFkg"),
-    ],
-)
-def test_what_the_simulated_indicator_answers(shown: DisplayState, body: bytes) -> None:
-    frame = _respond("cas_type6", "request_weight", shown)
-    assert frame[:2] + frame[-2:] == b"\x01\x02\x03\x04"
-    assert frame[2:-3] == body
+    ]:
+        with subtests.test(shown=shown, body=body):
+            frame = _respond("cas_type6", "request_weight", shown)
+            assert frame[:2] + frame[-2:] == b"\x01\x02\x03\x04"
+            assert frame[2:-3] == body
 
 
 def test_what_the_dialogue_cannot_say() -> None:
@@ -100,21 +105,19 @@ def test_the_queries_of_cas_m_pro() -> None:
 # --- 22 bytes ---------------------------------------------------------------------------------------------------------
 
 
-@each(
-    ("line", "told"),
-    [
+def test_the_a_and_d_line_of_a_cas_indicator(subtests: pytest.Subtests) -> None:
+    for line, told in [
         (b"ST,NT,+0012.34kg\r\n", ("12.34", "kg", True, True, False, False)),
         (b"US,GS,-0012.34kg\r\n", ("-12.34", "kg", False, False, False, False)),
         (b"ST,+0007.385 kg\r\n", ("7.385", "kg", True, None, False, False)),
         (b"OL,GS,+    .  kg\r\n", (None, None, None, False, True, False)),
         (b"OL,-9999999E+19\r\n", (None, None, None, None, False, True)),
-    ],
-)
-def test_the_a_and_d_line_of_a_cas_indicator(line: bytes, told: tuple[object, ...]) -> None:
-    (reading,) = decode("cas_22", {}, line)
-    assert isinstance(reading, Reading)
-    weight = None if reading.weight is None else str(reading.weight)
-    assert (weight, reading.unit, reading.stable, reading.net, reading.overload, reading.underload) == told
+    ]:
+        with subtests.test(line=line, told=told):
+            (reading,) = decode("cas_22", {}, line)
+            assert isinstance(reading, Reading)
+            weight = None if reading.weight is None else str(reading.weight)
+            assert (weight, reading.unit, reading.stable, reading.net, reading.overload, reading.underload) == told
 
 
 def test_every_lamp_byte_leaves_the_weight_alone() -> None:
@@ -135,19 +138,17 @@ def test_every_device_number_is_read_and_addressed() -> None:
         assert (type(echo), echo.raw) == (Record, bytes((0x30 + number,)) + b"MZ")
 
 
-@each(
-    ("shown", "line"),
-    [
+def test_the_line_of_the_simulated_indicator(subtests: pytest.Subtests) -> None:
+    for shown, line in [
         (DisplayState(Decimal("7.385")), b"ST,GS,0\xc4,   7.385 kg\r\n"),
         (DisplayState(Decimal("-0.250"), stable=False, net=True), b"US,NT,0\x82,  -0.250 kg\r\n"),
         (DisplayState(Decimal("0"), unit="g"), b"ST,GS,0\xc5,       0  g\r\n"),
         (DisplayState(Decimal("1"), overload=True), b"OL,GS,0\xc4,         kg\r\n"),
         (DisplayState(Decimal("123456.789")), b"OL,GS,0\xc4,         kg\r\n"),
         (DisplayState(Decimal("-1"), underload=True), b""),
-    ],
-)
-def test_the_line_of_the_simulated_indicator(shown: DisplayState, line: bytes) -> None:
-    assert registry.get("cas_22").encode_frame(shown, registry.defaults("cas_22")) == line
+    ]:
+        with subtests.test(shown=shown, line=line):
+            assert registry.get("cas_22").encode_frame(shown, registry.defaults("cas_22")) == line
 
 
 def test_a_unit_of_three_letters_does_not_fit() -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
-from tests.each import each
 from tests.protocols.scales.golden import decode, plain
 
 
@@ -23,11 +22,12 @@ def test_beyond_six_digits_it_shows_overflow_and_nothing_below_its_range() -> No
     assert _sent(DisplayState(Decimal(-1), underload=True)) == b""
 
 
-@each(("variant", "decimals"), [("d6_stable", 4), ("d4_stable", 5)])
-def test_more_decimals_than_the_layout_tells_are_refused(variant: str, decimals: int) -> None:
-    assert len(_sent(DisplayState(Decimal(1).scaleb(-decimals)), variant=variant)) == 5
-    with pytest.raises(ValueError, match=f"ff_bcd {variant} does not carry {decimals + 1} decimals"):
-        _sent(DisplayState(Decimal(1).scaleb(-decimals - 1)), variant=variant)
+def test_more_decimals_than_the_layout_tells_are_refused(subtests: pytest.Subtests) -> None:
+    for variant, decimals in [("d6_stable", 4), ("d4_stable", 5)]:
+        with subtests.test(variant=variant, decimals=decimals):
+            assert len(_sent(DisplayState(Decimal(1).scaleb(-decimals)), variant=variant)) == 5
+            with pytest.raises(ValueError, match=f"ff_bcd {variant} does not carry {decimals + 1} decimals"):
+                _sent(DisplayState(Decimal(1).scaleb(-decimals - 1)), variant=variant)
 
 
 def test_of_two_starts_in_a_row_the_sixth_byte_shows_which_begins_the_frame() -> None:

@@ -9,7 +9,6 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Reading, Record
-from tests.each import each
 
 
 def _sent(command: str, shown: DisplayState, **given: str) -> bytes:
@@ -18,9 +17,8 @@ def _sent(command: str, shown: DisplayState, **given: str) -> bytes:
     return row.respond(command, shown, registry.defaults("magellan_s") | given)
 
 
-@each(
-    ("shown", "when_still", "at_once"),
-    [
+def test_one_question_waits_and_the_other_does_not(subtests: pytest.Subtests) -> None:
+    for shown, when_still, at_once in [
         (DisplayState(Decimal("7.385")), b"S1107385\r", b"S14407385\r"),
         (DisplayState(Decimal("7.382"), stable=False), b"", b"S141\r"),
         (DisplayState(Decimal("0.000")), b"", b"S143\r"),
@@ -28,11 +26,10 @@ def _sent(command: str, shown: DisplayState, **given: str) -> bytes:
         (DisplayState(Decimal("100.000")), b"", b"S142\r"),
         (DisplayState(Decimal("-0.250")), b"", b"S145\r"),
         (DisplayState(Decimal("-0.250"), overload=True), b"", b"S142\r"),
-    ],
-)
-def test_one_question_waits_and_the_other_does_not(shown: DisplayState, when_still: bytes, at_once: bytes) -> None:
-    assert _sent("request_weight", shown) == when_still
-    assert _sent("read", shown) == at_once
+    ]:
+        with subtests.test(shown=shown, when_still=when_still, at_once=at_once):
+            assert _sent("request_weight", shown) == when_still
+            assert _sent("read", shown) == at_once
 
 
 def test_pounds_have_four_digits() -> None:

@@ -12,7 +12,6 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats import massak
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Reading, Record
-from tests.each import each
 
 
 def _remainder(body: bytes) -> int:
@@ -23,9 +22,10 @@ def _remainder(body: bytes) -> int:
     return left
 
 
-@each("byte", range(256))
-def test_the_check_of_one_byte_is_that_byte(byte: int) -> None:
-    assert massak.check(bytes((byte,))) == byte
+def test_the_check_of_one_byte_is_that_byte(subtests: pytest.Subtests) -> None:
+    for byte in range(256):
+        with subtests.test(byte=byte):
+            assert massak.check(bytes((byte,))) == byte
 
 
 @given(st.binary(min_size=1, max_size=40))
@@ -33,12 +33,13 @@ def test_the_check_is_the_remainder_of_the_body(body: bytes) -> None:
     assert massak.check(body) == _remainder(body)
 
 
-@each(("decimals", "text"), [(0, "7"), (1, "7.4"), (2, "7.39"), (3, "7.385"), (4, "7.3852")])
-def test_every_value_of_a_count_keeps_its_decimals(decimals: int, text: str) -> None:
-    shown = DisplayState(Decimal(text), net=True)
-    (reading,) = registry.decoder("massak_100", {}).feed(massak.encode_frame(shown, {}))
-    assert isinstance(reading, Reading)
-    assert (str(reading.weight), reading.unit, reading.net) == (text, "kg", True)
+def test_every_value_of_a_count_keeps_its_decimals(subtests: pytest.Subtests) -> None:
+    for decimals, text in [(0, "7"), (1, "7.4"), (2, "7.39"), (3, "7.385"), (4, "7.3852")]:
+        with subtests.test(decimals=decimals, text=text):
+            shown = DisplayState(Decimal(text), net=True)
+            (reading,) = registry.decoder("massak_100", {}).feed(massak.encode_frame(shown, {}))
+            assert isinstance(reading, Reading)
+            assert (str(reading.weight), reading.unit, reading.net) == (text, "kg", True)
 
 
 def test_the_tare_comes_with_the_weight() -> None:
@@ -49,10 +50,10 @@ def test_the_tare_comes_with_the_weight() -> None:
     assert (reading.weight, reading.tare) == (Decimal("-0.250"), Decimal("0.640"))
 
 
-@each("shown", [DisplayState(Decimal("7.385"), unit="lb"), DisplayState(Decimal("7.38512"))])
-def test_what_the_frame_cannot_carry_is_refused_by_the_builder(shown: DisplayState) -> None:
-    with pytest.raises(ValueError, match="kg with 0 to 4 decimals"):
-        massak.encode_frame(shown, {})
+def test_what_the_frame_cannot_carry_is_refused_by_the_builder(subtests: pytest.Subtests) -> None:
+    for shown in [DisplayState(Decimal("7.385"), unit="lb"), DisplayState(Decimal("7.38512"))]:
+        with subtests.test(shown=shown), pytest.raises(ValueError, match="kg with 0 to 4 decimals"):
+            massak.encode_frame(shown, {})
 
 
 def test_zero_is_acknowledged() -> None:
@@ -68,12 +69,13 @@ def test_a_length_that_no_frame_has_does_not_hold_up_the_next_one() -> None:
     assert [item.weight for item in decoded if isinstance(item, Reading)] == [Decimal("7.385")]
 
 
-@each("grams", [0, 7385, -250, 32767, -32768])
-def test_grams_of_the_answer_to_j(grams: int) -> None:
-    shown = DisplayState(Decimal(grams), unit="g", stable=False)
-    (reading,) = registry.decoder("massak_j", {}).feed(massak.encode_j(shown, {}))
-    assert isinstance(reading, Reading)
-    assert (reading.weight, reading.unit, reading.stable) == (Decimal(grams), "g", False)
+def test_grams_of_the_answer_to_j(subtests: pytest.Subtests) -> None:
+    for grams in [0, 7385, -250, 32767, -32768]:
+        with subtests.test(grams=grams):
+            shown = DisplayState(Decimal(grams), unit="g", stable=False)
+            (reading,) = registry.decoder("massak_j", {}).feed(massak.encode_j(shown, {}))
+            assert isinstance(reading, Reading)
+            assert (reading.weight, reading.unit, reading.stable) == (Decimal(grams), "g", False)
 
 
 def test_more_than_two_bytes_of_grams_are_never_sent_shortened() -> None:

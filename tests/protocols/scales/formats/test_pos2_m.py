@@ -11,7 +11,6 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
-from tests.each import each
 
 _REFUSED = {5: RejectReason.ZERO_ERROR, 7: RejectReason.TIMEOUT_UNSTABLE, 9: RejectReason.NEEDS_CALIBRATION}
 
@@ -22,18 +21,22 @@ def _state(state: int, tare: int = 0) -> Decoded:
     return item
 
 
-@each("bit", range(16))
-def test_each_bit_of_the_state(bit: int) -> None:
-    item = _state(1 << bit)
-    if bit in _REFUSED:
-        assert isinstance(item, Rejected)
-        assert item.reason is _REFUSED[bit]
-        return
-    assert isinstance(item, Reading)
-    assert item.stable is (bit in (0, 4))
-    assert item.net is (bit == 3)
-    assert (item.overload, item.underload) == (bit == 6, bit == 8)
-    assert item.weight == (None if bit in (6, 8) else Decimal(7385))
+def test_each_bit_of_the_state(subtests: pytest.Subtests) -> None:
+    def holds(bit: int) -> None:
+        item = _state(1 << bit)
+        if bit in _REFUSED:
+            assert isinstance(item, Rejected)
+            assert item.reason is _REFUSED[bit]
+            return
+        assert isinstance(item, Reading)
+        assert item.stable is (bit in (0, 4))
+        assert item.net is (bit == 3)
+        assert (item.overload, item.underload) == (bit == 6, bit == 8)
+        assert item.weight == (None if bit in (6, 8) else Decimal(7385))
+
+    for bit in range(16):
+        with subtests.test(bit=bit):
+            holds(bit)
 
 
 def test_the_tare_comes_with_the_weight() -> None:
@@ -42,17 +45,20 @@ def test_the_tare_comes_with_the_weight() -> None:
     assert (item.weight, item.net, item.tare) == (Decimal(7385), True, Decimal(640))
 
 
-@each("command", ["request_weight", "zero", "tare"])
-def test_every_command_is_acknowledged_and_answered(command: str) -> None:
-    row = registry.get("pos2_m")
-    assert row.respond is not None
-    shown = DisplayState(Decimal(7385), unit="g")
-    accepted, answer = registry.decoder("pos2_m", {}).feed(row.respond(command, shown, registry.defaults("pos2_m")))
-    assert isinstance(accepted, Record)
-    assert isinstance(answer, Reading if command == "request_weight" else Record)
+def test_every_command_is_acknowledged_and_answered(subtests: pytest.Subtests) -> None:
+    for command in ["request_weight", "zero", "tare"]:
+        with subtests.test(command=command):
+            row = registry.get("pos2_m")
+            assert row.respond is not None
+            shown = DisplayState(Decimal(7385), unit="g")
+            accepted, answer = registry.decoder("pos2_m", {}).feed(
+                row.respond(command, shown, registry.defaults("pos2_m"))
+            )
+            assert isinstance(accepted, Record)
+            assert isinstance(answer, Reading if command == "request_weight" else Record)
 
 
-@each("password", ["", "030", "00300", "00 0", "пар1"])
-def test_a_password_has_four_plain_characters(password: str) -> None:
-    with pytest.raises(registry.BadParameter):
-        registry.encode("pos2_m", "request_weight", {"password": password})
+def test_a_password_has_four_plain_characters(subtests: pytest.Subtests) -> None:
+    for password in ["", "030", "00300", "00 0", "пар1"]:
+        with subtests.test(password=password), pytest.raises(registry.BadParameter):
+            registry.encode("pos2_m", "request_weight", {"password": password})

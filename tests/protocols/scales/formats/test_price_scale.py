@@ -9,7 +9,6 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
-from tests.each import each
 
 _STILL = DisplayState(Decimal("7.385"))
 
@@ -32,22 +31,18 @@ def test_dialog06_takes_a_price_and_gives_a_weighing() -> None:
     assert weighing.raw.endswith(b"\x1b000475\x1b003508\x03")
 
 
-@each(
-    ("shown", "flags"),
-    [
+def test_dialog06_gives_no_weight_and_says_why_when_it_is_asked(subtests: pytest.Subtests) -> None:
+    for shown, flags in [
         (DisplayState(Decimal("7.382"), stable=False), (False, False, False)),
         (DisplayState(Decimal("99.999"), overload=True), (None, True, False)),
         (DisplayState(Decimal("0.000"), underload=True), (None, False, True)),
         (DisplayState(Decimal("-0.250")), (None, False, True)),
-    ],
-)
-def test_dialog06_gives_no_weight_and_says_why_when_it_is_asked(
-    shown: DisplayState, flags: tuple[bool | None, bool, bool]
-) -> None:
-    assert not any(isinstance(item, Reading) for item in _answers("dialog06", "enquiry", shown))
-    (why,) = _answers("dialog06", "handshake", shown)
-    assert isinstance(why, Reading)
-    assert (why.weight, why.stable, why.overload, why.underload) == (None, *flags)
+    ]:
+        with subtests.test(shown=shown, flags=flags):
+            assert not any(isinstance(item, Reading) for item in _answers("dialog06", "enquiry", shown))
+            (why,) = _answers("dialog06", "handshake", shown)
+            assert isinstance(why, Reading)
+            assert (why.weight, why.stable, why.overload, why.underload) == (None, *flags)
 
 
 def test_dialog06_without_anything_wrong_says_so() -> None:
@@ -62,31 +57,33 @@ def test_tisa_works_out_the_amount_of_the_price_it_is_told() -> None:
     assert (str(reading.weight), reading.unit) == ("7.385", None)
 
 
-@each("weight", ["0.000", "0.019"])
-def test_tisa_gives_no_weight_below_20_divisions(weight: str) -> None:
-    (refused,) = _answers("dibal_tisa", "request_weight", DisplayState(Decimal(weight)))
-    assert isinstance(refused, Rejected)
-    assert refused.reason is RejectReason.BELOW_MIN
+def test_tisa_gives_no_weight_below_20_divisions(subtests: pytest.Subtests) -> None:
+    for weight in ["0.000", "0.019"]:
+        with subtests.test(weight=weight):
+            (refused,) = _answers("dibal_tisa", "request_weight", DisplayState(Decimal(weight)))
+            assert isinstance(refused, Rejected)
+            assert refused.reason is RejectReason.BELOW_MIN
 
 
-@each("value", ["", "-1", "4.75", "1234567", "x"])
-@each("protocol", ["dialog06", "dibal_tisa"])
-def test_a_price_is_whole_digits(protocol: str, value: str) -> None:
-    with pytest.raises(registry.BadParameter):
-        registry.encode(protocol, "request_weight", {"price": value})
+def test_a_price_is_whole_digits(subtests: pytest.Subtests) -> None:
+    for value in ["", "-1", "4.75", "1234567", "x"]:
+        for protocol in ["dialog06", "dibal_tisa"]:
+            with subtests.test(value=value, protocol=protocol), pytest.raises(registry.BadParameter):
+                registry.encode(protocol, "request_weight", {"price": value})
 
 
-@each(("protocol", "most"), [("toledo_prix", 99_999), ("micheletti_p15", 999_999)])
-def test_a_number_with_too_many_digits_is_never_sent_shortened(protocol: str, most: int) -> None:
-    row, params = registry.get(protocol), registry.defaults(protocol)
-    assert row.encode_frame(DisplayState(Decimal(most), unit="g"), params)
-    assert row.encode_frame(DisplayState(Decimal(most + 1), unit="g"), params) == b""
+def test_a_number_with_too_many_digits_is_never_sent_shortened(subtests: pytest.Subtests) -> None:
+    for protocol, most in [("toledo_prix", 99_999), ("micheletti_p15", 999_999)]:
+        with subtests.test(protocol=protocol, most=most):
+            row, params = registry.get(protocol), registry.defaults(protocol)
+            assert row.encode_frame(DisplayState(Decimal(most), unit="g"), params)
+            assert row.encode_frame(DisplayState(Decimal(most + 1), unit="g"), params) == b""
 
 
-@each("protocol", ["dialog06", "dibal_tisa", "toledo_prix", "micheletti_p15"])
-def test_another_unit_is_refused_by_the_builder(protocol: str) -> None:
-    with pytest.raises(ValueError, match="carries"):
-        registry.get(protocol).encode_frame(DisplayState(Decimal("1.0"), unit="oz"), registry.defaults(protocol))
+def test_another_unit_is_refused_by_the_builder(subtests: pytest.Subtests) -> None:
+    for protocol in ["dialog06", "dibal_tisa", "toledo_prix", "micheletti_p15"]:
+        with subtests.test(protocol=protocol), pytest.raises(ValueError, match="carries"):
+            registry.get(protocol).encode_frame(DisplayState(Decimal("1.0"), unit="oz"), registry.defaults(protocol))
 
 
 def test_p15_is_asked_and_answers_with_three_fields_of_six() -> None:
@@ -102,13 +99,14 @@ def _grams(frame: bytes) -> set[int]:
     return {int(item.weight) for item in found if isinstance(item, Reading) and item.weight is not None}
 
 
-@each("frame", [b"\x02  7385    475   3508\x03", b"\x02123456   1299 160369\x03"])
-def test_p15_fields_that_moved_are_no_weight(frame: bytes) -> None:
-    (right,) = _grams(frame)
-    for at in range(len(frame)):
-        assert _grams(frame[:at] + frame[at + 1 :]) == set()
-        for byte in b"0123456789 .-\x02\x03\xff":
-            assert _grams(frame[:at] + bytes((byte,)) + frame[at:]) <= {right}, (at, byte)
-    for cut in range(1, len(frame)):
-        assert _grams(b"\x02" + frame[1 + cut :]) == set()
-        assert _grams(frame[:-cut] + frame) == {right}
+def test_p15_fields_that_moved_are_no_weight(subtests: pytest.Subtests) -> None:
+    for frame in [b"\x02  7385    475   3508\x03", b"\x02123456   1299 160369\x03"]:
+        with subtests.test(frame=frame):
+            (right,) = _grams(frame)
+            for at in range(len(frame)):
+                assert _grams(frame[:at] + frame[at + 1 :]) == set()
+                for byte in b"0123456789 .-\x02\x03\xff":
+                    assert _grams(frame[:at] + bytes((byte,)) + frame[at:]) <= {right}, (at, byte)
+            for cut in range(1, len(frame)):
+                assert _grams(b"\x02" + frame[1 + cut :]) == set()
+                assert _grams(frame[:-cut] + frame) == {right}

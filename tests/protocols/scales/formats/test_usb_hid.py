@@ -11,7 +11,6 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats.usb_hid import encode_frame
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
-from tests.each import each
 
 _ZERO, _MOTION, _STABLE = 2, 3, 4
 _EXPONENTS = (0xFD, 0xFE, 0xFF, 0x00)
@@ -21,38 +20,42 @@ def _decode(*report: int) -> list[Decoded]:
     return registry.decoder("usb_hid_scale", {}).feed(bytes(report))
 
 
-@each(("status", "unit", "exponent"), [*product((_MOTION, _STABLE), (2, 3, 11, 12), _EXPONENTS)])
-def test_a_report_with_its_id_carries_a_weight(status: int, unit: int, exponent: int) -> None:
-    (reading,) = _decode(3, status, unit, exponent, 0xD9, 0x1C)
-    assert isinstance(reading, Reading)
-    assert reading.weight == Decimal(7385).scaleb(exponent - 256 if exponent else 0)
-    assert reading.stable is (status == _STABLE)
+def test_a_report_with_its_id_carries_a_weight(subtests: pytest.Subtests) -> None:
+    for status, unit, exponent in [*product((_MOTION, _STABLE), (2, 3, 11, 12), _EXPONENTS)]:
+        with subtests.test(status=status, unit=unit, exponent=exponent):
+            (reading,) = _decode(3, status, unit, exponent, 0xD9, 0x1C)
+            assert isinstance(reading, Reading)
+            assert reading.weight == Decimal(7385).scaleb(exponent - 256 if exponent else 0)
+            assert reading.stable is (status == _STABLE)
 
 
-@each(("unit", "exponent"), [*product((2, 3, 11, 12), _EXPONENTS)])
-def test_a_report_without_its_id_says_the_same_unless_it_is_in_motion(unit: int, exponent: int) -> None:
-    (reading,) = _decode(_STABLE, unit, exponent, 0xD9, 0x1C)
-    assert isinstance(reading, Reading)
-    (whole,) = _decode(3, _STABLE, unit, exponent, 0xD9, 0x1C)
-    assert isinstance(whole, Reading)
-    assert (reading.weight, reading.unit, reading.stable) == (whole.weight, whole.unit, True)
-    (moving,) = _decode(_MOTION, unit, exponent, 0xD9, 0x1C)
-    assert isinstance(moving, Reading)
-    assert (moving.weight, moving.stable) == (None, False)
+def test_a_report_without_its_id_says_the_same_unless_it_is_in_motion(subtests: pytest.Subtests) -> None:
+    for unit, exponent in [*product((2, 3, 11, 12), _EXPONENTS)]:
+        with subtests.test(unit=unit, exponent=exponent):
+            (reading,) = _decode(_STABLE, unit, exponent, 0xD9, 0x1C)
+            assert isinstance(reading, Reading)
+            (whole,) = _decode(3, _STABLE, unit, exponent, 0xD9, 0x1C)
+            assert isinstance(whole, Reading)
+            assert (reading.weight, reading.unit, reading.stable) == (whole.weight, whole.unit, True)
+            (moving,) = _decode(_MOTION, unit, exponent, 0xD9, 0x1C)
+            assert isinstance(moving, Reading)
+            assert (moving.weight, moving.stable) == (None, False)
 
 
-@each("unit", [0, 13, 0x7F, 0x80, 0xFD, 0xFF])
-def test_an_unknown_unit_is_never_a_weight(unit: int) -> None:
-    for status in range(256):
-        decoded = _decode(3, status, unit, 0xFD, 0xD9, 0x1C)
-        assert not any(isinstance(item, Reading) and item.weight is not None for item in decoded), status
+def test_an_unknown_unit_is_never_a_weight(subtests: pytest.Subtests) -> None:
+    for unit in [0, 13, 0x7F, 0x80, 0xFD, 0xFF]:
+        with subtests.test(unit=unit):
+            for status in range(256):
+                decoded = _decode(3, status, unit, 0xFD, 0xD9, 0x1C)
+                assert not any(isinstance(item, Reading) and item.weight is not None for item in decoded), status
 
 
-@each("status", [0, *range(9, 256)])
-def test_an_unknown_status_is_never_a_weight(status: int) -> None:
-    decoded = _decode(3, status, 3, 0xFD, 0xD9, 0x1C)
-    assert [item.reason for item in decoded if isinstance(item, Rejected)] == [RejectReason.FRAMING]
-    assert not any(isinstance(item, Reading) for item in decoded)
+def test_an_unknown_status_is_never_a_weight(subtests: pytest.Subtests) -> None:
+    for status in [0, *range(9, 256)]:
+        with subtests.test(status=status):
+            decoded = _decode(3, status, 3, 0xFD, 0xD9, 0x1C)
+            assert [item.reason for item in decoded if isinstance(item, Rejected)] == [RejectReason.FRAMING]
+            assert not any(isinstance(item, Reading) for item in decoded)
 
 
 def test_a_number_above_two_bytes_is_over_the_limit() -> None:

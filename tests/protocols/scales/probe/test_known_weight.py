@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from kiosk.protocols.scales.probe.known_weight import MismatchReason, WeighOutco
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, propose
 from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, ScaleProtocol
 from tests.depth import many
-from tests.each import each
 from tests.protocols.scales.probe_frames import LOADS, ROWS, recording
 
 LINE = LineSettings()
@@ -35,13 +35,14 @@ def _told(row: ScaleProtocol, grams: int) -> int:
     return grams * 1000 if row.id == "eq_forward_integer" else grams
 
 
-@each("row", [row for row in ROWS if row.id != NO_ZERO], ids=lambda row: row.id)
-def test_each_format_is_offered_or_one_that_says_the_same(row: ScaleProtocol) -> None:
-    outcome = taught(row, 2480)
-    assert outcome.offer is not None, outcome
-    names = (outcome.offer.candidate.protocol, *(name.partition(" ")[0] for name in outcome.offer.alike))
-    assert row.id in names
-    assert outcome.left == (outcome.offer,)
+def test_each_format_is_offered_or_one_that_says_the_same(subtests: pytest.Subtests) -> None:
+    for row in [row for row in ROWS if row.id != NO_ZERO]:
+        with subtests.test(row=row.id):
+            outcome = taught(row, 2480)
+            assert outcome.offer is not None, outcome
+            names = (outcome.offer.candidate.protocol, *(name.partition(" ")[0] for name in outcome.offer.alike))
+            assert row.id in names
+            assert outcome.left == (outcome.offer,)
 
 
 def test_a_scale_that_tells_no_zero_is_not_offered() -> None:
@@ -50,41 +51,47 @@ def test_a_scale_that_tells_no_zero_is_not_offered() -> None:
     assert [(one.proposal.candidate.protocol, one.why) for one in outcome.fallen] == [(NO_ZERO, MismatchReason.SILENT)]
 
 
-@each(("frame", "protocol"), [("=000.0000", "xk3190_eq_reversed"), ("=0000.000", "xk3190_eq_forward")])
-def test_the_two_directions_of_the_equals_sign(frame: str, protocol: str) -> None:
+def test_the_two_directions_of_the_equals_sign(subtests: pytest.Subtests) -> None:
     """Two kilograms: =000.2000 backwards and =0002.000 forwards, and both ways each is a number."""
-    reverse = protocol.endswith("reversed")
-    full = "=000.2000" if reverse else "=0002.000"
-    found = propose([Recording(LINE, (full.encode() * 8,))])
-    assert {one.candidate.protocol for one in found} == {"xk3190_eq_reversed", "xk3190_eq_forward"}
-    outcome = identify_profile(found, [heard(frame)], [heard(full)], 2000)
-    assert outcome.offer is not None
-    assert (outcome.offer.candidate.protocol, outcome.offer.unit) == (protocol, "kg")
-    (other,) = outcome.fallen
-    assert other.why is MismatchReason.NOT_THE_WEIGHT
-    assert other.read == "0.2000"
+    for frame, protocol in [("=000.0000", "xk3190_eq_reversed"), ("=0000.000", "xk3190_eq_forward")]:
+        with subtests.test(frame=frame, protocol=protocol):
+            reverse = protocol.endswith("reversed")
+            full = "=000.2000" if reverse else "=0002.000"
+            found = propose([Recording(LINE, (full.encode() * 8,))])
+            assert {one.candidate.protocol for one in found} == {"xk3190_eq_reversed", "xk3190_eq_forward"}
+            outcome = identify_profile(found, [heard(frame)], [heard(full)], 2000)
+            assert outcome.offer is not None
+            assert (outcome.offer.candidate.protocol, outcome.offer.unit) == (protocol, "kg")
+            (other,) = outcome.fallen
+            assert other.why is MismatchReason.NOT_THE_WEIGHT
+            assert other.read == "0.2000"
 
 
-@each("zeros", ["omitted", "sent"])
-@each("begin", [0, 20_000])
-def test_the_zeros_of_a_toledo_in_steps_of_ten(zeros: str, begin: int) -> None:
+def test_the_zeros_of_a_toledo_in_steps_of_ten(subtests: pytest.Subtests) -> None:
     """Whatever lay there when the session began: a known weight leaves one, and it is said in the settings."""
 
-    def shows(grams: int) -> Recording:
-        digits = str(grams // 1000 // (10 if zeros == "omitted" else 1)).encode("ascii")
-        body = b"\x02\x29\x30\x20" + digits.rjust(6) + b"     0\r"
-        return Recording(LineSettings(9600, 7, "E"), ((body + bytes((-sum(body) & 0x7F,))) * 6,))
+    def holds(zeros: str, begin: int) -> None:
 
-    outcome = identify_profile(propose([shows(begin)]), [shows(0)], [shows(120_000)], 120_000)
-    assert outcome.offer is not None
-    assert (outcome.offer.candidate.protocol, outcome.offer.candidate.params) == (
-        "mt_continuous",
-        (("dummy_zeros", zeros),),
-    )
-    other = {"omitted": "sent", "sent": "omitted"}[zeros]
-    reads = {one.proposal.candidate.params: (one.why, one.read) for one in outcome.fallen}
-    assert reads[(("dummy_zeros", other),)][0] is MismatchReason.NOT_THE_WEIGHT
-    assert begin or reads[()] == (MismatchReason.SILENT, ""), "without the parameter a load is no weight"
+        def shows(grams: int) -> Recording:
+            digits = str(grams // 1000 // (10 if zeros == "omitted" else 1)).encode("ascii")
+            body = b"\x02\x29\x30\x20" + digits.rjust(6) + b"     0\r"
+            return Recording(LineSettings(9600, 7, "E"), ((body + bytes((-sum(body) & 0x7F,))) * 6,))
+
+        outcome = identify_profile(propose([shows(begin)]), [shows(0)], [shows(120_000)], 120_000)
+        assert outcome.offer is not None
+        assert (outcome.offer.candidate.protocol, outcome.offer.candidate.params) == (
+            "mt_continuous",
+            (("dummy_zeros", zeros),),
+        )
+        other = {"omitted": "sent", "sent": "omitted"}[zeros]
+        reads = {one.proposal.candidate.params: (one.why, one.read) for one in outcome.fallen}
+        assert reads[(("dummy_zeros", other),)][0] is MismatchReason.NOT_THE_WEIGHT
+        assert begin or reads[()] == (MismatchReason.SILENT, ""), "without the parameter a load is no weight"
+
+    for zeros in ["omitted", "sent"]:
+        for begin in [0, 20_000]:
+            with subtests.test(zeros=zeros, begin=begin):
+                holds(zeros, begin)
 
 
 def heard(frame: str, line: LineSettings = LINE) -> Recording:
@@ -135,9 +142,8 @@ FOUND = propose([csv("ST,GS,+  2.480kg", 9)])
 ZERO, FULL = csv("ST,GS,+  0.000kg"), csv("ST,GS,+  2.480kg")
 
 
-@each(
-    ("empty", "loaded", "known_g", "why"),
-    [
+def test_why_a_proposal_falls(subtests: pytest.Subtests) -> None:
+    for empty, loaded, known_g, why in [
         (csv("ST,GS,+  0.000kg", 2), FULL, 2480, MismatchReason.SILENT),
         (ZERO, csv("garbage", 9), 2480, MismatchReason.SILENT),
         (ZERO, Recording(LineSettings(4800), FULL.received), 2480, MismatchReason.SILENT),
@@ -154,14 +160,13 @@ ZERO, FULL = csv("ST,GS,+  0.000kg"), csv("ST,GS,+  2.480kg")
             2480,
             MismatchReason.UNSTEADY,
         ),
-    ],
-)
-def test_why_a_proposal_falls(empty: Recording, loaded: Recording, known_g: int, why: MismatchReason) -> None:
-    outcome = identify_profile(FOUND, [empty], [loaded], known_g)
-    assert outcome.offer is None
-    assert outcome.left == ()
-    assert {one.why for one in outcome.fallen} == {why}
-    assert len(outcome.fallen) == len(FOUND)
+    ]:
+        with subtests.test(empty=empty, loaded=loaded, known_g=known_g, why=why):
+            outcome = identify_profile(FOUND, [empty], [loaded], known_g)
+            assert outcome.offer is None
+            assert outcome.left == ()
+            assert {one.why for one in outcome.fallen} == {why}
+            assert len(outcome.fallen) == len(FOUND)
 
 
 def test_within_the_scale_interval_as_seen() -> None:

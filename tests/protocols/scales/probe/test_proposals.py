@@ -28,7 +28,6 @@ from kiosk.protocols.scales.shared.protocol import LineSettings, ScaleProtocol, 
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.simulators.scale.line import as_received
 from tests.depth import TORTURE, many
-from tests.each import each
 from tests.protocols.scales.probe_frames import POLLED, ROWS, frames, recording
 
 LINE = LineSettings()
@@ -47,15 +46,16 @@ def look_alikes(protocol: str) -> set[str]:
 # --- scales -----------------------------------------------------------------------------------------------------------
 
 
-@each("row", ROWS, ids=lambda row: row.id)
-def test_each_format_is_proposed_first_or_with_its_look_alikes(row: ScaleProtocol) -> None:
-    found = propose([recording(row)])
-    assert row.id in protocols(found)
-    assert set(protocols(found)) <= look_alikes(row.id)
-    assert found[0].candidate.line == row.line
-    own = next(one for one in found if one.candidate.protocol == row.id)
-    assert own.confidence == found[0].confidence or row.id in look_alikes(found[0].candidate.protocol)
-    assert set(own.alike) == {one.candidate.name for one in found} - {own.candidate.name}
+def test_each_format_is_proposed_first_or_with_its_look_alikes(subtests: pytest.Subtests) -> None:
+    for row in ROWS:
+        with subtests.test(row=row.id):
+            found = propose([recording(row)])
+            assert row.id in protocols(found)
+            assert set(protocols(found)) <= look_alikes(row.id)
+            assert found[0].candidate.line == row.line
+            own = next(one for one in found if one.candidate.protocol == row.id)
+            assert own.confidence == found[0].confidence or row.id in look_alikes(found[0].candidate.protocol)
+            assert set(own.alike) == {one.candidate.name for one in found} - {own.candidate.name}
 
 
 def test_every_group_of_look_alikes_is_needed() -> None:
@@ -71,35 +71,34 @@ def test_every_group_of_look_alikes_is_needed() -> None:
 LOADS = (0, 500, 2480, 5000, 7385)
 
 
-@each("row", ROWS, ids=lambda row: row.id)
-def test_a_check_is_strong_evidence_and_bare_digits_are_weak(row: ScaleProtocol) -> None:
-    found = propose([recording(row)])
-    has = row.id in CHECKED_FORMATS or any(parameter.name == "checksum" for parameter in row.parameters)
-    own = next(one for one in found if one.candidate.protocol == row.id)
-    assert own.checked == has
-    assert (own.confidence > 0.9) == has
-    assert own.confidence <= 0.6 or row.id not in WEAK_FORMATS
-    assert f"{own.frames} {'answers' if own.candidate.query else 'frames'}" in own.evidence
-    assert own.reads in own.evidence
+def test_a_check_is_strong_evidence_and_bare_digits_are_weak(subtests: pytest.Subtests) -> None:
+    for row in ROWS:
+        with subtests.test(row=row.id):
+            found = propose([recording(row)])
+            has = row.id in CHECKED_FORMATS or any(parameter.name == "checksum" for parameter in row.parameters)
+            own = next(one for one in found if one.candidate.protocol == row.id)
+            assert own.checked == has
+            assert (own.confidence > 0.9) == has
+            assert own.confidence <= 0.6 or row.id not in WEAK_FORMATS
+            assert f"{own.frames} {'answers' if own.candidate.query else 'frames'}" in own.evidence
+            assert own.reads in own.evidence
 
 
-@each(
-    ("row", "baud"),
-    [
-        pytest.param(row, baud, id=f"{row.id} {baud}")
+def test_at_no_wrong_line_another_format_is_claimed(subtests: pytest.Subtests) -> None:
+    for name, row, baud in [
+        (f"{row.id} {baud}", row, baud)
         for number, row in enumerate(ROWS)
         for at, baud in enumerate(BAUDS)
         if TORTURE or (number + at) % 4 == 0 or baud == row.line.baud
-    ],
-)
-def test_at_no_wrong_line_another_format_is_claimed(row: ScaleProtocol, baud: int) -> None:
-    for bits, parity in ((8, "N"), (7, "E"), (7, "O"), (8, "E")):
-        heard = LineSettings(baud, bits, parity)
-        sent = recording(row)
-        garbled = tuple(as_received(part, row.line, heard) for part in sent.received)
-        found = propose([Recording(heard, garbled, sent.query)])
-        assert set(protocols(found)) <= look_alikes(row.id), heard
-        assert baud == row.line.baud or found == (), heard
+    ]:
+        with subtests.test(name):
+            for bits, parity in ((8, "N"), (7, "E"), (7, "O"), (8, "E")):
+                heard = LineSettings(baud, bits, parity)
+                sent = recording(row)
+                garbled = tuple(as_received(part, row.line, heard) for part in sent.received)
+                found = propose([Recording(heard, garbled, sent.query)])
+                assert set(protocols(found)) <= look_alikes(row.id), heard
+                assert baud == row.line.baud or found == (), heard
 
 
 def test_a_seven_bit_line_heard_as_eight() -> None:
@@ -115,18 +114,16 @@ def test_a_seven_bit_line_heard_as_eight() -> None:
     assert is_certain([better])
 
 
-@each(
-    ("data", "expected"),
-    [
+def test_layouts_are_read_off_the_parity_bit(subtests: pytest.Subtests) -> None:
+    for data, expected in [
         (b"ST,GS,+  7.385kg\r\n", ()),
         (bytes(byte | 0x80 if byte.bit_count() & 1 else byte for byte in b"abc123"), ((7, "E"), (7, "O"), (8, "E"))),
         (bytes(byte | 0x80 if not byte.bit_count() & 1 else byte for byte in b"abc3"), ((7, "O"), (7, "E"), (8, "E"))),
         (b"a\x00b\x00", ((8, "E"), (7, "E"), (7, "O"))),
         (b"", ()),
-    ],
-)
-def test_layouts_are_read_off_the_parity_bit(data: bytes, expected: tuple[tuple[int, str], ...]) -> None:
-    assert layouts(data) == expected
+    ]:
+        with subtests.test(data=data, expected=expected):
+            assert layouts(data) == expected
 
 
 # --- what is ambiguous stays beside each other ------------------------------------------------------------------------
@@ -177,24 +174,20 @@ def test_pounds_of_a_liden() -> None:
     assert [(one.candidate.params, one.reads) for one in found] == [((("units", "liden"),), "33.069 lb")]
 
 
-@each(
-    ("protocol", "frame", "asked", "reads"),
-    [
+def test_what_a_device_really_sends_is_proposed(subtests: pytest.Subtests) -> None:
+    for protocol, frame, asked, reads in [
         ("ohaus_print", b"   7.385 kg    G\r\n", (), "7.385 kg"),
         ("ohaus_print", b"   7.385 kg   ?N\r\n", (), "7.385 kg"),
         ("ohaus_print", b"     7.385 kg   B/G\r\n", (), "7.385 kg"),
         ("and_standard", b"ST,OK,+0007.385 kg\r\n", (), "7.385 kg"),
         ("and_standard", b"US,--,+0007.385 kg\r\n", (), "7.385 kg"),
         ("micheletti_p15", b"\x02  7385    475   3508\x03", (b"\x05",), "7385 g"),
-    ],
-)
-def test_what_a_device_really_sends_is_proposed(
-    protocol: str, frame: bytes, asked: tuple[bytes, ...], reads: str
-) -> None:
-    found = propose([Recording(LINE, (frame,) * 8 if asked else (frame * 8,), asked)])
-    (own,) = (one for one in found if one.candidate.protocol == protocol)
-    assert (own.candidate.params, own.reads, own.confidence) == ((), reads, found[0].confidence)
-    assert set(protocols(found)) <= look_alikes(protocol)
+    ]:
+        with subtests.test(protocol=protocol, frame=frame, asked=asked, reads=reads):
+            found = propose([Recording(LINE, (frame,) * 8 if asked else (frame * 8,), asked)])
+            (own,) = (one for one in found if one.candidate.protocol == protocol)
+            assert (own.candidate.params, own.reads, own.confidence) == ((), reads, found[0].confidence)
+            assert set(protocols(found)) <= look_alikes(protocol)
 
 
 def test_a_check_that_is_always_wrong() -> None:
@@ -315,19 +308,21 @@ NOISE = {
 }
 
 
-@each("name", NOISE)
-@each("line", [LINE, EVEN], ids=str)
-def test_what_is_no_scale_is_never_claimed(name: str, line: LineSettings) -> None:
-    assert propose([Recording(line, (NOISE[name],))]) == ()
+def test_what_is_no_scale_is_never_claimed(subtests: pytest.Subtests) -> None:
+    for name in NOISE:
+        for line in [LINE, EVEN]:
+            with subtests.test(name=name, line=str(line)):
+                assert propose([Recording(line, (NOISE[name],))]) == ()
 
 
-@each(("number", "name"), list(enumerate(NOISE)))
-def test_what_answers_every_question_with_noise_is_never_claimed(number: int, name: str) -> None:
+def test_what_answers_every_question_with_noise_is_never_claimed(subtests: pytest.Subtests) -> None:
     """Every other question of each format, the others with the next noise; in torture every one."""
-    data = NOISE[name]
-    for row, asked in probe_queries() if TORTURE else probe_queries()[number % 2 :: 2]:
-        for answer in (data[:5], data[:7], data[:40], asked[-1], asked[-1] + data[:6]):
-            assert propose([Recording(row.line, (answer,) * 5, asked)]) == (), row.id
+    for number, name in list(enumerate(NOISE)):
+        with subtests.test(number=number, name=name):
+            data = NOISE[name]
+            for row, asked in probe_queries() if TORTURE else probe_queries()[number % 2 :: 2]:
+                for answer in (data[:5], data[:7], data[:40], asked[-1], asked[-1] + data[:6]):
+                    assert propose([Recording(row.line, (answer,) * 5, asked)]) == (), row.id
 
 
 def test_five_bytes_of_anything_are_no_scale() -> None:

@@ -25,7 +25,6 @@ from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, UNITS, WIDTH, TextFormat, with_width
 from tests.depth import many
-from tests.each import each
 
 Make = Callable[[], Decoder]
 
@@ -57,9 +56,8 @@ def _fixed(length: int = 8, shortest: int = 0) -> Make:
     return lambda: FixedEngine(FixedProfile(0x02, 0x03, length, _taken, shortest))
 
 
-@each(
-    ("data", "told"),
-    [
+def test_frames_of_several_lengths_between_two_bytes(subtests: pytest.Subtests) -> None:
+    for data, told in [
         (b"\x02123456\x03", [("record", b"\x02123456\x03")]),
         (b"\x021234\x03", [("record", b"\x021234\x03")]),
         (b"\x02123\x03", [("framing", b"\x02123\x03")]),
@@ -68,10 +66,9 @@ def _fixed(length: int = 8, shortest: int = 0) -> Make:
         (b"\x0212\x02\x021234\x03", [("framing", b"\x0212"), ("framing", b"\x02"), ("record", b"\x021234\x03")]),
         (b"34\x03\x02123456\x03\x03", [("record", b"\x02123456\x03")]),
         (b"\x02123456", []),
-    ],
-)
-def test_frames_of_several_lengths_between_two_bytes(data: bytes, told: list[tuple[str, bytes]]) -> None:
-    assert _however_cut(_fixed(shortest=6), data) == told
+    ]:
+        with subtests.test(data=data, told=told):
+            assert _however_cut(_fixed(shortest=6), data) == told
 
 
 def test_without_a_shortest_length_there_is_one() -> None:
@@ -103,23 +100,20 @@ def _lines(ends: bytes = b"\r\n") -> Make:
     return lambda: LineEngine(LineProfile(8, re.compile(b"W"), _weight_line, ends))
 
 
-@each(
-    ("ends", "data", "told"),
-    [
+def test_lines_end_with_any_run_of_their_ends(subtests: pytest.Subtests) -> None:
+    for ends, data, told in [
         (b"\r\n", b"W12\rW34\nW56\r\n\r\nW78", [("record", b"W12"), ("record", b"W34"), ("record", b"W56")]),
         (b"\x03", b"W12\x03W34\x03\x03", [("record", b"W12"), ("record", b"W34")]),
         (b"\x03", b"W12\r\nW34\x03", [("framing", b"W12\r\n"), ("record", b"W34")]),
         (b"\x03\x0d", b"W12\x03\x0dW34\x0d", [("record", b"W12"), ("record", b"W34")]),
         (b"]^-", b"W12-W34^W56]", [("record", b"W12"), ("record", b"W34"), ("record", b"W56")]),
-    ],
-)
-def test_lines_end_with_any_run_of_their_ends(ends: bytes, data: bytes, told: list[tuple[str, bytes]]) -> None:
-    assert _however_cut(_lines(ends), data) == told
+    ]:
+        with subtests.test(ends=ends, data=data, told=told):
+            assert _however_cut(_lines(ends), data) == told
 
 
-@each(
-    ("data", "told"),
-    [
+def test_a_whole_line_behind_a_broken_one_is_found(subtests: pytest.Subtests) -> None:
+    for data, told in [
         (b"W1W34\n", [("framing", b"W1"), ("record", b"W34")]),
         (b"xW34\n", [("framing", b"x"), ("record", b"W34")]),
         (b"W12x\n", [("syntax", b"W12x")]),
@@ -127,10 +121,9 @@ def test_lines_end_with_any_run_of_their_ends(ends: bytes, data: bytes, told: li
         (b"x23456789\nW34\n", [("framing", b"x2345678"), ("record", b"W34")]),
         (b"x" * 30, [("framing", b"x" * 8)]),
         (b"\n\n\r", []),
-    ],
-)
-def test_a_whole_line_behind_a_broken_one_is_found(data: bytes, told: list[tuple[str, bytes]]) -> None:
-    assert _however_cut(_lines(), data) == told
+    ]:
+        with subtests.test(data=data, told=told):
+            assert _however_cut(_lines(), data) == told
 
 
 # --- measured frames --------------------------------------------------------------------------------------------------
@@ -157,9 +150,8 @@ _GOOD = b"\x81\x03\x01\x81\x05\x87"
 """Both start bytes stand inside it."""
 
 
-@each(
-    ("data", "told"),
-    [
+def test_measured_frames(subtests: pytest.Subtests) -> None:
+    for data, told in [
         (_GOOD, [("record", _GOOD)]),
         (b"\x00\xff" + _GOOD + b"\x00" + _GOOD, [("record", _GOOD), ("record", _GOOD)]),
         (_GOOD[:-1], []),
@@ -168,10 +160,9 @@ _GOOD = b"\x81\x03\x01\x81\x05\x87"
         (b"\x81\x09" + _GOOD, [("record", _GOOD)]),
         (b"\x01\x02\x01\x01\x02" + _GOOD, [("busy", b"\x01\x02\x01\x01\x02"), ("record", _GOOD)]),
         (b"\x81\x02\x05\x05\x0b" + _GOOD, [("checksum", b"\x81\x02\x05\x05\x0b"), ("record", _GOOD)]),
-    ],
-)
-def test_measured_frames(data: bytes, told: list[tuple[str, bytes]]) -> None:
-    assert _however_cut(_counted, data) == told
+    ]:
+        with subtests.test(data=data, told=told):
+            assert _however_cut(_counted, data) == told
 
 
 def test_the_frame_behind_a_lost_byte_is_found() -> None:
@@ -204,30 +195,31 @@ def test_a_measure_that_cannot_make_up_its_mind_begins_no_frame() -> None:
 
 
 _ENDLESS = [
-    pytest.param(_fixed(14, 6), b"\x0212", id="fixed: starts without an end"),
-    pytest.param(_fixed(14, 6), b"\x02" + b"1" * 200, id="fixed: long ones"),
-    pytest.param(_lines(b"\x03"), b"W1\r\n", id="lines: none of the ends"),
-    pytest.param(_counted, b"\x81\x00", id="measured: no frame"),
-    pytest.param(_counted, b"\x81\x05\x00", id="measured: sums are wrong"),
-    pytest.param(lambda: StripParity(_lines()()), b"\xd7\xb1", id="parity bit: no end"),
+    ("fixed: starts without an end", _fixed(14, 6), b"\x0212"),
+    ("fixed: long ones", _fixed(14, 6), b"\x02" + b"1" * 200),
+    ("lines: none of the ends", _lines(b"\x03"), b"W1\r\n"),
+    ("measured: no frame", _counted, b"\x81\x00"),
+    ("measured: sums are wrong", _counted, b"\x81\x05\x00"),
+    ("parity bit: no end", lambda: StripParity(_lines()()), b"\xd7\xb1"),
 ]
 
 
-@each(("make", "pattern"), _ENDLESS)
-def test_what_never_becomes_a_frame_is_not_kept(make: Make, pattern: bytes) -> None:
-    decoder, block = make(), pattern * (32_768 // len(pattern))
-    decoder.feed(block)
-    kinds: set[str] = set()
-    tracemalloc.start()
-    try:
-        for _ in range(many(2, torture=4)):
-            kinds |= {kind for kind, _ in _told(decoder.feed(block))}
-        gc.collect()
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kinds <= {"framing", "checksum"}
-    assert kept < 16_384
+def test_what_never_becomes_a_frame_is_not_kept(subtests: pytest.Subtests) -> None:
+    for name, make, pattern in _ENDLESS:
+        with subtests.test(name):
+            decoder, block = make(), pattern * (32_768 // len(pattern))
+            decoder.feed(block)
+            kinds: set[str] = set()
+            tracemalloc.start()
+            try:
+                for _ in range(many(2, torture=4)):
+                    kinds |= {kind for kind, _ in _told(decoder.feed(block))}
+                gc.collect()
+                kept, _ = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert kinds <= {"framing", "checksum"}
+            assert kept < 16_384
 
 
 # --- text formats -----------------------------------------------------------------------------------------------------
@@ -254,28 +246,25 @@ def _read(weight: str | None, **told: object) -> dict[str, object]:
     return none | {"weight": weight, "overload": False, "underload": False} | told
 
 
-@each(
-    ("line", "told"),
-    [
+def test_a_text_format_reads_its_fields(subtests: pytest.Subtests) -> None:
+    for line, told in [
         (b"S N  7.380kg", _read("7.380", unit="kg", stable=True, net=True)),
         (b"U G- 7.385 KG ", _read("-7.385", unit="kg", stable=False, net=False)),
         (b" G12", _read("12", net=False)),
         (b"S G-0.00%", _read("0.00", unit="%", stable=True, net=False)),
         (b"OVER N99.999kg", _read(None, net=True, overload=True)),
         (b"UNDER", _read(None, underload=True)),
-    ],
-)
-def test_a_text_format_reads_its_fields(line: bytes, told: dict[str, object]) -> None:
-    decoded = _TEXT.parse(line)
-    assert isinstance(decoded, Reading)
-    assert decoded.raw == line
-    weight = None if decoded.weight is None else str(decoded.weight)
-    assert {name: getattr(decoded, name) for name in told if name != "weight"} | {"weight": weight} == told
+    ]:
+        with subtests.test(line=line, told=told):
+            decoded = _TEXT.parse(line)
+            assert isinstance(decoded, Reading)
+            assert decoded.raw == line
+            weight = None if decoded.weight is None else str(decoded.weight)
+            assert {name: getattr(decoded, name) for name in told if name != "weight"} | {"weight": weight} == told
 
 
-@each(
-    ("line", "reason"),
-    [
+def test_a_text_format_refuses_what_its_tables_do_not_know(subtests: pytest.Subtests) -> None:
+    for line, reason in [
         (b"ES", "syntax"),
         (b"EL 12 kg", "logical"),
         (b"S N kg", "no_weight"),
@@ -290,10 +279,9 @@ def test_a_text_format_reads_its_fields(line: bytes, told: dict[str, object]) ->
         (b"S N7.3kg\n", "framing"),
         (b"S N7,3kg", "framing"),
         (b"TARE N0.6xx", "framing"),
-    ],
-)
-def test_a_text_format_refuses_what_its_tables_do_not_know(line: bytes, reason: str) -> None:
-    assert _TEXT.parse(line) == Rejected(RejectReason(reason), line)
+    ]:
+        with subtests.test(line=line, reason=reason):
+            assert _TEXT.parse(line) == Rejected(RejectReason(reason), line)
 
 
 def test_a_record_is_kept_with_its_number_and_unit() -> None:
@@ -322,11 +310,12 @@ def test_a_format_may_read_numbers_its_own_way() -> None:
     assert mirrored.parse(b"021") == Reading(Decimal(120), None, None, None, None, None, b"021")
 
 
-@each(("width", "read"), [("any", [1, 7, 8, 9, 12]), ("7", [7]), ("8", [8]), ("9", [9])])
-def test_a_format_may_be_held_to_the_width_of_its_number(width: str, read: list[int]) -> None:
-    row = with_width(TextFormat(re.compile(rb"(?P<number>[ 0-9]+)")), {WIDTH.name: width})
-    found = [n for n in range(1, 20) if isinstance(row.parse(b"5".rjust(n)), Reading)]
-    assert found == (list(range(1, 13)) if width == "any" else read)
+def test_a_format_may_be_held_to_the_width_of_its_number(subtests: pytest.Subtests) -> None:
+    for width, read in [("any", [1, 7, 8, 9, 12]), ("7", [7]), ("8", [8]), ("9", [9])]:
+        with subtests.test(width=width, read=read):
+            row = with_width(TextFormat(re.compile(rb"(?P<number>[ 0-9]+)")), {WIDTH.name: width})
+            found = [n for n in range(1, 20) if isinstance(row.parse(b"5".rjust(n)), Reading)]
+            assert found == (list(range(1, 13)) if width == "any" else read)
 
 
 def test_the_units_are_those_of_the_contract() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from kiosk.protocols.scales.shared.engines import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.shared.reading import Decoded, Record, Rejected, RejectReason
-from tests.each import each
 
 _FRAME = re.compile(rb"#[0-9]([a-z]*)!")
 
@@ -40,35 +41,21 @@ def _damaged(raw: bytes) -> Rejected:
     return Rejected(RejectReason.FRAMING, raw)
 
 
-@each(
-    ("data", "decoded"),
-    [
-        (b"#3abc!#0!", [_text("abc"), _text("")]),
-        (b"xyz!#3abc!xyz", [_text("abc")]),
-        (b"#3ab#1a!", [_damaged(b"#3ab"), _text("a")]),
-        (b"#3a#2#0!", [_damaged(b"#3a"), _damaged(b"#2"), _text("")]),
-        (b"#3abcd#1a!", [_damaged(b"#3abcd"), _text("a")]),
-        (b"#x#1a!", [_text("a")]),
-        (b"#3nak!#1a!", [Rejected(RejectReason.NAK, b"#3nak!"), _text("a")]),
-        (b"#9abcdefghi!#1a!", [_text("a")]),
-        (b"#3ab", []),
-        (b"#", []),
-    ],
-    ids=[
-        "two frames",
-        "noise around",
-        "a lost end: the next frame is found",
-        "two broken frames",
-        "a frame too long",
-        "no frame begins here",
-        "refused as a whole",
-        "longer than any frame",
-        "incomplete",
-        "a start alone",
-    ],
-)
-def test_frames(data: bytes, decoded: list[Decoded]) -> None:
-    assert _fed(data) == decoded
+def test_frames(subtests: pytest.Subtests) -> None:
+    for name, data, decoded in [
+        ("two frames", b"#3abc!#0!", [_text("abc"), _text("")]),
+        ("noise around", b"xyz!#3abc!xyz", [_text("abc")]),
+        ("a lost end: the next frame is found", b"#3ab#1a!", [_damaged(b"#3ab"), _text("a")]),
+        ("two broken frames", b"#3a#2#0!", [_damaged(b"#3a"), _damaged(b"#2"), _text("")]),
+        ("a frame too long", b"#3abcd#1a!", [_damaged(b"#3abcd"), _text("a")]),
+        ("no frame begins here", b"#x#1a!", [_text("a")]),
+        ("refused as a whole", b"#3nak!#1a!", [Rejected(RejectReason.NAK, b"#3nak!"), _text("a")]),
+        ("longer than any frame", b"#9abcdefghi!#1a!", [_text("a")]),
+        ("incomplete", b"#3ab", []),
+        ("a start alone", b"#", []),
+    ]:
+        with subtests.test(name):
+            assert _fed(data) == decoded
 
 
 def test_a_refused_frame_that_is_whole_is_not_searched_for_another() -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
-from tests.each import each
 
 _LENGTHS = {
     "gg_14": 14,
@@ -24,27 +23,32 @@ def _sent(protocol: str, shown: DisplayState, **params: str) -> bytes:
     return registry.get(protocol).encode_frame(shown, registry.defaults(protocol) | params)
 
 
-@each(("protocol", "length"), _LENGTHS.items())
-def test_every_line_has_its_length(protocol: str, length: int) -> None:
-    for shown in (
-        DisplayState(Decimal("7.385")),
-        DisplayState(Decimal("-0.5"), unit="g", stable=False),
-        DisplayState(Decimal(0), "ozt"),
-    ):
-        assert len(_sent(protocol, shown)) == length
+def test_every_line_has_its_length(subtests: pytest.Subtests) -> None:
+    for protocol, length in _LENGTHS.items():
+        with subtests.test(protocol=protocol, length=length):
+            for shown in (
+                DisplayState(Decimal("7.385")),
+                DisplayState(Decimal("-0.5"), unit="g", stable=False),
+                DisplayState(Decimal(0), "ozt"),
+            ):
+                assert len(_sent(protocol, shown)) == length
 
 
-@each("protocol", sorted(_LENGTHS))
-@each("shown", [DisplayState(Decimal("12345678901.234")), DisplayState(Decimal(1), unit="jin of rice")])
-def test_what_a_line_cannot_carry_is_refused(protocol: str, shown: DisplayState) -> None:
-    with pytest.raises(ValueError, match=f"{protocol} cannot carry"):
-        _sent(protocol, shown)
+def test_what_a_line_cannot_carry_is_refused(subtests: pytest.Subtests) -> None:
+    for protocol in sorted(_LENGTHS):
+        for shown in [DisplayState(Decimal("12345678901.234")), DisplayState(Decimal(1), unit="jin of rice")]:
+            with (
+                subtests.test(protocol=protocol, shown=shown),
+                pytest.raises(ValueError, match=f"{protocol} cannot carry"),
+            ):
+                _sent(protocol, shown)
 
 
-@each("protocol", sorted(set(_LENGTHS) - {"ussolid"}))
-def test_a_balance_without_a_word_for_it_is_silent_out_of_range(protocol: str) -> None:
-    assert _sent(protocol, DisplayState(Decimal(1), overload=True)) == b""
-    assert _sent(protocol, DisplayState(Decimal(-1), underload=True)) == b""
+def test_a_balance_without_a_word_for_it_is_silent_out_of_range(subtests: pytest.Subtests) -> None:
+    for protocol in sorted(set(_LENGTHS) - {"ussolid"}):
+        with subtests.test(protocol=protocol):
+            assert _sent(protocol, DisplayState(Decimal(1), overload=True)) == b""
+            assert _sent(protocol, DisplayState(Decimal(-1), underload=True)) == b""
 
 
 def test_an_unstable_kern_leaves_its_unit_away_only_where_that_is_set() -> None:

@@ -9,7 +9,6 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Reading
-from tests.each import each
 from tests.protocols.scales.golden import decode, plain
 
 _STILL, _MOVING = DisplayState(Decimal("7.385")), DisplayState(Decimal("7.385"), stable=False)
@@ -23,9 +22,8 @@ def _respond(protocol: str, command: str, shown: DisplayState) -> bytes:
     return row.respond(command, shown, registry.defaults(protocol))
 
 
-@each(
-    ("command", "shown", "answer"),
-    [
+def test_what_a_balance_with_mt_sics_answers(subtests: pytest.Subtests) -> None:
+    for command, shown, answer in [
         ("request_weight", _STILL, b"S S      7.385 kg"),
         ("request_weight", _MOVING, b"S D      7.385 kg"),
         ("request_weight", _OVER, b"S +"),
@@ -45,15 +43,13 @@ def _respond(protocol: str, command: str, shown: DisplayState) -> bytes:
         ("clear_tare", _NET, b"TAC A"),
         ("read_tare", _STILL, b"TA A      0.000 kg"),
         ("read_tare", _NET, b"TA I"),
-    ],
-)
-def test_what_a_balance_with_mt_sics_answers(command: str, shown: DisplayState, answer: bytes) -> None:
-    assert _respond("mt_sics", command, shown) == answer + b"\r\n"
+    ]:
+        with subtests.test(command=command, shown=shown, answer=answer):
+            assert _respond("mt_sics", command, shown) == answer + b"\r\n"
 
 
-@each(
-    ("command", "shown", "answer"),
-    [
+def test_what_a_radwag_answers(subtests: pytest.Subtests) -> None:
+    for command, shown, answer in [
         ("request_weight", _STILL, b"SI        7.385 kg \r\n"),
         ("request_weight", _MOVING, b"SI ?      7.385 kg \r\n"),
         ("request_weight", _OVER, b"SI ^            kg \r\n"),
@@ -67,20 +63,20 @@ def test_what_a_balance_with_mt_sics_answers(command: str, shown: DisplayState, 
         ("read_tare", _NET, b"OT I\r\n"),
         ("stream_on", _STILL, b"C1 A\r\nSI        7.385 kg \r\n"),
         ("stream_off", _STILL, b"C0 A\r\n"),
-    ],
-)
-def test_what_a_radwag_answers(command: str, shown: DisplayState, answer: bytes) -> None:
-    assert _respond("radwag", command, shown) == answer
+    ]:
+        with subtests.test(command=command, shown=shown, answer=answer):
+            assert _respond("radwag", command, shown) == answer
 
 
-@each("protocol", ["mt_sics", "radwag"])
-@each("command", ["zero", "tare", "clear_tare", "read_tare"])
-@each("shown", [_STILL, _MOVING, _NET, _OVER, _UNDER])
-def test_no_answer_to_zero_or_tare_is_ever_a_weight(protocol: str, command: str, shown: DisplayState) -> None:
-    if command in registry.get(protocol).commands:
-        told = decode(protocol, {}, _respond(protocol, command, shown))
-        assert told
-        assert not any(isinstance(item, Reading) for item in told)
+def test_no_answer_to_zero_or_tare_is_ever_a_weight(subtests: pytest.Subtests) -> None:
+    for protocol in ["mt_sics", "radwag"]:
+        for command in ["zero", "tare", "clear_tare", "read_tare"]:
+            for shown in [_STILL, _MOVING, _NET, _OVER, _UNDER]:
+                with subtests.test(protocol=protocol, command=command, shown=shown):
+                    if command in registry.get(protocol).commands:
+                        told = decode(protocol, {}, _respond(protocol, command, shown))
+                        assert told
+                        assert not any(isinstance(item, Reading) for item in told)
 
 
 def test_a_data_line_of_radwag_has_21_bytes() -> None:
@@ -88,11 +84,13 @@ def test_a_data_line_of_radwag_has_21_bytes() -> None:
         assert len(_respond("radwag", "request_weight", shown)) == 21
 
 
-@each("protocol", ["mt_sics", "radwag"])
-@each(("weight", "unit"), [("1234567.8901", "kg"), ("1", "st")])
-def test_what_does_not_fit_cannot_be_sent(protocol: str, weight: str, unit: str) -> None:
-    with pytest.raises(ValueError, match=protocol):
-        registry.get(protocol).encode_frame(DisplayState(Decimal(weight), unit=unit), registry.defaults(protocol))
+def test_what_does_not_fit_cannot_be_sent(subtests: pytest.Subtests) -> None:
+    for protocol in ["mt_sics", "radwag"]:
+        for weight, unit in [("1234567.8901", "kg"), ("1", "st")]:
+            with subtests.test(protocol=protocol, weight=weight, unit=unit), pytest.raises(ValueError, match=protocol):
+                registry.get(protocol).encode_frame(
+                    DisplayState(Decimal(weight), unit=unit), registry.defaults(protocol)
+                )
 
 
 def test_power_that_came_back_stands_out_in_a_stream() -> None:

@@ -9,7 +9,6 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Reading
-from tests.each import each
 from tests.protocols.scales.golden import decode
 
 
@@ -22,16 +21,17 @@ def test_the_length_of_a_line_is_a_setting() -> None:
     assert len(_sent("mt_print", DisplayState(Decimal("7.385")), length="27")) == 27
 
 
-@each("shown", [DisplayState(Decimal("12345678901.234")), DisplayState(Decimal(1), unit="jin of rice")])
-def test_what_a_line_cannot_carry_is_refused(shown: DisplayState) -> None:
-    with pytest.raises(ValueError, match="mt_print cannot carry"):
-        _sent("mt_print", shown)
+def test_what_a_line_cannot_carry_is_refused(subtests: pytest.Subtests) -> None:
+    for shown in [DisplayState(Decimal("12345678901.234")), DisplayState(Decimal(1), unit="jin of rice")]:
+        with subtests.test(shown=shown), pytest.raises(ValueError, match="mt_print cannot carry"):
+            _sent("mt_print", shown)
 
 
-@each("protocol", ["mt_print", "mt_jik6cab"])
-def test_the_key_prints_nothing_out_of_range(protocol: str) -> None:
-    assert _sent(protocol, DisplayState(Decimal(1), overload=True)) == b""
-    assert _sent(protocol, DisplayState(Decimal(-1), underload=True)) == b""
+def test_the_key_prints_nothing_out_of_range(subtests: pytest.Subtests) -> None:
+    for protocol in ["mt_print", "mt_jik6cab"]:
+        with subtests.test(protocol=protocol):
+            assert _sent(protocol, DisplayState(Decimal(1), overload=True)) == b""
+            assert _sent(protocol, DisplayState(Decimal(-1), underload=True)) == b""
 
 
 def test_a_block_of_a_net_weight_says_its_tare() -> None:

@@ -10,7 +10,6 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Decoded, Reading
-from tests.each import each
 from tests.protocols.scales.golden import decode
 
 _OFF = {"checksum": "off"}
@@ -121,10 +120,10 @@ def test_overload_counts_more_than_underload() -> None:
     assert (item.weight, item.overload, item.underload) == (None, True, False)
 
 
-@each("shown", [DisplayState(Decimal("0.000001")), DisplayState(Decimal(1), unit="pcs")])
-def test_what_the_frame_cannot_carry_is_refused(shown: DisplayState) -> None:
-    with pytest.raises(ValueError, match="mt_continuous cannot carry"):
-        registry.get("mt_continuous").encode_frame(shown, registry.defaults("mt_continuous"))
+def test_what_the_frame_cannot_carry_is_refused(subtests: pytest.Subtests) -> None:
+    for shown in [DisplayState(Decimal("0.000001")), DisplayState(Decimal(1), unit="pcs")]:
+        with subtests.test(shown=shown), pytest.raises(ValueError, match="mt_continuous cannot carry"):
+            registry.get("mt_continuous").encode_frame(shown, registry.defaults("mt_continuous"))
 
 
 def test_no_command_is_answered() -> None:

@@ -11,7 +11,6 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected
-from tests.each import each
 
 _ROW = registry.get("xk3190_tf1")
 _ADDRESSES = [str(n) for n in range(1, 27)]
@@ -34,21 +33,22 @@ def _decode(data: bytes, address: str = "1") -> list[Decoded]:
     return registry.decoder("xk3190_tf1", {"address": address}).feed(data)
 
 
-@each("address", _ADDRESSES)
-def test_question_and_answer_bear_the_address_as_a_letter(address: str) -> None:
-    asked = registry.encode("xk3190_tf1", "request_weight", {"address": address})
-    letter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[int(address) - 1].encode()
-    assert asked[:3] == b"\x02" + letter + b"B"
-    assert asked[3:5] == b"%02X" % (letter[0] ^ ord("B"))
-    (reading,) = _decode(_answer("request_weight", DisplayState(Decimal("12.450")), address), address)
-    assert isinstance(reading, Reading)
-    assert (str(reading.weight), reading.net) == ("12.450", False)
+def test_question_and_answer_bear_the_address_as_a_letter(subtests: pytest.Subtests) -> None:
+    for address in _ADDRESSES:
+        with subtests.test(address=address):
+            asked = registry.encode("xk3190_tf1", "request_weight", {"address": address})
+            letter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[int(address) - 1].encode()
+            assert asked[:3] == b"\x02" + letter + b"B"
+            assert asked[3:5] == b"%02X" % (letter[0] ^ ord("B"))
+            (reading,) = _decode(_answer("request_weight", DisplayState(Decimal("12.450")), address), address)
+            assert isinstance(reading, Reading)
+            assert (str(reading.weight), reading.net) == ("12.450", False)
 
 
-@each("address", ["0", "27", "01", "A", "", "1 ", "٣"])
-def test_there_are_26_addresses(address: str) -> None:
-    with pytest.raises(registry.BadParameter, match="address"):
-        registry.decoder("xk3190_tf1", {"address": address})
+def test_there_are_26_addresses(subtests: pytest.Subtests) -> None:
+    for address in ["0", "27", "01", "A", "", "1 ", "٣"]:
+        with subtests.test(address=address), pytest.raises(registry.BadParameter, match="address"):
+            registry.decoder("xk3190_tf1", {"address": address})
 
 
 def test_only_the_asked_indicator_is_heard() -> None:
@@ -58,15 +58,16 @@ def test_only_the_asked_indicator_is_heard() -> None:
         assert len(heard) == (address == "3")
 
 
-@each("letter", "EFGHIJKLMNOPQRSTUVWXYZ")
-def test_a_number_under_another_letter_is_no_weight(letter: str) -> None:
-    body = f"A{letter}+0000123".encode()
-    check = 0
-    for byte in body:
-        check ^= byte
-    (refused,) = _decode(b"\x02" + body + b"%02X\x03" % check)
-    assert isinstance(refused, Rejected)
-    assert refused.reason == "no_weight"
+def test_a_number_under_another_letter_is_no_weight(subtests: pytest.Subtests) -> None:
+    for letter in "EFGHIJKLMNOPQRSTUVWXYZ":
+        with subtests.test(letter=letter):
+            body = f"A{letter}+0000123".encode()
+            check = 0
+            for byte in body:
+                check ^= byte
+            (refused,) = _decode(b"\x02" + body + b"%02X\x03" % check)
+            assert isinstance(refused, Rejected)
+            assert refused.reason == "no_weight"
 
 
 def test_net_is_told_by_the_letter_alone() -> None:
@@ -78,12 +79,13 @@ def test_net_is_told_by_the_letter_alone() -> None:
     assert (str(by_question.weight), by_question.net) == ("6.745", True)
 
 
-@each("name", ["request_weight", "read_gross"])
-def test_a_net_weight_is_never_named_gross(name: str) -> None:
-    assert _answer(name, DisplayState(Decimal("6.745"), net=True)) == b""
-    (reading,) = _decode(_answer(name, DisplayState(Decimal("6.745"), net=True, tare=Decimal("0.640"))))
-    assert isinstance(reading, Reading)
-    assert (str(reading.weight), reading.net) == ("7.385", False)
+def test_a_net_weight_is_never_named_gross(subtests: pytest.Subtests) -> None:
+    for name in ["request_weight", "read_gross"]:
+        with subtests.test(name=name):
+            assert _answer(name, DisplayState(Decimal("6.745"), net=True)) == b""
+            (reading,) = _decode(_answer(name, DisplayState(Decimal("6.745"), net=True, tare=Decimal("0.640"))))
+            assert isinstance(reading, Reading)
+            assert (str(reading.weight), reading.net) == ("7.385", False)
 
 
 def test_an_answer_repeats_the_address_and_the_letter_of_its_question() -> None:
@@ -113,17 +115,15 @@ def test_tare_and_handshake_are_records() -> None:
     assert (tare.kind, tare.value) == ("tare", "0.640") if isinstance(tare, Record) else False
 
 
-@each("name", ["request_weight", "read_gross", "read_net"])
-@each(
-    "shown",
-    [
-        DisplayState(Decimal("7.385"), overload=True),
-        DisplayState(Decimal("-7.385"), underload=True),
-        DisplayState(Decimal("12345.678")),
-    ],
-)
-def test_beyond_its_range_the_indicator_keeps_silent(name: str, shown: DisplayState) -> None:
-    assert _answer(name, shown) == b""
+def test_beyond_its_range_the_indicator_keeps_silent(subtests: pytest.Subtests) -> None:
+    for name in ["request_weight", "read_gross", "read_net"]:
+        for shown in [
+            DisplayState(Decimal("7.385"), overload=True),
+            DisplayState(Decimal("-7.385"), underload=True),
+            DisplayState(Decimal("12345.678")),
+        ]:
+            with subtests.test(name=name, shown=shown):
+                assert _answer(name, shown) == b""
 
 
 def test_the_question_handed_back_by_the_adapter_does_not_end_the_waiting() -> None:

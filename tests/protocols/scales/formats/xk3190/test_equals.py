@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected
-from tests.each import each
 from tests.protocols.scales.streams import feed_cut
 
 _BOTH = ("xk3190_eq_reversed", "xk3190_eq_forward")
@@ -32,20 +31,22 @@ def _frame(protocol: str, weight: str) -> bytes:
     return registry.get(protocol).encode_frame(DisplayState(Decimal(weight)), registry.defaults(protocol))
 
 
-@each("protocol", _ALL)
-def test_a_whole_weight_is_told_with_the_next_sign_or_when_nothing_comes(protocol: str) -> None:
-    decoder, frame = registry.decoder(protocol, {}), _frame(protocol, "120")
-    assert [len(decoder.feed(bytes((byte,)))) for byte in frame + frame[:1]] == [0] * 9 + [1]
-    assert len(registry.read(protocol, {}, frame)) == 1
-    assert len(registry.read(protocol, {"strip_parity": "true"}, frame)) == 1
+def test_a_whole_weight_is_told_with_the_next_sign_or_when_nothing_comes(subtests: pytest.Subtests) -> None:
+    for protocol in _ALL:
+        with subtests.test(protocol=protocol):
+            decoder, frame = registry.decoder(protocol, {}), _frame(protocol, "120")
+            assert [len(decoder.feed(bytes((byte,)))) for byte in frame + frame[:1]] == [0] * 9 + [1]
+            assert len(registry.read(protocol, {}, frame)) == 1
+            assert len(registry.read(protocol, {"strip_parity": "true"}, frame)) == 1
 
 
-@each("protocol", _ALL)
-def test_a_sign_behind_the_text_reads_the_same_but_for_the_first(protocol: str) -> None:
-    frame = _frame(protocol, "120")
-    leading = registry.read(protocol, {}, frame * 4)
-    trailing = registry.decoder(protocol, {}).feed((frame[1:] + b"=") * 4)
-    assert _told(trailing) == _told(leading)[1:]
+def test_a_sign_behind_the_text_reads_the_same_but_for_the_first(subtests: pytest.Subtests) -> None:
+    for protocol in _ALL:
+        with subtests.test(protocol=protocol):
+            frame = _frame(protocol, "120")
+            leading = registry.read(protocol, {}, frame * 4)
+            trailing = registry.decoder(protocol, {}).feed((frame[1:] + b"=") * 4)
+            assert _told(trailing) == _told(leading)[1:]
 
 
 def test_the_directions_look_the_same_and_read_differently() -> None:
@@ -64,11 +65,12 @@ def test_a_weight_that_has_its_unit_is_never_told_without() -> None:
     assert _told(decoder.feed(b"=")) == [("45.670", "lb")]
 
 
-@each("protocol", _BOTH)
-def test_a_frame_broken_off_behind_its_weight_is_no_weight(protocol: str) -> None:
-    for cut in range(10, len(_PRICED)):
-        assert _told(registry.read(protocol, {}, _PRICED[:cut])) == []
-        assert "None" not in str(_told(registry.read(protocol, {}, _PRICED[:cut] + _PRICED)))
+def test_a_frame_broken_off_behind_its_weight_is_no_weight(subtests: pytest.Subtests) -> None:
+    for protocol in _BOTH:
+        with subtests.test(protocol=protocol):
+            for cut in range(10, len(_PRICED)):
+                assert _told(registry.read(protocol, {}, _PRICED[:cut])) == []
+                assert "None" not in str(_told(registry.read(protocol, {}, _PRICED[:cut] + _PRICED)))
 
 
 def test_a_frame_that_ends_behind_the_weight_is_format_2() -> None:
@@ -78,18 +80,19 @@ def test_a_frame_that_ends_behind_the_weight_is_format_2() -> None:
     assert _told(decoder.feed(b"0007.380\r")) == [("7.380", None)]
 
 
-@each("separator", [b" ", b",", b";", b"/", b"*"])
-def test_the_separator_is_any_one_character(separator: bytes) -> None:
-    data = b"=0007.385kg" + separator + b"0012.50" + separator + b"0092.31"
-    assert len(data) == 27
-    assert _told(registry.read("xk3190_eq_forward", {}, data)) == [("7.385", "kg")]
+def test_the_separator_is_any_one_character(subtests: pytest.Subtests) -> None:
+    for separator in [b" ", b",", b";", b"/", b"*"]:
+        with subtests.test(separator=separator):
+            data = b"=0007.385kg" + separator + b"0012.50" + separator + b"0092.31"
+            assert len(data) == 27
+            assert _told(registry.read("xk3190_eq_forward", {}, data)) == [("7.385", "kg")]
 
 
-@each("protocol", _BOTH)
-@each("weight", ["0.1234567", "1E-9"])
-def test_more_decimals_than_there_is_room_for_are_refused_by_the_builder(protocol: str, weight: str) -> None:
-    with pytest.raises(ValueError, match="at most 5 decimals"):
-        _frame(protocol, weight)
+def test_more_decimals_than_there_is_room_for_are_refused_by_the_builder(subtests: pytest.Subtests) -> None:
+    for protocol in _BOTH:
+        for weight in ["0.1234567", "1E-9"]:
+            with subtests.test(protocol=protocol, weight=weight), pytest.raises(ValueError, match="at most 5 decimals"):
+                _frame(protocol, weight)
 
 
 def test_an_indicator_of_whole_units_shows_no_decimals() -> None:
@@ -97,12 +100,13 @@ def test_an_indicator_of_whole_units_shows_no_decimals() -> None:
         _frame("eq_forward_integer", "7.385")
 
 
-@each("protocol", _ALL)
-def test_beyond_its_range_the_indicator_keeps_silent(protocol: str) -> None:
-    row, params = registry.get(protocol), registry.defaults(protocol)
-    assert row.encode_frame(DisplayState(Decimal(7), overload=True), params) == b""
-    assert row.encode_frame(DisplayState(Decimal(-7), underload=True), params) == b""
-    assert row.encode_frame(DisplayState(Decimal(12_345_678)), params) == b""
+def test_beyond_its_range_the_indicator_keeps_silent(subtests: pytest.Subtests) -> None:
+    for protocol in _ALL:
+        with subtests.test(protocol=protocol):
+            row, params = registry.get(protocol), registry.defaults(protocol)
+            assert row.encode_frame(DisplayState(Decimal(7), overload=True), params) == b""
+            assert row.encode_frame(DisplayState(Decimal(-7), underload=True), params) == b""
+            assert row.encode_frame(DisplayState(Decimal(12_345_678)), params) == b""
 
 
 @settings(max_examples=200, deadline=None)

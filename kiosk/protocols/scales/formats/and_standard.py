@@ -204,5 +204,6 @@ H H ,  [LO|OK|HI|-- ,]  [T T ,]  s n n n n n n n n  u u u  CR LF
 |       |                `----------------------------- GS gross, NT net, TR tare, PT preset tare
 |       `---------------------------------------------- comparator, where its output is switched on
 `------------------------------------------------------ ST stable, US unstable, QT count, OL over""",
+        trade=True,
     ),
 )

@@ -249,6 +249,7 @@ PROTOCOLS = (
         source="CAS PD-II manual p. 19 and 23, Gram ZFOC manual p. 42, rkeeper scale-driver page",
         menu="Type 6, 9600 8N1 (7E1 on some)",
         picture=_PICTURE6,
+        trade=True,
     ),
     ScaleProtocol(
         id="cas_22",
@@ -270,6 +271,7 @@ S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
 |     |     `----------------------------- 30h + number of the device
 |     `----------------------------------- GS gross, NT net
 `----------------------------------------- ST stable, US unstable, OL overload""",
+        trade=True,
     ),
     ScaleProtocol(
         id="cas_m_pro",
@@ -285,5 +287,6 @@ S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
         source="Mertech page on CAS-M and CAS-M Pro",
         menu="protocol CAS, 9600 8N1",
         picture=f"{_PICTURE6}\nanswer to a query, CAS-M Pro only:  name = text CR LF    (mode, sern, max)",
+        trade=True,
     ),
 )

@@ -124,5 +124,6 @@ FF  s  n n  n n  n n
     |  `-- six BCD digits; d6_stable: first byte lowest pair, d4_stable: first byte highest pair
     `-- d6_stable: bits 0-2 decimals + 1, 3-4 weight, count or percent, 5 negative, 6 stable, 7 over
         d4_stable: bits 0-2 decimals, 4 stable, 5 negative, 7 overload""",
+        trade=True,
     ),
 )

@@ -109,5 +109,6 @@ PROTOCOLS = (
 host  S11 CR    scale  S11 d d d d d CR
 host  S14 CR    scale  S14 c [d d d d d] CR
                            `-- 0 not ready, 1 motion, 2 over, 3 zero, 4 weight, 5 under zero""",
+        trade=True,
     ),
 )

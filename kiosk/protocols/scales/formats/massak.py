@@ -183,6 +183,7 @@ PROTOCOLS = (
 F8 55 CE  len len  body  crc crc
                    24  w w w w  d  stable  net  zero  [t t t t]
                                 `-- one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg""",
+        trade=True,
     ),
     ScaleProtocol(
         id="massak_j",

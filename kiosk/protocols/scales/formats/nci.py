@@ -310,6 +310,7 @@ PROTOCOLS = (
     |                         |  `----- bit 0 under, 1 over
     |                         `-------- bit 0 motion
     `-- or a row of ^ over, _ under, - zero error""",
+        trade=True,
     ),
     ScaleProtocol(
         id="sma",
@@ -329,6 +330,7 @@ PROTOCOLS = (
     | | `--------- G gross, N net, T tare
     | `----------- range
     `------------- O over, U under, E I zero error, T tare error""",
+        trade=True,
     ),
     ScaleProtocol(
         id="ups_worldship",
@@ -344,6 +346,7 @@ PROTOCOLS = (
         picture="""\
 _ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank before the number
 0D 03                              over capacity""",
+        trade=True,
     ),
     ScaleProtocol(
         id="penn_7600",
@@ -359,5 +362,6 @@ _ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank be
         picture="""\
 [echo]  Gross  number  unit[.]  0D 0A
         Net, Count, Piece Weight""",
+        trade=True,
     ),
 )

@@ -142,5 +142,6 @@ PROTOCOLS = (
              |  |    `-- weight, grams, signed
              |  `-- state: bits 0, 4 stable, 3 tare, 6 over, 8 under
              `-- 0, or an error""",
+        trade=True,
     ),
 )

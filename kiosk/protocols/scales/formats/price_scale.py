@@ -292,6 +292,7 @@ PROTOCOLS = (
 host  04 02 0 1 1B price(6) 1B 03    scale  06
 host  04 05                          scale  02 0 2 1B u 1B weight(5) 1B price(6) 1B amount(6) 03
 host  04 02 0 8 03                   scale  02 0 9 1B code(2) 03""",
+        trade=True,
     ),
     ScaleProtocol(
         id="dibal_tisa",
@@ -313,6 +314,7 @@ scale  9 9 S W W W W W E A A A A A A x 0D 0A
            |           |             `-- XOR of all before it
            |           `-- 1: no valid amount
            `-- 1: no valid weight""",
+        trade=True,
     ),
     ScaleProtocol(
         id="toledo_prix",
@@ -327,6 +329,7 @@ scale  9 9 S W W W W W E A A A A A A x 0D 0A
         menu="protocol PRT1 or Prix, 9600 8N1",
         picture="""\
 host  05    scale  02 d d d d d 03    grams; letters: no weight""",
+        trade=True,
     ),
     ScaleProtocol(
         id="micheletti_p15",
@@ -345,5 +348,6 @@ scale  02 w w w w w w _ p p p p p p _ a a a a a a 03
           |             |             `-- amount, hundredths
           |             `-- unit price, hundredths
           `-- weight, grams; each right-aligned in six""",
+        trade=True,
     ),
 )

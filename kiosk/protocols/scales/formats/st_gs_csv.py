@@ -128,7 +128,7 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
 
 _KELI = "{status},{kind},{number}{unit}\r\n"
 _T_SCALE = _COMMANDS_OF["tbw"]
-_row = partial(ScaleProtocol, reports=_REPORTS)
+_row = partial(ScaleProtocol, trade=True, reports=_REPORTS)
 
 
 def _t_scale(model: str, pattern: TextFormat, layout: str, picture: str) -> ScaleProtocol:

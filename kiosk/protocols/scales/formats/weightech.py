@@ -74,5 +74,6 @@ f , g g g g g g g , t t t t t t t , n n n n n n n  CR LF
 |   |               `------------------ tare
 |   `---------------------------------- gross; ol in a field is overload
 `-------------------------------------- 0 stable, 1 unstable""",
+        trade=True,
     ),
 )

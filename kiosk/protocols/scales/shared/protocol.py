@@ -116,9 +116,9 @@ class ScaleProtocol:
     devices: str
     source: str
     picture: str
+    trade: bool
     wiring: str = ""
     menu: str = ""
-    trade: bool = True
     line: LineSettings = field(default_factory=LineSettings)
     parameters: tuple[Parameter, ...] = ()
     commands: Mapping[str, Command] = field(default_factory=dict)

@@ -199,6 +199,7 @@ s  n n n n n n n n  u u u  CR LF
 |  |                `-- unit
 |  `------------------- number, 8 or 9 characters, right-aligned
 `---------------------- - or space""",
+        trade=True,
     ),
     ScaleProtocol(
         id="kern_18",
@@ -213,6 +214,7 @@ s  n n n n n n n n  u u u  CR LF
 n n n n n n n n n n n n  _  u u u  CR LF
 |                           `-- unit, left-aligned; blank while unstable, if set so
 `------------------------------ number, right-aligned, the minus sign directly before the digits""",
+        trade=True,
     ),
     ScaleProtocol(
         id="steinberg_sbs",
@@ -227,6 +229,7 @@ S _ | S D  n n n n n n n n n  _  U U U  CR LF
 |          |                     `-- unit in capitals
 |          `------------------------ number, right-aligned
 `----------------------------------- S stable, SD dynamic""",
+        trade=True,
     ),
     ScaleProtocol(
         id="ussolid",
@@ -241,6 +244,7 @@ s  n n n n n n n n n  u u u  CR LF
 |  |                  `-- unit, glued on
 |  `--------------------- number, right-aligned; ~ in place of digits: out of range
 `------------------------ sign""",
+        trade=True,
     ),
     ScaleProtocol(
         id="creedmoor",
@@ -255,6 +259,7 @@ s  0 0 0 0 0 0 0  _  u u u  CR LF
 |  |                 `-- unit
 |  `-------------------- number with its point, filled with zeros
 `----------------------- sign""",
+        trade=True,
     ),
     ScaleProtocol(
         id="adam_highland",
@@ -268,5 +273,6 @@ s  0 0 0 0 0 0 0  _  u u u  CR LF
 n n n n n n n n n n n n  _  u u u  CR LF
 |                           `-- unit; PCS without the space before it
 `------------------------------ number, right-aligned""",
+        trade=True,
     ),
 )

@@ -189,5 +189,6 @@ s n n n n n n n _ u u u u u m g...  CR LF         Defender 3000 as it sends
 s _ _ n n n n n n n _ u u _ m _ g g g  CR LF      Ranger: legend NET, or B/G for gross
 
 n n n n n n n n n n n [n] _ u... [ ?] [ legend]  CR LF      Scout, Navigator""",
+        trade=True,
     ),
 )

@@ -128,5 +128,6 @@ C C C  m _ s  n n n n n n n n n  _ u u u  CR LF
 |      |   `-------------------------- space or -
 |      `------------------------------ space stable, ? unstable, ^ over, v under
 `------------------------------------- S, SI, SU, SUI: the command that is answered; OT: a tare""",
+        trade=True,
     ),
 )

@@ -115,5 +115,6 @@ PROTOCOLS = (
         picture="""\
 [identification(6)]  sign  space  number(8)  space  unit(3)  0D 0A
  `-- N net, G gross, T tare, Stat            `-- blank while unstable""",
+        trade=True,
     ),
 )

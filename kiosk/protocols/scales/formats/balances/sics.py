@@ -139,5 +139,6 @@ S _ S _ n n n n n n n n n n _ u...  CR LF
 |   |   `------------------------ ten characters, right-aligned
 |   `---------------------------- S stable, D moving; I not now, + overload, - underload
 `-------------------------------- the answer to S, SI, SIR""",
+        trade=True,
     ),
 )

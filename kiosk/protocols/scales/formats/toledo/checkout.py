@@ -169,6 +169,7 @@ def _row(model: _Model, devices: str, picture: str) -> ScaleProtocol:
         source="Mettler Toledo DIVA service manual p. 39-45, Salter 3700LP p. 11, Datalogic KA-01089",
         menu="9600 7E1, echo off; a scale set to pounds needs `metric=false`",
         picture=picture,
+        trade=True,
     )
 
 

@@ -176,6 +176,7 @@ _____ L  ________7.385 _ kg__  CR LF
       |          |       `-- unit, left-aligned
       |          `---------- weight, right-aligned
       `--------------------- N net, G gross, T tare (not a weight)""",
+        trade=True,
     ),
     ScaleProtocol(
         id="mt_jik6cab",
@@ -198,5 +199,6 @@ _____ L  ________7.385 _ kg__  CR LF
   7.385 kg
     0 pcs       count
 ~P1             trailer""",
+        trade=True,
     ),
 )

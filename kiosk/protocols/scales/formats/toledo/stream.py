@@ -191,5 +191,6 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
     | | `-- bits 0-2 unit (0 see B, 1 g, 2 t, 3 oz, 4 ozt), 3 print, 4 expanded display
     | `-- bits 0 net, 1 negative, 2 out of range, 3 in motion, 4 kg, 6 zero not captured
     `-- bits 0-2 point (0 x100, 1 x10, 2 none, 3-7 decimals), 3-4 scale interval""",
+        trade=True,
     ),
 )

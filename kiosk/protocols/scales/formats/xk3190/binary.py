@@ -166,6 +166,7 @@ PROTOCOLS = (
     |  |            `----- decimals, 0-4
     |  `------------------ six digits, most significant first
     `--------------------- + or -""",
+        trade=True,
     ),
     ScaleProtocol(
         id="xk3190_tf1",
@@ -195,5 +196,6 @@ answer   02  a  k  s  d d d d d d  p  c c  03
              |  |  `--------------------- + or -
              |  `------------------------ A handshake (no number), B gross, C tare, D net
              `--------------------------- address, A-Z = 1-26""",
+        trade=True,
     ),
 )

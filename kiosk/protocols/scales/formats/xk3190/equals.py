@@ -138,6 +138,7 @@ _WARNING = "The other direction looks the same: put a known weight on before the
 
 _row = partial(
     ScaleProtocol,
+    trade=True,
     reports=("weight", "unit"),
     parameters=(WIDTH,),
     devices="Yaohua XK3190-A26, A23p and their copies",

@@ -129,6 +129,7 @@ W  t  n n n n n n n  k g  c c  CR LF
    |  `---------------------- weight, right-aligned
    `------------------------- G gross, N net
 nine spaces  O L  c c  CR LF   overload; L O underload""",
+        trade=True,
     ),
     ScaleProtocol(
         id="xk3190_ww",
@@ -146,5 +147,6 @@ w  t  n n n n n n n  u u  CR LF
    |  |              `-- kg or lb
    |  `----------------- filled with zeros; - first when negative
    `-------------------- w gross, n net, t tare""",
+        trade=True,
     ),
 )

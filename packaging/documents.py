@@ -50,18 +50,24 @@ def licenses(root: Path, libraries: Path) -> str:
     rows = []
     for about in sorted(libraries.glob("*.dist-info")):
         told = HeaderParser().parsestr((about / "METADATA").read_text(encoding="utf-8"))
-        rows.append(f"{told['Name']} {told['Version']}: {license_of(told)}\n")
-        texts = {path for pattern in _TEXTS for path in about.glob(pattern) if path.is_file()}
-        rows += [f"    /{path.relative_to(root)}\n" for path in sorted(texts)]
+        texts = sorted({path for pattern in _TEXTS for path in about.glob(pattern) if path.is_file()})
+        rows.append(f"{told['Name']} {told['Version']}: {license_of(told) or _title(texts)}\n")
+        rows += [f"    /{path.relative_to(root)}\n" for path in texts]
     return "".join(rows)
 
 
 def license_of(told: Message) -> str:
-    """The expression (PEP 639), else the first line of the older field, else the classifiers."""
+    """The expression (PEP 639), else the first line of the older field, else the classifiers; "" for none."""
     rows = told.get_all("Classifier") or []
     classified = ", ".join(row.rpartition(" :: ")[2] for row in rows if row.startswith(_CLASSIFIER))
     older = str(told["License"] or "").strip().partition("\n")[0]
-    return str(told["License-Expression"] or older or classified or "see the library")
+    return str(told["License-Expression"] or older or classified)
+
+
+def _title(texts: list[Path]) -> str:
+    """The first line of the licence itself, where the metadata names none: ``The MIT License (MIT)``."""
+    lines = [line.strip() for path in texts[:1] for line in path.read_text(encoding="utf-8").splitlines()]
+    return next((line for line in lines if line.endswith(("License", "License (MIT)"))), "see the library")
 
 
 # --- the manual page (groff_man(7))

@@ -46,8 +46,11 @@ READ_AS_FILES: Final = {
     "kiosk.store.database.migrate": "kiosk.store.migrations",
     "kiosk.sorting_center.ledger.database.opening": "kiosk.sorting_center.ledger.migrations",
     "kiosk.sorting_center.desk.shared.database": "kiosk.sorting_center.desk.migrations",
+    "kiosk.sorting_center.web.app": "kiosk.sorting_center.web.staff",
 }
-"""Modules that read a whole folder of others by its path: the legally relevant part, the steps of a database."""
+"""Modules that load a whole folder of others by its path: the legally relevant part, the steps of a database, the
+pages of the county's staff.
+"""
 
 
 @cache

@@ -212,7 +212,7 @@ class Technician:
         end = time.monotonic() + 60
         while True:
             status, address, text = self.ask(f"POST /technician/scale/{key}")
-            if "still moves" not in text and "No readable weight" not in text:
+            if "is not stable" not in text and "No readable weight" not in text:
                 return status, address
             assert time.monotonic() < end, "the pan never rests"
 

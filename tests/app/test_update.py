@@ -355,7 +355,7 @@ def test_the_command_tells_what_runs_and_what_came_of_it(
     assert run(*named)[1].splitlines()[-1] == f"{line} (the sorting center was asked 2 h ago)"
     journal = JournalFile(places.releases)
     journal.close(UpdateOutcome("1", NEW, UpdateRefusalReason.LATE))
-    assert "was not kept: The new version did not get healthy in time" in run("--status")[1]
+    assert "was not kept: The new version did not become healthy in time" in run("--status")[1]
     journal.close(UpdateOutcome("1", NEW, None))
     journal.write(UpdateEntry("2", UpdatePhase.COPYING, "0.9.2"))
     assert run("--status")[1].splitlines()[1:] == [

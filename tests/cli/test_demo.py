@@ -147,7 +147,7 @@ def test_without_one_of_the_two_programs_one_line_says_what_to_install(
 
 def test_a_library_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for program, noun, module, extra in (
-        (kiosk, "gs1", "kiosk.cli.codes.gs1", "station"),
+        (kiosk, "gs1", "kiosk.cli.codes", "station"),
         (center, "broker-check", "kiosk.cli.broker_check", "center"),
     ):
         monkeypatch.setitem(sys.modules, module, None)

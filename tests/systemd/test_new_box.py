@@ -321,7 +321,7 @@ def test_the_sorting_center_is_a_unit_too_and_waits_for_its_broker(box: Box) -> 
     assert box.page("/")
     started = box.call("systemctl", "start", "sorting-center.service")
     assert started.returncode == 0, box.journal("sorting-center.service")
-    assert "<html" in box.page("/sign-in", port=8090)
+    assert "<html" in box.page("/sign-in", port=8090), box.journal("sorting-center.service")
     assert "broker mqtt://127.0.0.1:1883" in box.property("sorting-center.service", "StatusText")
     box.call("systemctl", "stop", "sorting-center.service")
     assert box.property("sorting-center.service", "Result") == "success", box.journal("sorting-center.service")

@@ -40,12 +40,10 @@ from kiosk.messaging.relay.shared.throughput import left_s
 from kiosk.messaging.relay.window import InFlightWindow, OutgoingMessage, build_message, rows_that_fit
 
 CONTROL_CONTENT: Final = "application/json"
-
-
+# Until the status after the backlog became empty: the dashboard must not show it for another minute.
 _STATUS_SOON_S: Final = 3.0
 # Between two polls of what the doctor found; the doctor itself looks once a minute.
 DOCTOR_POLL_S: Final = 10.0
-"""A backlog that is gone is told this soon: the dashboard must not show it for another minute."""
 _ESTIMATE_INTERVAL_S: Final = 10.0  # How often it is said how long the rest takes: the events that wait are read for it
 # So long after the last question about earlier epochs, or a fork, another generation may lead to the next one. Two
 # ledgers that answer one station in turn, or a broker that lies, would else keep it asking about twenty epochs without

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import ContentRange, PictureName
@@ -19,6 +19,7 @@ from kiosk.sorting_center.photos.jpeg import NotPlainJpeg, plain_jpeg_size
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.photos.refusals import RefusalCounter, RefusalReason
+from kiosk.sorting_center.shared.ports import UploadBody
 
 DAY_BYTES: Final = 1_000_000_000  # Three weeks without a line, at 200 intakes a day, are 4 GB: sent within the week
 DAY_REQUESTS: Final = 50_000  # On a line of 32 kbit/s a part of two seconds after the other is 43,200
@@ -43,7 +44,7 @@ class UploadResult:
     reason: RefusalReason | None = None
 
 
-_Part = tuple[ContentRange, "UploadBody"]
+_Part = tuple[ContentRange, UploadBody]
 _COMPLETE: Final = UploadResult(200, complete=True)
 
 
@@ -90,13 +91,6 @@ class Allowance:
         now = self._now().astimezone(UTC)
         tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         return (tomorrow - now).total_seconds()
-
-
-class UploadBody(Protocol):
-    """The bytes of one part, as they come."""
-
-    def read(self, size: int) -> bytes:
-        """At most ``size`` bytes; fewer, or none, when it breaks off."""
 
 
 class Uploads:

@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from kiosk.base.json_reader import Unreadable, reader
+
 # For programs, in webhooks. Codes without a sentence here are shown on pages alone.
 ENGLISH: Final[Mapping[str, str]] = {
     "came_twice": "event {seq} came twice with different content",
@@ -45,6 +47,9 @@ class AlarmDetail(msgspec.Struct, frozen=True):
     values: dict[str, str | int]
 
 
+_read_detail: Final = reader(msgspec.json.Decoder(AlarmDetail))
+
+
 def format_detail(code: str, **values: str | int) -> str:
     """As it is stored: JSON. ``said`` is another detail."""
     return msgspec.json.encode(AlarmDetail(code, values)).decode()
@@ -53,8 +58,8 @@ def format_detail(code: str, **values: str | int) -> str:
 def parse_detail(text: str) -> AlarmDetail | None:
     """None for any other text: a version of software, what an earlier version has written."""
     try:
-        return msgspec.json.decode(text, type=AlarmDetail)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+        return _read_detail(text)
+    except Unreadable:
         return None
 
 

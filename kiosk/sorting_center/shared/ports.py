@@ -87,3 +87,25 @@ class HealthSource(Protocol):
     """The health of the program that takes events in: its own, or the last report that another process was sent."""
 
     def report(self) -> HealthReport: ...
+
+
+class StreamReach(Protocol):
+    """How far a stream is: a row of ``stream``, or what a commit makes of one."""
+
+    @property
+    def station(self) -> str: ...
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def upto(self) -> int: ...
+    @property
+    def max_seen(self) -> int: ...
+
+
+class UploadBody(Protocol):
+    """The bytes of one part, as they come."""
+
+    def read(self, size: int) -> bytes:
+        """At most ``size`` bytes; fewer, or none, when it breaks off."""

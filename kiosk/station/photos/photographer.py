@@ -284,10 +284,10 @@ class Photographer:
     def _problem(subject: str, error: Exception) -> str:
         known = isinstance(error, (CameraFault, StoreError, OSError, Refused))
         logger.warning("no shot of %s: %s", subject, error, exc_info=None if known else error)
-        if isinstance(error, Refused):
-            return error.code
         if isinstance(error, CameraFault):
             return "camera_missing" if error.code == "missing" else "camera_failed"
+        if isinstance(error, Refused):
+            return error.code
         if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in NO_SPACE):
             return "disk_full"
         return "store_failed" if known else "camera_failed"

@@ -115,7 +115,7 @@ def test_both_lives_stand_under_one_station(drill: Drill, ledger: Ledger) -> Non
     with viewer(ledger) as client:
         page = client.get(f"/stations/yarkant/{STATION}?lang=en").text
         summary = client.get("/ledger/summary.json").get_json()
-    assert "a backup was brought back" in page
+    assert "a backup was restored" in page
     assert back.epoch.new.epoch in page
     assert [row["series"] for row in summary["by_station"][0]["epochs"]] == ["A", "B"]
     assert summary["totals"]["intakes"] == 19

@@ -52,7 +52,7 @@ def test_what_a_station_would_refuse_is_not_offered(
         (tmp_path / f"{name}.kioskupdate").write_bytes(content)
     stranger = bundle(tmp_path, "0.9.2", key=OTHER_KEY)
     told = {**dict.fromkeys(("cut", "longer", "changed"), "not whole"), "manifest": "not signed"}
-    told |= dict.fromkeys(("page", "nothing"), "no update bundle")
+    told |= dict.fromkeys(("page", "nothing"), "not an update bundle")
     refused = {name: command(folder, "add", tmp_path / f"{name}.kioskupdate") for name in files}
     assert {name for name, done in refused.items() if done.exit_code != 1 or told[name] not in done.output} == set()
     assert "not signed" in command(folder, "add", stranger).output

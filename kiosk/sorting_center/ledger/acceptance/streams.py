@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Protocol
 
 from sqlalchemy import Connection, select
 
 from kiosk.sorting_center.ledger.database.schema import archived, event, quarantine, same_stream, stream
+from kiosk.sorting_center.shared.ports import StreamReach
 
 StreamKey = tuple[str, str, str]  # Station, epoch, region
-
-
-class StreamReach(Protocol):
-    """How far a stream is: a row of ``stream``, or what a commit makes of one."""
-
-    @property
-    def station(self) -> str: ...
-    @property
-    def epoch(self) -> str: ...
-    @property
-    def region(self) -> str: ...
-    @property
-    def upto(self) -> int: ...
-    @property
-    def max_seen(self) -> int: ...
 
 
 def missing_ranges(upto: int, above: Iterable[int], max_seen: int) -> Iterator[tuple[int, int]]:

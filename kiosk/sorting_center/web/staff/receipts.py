@@ -27,7 +27,7 @@ from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.links import receipt_number, record_context, region_of
 from kiosk.sorting_center.web.staff.reconciliation import review_item_of
 
-receipts = GuardedBlueprint("receipts", __name__)  # Digits of how many decisions somebody has seen
+receipts = GuardedBlueprint("receipts", __name__)
 
 
 @receipts.get_route("/receipts/<region>/<number>", StaffRole.VIEWER)

@@ -29,7 +29,16 @@ from tests.messaging.authority import Authority
 from tests.messaging.relay.photos.stations import Clock, Station
 from tests.messaging.relay.updates.village import Hostile, Silent
 from tests.sorting_center.brokers import until
-from tests.sorting_center.photos.lanes import STATION, Listening, Receiving, Shot, announce, jpeg, shots
+from tests.sorting_center.photos.lanes import (
+    STATION,
+    Listening,
+    Receiving,
+    Shot,
+    announce,
+    jpeg,
+    shots,
+    stored_refusals,
+)
 from tests.sorting_center.stations import Station as Journal
 
 T = TypeVar("T")
@@ -244,7 +253,7 @@ def test_another_station_s_certificate_stops_each_picture_with_a_name(
         wrong.turn(lane)
     assert wrong.heard.fault is PhotoFault.FORBIDDEN
     receiving.refusals.flush()
-    (refused,) = receiving.photos.refusals()
+    (refused,) = stored_refusals(receiving.photos)
     assert (refused.station, refused.reason, refused.times) == ("S0148", "not_yours", 3), "each once, no loop"
     assert wrong.pictures.done == []
     lane.stop()
@@ -289,7 +298,7 @@ def test_a_damaged_picture_is_begun_anew_and_then_named(
     assert station.pictures.done == [sound.told.sha256]
     assert station.heard.fault is PhotoFault.CONTENT
     receiving.refusals.flush()
-    assert [(one.reason, one.times) for one in receiving.photos.refusals()] == [("hash", 3)]
+    assert [(one.reason, one.times) for one in stored_refusals(receiving.photos)] == [("hash", 3)]
     lane.stop()
 
 

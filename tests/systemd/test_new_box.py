@@ -323,6 +323,7 @@ def test_the_sorting_center_is_a_unit_too_and_waits_for_its_broker(box: Box) -> 
     assert started.returncode == 0, box.journal("sorting-center.service")
     assert "<html" in box.page("/sign-in", port=8090), box.journal("sorting-center.service")
     assert "broker mqtt://127.0.0.1:1883" in box.property("sorting-center.service", "StatusText")
+    assert "Traceback" not in box.journal("sorting-center.service"), "the unit lets every process do what it does"
     box.call("systemctl", "stop", "sorting-center.service")
     assert box.property("sorting-center.service", "Result") == "success", box.journal("sorting-center.service")
 

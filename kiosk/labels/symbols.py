@@ -8,8 +8,6 @@ from PIL import Image
 
 from kiosk.protocols.barcodes import linear, matrix
 
-_DATA_MATRIX_QUIET_MODULES = 1  # ISO/IEC 16022, clause 7.2
-
 
 class SymbolTooWide(ValueError):
     """The text names the code, the dots it needs and the dots there are."""
@@ -65,7 +63,7 @@ def square(kind: str, text: str, side: int, min_dots: int, max_dots: int = 99) -
     a module would have fewer than ``min_dots``, ValueError for a text the symbology cannot carry.
     """
     if kind == "gs1":
-        symbol = _framed(matrix.gs1_datamatrix_modules(text), _DATA_MATRIX_QUIET_MODULES)
+        symbol = _framed(matrix.gs1_datamatrix_modules(text), matrix.DATAMATRIX_QUIET_ZONE_MODULES)
     else:
         symbol = _framed(matrix.qr_modules(text), matrix.QUIET_ZONE_MODULES)
     module_dots = min(max_dots, side // max(symbol.size))

@@ -6,7 +6,7 @@ from kiosk.protocols.barcodes.gs1.elements import check_associations, check_pair
 
 Modules = tuple[tuple[bool, ...], ...]
 QUIET_ZONE_MODULES = 4  # Light modules on every side (ISO/IEC 18004, clause 9.1)
-DATAMATRIX_QUIET_ZONE_MODULES = 1  # Light modules on every side (ISO/IEC 16022)
+DATAMATRIX_QUIET_ZONE_MODULES = 1  # Light modules on every side (ISO/IEC 16022, clause 7.2)
 
 
 def qr_modules(text: str) -> Modules:

@@ -1,7 +1,7 @@
 """Who stands at the counter: signed in by number and PIN, signed out when nobody touches it.
 
 One counter, one person: whoever signs in ends the session before. A session also ends with its PIN, its role and
-the employment of its person, at the next touch.
+the employment of its person, at the next touch. ``Throttle`` limits wrong PINs and wrong pickup codes.
 """
 
 from __future__ import annotations

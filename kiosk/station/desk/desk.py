@@ -1,11 +1,11 @@
-"""The desk: one intake at a time, from the empty pan to the paper in the hand."""
+"""The desk: one intake at a time, from the empty pan to the paper in the hand. The tap on *I agree* is in ``agreement.py``."""
 
 from __future__ import annotations
 
 from kiosk.domain.metrology.indication import ScaleProfile
+from kiosk.station.desk.agreement import Agreement, Loads
 from kiosk.station.desk.choices import Choices
 from kiosk.station.desk.intake_exit import IntakeExit
-from kiosk.station.desk.loads import Agreement, Loads
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.readings import Readings
 from kiosk.station.desk.result_screen import ResultScreen

@@ -10,7 +10,7 @@ from kiosk.domain.metrology.legal_status import CheckState
 from kiosk.domain.metrology.pan import Hold, PanView
 from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.desk.loads import Loads
+from kiosk.station.desk.agreement import Loads
 from kiosk.station.desk.view import DeskRefused
 from kiosk.station.scale.audit import ScaleAudit
 from kiosk.store.shared.records import CheckRow, NewCheck

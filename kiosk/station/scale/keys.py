@@ -11,7 +11,7 @@ from typing import Final
 
 from kiosk.devices.ports import CommandOutcome, CommandResult, Scale
 from kiosk.domain.metrology.pan import NotBookableReason, PanState, PanView
-from kiosk.station.desk.loads import Loads
+from kiosk.station.desk.agreement import Loads
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,7 @@
-"""The outbox: events of the current epoch that the sorting center has not acknowledged."""
+"""The outbox: events of the current epoch that the sorting center has not acknowledged.
+
+It has no table of its own: these are the rows of the journal behind the last acknowledged one.
+"""
 
 from __future__ import annotations
 

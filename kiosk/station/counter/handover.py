@@ -1,8 +1,10 @@
 """Parcels out: one at a time, by a pickup code or a named proxy, and always by a clerk's tap.
 
 The law knows no "collected" without somebody who collects (express market rules, in force 2024-03-01): nothing here
-hands out more than one parcel, and nothing does it by itself. ``HandoverQueue`` in ``parcels.py`` holds the parcels that are proven and wait for the tap;
-wrong codes are limited by ``Throttle`` in ``kiosk/station/clerk/access.py``.
+hands out more than one parcel, and nothing does it by itself.
+
+``HandoverQueue`` in ``parcels.py`` holds the parcels that are proven and wait for the tap; ``Throttle``
+in ``kiosk/station/clerk/access.py`` limits wrong codes.
 """
 
 from __future__ import annotations

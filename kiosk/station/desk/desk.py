@@ -1,4 +1,7 @@
-"""The desk: one intake at a time, from the empty pan to the paper in the hand. The tap on *I agree* is in ``agreement.py``."""
+"""The desk: one intake at a time, from the empty pan to the paper in the hand.
+
+The tap on *I agree* is in ``agreement.py``.
+"""
 
 from __future__ import annotations
 

@@ -38,8 +38,9 @@ unit=$(systemd-escape --path --suffix=mount "$where")
 busctl --quiet call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager \
     StartTransientUnit 'ssa(sv)a(sa(sv))' "$unit" fail \
     4 What s "$what" Type s "$kind" Options s "$options" CollectMode s inactive-or-failed 0
-while state=$(systemctl show --value --property=ActiveState "$unit"); [ "$state" = activating ]; do sleep 0.1; done
-if [ "$state" != active ]; then echo "Job for $unit failed." >&2; exit 1; fi
+# The answer comes when the job stands in its queue: until it runs, the unit is still inactive.
+while job=$(systemctl show --value --property=Job "$unit"); [ "${job:-0}" != 0 ]; do sleep 0.1; done
+if ! systemctl --quiet is-active "$unit"; then echo "Job for $unit failed." >&2; exit 1; fi
 """
 }
 PLUG_IN = """\

@@ -19,7 +19,7 @@ from kiosk.devices.scale.settings import ScaleSettings, check_stable_port_name
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.check_weight import check_expected
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.protocols.barcodes.settings import CodesSettings
+from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.protocols.scales import registry
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.settings import ParcelSettings

@@ -35,10 +35,10 @@ _NEUTRAL = 0.3
 _STRIPE_BINS = 120
 _MIN_STRIPES = 2  # In the height of the sheet; fewer is uneven light, which the parabola takes
 _MAX_STRIPES = 30
-_REACH_RIM_MM = 10
-_REACH_DIFFERENT = 16.0
-_REACH_DARK = -34.0
-_REACH_MIN_MM2 = 60.0
+_HAND_RIM_MM = 10
+_HAND_DIFFERENT = 16.0
+_HAND_DARK = -34.0
+_HAND_MIN_MM2 = 60.0
 _SKIN_SHARE = 0.5
 _SKIN_BEYOND_MM = 22.0  # From the interior: nuts and raisins have the color of skin, and may lie over its edge
 _SHADED = 0.62  # Of the light that the rest of the mat gets: a hand right over the mat; a person beside it leaves more
@@ -217,14 +217,14 @@ def _spectrum(profile: Points) -> NDArray[np.complex128]:
 
 
 @dataclass(frozen=True, slots=True)
-class EdgeIntrusion:
-    """What comes in over the edge of the interior, as shares of the interior."""
+class HandMeasure:
+    """A hand or sleeve: what comes in over the edge of the interior, as shares of the interior."""
 
     body: float
     shadow: float
 
 
-def edge_intrusion(sheet: BgrImage) -> EdgeIntrusion:
+def hand_measure(sheet: BgrImage) -> HandMeasure:
     """Of the SHEET_WINDOW with true colors: what lies in the interior and goes on to the edge of the sheet, or is of
     the color of skin and goes on beyond the interior."""
     lightness, chroma = lightness_and_chroma(np.asarray(cv2.GaussianBlur(sheet, (0, 0), 0.8), np.uint8))
@@ -232,20 +232,20 @@ def edge_intrusion(sheet: BgrImage) -> EdgeIntrusion:
     lightness -= expected
     paper = ~marker_mask() & ~edges & box_mask(SHEET.grown(-3))
     inside = box_mask(INTERIOR)
-    other = ((chroma > _REACH_DIFFERENT) | (lightness > _REACH_DIFFERENT) | (lightness < _REACH_DARK)) & paper
-    rim = paper & ~box_mask(SHEET.grown(-_REACH_RIM_MM))
+    other = ((chroma > _HAND_DIFFERENT) | (lightness > _HAND_DIFFERENT) | (lightness < _HAND_DARK)) & paper
+    rim = paper & ~box_mask(SHEET.grown(-_HAND_RIM_MM))
     skin = other & _skin(sheet)
     far = paper & ~box_mask(INTERIOR.grown(_SKIN_BEYOND_MM))
     body = 0.0
     for component in _components(other):
         within = np.count_nonzero(component & inside)
         beyond = np.count_nonzero(component & ~inside)
-        if min(within, beyond) < _REACH_MIN_MM2:
+        if min(within, beyond) < _HAND_MIN_MM2:
             continue
-        fleshy = np.count_nonzero(component & skin & far) >= _SKIN_SHARE * max(_REACH_MIN_MM2, beyond / 4)
-        if fleshy or np.count_nonzero(component & rim) >= _REACH_MIN_MM2 / 4:
+        fleshy = np.count_nonzero(component & skin & far) >= _SKIN_SHARE * max(_HAND_MIN_MM2, beyond / 4)
+        if fleshy or np.count_nonzero(component & rim) >= _HAND_MIN_MM2 / 4:
             body += within
-    return EdgeIntrusion(body / np.count_nonzero(inside), _shadow(lightness, chroma, paper, rim, inside))
+    return HandMeasure(body / np.count_nonzero(inside), _shadow(lightness, chroma, paper, rim, inside))
 
 
 @lru_cache(maxsize=1)
@@ -261,11 +261,11 @@ def _expected() -> tuple[NDArray[np.float32], Mask]:
 
 def _shadow(lightness: NDArray[np.float32], chroma: NDArray[np.float32], paper: Mask, rim: Mask, inside: Mask) -> float:
     darker = 116 * (0.1842 * _SHADED) ** (1 / 3) - 16 - 50.03
-    shaded = (lightness < darker) & (chroma < _REACH_DIFFERENT) & paper
+    shaded = (lightness < darker) & (chroma < _HAND_DIFFERENT) & paper
     whole = np.count_nonzero(inside)
     for component in _components(shaded):
         within = np.count_nonzero(component & inside)
-        if within >= _SHADED_MIN_SHARE * whole and np.count_nonzero(component & rim) >= _REACH_MIN_MM2:
+        if within >= _SHADED_MIN_SHARE * whole and np.count_nonzero(component & rim) >= _HAND_MIN_MM2:
             return within / whole
     return 0.0
 
@@ -276,7 +276,7 @@ def _components(mask: Mask) -> list[Mask]:
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     order = np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:5] + 1
-    return [labels == label for label in order if stats[label, cv2.CC_STAT_AREA] >= 2 * _REACH_MIN_MM2]
+    return [labels == label for label in order if stats[label, cv2.CC_STAT_AREA] >= 2 * _HAND_MIN_MM2]
 
 
 def _skin(sheet: BgrImage) -> Mask:

@@ -22,11 +22,11 @@ from kiosk.photo.markers import DetectedMat, detect_markers, find_mat, fit_mat
 from kiosk.photo.mat import INTERIOR, PX_PER_MM
 from kiosk.photo.measures import (
     DetailLoss,
-    EdgeIntrusion,
+    HandMeasure,
     Outline,
     detail_loss,
-    edge_intrusion,
     focus,
+    hand_measure,
     motion,
     outline,
     stripes,
@@ -143,7 +143,7 @@ class _FrameAnalysis:
     whole: bool  # All of the interior is in the frame
     correction: Correction
     stripes: float
-    reach: EdgeIntrusion
+    hand: HandMeasure
     interior: BgrImage  # The CUT_WINDOW with true colors
     cut: CutOut
     goods: Outline | None
@@ -165,7 +165,7 @@ def _analyze(frame: BgrImage, mat: DetectedMat) -> _FrameAnalysis:
         whole=mat.shows(INTERIOR, width, height),
         correction=correction,
         stripes=stripes(sheet, light, mat),
-        reach=edge_intrusion(correction.apply(sheet, SHEET_WINDOW)),
+        hand=hand_measure(correction.apply(sheet, SHEET_WINDOW)),
         interior=interior,
         cut=cut,
         goods=goods,
@@ -194,7 +194,7 @@ def _findings(analysis: _FrameAnalysis, faces: int, moved: float) -> list[Findin
     """What a person must do first comes first."""
     light, banding = analysis.correction.light, checks.check_banding(analysis.stripes)
     dark, cast = checks.check_dark(light, analysis.detail), checks.check_cast(analysis.correction)
-    hand = checks.check_hand(analysis.reach.body, 0.0 if banding else analysis.reach.shadow) if analysis.whole else None
+    hand = checks.check_hand(analysis.hand.body, 0.0 if banding else analysis.hand.shadow) if analysis.whole else None
     of_the_shot = [
         checks.check_face(faces),
         hand,
@@ -243,8 +243,8 @@ def _metrics(analysis: _FrameAnalysis, faces: int, moved: float) -> dict[str, fl
         "mat_chroma": light.color,
         "patches": analysis.correction.patches,
         "patch_difference": analysis.correction.patch_difference,
-        "reach_percent": analysis.reach.body * 100,
-        "shadow_percent": analysis.reach.shadow * 100,
+        "reach_percent": analysis.hand.body * 100,
+        "shadow_percent": analysis.hand.shadow * 100,
         "unsure_percent": analysis.cut.unsure * 100,
         "grabcut": float(analysis.cut.grabcut),
         **checks.levels(light),

@@ -22,7 +22,7 @@ from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.labels.layout import A4_PRINTED_MM
-from kiosk.protocols.barcodes.settings import CodesSettings
+from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
 from kiosk.station.counter.scans import ScanReader, ScanSources

@@ -1,6 +1,6 @@
 """The labels of goods: one for each bag, 60 x 40 or 40 x 30 mm, and one for a crate or lot, 100 x 150 mm.
 
-What a GS1 symbol says is made by ``CodesSettings`` (``kiosk/protocols/barcodes/settings.py``) and filled in by
+What a GS1 symbol says is made by ``CodesSettings`` (``kiosk/protocols/barcodes/goods_codes.py``) and filled in by
 ``kiosk/station/papers/papers.py``; ``kiosk/labels/symbols.py`` draws it.
 """
 

@@ -20,7 +20,7 @@ from kiosk.photo.cutout import lightness_and_chroma
 from kiosk.photo.frame_check import mean_luminance
 from kiosk.photo.markers import DetectedMarkers, DetectedMat, detect_markers, fit_mat
 from kiosk.photo.mat import INTERIOR
-from kiosk.photo.measures import Outline, edge_intrusion, motion
+from kiosk.photo.measures import Outline, hand_measure, motion
 from kiosk.photo.pipeline import limit_size
 from kiosk.photo.rectify import Window, detect_patches, flatten
 
@@ -97,7 +97,7 @@ def _lights(frame: BgrImage, mat: DetectedMat, blur: Finding | None) -> tuple[Re
     sheet = flatten(frame, mat, SHEET_WINDOW)
     light = fit_light(sheet, mat, width, height)
     true = find_correction(light, detect_patches(frame, mat)).apply(sheet, SHEET_WINDOW)
-    goods, reach = _goods(true), edge_intrusion(true)
+    goods, reach = _goods(true), hand_measure(true)
     return _reasons(
         (
             checks.check_dark(light, None),

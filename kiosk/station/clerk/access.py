@@ -1,7 +1,7 @@
 """Who stands at the counter: signed in by number and PIN, signed out when nobody touches it.
 
 One counter, one person: whoever signs in ends the session before. A session also ends with its PIN, its role and
-the employment of its person, at the next touch. ``Throttle`` limits wrong PINs and wrong pickup codes.
+the employment of its person, at the next touch. ``GuessLimit`` limits wrong PINs and wrong pickup codes.
 """
 
 from __future__ import annotations
@@ -12,84 +12,15 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeVar
 
 from kiosk.domain.clerk import Role
-from kiosk.domain.events import AuthLocked
-from kiosk.domain.lockout import Lockout, LockoutRule
+from kiosk.station.clerk.guess_limit import PIN, GuessLimit
 from kiosk.station.clerk.pin_hash import NO_PIN_KEY, Person, PinKey, add_person, hash_pin
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.store.clerks import Lockouts
-from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import ClerkRow, Stamp
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
-
-
-T = TypeVar("T")
-
-_MINUTE_MS = 60_000
-_RULE: Final = LockoutRule()
-
-
-@dataclass(frozen=True, slots=True)
-class GuessTarget:
-    scope: str
-    wrong: str
-    locked: str
-
-
-PIN: Final = GuessTarget("pin", wrong="wrong_pin", locked="locked")
-PICKUP_CODE: Final = GuessTarget("pickup", wrong="wrong_code", locked="code_locked")
-
-
-class Throttle:
-    """Counts wrong guesses before they are answered, and counts on after a restart.
-
-    The count is on the disk before the answer: pulling the plug right after a wrong guess forgets nothing. When the
-    disk refuses, the count goes on in memory, so that a full card does not end the lockout. A right answer clears
-    nothing: who knows one PIN or one pickup code must not buy fresh guesses at another with it.
-    """
-
-    def __init__(self, guessed: GuessTarget, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
-        self._guessed, self._lockouts, self._stamps = guessed, lockouts, stamps
-        self._lockout: Lockout | None = None
-        self._guessing = threading.Lock()
-
-    def wait_s(self) -> int:
-        """Whole seconds until the next guess is taken, rounded up."""
-        moment = self._stamps().moment
-        return -(-self._known().wait(_RULE, moment.boot_id, moment.monotonic_ms) // 1000)
-
-    def guess(self, probe: Callable[[], T | None]) -> T:
-        """What ``probe`` finds. Raises CounterRefused when it finds nothing, and in a lockout, without asking it."""
-        with self._guessing:
-            wait_s = self.wait_s()
-            if wait_s:
-                raise CounterRefused(self._guessed.locked, values={"wait_s": str(wait_s)})
-            found = probe()
-            if found is not None:
-                return found
-            self._count()
-            raise CounterRefused(self._guessed.wrong, values={"wait_s": str(self.wait_s())})
-
-    def _known(self) -> Lockout:
-        if self._lockout is None:
-            with as_counter_refusals():
-                self._lockout = self._lockouts.get(self._guessed.scope)
-        return self._lockout
-
-    def _count(self) -> None:
-        stamp = self._stamps()
-        at = (_RULE, stamp.moment.boot_id, stamp.moment.monotonic_ms)
-        self._lockout = self._known().after_failure(*at)
-        wait_ms = self._lockout.wait(*at)
-        locked = AuthLocked(self._guessed.scope, -(-wait_ms // _MINUTE_MS)) if self._lockout.locked else None
-        try:
-            self._lockouts.save(self._guessed.scope, self._lockout, locked, stamp)
-        except StoreError as error:
-            logger.error("a wrong guess at %s is counted in memory only: %s", self._guessed.scope, error)
 
 
 _MAX_PIN_LENGTH = 16  # Characters; a longer text is no PIN and not worth hashing
@@ -111,7 +42,7 @@ class _OpenSession:
 
 
 class Access:
-    """Thread-safe. A session ends unused after ``idle_s``; ``on_change`` hears that one began or ended. ``throttle``
+    """Thread-safe. A session ends unused after ``idle_s``; ``on_change`` hears that one began or ended. ``guess_limit``
     counts wrong PINs.
     """
 
@@ -127,7 +58,7 @@ class Access:
         self._clerks = store.clerks
         self._idle_ms = idle_s * 1000
         self._stamps, self._on_change = stamps, on_change
-        self.throttle = Throttle(PIN, store.lockouts, stamps)
+        self.guess_limit = GuessLimit(PIN, store.lockouts, stamps)
         self._lock = threading.Lock()
         self._retiring = threading.Lock()
         self._open: _OpenSession | None = None
@@ -225,7 +156,7 @@ class Access:
         if row is not None and not self._pins.knows(row.pin_hash):
             logger.error("the PIN of %s was kept under another key: a technician has to set it anew", row.number)
             raise CounterRefused("pin_unreadable")
-        return self.throttle.guess(lambda: self._matching(number, pin))
+        return self.guess_limit.guess(lambda: self._matching(number, pin))
 
     def _row(self, number: str) -> ClerkRow | None:
         if not number.isascii():

@@ -3,7 +3,7 @@
 The law knows no "collected" without somebody who collects (express market rules, in force 2024-03-01): nothing here
 hands out more than one parcel, and nothing does it by itself.
 
-``HandoverQueue`` in ``parcels.py`` holds the parcels that are proven and wait for the tap; ``Throttle``
+``HandoverQueue`` in ``parcels.py`` holds the parcels that are proven and wait for the tap; ``GuessLimit``
 in ``kiosk/station/clerk/access.py`` limits wrong codes.
 """
 
@@ -24,7 +24,8 @@ from kiosk.domain.parcel import (
     check_pickup_code,
     read_slip,
 )
-from kiosk.station.clerk.access import PICKUP_CODE, CounterSession, Throttle
+from kiosk.station.clerk.access import CounterSession
+from kiosk.station.clerk.guess_limit import PICKUP_CODE, GuessLimit
 from kiosk.station.clerk.pin_hash import clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.parcels import HANDOVER_S, Handover, ParcelLookup, ParcelSteps
@@ -37,7 +38,7 @@ from kiosk.store.shared.records import HandoverProof, NewCode, ParcelRow, Stamp
 class PickupProofs:
     def __init__(self, book: ParcelLookup, key: PickupKey, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
         self._book, self._key, self._stamps = book, key, stamps
-        self.throttle = Throttle(PICKUP_CODE, lockouts, stamps)
+        self.guess_limit = GuessLimit(PICKUP_CODE, lockouts, stamps)
 
     def prove(self, text: str) -> Handover:
         """Six digits, or the text of a slip. Raises CounterRefused: wrong_code, code_locked, no_key; of a slip also
@@ -63,7 +64,7 @@ class PickupProofs:
                 raise CounterRefused("collected" if named.state is ParcelState.COLLECTED else "parcel_gone")
             return row if row is not None and number in (None, row.number) else None
 
-        parcel = self.throttle.guess(holder)
+        parcel = self.guess_limit.guess(holder)
         return Handover(parcel, mac, self._stamps().moment.monotonic_ms / 1000 + HANDOVER_S)
 
     def _slip(self, text: str) -> Handover:

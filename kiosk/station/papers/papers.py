@@ -16,8 +16,8 @@ from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.trade import Certificate
 from kiosk.labels.papers.bag_label import BagLabel, CrateLabel
 from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
+from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.protocols.barcodes.gs1.keys import Crate, Gs1Bag
-from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.shared.records import ConfirmedRow, CratePaper, IntakePapers, NewPaper, PackedCrate, Stamp
 
@@ -149,7 +149,7 @@ def _labels(
     packed = date.fromisoformat(stamp.moment.local_date) if stamp.moment.local_date else None
     for line in intake.lines:
         code = intake.receipt.bag_code(line.number)
-        symbols = codes.symbols(
+        symbols = codes.bag_symbols(
             intake.product, Gs1Bag(line.net_g, packed, intake.receipt.body, parse_internal_code(code).body)
         )
         yield replace(

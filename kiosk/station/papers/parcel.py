@@ -17,7 +17,7 @@ from kiosk.labels.papers.day_slip import DaySlip
 from kiosk.labels.papers.manifest import ManifestDocument, ManifestRow
 from kiosk.labels.papers.parcel import ParcelLabel, PickupSlip
 from kiosk.labels.papers.tags import MemberCard, SealTag, ToteTag
-from kiosk.protocols.barcodes.settings import CodesSettings
+from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER, origin
 from kiosk.station.parcels.pickup_key import PickupCode, PickupKey
 from kiosk.station.parcels.settings import ParcelSettings

@@ -78,7 +78,7 @@ class CounterFrame:
     def unlock(self, error: CounterRefused | None = None) -> str:
         """Who is at the counter, and the pad for the PIN; nothing that was typed comes back."""
         access = self._station.access
-        wait_s = access.throttle.wait_s()
+        wait_s = access.guess_limit.wait_s()
         error = error or (CounterRefused("locked", values={"wait_s": str(wait_s)}) if wait_s else None)
         return self._draw(
             "unlock",

@@ -91,7 +91,7 @@ def test_on_another_card_the_screen_says_that_pins_cannot_be_checked(card: Card,
         access = card.start(store)
         for _ in range(6):
             assert refused(lambda: access.sign_in("03", PINS["03"])).code == "pin_unreadable"
-        assert access.throttle.wait_s() == 0, "nobody guessed"
+        assert access.guess_limit.wait_s() == 0, "nobody guessed"
         assert refused(lambda: access.sign_in("77", "000111")).code == "wrong_pin"
 
 

@@ -18,7 +18,7 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.parcel import ParcelNumber
-from kiosk.protocols.barcodes.settings import CodesSettings
+from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.station.clerk import pin_hash
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.refusals import CounterRefused

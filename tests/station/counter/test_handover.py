@@ -122,7 +122,7 @@ class TestTheLine:
             assert refused(lambda: rig.counter.handovers.public_code(slip)).code == "line_full"
             assert refused(lambda: rig.counter.handovers.put_up(rig.session, code)).code == "line_full"
             assert rig.scan(slip).word == "line_full"
-        assert rig.counter.proofs.throttle.wait_s() == 0, "no guess was counted"
+        assert rig.counter.proofs.guess_limit.wait_s() == 0, "no guess was counted"
         assert rig.counter.handovers.public_code(rig.code_of(up[0])).number == up[0].number, "it is up already"
         for row in up:
             assert rig.counter.handovers.confirm(rig.session, str(row.number)).state is ParcelState.COLLECTED
@@ -165,7 +165,7 @@ class TestUsedSlips:
         for _ in range(6):
             assert refused(lambda: rig.counter.handovers.public_code(slip)).code == word
             assert rig.scan(slip).word == word
-        assert rig.counter.proofs.throttle.wait_s() == 0
+        assert rig.counter.proofs.guess_limit.wait_s() == 0
         assert rig.counter.handovers.public_code(right).state is ParcelState.NOTICED
 
     @staticmethod

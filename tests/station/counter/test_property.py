@@ -260,7 +260,7 @@ class CounterMachine(RuleBasedStateMachine):
         return rows[pick % len(rows)]
 
     def _locked(self) -> bool:
-        return self.rig.counter.proofs.throttle.wait_s() > 0
+        return self.rig.counter.proofs.guess_limit.wait_s() > 0
 
     def _undecided(self) -> list[ParcelRow]:
         return self.store.parcels.in_states([ParcelState.ARRIVED])

@@ -10,11 +10,11 @@ import pytest
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState, slot_code
 from kiosk.labels.papers.bag_label import render_crate_label
+from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link
 from kiosk.protocols.barcodes.gs1.elements import build_element_string, parse_notation
 from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.barcodes.reader import read
-from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.station.counter.scans import ParsedScan, ScanReader
 from kiosk.station.papers.rendering import paper_of

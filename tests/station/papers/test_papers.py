@@ -16,8 +16,8 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.labels.papers.bag_label import BagLabel
 from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
+from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.protocols.barcodes.gs1.elements import build_element_string, parse_notation
-from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.counter.scans import ScanReader
 from kiosk.station.papers.papers import make_papers
 from kiosk.station.shared.settings import StationSettings

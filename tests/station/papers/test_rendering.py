@@ -14,7 +14,7 @@ from kiosk.devices.printer.profiles import profile
 from kiosk.domain.catalog import Catalog, Container, Names, Product
 from kiosk.labels.layout import Layouts, parse_label, shipped_text
 from kiosk.protocols.barcodes import reader
-from kiosk.protocols.barcodes.settings import CodesSettings
+from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.simulators.printer.escpos import EscposInterpreter
 from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER, PrintedPage
 from kiosk.simulators.printer.tspl import TsplInterpreter

@@ -17,7 +17,7 @@ from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer.profiles import profiles
 from kiosk.devices.printer.stream import FilePrinter
 from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
-from kiosk.protocols.barcodes.settings import CodesSettings
+from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.rendering import RenderedJob, render
 from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, print_worker

@@ -23,7 +23,7 @@ from kiosk.domain.metrology.pan_journal import LoadLeftNote, PanNote, PreviousLo
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Mode, Party
 from kiosk.labels.papers.bag_label import BagLabel
-from kiosk.protocols.barcodes.settings import CodesSettings
+from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.pin_hash import add_person
 from kiosk.station.clerk.refusals import CounterRefused

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import SERIES_LETTERS, SerialNumber
+from kiosk.protocols.barcodes.goods_codes import BagSymbols, CodesSettings, CrateSymbols
 from kiosk.protocols.barcodes.gs1.digital_link import parse_digital_link
 from kiosk.protocols.barcodes.gs1.elements import check_associations, check_pairs, check_value, parse_notation
 from kiosk.protocols.barcodes.gs1.keys import (
@@ -22,7 +23,6 @@ from kiosk.protocols.barcodes.gs1.keys import (
     own_serial,
 )
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
-from kiosk.protocols.barcodes.settings import BagSymbols, CodesSettings, CrateSymbols
 
 
 def test_numbers_of_a_company() -> None:
@@ -133,7 +133,7 @@ CODES = CodesSettings(company_prefix="6901234", items={"BADAM": 1}, link_domain=
 
 
 def test_a_bag_in_a_symbol_and_in_a_link() -> None:
-    symbols = CODES.symbols("BADAM", BAG)
+    symbols = CODES.bag_symbols("BADAM", BAG)
     assert symbols.gs1 == "(01)96901234000019(3103)051710(13)260914(10)0147A000381(21)0147A00038101"
     elements = parse_notation(symbols.gs1)
     check_pairs(elements)
@@ -145,8 +145,8 @@ def test_a_bag_in_a_symbol_and_in_a_link() -> None:
 
 
 def test_a_station_whose_clock_is_not_set_says_no_date() -> None:
-    assert "(13)" not in CODES.symbols("BADAM", replace(BAG, packed=None)).gs1
-    assert replace(CODES, link_domain="").symbols("BADAM", BAG).link == ""
+    assert "(13)" not in CODES.bag_symbols("BADAM", replace(BAG, packed=None)).gs1
+    assert replace(CODES, link_domain="").bag_symbols("BADAM", BAG).link == ""
 
 
 def test_items_are_of_a_company() -> None:
@@ -155,11 +155,11 @@ def test_items_are_of_a_company() -> None:
 
 
 def test_goods_and_stations_without_a_number_have_no_symbol() -> None:
-    assert CODES.symbols("WALNUT", BAG) == BagSymbols()
-    assert CodesSettings().symbols("BADAM", BAG) == BagSymbols()
+    assert CODES.bag_symbols("WALNUT", BAG) == BagSymbols()
+    assert CodesSettings().bag_symbols("BADAM", BAG) == BagSymbols()
 
 
 def test_a_weight_that_does_not_fit_is_not_cut(subtests: pytest.Subtests) -> None:
     for net_g in [0, -1, 1_000_000]:
         with subtests.test(net_g=net_g):
-            assert CODES.symbols("BADAM", replace(BAG, net_g=net_g)) == BagSymbols()
+            assert CODES.bag_symbols("BADAM", replace(BAG, net_g=net_g)) == BagSymbols()

@@ -1,4 +1,4 @@
-"""What a village sets about codes."""
+"""The numbers and codes on goods, by what a village has set: GS1 text and link of a bag or crate, number for a shop."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class CodesSettings:
         link = build_digital_link(self.link_domain, sscc) if self.link_domain else ""
         return CrateSymbols(sscc[0][1], to_bracketed(elements), link)
 
-    def symbols(self, product: str, bag: Gs1Bag) -> BagSymbols:
+    def bag_symbols(self, product: str, bag: Gs1Bag) -> BagSymbols:
         """What the symbol and the link on a bag say; nothing for goods without a number of GS1.
 
         Nothing either for a weight that GS1 has no room for: such a bag is booked with the station's own code.

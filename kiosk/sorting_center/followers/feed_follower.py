@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from kiosk.base.worker import Worker
-from kiosk.domain.backoff import Backoff
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 
-log = logging.getLogger(__name__)
-
 _POLL_INTERVAL_S: Final = 0.5
-_RETRY_FIRST_S: Final = 0.5
-_RETRY_MAX_S: Final = 30.0
 _RETRY_S: Final = 5.0
 # What these say is enough to mend it: a disk is full, a database away.
 _EXPECTED_ERRORS: Final = (LedgerError, DeskError, OSError)
@@ -44,27 +37,3 @@ def resume_position(ledger: Ledger, stored: FeedPosition | None) -> FeedPosition
 def follower_worker(name: str, step: Callable[[], int]) -> Worker:
     """Step again and again; after a step that took in nothing, wait for news."""
     return Worker(name, lambda: 0.0 if step() else _POLL_INTERVAL_S, retry_s=_RETRY_S, expected=_EXPECTED_ERRORS)
-
-
-def run_follower(step: Callable[[], int], what: str, ending: threading.Event) -> None:
-    """Step until ``ending`` is set, whatever happens; after a step that took in nothing, wait for news.
-
-    ``what`` cannot follow, says the log when a step fails: once for each reason until one succeeds, however often it
-    is tried again.
-    """
-    backoff = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S)
-    last_error = ""
-    while not ending.is_set():
-        try:
-            done = step()
-        except Exception as error:
-            message = f"{what} cannot follow the ledger: {error}"
-            if message != last_error:
-                log.error("%s", message, exc_info=not isinstance(error, _EXPECTED_ERRORS))
-            last_error = message
-            ending.wait(backoff.next())
-        else:
-            backoff.reset()
-            last_error = ""
-            if not done:
-                ending.wait(_POLL_INTERVAL_S)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from kiosk.domain.events import PhotoAccepted
 from kiosk.messaging.contract.photos import PictureName
-from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position, run_follower
+from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
@@ -46,10 +45,6 @@ class PhotoFollower:
             if self._photos.status(name.region, name.station, name.sha256) is PictureStatus.PENDING:
                 self._received.adopt(one)
         return len(entries)
-
-    def run(self, ending: threading.Event) -> None:
-        """Follow until ``ending`` is set, whatever happens."""
-        run_follower(self.step, "The photos", ending)
 
     def _adopt_all(self) -> None:
         """Once: killed between the file and its row, a process left pictures that the list does not know."""

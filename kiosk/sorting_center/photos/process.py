@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.sorting_center.followers.feed_follower import follower_worker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import utc_now
 from kiosk.sorting_center.photos.folder import PictureFolder
@@ -43,13 +44,11 @@ def serve(
         uploads = Uploads(photos, folder, received, Allowance(lambda: datetime.now(UTC)), refusals, lines)
         downloads = Downloads(OfferFolder(updates_dir), lines) if updates_dir is not None else None
         server = station_server(uploads, downloads, listening)
-        follower = threading.Thread(
-            target=PhotoFollower(ledger, photos, received).run, args=(ending,), name="photos follower"
-        )
+        follower = follower_worker("photos follower", PhotoFollower(ledger, photos, received).step)
         server.start()
         follower.start()
         while not ending.wait(_KEEP_S):
             refusals.flush()
         server.stop(_PART_END_S)
         refusals.flush()
-        follower.join()
+        follower.stop()

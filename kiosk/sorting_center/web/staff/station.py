@@ -20,12 +20,13 @@ from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.reports.stations import ScaleCheckRow, ScaleFacts
-from kiosk.sorting_center.watch.measure import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
+from kiosk.sorting_center.web.shared.fleet import Tile
 from kiosk.sorting_center.web.shared.frame import path_if_routed, render_page, texts
 from kiosk.sorting_center.web.shared.names import doctor_summary
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.charts import scaled_bars
+from kiosk.sorting_center.web.staff.fleet import broken_device, telephone
 from kiosk.texts import html
 
 HISTORY_DAYS: Final = (30, 90)  # Days of history
@@ -60,6 +61,7 @@ def shown(region: str, station: str) -> str:
     expected = register.stations.get((region, station))
     if history.row is None and expected is None:
         raise NotFound("no station of this number was heard in this region, and none is expected")
+    tile = _tile(region, station)
     return render_page(
         "station.html",
         region=region,
@@ -67,7 +69,10 @@ def shown(region: str, station: str) -> str:
         expected=expected,
         township=register.townships.get((region, expected.township)) if expected is not None else None,
         history=history,
-        marks=_marks(region, station),
+        tile=tile,
+        device=broken_device(tile) if tile is not None else None,
+        dial=telephone(expected.contact) if expected is not None else "",
+        parcels=sources().reports.parcels.shelved(region, station),
         doctor=doctor_summary(sources().reports.stations.doctor(region, station), texts()),
         cases=desk.cases.of_station(region, station),
         days=days,
@@ -110,7 +115,7 @@ def _history(region: str, station: str, days: int) -> History:
     )
 
 
-def _marks(region: str, station: str) -> tuple[StationMark, ...]:
-    """As on its tile; none for a moment of a station that was just heard for the first time."""
+def _tile(region: str, station: str) -> Tile | None:
+    """None for a moment of a station that was just heard for the first time."""
     tiles = sources().snapshots.fleet.current().value.tiles
-    return next((tile.marks for tile in tiles if (tile.region, tile.station) == (region, station)), ())
+    return next((tile for tile in tiles if (tile.region, tile.station) == (region, station)), None)

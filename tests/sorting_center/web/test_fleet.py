@@ -187,7 +187,9 @@ def client(stores: Stores) -> Iterator[FlaskClient]:
 
 def test_two_thousand_are_paged_and_no_page_is_heavy(stores: Stores, client: FlaskClient) -> None:
     towns = [f"{HOSTILE} township {number}" for number in range(20)]
-    rows = [ExpectedStation("shache", f"S{n:04}", f"village {n}", towns[n % 20], f"0998-555-{n:04}") for n in range(1, 2001)]
+    rows = [
+        ExpectedStation("shache", f"S{n:04}", f"village {n}", towns[n % 20], f"0998-555-{n:04}") for n in range(1, 2001)
+    ]
     stores.desk.registry.replace(rows, [Township("shache", name, OpeningHours.parse("")) for name in towns])
     found: list[str] = []
     for number in range(1, 9):

@@ -60,7 +60,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class FleetSnapshot:
-    """``tiles`` by township, of townships and stations the worst first; ``cases`` are how many are not closed, by kind."""
+    """``tiles`` by township, the worst townships and stations first; ``cases`` are how many are not closed, by kind."""
 
     day: date
     tiles: tuple[Tile, ...]

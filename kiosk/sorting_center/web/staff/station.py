@@ -33,6 +33,7 @@ HISTORY_DAYS: Final = (30, 90)  # Days of history
 _MAX_CLOSINGS: Final = 14
 _MAX_CHECKS: Final = 10
 _MAX_NEWEST: Final = 12
+_MAX_LISTINGS: Final = 6
 
 station = GuardedBlueprint("station", __name__)
 
@@ -72,6 +73,7 @@ def shown(region: str, station: str) -> str:
         tile=tile,
         device=broken_device(tile) if tile is not None else None,
         dial=telephone(expected.contact) if expected is not None else "",
+        listings=sources().listings.of_station(region, station, _MAX_LISTINGS),
         parcels=sources().reports.parcels.shelved(region, station),
         doctor=doctor_summary(sources().reports.stations.doctor(region, station), texts()),
         cases=desk.cases.of_station(region, station),

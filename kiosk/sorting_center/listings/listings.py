@@ -68,6 +68,13 @@ class CenterListings:
         with self._database.reading() as connection:
             return [_listing(row) for row in connection.execute(query)]
 
+    def of_station(self, region: str, station: str, limit: int) -> list[Listing]:
+        """What changed last first."""
+        here = (listing.c.region == region) & (listing.c.station == station)
+        query = select(listing).where(here).order_by(listing.c.updated_at.desc(), listing.c.lot).limit(limit)
+        with self._database.reading() as connection:
+            return [_listing(row) for row in connection.execute(query)]
+
     def counts(self) -> Mapping[ListingState, int]:
         query = select(listing.c.state, func.count()).group_by(listing.c.state)
         with self._database.reading() as connection:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, Select, func, select
 
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database import schema as ledger_schema
+from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.reports.days import COUNTY, DayReports, ReportScope
 from kiosk.sorting_center.reports.shared.figures import Figures
 from kiosk.sorting_center.reports.shared.times import from_milliseconds_or_none
@@ -23,7 +25,8 @@ StationKey = tuple[str, str]  # Region and station
 
 _NO_COUNTS: Final[Mapping[str, int]] = {}
 # Of rows as the contract writes them: a row begins with what it is about. Not parsed: there are thousands.
-_FIRST_BROKEN: Final = re.compile(r'\{"row":"([a-z0-9_]{1,32})","state":"fail"')
+_FIRST_BROKEN: Final = re.compile(r'\{"row":"[a-z0-9_]{1,32}","state":"fail"[^{}]*\}')
+_decode_doctor_row: Final = msgspec.json.Decoder(DatedDoctorRow).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class FleetRow:
     ``alarms`` and ``quarantined`` are numbers by kind (``fork``, ``twin``, ``broken_chain``, ``receipt_twice``,
     ``second_region``, ``too_many_epochs``) and by reason (``fork``, ``bad_data``, ``unknown_type``, ...). ``today`` is
     of the day that was asked for. ``doctor`` is the worst state of its doctor's rows, ``ok``, ``warn`` or ``fail``; ""
-    without any. ``broken`` is what the first row is about that says ``fail``, "" when none does.
+    without any. ``broken`` is the first row that says ``fail``.
     """
 
     region: str
@@ -76,7 +79,7 @@ class FleetRow:
     newest: NewestEvent | None
     today: Figures
     doctor: str = ""
-    broken: str = ""
+    broken: DatedDoctorRow | None = None
 
 
 class FleetReport:
@@ -115,7 +118,7 @@ class FleetReport:
                 last.get(key),
                 figures.get(key, Figures()),
                 _worst_state(row.doctor),
-                broken[1] if (broken := _FIRST_BROKEN.search(row.doctor or "")) is not None else "",
+                _decode_doctor_row(broken[0]) if (broken := _FIRST_BROKEN.search(row.doctor or "")) else None,
             )
             for row in statuses
             for key in ((row.region, row.station),)

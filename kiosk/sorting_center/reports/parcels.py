@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from kiosk.domain.parcel import ParcelNumber, ParcelState
 from kiosk.sorting_center.reports.journal import EventJournal, EventRow
@@ -66,6 +66,14 @@ class ParcelReports:
         query = select(parcel).where(c.shelf == slot, c.state.in_(_ON_SHELF)).order_by(c.feedseq.desc())
         with self._tables.reading() as connection:
             return tuple(ReportedParcel.of(row) for row in connection.execute(query.limit(MAX_PARCELS)))
+
+    def shelved(self, region: str, station: str) -> tuple[tuple[ParcelState, int], ...]:
+        """How many lie on the shelves of a station, by state."""
+        c = parcel.c
+        here = (c.station == station) & (c.region == region) & c.state.in_(_ON_SHELF)
+        query = select(c.state, func.count()).where(here).group_by(c.state).order_by(c.state)
+        with self._tables.reading() as connection:
+            return tuple((ParcelState(state), count) for state, count in connection.execute(query))
 
     def with_digest(self, digest: str) -> tuple[ReportedParcel, ...]:
         """Those whose waybill has this digest, newest first, at most MAX_PARCELS."""

@@ -26,7 +26,7 @@ from tests.sorting_center.staff import PASSWORD, app_of, looked_after
 from tests.sorting_center.stations import NOW, Station, of_weight
 from tests.web.browsing import axe_faults, painted
 
-PHONE, WALL = {"width": 360, "height": 740}, {"width": 1920, "height": 1080}
+PHONE, DESK, WALL = ({"width": w, "height": h} for w, h in ((360, 740), (1440, 900), (1920, 1080)))
 WORDS = {"en": "One number, two contents", "zh": "同一编号", "ug": "نومۇرى بىر"}
 """Of a fork, in each language."""
 PATIENCE_MS = 30_000
@@ -64,7 +64,9 @@ def fill(stores: Stores) -> None:
     ]
     ledger.commit(Delivery(sightings=says), NOW)
     towns = [f"Township of a long name {number}" for number in range(12)]
-    rows = [ExpectedStation("shache", f"S{n:04}", f"village {n}", towns[n % 12]) for n in range(1, 203)]
+    rows = [
+        ExpectedStation("shache", f"S{n:04}", f"village {n}", towns[n % 12], f"0998-555-{n:04}") for n in range(1, 203)
+    ]
     stores.desk.registry.replace(
         rows, [Township("shache", name, OpeningHours.parse("mon-sun 10:00-19:00")) for name in towns]
     )
@@ -148,6 +150,32 @@ def test_a_viewer_gets_from_the_front_page_to_the_case_of_a_forked_station(
 
 
 @IN_TORTURE_BOTH
+def test_which_station_is_in_trouble_and_whom_to_call_is_one_click_from_the_front_page(
+    browser: Browser, stores: Stores
+) -> None:
+    """In each language, at a desk and on a telephone: the number to dial is on the first screen."""
+    fill(stores)
+    with served(app_of(stores)) as url:
+        for language in WORDS:
+            with viewer(browser, stores.desk, url, language) as page:
+                for size in (DESK, PHONE):
+                    page.set_viewport_size(size)
+                    page.goto(url)
+                    page.locator("a.chip.m-fork").click()
+                    tile = page.locator("li:has(> a.tile.m-fork)")
+                    expect(tile).to_be_in_viewport(ratio=1)
+                    expect(tile).to_contain_text("village 42")
+                    expect(tile.locator("a.tel")).to_have_attribute("href", "tel:09985550042")
+                    page.goto(f"{url}/fleet")
+                    expect(page.locator("li:has(> a.tile.m-fork)")).to_be_in_viewport(ratio=1)
+                    assert page.locator("a.tile.m-well:visible").count() == 0
+                    page.locator("a.tile.m-fork").click()
+                    for part in (".state", ".say", ".verdict a[href='tel:09985550042']"):
+                        expect(page.locator(part)).to_be_in_viewport()
+                    expect(page.locator(".say")).not_to_be_empty()
+
+
+@IN_TORTURE_BOTH
 def test_a_wall_shows_two_hundred_stations_and_the_day_without_scrolling(browser: Browser, stores: Stores) -> None:
     fill(stores)
     with (
@@ -168,10 +196,20 @@ def test_what_changes_appears_and_who_reads_by_keyboard_stays_where_they_are(bro
         served(app_of(stores)) as url,
         viewer(browser, stores.desk, url, "en") as page,
     ):
-        page.goto(f"{url}/fleet?q=S00")
+        page.goto(f"{url}/fleet")
+        fold = page.locator("section", has=page.locator("a.tile", has_text="S0001")).locator("details")
+        fold.locator("summary").click()
         page.locator("a.tile", has_text="S0042").focus()
         expect(page.locator("a.tile", has_text="S0001")).to_have_class("tile m-well")
         status = Status(online=True, pending=500, software="1.0.0", epoch=Station().epoch)
         stores.ledger.commit(Delivery(sightings=[Sighting("shache", "S0001", status)]), NOW)
         expect(page.locator("a.tile", has_text="S0001")).to_have_class("tile m-late")
         assert "S0042" in page.evaluate("document.activeElement.textContent")
+        assert fold.get_attribute("open") is not None, "what a person unfolds stays so"
+        assert page.locator("details[open]").count() == 1
+        page.goto(f"{url}/fleet?q=village")
+        page.locator("section", has=page.locator("a.tile", has_text="S0002")).locator("summary").click()
+        status = Status(online=True, pending=500, software="1.0.0", epoch=Station().epoch)
+        stores.ledger.commit(Delivery(sightings=[Sighting("shache", "S0003", status)]), NOW)
+        expect(page.locator("a.tile", has_text="S0003")).to_have_class("tile m-late")
+        assert page.locator("details:not([open])").count() == 1, "what a person folds, too"

@@ -85,13 +85,13 @@ def test_a_broken_device_is_seen_from_afar(stores: Stores, says: Callable[..., N
     says(*ROWS)
     assert 'class="tile m-device"' in page(stores, "/fleet")
     for language, name in (("en", "Scale"), ("zh", "电子秤"), ("ug", "تەرەزە")):
-        assert f"<span>{name}</span>" in page(stores, "/fleet?state=device", lang=language)
+        assert f"<span><b>{name}</b>" in page(stores, "/fleet?state=device", lang=language)
     says(DoctorRow("clock"), DoctorRow("moon_lamp", "fail", "moon_is_dark"))
     assert "moon_lamp" in page(stores, "/fleet"), "of newer software the code itself"
     assert "moon_is_dark" in page(stores, STATION)
     says(*ROWS)
     assert "S0147" in page(stores, "/fleet?state=device")
-    assert 'class="chip m-device"' in page(stores, STATION)
+    assert 'class="state m-device"' in page(stores, STATION)
 
 
 def test_every_word_of_a_station_has_a_sentence_here() -> None:

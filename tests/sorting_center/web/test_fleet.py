@@ -13,7 +13,7 @@ from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 from kiosk.sorting_center.ledger import Delivery, Sighting
 from kiosk.sorting_center.web.shared.sources import Stores
-from kiosk.sorting_center.web.staff.fleet import PAGE_SIZE
+from kiosk.sorting_center.web.staff.fleet import PAGE_SIZE, telephone
 from tests.sorting_center.staff import NOON, app_of, looked_after, sign_in
 from tests.sorting_center.stations import Station, of_weight
 from tests.sorting_center.web.looking import page
@@ -82,20 +82,62 @@ EXPECTED = {
 }
 
 
-def test_each_station_has_its_tile(county: Stores) -> None:
+def test_each_station_has_its_tile_with_what_is_wrong(county: Stores) -> None:
     html = page(county, "/fleet")
     assert tiles(html) == EXPECTED
-    for word in ("fork", "twin", "gap", "late", "fault", "old software", "never heard", "quiet", "not listed", "well"):
-        assert f"<span>{word}</span>" in html
+    for words in (
+        *("The card was probably copied", "Two machines use this number", "Some records have not arrived"),
+        *("Receipts arrive late", "The station reports an alarm", "old software", "never heard"),
+        *("No message in opening hours", "not listed"),
+    ):
+        assert f"<span>{words}" in html, words
 
 
-def test_stations_stand_by_their_township(county: Stores) -> None:
+def test_townships_and_stations_in_trouble_stand_first_and_the_well_ones_are_a_count(county: Stores) -> None:
     html = page(county, "/fleet")
-    places = [html.index(f">{name}<") for name in ("Huangdi", "S0001", "S0012", "S0008", "S0009")]
-    assert html.index("onerror") < places[3], "a township of strange name stands as a text"
-    own = [places[0], places[1], places[2]]
-    assert own == sorted(own)
-    assert tiles(html)[list(tiles(html))[-1]] == "unexpected", "who has no township is the last of its region"
+    order = [html.index(f">{name}<") for name in ("Huangdi", "S0002", "S0012", "S0001", "S0008", "S0009")]
+    assert order == sorted(order)
+    (well,) = re.findall(r"<details.*?</details>", html, re.DOTALL)
+    assert list(tiles(well)) == ["S0001"]
+    assert "<summary>" in well and "1 well" in re.sub(r"<[^>]+>", "", well)
+    assert well.startswith('<details id="shache/Huangdi">'), "folded, and found again when it is brought up to date"
+    for query in ("state=well", "q=S0001"):
+        assert '<details id="shache/Huangdi" open>' in page(county, f"/fleet?{query}"), query
+
+
+def test_a_township_that_is_worse_off_stands_before_another(stores: Stores) -> None:
+    rows = [ExpectedStation("shache", f"S000{n}", "", town) for n, town in ((1, "Aral"), (2, "Mixia"), (3, "Beshik"))]
+    stores.desk.registry.replace(rows, [])
+    stores.ledger.commit(Delivery(sightings=[says("S0001"), says("S0002", alarm="ahead"), says("S0003")]), JUST_NOW)
+    html = page(stores, "/fleet")
+    assert list(tiles(html)) == ["S0002", "S0001", "S0003"]
+
+
+def test_a_tile_in_trouble_says_since_when_and_whom_to_call(county: Stores) -> None:
+    contact = "Aynur +86 998 555-0147"
+    row = ExpectedStation("shache", "S0008", "Aral", "Huangdi", contact)
+    register = county.desk.registry.current()
+    others = [one for one in register.stations.values() if one.station != row.station]
+    county.desk.registry.replace([row, *others], list(register.townships.values()))
+    html = page(county, "/fleet?state=quiet")
+    assert f'<a class="tel" href="tel:+869985550147"><bdi>{contact}</bdi></a>' in html
+    assert "since" in html
+
+
+@pytest.mark.parametrize(
+    ("contact", "number"),
+    [
+        ("0998-555-0147", "09985550147"),
+        ("Aynur +86 998 555 0147, evenings", "+869985550147"),
+        ("post 12", ""),
+        ("", ""),
+        ("12-34", ""),
+        ("javascript:alert(1)", ""),
+        ("9" * 10_000, "9" * 22),
+    ],
+)
+def test_a_contact_has_the_number_to_dial(contact: str, number: str) -> None:
+    assert telephone(contact) == number
 
 
 @pytest.mark.parametrize(
@@ -145,7 +187,9 @@ def client(stores: Stores) -> Iterator[FlaskClient]:
 
 def test_two_thousand_are_paged_and_no_page_is_heavy(stores: Stores, client: FlaskClient) -> None:
     towns = [f"{HOSTILE} township {number}" for number in range(20)]
-    rows = [ExpectedStation("shache", f"S{n:04}", f"village {n}", towns[n % 20]) for n in range(1, 2001)]
+    rows = [
+        ExpectedStation("shache", f"S{n:04}", f"village {n}", towns[n % 20], f"0998-555-{n:04}") for n in range(1, 2001)
+    ]
     stores.desk.registry.replace(rows, [Township("shache", name, OpeningHours.parse("")) for name in towns])
     found: list[str] = []
     for number in range(1, 9):

@@ -16,6 +16,7 @@ from kiosk.domain.events.photo import PictureData, WordsData
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
@@ -120,6 +121,13 @@ def test_counts_lead_to_each_state(operator: Person, offered: Offered) -> None:
         assert "Almonds" not in operator.sees(f"/listings?state={state}")
     assert "Almonds" not in operator.sees("/listings?state=all&page=2")
     assert operator.client.get("/listings?state=x&page=-1").status_code == 200
+
+
+def test_the_page_of_a_station_leads_to_what_it_offers(operator: Person, offered: Offered) -> None:
+    key = offered.listing.key
+    for station, found in ((key.station, 1), ("S0999", 0)):
+        offered.stores.desk.registry.replace([ExpectedStation(key.region, station)], [])
+        assert operator.sees(f"/stations/{key.region}/{station}").count(f'href="{offered.path}"') == found
 
 
 def test_it_is_published_paused_and_withdrawn_by_an_operator(operator: Person, offered: Offered) -> None:

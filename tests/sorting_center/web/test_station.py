@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kiosk.domain.events import ScaleChanged, ScaleChecked
+from kiosk.domain.events import ParcelShelved, ScaleChanged, ScaleChecked
+from kiosk.domain.moment import ClockQuality
+from kiosk.domain.parcel import ParcelNumber
+from kiosk.messaging.contract.control import DoctorRow, Status
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
+from kiosk.sorting_center.ledger import Delivery, Sighting
+from kiosk.sorting_center.watch.measure import MARK_OF_CASE, StationMark
 from kiosk.sorting_center.web.shared.sources import Stores
+from kiosk.sorting_center.web.shared.texts import center_texts
+from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.reports.ledgers import ClockedStation, closed
 from tests.sorting_center.staff import NOON, app_of, looked_after, sign_in
 from tests.sorting_center.stations import NOW, Station, believed, of_weight
+from tests.sorting_center.web.county_month import fill
 from tests.sorting_center.web.looking import page
 
 HOSTILE = '"><img src=x onerror=alert(1)>\u202e'
 MAX_BYTES = 150_000
+JUST_NOW = "2026-11-25T12:25:00.000Z"
 
 
 def bare(html: str) -> str:
@@ -49,6 +58,80 @@ def test_one_that_is_expected_and_was_never_heard_has_one(stores: Stores) -> Non
         "Expected, never heard",
     ):
         assert shown in text, shown
+
+
+def doctor(stores: Stores, *rows: DoctorRow, number: str = "S0147") -> None:
+    status = Status(online=True, pending=0, software="1.12.0", epoch=Station(number).epoch, doctor=rows)
+    stores.ledger.commit(Delivery(sightings=[Sighting("shache", number, status)]), JUST_NOW)
+
+
+BACKUP, PAPER = DoctorRow("backup", "warn", "backup_old"), DoctorRow("printer_label", "fail", "printer_paper_out")
+MOON = DoctorRow("moon_lamp", "fail", "moon_is_dark")
+
+
+def test_there_is_one_verdict_and_nothing_that_can_wait_looks_like_another(stores: Stores) -> None:
+    doctor(stores, BACKUP)
+    html = page(stores, "/stations/shache/S0147")
+    assert "Well" in bare(html).split("Devices")[0]
+    assert "panel care" not in html and "can wait" in html and "needs attention" not in html
+    assert "What to say" not in html
+    doctor(stores, PAPER, BACKUP)
+    text = bare(page(stores, "/stations/shache/S0147"))
+    assert re.search(r"Not well Label printer The printer is out of paper: put a new roll in. since [\d: -]+", text)
+    assert " Well " not in text.split("Devices")[0]
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"),
+    [("en", "Ask the clerk to put in a new roll"), ("zh", "请操作员装上新纸卷"), ("ug", "خىزمەتچى يېڭى قەغەز")],
+)
+def test_what_to_say_on_the_telephone_stands_before_everything_else(stores: Stores, lang: str, sentence: str) -> None:
+    row = ExpectedStation("shache", "S0147", "Aral", "Huangdi", "Aynur 0998 555 0147")
+    stores.desk.registry.replace([row], [Township("shache", "Huangdi", OpeningHours.parse("mon-fri 10:00-19:00"))])
+    doctor(stores, PAPER)
+    html = page(stores, "/stations/shache/S0147", lang=lang)
+    order = [
+        html.index(part) for part in ("Aral", "Huangdi", sentence, 'href="tel:09985550147"', "10:00–19:00", "figure")
+    ]
+    assert order == sorted(order)
+    doctor(stores, MOON)
+    assert (
+        "moon_is_dark" in page(stores, "/stations/shache/S0147", lang=lang).split('class="say"')[1].split("</div>")[0]
+    )
+
+
+def test_every_mark_has_a_sentence_for_the_telephone() -> None:
+    for language in LANGUAGES:
+        texts = center_texts(language)
+        marks = set(StationMark) - {StationMark.WELL}
+        assert all(f"phone_{mark}" in texts for mark in marks)
+        assert all(f"case_kind_{kind}" in texts for kind in MARK_OF_CASE)
+
+
+def test_a_clock_that_was_never_set_is_said_once(stores: Stores) -> None:
+    station = ClockedStation()
+    station.quality, station.at = ClockQuality.UNSET, datetime(1970, 1, 1, tzinfo=UTC)
+    stores.ledger.accept([station.start(), *(station.intake(number) for number in range(1, 11))], "shache", NOW)
+    text = bare(page(stores, "/stations/shache/S0147"))
+    assert "Time not known: 10 . The clock of the station was not set" in text
+    assert text.count("time unknown") == 1, "beside the figures of the day alone"
+
+
+def test_parcels_on_its_shelves_are_counted(stores: Stores) -> None:
+    fill(stores.ledger)
+    assert "No parcel waits there." in bare(page(stores, "/stations/shache/S0147")), "one was, and was collected"
+    station = Station("S0148", "aa" * 8)
+    shelved = [ParcelShelved(str(ParcelNumber("S0148", "A", number)), "clerk:07", "A-3-17") for number in (1, 2)]
+    stores.ledger.accept([station.start(), *map(station.add, shelved)], "shache", NOW)
+    assert "on its shelf 2" in bare(page(stores, "/stations/shache/S0148"))
+    assert "No parcel waits there." in bare(page(stores, "/stations/shache/S0147"))
+
+
+def test_what_only_a_technician_reads_is_folded(stores: Stores, station: Station) -> None:
+    stores.ledger.accept(station.run(3), "shache", NOW)
+    before, folded = page(stores, "/stations/shache/S0147").split('<details class="panel technician"')
+    for word in (station.epoch, "Epochs of its database", "Software"):
+        assert word not in before and word in folded, word
 
 
 def test_what_it_weighs_with_is_told(stores: Stores) -> None:

@@ -12,17 +12,26 @@ from typing import Final
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import StationKey, StationRegister
 from kiosk.sorting_center.desk.shared.cases import MAX_PAGE, Case, CaseState
+from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.watch.measure import Measure, StationMark, marks, marks_of_unseen
+from kiosk.sorting_center.watch.measure import MARK_OF_CASE, Measure, StationMark, marks, marks_of_unseen
 
 MAX_CASES: Final = 20 * MAX_PAGE  # More open cases than that nobody can tell apart
+# Also of kinds that are no mark by themselves: they say since when one is there.
+_CASE_MARKS: Final = {
+    **MARK_OF_CASE,
+    "reports": StationMark.FAULT,
+    "backlog": StationMark.LATE,
+    "old_software": StationMark.OLD,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """``marks`` are all it has, the gravest first. ``township`` and ``village`` are "" where the registry has none.
-    ``broken`` is what its doctor says is broken, as a code, "" for nothing.
+    """``marks`` are all it has, the gravest first. ``township``, ``village`` and ``contact`` are "" where the registry
+    has none. ``case_kind`` is of the oldest case behind the gravest mark, ``since`` the time at which that mark was
+    first seen, RFC 3339; "" where there is none. ``broken`` is what its doctor says is broken.
     """
 
     region: str
@@ -30,12 +39,19 @@ class Tile:
     marks: tuple[StationMark, ...]
     township: str
     village: str
+    contact: str
     has_intakes: bool
-    broken: str = ""
+    case_kind: str = ""
+    since: str = ""
+    broken: DatedDoctorRow | None = None
 
     @property
     def mark(self) -> StationMark:
         return self.marks[0]
+
+    @property
+    def is_well(self) -> bool:
+        return self.mark is StationMark.WELL
 
     def matches(self, words: str) -> bool:
         """Whether a person who typed this meant it, too; ``words`` in lower case."""
@@ -44,7 +60,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class FleetSnapshot:
-    """``tiles`` in the order of region, township, number; ``cases`` are how many are not closed, by kind."""
+    """``tiles`` by township, the worst townships and stations first; ``cases`` are how many are not closed, by kind."""
 
     day: date
     tiles: tuple[Tile, ...]
@@ -82,19 +98,45 @@ def _tiles(
     rows: Sequence[FleetRow], register: StationRegister, cases: Iterable[Case], now: datetime
 ) -> tuple[Tile, ...]:
     measure = Measure.of(rows, register, now)
-    kinds: dict[StationKey, set[str]] = defaultdict(set)
+    cases_by_key: dict[StationKey, list[Case]] = defaultdict(list)
     for case in cases:
-        kinds[case.region, case.station].add(case.kind)
+        cases_by_key[case.region, case.station].append(case)
     rows_by_key = {(row.region, row.station): row for row in rows}
     tiles = []
     for key in {**dict.fromkeys(rows_by_key), **dict.fromkeys(register.stations)}:
-        row, expected = rows_by_key.get(key), register.stations.get(key)
-        tile_marks = marks_of_unseen(kinds[key]) if row is None else marks(row, measure, kinds[key])
-        township, village = (expected.township, expected.village) if expected is not None else ("", "")
-        brings, broken = (row.today.intakes > 0, row.broken) if row is not None else (False, "")
-        tiles.append(Tile(*key, tile_marks, township, village, brings, broken))
-    # Those of no township stand behind the others of their region.
-    return tuple(sorted(tiles, key=lambda tile: (tile.region, not tile.township, tile.township, tile.station)))
+        row, expected, own = rows_by_key.get(key), register.stations.get(key), cases_by_key[key]
+        kinds = {case.kind for case in own}
+        tile_marks = marks_of_unseen(kinds) if row is None else marks(row, measure, kinds)
+        oldest = next((case for case in reversed(own) if _CASE_MARKS.get(case.kind) is tile_marks[0]), None)
+        place = (expected.township, expected.village, expected.contact) if expected is not None else ("", "", "")
+        brings, broken = (row.today.intakes > 0, row.broken) if row is not None else (False, None)
+        kind, since = oldest.kind if oldest is not None else "", _since(tile_marks[0], row, oldest)
+        tiles.append(Tile(*key, tile_marks, *place, brings, kind, since, broken))
+    return _in_order(tiles)
+
+
+def _since(mark: StationMark, row: FleetRow | None, case: Case | None) -> str:
+    """When the mark was first seen; "" where nobody knows."""
+    if mark is StationMark.DEVICE and row is not None and row.broken is not None:
+        return row.broken.since
+    if mark is StationMark.QUIET and row is not None and row.last_seen is not None:
+        return row.last_seen.isoformat()
+    return case.opened_at if case is not None else ""
+
+
+def _in_order(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
+    """Those of no township stand behind the others that are as badly off."""
+    gravity = {mark: number for number, mark in enumerate(StationMark)}
+    worst: dict[StationKey, int] = {}
+    for tile in tiles:
+        place = tile.region, tile.township
+        worst[place] = min(worst.get(place, len(gravity)), gravity[tile.mark])
+
+    def order(tile: Tile) -> tuple[object, ...]:
+        place = tile.region, tile.township
+        return worst[place], not tile.township, *place, gravity[tile.mark], tile.station
+
+    return tuple(sorted(tiles, key=order))
 
 
 def _open_cases(desk: CenterDesk) -> list[Case]:

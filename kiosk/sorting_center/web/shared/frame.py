@@ -59,6 +59,7 @@ def render_page(template: str, **values: object) -> str:
         session=who.session,
         places=places,
         named=DisplayNames(texts(), sources().reports),
+        now=f"{now:%Y-%m-%d %H:%M}",
         local=lambda timestamp: local_time(timestamp, now),
         **values,
     )

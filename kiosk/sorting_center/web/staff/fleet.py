@@ -1,7 +1,8 @@
-"""Every station as a tile that needs no reading."""
+"""Every station as a tile, by township: those in trouble first, and whom to call there."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -13,12 +14,13 @@ from kiosk.sorting_center.watch.measure import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
 from kiosk.sorting_center.web.shared.fleet import FleetSnapshot, Tile
 from kiosk.sorting_center.web.shared.frame import LiveFragment, render_page, texts
-from kiosk.sorting_center.web.shared.names import device_name
+from kiosk.sorting_center.web.shared.names import DoctorEntry, doctor_summary
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 
 PAGE_SIZE: Final = 250  # Tiles that fit on a wall, and their page into 150 KB
 _MAX_WORDS: Final = 60
+_TELEPHONE: Final = re.compile(r"\+?[0-9][0-9 ()/-]{4,20}[0-9]")
 
 fleet = GuardedBlueprint("fleet", __name__)
 
@@ -60,6 +62,19 @@ def live() -> Response:
     return _live_fragment(TileFilter.of_request()).answer()
 
 
+def broken_device(tile: Tile) -> DoctorEntry | None:
+    """What its doctor says of the first broken device; None unless that is why the station is not well."""
+    if tile.mark is not StationMark.DEVICE or tile.broken is None:
+        return None
+    return doctor_summary((tile.broken,), texts()).bad[0]
+
+
+def telephone(contact: str) -> str:
+    """The number to dial in what the station list says of a contact; "" where there is none."""
+    found = _TELEPHONE.search(contact)
+    return re.sub(r"[^0-9+]", "", found[0]) if found is not None else ""
+
+
 def _live_fragment(tile_filter: TileFilter) -> LiveFragment:
     versioned = sources().snapshots.fleet.current()
     return LiveFragment(versioned, (tile_filter,), lambda: _render(versioned.value, tile_filter))
@@ -74,9 +89,8 @@ def _render(snapshot: FleetSnapshot, tile_filter: TileFilter) -> str:
         "fleet-live.html",
         picture=snapshot,
         asked=tile_filter,
-        device_of=lambda tile: (
-            device_name(tile.broken, texts()) if tile.mark is StationMark.DEVICE and tile.broken else ""
-        ),
+        device_of=broken_device,
+        telephone=telephone,
         groups=[(*place, list(some)) for place, some in groupby(tiles, lambda tile: (tile.region, tile.township))],
         marks=[(mark, count) for mark, count in snapshot.counts.items() if count],
         many_regions=len({tile.region for tile in snapshot.tiles}) > 1,

@@ -46,11 +46,12 @@ from kiosk.sorting_center.web.shared.access import (
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
+from kiosk.sorting_center.web.staff.fleet import telephone
 from kiosk.texts.plain import plain
 
 registry = GuardedBlueprint("registry", __name__)
 
-PAGE_SIZE: Final = 100
+PAGE_SIZE: Final = 200  # A county is printed as one list
 MAX_SHOWN: Final = 100  # Of each sort of difference; the number of all is told
 EXPIRY_WARNING: Final = timedelta(days=30)  # So long a village needs to have a scale verified again
 VIEWS: Final = ("all", "never", "unexpected", "over", "soon")
@@ -130,6 +131,7 @@ def _render(refused: str = "") -> str:
         page=page,
         more=page * PAGE_SIZE < len(chosen),
         may_import=may_decide(),
+        telephone=telephone,
         refused=refused,
         done=request.args.get("done") == "1",
     )

@@ -20,18 +20,20 @@ from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.reports.stations import ScaleCheckRow, ScaleFacts
-from kiosk.sorting_center.watch.measure import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
+from kiosk.sorting_center.web.shared.fleet import Tile
 from kiosk.sorting_center.web.shared.frame import path_if_routed, render_page, texts
 from kiosk.sorting_center.web.shared.names import doctor_summary
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.charts import scaled_bars
+from kiosk.sorting_center.web.staff.fleet import broken_device, telephone
 from kiosk.texts import html
 
 HISTORY_DAYS: Final = (30, 90)  # Days of history
 _MAX_CLOSINGS: Final = 14
 _MAX_CHECKS: Final = 10
 _MAX_NEWEST: Final = 12
+_MAX_LISTINGS: Final = 6
 
 station = GuardedBlueprint("station", __name__)
 
@@ -60,6 +62,7 @@ def shown(region: str, station: str) -> str:
     expected = register.stations.get((region, station))
     if history.row is None and expected is None:
         raise NotFound("no station of this number was heard in this region, and none is expected")
+    tile = _tile(region, station)
     return render_page(
         "station.html",
         region=region,
@@ -67,7 +70,11 @@ def shown(region: str, station: str) -> str:
         expected=expected,
         township=register.townships.get((region, expected.township)) if expected is not None else None,
         history=history,
-        marks=_marks(region, station),
+        tile=tile,
+        device=broken_device(tile) if tile is not None else None,
+        dial=telephone(expected.contact) if expected is not None else "",
+        listings=sources().listings.of_station(region, station, _MAX_LISTINGS),
+        parcels=sources().reports.parcels.shelved(region, station),
         doctor=doctor_summary(sources().reports.stations.doctor(region, station), texts()),
         cases=desk.cases.of_station(region, station),
         days=days,
@@ -110,7 +117,7 @@ def _history(region: str, station: str, days: int) -> History:
     )
 
 
-def _marks(region: str, station: str) -> tuple[StationMark, ...]:
-    """As on its tile; none for a moment of a station that was just heard for the first time."""
+def _tile(region: str, station: str) -> Tile | None:
+    """None for a moment of a station that was just heard for the first time."""
     tiles = sources().snapshots.fleet.current().value.tiles
-    return next((tile.marks for tile in tiles if (tile.region, tile.station) == (region, station)), ())
+    return next((tile for tile in tiles if (tile.region, tile.station) == (region, station)), None)

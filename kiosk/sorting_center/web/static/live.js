@@ -12,13 +12,13 @@ async function refresh() {
   if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
   const html = await answer.text();
   etag = answer.headers.get("ETag") ?? "";
-  const open = [...live.querySelectorAll("details[open]")].map((details) => details.id);
+  const folds = [...live.querySelectorAll("details")].map((details) => [details.id, details.open]);
   const at = live.contains(document.activeElement) ? document.activeElement : null;
   const [href, within] = [at?.getAttribute("href"), at?.closest("details")?.id];
   // The server escaped every value; the policy of the page forbids scripts in it all the same.
   live.innerHTML = html;
   // Who reads with the keyboard stays where they were.
-  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  for (const [id, open] of folds) document.getElementById(id)?.toggleAttribute("open", open);
   if (href) live.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
   else if (within) document.getElementById(within)?.querySelector("summary")?.focus({ preventScroll: true });
 }

@@ -28,7 +28,9 @@ _RETRY_AFTER_S: Final = 30
 _STATIC_MAX_AGE_S: Final = 3600
 _ERROR_TEXT_IDS: Final = {404: "not_found", 410: "gone", 503: "unavailable"}
 # Endpoints of people; all others are asked by programs.
-_HTML_ENDPOINTS: Final = frozenset({None, "storefront.front", "storefront.everything", "storefront.one"})
+_HTML_ENDPOINTS: Final = frozenset(
+    {None, "storefront.front", "storefront.everything", "storefront.lots", "storefront.one", "storefront.way"}
+)
 
 _log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, LOG_INTERVAL_S)
 
@@ -40,7 +42,7 @@ def create_app(sources: StorefrontSources, hosts: Hosts) -> Flask:
         app.wsgi_app = _PathPrefixMiddleware(app.wsgi_app, urlsplit(sources.public.base).path)  # type: ignore[method-assign]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters = {"kg": html.bdi_kg, "money": html.bdi_money, "price": html.bdi_price, "number": html.bdi_number}
-    app.jinja_env.globals.update(filters, code=html.bdi_code)
+    app.jinja_env.globals.update(filters, code=html.bdi_code, name=html.bdi_name, pack=html.bdi_pack_weight)
 
     def check() -> None:
         if not hosts.is_allowed(request.host, int(request.environ["SERVER_PORT"]), request.scheme):

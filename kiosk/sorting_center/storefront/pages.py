@@ -179,7 +179,7 @@ def _goods_path(key: GoodsKey) -> str:
 @storefront.get("/pictures/<sha256>.jpg")
 def picture(sha256: str) -> Response:
     """A master of a published lot, and no other file; read whole, and given only when its hash is its name.
-    ``?width=560``: its small picture, as soon as there is one.
+    ``?width=480``: its small picture of this width, as soon as there is one.
     """
     holders = sources().listings.stations_of(sha256) if _HASH.fullmatch(sha256) else []
     folder = sources().pictures

@@ -25,9 +25,9 @@ from kiosk.sorting_center.storefront.published import PublishedListings
 
 # Each width with its most bytes. A card has one of the first two, as the screen needs it: 24 cards and their page stay
 # below 600 KB.
-MAX_BYTES: Final[Mapping[int, int]] = {320: 11_000, 560: 22_500, 1000: 90_000}
-CARD_PX: Final = (320, 560)
-PAGE_PX: Final = (560, 1000)
+MAX_BYTES: Final[Mapping[int, int]] = {320: 20_000, 480: 22_500, 1000: 90_000}
+CARD_PX: Final = (320, 480)
+PAGE_PX: Final = (480, 1000)
 # Of the width, tried in turn: a very busy picture needs more bytes, and noise alone fits at the last.
 _PARTS: Final = (1.0, 0.72, 0.5, 0.36)
 _BATCH_SIZE: Final = 8  # Pictures of one errand, about a second and a half: the storefront does not end before it has

@@ -19,9 +19,11 @@ from kiosk.sorting_center.web.shared.guard import HEADERS, Hosts
 from kiosk.texts import html
 
 # No script at all. JSON-LD stands in a script element of a type that no browser runs: a data block, which this policy
-# has no say in (HTML standard, "prepare the script element": the type is looked at first).
+# has no say in (HTML standard, "prepare the script element": the type is looked at first). Programs that judge a page
+# read robots.txt from inside it: `connect-src`.
 _CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 _HSTS: Final = f"max-age={365 * 24 * 3600}"
 _RETRY_AFTER_S: Final = 30

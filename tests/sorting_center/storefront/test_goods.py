@@ -80,9 +80,7 @@ def test_goods_without_a_grade_have_an_address_too(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
-def test_a_lot_that_vanishes_between_two_questions_hurts_nobody(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lot_that_vanishes_between_two_questions_hurts_nobody(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list was read, and an operator ends the offer before the buyer goes on."""
     many(shop, 25, apart=False)
     buyer = shop.buyer()
@@ -109,7 +107,11 @@ def test_where_it_was_weighed_is_told_without_anything_about_the_grower(shop: Sh
     shop.sell()
     buyer = shop.buyer("https://goods.county.example")
     lot = shop.center.station.lot(1)
-    for language, day, verified in (("en", "Day", "valid on that day"), ("zh", "日期", "当日有效"), ("ug", "كۈنى", "كۈچكە")):
+    for language, day, verified in (
+        ("en", "Day", "valid on that day"),
+        ("zh", "日期", "当日有效"),
+        ("ug", "كۈنى", "كۈچكە"),
+    ):
         page = buyer.sees(f"{shop.path(language)}/way")
         told = ("2026-11-25", "S0147", "61.2\xa0kg", "3", "2026-09", lot)
         assert [one for one in told if f'<bdi dir="ltr">{one}</bdi>' not in page] == []
@@ -158,8 +160,9 @@ def test_what_others_show_of_a_link_is_said_in_its_language(shop: Shop) -> None:
     shop.sell(story=WordsData("", "新货 “好”", 'Of "this" autumn'))
     shop.sell(2, (2,), **titled("Almonds"))
     buyer = shop.buyer("https://goods.county.example")
-    paths = {"/en/": "website", shop.path(): "product", "/en/shache/BADAM~A": "website", f"{shop.path()}/way": "website"}
-    for path, kind in paths.items():
+    kinds = ("website", "product", "website", "website")
+    paths = ("/en/", shop.path(), "/en/shache/BADAM~A", f"{shop.path()}/way")
+    for path, kind in zip(paths, kinds, strict=True):
         page = buyer.sees(path)
         told = dict(re.findall(r'<meta property="(og:[a-z_:]+)" content="([^"]*)">', page))
         assert told["og:type"] == kind

@@ -99,24 +99,24 @@ def _is_larger(path: Path, size_bytes: int) -> bool:
         return False
 
 
-def _scale_all(masters: dict[str, Path], side_px: int, most_bytes: int) -> list[tuple[str, bytes]]:
+def _scale_all(masters: dict[str, Path], side_px: int, max_bytes: int) -> list[tuple[str, bytes]]:
     """Those that can be made; one that ends the process which decodes it costs the others nothing but time."""
     try:
-        return _scale_batch(masters, side_px, most_bytes)
+        return _scale_batch(masters, side_px, max_bytes)
     except OSError as error:
         if len(masters) > 1:
-            return [made for one in masters.items() for made in _scale_all(dict([one]), side_px, most_bytes)]
+            return [made for one in masters.items() for made in _scale_all(dict([one]), side_px, max_bytes)]
         _log.write(f"The small picture of {', '.join(masters)} cannot be made: {error}", kind="one")
         return []
 
 
-def _scale_batch(masters: dict[str, Path], side_px: int, most_bytes: int) -> list[tuple[str, bytes]]:
+def _scale_batch(masters: dict[str, Path], side_px: int, max_bytes: int) -> list[tuple[str, bytes]]:
     rule = ChannelRule(
         channel="storefront",
         size_px=(side_px, side_px),
         format="jpeg",
         least_bytes=0,
-        most_bytes=most_bytes,
+        most_bytes=max_bytes,
         cut="natural",
         background="free",
         source="",

@@ -35,6 +35,11 @@ def kg_text(grams: int, decimals: int = 3) -> str:
     return f"{kilograms(grams, decimals)}{NO_BREAK_SPACE}kg"
 
 
+def pack_weight(grams: int) -> str:
+    """As shops write it: ``500 g``, ``1 kg``, ``2.5 kg``."""
+    return f"{grams}{NO_BREAK_SPACE}g" if 0 <= grams < 1000 else kg_text(grams, 0)
+
+
 def money(fen: int) -> str:
     """``¥1,203.82`` from 120382 fen."""
     yuan, rest = divmod(abs(fen), 100)

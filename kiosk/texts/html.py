@@ -27,6 +27,10 @@ def bdi_kg(grams: int, decimals: int = 3) -> Markup:
     return bdi(formats.kg_text(grams, decimals))
 
 
+def bdi_pack_weight(grams: int) -> Markup:
+    return bdi(formats.pack_weight(grams))
+
+
 def bdi_money(fen: int) -> Markup:
     return bdi(formats.money(fen))
 

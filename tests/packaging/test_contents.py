@@ -42,7 +42,7 @@ OF_THE_CENTER_FROM_THE_STATION = {"station/update", "store/backup", "store/share
 """How an update and a recovery kit are written: the county signs the one and opens the other."""
 OTHERS_LIBRARIES = {
     STATION: {"psycopg", "psycopg-binary", "pika", "prometheus-client", "xlsxwriter"},
-    CENTER: {"pyserial", "zxing-cpp", "python-barcode", "pillow", "fpdf2", "tomlkit", "gpiozero"},
+    CENTER: {"pyserial", "python-barcode", "pillow", "fpdf2", "tomlkit", "gpiozero"},
 }
 FURTHER = {"jinja2", "markupsafe", "werkzeug"}
 """Parts of Flask, which brings them."""

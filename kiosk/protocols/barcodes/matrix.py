@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
 from kiosk.protocols.barcodes.gs1.elements import check_associations, check_pairs, parse_notation, to_bracketed
 
 Modules = tuple[tuple[bool, ...], ...]
@@ -29,6 +32,25 @@ def gs1_datamatrix_modules(bracketed: str) -> Modules:
     21471) that few scanners read. Raises BadElementString.
     """
     return _modules(_validate(bracketed), "DataMatrix", gs1=True, force_square=True)
+
+
+def svg_path(rows: Modules) -> str:
+    """The dark modules in a drawing of SVG whose unit is a module, behind the quiet zone of a QR code."""
+    return "".join(
+        f"M{start + QUIET_ZONE_MODULES} {line + QUIET_ZONE_MODULES}h{length}v1h-{length}z"
+        for line, row in enumerate(rows)
+        for start, length in dark_runs(row)
+    )
+
+
+def dark_runs(modules: Iterable[bool]) -> Iterator[tuple[int, int]]:
+    """Yield where dark modules that touch each other begin, and how many they are."""
+    at = 0
+    for is_dark, run in groupby(modules):
+        length = len(list(run))
+        if is_dark:
+            yield at, length
+        at += length
 
 
 def _validate(bracketed: str) -> str:

@@ -17,7 +17,7 @@ from kiosk.sorting_center.desk.shared.cases import checked_reason
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_picture, listing_shown, listing_step
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
-from kiosk.sorting_center.listings.ports import PictureStore
+from kiosk.sorting_center.listings.ports import LotReceipts, NoLotReceipts, PictureStore
 from kiosk.sorting_center.listings.records import (
     RESULTING_STATE,
     Listing,
@@ -26,6 +26,7 @@ from kiosk.sorting_center.listings.records import (
     ListingState,
     ListingStep,
     ListingTexts,
+    LotWeighing,
     OfferPhoto,
     Published,
     StationOffer,
@@ -55,8 +56,8 @@ class ActionContext:
 class CenterListings:
     """Each act is one transaction, with its step; of two people who saw the same the second is refused."""
 
-    def __init__(self, database: DeskDatabase, pictures: PictureStore) -> None:
-        self._database, self._pictures = database, pictures
+    def __init__(self, database: DeskDatabase, pictures: PictureStore, receipts: LotReceipts | None = None) -> None:
+        self._database, self._pictures, self._receipts = database, pictures, receipts or NoLotReceipts()
 
     def get(self, key: ListingKey) -> Listing | None:
         with self._database.reading() as connection:
@@ -132,11 +133,12 @@ class CenterListings:
             return _apply_action(connection, seen, ListingAction.EDIT, context, changes)
 
     def publish(self, key: ListingKey, context: ActionContext) -> Listing:
-        """Buyers see it from now on as it stands, with those of its photos that are here. Raises Refused:
-        photo_pending, no_title.
+        """Buyers see it from now on as it stands, with those of its photos that are here and what is known of its
+        weighing. Raises Refused: photo_pending, no_title.
         """
         before = self.get(key)
         photos = self.photos(before) if before is not None else []
+        weighing = self._receipts.weighing(key)
         with self._database.writing() as connection:
             seen = _load_for_action(connection, key, ListingAction.PUBLISH, context)
             if before is None or before.version != seen.version:  # its photos are those of another offer
@@ -147,7 +149,7 @@ class CenterListings:
             if not any(text.strip() for text in (title.ug, title.zh, title.en)):
                 raise _no_title()
             here = tuple(photo.sha256 for photo in photos if photo.may_be_shown)
-            snapshot = _published_snapshot(seen, here, to_rfc3339(context.now))
+            snapshot = _published_snapshot(seen, here, weighing, to_rfc3339(context.now))
             return _apply_action(connection, seen, ListingAction.PUBLISH, context, {"published": _json(snapshot)})
 
     def pause(self, key: ListingKey, context: ActionContext) -> Listing:
@@ -225,7 +227,7 @@ def _apply_action(
     return after
 
 
-def _published_snapshot(one: Listing, photos: tuple[str, ...], at: str) -> Published:
+def _published_snapshot(one: Listing, photos: tuple[str, ...], weighing: LotWeighing | None, at: str) -> Published:
     offer = one.offer.told
     return Published(
         texts=one.texts,
@@ -242,6 +244,7 @@ def _published_snapshot(one: Listing, photos: tuple[str, ...], at: str) -> Publi
         offer=one.offer.sha256,
         origin_words=offer.origin_words,
         grade_words=offer.grade_words,
+        weighing=weighing,
     )
 
 
@@ -281,11 +284,12 @@ def update_public_index(connection: Connection, one: Listing) -> None:
         connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
     if one.state is not ListingState.PUBLISHED or one.published is None:
         return
-    title = one.published.texts.title
-    words = searchable("\n".join((title.ug, title.zh, title.en, one.published.product, one.key.lot)))
-    connection.execute(insert(listing_shown).values(**key, at=one.published.at, words=words))
-    if one.published.photos:
-        connection.execute(insert(listing_picture), [{"sha256": sha256, **key} for sha256 in one.published.photos])
+    goods, title = one.published, one.published.texts.title
+    words = searchable("\n".join((title.ug, title.zh, title.en, goods.product, one.key.lot)))
+    shown = {"product": goods.product, "grade": goods.grade, "price_fen": goods.price_fen, "pack_g": goods.pack_g}
+    connection.execute(insert(listing_shown).values(**key, at=goods.at, words=words, **shown))
+    if goods.photos:
+        connection.execute(insert(listing_picture), [{"sha256": sha256, **key} for sha256 in goods.photos])
 
 
 def searchable(text: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from kiosk.sorting_center.listings.records import ListingKey, LotWeighing
+
 
 class PictureStore(Protocol):
     def path(self, region: str, station: str, sha256: str) -> Path | None:
@@ -15,4 +17,16 @@ class NoPictureStore:
     """Of a center that receives none."""
 
     def path(self, region: str, station: str, sha256: str) -> Path | None:
+        return None
+
+
+class LotReceipts(Protocol):
+    def weighing(self, key: ListingKey) -> LotWeighing | None:
+        """None for a lot whose receipt does not count, or is not known yet."""
+
+
+class NoLotReceipts:
+    """Where nobody counts receipts."""
+
+    def weighing(self, key: ListingKey) -> LotWeighing | None:
         return None

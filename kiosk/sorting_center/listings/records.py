@@ -91,9 +91,24 @@ class ListingTexts:
 
 
 @dataclass(frozen=True, slots=True)
+class LotWeighing:
+    """What may be public of the receipt of a lot. What is not known is empty, or 0.
+
+    ``day``: YYYY-MM-DD. ``verification`` of the scale on that day, one of `kiosk.domain.metrology.Verification`.
+    """
+
+    day: str
+    bags: int
+    net_g: int
+    village: str = ""
+    township: str = ""
+    verification: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """Exactly what buyers see, but ``offer``: the hash of the offer it was made of. ``photos`` are masters that are
-    here, in their order.
+    here, in their order. ``weighing``: None when no receipt of the lot was known then.
     """
 
     texts: ListingTexts
@@ -110,6 +125,7 @@ class Published:
     offer: str
     origin_words: WordsData = NO_WORDS
     grade_words: WordsData = NO_WORDS
+    weighing: LotWeighing | None = None
 
 
 @dataclass(frozen=True, slots=True)

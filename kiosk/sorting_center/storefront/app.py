@@ -19,16 +19,20 @@ from kiosk.sorting_center.web.shared.guard import HEADERS, Hosts
 from kiosk.texts import html
 
 # No script at all. JSON-LD stands in a script element of a type that no browser runs: a data block, which this policy
-# has no say in (HTML standard, "prepare the script element": the type is looked at first).
+# has no say in (HTML standard, "prepare the script element": the type is looked at first). Programs that judge a page
+# read robots.txt from inside it: `connect-src`.
 _CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 _HSTS: Final = f"max-age={365 * 24 * 3600}"
 _RETRY_AFTER_S: Final = 30
 _STATIC_MAX_AGE_S: Final = 3600
 _ERROR_TEXT_IDS: Final = {404: "not_found", 410: "gone", 503: "unavailable"}
 # Endpoints of people; all others are asked by programs.
-_HTML_ENDPOINTS: Final = frozenset({None, "storefront.front", "storefront.everything", "storefront.one"})
+_HTML_ENDPOINTS: Final = frozenset(
+    {None, "storefront.front", "storefront.everything", "storefront.lots", "storefront.one", "storefront.way"}
+)
 
 _log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, LOG_INTERVAL_S)
 
@@ -40,7 +44,7 @@ def create_app(sources: StorefrontSources, hosts: Hosts) -> Flask:
         app.wsgi_app = _PathPrefixMiddleware(app.wsgi_app, urlsplit(sources.public.base).path)  # type: ignore[method-assign]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters = {"kg": html.bdi_kg, "money": html.bdi_money, "price": html.bdi_price, "number": html.bdi_number}
-    app.jinja_env.globals.update(filters, code=html.bdi_code)
+    app.jinja_env.globals.update(filters, code=html.bdi_code, name=html.bdi_name, pack=html.bdi_pack_weight)
 
     def check() -> None:
         if not hosts.is_allowed(request.host, int(request.environ["SERVER_PORT"]), request.scheme):

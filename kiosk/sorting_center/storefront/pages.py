@@ -7,10 +7,13 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
+from zoneinfo import ZoneInfo
 
 import msgspec
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
@@ -26,8 +29,9 @@ from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.table import item_id
 from kiosk.sorting_center.listings.records import ListingKey
 from kiosk.sorting_center.photos.folder import PictureFolder, read_picture
-from kiosk.sorting_center.storefront.published import NoLongerPublished, PublishedListings, PublishedLot
-from kiosk.sorting_center.storefront.small_pictures import MAX_BYTES, SIDE_PX, small_path
+from kiosk.sorting_center.storefront.published import GoodsKey, NoLongerPublished, PublishedListings, PublishedLot
+from kiosk.sorting_center.storefront.seller import NO_SELLER, Seller, qr_svg
+from kiosk.sorting_center.storefront.small_pictures import CARD_PX, MAX_BYTES, PAGE_PX, small_path
 from kiosk.sorting_center.web.shared.query_params import query_with
 from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
 from kiosk.texts import html
@@ -46,7 +50,11 @@ _MASTER_MAX_AGE_S: Final = 60  # A master that is given while its small picture 
 LOG_INTERVAL_S: Final = 300.0
 _TEXTS_PACKAGE: Final = "kiosk.sorting_center.storefront"
 _LANGUAGE_PREFIX: Final = "/<any(zh, ug, en):language>"
+_LOT_ROUTE: Final = f"{_LANGUAGE_PREFIX}/<region>/<station>/<lot>"
+_ZONE: Final = ZoneInfo("Asia/Shanghai")  # In which the stations' days begin
+_LOCALES: Final = {"zh": "zh_CN", "ug": "ug_CN", "en": "en_US"}
 _NAME: Final = re.compile(r"[A-Za-z0-9-]{1,40}")
+_GOODS_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,40}(~[A-Za-z0-9._-]{1,40})?")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,5}")
 
@@ -60,6 +68,7 @@ class StorefrontSources:
     listings: PublishedListings
     pictures: PictureFolder | None
     public: PublicAddresses | None
+    seller: Seller = NO_SELLER
 
 
 def sources() -> StorefrontSources:
@@ -88,23 +97,50 @@ def front() -> Response:
 
 @storefront.get(f"{_LANGUAGE_PREFIX}/")
 def everything(language: str) -> Response:
-    """``?q=`` words, ``page=`` from 1; what was published last first."""
+    """``?q=`` words, ``page=`` from 1; goods, what was published last first."""
     search = plain(request.args.get("q", ""), MAX_SEARCH)
-    requested_page = request.args.get("page", "1")
-    page = int(requested_page) if _NUMBER.fullmatch(requested_page) else 0
-    if not page:
-        raise NotFound(f"{requested_page[:20]!r} is no page")
+    page = _requested_page()
     found = sources().listings.page(search, (page - 1) * PAGE_SIZE, PAGE_SIZE)
-    pages = max(1, -(-found.total // PAGE_SIZE))
-    if page > pages:
-        raise NotFound(f"there are {pages} pages")
-    here = "" if page == 1 else f"?page={page}"
-    places = {code: f"{addresses().base}/{code}/{here}" for code in LANGUAGE_CODES}
-    return _page("list.html", places, goods=found.goods, total=found.total, page=page, pages=pages, search=search)
+    pages = _page_count(found.kinds, page)
+    return _page("list.html", _places("", page), found=found, page=page, pages=pages, search=search)
 
 
-@storefront.get(f"{_LANGUAGE_PREFIX}/<region>/<station>/<lot>")
+@storefront.get(f"{_LANGUAGE_PREFIX}/<region>/<goods>")
+def lots(language: str, region: str, goods: str) -> Response:
+    """Goods of one grade, with their lots to choose from; ``?page=`` from 1."""
+    page, key = _requested_page(), GoodsKey.parse(region, goods)
+    if not (_NAME.fullmatch(region) and _GOODS_NAME.fullmatch(goods)):
+        raise NotFound("no goods are called so")
+    found = sources().listings.goods(key, (page - 1) * PAGE_SIZE, PAGE_SIZE)
+    if found is None:
+        raise NotFound(f"nothing of {goods} is published")
+    offer, lots = found
+    pages = _page_count(offer.lots, page)
+    return _page("goods.html", _places(_goods_path(key), page), offer=offer, lots=lots, page=page, pages=pages)
+
+
+@storefront.get(_LOT_ROUTE)
 def one(language: str, region: str, station: str, lot: str) -> Response:
+    goods = _published_lot(region, station, lot)
+    places = {code: addresses().page(goods.key, code) for code in LANGUAGE_CODES}
+    document = json_ld(goods, StorePlace(addresses(), language, sources().seller))
+    others = sources().listings.goods(GoodsKey.of(goods), 0, 1)
+    offer = others[0] if others is not None and others[0].lots > 1 else None
+    return _page("product.html", places, goods=goods, json_ld=document, offer=offer)
+
+
+@storefront.get(f"{_LOT_ROUTE}/way")
+def way(language: str, region: str, station: str, lot: str) -> Response:
+    """Where and when a lot was weighed, for whoever scans its code."""
+    goods = _published_lot(region, station, lot)
+    if goods.published.weighing is None:
+        raise NotFound(f"the weighing of {goods.key} was not published")
+    places = {code: f"{addresses().page(goods.key, code)}/way" for code in LANGUAGE_CODES}
+    since = datetime.fromisoformat(goods.published.at).astimezone(_ZONE).date().isoformat()
+    return _page("way.html", places, goods=goods, since=since)
+
+
+def _published_lot(region: str, station: str, lot: str) -> PublishedLot:
     key = ListingKey(region, station, lot)
     if not all(_NAME.fullmatch(part) for part in (region, station, lot)):
         raise NotFound("no lot is called so")
@@ -114,26 +150,49 @@ def one(language: str, region: str, station: str, lot: str) -> Response:
         raise Gone(f"{error} is not published any more") from error
     if goods is None:
         raise NotFound(f"there is no lot {key}")
-    places = {code: addresses().page(key, code) for code in LANGUAGE_CODES}
-    return _page("product.html", places, goods=goods, json_ld=json_ld(goods, addresses(), language))
+    return goods
+
+
+def _requested_page() -> int:
+    requested = request.args.get("page", "1")
+    if not _NUMBER.fullmatch(requested):
+        raise NotFound(f"{requested[:20]!r} is no page")
+    return int(requested)
+
+
+def _page_count(rows: int, page: int) -> int:
+    pages = max(1, -(-rows // PAGE_SIZE))
+    if page > pages:
+        raise NotFound(f"there are {pages} pages")
+    return pages
+
+
+def _places(path: str, page: int) -> dict[str, str]:
+    here = path if page == 1 else f"{path}?page={page}"
+    return {code: f"{addresses().base}/{code}/{here}" for code in LANGUAGE_CODES}
+
+
+def _goods_path(key: GoodsKey) -> str:
+    return f"{quote(key.region, safe='')}/{quote(key.name, safe='')}"
 
 
 @storefront.get("/pictures/<sha256>.jpg")
 def picture(sha256: str) -> Response:
     """A master of a published lot, and no other file; read whole, and given only when its hash is its name.
-    ``?width=560``: its small picture, as soon as there is one.
+    ``?width=480``: its small picture of this width, as soon as there is one.
     """
     holders = sources().listings.stations_of(sha256) if _HASH.fullmatch(sha256) else []
     folder = sources().pictures
     if not holders or folder is None:
         raise NotFound("no published lot has such a picture")
     max_age_s = PICTURE_MAX_AGE_S
-    if request.args.get("width") == str(SIDE_PX):
+    width_px = next((one for one in MAX_BYTES if request.args.get("width") == str(one)), None)
+    if width_px is not None:
         max_age_s = _MASTER_MAX_AGE_S
-        small = _read_small_picture(small_path(folder, sha256))
+        small = _read_small_picture(small_path(folder, sha256, width_px), MAX_BYTES[width_px])
         if small:
             return _picture_response(
-                Response(small, mimetype="image/jpeg"), f"{sha256}-{SIDE_PX}", PICTURE_MAX_AGE_S
+                Response(small, mimetype="image/jpeg"), f"{sha256}-{width_px}", PICTURE_MAX_AGE_S
             ).make_conditional(request)
     if request.if_none_match.contains_weak(sha256):  # as a proxy that compresses asks
         return _picture_response(Response(status=304), sha256, max_age_s)
@@ -179,9 +238,26 @@ def render_page(template: str, **values: object) -> str:
         said=localized,
         fen_per_kg=unit_price_fen,
         warning=_warning,
-        card_px=SIDE_PX,
+        widths={"card": CARD_PX, "page": PAGE_PX, "small": CARD_PX[:1]},
+        locales=_LOCALES,
+        seller=sources().seller,
+        qr=qr_svg,
+        lot_link=_lot_link,
+        goods_link=_goods_link,
+        picture_address=addresses().picture,
         **values,
     )
+
+
+def _lot_link(goods: PublishedLot, endpoint: str = "one") -> str:
+    key = goods.key
+    language = texts().language.code
+    return url_for(f"storefront.{endpoint}", language=language, region=key.region, station=key.station, lot=key.lot)
+
+
+def _goods_link(key: GoodsKey, page: int = 1) -> str:
+    language, further = texts().language.code, page if page > 1 else None
+    return url_for("storefront.lots", language=language, region=key.region, goods=key.name, page=further)
 
 
 def _warning(word: str) -> Markup:
@@ -224,10 +300,10 @@ def _read_master(path: Path, sha256: str) -> bytes | None:
     return content
 
 
-def _read_small_picture(path: Path) -> bytes | None:
+def _read_small_picture(path: Path, size_bytes: int) -> bytes | None:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(size_bytes + 1)
     except OSError:
         return None
 
@@ -277,6 +353,15 @@ _SCRIPT_ESCAPES: Final = str.maketrans(
 
 
 @dataclass(frozen=True, slots=True)
+class StorePlace:
+    """Where a page stands, in which language, and who sells there."""
+
+    addresses: PublicAddresses
+    language: str
+    seller: Seller
+
+
+@dataclass(frozen=True, slots=True)
 class LocalizedText:
     text: str
     language: Language
@@ -291,9 +376,11 @@ def localized(words: WordsData, language: str) -> LocalizedText | None:
     return None
 
 
-def json_ld(goods: PublishedLot, addresses: PublicAddresses, language: str) -> Markup:
+def json_ld(goods: PublishedLot, place: StorePlace) -> Markup:
     """A Product with its Offer (schema.org), ready to stand in a script element."""
+    addresses, language = place.addresses, place.language
     lot, here = goods.published, addresses.page(goods.key, language)
+    seller = _organization(place.seller, language)
     title, story = localized(lot.texts.title, language), localized(lot.texts.story, language)
     origin, grade = localized(lot.origin_words, language), localized(lot.grade_words, language)
     facts = {
@@ -310,6 +397,7 @@ def json_ld(goods: PublishedLot, addresses: PublicAddresses, language: str) -> M
         **({"description": story.text} if story is not None else {}),
         "url": here,
         "sku": item_id(goods.key),
+        **({"brand": {"@type": "Brand", "name": seller["name"]}} if seller else {}),
         "image": [addresses.picture(sha256) for sha256 in lot.photos],
         "countryOfOrigin": {"@type": "Country", "name": _COUNTRY},
         "weight": {"@type": "QuantitativeValue", "value": _kilograms(lot.pack_g), "unitCode": _KILOGRAM},
@@ -323,9 +411,23 @@ def json_ld(goods: PublishedLot, addresses: PublicAddresses, language: str) -> M
             "priceCurrency": "CNY",
             "availability": "https://schema.org/InStock",
             "itemCondition": "https://schema.org/NewCondition",
+            **({"seller": seller} if seller else {}),
         },
     }
     return Markup(_encode(document).decode().translate(_SCRIPT_ESCAPES))  # noqa: S704 - no sign of markup is left in it
+
+
+def _organization(seller: Seller, language: str) -> dict[str, str]:
+    """Empty while the seller has no name."""
+    name = localized(seller.name, language)
+    if name is None:
+        return {}
+    return {
+        "@type": "Organization",
+        "name": name.text,
+        **({"telephone": seller.phone} if seller.phone else {}),
+        **({"identifier": seller.licence} if seller.licence else {}),
+    }
 
 
 def _kilograms(grams: int) -> Decimal:

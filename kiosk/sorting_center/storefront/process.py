@@ -19,6 +19,7 @@ from kiosk.sorting_center.storefront.app import create_app
 from kiosk.sorting_center.storefront.database import DeskReader
 from kiosk.sorting_center.storefront.pages import StorefrontSources
 from kiosk.sorting_center.storefront.published import PublishedListings
+from kiosk.sorting_center.storefront.seller import NO_SELLER, BadSeller, Seller
 from kiosk.sorting_center.storefront.small_pictures import RETRY_S, SmallPictures
 from kiosk.sorting_center.web.shared.guard import Hosts
 from kiosk.texts.templates import use_compiled_cache
@@ -33,7 +34,7 @@ def serve(ledger_url: str, settings: StorefrontSettings, listening: socket.socke
         folder = PictureFolder(Path(settings.photos_dir)) if settings.photos_dir is not None else None
         public = settings.addresses
         hosts = Hosts(settings.host, [urlsplit(public.base).hostname or ""] if public is not None else ())
-        app = create_app(StorefrontSources(PublishedListings(reader), folder, public), hosts)
+        app = create_app(StorefrontSources(PublishedListings(reader), folder, public, settings.seller), hosts)
         use_compiled_cache(app.jinja_env, app.root_path)
         for name in app.jinja_env.list_templates():
             app.jinja_env.get_template(name)  # compiled before anybody waits for it
@@ -55,20 +56,21 @@ class BadStorefrontSettings(ValueError):
 class StorefrontSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``host`` and ``port``: where to listen, port 0 for a free one. ``photos_dir``: where the pictures of stations are
     kept. ``public_url``: under which address buyers know it, ``https://goods.county.example``; None for the one that
-    each of them asks under.
+    each of them asks under. ``seller``: who sells, as buyers read it.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
     photos_dir: str | None = None
     public_url: str | None = None
+    seller: Seller = NO_SELLER
 
     def checked(self) -> StorefrontSettings:
         try:
             _ = self.addresses
-        except BadPublicAddress as error:
+            return msgspec.structs.replace(self, seller=self.seller.checked())
+        except (BadPublicAddress, BadSeller) as error:
             raise BadStorefrontSettings(str(error)) from error
-        return self
 
     @property
     def addresses(self) -> PublicAddresses | None:

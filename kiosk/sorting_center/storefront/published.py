@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, tuple_
 
 from kiosk.sorting_center.desk.shared.schema import listing, listing_picture, listing_shown
 from kiosk.sorting_center.listings.listings import searchable
@@ -16,7 +16,27 @@ from kiosk.sorting_center.storefront.database import DeskReader
 
 MAX_WORDS: Final = 5  # Of a search; what comes behind them is left out
 _PICTURES_PER_QUERY: Final = 500
-_KEY: Final = (listing_shown.c.region, listing_shown.c.station, listing_shown.c.lot)
+_GRADE_SIGN: Final = "~"
+_shown: Final = listing_shown.c
+_KEY: Final = (_shown.region, _shown.station, _shown.lot)
+_GOODS: Final = (_shown.region, _shown.product, _shown.grade)
+# A row for each kind of goods: there are few, however many lots of them are offered.
+_OFFERS: Final = (
+    select(
+        *_GOODS,
+        func.count().label("lots"),
+        func.max(_shown.at).label("at"),
+        func.min(_shown.price_fen).label("least_fen"),
+        func.max(_shown.price_fen).label("greatest_fen"),
+        func.min(_shown.pack_g).label("least_g"),
+        func.max(_shown.pack_g).label("greatest_g"),
+    )
+    .group_by(*_GOODS)
+    .order_by(*(column.desc() for column in (func.max(_shown.at), *_GOODS)))
+)
+_LOTS: Final = select(*_KEY, _shown.product, _shown.grade, listing.c.published).join(
+    listing, and_(*(listing.c[column.name] == column for column in _KEY))
+)
 _decode: Final = msgspec.json.Decoder(Published).decode
 
 
@@ -31,9 +51,50 @@ class PublishedLot:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedPage:
-    goods: tuple[PublishedLot, ...]
-    total: int
+class GoodsKey:
+    """Lots of the same goods and grade in one county are offered together. ``grade``: empty for goods without."""
+
+    region: str
+    product: str
+    grade: str
+
+    @classmethod
+    def of(cls, goods: PublishedLot) -> GoodsKey:
+        return cls(goods.key.region, goods.published.product, goods.published.grade)
+
+    @classmethod
+    def parse(cls, region: str, name: str) -> GoodsKey:
+        product, _, grade = name.partition(_GRADE_SIGN)
+        return cls(region, product, grade)
+
+    @property
+    def name(self) -> str:
+        """In an address; codes of goods and grades have no such sign."""
+        return f"{self.product}{_GRADE_SIGN}{self.grade}" if self.grade else self.product
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsOffer:
+    """What is published of one kind of goods: ``newest`` lot, how many there are, least and greatest price and pack."""
+
+    key: GoodsKey
+    newest: PublishedLot
+    lots: int
+    prices_fen: tuple[int, int]
+    packs_g: tuple[int, int]
+
+    @property
+    def has_one_price(self) -> bool:
+        return len(set(self.prices_fen)) == len(set(self.packs_g)) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsPage:
+    """``goods`` of the page; ``kinds`` and ``lots`` of all pages."""
+
+    goods: tuple[GoodsOffer, ...]
+    kinds: int
+    lots: int
 
 
 class PublishedListings:
@@ -42,25 +103,24 @@ class PublishedListings:
     def __init__(self, reader: DeskReader) -> None:
         self._reader = reader
 
-    def page(self, search: str, skip: int, limit: int) -> PublishedPage:
-        """Those with every word of ``search`` in title, goods code or lot; what was published last first."""
-        conditions = [
-            listing_shown.c.words.contains(word, autoescape=True) for word in searchable(search).split()[:MAX_WORDS]
-        ]
-        last_first = [column.desc() for column in (listing_shown.c.at, *_KEY)]
-        keys = select(*_KEY).where(*conditions).order_by(*last_first).offset(skip).limit(limit)
+    def page(self, search: str, skip: int, limit: int) -> GoodsPage:
+        """Goods with a lot that has every word of ``search`` in title, goods code or lot; what was published last
+        first.
+        """
+        conditions = [_shown.words.contains(word, autoescape=True) for word in searchable(search).split()[:MAX_WORDS]]
         with self._reader.reading() as connection:
-            total = connection.execute(select(func.count()).select_from(listing_shown).where(*conditions)).scalar_one()
-            found = [ListingKey(*row) for row in connection.execute(keys)]
-            rows = connection.execute(
-                select(listing.c.region, listing.c.station, listing.c.lot, listing.c.published).where(
-                    tuple_(listing.c.region, listing.c.station, listing.c.lot).in_(
-                        [(key.region, key.station, key.lot) for key in found]
-                    )
-                )
-            )
-            texts = {ListingKey(row.region, row.station, row.lot): row.published for row in rows}
-        return PublishedPage(tuple(PublishedLot(key, _decode(texts[key])) for key in found), int(total))
+            rows = connection.execute(_OFFERS.where(*conditions)).all()
+            goods = _with_newest(connection, rows[skip : skip + limit], conditions)
+        return GoodsPage(goods, len(rows), sum(row.lots for row in rows))
+
+    def goods(self, key: GoodsKey, skip: int, limit: int) -> tuple[GoodsOffer, list[PublishedLot]] | None:
+        """The offer and some of its lots, what was published last first; None when none is published."""
+        conditions = [column == value for column, value in zip(_GOODS, astuple(key), strict=True)]
+        last_first = [column.desc() for column in (_shown.at, _shown.station, _shown.lot)]
+        lots = _LOTS.where(*conditions).order_by(*last_first).offset(skip).limit(limit)
+        with self._reader.reading() as connection:
+            offers = _with_newest(connection, connection.execute(_OFFERS.where(*conditions)).all(), conditions)
+            return (offers[0], [_lot(row) for row in connection.execute(lots)]) if offers else None
 
     def get(self, key: ListingKey) -> PublishedLot | None:
         """None when buyers never saw it; raises NoLongerPublished."""
@@ -76,18 +136,18 @@ class PublishedListings:
 
     def stations_of(self, sha256: str) -> list[tuple[str, str]]:
         """Region and station of each published lot that shows this picture."""
-        shown = listing_picture.c
-        query = select(shown.region, shown.station).where(shown.sha256 == sha256).distinct()
+        of = listing_picture.c
+        query = select(of.region, of.station).where(of.sha256 == sha256).distinct()
         with self._reader.reading() as connection:
             return [(row.region, row.station) for row in connection.execute(query)]
 
     def pictures(self) -> Iterator[tuple[str, str, str]]:
         """Yield hash, region and station of the pictures of published lots, each hash once, in pages."""
-        shown, after = listing_picture.c, ""
-        query = select(shown.sha256, func.min(shown.region), func.min(shown.station)).group_by(shown.sha256)
+        of, after = listing_picture.c, ""
+        query = select(of.sha256, func.min(of.region), func.min(of.station)).group_by(of.sha256)
         while True:
             with self._reader.reading() as connection:
-                page = query.where(shown.sha256 > after).order_by(shown.sha256).limit(_PICTURES_PER_QUERY)
+                page = query.where(of.sha256 > after).order_by(of.sha256).limit(_PICTURES_PER_QUERY)
                 rows = [(row[0], row[1], row[2]) for row in connection.execute(page)]
             yield from rows
             if len(rows) < _PICTURES_PER_QUERY:
@@ -97,9 +157,7 @@ class PublishedListings:
     def revision(self) -> tuple[int, str]:
         """Return what is another one whenever something more is published."""
         with self._reader.reading() as connection:
-            row = connection.execute(
-                select(func.count(), func.max(listing_shown.c.at)).select_from(listing_shown)
-            ).one()
+            row = connection.execute(select(func.count(), func.max(_shown.at)).select_from(listing_shown)).one()
         return int(row[0]), str(row[1])
 
     def count(self) -> int:
@@ -107,6 +165,25 @@ class PublishedListings:
             return int(connection.execute(select(func.count()).select_from(listing_shown)).scalar_one())
 
     def keys(self, skip: int, limit: int) -> list[tuple[ListingKey, str]]:
-        query = select(*_KEY, listing_shown.c.at).order_by(*_KEY).offset(skip).limit(limit)
+        query = select(*_KEY, _shown.at).order_by(*_KEY).offset(skip).limit(limit)
         with self._reader.reading() as connection:
             return [(ListingKey(row.region, row.station, row.lot), row.at) for row in connection.execute(query)]
+
+
+def _with_newest(
+    connection: Connection, rows: Sequence[Row[Any]], conditions: Sequence[ColumnElement[bool]]
+) -> tuple[GoodsOffer, ...]:
+    newest = tuple_(*_GOODS, _shown.at).in_([(row.region, row.product, row.grade, row.at) for row in rows])
+    found = {
+        GoodsKey(row.region, row.product, row.grade): _lot(row)
+        for row in connection.execute(_LOTS.where(newest, *conditions).order_by(*_KEY))
+    }
+    keys = [GoodsKey(row.region, row.product, row.grade) for row in rows]
+    return tuple(
+        GoodsOffer(key, found[key], row.lots, (row.least_fen, row.greatest_fen), (row.least_g, row.greatest_g))
+        for key, row in zip(keys, rows, strict=True)
+    )
+
+
+def _lot(row: Any) -> PublishedLot:
+    return PublishedLot(ListingKey(row.region, row.station, row.lot), _decode(row.published))

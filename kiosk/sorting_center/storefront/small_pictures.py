@@ -1,4 +1,4 @@
-"""Small pictures for the cards of the list: made once of each published master, and kept beside the masters.
+"""Small pictures for cards and pages: made once of each published master, and kept beside the masters.
 
 A process of its own decodes the masters, as for the pictures of channels; this one only writes the files it gets.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -22,10 +23,13 @@ from kiosk.sorting_center.listings.exports.pictures import ListingPhotos, Master
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.storefront.published import PublishedListings
 
-SIDE_PX: Final = 560  # Twice the width of a card, for sharp screens
-MAX_BYTES: Final = 38_000  # 24 cards and their page stay below a megabyte
-# Tried in turn: a very busy picture needs more bytes, and noise alone fits at the last.
-_SIDES_PX: Final = (SIDE_PX, 400, 280, 200)
+# Each width with its most bytes. A card has one of the first two, as the screen needs it: 24 cards and their page stay
+# below 600 KB.
+MAX_BYTES: Final[Mapping[int, int]] = {320: 20_000, 480: 22_500, 1000: 90_000}
+CARD_PX: Final = (320, 480)
+PAGE_PX: Final = (480, 1000)
+# Of the width, tried in turn: a very busy picture needs more bytes, and noise alone fits at the last.
+_PARTS: Final = (1.0, 0.72, 0.5, 0.36)
 _BATCH_SIZE: Final = 8  # Pictures of one errand, about a second and a half: the storefront does not end before it has
 _POLL_INTERVAL_S: Final = 2.0
 RETRY_S: Final = 300.0  # After a disk that takes no file
@@ -33,9 +37,9 @@ RETRY_S: Final = 300.0  # After a disk that takes no file
 _log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, RETRY_S)
 
 
-def small_path(folder: PictureFolder, sha256: str) -> Path:
-    """Where the small picture of this master is, or would be; no region is called so."""
-    return folder.root / ".small" / f"{sha256}.jpg"
+def small_path(folder: PictureFolder, sha256: str, width_px: int) -> Path:
+    """Where the picture of this master with this width is, or would be; no region is called so."""
+    return folder.root / ".small" / f"{sha256}-{width_px}.jpg"
 
 
 class SmallPictures:
@@ -58,57 +62,61 @@ class SmallPictures:
         seen = self._listings.revision()
         if seen == self._processed_revision:
             return 0
-        missing = self._missing_pictures()
-        if not missing:
-            self._processed_revision = seen
-            return 0
-        left, small = dict(missing), small_path(self._folder, "").parent
+        for width_px in MAX_BYTES:
+            if missing := self._missing_pictures(width_px):
+                self._make(missing, width_px)
+                return len(missing)
+        self._processed_revision = seen
+        return 0
+
+    def _make(self, missing: dict[str, Path], width_px: int) -> None:
+        left, small = dict(missing), small_path(self._folder, "", width_px).parent
         small.mkdir(mode=0o750, exist_ok=True)
         with exclusive_folder(small):
-            for side_px in _SIDES_PX:
-                for sha256, content in _scale_all(left, side_px) if left else ():
-                    write_durably(small_path(self._folder, sha256), content, 0o640)
+            for part in _PARTS:
+                for sha256, content in _scale_all(left, int(width_px * part), MAX_BYTES[width_px]) if left else ():
+                    write_durably(small_path(self._folder, sha256, width_px), content, 0o640)
                     del left[sha256]
         self._failed |= left.keys()
-        return len(missing)
 
-    def _missing_pictures(self) -> dict[str, Path]:
-        """Masters that need one and have none, by hash."""
+    def _missing_pictures(self, width_px: int) -> dict[str, Path]:
+        """Masters that need one of this width and have none, by hash."""
         found: dict[str, Path] = {}
         for sha256, region, station in self._listings.pictures():
             path = self._folder.path(PictureName(region, station, sha256))
-            if sha256 not in self._failed and not small_path(self._folder, sha256).exists() and _is_large(path):
+            is_there = sha256 in self._failed or small_path(self._folder, sha256, width_px).exists()
+            if not is_there and _is_larger(path, MAX_BYTES[width_px]):
                 found[sha256] = path
                 if len(found) == _BATCH_SIZE:
                     break
         return found
 
 
-def _is_large(path: Path) -> bool:
+def _is_larger(path: Path, size_bytes: int) -> bool:
     try:
-        return path.stat().st_size > MAX_BYTES
+        return path.stat().st_size > size_bytes
     except FileNotFoundError:
         return False
 
 
-def _scale_all(masters: dict[str, Path], side_px: int) -> list[tuple[str, bytes]]:
+def _scale_all(masters: dict[str, Path], side_px: int, max_bytes: int) -> list[tuple[str, bytes]]:
     """Those that can be made; one that ends the process which decodes it costs the others nothing but time."""
     try:
-        return _scale_batch(masters, side_px)
+        return _scale_batch(masters, side_px, max_bytes)
     except OSError as error:
         if len(masters) > 1:
-            return [made for one in masters.items() for made in _scale_all(dict([one]), side_px)]
+            return [made for one in masters.items() for made in _scale_all(dict([one]), side_px, max_bytes)]
         _log.write(f"The small picture of {', '.join(masters)} cannot be made: {error}", kind="one")
         return []
 
 
-def _scale_batch(masters: dict[str, Path], side_px: int) -> list[tuple[str, bytes]]:
+def _scale_batch(masters: dict[str, Path], side_px: int, max_bytes: int) -> list[tuple[str, bytes]]:
     rule = ChannelRule(
         channel="storefront",
         size_px=(side_px, side_px),
         format="jpeg",
         least_bytes=0,
-        most_bytes=MAX_BYTES,
+        most_bytes=max_bytes,
         cut="natural",
         background="free",
         source="",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable
 
 from flask import Blueprint, Flask, Response, abort, redirect, request
 from jinja2 import StrictUndefined
@@ -179,7 +178,7 @@ def code128_svg(text: str, px_per_mm: float) -> str:
     """A Code 128 symbol with its quiet zones, whole pixels a module of about 0.4 mm. Raises NotEncodable."""
     modules = linear.code128_modules(text)
     quiet = linear.QUIET_ZONE_MODULES
-    bars = _runs([module == "1" for module in modules])
+    bars = matrix.dark_runs([module == "1" for module in modules])
     path = "".join(f"M{start + quiet} 0h{length}v{_BAR_HEIGHT}h-{length}z" for start, length in bars)
     return _svg(len(modules) + 2 * quiet, _BAR_HEIGHT, path, _dots(_BAR_MM, px_per_mm))
 
@@ -187,23 +186,8 @@ def code128_svg(text: str, px_per_mm: float) -> str:
 def qr_svg(text: str, px_per_mm: float) -> str:
     """A QR code with its quiet zone, whole pixels a module of about 1 mm. Raises ValueError."""
     rows = matrix.qr_modules(text)
-    quiet = matrix.QUIET_ZONE_MODULES
-    path = "".join(
-        f"M{start + quiet} {line + quiet}h{length}v1h-{length}z"
-        for line, row in enumerate(rows)
-        for start, length in _runs(row)
-    )
-    side = len(rows) + 2 * quiet
-    return _svg(side, side, path, _dots(_SQUARE_MM, px_per_mm))
-
-
-def _runs(dark: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    at = 0
-    for is_dark, run in groupby(dark):
-        length = len(list(run))
-        if is_dark:
-            yield at, length
-        at += length
+    side = len(rows) + 2 * matrix.QUIET_ZONE_MODULES
+    return _svg(side, side, matrix.svg_path(rows), _dots(_SQUARE_MM, px_per_mm))
 
 
 def _dots(module_mm: float, px_per_mm: float) -> int:

@@ -15,7 +15,7 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
-from kiosk.sorting_center.listings.records import Listing, ListingKey
+from kiosk.sorting_center.listings.records import Listing, ListingKey, LotWeighing
 from tests.sorting_center.stations import NOW, Station
 
 REGION: Final = "shache"
@@ -34,6 +34,16 @@ class Received:
         return self.here.get(sha256) if (region, station) == (REGION, "S0147") else None
 
 
+@dataclass
+class Weighings:
+    """What is known of the receipts of lots."""
+
+    known: dict[str, LotWeighing] = field(default_factory=dict)
+
+    def weighing(self, key: ListingKey) -> LotWeighing | None:
+        return self.known.get(key.lot)
+
+
 class Center:
     """In this process."""
 
@@ -41,7 +51,8 @@ class Center:
         self.ledger, self.desk, self._folder = ledger, desk, folder
         self.station = Station()
         self.pictures = Received()
-        self.listings = CenterListings(desk.database, self.pictures)
+        self.receipts = Weighings()
+        self.listings = CenterListings(desk.database, self.pictures, self.receipts)
         self.arrivals = OfferFollower(ledger, desk.database, lambda: TIME)
 
     def take(self, *events: ReceivedEvent, follow: bool = True) -> None:

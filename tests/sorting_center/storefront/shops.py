@@ -13,11 +13,13 @@ from werkzeug.test import TestResponse
 from kiosk.domain.events.photo import PictureData, WordsData
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.listings.addresses import PublicAddresses
+from kiosk.sorting_center.listings.records import LotWeighing
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.storefront.app import create_app
 from kiosk.sorting_center.storefront.database import DeskReader
 from kiosk.sorting_center.storefront.pages import StorefrontSources
 from kiosk.sorting_center.storefront.published import PublishedListings
+from kiosk.sorting_center.storefront.seller import Seller
 from kiosk.sorting_center.web.shared.guard import Hosts
 from tests.sorting_center.listings.centers import REGION, Center
 from tests.sorting_center.photos.lanes import Shot, shots
@@ -25,8 +27,17 @@ from tests.sorting_center.photos.lanes import Shot, shots
 SHOTS: Final = shots(4)
 FIRST, SECOND, THIRD, FOURTH = (shot.told.sha256 for shot in SHOTS)
 ACTS: Final = ("publish", "pause", "sell_out", "withdraw")
-HIDDEN: Final = ("clerk", "M-04412", "Y1P00412", "turdi", "0998-555")
+HIDDEN: Final = ("clerk", "M-04412", "Y1P00412", "turdi", "0998-555", "29880", "298.80", "C-1<")
 """Of the grower, the people and the station: in no answer."""
+SELLER: Final = Seller(
+    seller_zh="莎车巴旦木合作社",
+    seller_ug="يەكەن بادام كوپىراتىپى",
+    seller_en="Yarkant Almond Cooperative",
+    licence="91653125MA00000000",
+    phone="+86 998 123 4567",
+    chat="https://chat.example/almonds?from=shop",
+)
+WEIGHED: Final = LotWeighing("2026-11-25", 3, 61_200, "栗子村 Kashtan", "米夏 Mixia", "valid")
 
 
 class Shop:
@@ -59,6 +70,10 @@ class Shop:
         """As an operator does."""
         way = getattr(self.center.listings, act)
         way(self.center.key(counter), self.center.seen(reason="the buyer complained", counter=counter))
+
+    def weigh(self, counter: int = 1, weighing: LotWeighing = WEIGHED) -> None:
+        """The county has counted the receipt of this lot."""
+        self.center.receipts.known[self.center.station.lot(counter)] = weighing
 
     def sell(self, counter: int = 1, numbers: Sequence[int] = (0, 1), **changes: object) -> None:
         """Offered and published."""
@@ -114,14 +129,15 @@ def titled(english: str) -> dict[str, WordsData]:
     return {"title": WordsData("بادام", "巴旦木", english)}
 
 
-def many(shop: Shop, count: int) -> None:
-    """Lots 1 to ``count``, each with a picture of its own."""
+def many(shop: Shop, count: int, *, apart: bool = True) -> None:
+    """Lots 1 to ``count``, each with a picture of its own. ``apart``: each of another grade."""
     station = shop.center.station
     events = []
     for counter in range(1, count + 1):
         picture = PictureData(f"{counter:064x}", 7, 64, 64)
         events += [station.intake(counter), *station.shot(counter, picture)]
-        events.append(station.offer(counter, picture.sha256, **titled(f"Almonds {counter:03}")))
+        grade = f"G{counter:03}" if apart else "A"
+        events.append(station.offer(counter, picture.sha256, grade=grade, **titled(f"Almonds {counter:03}")))
         shop.center.came(picture.sha256)
     shop.center.take(*events)
     for counter in range(1, count + 1):

@@ -11,7 +11,7 @@ from typing import Any
 from kiosk.domain.events.photo import WordsData
 from tests.house.documents import DOCS
 from tests.sorting_center.stations import WORDS
-from tests.sorting_center.storefront.shops import FIRST, SECOND, Shop
+from tests.sorting_center.storefront.shops import FIRST, SECOND, SELLER, Shop
 
 BASE = "https://goods.county.example"
 NASTY = '</script><script>alert("1")</script>&amp;<!-- \\ \''
@@ -54,7 +54,7 @@ def test_each_field_is_as_it_is_documented(shop: Shop) -> None:
         ("ug", "بادام", "يەكەن", "一级"),
         ("en", "Almonds", "Yarkant", "First"),
     ):
-        found = told(shop.buyer(BASE).sees(shop.path(language)))
+        found = told(shop.buyer(BASE, seller=SELLER).sees(shop.path(language)))
         values = list(leaves(found))
         assert {field for field, _ in values} == rows.keys()
         for field, value in values:
@@ -64,6 +64,9 @@ def test_each_field_is_as_it_is_documented(shop: Shop) -> None:
                 assert value.startswith(("https://schema.org", f"{BASE}/")), field
             if fixed.startswith("`"):
                 assert f"`{value}`" in fixed, (field, value)
+        seller = found["offers"]["seller"]
+        assert seller["name"] == found["brand"]["name"] == SELLER.name_by_language()[language]
+        assert (seller["telephone"], seller["identifier"]) == (SELLER.phone, SELLER.licence)
         here = f"{BASE}{shop.path(language)}"
         assert (found["name"], found["@id"], found["url"], found["offers"]["url"]) == (name, here, here, here)
         assert found["image"] == [f"{BASE}/pictures/{sha256}.jpg" for sha256 in (FIRST, SECOND)]

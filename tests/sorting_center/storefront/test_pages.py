@@ -24,12 +24,13 @@ def test_a_lot_is_shown_with_all_that_is_known_of_it_in_three_languages(shop: Sh
     }
     for language in LANGUAGES:
         page = buyer.sees(shop.path(language))
-        figures = ('<bdi dir="ltr">¥58.00</bdi>', '<bdi dir="ltr">¥116.00/kg</bdi>', '<bdi dir="ltr">0.5\xa0kg</bdi>')
+        figures = ('<bdi dir="ltr">¥58.00</bdi>', '<bdi dir="ltr">¥116.00/kg</bdi>', '<bdi dir="ltr">500\xa0g</bdi>')
         codes = ("SHACHE", "A", "2026-09", shop.center.station.lot(1), "a_later_one")
         for text in (*told[language], *figures, *(f'<bdi dir="ltr">{code}</bdi>' for code in codes)):
             assert text in page, (language, text)
         assert f'<html lang="{language}" dir="{"rtl" if language == "ug" else "ltr"}">' in page
         assert re.findall(r"<img src=\"/pictures/(\w+)\.jpg", page) == [FIRST, SECOND]
+        assert re.findall(r"<a href=\"/pictures/(\w+)\.jpg\"", page) == [FIRST, SECOND], "each opens in full"
         for other in LANGUAGES:
             place = f"http://localhost{shop.path(other)}"
             assert f'<link rel="alternate" hreflang="{other}" href="{place}">' in page

@@ -79,7 +79,7 @@ def test_it_has_small_pictures_made_of_what_is_published(shop: Shop) -> None:
     sell(shop, shot := master(1), lots=1)
     with running(shop.center.ledger.url, "--photos-dir", str(shop.folder.root)) as (url, _):
         address = f"{url}/pictures/{shot.told.sha256}.jpg"
-        until(lambda: len(asked(f"{address}?width=560")[1]) < MAX_BYTES)
+        until(lambda: len(asked(f"{address}?width=480")[1]) < MAX_BYTES[480])
         assert asked(address) == (200, shot.content)
 
 

@@ -20,7 +20,7 @@ from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
-from kiosk.sorting_center.listings.records import Listing, ListingKey, ListingState, ListingTexts
+from kiosk.sorting_center.listings.records import Listing, ListingKey, ListingState, ListingTexts, LotWeighing
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
@@ -28,7 +28,7 @@ from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.photos.lanes import jpeg
-from tests.sorting_center.staff import NOON, app_of
+from tests.sorting_center.staff import NOON, app_of, followed
 from tests.sorting_center.stations import NOW, WORDS, Station
 from tests.sorting_center.web.test_alarms import Person
 from tests.sorting_center.web.test_browser_cases import LANGUAGES, LONG, Pages
@@ -92,6 +92,20 @@ def app(offered: Offered) -> Flask:
 @pytest.fixture
 def operator(app: Flask, offered: Offered) -> Person:
     return Person(app, offered.stores.desk)
+
+
+def test_what_is_published_says_where_and_when_the_lot_was_weighed(operator: Person, offered: Offered) -> None:
+    """Once its receipt is counted; the village is that of the list of stations, without the telephone number there."""
+    offered.came(0)
+    operator.does(f"{offered.path}/publish", version=1)
+    assert offered.listing.published is not None and offered.listing.published.weighing is None
+    followed(offered.stores)
+    place = ExpectedStation("shache", "S0147", "栗子村", "Tomosteng", "0998-555-0147", "XK3190")
+    offered.stores.desk.registry.replace([place], [])
+    operator.does(f"{offered.path}/publish", version=2)
+    published = offered.listing.published
+    assert published is not None
+    assert published.weighing == LotWeighing("2026-11-25", 1, 12_450, "栗子村", "Tomosteng")
 
 
 @pytest.mark.parametrize("lang", ["en", "zh", "ug"])

@@ -27,7 +27,7 @@ from kiosk.sorting_center.ledger.database.times import TimestampColumn
 
 SCHEMA: Final = "desk"  # Of PostgreSQL
 
-REVISION: Final = "0002"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
+REVISION: Final = "0003"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
 
 metadata = MetaData()
 
@@ -211,13 +211,14 @@ listing_facts = _table("listing_told", *_key("region", "station", "lot", "what")
 # One row: up to where the ledger's feed is followed, in which generation of it.
 listing_place = _table("listing_place", *_key("generation"), *_required(BigInteger, "feedseq"))
 
-# A row for each listing that buyers see now: since when, and in which words it is found.
+# A row for each listing that buyers see now: since when, in which words it is found, and with what it stands on a card.
 listing_shown = _table(
     "listing_shown",
     *_key("region", "station", "lot"),
     *_required(TimestampColumn, "at"),
-    *_required(Code, "words"),
-    Index("listing_shown_at", "at", "region", "station", "lot"),
+    *_required(Code, "words", "product", "grade"),
+    *_required(BigInteger, "price_fen", "pack_g"),
+    Index("listing_shown_goods", "region", "product", "grade", "at", "station", "lot"),
 )
 
 # The pictures of these listings, by hash: no other one is shown to buyers.

@@ -1,0 +1,31 @@
+"""What the county knows of the weighing of a lot, without anything about the grower."""
+
+from __future__ import annotations
+
+from kiosk.sorting_center.desk.registry import Registry
+from kiosk.sorting_center.listings.records import ListingKey, LotWeighing
+from kiosk.sorting_center.reports.receipts import Receipts
+
+
+class ReportedLotReceipts:
+    """A lot has exactly one receipt."""
+
+    def __init__(self, receipts: Receipts, registry: Registry) -> None:
+        self._receipts, self._registry = receipts, registry
+
+    def weighing(self, key: ListingKey) -> LotWeighing | None:
+        """None while the reports have no receipt of it that counts. Raises DeskError and LedgerError."""
+        details = next(iter(self._receipts.of_lot(key.lot, key.region)), None)
+        row = details.row if details is not None else None
+        if details is None or row is None or row.voided or row.station != key.station:
+            return None
+        scale = details.confirmed.scale if details.confirmed is not None else None
+        place = self._registry.current().stations.get((key.region, key.station))
+        return LotWeighing(
+            day="" if row.time_unknown else row.day.isoformat(),
+            bags=row.bags,
+            net_g=row.net_g,
+            village=place.village if place is not None else "",
+            township=place.township if place is not None else "",
+            verification=scale.verification.value if scale is not None else "",
+        )

@@ -19,11 +19,13 @@ from kiosk.photo.mat import FIELD_GREY, Box
 from kiosk.photo.rectify import Window, flatten
 
 _Places: TypeAlias = tuple[NDArray[np.intp], ...]  # Rows and columns
-SIDE_PX: Final = 1600
-GOODS_SHARE: Final = 0.85  # Of the side, for the longer side of the goods
+# What channels take lies between. A picture is as large as the goods may be enlarged, so that none looks soft.
+MIN_SIDE_PX, MAX_SIDE_PX = 800, 1600
+MAX_ENLARGED: Final = 1.5  # Pixels for each of the camera's
+GOODS_SHARE: Final = 0.85  # Of the side, for the longer side of the goods; less where the picture would be too small
 _SOFT_SIGMA_PX = 1.1  # In the mask: rounds its steps, and makes a ramp for the soft edge
-_FEATHER_PX = 3.0  # Of the finished picture, from nothing to all
-_CHOKE = 0.10  # Share by which the edge lies inside the mask: the outermost pixels are half mat
+_FEATHER_PX = 2.0  # Of the finished picture, from nothing to all
+_CHOKE = 0.15  # Share by which the edge lies inside the mask: the outermost pixels are half mat
 # Pixels for each of the camera's when a slanted picture is made flat, so that nothing of it is lost.
 _OVERSAMPLING = 1.3
 _RIM_PX = 8  # Of the mask, around the goods: more than the soft edge is wide
@@ -39,8 +41,8 @@ _LIKENESS_WAVES: Final = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GoodsScene:
-    frame: BgrImage
-    mat: DetectedMat
+    frame: BgrImage  # As large as the camera gave it
+    mat: DetectedMat  # In this frame
     correction: Correction
     interior: BgrImage  # The CUT_WINDOW with true colors
     mask: Mask  # The goods in it
@@ -48,17 +50,20 @@ class GoodsScene:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GoodsPictures:
-    """Both 1600 x 1600."""
+    """Both of the same size, square."""
 
     master: BgrImage
     natural: BgrImage
 
 
-def crop_window(goods: Box) -> Window:
+def crop_window(goods: Box, camera_px_per_mm: float) -> Window:
     """The square around the goods, which may reach beyond the interior."""
-    side = max(goods.width, goods.height) / GOODS_SHARE
+    longer = max(goods.width, goods.height)
+    px_per_mm = min(MAX_ENLARGED * camera_px_per_mm, MAX_SIDE_PX * GOODS_SHARE / longer)
+    side_px = max(MIN_SIDE_PX, math.floor(longer / GOODS_SHARE * px_per_mm / _CELL_PX + 1e-6) * _CELL_PX)
+    side = side_px / px_per_mm
     left, top = goods.left + (goods.width - side) / 2, goods.top + (goods.height - side) / 2
-    return Window(left, top, SIDE_PX / side, SIDE_PX, SIDE_PX)
+    return Window(left, top, px_per_mm, side_px, side_px)
 
 
 def make_pictures(shot: GoodsScene, window: Window) -> GoodsPictures:
@@ -86,8 +91,10 @@ def _around_goods(mask: Mask, window: Window) -> tuple[Window, slice, slice]:
     """The part of the window that has goods in it, and its rows and columns; the ground around it is quickly made."""
     across, down = _to_crop(window)
     left, top, width, height = cv2.boundingRect(mask)
-    columns = _cells(across[0] * (left - _RIM_PX) + across[2], across[0] * (left + width + _RIM_PX) + across[2])
-    rows = _cells(down[1] * (top - _RIM_PX) + down[2], down[1] * (top + height + _RIM_PX) + down[2])
+    low, high = (first * across[0] + across[2] for first in (left - _RIM_PX, left + width + _RIM_PX))
+    columns = _cells(low, high, window.width)
+    low, high = (first * down[1] + down[2] for first in (top - _RIM_PX, top + height + _RIM_PX))
+    rows = _cells(low, high, window.height)
     mm = 1 / window.px_per_mm
     part = Window(
         window.left + columns.start * mm,
@@ -99,10 +106,10 @@ def _around_goods(mask: Mask, window: Window) -> tuple[Window, slice, slice]:
     return part, rows, columns
 
 
-def _cells(low: float, high: float) -> slice:
+def _cells(low: float, high: float, side_px: int) -> slice:
     """In whole cells of the picture."""
     first, last = math.floor(low / _CELL_PX), math.ceil(high / _CELL_PX)
-    return slice(max(0, first) * _CELL_PX, min(SIDE_PX // _CELL_PX, last) * _CELL_PX)
+    return slice(max(0, first) * _CELL_PX, min(side_px // _CELL_PX, last) * _CELL_PX)
 
 
 def _seen(frame: BgrImage, mat: DetectedMat, correction: Correction, window: Window) -> BgrImage:

@@ -87,8 +87,8 @@ def cut_out(interior: BgrImage) -> CutOut:
 
 
 def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
-    """L* against that of the mat, the color (a* and b*) against that of the mat or of a shadow as dark, and both as a picture in
-    which edges of color count for more than edges of light."""
+    """L* against that of the mat, the color (a* and b*) against that of the mat or of a shadow as dark, and both as a
+    picture in which edges of color count for more than edges of light."""
     calm = np.asarray(cv2.GaussianBlur(interior, (0, 0), _NOISE_SIGMA_PX), np.uint8)
     lightness, a, b = (np.asarray(plane, np.float32) for plane in cv2.split(_lab(calm)))
     lightness -= _FIELD_L
@@ -220,7 +220,8 @@ def _without_shadowed_mat(mask: Mask, lightness: _Plane, color: _Plane) -> Mask:
     planes = cv2.merge((strong, strong * lightness, *cv2.split(strength * strong[..., None])))
     share, light, a, b = cv2.split(cv2.GaussianBlur(planes, (0, 0), _STRONG_SIGMA_MM * CUT_PX_PER_MM))
     weak = (mask > 0) & (amount * share < _STRONG_SHARE * cv2.magnitude(a, b)) & (light > _DARK_GOODS_L * share)
-    count, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=4)
+    count, found = cv2.connectedComponents(weak.astype(np.uint8), connectivity=4)
+    labels = np.asarray(found, np.int32)
     away = cv2.distanceTransform((strong == 0).astype(np.uint8), cv2.DIST_L2, 3)
     lit = weak & (lightness * share > light + _HIGHLIGHT_L * share)
     gap = weak & (~inner | ((amount < _GREY) & (away > _GREY_MM * CUT_PX_PER_MM)))

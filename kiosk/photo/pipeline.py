@@ -1,4 +1,4 @@
-"""From a shot to its verdict and its two pictures."""
+"""From a shot to its verdict and its pictures."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class Inspection:
     measures: Measures | None = None  # None when there is no mat, or nothing on it
     master: BgrImage | None = None
     natural: BgrImage | None = None
+    detail: BgrImage | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)  # All that was measured, by name
     cutout: Mask | None = None  # 255 where goods are in the interior at 6 pixels a millimetre: 1200 rows of 1680
 
@@ -187,10 +188,11 @@ def _inspection_of(analysis: _FrameAnalysis, full: BgrImage, faces: int, moved: 
         return Inspection(verdict, measures, metrics=metrics, cutout=cutout)
     mat = analysis.mat.enlarged(full.shape[1] / analysis.frame.shape[1], full.shape[0] / analysis.frame.shape[0])
     window = crop_window(analysis.goods.box, mat.px_per_mm)
-    shown = GoodsScene(full, mat, analysis.correction, analysis.interior, analysis.cut.mask)
-    pictures = make_pictures(shown, window)
+    scene = GoodsScene(full, mat, analysis.correction, analysis.interior, analysis.cut.mask)
+    pictures = make_pictures(scene, window)
     crop = {"crop_left_mm": window.left, "crop_top_mm": window.top, "crop_px_per_mm": window.px_per_mm}
-    return Inspection(verdict, measures, pictures.master, pictures.natural, {**metrics, **crop}, cutout)
+    shown = (pictures.master, pictures.natural, pictures.detail)
+    return Inspection(verdict, measures, *shown, {**metrics, **crop}, cutout)
 
 
 def _findings(analysis: _FrameAnalysis, faces: int, moved: float) -> list[Finding | None]:

@@ -9,6 +9,7 @@ how bright a color is, not how strong it is for its brightness.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -83,7 +84,10 @@ def cut_out(interior: BgrImage) -> CutOut:
     grabcut = unsure > _UNSURE
     if grabcut:
         mask = _tidy(_grabcut(interior, mask, goods, bare))
-    return CutOut(_without_shadowed_mat(mask, lightness, color), unsure, grabcut)
+    left, top, width, height = cv2.boundingRect(mask)
+    part = np.s_[max(0, top - 1) : top + height + 1, max(0, left - 1) : left + width + 1]
+    mask[part] = _without_shadowed_mat(mask[part], lightness[part], color[part])
+    return CutOut(mask, unsure, grabcut)
 
 
 def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
@@ -213,20 +217,23 @@ def _without_shadowed_mat(mask: Mask, lightness: _Plane, color: _Plane) -> Mask:
     The strength around is that of the mean: where two colors meet and make a grey line, it is small. On goods that are
     as dark as a shadow, highlights have no color either, and all is left.
     """
-    strength = color / np.maximum(lightness + np.float32(_FIELD_L), np.float32(_MIN_L))[..., None]
-    amount = cv2.magnitude(*cv2.split(strength))
+    bright = np.maximum(lightness + np.float32(_FIELD_L), np.float32(_MIN_L))
+    a, b = (plane / bright for plane in cv2.split(color))
+    amount = cv2.magnitude(a, b)
     inner = cv2.erode(mask, np.ones((3, 3), np.uint8)) > 0
     strong = np.asarray(inner & (amount > _STRONG), np.float32)
-    planes = cv2.merge((strong, strong * lightness, *cv2.split(strength * strong[..., None])))
-    share, light, a, b = cv2.split(cv2.GaussianBlur(planes, (0, 0), _STRONG_SIGMA_MM * CUT_PX_PER_MM))
+    planes = cv2.merge([strong, *(strong * plane for plane in (lightness, a, b))])
+    size = tuple(math.ceil(side / CUT_PX_PER_MM) for side in mask.shape[::-1])
+    small = cv2.GaussianBlur(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), (0, 0), _STRONG_SIGMA_MM)
+    share, light, a, b = cv2.split(cv2.resize(small, mask.shape[::-1]))
     weak = (mask > 0) & (amount * share < _STRONG_SHARE * cv2.magnitude(a, b)) & (light > _DARK_GOODS_L * share)
     count, found = cv2.connectedComponents(weak.astype(np.uint8), connectivity=4)
     labels = np.asarray(found, np.int32)
     away = cv2.distanceTransform((strong == 0).astype(np.uint8), cv2.DIST_L2, 3)
     lit = weak & (lightness * share > light + _HIGHLIGHT_L * share)
     gap = weak & (~inner | ((amount < _GREY) & (away > _GREY_MM * CUT_PX_PER_MM)))
-    areas, bright, gaps = (np.bincount(labels[some], minlength=count) for some in (weak, lit, gap))
-    stays = (bright * 2 > areas) & (gaps == 0)
+    areas, lights, gaps = (np.bincount(labels[some], minlength=count) for some in (weak, lit, gap))
+    stays = (lights * 2 > areas) & (gaps == 0)
     stays[labels[weak & (away > _SHADOW_REACH_MM * CUT_PX_PER_MM)]] = True
     weak &= (lightness > _SHADOW_L[0]) & (lightness < _SHADOW_L[1]) & ~stays[labels]
     return np.asarray(cv2.medianBlur(np.where(weak, 0, mask).astype(np.uint8), 3), np.uint8)

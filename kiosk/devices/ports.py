@@ -169,15 +169,17 @@ class CameraFault(Refused):
 class GoodsShot:
     """A judged shot of goods on the mat. What the camera saw is not in it, and nowhere else.
 
-    Both pictures, ``measures``, ``likeness`` are there exactly when the verdict accepts the shot or may be overruled.
-    ``master`` has the goods on white, ``natural`` on the grey of the mat. ``likeness`` is 64 bits as 16 hex digits, of
-    which few differ between two shots of the same goods.
+    ``master``, ``natural``, ``measures``, ``likeness`` are there exactly when the verdict accepts the shot or may be
+    overruled. ``master`` has the goods on white, ``natural`` on the grey of the mat with a scale bar, ``detail`` a part
+    of them where the camera shows more of it. ``likeness`` is 64 bits as 16 hex digits, of which few differ between two
+    shots of the same goods.
     """
 
     verdict: Verdict
     measures: Measures | None = None
     master: Shot | None = None
     natural: Shot | None = None
+    detail: Shot | None = None
     likeness: str = ""
 
 

@@ -13,6 +13,7 @@ MAX_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000  # 120 MB decoded: what a board with 1 GB of memory can still hold beside everything else
 # Measured on a whitened 800 x 800 apple: 68 KB at 92, between the 38 KB and 300 KB bounds of the strictest channel.
 JPEG_QUALITY = 92
+_LESS_QUALITIES = (86, 80, 70, 60)
 _METADATA = frozenset({*range(0xE1, 0xF0), 0xFE})
 
 
@@ -54,6 +55,16 @@ def encode_jpeg(image: BgrImage, quality: int = JPEG_QUALITY, full_color: bool =
     jpeg = data.tobytes()
     if metadata_markers(jpeg):
         raise ValueError("the JPEG encoder added metadata")
+    return jpeg
+
+
+def encode_jpeg_within(image: BgrImage, bytes_at_best: int) -> bytes:
+    """As ``encode_jpeg``, less well when the file would be larger; the least of the qualities may still be."""
+    jpeg = encode_jpeg(image)
+    for quality in _LESS_QUALITIES:
+        if len(jpeg) <= bytes_at_best:
+            break
+        jpeg = encode_jpeg(image, quality)
     return jpeg
 
 

@@ -3,10 +3,13 @@
 Goods are sure where the color is another, or it is brighter than the mat, or darker than a shadow gets. The mat is sure
 where the color is its own. What is left, shadows and soft rims, goes to the side from which no edge parts it
 (watershed). Only where much is left unsure does GrabCut decide, on a small picture: at full size it takes a minute.
+Of what is then goods, the shadowed mat between and along colored pieces is taken away again: light and shade change
+how bright a color is, not how strong it is for its brightness.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -48,6 +51,15 @@ _GAP_BRIGHTER, _GAP_CHROMA = 1.3, 1.8
 _MAT_CHROMA, _MAT_BRIGHTER, _MAT_DARKER = 3.2, 2.5, 3.5
 _MIN_PIECE_MM2 = 12.0  # Smaller is a crumb, or noise
 _MAX_HOLE_MM2 = 20.0  # A smaller gap inside goods is a highlight or a spot as grey as the mat, and is filled
+# Chroma for each unit of L*: of goods colored enough to be told from a shadow, and the share of it that pieces have.
+_STRONG, _STRONG_SHARE = 0.25, 0.5
+_STRONG_SIGMA_MM = 2.5  # Over which goods have one strength of color
+_DARK_GOODS_L = -34.0  # Against the mat
+_HIGHLIGHT_L = 3.0  # Against goods around it
+_GREY, _GREY_MM = 0.1, 3.0  # A highlight has some color left where it is no narrow line between two colors
+_MIN_L = 6.0  # Below it chroma is noise
+_SHADOW_L = (-33.0, -1.0)  # Against the mat: a darker gap looks like the black it is, what is brighter is no shadow
+_SHADOW_REACH_MM = 6.0  # What has no color any farther from colored goods is a grey part of them: a lid, a label
 _UNSURE = 0.35  # Share of the goods left unsure, above which GrabCut decides
 _GRABCUT_WIDTH, _GRABCUT_TURNS = 420, 2  # Pixels: 0.1 to 0.2 s there, 20 to 70 s at 1920
 
@@ -61,21 +73,26 @@ class CutOut:
 
 def cut_out(interior: BgrImage) -> CutOut:
     """From the CUT_WINDOW with true colors."""
-    lightness, chroma, seen = _against_mat(interior)
+    lightness, color, seen = _against_mat(interior)
+    chroma = np.asarray(cv2.magnitude(*cv2.split(color)), np.float32)
     goods, bare = _seed_masks(lightness, chroma)
     if not cv2.countNonZero(goods):
         return CutOut(goods, 0.0, False)
     mask = _tidy(_watershed(seen, goods, bare))
     area = max(1, cv2.countNonZero(mask))
     unsure = float(cv2.countNonZero(cv2.bitwise_and(mask, cv2.bitwise_not(cv2.bitwise_or(goods, bare))))) / area
-    if unsure <= _UNSURE:
-        return CutOut(mask, unsure, False)
-    return CutOut(_tidy(_grabcut(interior, mask, goods, bare)), unsure, True)
+    grabcut = unsure > _UNSURE
+    if grabcut:
+        mask = _tidy(_grabcut(interior, mask, goods, bare))
+    left, top, width, height = cv2.boundingRect(mask)
+    part = np.s_[max(0, top - 1) : top + height + 1, max(0, left - 1) : left + width + 1]
+    mask[part] = _without_shadowed_mat(mask[part], lightness[part], color[part])
+    return CutOut(mask, unsure, grabcut)
 
 
 def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
-    """L* against that of the mat, the color against that of the mat or of a shadow as dark, and both as a picture in
-    which edges of color count for more than edges of light."""
+    """L* against that of the mat, the color (a* and b*) against that of the mat or of a shadow as dark, and both as a
+    picture in which edges of color count for more than edges of light."""
     calm = np.asarray(cv2.GaussianBlur(interior, (0, 0), _NOISE_SIGMA_PX), np.uint8)
     lightness, a, b = (np.asarray(plane, np.float32) for plane in cv2.split(_lab(calm)))
     lightness -= _FIELD_L
@@ -90,7 +107,7 @@ def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
             plane -= darker * np.float32(np.clip(tint, -_SHADE_TINT, _SHADE_TINT))
     edges = ((lightness, 2.0), (np.clip(a, -32, 31), _COLOR_EDGE), (np.clip(b, -32, 31), _COLOR_EDGE))
     seen = cv2.merge([cv2.convertScaleAbs(plane, alpha=scale, beta=128) for plane, scale in edges])
-    return lightness, np.asarray(cv2.magnitude(a, b), np.float32), np.asarray(seen, np.uint8)
+    return lightness, np.asarray(cv2.merge((a, b)), np.float32), np.asarray(seen, np.uint8)
 
 
 def _penumbra(darker: _Plane, chroma: _Plane) -> NDArray[np.bool_]:
@@ -192,6 +209,34 @@ def _tidy(mask: Mask) -> Mask:
         elif not is_hole and area + rim + 1 < _MIN_PIECE_MM2 * CUT_PX_PER_MM**2:
             cv2.drawContours(even, [line], -1, (0,), cv2.FILLED)
     return even
+
+
+def _without_shadowed_mat(mask: Mask, lightness: _Plane, color: _Plane) -> Mask:
+    """Less what is much weaker in color than the goods around it, as dark as a shadow, and no wider than one.
+
+    The strength around is that of the mean: where two colors meet and make a grey line, it is small. On goods that are
+    as dark as a shadow, highlights have no color either, and all is left.
+    """
+    bright = np.maximum(lightness + np.float32(_FIELD_L), np.float32(_MIN_L))
+    a, b = (plane / bright for plane in cv2.split(color))
+    amount = cv2.magnitude(a, b)
+    inner = cv2.erode(mask, np.ones((3, 3), np.uint8)) > 0
+    strong = np.asarray(inner & (amount > _STRONG), np.float32)
+    planes = cv2.merge([strong, *(strong * plane for plane in (lightness, a, b))])
+    size = tuple(math.ceil(side / CUT_PX_PER_MM) for side in mask.shape[::-1])
+    small = cv2.GaussianBlur(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), (0, 0), _STRONG_SIGMA_MM)
+    share, light, a, b = cv2.split(cv2.resize(small, mask.shape[::-1]))
+    weak = (mask > 0) & (amount * share < _STRONG_SHARE * cv2.magnitude(a, b)) & (light > _DARK_GOODS_L * share)
+    count, found = cv2.connectedComponents(weak.astype(np.uint8), connectivity=4)
+    labels = np.asarray(found, np.int32)
+    away = cv2.distanceTransform((strong == 0).astype(np.uint8), cv2.DIST_L2, 3)
+    lit = weak & (lightness * share > light + _HIGHLIGHT_L * share)
+    gap = weak & (~inner | ((amount < _GREY) & (away > _GREY_MM * CUT_PX_PER_MM)))
+    areas, lights, gaps = (np.bincount(labels[some], minlength=count) for some in (weak, lit, gap))
+    stays = (lights * 2 > areas) & (gaps == 0)
+    stays[labels[weak & (away > _SHADOW_REACH_MM * CUT_PX_PER_MM)]] = True
+    weak &= (lightness > _SHADOW_L[0]) & (lightness < _SHADOW_L[1]) & ~stays[labels]
+    return np.asarray(cv2.medianBlur(np.where(weak, 0, mask).astype(np.uint8), 3), np.uint8)
 
 
 def _grabcut(calm: BgrImage, mask: Mask, goods: Mask, bare: Mask) -> Mask:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import Final, TypeAlias
@@ -47,6 +47,11 @@ class DetectedMat:
 
     def place(self, places: Sequence[tuple[float, float]] | Points) -> Points:
         return _projected(self.to_frame, np.asarray(places, np.float64))
+
+    def enlarged(self, across: float, down: float) -> DetectedMat:
+        """The same mat in the frame that this one was made of, so many times as wide and high."""
+        to_full = np.array([(across, 0, (across - 1) / 2), (0, down, (down - 1) / 2), (0, 0, 1)])
+        return replace(self, to_frame=to_full @ self.to_frame, px_per_mm=self.px_per_mm * min(across, down))
 
     def shows(self, box: Box, width: int, height: int) -> bool:
         """Whether the box lies wholly inside a frame of this size."""

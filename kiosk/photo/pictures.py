@@ -1,5 +1,5 @@
-"""The two pictures that are kept of a shot: cut out on white, and on the grey of the mat with its shadow; and what the
-goods look like, in 64 bits."""
+"""The pictures that are kept of a shot: cut out on white; on the grey of the mat with its shadow and a scale bar; a
+detail, where the camera shows more of it; and what the goods look like, in 64 bits."""
 
 from __future__ import annotations
 
@@ -19,11 +19,17 @@ from kiosk.photo.mat import FIELD_GREY, Box
 from kiosk.photo.rectify import Window, flatten
 
 _Places: TypeAlias = tuple[NDArray[np.intp], ...]  # Rows and columns
-SIDE_PX: Final = 1600
-GOODS_SHARE: Final = 0.85  # Of the side, for the longer side of the goods
+# What channels take lies between. A picture is as large as the goods may be enlarged, so that none looks soft.
+MIN_SIDE_PX, MAX_SIDE_PX = 800, 1600
+MAX_ENLARGED: Final = 1.5  # Pixels for each of the camera's
+DETAIL_MM: Final = 50.0
+_MIN_DETAIL_PX = 480  # Of a detail that shows more than the master
+_DETAIL_SHARE = 0.98  # Of it, that is goods
+_SCALE_LEVEL = 245
+GOODS_SHARE: Final = 0.85  # Of the side, for the longer side of the goods; less where the picture would be too small
 _SOFT_SIGMA_PX = 1.1  # In the mask: rounds its steps, and makes a ramp for the soft edge
-_FEATHER_PX = 3.0  # Of the finished picture, from nothing to all
-_CHOKE = 0.10  # Share by which the edge lies inside the mask: the outermost pixels are half mat
+_FEATHER_PX = 2.0  # Of the finished picture, from nothing to all
+_CHOKE = 0.15  # Share by which the edge lies inside the mask: the outermost pixels are half mat
 # Pixels for each of the camera's when a slanted picture is made flat, so that nothing of it is lost.
 _OVERSAMPLING = 1.3
 _RIM_PX = 8  # Of the mask, around the goods: more than the soft edge is wide
@@ -39,8 +45,8 @@ _LIKENESS_WAVES: Final = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GoodsScene:
-    frame: BgrImage
-    mat: DetectedMat
+    frame: BgrImage  # As large as the camera gave it
+    mat: DetectedMat  # In this frame
     correction: Correction
     interior: BgrImage  # The CUT_WINDOW with true colors
     mask: Mask  # The goods in it
@@ -48,17 +54,21 @@ class GoodsScene:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GoodsPictures:
-    """Both 1600 x 1600."""
+    """All are square, master and natural of the same size."""
 
     master: BgrImage
     natural: BgrImage
+    detail: BgrImage | None  # None where the camera shows no more of a part than the master does
 
 
-def crop_window(goods: Box) -> Window:
+def crop_window(goods: Box, camera_px_per_mm: float) -> Window:
     """The square around the goods, which may reach beyond the interior."""
-    side = max(goods.width, goods.height) / GOODS_SHARE
+    longer = max(goods.width, goods.height)
+    px_per_mm = min(MAX_ENLARGED * camera_px_per_mm, MAX_SIDE_PX * GOODS_SHARE / longer)
+    side_px = max(MIN_SIDE_PX, math.floor(longer / GOODS_SHARE * px_per_mm / _CELL_PX + 1e-6) * _CELL_PX)
+    side = side_px / px_per_mm
     left, top = goods.left + (goods.width - side) / 2, goods.top + (goods.height - side) / 2
-    return Window(left, top, SIDE_PX / side, SIDE_PX, SIDE_PX)
+    return Window(left, top, px_per_mm, side_px, side_px)
 
 
 def make_pictures(shot: GoodsScene, window: Window) -> GoodsPictures:
@@ -72,7 +82,39 @@ def make_pictures(shot: GoodsScene, window: Window) -> GoodsPictures:
     edge = np.nonzero((alpha > 0) & (alpha < 255))
     for picture in (master, natural):
         _composite(picture[rows, columns], seen, alpha, whole, edge)
-    return GoodsPictures(master, natural)
+    _draw_scale(natural, window.px_per_mm)
+    return GoodsPictures(master, natural, _detail(shot))
+
+
+def _draw_scale(picture: BgrImage, px_per_mm: float) -> None:
+    """A bar of 10 or 5 cm with its figure, in the corner below the goods."""
+    side, step = picture.shape[0], max(1, picture.shape[0] // 200)
+    length = next(cm for cm in (10, 5) if cm * 10 * px_per_mm <= side / 2 or cm == 5)
+    left, bottom = 6 * step, side - 6 * step
+    right = left + round(length * 10 * px_per_mm)
+    cv2.rectangle(picture, (left, bottom - 2 * step), (right - 1, bottom), (_SCALE_LEVEL,) * 3, cv2.FILLED)
+    text, at = f"{length} cm", (right + 3 * step, bottom)
+    cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, step / 4, (_SCALE_LEVEL,) * 3, step // 2, cv2.LINE_AA)
+
+
+def _detail(shot: GoodsScene) -> BgrImage | None:
+    """The sharpest square that lies in the goods."""
+    px_per_mm = min(MAX_ENLARGED * shot.mat.px_per_mm, MIN_SIDE_PX / DETAIL_MM)
+    side = math.floor(DETAIL_MM * px_per_mm / _CELL_PX) * _CELL_PX
+    if side < _MIN_DETAIL_PX:
+        return None
+    reach = (round(DETAIL_MM * CUT_PX_PER_MM),) * 2
+    edges = np.abs(cv2.Laplacian(cv2.cvtColor(shot.interior, cv2.COLOR_BGR2GRAY), cv2.CV_32F))
+    sharp, share = (
+        cv2.boxFilter(some, cv2.CV_32F, reach, borderType=cv2.BORDER_CONSTANT) for some in (edges, shot.mask)
+    )
+    _, best, _, (x, y) = cv2.minMaxLoc(np.where(share >= 255 * _DETAIL_SHARE, sharp, 0))
+    if best <= 0:
+        return None
+    left, top = (
+        first + at / CUT_PX_PER_MM - DETAIL_MM / 2 for first, at in ((CUT_WINDOW.left, x), (CUT_WINDOW.top, y))
+    )
+    return _seen(shot.frame, shot.mat, shot.correction, Window(left, top, px_per_mm, side, side))
 
 
 def _composite(ground: BgrImage, seen: BgrImage, alpha: Mask, whole: Mask, edge: _Places) -> None:
@@ -86,8 +128,10 @@ def _around_goods(mask: Mask, window: Window) -> tuple[Window, slice, slice]:
     """The part of the window that has goods in it, and its rows and columns; the ground around it is quickly made."""
     across, down = _to_crop(window)
     left, top, width, height = cv2.boundingRect(mask)
-    columns = _cells(across[0] * (left - _RIM_PX) + across[2], across[0] * (left + width + _RIM_PX) + across[2])
-    rows = _cells(down[1] * (top - _RIM_PX) + down[2], down[1] * (top + height + _RIM_PX) + down[2])
+    low, high = (first * across[0] + across[2] for first in (left - _RIM_PX, left + width + _RIM_PX))
+    columns = _cells(low, high, window.width)
+    low, high = (first * down[1] + down[2] for first in (top - _RIM_PX, top + height + _RIM_PX))
+    rows = _cells(low, high, window.height)
     mm = 1 / window.px_per_mm
     part = Window(
         window.left + columns.start * mm,
@@ -99,10 +143,10 @@ def _around_goods(mask: Mask, window: Window) -> tuple[Window, slice, slice]:
     return part, rows, columns
 
 
-def _cells(low: float, high: float) -> slice:
+def _cells(low: float, high: float, side_px: int) -> slice:
     """In whole cells of the picture."""
     first, last = math.floor(low / _CELL_PX), math.ceil(high / _CELL_PX)
-    return slice(max(0, first) * _CELL_PX, min(SIDE_PX // _CELL_PX, last) * _CELL_PX)
+    return slice(max(0, first) * _CELL_PX, min(side_px // _CELL_PX, last) * _CELL_PX)
 
 
 def _seen(frame: BgrImage, mat: DetectedMat, correction: Correction, window: Window) -> BgrImage:

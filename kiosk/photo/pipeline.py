@@ -1,4 +1,4 @@
-"""From a shot to its verdict and its two pictures."""
+"""From a shot to its verdict and its pictures."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class Inspection:
     measures: Measures | None = None  # None when there is no mat, or nothing on it
     master: BgrImage | None = None
     natural: BgrImage | None = None
+    detail: BgrImage | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)  # All that was measured, by name
     cutout: Mask | None = None  # 255 where goods are in the interior at 6 pixels a millimetre: 1200 rows of 1680
 
@@ -71,7 +72,8 @@ def inspect(frame: BgrImage, others: Sequence[BgrImage] = (), faces: FaceDetecto
     """
     if min(frame.shape[:2]) < 1:
         return Inspection(_verdict(_unreadable()))
-    burst = [limit_size(one) for one in (frame, *others[:MAX_OTHERS]) if one.shape == frame.shape]
+    full = [one for one in (frame, *others[:MAX_OTHERS]) if one.shape == frame.shape]
+    burst = [limit_size(one) for one in full]
     seen = detect_markers(burst[0])
     mat = fit_mat(seen)
     moved = max((motion(burst[0], other, mat) for other in burst[1:]), default=0.0) if mat else 0.0
@@ -80,13 +82,13 @@ def inspect(frame: BgrImage, others: Sequence[BgrImage] = (), faces: FaceDetecto
         best = scores.index(max(scores))
         refit = find_mat(burst[best]) if best else None
         if refit is not None:
-            mat, burst[0] = refit, burst[best]
+            mat, burst[0], full[0] = refit, burst[best], full[best]
     chosen = burst[0]
     del burst  # the other frames are as large as all that follows
     found = _count_faces((faces or haar_faces()).find(chosen), mat)
     if mat is None:
         return _without_mat(chosen, seen.corner_markers, found)
-    return _inspection_of(_analyze(chosen, mat), found, moved)
+    return _inspection_of(_analyze(chosen, mat), np.ascontiguousarray(full[0]), found, moved)
 
 
 def _unreadable() -> Finding:
@@ -173,7 +175,8 @@ def _analyze(frame: BgrImage, mat: DetectedMat) -> _FrameAnalysis:
     )
 
 
-def _inspection_of(analysis: _FrameAnalysis, faces: int, moved: float) -> Inspection:
+def _inspection_of(analysis: _FrameAnalysis, full: BgrImage, faces: int, moved: float) -> Inspection:
+    """``full`` is the frame before it was made smaller: the pictures are cut from it."""
     verdict = _verdict(*_findings(analysis, faces, moved))
     metrics = _metrics(analysis, faces, moved)
     if faces or not analysis.whole or analysis.goods is None:
@@ -183,11 +186,13 @@ def _inspection_of(analysis: _FrameAnalysis, faces: int, moved: float) -> Inspec
     cutout = np.asarray(cv2.threshold(mask, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
     if not (verdict.accepted or verdict.may_be_overruled):
         return Inspection(verdict, measures, metrics=metrics, cutout=cutout)
-    window = crop_window(analysis.goods.box)
-    shown = GoodsScene(analysis.frame, analysis.mat, analysis.correction, analysis.interior, analysis.cut.mask)
-    pictures = make_pictures(shown, window)
+    mat = analysis.mat.enlarged(full.shape[1] / analysis.frame.shape[1], full.shape[0] / analysis.frame.shape[0])
+    window = crop_window(analysis.goods.box, mat.px_per_mm)
+    scene = GoodsScene(full, mat, analysis.correction, analysis.interior, analysis.cut.mask)
+    pictures = make_pictures(scene, window)
     crop = {"crop_left_mm": window.left, "crop_top_mm": window.top, "crop_px_per_mm": window.px_per_mm}
-    return Inspection(verdict, measures, pictures.master, pictures.natural, {**metrics, **crop}, cutout)
+    shown = (pictures.master, pictures.natural, pictures.detail)
+    return Inspection(verdict, measures, *shown, {**metrics, **crop}, cutout)
 
 
 def _findings(analysis: _FrameAnalysis, faces: int, moved: float) -> list[Finding | None]:

@@ -239,7 +239,7 @@ class StationService:
         # For clerks alone: the label of a damaged parcel may hold a name.
         self.parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
         # A shot of goods is kept as two pictures.
-        limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, 2 * MAX_PHOTO_BYTES)
+        limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, 3 * MAX_PHOTO_BYTES)
         self._space = PhotoSpace(self.photo_folder, store, limits)
         lots = LotPhotos(self.photo_folder, store, self.stamp)
         previews = Previews(hardware.camera, auto=hardware.auto_shutter)

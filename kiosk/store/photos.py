@@ -53,38 +53,19 @@ class Photos(Tables):
         intake = connection.execute(select(lot_table.c.intake).where(_has_lot(photo.lot))).scalar_one_or_none()
         if intake is None:
             raise StoreError(f"Lot {photo.lot} is not of this database.")
-        pictures, captured_at = photo.pictures, stamp.moment.timestamp
-        master, natural = pictures.master, pictures.natural
+        pictures = photo.pictures
         before = connection.execute(select(_c.sha256).where(_c.intake == intake)).scalars().all()
-        if master.sha256 in before:
+        if pictures.master.sha256 in before:
             return
-        event = PhotoAccepted(photo.lot, master, natural, pictures.measures, photo.overruled, photo.actor)
-        connection.execute(
-            insert(photo_table).values(
-                intake=intake,
-                sha256=master.sha256,
-                shot=len(before) + 1,
-                size_bytes=master.size_bytes,
-                width=master.width,
-                height=master.height,
-                taken_at=captured_at,
-                judged=1,
-                removed=0,
-                position=journal.append(connection, event, stamp),
-                sent=0,
-                natural_sha256=natural.sha256,
-                natural_size_bytes=natural.size_bytes,
-                natural_width=natural.width,
-                natural_height=natural.height,
-                natural_sent=0,
-                measures=_json(pictures.measures),
-                likeness=pictures.likeness or None,
-                overruled=_json(photo.overruled) if photo.actor is not None else None,
-                actor=photo.actor,
-            )
-        )
+        # A further picture is told as a shot of which it is both pictures: so it travels and is listed as any other.
+        others = [ListingPictures(one, one, pictures.measures) for one in photo.others]
+        for shot, one in enumerate((pictures, *others), len(before) + 1):
+            event = PhotoAccepted(photo.lot, one.master, one.natural, one.measures, photo.overruled, photo.actor)
+            position = journal.append(connection, event, stamp)
+            row = {"intake": intake, "shot": shot, "taken_at": stamp.moment.timestamp, "position": position}
+            connection.execute(insert(photo_table).values(row | _picture_columns(photo, one)))
         listings.begin_draft(connection, intake, stamp)
-        journal.append(connection, ListingDrafted(photo.lot, photo.product, master.sha256), stamp)
+        journal.append(connection, ListingDrafted(photo.lot, photo.product, pictures.master.sha256), stamp)
 
     @reading
     def of_lot(self, connection: Connection, lot: str) -> list[PhotoRow]:
@@ -135,6 +116,28 @@ def point_to_event(connection: Connection, data: PhotoAccepted, position: int) -
     if receipt is not None:
         condition = (_c.intake == number_of(receipt)) & (_c.sha256 == data.master.sha256)
         connection.execute(update(photo_table).where(condition).values(position=position))
+
+
+def _picture_columns(photo: NewPhoto, pictures: ListingPictures) -> dict[str, object]:
+    master, natural = pictures.master, pictures.natural
+    return {
+        "sha256": master.sha256,
+        "size_bytes": master.size_bytes,
+        "width": master.width,
+        "height": master.height,
+        "judged": 1,
+        "removed": 0,
+        "sent": 0,
+        "natural_sha256": natural.sha256,
+        "natural_size_bytes": natural.size_bytes,
+        "natural_width": natural.width,
+        "natural_height": natural.height,
+        "natural_sent": 0,
+        "measures": _json(pictures.measures),
+        "likeness": pictures.likeness or None,
+        "overruled": _json(photo.overruled) if photo.actor is not None else None,
+        "actor": photo.actor,
+    }
 
 
 def _json(value: object) -> str:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from itertools import combinations
 from statistics import fmean, median
 
+import cv2
+import numpy as np
 import pytest
 
+from kiosk.photo.pipeline import inspect
+from kiosk.simulators.camera.stage import draw_stage
 from kiosk.station.counter.listings import NEAR_BITS
 from tests.depth import many
 from tests.photo import scenes
 from tests.photo.scenes import bits_apart
+from tests.simulators.camera.plans import plan_of
 
 GOOD = many(32, torture=340, quick=2)
 SPOILT = many(24, torture=260, quick=2)
@@ -56,3 +61,34 @@ def test_spoilt_shots_are_taken_again_for_what_is_wrong(shots: Shots) -> None:
 def test_flat_objects_are_measured_within_five_percent() -> None:
     sizes = [one.judged.size for one in scenes.flat(range(FLAT))]
     assert all(size is not None and size <= 0.05 for size in sizes), sizes
+
+
+# Goods that have gaps; a jar; white and dark ones. With the most of the cut-out that may be mat half a millimetre and
+# more away from any goods, and the most of the goods that may be missing as far inside of them, in hundredths percent.
+GAPS = {
+    0: ("badam", 5, 2),
+    5: ("honey", 5, 2),
+    14: ("pepper", 10, 2),
+    19: ("jujube", 5, 2),
+    20: ("raisin", 10, 2),
+    10: ("black-raisin", 60, 2),  # Whose gaps are no darker than they are: they stay
+    23: ("egg", 2, 30),
+    28: ("garlic", 5, 180),
+    30: ("aubergine", 2, 5),
+}
+
+
+def test_a_cut_out_has_no_mat_between_its_pieces_and_goods_lose_none(subtests: pytest.Subtests) -> None:
+    """By the truth that was drawn."""
+    near = np.ones((7, 7), np.uint8)
+    for seed, (name, most_mat, most_lost) in list(GAPS.items())[: many(9, torture=9, quick=2)]:
+        with subtests.test(seed=seed, name=name):
+            plan = plan_of(seed)
+            assert plan.goods.name == name
+            stage = draw_stage(plan)
+            found = inspect(stage.frame).cutout
+            assert found is not None
+            mat = np.count_nonzero((found > 0) & (cv2.dilate(stage.mask, near) == 0)) / np.count_nonzero(found)
+            lost = np.count_nonzero((found == 0) & (cv2.erode(stage.mask, near) > 0)) / np.count_nonzero(stage.mask)
+            assert mat * 10_000 <= most_mat
+            assert lost * 10_000 <= most_lost

@@ -180,7 +180,8 @@ def a_buyer_sees_it(page: Page, village: Village, master: str) -> None:
     page.locator(".card a").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("lmond")
     picture = page.locator(f"img[src$='/pictures/{master}.jpg']")
-    expect(picture).to_have_js_property("naturalWidth", 1600)
+    expect(picture).to_have_js_property("complete", True)
+    assert 800 <= picture.evaluate("image => image.naturalWidth") <= 1600
 
 
 def until(done: Callable[[], object], what: str) -> None:

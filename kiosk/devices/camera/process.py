@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from io import BytesIO
 from typing import Final, TypeVar
 
 from kiosk.devices.camera import wire
@@ -314,7 +315,7 @@ def goods_shot(answer: wire.GoodsInspected, body: bytes) -> GoodsShot:
         raise wire.WireError("a reason that is said twice")
     if any(wire.bounded(finding) != finding for finding in verdict.findings):
         raise wire.WireError("a finding out of bounds")
-    parts = (measures, answer.master, answer.natural)
+    parts = (measures, answer.master, answer.natural, answer.detail)
     if not (verdict.accepted or verdict.may_be_overruled):
         if body or answer.likeness or any(part is not None for part in parts):
             raise wire.WireError("a picture of a shot that nobody may keep")
@@ -324,11 +325,13 @@ def goods_shot(answer: wire.GoodsInspected, body: bytes) -> GoodsShot:
         raise wire.WireError("a shot that may be kept, without its pictures, measures or likeness")
     if wire.bounded_measures(measures) != measures:
         raise wire.WireError("measures out of bounds")
-    if len(body) != master.size_bytes + natural.size_bytes:
-        raise wire.WireError(f"{len(body)} bytes for pictures of {master.size_bytes} and {natural.size_bytes}")
-    first = checked_shot(body[: master.size_bytes], master.width, master.height)
-    second = checked_shot(body[master.size_bytes :], natural.width, natural.height)
-    return GoodsShot(verdict, measures, first, second, likeness=answer.likeness)
+    pictures = [master, natural] if answer.detail is None else [master, natural, answer.detail]
+    sizes = [one.size_bytes for one in pictures]
+    if len(body) != sum(sizes):
+        raise wire.WireError(f"{len(body)} bytes for pictures of {sizes}")
+    jpegs = BytesIO(body)
+    shots = [checked_shot(jpegs.read(one.size_bytes), one.width, one.height) for one in pictures]
+    return GoodsShot(verdict, measures, shots[0], shots[1], shots[2] if shots[2:] else None, answer.likeness)
 
 
 def live_view_frame(answer: wire.WireLiveView, body: bytes) -> LiveViewFrame:

@@ -29,7 +29,7 @@ Side: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=65_535)]  # A picture's s
 # Counts the requests to one child; the answer repeats it, so that a late answer is never taken for a new picture.
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=MAX_WITHIN_S)]
-MAX_PICTURE: Final = 8_000_000  # Bytes of one of the two pictures of goods: the rule of the event that tells of them
+MAX_PICTURE: Final = 8_000_000  # Bytes of one of the pictures of goods: the rule of the event that tells of them
 MAX_PREVIEW: Final = 500_000
 MAX_LIVE_VIEW_BYTES: Final = 40_000  # Bytes of the picture of a look, of which there are five a second
 LIVE_VIEW_SIDE_PX: Final = 480
@@ -79,7 +79,7 @@ class WirePicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GoodsInspected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="goods"):
-    """The body is the JPEG of the master, behind it that of the natural cut: those that are there.
+    """The body is the JPEG of the master, behind it those of the natural cut and the detail: those that are there.
 
     ``frame_sha256`` is over the pixels of the frame that was judged, empty when there was none: a live sensor never
     gives the same twice.
@@ -92,6 +92,7 @@ class GoodsInspected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     measures: Measures | None = None
     master: WirePicture | None = None
     natural: WirePicture | None = None
+    detail: WirePicture | None = None
     frame_sha256: FrameHash = ""
     likeness: Likeness = ""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +19,9 @@ from kiosk.photo.codec import JPEG_QUALITY, decode_picture, encode_jpeg
 
 MIN_QUALITY, MAX_QUALITY = 70, 100  # Below 70 the blocks of JPEG are seen on a smooth skin
 MAX_ENCODINGS: Final = 8
-# Percent: beyond it a picture looks soft beside those of other sellers. A master as it should be needs 118 at most.
-MAX_ENLARGED_PERCENT: Final = 150
+# Percent to which goods would have to be enlarged to fill their part of the least frame. They are not: a master is
+# already enlarged as far as it may be. They fill less of it, but not less than half.
+MAX_ENLARGED_PERCENT: Final = 200
 
 
 class ChannelReason(StrEnum):
@@ -71,7 +74,10 @@ def make_picture(cut: BgrImage, rule: ChannelRule) -> ChannelPicture:
 
     Raises ChannelRefused.
     """
-    laid_out = lay_out_natural(cut, rule) if rule.cut == "natural" else _on_white(cut, rule)
+    natural = rule.cut == "natural"
+    box = GoodsBox(0, 0, cut.shape[1], cut.shape[0]) if natural else _box_on_white(cut, rule)
+    rule = fit_frame(rule, box)
+    laid_out = lay_out_natural(cut, rule) if natural else lay_out_white(cut, box, rule)
     percent = round(laid_out.enlarged * 100)
     findings = list(_out_of_frame(laid_out, rule))
     if percent > MAX_ENLARGED_PERCENT:
@@ -80,8 +86,7 @@ def make_picture(cut: BgrImage, rule: ChannelRule) -> ChannelPicture:
     findings += [*_out_of_bytes(data, rule), *_not_white(data, laid_out, rule)]
     if findings:
         raise ChannelRefused(rule.channel, tuple(findings))
-    width, height = rule.size_px
-    return ChannelPicture(data, width, height, quality)
+    return ChannelPicture(data, *rule.size_px, quality)
 
 
 def make_picture_from_jpeg(jpeg: bytes, rule: ChannelRule) -> ChannelPicture:
@@ -89,14 +94,30 @@ def make_picture_from_jpeg(jpeg: bytes, rule: ChannelRule) -> ChannelPicture:
     return make_picture(decode_picture(jpeg), rule)
 
 
-def _on_white(cut: BgrImage, rule: ChannelRule) -> ChannelLayout:
+def _box_on_white(cut: BgrImage, rule: ChannelRule) -> GoodsBox:
     edge = int(min(line.min() for line in (cut[0], cut[-1], cut[:, 0], cut[:, -1])))
     if edge < WHITE:
         raise ChannelRefused(rule.channel, (ChannelFinding(ChannelReason.NOT_ON_WHITE, edge, WHITE),))
     box = box_in(cut)
     if box is None:
         raise ChannelRefused(rule.channel, (ChannelFinding(ChannelReason.NO_GOODS, 0, max(1, rule.least_goods_px)),))
-    return lay_out_white(cut, box, rule)
+    return box
+
+
+def fit_frame(rule: ChannelRule, box: GoodsBox) -> ChannelRule:
+    """With a frame as much smaller as keeps the goods from being enlarged, if the channel takes it, and its margins."""
+    least = max(side / usual for side, usual in zip(rule.least_px, rule.size_px, strict=True))
+    share = max(least, 1 / _fill_scale(rule, box))
+    if share >= 1:
+        return rule
+    width, height = (math.ceil(side * share) for side in rule.size_px)
+    margin = rule.margin_px and (math.floor(rule.margin_px[0] * share), math.ceil(rule.margin_px[1] * share))
+    return msgspec.structs.replace(rule, size_px=(width, height), margin_px=margin)
+
+
+def _fill_scale(rule: ChannelRule, box: GoodsBox) -> float:
+    width, height = (side - 2 * rule.aimed_margin_px for side in rule.size_px)
+    return min(width / box.width, height / box.height)
 
 
 def _out_of_frame(laid_out: ChannelLayout, rule: ChannelRule) -> Iterator[ChannelFinding]:
@@ -108,7 +129,7 @@ def _out_of_frame(laid_out: ChannelLayout, rule: ChannelRule) -> Iterator[Channe
         yield ChannelFinding(ChannelReason.GOODS_SMALL, longer, rule.least_goods_px)
     if margin < rule.margin_px[0]:
         yield ChannelFinding(ChannelReason.MARGIN_SMALL, margin, rule.margin_px[0])
-    if margin > rule.margin_px[1]:
+    if margin > rule.margin_px[1] and laid_out.enlarged <= 1:
         yield ChannelFinding(ChannelReason.MARGIN_LARGE, margin, rule.margin_px[1])
 
 
@@ -190,7 +211,8 @@ class GoodsBox:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelLayout:
-    """A frame with the goods in it, where they are, and by how much they were enlarged; below 1: made smaller."""
+    """A frame with the goods in it, where they are, and by how much they would be enlarged to fill their part of it:
+    above 1 they are as they were, below 1 they are made smaller."""
 
     picture: BgrImage
     goods: Mask
@@ -240,10 +262,10 @@ def lowest(picture: BgrImage, where: Mask) -> int:
 
 
 def lay_out_white(cut: BgrImage, box: GoodsBox, rule: ChannelRule) -> ChannelLayout:
-    """The goods in the middle, as large as the aimed margin leaves, on pure white."""
+    """The goods in the middle, as large as the aimed margin leaves and never enlarged, on pure white."""
     width, height = rule.size_px
-    room = width - 2 * rule.aimed_margin_px, height - 2 * rule.aimed_margin_px
-    scale = min(room[0] / box.width, room[1] / box.height)
+    filling = _fill_scale(rule, box)
+    scale = min(1.0, filling)
     soft = min(_SOFT_EDGE_PX, int(rule.aimed_margin_px / scale))
     left, top = max(0, box.left - soft), max(0, box.top - soft)
     part = _scaled(cut[top : box.top + box.height + soft, left : box.left + box.width + soft], scale, rule.size_px)
@@ -252,14 +274,14 @@ def lay_out_white(cut: BgrImage, box: GoodsBox, rule: ChannelRule) -> ChannelLay
     goods = goods_mask(picture)
     around = clear_white_mask(goods, _CLEARED_PX + 1)
     cv2.bitwise_or(picture, cv2.merge([around, around, around]), dst=picture)
-    return ChannelLayout(picture, goods, scale)
+    return ChannelLayout(picture, goods, filling)
 
 
 def lay_out_natural(cut: BgrImage, rule: ChannelRule) -> ChannelLayout:
     """The whole cut in the middle, as large as the frame takes it, white where the frame is wider or higher."""
     (width, height), (rows, columns) = rule.size_px, cut.shape[:2]
     scale = min(width / columns, height / rows)
-    part = _scaled(cut, scale, rule.size_px)
+    part = _scaled(cut, min(1.0, scale), rule.size_px)
     at = (width - part.shape[1]) / 2, (height - part.shape[0]) / 2
     picture = _placed(part, at, rule.size_px)
     return ChannelLayout(picture, goods_mask(picture), scale)
@@ -272,8 +294,7 @@ def _scaled(part: BgrImage, scale: float, max_size: tuple[int, int]) -> BgrImage
         # Quick by halves, as an even number of pixels is; from there on a pixel is made of its neighbors.
         half = part.shape[1] // 2, part.shape[0] // 2
         part = np.asarray(cv2.resize(part[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA), np.uint8)
-    way = cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(part, size, interpolation=way), np.uint8)
+    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _placed(part: BgrImage, at: tuple[float, float], size: tuple[int, int]) -> BgrImage:

@@ -67,17 +67,19 @@ class LotPhotos:
         self._folder, self._store, self._stamps = folder, store, stamps
 
     def keep(self, lot: str, product: str, shot: GoodsShot, actor: str | None = None) -> str:
-        """Keep both pictures of a lot and tell them in an event; the SHA-256 of the master. ``actor`` is the clerk who
-        decided against the reasons of the verdict, None when there are none. Raises OSError and StoreError; then
-        neither is there.
+        """Keep the pictures of a shot of a lot and tell them in events; the SHA-256 of the master. Of the first shot
+        buyers see all pictures, of others the master. ``actor`` is the clerk who decided against the reasons of the
+        verdict, None when there are none. Raises OSError and StoreError; then none is there.
         """
         pictures, shots = listing_pictures(shot)
+        others = () if self._store.photos.of_lot(lot) else tuple(_picture(one) for one in shots[1:])
+        shots = shots[: max(2, 1 + len(others))]
         new = [one.sha256 for one in shots if self._folder.path(one.sha256) is None]
         overruled = shot.verdict.findings if actor is not None else ()
         try:
             for one in shots:
                 self._folder.keep(one)
-            self._store.photos.add(NewPhoto(lot, product, pictures, overruled, actor), self._stamps())
+            self._store.photos.add(NewPhoto(lot, product, pictures, overruled, actor, others), self._stamps())
         except (OSError, StoreError) as error:
             if isinstance(error, OSError) or not self._is_recorded(lot, pictures.master.sha256):
                 # A picture that no row knows would lie on the card for ever.
@@ -91,13 +93,15 @@ class LotPhotos:
         return any(row.sha256 == sha256 for row in self._store.photos.of_lot(lot))
 
 
-def listing_pictures(shot: GoodsShot) -> tuple[ListingPictures, tuple[Shot, Shot]]:
-    """What the store keeps of a shot, and its master and natural cut. Raises ValueError for one without pictures."""
+def listing_pictures(shot: GoodsShot) -> tuple[ListingPictures, tuple[Shot, ...]]:
+    """What the store keeps of a shot, and its pictures in the order in which buyers see them. Raises ValueError for one
+    without pictures.
+    """
     if shot.measures is None or shot.master is None or shot.natural is None:
         raise ValueError("a shot without pictures cannot be kept")
     return (
         ListingPictures(_picture(shot.master), _picture(shot.natural), shot.measures, shot.likeness),
-        (shot.master, shot.natural),
+        (shot.master, shot.natural, *((shot.detail,) if shot.detail else ())),
     )
 
 
@@ -204,7 +208,7 @@ class PhotoSpace:
         leading, after = True, self._emptied_upto
         while rows := self._store.photos.oldest(_PAGE, after):
             for row in rows:
-                paths = [path for path in map(self._own_file, (row.sha256, row.natural_sha256)) if path is not None]
+                paths = [path for path in map(self._own_file, {row.sha256, row.natural_sha256}) if path is not None]
                 if paths:
                     leading = False
                     yield row, paths

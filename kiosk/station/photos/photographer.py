@@ -304,7 +304,7 @@ class Photographer:
         shot = self._camera.inspect(DEADLINE_S)
         if not shot.verdict.accepted:
             return partial(self._listeners.retake, request.photo_request, shot)
-        self._check_size(shot.master, shot.natural)
+        self._check_size(shot.master, shot.natural, shot.detail)
         return partial(self._listeners.done, request.photo_request, request.keep(shot))
 
     def _check_size(self, *shots: Shot | None) -> None:

@@ -149,13 +149,17 @@ class ListingPictures:
 
 @dataclass(frozen=True, slots=True)
 class NewPhoto:
-    """A shot of a lot that was accepted, or that ``actor`` overruled, and the product its listing draft is for."""
+    """A shot of a lot that was accepted, or that ``actor`` overruled, and the product its listing draft is for.
+
+    ``others`` are further pictures of it that buyers see, in their order.
+    """
 
     lot: str
     product: str
     pictures: ListingPictures
     overruled: tuple[Finding, ...] = ()
     actor: str | None = None
+    others: tuple[PictureData, ...] = ()
 
     def __post_init__(self) -> None:
         if self.overruled and not Verdict(self.overruled).may_be_overruled:

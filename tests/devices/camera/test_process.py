@@ -170,7 +170,7 @@ def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) 
     assert shot.verdict.accepted
     assert shot.measures is not None and shot.master is not None and shot.natural is not None
     for picture in (shot.master, shot.natural):
-        assert (picture.width, picture.height) == (1600, 1600)
+        assert 800 <= picture.width == picture.height <= 1600
         assert metadata_markers(picture.jpeg) == ()
     mat = camera.measure(PATIENT_S)
     assert mat.measures.good and mat.preview is not None

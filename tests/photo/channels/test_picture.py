@@ -10,6 +10,8 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kiosk.photo.channels import picture as module
 from kiosk.photo.channels.picture import (
@@ -24,7 +26,7 @@ from kiosk.photo.channels.picture import (
 from kiosk.photo.channels.rules import ChannelRule, shipped_rules
 from kiosk.photo.codec import encode_jpeg
 from kiosk.photo.picture_header import PictureRefused, jpeg_segments, read_header
-from tests.depth import TORTURE
+from tests.depth import TORTURE, many
 from tests.photo.channels.goods import SHAPES, Goods, goods, painted, tiny
 
 DAY = date(2026, 12, 1)
@@ -54,8 +56,23 @@ def drawn(shape: str) -> Goods:
 
 @cache
 def made(channel: str, shape: str) -> tuple[ChannelPicture, ChannelRule]:
+    """The picture, and the rule with the frame that it ought to have."""
     wanted, here = rule(channel), drawn(shape)
-    return make_picture(here.natural if wanted.cut == "natural" else here.master, wanted), wanted
+    picture = make_picture(here.natural if wanted.cut == "natural" else here.master, wanted)
+    wanted = framed(wanted, here)
+    assert picture.width == pytest.approx(wanted.size_px[0], abs=3)
+    return picture, msgspec.structs.replace(wanted, size_px=(picture.width, picture.height))
+
+
+def framed(wanted: ChannelRule, here: Goods) -> ChannelRule:
+    """Smaller where the goods would be enlarged, which only the small ones are, and only in the largest frames."""
+    share = 1 / aimed_scale(here, wanted) if wanted.cut == "white" else 1.0
+    if share >= 1 or wanted.least_px >= wanted.size_px:
+        return wanted
+    side = -int(-max(wanted.size_px[0] * share, wanted.least_px[0]) // 1)
+    assert wanted.margin_px is not None
+    margin = int(wanted.margin_px[0] * share), -int(-wanted.margin_px[1] * share // 1)
+    return msgspec.structs.replace(wanted, size_px=(side, side), margin_px=margin)
 
 
 @lru_cache(maxsize=2)
@@ -241,10 +258,31 @@ def test_bytes_that_cannot_be_kept_are_a_reason() -> None:
 
 def test_every_reason_is_given_at_once() -> None:
     reasons = found("taobao_white", tiny().master, least_bytes=290_000)
-    assert set(reasons) == {ChannelReason.ENLARGED, ChannelReason.BYTES_FEW}
+    assert set(reasons) == {ChannelReason.ENLARGED, ChannelReason.GOODS_SMALL, ChannelReason.BYTES_FEW}
     percent, limit = reasons[ChannelReason.ENLARGED]
     assert 500 < percent < 600
-    assert limit == 150
+    assert limit == 200
+
+
+@settings(max_examples=many(20, torture=300), deadline=None)
+@given(st.integers(180, 700), st.sampled_from([one for one in CHANNELS if rule(one).cut == "white"]))
+def test_goods_are_never_enlarged(longer: int, channel: str) -> None:
+    """They fill less of the least frame that the channel takes; half of their part at least."""
+    master = np.full((800, 800, 3), 255, np.uint8)
+    cv2.ellipse(master, (400, 400), (longer // 2, longer // 3), 0, 0, 360, (40, 60, 200), -1)
+    wanted = rule(channel)
+    try:
+        picture = make_picture(master, wanted)
+    except ChannelRefused as refused:
+        reasons = {row.reason for row in refused.findings}
+        assert ChannelReason.ENLARGED in reasons or reasons <= {ChannelReason.BYTES_FEW, ChannelReason.GOODS_SMALL}
+        return
+    _, _, width, _ = shown_box(picture)
+    assert width <= longer + 6
+    size = (picture.width, picture.height)
+    assert all(least <= side <= usual for least, side, usual in zip(wanted.least_px, size, wanted.size_px, strict=True))
+    if size > wanted.least_px:
+        assert width >= 0.85 * min(longer, picture.width * 0.8), "the frame is no larger than it has to be"
 
 
 def test_nothing_and_what_is_not_on_white_have_no_picture() -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +27,7 @@ from kiosk.station.photos.photographer import (
 )
 from kiosk.store import DiskFull, Store, StoreError
 from tests.station.fakes import STAMP
-from tests.station.hardware import BLUR, FACE, FakeCamera, Heard, bring_in, judged
+from tests.station.hardware import BLUR, FACE, FakeCamera, Heard, bring_in, judged, shot_of
 
 JPEG = b"\xff\xd8\xff picture \xff\xd9"
 SHA = hashlib.sha256(JPEG).hexdigest()
@@ -154,7 +155,8 @@ def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(
         "station.listing.drafted.v1",
         "store after 4 files",
     ]
-    first, second = store.photos.of_lot(lot)
+    first, on_mat, second = store.photos.of_lot(lot)
+    assert on_mat.pictures == replace(first.pictures, master=first.pictures.natural, likeness="")
     assert types(store) == ["station.photo.taken.v2", "station.listing.drafted.v1"]
     for row, name in ((first, b"one"), (second, b"two")):
         assert row.pictures.likeness == judged(name).likeness
@@ -166,6 +168,31 @@ def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(
             assert (picture.size_bytes, picture.width, picture.height) == (path.stat().st_size, 1600, 1600)
 
 
+def test_of_the_first_shot_buyers_see_every_picture_and_of_others_the_cut_out(
+    store: Store, lot: str, folder: PhotoFolder
+) -> None:
+    """In their order; what nobody is told of does not lie on the card."""
+    lots = LotPhotos(folder, store, lambda: STAMP)
+    first, second = (replace(judged(name), detail=shot_of(name + b" detail", 512, 512)) for name in (b"one", b"two"))
+    lots.keep(lot, "BADAM", first)
+    assert first.master and first.natural and first.detail and second.master and second.natural
+    rows = store.photos.of_lot(lot)
+    assert [row.sha256 for row in rows] == [one.sha256 for one in (first.master, first.natural, first.detail)]
+    assert [(row.pictures.natural.sha256, row.width, bool(row.pictures.likeness)) for row in rows] == [
+        (first.natural.sha256, 1600, True),
+        (first.natural.sha256, 1600, False),
+        (first.detail.sha256, 512, False),
+    ]
+    told = [json.loads(row.body) for row in store.outbox.pending(100)][-4:]
+    assert [event["type"].removeprefix("station.") for event in told] == [*["photo.taken.v2"] * 3, "listing.drafted.v1"]
+    assert [event["data"]["master"]["sha256"] for event in told[:3]] == [row.sha256 for row in rows]
+    assert told[3]["data"]["photo_sha256"] == first.master.sha256
+    lots.keep(lot, "BADAM", second)
+    assert [row.sha256 for row in store.photos.of_lot(lot)] == [*(row.sha256 for row in rows), second.master.sha256]
+    assert len(files(folder)) == 5
+    assert store.photos.unsent_count() == 5, "each is sent once"
+
+
 def test_the_same_shot_twice_is_one_file_and_one_row(store: Store, lot: str, folder: PhotoFolder) -> None:
     camera = FakeCamera()
     camera.pictures.pop()
@@ -174,7 +201,7 @@ def test_the_same_shot_twice_is_one_file_and_one_row(store: Store, lot: str, fol
         studio.ask(lot)
         studio.answers(2)
     assert studio.done.told[0] == studio.done.told[1]
-    assert (len(store.photos.of_lot(lot)), len(files(folder))) == (1, 2)
+    assert (len(store.photos.of_lot(lot)), len(files(folder))) == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +220,7 @@ def test_a_camera_fault_is_a_word_and_the_next_shot_works(
         studio.ask(lot)
         studio.answers(1)
     assert studio.failed.told == [(PhotoRequest(lot, TOKEN), word)]
-    assert (len(store.photos.of_lot(lot)), len(files(folder))) == (1, 2)
+    assert (len(store.photos.of_lot(lot)), len(files(folder))) == (2, 2)
 
 
 def test_a_shot_that_is_not_accepted_is_handed_on_and_nothing_of_it_is_kept(
@@ -222,7 +249,7 @@ def test_a_commit_that_did_not_answer_and_was_done_is_a_kept_shot(store: Store, 
     with Studio(FakeCamera(), SimpleNamespace(photos=Mute()), folder) as studio:
         studio.ask(lot)
         studio.answers(1)
-    assert (len(store.photos.of_lot(lot)), len(files(folder))) == (1, 2)
+    assert (len(store.photos.of_lot(lot)), len(files(folder))) == (2, 2)
 
 
 def test_a_plain_shot_is_kept_as_the_camera_gave_it(store: Store, folder: PhotoFolder) -> None:
@@ -331,7 +358,7 @@ def test_listeners_that_raise_do_not_end_the_thread(store: Store, lot: str, fold
         for _ in range(3):
             studio.ask(lot)
         camera.shooting.wait(lambda shots: len(shots) == 3)
-    assert len(store.photos.of_lot(lot)) == 2
+    assert len(store.photos.of_lot(lot)) == 3
 
 
 @pytest.mark.parametrize(

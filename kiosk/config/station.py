@@ -32,7 +32,6 @@ from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.settings import WebSettings
 
-
 MAX_PAYMENT = 120  # Characters: four lines of the narrow paper
 
 

@@ -27,6 +27,8 @@ LONGEST = {
     ".container .figure": ("2.500 kg", "10.000 kg"),
 }
 
+SIZE = "(one) => parseFloat(getComputedStyle(one).fontSize)"
+
 FAULTS = """
 ({ longest, mm, amount, figures, tap }) => {
   const faults = [];
@@ -129,7 +131,7 @@ def test_a_window_larger_than_the_panel_shows_what_a_large_panel_would(browser: 
         with screen.showing(browsing.patient(create_app(shop, WebSettings())), window, "en"):
             show(screen.page, shop, screen.url, Scene("agree"))
             tap = screen.page.locator(".corner").first.bounding_box()
-            amount = screen.page.locator(".money .figure").evaluate("(one) => parseFloat(getComputedStyle(one).fontSize)")
-            digits = screen.page.locator(".weight-value").evaluate("(one) => parseFloat(getComputedStyle(one).fontSize)")
+            amount = screen.page.locator(".money .figure").evaluate(SIZE)
+            digits = screen.page.locator(".weight-value").evaluate(SIZE)
     assert tap and tap["width"] > 1.2 * TAP_MM * WebSettings().px_per_mm
     assert amount == digits

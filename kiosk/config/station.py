@@ -5,6 +5,7 @@ A wrong file is refused whole, with file, line, key and what is allowed: a stati
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -21,6 +22,7 @@ from kiosk.domain.metrology.check_weight import check_expected
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.protocols.scales import registry
+from kiosk.station.catalog.name_rules import chinese_name, english_name, uyghur_text
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.settings import MetrologySettings
@@ -29,6 +31,8 @@ from kiosk.station.shared.settings import StationSettings
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.settings import WebSettings
+
+MAX_PAYMENT = 120  # Characters: four lines of the narrow paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,21 @@ def _check_language(language: str) -> None:
         raise ValueError(f"{language!r} is not a language; allowed are {', '.join(LANGUAGES)}")
 
 
+def _check_payment(file: SettingsFile, station: StationSettings) -> None:
+    """What every receipt says of the payment: in all three languages or in none."""
+    texts = (station.payment_ug, station.payment_zh, station.payment_en)
+    if any(texts):
+        file.check("station", "payment_ug", lambda: uyghur_text(station.payment_ug, MAX_PAYMENT))
+        file.check("station", "payment_zh", lambda: chinese_name(station.payment_zh, MAX_PAYMENT))
+        file.check("station", "payment_en", lambda: english_name(station.payment_en, MAX_PAYMENT))
+    file.check("station", "phone", lambda: _check_phone(station.phone))
+
+
+def _check_phone(phone: str) -> None:
+    if phone and not re.fullmatch(r"\+?[0-9](?:[ -]?[0-9]){2,18}", phone):
+        raise ValueError(f"{phone!r} must be 3 to 19 digits 0-9, spaces and hyphens between them, like 0998-8512345")
+
+
 def _check_scanner(config: StationConfig) -> None:
     camera = config.camera is not None and config.camera.kind != "none"
     if config.scanner is not None and config.scanner.kind == "camera" and not camera:
@@ -81,6 +100,7 @@ def _check_scanner(config: StationConfig) -> None:
 def _check_elsewhere(file: SettingsFile, config: StationConfig) -> None:
     """Words that name a row of another room: a wrong one must be told here, not by a station that does not start."""
     file.check("station", "zone", lambda: _check_zone(config.station.zone))
+    _check_payment(file, config.station)
     file.check("web", "host", lambda: _check_loopback(config.web.host))
     file.check("web", "port", lambda: _check_port(config.web.port))
     file.check("web", "language", lambda: _check_language(config.web.language))

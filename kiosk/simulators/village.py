@@ -47,6 +47,11 @@ SETTINGS = """\
 station = "{station}"
 region = "{region}"
 village = "{village}"
+county = "莎车县"
+payment_ug = "پۇل كېلەر ئاينىڭ 15-كۈنى بانكا كارتىڭىزغا تۆلىنىدۇ."
+payment_zh = "货款于下月15日汇入您的银行卡。"
+payment_en = "Paid to your bank card on the 15th of the next month."
+phone = "0998-0000000"
 data = "{data}"
 
 [web]

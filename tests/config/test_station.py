@@ -25,6 +25,10 @@ station = "S0147"
 region = "yarkant"
 data = "/var/lib/kiosk"
 village = "ئېنئېرىق كەنتى"
+payment_ug = "پۇل كېلەر ئاينىڭ 15-كۈنى تۆلىنىدۇ."
+payment_zh = "货款于下月15日付清。"
+payment_en = "Paid on the 15th of the next month."
+phone = "0998-8512345"
 zone = "Asia/Urumqi"
 certificate_reason = "small_grower"
 photo_budget_mb = 5000
@@ -203,6 +207,20 @@ def line_of(text: str) -> int:
             'certificate_reason = "lost"',
             "[station] certificate_reason",
             "'not_presented', 'not_listed', 'small_grower'",
+        ),
+        *(
+            (f'{key} = "{good}"', f'{key} = "{bad}"', f"[station] {key}", words)
+            for key, good, bad, words in (
+                ("payment_ug", "پۇل كېلەر ئاينىڭ 15-كۈنى تۆلىنىدۇ.", "", "0 characters long"),
+                ("payment_ug", "پۇل كېلەر ئاينىڭ 15-كۈنى تۆلىنىدۇ.", "money", "only Uyghur letters"),
+                ("payment_zh", "货款于下月15日付清。", "每斤 3 元", "names the jin"),
+                ("payment_zh", "货款于下月15日付清。", "货" * 121, "1 to 120"),
+                ("payment_en", "Paid on the 15th of the next month.", "付款", "Latin letters"),
+                ("payment_en", "Paid on the 15th of the next month.", "3 yuan a jin", "names the jin"),
+                ("phone", "0998-8512345", "call us", "3 to 19 digits"),
+                ("phone", "0998-8512345", "٠٩٩٨", "3 to 19 digits"),
+                ("phone", "0998-8512345", "1" * 20, "3 to 19 digits"),
+            )
         ),
         (
             "photo_budget_mb = 5000",

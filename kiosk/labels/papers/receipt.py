@@ -56,7 +56,8 @@ class ReceiptDocument(Paper):
     what the scale was not worth when this was weighed, worst first; ``counters`` its event counters as "3-12-5" (scale
     profile, tare library, clock), ``scale_no`` the serial number on its plate, ``verified_until`` the date on its seal.
     ``head`` is the hash of the last event of the journal; a ``void`` receipt is printed only to show that it is void.
-    ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted. Raises DocumentProblem.
+    ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted. ``payment_*`` say when and how one is paid,
+    in the county's words. Raises DocumentProblem.
     """
 
     village: str
@@ -80,6 +81,10 @@ class ReceiptDocument(Paper):
     verified_until: str = ""
     void: bool = False
     copy_no: int = 0
+    payment_ug: str = ""
+    payment_zh: str = ""
+    payment_en: str = ""
+    phone: str = ""
 
     def __post_init__(self) -> None:
         check_copy(self.copy_no)
@@ -105,6 +110,7 @@ def render_receipt(data: ReceiptDocument, head: PrintHead) -> Raster:
     for _, lines in groupby(data.lines, _same):
         _goods(strip, list(lines), data)
     _totals(strip, data)
+    _payment(strip, data)
     _facts(strip, data)
     if data.void or data.copy or data.copy_no:
         strip.stamp(paper_text("void").caption() if data.void else copy_text(data.copy, data.copy_no))
@@ -198,6 +204,18 @@ def _totals(strip: Strip, data: ReceiptDocument) -> None:
     strip.rule()
 
 
+def _payment(strip: Strip, data: ReceiptDocument) -> None:
+    """When and how one is paid, and whom to call; nothing where the county has set nothing."""
+    if data.payment_ug:
+        strip.row(Cell(clean(data.payment_ug), "strong_ug", rtl=True, lines=5))
+        strip.row(Cell(clean(data.payment_zh), "strong", lines=6))
+        strip.row(Cell(clean(data.payment_en), "small", lines=5))
+    if data.phone:
+        fact(strip, paper_text("phone"), data.phone)
+    if data.payment_ug or data.phone:
+        strip.rule()
+
+
 def _facts(strip: Strip, data: ReceiptDocument) -> None:
     if data.date:
         fact(strip, paper_text("date"), when(data.date, data.time, data.zone))
@@ -207,15 +225,9 @@ def _facts(strip: Strip, data: ReceiptDocument) -> None:
     for key, text in (
         ("scale_no", data.scale_no),
         ("verified_until", data.verified_until),
-        ("counters", data.counters),
     ):
         if text:
             fact(strip, paper_text(key), text)
-    if data.counters:
-        of = paper_text("counters_of")
-        strip.row(Cell(f"{of.zh} {of.en}", "small", share=6, lines=2), Cell(of.ug, "small", rtl=True, share=4, lines=2))
-    if data.head:
-        fact(strip, paper_text("journal_head"), data.head[:_HEAD_DIGITS])
     strip.rule()
 
 
@@ -249,10 +261,10 @@ def _codes(strip: Strip, data: ReceiptDocument, layout: ReceiptLayout, per_mm: i
             Cell(lot.caption(), "body"),
             Cell(clean(data.lot_code), "figures"),
             Cell(place(data.village, data.county), "small", lines=2),
-            Cell(clean(data.software), "small", lines=2),
-            Cell(clean(data.metrology), "small", lines=2),
         ),
     )
     strip.row(Cell(keep.ug, "strong_ug", rtl=True, align=Align.CENTER))
     strip.row(Cell(f"{keep.zh} {keep.en}", "small", align=Align.CENTER))
+    checks = map(clean, (data.counters, data.head[:_HEAD_DIGITS], data.software, data.metrology))
+    strip.row(Cell(" · ".join(filter(None, checks)), "small", align=Align.CENTER, lines=2))  # For who checks it
     strip.gap()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -76,7 +76,7 @@ MAX_HANDOVERS: Final = 5
 @dataclass(frozen=True, slots=True)
 class Handover:
     """A villager's code was right: the parcel lies on the counter until the clerk's tap. ``until`` is monotonic.
-    ``called``: no clerk was there, so one was called.
+    ``called``: no clerk was there, so one was called, and has not come yet.
     """
 
     parcel: ParcelRow = field(repr=False)
@@ -91,6 +91,12 @@ class HandoverQueue:
     def __init__(self, state: CounterState) -> None:
         self._state = state
         self._waiting: tuple[Handover, ...] = ()
+        state.on_clerk = self.answer_calls
+
+    def answer_calls(self) -> None:
+        """The clerk who was called has come: those parcels wait like all others, whoever locks the counter."""
+        with self._state.lock:
+            self._waiting = tuple(replace(row, called=False) for row in self._waiting)
 
     def find(self, number: ParcelNumber) -> Handover | None:
         self.end_expired()

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, Final
 
 from kiosk.devices.ports import GoodsShot
+from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.pin_hash import Person
@@ -177,7 +178,7 @@ class FreshCode:
 class CounterState:
     """What is shown, and what of the last scan can still be taken back or shown once. Thread-safe; ``on_view`` hears
     every change, in order. ``lock`` is for whoever reads and changes in one go, and is held for microseconds: a paper,
-    a shot or the end of a session never waits for a slow card.
+    a shot or the end of a session never waits for a slow card. ``on_clerk`` is called when a clerk has come.
     """
 
     def __init__(self, view: CounterView, stamps: Callable[[], Stamp], on_view: Callable[[CounterView], None]) -> None:
@@ -186,6 +187,7 @@ class CounterState:
         self.fresh: FreshCode | None = None
         # What `photo` of the view tells of, for as long as a clerk may still overrule it: it is not on the card.
         self.refused_shot: GoodsShot | None = None
+        self.on_clerk: Callable[[], None] = lambda: None
         self._consent = view.consent
         self._stamps, self._on_view, self._view = stamps, on_view, view
 
@@ -217,6 +219,8 @@ class CounterState:
                 shot_of="",
                 photo=PhotoView(),
             )
+            if session is not None and session.person.role is Role.CLERK:
+                self.on_clerk()
 
     def show(self, result: ScanResult, **changes: Any) -> ScanResult:
         shown = replace(result, at_monotonic=self.now_s())

@@ -27,6 +27,11 @@ class StationSettings:
     county: str = ""  # The county's name on papers; the region's id stands for it when it is empty
     # After an intake the label on each bag is held under the scanner: it proves that the right label is there.
     scan_after_sticking: bool = False
+    # On every receipt, in the county's words: when and how one is paid, and whom to call. "" prints nothing.
+    payment_ug: str = ""
+    payment_zh: str = ""
+    payment_en: str = ""
+    phone: str = ""
     # Million bytes for all photographs of goods: some two months of a busy station, an eighth of a 32 GB card.
     photo_budget_mb: int = 4_000
 

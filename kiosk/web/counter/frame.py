@@ -10,9 +10,11 @@ from flask import g, render_template, request
 
 from kiosk.domain.catalog import Names
 from kiosk.domain.clerk import Role
+from kiosk.domain.trade import NON_MEMBER
 from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.state import CounterSnapshot
+from kiosk.texts.html import bdi_code
 from kiosk.web.counter.live import badges, scan_id
 from kiosk.web.counter.rows import carrier_name, clock, local_times, picture_of, refusal_view, short, tail
 from kiosk.web.shared.paging import page_of
@@ -86,6 +88,7 @@ class CounterFrame:
             chosen=request.form.get("number", ""),
             refused=refusal_view(error, self.speech.main) if error else None,
             here=HOME,
+            waiting=self._station.counter.state.view().waiting_handovers,
         )
 
     def technician(self, person: Person) -> str:
@@ -118,6 +121,8 @@ class CounterFrame:
             picture_of=picture_of,
             day=self.day,
             moment=self.moment,
+            hour=self.hour,
+            whose=lambda party: speech.one("party.non_member") if party == NON_MEMBER else bdi_code(party),
             own_name=lambda names: _own_name(names, speech),
             **extra,
         )
@@ -129,6 +134,10 @@ class CounterFrame:
     def moment(self, stored: str | None) -> str:
         """``11-25 14:05`` in the station's zone; "" for a time nobody can believe."""
         return self._clock(stored, "%m-%d %H:%M")
+
+    def hour(self, stored: str | None) -> str:
+        """``14:05`` in the station's zone; "" for a time nobody can believe."""
+        return self._clock(stored, "%H:%M")
 
     def _clock(self, stored: str | None, shape: str) -> str:
         found: datetime | None = self._local(stored)

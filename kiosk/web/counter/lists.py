@@ -62,7 +62,7 @@ AT_ONCE = 100  # Rows of one reading, where a whole day is gone through
 # typed in Latin letters, as on a bank card: there is no room and no need for an input method at this counter.
 ALPHABETS = {
     "ug": tuple("ئاەبپتجچخدرزژسشغفقكگڭلمنھوۇۆۈۋېىي"),
-    "en": tuple("QWERTYUIOPASDFGHJKL·ZXCVBNM"),
+    "en": tuple("1234567890QWERTYUIOPASDFGHJKL·ZXCVBNM"),
 }
 
 

@@ -64,6 +64,7 @@ class CounterIntakeRow:
     row: ConfirmedRow | UnfinishedIntake
     names: Names
     picture: str
+    person: str = ""  # The short name of a member; "" for a non-member and for one who is in the list no longer
 
     @property
     def short(self) -> str:
@@ -74,7 +75,8 @@ def intake_row(row: ConfirmedRow | UnfinishedIntake, catalog: Catalog) -> Counte
     """Goods that are in the list no longer are called by their code."""
     code, product = row.product, catalog.product(row.product)
     names, picture = (product.names, product.picture) if product else (Names(code, code, code), "other")
-    return CounterIntakeRow(row, names, picture)
+    member = catalog.member(row.party) if isinstance(row, ConfirmedRow) else None
+    return CounterIntakeRow(row, names, picture, member.short_name if member else "")
 
 
 _STATE_PICTURES = {

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from PIL import Image, ImageStat
 
+from kiosk.config.station import MAX_PAYMENT
 from kiosk.domain.metrology.legal_status import ScaleMark
 from kiosk.labels import symbols
 from kiosk.labels.paper_texts import paper_text
@@ -114,9 +115,6 @@ def test_no_word_stands_in_one_language_only(receipt: Make, line: MakeLine, text
             "certificate",
             "scale_no",
             "verified_until",
-            "counters",
-            "counters_of",
-            "journal_head",
             "lot",
             "keep",
         ),
@@ -305,26 +303,18 @@ def test_all_marks_stand_and_a_word_of_a_newer_station_as_it_is(
 def test_the_scale_its_counters_and_the_head_of_the_journal(receipt: Make, texts: list[str]) -> None:
     render_receipt(receipt(**SCALE), HEADS[2])
     said = " ".join(texts)
-    for text in ("3-12-5", "改动计数", "changes", "ئۆزگىرىش سانى", "scale-tares-clock", "秤-皮重-时钟", "2027-03-14"):
+    for text in ("XK3190-A12E 2024/000317", "秤编号", "scale number", "تەرەزە نومۇرى", "2027-03-14"):
         assert text in said
-    for text in (
-        "XK3190-A12E 2024/000317",
-        "秤编号",
-        "scale number",
-        "تەرەزە نومۇرى",
-        "01234567",
-        "head of the journal",
-    ):
-        assert text in said
-    assert "012345678" not in said
+    assert texts[-1] == "3-12-5 · 01234567 · station-kiosk 0.1.0 · metrology 3f9a-21c4", "one small line, the last"
     assert not any(ELLIPSIS in text for text in texts)
 
 
 def test_a_receipt_that_knows_nothing_of_the_scale_is_as_it_was(receipt: Make, texts: list[str]) -> None:
     render_receipt(receipt(), STRIP[203])
     said = " ".join(texts)
-    for key in ("counters", "scale_no", "verified_until", "journal_head"):
+    for key in ("scale_no", "verified_until"):
         assert paper_text(key).zh not in said
+    assert texts[-1] == "station-kiosk 0.1.0 · metrology 3f9a-21c4"
     assert not any(words[2] in said for words in MARKS.values())
 
 
@@ -335,3 +325,45 @@ def test_hostile_words_about_the_scale_stay_on_the_paper(receipt: Make, evil: st
     for x in (0, 1, 382, 383):
         assert edges.crop((x, 0, x + 1, edges.height)).getextrema() == (255, 255)
     assert read(raster.to_image()) == [Symbol("QRCode", "Y1R0147A000381K", "]Q1")]
+
+
+PAYMENT = {
+    "payment_ug": "پۇل كېلەر ئاينىڭ 15-كۈنى بانكا كارتىڭىزغا تۆلىنىدۇ.",
+    "payment_zh": "货款于下月15日汇入您的银行卡。",
+    "payment_en": "Paid to your bank card on the 15th of the next month.",
+    "phone": "0998-8512345",
+}
+
+
+def test_when_and_how_one_is_paid_and_whom_to_call(receipt: Make, line: MakeLine, texts: list[str]) -> None:
+    for head in HEADS:
+        texts.clear()
+        raster = render_receipt(receipt(**PAYMENT, **SCALE), head)
+        said = " ".join(texts)
+        for text in PAYMENT.values():
+            assert text.split()[-1] in said
+        for word in ("电话", "phone", "تېلېفون"):
+            assert word in said
+        assert texts.index("0998-8512345") > texts.index("12.480 kg"), "below the totals"
+        assert not any(ELLIPSIS in text for text in texts)
+        assert read(raster.to_image()) == [Symbol("QRCode", CODE, "]Q1")]
+
+
+def test_the_longest_words_of_a_county_are_whole_on_both_papers(receipt: Make, texts: list[str]) -> None:
+    longest = {
+        "payment_ug": ("پۇل كېلەر ئاينىڭ ئون بەشىنچى كۈنى " * 9)[:MAX_PAYMENT],
+        "payment_zh": ("货款于下月十五日汇入您的银行卡，" * 9)[:MAX_PAYMENT],
+        "payment_en": ("Paid to your bank card on the 15th day of the next month. " * 9)[:MAX_PAYMENT],
+        "phone": "+86 0998 8512 345 67",
+    }
+    for head in HEADS:
+        texts.clear()
+        render_receipt(receipt(**longest), head)
+        assert not any(ELLIPSIS in text for text in texts), head
+
+
+def test_where_the_county_has_set_nothing_nothing_is_printed(receipt: Make, texts: list[str]) -> None:
+    render_receipt(receipt(), STRIP[203])
+    assert paper_text("phone").zh not in " ".join(texts)
+    plain = render_receipt(receipt(), STRIP[203]).height_dots
+    assert render_receipt(receipt(phone=PAYMENT["phone"]), STRIP[203]).height_dots > plain

@@ -27,8 +27,9 @@ TARGET_MM, GAP_MM, CONTRAST = 12, 2, 4.5
 SHELF_PX_7IN = 110
 """Cap height of the shelf code read from 1.5 m: 0.7 degrees are 134 px of type, and no carrier choice takes a fifth."""
 
+# The longest name of a person ends in an ellipsis, between figures that are whole.
 CUT_OFF = """
-() => [...document.querySelectorAll('.counter *')].filter((element) => {
+() => [...document.querySelectorAll('.counter *:not(.row-person)')].filter((element) => {
   const style = getComputedStyle(element);
   return style.overflowX !== 'visible' && element.clientHeight > 1 && !element.classList.contains('unseen')
     && (element.scrollHeight > element.clientHeight + 2 || element.scrollWidth > element.clientWidth + 2);
@@ -133,3 +134,55 @@ def test_a_list_of_two_pages_cuts_nothing_off(browser: Browser, tmp_path: Path) 
                 expect(page.locator(".turn-one").first).to_be_visible()
                 assert page.evaluate(CUT_OFF) == []
             page.context.close()
+
+
+CUT = """
+() => [...document.querySelectorAll('.chips .chip')].flatMap((chip) => {
+  chip.querySelector('b bdi').textContent = '999';
+  const box = chip.getBoundingClientRect();
+  return [...chip.children].flatMap((part) => {
+    const range = document.createRange();
+    range.selectNodeContents(part);
+    const ink = range.getBoundingClientRect();
+    const out = Math.max(box.left - ink.left, ink.right - box.right);
+    return out > 0 || (part.clientWidth && part.scrollWidth > part.clientWidth + 1) ? [`${part.textContent}: ${out}`] : [];
+  });
+})
+"""
+
+
+def test_the_counts_of_parcels_are_whole_up_to_999(browser: Browser, tmp_path: Path) -> None:
+    for name in COUNTER_PANELS:
+        (tmp_path / name).mkdir()
+        with open_counter([PANELS[name]], tmp_path / name) as (shop, (server,)):
+            for number in range(700, 712):
+                shop.bring(number)
+            for language, page in open_pages(browser, server, PANELS[name], LANGUAGES).items():
+                show(page, server, shop, CounterScene("", lambda shop: ""), "/counter/parcels")
+                assert page.locator(".chips .chip").count() == 5
+                assert page.evaluate(CUT) == [], (name, language)
+
+
+WHOLE = """
+() => [...document.querySelectorAll('.intakes .row')].flatMap((row) => {
+  const box = row.getBoundingClientRect();
+  return [...row.querySelectorAll('bdi')].filter((part) => !part.closest('.row-person') && part.checkVisibility())
+    .filter((part) => {
+      const ink = part.getBoundingClientRect();
+      return ink.left < box.left || ink.right > box.right || ink.bottom > box.bottom;
+    }).map((part) => part.textContent);
+})
+"""
+
+
+def test_the_figures_of_an_intake_are_whole_beside_the_longest_name(browser: Browser, tmp_path: Path) -> None:
+    for name in COUNTER_PANELS:
+        (tmp_path / name).mkdir()
+        with open_counter([PANELS[name]], tmp_path / name) as (shop, (server,)):
+            shop.unlock()
+            shop.book(58_480, "BADAM", "04412")
+            shop.book(58_480, "WALNUT", "00017")
+            for language, page in open_pages(browser, server, PANELS[name], LANGUAGES).items():
+                show(page, server, shop, CounterScene("", lambda shop: ""), "/counter/intakes")
+                assert page.locator(".intakes .row").count() == 2
+                assert page.evaluate(WHOLE) == [], (name, language)

@@ -485,6 +485,28 @@ def test_intakes_are_listed_found_and_their_papers_copied(shop: CounterShop, cli
     assert [row.copy_no for row in shop.counter.papers.of_intake(shop.session, receipts[1])].count(1) == 1
 
 
+def test_an_intake_in_the_list_says_when_what_how_much_and_whose(shop: CounterShop, client: FlaskClient) -> None:
+    shop.book(12_480, "BADAM", "00017")
+    row = re.search(r'<ul class="rows two intakes">.*?</ul>', client.get("/counter/intakes").text, re.DOTALL)
+    assert row is not None
+    said = " ".join(re.sub(r"<[^>]+>", " ", row[0]).split())
+    for text in ("12.320 kg", "Badam", "¥739.20", "Aygul", "M-00017", "A-000001"):
+        assert text in said.replace("\xa0", " "), (text, said)
+    assert re.search(r"\b[0-2][0-9]:[0-5][0-9]\b", said)
+
+
+def test_the_pad_for_a_name_has_digits_and_says_that_latin_letters_will_do(
+    shop: CounterShop, client: FlaskClient
+) -> None:
+    parcel = shop.bring(1)
+    client.set_cookie("lang", "zh")
+    page = client.get(f"/counter/parcels/{parcel.number}?ask=proxy").text
+    assert "用拉丁字母拼写即可" in page
+    assert all(f'data-key="{key}"' in page for key in "1234567890QZ")
+    client.set_cookie("lang", "ug")
+    assert 'data-key="ئ"' in client.get(f"/counter/parcels/{parcel.number}?ask=proxy").text
+
+
 def test_bags_that_were_left_are_gone_on_with_by_one_touch(shop: CounterShop, client: FlaskClient) -> None:
     assert not says(client.get("/counter/intakes").text, "counter.unfinished.title")
     receipt = shop.leave_bags(24_560, 12_480)

@@ -176,6 +176,25 @@ def test_whoever_leaves_takes_nothing_from_a_clerk_who_is_there(shop: CounterSho
     assert waiting(shop) == 1
 
 
+def test_who_was_called_and_came_finds_all_of_them_again_after_a_lock(shop: CounterShop, client: FlaskClient) -> None:
+    first, second = shop.bring(1), shop.bring(2)
+    shop.counter.handovers.public_code(shop.code_of(first))
+    shop.access.sign_out(shop.session.token)
+    client.post("/parcel/code", data={"code": shop.code_of(second)})
+    shop.unlock()
+    shop.access.sign_out(shop.session.token)
+    client.post("/leave", data={"idle": "1"})
+    door = client.get("/counter").text
+    assert re.search(r"<bdi[^>]*>2</bdi>", door), "the door says how many wait"
+    assert "A-1-0" not in door, "and of no parcel which"
+    shop.unlock()
+    assert waiting(shop) == 2
+    shop.later(HANDOVER_S + 1)
+    assert waiting(shop) == 0, "not for ever"
+    shop.access.sign_out(shop.session.token)
+    assert "still-waiting" not in client.get("/counter").text
+
+
 def test_a_slip_under_the_scanner_answers_by_itself(shop: CounterShop, client: FlaskClient) -> None:
     parcel = shop.bring(1)
     slip = parcel.number.slip_code(shop.code_of(parcel))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from kiosk.domain.events import IntakeConfirmed
+from kiosk.domain.trade import Mode
 from kiosk.sorting_center.ledger import StoredEvent
 
 _ENVELOPE: Final = ("time", "clock", "software")
@@ -18,12 +19,14 @@ _DATA: Final = (
 )
 _COUNT_COLUMNS: Final = ("region", "counted", "reissued", "voided")
 _BAGS: Final = "bag_codes"
+_MONEY: Final = ("bought_fen", "consigned_fen", "void_fen")
 # Empty where an event has no such field. Of an intake: `counted` is `yes` for the one row that is in the totals;
 # `reissued` is the epoch and number of the row that stands for the receipt, where this one is not it; `voided` is `yes`
-# when the receipt is void now; `bag_codes` are those of its bags, in their order, a space between two.
+# when the receipt is void now; `bag_codes` are those of its bags, in their order, a space between two. Of the row that
+# stands for a receipt one of `bought_fen` (to pay), `consigned_fen` (an estimate) and `void_fen` has its amount.
 COLUMNS: Final = (
     *("station", "epoch", "seq", "type", "received_at", "problem"),
-    *(*_ENVELOPE, *_DATA, *_COUNT_COLUMNS, _BAGS),
+    *(*_ENVELOPE, *_DATA, *_COUNT_COLUMNS, _BAGS, *_MONEY),
 )
 
 # At the beginning of a cell: what a spreadsheet would calculate, also in wide forms.
@@ -65,6 +68,7 @@ def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
             event.region,
             *_count_cells(event),
             _bag_codes(fields.get("bags")),
+            *_money_cells(event, fields),
         ]
 
 
@@ -84,6 +88,14 @@ def _count_cells(event: StoredEvent) -> tuple[str | None, str | None, str | None
         None if is_it else f"{found.epoch}-{found.seq}",
         "yes" if found.voided else None,
     )
+
+
+def _money_cells(event: StoredEvent, fields: Mapping[str, object]) -> list[object]:
+    found = event.standing
+    if event.type != IntakeConfirmed.TYPE or found is None or (found.epoch, found.seq) != (event.epoch, event.seq):
+        return [None] * len(_MONEY)
+    part = "void_fen" if found.voided else "bought_fen" if fields.get("mode") == Mode.PURCHASE else "consigned_fen"
+    return [fields.get("amount_fen") if name == part else None for name in _MONEY]
 
 
 def _cell(value: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, literal_column, select
 
+from kiosk.domain.trade import Mode
 from kiosk.sorting_center.ledger import epochs
 from kiosk.sorting_center.ledger.acceptance.streams import gap_count
 from kiosk.sorting_center.ledger.database.places import last_feedseq
@@ -66,12 +67,16 @@ class MonitoringFigures:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Of intakes that count, voided ones left out: grams and fen."""
+    """Of intakes that count, voided ones left out: grams and fen. ``bought_fen`` is to be paid, ``consigned_fen`` an
+    estimate; ``amount_fen`` is both, for programs that knew no other.
+    """
 
     intakes: int
     voided: int
     net_g: int
     amount_fen: int
+    bought_fen: int
+    consigned_fen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +227,7 @@ _HALF_BITS: Final = 20
 
 def _totals(connection: Connection, since: str) -> Totals:
     is_void = intake_void.c.receipt.is_not(None)
+    is_bought = intake.c.mode == literal_column(f"'{Mode.PURCHASE}'")
     upper: ColumnElement[int] = literal_column(str(_HALF_BITS))
     lower = (1 << _HALF_BITS) - 1
     halves = [
@@ -230,19 +236,27 @@ def _totals(connection: Connection, since: str) -> Totals:
         for half in (column.bitwise_rshift(upper), column.bitwise_and(lower))
     ]
     rows = connection.execute(
-        select(is_void, func.count(), *(func.sum(part) for part in halves))
+        select(is_void, is_bought, func.count(), *(func.sum(part) for part in halves))
         .select_from(intake.outerjoin(intake_void, same_receipt(intake_void, intake.c)))
         .where(intake.c.received_at >= since)
-        .group_by(is_void)
+        .group_by(is_void, is_bought)
     )
-    found = {bool(row[0]): row[1:] for row in rows}
-    count, *sums = map(int, found.get(False, (0, 0, 0, 0, 0)))
+    found = {(bool(row[0]), bool(row[1])): [int(part) for part in row[2:]] for row in rows}
+    none = [0] * 5
+    bought, consigned = found.get((False, True), none), found.get((False, False), none)
+    bought_fen, consigned_fen = (_whole(*sums[3:]) for sums in (bought, consigned))
     return Totals(
-        intakes=count,
-        voided=found.get(True, (0,))[0],
-        net_g=(sums[0] << _HALF_BITS) + sums[1],
-        amount_fen=(sums[2] << _HALF_BITS) + sums[3],
+        intakes=bought[0] + consigned[0],
+        voided=sum(sums[0] for (voided, _), sums in found.items() if voided),
+        net_g=_whole(*bought[1:3]) + _whole(*consigned[1:3]),
+        amount_fen=bought_fen + consigned_fen,
+        bought_fen=bought_fen,
+        consigned_fen=consigned_fen,
     )
+
+
+def _whole(high: int, low: int) -> int:
+    return (high << _HALF_BITS) + low
 
 
 def _stations(connection: Connection) -> tuple[StationRow, ...]:

@@ -23,10 +23,11 @@ class ReportScope:
 
     region: str | None = None
     station: str | None = None
+    product: str | None = None
 
     def condition(self, table: Table) -> ColumnElement[bool]:
         """Of rows of a table with columns of these names."""
-        selected = {"region": self.region, "station": self.station}
+        selected = {"region": self.region, "station": self.station, "product": self.product}
         return and_(True, *(table.c[name] == value for name, value in selected.items() if value is not None))
 
 
@@ -44,10 +45,9 @@ class DayRow:
 
 @dataclass(frozen=True, slots=True)
 class GoodsRow:
-    """One product in one mode (``purchase``, ``consignment``)."""
+    """One product, what was bought and what is on consignment."""
 
     product: str
-    mode: str
     figures: Figures
 
 
@@ -117,11 +117,11 @@ class DayReports:
         return tuple(found.get(hour, Figures()) for hour in range(24))
 
     def goods(self, first: date, last: date) -> tuple[GoodsRow, ...]:
-        """By product and mode, the heaviest first."""
+        """By product, the heaviest first."""
         c, condition = county_hour.c, _in_range(county_hour, first, last, COUNTY)
-        rows = self._rows(select(c.product, c.mode, *sums(county_hour)).where(condition).group_by(c.product, c.mode))
-        found = [GoodsRow(row[0], row[1], figures_of(row[2:])) for row in rows]
-        return tuple(sorted(found, key=lambda row: (-row.figures.net_g, row.product, row.mode)))
+        rows = self._rows(select(c.product, *sums(county_hour)).where(condition).group_by(c.product))
+        found = [GoodsRow(row[0], figures_of(row[1:])) for row in rows]
+        return tuple(sorted(found, key=lambda row: (-row.figures.net_g, row.product)))
 
     def goods_by_day(self, first: date, last: date) -> tuple[GoodsDayRow, ...]:
         """By day and product, where there is any; ordered by both."""

@@ -82,9 +82,7 @@ class ReceiptRow:
 
     @property
     def figures(self) -> Figures:
-        if self.voided:
-            return Figures(voided=1)
-        return Figures(1, 0, self.bags, self.net_g, self.amount_fen, int(self.late), int(self.time_unknown))
+        return Figures.of(self)
 
 
 @dataclass(frozen=True, slots=True)

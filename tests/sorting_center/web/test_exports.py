@@ -4,7 +4,7 @@ import csv
 import io
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -55,6 +55,23 @@ def sheet(data: bytes, name: str) -> list[dict[str, object]]:
     return [dict(zip(head, row, strict=True)) for row in rows]
 
 
+MONEY = (
+    *("Bought (kg)", "Bought, to pay (yuan)", "On consignment (kg)", "On consignment, estimate (yuan)"),
+    *("Void net weight (kg)", "Void amount (yuan)"),
+)
+
+
+def column_sum(told: Iterable[Mapping[str, object]], name: str) -> Decimal:
+    return sum((Decimal(str(row[name] or 0)) for row in told), Decimal())
+
+
+def money(of: Figures) -> list[Decimal]:
+    """What bought, consigned and void come to, each in a column of its own."""
+    weights = (of.bought_g, of.consigned_g, of.void_g)
+    amounts = (of.bought_fen, of.consigned_fen, of.void_fen)
+    return [cell for g, fen in zip(weights, amounts, strict=True) for cell in (kg(g), Decimal(fen) / 100)]
+
+
 def kg(grams: int) -> Decimal:
     return Decimal(grams) / 1000
 
@@ -68,15 +85,17 @@ def test_exports_come_to_what_the_pages_and_the_reports_say(client: FlaskClient,
     for name in ("receipts.csv", "days.csv", "goods.csv"):
         told = rows(client.get(f"/exports/2026-11/{name}?lang=en", buffered=True).data)
         assert sum(Decimal(row["Net weight (kg)"]) for row in told) == kg(whole.net_g), name
-        assert sum(Decimal(row["Amount (yuan)"]) for row in told) == Decimal(whole.amount_fen) / 100, name
+        assert [column_sum(told, column) for column in MONEY] == money(whole), name
         assert sum(int(row["Bags"]) for row in told) == whole.bags, name
     page = client.get("/days?month=2026-11&lang=en").text
-    assert f"{kg(whole.net_g):,.3f}" in page and f"{Decimal(whole.amount_fen) / 100:,.2f}" in page
+    for shown in (f"{kg(whole.net_g):,.3f}", f"¥{Decimal(whole.bought_fen) / 100:,.2f}"):
+        assert shown in page
+    assert f"≈\xa0¥{Decimal(whole.consigned_fen) / 100:,.2f}" in page
     book = client.get("/exports/2026-11/all.xlsx?lang=en", buffered=True).data
     for name in ("Receipts", "Days", "Goods"):
         told = sheet(book, name)
         assert round(sum(float(str(row["Net weight (kg)"])) for row in told), 3) == whole.net_g / 1000, name
-        assert round(sum(float(str(row["Amount (yuan)"])) for row in told), 2) == whole.amount_fen / 100, name
+        assert [column_sum(told, column) for column in MONEY] == money(whole), name
     by_day = {str(row["Day"]): row for row in sheet(book, "Days")}
     for row in county.reports.days.each(*MONTH):
         if row.figures.intakes or row.figures.voided:
@@ -104,8 +123,7 @@ def test_exports_of_any_county_come_to_the_sum_of_its_events(stores: Stores, see
             for row in rows(client.get(f"/exports/{month}/days.csv?lang=en", buffered=True).data):
                 found[row["Day"]] = Figures(
                     *(int(row[name]) for name in ("Intakes", "Void", "Bags")),
-                    int(Decimal(row["Net weight (kg)"]) * 1000),
-                    int(Decimal(row["Amount (yuan)"]) * 100),
+                    *(int(Decimal(row[name]) * (1000 if "(kg)" in name else 100)) for name in MONEY),
                     *(int(row[name]) for name in ("Late", "Time unknown")),
                 )
             told = rows(client.get(f"/exports/{month}/receipts.csv?lang=en", buffered=True).data)

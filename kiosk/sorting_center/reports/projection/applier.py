@@ -41,7 +41,7 @@ from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
 from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEvent
-from kiosk.sorting_center.reports.shared.figures import split_halves
+from kiosk.sorting_center.reports.shared.figures import Figures, measures_of
 from kiosk.sorting_center.reports.shared.times import (
     ReceiptTiming,
     counting_offset,
@@ -60,10 +60,12 @@ from kiosk.sorting_center.reports.tables.schema import (
     name,
     newest,
     parcel,
+    price_year,
     receipt,
     scale_limit,
     station_day,
     station_price,
+    station_year,
     void,
 )
 from kiosk.texts.plain import plain
@@ -126,6 +128,10 @@ class _ReceiptRecord(msgspec.Struct, frozen=True):
         return (self.station, self.receipt, self.region)
 
     @property
+    def time_unknown(self) -> bool:
+        return self.at_ms is None
+
+    @property
     def timing(self) -> ReceiptTiming:
         return ReceiptTiming(self.at_ms, self.day, self.hour, self.late)
 
@@ -147,24 +153,13 @@ class _SumChanges:
         self._change(row, -1)
 
     def _change(self, row: _ReceiptRecord, sign: int) -> None:
-        figures = [0] * 9
-        if row.voided:
-            figures[1] = sign
-        else:
-            parts = (
-                1,
-                0,
-                row.bags,
-                *split_halves(row.net_g),
-                *split_halves(row.amount_fen),
-                row.late,
-                row.at_ms is None,
-            )
-            figures = [sign * int(part) for part in parts]
+        figures = [sign * part for part in measures_of(Figures.of(row))]
         for table, key in (
             (station_day, (row.day, row.region, row.station)),
-            (county_hour, (row.day, row.hour, row.region, row.product, row.mode)),
+            (county_hour, (row.day, row.hour, row.region, row.product)),
             (station_price, (row.day, row.region, row.product, row.station, row.price_fen)),
+            (station_year, (row.day[:4], row.region, row.product, row.station)),
+            (price_year, (row.day[:4], row.region, row.product, row.price_fen)),
         ):
             sums = self._sums[table]
             before = sums.get(key)

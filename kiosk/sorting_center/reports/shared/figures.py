@@ -4,28 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import ColumnElement, Table, func
+
+from kiosk.domain.trade import Mode
+from kiosk.sorting_center.reports.tables.schema import MEASURES, PARTED
 
 HALF_BITS: Final = 20
 
 
+class CountedReceipt(Protocol):
+    """What of a receipt is added up."""
+
+    @property
+    def mode(self) -> str: ...
+    @property
+    def bags(self) -> int: ...
+    @property
+    def net_g(self) -> int: ...
+    @property
+    def amount_fen(self) -> int: ...
+    @property
+    def late(self) -> bool: ...
+    @property
+    def time_unknown(self) -> bool: ...
+    @property
+    def voided(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of receipts: all but ``voided`` of those that are not void.
+    """Of receipts: all but ``voided`` and what begins with ``void`` of those that are not void.
 
-    ``late`` arrived more than 24 hours after their corrected time; of ``time_unknown`` nobody can know it, and they
-    stand on the day on which they arrived.
+    ``bought_fen`` is to be paid; ``consigned_fen`` is an estimate, for goods that are still their grower's: they have
+    no sum. ``late`` arrived more than 24 hours after their corrected time; of ``time_unknown`` nobody can know it, and
+    they stand on the day on which they arrived.
     """
 
     intakes: int = 0
     voided: int = 0
     bags: int = 0
-    net_g: int = 0
-    amount_fen: int = 0
+    bought_g: int = 0
+    bought_fen: int = 0
+    consigned_g: int = 0
+    consigned_fen: int = 0
+    void_g: int = 0
+    void_fen: int = 0
     late: int = 0
     time_unknown: int = 0
+
+    @classmethod
+    def of(cls, one: CountedReceipt) -> Figures:
+        if one.voided:
+            return cls(voided=1, void_g=one.net_g, void_fen=one.amount_fen)
+        weight, late, unknown = (one.net_g, one.amount_fen), int(one.late), int(one.time_unknown)
+        parts = (*weight, 0, 0) if one.mode == Mode.PURCHASE else (0, 0, *weight)
+        return cls(1, 0, one.bags, *parts, 0, 0, late, unknown)
+
+    @property
+    def net_g(self) -> int:
+        """What came in, bought or on consignment."""
+        return self.bought_g + self.consigned_g
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(*(own + more for own, more in zip(astuple(self), astuple(other), strict=True)))
@@ -40,26 +80,23 @@ def split_halves(value: int) -> tuple[int, int]:
     return value >> HALF_BITS, value & ((1 << HALF_BITS) - 1)
 
 
-_MEASURES: Final = (
-    *("intakes", "voided", "bags", "net_high", "net_low"),
-    *("amount_high", "amount_low", "late", "time_unknown"),
-)
+_FIRST, _LAST = MEASURES.index(f"{PARTED[0]}_high"), MEASURES.index(f"{PARTED[-1]}_low") + 1
+
+
+def measures_of(figures: Figures) -> list[int]:
+    """In the order of the columns of a table of sums."""
+    values = astuple(figures)
+    halves = (half for value in values[_FIRST : _FIRST + len(PARTED)] for half in split_halves(value))
+    return [*values[:_FIRST], *halves, *values[_FIRST + len(PARTED) :]]
 
 
 def sums(table: Table) -> list[ColumnElement[int]]:
     """To be selected of a table of sums; `figures_of` reads what comes."""
-    return [func.coalesce(func.sum(table.c[name]), 0) for name in _MEASURES]
+    return [func.coalesce(func.sum(table.c[name]), 0) for name in MEASURES]
 
 
 def figures_of(values: Sequence[Any]) -> Figures:
     """From the values of `sums`, in their order."""
-    intakes, voided, bags, net_high, net_low, amount_high, amount_low, late, time_unknown = values
-    return Figures(
-        int(intakes),
-        int(voided),
-        int(bags),
-        (int(net_high) << HALF_BITS) + int(net_low),
-        (int(amount_high) << HALF_BITS) + int(amount_low),
-        int(late),
-        int(time_unknown),
-    )
+    counts = [int(value) for value in values]
+    halves = zip(counts[_FIRST:_LAST:2], counts[_FIRST + 1 : _LAST : 2], strict=True)
+    return Figures(*counts[:_FIRST], *((high << HALF_BITS) + low for high, low in halves), *counts[_LAST:])

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from kiosk.domain.events import IntakeConfirmed
-from kiosk.domain.trade import Mode
 from kiosk.sorting_center.ledger import StoredEvent
+from kiosk.sorting_center.reports.shared.figures import part_of
+from kiosk.sorting_center.reports.tables.schema import PARTS
 
 _ENVELOPE: Final = ("time", "clock", "software")
 _DATA: Final = (
@@ -19,7 +20,7 @@ _DATA: Final = (
 )
 _COUNT_COLUMNS: Final = ("region", "counted", "reissued", "voided")
 _BAGS: Final = "bag_codes"
-_MONEY: Final = ("bought_fen", "consigned_fen", "void_fen")
+_MONEY: Final = tuple(f"{part}_fen" for part in PARTS)
 # Empty where an event has no such field. Of an intake: `counted` is `yes` for the one row that is in the totals;
 # `reissued` is the epoch and number of the row that stands for the receipt, where this one is not it; `voided` is `yes`
 # when the receipt is void now; `bag_codes` are those of its bags, in their order, a space between two. Of the row that
@@ -92,10 +93,9 @@ def _count_cells(event: StoredEvent) -> tuple[str | None, str | None, str | None
 
 def _money_cells(event: StoredEvent, fields: Mapping[str, object]) -> list[object]:
     found = event.standing
-    if event.type != IntakeConfirmed.TYPE or found is None or (found.epoch, found.seq) != (event.epoch, event.seq):
-        return [None] * len(_MONEY)
-    part = "void_fen" if found.voided else "bought_fen" if fields.get("mode") == Mode.PURCHASE else "consigned_fen"
-    return [fields.get("amount_fen") if name == part else None for name in _MONEY]
+    is_it = found is not None and (found.epoch, found.seq) == (event.epoch, event.seq)
+    part = part_of(str(fields.get("mode")), found.voided) if found is not None and is_it else ""
+    return [fields.get("amount_fen") if one == part else None for one in PARTS]
 
 
 def _cell(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from typing import IO, Final
 
 import xlsxwriter  # type: ignore[import-untyped]
 
-from kiosk.domain.trade import Mode
 from kiosk.sorting_center.export.rows import FORMULA_STARTS
 from kiosk.sorting_center.reports.receipts import ReceiptRow
+from kiosk.sorting_center.reports.shared.figures import part_of
+from kiosk.sorting_center.reports.tables.schema import PARTS
 
 BYTE_ORDER_MARK: Final = "\ufeff"  # Without it a spreadsheet reads UTF-8 as the code page of its machine
 SHEET_ROWS: Final = 1_048_576  # Of one sheet, with its header; what is more goes on in a further one
@@ -35,34 +37,25 @@ class ReceiptSums:
     intakes: int = 0
     voided: int = 0
     bags: int = 0
-    bought_g: int = 0
-    bought_fen: int = 0
-    consigned_g: int = 0
-    consigned_fen: int = 0
-    void_g: int = 0
-    void_fen: int = 0
+    grams: Counter[str] = field(default_factory=Counter)  # By PARTS
+    fen: Counter[str] = field(default_factory=Counter)
     late: int = 0
     time_unknown: int = 0
     stations: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def net_g(self) -> int:
-        return self.bought_g + self.consigned_g
+        return self.grams["bought"] + self.grams["consigned"]
 
     def add(self, row: ReceiptRow) -> None:
+        part = part_of(row.mode, row.voided)
+        self.grams[part] += row.net_g
+        self.fen[part] += row.amount_fen
         if row.voided:
             self.voided += 1
-            self.void_g += row.net_g
-            self.void_fen += row.amount_fen
             return
         self.intakes += 1
         self.bags += row.bags
-        if row.mode == Mode.PURCHASE:
-            self.bought_g += row.net_g
-            self.bought_fen += row.amount_fen
-        else:
-            self.consigned_g += row.net_g
-            self.consigned_fen += row.amount_fen
         self.late += row.late
         self.time_unknown += row.time_unknown
         self.stations.add((row.region, row.station))
@@ -103,7 +96,7 @@ class ReceiptFormat:
 
 # What is bought is to be paid, an amount on consignment is an estimate: they have columns of their own, and no sum.
 # `net_kg` is 0 for a void receipt, so that the sums of all columns are the totals of the pages.
-MONEY_COLUMNS: Final = ("bought_kg", "bought_yuan", "consigned_kg", "consigned_yuan", "void_net_kg", "void_amount_yuan")
+MONEY_COLUMNS: Final = tuple(f"{part}_{unit}" for part in PARTS for unit in ("kg", "yuan"))
 RECEIPT_COLUMNS: Final = (
     *("day", "time", "region", "station", "receipt", "lot", "product", "product_name", "mode"),
     *("member", "bags", "net_kg", *MONEY_COLUMNS, "void", "late", "time_unknown", "written_at", "received_at"),
@@ -124,8 +117,8 @@ def yuan(fen: int) -> Decimal:
 def receipt_cells(row: ReceiptRow, of: ReceiptFormat) -> list[Cell]:
     """In the order of RECEIPT_COLUMNS. The time is the corrected one; the day is that of the arrival without one."""
     weight, amount = kilograms(row.net_g), yuan(row.amount_fen)
-    place = 2 if row.voided else 0 if row.mode == Mode.PURCHASE else 1
-    money: list[Cell] = [cell for part in range(3) for cell in ((weight, amount) if part == place else ("", ""))]
+    own = part_of(row.mode, row.voided)
+    money: list[Cell] = [cell for part in PARTS for cell in ((weight, amount) if part == own else ("", ""))]
     marks = [of.words("yes") if mark else "" for mark in (row.voided, row.late, row.time_unknown)]
     time = f"{row.at.astimezone(of.zone):%H:%M:%S}" if row.at is not None else ""
     return [
@@ -142,8 +135,7 @@ def _utc(at: datetime | None) -> str:
 def sum_cells(sums: ReceiptSums) -> list[Cell]:
     return [
         *(sums.intakes, sums.voided, sums.bags, kilograms(sums.net_g)),
-        *(kilograms(sums.bought_g), yuan(sums.bought_fen), kilograms(sums.consigned_g), yuan(sums.consigned_fen)),
-        *(kilograms(sums.void_g), yuan(sums.void_fen)),
+        *(cell for part in PARTS for cell in (kilograms(sums.grams[part]), yuan(sums.fen[part]))),
         *(len(sums.stations), sums.late, sums.time_unknown),
     ]
 

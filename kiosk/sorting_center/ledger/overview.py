@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, literal_column, select
 
 from kiosk.domain.trade import Mode
 from kiosk.sorting_center.ledger import epochs
@@ -68,7 +68,7 @@ class MonitoringFigures:
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Of intakes that count, voided ones left out: grams and fen. ``bought_fen`` is to be paid, ``consigned_fen`` an
-    estimate; ``amount_fen`` is both, for programs that knew no other.
+    estimate; ``amount_fen`` is both, for programs that know no other.
     """
 
     intakes: int
@@ -227,36 +227,25 @@ _HALF_BITS: Final = 20
 
 def _totals(connection: Connection, since: str) -> Totals:
     is_void = intake_void.c.receipt.is_not(None)
-    is_bought = intake.c.mode == literal_column(f"'{Mode.PURCHASE}'")
+    bought = case((intake.c.mode == Mode.PURCHASE.value, intake.c.amount_fen), else_=0)
     upper: ColumnElement[int] = literal_column(str(_HALF_BITS))
     lower = (1 << _HALF_BITS) - 1
     halves = [
         half
-        for column in (intake.c.net_g, intake.c.amount_fen)
+        for column in (intake.c.net_g, intake.c.amount_fen, bought)
         for half in (column.bitwise_rshift(upper), column.bitwise_and(lower))
     ]
     rows = connection.execute(
-        select(is_void, is_bought, func.count(), *(func.sum(part) for part in halves))
+        select(is_void, func.count(), *(func.sum(part) for part in halves))
         .select_from(intake.outerjoin(intake_void, same_receipt(intake_void, intake.c)))
         .where(intake.c.received_at >= since)
-        .group_by(is_void, is_bought)
+        .group_by(is_void)
     )
-    found = {(bool(row[0]), bool(row[1])): [int(part) for part in row[2:]] for row in rows}
-    none = [0] * 5
-    bought, consigned = found.get((False, True), none), found.get((False, False), none)
-    bought_fen, consigned_fen = (_whole(*sums[3:]) for sums in (bought, consigned))
-    return Totals(
-        intakes=bought[0] + consigned[0],
-        voided=sum(sums[0] for (voided, _), sums in found.items() if voided),
-        net_g=_whole(*bought[1:3]) + _whole(*consigned[1:3]),
-        amount_fen=bought_fen + consigned_fen,
-        bought_fen=bought_fen,
-        consigned_fen=consigned_fen,
-    )
-
-
-def _whole(high: int, low: int) -> int:
-    return (high << _HALF_BITS) + low
+    found = {bool(row[0]): row[1:] for row in rows}
+    count, *sums = map(int, found.get(False, (0,) * 7))
+    net_g, amount_fen, bought_fen = ((sums[at] << _HALF_BITS) + sums[at + 1] for at in (0, 2, 4))
+    voided = found.get(True, (0,))[0]
+    return Totals(count, voided, net_g, amount_fen, bought_fen, consigned_fen=amount_fen - bought_fen)
 
 
 def _stations(connection: Connection) -> tuple[StationRow, ...]:

@@ -18,7 +18,6 @@ from kiosk.sorting_center.reports.parcels import ParcelReports
 from kiosk.sorting_center.reports.receipts import Receipts
 from kiosk.sorting_center.reports.search import GoodsNames, Search
 from kiosk.sorting_center.reports.stations import Stations
-from kiosk.sorting_center.reports.stock import StockReport
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 
@@ -48,7 +47,6 @@ class Reports:
         self.days = DayReports(tables, zone)
         self.fleet = FleetReport(tables, ledger, self.days)
         self.stations = Stations(tables, ledger, self.journal)
-        self.stock = StockReport(tables)
         self.closings = Closings(tables)
         self.receipts = Receipts(tables, self.journal)
         self.implausible = PlausibilityChecks(tables)

@@ -135,7 +135,7 @@ def test_what_is_void_is_listed_and_not_added_up() -> None:
     assert tuple(days[0]) == DAY_COLUMNS
     net, estimate = RECEIPT_COLUMNS.index("net_kg"), RECEIPT_COLUMNS.index("consigned_yuan")
     assert [row[net] for row in receipts[1:]] == [12.45, 0, 0.005]
-    assert receipts[2][RECEIPT_COLUMNS.index("void_net_kg")] == 99
+    assert receipts[2][RECEIPT_COLUMNS.index("void_kg")] == 99
     assert receipts[2][RECEIPT_COLUMNS.index("void")] == "yes"
     assert [row[estimate] for row in receipts[1:]] == [298.8, None, None]
     assert [row[estimate - 2] for row in receipts[1:]] == [None, None, 0.07], "bought stands in a column of its own"

@@ -41,7 +41,7 @@ from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
 from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEvent
-from kiosk.sorting_center.reports.shared.figures import Figures, measures_of
+from kiosk.sorting_center.reports.shared.figures import Figures, measures_of, part_of
 from kiosk.sorting_center.reports.shared.times import (
     ReceiptTiming,
     counting_offset,
@@ -128,15 +128,16 @@ class _ReceiptRecord(msgspec.Struct, frozen=True):
         return (self.station, self.receipt, self.region)
 
     @property
-    def time_unknown(self) -> bool:
-        return self.at_ms is None
-
-    @property
     def timing(self) -> ReceiptTiming:
         return ReceiptTiming(self.at_ms, self.day, self.hour, self.late)
 
     def with_timing(self, timing: ReceiptTiming) -> _ReceiptRecord:
         return replace(self, at_ms=timing.at_ms, day=timing.day, hour=timing.hour, late=timing.late)
+
+
+def _figures(row: _ReceiptRecord) -> Figures:
+    goods = (row.bags, row.net_g, row.amount_fen)
+    return Figures.of(part_of(row.mode, row.voided), goods, (row.late, row.at_ms is None))
 
 
 class _SumChanges:
@@ -153,7 +154,7 @@ class _SumChanges:
         self._change(row, -1)
 
     def _change(self, row: _ReceiptRecord, sign: int) -> None:
-        figures = [sign * part for part in measures_of(Figures.of(row))]
+        figures = [sign * part for part in measures_of(_figures(row))]
         for table, key in (
             (station_day, (row.day, row.region, row.station)),
             (county_hour, (row.day, row.hour, row.region, row.product)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Table, func
 
@@ -14,23 +14,9 @@ from kiosk.sorting_center.reports.tables.schema import MEASURES, PARTED
 HALF_BITS: Final = 20
 
 
-class CountedReceipt(Protocol):
-    """What of a receipt is added up."""
-
-    @property
-    def mode(self) -> str: ...
-    @property
-    def bags(self) -> int: ...
-    @property
-    def net_g(self) -> int: ...
-    @property
-    def amount_fen(self) -> int: ...
-    @property
-    def late(self) -> bool: ...
-    @property
-    def time_unknown(self) -> bool: ...
-    @property
-    def voided(self) -> bool: ...
+def part_of(mode: str, voided: bool) -> str:
+    """To which of PARTS a receipt is added."""
+    return "void" if voided else "bought" if mode == Mode.PURCHASE else "consigned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +41,13 @@ class Figures:
     time_unknown: int = 0
 
     @classmethod
-    def of(cls, one: CountedReceipt) -> Figures:
-        if one.voided:
-            return cls(voided=1, void_g=one.net_g, void_fen=one.amount_fen)
-        weight, late, unknown = (one.net_g, one.amount_fen), int(one.late), int(one.time_unknown)
-        parts = (*weight, 0, 0) if one.mode == Mode.PURCHASE else (0, 0, *weight)
-        return cls(1, 0, one.bags, *parts, 0, 0, late, unknown)
+    def of(cls, part: str, goods: tuple[int, int, int], marks: tuple[bool, bool]) -> Figures:
+        """Of one receipt: its bags, grams and fen, whether it was late and whether its time is unknown."""
+        bags, net_g, amount_fen = goods
+        parted = {f"{part}_g": net_g, f"{part}_fen": amount_fen}
+        if part == "void":
+            return cls(voided=1, **parted)
+        return cls(1, bags=bags, late=int(marks[0]), time_unknown=int(marks[1]), **parted)
 
     @property
     def net_g(self) -> int:

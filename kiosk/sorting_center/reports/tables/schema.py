@@ -170,7 +170,8 @@ name = Table(
 
 
 # What is bought is to be paid, what is on consignment is an estimate, and what is void is neither: three sums.
-PARTED: Final = tuple(f"{part}_{unit}" for part in ("bought", "consigned", "void") for unit in ("g", "fen"))
+PARTS: Final = ("bought", "consigned", "void")
+PARTED: Final = tuple(f"{part}_{unit}" for part in PARTS for unit in ("g", "fen"))
 MEASURES: Final = (
     *("intakes", "voided", "bags"),
     *(f"{name}_{half}" for name in PARTED for half in ("high", "low")),

@@ -93,24 +93,5 @@ def grid_values(highest: int) -> range:
     return range(0, max(1, -(-highest // step)) * step + 1, step)
 
 
-BAR_UNITS: Final = 1000  # Of the tallest bar, in the drawing's own units
-
-
-@dataclass(frozen=True, slots=True)
-class ScaledBar:
-    """From the upper edge ``top`` down ``height``; both whole units of HEIGHT."""
-
-    top: int
-    height: int
-
-
-def scaled_bars(values: Sequence[int], full_scale: int = 0) -> tuple[ScaledBar, ...]:
-    """One for each value, as parts of the highest or of ``full_scale``. What is below nothing has no bar; what is above
-    it is seen, however little it is."""
-    scale = max([full_scale, *values], default=0)
-    heights = (max(8, BAR_UNITS * value // scale) if value > 0 else 0 for value in values)
-    return tuple(ScaledBar(BAR_UNITS - height, height) for height in heights)
-
-
 def percent(part: int, whole: int) -> int:
     return max(0, min(100, 100 * part // whole)) if whole > 0 else 0

@@ -1,10 +1,11 @@
-"""Days and goods over time: pictures, and the tables that say the same."""
+"""Days and goods over time, as pictures and tables, and what of the goods of this year there is to sell."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
@@ -17,7 +18,8 @@ from kiosk.sorting_center.reports import COUNTY, Figures, ReceiptRow, ReportScop
 from kiosk.sorting_center.reports.days import DayRow, GoodsDayRow, GoodsRow, StationFigures, sum_by_group
 from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.frame import render_page, texts
+from kiosk.sorting_center.web.shared.names import in_language
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.charts import Chart, ChartPoint, chart, money_text, percent, weight_text
 from kiosk.sorting_center.web.staff.links import parse_day, receipt_number, record_context, region_of
@@ -145,12 +147,12 @@ def day(day: str) -> str:
     selected = parse_day(day)
     if selected is None:
         raise NotFound("a day looks like 2026-11-25")
-    of, found = receipt_scope(), sources().reports
+    of, found = _receipt_scope(), sources().reports
     hours = found.days.hours(selected)
     stations = sorted(
         found.days.stations(selected, selected), key=lambda row: (-row.figures.net_g, row.region, row.station)
     )
-    rows = found.receipts.page(selected, selected, of, receipt_after(), _MAX_RECEIPTS + 1)
+    rows = found.receipts.page(selected, selected, of, _receipt_after(), _MAX_RECEIPTS + 1)
     last = rows[_MAX_RECEIPTS - 1] if len(rows) > _MAX_RECEIPTS else None
     register = access_policy().desk.registry.current()
     townships = {key: row.township for key, row in register.stations.items()}
@@ -168,9 +170,9 @@ def day(day: str) -> str:
                 for hour, figures in enumerate(hours)
             ]
         ),
-        goods=shorten(found.days.goods(selected, selected), _MAX_GOODS),
+        goods=_shorten(found.days.goods(selected, selected), _MAX_GOODS),
         townships=sum_by_group(stations, townships) if townships else {},
-        stations=shorten(stations, _MAX_STATIONS),
+        stations=_shorten(stations, _MAX_STATIONS),
         of=of,
         rows=rows[:_MAX_RECEIPTS],
         **_not_final(Month(selected, selected)),
@@ -179,7 +181,7 @@ def day(day: str) -> str:
     )
 
 
-def receipt_scope() -> ReportScope:
+def _receipt_scope() -> ReportScope:
     """Of which station receipts are asked for; all of them when it is none."""
     region, station = request.args.get("region", ""), request.args.get("station", "")
     if not station:
@@ -190,7 +192,7 @@ def receipt_scope() -> ReportScope:
         raise NotFound(str(error)) from None
 
 
-def receipt_after() -> ReceiptRow | None:
+def _receipt_after() -> ReceiptRow | None:
     """The receipt behind which a page begins; an unknown one is no place."""
     region, _, text = request.args.get("after", "").partition(".")
     if not text:
@@ -211,7 +213,7 @@ class TopRows:
     rest: Figures
 
 
-def shorten(rows: Sequence[StationFigures] | Sequence[GoodsRow], limit: int) -> TopRows:
+def _shorten(rows: Sequence[StationFigures] | Sequence[GoodsRow], limit: int) -> TopRows:
     return TopRows(rows[:limit], max(0, len(rows) - limit), total(row.figures for row in rows[limit:]))
 
 
@@ -233,7 +235,7 @@ def goods() -> str:
         product=product,
         is_plain=bool(product) and plain(product, 120) == product,
         days=sorted({row.day for row in day_rows}, reverse=True),
-        goods=shorten(rows, _MAX_GOODS),
+        goods=_shorten(rows, _MAX_GOODS),
         total=total(row.figures for row in rows),
         weights={name: by_day.get(name, {}) for name in shown},
         pictures={name: _day_chart(_days_between(day_rows), by_day.get(name, {})) for name in shown},
@@ -241,3 +243,46 @@ def goods() -> str:
         **_not_final(selected),
         **record_context(),
     )
+
+
+@days.get_route("/stock", StaffRole.VIEWER)
+def stock() -> str:
+    """By product; of ``?product=`` by township and station, with ``&region=&station=`` its lots, the oldest first."""
+    reports, of = sources().reports, _receipt_scope()
+    year, product = reports.days.day_of(sources().now()).year, request.args.get("product", "")[:120]
+    rows = [row for row in reports.days.stock(year) if not product or row.product == product]
+    stations = reports.days.stock_by_station(year, product) if product else ()
+    lots: Sequence[ReceiptRow] = ()
+    if of.station is not None:
+        scope, days = replace(of, product=product), (date(year, 1, 1), date(year, 12, 31))
+        lots = reports.receipts.page(*days, scope, _receipt_after(), _MAX_RECEIPTS + 1)
+    last = lots[_MAX_RECEIPTS - 1] if len(lots) > _MAX_RECEIPTS else None
+    register = access_policy().desk.registry.current().stations
+    townships = {key: row.township for key, row in register.items()}
+    grades, offered = _offers()
+    return render_page(
+        "stock.html",
+        year=year,
+        product=product,
+        rows=rows,
+        shares=[percent(row.figures.net_g, rows[0].figures.net_g) for row in rows],
+        grades=grades,
+        townships=sum_by_group(stations, townships) if townships else {},
+        stations=_shorten(stations, _MAX_STATIONS),
+        of=of,
+        lots=[row for row in lots[:_MAX_RECEIPTS] if not row.voided],
+        offered=offered,
+        more=f"{last.region}.{last.receipt}" if last is not None else "",
+        **record_context(),
+    )
+
+
+def _offers() -> tuple[Mapping[str, Counter[str]], frozenset[tuple[str, str, str]]]:
+    """What buyers see: how many lots of each grade of a product, "" for none, and which lots."""
+    grades: dict[str, Counter[str]] = defaultdict(Counter)
+    lots = []
+    for key, one in sources().listings.published():
+        words = in_language(one.grade_words, texts().language.code)
+        grades[one.product][words[0] if words is not None else one.grade] += 1
+        lots.append((key.region, key.station, key.lot))
+    return grades, frozenset(lots)

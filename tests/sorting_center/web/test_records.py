@@ -302,6 +302,18 @@ def test_a_month_and_its_days_come_to_the_same(client: FlaskClient, county: Stor
     assert "BADAM" not in alone
 
 
+def test_figures_that_may_still_change_say_why(client: FlaskClient, county: Stores) -> None:
+    """A clock that was not set, a station not heard since, a void; a day that is over and whole says nothing."""
+    page = at(client.get("/days?month=2026-11&lang=en").text)
+    for reason in (
+        *("Today is not over", "Stations not heard since then: 1"),
+        *("counted on the day they arrived: 1", "Receipts voided since: 1"),
+    ):
+        assert reason in page, reason
+    assert "not final" not in at(client.get("/days/2026-11-03?lang=en").text)
+    assert "arrived more than a day late: 1" in page and "<h2>Late</h2>" not in page
+
+
 def test_a_day_is_told_by_township_and_by_station(client: FlaskClient, county: Stores) -> None:
     county.desk.registry.replace([ExpectedStation(REGION, "S0147", township="<b>Tömür</b>")], [])
     page = client.get("/days/2026-11-05?lang=en").text

@@ -1,6 +1,6 @@
 """Numbers, units, money and times as people read them: the only place that formats them.
 
-Digits are 0-9 and groups look like ``1,234.5`` in all three languages. Nothing here rounds: a weight or an amount
+Digits are 0-9 and groups look like ``1,234.5`` in all three languages. Only `tonnes` rounds: a weight or an amount
 that was agreed on is shown whole. In Uyghur text every result needs ``plain.isolate`` (paper) or ``html.bdi_*``.
 """
 
@@ -38,6 +38,14 @@ def kg_text(grams: int, decimals: int = 3) -> str:
 def pack_weight(grams: int) -> str:
     """As shops write it: ``500 g``, ``1 kg``, ``2.5 kg``."""
     return f"{grams}{NO_BREAK_SPACE}g" if 0 <= grams < 1000 else kg_text(grams, 0)
+
+
+def tonnes(grams: int) -> str:
+    """``1,740.68 t`` from 1740676980 g, for sums of a county; what would round to nothing is ``< 0.01 t``."""
+    hundredths = (abs(grams) + 5_000) // 10_000
+    if grams and not hundredths:
+        return f"<{NO_BREAK_SPACE}0.01{NO_BREAK_SPACE}t"
+    return f"{'-' if grams < 0 else ''}{hundredths // 100:,}.{hundredths % 100:02d}{NO_BREAK_SPACE}t"
 
 
 def money(fen: int) -> str:

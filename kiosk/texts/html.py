@@ -31,6 +31,16 @@ def bdi_pack_weight(grams: int) -> Markup:
     return bdi(formats.pack_weight(grams))
 
 
+def bdi_tonnes(grams: int) -> Markup:
+    """Tonnes, with the exact weight as the title."""
+    return Markup('<bdi dir="ltr" title="{}">{}</bdi>').format(formats.kg_text(grams), formats.tonnes(grams))
+
+
+def bdi_estimate(fen: int) -> Markup:
+    """An amount that nobody owes yet."""
+    return bdi(f"≈{formats.NO_BREAK_SPACE}{formats.money(fen)}")
+
+
 def bdi_money(fen: int) -> Markup:
     return bdi(formats.money(fen))
 

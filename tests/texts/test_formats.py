@@ -1,4 +1,4 @@
-"""Numbers as people read them: exact, the same digits everywhere, never rounded."""
+"""Numbers as people read them: exact, the same digits everywhere; only tonnes are rounded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.texts import formats
+from kiosk.texts import formats, html
 
 GRAMS = st.integers(-10_000_000, 10_000_000)
 
@@ -41,6 +41,21 @@ def test_kilograms_have_up_to_three_decimals(subtests: pytest.Subtests) -> None:
     for decimals in [-1, 4]:
         with subtests.test(decimals=decimals), pytest.raises(ValueError, match="0 to 3 decimals"):
             formats.kilograms(1, decimals)
+
+
+def test_tonnes_round_and_never_to_nothing(subtests: pytest.Subtests) -> None:
+    for grams, shown in [
+        (1_740_676_980, "1,740.68 t"),
+        (0, "0.00 t"),
+        (1, "< 0.01 t"),
+        (4_999, "< 0.01 t"),
+        (5_000, "0.01 t"),
+        (999_995_000, "1,000.00 t"),
+        (-12_340_000, "-12.34 t"),
+    ]:
+        with subtests.test(grams=grams, shown=shown):
+            assert formats.tonnes(grams).replace("\u00a0", " ") == shown
+            assert html.bdi_tonnes(grams).startswith(f'<bdi dir="ltr" title="{formats.kg_text(grams)}">')
 
 
 def test_money(subtests: pytest.Subtests) -> None:

@@ -10,6 +10,8 @@ from typing import Final
 
 from kiosk.domain.events import IntakeConfirmed
 from kiosk.sorting_center.ledger import StoredEvent
+from kiosk.sorting_center.reports.shared.figures import part_of
+from kiosk.sorting_center.reports.tables.schema import PARTS
 
 _ENVELOPE: Final = ("time", "clock", "software")
 _DATA: Final = (
@@ -18,12 +20,14 @@ _DATA: Final = (
 )
 _COUNT_COLUMNS: Final = ("region", "counted", "reissued", "voided")
 _BAGS: Final = "bag_codes"
+_MONEY: Final = tuple(f"{part}_fen" for part in PARTS)
 # Empty where an event has no such field. Of an intake: `counted` is `yes` for the one row that is in the totals;
 # `reissued` is the epoch and number of the row that stands for the receipt, where this one is not it; `voided` is `yes`
-# when the receipt is void now; `bag_codes` are those of its bags, in their order, a space between two.
+# when the receipt is void now; `bag_codes` are those of its bags, in their order, a space between two. Of the row that
+# stands for a receipt one of `bought_fen` (to pay), `consigned_fen` (an estimate) and `void_fen` has its amount.
 COLUMNS: Final = (
     *("station", "epoch", "seq", "type", "received_at", "problem"),
-    *(*_ENVELOPE, *_DATA, *_COUNT_COLUMNS, _BAGS),
+    *(*_ENVELOPE, *_DATA, *_COUNT_COLUMNS, _BAGS, *_MONEY),
 )
 
 # At the beginning of a cell: what a spreadsheet would calculate, also in wide forms.
@@ -65,6 +69,7 @@ def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
             event.region,
             *_count_cells(event),
             _bag_codes(fields.get("bags")),
+            *_money_cells(event, fields),
         ]
 
 
@@ -84,6 +89,13 @@ def _count_cells(event: StoredEvent) -> tuple[str | None, str | None, str | None
         None if is_it else f"{found.epoch}-{found.seq}",
         "yes" if found.voided else None,
     )
+
+
+def _money_cells(event: StoredEvent, fields: Mapping[str, object]) -> list[object]:
+    found = event.standing
+    is_it = found is not None and (found.epoch, found.seq) == (event.epoch, event.seq)
+    part = part_of(str(fields.get("mode")), found.voided) if found is not None and is_it else ""
+    return [fields.get("amount_fen") if one == part else None for one in PARTS]
 
 
 def _cell(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ import xlsxwriter  # type: ignore[import-untyped]
 
 from kiosk.sorting_center.export.rows import FORMULA_STARTS
 from kiosk.sorting_center.reports.receipts import ReceiptRow
+from kiosk.sorting_center.reports.shared.figures import part_of
+from kiosk.sorting_center.reports.tables.schema import PARTS
 
 BYTE_ORDER_MARK: Final = "\ufeff"  # Without it a spreadsheet reads UTF-8 as the code page of its machine
 SHEET_ROWS: Final = 1_048_576  # Of one sheet, with its header; what is more goes on in a further one
@@ -34,20 +37,25 @@ class ReceiptSums:
     intakes: int = 0
     voided: int = 0
     bags: int = 0
-    net_g: int = 0
-    amount_fen: int = 0
+    grams: Counter[str] = field(default_factory=Counter)  # By PARTS
+    fen: Counter[str] = field(default_factory=Counter)
     late: int = 0
     time_unknown: int = 0
     stations: set[tuple[str, str]] = field(default_factory=set)
 
+    @property
+    def net_g(self) -> int:
+        return self.grams["bought"] + self.grams["consigned"]
+
     def add(self, row: ReceiptRow) -> None:
+        part = part_of(row.mode, row.voided)
+        self.grams[part] += row.net_g
+        self.fen[part] += row.amount_fen
         if row.voided:
             self.voided += 1
             return
         self.intakes += 1
         self.bags += row.bags
-        self.net_g += row.net_g
-        self.amount_fen += row.amount_fen
         self.late += row.late
         self.time_unknown += row.time_unknown
         self.stations.add((row.region, row.station))
@@ -59,13 +67,13 @@ class CollectedSums:
     def __init__(self) -> None:
         self.total = ReceiptSums()
         self.days: dict[date, ReceiptSums] = {}
-        self.goods: dict[tuple[str, str], ReceiptSums] = {}
+        self.goods: dict[str, ReceiptSums] = {}
 
     def tally(self, rows: Iterable[ReceiptRow]) -> Iterator[ReceiptRow]:
         for row in rows:
             self.total.add(row)
             self.days.setdefault(row.day, ReceiptSums()).add(row)
-            self.goods.setdefault((row.product, row.mode), ReceiptSums()).add(row)
+            self.goods.setdefault(row.product, ReceiptSums()).add(row)
             yield row
 
 
@@ -86,15 +94,16 @@ class ReceiptFormat:
     zone: tzinfo
 
 
-# `net_kg` and `amount_yuan` are 0 for a void receipt, so that their sums are the totals of the pages.
+# What is bought is to be paid, an amount on consignment is an estimate: they have columns of their own, and no sum.
+# `net_kg` is 0 for a void receipt, so that the sums of all columns are the totals of the pages.
+MONEY_COLUMNS: Final = tuple(f"{part}_{unit}" for part in PARTS for unit in ("kg", "yuan"))
 RECEIPT_COLUMNS: Final = (
     *("day", "time", "region", "station", "receipt", "lot", "product", "product_name", "mode"),
-    *("member", "bags", "net_kg", "amount_yuan", "void", "void_net_kg", "void_amount_yuan", "late"),
-    *("time_unknown", "written_at", "received_at"),
+    *("member", "bags", "net_kg", *MONEY_COLUMNS, "void", "late", "time_unknown", "written_at", "received_at"),
 )
-SUM_COLUMNS: Final = ("intakes", "voided", "bags", "net_kg", "amount_yuan", "stations", "late", "time_unknown")
+SUM_COLUMNS: Final = ("intakes", "voided", "bags", "net_kg", *MONEY_COLUMNS, "stations", "late", "time_unknown")
 DAY_COLUMNS: Final = ("day", *SUM_COLUMNS)
-GOODS_COLUMNS: Final = ("product", "product_name", "mode", *SUM_COLUMNS)
+GOODS_COLUMNS: Final = ("product", "product_name", *SUM_COLUMNS)
 
 
 def kilograms(grams: int) -> Decimal:
@@ -108,13 +117,14 @@ def yuan(fen: int) -> Decimal:
 def receipt_cells(row: ReceiptRow, of: ReceiptFormat) -> list[Cell]:
     """In the order of RECEIPT_COLUMNS. The time is the corrected one; the day is that of the arrival without one."""
     weight, amount = kilograms(row.net_g), yuan(row.amount_fen)
-    counts, void = ((kilograms(0), yuan(0)), (weight, amount)) if row.voided else ((weight, amount), ("", ""))
+    own = part_of(row.mode, row.voided)
+    money: list[Cell] = [cell for part in PARTS for cell in ((weight, amount) if part == own else ("", ""))]
     marks = [of.words("yes") if mark else "" for mark in (row.voided, row.late, row.time_unknown)]
     time = f"{row.at.astimezone(of.zone):%H:%M:%S}" if row.at is not None else ""
     return [
         *(row.day.isoformat(), time, row.region, row.station, row.receipt, row.lot, row.product),
-        *(of.goods(row.product), of.words(row.mode), row.member or "", 0 if row.voided else row.bags, *counts),
-        *(marks[0], *void, marks[1], marks[2], _utc(row.written_at), _utc(row.received_at)),
+        *(of.goods(row.product), of.words(row.mode), row.member or "", 0 if row.voided else row.bags),
+        *(kilograms(0) if row.voided else weight, *money, *marks, _utc(row.written_at), _utc(row.received_at)),
     ]
 
 
@@ -124,7 +134,8 @@ def _utc(at: datetime | None) -> str:
 
 def sum_cells(sums: ReceiptSums) -> list[Cell]:
     return [
-        *(sums.intakes, sums.voided, sums.bags, kilograms(sums.net_g), yuan(sums.amount_fen)),
+        *(sums.intakes, sums.voided, sums.bags, kilograms(sums.net_g)),
+        *(cell for part in PARTS for cell in (kilograms(sums.grams[part]), yuan(sums.fen[part]))),
         *(len(sums.stations), sums.late, sums.time_unknown),
     ]
 
@@ -136,8 +147,8 @@ def day_rows(collected: CollectedSums) -> Iterator[list[Cell]]:
 
 def goods_rows(collected: CollectedSums, of: ReceiptFormat) -> Iterator[list[Cell]]:
     """In the order of GOODS_COLUMNS, the heaviest first."""
-    for (product, mode), sums in sorted(collected.goods.items(), key=lambda item: (-item[1].net_g, item[0])):
-        yield [product, of.goods(product), of.words(mode), *sum_cells(sums)]
+    for product, sums in sorted(collected.goods.items(), key=lambda item: (-item[1].net_g, item[0])):
+        yield [product, of.goods(product), *sum_cells(sums)]
 
 
 def safe_text(text: str) -> str:
@@ -209,8 +220,8 @@ def _close_row_files(book: xlsxwriter.Workbook) -> None:
 
 
 _WIDTHS: Final[Mapping[str, int]] = {
-    **dict.fromkeys(("net_kg", "amount_yuan", "receipt", "mode"), 16),
-    **dict.fromkeys(("lot", "product", "product_name", "void_net_kg", "void_amount_yuan", "time_unknown"), 20),
+    **dict.fromkeys(("net_kg", "receipt", "mode"), 16),
+    **dict.fromkeys(("lot", "product", "product_name", *MONEY_COLUMNS, "time_unknown"), 20),
     **dict.fromkeys(("written_at", "received_at"), 26),
 }
 _WIDTH: Final = 12

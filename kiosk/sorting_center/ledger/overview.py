@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, literal_column, select
 
+from kiosk.domain.trade import Mode
 from kiosk.sorting_center.ledger import epochs
 from kiosk.sorting_center.ledger.acceptance.streams import gap_count
 from kiosk.sorting_center.ledger.database.places import last_feedseq
@@ -66,12 +67,16 @@ class MonitoringFigures:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Of intakes that count, voided ones left out: grams and fen."""
+    """Of intakes that count, voided ones left out: grams and fen. ``bought_fen`` is to be paid, ``consigned_fen`` an
+    estimate; ``amount_fen`` is both, for programs that know no other.
+    """
 
     intakes: int
     voided: int
     net_g: int
     amount_fen: int
+    bought_fen: int
+    consigned_fen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +227,12 @@ _HALF_BITS: Final = 20
 
 def _totals(connection: Connection, since: str) -> Totals:
     is_void = intake_void.c.receipt.is_not(None)
+    bought = case((intake.c.mode == Mode.PURCHASE.value, intake.c.amount_fen), else_=0)
     upper: ColumnElement[int] = literal_column(str(_HALF_BITS))
     lower = (1 << _HALF_BITS) - 1
     halves = [
         half
-        for column in (intake.c.net_g, intake.c.amount_fen)
+        for column in (intake.c.net_g, intake.c.amount_fen, bought)
         for half in (column.bitwise_rshift(upper), column.bitwise_and(lower))
     ]
     rows = connection.execute(
@@ -236,13 +242,10 @@ def _totals(connection: Connection, since: str) -> Totals:
         .group_by(is_void)
     )
     found = {bool(row[0]): row[1:] for row in rows}
-    count, *sums = map(int, found.get(False, (0, 0, 0, 0, 0)))
-    return Totals(
-        intakes=count,
-        voided=found.get(True, (0,))[0],
-        net_g=(sums[0] << _HALF_BITS) + sums[1],
-        amount_fen=(sums[2] << _HALF_BITS) + sums[3],
-    )
+    count, *sums = map(int, found.get(False, (0,) * 7))
+    net_g, amount_fen, bought_fen = ((sums[at] << _HALF_BITS) + sums[at + 1] for at in (0, 2, 4))
+    voided = found.get(True, (0,))[0]
+    return Totals(count, voided, net_g, amount_fen, bought_fen, consigned_fen=amount_fen - bought_fen)
 
 
 def _stations(connection: Connection) -> tuple[StationRow, ...]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Executable, Table, and_, func, select
 
 from kiosk.sorting_center.reports.shared.figures import Figures, figures_of, sums, total
 from kiosk.sorting_center.reports.tables.opening import ReportTables
-from kiosk.sorting_center.reports.tables.schema import county_hour, station_day
+from kiosk.sorting_center.reports.tables.schema import county_hour, price_year, station_day, station_year
 
 MAX_DAYS: Final = 400  # Of one question: a year and a month
 
@@ -23,10 +23,11 @@ class ReportScope:
 
     region: str | None = None
     station: str | None = None
+    product: str | None = None
 
     def condition(self, table: Table) -> ColumnElement[bool]:
         """Of rows of a table with columns of these names."""
-        selected = {"region": self.region, "station": self.station}
+        selected = {"region": self.region, "station": self.station, "product": self.product}
         return and_(True, *(table.c[name] == value for name, value in selected.items() if value is not None))
 
 
@@ -44,10 +45,9 @@ class DayRow:
 
 @dataclass(frozen=True, slots=True)
 class GoodsRow:
-    """One product in one mode (``purchase``, ``consignment``)."""
+    """One product, what was bought and what is on consignment."""
 
     product: str
-    mode: str
     figures: Figures
 
 
@@ -63,6 +63,17 @@ class StationFigures:
     region: str
     station: str
     figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class StockRow:
+    """One product. The prices are those of a kilogram at which it came in, None where none is known."""
+
+    product: str
+    figures: Figures
+    stations: int
+    lowest_fen: int | None
+    highest_fen: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +128,11 @@ class DayReports:
         return tuple(found.get(hour, Figures()) for hour in range(24))
 
     def goods(self, first: date, last: date) -> tuple[GoodsRow, ...]:
-        """By product and mode, the heaviest first."""
+        """By product, the heaviest first."""
         c, condition = county_hour.c, _in_range(county_hour, first, last, COUNTY)
-        rows = self._rows(select(c.product, c.mode, *sums(county_hour)).where(condition).group_by(c.product, c.mode))
-        found = [GoodsRow(row[0], row[1], figures_of(row[2:])) for row in rows]
-        return tuple(sorted(found, key=lambda row: (-row.figures.net_g, row.product, row.mode)))
+        rows = self._rows(select(c.product, *sums(county_hour)).where(condition).group_by(c.product))
+        found = [GoodsRow(row[0], figures_of(row[1:])) for row in rows]
+        return tuple(sorted(found, key=lambda row: (-row.figures.net_g, row.product)))
 
     def goods_by_day(self, first: date, last: date) -> tuple[GoodsDayRow, ...]:
         """By day and product, where there is any; ordered by both."""
@@ -137,6 +148,24 @@ class DayReports:
         key = (c.region, c.station)
         rows = self._rows(select(*key, *sums(station_day)).where(condition).group_by(*key).order_by(*key))
         return tuple(StationFigures(row[0], row[1], figures_of(row[2:])) for row in rows)
+
+    def stock(self, year: int) -> tuple[StockRow, ...]:
+        """By product, the heaviest first; those of which everything is void are not among them."""
+        c, brought, counts = price_year.c, station_year.c, (price_year.c.price_fen > 0, price_year.c.intakes > 0)
+        query = select(brought.product, func.count()).where(brought.year == f"{year:04}", brought.intakes > 0)
+        stations = {row[0]: row[1] for row in self._rows(query.group_by(brought.product))}
+        ends = (func.min(c.price_fen).filter(*counts), func.max(c.price_fen).filter(*counts))
+        rows = self._rows(select(c.product, *ends, *sums(price_year)).where(c.year == f"{year:04}").group_by(c.product))
+        found = [StockRow(row[0], figures_of(row[3:]), stations.get(row[0], 0), row[1], row[2]) for row in rows]
+        return tuple(sorted((row for row in found if row.stations), key=lambda row: (-row.figures.net_g, row.product)))
+
+    def stock_by_station(self, year: int, product: str) -> tuple[StationFigures, ...]:
+        """Which stations have brought it, the heaviest first."""
+        c = station_year.c
+        same = (c.year == f"{year:04}") & (c.product == product) & (c.intakes > 0)
+        rows = self._rows(select(c.region, c.station, *sums(station_year)).where(same).group_by(c.region, c.station))
+        found = [StationFigures(row[0], row[1], figures_of(row[2:])) for row in rows]
+        return tuple(sorted(found, key=lambda row: (-row.figures.net_g, row.region, row.station)))
 
     def compare(self, day: date, until_hour: int) -> DayComparison:
         """``until_hour``: the hour that is not over yet, as `hour_of` says."""

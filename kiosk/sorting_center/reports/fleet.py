@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database import schema as ledger_schema
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.reports.days import COUNTY, DayReports, ReportScope
 from kiosk.sorting_center.reports.shared.figures import Figures
@@ -126,6 +127,12 @@ class FleetReport:
 
     def row(self, region: str, station: str, today: date) -> FleetRow | None:
         return next(iter(self.rows(today, ReportScope(region, station))), None)
+
+    def unheard_since(self, moment: datetime) -> int:
+        """How many stations may still hold what happened before ``moment``."""
+        query = select(func.count()).where(ledger_schema.station_status.c.last_seen < to_rfc3339(moment))
+        with self._ledger.reading() as connection:
+            return connection.execute(query).scalar_one()
 
     def _newest(self, of: ReportScope) -> dict[StationKey, NewestEvent]:
         c = newest.c

@@ -55,7 +55,8 @@ class PlausibilityChecks:
         with self._tables.reading() as connection:
             rows = connection.execute(select(impossible).order_by(impossible.c.day.desc()).limit(MAX_ROWS))
             found = [ImplausibleFigure(*row) for row in rows]
-            c, sums = county_hour.c, (county_hour.c.intakes, county_hour.c.voided, county_hour.c.amount_low)
+            c = county_hour.c
+            sums = (c.intakes, c.voided, c.bought_fen_low, c.consigned_fen_low)
             by_goods = select(c.day, c.region, c.product, *map(func.sum, sums)).where(c.day >= first)
             now = {
                 (row[0], row[1], row[2]): tuple(map(int, row[3:]))

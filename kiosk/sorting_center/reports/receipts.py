@@ -23,7 +23,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.sorting_center.reports.days import COUNTY, ReportScope
 from kiosk.sorting_center.reports.journal import EventJournal, EventRow, data_of
 from kiosk.sorting_center.reports.projection.feed_batch import receipt_of_lot
-from kiosk.sorting_center.reports.shared.figures import Figures
+from kiosk.sorting_center.reports.shared.figures import Figures, part_of
 from kiosk.sorting_center.reports.shared.times import from_milliseconds_or_none
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import receipt, void
@@ -82,9 +82,8 @@ class ReceiptRow:
 
     @property
     def figures(self) -> Figures:
-        if self.voided:
-            return Figures(voided=1)
-        return Figures(1, 0, self.bags, self.net_g, self.amount_fen, int(self.late), int(self.time_unknown))
+        goods = (self.bags, self.net_g, self.amount_fen)
+        return Figures.of(part_of(self.mode, self.voided), goods, (self.late, self.time_unknown))
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,8 +195,17 @@ class _Fed:
     event: dict[str, object]
 
 
-def expected_days(ledger: Ledger) -> dict[str, Figures]:
-    """By day, from the events of the feed one after the other and the rules as they are told to people."""
+@dataclass(frozen=True, slots=True)
+class ExpectedIntake:
+    day: str
+    region: str
+    station: str
+    product: str
+    figures: Figures
+
+
+def expected_intakes(ledger: Ledger) -> Iterator[ExpectedIntake]:
+    """From the events of the feed one after the other and the rules as they are told to people."""
     fed = list(_fed(ledger))
     offsets: dict[tuple[str, str], list[ClockOffset]] = {}
     for one in fed:
@@ -205,7 +214,6 @@ def expected_days(ledger: Ledger) -> dict[str, Figures]:
     voided = {
         (one.region, one.station, one.event["data"]["receipt"]) for one in fed if one.event["type"] == IntakeVoided.TYPE
     }
-    days: dict[str, Figures] = {}
     for one in _counting(fed):
         at = corrected_time(_written(one), offsets.get((one.region, one.station), ()))
         if at is not None and at - one.received_at > timedelta(days=1):
@@ -213,12 +221,20 @@ def expected_days(ledger: Ledger) -> dict[str, Figures]:
         day = (at or one.received_at).astimezone(ZONE).date().isoformat()
         data = one.event["data"]
         if (one.region, one.station, data["receipt"]) in voided:
-            figures = Figures(voided=1)
+            figures = Figures(voided=1, void_g=data["net_g"], void_fen=data["amount_fen"])
         else:
             is_late = at is not None and one.received_at - at > timedelta(days=1)
-            goods = (len(data["bags"]), data["net_g"], data["amount_fen"])
-            figures = Figures(1, 0, *goods, int(is_late), int(at is None))
-        days[day] = days.get(day, Figures()) + figures
+            part = {"purchase": "bought", "consignment": "consigned"}[data["mode"]]
+            weights = {f"{part}_g": data["net_g"], f"{part}_fen": data["amount_fen"]}
+            figures = Figures(1, bags=len(data["bags"]), late=int(is_late), time_unknown=int(at is None), **weights)
+        yield ExpectedIntake(day, one.region, one.station, data["product"], figures)
+
+
+def expected_days(ledger: Ledger) -> dict[str, Figures]:
+    """Of every day that has a receipt."""
+    days: dict[str, Figures] = {}
+    for one in expected_intakes(ledger):
+        days[one.day] = days.get(one.day, Figures()) + one.figures
     return days
 
 

@@ -21,9 +21,9 @@ def test_what_was_brought_stands_on_its_day(ledger: Ledger, reports: Reports, fo
         [station.start(), station.intake(1), station.intake(2, **of_weight(1_000)), station.void(1)], "shache", NOW
     )
     followed(follower)
-    assert reports.days.total(DAY, DAY) == Figures(1, 1, 1, 1_000, 2_400, 0, 0)
+    assert reports.days.total(DAY, DAY) == Figures(1, 1, 1, 0, 0, 1_000, 2_400, 12_450, 29_880)
     (of_station,) = reports.days.each(DAY, DAY, ReportScope("shache", "S0147"))
-    assert of_station.figures == Figures(1, 1, 1, 1_000, 2_400, 0, 0)
+    assert of_station.figures == Figures(1, 1, 1, 0, 0, 1_000, 2_400, 12_450, 29_880)
     (elsewhere,) = reports.days.each(DAY, DAY, ReportScope("yarkant", "S0147"))
     assert elsewhere.figures == Figures()
     assert [row.stations for row in reports.days.each(DAY, DAY + timedelta(days=1))] == [1, 0]
@@ -39,14 +39,14 @@ def test_a_clock_set_later_moves_what_was_written_before_it(
     station.quality, station.at = ClockQuality.UNSET, datetime(1970, 1, 1, tzinfo=UTC)
     ledger.accept([station.start(), station.intake(1)], "shache", NOW)
     followed(follower)
-    assert reports.days.total(DAY, DAY) == Figures(1, 0, 1, 12_450, 29_880, 0, 1)
+    assert reports.days.total(DAY, DAY) == Figures(1, 0, 1, 0, 0, 12_450, 29_880, 0, 0, 0, 1)
     station.passes(timedelta(hours=1))
     station.quality, station.at = ClockQuality.SYNCED, datetime(2026, 11, 23, 3, tzinfo=UTC)
     ledger.accept([station.intake(2)], "shache", NOW)
     followed(follower)
     moved = date(2026, 11, 23)
     assert reports.days.total(DAY, DAY) == Figures()
-    assert reports.days.total(moved, moved) == Figures(2, 0, 2, 24_900, 59_760, 2, 0)
+    assert reports.days.total(moved, moved) == Figures(2, 0, 2, 0, 0, 24_900, 59_760, 0, 0, 2, 0)
 
 
 def test_the_same_figures_by_hour_goods_station_and_township(
@@ -62,9 +62,9 @@ def test_the_same_figures_by_hour_goods_station_and_township(
         (11, 7_000),
         (13, 7_000),
     ]
-    assert [(row.product, row.mode, row.figures.net_g) for row in reports.days.goods(DAY, DAY)] == [
-        ("BADAM", "consignment", 7_000),
-        ("URUK", "purchase", 7_000),
+    assert [(row.product, row.figures.bought_g, row.figures.consigned_g) for row in reports.days.goods(DAY, DAY)] == [
+        ("BADAM", 0, 7_000),
+        ("URUK", 7_000, 0),
     ]
     assert [(row.product, row.figures.net_g) for row in reports.days.goods_by_day(DAY, DAY)] == [
         ("BADAM", 7_000),

@@ -25,7 +25,7 @@ def test_no_number_makes_a_sum_overflow(ledger: Ledger, reports: Reports, follow
     told += [believed(station.intake(one, net_g=HUGE, amount_fen=HUGE)) for one in range(1, count + 1)]
     ledger.accept(told, "shache", NOW)
     followed(follower, 400)
-    figures = Figures(count, 0, count, count * HUGE, count * HUGE, 0, 0)
+    figures = Figures(count, 0, count, consigned_g=count * HUGE, consigned_fen=count * HUGE)
     assert figures.net_g > 2**63
     for of in (ReportScope(), ReportScope("shache", "S0147")):
         assert reports.days.each(DAY, DAY, of)[0].figures == figures

@@ -163,8 +163,14 @@ def test_a_members_year_is_the_sum_of_its_receipts(ledger: Ledger, reports: Repo
     ledger.accept(told, "shache", NOW)
     followed(follower)
     year = reports.members.year("M-04412", "shache", 2026)
-    assert (year.figures, len(year.receipts), year.cut_off) == (Figures(1, 1, 1, 12_450, 29_880, 0, 0), 2, False)
-    assert [(row.product, row.mode, row.figures.net_g) for row in year.goods] == [("BADAM", "consignment", 12_450)]
+    assert (year.figures, len(year.receipts), year.cut_off) == (
+        Figures(1, 1, 1, 0, 0, 12_450, 29_880, 500, 1_200),
+        2,
+        False,
+    )
+    assert [(row.product, row.figures.consigned_g, row.figures.bought_g) for row in year.goods] == [
+        ("BADAM", 12_450, 0)
+    ]
     assert reports.members.years("M-04412", "shache") == (2026,)
     assert reports.members.year("M-04412", "yarkant", 2026).receipts == ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import random
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -15,13 +15,14 @@ from sqlalchemy import Table, select
 
 from kiosk.sorting_center.export import table
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.database.schema import intake
 from kiosk.sorting_center.reports import Figures, Reports
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.shared.figures import figures_of, sums, total
 from kiosk.sorting_center.reports.tables.schema import SUMS
 from tests.depth import many
 from tests.sorting_center.histories import crowded_ledger
-from tests.sorting_center.reports.counties import County, expected_days
+from tests.sorting_center.reports.counties import County, ExpectedIntake, expected_days, expected_intakes
 from tests.sorting_center.reports.ledgers import ZONE, content, followed
 
 
@@ -55,33 +56,63 @@ def assert_right(ledger: Ledger, reports: Reports) -> None:
     """Of this ledger, followed to its end."""
     expected = expected_days(ledger)
     for sums_table in SUMS:
-        assert days_of(reports, sums_table) == expected
+        assert_sums(reports, sums_table, expected_intakes(ledger))
     overview = ledger.overview("").totals
     whole = total(expected.values())
-    assert (whole.intakes, whole.voided, whole.net_g, whole.amount_fen) == (
-        *(overview.intakes, overview.voided, overview.net_g, overview.amount_fen),
-    )
-    assert exported(ledger) == (whole.intakes, whole.net_g, whole.amount_fen)
+    assert (whole.intakes, whole.voided, whole.net_g) == (overview.intakes, overview.voided, overview.net_g)
+    assert (whole.bought_fen, whole.consigned_fen) == (overview.bought_fen, overview.consigned_fen)
+    assert exported(ledger) == (whole.intakes, whole.net_g, whole.bought_fen, whole.consigned_fen, whole.void_fen)
+    assert_parts_are_the_ledger(ledger, reports)
     for day, figures in expected.items():
         at = date.fromisoformat(day)
         assert reports.days.total(at, at) == figures
         assert total(row.figures for row in reports.receipts.each(at, at)) == figures
 
 
-def days_of(reports: Reports, of: Table) -> Mapping[str, Figures]:
+def assert_sums(reports: Reports, of: Table, intakes: Iterable[ExpectedIntake]) -> None:
+    """By those of the columns of its key that an intake has: day or year, region, station, product."""
+    names = [column.name for column in of.primary_key if column.name not in ("hour", "price_fen")]
+    keys = [of.c[name] for name in names]
+    expected: dict[tuple[str, ...], Figures] = {}
+    for one in intakes:
+        parts = {"day": one.day, "year": one.day[:4], "region": one.region}
+        parts |= {"station": one.station, "product": one.product}
+        key = tuple(parts[name] for name in names)
+        expected[key] = expected.get(key, Figures()) + one.figures
     with reports.tables.reading() as connection:
-        rows = connection.execute(select(of.c.day, *sums(of)).group_by(of.c.day))
-        return {row[0]: figures_of(row[1:]) for row in rows}
+        rows = connection.execute(select(*keys, *sums(of)).group_by(*keys)).all()
+    assert {tuple(row[: len(keys)]): figures_of(row[len(keys) :]) for row in rows} == expected
 
 
-def exported(ledger: Ledger) -> tuple[int, int, int]:
-    """What a spreadsheet adds up: receipts, grams, fen."""
-    rows = [row for row in csv.DictReader(table(ledger.events())) if row["counted"] == "yes"]
-    return len(rows), sum(_number(row["net_g"]) for row in rows), sum(_number(row["amount_fen"]) for row in rows)
+def assert_parts_are_the_ledger(ledger: Ledger, reports: Reports) -> None:
+    """Bought, consigned and void together are what the ledger holds, whichever way they are parted."""
+    with ledger.reading() as connection:
+        rows = connection.execute(
+            select(intake.c.net_g, intake.c.amount_fen).where(intake.c.feedseq.is_not(None))
+        ).all()
+    held = (sum(row[0] for row in rows), sum(row[1] for row in rows))
+    first, last = (date.fromisoformat(end(expected_days(ledger), default="2026-11-25")) for end in (min, max))
+    years = [(date(year, 1, 1), date(year, 12, 31)) for year in range(first.year, last.year + 1)]
+    for figures in (
+        [row.figures for ends in years for row in reports.days.goods(*ends)],
+        [row.figures for ends in years for row in reports.days.stations(*ends)],
+        [row.figures for ends in years for row in reports.days.each(*ends)],
+        [reports.days.total(*ends) for ends in years],
+    ):
+        whole = total(figures)
+        assert (whole.net_g + whole.void_g, whole.bought_fen + whole.consigned_fen + whole.void_fen) == held
+
+
+def exported(ledger: Ledger) -> tuple[int, ...]:
+    """What a spreadsheet adds up: receipts, grams, fen bought, on consignment and void."""
+    rows = [row for row in csv.DictReader(table(ledger.events())) if row["counted"] or row["void_fen"]]
+    counted = [row for row in rows if row["counted"] == "yes"]
+    parts = (sum(_number(row[name]) for row in rows) for name in ("bought_fen", "consigned_fen", "void_fen"))
+    return len(counted), sum(_number(row["net_g"]) for row in counted), *parts
 
 
 def _number(cell: str) -> int:
-    return int(cell.removeprefix("'"))
+    return int(cell.removeprefix("'") or "0")
 
 
 def test_on_both_databases_a_crowded_ledger_is_added_up_right(

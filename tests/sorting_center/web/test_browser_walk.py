@@ -209,9 +209,12 @@ def the_month_is_taken_along(page: Page, county: Stores, folder: Path) -> None:
     figures = total(figures for day, figures in expected_days(county.ledger).items() if day.startswith("2026-11"))
     assert (figures.intakes, figures.voided) == (5 + 2 + 1 + 2, 1)
     sums = page.locator("table tfoot")
-    for text in (formats.kg_text(figures.net_g), formats.money(figures.amount_fen), formats.number(figures.intakes)):
+    for text in (formats.tonnes(figures.net_g), formats.money(figures.bought_fen), formats.number(figures.intakes)):
         expect(sums).to_contain_text(text)
-    expected = (figures.bags, Decimal(figures.net_g) / 1000, Decimal(figures.amount_fen) / 100)
+    expect(sums.get_by_title(formats.kg_text(figures.net_g))).to_be_visible()
+    expect(sums).to_contain_text(f"≈\u00a0{formats.money(figures.consigned_fen)}")
+    money = (Decimal(figures.bought_fen) / 100, Decimal(figures.consigned_fen) / 100)
+    expected = (figures.bags, Decimal(figures.net_g) / 1000, *money)
     book = downloaded(page, page.get_by_role("link", name="Everything (XLSX)"), folder)
     for sheet in ("Receipts", "Days", "Goods"):
         assert sums_of(rows_of(book, sheet)) == expected, sheet
@@ -239,10 +242,10 @@ def rows_of(book: Path, sheet: str) -> list[dict[str, object]]:
         opened.close()
 
 
-def sums_of(rows: list[dict[str, object]] | list[dict[str, str]]) -> tuple[int, Decimal, Decimal]:
-    """Bags, weight and money of all rows."""
-    bags, weight, money = (
-        sum((Decimal(str(row[name])) for row in rows), Decimal(0))
-        for name in ("Bags", "Net weight (kg)", "Amount (yuan)")
+def sums_of(rows: list[dict[str, object]] | list[dict[str, str]]) -> tuple[int, Decimal, Decimal, Decimal]:
+    """Bags, weight, what is to be paid and what is an estimate of all rows."""
+    bags, weight, bought, consigned = (
+        sum((Decimal(str(row[name] or 0)) for row in rows), Decimal(0))
+        for name in ("Bags", "Net weight (kg)", "Bought, to pay (yuan)", "On consignment, estimate (yuan)")
     )
-    return int(bags), weight, money
+    return int(bags), weight, bought, consigned

@@ -17,7 +17,6 @@ from kiosk.sorting_center.web.shared.refreshing_cache import (
     etag_of,
 )
 from kiosk.sorting_center.web.shared.snapshots import start_of_day
-from kiosk.sorting_center.web.staff.charts import BAR_UNITS, ScaledBar, percent, scaled_bars
 
 
 class Clock:
@@ -199,14 +198,6 @@ def test_the_same_is_rendered_once_and_what_nobody_asks_for_goes() -> None:
     asked("a")
     assert done == ["a", *map(str, range(100)), "a"]
     assert etag_of("a", 1) != etag_of("a", "1")
-
-
-def test_bars_are_whole_units_of_the_tallest() -> None:
-    assert scaled_bars([0, 50, 100]) == (ScaledBar(BAR_UNITS, 0), ScaledBar(500, 500), ScaledBar(0, 1000))
-    assert scaled_bars([1, 10**18])[0].height > 0, "what is there is seen"
-    assert scaled_bars([-5, 0]) == (ScaledBar(BAR_UNITS, 0),) * 2
-    assert scaled_bars([]) == ()
-    assert [percent(1, 3), percent(-1, 3), percent(5, 3), percent(5, 0)] == [33, 0, 100, 0]
 
 
 def test_today_begins_at_local_midnight() -> None:

@@ -259,7 +259,7 @@ def test_a_members_year_sums_to_its_receipts(client: FlaskClient, county: Stores
     for row in told.receipts:
         assert f"/receipts/{REGION}/{row.receipt}" in page
     assert f"{told.figures.net_g / 1000:.3f}\xa0kg" in page
-    assert f"{told.figures.amount_fen / 100:.2f}" in page
+    assert f"≈\xa0¥{told.figures.consigned_fen / 100:.2f}" in page
     (seen, *_) = county.desk.audit.page(act=AuditAction.MEMBER_SEEN)
     assert (seen.who, seen.subject, seen.detail) == ("viewer-0", f"{REGION} {MEMBER}", "2026")
     assert "0.000" in at(client.get(f"/members/{REGION}/{MEMBER}?year=2025").text)
@@ -279,9 +279,20 @@ def test_a_month_and_its_days_come_to_the_same(client: FlaskClient, county: Stor
     assert total(row.figures for row in rows) == whole
     assert whole.intakes == 8 and whole.voided == 1
     page = at(client.get("/days?month=2026-11&lang=en").text)
-    assert page.count('<rect class="bar"') == 4 * sum(row.figures.intakes > 0 for row in rows)
-    for row in rows:
-        assert f'<a href="/days/{row.day}">' in page
+    brought = [row for row in rows if row.figures.intakes or row.figures.voided]
+    assert page.count('<rect class="bar"') == sum(
+        (row.figures.net_g > 0)
+        + (row.figures.bought_fen > 0)
+        + (row.figures.consigned_fen > 0)
+        + (row.figures.intakes > 0)
+        for row in rows
+    )
+    assert re.findall(r'<tr><th scope="row"><a href="/days/([0-9-]+)">', page) == [str(row.day) for row in brought]
+    assert (
+        brought[0].day > first
+        and f"Days without an intake: {(date(2026, 11, 25) - brought[0].day).days + 1 - len(brought)}" in page
+    )
+    for row in brought:
         assert at(client.get(f"/days/{row.day}?lang=en").text).count('scope="row"') >= row.figures.intakes
     assert "¥" in page
     goods = at(client.get("/goods?month=2026-11&lang=en").text)
@@ -289,6 +300,18 @@ def test_a_month_and_its_days_come_to_the_same(client: FlaskClient, county: Stor
         assert one.product in goods
     alone = at(client.get("/goods?month=2026-11&product=URUK").text)
     assert "BADAM" not in alone
+
+
+def test_figures_that_may_still_change_say_why(client: FlaskClient, county: Stores) -> None:
+    """A clock that was not set, a station not heard since, a void; a day that is over and whole says nothing."""
+    page = at(client.get("/days?month=2026-11&lang=en").text)
+    for reason in (
+        *("Today is not over", "Stations not heard since then: 1"),
+        *("counted on the day they arrived: 1", "Receipts voided since: 1"),
+    ):
+        assert reason in page, reason
+    assert "not final" not in at(client.get("/days/2026-11-03?lang=en").text)
+    assert "arrived more than a day late: 1" in page and "<h2>Late</h2>" not in page
 
 
 def test_a_day_is_told_by_township_and_by_station(client: FlaskClient, county: Stores) -> None:

@@ -173,7 +173,7 @@ def test_history_is_a_picture_and_a_table(stores: Stores, days: str, net: str) -
     html = page(stores, f"/stations/shache/S0147?days={days}")
     assert f'<b><bdi dir="ltr">{net}'.replace(" kg", "\u00a0kg") in html
     charts = re.findall(r"<svg class=\"chart.*?</svg>", html, re.DOTALL)
-    assert [chart.count("<rect") for chart in charts] == [90 if days == "90" else 30] * 2
+    assert [chart.count('class="reach"') for chart in charts] == [90 if days == "90" else 30] * 2
     assert "2026-11-23" in html
 
 

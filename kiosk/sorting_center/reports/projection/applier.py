@@ -41,7 +41,7 @@ from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
 from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEvent
-from kiosk.sorting_center.reports.shared.figures import split_halves
+from kiosk.sorting_center.reports.shared.figures import Figures, measures_of, part_of
 from kiosk.sorting_center.reports.shared.times import (
     ReceiptTiming,
     counting_offset,
@@ -60,10 +60,12 @@ from kiosk.sorting_center.reports.tables.schema import (
     name,
     newest,
     parcel,
+    price_year,
     receipt,
     scale_limit,
     station_day,
     station_price,
+    station_year,
     void,
 )
 from kiosk.texts.plain import plain
@@ -133,6 +135,11 @@ class _ReceiptRecord(msgspec.Struct, frozen=True):
         return replace(self, at_ms=timing.at_ms, day=timing.day, hour=timing.hour, late=timing.late)
 
 
+def _figures(row: _ReceiptRecord) -> Figures:
+    goods = (row.bags, row.net_g, row.amount_fen)
+    return Figures.of(part_of(row.mode, row.voided), goods, (row.late, row.at_ms is None))
+
+
 class _SumChanges:
     def __init__(self) -> None:
         self._sums: dict[Table, dict[tuple[Any, ...], list[int]]] = {table: {} for table in SUMS}
@@ -147,24 +154,13 @@ class _SumChanges:
         self._change(row, -1)
 
     def _change(self, row: _ReceiptRecord, sign: int) -> None:
-        figures = [0] * 9
-        if row.voided:
-            figures[1] = sign
-        else:
-            parts = (
-                1,
-                0,
-                row.bags,
-                *split_halves(row.net_g),
-                *split_halves(row.amount_fen),
-                row.late,
-                row.at_ms is None,
-            )
-            figures = [sign * int(part) for part in parts]
+        figures = [sign * part for part in measures_of(_figures(row))]
         for table, key in (
             (station_day, (row.day, row.region, row.station)),
-            (county_hour, (row.day, row.hour, row.region, row.product, row.mode)),
+            (county_hour, (row.day, row.hour, row.region, row.product)),
             (station_price, (row.day, row.region, row.product, row.station, row.price_fen)),
+            (station_year, (row.day[:4], row.region, row.product, row.station)),
+            (price_year, (row.day[:4], row.region, row.product, row.price_fen)),
         ):
             sums = self._sums[table]
             before = sums.get(key)

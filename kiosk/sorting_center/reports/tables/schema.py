@@ -169,12 +169,21 @@ name = Table(
 )
 
 
+# What is bought is to be paid, what is on consignment is an estimate, and what is void is neither: three sums.
+PARTS: Final = ("bought", "consigned", "void")
+PARTED: Final = tuple(f"{part}_{unit}" for part in PARTS for unit in ("g", "fen"))
+MEASURES: Final = (
+    *("intakes", "voided", "bags"),
+    *(f"{name}_{half}" for name in PARTED for half in ("high", "low")),
+    *("late", "time_unknown"),
+)
+
+
 def _measures() -> tuple[Column[int], ...]:
-    names = ("intakes", "voided", "bags", "net_high", "net_low", "amount_high", "amount_low", "late", "time_unknown")
-    return tuple(Column(name, BigInteger, nullable=False) for name in names)
+    return tuple(Column(name, BigInteger, nullable=False) for name in MEASURES)
 
 
-# Sums of `receipt`. All but `voided` are of receipts that are not void.
+# Sums of `receipt`. All but `voided` and those that begin with `void_` are of receipts that are not void.
 station_day = Table(
     "station_day",
     metadata,
@@ -194,7 +203,6 @@ county_hour = Table(
     Column("hour", Integer, primary_key=True),
     Column("region", Code, primary_key=True),
     Column("product", Code, primary_key=True),
-    Column("mode", Code, primary_key=True),
     *_measures(),
     sqlite_with_rowid=False,
 )
@@ -207,6 +215,28 @@ station_price = Table(
     Column("region", Code, primary_key=True),
     Column("product", Code, primary_key=True),
     Column("station", Code, primary_key=True),
+    Column("price_fen", BigInteger, primary_key=True, autoincrement=False),
+    *_measures(),
+    sqlite_with_rowid=False,
+)
+
+# The same sums of a year by the station that has the goods, and by the price of a kilogram.
+station_year = Table(
+    "station_year",
+    metadata,
+    Column("year", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("product", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    *_measures(),
+    sqlite_with_rowid=False,
+)
+price_year = Table(
+    "price_year",
+    metadata,
+    Column("year", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("product", Code, primary_key=True),
     Column("price_fen", BigInteger, primary_key=True, autoincrement=False),
     *_measures(),
     sqlite_with_rowid=False,
@@ -247,4 +277,4 @@ impossible = Table(
     sqlite_with_rowid=False,
 )
 
-SUMS: Final = (station_day, county_hour, station_price)
+SUMS: Final = (station_day, county_hour, station_price, station_year, price_year)

@@ -92,6 +92,7 @@ def _facts(order: ExportOrder, zone: ZoneInfo, words: SheetTexts) -> AboutSheet:
         (words("made_at"), order.made_at),
         (words("made_by"), order.made_by),
         (words("zone"), zone.key),
+        (words("note_money"), ""),
         (words("note_void"), ""),
         (words("note_time"), ""),
     )

@@ -33,7 +33,9 @@ def install(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         kg=html.bdi_kg,
+        tonnes=html.bdi_tonnes,
         money=html.bdi_money,
+        estimate=html.bdi_estimate,
         number=html.bdi_number,
         code=html.bdi_code,
         name=html.bdi_name,

@@ -34,14 +34,6 @@ class NewestRow:
 
 
 @dataclass(frozen=True, slots=True)
-class GoodsTotal:
-    """One product, in both modes together; ``product`` is "" of all that is not among the heaviest."""
-
-    product: str
-    figures: Figures
-
-
-@dataclass(frozen=True, slots=True)
 class TodaySnapshot:
     """``hour`` is the one that is not over. ``stations`` are those that brought: today, yesterday and a week before.
 
@@ -53,13 +45,14 @@ class TodaySnapshot:
     stations: tuple[int, int, int]
     hours: tuple[Figures, ...]
     yesterday_hours: tuple[Figures, ...]
-    goods: tuple[GoodsTotal, ...]
+    goods: tuple[GoodsRow, ...]
     newest: tuple[NewestRow, ...]
     marks: tuple[tuple[StationMark, int], ...]
     cases: tuple[tuple[str, int], ...]
     stations_seen: int
     quarantined: int
     behind: int
+    unheard: int  # Stations that may still hold what they took in today
     # Of the goods in it: a name that is told makes another picture.
     names: tuple[tuple[str, WordsData | None], ...] = ()
 
@@ -95,6 +88,7 @@ class TodaySource:
             fleet.stations_seen,
             fleet.quarantined,
             behind if behind >= MIN_SHOWN_LAG else 0,
+            self._reports.fleet.unheard_since(now.replace(hour=0, minute=0, second=0, microsecond=0)),
             tuple((code, self._reports.names.of(code)) for code in codes),
         )
 
@@ -115,12 +109,7 @@ class TodaySource:
         return NewestRow(intake, row.at if row is not None else None, late=row is not None and row.late)
 
 
-def top_goods(rows: Sequence[GoodsRow]) -> tuple[GoodsTotal, ...]:
-    """By product, the heaviest first; what is not among them together at the end."""
-    found: dict[str, list[Figures]] = {}
-    for row in rows:
-        found.setdefault(row.product, []).append(row.figures)
-    goods = [GoodsTotal(product, total(figures)) for product, figures in found.items()]
-    goods.sort(key=lambda one: (-one.figures.net_g, one.product))
-    rest = goods[MAX_GOODS:]
-    return (*goods[:MAX_GOODS], *([GoodsTotal("", total(one.figures for one in rest))] if rest else []))
+def top_goods(rows: Sequence[GoodsRow]) -> tuple[GoodsRow, ...]:
+    """The first rows; what is not among them together at the end, as product ""."""
+    rest = rows[MAX_GOODS:]
+    return (*rows[:MAX_GOODS], *([GoodsRow("", total(one.figures for one in rest))] if rest else []))

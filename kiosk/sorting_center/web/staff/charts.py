@@ -1,21 +1,22 @@
-"""Pictures of figures over time: where each bar stands. What is drawn is said by a table beside it."""
+"""Pictures of figures over time: where each bar stands, and the lines of the scale. A table beside says the same."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
-WIDTH: Final = 600
-HEIGHT: Final = 120
-_TOP_MARGIN: Final = 6  # Room above the highest bar
+from kiosk.texts import formats
+
 _GAP: Final = 0.28  # Of a place, between two bars
 _MIN_BAR_HEIGHT: Final = 1.5  # A day on which little was brought is not one on which nothing was
+_MAX_GRID_LINES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class ChartBar:
-    """In units of the drawing. ``link`` is "" where it leads nowhere; ``label`` stands below some of them."""
+    """In hundredths of the drawing. ``link`` is "" where it leads nowhere; ``label`` stands below some of them."""
 
     x: float
     y: float
@@ -24,55 +25,72 @@ class ChartBar:
     middle: float
     label: str
     link: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class GridLine:
+    y: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """``highest`` is the figure of the highest bar, 0 when there is nothing to draw."""
+    """``highest`` is the figure of the highest bar, 0 when there is nothing to draw. ``behind`` are paler bars."""
 
     bars: tuple[ChartBar, ...]
+    behind: tuple[ChartBar, ...]
+    grid: tuple[GridLine, ...]
     highest: int
-    width: int = WIDTH
-    height: int = HEIGHT
 
 
 @dataclass(frozen=True, slots=True)
 class ChartPoint:
+    """``name`` is what it is of, where ``label`` is too short to say it; ``before`` is drawn behind it."""
+
     value: int
     label: str = ""
     link: str = ""
+    name: str = ""
+    before: int = 0
 
 
-def chart(points: Sequence[ChartPoint]) -> Chart:
+def weight_text(grams: int) -> str:
+    """``1.25 t`` above a tonne, to the kilogram; below it kilograms."""
+    if abs(grams) < 1_000_000:
+        return formats.kg_text(grams, 0)
+    return f"{formats.kilograms(grams // 1000, 0)}{formats.NO_BREAK_SPACE}t"
+
+
+def money_text(fen: int) -> str:
+    return formats.money(fen).removesuffix(".00")
+
+
+def chart(points: Sequence[ChartPoint], text: Callable[[int], str] = weight_text) -> Chart:
     """Bars from the base line up. A figure below nothing, which old ledgers may hold, is drawn as nothing."""
     highest = max((point.value for point in points), default=0)
-    step = WIDTH / max(1, len(points))
-    width, bars = step * (1 - _GAP), []
+    values = grid_values(max([highest, *(point.before for point in points)], default=0))
+    step, bars, behind = 100 / max(1, len(points)), list[ChartBar](), list[ChartBar]()
     for number, point in enumerate(points):
-        scaled = max(_MIN_BAR_HEIGHT, (HEIGHT - _TOP_MARGIN) * point.value / highest) if point.value > 0 else 0.0
-        x, height = step * (number + _GAP / 2), round(scaled, 2)
-        middle = round(x + width / 2, 2)
-        bars.append(ChartBar(round(x, 2), HEIGHT - height, round(width, 2), height, middle, point.label, point.link))
-    return Chart(tuple(bars), max(0, highest))
+        title = f"{point.name or point.label}: {text(point.value)}"
+        for value, gap, some in ((point.value, _GAP, bars), (point.before, _GAP / 4, behind)):
+            height = max(_MIN_BAR_HEIGHT, 100 * value / values[-1]) if value > 0 else 0.0
+            x, width = step * (number + gap / 2), step * (1 - gap)
+            place = (round(x, 2), round(100 - height, 2), round(width, 2), round(height, 2), round(x + width / 2, 2))
+            some.append(ChartBar(*place, point.label, point.link, title))
+    grid = tuple(GridLine(round(100 - 100 * value / values[-1], 2), text(value)) for value in values)
+    return Chart(tuple(bars), tuple(bar for bar in behind if bar.height), grid, max(0, highest))
 
 
-BAR_UNITS: Final = 1000  # Of the tallest bar, in the drawing's own units
-
-
-@dataclass(frozen=True, slots=True)
-class ScaledBar:
-    """From the upper edge ``top`` down ``height``; both whole units of HEIGHT."""
-
-    top: int
-    height: int
-
-
-def scaled_bars(values: Sequence[int], full_scale: int = 0) -> tuple[ScaledBar, ...]:
-    """One for each value, as parts of the highest or of ``full_scale``. What is below nothing has no bar; what is above
-    it is seen, however little it is."""
-    scale = max([full_scale, *values], default=0)
-    heights = (max(8, BAR_UNITS * value // scale) if value > 0 else 0 for value in values)
-    return tuple(ScaledBar(BAR_UNITS - height, height) for height in heights)
+def grid_values(highest: int) -> range:
+    """From 0 to ``highest`` or above it, in steps that are 1, 2 or 5 of something."""
+    step = next(
+        step
+        for power in count()
+        for step in (10**power, 2 * 10**power, 5 * 10**power)
+        if highest <= _MAX_GRID_LINES * step
+    )
+    return range(0, max(1, -(-highest // step)) * step + 1, step)
 
 
 def percent(part: int, whole: int) -> int:

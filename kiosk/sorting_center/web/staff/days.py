@@ -1,11 +1,12 @@
-"""Days and goods over time: pictures, and the tables that say the same."""
+"""Days and goods over time, as pictures and tables, and what of the goods of this year there is to sell."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from flask import request, url_for
@@ -14,18 +15,21 @@ from werkzeug.exceptions import NotFound
 from kiosk.domain.identifiers import BadIdentifier, check_station
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.reports import COUNTY, Figures, ReceiptRow, ReportScope
-from kiosk.sorting_center.reports.days import DayRow, GoodsRow, StationFigures, sum_by_group
+from kiosk.sorting_center.reports.days import DayRow, GoodsDayRow, GoodsRow, StationFigures, sum_by_group
 from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy
-from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.frame import render_page, texts
+from kiosk.sorting_center.web.shared.names import in_language
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.staff.charts import Chart, ChartPoint, chart
+from kiosk.sorting_center.web.staff.charts import Chart, ChartPoint, chart, money_text, percent, weight_text
 from kiosk.sorting_center.web.staff.links import parse_day, receipt_number, record_context, region_of
+from kiosk.texts import formats
 from kiosk.texts.plain import plain
 
 days = GuardedBlueprint("days", __name__)
 
 _MONTH: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+_NO_EARLIER: Final = date(2000, 1, 1)  # No station was heard before
 _MAX_RECEIPTS: Final = 60
 _MAX_STATIONS: Final = 40  # The heaviest; the others are one line. The export has them all.
 _MAX_GOODS: Final = 24
@@ -74,12 +78,12 @@ def _selected_month() -> Month:
     return parse_month(request.args.get("month", "")) or month_of(today)
 
 
-# What is drawn of each day: the id of its text, and the figure.
-_MEASURES: Final[Mapping[str, Callable[[DayRow], int]]] = {
-    "net": lambda row: row.figures.net_g,
-    "amount": lambda row: row.figures.amount_fen,
-    "intakes": lambda row: row.figures.intakes,
-    "stations": lambda row: row.stations,
+# What is drawn of each day: the id of its text, the figure, and how a value of it is written.
+_MEASURES: Final[Mapping[str, tuple[Callable[[DayRow], int], Callable[[int], str]]]] = {
+    "net": (lambda row: row.figures.net_g, weight_text),
+    "money_bought": (lambda row: row.figures.bought_fen, money_text),
+    "money_consigned": (lambda row: row.figures.consigned_fen, money_text),
+    "intakes": (lambda row: row.figures.intakes, formats.number),
 }
 
 
@@ -88,25 +92,53 @@ def month() -> str:
     """``?month=2026-11``, else this one."""
     selected = _selected_month()
     rows = sources().reports.days.each(selected.first, selected.last)
+    brought = [row for row in rows if row.figures.intakes or row.figures.voided]
+    days = _days_between(brought)
     return render_page(
         "days.html",
         month=selected,
-        rows=rows,
-        total=total(row.figures for row in rows),
-        pictures={name: _day_chart(rows, figure) for name, figure in _MEASURES.items()},
+        rows=brought,
+        without=len(days) - len(brought),
+        total=total(row.figures for row in brought),
+        pictures={
+            name: _day_chart(days, {row.day: figure(row) for row in brought}, text)
+            for name, (figure, text) in _MEASURES.items()
+        },
+        **_not_final(selected),
         **record_context(),
     )
 
 
-def _day_chart(rows: Sequence[DayRow], figure: Callable[[DayRow], int]) -> Chart:
+def _days_between(rows: Sequence[DayRow] | Sequence[GoodsDayRow]) -> Sequence[date]:
+    """Every day from the first that has something to the last, or to today where that is in the same month."""
+    if not rows:
+        return []
+    first, last = rows[0].day, rows[-1].day
+    today = sources().reports.days.day_of(sources().now())
+    last = max(last, min(today, month_of(first).last))
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _day_chart(days: Sequence[date], values: Mapping[date, int], text: Callable[[int], str] = weight_text) -> Chart:
+    links = [url_for("days.day", day=day.isoformat()) for day in days]
     return chart(
-        [ChartPoint(figure(row), _label(row.day), url_for("days.day", day=row.day.isoformat())) for row in rows]
+        [
+            ChartPoint(values.get(day, 0), str(day.day) if day.day % 5 == 0 or day == days[0] else "", link, str(day))
+            for day, link in zip(days, links, strict=True)
+        ],
+        text,
     )
 
 
-def _label(day: date) -> str:
-    """Every fifth day is named below the picture, and the first."""
-    return str(day.day) if day.day == 1 or day.day % 5 == 0 else ""
+def _not_final(period: Month) -> Mapping[str, object]:
+    """Why the figures of these days may still change."""
+    reports, now = sources().reports, sources().now()
+    today = reports.days.day_of(now)
+    day = max(min(period.last, today - timedelta(days=1)), _NO_EARLIER) + timedelta(days=1)
+    return {
+        "is_running": period.first <= today <= period.last,
+        "unheard": reports.fleet.unheard_since(datetime.combine(day, time.min, reports.zone)),
+    }
 
 
 @days.get_route("/days/<day>", StaffRole.VIEWER)
@@ -133,13 +165,17 @@ def day(day: str) -> str:
         total=total(row.figures for row in stations),
         hours=hours,
         picture=chart(
-            [ChartPoint(figures.net_g, "" if hour % 3 else f"{hour:02}") for hour, figures in enumerate(hours)]
+            [
+                ChartPoint(figures.net_g, "" if hour % 3 else f"{hour:02}", name=f"{hour:02}:00")
+                for hour, figures in enumerate(hours)
+            ]
         ),
         goods=_shorten(found.days.goods(selected, selected), _MAX_GOODS),
         townships=sum_by_group(stations, townships) if townships else {},
         stations=_shorten(stations, _MAX_STATIONS),
         of=of,
         rows=rows[:_MAX_RECEIPTS],
+        **_not_final(Month(selected, selected)),
         more=f"{last.region}.{last.receipt}" if last is not None and receipt_number(last.receipt) is not None else "",
         **record_context(),
     )
@@ -188,23 +224,65 @@ def goods() -> str:
     rows = [row for row in found.goods(selected.first, selected.last) if not product or row.product == product]
     shown = list(dict.fromkeys(row.product for row in rows))[:_MAX_GOODS]
     by_day: dict[str, dict[date, int]] = {}
-    for row in found.goods_by_day(selected.first, selected.last):
+    day_rows = [
+        row for row in found.goods_by_day(selected.first, selected.last) if not product or row.product == product
+    ]
+    for row in day_rows:
         by_day.setdefault(row.product, {})[row.day] = row.figures.net_g
-    every = [selected.first + timedelta(days=number) for number in range((selected.last - selected.first).days + 1)]
     return render_page(
         "goods.html",
         month=selected,
         product=product,
         is_plain=bool(product) and plain(product, 120) == product,
-        days=every,
+        days=sorted({row.day for row in day_rows}, reverse=True),
         goods=_shorten(rows, _MAX_GOODS),
         total=total(row.figures for row in rows),
         weights={name: by_day.get(name, {}) for name in shown},
-        pictures={name: _goods_chart(every, by_day.get(name, {})) for name in shown},
+        pictures={name: _day_chart(_days_between(day_rows), by_day.get(name, {})) for name in shown},
+        shares=[percent(row.figures.net_g, rows[0].figures.net_g) for row in rows],
+        **_not_final(selected),
         **record_context(),
     )
 
 
-def _goods_chart(every: Sequence[date], weights: Mapping[date, int]) -> Chart:
-    links = [url_for("days.day", day=day.isoformat()) for day in every]
-    return chart([ChartPoint(weights.get(day, 0), _label(day), link) for day, link in zip(every, links, strict=True)])
+@days.get_route("/stock", StaffRole.VIEWER)
+def stock() -> str:
+    """By product; of ``?product=`` by township and station, with ``&region=&station=`` its lots, the oldest first."""
+    reports, of = sources().reports, _receipt_scope()
+    year, product = reports.days.day_of(sources().now()).year, request.args.get("product", "")[:120]
+    rows = [row for row in reports.days.stock(year) if not product or row.product == product]
+    stations = reports.days.stock_by_station(year, product) if product else ()
+    lots: Sequence[ReceiptRow] = ()
+    if of.station is not None:
+        scope, days = replace(of, product=product), (date(year, 1, 1), date(year, 12, 31))
+        lots = reports.receipts.page(*days, scope, _receipt_after(), _MAX_RECEIPTS + 1)
+    last = lots[_MAX_RECEIPTS - 1] if len(lots) > _MAX_RECEIPTS else None
+    register = access_policy().desk.registry.current().stations
+    townships = {key: row.township for key, row in register.items()}
+    grades, offered = _offers()
+    return render_page(
+        "stock.html",
+        year=year,
+        product=product,
+        rows=rows,
+        shares=[percent(row.figures.net_g, rows[0].figures.net_g) for row in rows],
+        grades=grades,
+        townships=sum_by_group(stations, townships) if townships else {},
+        stations=_shorten(stations, _MAX_STATIONS),
+        of=of,
+        lots=[row for row in lots[:_MAX_RECEIPTS] if not row.voided],
+        offered=offered,
+        more=f"{last.region}.{last.receipt}" if last is not None else "",
+        **record_context(),
+    )
+
+
+def _offers() -> tuple[Mapping[str, Counter[str]], frozenset[tuple[str, str, str]]]:
+    """What buyers see: how many lots of each grade of a product, "" for none, and which lots."""
+    grades: dict[str, Counter[str]] = defaultdict(Counter)
+    lots = []
+    for key, one in sources().listings.published():
+        words = in_language(one.grade_words, texts().language.code)
+        grades[one.product][words[0] if words is not None else one.grade] += 1
+        lots.append((key.region, key.station, key.lot))
+    return grades, frozenset(lots)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from tempfile import TemporaryFile
 from typing import IO, Final
 
@@ -15,6 +16,8 @@ from werkzeug.wrappers import Response
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.export.spreadsheet import BYTE_ORDER_MARK
+from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, current_principal, record
 from kiosk.sorting_center.web.shared.exporting import FILES, ExportOrder, build_file, build_in_subprocess
 from kiosk.sorting_center.web.shared.frame import texts
@@ -27,6 +30,8 @@ log = logging.getLogger(__name__)
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _CSV: Final = "text/csv"
+_ZIP_START: Final = b"PK\x03\x04"  # Every workbook begins so
+_CHUNK: Final = 2**16
 # Each takes a core for as long as it is made, and the pages have eight threads.
 _EXPORT_SLOTS: Final = threading.BoundedSemaphore(2)
 # Receipts: beginning a process takes longer than making a file of so few, which is a tenth of a second.
@@ -42,7 +47,8 @@ def export(period: str, name: str) -> Response:
         raise NotFound(f"there are {', '.join(FILES)} of a day like 2026-11-25 or a month like 2026-11")
     if not _EXPORT_SLOTS.acquire(blocking=False):
         raise Refused("export_busy", "two exports are being made: wait until one is done")
-    try:
+    with ExitStack() as held:
+        held.callback(_EXPORT_SLOTS.release)
         record(AuditAction.EXPORTED, f"{period} {name}")
         found = sources()
         order = ExportOrder(
@@ -54,16 +60,7 @@ def export(period: str, name: str) -> Response:
             made_by=current_principal().person.name,
             made_at=f"{found.now().astimezone(found.reports.zone):%Y-%m-%d %H:%M:%S}",
         )
-        return attachment(
-            _build_file(order),
-            _XLSX if name.endswith(".xlsx") else _CSV,
-            f"sorting-center-{period}-{name}",
-        )
-    except OSError as error:
-        log.error("%s of %s cannot be made: %s", name, period, error.strerror or error)
-        raise Refused("not_written", f"the file cannot be made: {error.strerror or error}") from None
-    finally:
-        _EXPORT_SLOTS.release()
+        return _answer(order, held)
 
 
 def attachment(file: IO[bytes], kind: str, name: str) -> Response:
@@ -86,9 +83,36 @@ def spool(write: Callable[[IO[bytes]], object]) -> IO[bytes]:
     return file
 
 
-def _build_file(order: ExportOrder) -> IO[bytes]:
-    reports, ledger = sources().reports, sources().ledger
+def _answer(order: ExportOrder, held: ExitStack) -> Response:
+    """A large file begins at once, so that the browser shows the download while another process makes it; ``held`` is
+    given back when it is made or nobody wants it any more.
+    """
+    reports, name = sources().reports, f"sorting-center-{order.period}-{order.name}"
+    kind, start = (_XLSX, _ZIP_START) if order.name.endswith(".xlsx") else (_CSV, BYTE_ORDER_MARK.encode())
     receipts = reports.days.total(order.first, order.last)
-    if receipts.intakes + receipts.voided > MAX_IN_PROCESS:
-        return spool(lambda file: build_in_subprocess(order, ledger.url, reports.zone, file))
-    return spool(lambda file: build_file(order, reports, file))
+    if receipts.intakes + receipts.voided <= MAX_IN_PROCESS:
+        try:
+            return attachment(spool(lambda file: build_file(order, reports, file)), kind, name)
+        except OSError as error:
+            log.error("%s of %s cannot be made: %s", order.name, order.period, error.strerror or error)
+            raise Refused("not_written", f"the file cannot be made: {error.strerror or error}") from None
+    url, slot = sources().ledger.url, held.pop_all()
+    pieces = _stream(order, start, lambda file: build_in_subprocess(order, url, reports.zone, file), slot)
+    # A proxy that waits for more bytes would hide the beginning (nginx, ngx_http_proxy_module).
+    headers = {"Content-Disposition": f"attachment; filename={name}", "X-Accel-Buffering": "no"}
+    answer = Response(pieces, mimetype=kind, headers=headers)
+    answer.call_on_close(slot.close)
+    return answer
+
+
+def _stream(order: ExportOrder, start: bytes, build: Callable[[IO[bytes]], object], slot: ExitStack) -> Iterator[bytes]:
+    yield start
+    try:
+        file = spool(build)
+    except (OSError, LedgerError) as error:
+        log.error("%s of %s breaks off: %s", order.name, order.period, error)
+        raise  # the connection ends too early, and the browser says that the download failed
+    slot.close()
+    with file:
+        file.seek(len(start))
+        yield from iter(lambda: file.read(_CHUNK), b"")

@@ -25,9 +25,9 @@ from kiosk.sorting_center.web.shared.fleet import Tile
 from kiosk.sorting_center.web.shared.frame import path_if_routed, render_page, texts
 from kiosk.sorting_center.web.shared.names import doctor_summary
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.staff.charts import scaled_bars
+from kiosk.sorting_center.web.staff.charts import ChartPoint, chart
 from kiosk.sorting_center.web.staff.fleet import broken_device, telephone
-from kiosk.texts import html
+from kiosk.texts import formats, html
 
 HISTORY_DAYS: Final = (30, 90)  # Days of history
 _MAX_CLOSINGS: Final = 14
@@ -80,13 +80,18 @@ def shown(region: str, station: str) -> str:
         days=days,
         spans=HISTORY_DAYS,
         together=total(day.figures for day in history.days),
-        weights=scaled_bars([day.figures.net_g for day in history.days]),
-        intakes=scaled_bars([day.figures.intakes for day in history.days]),
+        weights=chart([ChartPoint(day.figures.net_g, *_day_label(day)) for day in history.days]),
+        intakes=chart([ChartPoint(day.figures.intakes, *_day_label(day)) for day in history.days], formats.number),
         today=sources().now().date().isoformat(),
         ways={name: path_if_routed(f"/{name}") for name in ("alarms", "registry", "reconciliation", "quarantine")},
         receipt_page=receipt_page,
         figure=figure,
     )
+
+
+def _day_label(row: DayRow) -> tuple[str, str, str]:
+    """Three days of a month are named below the picture."""
+    return f"{row.day:%m-%d}" if row.day.day % 10 == 1 else "", "", row.day.isoformat()
 
 
 def receipt_page(row: ReceiptRow) -> str | None:

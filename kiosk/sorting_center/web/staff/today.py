@@ -15,7 +15,7 @@ from kiosk.sorting_center.web.shared.frame import LiveFragment, path_if_routed, 
 from kiosk.sorting_center.web.shared.refreshing_cache import VersionedValue
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.shared.today import TodaySnapshot
-from kiosk.sorting_center.web.staff.charts import percent, scaled_bars
+from kiosk.sorting_center.web.staff.charts import ChartPoint, chart, percent
 
 today = GuardedBlueprint("today", __name__)
 
@@ -41,9 +41,7 @@ def _live_fragment() -> LiveFragment:
 def _render(versioned: VersionedValue[TodaySnapshot], report: HealthReport, in_english: bool) -> str:
     """``in_english``: also what the system says of a trouble, for whoever looks after it."""
     picture = versioned.value
-    nets = [figures.net_g for figures in picture.hours]
-    nets_before = [figures.net_g for figures in picture.yesterday_hours]
-    max_net_g = max([0, *nets, *nets_before])
+    hours = enumerate(zip(picture.hours, picture.yesterday_hours, strict=True))
     heaviest = max((goods.figures.net_g for goods in picture.goods), default=0)
     return render_page(
         "today-live.html",
@@ -51,9 +49,12 @@ def _render(versioned: VersionedValue[TodaySnapshot], report: HealthReport, in_e
         is_well=report.ok,
         troubles=report.faults,
         in_english=in_english,
-        bars=scaled_bars(nets, max_net_g),
-        bars_before=scaled_bars(nets_before, max_net_g),
-        most_g=max_net_g,
+        hours=chart(
+            [
+                ChartPoint(now.net_g, "" if hour % 3 else f"{hour:02}", name=f"{hour:02}:00", before=then.net_g)
+                for hour, (now, then) in hours
+            ]
+        ),
         shares=[percent(goods.figures.net_g, heaviest) for goods in picture.goods],
         marks=[(mark, count) for mark, count in picture.marks if count and mark is not StationMark.WELL],
         well=dict(picture.marks)[StationMark.WELL],

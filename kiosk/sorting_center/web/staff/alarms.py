@@ -38,7 +38,7 @@ VIEWS: Final[Mapping[str, tuple[CaseState, ...]]] = {
 DecisionCall = Callable[[int, int, str, datetime], Case]
 
 
-@alarms.get_route("/alarms", StaffRole.VIEWER, menu=(30, "nav_alarms"))
+@alarms.get_route("/alarms", StaffRole.VIEWER)
 def cases() -> str:
     """``?state=`` one of VIEWS, ``kind=``, ``station=``, ``before=`` a number; the newest first."""
     found = sources().desk.cases
@@ -119,6 +119,7 @@ def _decide(number: int, act: AuditAction, deciding: DecisionCall) -> Response:
         return page_response(_render(number, error.code, _reason()), 409)
     subject = f"{decided.id} {decided.kind} {decided.region}/{decided.station}"
     record(act, subject, decided.reason)
+    sources().snapshots.settling.expire()
     return redirect(url_for("alarms.case", number=number), 303)
 
 

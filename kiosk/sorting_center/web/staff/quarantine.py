@@ -58,7 +58,7 @@ class ListedEvent:
         return self.decided is None or self.decided.act != "set_aside"
 
 
-@quarantine.get_route("/quarantine", StaffRole.VIEWER, menu=(70, "nav_quarantine"))
+@quarantine.get_route("/quarantine", StaffRole.VIEWER)
 def everything() -> str:
     query_values = (request.args.get(name, "")[:64].strip() for name in ("reason", "station", "region"))
     criteria = QuarantineFilter(*(text if text.isprintable() else "" for text in query_values))

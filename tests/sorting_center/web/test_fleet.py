@@ -85,7 +85,18 @@ EXPECTED = {
 def test_each_station_has_its_tile(county: Stores) -> None:
     html = page(county, "/fleet")
     assert tiles(html) == EXPECTED
-    for word in ("two machines", "two by turns", "records missing", "late", "fault", "old software", "never heard", "quiet", "not listed", "well"):
+    for word in (
+        "two machines",
+        "two by turns",
+        "records missing",
+        "late",
+        "fault",
+        "old software",
+        "never heard",
+        "quiet",
+        "not listed",
+        "well",
+    ):
         assert f"<span>{word}</span>" in html
 
 

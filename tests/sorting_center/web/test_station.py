@@ -104,7 +104,7 @@ def test_its_cases_gaps_and_alarms_are_told(stores: Stores, station: Station) ->
     text = bare(page(stores, "/stations/shache/S0147"))
     for shown in (
         "Two machines send as this station",
-        "Stop one of them",
+        "Stop one of the two",
         "has not sent event 5",
         "twice with different content",
         "Open cases",

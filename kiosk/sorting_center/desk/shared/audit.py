@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -70,17 +70,9 @@ class Audit:
 
     def record(self, who: str, act: AuditAction, subject: str, detail: str, now: datetime) -> None:
         """Raises DeskError; the act itself must not be done then."""
-        self.record_all(who, act, [(subject, detail)], now)
-
-    def record_all(self, who: str, act: AuditAction, rows: Iterable[tuple[str, str]], now: datetime) -> None:
-        """A row for each subject and detail, as `record`; all or none."""
-        same = {"at": to_rfc3339(now), "who": escaped_text(who, MAX_SUBJECT), "act": act.value}
-        values = [
-            same | {"subject": escaped_text(subject, MAX_SUBJECT), "detail": escaped_text(detail, MAX_DETAIL)}
-            for subject, detail in rows
-        ]
+        row = {"who": escaped_text(who, MAX_SUBJECT), "act": act.value, "subject": escaped_text(subject, MAX_SUBJECT)}
         with self._database.writing() as connection:
-            connection.execute(insert(audit), values)
+            connection.execute(insert(audit).values(at=to_rfc3339(now), detail=escaped_text(detail, MAX_DETAIL), **row))
 
     def page(
         self, before: int | None = None, limit: int = 50, who: str | None = None, act: str | None = None

@@ -132,15 +132,15 @@ class Cases:
 
     def claim(self, number: int, version: int, who: str, now: datetime) -> Case:
         """Raises Refused: no_such_case, decided_meanwhile, closed."""
-        return self._decide(number, version, CaseState.CLAIMED, (who, ""), now)
+        return self.decide_all({number: version}, CaseState.CLAIMED, (who, ""), now)[0]
 
     def close(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
         """Raises Refused: no_reason, no_such_case, decided_meanwhile, closed."""
-        return self._decide(number, version, CaseState.CLOSED, (who, checked_reason(reason)), now)
+        return self.decide_all({number: version}, CaseState.CLOSED, (who, checked_reason(reason)), now)[0]
 
     def reopen(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
         """Raises Refused: no_reason, no_such_case, decided_meanwhile, not_closed."""
-        return self._decide(number, version, CaseState.OPEN, (who, checked_reason(reason)), now)
+        return self.decide_all({number: version}, CaseState.OPEN, (who, checked_reason(reason)), now)[0]
 
     def decide_all(
         self, seen: Mapping[int, int], state: CaseState, signed_reason: tuple[str, str], now: datetime
@@ -219,11 +219,6 @@ class Cases:
         query = select(case_step).where(case_step.c.alarm_case == number).order_by(case_step.c.id)
         with self._database.reading() as connection:
             return [CaseStep(row.at, row.who, CaseState(row.state), row.reason) for row in connection.execute(query)]
-
-    def _decide(
-        self, number: int, version: int, state: CaseState, signed_reason: tuple[str, str], now: datetime
-    ) -> Case:
-        return self.decide_all({number: version}, state, signed_reason, now)[0]
 
 
 def checked_reason(text: str) -> str:

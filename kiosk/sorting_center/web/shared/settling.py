@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,11 +13,8 @@ from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, Decision
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.desk.shared.cases import Case, CaseState
-from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.quarantine import load_groups
 from kiosk.sorting_center.reports.closings import Closing, ClosingSnapshot
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.watch.conditions import COVERED_BY_ALARM
 
 DAY_KIND: Final = "day"
 _DAYS: Final = timedelta(days=14)  # A day that differs waits so long in the list; its own page has it for ever
@@ -44,9 +41,7 @@ _MARK_CHARACTERS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Accident:
-    """What happened at one station. ``cases`` the gravest first, or ``days`` the oldest first. ``set_apart`` is how
-    many of its events are in quarantine for it.
-    """
+    """What happened at one station: ``cases`` the gravest first, or ``days`` the oldest first."""
 
     name: str
     region: str
@@ -54,7 +49,6 @@ class Accident:
     expected: ExpectedStation | None
     cases: tuple[Case, ...] = ()
     days: tuple[Closing, ...] = ()
-    set_apart: int = 0
 
     @property
     def kind(self) -> str:
@@ -79,32 +73,16 @@ class Accident:
         return any(words in text.casefold() for text in (self.station, self.region, *place))
 
 
-def open_accidents(ledger: Ledger, desk: CenterDesk, reports: Reports, now: datetime) -> tuple[Accident, ...]:
+def open_accidents(desk: CenterDesk, reports: Reports, now: datetime) -> tuple[Accident, ...]:
     """The gravest first, then the oldest."""
-    cases, days, set_apart = (
-        defaultdict[_Key, list[Case]](list),
-        defaultdict[_Key, list[Closing]](list),
-        Counter[_Key](),
-    )
-    for case in desk.cases.all_open():
+    cases, days = defaultdict[_Key, list[Case]](list), defaultdict[_Key, list[Closing]](list)
+    for case in sorted(desk.cases.all_open(), key=lambda case: (_gravity(case.kind), case.id)):
         cases[_accident_of(case), case.region, case.station].append(case)
     for closing in open_days(reports, desk.decisions, reports.days.day_of(now)):
         days[DAY_KIND, closing.region, closing.station].append(closing)
-    with ledger.reading() as connection:
-        for group in load_groups(connection):
-            name = "fork" if group.reason in COVERED_BY_ALARM else "quarantine"
-            set_apart[name, group.region, group.station] += group.count
     stations = desk.registry.current().stations
-    found = [
-        Accident(
-            *key,
-            stations.get(key[1:]),
-            tuple(sorted(cases[key], key=lambda case: (_gravity(case.kind), case.id))) if key in cases else (),
-            tuple(days.get(key, ())),
-            set_apart[key],
-        )
-        for key in (*cases, *days)
-    ]
+    found = [Accident(*key, stations.get(key[1:]), cases=tuple(some)) for key, some in cases.items()]
+    found += [Accident(*key, stations.get(key[1:]), days=tuple(some)) for key, some in days.items()]
     return tuple(sorted(found, key=lambda one: (_gravity(one.name), one.since, one.region, one.station)))
 
 

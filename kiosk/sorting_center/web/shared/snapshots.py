@@ -28,7 +28,7 @@ class PageSnapshots:
         self.overview: RefreshingCache[Overview] = RefreshingCache(lambda: ledger.overview(start_of_day(now())))
         self.fleet: RefreshingCache[FleetSnapshot] = RefreshingCache(lambda: fleet_snapshot(reports, desk, now()))
         self.settling: RefreshingCache[tuple[Accident, ...]] = RefreshingCache(
-            lambda: open_accidents(ledger, desk, reports, now())
+            lambda: open_accidents(desk, reports, now())
         )
         today = TodaySource(ledger, reports, lambda: self.fleet.latest().value)
         self.today: RefreshingCache[TodaySnapshot] = RefreshingCache(

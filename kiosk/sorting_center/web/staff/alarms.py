@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Final
 
 from flask import redirect, request, url_for
@@ -13,7 +12,7 @@ from werkzeug.wrappers import Response
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.cases import MAX_REASON, SYSTEM_USER, Case, CaseFilter, CaseState
+from kiosk.sorting_center.desk.shared.cases import MAX_REASON, SYSTEM_USER, CaseFilter, CaseState, checked_reason
 from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
@@ -35,7 +34,11 @@ VIEWS: Final[Mapping[str, tuple[CaseState, ...]]] = {
     "closed": (CaseState.CLOSED,),
 }
 
-DecisionCall = Callable[[int, int, str, datetime], Case]
+ACTS: Final[Mapping[str, tuple[CaseState, AuditAction]]] = {
+    "take": (CaseState.CLAIMED, AuditAction.CASE_CLAIMED),
+    "close": (CaseState.CLOSED, AuditAction.CASE_CLOSED),
+    "reopen": (CaseState.OPEN, AuditAction.CASE_REOPENED),
+}
 
 
 @alarms.get_route("/alarms", StaffRole.VIEWER)
@@ -85,42 +88,25 @@ def _render(number: int, refused: str = "", reason: str = "") -> str:
     )
 
 
-@alarms.post_route("/alarms/<int:number>/take", StaffRole.OPERATOR)
-def take(number: int) -> Response:
-    """Who asks works on it from now on."""
-    return _decide(number, AuditAction.CASE_CLAIMED, access_policy().desk.cases.claim)
-
-
-@alarms.post_route("/alarms/<int:number>/close", StaffRole.OPERATOR)
-def close(number: int) -> Response:
-    reason = _reason()
-    found = access_policy().desk.cases
-    return _decide(
-        number, AuditAction.CASE_CLOSED, lambda case, version, who, now: found.close(case, version, who, reason, now)
-    )
-
-
-@alarms.post_route("/alarms/<int:number>/reopen", StaffRole.OPERATOR)
-def reopen(number: int) -> Response:
-    """With a reason: it was not settled after all."""
-    reason = _reason()
-    found = access_policy().desk.cases
-    return _decide(
-        number, AuditAction.CASE_REOPENED, lambda case, version, who, now: found.reopen(case, version, who, reason, now)
-    )
-
-
-def _decide(number: int, act: AuditAction, deciding: DecisionCall) -> Response:
-    version = parse_whole_number(request.form.get("version", ""))
-    who, now = current_principal().person.name, access_policy().now()
+@alarms.post_route("/alarms/<int:number>/<any(take, close, reopen):act>", StaffRole.OPERATOR)
+def decide(number: int, act: str) -> Response:
+    """Who takes it works on it from now on; closed and opened again it is with a reason."""
+    version = parse_whole_number(request.form.get("version", "")) or 0
     try:
-        decided = deciding(min(number, MAX_WHOLE_NUMBER), version or 0, who, now)
+        decide_cases({min(number, MAX_WHOLE_NUMBER): version}, act)
     except Refused as error:
         return page_response(_render(number, error.code, _reason()), 409)
-    subject = f"{decided.id} {decided.kind} {decided.region}/{decided.station}"
-    record(act, subject, decided.reason)
-    sources().snapshots.settling.expire()
     return redirect(url_for("alarms.case", number=number), 303)
+
+
+def decide_cases(seen: Mapping[int, int], act: str) -> None:
+    """Decide all of ``seen`` or none: numbers of cases with the versions that were read. Raises Refused."""
+    state, audited = ACTS[act]
+    who, now, desk = current_principal().person.name, access_policy().now(), access_policy().desk
+    reason = "" if state is CaseState.CLAIMED else checked_reason(_reason())
+    for one in desk.cases.decide_all(seen, state, (who, reason), now):
+        record(audited, f"{one.id} {one.kind} {one.region}/{one.station}", one.reason)
+    sources().snapshots.settling.expire()
 
 
 def _reason() -> str:

@@ -10,24 +10,17 @@ from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
-from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.cases import MAX_REASON, CaseState, checked_reason
-from kiosk.sorting_center.web.shared.access import (
-    AccessRule,
-    GuardedBlueprint,
-    access_policy,
-    current_principal,
-    may_decide,
-)
+from kiosk.sorting_center.desk.shared.cases import MAX_REASON
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, may_decide
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number, query_with
 from kiosk.sorting_center.web.shared.sources import sources
+from kiosk.sorting_center.web.staff.alarms import decide_cases
 
 settle = GuardedBlueprint("settle", __name__)
 
 PAGE_SIZE: Final = 50  # Accidents
-MAX_AT_ONCE: Final = 2_000  # Cases
-_FORM_BYTES: Final = 256 * 1024  # A page of accidents with many cases each, as numbers with versions
+MAX_AT_ONCE: Final = 2_000  # Cases; each is audited by itself
 _MAX_WORDS: Final = 60
 _MAX_CHANGED: Final = 8
 
@@ -38,26 +31,17 @@ def everything() -> str:
     return _render({})
 
 
-@settle.post_route("/settle", AccessRule(StaffRole.OPERATOR, form_bytes=_FORM_BYTES))
+@settle.post_route("/settle", StaffRole.OPERATOR)
 def decide() -> Response:
-    """Take or close all cases of the accidents that were chosen, or none when one of them was decided meanwhile."""
+    """Take or close all cases of the rows that were chosen, or none when one of them was decided meanwhile."""
     one_row = request.form.get("take")
     seen = _parse_seen([one_row] if one_row is not None else request.form.getlist("seen"))
-    is_close = one_row is None and request.form.get("act") == "close"
-    state, act = (
-        (CaseState.CLOSED, AuditAction.CASE_CLOSED) if is_close else (CaseState.CLAIMED, AuditAction.CASE_CLAIMED)
-    )
-    who, now, desk = current_principal().person.name, access_policy().now(), access_policy().desk
     try:
-        if not seen or len(seen) > MAX_AT_ONCE:
-            raise Refused("none_chosen", "choose what you decide on")
-        reason = checked_reason(form_text("reason", MAX_REASON * 2)) if is_close else ""
-        decided = desk.cases.decide_all(seen, state, (who, reason), now)
+        if not 0 < len(seen) <= MAX_AT_ONCE:
+            raise Refused("none_chosen", f"choose what you decide on, at most {MAX_AT_ONCE} cases")
+        decide_cases(seen, "close" if one_row is None and request.form.get("act") == "close" else "take")
     except Refused as error:
         return page_response(_render(seen, error.code), 409)
-    subjects = [(f"{one.id} {one.kind} {one.region}/{one.station}", one.reason) for one in decided]
-    desk.audit.record_all(who, act, subjects, now)
-    sources().snapshots.settling.expire()
     return redirect(url_for("settle.everything") + query_with(request.args.items(multi=True)), 303)
 
 

@@ -88,12 +88,12 @@ def test_places_are_in_order_and_the_rest_is_folded(admin: FlaskClient, stores: 
 
 
 def test_the_count_is_that_of_the_rows_and_goes_with_them(admin: FlaskClient, stores: Stores) -> None:
-    assert 'class="count"' not in admin.get("/settle").text
+    assert 'class="waiting"' not in admin.get("/settle").text
     stores.desk.cases.observe([Condition("quiet", "shache", f"S000{number}") for number in (1, 2)], NOW)
     with app_of(stores).test_client() as client:
         sign_in(client, stores.desk)
         client.get("/settle")
-        assert '<b class="count"><bdi dir="ltr">2</bdi></b>' in client.get("/registry").text
+        assert '<b class="waiting"><bdi dir="ltr">2</bdi></b>' in client.get("/registry").text
 
 
 def test_who_is_not_signed_in_finds_the_languages_openly(stores: Stores) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -28,7 +29,8 @@ OUTSIDE = """() => [...document.querySelectorAll('.top a, .top summary, .top inp
 """What is cut off or lies beyond the edge of the screen."""
 OVER_EACH_OTHER = """() => {
     const boxes = [...document.querySelectorAll('.places > *, .find, .seek, .me')]
-        .filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect()).sort((one, other) => one.left - other.left);
+        .filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect())
+        .sort((one, other) => one.left - other.left);
     return boxes.slice(1).filter((box, place) => box.left < boxes[place].right - 1).length;
 }"""
 
@@ -77,13 +79,13 @@ def test_the_menus_open_by_keyboard_and_one_at_a_time(page: Page) -> None:
     more.locator("summary").focus()
     page.keyboard.press("Enter")
     expect(more.get_by_role("link", name="Goods and days")).to_be_visible()
-    assert axe_faults(page) == []
+    assert list(axe_faults(page)) == []
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent").strip() == "Goods and days"
     me.locator("summary").focus()
     page.keyboard.press("Enter")
     expect(more).not_to_have_attribute("open", "")
-    assert axe_faults(page) == []
+    assert list(axe_faults(page)) == []
     me.get_by_role("link", name="中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh")
 
@@ -95,7 +97,7 @@ def test_a_telephone_leads_to_the_search_page_which_takes_a_scan(page: Page) -> 
     expect(page.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("S0001")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(lambda url: url.endswith("/stations/shache/S0001") or "q=S0001" in url)
+    expect(page).to_have_url(re.compile("q=S0001"))
 
 
 def test_enter_in_the_reason_closes_what_is_chosen_and_takes_nothing(page: Page, stores: Stores) -> None:

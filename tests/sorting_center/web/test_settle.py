@@ -82,7 +82,7 @@ def test_a_copied_card_is_one_row_with_whom_to_call(operator: Person, desk: Cent
     assert "not in the list of stations" in quiet
     for code in ("e 2026-11-24", "event 4 came twice"):
         assert code not in page, "that is for the technician"
-    assert '<b class="count"><bdi dir="ltr">2</bdi></b>' in operator.sees("/settle")
+    assert '<b class="waiting"><bdi dir="ltr">2</bdi></b>' in operator.sees("/settle")
 
 
 def test_the_gravest_stands_first_and_then_the_oldest(operator: Person, desk: CenterDesk) -> None:

@@ -230,9 +230,9 @@ def checked_reason(text: str) -> str:
 
 
 def _load_cases(connection: Connection, numbers: Iterable[int]) -> dict[int, Case]:
-    wanted, found = list(numbers), dict[int, Case]()
-    for start in range(0, len(wanted), MAX_PAGE):
-        query = select(alarm_case).where(alarm_case.c.id.in_(wanted[start : start + MAX_PAGE]))
+    requested, found = list(numbers), dict[int, Case]()
+    for start in range(0, len(requested), MAX_PAGE):
+        query = select(alarm_case).where(alarm_case.c.id.in_(requested[start : start + MAX_PAGE]))
         found.update((row.id, _case(row)) for row in connection.execute(query))
     return found
 

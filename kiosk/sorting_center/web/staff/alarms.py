@@ -18,7 +18,6 @@ from kiosk.sorting_center.web.shared.access import (
     access_policy,
     current_principal,
     may_decide,
-    record,
 )
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
@@ -104,8 +103,9 @@ def decide_cases(seen: Mapping[int, int], act: str) -> None:
     state, audited = ACTS[act]
     who, now, desk = current_principal().person.name, access_policy().now(), access_policy().desk
     reason = "" if state is CaseState.CLAIMED else checked_reason(_reason())
-    for one in desk.cases.decide_all(seen, state, (who, reason), now):
-        record(audited, f"{one.id} {one.kind} {one.region}/{one.station}", one.reason)
+    decided = desk.cases.decide_all(seen, state, (who, reason), now)
+    details = {f"{one.id} {one.kind} {one.region}/{one.station}": one.reason for one in decided}
+    desk.audit.record_all(who, audited, details, now)
     sources().snapshots.settling.expire()
 
 

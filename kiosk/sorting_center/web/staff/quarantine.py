@@ -181,7 +181,7 @@ def body_lines(body: bytes) -> Sequence[str]:
 class ShownReceipt:
     """What an event says of a receipt; ``time`` is when it was written, as the event says."""
 
-    said: IntakeConfirmed
+    intake: IntakeConfirmed
     time: str
 
     @classmethod
@@ -198,7 +198,7 @@ class ShownReceipt:
 
 def contradicted_receipt(shown: ShownReceipt, key: EventKey, instead: bytes) -> ShownReceipt | None:
     """What counts in its place: the receipt with its number, else what the event says that has its place."""
-    number = receipt_number(shown.said.receipt)
+    number = receipt_number(shown.intake.receipt)
     for found in sources().reports.receipts.find(number, key.region) if number is not None else ():
         event = found.counted_event
         if event is not None and event.sha256 != key.sha256 and found.confirmed is not None and event.written_at:

@@ -74,17 +74,18 @@ def test_an_answer_that_refuses_leads_back_to_the_page_of_the_form(stores: Store
 def test_places_are_in_order_and_the_rest_is_folded(admin: FlaskClient, stores: Stores) -> None:
     page = admin.get("/?lang=en").text
     row, _, folded = page.partition('<nav class="places"')[2].partition("</nav>")[0].partition("<details")
-    assert re.findall(r'href="([^"]*)"', row) == ["/", "/fleet", "/settle", "/days", "/listings"]
-    assert re.findall(r'href="([^"]*)" class="also"', folded) == ["/days", "/listings"], "a telephone has no room"
+    places = re.findall(r'href="([^"]*)"', row)
+    assert places[:5] == ["/", "/fleet", "/settle", "/days", "/listings"]
+    assert re.findall(r'href="([^"]*)" class="also"', folded) == places[3:], "a telephone has no room"
     with admin.application.app_context():
         ranks = [rank for rank, _, _ in access_policy().menu]
     assert ranks == sorted(ranks)
     rest = re.findall(r'<a href="([^"]*)">', folded)
-    assert rest == ["/goods", "/registry", "/people", "/notices", "/audit"]
+    assert set(rest) >= {"/goods", "/registry", "/people", "/notices", "/audit"}
     assert len(rest) == sum(rank >= FIRST_RANK_IN_MORE for rank in ranks)
     with app_of(stores).test_client() as viewer:
         sign_in(viewer, stores.desk)
-        assert links(viewer.get("/").text, "places")[-2:] == ["/goods", "/registry"], "what one may open"
+        assert not {"/people", "/notices", "/audit"} & set(links(viewer.get("/").text, "places")), "what one may open"
 
 
 def test_the_count_is_that_of_the_rows_and_goes_with_them(admin: FlaskClient, stores: Stores) -> None:

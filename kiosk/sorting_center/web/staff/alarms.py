@@ -87,9 +87,11 @@ def _render(number: int, refused: str = "", reason: str = "") -> str:
     )
 
 
-@alarms.post_route("/alarms/<int:number>/<any(take, close, reopen):act>", StaffRole.OPERATOR)
+@alarms.post_route("/alarms/<int:number>/<act>", StaffRole.OPERATOR)
 def decide(number: int, act: str) -> Response:
-    """Who takes it works on it from now on; closed and opened again it is with a reason."""
+    """``act`` is one of ACTS; who takes it works on it from now on, closed and opened again it is with a reason."""
+    if act not in ACTS:
+        raise NotFound(f"nobody can {act[:20]} a case")
     version = parse_whole_number(request.form.get("version", "")) or 0
     try:
         decide_cases({min(number, MAX_WHOLE_NUMBER): version}, act)

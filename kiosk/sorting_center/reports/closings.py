@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, exists, or_, select
 
 from kiosk.sorting_center.reports.projection.closing_checks import TOTAL_FIELDS, ClosingTotals, ClosingVerdict
 from kiosk.sorting_center.reports.tables.opening import ReportTables
@@ -81,6 +81,11 @@ class Closing:
         return json.dumps(values, separators=(",", ":"))
 
     @property
+    def differs(self) -> bool:
+        """Whether a person should look at it."""
+        return self.verdict is not ClosingVerdict.SAME or bool(self.voided_since or self.not_counted)
+
+    @property
     def differences(self) -> tuple[Difference, ...]:
         if self.verdict in (ClosingVerdict.OVERLAPS, ClosingVerdict.TOO_LONG):
             return ()
@@ -114,6 +119,18 @@ class Closings:
         c = closing.c
         query = select(closing).where(c.day == day.isoformat())
         return self._closings(query.order_by(c.region, c.station, c.feedseq).limit(MAX_CLOSINGS))
+
+    def differing(self, since: date) -> tuple[Closing, ...]:
+        """Those that differ, closed on this day or later, the oldest first, at most MAX_CLOSINGS."""
+        c = closing.c
+        same_station = (void.c.station == c.station) & (void.c.region == c.region)
+        may_differ = or_(
+            c.verdict != ClosingVerdict.SAME.value,
+            c.not_counted != "[]",
+            exists().where(same_station, void.c.feedseq > c.feedseq),
+        )
+        query = select(closing).where(c.day >= since.isoformat(), may_differ).order_by(c.feedseq).limit(MAX_CLOSINGS)
+        return tuple(one for one in self._closings(query) if one.differs)
 
     def _closings(self, query: Select[Any]) -> tuple[Closing, ...]:
         with self._tables.reading() as connection:

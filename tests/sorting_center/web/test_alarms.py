@@ -76,7 +76,7 @@ def operator(app: Flask, desk: CenterDesk) -> Person:
 def test_a_case_is_taken_closed_and_opened_again(operator: Person, desk: CenterDesk) -> None:
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147", "x 4", "event 4 came twice")], NOW)
     page = operator.sees(f"/alarms/{case.id}?lang=en")
-    assert "One number, two contents" in page
+    assert "Two machines send as this station" in page
     assert "start a new epoch" in page
     assert operator.does(f"/alarms/{case.id}/take", version=1).status_code == 303
     assert operator.does(f"/alarms/{case.id}/close", version=2, reason="the card was taken out").status_code == 303

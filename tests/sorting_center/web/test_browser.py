@@ -27,7 +27,7 @@ from tests.sorting_center.stations import NOW, Station, of_weight
 from tests.web.browsing import axe_faults, painted
 
 PHONE, DESK, WALL = ({"width": w, "height": h} for w, h in ((360, 740), (1440, 900), (1920, 1080)))
-WORDS = {"en": "One number, two contents", "zh": "同一编号", "ug": "نومۇرى بىر"}
+WORDS = {"en": "Two machines send as this station", "zh": "两台机器以同一站点", "ug": "ئىككى ماشىنا بۇ پونكىت"}
 """Of a fork, in each language."""
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)

@@ -73,7 +73,7 @@ def test_an_alarm_is_taken_and_closed_and_the_second_operator_is_told(pages: Pag
     first, second = pages.page("gulnar", StaffRole.OPERATOR), pages.page("turdi", StaffRole.OPERATOR)
     for page in (first, second):
         page.goto(f"{pages.url}/alarms")
-        page.get_by_role("link", name="One number, two contents").click()
+        page.get_by_role("link", name="Two machines send as this station").click()
     first.get_by_role("button", name="Take this case").click()
     expect(first.locator(".case-head .state")).to_have_text("taken")
     second.get_by_label("Why, in a few words").fill("I was too late")

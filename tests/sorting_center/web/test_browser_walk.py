@@ -37,7 +37,7 @@ ADMIN, OPERATOR = ("gulnar", "walnut and apricot"), ("aygul", "melon and almond"
 REGION: Final = "shache"
 SCANNED: Final = ReceiptNumber("S0003", "A", 2)
 DAY: Final = "2026-11-25"
-FORK: Final = "One number, two contents"
+FORK: Final = "Two machines send as this station"
 PATIENCE_MS: Final = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 _ONE: Final = {"intakes": 1, "bags": 1, "net_g": 12_450, "consignment_fen": 29_880, "first_seq": 1, "last_seq": 2}
@@ -101,7 +101,12 @@ def sign_in(page: Page, who: tuple[str, str]) -> None:
 
 
 def menu(page: Page, place: str) -> None:
-    page.get_by_role("navigation", name="Pages").get_by_role("link", name=place, exact=True).click()
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name=place).first.click()
+
+
+def behind_what_waits(page: Page, place: str) -> None:
+    menu(page, "To settle")
+    page.get_by_role("navigation", name="What waits").get_by_role("link", name=place, exact=True).click()
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
@@ -137,6 +142,7 @@ def an_administrator_makes_an_operator(page: Page, ledger_url: str) -> None:
     form.get_by_label("First password").fill(OPERATOR[1])
     form.get_by_role("button", name="Add a person").click()
     expect(page.get_by_role("rowheader", name=OPERATOR[0])).to_be_visible()
+    page.locator(".me summary").click()
     page.locator(".me").get_by_role("button", name="Sign out").click()
 
 
@@ -156,8 +162,8 @@ def a_fork_is_seen_among_the_stations(page: Page) -> None:
 
 
 def what_was_set_apart_is_decided(page: Page, county: Stores) -> None:
-    menu(page, "Quarantine")
-    look_at(page, "same number, other content")
+    behind_what_waits(page, "Quarantine")
+    look_at(page, "two machines: other content in the same place")
     decide(page, "Set aside", "the first card goes on")
     expect(page.locator(".decisions")).to_contain_text("the first card goes on")
     page.goto("/quarantine?reason=unknown_type")
@@ -182,17 +188,21 @@ def decide(page: Page, act: str, why: str) -> None:
 
 
 def the_alarm_is_closed(page: Page, county: Stores) -> None:
-    menu(page, "Alarms")
-    page.get_by_role("link", name=FORK).click()
-    page.get_by_label("Why, in a few words").fill("the copied card was taken out")
-    page.get_by_role("button", name="Close this case").click()
-    expect(page.locator(".steps")).to_contain_text("the copied card was taken out")
+    """From the front page one click leads to the station that is in trouble, and to whom one calls."""
+    menu(page, "Today")
+    page.locator(".care").get_by_role("link", name=FORK).click()
+    row = page.locator(".case", has_text="S0042")
+    expect(row).to_contain_text(FORK)
+    row.get_by_role("checkbox").check()
+    page.get_by_label("Why it is settled").fill("the copied card was taken out")
+    page.get_by_role("button", name="Close the chosen").click()
+    expect(row).to_have_count(0)
     (case,) = (case for case in county.desk.cases.page((CaseState.CLOSED,), None, 50) if case.kind == "fork")
     assert (case.station, case.who) == ("S0042", OPERATOR[0])
 
 
 def a_day_is_reconciled(page: Page) -> None:
-    menu(page, "Reconciliation")
+    behind_what_waits(page, "Reconciliation")
     page.goto(f"/reconciliation?day={DAY}")
     close = page.get_by_role("article", name="S0002 3")
     expect(close.get_by_role("row", name="Net weight")).to_contain_text("13.000 kg")
@@ -204,7 +214,7 @@ def a_day_is_reconciled(page: Page) -> None:
 
 def the_month_is_taken_along(page: Page, county: Stores, folder: Path) -> None:
     """What the page says, what the files add up to, and what the events come to one by one."""
-    menu(page, "Days")
+    menu(page, "Goods and days")
     expect(page.get_by_role("heading", level=1)).to_contain_text("2026-11")
     figures = total(figures for day, figures in expected_days(county.ledger).items() if day.startswith("2026-11"))
     assert (figures.intakes, figures.voided) == (5 + 2 + 1 + 2, 1)

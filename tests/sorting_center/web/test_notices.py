@@ -162,4 +162,4 @@ def test_the_web_process_sends_to_a_host_that_was_allowed_and_to_no_other(desk: 
         assert asked.headers["X-Kiosk-Signature"] == signature(secret, asked.headers["X-Kiosk-Timestamp"], asked.body)
     bodies = [json.loads(asked.body) for asked in here.asked]
     texts = [case["text"] for body in bodies for case in body["cases"]]
-    assert texts == ["S0147（shache）：同一编号，内容不同。event 4 came twice"]
+    assert texts == ["S0147（shache）：两台机器以同一站点的名义发送。event 4 came twice"]

@@ -112,9 +112,13 @@ def test_a_fork_is_decided_on_by_one_of_two_operators(browser: Browser, ledger: 
         with served(stores) as url:
             one, other = (signed_in(browser, url, stores, name) for name in ("aygul", "wang"))
             mine = opened(one, url, "/quarantine?lang=en")
-            mine.get_by_role("cell", name="same number, other content").locator("..").get_by_role("link").click()
+            mine.get_by_role("cell", name="two machines: other content in the same place").locator("..").get_by_role(
+                "link"
+            ).click()
             expect(mine.get_by_role("heading", level=1)).to_contain_text("S0042")
-            expect(mine.get_by_role("heading", name="Here instead")).to_be_visible()
+            expect(mine.get_by_role("heading", name="The two receipts side by side")).to_be_visible()
+            mine.get_by_text("For the technician").click()
+            expect(mine.get_by_role("heading", name="Here instead").first).to_be_visible()
             theirs = opened(other, url, mine.url.removeprefix(url))
             for page, why in ((mine, "the first card goes on"), (theirs, "the same as I think")):
                 page.get_by_label("Why", exact=True).fill(why)
@@ -160,7 +164,7 @@ def shown_pages(browser: Browser, stores: Stores) -> Iterator[tuple[str, dict[st
     with served(stores) as url:
         context = signed_in(browser, url, stores, "aygul")
         page = context.new_page()
-        paths = ["/quarantine", "/quarantine/1", "/quarantine/3", f"/reconciliation?day={DAY}"]
+        paths = ["/settle", "/quarantine", "/quarantine/1", "/quarantine/3", f"/reconciliation?day={DAY}"]
         paths += ["/reconciliation/shache/S0147", "/reconciliation/receipts"]
         for turn, (language, screen) in enumerate((("en", PHONE), ("zh", DESK_SCREEN), ("ug", PHONE))):
             page.set_viewport_size(screen)  # type: ignore[arg-type]

@@ -53,6 +53,7 @@ OF_PAGES: Mapping[str, str] = {
     "export_busy": "two exports are being made",
     "figures_changed": "the receipt was told once more",
     "not_written": "the file cannot be made",
+    "none_chosen": "choose what you decide on",
     "no_public_address": "no public address of the storefront is set",
     "only_the_chain": "only the chain decides",
     "pictures_busy": "pictures are being made already",

@@ -55,7 +55,7 @@ def test_one_that_is_expected_and_was_never_heard_has_one(stores: Stores) -> Non
         "It has never been heard.",
         "2026-11-24 expired",
         "Monday – Friday 10:00–19:00",
-        "Expected, never heard",
+        "In the list, but never heard",
     ):
         assert shown in text, shown
 
@@ -186,8 +186,8 @@ def test_its_cases_gaps_and_alarms_are_told(stores: Stores, station: Station) ->
     looked_after(stores)
     text = bare(page(stores, "/stations/shache/S0147"))
     for shown in (
-        "One number, two contents",
-        "Stop one of them",
+        "Two machines send as this station",
+        "Stop one of the two",
         "has not sent event 5",
         "twice with different content",
         "Open cases",

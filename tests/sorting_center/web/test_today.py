@@ -99,10 +99,10 @@ def test_what_needs_a_person_leads_to_the_stations(stores: Stores, station: Stat
     assert 'href="/fleet?state=fork"' in html
     text = bare(html)
     for shown in (
-        "1 fork",
-        "One number, two contents 1",
-        "Many events wait at the station 1",
-        "The station reports an alarm 1",
+        "1 two machines",
+        "Two machines send as this station 1",
+        "Much waits there to be sent 1",
+        "The station itself reports a fault 1",
         "In quarantine 1",
     ):
         assert shown in text, shown
@@ -223,7 +223,7 @@ def _exported(ledger: Ledger) -> tuple[int, ...]:
 def test_pages_that_are_there_are_linked_and_others_are_not(stores: Stores, station: Station) -> None:
     stores.ledger.accept([*station.run(2), station.raw(data={"x": 1})], "shache", NOW)
     looked_after(stores)
-    wanted = {"/receipts/<region>/<number>": "/receipts/shache/0147-A-000001", "/alarms": "/alarms"}
+    wanted = {"/receipts/<region>/<number>": "/receipts/shache/0147-A-000001", "/settle": "/settle?kind=quarantine"}
     wanted |= {"/quarantine": "/quarantine"}
     app = app_of(stores)
     there = {str(rule) for rule in app.url_map.iter_rules()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -70,9 +70,17 @@ class Audit:
 
     def record(self, who: str, act: AuditAction, subject: str, detail: str, now: datetime) -> None:
         """Raises DeskError; the act itself must not be done then."""
-        row = {"who": escaped_text(who, MAX_SUBJECT), "act": act.value, "subject": escaped_text(subject, MAX_SUBJECT)}
+        self.record_all(who, act, {subject: detail}, now)
+
+    def record_all(self, who: str, act: AuditAction, details: Mapping[str, str], now: datetime) -> None:
+        """A row for each subject, as `record`: all or none."""
+        same = {"at": to_rfc3339(now), "who": escaped_text(who, MAX_SUBJECT), "act": act.value}
+        rows = [
+            same | {"subject": escaped_text(subject, MAX_SUBJECT), "detail": escaped_text(detail, MAX_DETAIL)}
+            for subject, detail in details.items()
+        ]
         with self._database.writing() as connection:
-            connection.execute(insert(audit).values(at=to_rfc3339(now), detail=escaped_text(detail, MAX_DETAIL), **row))
+            connection.execute(insert(audit), rows)
 
     def page(
         self, before: int | None = None, limit: int = 50, who: str | None = None, act: str | None = None

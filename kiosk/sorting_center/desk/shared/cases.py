@@ -18,6 +18,7 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_REASON: Final = 500
 MAX_PAGE: Final = 500
+MAX_OPEN: Final = 10_000  # More open cases than that nobody can tell apart
 SYSTEM_USER: Final = "itself"  # Opens cases, and closes those of SELF_CLEARING kinds
 
 # Kinds that are over when they are no longer seen.
@@ -131,20 +132,53 @@ class Cases:
 
     def claim(self, number: int, version: int, who: str, now: datetime) -> Case:
         """Raises Refused: no_such_case, decided_meanwhile, closed."""
-        return self._decide(number, version, CaseState.CLAIMED, (who, ""), now)
+        return self.decide_all({number: version}, CaseState.CLAIMED, (who, ""), now)[0]
 
     def close(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
         """Raises Refused: no_reason, no_such_case, decided_meanwhile, closed."""
-        return self._decide(number, version, CaseState.CLOSED, (who, checked_reason(reason)), now)
+        return self.decide_all({number: version}, CaseState.CLOSED, (who, checked_reason(reason)), now)[0]
 
     def reopen(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
         """Raises Refused: no_reason, no_such_case, decided_meanwhile, not_closed."""
-        return self._decide(number, version, CaseState.OPEN, (who, checked_reason(reason)), now)
+        return self.decide_all({number: version}, CaseState.OPEN, (who, checked_reason(reason)), now)[0]
+
+    def decide_all(
+        self, seen: Mapping[int, int], state: CaseState, signed_reason: tuple[str, str], now: datetime
+    ) -> list[Case]:
+        """Decide all of ``seen`` or none: numbers of cases with the versions that were read. Raises Refused:
+        no_such_case, decided_meanwhile, closed, not_closed.
+        """
+        with self._database.writing() as connection:
+            before = _load_cases(connection, seen)
+            for number, version in seen.items():
+                if (case := before.get(number)) is None:
+                    raise Refused("no_such_case", f"there is no case {number}", {"number": str(number)})
+                if case.version != version:
+                    by = case.who or "somebody"
+                    raise Refused("decided_meanwhile", f"{by} has decided meanwhile: look at it again")
+                if (case.state is CaseState.CLOSED) != (state is CaseState.OPEN):
+                    raise Refused("not_closed" if state is CaseState.OPEN else "closed", f"this case is {case.state}")
+                _add_step(connection, case, state, signed_reason, now)
+            after = _load_cases(connection, seen)
+            return [after[number] for number in seen]
+
+    def find(self, numbers: Iterable[int]) -> list[Case]:
+        """Those of them that there are."""
+        with self._database.reading() as connection:
+            return list(_load_cases(connection, numbers).values())
+
+    def all_open(self) -> list[Case]:
+        """Those not closed, the newest first, at most MAX_OPEN."""
+        query = select(alarm_case).where(alarm_case.c.state.in_([CaseState.OPEN.value, CaseState.CLAIMED.value]))
+        with self._database.reading() as connection:
+            return [_case(row) for row in connection.execute(query.order_by(alarm_case.c.id.desc()).limit(MAX_OPEN))]
 
     def get(self, number: int) -> Case:
         """Raises Refused: no_such_case."""
-        with self._database.reading() as connection:
-            return _load_case(connection, number)
+        found = self.find([number])
+        if not found:
+            raise Refused("no_such_case", f"there is no case {number}", {"number": str(number)})
+        return found[0]
 
     def page(
         self, states: Iterable[CaseState], before: int | None = None, limit: int = 100, only: CaseFilter | None = None
@@ -186,18 +220,6 @@ class Cases:
         with self._database.reading() as connection:
             return [CaseStep(row.at, row.who, CaseState(row.state), row.reason) for row in connection.execute(query)]
 
-    def _decide(
-        self, number: int, version: int, state: CaseState, signed_reason: tuple[str, str], now: datetime
-    ) -> Case:
-        with self._database.writing() as connection:
-            case = _load_case(connection, number)
-            if case.version != version:
-                raise Refused("decided_meanwhile", f"{case.who or 'somebody'} has decided meanwhile: look at it again")
-            if (case.state is CaseState.CLOSED) != (state is CaseState.OPEN):
-                raise Refused("not_closed" if state is CaseState.OPEN else "closed", f"this case is {case.state}")
-            _add_step(connection, case, state, signed_reason, now)
-            return _load_case(connection, number)
-
 
 def checked_reason(text: str) -> str:
     """A person's words as they are stored. Raises Refused: no_reason."""
@@ -207,11 +229,12 @@ def checked_reason(text: str) -> str:
     return escaped_text(reason, MAX_REASON)
 
 
-def _load_case(connection: Connection, number: int) -> Case:
-    row = connection.execute(select(alarm_case).where(alarm_case.c.id == number)).first()
-    if row is None:
-        raise Refused("no_such_case", f"there is no case {number}", {"number": str(number)})
-    return _case(row)
+def _load_cases(connection: Connection, numbers: Iterable[int]) -> dict[int, Case]:
+    requested, found = list(numbers), dict[int, Case]()
+    for start in range(0, len(requested), MAX_PAGE):
+        query = select(alarm_case).where(alarm_case.c.id.in_(requested[start : start + MAX_PAGE]))
+        found.update((row.id, _case(row)) for row in connection.execute(query))
+    return found
 
 
 def _load_all(connection: Connection) -> dict[CaseKey, Case]:

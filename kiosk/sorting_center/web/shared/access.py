@@ -23,6 +23,7 @@ _SAFE_COOKIE: Final = "__Host-center"  # Over TLS: no other host and no plain pa
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
 CSRF_FIELD: Final = "csrf"
 _FORM_MEMORY_BYTES: Final = 1024 * 1024  # In memory at a time of a form with a file; the file itself goes to the disk
+FIRST_RANK_IN_MORE: Final = 100  # Entries of the menu from this rank on are folded under "more"
 
 ViewResult = Any
 View = Callable[..., ViewResult]
@@ -56,7 +57,7 @@ class GuardedBlueprint(Blueprint):
         """A GET: it changes nothing, except that the audit may record who looked.
 
         ``menu`` is the page's place in the menu, lowest first, and the id of its text; the menu shows it to those who
-        may open the page.
+        may open the page, from FIRST_RANK_IN_MORE on under "more".
         """
 
         def register(view: View) -> View:
@@ -80,12 +81,12 @@ class GuardedBlueprint(Blueprint):
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """What access is decided by; ``menu`` has endpoint and text of its entries, in order. ``now`` is UTC."""
+    """What access is decided by; ``menu`` has rank, endpoint and text of its entries, in order. ``now`` is UTC."""
 
     desk: CenterDesk
     rates: TokenRateLimiter
     access_rules: Mapping[str, AccessRule]
-    menu: Sequence[tuple[str, str]]
+    menu: Sequence[tuple[int, str, str]]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -119,7 +120,7 @@ def install(app: Flask, parts: Iterable[GuardedBlueprint], desk: CenterDesk) -> 
         app.register_blueprint(part)
         needs.update(part.access_rules)
         menu.update(part.menu)
-    entries = [(endpoint, menu[endpoint][1]) for endpoint in sorted(menu, key=menu.__getitem__)]
+    entries = sorted((rank, endpoint, text_id) for endpoint, (rank, text_id) in menu.items())
     app.extensions["access_policy"] = AccessPolicy(desk, TokenRateLimiter(), needs, entries)
     app.before_request(_check_request)
 

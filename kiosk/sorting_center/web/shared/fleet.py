@@ -7,17 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Final
 
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import StationKey, StationRegister
-from kiosk.sorting_center.desk.shared.cases import MAX_PAGE, Case, CaseState
+from kiosk.sorting_center.desk.shared.cases import Case
 from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.measure import MARK_OF_CASE, Measure, StationMark, marks, marks_of_unseen
 
-MAX_CASES: Final = 20 * MAX_PAGE  # More open cases than that nobody can tell apart
 # Also of kinds that are no mark by themselves: they say since when one is there.
 _CASE_MARKS: Final = {
     **MARK_OF_CASE,
@@ -83,7 +81,7 @@ def fleet_snapshot(reports: Reports, desk: CenterDesk, now: datetime) -> FleetSn
     day = reports.days.day_of(now)
     rows = reports.fleet.rows(day)
     register = desk.registry.current()
-    cases = _open_cases(desk)
+    cases = desk.cases.all_open()
     counted = Counter(case.kind for case in cases)
     return FleetSnapshot(
         day,
@@ -137,14 +135,3 @@ def _in_order(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
         return worst[place], not tile.township, *place, gravity[tile.mark], tile.station
 
     return tuple(sorted(tiles, key=order))
-
-
-def _open_cases(desk: CenterDesk) -> list[Case]:
-    found: list[Case] = []
-    while len(found) < MAX_CASES:
-        before = found[-1].id if found else None
-        page = desk.cases.page((CaseState.OPEN, CaseState.CLAIMED), before, MAX_PAGE)
-        found += page
-        if len(page) < MAX_PAGE:
-            break
-    return found

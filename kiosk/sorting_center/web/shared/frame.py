@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from markupsafe import Markup
@@ -13,7 +14,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import LedgerError
-from kiosk.sorting_center.web.shared.access import access_policy, current_principal
+from kiosk.sorting_center.web.shared.access import FIRST_RANK_IN_MORE, access_policy, current_principal
 from kiosk.sorting_center.web.shared.names import DisplayNames
 from kiosk.sorting_center.web.shared.query_params import query_with
 from kiosk.sorting_center.web.shared.refreshing_cache import VersionedValue, etag_of
@@ -52,14 +53,16 @@ def render_page(template: str, **values: object) -> str:
     now = sources().now()
     who = current_principal()
     policy = access_policy()
-    places = [entry for entry in policy.menu if who.may(policy.access_rules[entry[0]])]
+    places = [entry for entry in policy.menu if who.may(policy.access_rules[entry[1]])]
     return render_template(
         template,
         t=texts(),
+        menu_counts={"settle.everything": len(sources().snapshots.settling.peek() or ())},
         languages=LANGUAGES.values(),
         in_language=in_language,
         session=who.session,
-        places=places,
+        places=[entry for entry in places if entry[0] < FIRST_RANK_IN_MORE],
+        more_places=[entry for entry in places if entry[0] >= FIRST_RANK_IN_MORE],
         named=DisplayNames(texts(), sources().reports),
         now=f"{now:%Y-%m-%d %H:%M}",
         local=lambda timestamp: local_time(timestamp, now),
@@ -78,8 +81,15 @@ def form_text(name: str, max_chars: int = 400) -> str:
 
 
 def in_language(code: str) -> str:
-    """The address of this page in another language, with all else that was asked for."""
-    return query_with(request.args.items(multi=True), lang=code)
+    """The address of this page in another language, with all else that was asked for; of an answer to a form that of
+    the page the form is on.
+    """
+    path, query = request.path, query_with(request.args.items(multi=True), lang=code)
+    if request.method in ("GET", "HEAD"):
+        return query
+    while path and path_if_routed(path) is None:
+        path = path.rpartition("/")[0]
+    return quote(f"/{path.lstrip('/')}") + query
 
 
 def texts() -> CenterTexts:

@@ -73,6 +73,15 @@ class RefreshingCache(Generic[Shown]):
         with self._refresh_lock:
             return self._valid(self._clock()) or self._refresh()
 
+    def peek(self) -> Shown | None:
+        """The last one, however old; None before the first. Never waits."""
+        return self._current.value if self._current is not None else None
+
+    def expire(self) -> None:
+        """What it is made of was changed: who looks from now on sees that."""
+        with self._refresh_lock:
+            self._fresh_until = self._grace_until = -math.inf
+
     def refresh_if_due(self) -> None:
         """Make the next one when it is time: often while somebody looks, else now and then. One that cannot be made
         leaves none.

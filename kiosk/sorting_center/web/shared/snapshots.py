@@ -13,6 +13,7 @@ from kiosk.sorting_center.ledger.overview import Overview
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.web.shared.fleet import FleetSnapshot, fleet_snapshot
 from kiosk.sorting_center.web.shared.refreshing_cache import RefreshingCache, RenderedHtml
+from kiosk.sorting_center.web.shared.settling import Accident, open_accidents
 from kiosk.sorting_center.web.shared.today import TodaySnapshot, TodaySource
 
 _POLL_INTERVAL_S: Final = 0.5
@@ -26,6 +27,9 @@ class PageSnapshots:
         self.rendered = RenderedHtml()
         self.overview: RefreshingCache[Overview] = RefreshingCache(lambda: ledger.overview(start_of_day(now())))
         self.fleet: RefreshingCache[FleetSnapshot] = RefreshingCache(lambda: fleet_snapshot(reports, desk, now()))
+        self.settling: RefreshingCache[tuple[Accident, ...]] = RefreshingCache(
+            lambda: open_accidents(desk, reports, now())
+        )
         today = TodaySource(ledger, reports, lambda: self.fleet.latest().value)
         self.today: RefreshingCache[TodaySnapshot] = RefreshingCache(
             lambda: today.snapshot(now()), depends_on=[self.fleet]
@@ -33,7 +37,7 @@ class PageSnapshots:
 
     def refresh(self) -> float:
         """Make what is due, before somebody asks for it; seconds until the next time."""
-        for shared in (self.fleet, self.today):
+        for shared in (self.fleet, self.today, self.settling):
             shared.refresh_if_due()
         return _POLL_INTERVAL_S
 

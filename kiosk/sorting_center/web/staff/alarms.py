@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Final
 
 from flask import redirect, request, url_for
@@ -13,13 +12,12 @@ from werkzeug.wrappers import Response
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.cases import MAX_REASON, SYSTEM_USER, Case, CaseFilter, CaseState
+from kiosk.sorting_center.desk.shared.cases import MAX_REASON, SYSTEM_USER, CaseFilter, CaseState, checked_reason
 from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
     current_principal,
     may_decide,
-    record,
 )
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
@@ -35,10 +33,14 @@ VIEWS: Final[Mapping[str, tuple[CaseState, ...]]] = {
     "closed": (CaseState.CLOSED,),
 }
 
-DecisionCall = Callable[[int, int, str, datetime], Case]
+ACTS: Final[Mapping[str, tuple[CaseState, AuditAction]]] = {
+    "take": (CaseState.CLAIMED, AuditAction.CASE_CLAIMED),
+    "close": (CaseState.CLOSED, AuditAction.CASE_CLOSED),
+    "reopen": (CaseState.OPEN, AuditAction.CASE_REOPENED),
+}
 
 
-@alarms.get_route("/alarms", StaffRole.VIEWER, menu=(30, "nav_alarms"))
+@alarms.get_route("/alarms", StaffRole.VIEWER)
 def cases() -> str:
     """``?state=`` one of VIEWS, ``kind=``, ``station=``, ``before=`` a number; the newest first."""
     found = sources().desk.cases
@@ -85,41 +87,28 @@ def _render(number: int, refused: str = "", reason: str = "") -> str:
     )
 
 
-@alarms.post_route("/alarms/<int:number>/take", StaffRole.OPERATOR)
-def take(number: int) -> Response:
-    """Who asks works on it from now on."""
-    return _decide(number, AuditAction.CASE_CLAIMED, access_policy().desk.cases.claim)
-
-
-@alarms.post_route("/alarms/<int:number>/close", StaffRole.OPERATOR)
-def close(number: int) -> Response:
-    reason = _reason()
-    found = access_policy().desk.cases
-    return _decide(
-        number, AuditAction.CASE_CLOSED, lambda case, version, who, now: found.close(case, version, who, reason, now)
-    )
-
-
-@alarms.post_route("/alarms/<int:number>/reopen", StaffRole.OPERATOR)
-def reopen(number: int) -> Response:
-    """With a reason: it was not settled after all."""
-    reason = _reason()
-    found = access_policy().desk.cases
-    return _decide(
-        number, AuditAction.CASE_REOPENED, lambda case, version, who, now: found.reopen(case, version, who, reason, now)
-    )
-
-
-def _decide(number: int, act: AuditAction, deciding: DecisionCall) -> Response:
-    version = parse_whole_number(request.form.get("version", ""))
-    who, now = current_principal().person.name, access_policy().now()
+@alarms.post_route("/alarms/<int:number>/<act>", StaffRole.OPERATOR)
+def decide(number: int, act: str) -> Response:
+    """``act`` is one of ACTS; who takes it works on it from now on, closed and opened again it is with a reason."""
+    if act not in ACTS:
+        raise NotFound(f"nobody can {act[:20]} a case")
+    version = parse_whole_number(request.form.get("version", "")) or 0
     try:
-        decided = deciding(min(number, MAX_WHOLE_NUMBER), version or 0, who, now)
+        decide_cases({min(number, MAX_WHOLE_NUMBER): version}, act)
     except Refused as error:
         return page_response(_render(number, error.code, _reason()), 409)
-    subject = f"{decided.id} {decided.kind} {decided.region}/{decided.station}"
-    record(act, subject, decided.reason)
     return redirect(url_for("alarms.case", number=number), 303)
+
+
+def decide_cases(seen: Mapping[int, int], act: str) -> None:
+    """Decide all of ``seen`` or none: numbers of cases with the versions that were read. Raises Refused."""
+    state, audited = ACTS[act]
+    who, now, desk = current_principal().person.name, access_policy().now(), access_policy().desk
+    reason = "" if state is CaseState.CLAIMED else checked_reason(_reason())
+    decided = desk.cases.decide_all(seen, state, (who, reason), now)
+    details = {f"{one.id} {one.kind} {one.region}/{one.station}": one.reason for one in decided}
+    desk.audit.record_all(who, audited, details, now)
+    sources().snapshots.settling.expire()
 
 
 def _reason() -> str:

@@ -87,7 +87,7 @@ _MEASURES: Final[Mapping[str, tuple[Callable[[DayRow], int], Callable[[int], str
 }
 
 
-@days.get_route("/days", StaffRole.VIEWER, menu=(40, "nav_days"))
+@days.get_route("/days", StaffRole.VIEWER, menu=(40, "nav_goods_and_days"))
 def month() -> str:
     """``?month=2026-11``, else this one."""
     selected = _selected_month()
@@ -217,7 +217,7 @@ def _shorten(rows: Sequence[StationFigures] | Sequence[GoodsRow], limit: int) ->
     return TopRows(rows[:limit], max(0, len(rows) - limit), total(row.figures for row in rows[limit:]))
 
 
-@days.get_route("/goods", StaffRole.VIEWER, menu=(50, "nav_goods"))
+@days.get_route("/goods", StaffRole.VIEWER, menu=(100, "nav_goods"))
 def goods() -> str:
     """Per product over the days of ``?month=``; with ``?product=`` of that one alone."""
     selected, product, found = _selected_month(), request.args.get("product", "")[:120], sources().reports.days

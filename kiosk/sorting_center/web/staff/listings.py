@@ -66,7 +66,7 @@ class _FormState:
     texts: ListingTexts | None = None
 
 
-@listings.get_route("/listings", StaffRole.VIEWER, menu=(80, "nav_listings"))
+@listings.get_route("/listings", StaffRole.VIEWER, menu=(50, "nav_listings"))
 def everything() -> str:
     """``?state=`` one of VIEWS, ``page=`` from 1; what changed last first."""
     found = sources().listings

@@ -22,7 +22,7 @@ notices = GuardedBlueprint("notices", __name__)
 _KIND_PREFIX = "case_kind_"
 
 
-@notices.get_route("/notices", StaffRole.ADMIN, menu=(110, "nav_notices"))
+@notices.get_route("/notices", StaffRole.ADMIN, menu=(130, "nav_notices"))
 def targets() -> str:
     return _render()
 

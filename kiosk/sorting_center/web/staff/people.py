@@ -18,7 +18,7 @@ people = GuardedBlueprint("people", __name__)
 _PAGE_SIZE = 50
 
 
-@people.get_route("/people", StaffRole.ADMIN, menu=(100, "nav_people"))
+@people.get_route("/people", StaffRole.ADMIN, menu=(120, "nav_people"))
 def everybody() -> str:
     return _render()
 
@@ -107,7 +107,7 @@ def revoke_token(name: str) -> Response:
     return _to_list()
 
 
-@people.get_route("/audit", StaffRole.ADMIN, menu=(120, "nav_audit"))
+@people.get_route("/audit", StaffRole.ADMIN, menu=(140, "nav_audit"))
 def audit() -> str:
     before, who, act = (request.args.get(name, "")[:80] for name in ("before", "who", "act"))
     rows = access_policy().desk.audit.page(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,8 @@ from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
+from kiosk.domain.events import IntakeConfirmed
+from kiosk.messaging.contract.envelope import data_as, is_in_calendar
 from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction, escaped_text
@@ -21,6 +23,7 @@ from kiosk.sorting_center.ledger.quarantine import (
     QuarantinedEvent,
     QuarantineFilter,
 )
+from kiosk.sorting_center.ledger.shared.records import EventKey
 from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
@@ -31,6 +34,7 @@ from kiosk.sorting_center.web.shared.access import (
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
+from kiosk.sorting_center.web.staff.links import receipt_number, record_context
 
 quarantine = GuardedBlueprint("quarantine", __name__)
 
@@ -41,9 +45,6 @@ _PAGE_SIZE: Final = 50
 _MAX_SCANNED_PAGES: Final = 20
 _DECIDED_SHOWN: Final = 10
 _MAX_LINE: Final = 4_000
-MAX_DIFFERING: Final = 40
-_MAX_NAME: Final = 60
-_MAX_VALUE: Final = 80
 _MAX_REASON: Final = 2_000
 _MAX_NUMBER: Final = 2**53  # Far above every event that is set apart, and within what both databases count with
 
@@ -58,7 +59,7 @@ class ListedEvent:
         return self.decided is None or self.decided.act != "set_aside"
 
 
-@quarantine.get_route("/quarantine", StaffRole.VIEWER, menu=(70, "nav_quarantine"))
+@quarantine.get_route("/quarantine", StaffRole.VIEWER)
 def everything() -> str:
     query_values = (request.args.get(name, "")[:64].strip() for name in ("reason", "station", "region"))
     criteria = QuarantineFilter(*(text if text.isprintable() else "" for text in query_values))
@@ -110,12 +111,17 @@ def _render(number: int, refused: str = "", act: str = "", reason: str = "") -> 
     if found is None:
         return _redirect_missing(number)
     history = access_policy().desk.decisions.history(DecisionKind.QUARANTINE, str(found.apart.key))
+    shown = ShownReceipt.parse(found.body)
     page = render_page(
         "quarantine-event.html",
         found=found,
         key=found.apart.key,
-        lines=body_lines(found.body),
-        differing=field_differences(found.body, found.place.instead),
+        bodies=[body_lines(body) for body in (found.body, found.place.instead) if body],
+        shown=shown,
+        counted=contradicted_receipt(shown, found.apart.key, found.place.instead) if shown is not None else None,
+        expected=access_policy()
+        .desk.registry.current()
+        .stations.get((found.apart.key.region, found.apart.key.station)),
         history=history,
         waits=bool(history) and history[-1].act == "take_again" and not history[-1].outcome,
         by_the_reader=found.apart.reason in READMITTABLE_REASONS,
@@ -123,6 +129,7 @@ def _render(number: int, refused: str = "", act: str = "", reason: str = "") -> 
         refused=refused,
         act=act,
         reason=reason,
+        **record_context(),
     )
     return page_response(page, 409 if refused else 200)
 
@@ -171,30 +178,29 @@ def body_lines(body: bytes) -> Sequence[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldDifference:
-    """A field in which two events are not the same, as JSON; "–" where one has none."""
+class ShownReceipt:
+    """What an event says of a receipt; ``time`` is when it was written, as the event says."""
 
-    name: str
-    value: str
-    other: str
+    intake: IntakeConfirmed
+    time: str
+
+    @classmethod
+    def parse(cls, body: bytes) -> ShownReceipt | None:
+        """None of an event about anything else, and of one that cannot be read."""
+        try:
+            event = msgspec.json.decode(body) if body else {}
+            if event.get("type") != IntakeConfirmed.TYPE or not is_in_calendar(event["time"]):
+                return None
+            return cls(data_as(IntakeConfirmed, event["data"]), event["time"])
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+            return None
 
 
-def field_differences(body: bytes, other: bytes) -> Sequence[FieldDifference]:
-    """At most MAX_DIFFERING; none when one of the two is not here."""
-    try:
-        own, theirs = (dict(_fields("", msgspec.json.decode(one))) for one in (body, other) if one)
-    except (ValueError, RecursionError):
-        return ()
-    names = dict.fromkeys((*own, *theirs))
-    found = [FieldDifference(name, own.get(name, "–"), theirs.get(name, "–")) for name in names]
-    return [one for one in found if one.value != one.other][:MAX_DIFFERING]
-
-
-def _fields(name: str, value: object) -> Iterator[tuple[str, str]]:
-    """Every value that holds no other, with its place."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value, 1) if isinstance(value, list) else None
-    if inside is None:
-        yield escaped_text(name, _MAX_NAME), escaped_text(msgspec.json.encode(value).decode(), _MAX_VALUE)
-        return
-    for part, held in inside:
-        yield from _fields(f"{name}.{part}" if name else str(part), held)
+def contradicted_receipt(shown: ShownReceipt, key: EventKey, instead: bytes) -> ShownReceipt | None:
+    """What counts in its place: the receipt with its number, else what the event says that has its place."""
+    number = receipt_number(shown.intake.receipt)
+    for found in sources().reports.receipts.find(number, key.region) if number is not None else ():
+        event = found.counted_event
+        if event is not None and event.sha256 != key.sha256 and found.confirmed is not None and event.written_at:
+            return ShownReceipt(found.confirmed, event.written_at.isoformat())
+    return ShownReceipt.parse(instead)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +20,8 @@ from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.ledger.overview import AlarmRow
 from kiosk.sorting_center.ledger.shared.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports import COUNTY
-from kiosk.sorting_center.reports.closings import Closing, ClosingSnapshot
+from kiosk.sorting_center.reports.closings import Closing
 from kiosk.sorting_center.reports.days import StationFigures
-from kiosk.sorting_center.reports.projection.closing_checks import ClosingVerdict
 from kiosk.sorting_center.reports.receipts import ReceiptDetails
 from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
@@ -34,6 +32,7 @@ from kiosk.sorting_center.web.shared.access import (
 )
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
+from kiosk.sorting_center.web.shared.settling import ReviewItem, subject_of
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.links import receipt_number
 from kiosk.texts import formats, html
@@ -47,38 +46,8 @@ _MAX_RECEIPTS: Final = 60  # Told twice: so many that are open, and as many that
 _ALARMS_PER_PAGE: Final = 200
 _MAX_ALARM_PAGES: Final = 20  # Pages of alarms; the ledger keeps 1,000 of one station
 _MAX_REASON: Final = 2_000
-_MARK_CHARACTERS: Final = 16
 _FIRST_DAY: Final = date(2000, 1, 1)
 _STATION: Final = re.compile(r"S[0-9]{4}")
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewItem:
-    """Something a person settles, and what was decided on it, oldest first. ``figures`` are those of now, "" where
-    there are none.
-    """
-
-    subject: str
-    history: Sequence[Decision]
-    figures: str = ""
-
-    @property
-    def is_settled(self) -> bool:
-        """Asked back is not settled: the answer is still to come. Nor is what was decided on other figures."""
-        return bool(self.history) and self.history[-1].act != "asked_back" and not self.has_changed
-
-    @property
-    def has_changed(self) -> bool:
-        return bool(self.history) and self.history[-1].figures not in ("", self.figures)
-
-    @property
-    def mark(self) -> str:
-        """Stands for the figures in a form: nobody decides on others than those on the page."""
-        return hashlib.sha256(self.figures.encode()).hexdigest()[:_MARK_CHARACTERS]
-
-    def closing_at(self, row: Decision) -> ClosingSnapshot | None:
-        """How it stood when that was decided; None when that is how it stands now, or nobody knows."""
-        return ClosingSnapshot.parse(row.figures) if row.figures != self.figures else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +58,7 @@ class ReconciledDay:
     @property
     def needs_review(self) -> bool:
         """Also when it agrees by now, and a person has decided on something else."""
-        closing = self.closing
-        differs = closing.verdict is not ClosingVerdict.SAME or bool(closing.voided_since or closing.not_counted)
-        return differs or self.settling.has_changed
+        return self.closing.differs or self.settling.has_changed
 
     @property
     def lines(self) -> Sequence[tuple[str, Markup, Markup, Markup]]:
@@ -118,7 +85,7 @@ def _value(field: str, value: int) -> str:
     return formats.money(value) if field.endswith("_fen") else formats.number(value)
 
 
-@reconciliation.get_route("/reconciliation", StaffRole.VIEWER, menu=(60, "nav_reconciliation"))
+@reconciliation.get_route("/reconciliation", StaffRole.VIEWER)
 def day() -> str:
     """A day of all stations; yesterday where none is asked for."""
     selected, page = _requested_day(), max(1, parse_whole_number(request.args.get("page", "")) or 1)
@@ -267,11 +234,12 @@ def _record_decision(settling: ReviewItem) -> str:
     except Refused as error:
         return error.code
     record(AuditAction.DAY_SETTLED, settling.subject, f"{made.act}: {made.reason}")
+    sources().snapshots.settling.expire()
     return ""
 
 
 def _days(closings: Sequence[Closing]) -> Sequence[ReconciledDay]:
-    figures = {f"{one.region} {one.station} {one.epoch} {one.seq}": one.figures for one in closings}
+    figures = {subject_of(one): one.figures for one in closings}
     return [ReconciledDay(*pair) for pair in zip(closings, _review_items(DecisionKind.DAY, figures), strict=True)]
 
 

@@ -99,7 +99,7 @@ class CheckedImport:
     after: StationRegister
 
 
-@registry.get_route("/registry", StaffRole.VIEWER, menu=(90, "nav_registry"))
+@registry.get_route("/registry", StaffRole.VIEWER, menu=(110, "nav_registry"))
 def stations() -> str:
     """``?view=`` one of VIEWS, ``words=``, ``page=`` from 1."""
     return _render()

@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.reports.tables.schema import metadata, stamp
 
-RULES: Final = 2  # Another one where the same events would come to other rows, and every table is made again
+RULES: Final = 3  # Another one where the same events would come to other rows, and every table is made again
 
 
 def schema_of(tables: MetaData) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -57,7 +58,7 @@ def find() -> Response:
         return make_response(render_page("search.html", asked="", found={}, nothing=False, **record_context()))
     record(AuditAction.SEARCHED, _redact_for_audit(query))
     words = fold_text(query)
-    hits = tuple(dict.fromkeys((*sources().reports.search.find(query), *_common_goods(words), *_places(words))))
+    hits = tuple(dict.fromkeys((*sources().reports.search.find(query), *_common_goods(words), *_places(query))))
     only_address = hit_address(hits[0]) if len(hits) == 1 and hits[0].kind not in _NUMBER_ONLY else None
     if only_address is not None:
         return redirect(only_address, 303)
@@ -94,18 +95,30 @@ def _common_goods(words: str) -> Iterator[Hit]:
             yield from (hit for hit in sources().reports.search.find(code) if hit == Hit(HitKind.PRODUCT, code))
 
 
-def _places(words: str) -> Iterator[Hit]:
-    """Stations of villages and townships with these words in their names, as they stand in the list of stations."""
+def _places(query: str) -> Iterator[Hit]:
+    """Stations of villages and townships with these words in their names, as they stand in the list of stations, in
+    whichever script Uyghur is written.
+    """
+    words = _place_words(query)
     if not words:
         return
     rows = access_policy().desk.registry.current().stations.values()
-    of_village = (row for row in rows if words in fold_text(row.village))
+    of_village = (row for row in rows if words in _place_words(row.village))
     yield from (
         Hit(HitKind.VILLAGE, row.station, row.region, name=row.village) for row in islice(of_village, _MAX_PLACES)
     )
-    townships = sorted({(row.region, row.township) for row in rows if words in fold_text(row.township)})
+    townships = sorted({(row.region, row.township) for row in rows if words in _place_words(row.township)})
     yield from (Hit(HitKind.TOWNSHIP, name, region, name=name) for region, name in townships[:_MAX_PLACES])
 
+
+def _place_words(text: str) -> str:
+    return fold_text(unicodedata.normalize("NFKC", text).translate(_LATIN_SCRIPT))
+
+
+# The letters of Uyghur, and how its Latin script writes them.
+_LETTERS: Final = "ا ە ب پ ت ج چ خ د ر ز ژ س ش غ ف ق ك گ ڭ ل م ن ھ و ۇ ۆ ۈ ۋ ې ى ي"
+_LATIN: Final = "a e b p t j ch x d r z zh s sh gh f q k g ng l m n h o u ö ü w ë i y"
+_LATIN_SCRIPT: Final = str.maketrans({"ئ": "", **dict(zip(_LETTERS.split(), _LATIN.split(), strict=True))})
 
 _SLIP: Final = re.compile(r"(?:\][A-Za-z]\d)?\s*Y1K", re.IGNORECASE)
 _LONG_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z])\d{7,}(?![0-9A-Za-z])")

@@ -105,8 +105,8 @@ class DisplayNames:
         """Return the region, as offers call the origin of the same code, unless it is the only one whose stations were
         heard.
         """
-        named = self._named(region, region.upper(), NameKind.ORIGIN)
-        return Markup("") if self._regions == (region,) else named
+        is_only = self._regions == (region,)
+        return Markup("") if is_only else self._named(region, region.upper(), NameKind.ORIGIN)
 
     @cached_property
     def _regions(self) -> tuple[str, ...]:

@@ -57,8 +57,9 @@ def find() -> Response:
     if not query.strip():
         return make_response(render_page("search.html", asked="", found={}, nothing=False, **record_context()))
     record(AuditAction.SEARCHED, _redact_for_audit(query))
-    words = fold_text(query)
-    hits = tuple(dict.fromkeys((*sources().reports.search.find(query), *_common_goods(words), *_places(query))))
+    hits = sources().reports.search.find(query)
+    if all(hit.kind is HitKind.PRODUCT for hit in hits):  # no code or number: they may be words
+        hits = tuple(dict.fromkeys((*hits, *_common_goods(fold_text(query)), *_places(query))))
     only_address = hit_address(hits[0]) if len(hits) == 1 and hits[0].kind not in _NUMBER_ONLY else None
     if only_address is not None:
         return redirect(only_address, 303)

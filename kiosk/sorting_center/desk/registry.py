@@ -100,6 +100,14 @@ class Registry:
         with self._database.reading() as connection:
             return _load_register(connection)
 
+    def station(self, key: StationKey) -> ExpectedStation | None:
+        query = select(expected_station).where(
+            expected_station.c.region == key[0], expected_station.c.station == key[1]
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+        return ExpectedStation(**row._mapping) if row is not None else None
+
     def replace(
         self, stations: Sequence[ExpectedStation], townships: Sequence[Township], base: str | None = None
     ) -> RegistryDifferences:

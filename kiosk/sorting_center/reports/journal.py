@@ -63,6 +63,10 @@ class EventRow:
     after: ChainLink = ChainLink.ARCHIVED
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def is_broken(self) -> bool:
+        return self.recomputed is False or self.before is ChainLink.BROKEN
+
 
 def data_of(event: EventRow, kind: type[DataType]) -> DataType | None:
     """The data as the class of this type; None of another type, and of an event in an archive."""
@@ -70,6 +74,23 @@ def data_of(event: EventRow, kind: type[DataType]) -> DataType | None:
         return data_as(kind, event.data) if event.type == kind.TYPE else None
     except msgspec.ValidationError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsCheck:
+    """Of all events about one thing: ``broken`` are not what was sealed, or do not follow the event before them;
+    ``open`` cannot be compared, because they or that event are in an archive or have not come.
+    """
+
+    events: int
+    broken: int
+    open: int
+
+    @classmethod
+    def of(cls, events: Sequence[EventRow]) -> RecordsCheck:
+        broken = sum(one.is_broken for one in events)
+        proven = sum(bool(one.recomputed) and one.before in (ChainLink.LINKED, ChainLink.BEGINNING) for one in events)
+        return cls(len(events), broken, len(events) - broken - proven)
 
 
 Key = tuple[str, str, str, int]  # Station, epoch, region, seq

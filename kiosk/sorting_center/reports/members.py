@@ -20,7 +20,7 @@ MAX_RECEIPTS: Final = 20_000
 @dataclass(frozen=True, slots=True)
 class MemberYear:
     """A year of a member in a region: ``figures`` and ``goods`` are the sums of ``receipts``, which are all of them
-    unless ``cut_off``. Earliest first; void ones are among them.
+    unless ``cut_off``. Newest first; void ones are among them.
     """
 
     region: str
@@ -46,7 +46,8 @@ class Members:
         c = receipt.c
         of_member = (c.member == member) & c.member.is_not(None) & (c.region == region)
         in_year = (c.day >= f"{year:04}-01-01") & (c.day <= f"{year:04}-12-31")
-        query = select(receipt).where(of_member, in_year).order_by(c.day, c.station, c.receipt).limit(MAX_RECEIPTS + 1)
+        last_first = (c.day.desc(), c.at_ms.desc(), c.station, c.receipt.desc())
+        query = select(receipt).where(of_member, in_year).order_by(*last_first).limit(MAX_RECEIPTS + 1)
         with self._tables.reading() as connection:
             rows = [ReceiptRow.of(row) for row in connection.execute(query)]
         receipts = tuple(rows[:MAX_RECEIPTS])

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from sqlalchemy import Row, func, select
 
+from kiosk.domain.events import ParcelCollected
 from kiosk.domain.parcel import ParcelNumber, ParcelState
-from kiosk.sorting_center.reports.journal import EventJournal, EventRow
+from kiosk.sorting_center.reports.journal import EventJournal, EventRow, RecordsCheck, data_of
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import parcel
 
@@ -22,7 +23,9 @@ _ON_SHELF: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class ReportedParcel:
-    """``digest`` and ``carrier`` are None until its arrival was told, ``state`` until any step of it was."""
+    """``digest`` and ``carrier`` are None until its arrival was told, ``state`` until any step of it was. ``shelf`` is
+    the slot it lies on, None when it lies on none.
+    """
 
     region: str
     station: str
@@ -31,17 +34,29 @@ class ReportedParcel:
     carrier: str | None
     state: ParcelState | None
     feedseq: int
+    shelf: str | None = None
 
     @classmethod
     def of(cls, row: Row[Any]) -> ReportedParcel:
         state = ParcelState(row.state) if row.state is not None else None
-        return cls(row.region, row.station, row.parcel, row.digest, row.carrier, state, row.feedseq)
+        shelf = row.shelf if row.state in _ON_SHELF else None
+        return cls(row.region, row.station, row.parcel, row.digest, row.carrier, state, row.feedseq, shelf)
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
     row: ReportedParcel
     events: tuple[EventRow, ...]
+
+    @property
+    def collected(self) -> ParcelCollected | None:
+        """How it was handed over; None of one that was not."""
+        of_type = (data_of(event, ParcelCollected) for event in reversed(self.events))
+        return next((one for one in of_type if one is not None and self.row.state is ParcelState.COLLECTED), None)
+
+    @property
+    def records(self) -> RecordsCheck:
+        return RecordsCheck.of(self.events)
 
 
 class ParcelReports:
@@ -59,6 +74,13 @@ class ParcelReports:
         with self._tables.reading() as connection:
             rows = [ReportedParcel.of(row) for row in connection.execute(select(parcel).where(same).order_by(c.region))]
         return tuple(Parcel(row, self._journal.about(row.parcel, row.region)) for row in rows)
+
+    def row(self, number: str, region: str) -> ReportedParcel | None:
+        """What lists show of it."""
+        query = select(parcel).where(parcel.c.station == f"S{number[2:6]}", parcel.c.parcel == number)
+        with self._tables.reading() as connection:
+            row = connection.execute(query.where(parcel.c.region == region)).one_or_none()
+        return ReportedParcel.of(row) if row is not None else None
 
     def on_shelf(self, slot: str) -> tuple[ReportedParcel, ...]:
         """Return those that lie on this slot at any station, newest first, at most MAX_PARCELS."""

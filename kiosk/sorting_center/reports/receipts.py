@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -20,8 +20,9 @@ from kiosk.domain.events import (
     PictureData,
 )
 from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.reports.days import COUNTY, ReportScope
-from kiosk.sorting_center.reports.journal import EventJournal, EventRow, data_of
+from kiosk.sorting_center.reports.journal import EventJournal, EventRow, RecordsCheck, data_of
 from kiosk.sorting_center.reports.projection.feed_batch import receipt_of_lot
 from kiosk.sorting_center.reports.shared.figures import Figures, part_of
 from kiosk.sorting_center.reports.shared.times import from_milliseconds_or_none
@@ -30,6 +31,7 @@ from kiosk.sorting_center.reports.tables.schema import receipt, void
 
 MAX_PAGE: Final = 500
 _CHUNK: Final = 1000
+_SUMMED: Final = ("gross_g", "tare_g", "net_g", "amount_fen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,23 @@ class ReceiptDetails:
         return next((one for one in self.events if row is not None and _position(one) == (row.epoch, row.seq)), None)
 
     @property
+    def records(self) -> RecordsCheck:
+        return RecordsCheck.of(self.events)
+
+    @property
+    def sums_agree(self) -> bool:
+        """The bags make the totals of the receipt, and the reports count the same. Of an event in an archive nothing
+        can be added up: true.
+        """
+        of, row = self.confirmed, self.row
+        if of is None or row is None:
+            return True
+        sums = tuple(sum(getattr(bag, name) for bag in of.bags) for name in _SUMMED)
+        totals = tuple(getattr(of, name) for name in _SUMMED)
+        nets = all(bag.gross_g - bag.tare_g == bag.net_g for bag in of.bags)
+        return nets and sums == totals and (of.net_g, of.amount_fen) == (row.net_g, row.amount_fen)
+
+    @property
     def listings(self) -> tuple[EventRow, ...]:
         """Drafts of offers made from photos of the lot."""
         return tuple(event for event in self.events if event.type == ListingDrafted.TYPE)
@@ -152,9 +171,19 @@ class Receipts:
         number = receipt_of_lot(lot)
         return self.find(number, region) if number is not None else ()
 
+    def rows(self, keys: Sequence[tuple[str, str, str]]) -> Mapping[tuple[str, str, str], ReceiptRow]:
+        """What lists show of those that count or did, by station, number and region."""
+        with self._tables.reading() as connection:
+            table, c = Keys(connection.dialect.name), receipt.c
+            same = (c.station == table.text(0)) & (c.receipt == table.text(1)) & (c.region == table.text(2))
+            query = select(receipt).select_from(table.table).join(receipt, same)
+            rows = [ReceiptRow.of(row) for row in connection.execute(query, as_parameter(keys))]
+        return {(row.station, row.receipt, row.region): row for row in rows}
+
     def row(self, number: ReceiptNumber, region: str) -> ReceiptRow | None:
         """What lists show of it; None when it does not count and never did."""
-        return self._row_of(number.station, str(number), region)
+        key = (number.station, str(number), region)
+        return self.rows([key]).get(key)
 
     def page(
         self, first: date, last: date, of: ReportScope = COUNTY, after: ReceiptRow | None = None, limit: int = MAX_PAGE
@@ -187,11 +216,6 @@ class Receipts:
     def _load_rows(self, query: Select[Any]) -> tuple[ReceiptRow, ...]:
         with self._tables.reading() as connection:
             return tuple(ReceiptRow.of(row) for row in connection.execute(query))
-
-    def _row_of(self, station: str, number: str, region: str) -> ReceiptRow | None:
-        c = receipt.c
-        same = (c.station == station) & (c.receipt == number) & (c.region == region)
-        return next(iter(self._load_rows(select(receipt).where(same))), None)
 
     def _receipt(self, number: ReceiptNumber, region: str) -> ReceiptDetails:
         events = self._journal.about(str(number), region)

@@ -29,7 +29,7 @@ from kiosk.sorting_center.ledger.database import schema as ledger_schema
 from kiosk.sorting_center.reports.members import regions_of
 from kiosk.sorting_center.reports.parcels import ParcelReports
 from kiosk.sorting_center.reports.tables.opening import ReportTables
-from kiosk.sorting_center.reports.tables.schema import event_subject, goods, name, newest, parcel
+from kiosk.sorting_center.reports.tables.schema import NameKind, event_subject, goods, name, newest, parcel
 
 MAX_LENGTH: Final = 64  # Characters: no code of this trade is longer, and what is longer was not meant for this field
 MAX_HITS: Final = 50
@@ -87,7 +87,7 @@ class Hit:
 
 
 class GoodsNames:
-    """What goods are called in three languages: the newest words that stations sent with their offers.
+    """What goods, grades and origins are called in three languages: the newest words that stations sent with offers.
 
     Raises a LedgerError when the database cannot be read.
     """
@@ -95,16 +95,16 @@ class GoodsNames:
     def __init__(self, tables: ReportTables) -> None:
         self._tables = tables
 
-    def of(self, code: str) -> WordsData | None:
-        """Return the names of goods by their code, "" in a language that has none; None while no offer has told any."""
-        query = select(name.c.ug, name.c.zh, name.c.en).where(name.c.code == code)
+    def of(self, code: str, kind: NameKind = NameKind.GOODS) -> WordsData | None:
+        """Return the names of a code, "" in a language that has none; None while no offer has told any."""
+        query = select(name.c.ug, name.c.zh, name.c.en).where(name.c.kind == kind, name.c.code == code)
         with self._tables.reading() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else WordsData(row.ug or "", row.zh or "", row.en or "")
 
     def goods(self) -> list[tuple[str, WordsData]]:
         """Return the codes of goods with their names, in the order of the codes; at most MAX_GOODS."""
-        query = select(name.c.code, name.c.ug, name.c.zh, name.c.en)
+        query = select(name.c.code, name.c.ug, name.c.zh, name.c.en).where(name.c.kind == NameKind.GOODS)
         with self._tables.reading() as connection:
             rows = connection.execute(query.order_by(name.c.code).limit(MAX_GOODS)).all()
         return [(row.code, WordsData(row.ug or "", row.zh or "", row.en or "")) for row in rows]

@@ -9,9 +9,10 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Reports
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.tables.opening import recreate_tables
+from kiosk.sorting_center.reports.tables.schema import NameKind
 from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, content, followed
-from tests.sorting_center.stations import NOW, believed
+from tests.sorting_center.stations import NOW, WORDS, believed
 
 PHOTO = "ab" * 32
 WALNUT = WordsData("ياڭاق", "核桃", "Walnut")
@@ -24,7 +25,8 @@ def fill(ledger: Ledger) -> None:
         *(station.intake(number) for number in (1, 2)),
         station.offer(1, PHOTO, product="WALNUT", title=WordsData("كونا", "旧名", "Old name")),
         station.offer(2, PHOTO),
-        station.offer(1, PHOTO, product="WALNUT", title=WALNUT),
+        station.offer(1, PHOTO, product="WALNUT", title=WALNUT, **WORDS),
+        station.offer(1, PHOTO, product="WALNUT", title=WALNUT, grade_words=WordsData("", "特级", "")),
         station.offer(1, PHOTO, product="WALNUT", title=WordsData("", "", "Walnut")),
     ]
     ledger.accept(told, "shache", NOW)
@@ -40,6 +42,9 @@ def test_the_newest_word_of_each_language_holds(
     assert reports.names.of("BADAM") == WordsData("بادام", "巴旦木", "Almonds")
     assert reports.names.of("CHILI") is None, "nobody has offered them"
     assert [code for code, _ in reports.names.goods()] == ["BADAM", "WALNUT"]
+    assert reports.names.of("WALNUT/A", NameKind.GRADE) == WordsData("", "特级", "First")
+    assert reports.names.of("SHACHE", NameKind.ORIGIN) == WordsData("يەكەن", "莎车县", "Yarkant")
+    assert reports.names.of("BADAM/A", NameKind.GRADE) is reports.names.of("A", NameKind.GRADE) is None
     before = content(reports)
     with reports.tables.writing() as connection:
         recreate_tables(connection, ReportsStamp(ledger.ledger_id, ledger.generation, ZONE.key))

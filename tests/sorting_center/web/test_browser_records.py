@@ -26,6 +26,7 @@ DATABASES = ["sqlite", "postgresql"] if TORTURE else ["sqlite"]
 PHONE = {"width": 360, "height": 740}
 PATHS = (
     *("/search", "/search?q=nothing-at-all", f"/receipts/{REGION}/{VOIDED}", f"/receipts/{REGION}/{DOUBLE}"),
+    *(f"/receipts/{REGION}/{RECEIPT}?bag=1", "/search?q=A-000001"),
     *(f"/parcels/{REGION}/{PARCEL}", f"/members/{REGION}/{MEMBER}", "/days?month=2026-11", "/days/2026-11-05"),
     "/goods?month=2026-11",
 )
@@ -125,6 +126,7 @@ def test_every_page_is_whole_for_everyone(page: Page, url: str) -> None:
         for number, path in enumerate(PATHS):
             page.set_viewport_size(PHONE)
             page.goto(url + path)
+            page.evaluate("document.querySelectorAll('main details').forEach((folded) => { folded.open = true; })")
             painted(page)
             width = page.evaluate("document.documentElement.scrollWidth")
             broken += [f"{language} {path}: {width} px wide"] if width > PHONE["width"] else []

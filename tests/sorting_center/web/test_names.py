@@ -46,11 +46,11 @@ def station() -> ClockedStation:
 
 @pytest.fixture
 def client(stores: Stores, station: ClockedStation) -> Iterator[FlaskClient]:
-    """Walnuts and chilies of one day; only the walnuts were offered."""
+    """Walnuts and cheese of one day; only the walnuts were offered."""
     told = [
         station.start(),
         station.intake(1, **of_weight(10_000), product="WALNUT"),
-        station.intake(2, **of_weight(1_000), product="CHILI"),
+        station.intake(2, **of_weight(1_000), product="QURUT"),
         station.offer(1, "ab" * 32, product="WALNUT", title=WALNUT, grade="1", **WORDS),
         station.add(PARCEL),
     ]
@@ -72,7 +72,7 @@ def test_goods_containers_and_carriers_are_said_by_name(client: FlaskClient, lan
         page = client.get(f"{path}{'&' if '?' in path else '?'}lang={lang}").text
         beside = f'{named(goods, "WALNUT", lang)} <span class="aside"><bdi dir="ltr">WALNUT</bdi></span>'
         assert beside in page, path
-        assert path == RECEIPT or '<bdi dir="ltr">CHILI</bdi>' in page, "without a name the code itself"
+        assert path == RECEIPT or '<bdi dir="ltr">QURUT</bdi>' in page, "without a name the code itself"
     assert named(sack, "SACK", lang) in client.get(f"{RECEIPT}?lang={lang}").text
     assert named(carrier, "SF", lang) in client.get(f"/parcels/{REGION}/P-0147-A-000001?lang={lang}").text
 
@@ -126,12 +126,41 @@ def test_a_name_of_a_stranger_is_text_and_a_missing_language_is_lent(
     client: FlaskClient, stores: Stores, station: ClockedStation
 ) -> None:
     title = WordsData("", "<script>\u202e核" + "x" * 10_000, "")
-    offer = believed(station.offer(2, "ab" * 32, product="CHILI", title=title, origin_words=NO_WORDS))
+    offer = believed(station.offer(2, "ab" * 32, product="QURUT", title=title, origin_words=NO_WORDS))
     stores.ledger.accept([offer], REGION, NOW)
     read(stores)
     page = client.get("/goods?month=2026-11&lang=ug").text
-    assert '<bdi lang="zh" title="CHILI">&lt;script&gt;核xxx' in page
+    assert '<bdi lang="zh" title="QURUT">&lt;script&gt;核xxx' in page
     assert "\u202e" not in page and len(page) < 100_000
+
+
+def test_common_goods_have_a_name_before_any_offer_and_that_of_an_offer_holds(
+    client: FlaskClient, stores: Stores, station: ClockedStation
+) -> None:
+    stores.ledger.accept([station.intake(3, product="RAISIN")], REGION, NOW)
+    read(stores)
+    path = f"/receipts/{REGION}/0147-A-000003"
+    for lang, name in {"en": "Raisin", "zh": "葡萄干", "ug": "قۇرۇق ئۈزۈم"}.items():
+        assert named(name, "RAISIN", lang) in client.get(f"{path}?lang={lang}").text
+    offer = station.offer(3, "ab" * 32, product="RAISIN", title=WordsData("", "和田葡萄干", "Sultanas"))
+    stores.ledger.accept([offer], REGION, NOW)
+    read(stores)
+    assert named("Sultanas", "RAISIN", "en") in client.get(f"{path}?lang=en").text
+
+
+def test_grades_origins_and_regions_have_the_newest_words_of_offers(
+    client: FlaskClient, stores: Stores, station: ClockedStation
+) -> None:
+    words = DisplayNames(center_texts("zh"), stores.reports)
+    assert words.grade("WALNUT", "1") == named("一级", "1", "zh")
+    assert words.origin("SHACHE") == named("莎车县", "SHACHE", "zh")
+    assert words.grade("QURUT", "1") == '<bdi dir="ltr">1</bdi>', "a grade is one of its goods"
+    assert words.grade("WALNUT", "2") == '<bdi dir="ltr">2</bdi>'
+    assert DisplayNames(center_texts("ug"), stores.reports).grade("WALNUT", "1") == named("一级", "1", "zh")
+    other = ClockedStation("S0148", "00112233445566bb")
+    stores.ledger.accept([other.start(), other.intake(1)], "shache", NOW)
+    read(stores)
+    assert DisplayNames(center_texts("zh"), stores.reports).region("shache") == named("莎车县", "shache", "zh")
 
 
 def test_another_source_of_names_may_take_the_place(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +174,7 @@ def test_files_have_the_name_beside_the_code(client: FlaskClient, lang: str, hea
         answer = client.get(f"/exports/2026-11/{name}?lang={lang}", buffered=True)
         first, *rows = csv.reader(answer.data.decode("utf-8-sig").splitlines())
         assert first[at + 1] == head, name
-        assert {row[at]: row[at + 1] for row in rows} == {"WALNUT": NAMES[lang][0], "CHILI": ""}, name
+        assert {row[at]: row[at + 1] for row in rows} == {"WALNUT": NAMES[lang][0], "QURUT": ""}, name
     answer = client.get(f"/exports/2026-11/all.xlsx?lang={lang}", buffered=True)
     book = load_workbook(BytesIO(answer.data))
     for sheet, at in zip(book.worksheets[::2], (6, 0), strict=False):

@@ -9,8 +9,18 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from kiosk.domain.events import EpochStarted, IntakeAbandoned
+from kiosk.domain.events import (
+    EpochStarted,
+    IntakeAbandoned,
+    ParcelLost,
+    ParcelMisrouted,
+    ParcelNotAccepted,
+    ParcelShelved,
+    ParcelWithdrawn,
+)
+from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason
+from kiosk.domain.parcel import ParcelNumber, ParcelState
 from kiosk.sorting_center.desk.decisions import DecisionKind
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
@@ -19,14 +29,16 @@ from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.ledger.database.opening import open_shared
 from kiosk.sorting_center.ledger.database.schema import event
-from kiosk.sorting_center.reports.receipts import Receipts
+from kiosk.sorting_center.reports.journal import RecordsCheck
+from kiosk.sorting_center.reports.receipts import ReceiptDetails, Receipts
 from kiosk.sorting_center.reports.search import Search
 from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.web.shared.sources import Stores
+from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.sorting_center.web.staff.members import by_month
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import app_of, sign_in
-from tests.sorting_center.stations import NOW, confirmed
+from tests.sorting_center.stations import NOW, confirmed, of_weight
 from tests.sorting_center.web.county_month import (
     DOUBLE,
     LATE,
@@ -153,7 +165,7 @@ def test_what_nobody_can_find_is_said_in_words(client: FlaskClient) -> None:
 def test_a_receipt_is_a_document(client: FlaskClient) -> None:
     page = at(client.get(f"/receipts/{REGION}/{RECEIPT}?lang=en").text)
     lines = re.sub(r"[|]+", "|", re.sub(r"\s*<[^>]+>\s*", "|", page))
-    assert "|10.165\xa0kg|−|0.160\xa0kg|=|10.005\xa0kg|¥240.12|" in lines
+    assert "|10.165\xa0kg|−|0.160\xa0kg|=|10.005\xa0kg|≈ ¥240.12|" in lines
     for shown in (
         *(MEMBER, "BADAM", "consignment", "¥24.00/kg", "¥240.12", "for trade", "valid", "passed"),
         *("scale 2, tares 5, clock 3", "of the producer", "C-1", RECEIPT.lot, "ab" * 32, "1.0 abcd"),
@@ -161,13 +173,103 @@ def test_a_receipt_is_a_document(client: FlaskClient) -> None:
         *("follows the event before it", "intake confirmed", "photo taken"),
     ):
         assert shown in page, shown
-    assert "exists twice" not in page
+    assert "exists twice" not in page and "Records check out: all 2 unchanged and linked, and the sums agree." in page
+    first, _, technical = page[page.index("<main") :].partition("<details")
+    assert not re.search("[0-9a-f]{16}", first) and "1.0 abcd" in technical
+    answers = ("¥240.12", "an estimate", MEMBER, "2026-11-03 11:00:00", "still at the station", "Records check out")
+    places = [first.index(answer) for answer in answers]
+    assert places == sorted(places), "what a person asks, in this order"
     assert "aria-current" not in lines_of_bags(page)
     marked = client.get(f"/receipts/{REGION}/{RECEIPT}?lang=en&bag=1").text
     assert lines_of_bags(marked).count('<tr class="asked" aria-current="true">') == 1
     assert RECEIPT.bag_code(1) in lines_of_bags(marked)
     for strange in ("2", "0", "x", "-1", "9" * 50):
         assert "aria-current" not in lines_of_bags(client.get(f"/receipts/{REGION}/{RECEIPT}?bag={strange}").text)
+
+
+@pytest.mark.parametrize(
+    ("lang", "where"),
+    [
+        ("en", "Where bag 1 of 1 is now"),
+        ("zh", "第 1 袋（共 1 袋）现在在哪里"),
+        ("ug", "1 خالتىنىڭ 1-خالتىسى ھازىر نەدە"),
+    ],
+)
+def test_a_scanned_bag_says_first_where_it_is_now(client: FlaskClient, county: Stores, lang: str, where: str) -> None:
+    county.desk.registry.replace([ExpectedStation(REGION, "S0147", village="栗子村 <i>Kashtan")], [])
+    answer = client.get("/search", query_string={"q": RECEIPT.bag_code(1)})
+    page = at(client.get(f"{answer.headers['Location']}&lang={lang}").text)
+    main = page[page.index("<main") :]
+    assert where in main.partition("<h1")[0]
+    assert "栗子村 &lt;i&gt;Kashtan" in main.partition("<h1")[0] and "<i>" not in page
+
+
+def test_void_goods_are_not_said_to_lie_at_the_station(client: FlaskClient, county: Stores) -> None:
+    def where(number: ReceiptNumber) -> str:
+        page = at(client.get(f"/receipts/{REGION}/{number}?lang=en").text)
+        return page[page.index("Where it is now") :].partition("</div>")[0]
+
+    replaced, third = where(VOIDED), ReceiptNumber("S0147", "A", 3)
+    assert f"/receipts/{REGION}/{third}" in replaced and "still at" not in replaced
+    assert "nothing is to be paid" in client.get(f"/receipts/{REGION}/{VOIDED}?lang=en").text
+    station = ClockedStation("S0151", "00112233445566ef")
+    county.ledger.accept([station.start(), *(station.intake(number) for number in (1, 2))], REGION, NOW)
+    county.ledger.accept([station.void(1, "goods_taken_back"), station.void(2, "wrong_product")], REGION, NOW)
+    read(county)
+    assert "taken back at the station" in where(ReceiptNumber("S0151", "A", 1))
+    assert "not known" in where(ReceiptNumber("S0151", "A", 2))
+
+
+def test_what_does_not_check_out_is_said_in_one_line(
+    client: FlaskClient, county: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def checked(number: ReceiptNumber) -> str:
+        page = at(client.get(f"/receipts/{REGION}/{number}?lang=en").text)
+        return page[page.index('<p class="checked') :].partition("</p>")[0]
+
+    assert "exists twice with different content" in checked(DOUBLE)
+    with monkeypatch.context() as patch:
+        patch.setattr(ReceiptDetails, "sums_agree", False)
+        assert "sums do NOT agree" in checked(RECEIPT)
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordsCheck, "of", lambda events: RecordsCheck(len(events), 0, 1))
+        assert "1 of 2 cannot be compared" in checked(RECEIPT)
+
+
+def test_two_contradicting_receipts_stand_side_by_side(client: FlaskClient) -> None:
+    page = client.get(f"/receipts/{REGION}/{DOUBLE}?lang=en").text
+    table = page[page.index('<table class="columns">') :].partition("</table>")[0]
+    rows = {
+        re.sub(r"<[^>]+>", "", head).partition("≠")[0].strip(): "≠" in head
+        for head in re.findall(r'<th scope="row">(.*?)</th>', table, flags=re.DOTALL)
+    }
+    assert rows["Net"] and rows["Amount"] and rows["Bags"]
+    assert not rows["Brought by"] and not rows["Goods"] and not rows["Price"]
+    assert [len(re.findall("<td", row)) for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)] == [1] + [2] * 10
+
+
+@pytest.mark.parametrize("lang", ["en", "zh", "ug"])
+def test_a_parcel_says_where_it_is_in_every_state(client: FlaskClient, county: Stores, lang: str) -> None:
+    station, words = ClockedStation("S0152", "00112233445566ed"), center_texts(lang)
+    steps = {
+        ParcelState.SHELVED: (ParcelShelved, {"shelf": "A-3-17"}),
+        ParcelState.REFUSED: (ParcelNotAccepted, {}),
+        ParcelState.MISROUTED: (ParcelMisrouted, {}),
+        ParcelState.WITHDRAWN: (ParcelWithdrawn, {}),
+        ParcelState.LOST: (ParcelLost, {}),
+    }
+    events = [station.start()]
+    for number, (kind, more) in enumerate(steps.values(), 1):
+        events.append(station.add(kind(str(ParcelNumber("S0152", "A", number)), "clerk:07", **more)))
+    county.ledger.accept(events, REGION, NOW)
+    read(county)
+    for number, state in enumerate(steps, 1):
+        page = client.get(f"/parcels/{REGION}/{ParcelNumber('S0152', 'A', number)}?lang={lang}").text
+        first = page.partition("<details")[0]
+        assert words(f"parcel_state_{state.value}") in first
+        assert ("A-3-17" in first) == (state is ParcelState.SHELVED)
+    collected = client.get(f"/parcels/{REGION}/{PARCEL}?lang={lang}").text.partition("<details")[0]
+    assert words("parcel_by_self") in collected
 
 
 def lines_of_bags(page: str) -> str:
@@ -263,6 +365,20 @@ def test_a_members_year_sums_to_its_receipts(client: FlaskClient, county: Stores
     (seen, *_) = county.desk.audit.page(act=AuditAction.MEMBER_SEEN)
     assert (seen.who, seen.subject, seen.detail) == ("viewer-0", f"{REGION} {MEMBER}", "2026")
     assert "0.000" in at(client.get(f"/members/{REGION}/{MEMBER}?year=2025").text)
+
+
+def test_a_members_purchases_and_consignments_are_two_sums(client: FlaskClient, county: Stores) -> None:
+    station = ClockedStation("S0153", "00112233445566ec")
+    bought = station.intake(1, **of_weight(2_000), party=MEMBER, mode="purchase", product="BADAM")
+    county.ledger.accept([station.start(), bought], REGION, NOW)
+    read(county)
+    page = at(client.get(f"/members/{REGION}/{MEMBER}?lang=en").text)
+    sums = re.findall(r"<h2>([^<]+)</h2><p class=\"figure\">([^<]+)</p>", page)
+    assert sums == [("Bought", "¥48.00"), ("On consignment", "≈ ¥600.24"), ("Void", "0")]
+    goods = page[page.index('id="goods"') :].partition("</table>")[0]
+    assert goods.index("purchase") < goods.index("¥48.00") < goods.index("consignment") < goods.index("≈ ¥")
+    listed = re.findall(r'<th scope="row"><a href="/receipts/[^"]+">([^<]+)</a>', page)
+    assert listed[0] == "0153-A-000001" and listed[-1] == "0148-A-000001" and len(listed) == 4, "the newest first"
 
 
 def test_a_parcel_is_shown_without_its_waybill(client: FlaskClient) -> None:

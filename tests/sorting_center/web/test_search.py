@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 from flask.testing import FlaskClient
 
+from kiosk.domain.events import PrintReprinted
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation
@@ -28,7 +29,8 @@ PLACES = (
 def client(stores: Stores) -> Iterator[FlaskClient]:
     fill(stores.ledger)
     offering = ClockedStation("S0150", "00112233445566dd")
-    told = [offering.start(), offering.intake(1, product="WALNUT")]
+    told = [offering.start(), offering.intake(1, product="WALNUT"), offering.intake(2, product="CHILI")]
+    told += [offering.add(PrintReprinted("tote_tag", 0, "T-0150-A-000007", "clerk:07"))]
     stores.ledger.accept([*told, offering.offer(1, "ab" * 32, product="WALNUT", title=WALNUT)], REGION, NOW)
     read(stores)
     stores.desk.registry.replace(PLACES, [])
@@ -43,11 +45,17 @@ def client(stores: Stores) -> Iterator[FlaskClient]:
         ("栗子村", f"/stations/{REGION}/S0147"),
         ("kashtan", f"/stations/{REGION}/S0147"),
         ("ئالما كەنتى", f"/stations/{REGION}/S0199"),
-        ("شاپتۇل", None),
+        ("شاپتۇل", f"/stations/{REGION}/S0148"),
+        ("alma kenti", f"/stations/{REGION}/S0199"),
+        ("ئۆرۈك", "/fleet?q=<b>Örük</b>"),
+        ("نەشپۈت", None),
         ("örük", "/fleet?q=<b>Örük</b>"),
         ("walnut", "/goods?product=WALNUT"),
-        ("ياڭاق", "/goods?product=WALNUT"),
-        ("T-0147-A-000001", f"/stations/{REGION}/S0147"),
+        ("ياڭاق", None),  # goods, and a township
+        ("辣椒", "/goods?product=CHILI"),
+        ("ئاچچىق مۇچ", "/goods?product=CHILI"),
+        ("pomegranate", None),
+        ("T-0147-A-000001", None),
         (str(PARCEL), f"/parcels/{REGION}/{PARCEL}"),
     ],
 )
@@ -75,6 +83,26 @@ def test_several_things_of_one_name_are_a_list_by_kind(client: FlaskClient, lang
     assert "A-000001" in page
     both = client.get("/search", query_string={"q": "a", "lang": lang}).text
     assert "<h3" not in both, "a letter is no word"
+
+
+@pytest.mark.parametrize("lang", ["en", "zh", "ug"])
+def test_each_result_says_in_words_what_it_is(client: FlaskClient, lang: str) -> None:
+    goods = {"en": "Walnut", "zh": "核桃", "ug": "ياڭاق"}[lang]
+    page = client.get("/search", query_string={"q": "A-000001", "lang": lang}).text
+    (own,) = [hit for hit in page.split("<li") if f"/receipts/{REGION}/0150-A-000001" in hit]
+    for shown in (f">{goods}<", "12.450\xa0kg", "2026-11-25 11:00:00", "S0150"):
+        assert shown in own, shown
+    (other,) = [hit for hit in page.split("<li") if f"/receipts/{REGION}/0147-A-000001" in hit]
+    assert "栗子村 Kashtan" in other and f"/stations/{REGION}/S0147" in other
+
+
+def test_a_tote_is_answered_by_what_is_known_of_it(client: FlaskClient) -> None:
+    never = client.get("/search", query_string={"q": "Z-0147-A-000001", "lang": "en"}).text
+    assert "numbered by the station" in never and "栗子村 Kashtan" in never
+    assert "nobody reports" in never and "several results" not in never
+    seen = client.get("/search", query_string={"q": "T-0150-A-000007", "lang": "en"}).text
+    assert "Last seen:" in seen and "printed again" in seen and "2026-11-25 11:00:00" in seen
+    assert "Last seen:" not in client.get("/search", query_string={"q": "M-0150-A-000007", "lang": "en"}).text
 
 
 def test_villages_are_few_and_their_names_are_text(client: FlaskClient, stores: Stores) -> None:

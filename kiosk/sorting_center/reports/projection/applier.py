@@ -51,6 +51,7 @@ from kiosk.sorting_center.reports.shared.times import (
 )
 from kiosk.sorting_center.reports.tables.schema import (
     SUMS,
+    NameKind,
     clock_point,
     county_hour,
     epoch_begin,
@@ -72,7 +73,7 @@ from kiosk.texts.plain import plain
 
 ReceiptKey = tuple[str, str, str]  # Station, receipt, region
 # In the order of the columns of `name`; None leaves what is there.
-NameRow = tuple[str, str | None, str | None, str | None]
+NameRow = tuple[str, str, str | None, str | None, str | None]
 
 # What a parcel is after such an event; the other ones leave it as it is.
 _STATES: Final[Mapping[str, ParcelState]] = {
@@ -336,14 +337,18 @@ def _unset_clock_query(dialect: str) -> Select[Any]:
 
 def name_rows(events: Iterable[FeedEvent]) -> list[NameRow]:
     """One row for each code that has a name in the offers among these events; in each language the last one holds."""
-    rows: dict[str, NameRow] = {}
+    rows: dict[tuple[str, str], NameRow] = {}
     for offer in (one.data for one in events if isinstance(one.data, ListingSubmitted)):
-        code, title = offer.product, offer.title
-        titles = [plain(text[: 2 * MAX_WORDS], MAX_WORDS) or None for text in (title.ug, title.zh, title.en)]
-        if any(titles):
-            before = rows.get(code, (code, None, None, None))
-            ug, zh, en = (new or old for new, old in zip(titles, before[1:], strict=True))
-            rows[code] = (code, ug, zh, en)
+        for kind, code, words in (
+            (NameKind.GOODS, offer.product, offer.title),
+            (NameKind.GRADE, f"{offer.product}/{offer.grade}", offer.grade_words),
+            (NameKind.ORIGIN, offer.origin, offer.origin_words),
+        ):
+            new = [plain(text[: 2 * MAX_WORDS], MAX_WORDS) or None for text in (words.ug, words.zh, words.en)]
+            if any(new):
+                before = rows.get((kind, code), (kind, code, None, None, None))
+                ug, zh, en = (text or old for text, old in zip(new, before[2:], strict=True))
+                rows[kind, code] = (kind, code, ug, zh, en)
     return list(rows.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,6 +17,8 @@ from kiosk.sorting_center.ledger.database import schema as ledger
 from kiosk.sorting_center.ledger.database.places import feed_page, placed_events
 from kiosk.sorting_center.reports.shared.times import MAX_MS, boot_number, to_milliseconds
 from kiosk.sorting_center.shared.stored_events import decode_envelope, decode_known
+
+_SERIAL: Final = re.compile(r"[TZM]-[0-9]{4}-[A-Z]-[0-9]{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class FeedEvent:
 
     @property
     def subjects(self) -> Sequence[str]:
-        """What it is about: receipts, a parcel, or the station."""
+        """What it is about: receipts, a parcel, or the station, with the tote, seal or manifest whose paper it was."""
         data = self.data
         if parcel := getattr(data, "parcel", None):
             return (parcel,)
@@ -51,6 +54,8 @@ class FeedEvent:
         paper = getattr(data, "about", None) or ""
         if paper[:1].isdecimal() or paper.startswith("P-"):  # the paper of a receipt or a parcel
             return (paper,)
+        if _SERIAL.fullmatch(paper):
+            return (paper, self.station)
         number = receipt_of_lot(getattr(data, "lot", None) or "")
         return (str(number) if number is not None else self.station,)
 

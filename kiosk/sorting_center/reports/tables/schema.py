@@ -7,6 +7,7 @@ the zone the reports were made for.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, text
@@ -157,10 +158,12 @@ closing = Table(
 # Every product that was ever brought in.
 goods = Table("goods", metadata, Column("product", Code, primary_key=True), sqlite_with_rowid=False)
 
-# What goods are called: the newest word of each language that an offer told, null without any.
+# What goods, grades and origins are called: the newest word of each language that an offer told, null without any.
+# `kind` is one of `NameKind`; the code of a grade is that of its goods, a slash, and its own.
 name = Table(
     "name",
     metadata,
+    Column("kind", Code, primary_key=True),
     Column("code", Code, primary_key=True),
     Column("ug", Code),
     Column("zh", Code),
@@ -177,6 +180,12 @@ MEASURES: Final = (
     *(f"{name}_{half}" for name in PARTED for half in ("high", "low")),
     *("late", "time_unknown"),
 )
+
+
+class NameKind(StrEnum):
+    GOODS = "goods"
+    GRADE = "grade"
+    ORIGIN = "origin"
 
 
 def _measures() -> tuple[Column[int], ...]:

@@ -15,13 +15,23 @@ from kiosk.domain.events import WordsData
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.reports import Reports
-from kiosk.sorting_center.web.shared.texts import CenterTexts
+from kiosk.sorting_center.reports.tables.schema import NameKind
+from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
 from kiosk.texts import html, load
 from kiosk.texts.catalog import PLACEHOLDER, catalog
 from kiosk.texts.plain import plain
 
+COMMON_GOODS: Final = "product_"  # With the code behind it the id of a text
 _EVENT_TYPE: Final = re.compile(r"station\.([a-z.]+)\.v[0-9]+")
 _FALLBACK_LANGUAGES: Final = ("zh", "en", "ug")  # Of a name that nobody has told in the language of who asks
+
+
+def common_goods(code: str) -> WordsData | None:
+    """Return what the texts call goods that no offer has named yet; None for goods that are not common."""
+    text_id = f"{COMMON_GOODS}{code}"
+    if text_id not in center_texts("en"):
+        return None
+    return WordsData(*(center_texts(language).text(text_id) for language in ("ug", "zh", "en")))
 
 
 def in_language(words: WordsData | None, language: str) -> tuple[str, str] | None:
@@ -35,28 +45,34 @@ class DisplayNames:
 
     def __init__(self, texts: CenterTexts, reports: Reports) -> None:
         self._texts, self._reports = texts, reports
-        self._known: dict[str, WordsData | None] = {}
+        self._known: dict[tuple[NameKind, str], WordsData | None] = {}
 
-    def goods_words(self, code: str) -> WordsData | None:
-        """Return what goods are called: the one source of it for pages, so that another may take its place."""
-        if code not in self._known:
-            self._known[code] = self._reports.names.of(code)
-        return self._known[code]
+    def words(self, code: str, kind: NameKind = NameKind.GOODS) -> WordsData | None:
+        """Return what is called so: the one source of it for pages, so that another may take its place."""
+        if (kind, code) not in self._known:
+            known = self._reports.names.of(code, kind)
+            self._known[kind, code] = known or (common_goods(code) if kind is NameKind.GOODS else None)
+        return self._known[kind, code]
 
     def goods(self, code: str) -> Markup:
         """Return the name with the code as its title."""
-        found = in_language(self.goods_words(code), self._texts.language.code)
-        return _titled(*found, code) if found is not None else html.bdi_code(code)
+        return self._named(code, code, NameKind.GOODS)
+
+    def grade(self, product: str, grade: str) -> Markup:
+        return self._named(grade, f"{product}/{grade}", NameKind.GRADE)
+
+    def origin(self, code: str) -> Markup:
+        return self._named(code, code, NameKind.ORIGIN)
 
     def goods_and_code(self, code: str) -> Markup:
         """Return the name with the code beside it, where there is room."""
-        if self.goods_words(code) is None:
+        if self.words(code) is None:
             return html.bdi_code(code)
         return Markup('{} <span class="aside">{}</span>').format(self.goods(code), html.bdi_code(code))
 
     def plain_goods(self, code: str) -> str:
         """Return the name for a cell of a file; "" without one."""
-        found = in_language(self.goods_words(code), self._texts.language.code)
+        found = in_language(self.words(code), self._texts.language.code)
         return found[0] if found is not None else ""
 
     def container(self, code: str) -> Markup:
@@ -86,12 +102,19 @@ class DisplayNames:
         return Markup(" · ").join(parts) or Markup("–")
 
     def region(self, region: str) -> Markup:
-        """Return the region, unless it is the only one whose stations were heard."""
-        return Markup("") if self._regions == (region,) else html.bdi_code(region)
+        """Return the region, as offers call the origin of the same code, unless it is the only one whose stations were
+        heard.
+        """
+        is_only = self._regions == (region,)
+        return Markup("") if is_only else self._named(region, region.upper(), NameKind.ORIGIN)
 
     @cached_property
     def _regions(self) -> tuple[str, ...]:
         return self._reports.stations.event_regions()
+
+    def _named(self, code: str, key: str, kind: NameKind) -> Markup:
+        found = in_language(self.words(key, kind), self._texts.language.code)
+        return _titled(*found, code) if found is not None else html.bdi_code(code)
 
     def _text(self, text_id: str, code: str) -> Markup:
         if text_id not in self._texts:

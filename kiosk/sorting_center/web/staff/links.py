@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, bag_of, check_region
 from kiosk.sorting_center.reports import Hit, HitKind, ReceiptRow
+from kiosk.sorting_center.web.shared.access import access_policy
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.texts import html
@@ -80,12 +81,19 @@ def parse_day(text: str) -> date | None:
         return None
 
 
+def village(region: str, station: str) -> str:
+    """Where a station stands; "" where nobody has said so."""
+    found = access_policy().desk.registry.station((region, station))
+    return found.village if found is not None else ""
+
+
 def record_context() -> Mapping[str, object]:
     behind = sources().reports.progress().behind
     return {
         "when": time_markup,
         "price": html.bdi_price,
         "station_address": station_address,
+        "village": village,
         "receipt_address": receipt_address,
         "behind": behind if behind > _MIN_SHOWN_LAG else 0,
     }

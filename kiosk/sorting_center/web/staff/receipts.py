@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from flask import redirect, request, send_file, url_for
@@ -18,6 +19,7 @@ from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.desk.decisions import ACTS, DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.listings.records import ListingKey
 from kiosk.sorting_center.reports import ReceiptDetails
 from kiosk.sorting_center.reports.journal import EventRow, data_of
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
@@ -100,19 +102,23 @@ def _photo_files(found: ReceiptDetails) -> dict[str, Path]:
 def _render(found: ReceiptDetails, lot: str = "") -> str:
     confirmed, twice, void = found.confirmed, found.conflicts, found.void
     party = confirmed.party if confirmed is not None else found.row.member if found.row is not None else None
+    lot_code = confirmed.lot if confirmed is not None else ReceiptNumber.parse(found.number).lot
+    bag_number = parse_whole_number(request.args.get("bag", ""))
     void_place = (void.epoch, void.seq) if void is not None else None
     return render_page(
         "receipt.html",
         receipt=found,
         lot=lot,
-        bag_asked=parse_whole_number(request.args.get("bag", "")),
-        lot_code=confirmed.lot if confirmed is not None else ReceiptNumber.parse(found.number).lot,
+        bag=next((bag for bag in confirmed.bags if bag.bag == bag_number), None) if confirmed is not None else None,
+        lot_code=lot_code,
+        listing=sources().listings.get(ListingKey(found.region, found.station, lot_code)),
         party=None if party == NON_MEMBER else party,
         standing=found.counted_event,
         void_event=next((one for one in found.events if (one.epoch, one.seq) == void_place), None),
         pictures=_photo_files(found),
         twice=twice,
-        compared=_compare(found, twice),
+        compared=(compared := _compare(found, twice)),
+        differing=_differing(compared),
         settling=review_item_of(found) if twice else None,
         acts=sorted(ACTS[DecisionKind.RECEIPT]),
         **record_context(),
@@ -124,3 +130,9 @@ def _compare(found: ReceiptDetails, twice: Sequence[EventRow]) -> Sequence[tuple
     standing = found.counted_event
     events = [*([standing] if standing is not None else []), *twice] if twice else []
     return [(event, data_of(event, IntakeConfirmed)) for event in events]
+
+
+def _differing(compared: Sequence[tuple[EventRow, IntakeConfirmed | None]]) -> frozenset[str]:
+    """The fields in which they do not say the same."""
+    readable = [asdict(data) for _, data in compared if data is not None]
+    return frozenset(name for data in readable for name, value in data.items() if value != readable[0][name])

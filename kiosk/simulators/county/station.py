@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -11,26 +12,37 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from kiosk.messaging.contract.control import DoctorRow
+from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
 from kiosk.messaging.relay.shared.ports import EpochsPort, OutboxPort, OutboxRow, StorePort
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.county.counter import VillageCounter, catalog_of
+from kiosk.simulators.county.offers import CountyCamera, offer, send_pictures
 from kiosk.simulators.county.plan import CountyPlan, DayPlan, StationAct, StationKind, day_of, lived_days, local_date
 from kiosk.simulators.fleet.sending import FleetShutdown, send
 from kiosk.simulators.fleet.station import StationFolder, empty_database
 from kiosk.station.shared.clock import software_id
-from kiosk.store import Stamp, Store
+from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.connection import connect_unsafe
 from kiosk.store.database.opening import OpenOptions
 
 _OLD_SOFTWARE: Final = "station-kiosk/0.0.7"
 _COPIED_AT: Final = 0.6  # This part of its days a station has lived when its card is copied
 _BACK_AFTER: Final = 0.8
-_WAITING_DAYS: Final = 4  # What a slow line has not passed yet
+_WAITING_DAYS: Final = 10  # What a slow line has not passed yet; half of a shorter life
 # A machine with a copied card is noticed on its first morning. Each of its events is one more alarm.
 _TWIN_ACTS: Final = 4
 _TWIN: Final = 1  # Added to the seed of a machine that goes on from a copied card: other people come to it
+
+
+_FITTED: Final = ("scale", "printer_label", "printer_receipt", "camera", "disk", "clock")
+DOCTOR_ROWS: Final = {
+    StationKind.PAPER_OUT: DoctorRow("printer_label", "fail", "printer_paper_out"),
+    StationKind.DISK_LOW: DoctorRow("disk", "warn", "disk_low"),
+    StationKind.CLOCK: DoctorRow("clock", "warn", "clock_unset"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +59,12 @@ class Lived:
 class CountyStation:
     """Lives, and sends in between, in the thread that calls. A life that was broken off goes on where it ended."""
 
-    def __init__(self, plan: CountyPlan, name: str, template: Path, ending: FleetShutdown) -> None:
+    def __init__(
+        self, plan: CountyPlan, name: str, template: Path, ending: FleetShutdown, camera: CountyCamera | None = None
+    ) -> None:
+        """Without ``camera`` nothing is offered for sale."""
         self.name, self.kind = name, plan.own_stations[name]
-        self._plan, self._template, self._ending = plan, template, ending
+        self._plan, self._template, self._ending, self._camera = plan, template, ending, camera
         self._card = StationFolder(name, plan.folder / name / "station.sqlite")
         self._software = _OLD_SOFTWARE if self.kind is StationKind.OLD_SOFTWARE else software_id()
 
@@ -69,9 +84,14 @@ class CountyStation:
         return VillageCounter(store, self.name, self._plan.seed)
 
     def stamp_now(self) -> Stamp:
-        """Of this moment, on a clock that a time server has set."""
+        """Of this moment, on a clock that a time server has set; not where it is lost since today."""
         now = datetime.now(UTC)
-        return self._stamp(day_of(self._plan, self.name, local_date(now)), now)
+        return self._stamp(day_of(self._plan, self.name, local_date(now)), now, unset=self.kind is StationKind.CLOCK)
+
+    def doctor_rows(self) -> tuple[DoctorRow, ...]:
+        """What a station's doctor says, the worst first."""
+        bad = DOCTOR_ROWS.get(self.kind)
+        return (*filter(None, (bad,)), *(DoctorRow(name) for name in _FITTED if bad is None or bad.row != name))
 
     @contextmanager
     def store(self, stamps: Callable[[], Stamp], card: StationFolder | None = None) -> Iterator[Store]:
@@ -91,11 +111,23 @@ class CountyStation:
 
     def _as_usual(self, days: Sequence[DayPlan]) -> Lived:
         lived = self._write(days)
+        if self._camera is not None and self._plan.photos_url and self.kind is StationKind.USUAL:
+            self._offer(self._camera)
         self._send()
         return lived
 
+    def _offer(self, camera: CountyCamera) -> None:
+        if self._ending.is_over:
+            return
+        with self.store(self.stamp_now) as store:
+            try:
+                offer(store, self._card.database.parent, self._plan.names.index(self.name), camera, self.stamp_now)
+            except OSError as error:
+                raise StoreError(f"Nothing can be offered: {error}") from error
+
     def _on_a_slow_line(self, days: Sequence[DayPlan]) -> Lived:
-        return self._as_usual(days[:-_WAITING_DAYS]) + self._write(days[-_WAITING_DAYS:])
+        passed = len(days) - min(_WAITING_DAYS, len(days) // 2)
+        return self._as_usual(days[:passed]) + self._write(days[passed:])
 
     def _cloned(self, days: Sequence[DayPlan]) -> Lived:
         """Both machines write the same numbers; the sorting center hears one, the other, and the first one again."""
@@ -127,9 +159,9 @@ class CountyStation:
         with self.store(lambda: now[-1], card) as store:
             store.catalogs.add(catalog_of(self.name), now[-1])
             counter = self.counter(store)
+            # A station of the kind has lost its clock on the last day of work.
+            lost = next((day.date for day in reversed(days) if day.acts), None)
             for day in _left(store, days):
-                # A station of this kind has lost its clock for the last day but three.
-                lost = days[-min(len(days), _WAITING_DAYS)].date
                 unset = self.kind is StationKind.CLOCK and day.date == lost
                 random = Random(f"{self._plan.seed + (card is not None) * _TWIN} {self.name} {day.date}")  # noqa: S311
                 for at, act in day.acts:
@@ -152,8 +184,10 @@ class CountyStation:
         with self.store(self.stamp_now, card) as store:
             if self.kind is StationKind.GAP:
                 send_with_a_gap(settings, store, self._ending)
-            else:
-                send(settings, store, self._ending)
+            elif self.kind is not StationKind.QUIET or store.outbox.counts().pending:
+                send(settings, store, self._ending, self.doctor_rows)
+                if self._plan.photos_url:
+                    send_pictures(settings, store, self._card.database.parent, self._ending)
 
 
 def _left(store: Store, days: Sequence[DayPlan]) -> list[DayPlan]:
@@ -179,6 +213,22 @@ _BEHIND_S: Final = 3.0  # So long after the sorting center has everything before
 _PATIENCE_S: Final = 60.0  # For a sorting center that does not answer
 
 
+def silent_events(plan: CountyPlan) -> Iterator[tuple[str, SealedEvent]]:
+    """What stations that are silent now have written since the demo ended, with its time in RFC 3339. All of it is done
+    for the station when the caller has taken it: the sorting center had it before it begins. Raises StoreError.
+    """
+    with empty_database() as template:
+        for name, kind in plan.own_stations.items():
+            if kind is StationKind.QUIET:
+                station = CountyStation(replace(plan, broker_url=""), name, template, FleetShutdown())
+                station.live()
+                with station.store(station.stamp_now) as store:
+                    counts, epoch = store.outbox.counts(), store.epochs.identity().epoch
+                    for event in store.outbox.pending(counts.pending):
+                        yield json.loads(event.body)["time"], event
+                    store.outbox.acknowledge(counts.last_seq, (), epoch)
+
+
 def relay_settings(
     plan: CountyPlan, station: str, software: str, boot: str, bytes_per_second: int = 0
 ) -> RelaySettings:
@@ -193,6 +243,7 @@ def relay_settings(
         resend_max_s=10.0,
         bytes_per_second=bytes_per_second,
         boot=boot,
+        photos=plan.photos_url or None,
     )
 
 

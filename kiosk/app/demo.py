@@ -5,42 +5,56 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from random import Random
 from typing import Final
 
+from argon2 import PasswordHasher
+from sqlalchemy import update
+
 from kiosk.base.refused import Refused
 from kiosk.domain.catalog import Names
+from kiosk.messaging.contract.receive import parse_event
 from kiosk.simulators.county.places import TOWNSHIPS, places
+from kiosk.simulators.county.plan import CountyPlan
+from kiosk.simulators.county.station import silent_events
 from kiosk.simulators.shared.center_access import CenterAccess, SignIn
+from kiosk.simulators.shared.processes import StartFailed
 from kiosk.simulators.village import REGION, STATION, VILLAGE, Village
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.hours import OpeningHours
-from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.people import MEMORY_KIB, PARALLELISM, TIME_COST, StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.desk.shared.schema import person
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
-from kiosk.sorting_center.ledger import LedgerError
+from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
-from kiosk.sorting_center.listings.records import ListingState
+from kiosk.sorting_center.listings.records import Listing, ListingState
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
+from kiosk.store import StoreError
 
-_NAMES: Final = {StaffRole.ADMIN: "demo", StaffRole.OPERATOR: "operator", StaffRole.VIEWER: "viewer"}
+_ROLES: Final = {"demo": StaffRole.ADMIN, "operator": StaffRole.OPERATOR, "viewer": StaffRole.VIEWER}
+# Short and always the same, so that one can type them. The desk has them in its list of passwords that are guessed
+# first: it lets nobody choose them. A demo, which listens on loopback alone, sets them past that rule, and `lock_up`
+# replaces them when it ends.
+PASSWORDS: Final = {"demo": "almond-basket", "operator": "blue-donkey", "viewer": "green-apple"}
 
 
 def demo_access(ledger_url: str, stations: Sequence[str] = ()) -> CenterAccess:
-    """Three people with new passwords, and a token for the bench, all of this run; and what the county expects to hear.
+    """Three people with the passwords of a demo, a new token for the bench, and what the county expects to hear.
 
     ``stations`` are those of the county behind the demo. Raises DeskError.
     """
     now = datetime.now(UTC)
     with CenterDesk.open(ledger_url) as desk:
-        admin, *others = (_enroll(desk, name, role, now) for role, name in _NAMES.items())
+        admin, *others = (_enroll(desk, name, role, now) for name, role in _ROLES.items())
         for token in desk.tokens.all():
             if token.revoked_at is None and token.name.startswith("bench-"):
                 desk.tokens.revoke(token.name, now)
@@ -60,10 +74,34 @@ def _enroll(desk: CenterDesk, name: str, role: StaffRole, now: datetime) -> Sign
         desk.people.set_disabled(name, False, now)
     else:
         desk.people.add(name, role, password, now)
+    password_hash = PasswordHasher(TIME_COST, MEMORY_KIB, PARALLELISM).hash(PASSWORDS[name])
+    with desk.database.writing() as connection:
+        connection.execute(update(person).where(person.c.name == name).values(password_hash=password_hash))
     desk.audit.record("demo", AuditAction.PERSON_ADDED, name, role.word, now)
-    return SignIn(name, password)
+    return SignIn(name, PASSWORDS[name])
 
 
+def lock_up(ledger_url: str) -> None:
+    """The passwords of the demo open nothing any more, whoever serves this ledger next. Raises DeskError."""
+    with CenterDesk.open(ledger_url) as desk:
+        for name in _ROLES:
+            desk.people.set_password(name, secrets.token_urlsafe(12), datetime.now(UTC))
+
+
+def take_in_past(ledger_url: str, county: CountyPlan) -> None:
+    """What stations have told that are silent by now, each day as if it had come on that day; before the sorting center
+    starts. Raises StartFailed.
+    """
+    try:
+        with Ledger.open(ledger_url) as ledger:
+            for _, told in groupby(silent_events(county), key=lambda one: one[0][:_DAY]):
+                times, events = zip(*told, strict=True)
+                ledger.accept([parse_event(event.body) for event in events], county.region, times[-1])
+    except (LedgerError, StoreError) as error:
+        raise StartFailed(f"the past of the county cannot be taken in: {error}") from error
+
+
+_DAY: Final = len("2026-11-27")
 UNSEEN_STATIONS: Final = 3  # Stations that were promised, and stand in no village yet
 _YEAR: Final = timedelta(days=365)
 _OVER: Final = timedelta(days=-20)
@@ -118,42 +156,69 @@ log = logging.getLogger(__name__)
 ACTOR: Final = "operator"  # One of the people of `demo_access`
 _POLL_INTERVAL_S: Final = 1.0
 _JOIN_TIMEOUT_S: Final = 10.0
+_MAX_OFFERS: Final = 1_000
+_UNDECIDED: Final = 8  # One of so many stations: what it offers waits on the page *Listings*
 
 
 @contextmanager
-def published(begin: Callable[[], AbstractContextManager[Village]]) -> Iterator[Village]:
-    """The village that ``begin`` starts; its first offer is published as soon as it is there, with its photo."""
+def published(
+    begin: Callable[[], AbstractContextManager[Village]], stations: Collection[str] = ()
+) -> Iterator[Village]:
+    """The village that ``begin`` starts. Its first offer, and those of ``stations``, are published as soon as they are
+    there with their photos.
+    """
     ending = threading.Event()
     with begin() as village:
-        waiting = threading.Thread(target=_publish, args=(village, ending), name="first offer", daemon=True)
+        waiting = threading.Thread(target=_publish, args=(village, stations, ending), name="offers", daemon=True)
         waiting.start()
         try:
             yield village
         finally:
             ending.set()
             waiting.join(_JOIN_TIMEOUT_S)
+            lock_up(village.ledger_url)
 
 
-def _publish(village: Village, ending: threading.Event) -> None:
+def _publish(village: Village, stations: Collection[str], ending: threading.Event) -> None:
     try:
         with CenterDesk.open(village.ledger_url) as desk, PhotoIndex(village.ledger_url) as photos:
             listings = CenterListings(desk.database, ReceivedPictures(photos, PictureFolder(village.photos_dir)))
-            while not publish_first(desk, listings) and not ending.wait(_POLL_INTERVAL_S):
-                pass
+            is_done = False
+            while not ending.wait(_POLL_INTERVAL_S) and (stations or not is_done):
+                is_done = is_done or publish_first(desk, listings)
+                publish_county(desk, listings, stations)
     except (DeskError, LedgerError, Refused) as error:
-        log.warning("The first offer of the demo is not published: %s", error)
+        log.warning("Offers of the demo are not published: %s", error)
 
 
 def publish_first(desk: CenterDesk, listings: CenterListings) -> bool:
-    """Whether nothing is left to do: it is published now, or somebody has decided on it. Raises DeskError,
-    LedgerError and Refused.
+    """Whether nothing is left to do for the demo's own station: its offer is published now, or somebody has decided on
+    it. Raises DeskError, LedgerError and Refused.
     """
-    if any(count for state, count in listings.counts().items() if state is not ListingState.REVIEW):
+    own = [one for one in listings.page(tuple(ListingState), 0, _MAX_OFFERS) if one.key.station == STATION]
+    if any(one.state is not ListingState.REVIEW for one in own):
         return True
-    offers = listings.page([ListingState.REVIEW], 0, 1)
-    if not offers or not listings.photos(offers[0])[0].may_be_shown:
+    return bool(own) and _publish_offer(desk, listings, own[-1])
+
+
+def publish_county(desk: CenterDesk, listings: CenterListings, stations: Collection[str]) -> None:
+    """What these stations offer and nobody has touched; some of it is left for people. Raises DeskError, LedgerError
+    and Refused.
+    """
+    for one in listings.page([ListingState.REVIEW], 0, _MAX_OFFERS):
+        if (
+            one.key.station in stations
+            and int(one.key.station[1:]) % _UNDECIDED
+            and len(listings.history(one.key)) == 1
+        ):
+            _publish_offer(desk, listings, one)
+
+
+def _publish_offer(desk: CenterDesk, listings: CenterListings, offer: Listing) -> bool:
+    """Whether it is published: not before its first photo is here."""
+    if not listings.photos(offer)[0].may_be_shown:
         return False
     now = datetime.now(UTC)
-    listings.publish(offers[0].key, ActionContext(ACTOR, offers[0].version, now))
-    desk.audit.record(ACTOR, AuditAction.LISTING_PUBLISHED, str(offers[0].key), "", now)
+    listings.publish(offer.key, ActionContext(ACTOR, offer.version, now))
+    desk.audit.record(ACTOR, AuditAction.LISTING_PUBLISHED, str(offer.key), "", now)
     return True

@@ -116,7 +116,7 @@ class VillagePlan:
     shelves and a truck is on its way; left out, the station is as new as one that was just unpacked. ``offers``: it
     has taken goods in before, and offers them for sale. ``access`` lets somebody in at the sorting center that keeps
     this ledger; left out, nobody is. Without ``county`` neither sorting center nor relay runs: the station is alone,
-    as it is while its line is down.
+    as it is while its line is down. ``clock_set``: a simulated time server has set its clock.
     """
 
     ports: VillagePorts = VillagePorts()
@@ -131,6 +131,7 @@ class VillagePlan:
     offers: bool = False
     access: Callable[[str], CenterAccess] = lambda _ledger_url: CenterAccess()
     county: bool = True
+    clock_set: bool = False
 
 
 class Village:
@@ -142,6 +143,7 @@ class Village:
     def __init__(self, folder: Path, plan: VillagePlan | None = None) -> None:
         self.folder = folder
         self._plan = plan = plan or VillagePlan()
+        self.county_news = ""  # What the county behind it said last
         self.config = folder / "station.toml"
         self.ledger_url = f"sqlite:///{folder / 'ledger.db'}"
         devices, logs = folder / "devices", folder / "logs"
@@ -161,6 +163,7 @@ class Village:
             self.broker = ends.enter_context(Broker(folder / "broker"))
             self.link = ends.enter_context(SimulatedLink(self.broker.port))
             photos_port = _held(ends)
+            self.photos_url = f"http://127.0.0.1:{photos_port}"
             self.photos_dir = folder / "photos"
             self.photos_link = ends.enter_context(SimulatedLink(photos_port))
             self._write_settings()
@@ -176,7 +179,7 @@ class Village:
                 beside.append(_storefront(self.ledger_url, self.storefront_url, more, logs))
                 more = [*more, "--storefront-url", self.storefront_url]
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
-            self.station = _station(self.config, self.station_url, logs)
+            self.station = _station(self.config, self.station_url, logs, clock_set=plan.clock_set)
             self.relay = _relay(self.config, logs)
             side_by_side = (self.center, self.station) if plan.county else (self.station,)
             for child in side_by_side:
@@ -235,9 +238,9 @@ class Village:
         with closing(Store.open(self.database, self._plan.station, stamp, OpenOptions(check=False))) as store:
             yield store
 
-    @staticmethod
-    def _stamp() -> Stamp:
-        return Stamp(StationClock(ZONE).now(), software_id(), REGION)
+    def _stamp(self) -> Stamp:
+        clock = StationClock(ZONE, synced=lambda: True) if self._plan.clock_set else StationClock(ZONE)
+        return Stamp(clock.now(), software_id(), REGION)
 
     def _printers(self, text: str) -> None:
         self.label_printer.command(text)
@@ -351,8 +354,9 @@ def _storefront(ledger_url: str, url: str, more: Sequence[str], logs: Path) -> C
     return ChildProgram("storefront", [*command, *more], logs / "storefront.log", answers(f"{url}/health"))
 
 
-def _station(config: Path, url: str, logs: Path) -> ChildProgram:
-    command = ["kiosk.cli.kiosk", "run", "--config", str(config)]
+def _station(config: Path, url: str, logs: Path, *, clock_set: bool) -> ChildProgram:
+    program = "kiosk.simulators.trusted_clock" if clock_set else "kiosk.cli.kiosk"
+    command = [program, "run", "--config", str(config)]
     return ChildProgram("station", command, logs / "station.log", answers(f"{url}/health"))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from importlib.resources import files
@@ -25,7 +26,7 @@ from kiosk.simulators.county.offers import SCENES
 from kiosk.simulators.county.plan import StationAct
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.store import ConfirmedRow, Stamp, Store
+from kiosk.store import ConfirmedRow, Stamp, Store, StoreRefusal
 from kiosk.store.shared.records import Arrival, HandoverProof, NewCheck, SlotAssignment
 
 CLERK, OTHER_CLERK = "clerk:01", "clerk:02"
@@ -87,7 +88,7 @@ class VillageCounter:
             StationAct.SWEEP: self._sweep,
             StationAct.CLOSE: self._close,
             StationAct.CONTRADICT: self._contradict,
-            StationAct.UNCOUNTED: self._uncounted,
+            StationAct.VOID_LATE: self._void_late,
         }
         acts[act](random, stamp)
 
@@ -130,26 +131,26 @@ class VillageCounter:
         return self._store.intakes.confirm(confirmed, f"county-{confirmed.intake.receipt}", lambda head: (), stamp)
 
     def _contradict(self, random: Random, stamp: Stamp) -> None:
-        """A receipt, and the same once more with a net weight that is not gross minus tare."""
+        """A receipt, and the same once more with a net weight that is not gross minus tare: as no station tells it, past
+        the tables. They differ from the journal now, and the day cannot be closed any more.
+        """
         confirmed = self._agreed(random, stamp)
         self._confirm(confirmed, stamp)
         event = IntakeConfirmed.of(confirmed, stamp.metrology)
-        self._tell(replace(event, net_g=event.net_g + _TOO_MUCH_G), stamp)
-
-    def _uncounted(self, random: Random, stamp: Stamp) -> None:
-        """A receipt that the journal tells and no table of the station has: its day is closed without it."""
-        self._tell(IntakeConfirmed.of(self._agreed(random, stamp), stamp.metrology), stamp)
-
-    def _tell(self, event: IntakeConfirmed, stamp: Stamp) -> None:
-        """As no station does: past the tables."""
-        self._store.journal.append(cast(BackupMade, event), stamp)
+        self._store.journal.append(cast(BackupMade, replace(event, net_g=event.net_g + _TOO_MUCH_G)), stamp)
 
     def _leave(self, random: Random, stamp: Stamp) -> None:
         why = random.choice([AbandonReason.LEFT, AbandonReason.IDLE])
         self._store.intakes.abandon(self._opened(random, stamp).receipt, "opened", why, stamp)
 
     def _void(self, random: Random, stamp: Stamp) -> None:
-        rows = [row for row in self._store.days.intakes(limit=5) if not row.voided]
+        self._void_one_of(self._store.days.intakes(limit=5), random, stamp)
+
+    def _void_late(self, random: Random, stamp: Stamp) -> None:
+        self._void_one_of(self._store.intakes.recent(5), random, stamp)
+
+    def _void_one_of(self, booked: Iterable[ConfirmedRow], random: Random, stamp: Stamp) -> None:
+        rows = [row for row in booked if not row.voided]
         if rows:
             receipt = ReceiptNumber.parse(random.choice(rows).receipt)
             self._store.intakes.void(Void(receipt, random.choice(list(VoidReason)), CLERK, OTHER_CLERK), stamp)
@@ -160,7 +161,8 @@ class VillageCounter:
         self._store.pan_loads.note(left, stamp)
 
     def _close(self, random: Random, stamp: Stamp) -> None:
-        self._store.days.close(CLERK, lambda totals, head: (), stamp)
+        with suppress(StoreRefusal):
+            self._store.days.close(CLERK, lambda totals, head: (), stamp)
 
     def _opened(self, random: Random, stamp: Stamp) -> Intake:
         price = random.choice(self._prices)

@@ -24,7 +24,7 @@ from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.station.counter.listings import ListedLot, view_of
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.store import ConfirmedRow, Stamp, Store, StoreError
+from kiosk.store import ConfirmedRow, Stamp, Store
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +41,11 @@ SCENES: Final[Mapping[str, str]] = {
     "PRUNE": "prune",
     "EGG": "egg",
     "GARLIC": "garlic",
-    "PEPPER": "pepper",
+    "CHILI": "pepper",
 }
 MAX_OFFERS: Final = 40  # Stations that offer something: the first ones
 _PRODUCTS: Final = tuple(SCENES)
+_CLERK: Final = "clerk:01"
 _BAGS: Final = 4
 _CERTIFICATE: Final = Certificate(CertificateKind.COOPERATIVE, "HZS-0042")
 _SHOT_S: Final = 60.0
@@ -82,19 +83,20 @@ def offer(store: Store, data: Path, number: int, camera: CountyCamera, stamps: C
     product = store.catalogs.get()[1].product(code)
     try:
         shot = camera.shot_of(code)
-        if product is None or product.sale is None or not shot.verdict.accepted:
+        if product is None or product.sale is None or shot.master is None:
             raise CameraFault(f"the shot of {code} is not accepted: {shot.verdict}")
     except CameraFault as error:
         logger.warning("%s is not offered: %s", code, error)
         return
     row = _booked(store, code, Random(number), stamps)  # noqa: S311  a simulator
-    LotPhotos(PhotoFolder(data / "photos"), store, stamps).keep(row.lot, code, shot)
+    overruled_by = None if shot.verdict.accepted else _CLERK  # As of honey, which shines
+    LotPhotos(PhotoFolder(data / "photos"), store, stamps).keep(row.lot, code, shot, overruled_by)
     receipt = ReceiptNumber.parse(row.receipt)
     pack, grades = product.sale.packs[-1], product.sale.grades
     grade = grades[number // len(_PRODUCTS) % len(grades)].code if grades else ""
     store.listings.choose(receipt, pack.net_g, grade, stamps())
     listed = store.listings.of(receipt)
-    view = view_of(ListedLot(receipt, listed, product, True), {}, "clerk:01")
+    view = view_of(ListedLot(receipt, listed, product, True), {}, _CLERK)
     if view.offer is not None:
         store.listings.submit(receipt, listed, view.offer, stamps())
 

@@ -31,7 +31,7 @@ class StationKind(StrEnum):
     CLOCK = "clock"  # Since a power cut its clock counts from 1970
     DISK_LOW = "disk_low"  # Its card is nearly full
     CONTRADICTION = "contradiction"  # It tells a receipt once more, with figures that contradict each other
-    DAY_DIFFERS = "day_differs"  # It closed a day without one of its receipts
+    DAY_DIFFERS = "day_differs"  # It voided a receipt of a day that was closed
     SLOW_LINE = "slow_line"  # Its line passes so little that days are waiting
     OLD_SOFTWARE = "old_software"
     RESTORED = "restored"  # Its card came back older than what the sorting center has: a new epoch
@@ -117,12 +117,12 @@ class StationAct(StrEnum):
     SWEEP = "sweep"
     CLOSE = "close"
     CONTRADICT = "contradict"
-    UNCOUNTED = "uncounted"
+    VOID_LATE = "void_late"
 
 
 _FAULTS: Final = {
     StationKind.CONTRADICTION: StationAct.CONTRADICT,
-    StationKind.DAY_DIFFERS: StationAct.UNCOUNTED,
+    StationKind.DAY_DIFFERS: StationAct.VOID_LATE,
 }
 # What happens on some days only, and on how many of them.
 _MORE: Final = ((StationAct.LEAVE, 0.25), (StationAct.VOID, 0.1), (StationAct.UNBOOKED, 0.2))
@@ -180,11 +180,12 @@ def lived_days(plan: CountyPlan, station: str, kind: StationKind) -> list[DayPla
 
 
 def _with_fault(days: list[DayPlan], fault: StationAct) -> list[DayPlan]:
-    """``fault`` happens on the newest day that was closed, a minute before people leave."""
+    """``fault`` happens around the close of the newest day that was closed."""
     for number in reversed(range(len(days))):
         closed = days[number].acts
         if closed and closed[-1][1] is StationAct.CLOSE:
-            at = closed[-2][0] - timedelta(minutes=1)
+            minutes = 1 if fault is StationAct.VOID_LATE else -1
+            at = closed[-1][0] + timedelta(minutes=minutes)
             days[number] = replace(days[number], acts=tuple(sorted([*closed, (at, fault)])))
             break
     return days

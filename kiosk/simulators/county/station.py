@@ -132,13 +132,11 @@ class CountyStation:
     def _cloned(self, days: Sequence[DayPlan]) -> Lived:
         """Both machines write the same numbers; the sorting center hears one, the other, and the first one again."""
         copied = round(len(days) * _COPIED_AT)
-        lived = self._write(days[:copied])
+        lived = self._as_usual(days[:copied])
         twin = self._card.copy_to(self._plan.folder / f"{self.name}-twin")
-        lived += self._as_usual(days[copied:])
         lived += self._write([replace(day, acts=day.acts[:_TWIN_ACTS]) for day in days[copied : copied + 1]], twin)
         self._send(twin)
-        self._send()
-        return lived
+        return lived + self._as_usual(days[copied:])
 
     def _restored(self, days: Sequence[DayPlan]) -> Lived:
         """The card comes back as it was days ago; what happened since is at the sorting center alone."""
@@ -147,14 +145,15 @@ class CountyStation:
         image = self._card.copy_to(self._plan.folder / f"{self.name}-image")
         lived += self._as_usual(days[copied:back])
         image.copy_to(self._card.database.parent)
-        self._send()
+        came_back = self._stamp(days[back], self._begin(days[back]))
+        self._send(stamps=lambda: came_back)
         return lived + self._as_usual(days[back:])
 
     def _write(self, days: Sequence[DayPlan], card: StationFolder | None = None) -> Lived:
         """What is left of these days, fewer when time is up."""
         if not days:
             return Lived()
-        now = [self._stamp(days[0], days[0].acts[0][0] if days[0].acts else self._plan.since)]
+        now = [self._stamp(days[0], self._begin(days[0]))]
         acts = intakes = 0
         with self.store(lambda: now[-1], card) as store:
             store.catalogs.add(catalog_of(self.name), now[-1])
@@ -172,16 +171,20 @@ class CountyStation:
                     acts, intakes = acts + 1, intakes + (act is StationAct.INTAKE)
         return Lived(acts, intakes)
 
+    def _begin(self, day: DayPlan) -> datetime:
+        return day.acts[0][0] if day.acts else self._plan.since
+
     def _stamp(self, day: DayPlan, at: datetime, *, unset: bool = False) -> Stamp:
         return Stamp(day.moment(at, unset=unset), self._software, self._plan.region)
 
-    def _send(self, card: StationFolder | None = None) -> None:
+    def _send(self, card: StationFolder | None = None, stamps: Callable[[], Stamp] | None = None) -> None:
+        """``stamps`` are of what is written meanwhile, if it is not written now."""
         if not self._plan.broker_url or self._ending.is_over:
             return
         boot = self.stamp_now().moment.boot_id
         # Another machine has another boot.
         settings = relay_settings(self._plan, self.name, self._software, boot[::-1] if card else boot)
-        with self.store(self.stamp_now, card) as store:
+        with self.store(stamps or self.stamp_now, card) as store:
             if self.kind is StationKind.GAP:
                 send_with_a_gap(settings, store, self._ending)
             elif self.kind is not StationKind.QUIET or store.outbox.counts().pending:

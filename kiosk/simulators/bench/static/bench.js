@@ -173,6 +173,8 @@ async function look() {
     showPanel(state.panel);
     showWay(state);
     showLedger(state.center);
+    at("county").hidden = !state.county;
+    at("county").textContent = state.county;
     document.body.classList.remove("old");
   } catch {
     document.body.classList.add("old");

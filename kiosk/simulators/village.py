@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -167,12 +168,14 @@ class Village:
             self.photos_dir = folder / "photos"
             self.photos_link = ends.enter_context(SimulatedLink(photos_port))
             self._write_settings()
-            self.counter_stock = _stocked(folder, plan) if plan.stocked else None
-            self.catalog = plan.catalog or _sample_catalog(folder)
-            self._import_catalog()
-            if plan.offers:
-                self._offer()
-            self.center_access = plan.access(self.ledger_url)
+            with ThreadPoolExecutor(1, "access") as beside_it:
+                access = beside_it.submit(plan.access, self.ledger_url)
+                self.counter_stock = _stocked(folder, plan) if plan.stocked else None
+                self.catalog = plan.catalog or _sample_catalog(folder)
+                self._import_catalog()
+                if plan.offers:
+                    self._offer()
+            self.center_access = access.result()
             more = ["--photos-dir", str(self.photos_dir)]
             beside = [_photos(self.ledger_url, f"127.0.0.1:{photos_port}", more, logs)]
             if self.storefront_url is not None:

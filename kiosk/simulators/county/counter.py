@@ -131,8 +131,8 @@ class VillageCounter:
         return self._store.intakes.confirm(confirmed, f"county-{confirmed.intake.receipt}", lambda head: (), stamp)
 
     def _contradict(self, random: Random, stamp: Stamp) -> None:
-        """A receipt, and the same once more with a net weight that is not gross minus tare: as no station tells it, past
-        the tables. They differ from the journal now, and the day cannot be closed any more.
+        """A receipt, and the same once more with a net weight that is not gross minus tare: past the tables, as no
+        station tells it. They differ from the journal now, and the day cannot be closed any more.
         """
         confirmed = self._agreed(random, stamp)
         self._confirm(confirmed, stamp)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from kiosk.app.demo import publish_first
+from kiosk.app.demo import publish_county, publish_first
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.simulators.camera.simulator import CameraSimulator
@@ -15,8 +16,9 @@ from kiosk.simulators.village import stock_listing
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.listings.listings import CenterListings
+from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
+from kiosk.sorting_center.listings.records import ListingState
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
@@ -45,6 +47,40 @@ def offering(folder: Path) -> tuple[list[bytes], dict[str, Path]]:
     return told, {path.stem: path for path in (folder / "station" / "photos").rglob("*.jpg")}
 
 
+def announce(photos: PhotoIndex, folder: PictureFolder, pictures: dict[str, Path]) -> None:
+    """They have come to the sorting center."""
+    for sha256, path in pictures.items():
+        name = PictureName("yarkant", "S0147", sha256)
+        folder.path(name).parent.mkdir(parents=True)
+        folder.path(name).write_bytes(path.read_bytes())
+        photos.receive(AnnouncedPicture(name, path.stat().st_size, 1600, 1600, 1), CAME)
+
+
+def test_what_the_county_offers_is_published_unless_a_person_has_touched_it(tmp_path: Path) -> None:
+    told, pictures = offering(tmp_path)
+    url, folder = f"sqlite:///{tmp_path / 'ledger.db'}", PictureFolder(tmp_path / "center")
+    with Ledger.open(url) as ledger, CenterDesk.open(url) as desk, PhotoIndex(url) as photos:
+        listings = CenterListings(desk.database, ReceivedPictures(photos, folder))
+        ledger.accept([parse_event(body) for body in told], "yarkant", CAME)
+        while OfferFollower(ledger, desk.database).step():
+            pass
+
+        def state() -> ListingState:
+            (one,) = listings.page(tuple(ListingState), 0, 10)
+            return one.state
+
+        publish_county(desk, listings, ["S0147"])
+        assert state() is ListingState.REVIEW, "its photo is pending"
+        announce(photos, folder, pictures)
+        publish_county(desk, listings, ["S0148"])
+        assert state() is ListingState.REVIEW, "another station's"
+        publish_county(desk, listings, ["S0147"])
+        (published,) = listings.page([ListingState.PUBLISHED], 0, 10)
+        listings.pause(published.key, ActionContext("aygul", published.version, datetime.now(UTC)))
+        publish_county(desk, listings, ["S0147"])
+        assert state() is ListingState.PAUSED
+
+
 def test_a_lot_is_offered_and_published_once_its_photo_is_there(tmp_path: Path) -> None:
     told, pictures = offering(tmp_path)
     events = [parse_event(body) for body in told]
@@ -59,11 +95,7 @@ def test_a_lot_is_offered_and_published_once_its_photo_is_there(tmp_path: Path) 
         while OfferFollower(ledger, desk.database).step():
             pass
         assert not publish_first(desk, listings), "its photo is pending"
-        for sha256, path in pictures.items():
-            name = PictureName("yarkant", "S0147", sha256)
-            folder.path(name).parent.mkdir(parents=True)
-            folder.path(name).write_bytes(path.read_bytes())
-            photos.receive(AnnouncedPicture(name, path.stat().st_size, 1600, 1600, 1), CAME)
+        announce(photos, folder, pictures)
         assert publish_first(desk, listings) and publish_first(desk, listings)
         assert [row.act for row in desk.audit.page()] == [AuditAction.LISTING_PUBLISHED]
     with closing(DeskReader(url)) as reader:

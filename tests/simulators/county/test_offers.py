@@ -77,5 +77,5 @@ def test_without_a_picture_nothing_is_offered(tmp_path: Path, caplog: pytest.Log
 
     with closing(stocked(tmp_path)) as store:
         offer(store, tmp_path, 0, Unplugged(tmp_path), stamps)
-        assert store.outbox.counts().last_seq == 0
+        assert events(store, "intake.confirmed.v1") == []
     assert "BADAM is not offered: unplugged" in caplog.text

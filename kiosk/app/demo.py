@@ -94,8 +94,8 @@ def take_in_past(ledger_url: str, county: CountyPlan) -> None:
     """
     try:
         with Ledger.open(ledger_url) as ledger:
-            for _, told in groupby(silent_events(county), key=lambda one: one[0][:_DAY]):
-                times, events = zip(*told, strict=True)
+            for _, of_day in groupby(silent_events(county), key=lambda one: one[0][:_DAY]):
+                times, events = zip(*of_day, strict=True)
                 ledger.accept([parse_event(event.body) for event in events], county.region, times[-1])
     except (LedgerError, StoreError) as error:
         raise StartFailed(f"the past of the county cannot be taken in: {error}") from error

@@ -128,10 +128,10 @@ def _village_in_county(begin: Callable[[], AbstractContextManager[Village]], pla
 
     with begin() as village:
 
-        def tell(line: str) -> None:
+        def report(line: str) -> None:
             village.county_news = line
             click.echo(line)
 
         plan = replace(plan, broker_url=village.broker.url, photos_url=village.photos_url)
-        with County(plan, _PROCESSES, tell):
+        with County(plan, _PROCESSES, report):
             yield village

@@ -122,11 +122,11 @@ def send_pictures(settings: RelaySettings, store: Store, data: Path, ending: Fle
         for row in store.photos.unsent(MAX_OFFERS):
             path = folder.path(row.sha256)
             name = PictureName(settings.region, settings.station, row.sha256)
-            if path is not None and _is_taken(center, name, path.read_bytes(), over):
+            if path is not None and _is_accepted(center, name, path.read_bytes(), over):
                 store.photos.mark_sent(row.sha256)
 
 
-def _is_taken(center: PhotosClient, name: PictureName, picture: bytes, over: threading.Event) -> bool:
+def _is_accepted(center: PhotosClient, name: PictureName, picture: bytes, over: threading.Event) -> bool:
     """Whether the center has it; in a county that is coming up it is behind for a while."""
     whole = ContentRange(0, len(picture) - 1, len(picture))
     for _ in range(_TRIES):

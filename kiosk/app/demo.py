@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
 from random import Random
 from typing import Final
 
@@ -22,6 +21,7 @@ from kiosk.simulators.county.places import TOWNSHIPS, places
 from kiosk.simulators.county.plan import CountyPlan
 from kiosk.simulators.county.station import silent_events
 from kiosk.simulators.shared.center_access import CenterAccess, SignIn
+from kiosk.simulators.shared.offers import ACTOR as OFFERED_BY
 from kiosk.simulators.shared.processes import StartFailed
 from kiosk.simulators.village import REGION, STATION, VILLAGE, Village
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -34,7 +34,7 @@ from kiosk.sorting_center.desk.shared.schema import person
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
-from kiosk.sorting_center.listings.records import Listing, ListingState
+from kiosk.sorting_center.listings.records import ListingState
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
@@ -89,19 +89,15 @@ def lock_up(ledger_url: str) -> None:
 
 
 def take_in_past(ledger_url: str, county: CountyPlan) -> None:
-    """What stations have told that are silent by now, each day as if it had come on that day; before the sorting center
-    starts. Raises StartFailed.
-    """
+    """What stations have told that are silent by now; before the sorting center starts. Raises StartFailed."""
     try:
         with Ledger.open(ledger_url) as ledger:
-            for _, of_day in groupby(silent_events(county), key=lambda one: one[0][:_DAY]):
-                times, events = zip(*of_day, strict=True)
-                ledger.accept([parse_event(event.body) for event in events], county.region, times[-1])
+            for last_heard, events in silent_events(county):
+                ledger.accept([parse_event(event.body) for event in events], county.region, last_heard)
     except (LedgerError, StoreError) as error:
         raise StartFailed(f"the past of the county cannot be taken in: {error}") from error
 
 
-_DAY: Final = len("2026-11-27")
 UNSEEN_STATIONS: Final = 3  # Stations that were promised, and stand in no village yet
 _YEAR: Final = timedelta(days=365)
 _OVER: Final = timedelta(days=-20)
@@ -161,15 +157,11 @@ _UNDECIDED: Final = 8  # One of so many stations: what it offers waits on the pa
 
 
 @contextmanager
-def published(
-    begin: Callable[[], AbstractContextManager[Village]], stations: Collection[str] = ()
-) -> Iterator[Village]:
-    """The village that ``begin`` starts. Its first offer, and those of ``stations``, are published as soon as they are
-    there with their photos.
-    """
+def published(begin: Callable[[], AbstractContextManager[Village]]) -> Iterator[Village]:
+    """The village that ``begin`` starts. What the demo offers is published as soon as it is there with its photo."""
     ending = threading.Event()
     with begin() as village:
-        waiting = threading.Thread(target=_publish, args=(village, stations, ending), name="offers", daemon=True)
+        waiting = threading.Thread(target=_publish, args=(village, ending), name="offers", daemon=True)
         waiting.start()
         try:
             yield village
@@ -179,46 +171,24 @@ def published(
             lock_up(village.ledger_url)
 
 
-def _publish(village: Village, stations: Collection[str], ending: threading.Event) -> None:
+def _publish(village: Village, ending: threading.Event) -> None:
     try:
         with CenterDesk.open(village.ledger_url) as desk, PhotoIndex(village.ledger_url) as photos:
             listings = CenterListings(desk.database, ReceivedPictures(photos, PictureFolder(village.photos_dir)))
-            is_done = False
-            while not ending.wait(_POLL_INTERVAL_S) and (stations or not is_done):
-                is_done = is_done or publish_first(desk, listings)
-                publish_county(desk, listings, stations)
+            while not ending.wait(_POLL_INTERVAL_S):
+                publish_offers(desk, listings)
     except (DeskError, LedgerError, Refused) as error:
         log.warning("Offers of the demo are not published: %s", error)
 
 
-def publish_first(desk: CenterDesk, listings: CenterListings) -> bool:
-    """Whether nothing is left to do for the demo's own station: its offer is published now, or somebody has decided on
-    it. Raises DeskError, LedgerError and Refused.
-    """
-    own = [one for one in listings.page(tuple(ListingState), 0, _MAX_OFFERS) if one.key.station == STATION]
-    if any(one.state is not ListingState.REVIEW for one in own):
-        return True
-    return bool(own) and _publish_offer(desk, listings, own[-1])
-
-
-def publish_county(desk: CenterDesk, listings: CenterListings, stations: Collection[str]) -> None:
-    """What these stations offer and nobody has touched; some of it is left for people. Raises DeskError, LedgerError
-    and Refused.
+def publish_offers(desk: CenterDesk, listings: CenterListings) -> None:
+    """Those of the demo that have a photo here and that nobody has touched; some are left for people. Raises DeskError,
+    LedgerError and Refused.
     """
     for one in listings.page([ListingState.REVIEW], 0, _MAX_OFFERS):
-        if (
-            one.key.station in stations
-            and int(one.key.station[1:]) % _UNDECIDED
-            and len(listings.history(one.key)) == 1
-        ):
-            _publish_offer(desk, listings, one)
-
-
-def _publish_offer(desk: CenterDesk, listings: CenterListings, offer: Listing) -> bool:
-    """Whether it is published: not before its first photo is here."""
-    if not listings.photos(offer)[0].may_be_shown:
-        return False
-    now = datetime.now(UTC)
-    listings.publish(offer.key, ActionContext(ACTOR, offer.version, now))
-    desk.audit.record(ACTOR, AuditAction.LISTING_PUBLISHED, str(offer.key), "", now)
-    return True
+        is_left = int(one.key.station[1:]) % _UNDECIDED == 0 or len(listings.history(one.key)) > 1
+        if one.offer.told.actor != OFFERED_BY or is_left or not listings.photos(one)[0].may_be_shown:
+            continue
+        now = datetime.now(UTC)
+        listings.publish(one.key, ActionContext(ACTOR, one.version, now))
+        desk.audit.record(ACTOR, AuditAction.LISTING_PUBLISHED, str(one.key), "", now)

@@ -82,7 +82,7 @@ def _run_demo(folder: Path, stations: int) -> None:
 
     ports = VillagePorts(STATION, CENTER, STOREFRONT)
     plan = VillagePlan(ports, stocked=True, offers=True, access=access, clock_set=True)
-    begin = partial(published, partial(Village, folder, plan), names)
+    begin = partial(published, partial(Village, folder, plan))
     try:
         serve_demo(begin if county is None else partial(_village_in_county, begin, county), BENCH)
     except (OSError, RuntimeError) as error:

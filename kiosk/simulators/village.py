@@ -13,14 +13,8 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
-from kiosk.devices.camera.process import ChildCamera
-from kiosk.devices.camera.settings import CameraSettings
-from kiosk.devices.ports import CameraFault, GoodsShot
-from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.intake import Intake, TareSource, Weighing
-from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.link import SimulatedLink
@@ -33,10 +27,9 @@ from kiosk.simulators.scanner.typing import TypingScannerSimulator
 from kiosk.simulators.shared.center_access import CenterAccess
 from kiosk.simulators.shared.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault, stall_s
+from kiosk.simulators.shared.offers import GoodsCamera, offer
 from kiosk.simulators.shared.processes import ChildProgram, HeldPort, StartFailed, answers
 from kiosk.station.catalog.file import CatalogError, parse_catalog
-from kiosk.station.counter.listings import ListedLot, view_of
-from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store import ConfirmedRow, Stamp, Store, StoreError
@@ -298,7 +291,7 @@ class Village:
         """Before the station starts. Raises StartFailed."""
         try:
             with self._opened_store() as store:
-                stock_listing(store, self.folder / "station", self.camera.path, "clerk:01", self._stamp)
+                offer(store, self.folder / "station", 0, GoodsCamera(self.folder / "goods"), self._stamp)
         except (StoreError, OSError) as error:
             raise StartFailed(f"no lot of the demo can be offered: {error}") from error
 
@@ -365,54 +358,3 @@ def _station(config: Path, url: str, logs: Path, *, clock_set: bool) -> ChildPro
 
 def _relay(config: Path, logs: Path) -> ChildProgram:
     return ChildProgram("relay", ["kiosk.cli.kiosk", "relay", "--config", str(config)], logs / "relay.log")
-
-
-_PRODUCT: Final = "BADAM"
-_BAG: Final = Weighing(12_610, 20, 1, 1200, 12)
-_SHOT_S: Final = 60.0
-_CERTIFICATE: Final = Certificate(CertificateKind.NONE, None, NoCertificateReason.SMALL_GROWER)
-
-
-def stock_listing(store: Store, data: Path, scene: Path, actor: str, stamps: Callable[[], Stamp]) -> None:
-    """Almonds, unless anything was brought in here before; ``scene`` is what the camera sees of them.
-
-    ``data`` is the station's folder. The catalog is there, and has words for buyers of them. Raises StoreError, OSError
-    and StartFailed.
-    """
-    if store.intakes.recent(1):
-        return
-    version, catalog = store.catalogs.get()
-    product = catalog.product(_PRODUCT)
-    if product is None:
-        raise StartFailed(f"version {version} of the catalog of the demo has no {_PRODUCT}")
-    shot = _shot(scene)
-    row = _book_intake(store, stamps)
-    LotPhotos(PhotoFolder(data / "photos"), store, stamps).keep(row.lot, _PRODUCT, shot)
-    number = ReceiptNumber.parse(row.receipt)
-    listed = store.listings.of(number)
-    view = view_of(ListedLot(number, listed, product, True), {}, actor)
-    if view.offer is None:
-        raise StartFailed(f"{_PRODUCT} of the demo cannot be offered: {', '.join(view.hindrances)}")
-    store.listings.submit(number, listed, view.offer, stamps())
-
-
-def _book_intake(store: Store, stamps: Callable[[], Stamp]) -> ConfirmedRow:
-    version, catalog = store.catalogs.get()
-    price = next(price for price in catalog.prices if price.product == _PRODUCT)
-    sack = next(container for container in catalog.containers if not container.weighed)
-    goods = (Party(None), _PRODUCT, price.mode, version, price.fen_per_kg)
-    opened = store.intakes.open(lambda receipt: Intake(receipt, *goods), stamps())
-    intake = opened.with_bag(_BAG, sack.code, TareSource.PRESET, sack.tare_g)
-    confirmed, token = intake.confirm(_CERTIFICATE), f"demo-{intake.receipt}"
-    return store.intakes.confirm(confirmed, token, lambda head: (), stamps())
-
-
-def _shot(scene: Path) -> GoodsShot:
-    try:
-        with closing(ChildCamera(CameraSettings("file", str(scene)))) as camera:
-            shot = camera.inspect(_SHOT_S)
-    except CameraFault as error:
-        raise StartFailed(f"the goods of the demo cannot be photographed: {error}") from error
-    if not shot.verdict.accepted:
-        raise StartFailed(f"the photograph of the goods of the demo was not accepted: {shot.verdict}")
-    return shot

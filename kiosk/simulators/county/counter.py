@@ -22,7 +22,7 @@ from kiosk.domain.moment import Moment
 from kiosk.domain.parcel import WAITING_STATES, CollectedBy, Consent, ParcelNumber, ParcelState, Proof
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
 from kiosk.domain.void import Void, VoidReason
-from kiosk.simulators.county.offers import SCENES
+from kiosk.simulators.camera.simulator import SCENES
 from kiosk.simulators.county.plan import StationAct
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.parcels.settings import ParcelSettings
@@ -54,8 +54,8 @@ def catalog_of(station: str) -> Catalog:
     county = parse_catalog(b"\n".join(source.read_bytes() for source in sources), "county")
     return replace(
         county,
-        products=tuple(row for row in county.products if row.code in SCENES),
-        prices=tuple(row for row in county.prices if row.product in SCENES),
+        products=tuple(row for row in county.products if row.code.lower() in SCENES),
+        prices=tuple(row for row in county.prices if row.product.lower() in SCENES),
         members=tuple(Member(f"M-{digits}", digits) for digits in members),
     )
 

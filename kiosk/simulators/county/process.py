@@ -22,12 +22,12 @@ from typing import Final
 
 from kiosk.messaging.relay.pace import TUNING, Pace
 from kiosk.messaging.relay.relay import Relay
-from kiosk.simulators.county.offers import CountyCamera
 from kiosk.simulators.county.plan import CountyPlan, StationAct, StationKind
 from kiosk.simulators.county.station import CountyStation, relay_settings
 from kiosk.simulators.fleet.plan import Share
 from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.station import allow_many_files, empty_database
+from kiosk.simulators.shared.offers import GoodsCamera
 from kiosk.store import Store, StoreError
 
 # While some stations wait for the sorting center, others have the processor. It bounds the memory, too.
@@ -53,7 +53,7 @@ def main() -> int:
     os.nice(_NICE)
     allow_many_files()
     with empty_database() as template:
-        camera = CountyCamera(plan.folder / f"camera-{plan.share.first + 1}")
+        camera = GoodsCamera(plan.folder / f"camera-{plan.share.first + 1}")
         stations = [CountyStation(plan, name, template, ending, camera) for name in plan.own_stations]
         alive = _lived(stations, ending)
         if not ending.is_over:

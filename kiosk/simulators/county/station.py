@@ -19,16 +19,17 @@ from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
 from kiosk.messaging.relay.shared.ports import EpochsPort, OutboxPort, OutboxRow, StorePort
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.county.counter import VillageCounter, catalog_of
-from kiosk.simulators.county.offers import CountyCamera, offer, send_pictures
 from kiosk.simulators.county.plan import CountyPlan, DayPlan, StationAct, StationKind, day_of, lived_days, local_date
 from kiosk.simulators.fleet.sending import FleetShutdown, send
 from kiosk.simulators.fleet.station import StationFolder, empty_database
+from kiosk.simulators.shared.offers import GoodsCamera, offer, send_pictures
 from kiosk.station.shared.clock import software_id
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.connection import connect_unsafe
 from kiosk.store.database.opening import OpenOptions
 
 _OLD_SOFTWARE: Final = "station-kiosk/0.0.7"
+_OFFERING: Final = 40  # So many stations offer something for sale: the first ones
 _COPIED_AT: Final = 0.6  # This part of its days a station has lived when its card is copied
 _BACK_AFTER: Final = 0.8
 _WAITING_DAYS: Final = 10  # What a slow line has not passed yet; half of a shorter life
@@ -60,7 +61,7 @@ class CountyStation:
     """Lives, and sends in between, in the thread that calls. A life that was broken off goes on where it ended."""
 
     def __init__(
-        self, plan: CountyPlan, name: str, template: Path, ending: FleetShutdown, camera: CountyCamera | None = None
+        self, plan: CountyPlan, name: str, template: Path, ending: FleetShutdown, camera: GoodsCamera | None = None
     ) -> None:
         """Without ``camera`` nothing is offered for sale."""
         self.name, self.kind = name, plan.own_stations[name]
@@ -111,19 +112,18 @@ class CountyStation:
 
     def _as_usual(self, days: Sequence[DayPlan]) -> Lived:
         lived = self._write(days)
-        if self._camera is not None and self._plan.photos_url and self.kind is StationKind.USUAL:
-            self._offer(self._camera)
+        number = self._plan.names.index(self.name)
+        if self._camera is not None and self._plan.photos_url and self.kind is StationKind.USUAL and number < _OFFERING:
+            self._offer(self._camera, number)
         self._send()
         return lived
 
-    def _offer(self, camera: CountyCamera) -> None:
-        if self._ending.is_over:
-            return
-        with self.store(self.stamp_now) as store:
-            try:
-                offer(store, self._card.database.parent, self._plan.names.index(self.name), camera, self.stamp_now)
-            except OSError as error:
-                raise StoreError(f"Nothing can be offered: {error}") from error
+    def _offer(self, camera: GoodsCamera, number: int) -> None:
+        try:
+            with self.store(self.stamp_now) as store:
+                offer(store, self._card.database.parent, number, camera, self.stamp_now)
+        except OSError as error:
+            raise StoreError(f"Nothing can be offered: {error}") from error
 
     def _on_a_slow_line(self, days: Sequence[DayPlan]) -> Lived:
         passed = len(days) - min(_WAITING_DAYS, len(days) // 2)
@@ -189,8 +189,9 @@ class CountyStation:
                 send_with_a_gap(settings, store, self._ending)
             elif self.kind is not StationKind.QUIET or store.outbox.counts().pending:
                 send(settings, store, self._ending, self.doctor_rows)
-                if self._plan.photos_url:
-                    send_pictures(settings, store, self._card.database.parent, self._ending)
+                if self._plan.photos_url and not self._ending.is_over:
+                    self._ending.sending.append(over := threading.Event())
+                    send_pictures(settings, store, self._card.database.parent, over)
 
 
 def _left(store: Store, days: Sequence[DayPlan]) -> list[DayPlan]:
@@ -216,20 +217,19 @@ _BEHIND_S: Final = 3.0  # So long after the sorting center has everything before
 _PATIENCE_S: Final = 60.0  # For a sorting center that does not answer
 
 
-def silent_events(plan: CountyPlan) -> Iterator[tuple[str, SealedEvent]]:
-    """What stations that are silent now have written since the demo ended, with its time in RFC 3339. All of it is done
-    for the station when the caller has taken it: the sorting center had it before it begins. Raises StoreError.
+def silent_events(plan: CountyPlan) -> Iterator[tuple[str, list[SealedEvent]]]:
+    """What each station that is silent now has written since the demo ended, and when it was last heard, in RFC 3339.
+    It is done for the station when the caller has processed it. Raises StoreError.
     """
     with empty_database() as template:
-        for name, kind in plan.own_stations.items():
-            if kind is StationKind.QUIET:
-                station = CountyStation(replace(plan, broker_url=""), name, template, FleetShutdown())
-                station.live()
-                with station.store(station.stamp_now) as store:
-                    counts, epoch = store.outbox.counts(), store.epochs.identity().epoch
-                    for event in store.outbox.pending(counts.pending):
-                        yield json.loads(event.body)["time"], event
-                    store.outbox.acknowledge(counts.last_seq, (), epoch)
+        for name in (name for name, kind in plan.own_stations.items() if kind is StationKind.QUIET):
+            station = CountyStation(replace(plan, broker_url=""), name, template, FleetShutdown())
+            station.live()
+            with station.store(station.stamp_now) as store:
+                counts = store.outbox.counts()
+                if events := store.outbox.pending(counts.pending):
+                    yield json.loads(events[-1].body)["time"], events
+                store.outbox.acknowledge(counts.last_seq, (), store.epochs.identity().epoch)
 
 
 def relay_settings(

@@ -12,11 +12,11 @@ import pytest
 
 from kiosk.devices.ports import CameraFault, GoodsShot
 from kiosk.simulators.county.counter import catalog_of
-from kiosk.simulators.county.offers import MAX_OFFERS, SCENES, CountyCamera, offer
+from kiosk.simulators.shared.offers import GoodsCamera, offer
 from kiosk.station.shared.clock import StationClock
 from kiosk.store import Stamp, Store
 
-HONEY = list(SCENES).index("HONEY")
+CODES = [product.code for product in catalog_of("S1001").products]
 
 
 def stamps() -> Stamp:
@@ -36,7 +36,8 @@ def stocked(folder: Path) -> Store:
 
 def test_every_good_has_words_a_price_and_packs() -> None:
     catalog = catalog_of("S1001")
-    assert {product.code for product in catalog.products} == set(SCENES) == {row.product for row in catalog.prices}
+    assert len(CODES) == 12  # An even number, so that two processes share the shots
+    assert set(CODES) == {row.product for row in catalog.prices}
     for product in catalog.products:
         sale = product.sale
         assert sale is not None and sale.packs and product.picture
@@ -48,10 +49,10 @@ def test_every_good_has_words_a_price_and_packs() -> None:
 
 
 def test_a_station_offers_one_lot_with_a_picture_once(tmp_path: Path) -> None:
-    camera = CountyCamera(tmp_path / "camera")
+    camera = GoodsCamera(tmp_path / "camera")
     with closing(stocked(tmp_path)) as store:
         for _ in range(2):
-            offer(store, tmp_path, HONEY, camera, stamps)
+            offer(store, tmp_path, CODES.index("HONEY"), camera, stamps)
         (offered,) = events(store, "listing.submitted.v1")
         assert len(events(store, "intake.confirmed.v1")) == 1
     assert offered["product"] == "HONEY" and offered["title"]["zh"] == "莎车蜂蜜"
@@ -60,18 +61,18 @@ def test_a_station_offers_one_lot_with_a_picture_once(tmp_path: Path) -> None:
 
 
 def test_stations_take_goods_and_grades_in_turn(tmp_path: Path) -> None:
-    camera = CountyCamera(tmp_path / "camera")
+    camera = GoodsCamera(tmp_path / "camera")
     found = []
-    for number in (0, len(SCENES), MAX_OFFERS):
+    for number in (0, len(CODES), 2 * len(CODES)):
         folder = tmp_path / str(number)
         with closing(stocked(folder)) as store:
             offer(store, folder, number, camera, stamps)
             found += [(one["product"], one["grade"]) for one in events(store, "listing.submitted.v1")]
-    assert found == [("BADAM", "1"), ("BADAM", "2")]
+    assert found == [("BADAM", "1"), ("BADAM", "2"), ("BADAM", "1")]
 
 
 def test_without_a_picture_nothing_is_offered(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    class Unplugged(CountyCamera):
+    class Unplugged(GoodsCamera):
         def shot_of(self, product: str) -> GoodsShot:
             raise CameraFault("unplugged")
 

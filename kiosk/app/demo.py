@@ -11,36 +11,50 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Final
 
+from argon2 import PasswordHasher
+from sqlalchemy import update
+
 from kiosk.base.refused import Refused
 from kiosk.domain.catalog import Names
+from kiosk.messaging.contract.receive import parse_event
 from kiosk.simulators.county.places import TOWNSHIPS, places
+from kiosk.simulators.county.plan import CountyPlan
+from kiosk.simulators.county.station import silent_events
 from kiosk.simulators.shared.center_access import CenterAccess, SignIn
+from kiosk.simulators.shared.offers import ACTOR as OFFERED_BY
+from kiosk.simulators.shared.processes import StartFailed
 from kiosk.simulators.village import REGION, STATION, VILLAGE, Village
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.hours import OpeningHours
-from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.people import MEMORY_KIB, PARALLELISM, TIME_COST, StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.desk.shared.schema import person
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
-from kiosk.sorting_center.ledger import LedgerError
+from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.records import ListingState
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
+from kiosk.store import StoreError
 
-_NAMES: Final = {StaffRole.ADMIN: "demo", StaffRole.OPERATOR: "operator", StaffRole.VIEWER: "viewer"}
+_ROLES: Final = {"demo": StaffRole.ADMIN, "operator": StaffRole.OPERATOR, "viewer": StaffRole.VIEWER}
+# Short and always the same, so that one can type them. The desk has them in its list of passwords that are guessed
+# first: it lets nobody choose them. A demo, which listens on loopback alone, sets them past that rule, and `lock_up`
+# replaces them when it ends.
+PASSWORDS: Final = {"demo": "almond-basket", "operator": "blue-donkey", "viewer": "green-apple"}
 
 
 def demo_access(ledger_url: str, stations: Sequence[str] = ()) -> CenterAccess:
-    """Three people with new passwords, and a token for the bench, all of this run; and what the county expects to hear.
+    """Three people with the passwords of a demo, a new token for the bench, and what the county expects to hear.
 
     ``stations`` are those of the county behind the demo. Raises DeskError.
     """
     now = datetime.now(UTC)
     with CenterDesk.open(ledger_url) as desk:
-        admin, *others = (_enroll(desk, name, role, now) for role, name in _NAMES.items())
+        admin, *others = (_enroll(desk, name, role, now) for name, role in _ROLES.items())
         for token in desk.tokens.all():
             if token.revoked_at is None and token.name.startswith("bench-"):
                 desk.tokens.revoke(token.name, now)
@@ -60,8 +74,28 @@ def _enroll(desk: CenterDesk, name: str, role: StaffRole, now: datetime) -> Sign
         desk.people.set_disabled(name, False, now)
     else:
         desk.people.add(name, role, password, now)
+    password_hash = PasswordHasher(TIME_COST, MEMORY_KIB, PARALLELISM).hash(PASSWORDS[name])
+    with desk.database.writing() as connection:
+        connection.execute(update(person).where(person.c.name == name).values(password_hash=password_hash))
     desk.audit.record("demo", AuditAction.PERSON_ADDED, name, role.word, now)
-    return SignIn(name, password)
+    return SignIn(name, PASSWORDS[name])
+
+
+def lock_up(ledger_url: str) -> None:
+    """The passwords of the demo open nothing any more, whoever serves this ledger next. Raises DeskError."""
+    with CenterDesk.open(ledger_url) as desk:
+        for name in _ROLES:
+            desk.people.set_password(name, secrets.token_urlsafe(12), datetime.now(UTC))
+
+
+def take_in_past(ledger_url: str, county: CountyPlan) -> None:
+    """What stations have told that are silent by now; before the sorting center starts. Raises StartFailed."""
+    try:
+        with Ledger.open(ledger_url) as ledger:
+            for last_heard, events in silent_events(county):
+                ledger.accept([parse_event(event.body) for event in events], county.region, last_heard)
+    except (LedgerError, StoreError) as error:
+        raise StartFailed(f"the past of the county cannot be taken in: {error}") from error
 
 
 UNSEEN_STATIONS: Final = 3  # Stations that were promised, and stand in no village yet
@@ -118,42 +152,43 @@ log = logging.getLogger(__name__)
 ACTOR: Final = "operator"  # One of the people of `demo_access`
 _POLL_INTERVAL_S: Final = 1.0
 _JOIN_TIMEOUT_S: Final = 10.0
+_MAX_OFFERS: Final = 1_000
+_UNDECIDED: Final = 8  # One of so many stations: what it offers waits on the page *Listings*
 
 
 @contextmanager
 def published(begin: Callable[[], AbstractContextManager[Village]]) -> Iterator[Village]:
-    """The village that ``begin`` starts; its first offer is published as soon as it is there, with its photo."""
+    """The village that ``begin`` starts. What the demo offers is published as soon as it is there with its photo."""
     ending = threading.Event()
     with begin() as village:
-        waiting = threading.Thread(target=_publish, args=(village, ending), name="first offer", daemon=True)
+        waiting = threading.Thread(target=_publish, args=(village, ending), name="offers", daemon=True)
         waiting.start()
         try:
             yield village
         finally:
             ending.set()
             waiting.join(_JOIN_TIMEOUT_S)
+            lock_up(village.ledger_url)
 
 
 def _publish(village: Village, ending: threading.Event) -> None:
     try:
         with CenterDesk.open(village.ledger_url) as desk, PhotoIndex(village.ledger_url) as photos:
             listings = CenterListings(desk.database, ReceivedPictures(photos, PictureFolder(village.photos_dir)))
-            while not publish_first(desk, listings) and not ending.wait(_POLL_INTERVAL_S):
-                pass
+            while not ending.wait(_POLL_INTERVAL_S):
+                publish_offers(desk, listings)
     except (DeskError, LedgerError, Refused) as error:
-        log.warning("The first offer of the demo is not published: %s", error)
+        log.warning("Offers of the demo are not published: %s", error)
 
 
-def publish_first(desk: CenterDesk, listings: CenterListings) -> bool:
-    """Whether nothing is left to do: it is published now, or somebody has decided on it. Raises DeskError,
+def publish_offers(desk: CenterDesk, listings: CenterListings) -> None:
+    """Those of the demo that have a photo here and that nobody has touched; some are left for people. Raises DeskError,
     LedgerError and Refused.
     """
-    if any(count for state, count in listings.counts().items() if state is not ListingState.REVIEW):
-        return True
-    offers = listings.page([ListingState.REVIEW], 0, 1)
-    if not offers or not listings.photos(offers[0])[0].may_be_shown:
-        return False
-    now = datetime.now(UTC)
-    listings.publish(offers[0].key, ActionContext(ACTOR, offers[0].version, now))
-    desk.audit.record(ACTOR, AuditAction.LISTING_PUBLISHED, str(offers[0].key), "", now)
-    return True
+    for one in listings.page([ListingState.REVIEW], 0, _MAX_OFFERS):
+        is_left = int(one.key.station[1:]) % _UNDECIDED == 0 or len(listings.history(one.key)) > 1
+        if one.offer.told.actor != OFFERED_BY or is_left or not listings.photos(one)[0].may_be_shown:
+            continue
+        now = datetime.now(UTC)
+        listings.publish(one.key, ActionContext(ACTOR, one.version, now))
+        desk.audit.record(ACTOR, AuditAction.LISTING_PUBLISHED, str(one.key), "", now)

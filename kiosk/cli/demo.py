@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,10 +21,12 @@ from kiosk.cli.shared.one_line import end
 if TYPE_CHECKING:
     from kiosk.simulators.bench.ports import VillageParts
     from kiosk.simulators.county import CountyPlan
+    from kiosk.simulators.shared.center_access import CenterAccess
     from kiosk.simulators.village import Village
 
 STATION, CENTER, STOREFRONT, BENCH = 8080, 8090, 8100, 8070
-_WEEKS, _SEED = 3, 1  # What has happened in the county before the demo begins; the same in every folder
+STATIONS = 40  # Of the county: it has lived within a minute on two processors
+_WEEKS, _SEED = 5, 1  # What has happened in the county before the demo begins; the same in every folder
 _NEEDED: Final = ("kiosk.sorting_center", "psycopg", "pika", "serial", "zxingcpp")  # Of both programs
 _PROCESSES: Final = 2  # Of the county, on two processors beside five programs: more would only wait for each other
 
@@ -34,7 +37,11 @@ _PROCESSES: Final = 2  # Of the county, on two processors beside five programs: 
     "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="Where it keeps its files (var/demo)."
 )
 @click.option(
-    "--village", "stations", type=int, metavar="N", help="A county of N more stations behind it, with weeks of life."
+    "--village",
+    "stations",
+    type=int,
+    metavar="N",
+    help=f"A county of N more stations behind it, with a month of life ({STATIONS}); 0: the station is alone.",
 )
 def demo(once: bool, folder: Path | None, stations: int | None) -> None:
     """The whole job with simulated hardware: station, sorting center and bench on loopback."""
@@ -48,7 +55,7 @@ def demo(once: bool, folder: Path | None, stations: int | None) -> None:
     if once:
         _run_once(folder)
     else:
-        _run_demo((folder or Path("var/demo")).resolve(), stations)
+        _run_demo((folder or Path("var/demo")).resolve(), STATIONS if stations is None else stations)
 
 
 def _run_once(folder: Path | None) -> None:
@@ -61,13 +68,20 @@ def _run_once(folder: Path | None) -> None:
         end(f"the demo failed at: {outcome.step}", 1)
 
 
-def _run_demo(folder: Path, stations: int | None) -> None:
-    from kiosk.app.demo import demo_access, published
+def _run_demo(folder: Path, stations: int) -> None:
+    from kiosk.app.demo import demo_access, published, take_in_past
     from kiosk.simulators.village import Village, VillagePlan, VillagePorts
 
-    county = _county(folder, stations) if stations is not None else None
-    access = partial(demo_access, stations=county.names if county is not None else ())
-    plan = VillagePlan(VillagePorts(STATION, CENTER, STOREFRONT), stocked=True, offers=True, access=access)
+    county = _county(folder, stations) if stations else None
+    names = county.names if county is not None else ()
+
+    def access(ledger_url: str) -> CenterAccess:
+        if county is not None:
+            take_in_past(ledger_url, county)
+        return demo_access(ledger_url, names)
+
+    ports = VillagePorts(STATION, CENTER, STOREFRONT)
+    plan = VillagePlan(ports, stocked=True, offers=True, access=access, clock_set=True)
     begin = partial(published, partial(Village, folder, plan))
     try:
         serve_demo(begin if county is None else partial(_village_in_county, begin, county), BENCH)
@@ -81,16 +95,17 @@ def serve_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_
     from kiosk.simulators.bench.app import BenchServer, create_bench
 
     setup_logging()
+    logging.getLogger().setLevel(logging.WARNING)
     stop = until_signal()
     with begin() as village:
         bench = BenchServer(create_bench(village), "127.0.0.1", bench_port)
         try:
-            click.echo(f"station         {village.station_url}")
-            click.echo(f"sorting center  {village.center_url}    (sign in as one of these)")
+            click.echo(f"bench           {bench.url}    begin here: goods, PINs, parcels, cables")
+            click.echo(f"station         {village.station_url}    what a villager sees")
+            click.echo(f"sorting center  {village.center_url}    sign in with a name and a password of this demo:")
             for person in village.center_access.people:
                 click.echo(f"    {person.name:12}{person.password}")
-            click.echo(f"storefront       {village.storefront_url}    (what buyers see)")
-            click.echo(f"bench           {bench.url}    (begin here: PINs, goods, parcels, cables)")
+            click.echo(f"storefront      {village.storefront_url}    what buyers see")
             click.echo("Ctrl-C ends everything.")
             stop.wait()
         finally:
@@ -111,5 +126,12 @@ def _county(folder: Path, stations: int) -> CountyPlan:
 def _village_in_county(begin: Callable[[], AbstractContextManager[Village]], plan: CountyPlan) -> Iterator[Village]:
     from kiosk.simulators.county import County
 
-    with begin() as village, County(replace(plan, broker_url=village.broker.url), _PROCESSES, click.echo):
-        yield village
+    with begin() as village:
+
+        def report(line: str) -> None:
+            village.county_news = line
+            click.echo(line)
+
+        plan = replace(plan, broker_url=village.broker.url, photos_url=village.photos_url)
+        with County(plan, _PROCESSES, report):
+            yield village

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
-from kiosk.devices.camera.process import ChildCamera
-from kiosk.devices.camera.settings import CameraSettings
-from kiosk.devices.ports import CameraFault, GoodsShot
-from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.intake import Intake, TareSource, Weighing
-from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.link import SimulatedLink
@@ -32,10 +27,9 @@ from kiosk.simulators.scanner.typing import TypingScannerSimulator
 from kiosk.simulators.shared.center_access import CenterAccess
 from kiosk.simulators.shared.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault, stall_s
+from kiosk.simulators.shared.offers import GoodsCamera, offer
 from kiosk.simulators.shared.processes import ChildProgram, HeldPort, StartFailed, answers
 from kiosk.station.catalog.file import CatalogError, parse_catalog
-from kiosk.station.counter.listings import ListedLot, view_of
-from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store import ConfirmedRow, Stamp, Store, StoreError
@@ -121,7 +115,7 @@ class VillagePlan:
     shelves and a truck is on its way; left out, the station is as new as one that was just unpacked. ``offers``: it
     has taken goods in before, and offers them for sale. ``access`` lets somebody in at the sorting center that keeps
     this ledger; left out, nobody is. Without ``county`` neither sorting center nor relay runs: the station is alone,
-    as it is while its line is down.
+    as it is while its line is down. ``clock_set``: a simulated time server has set its clock.
     """
 
     ports: VillagePorts = VillagePorts()
@@ -136,6 +130,7 @@ class VillagePlan:
     offers: bool = False
     access: Callable[[str], CenterAccess] = lambda _ledger_url: CenterAccess()
     county: bool = True
+    clock_set: bool = False
 
 
 class Village:
@@ -147,6 +142,7 @@ class Village:
     def __init__(self, folder: Path, plan: VillagePlan | None = None) -> None:
         self.folder = folder
         self._plan = plan = plan or VillagePlan()
+        self.county_news = ""  # What the county behind it said last
         self.config = folder / "station.toml"
         self.ledger_url = f"sqlite:///{folder / 'ledger.db'}"
         devices, logs = folder / "devices", folder / "logs"
@@ -166,22 +162,25 @@ class Village:
             self.broker = ends.enter_context(Broker(folder / "broker"))
             self.link = ends.enter_context(SimulatedLink(self.broker.port))
             photos_port = _held(ends)
+            self.photos_url = f"http://127.0.0.1:{photos_port}"
             self.photos_dir = folder / "photos"
             self.photos_link = ends.enter_context(SimulatedLink(photos_port))
             self._write_settings()
-            self.counter_stock = _stocked(folder, plan) if plan.stocked else None
-            self.catalog = plan.catalog or _sample_catalog(folder)
-            self._import_catalog()
-            if plan.offers:
-                self._offer()
-            self.center_access = plan.access(self.ledger_url)
+            with ThreadPoolExecutor(1, "access") as beside_it:
+                access = beside_it.submit(plan.access, self.ledger_url)
+                self.counter_stock = _stocked(folder, plan) if plan.stocked else None
+                self.catalog = plan.catalog or _sample_catalog(folder)
+                self._import_catalog()
+                if plan.offers:
+                    self._offer()
+            self.center_access = access.result()
             more = ["--photos-dir", str(self.photos_dir)]
             beside = [_photos(self.ledger_url, f"127.0.0.1:{photos_port}", more, logs)]
             if self.storefront_url is not None:
                 beside.append(_storefront(self.ledger_url, self.storefront_url, more, logs))
                 more = [*more, "--storefront-url", self.storefront_url]
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
-            self.station = _station(self.config, self.station_url, logs)
+            self.station = _station(self.config, self.station_url, logs, clock_set=plan.clock_set)
             self.relay = _relay(self.config, logs)
             side_by_side = (self.center, self.station) if plan.county else (self.station,)
             for child in side_by_side:
@@ -241,9 +240,9 @@ class Village:
         with closing(Store.open(self.database, self._plan.station, stamp, OpenOptions(check=False))) as store:
             yield store
 
-    @staticmethod
-    def _stamp() -> Stamp:
-        return Stamp(StationClock(ZONE).now(), software_id(), REGION)
+    def _stamp(self) -> Stamp:
+        clock = StationClock(ZONE, synced=lambda: True) if self._plan.clock_set else StationClock(ZONE)
+        return Stamp(clock.now(), software_id(), REGION)
 
     def _printers(self, text: str) -> None:
         self.label_printer.command(text)
@@ -298,7 +297,7 @@ class Village:
         """Before the station starts. Raises StartFailed."""
         try:
             with self._opened_store() as store:
-                stock_listing(store, self.folder / "station", self.camera.path, "clerk:01", self._stamp)
+                offer(store, self.folder / "station", 0, GoodsCamera(self.folder / "goods"), self._stamp)
         except (StoreError, OSError) as error:
             raise StartFailed(f"no lot of the demo can be offered: {error}") from error
 
@@ -357,61 +356,11 @@ def _storefront(ledger_url: str, url: str, more: Sequence[str], logs: Path) -> C
     return ChildProgram("storefront", [*command, *more], logs / "storefront.log", answers(f"{url}/health"))
 
 
-def _station(config: Path, url: str, logs: Path) -> ChildProgram:
-    command = ["kiosk.cli.kiosk", "run", "--config", str(config)]
+def _station(config: Path, url: str, logs: Path, *, clock_set: bool) -> ChildProgram:
+    program = "kiosk.simulators.trusted_clock" if clock_set else "kiosk.cli.kiosk"
+    command = [program, "run", "--config", str(config)]
     return ChildProgram("station", command, logs / "station.log", answers(f"{url}/health"))
 
 
 def _relay(config: Path, logs: Path) -> ChildProgram:
     return ChildProgram("relay", ["kiosk.cli.kiosk", "relay", "--config", str(config)], logs / "relay.log")
-
-
-_PRODUCT: Final = "BADAM"
-_BAG: Final = Weighing(12_610, 20, 1, 1200, 12)
-_SHOT_S: Final = 60.0
-_CERTIFICATE: Final = Certificate(CertificateKind.NONE, None, NoCertificateReason.SMALL_GROWER)
-
-
-def stock_listing(store: Store, data: Path, scene: Path, actor: str, stamps: Callable[[], Stamp]) -> None:
-    """Almonds, unless anything was brought in here before; ``scene`` is what the camera sees of them.
-
-    ``data`` is the station's folder. The catalog is there, and has words for buyers of them. Raises StoreError, OSError
-    and StartFailed.
-    """
-    if store.intakes.recent(1):
-        return
-    version, catalog = store.catalogs.get()
-    product = catalog.product(_PRODUCT)
-    if product is None:
-        raise StartFailed(f"version {version} of the catalog of the demo has no {_PRODUCT}")
-    shot = _shot(scene)
-    row = _book_intake(store, stamps)
-    LotPhotos(PhotoFolder(data / "photos"), store, stamps).keep(row.lot, _PRODUCT, shot)
-    number = ReceiptNumber.parse(row.receipt)
-    listed = store.listings.of(number)
-    view = view_of(ListedLot(number, listed, product, True), {}, actor)
-    if view.offer is None:
-        raise StartFailed(f"{_PRODUCT} of the demo cannot be offered: {', '.join(view.hindrances)}")
-    store.listings.submit(number, listed, view.offer, stamps())
-
-
-def _book_intake(store: Store, stamps: Callable[[], Stamp]) -> ConfirmedRow:
-    version, catalog = store.catalogs.get()
-    price = next(price for price in catalog.prices if price.product == _PRODUCT)
-    sack = next(container for container in catalog.containers if not container.weighed)
-    goods = (Party(None), _PRODUCT, price.mode, version, price.fen_per_kg)
-    opened = store.intakes.open(lambda receipt: Intake(receipt, *goods), stamps())
-    intake = opened.with_bag(_BAG, sack.code, TareSource.PRESET, sack.tare_g)
-    confirmed, token = intake.confirm(_CERTIFICATE), f"demo-{intake.receipt}"
-    return store.intakes.confirm(confirmed, token, lambda head: (), stamps())
-
-
-def _shot(scene: Path) -> GoodsShot:
-    try:
-        with closing(ChildCamera(CameraSettings("file", str(scene)))) as camera:
-            shot = camera.inspect(_SHOT_S)
-    except CameraFault as error:
-        raise StartFailed(f"the goods of the demo cannot be photographed: {error}") from error
-    if not shot.verdict.accepted:
-        raise StartFailed(f"the photograph of the goods of the demo was not accepted: {shot.verdict}")
-    return shot

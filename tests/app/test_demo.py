@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.demo import demo_access
+import kiosk.sorting_center
+from kiosk.app.demo import PASSWORDS, demo_access, lock_up
+from kiosk.base.refused import Refused
 from kiosk.simulators.county import CountyPlan
 from kiosk.simulators.village import REGION, STATION
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -20,7 +22,7 @@ def ledger_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'ledger.db'}"
 
 
-def test_three_people_sign_in_and_a_second_run_has_new_passwords(ledger_url: str) -> None:
+def test_three_people_sign_in_with_words_one_can_type_until_the_demo_ends(ledger_url: str) -> None:
     first, second = demo_access(ledger_url), demo_access(ledger_url)
     assert [person.name for person in second.people] == ["demo", "operator", "viewer"]
     with CenterDesk.open(ledger_url) as desk:
@@ -30,9 +32,36 @@ def test_three_people_sign_in_and_a_second_run_has_new_passwords(ledger_url: str
             StaffRole.OPERATOR,
             StaffRole.VIEWER,
         ]
-        assert [desk.people.verify(person.name, person.password) for person in first.people] == [None] * 3
+        assert first.people == second.people
+        assert all(len(person.password) <= 13 and person.password.islower() for person in first.people)
         assert [token.revoked_at is None for token in desk.tokens.all()].count(True) == 1
     assert all(person.password not in repr(second) for person in second.people)
+    lock_up(ledger_url)
+    with CenterDesk.open(ledger_url) as desk:
+        assert [desk.people.verify(person.name, person.password) for person in second.people] == [None] * 3
+
+
+def test_nobody_else_can_choose_a_password_of_the_demo(ledger_url: str) -> None:
+    now = datetime.now(UTC)
+    with CenterDesk.open(ledger_url) as desk:
+        desk.people.add("aygul", StaffRole.VIEWER, "grey horse at noon", now)
+        for number, word in enumerate(PASSWORDS.values()):
+            with pytest.raises(Refused) as refused:
+                desk.people.add(f"clerk{number}", StaffRole.VIEWER, word, now)
+            assert refused.value.code == "guessed_password"
+            with pytest.raises(Refused):
+                desk.people.set_password("aygul", word, now)
+
+
+def test_the_sorting_center_knows_nothing_of_the_demo() -> None:
+    """The words stand in one list of its own, that of what it refuses."""
+    package = Path(kiosk.sorting_center.__file__).parents[1]
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*")
+        if path.suffix in (".py", ".txt", ".toml", ".html", ".po") and "almond-basket" in path.read_text("utf-8")
+    }
+    assert found == {"app/demo.py", "sorting_center/desk/common_passwords.txt"}
 
 
 def test_a_person_of_an_earlier_run_is_let_in_again(ledger_url: str) -> None:

@@ -94,7 +94,6 @@ def test_a_demo_that_cannot_begin_says_which_step_failed(tmp_path: Path) -> None
 def test_a_county_that_cannot_be_is_one_line(subtests: pytest.Subtests) -> None:
     for arguments, text in [
         (["--village", "many"], "'many' is not a valid integer"),
-        (["--village", "0"], "a county has 1 to 1000 stations"),
         (["--village", "-3"], "a county has 1 to 1000 stations"),
         (["--village", "1001"], "a county has 1 to 1000 stations"),
         (["--village", "3.5"], "'3.5' is not a valid integer"),
@@ -125,10 +124,12 @@ def test_the_demo_prints_where_to_begin_and_no_pin(
 
     monkeypatch.setattr("kiosk.app.process.until_signal", Stop)
     monkeypatch.setattr("kiosk.app.process.setup_logging", lambda: None)  # or every later test would log here
-    village = Standing(tmp_path)
+    village = Standing(tmp_path, storefront_url="http://127.0.0.1:2")
     command.serve_demo(lambda: village, 0)
     told = capfd.readouterr()
-    assert "begin here" in told.out
+    first, *others = told.out.splitlines()
+    assert first.startswith("bench ") and "begin here" in first
+    assert [line.split("  ")[0] for line in others if "http://" in line] == ["station", "sorting center", "storefront"]
     for person in village.center_access.people:
         assert told.out.count(person.password) == 1
     assert village.counter_stock is not None

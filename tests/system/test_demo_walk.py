@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +25,7 @@ from tests.web.browsing import axe_faults
 
 @pytest.fixture
 def village(tmp_path: Path) -> Iterator[Village]:
-    with Village(tmp_path, VillagePlan(stocked=True, access=demo_access)) as running:
+    with Village(tmp_path, VillagePlan(stocked=True, access=demo_access, clock_set=True)) as running:
         yield running
 
 
@@ -84,6 +86,12 @@ def intake(village: Village) -> str:
     return village.newest_intake().receipt
 
 
+def clocks_of(village: Village) -> set[str]:
+    """How far the clock of each event is believed."""
+    with closing(sqlite3.connect(village.database)) as reader:
+        return {json.loads(body)["clock"] for (body,) in reader.execute("SELECT body FROM journal")}
+
+
 def void_with_the_second_person(bench: Page, clerk: Clerk, receipt: str) -> None:
     clerk.page.goto(urljoin(clerk.page.url, "/counter/intakes"))
     clerk.tap(f"a[href='/counter/intakes/{receipt}']")
@@ -100,13 +108,15 @@ def look_after_the_box(bench: Page, clerk: Clerk) -> None:
     page.locator("a[href='/technician']").wait_for()
     page.goto(urljoin(page.url, "/technician"))
     expect(page).to_have_url(re.compile("/technician$"), timeout=WAIT_MS)
-    look_at_the_county(clerk.village, follow(bench, "Sorting center"))
+    look_at_the_county(bench, clerk.village, follow(bench, "Sorting center"))
 
 
-def look_at_the_county(village: Village, page: Page) -> None:
+def look_at_the_county(bench: Page, village: Village, page: Page) -> None:
+    """With what stands on the bench."""
     expect(page).to_have_url(f"{village.center_url}/sign-in?next=/", timeout=WAIT_MS)
-    page.fill("[name=name]", village.center_access.name)
-    page.fill("[name=password]", village.center_access.password)
+    person = bench.locator(".sign-in div", has_text="demo")
+    page.fill("[name=name]", person.locator("dt").inner_text())
+    page.fill("[name=password]", person.locator("dd").inner_text())
     page.click("main button[type=submit]")
     expect(page).to_have_url(f"{village.center_url}/", timeout=WAIT_MS)
 
@@ -152,6 +162,7 @@ def test_from_the_bench_to_a_shelf_and_out_again(village: Village, bench: Page, 
     receipt = intake(village)
     void_with_the_second_person(bench, clerk, receipt)
     assert village.newest_intake().voided
+    assert clocks_of(village) == {"synced"}
 
     look_after_the_box(bench, clerk)
 

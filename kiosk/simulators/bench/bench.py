@@ -266,6 +266,7 @@ class Bench:
             "camera": {"state": self.village.camera.state, "version": _version(self.village.camera.path)},
             "broker": self.village.broker.running,
             "panel": self.village.panel.lamps(),
+            "county": self.village.county_news,
             "papers": {name: newest(printer) for name, printer in self.printers.items()},
             **self._county.read(),
         }

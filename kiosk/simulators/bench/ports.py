@@ -51,6 +51,10 @@ class VillageParts(Protocol):
     @property
     def center_access(self) -> CenterAccess: ...
     @property
+    def county_news(self) -> str:
+        """What the county behind it said last, "" without one."""
+
+    @property
     def catalog(self) -> Path: ...
     @property
     def label_printer(self) -> PaperPictures: ...

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from importlib.resources import files
 from random import Random
-from typing import Final
+from typing import Final, cast
 
 from kiosk.domain.catalog import Catalog, Member
+from kiosk.domain.events import BackupMade, IntakeConfirmed
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.intake import AbandonReason, Intake, TareSource, Weighing
+from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake, TareSource, Weighing
 from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Verification
 from kiosk.domain.metrology.pan import Hold
 from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
@@ -20,16 +22,18 @@ from kiosk.domain.moment import Moment
 from kiosk.domain.parcel import WAITING_STATES, CollectedBy, Consent, ParcelNumber, ParcelState, Proof
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
 from kiosk.domain.void import Void, VoidReason
+from kiosk.simulators.camera.simulator import SCENES
 from kiosk.simulators.county.plan import StationAct
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.store import Stamp, Store
+from kiosk.store import ConfirmedRow, Stamp, Store, StoreRefusal
 from kiosk.store.shared.records import Arrival, HandoverProof, NewCheck, SlotAssignment
 
 CLERK, OTHER_CLERK = "clerk:01", "clerk:02"
 _MEMBERS: Final = 40
 _SORTS: Final = 4  # So many kinds of goods grow around one village
 _CHECK_WEIGHT_G, _ALLOWED_G = 5_000, 10
+_TOO_MUCH_G: Final = 10_000
 _PARCELS: Final = ParcelSettings()
 _CARRIERS: Final = (("SF", "SF1"), ("YTO", "YT7"), ("JD", "JD01"))
 _CERTIFICATES: Final = (
@@ -43,12 +47,17 @@ _RESTED_MS, _READINGS = 1200, 12
 
 
 def catalog_of(station: str) -> Catalog:
-    """The sample catalog with the members of this station's village."""
-    source = files("kiosk.catalogs").joinpath("yarkant.toml")
+    """The sample catalog with more goods and the members of this station's village, without goods no camera shows."""
+    sources = (files("kiosk.catalogs").joinpath("yarkant.toml"), files(__package__).joinpath("goods.toml"))
     first = int(station[1:]) % 1000 * _MEMBERS
     members = [f"{first + number:05d}" for number in range(1, _MEMBERS + 1)]
-    sample = parse_catalog(source.read_bytes(), source.name)
-    return replace(sample, members=tuple(Member(f"M-{digits}", digits) for digits in members))
+    county = parse_catalog(b"\n".join(source.read_bytes() for source in sources), "county")
+    return replace(
+        county,
+        products=tuple(row for row in county.products if row.code.lower() in SCENES),
+        prices=tuple(row for row in county.prices if row.product.lower() in SCENES),
+        members=tuple(Member(f"M-{digits}", digits) for digits in members),
+    )
 
 
 class VillageCounter:
@@ -78,6 +87,8 @@ class VillageCounter:
             StationAct.UNBOOKED: self._unbooked,
             StationAct.SWEEP: self._sweep,
             StationAct.CLOSE: self._close,
+            StationAct.CONTRADICT: self._contradict,
+            StationAct.VOID_LATE: self._void_late,
         }
         acts[act](random, stamp)
 
@@ -109,17 +120,37 @@ class VillageCounter:
         self._store.parcels.sweep(overdue, back, stamp)
 
     def _intake(self, random: Random, stamp: Stamp) -> None:
+        self._confirm(self._agreed(random, stamp), stamp)
+
+    def _agreed(self, random: Random, stamp: Stamp) -> ConfirmedIntake:
         intake = self._weighed(self._opened(random, stamp), random)
         scale = ScaleLegalStatus(True, self._check, self._verification, self._counters, self._serial_no)
-        confirmed = intake.confirm(random.choices(_CERTIFICATES, _HOW_MANY)[0], scale)
-        self._store.intakes.confirm(confirmed, f"county-{intake.receipt}", lambda head: (), stamp)
+        return intake.confirm(random.choices(_CERTIFICATES, _HOW_MANY)[0], scale)
+
+    def _confirm(self, confirmed: ConfirmedIntake, stamp: Stamp) -> ConfirmedRow:
+        return self._store.intakes.confirm(confirmed, f"county-{confirmed.intake.receipt}", lambda head: (), stamp)
+
+    def _contradict(self, random: Random, stamp: Stamp) -> None:
+        """A receipt, and the same once more with a net weight that is not gross minus tare: past the tables, as no
+        station tells it. They differ from the journal now, and the day cannot be closed any more.
+        """
+        confirmed = self._agreed(random, stamp)
+        self._confirm(confirmed, stamp)
+        event = IntakeConfirmed.of(confirmed, stamp.metrology)
+        self._store.journal.append(cast(BackupMade, replace(event, net_g=event.net_g + _TOO_MUCH_G)), stamp)
 
     def _leave(self, random: Random, stamp: Stamp) -> None:
         why = random.choice([AbandonReason.LEFT, AbandonReason.IDLE])
         self._store.intakes.abandon(self._opened(random, stamp).receipt, "opened", why, stamp)
 
     def _void(self, random: Random, stamp: Stamp) -> None:
-        rows = [row for row in self._store.days.intakes(limit=5) if not row.voided]
+        self._void_one_of(self._store.days.intakes(limit=5), random, stamp)
+
+    def _void_late(self, random: Random, stamp: Stamp) -> None:
+        self._void_one_of(self._store.intakes.recent(5), random, stamp)
+
+    def _void_one_of(self, booked: Iterable[ConfirmedRow], random: Random, stamp: Stamp) -> None:
+        rows = [row for row in booked if not row.voided]
         if rows:
             receipt = ReceiptNumber.parse(random.choice(rows).receipt)
             self._store.intakes.void(Void(receipt, random.choice(list(VoidReason)), CLERK, OTHER_CLERK), stamp)
@@ -130,7 +161,8 @@ class VillageCounter:
         self._store.pan_loads.note(left, stamp)
 
     def _close(self, random: Random, stamp: Stamp) -> None:
-        self._store.days.close(CLERK, lambda totals, head: (), stamp)
+        with suppress(StoreRefusal):
+            self._store.days.close(CLERK, lambda totals, head: (), stamp)
 
     def _opened(self, random: Random, stamp: Stamp) -> Intake:
         price = random.choice(self._prices)

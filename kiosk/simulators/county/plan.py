@@ -24,24 +24,30 @@ class StationKind(StrEnum):
     """What a person at the county has to see of a station."""
 
     USUAL = "usual"
+    PAPER_OUT = "paper_out"  # Its label printer has no paper
     QUIET = "quiet"  # Nobody has brought anything for days, and it is switched off
-    SLOW_LINE = "slow_line"  # Its line passes so little that days are waiting
-    GAP = "gap"  # One of its events is lost on the way, again and again: what came later waits behind the gap
-    CLOCK = "clock"  # It worked a day in 1970 after a power cut
     CLONED = "cloned"  # Its card was copied, and both machines work: a fork, and two that send by turns
+    GAP = "gap"  # One of its events is lost on the way, again and again: what came later waits behind the gap
+    CLOCK = "clock"  # Since a power cut its clock counts from 1970
+    DISK_LOW = "disk_low"  # Its card is nearly full
+    CONTRADICTION = "contradiction"  # It tells a receipt once more, with figures that contradict each other
+    DAY_DIFFERS = "day_differs"  # It voided a receipt of a day that was closed
+    SLOW_LINE = "slow_line"  # Its line passes so little that days are waiting
     OLD_SOFTWARE = "old_software"
     RESTORED = "restored"  # Its card came back older than what the sorting center has: a new epoch
 
 
 SPECIAL: Final = tuple(kind for kind in StationKind if kind is not StationKind.USUAL)
-_MANY: Final = 25  # One more special station for so many
+_FIRST_VILLAGES: Final = slice(2, 39)  # Where one of each kind stands, in a large county too
+_MANY: Final = 25  # One more special station for so many others
 
 _ALL: Final = Share()
 
 
 @dataclass(frozen=True, slots=True)
 class CountyPlan:
-    """``weeks`` of life end at ``until``; the same plan gives the same events. Without ``broker_url`` nothing is sent.
+    """``weeks`` of life end at ``until``; the same plan gives the same events. Without ``broker_url`` nothing is sent,
+    and without ``photos_url`` nothing is offered for sale.
 
     Raises ValueError with what is allowed.
     """
@@ -52,6 +58,7 @@ class CountyPlan:
     seed: int
     until: datetime
     broker_url: str = ""
+    photos_url: str = ""
     region: str = "county"
     share: Share = _ALL
 
@@ -78,8 +85,10 @@ class CountyPlan:
     @property
     def own_stations(self) -> dict[str, StationKind]:
         """The stations of this share, and what each is there for; half of them at most is special."""
-        special = min(self.stations // 2, len(SPECIAL) + self.stations // _MANY)
-        chosen = Random(self.seed).sample(self.names, special)  # noqa: S311  a simulator
+        random = Random(self.seed)  # noqa: S311  a simulator
+        first, others = self.names[_FIRST_VILLAGES], self.names[_FIRST_VILLAGES.stop :]
+        chosen = random.sample(first, min(len(SPECIAL), len(first), self.stations // 2))
+        chosen += random.sample(others, len(others) // _MANY)
         kinds = {name: SPECIAL[number % len(SPECIAL)] for number, name in enumerate(chosen)}
         return {name: kinds.get(name, StationKind.USUAL) for name in self.names[self.share.first :: self.share.of]}
 
@@ -92,6 +101,7 @@ _TRUCK_DAYS: Final = (1, 3, 5)
 _HOURS: Final = (((9, 13), (15, 19)), ((10, 14), (16, 20)), ((10, 13), (15, 21)))
 _QUIET_DAYS: Final = 5
 _QUIET_INTAKES: Final = 2
+_WAITING_INTAKES: Final = 30  # On a line that passes little much waits only where much happens
 
 
 class StationAct(StrEnum):
@@ -106,8 +116,14 @@ class StationAct(StrEnum):
     UNBOOKED = "unbooked"
     SWEEP = "sweep"
     CLOSE = "close"
+    CONTRADICT = "contradict"
+    VOID_LATE = "void_late"
 
 
+_FAULTS: Final = {
+    StationKind.CONTRADICTION: StationAct.CONTRADICT,
+    StationKind.DAY_DIFFERS: StationAct.VOID_LATE,
+}
 # What happens on some days only, and on how many of them.
 _MORE: Final = ((StationAct.LEAVE, 0.25), (StationAct.VOID, 0.1), (StationAct.UNBOOKED, 0.2))
 
@@ -151,6 +167,8 @@ def lived_days(plan: CountyPlan, station: str, kind: StationKind) -> list[DayPla
     last = local_date(plan.until)
     if kind is StationKind.QUIET:
         last, busy = last - timedelta(days=_QUIET_DAYS), _QUIET_INTAKES
+    if kind is StationKind.SLOW_LINE:
+        busy = _WAITING_INTAKES
     date, found = local_date(plan.since), []
     while date <= last:
         random = Random(f"{plan.seed} {station} {date}")  # noqa: S311  a simulator
@@ -158,7 +176,19 @@ def lived_days(plan: CountyPlan, station: str, kind: StationKind) -> list[DayPla
         past = tuple(act for act in acts if plan.since <= act[0] <= plan.until)
         found.append(replace(day_of(plan, station, date), acts=past))
         date += timedelta(days=1)
-    return found
+    return _with_fault(found, _FAULTS[kind]) if kind in _FAULTS else found
+
+
+def _with_fault(days: list[DayPlan], fault: StationAct) -> list[DayPlan]:
+    """``fault`` happens around the close of the newest day that was closed."""
+    for number in reversed(range(len(days))):
+        closed = days[number].acts
+        if closed and closed[-1][1] is StationAct.CLOSE:
+            minutes = 1 if fault is StationAct.VOID_LATE else -1
+            at = closed[-1][0] + timedelta(minutes=minutes)
+            days[number] = replace(days[number], acts=tuple(sorted([*closed, (at, fault)])))
+            break
+    return days
 
 
 def _acts(

@@ -27,6 +27,7 @@ from kiosk.simulators.county.station import CountyStation, relay_settings
 from kiosk.simulators.fleet.plan import Share
 from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.station import allow_many_files, empty_database
+from kiosk.simulators.shared.offers import GoodsCamera
 from kiosk.store import Store, StoreError
 
 # While some stations wait for the sorting center, others have the processor. It bounds the memory, too.
@@ -52,7 +53,8 @@ def main() -> int:
     os.nice(_NICE)
     allow_many_files()
     with empty_database() as template:
-        stations = [CountyStation(plan, name, template, ending) for name in plan.own_stations]
+        camera = GoodsCamera(plan.folder / f"camera-{plan.share.first + 1}")
+        stations = [CountyStation(plan, name, template, ending, camera) for name in plan.own_stations]
         alive = _lived(stations, ending)
         if not ending.is_over:
             _say({"lived": True})
@@ -108,7 +110,8 @@ def go_on(plan: CountyPlan, stations: Iterable[CountyStation], ending: FleetShut
         return
     random = Random()  # noqa: S311  a simulator; nobody asks for the same afternoon again
     with ExitStack() as ends:
-        connected = [one for one in stations if one.kind not in _OFF][:_ONLINE]
+        special_first = sorted(stations, key=lambda one: one.kind is StationKind.USUAL)
+        connected = [one for one in special_first if one.kind not in _OFF][:_ONLINE]
         is_on = list(_relaying(plan, connected, over, ends))
         busy = [station for station in is_on if station.kind is not StationKind.SLOW_LINE]
         while not over.wait(random.expovariate(_PER_MINUTE / 60 / plan.share.of)):
@@ -136,7 +139,7 @@ def _relay(plan: CountyPlan, station: CountyStation, store: Store) -> Relay:
     stamp = station.stamp_now()
     line = _SLOW if station.kind is StationKind.SLOW_LINE else 0
     settings = relay_settings(plan, station.name, stamp.software, stamp.moment.boot_id, line)
-    return Relay(store, Pace(settings, tuning=_RELAY))
+    return Relay(store, Pace(settings, tuning=_RELAY), doctor_rows=station.doctor_rows)
 
 
 def _act(station: CountyStation, random: Random) -> None:

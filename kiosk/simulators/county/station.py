@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -11,6 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from kiosk.messaging.contract.control import DoctorRow
+from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
 from kiosk.messaging.relay.shared.ports import EpochsPort, OutboxPort, OutboxRow, StorePort
@@ -19,18 +22,28 @@ from kiosk.simulators.county.counter import VillageCounter, catalog_of
 from kiosk.simulators.county.plan import CountyPlan, DayPlan, StationAct, StationKind, day_of, lived_days, local_date
 from kiosk.simulators.fleet.sending import FleetShutdown, send
 from kiosk.simulators.fleet.station import StationFolder, empty_database
+from kiosk.simulators.shared.offers import GoodsCamera, offer, send_pictures
 from kiosk.station.shared.clock import software_id
-from kiosk.store import Stamp, Store
+from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.connection import connect_unsafe
 from kiosk.store.database.opening import OpenOptions
 
 _OLD_SOFTWARE: Final = "station-kiosk/0.0.7"
+_OFFERING: Final = 40  # So many stations offer something for sale: the first ones
 _COPIED_AT: Final = 0.6  # This part of its days a station has lived when its card is copied
 _BACK_AFTER: Final = 0.8
-_WAITING_DAYS: Final = 4  # What a slow line has not passed yet
+_WAITING_DAYS: Final = 10  # What a slow line has not passed yet; half of a shorter life
 # A machine with a copied card is noticed on its first morning. Each of its events is one more alarm.
 _TWIN_ACTS: Final = 4
 _TWIN: Final = 1  # Added to the seed of a machine that goes on from a copied card: other people come to it
+
+
+_FITTED: Final = ("scale", "printer_label", "printer_receipt", "camera", "disk", "clock")
+DOCTOR_ROWS: Final = {
+    StationKind.PAPER_OUT: DoctorRow("printer_label", "fail", "printer_paper_out"),
+    StationKind.DISK_LOW: DoctorRow("disk", "warn", "disk_low"),
+    StationKind.CLOCK: DoctorRow("clock", "warn", "clock_unset"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +60,12 @@ class Lived:
 class CountyStation:
     """Lives, and sends in between, in the thread that calls. A life that was broken off goes on where it ended."""
 
-    def __init__(self, plan: CountyPlan, name: str, template: Path, ending: FleetShutdown) -> None:
+    def __init__(
+        self, plan: CountyPlan, name: str, template: Path, ending: FleetShutdown, camera: GoodsCamera | None = None
+    ) -> None:
+        """Without ``camera`` nothing is offered for sale."""
         self.name, self.kind = name, plan.own_stations[name]
-        self._plan, self._template, self._ending = plan, template, ending
+        self._plan, self._template, self._ending, self._camera = plan, template, ending, camera
         self._card = StationFolder(name, plan.folder / name / "station.sqlite")
         self._software = _OLD_SOFTWARE if self.kind is StationKind.OLD_SOFTWARE else software_id()
 
@@ -69,9 +85,14 @@ class CountyStation:
         return VillageCounter(store, self.name, self._plan.seed)
 
     def stamp_now(self) -> Stamp:
-        """Of this moment, on a clock that a time server has set."""
+        """Of this moment, on a clock that a time server has set; not where it is lost since today."""
         now = datetime.now(UTC)
-        return self._stamp(day_of(self._plan, self.name, local_date(now)), now)
+        return self._stamp(day_of(self._plan, self.name, local_date(now)), now, unset=self.kind is StationKind.CLOCK)
+
+    def doctor_rows(self) -> tuple[DoctorRow, ...]:
+        """What a station's doctor says, the worst first."""
+        bad = DOCTOR_ROWS.get(self.kind)
+        return (*filter(None, (bad,)), *(DoctorRow(name) for name in _FITTED if bad is None or bad.row != name))
 
     @contextmanager
     def store(self, stamps: Callable[[], Stamp], card: StationFolder | None = None) -> Iterator[Store]:
@@ -91,22 +112,31 @@ class CountyStation:
 
     def _as_usual(self, days: Sequence[DayPlan]) -> Lived:
         lived = self._write(days)
+        number = self._plan.names.index(self.name)
+        if self._camera is not None and self._plan.photos_url and self.kind is StationKind.USUAL and number < _OFFERING:
+            self._offer(self._camera, number)
         self._send()
         return lived
 
+    def _offer(self, camera: GoodsCamera, number: int) -> None:
+        try:
+            with self.store(self.stamp_now) as store:
+                offer(store, self._card.database.parent, number, camera, self.stamp_now)
+        except OSError as error:
+            raise StoreError(f"Nothing can be offered: {error}") from error
+
     def _on_a_slow_line(self, days: Sequence[DayPlan]) -> Lived:
-        return self._as_usual(days[:-_WAITING_DAYS]) + self._write(days[-_WAITING_DAYS:])
+        passed = len(days) - min(_WAITING_DAYS, len(days) // 2)
+        return self._as_usual(days[:passed]) + self._write(days[passed:])
 
     def _cloned(self, days: Sequence[DayPlan]) -> Lived:
         """Both machines write the same numbers; the sorting center hears one, the other, and the first one again."""
         copied = round(len(days) * _COPIED_AT)
-        lived = self._write(days[:copied])
+        lived = self._as_usual(days[:copied])
         twin = self._card.copy_to(self._plan.folder / f"{self.name}-twin")
-        lived += self._as_usual(days[copied:])
         lived += self._write([replace(day, acts=day.acts[:_TWIN_ACTS]) for day in days[copied : copied + 1]], twin)
         self._send(twin)
-        self._send()
-        return lived
+        return lived + self._as_usual(days[copied:])
 
     def _restored(self, days: Sequence[DayPlan]) -> Lived:
         """The card comes back as it was days ago; what happened since is at the sorting center alone."""
@@ -115,21 +145,22 @@ class CountyStation:
         image = self._card.copy_to(self._plan.folder / f"{self.name}-image")
         lived += self._as_usual(days[copied:back])
         image.copy_to(self._card.database.parent)
-        self._send()
+        came_back = self._stamp(days[back], self._begin(days[back]))
+        self._send(stamps=lambda: came_back)
         return lived + self._as_usual(days[back:])
 
     def _write(self, days: Sequence[DayPlan], card: StationFolder | None = None) -> Lived:
         """What is left of these days, fewer when time is up."""
         if not days:
             return Lived()
-        now = [self._stamp(days[0], days[0].acts[0][0] if days[0].acts else self._plan.since)]
+        now = [self._stamp(days[0], self._begin(days[0]))]
         acts = intakes = 0
         with self.store(lambda: now[-1], card) as store:
             store.catalogs.add(catalog_of(self.name), now[-1])
             counter = self.counter(store)
+            # A station of the kind has lost its clock on the last day of work.
+            lost = next((day.date for day in reversed(days) if day.acts), None)
             for day in _left(store, days):
-                # A station of this kind has lost its clock for the last day but three.
-                lost = days[-min(len(days), _WAITING_DAYS)].date
                 unset = self.kind is StationKind.CLOCK and day.date == lost
                 random = Random(f"{self._plan.seed + (card is not None) * _TWIN} {self.name} {day.date}")  # noqa: S311
                 for at, act in day.acts:
@@ -140,20 +171,27 @@ class CountyStation:
                     acts, intakes = acts + 1, intakes + (act is StationAct.INTAKE)
         return Lived(acts, intakes)
 
+    def _begin(self, day: DayPlan) -> datetime:
+        return day.acts[0][0] if day.acts else self._plan.since
+
     def _stamp(self, day: DayPlan, at: datetime, *, unset: bool = False) -> Stamp:
         return Stamp(day.moment(at, unset=unset), self._software, self._plan.region)
 
-    def _send(self, card: StationFolder | None = None) -> None:
+    def _send(self, card: StationFolder | None = None, stamps: Callable[[], Stamp] | None = None) -> None:
+        """``stamps`` are of what is written meanwhile, if it is not written now."""
         if not self._plan.broker_url or self._ending.is_over:
             return
         boot = self.stamp_now().moment.boot_id
         # Another machine has another boot.
         settings = relay_settings(self._plan, self.name, self._software, boot[::-1] if card else boot)
-        with self.store(self.stamp_now, card) as store:
+        with self.store(stamps or self.stamp_now, card) as store:
             if self.kind is StationKind.GAP:
                 send_with_a_gap(settings, store, self._ending)
-            else:
-                send(settings, store, self._ending)
+            elif self.kind is not StationKind.QUIET or store.outbox.counts().pending:
+                send(settings, store, self._ending, self.doctor_rows)
+                if self._plan.photos_url and not self._ending.is_over:
+                    self._ending.sending.append(over := threading.Event())
+                    send_pictures(settings, store, self._card.database.parent, over)
 
 
 def _left(store: Store, days: Sequence[DayPlan]) -> list[DayPlan]:
@@ -179,6 +217,21 @@ _BEHIND_S: Final = 3.0  # So long after the sorting center has everything before
 _PATIENCE_S: Final = 60.0  # For a sorting center that does not answer
 
 
+def silent_events(plan: CountyPlan) -> Iterator[tuple[str, list[SealedEvent]]]:
+    """What each station that is silent now has written since the demo ended, and when it was last heard, in RFC 3339.
+    It is done for the station when the caller has processed it. Raises StoreError.
+    """
+    with empty_database() as template:
+        for name in (name for name, kind in plan.own_stations.items() if kind is StationKind.QUIET):
+            station = CountyStation(replace(plan, broker_url=""), name, template, FleetShutdown())
+            station.live()
+            with station.store(station.stamp_now) as store:
+                counts = store.outbox.counts()
+                if events := store.outbox.pending(counts.pending):
+                    yield json.loads(events[-1].body)["time"], events
+                store.outbox.acknowledge(counts.last_seq, (), store.epochs.identity().epoch)
+
+
 def relay_settings(
     plan: CountyPlan, station: str, software: str, boot: str, bytes_per_second: int = 0
 ) -> RelaySettings:
@@ -193,6 +246,7 @@ def relay_settings(
         resend_max_s=10.0,
         bytes_per_second=bytes_per_second,
         boot=boot,
+        photos=plan.photos_url or None,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
-from kiosk.messaging.relay.shared.ports import StorePort
+from kiosk.messaging.relay.shared.ports import DoctorRows, StorePort
 from kiosk.messaging.relay.shared.settings import RelaySettings
 
 SILENCE_S: Final = 5.0  # How long a station that has nothing to send waits to hear that the center still has everything
@@ -36,7 +36,9 @@ class FleetShutdown:
             stop.set()
 
 
-def send(settings: RelaySettings, store: StorePort, ending: FleetShutdown) -> SendResult:
+def send(
+    settings: RelaySettings, store: StorePort, ending: FleetShutdown, doctor_rows: DoctorRows = tuple
+) -> SendResult:
     """Relay until nothing is pending and the center lacks nothing of earlier epochs either.
 
     Even a station with nothing to send says hello: a center that is back from a backup needs its events again. It
@@ -57,7 +59,7 @@ def send(settings: RelaySettings, store: StorePort, ending: FleetShutdown) -> Se
             if store.outbox.counts().pending == 0 and relay.settled:
                 stop.set()
 
-    relay = Relay(store, Pace(settings), watcher=AcknowledgementWatcher())
+    relay = Relay(store, Pace(settings), watcher=AcknowledgementWatcher(), doctor_rows=doctor_rows)
     if store.outbox.counts().pending == 0:
         silence.start()
     ending.sending.append(stop)

@@ -38,7 +38,7 @@ class StationClock:
     zone: str
     boot_id: str = field(default_factory=read_boot_id)
     wall: Callable[[], float] = time.time
-    synced: Callable[[], bool] = SYNCED_MARK.exists
+    synced: Callable[[], bool] = lambda: SYNCED_MARK.exists()
 
     def now(self) -> Moment:
         """This moment. A clock from before the software was built is unset, however sure the system is of it."""

@@ -13,7 +13,9 @@ from kiosk.app.demo import demo_access
 from kiosk.simulators.bench.app import BenchServer, create_bench
 from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village, VillagePlan
-from tests.web.browsing import Browsers
+from tests.simulators.bench.test_bench import STOCK
+from tests.simulators.bench.village import PaperVillage
+from tests.web.browsing import Browsers, axe_faults
 
 WAIT_MS = 60_000
 
@@ -83,3 +85,26 @@ def test_goods_put_on_the_bench_open_the_kiosk_and_the_ledger_fills_up(browser: 
         expect(bench.locator("#notice")).to_contain_text("no unit '<b>stone</b>'", timeout=WAIT_MS)
         assert bench.locator("#notice b").count() == 0
         context.close()
+
+
+def test_a_county_fits_on_the_page(browser: Browser, tmp_path: Path) -> None:
+    village = PaperVillage(tmp_path, counter_stock=STOCK, county_news="county: 12 of 40 stations, <b>9821</b> intakes")
+    app = create_bench(village)
+    with app.test_client() as client:
+        state = client.get("/state.json").get_json()
+    state["center"] = {"answers": True, "events": "1,204,450", "intakes": "309,821", "net": "1,601,144.255 kg"}
+    state["center"] |= {"amount": "¥9,765,432.10", "rows": []}
+    with closing(BenchServer(app, "127.0.0.1", 0)) as server:
+        for width in (360, 1024, 1100, 1440):
+            context = browser.new_context(viewport={"width": width, "height": 800})
+            page = context.new_page()
+            page.route("**/state.json", lambda route: route.fulfill(json=state))
+            page.goto(server.url)
+            expect(page.locator("#county")).to_have_text(village.county_news, timeout=WAIT_MS)
+            expect(page.locator("[data-sum=net]")).to_have_text("1,601,144.255 kg")
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+            assert page.locator(".sign-in dd").all_inner_texts() == [
+                one.password for one in village.center_access.people
+            ]
+            assert list(axe_faults(page)) == []
+            context.close()

@@ -49,6 +49,7 @@ class PaperVillage:
     center_url: str = NOBODY
     storefront_url: str | None = None
     center_access: CenterAccess = ACCESS
+    county_news: str = ""
     label_printer: Drawn = field(default_factory=Drawn)
     receipt_printer: Drawn = field(default_factory=Drawn)
     broker: Living = field(default_factory=Living)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,14 +19,12 @@ from kiosk.simulators.broker import Broker
 from kiosk.simulators.county import County, CountyPlan, county_life, process
 from kiosk.simulators.county.plan import StationKind
 from kiosk.simulators.county.station import CountyStation
-from kiosk.simulators.fleet.plan import Share
 from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.station import empty_database
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.overview import Overview
 from kiosk.sorting_center.service import SortingCenter
-from tests.sorting_center.ledger.incidents import alarm_rows
 
 UNTIL: Final = datetime(2026, 11, 27, 9, tzinfo=UTC)
 SOON_S: Final = 300.0
@@ -114,35 +111,6 @@ def sorting_center(broker: Broker, ledger_url: str) -> Iterator[None]:
 def seen(ledger_url: str) -> Overview:
     with Ledger.open_readonly(ledger_url) as ledger:
         return ledger.overview("2020-01-01T00:00:00.000Z")
-
-
-def one_of_everything(folder: Path) -> CountyPlan:
-    """A share of a county with a station of each kind: half the work of the whole."""
-    plans = (replace(plan_of(folder, 15, seed), share=Share(0, 2)) for seed in count())
-    return next(plan for plan in plans if set(plan.own_stations.values()) == set(StationKind))
-
-
-def test_the_sorting_center_has_one_of_everything_to_show(broker: Broker, tmp_path: Path) -> None:
-    plan = replace(one_of_everything(tmp_path / "county"), broker_url=broker.url)
-    of = {kind: name for name, kind in plan.own_stations.items()}
-    ledger_url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    with sorting_center(broker, ledger_url):
-        county_life(plan)
-        there = seen(ledger_url)
-        with Ledger.open_readonly(ledger_url) as ledger:
-            alarms = {(row.kind, row.station) for row in alarm_rows(ledger)}
-    stations = {row.station: row for row in there.stations}
-    assert set(stations) == set(plan.own_stations)
-    assert there.totals.intakes > 100
-    assert {("fork", of[StationKind.CLONED]), ("twin", of[StationKind.CLONED])} <= alarms
-    assert {row.station for row in there.stations if row.behind} == {of[StationKind.GAP]}
-    assert stations[of[StationKind.OLD_SOFTWARE]].software == "station-kiosk/0.0.7"
-    assert [epoch.why for epoch in stations[of[StationKind.RESTORED]].epochs] == ["new", "behind"]
-    assert len(stations[of[StationKind.USUAL]].epochs) == 1
-    clocks = {event["clock"] for event in events(plan.folder, of[StationKind.CLOCK])}
-    assert clocks == {"synced", "unset"}
-    waiting = len(events(plan.folder, of[StationKind.SLOW_LINE])) - stations[of[StationKind.SLOW_LINE]].events
-    assert waiting > 20
 
 
 def test_a_county_that_goes_on_is_online_and_somebody_comes(

@@ -157,6 +157,12 @@ function showLedger(center) {
   at("rows").replaceChildren(...(center.rows.length ? center.rows.map(row) : [make("li", "none", "No intake yet.")]));
 }
 
+// Read out by a screen reader: only what is new is written.
+function showCounty(news) {
+  at("county").hidden = !news;
+  if (at("county").textContent !== news) at("county").textContent = news;
+}
+
 let looking = false;
 
 async function look() {
@@ -173,6 +179,7 @@ async function look() {
     showPanel(state.panel);
     showWay(state);
     showLedger(state.center);
+    showCounty(state.county);
     document.body.classList.remove("old");
   } catch {
     document.body.classList.add("old");

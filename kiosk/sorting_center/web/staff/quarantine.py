@@ -66,14 +66,11 @@ def everything() -> str:
     before, missing_number = (parse_whole_number(request.args.get(name, "")) for name in ("before", "gone"))
     state = ALL if request.args.get("state") == ALL else OPEN
     rows, last = _load_listed(criteria, before, open_only=state == OPEN)
-    with sources().ledger.reading() as connection:
-        groups = entries.load_groups(connection)
     decided = access_policy().desk.decisions.newest(DecisionKind.QUARANTINE, _DECIDED_SHOWN)
     return render_page(
         "quarantine.html",
         rows=rows,
         last=last,
-        groups=groups,
         decided=decided,
         asked=criteria,
         state=state,

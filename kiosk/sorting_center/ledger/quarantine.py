@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, select, update
 
 from kiosk.domain.events.rules import event_fault
 from kiosk.messaging.contract.envelope import EVENT_TYPES, MAX_EVENT_BYTES, data_as, detail_fault, usable_text
@@ -32,7 +32,6 @@ from kiosk.sorting_center.ledger.database.schema import (
 from kiosk.sorting_center.ledger.shared.records import EventKey
 
 MAX_PAGE: Final = 100
-MAX_GROUPS: Final = 200
 MAX_SAME_NUMBER: Final = 20  # Other contents of one number: a copied disk makes one, a stranger any number
 
 
@@ -46,16 +45,6 @@ class QuarantinedEvent:
     type: str
     size_bytes: int
     received_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantineGroup:
-    """How many events of a station are set apart for a reason."""
-
-    region: str
-    station: str
-    reason: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +126,6 @@ def load_page(
     if before is not None:
         query = query.where(quarantine.c.id < before)
     return [_quarantined_event(row) for row in connection.execute(query)]
-
-
-def load_groups(connection: Connection) -> Sequence[QuarantineGroup]:
-    """The most first."""
-    by = (quarantine.c.region, quarantine.c.station, quarantine.c.reason)
-    count = func.count().label("number")
-    rows = connection.execute(select(*by, count).group_by(*by).order_by(count.desc(), *by).limit(MAX_GROUPS))
-    return [QuarantineGroup(*row) for row in rows]
 
 
 def load_details(connection: Connection, number: int) -> QuarantineDetails | None:

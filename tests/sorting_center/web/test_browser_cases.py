@@ -124,7 +124,7 @@ def test_the_pages_are_clean_and_fit_on_a_telephone(pages: Pages) -> None:
     wrong: list[str] = []
     for turn, (language, width_px) in enumerate(zip(LANGUAGES, (360, 360, 1280), strict=True)):
         page = pages.page(f"admin-{language}", StaffRole.ADMIN, width_px, language)
-        for number, path in enumerate(("/alarms", "/alarms/1", "/alarms/2", "/registry", "/notices")):
+        for number, path in enumerate(("/settle", "/alarms", "/alarms/1", "/alarms/2", "/registry", "/notices")):
             page.goto(pages.url + path)
             browsing.painted(page)
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):

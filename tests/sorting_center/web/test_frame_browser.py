@@ -108,3 +108,15 @@ def test_enter_in_the_reason_closes_what_is_chosen_and_takes_nothing(page: Page,
     page.keyboard.press("Enter")
     expect(page.locator(".case")).to_have_count(0)
     assert [(step.state.value, step.reason) for step in stores.desk.cases.history(1)][-1] == ("closed", "power is back")
+
+
+def test_the_list_goes_along_on_paper_and_its_reason_stays_in_sight(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 700})
+    page.goto("/settle?lang=en&kind=quiet")
+    expect(page.get_by_role("link", name="+86 998 555 0001")).to_have_attribute("href", "tel:+869985550001")
+    page.locator(".case").last.scroll_into_view_if_needed()
+    expect(page.get_by_label("Why it is settled")).to_be_in_viewport()
+    page.emulate_media(media="print")
+    expect(page.locator(".case").first).to_be_visible()
+    expect(page.locator(".home")).to_contain_text("Sorting center")
+    assert page.locator(".top :is(nav, form, summary, .seek):visible").count() == 0

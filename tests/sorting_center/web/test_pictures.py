@@ -67,6 +67,19 @@ def test_a_picture_is_a_new_one_only_when_it_shows_something_else(clock: Clock) 
     assert numbers == [1, 1, 2]
 
 
+def test_who_only_peeks_has_nothing_made_and_what_was_changed_is_seen_at_once(clock: Clock) -> None:
+    made = count(1)
+    shared = RefreshingCache(lambda: next(made), clock)
+    assert shared.peek() is None
+    assert shared.current().value == 1
+    clock.now += 1000.0
+    assert shared.peek() == 1
+    assert shared.current().value == 2
+    shared.refresh_if_due()
+    shared.expire()
+    assert shared.current().value == 3
+
+
 def test_where_somebody_tends_nobody_waits(clock: Clock) -> None:
     """Also while the next one is being made."""
     seen_meanwhile: list[int] = []

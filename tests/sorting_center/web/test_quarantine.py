@@ -196,6 +196,13 @@ def test_what_is_no_receipt_is_not_shown_as_one(body: bytes) -> None:
     assert ShownReceipt.parse(body) is None
 
 
+def test_a_time_that_no_zone_can_show_is_no_time() -> None:
+    body = Station().intake(1).body
+    assert ShownReceipt.parse(body) is not None
+    for time in (b"9999-12-31T23:59:59.999Z", b"0001-01-01T00:00:00.000Z", b"2026-13-01T00:00:00.000Z"):
+        assert ShownReceipt.parse(body.replace(b"2026-11-25T03:00:00.000Z", time)) is None
+
+
 def test_a_receipt_of_a_stranger_is_text(operator: Signed, ledger: Ledger) -> None:
     station = Station()
     ledger.accept([station.intake(1, product=HOSTILE, party=HOSTILE * 300, net_g=-5, mode=HOSTILE)], "shache", NOW)

@@ -17,7 +17,7 @@ from kiosk.sorting_center.desk.shared.cases import CaseState, Condition
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.staff.settle import MAX_AT_ONCE, PAGE_SIZE
 from tests.sorting_center.reports.ledgers import ClockedStation, closed
-from tests.sorting_center.staff import app_of, followed, sign_in
+from tests.sorting_center.staff import NOON, app_of, followed, sign_in
 from tests.sorting_center.stations import NOW as RECEIVED
 from tests.sorting_center.web.test_reconciliation import ONE
 
@@ -30,6 +30,8 @@ COPIED = [
     Condition("twin", "shache", "S1066", "e 2026-11-25"),
     Condition("reports", "shache", "S1066", "fork"),
 ]
+CLOSED = closed(**ONE, first_seq=1, last_seq=2)
+WRONG = closed(**{**ONE, "net_g": 9_000}, first_seq=1, last_seq=2)
 
 
 class Person:
@@ -57,7 +59,7 @@ def operator(app: Flask, desk: CenterDesk) -> Person:
 
 
 def rows(page: str) -> list[str]:
-    return re.findall(r'<li class="case .*?(?=<li class="case |</form>)', page, re.DOTALL)
+    return re.findall(r'<li class="case .*?(?=<li class="case |</main>)', page, re.DOTALL)
 
 
 def titles(page: str) -> list[str]:
@@ -180,19 +182,14 @@ def test_a_viewer_reads_and_does_not_decide(app: Flask, desk: CenterDesk) -> Non
     viewer = Person(app, desk, StaffRole.VIEWER)
     page = viewer.sees()
     assert len(rows(page)) == 1
-    assert 'method="post" action="/settle' in page
-    assert (seen(page), 'name="take"' in page, 'name="act"' in page) == ([], False, False)
+    assert (seen(page), 'action="/settle' in page.partition('<ul class="cases">')[0]) == ([], True), "to filter"
+    assert 'name="take"' not in page and 'name="act"' not in page
     assert viewer.decides(take="1:1").status_code == 403
 
 
 def test_days_that_differ_stand_in_the_list_until_they_are_accepted(stores: Stores) -> None:
     station = ClockedStation("S0147", "47" * 8)
-    events = [
-        station.start(),
-        station.intake(1),
-        station.add(closed(**{**ONE, "net_g": 9_000}, first_seq=1, last_seq=2)),
-    ]
-    stores.ledger.accept(events, "shache", RECEIVED)
+    stores.ledger.accept([station.start(), station.intake(1), station.add(WRONG)], "shache", RECEIVED)
     followed(stores)
     operator = Person(app_of(stores), stores.desk)
     (row,) = rows(operator.sees("/settle?lang=en"))
@@ -203,6 +200,26 @@ def test_days_that_differ_stand_in_the_list_until_they_are_accepted(stores: Stor
     address = re.findall(r'action="(/reconciliation/[^"]*/settle)"', form)[0]
     assert operator.decides(address, act="accepted", reason="the paper agrees", **values).status_code == 303
     assert rows(operator.sees()) == []
+
+
+def test_a_receipt_voided_after_its_day_was_closed_brings_the_day_into_the_list(stores: Stores) -> None:
+    same, voided = ClockedStation("S0147", "47" * 8), ClockedStation("S0148", "48" * 8)
+    for station in (same, voided):
+        stores.ledger.accept([station.start(), station.intake(1), station.add(CLOSED)], "shache", RECEIVED)
+    stores.ledger.accept([voided.void(1)], "shache", RECEIVED)
+    followed(stores)
+    (row,) = rows(Person(app_of(stores), stores.desk).sees())
+    assert "S0148" in row
+
+
+def test_a_day_that_is_older_than_two_weeks_waits_on_its_own_page(stores: Stores) -> None:
+    station = ClockedStation("S0147", "47" * 8)
+    stores.ledger.accept([station.start(), station.intake(1), station.add(WRONG)], "shache", RECEIVED)
+    followed(stores)
+    found = [
+        len(rows(Person(app_of(stores, now=NOON + timedelta(days=days)), stores.desk).sees())) for days in (13, 16)
+    ]
+    assert found == [1, 0]
 
 
 def test_fifty_accidents_are_a_page(operator: Person, desk: CenterDesk) -> None:

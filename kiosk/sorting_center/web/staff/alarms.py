@@ -57,6 +57,7 @@ def cases() -> str:
         views={name: sum(counts[state] for state in states) for name, states in VIEWS.items()},
         only=only,
         kinds=found.kinds(),
+        stations=sources().desk.registry.current().stations,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
 from kiosk.domain.events import IntakeConfirmed
-from kiosk.messaging.contract.envelope import data_as, is_in_calendar
+from kiosk.messaging.contract.envelope import data_as
 from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction, escaped_text
@@ -66,17 +67,15 @@ def everything() -> str:
     before, missing_number = (parse_whole_number(request.args.get(name, "")) for name in ("before", "gone"))
     state = ALL if request.args.get("state") == ALL else OPEN
     rows, last = _load_listed(criteria, before, open_only=state == OPEN)
-    with sources().ledger.reading() as connection:
-        groups = entries.load_groups(connection)
     decided = access_policy().desk.decisions.newest(DecisionKind.QUARANTINE, _DECIDED_SHOWN)
     return render_page(
         "quarantine.html",
         rows=rows,
         last=last,
-        groups=groups,
         decided=decided,
         asked=criteria,
         state=state,
+        stations=access_policy().desk.registry.current().stations,
         reasons=REASONS,
         gone=missing_number,
     )
@@ -179,19 +178,20 @@ def body_lines(body: bytes) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class ShownReceipt:
-    """What an event says of a receipt; ``time`` is when it was written, as the event says."""
+    """What an event says of a receipt; ``at`` is when it was written, as the event says."""
 
     intake: IntakeConfirmed
-    time: str
+    at: datetime
 
     @classmethod
     def parse(cls, body: bytes) -> ShownReceipt | None:
         """None of an event about anything else, and of one that cannot be read."""
         try:
             event = msgspec.json.decode(body) if body else {}
-            if event.get("type") != IntakeConfirmed.TYPE or not is_in_calendar(event["time"]):
+            # A moment at the ends of the calendar is none in another zone.
+            if event.get("type") != IntakeConfirmed.TYPE or not "0002" < event["time"] < "9999":
                 return None
-            return cls(data_as(IntakeConfirmed, event["data"]), event["time"])
+            return cls(data_as(IntakeConfirmed, event["data"]), datetime.fromisoformat(event["time"]).astimezone(UTC))
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
             return None
 
@@ -202,5 +202,5 @@ def contradicted_receipt(shown: ShownReceipt, key: EventKey, instead: bytes) -> 
     for found in sources().reports.receipts.find(number, key.region) if number is not None else ():
         event = found.counted_event
         if event is not None and event.sha256 != key.sha256 and found.confirmed is not None and event.written_at:
-            return ShownReceipt(found.confirmed, event.written_at.isoformat())
+            return ShownReceipt(found.confirmed, event.written_at)
     return ShownReceipt.parse(instead)

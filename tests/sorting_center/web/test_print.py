@@ -44,7 +44,7 @@ SHEETS = {
 OTHER_WORDS = ("English", "中文", "gulnar")
 """Of the head: languages, who is signed in."""
 UNDERLINED = (
-    "(all) => all.filter((one) => getComputedStyle(one).textDecorationLine !== 'none').map((one) => one.outerHTML)"
+    "(all) => all.filter((one) => getComputedStyle(one).textDecorationLine === 'underline').map((one) => one.outerHTML)"
 )
 TO_BE_TOUCHED = (
     ":is(nav, form, input, select, button, .button, .skip, .languages):visible, header.top > :not(.home):visible"

@@ -206,10 +206,10 @@ def test_what_changes_appears_and_who_reads_by_keyboard_stays_where_they_are(bro
         expect(page.locator("a.tile", has_text="S0001")).to_have_class("tile m-late")
         assert "S0042" in page.evaluate("document.activeElement.textContent")
         assert fold.get_attribute("open") is not None, "what a person unfolds stays so"
-        assert page.locator("details[open]").count() == 1
+        assert page.locator(".town details[open]").count() == 1
         page.goto(f"{url}/fleet?q=village")
         page.locator("section", has=page.locator("a.tile", has_text="S0002")).locator("summary").click()
         status = Status(online=True, pending=500, software="1.0.0", epoch=Station().epoch)
         stores.ledger.commit(Delivery(sightings=[Sighting("shache", "S0003", status)]), NOW)
         expect(page.locator("a.tile", has_text="S0003")).to_have_class("tile m-late")
-        assert page.locator("details:not([open])").count() == 1, "what a person folds, too"
+        assert page.locator(".town details:not([open])").count() == 1, "what a person folds, too"

@@ -13,6 +13,7 @@ from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 from kiosk.sorting_center.ledger import Delivery, Sighting
 from kiosk.sorting_center.web.shared.sources import Stores
+from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.sorting_center.web.staff.fleet import PAGE_SIZE, telephone
 from tests.sorting_center.staff import NOON, app_of, looked_after, sign_in
 from tests.sorting_center.stations import Station, of_weight
@@ -85,19 +86,17 @@ EXPECTED = {
 def test_each_station_has_its_tile_with_what_is_wrong(county: Stores) -> None:
     html = page(county, "/fleet")
     assert tiles(html) == EXPECTED
-    for words in (
-        *("The card was probably copied", "Two machines use this number", "Some records have not arrived"),
-        *("Receipts arrive late", "The station reports an alarm", "old software", "never heard"),
-        *("No message in opening hours", "not listed"),
-    ):
-        assert f"<span>{words}" in html, words
+    ids = [f"wrong_{mark}" for mark in ("fork", "twin", "gap", "late", "quiet")]
+    ids += ["case_kind_reports", *(f"mark_{mark}" for mark in ("old", "never", "unexpected"))]
+    for text_id in ids:
+        assert f"<span>{center_texts('en')(text_id)}" in html, text_id
 
 
 def test_townships_and_stations_in_trouble_stand_first_and_the_well_ones_are_a_count(county: Stores) -> None:
     html = page(county, "/fleet")
     order = [html.index(f">{name}<") for name in ("Huangdi", "S0002", "S0012", "S0001", "S0008", "S0009")]
     assert order == sorted(order)
-    (well,) = re.findall(r"<details.*?</details>", html, re.DOTALL)
+    (well,) = re.findall(r"<details id=.*?</details>", html, re.DOTALL)
     assert list(tiles(well)) == ["S0001"]
     assert "<summary>" in well and "1 well" in re.sub(r"<[^>]+>", "", well)
     assert well.startswith('<details id="shache/Huangdi">'), "folded, and found again when it is brought up to date"

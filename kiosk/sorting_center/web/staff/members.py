@@ -9,7 +9,6 @@ from typing import Final
 from flask import request
 from werkzeug.exceptions import NotFound
 
-from kiosk.domain.trade import Mode
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.reports.members import MemberYear
@@ -46,7 +45,6 @@ def member(region: str, number: str) -> str:
         told=member_year,
         years=sorted({*years, year}, reverse=True),
         months=months,
-        modes={mode.value: total(row.figures for row in member_year.goods if row.mode == mode) for mode in Mode},
         picture=picture,
         rows=member_year.receipts[page.first : page.first + _PAGE_SIZE],
         page=page,

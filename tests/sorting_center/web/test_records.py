@@ -259,6 +259,8 @@ def test_a_parcel_says_where_it_is_in_every_state(client: FlaskClient, county: S
         ParcelState.LOST: (ParcelLost, {}),
     }
     events = [station.start()]
+    lost = str(ParcelNumber("S0152", "A", len(steps)))
+    events.append(station.add(ParcelShelved(lost, "clerk:07", "A-3-17")))
     for number, (kind, more) in enumerate(steps.values(), 1):
         events.append(station.add(kind(str(ParcelNumber("S0152", "A", number)), "clerk:07", **more)))
     county.ledger.accept(events, REGION, NOW)

@@ -46,7 +46,7 @@ class Members:
         c = receipt.c
         of_member = (c.member == member) & c.member.is_not(None) & (c.region == region)
         in_year = (c.day >= f"{year:04}-01-01") & (c.day <= f"{year:04}-12-31")
-        last_first = (c.day.desc(), c.at_ms.desc(), c.station, c.receipt.desc())
+        last_first = (c.day.desc(), c.at_ms.desc().nulls_last(), c.station, c.receipt.desc())
         query = select(receipt).where(of_member, in_year).order_by(*last_first).limit(MAX_RECEIPTS + 1)
         with self._tables.reading() as connection:
             rows = [ReceiptRow.of(row) for row in connection.execute(query)]

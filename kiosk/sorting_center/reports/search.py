@@ -97,14 +97,14 @@ class GoodsNames:
 
     def of(self, code: str, kind: NameKind = NameKind.GOODS) -> WordsData | None:
         """Return the names of a code, "" in a language that has none; None while no offer has told any."""
-        query = select(name.c.ug, name.c.zh, name.c.en).where(name.c.kind == kind, name.c.code == code)
+        query = select(name.c.ug, name.c.zh, name.c.en).where(name.c.kind == kind.value, name.c.code == code)
         with self._tables.reading() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else WordsData(row.ug or "", row.zh or "", row.en or "")
 
     def goods(self) -> list[tuple[str, WordsData]]:
         """Return the codes of goods with their names, in the order of the codes; at most MAX_GOODS."""
-        query = select(name.c.code, name.c.ug, name.c.zh, name.c.en).where(name.c.kind == NameKind.GOODS)
+        query = select(name.c.code, name.c.ug, name.c.zh, name.c.en).where(name.c.kind == NameKind.GOODS.value)
         with self._tables.reading() as connection:
             rows = connection.execute(query.order_by(name.c.code).limit(MAX_GOODS)).all()
         return [(row.code, WordsData(row.ug or "", row.zh or "", row.en or "")) for row in rows]

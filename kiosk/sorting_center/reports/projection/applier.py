@@ -340,9 +340,9 @@ def name_rows(events: Iterable[FeedEvent]) -> list[NameRow]:
     rows: dict[tuple[str, str], NameRow] = {}
     for offer in (one.data for one in events if isinstance(one.data, ListingSubmitted)):
         for kind, code, words in (
-            (NameKind.GOODS, offer.product, offer.title),
-            (NameKind.GRADE, f"{offer.product}/{offer.grade}", offer.grade_words),
-            (NameKind.ORIGIN, offer.origin, offer.origin_words),
+            (NameKind.GOODS.value, offer.product, offer.title),
+            (NameKind.GRADE.value, f"{offer.product}/{offer.grade}", offer.grade_words),
+            (NameKind.ORIGIN.value, offer.origin, offer.origin_words),
         ):
             new = [plain(text[: 2 * MAX_WORDS], MAX_WORDS) or None for text in (words.ug, words.zh, words.en)]
             if any(new):

@@ -22,6 +22,13 @@ stamp = Table("stamp", metadata, Column("name", Code, primary_key=True), Column(
 _IS_UNSET: Final = text("clock <> 'synced'")
 _IS_MEMBERS: Final = text("member IS NOT NULL")
 
+
+class NameKind(StrEnum):
+    GOODS = "goods"
+    GRADE = "grade"
+    ORIGIN = "origin"
+
+
 # One row for each receipt the ledger counts. `at_ms` is the corrected time, null where nobody can know it: then `day`
 # and `hour` are those of the arrival. `price_fen` is of a kilogram, 0 where it is not known.
 receipt = Table(
@@ -180,12 +187,6 @@ MEASURES: Final = (
     *(f"{name}_{half}" for name in PARTED for half in ("high", "low")),
     *("late", "time_unknown"),
 )
-
-
-class NameKind(StrEnum):
-    GOODS = "goods"
-    GRADE = "grade"
-    ORIGIN = "origin"
 
 
 def _measures() -> tuple[Column[int], ...]:

@@ -103,6 +103,7 @@ def _render(found: ReceiptDetails, lot: str = "") -> str:
     confirmed, twice, void = found.confirmed, found.conflicts, found.void
     party = confirmed.party if confirmed is not None else found.row.member if found.row is not None else None
     lot_code = confirmed.lot if confirmed is not None else ReceiptNumber.parse(found.number).lot
+    compared = _compare(found, twice)
     bag_number = parse_whole_number(request.args.get("bag", ""))
     void_place = (void.epoch, void.seq) if void is not None else None
     return render_page(
@@ -117,7 +118,7 @@ def _render(found: ReceiptDetails, lot: str = "") -> str:
         void_event=next((one for one in found.events if (one.epoch, one.seq) == void_place), None),
         pictures=_photo_files(found),
         twice=twice,
-        compared=(compared := _compare(found, twice)),
+        compared=compared,
         differing=_differing(compared),
         settling=review_item_of(found) if twice else None,
         acts=sorted(ACTS[DecisionKind.RECEIPT]),

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -112,6 +113,7 @@ def _places(query: str) -> Iterator[Hit]:
     yield from (Hit(HitKind.TOWNSHIP, name, region, name=name) for region, name in townships[:_MAX_PLACES])
 
 
+@lru_cache(8_192)
 def _place_words(text: str) -> str:
     return fold_text(unicodedata.normalize("NFKC", text).translate(_LATIN_SCRIPT))
 

@@ -45,10 +45,9 @@ class DayRow:
 
 @dataclass(frozen=True, slots=True)
 class GoodsRow:
-    """One product; ``mode`` is ``purchase`` or ``consignment``, "" for both together."""
+    """One product, what was bought and what is on consignment."""
 
     product: str
-    mode: str
     figures: Figures
 
 
@@ -132,7 +131,7 @@ class DayReports:
         """By product, the heaviest first."""
         c, condition = county_hour.c, _in_range(county_hour, first, last, COUNTY)
         rows = self._rows(select(c.product, *sums(county_hour)).where(condition).group_by(c.product))
-        found = [GoodsRow(row[0], "", figures_of(row[1:])) for row in rows]
+        found = [GoodsRow(row[0], figures_of(row[1:])) for row in rows]
         return tuple(sorted(found, key=lambda row: (-row.figures.net_g, row.product)))
 
     def goods_by_day(self, first: date, last: date) -> tuple[GoodsDayRow, ...]:

@@ -69,7 +69,7 @@ def regions_of(member: str) -> Select[Any]:
 
 
 def _goods(rows: tuple[ReceiptRow, ...]) -> tuple[GoodsRow, ...]:
-    found: dict[tuple[str, str], list[Figures]] = {}
+    found: dict[str, list[Figures]] = {}
     for row in rows:
-        found.setdefault((row.product, row.mode), []).append(row.figures)
-    return tuple(GoodsRow(*key, total(figures)) for key, figures in sorted(found.items()))
+        found.setdefault(row.product, []).append(row.figures)
+    return tuple(GoodsRow(product, total(figures)) for product, figures in sorted(found.items()))

@@ -112,4 +112,4 @@ class TodaySource:
 def top_goods(rows: Sequence[GoodsRow]) -> tuple[GoodsRow, ...]:
     """The first rows; what is not among them together at the end, as product ""."""
     rest = rows[MAX_GOODS:]
-    return (*rows[:MAX_GOODS], *([GoodsRow("", "", total(one.figures for one in rest))] if rest else []))
+    return (*rows[:MAX_GOODS], *([GoodsRow("", total(one.figures for one in rest))] if rest else []))

@@ -131,7 +131,9 @@ _PAGES: Final = (
     _Page("the page of the stations", "/fleet", 100),
     _Page("the page of a search", f"/search?q={_ASKED[2]}", 100),
     _Page("the page of a receipt", f"/receipts/{FAR}/{_RECEIPT}", 50),
-    _Page("the page of a month", f"/days?month={_MONTH}", 200),
+    _Page("the page of a month", f"/days?month={_MONTH}", 50),
+    _Page("the page of a product", f"/goods?month={_MONTH}&product=BADAM", 50),
+    _Page("the page of what can be sold", "/stock", 50),
 )
 _SCREENS: Final = 10
 _SCREENS_S: Final = 30.0

@@ -10,25 +10,20 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
-_CODES = ("product", "grade")
-_NUMBERS = ("price_fen", "pack_g")
+_COLUMNS = {"product": "TEXT", "grade": "TEXT", "price_fen": "BIGINT", "pack_g": "BIGINT"}
 
 
 def upgrade() -> None:
-    for name in _CODES:
-        kind = sa.Text(collation="C") if op.get_context().dialect.name == "postgresql" else sa.Text()
-        op.add_column("listing_shown", sa.Column(name, kind, nullable=False, server_default=""))
-    for name in _NUMBERS:
-        op.add_column("listing_shown", sa.Column(name, sa.BigInteger, nullable=False, server_default="0"))
     connection = op.get_bind()
-    found = "SELECT region, station, lot, published FROM listing WHERE state = 'published' AND published IS NOT NULL"
-    fill = sa.text(
-        "UPDATE listing_shown SET product = :product, grade = :grade, price_fen = :price_fen, pack_g = :pack_g "
-        "WHERE region = :region AND station = :station AND lot = :lot"
-    )
-    for region, station, lot, published in connection.execute(sa.text(found)).all():
-        goods = json.loads(published)
-        values = {name: goods[name] for name in (*_CODES, *_NUMBERS)}
-        connection.execute(fill, {"region": region, "station": station, "lot": lot, **values})
+    collation = ' COLLATE "C"' if connection.dialect.name == "postgresql" else ""
+    for name, kind in _COLUMNS.items():
+        more = f"{collation} NOT NULL DEFAULT ''" if kind == "TEXT" else " NOT NULL DEFAULT 0"
+        op.execute(f"ALTER TABLE listing_shown ADD COLUMN {name} {kind}{more}")
+    fill = "UPDATE listing_shown SET " + ", ".join(f"{name} = :{name}" for name in _COLUMNS)
+    published = "SELECT region, station, lot, published FROM listing WHERE published IS NOT NULL"
+    for region, station, lot, goods in connection.execute(sa.text(published)).all():
+        values = {name: json.loads(goods)[name] for name in _COLUMNS}
+        where = " WHERE region = :region AND station = :station AND lot = :lot"
+        connection.execute(sa.text(fill + where), {"region": region, "station": station, "lot": lot, **values})
     op.drop_index("listing_shown_at", "listing_shown")
     op.create_index("listing_shown_goods", "listing_shown", ["region", "product", "grade", "at", "station", "lot"])

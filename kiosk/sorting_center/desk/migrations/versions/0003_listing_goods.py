@@ -19,11 +19,11 @@ def upgrade() -> None:
     for name, kind in _COLUMNS.items():
         more = f"{collation} NOT NULL DEFAULT ''" if kind == "TEXT" else " NOT NULL DEFAULT 0"
         op.execute(f"ALTER TABLE listing_shown ADD COLUMN {name} {kind}{more}")
-    fill = "UPDATE listing_shown SET " + ", ".join(f"{name} = :{name}" for name in _COLUMNS)
-    published = "SELECT region, station, lot, published FROM listing WHERE published IS NOT NULL"
-    for region, station, lot, goods in connection.execute(sa.text(published)).all():
+    shown = sa.table("listing_shown", *map(sa.column, ("region", "station", "lot", *_COLUMNS)))
+    published = sa.text("SELECT region, station, lot, published FROM listing WHERE published IS NOT NULL")
+    for region, station, lot, goods in connection.execute(published).all():
         values = {name: json.loads(goods)[name] for name in _COLUMNS}
-        where = " WHERE region = :region AND station = :station AND lot = :lot"
-        connection.execute(sa.text(fill + where), {"region": region, "station": station, "lot": lot, **values})
+        same = (shown.c.region == region) & (shown.c.station == station) & (shown.c.lot == lot)
+        connection.execute(sa.update(shown).where(same).values(values))
     op.drop_index("listing_shown_at", "listing_shown")
     op.create_index("listing_shown_goods", "listing_shown", ["region", "product", "grade", "at", "station", "lot"])

@@ -70,8 +70,8 @@ def qr_svg(address: str, label: str) -> Markup:
 def _is_chat(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        reaches = bool(parts.hostname) and "@" not in parts.netloc and (parts.port or 1) > 0
+        has_host = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
     except ValueError:
         return False
-    is_known = parts.scheme == "weixin" or (parts.scheme == "https" and reaches)
+    is_known = has_host and parts.scheme in ("https", "weixin")
     return is_known and len(address) <= _MAX_CHAT and _CHAT.fullmatch(address) is not None

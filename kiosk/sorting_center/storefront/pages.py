@@ -11,7 +11,6 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 from zoneinfo import ZoneInfo
 
@@ -116,7 +115,7 @@ def lots(language: str, region: str, goods: str) -> Response:
         raise NotFound(f"nothing of {goods} is published")
     offer, lots = found
     pages = _page_count(offer.lots, page)
-    return _page("goods.html", _places(_goods_path(key), page), offer=offer, lots=lots, page=page, pages=pages)
+    return _page("goods.html", _places(f"{region}/{goods}", page), offer=offer, lots=lots, page=page, pages=pages)
 
 
 @storefront.get(_LOT_ROUTE)
@@ -170,10 +169,6 @@ def _page_count(rows: int, page: int) -> int:
 def _places(path: str, page: int) -> dict[str, str]:
     here = path if page == 1 else f"{path}?page={page}"
     return {code: f"{addresses().base}/{code}/{here}" for code in LANGUAGE_CODES}
-
-
-def _goods_path(key: GoodsKey) -> str:
-    return f"{quote(key.region, safe='')}/{quote(key.name, safe='')}"
 
 
 @storefront.get("/pictures/<sha256>.jpg")

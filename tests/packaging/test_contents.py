@@ -24,7 +24,7 @@ __all__ = ["tree"]
 BOTH_HAVE = {"app", "base", "cli", "domain", "messaging", "photo", "station", "store", "texts"}
 ROOMS = {
     STATION: BOTH_HAVE | {"catalogs", "config", "devices", "first_start", "labels", "protocols", "simulators", "web"},
-    CENTER: BOTH_HAVE | {"sorting_center"},
+    CENTER: BOTH_HAVE | {"protocols", "sorting_center"},
 }
 OTHERS_CODE = {
     STATION: (

@@ -17,7 +17,7 @@ from kiosk.sorting_center.desk.shared.cases import checked_reason
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_picture, listing_shown, listing_step
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
-from kiosk.sorting_center.listings.ports import LotReceipts, NoLotReceipts, PictureStore
+from kiosk.sorting_center.listings.ports import LotReceipts, PictureStore
 from kiosk.sorting_center.listings.records import (
     RESULTING_STATE,
     Listing,
@@ -57,7 +57,7 @@ class CenterListings:
     """Each act is one transaction, with its step; of two people who saw the same the second is refused."""
 
     def __init__(self, database: DeskDatabase, pictures: PictureStore, receipts: LotReceipts | None = None) -> None:
-        self._database, self._pictures, self._receipts = database, pictures, receipts or NoLotReceipts()
+        self._database, self._pictures, self._receipts = database, pictures, receipts
 
     def get(self, key: ListingKey) -> Listing | None:
         with self._database.reading() as connection:
@@ -138,7 +138,7 @@ class CenterListings:
         """
         before = self.get(key)
         photos = self.photos(before) if before is not None else []
-        weighing = self._receipts.weighing(key)
+        weighing = self._receipts.weighing(key) if self._receipts is not None else None
         with self._database.writing() as connection:
             seen = _load_for_action(connection, key, ListingAction.PUBLISH, context)
             if before is None or before.version != seen.version:  # its photos are those of another offer

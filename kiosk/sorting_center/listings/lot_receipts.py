@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk.sorting_center.desk.registry import Registry
+from kiosk.sorting_center.desk.registry import ExpectedStation, Registry
 from kiosk.sorting_center.listings.records import ListingKey, LotWeighing
 from kiosk.sorting_center.reports.receipts import Receipts
 
@@ -19,13 +19,9 @@ class ReportedLotReceipts:
         row = details.row if details is not None else None
         if details is None or row is None or row.voided or row.station != key.station:
             return None
+        of = (key.region, key.station)
+        place = self._registry.current().stations.get(of, ExpectedStation(*of))
         scale = details.confirmed.scale if details.confirmed is not None else None
-        place = self._registry.current().stations.get((key.region, key.station))
-        return LotWeighing(
-            day="" if row.time_unknown else row.day.isoformat(),
-            bags=row.bags,
-            net_g=row.net_g,
-            village=place.village if place is not None else "",
-            township=place.township if place is not None else "",
-            verification=scale.verification.value if scale is not None else "",
-        )
+        verification = scale.verification.value if scale is not None else ""
+        day = "" if row.time_unknown else row.day.isoformat()
+        return LotWeighing(day, row.bags, row.net_g, place.village, place.township, verification)

@@ -23,10 +23,3 @@ class NoPictureStore:
 class LotReceipts(Protocol):
     def weighing(self, key: ListingKey) -> LotWeighing | None:
         """None for a lot whose receipt does not count, or is not known yet."""
-
-
-class NoLotReceipts:
-    """Where nobody counts receipts."""
-
-    def weighing(self, key: ListingKey) -> LotWeighing | None:
-        return None

@@ -92,17 +92,14 @@ class ListingTexts:
 
 @dataclass(frozen=True, slots=True)
 class LotWeighing:
-    """What may be public of the receipt of a lot. What is not known is empty, or 0.
+    """What may be public of the receipt of a lot. What is not known is empty, or 0."""
 
-    ``day``: YYYY-MM-DD. ``verification`` of the scale on that day, one of `kiosk.domain.metrology.Verification`.
-    """
-
-    day: str
+    day: str  # YYYY-MM-DD
     bags: int
     net_g: int
     village: str = ""
     township: str = ""
-    verification: str = ""
+    verification: str = ""  # Of the scale on that day, one of `kiosk.domain.metrology.legal_status.Verification`
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 from zoneinfo import ZoneInfo
 
@@ -116,14 +115,14 @@ def lots(language: str, region: str, goods: str) -> Response:
         raise NotFound(f"nothing of {goods} is published")
     offer, lots = found
     pages = _page_count(offer.lots, page)
-    return _page("goods.html", _places(_goods_path(key), page), offer=offer, lots=lots, page=page, pages=pages)
+    return _page("goods.html", _places(f"{region}/{goods}", page), offer=offer, lots=lots, page=page, pages=pages)
 
 
 @storefront.get(_LOT_ROUTE)
 def one(language: str, region: str, station: str, lot: str) -> Response:
     goods = _published_lot(region, station, lot)
     places = {code: addresses().page(goods.key, code) for code in LANGUAGE_CODES}
-    document = json_ld(goods, StorePlace(addresses(), language, sources().seller))
+    document = json_ld(goods, addresses(), language, sources().seller)
     others = sources().listings.goods(GoodsKey.of(goods), 0, 1)
     offer = others[0] if others is not None and others[0].lots > 1 else None
     return _page("product.html", places, goods=goods, json_ld=document, offer=offer)
@@ -170,10 +169,6 @@ def _page_count(rows: int, page: int) -> int:
 def _places(path: str, page: int) -> dict[str, str]:
     here = path if page == 1 else f"{path}?page={page}"
     return {code: f"{addresses().base}/{code}/{here}" for code in LANGUAGE_CODES}
-
-
-def _goods_path(key: GoodsKey) -> str:
-    return f"{quote(key.region, safe='')}/{quote(key.name, safe='')}"
 
 
 @storefront.get("/pictures/<sha256>.jpg")
@@ -242,22 +237,9 @@ def render_page(template: str, **values: object) -> str:
         locales=_LOCALES,
         seller=sources().seller,
         qr=qr_svg,
-        lot_link=_lot_link,
-        goods_link=_goods_link,
         picture_address=addresses().picture,
         **values,
     )
-
-
-def _lot_link(goods: PublishedLot, endpoint: str = "one") -> str:
-    key = goods.key
-    language = texts().language.code
-    return url_for(f"storefront.{endpoint}", language=language, region=key.region, station=key.station, lot=key.lot)
-
-
-def _goods_link(key: GoodsKey, page: int = 1) -> str:
-    language, further = texts().language.code, page if page > 1 else None
-    return url_for("storefront.lots", language=language, region=key.region, goods=key.name, page=further)
 
 
 def _warning(word: str) -> Markup:
@@ -353,15 +335,6 @@ _SCRIPT_ESCAPES: Final = str.maketrans(
 
 
 @dataclass(frozen=True, slots=True)
-class StorePlace:
-    """Where a page stands, in which language, and who sells there."""
-
-    addresses: PublicAddresses
-    language: str
-    seller: Seller
-
-
-@dataclass(frozen=True, slots=True)
 class LocalizedText:
     text: str
     language: Language
@@ -376,11 +349,10 @@ def localized(words: WordsData, language: str) -> LocalizedText | None:
     return None
 
 
-def json_ld(goods: PublishedLot, place: StorePlace) -> Markup:
+def json_ld(goods: PublishedLot, addresses: PublicAddresses, language: str, sold_by: Seller) -> Markup:
     """A Product with its Offer (schema.org), ready to stand in a script element."""
-    addresses, language = place.addresses, place.language
     lot, here = goods.published, addresses.page(goods.key, language)
-    seller = _organization(place.seller, language)
+    seller = _organization(sold_by, language)
     title, story = localized(lot.texts.title, language), localized(lot.texts.story, language)
     origin, grade = localized(lot.origin_words, language), localized(lot.grade_words, language)
     facts = {
@@ -420,14 +392,9 @@ def json_ld(goods: PublishedLot, place: StorePlace) -> Markup:
 def _organization(seller: Seller, language: str) -> dict[str, str]:
     """Empty while the seller has no name."""
     name = localized(seller.name, language)
-    if name is None:
-        return {}
-    return {
-        "@type": "Organization",
-        "name": name.text,
-        **({"telephone": seller.phone} if seller.phone else {}),
-        **({"identifier": seller.licence} if seller.licence else {}),
-    }
+    further = {"telephone": seller.phone, "identifier": seller.licence}
+    known = {field: value for field, value in further.items() if value}
+    return {"@type": "Organization", "name": name.text, **known} if name is not None else {}
 
 
 def _kilograms(grams: int) -> Decimal:

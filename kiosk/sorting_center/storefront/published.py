@@ -83,10 +83,6 @@ class GoodsOffer:
     prices_fen: tuple[int, int]
     packs_g: tuple[int, int]
 
-    @property
-    def has_one_price(self) -> bool:
-        return len(set(self.prices_fen)) == len(set(self.packs_g)) == 1
-
 
 @dataclass(frozen=True, slots=True)
 class GoodsPage:

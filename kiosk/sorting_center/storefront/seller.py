@@ -13,8 +13,7 @@ from kiosk.domain.events.photo import WordsData
 from kiosk.protocols.barcodes import matrix
 from kiosk.texts.plain import plain
 
-_MAX_NAME: Final = 120
-_MAX_LICENCE: Final = 60
+_MAX_LENGTHS: Final = {"seller_zh": 120, "seller_ug": 120, "seller_en": 120, "licence": 60}
 _MAX_CHAT: Final = 300
 _PHONE: Final = re.compile(r"\+?[0-9](?:[0-9 ()-]{1,28})[0-9]")
 _CHAT: Final = re.compile(r"[!#-;=?-~]+")  # Printable ASCII, without quotes and brackets of markup
@@ -37,31 +36,22 @@ class Seller(msgspec.Struct, frozen=True, kw_only=True):
     def checked(self) -> Seller:
         """Without spaces around. Raises BadSeller."""
         made = Seller(**{name: text.strip() for name, text in msgspec.structs.asdict(self).items()})
-        for language, name in made.name_by_language().items():
-            if name != plain(name, _MAX_NAME):
-                raise BadSeller(f"--seller-{language}: one line of at most {_MAX_NAME} characters")
-        if made.licence != plain(made.licence, _MAX_LICENCE):
-            raise BadSeller(f"--licence: one line of at most {_MAX_LICENCE} characters")
+        for name, limit in _MAX_LENGTHS.items():
+            if getattr(made, name) != plain(getattr(made, name), limit):
+                raise BadSeller(f"--{name.replace('_', '-')}: one line of at most {limit} characters")
         if made.phone and not _PHONE.fullmatch(made.phone):
             raise BadSeller(f"--phone {made.phone!r}: a telephone number like +86 998 555 0147")
         if made.chat and not _is_chat(made.chat):
             raise BadSeller(f"--chat {made.chat[:60]!r}: an address like https://work.weixin.qq.com/… or weixin://…")
         return made
 
-    def name_by_language(self) -> dict[str, str]:
-        return {"zh": self.seller_zh, "ug": self.seller_ug, "en": self.seller_en}
-
     @property
     def name(self) -> WordsData:
-        return WordsData(**self.name_by_language())
+        return WordsData(ug=self.seller_ug, zh=self.seller_zh, en=self.seller_en)
 
     @property
     def phone_url(self) -> str:
         return "tel:" + re.sub(r"[^0-9+]", "", self.phone)
-
-    @property
-    def can_be_reached(self) -> bool:
-        return bool(self.phone or self.chat)
 
 
 NO_SELLER: Final = Seller()
@@ -80,8 +70,8 @@ def qr_svg(address: str, label: str) -> Markup:
 def _is_chat(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        reaches = bool(parts.hostname) and "@" not in parts.netloc and (parts.port or 1) > 0
+        has_host = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
     except ValueError:
         return False
-    is_known = parts.scheme == "weixin" or (parts.scheme == "https" and reaches)
+    is_known = has_host and parts.scheme in ("https", "weixin")
     return is_known and len(address) <= _MAX_CHAT and _CHAT.fullmatch(address) is not None

@@ -159,8 +159,8 @@ def test_a_desk_of_an_older_version_is_brought_up_first(
     desk: CenterDesk, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(desk, ledger_url)
-    monkeypatch.setattr("kiosk.sorting_center.desk.shared.database.REVISION", "0003")
-    monkeypatch.setattr("kiosk.sorting_center.desk.care.REVISION", "0003")
+    monkeypatch.setattr("kiosk.sorting_center.desk.shared.database.REVISION", "9999")
+    monkeypatch.setattr("kiosk.sorting_center.desk.care.REVISION", "9999")
     result = CliRunner().invoke(main, ["ledger", "copy", ledger_url, f"sqlite:///{tmp_path / 'copy.db'}"])
     assert (result.exit_code, "start the sorting center" in result.stderr) == (1, True)
     assert not (tmp_path / "copy.db").exists()

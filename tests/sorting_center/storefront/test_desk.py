@@ -126,23 +126,6 @@ def reading(shop: Shop) -> Iterator[None]:
         yield
 
 
-def test_what_an_older_version_published_is_found_by_its_goods(shop: Shop, ledger_url: str) -> None:
-    shop.sell(1, (0,))
-    shop.sell(2, (1,), price_fen=9900, pack_g=1000)
-    with shop.center.desk.database.writing() as connection:
-        connection.execute(text("DROP INDEX listing_shown_goods"))
-        for column in ("product", "grade", "price_fen", "pack_g"):
-            connection.execute(text(f"ALTER TABLE listing_shown DROP COLUMN {column}"))
-        connection.execute(text("CREATE INDEX listing_shown_at ON listing_shown (at, region, station, lot)"))
-        connection.execute(text("UPDATE desk_version SET version_num = '0002'"))
-    buyer = shop.buyer()
-    assert buyer.told("/en/") == 503
-    with CenterDesk.open(ledger_url):
-        pass
-    page = buyer.sees("/en/shache/BADAM~A")
-    assert "¥58.00" in page and "¥99.00" in page and "2</bdi> lots to choose from" in buyer.sees("/en/")
-
-
 def test_nothing_can_be_written_through_it(shop: Shop) -> None:
     shop.sell()
     with (

@@ -65,7 +65,7 @@ def test_each_field_is_as_it_is_documented(shop: Shop) -> None:
             if fixed.startswith("`"):
                 assert f"`{value}`" in fixed, (field, value)
         seller = found["offers"]["seller"]
-        assert seller["name"] == found["brand"]["name"] == SELLER.name_by_language()[language]
+        assert seller["name"] == found["brand"]["name"] == getattr(SELLER.name, language)
         assert (seller["telephone"], seller["identifier"]) == (SELLER.phone, SELLER.licence)
         here = f"{BASE}{shop.path(language)}"
         assert (found["name"], found["@id"], found["url"], found["offers"]["url"]) == (name, here, here, here)

@@ -95,16 +95,18 @@ def test_without_a_desk_it_says_so_and_ends_in_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
 def test_its_links_begin_with_the_public_address(shop: Shop) -> None:
     shop.sell()
-    options = ("--photos-dir", str(shop.folder.root), "--public-url", "https://localhost")
+    options = ("--photos-dir", str(shop.folder.root), "--public-url", "https://localhost", "--phone", " 0998 1234567")
     with running(shop.center.ledger.url, *options) as (url, _):
         status, page = asked(f"{url}{shop.path()}")
-        assert (status, b'"https://localhost/en/shache/' in page) == (200, True)
+        assert (status, b'"https://localhost/en/shache/' in page, b"tel:09981234567" in page) == (200, True, True)
 
 
 def test_wrong_options(subtests: pytest.Subtests) -> None:
     for options, says in [
         (["storefront", "--http", "8100"], "HOST:PORT"),
         (["storefront", "--http", "127.0.0.1:0", "--public-url", "goods.example"], "https://goods.example.org"),
+        (["storefront", "--http", "127.0.0.1:0", "--chat", "javascript:alert(1)"], "an address like https://"),
+        (["storefront", "--http", "127.0.0.1:0", "--phone", "call me"], "a telephone number"),
     ]:
         with subtests.test(options=options, says=says):
             result = CliRunner().invoke(main, [*options, "--ledger", "sqlite:////nowhere/at/all.db"])

@@ -60,6 +60,7 @@ def test_a_phone_reads_the_code_of_the_chat(shop: Shop) -> None:
         {"chat": "javascript:alert(1)"},
         {"chat": "http://chat.example"},
         {"chat": "https://"},
+        {"chat": "weixin:almonds"},
         {"chat": "https://user@chat.example"},
         {"chat": 'https://chat.example/"onclick=x'},
         {"chat": "https://chat.example/a b"},

@@ -18,6 +18,7 @@ from typing import Literal
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.link import SimulatedLink
+from kiosk.simulators.offers import GoodsCamera, offer
 from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
@@ -27,7 +28,6 @@ from kiosk.simulators.scanner.typing import TypingScannerSimulator
 from kiosk.simulators.shared.center_access import CenterAccess
 from kiosk.simulators.shared.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault, stall_s
-from kiosk.simulators.shared.offers import GoodsCamera, offer
 from kiosk.simulators.shared.processes import ChildProgram, HeldPort, StartFailed, answers
 from kiosk.station.catalog.file import CatalogError, parse_catalog
 from kiosk.station.shared.clock import StationClock, software_id

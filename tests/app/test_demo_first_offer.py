@@ -14,7 +14,7 @@ from kiosk.app import demo
 from kiosk.app.demo import publish_offers
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.messaging.contract.receive import parse_event
-from kiosk.simulators.shared.offers import GoodsCamera, offer
+from kiosk.simulators.offers import GoodsCamera, offer
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.ledger import Ledger

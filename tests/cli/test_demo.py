@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import subprocess
 import sys
@@ -123,10 +124,13 @@ def test_the_demo_prints_where_to_begin_and_no_pin(
             return True
 
     monkeypatch.setattr("kiosk.app.process.until_signal", Stop)
-    monkeypatch.setattr("kiosk.app.process.setup_logging", lambda: None)  # or every later test would log here
+    # The program's own way would have every later test log here.
+    monkeypatch.setattr("kiosk.app.process.setup_logging", lambda: logging.getLogger().setLevel(logging.INFO))
     village = Standing(tmp_path, storefront_url="http://127.0.0.1:2")
     command.serve_demo(lambda: village, 0)
     told = capfd.readouterr()
+    migrations = logging.getLogger("alembic.runtime.migration")
+    assert not migrations.isEnabledFor(logging.INFO) and migrations.isEnabledFor(logging.WARNING)
     first, *others = told.out.splitlines()
     assert first.startswith("bench ") and "begin here" in first
     assert [line.split("  ")[0] for line in others if "http://" in line] == ["station", "sorting center", "storefront"]

@@ -27,8 +27,10 @@ _TIMEOUT_S: Final = 1.0
 _MAX_BYTES: Final = 1 << 20
 _MAX_AGE_S: Final = 0.8
 _ROWS: Final = 5
-# Feed positions looked through for the newest intakes: every intake brings a few events of other types.
-_MAX_FEED_POSITIONS: Final = 200
+# Feed positions read again for the newest intakes: every intake brings a few events of other types. Where there is none
+# among them, the positions before are read next.
+_FEED_POSITIONS: Final = 200
+_MAX_INTAKES: Final = 1000
 Answer = dict[str, Any]
 _BROKEN = (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError)
 
@@ -43,6 +45,7 @@ class CountyStatus:
         self._lock = threading.Lock()
         self._answers: Answer = {}
         self._good_until = 0.0
+        self._feed_end = 0
 
     def read(self) -> Answer:
         """``station`` and ``center``, each with ``answers``."""
@@ -63,12 +66,12 @@ class CountyStatus:
     def _center(self) -> Answer:
         try:
             answer = fetch(self._center_url, "/ledger/summary.json", self._center_token)
-            events = _whole(answer["events"])
-            path = f"/intakes.json?after_feedseq={max(0, events - _MAX_FEED_POSITIONS)}&limit={_MAX_FEED_POSITIONS}"
-            rows = fetch(self._center_url, path, self._center_token)["intakes"][-_ROWS:]
+            path = f"/intakes.json?after_feedseq={max(0, self._feed_end - _FEED_POSITIONS)}&limit={_MAX_INTAKES}"
+            page = fetch(self._center_url, path, self._center_token)
+            rows, self._feed_end = page["intakes"][-_ROWS:], _whole(page["last"])
             return {
                 "answers": True,
-                "events": formats.number(events),
+                "events": formats.number(_whole(answer["events"])),
                 "intakes": formats.number(_whole(answer["totals"]["intakes"])),
                 "net": formats.kg_text(_whole(answer["totals"]["net_g"])),
                 "amount": formats.money(_whole(answer["totals"]["amount_fen"])),

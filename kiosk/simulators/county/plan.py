@@ -101,7 +101,8 @@ _TRUCK_DAYS: Final = (1, 3, 5)
 _HOURS: Final = (((9, 13), (15, 19)), ((10, 14), (16, 20)), ((10, 13), (15, 21)))
 _QUIET_DAYS: Final = 5
 _QUIET_INTAKES: Final = 2
-_WAITING_INTAKES: Final = 30  # On a line that passes little much waits only where much happens
+# On a line that passes little much waits only where much happens, and the newest of it is old when it comes.
+_WAITING_INTAKES, _LATE_DAYS = 40, 2
 
 
 class StationAct(StrEnum):
@@ -168,7 +169,7 @@ def lived_days(plan: CountyPlan, station: str, kind: StationKind) -> list[DayPla
     if kind is StationKind.QUIET:
         last, busy = last - timedelta(days=_QUIET_DAYS), _QUIET_INTAKES
     if kind is StationKind.SLOW_LINE:
-        busy = _WAITING_INTAKES
+        last, busy = last - timedelta(days=_LATE_DAYS), _WAITING_INTAKES
     date, found = local_date(plan.since), []
     while date <= last:
         random = Random(f"{plan.seed} {station} {date}")  # noqa: S311  a simulator

@@ -27,7 +27,7 @@ from kiosk.simulators.county.station import CountyStation, relay_settings
 from kiosk.simulators.fleet.plan import Share
 from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.station import allow_many_files, empty_database
-from kiosk.simulators.shared.offers import GoodsCamera
+from kiosk.simulators.offers import GoodsCamera
 from kiosk.store import Store, StoreError
 
 # While some stations wait for the sorting center, others have the processor. It bounds the memory, too.

@@ -22,7 +22,7 @@ from kiosk.simulators.county.counter import VillageCounter, catalog_of
 from kiosk.simulators.county.plan import CountyPlan, DayPlan, StationAct, StationKind, day_of, lived_days, local_date
 from kiosk.simulators.fleet.sending import FleetShutdown, send
 from kiosk.simulators.fleet.station import StationFolder, empty_database
-from kiosk.simulators.shared.offers import GoodsCamera, offer, send_pictures
+from kiosk.simulators.offers import GoodsCamera, offer, send_pictures
 from kiosk.station.shared.clock import software_id
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.connection import connect_unsafe

@@ -422,7 +422,8 @@ INTAKES = {
     "intakes": [
         {"receipt": f"0147-A-{n:06d}", "product": code, "net_g": 1000 * n, "amount_fen": 100 * n, "voided": n == 2}
         for n, code in ((1, "BADAM"), (2, HOSTILE), (3, "WALNUT"))
-    ]
+    ],
+    "last": 4_100,
 }
 HEALTH = {"pending": 2, "scale": "ok", "printer": "paper_out", "link": "waiting"}
 
@@ -484,6 +485,20 @@ def test_the_ledger_fills_up(village: PaperVillage) -> None:
     assert "\x1b" not in center["rows"][1]["product"]
     assert "\u202e" not in center["rows"][1]["product"]
     assert len(asked) == 3, "two looks within a second ask once"
+
+
+def test_the_newest_intakes_are_looked_for_where_the_feed_ends(
+    village: PaperVillage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not where all events end: many may wait behind a gap, and are in no feed."""
+    monkeypatch.setattr(bench_module, "_MAX_AGE_S", 0.0)
+    with answering({**GOOD, "/ledger/summary.json": body({**SUMMARY, "events": 9_000})}) as (url, asked):
+        village.station_url = village.center_url = url
+        client = create_bench(village).test_client()
+        for _ in range(2):
+            assert client.get("/state.json").get_json()["center"]["rows"]
+        places = [path.partition("after_feedseq=")[2].partition("&")[0] for path in asked if "intakes.json" in path]
+    assert places == ["0", "3900"]
 
 
 def test_without_programs_the_page_says_so(client: FlaskClient) -> None:

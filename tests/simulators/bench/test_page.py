@@ -103,6 +103,9 @@ def test_a_county_fits_on_the_page(browser: Browser, tmp_path: Path) -> None:
             expect(page.locator("#county")).to_have_text(village.county_news, timeout=WAIT_MS)
             expect(page.locator("[data-sum=net]")).to_have_text("1,601,144.255 kg")
             assert page.evaluate("document.documentElement.scrollWidth") == width
+            sign_in = page.locator(".sign-in").bounding_box()
+            assert sign_in is not None
+            assert width < 1000 or sign_in["y"] + sign_in["height"] < 768, "they stand on the first screen"
             assert page.locator(".sign-in dd").all_inner_texts() == [
                 one.password for one in village.center_access.people
             ]

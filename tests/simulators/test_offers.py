@@ -12,7 +12,7 @@ import pytest
 
 from kiosk.devices.ports import CameraFault, GoodsShot
 from kiosk.simulators.county.counter import catalog_of
-from kiosk.simulators.shared.offers import GoodsCamera, offer
+from kiosk.simulators.offers import GoodsCamera, offer
 from kiosk.station.shared.clock import StationClock
 from kiosk.store import Stamp, Store
 

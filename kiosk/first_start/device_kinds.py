@@ -1,4 +1,4 @@
-"""Makers and drawings for the formats of scales and the rows of printers: people know a device by its name and shape."""
+"""Makers and drawings for the formats of scales and the rows of printers: what people know a device by."""
 
 from __future__ import annotations
 

@@ -56,8 +56,8 @@ def fault_text(error: BaseException | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One tile. Words people read are text ids, names of devices and formats are plain text. Where ``makers`` are named,
-    people know the device by them, and the label stands small below.
+    """One tile. Words people read are text ids, names of devices and formats are plain text. ``makers`` stand above the
+    label, which is then small.
     """
 
     value: str

@@ -18,6 +18,7 @@ from kiosk.devices.printer.profiles import profile, profiles
 from kiosk.devices.printer.settings import IPP_PORT, PrinterKind
 from kiosk.devices.scanner.settings import ScannerKind, ScannerSettings
 from kiosk.domain.identifiers import BODY_ALPHABET
+from kiosk.first_start.device_kinds import printer_makers, scale_makers, scale_picture
 from kiosk.first_start.question import (
     NONE,
     Choices,
@@ -86,7 +87,8 @@ def _protocols(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Cho
     chosen = draft.scale.protocol if draft.scale else ""
     for row in registry.PROTOCOLS.values():
         polled = "setup.choice.polled" if row.mode == "poll" else "setup.choice.streams"
-        yield Choice(row.id, row.id, detail_id=polled, chosen=row.id == chosen)
+        makers, picture = scale_makers(row), scale_picture(row)
+        yield Choice(row.id, row.id, detail_id=polled, picture=picture, chosen=row.id == chosen, makers=makers)
 
 
 def with_found(listed: Iterable[Choice], found: Iterable[Proposal]) -> tuple[Choice, ...]:
@@ -103,7 +105,9 @@ def with_found(listed: Iterable[Choice], found: Iterable[Proposal]) -> tuple[Cho
             continue
         at = f"{line.baud} {layout}"
         chosen = name == answer or (not answer and len(proposals) == 1)
-        tiles.append(Choice(f"{FOUND}{name} {at}", name, "", at, "setup.choice.found", "scale", chosen))
+        row = registry.get(name)
+        value, picture = f"{FOUND}{name} {at}", scale_picture(row)
+        tiles.append(Choice(value, name, "", at, "setup.choice.found", picture, chosen, scale_makers(row)))
     found_labels = {tile.label for tile in tiles}
     return (*tiles, *(tile for tile in rest if tile.label not in found_labels))
 
@@ -265,7 +269,8 @@ def _profiles(name: str, languages: tuple[str, ...]) -> Choices:
         for row in sorted(rows, key=lambda row: row.language != reported):
             answers = "setup.choice.silent" if row.proof == "write" else "setup.choice.answers"
             chosen = printer is not None and printer.profile == row.id
-            yield Choice(row.id, row.id, detail=f"{row.dpi} dpi", detail_id=answers, chosen=chosen)
+            makers, picture = printer_makers(row)
+            yield Choice(row.id, row.id, "", f"{row.dpi} dpi", answers, picture, chosen, makers)
 
     return choices
 

@@ -16,10 +16,13 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+import kiosk.web
 from kiosk.base.refused import Refused
 from kiosk.devices.ports import CameraFault, MatShot, PrintNotStarted, PrintUncertain, Scanner, Shot
+from kiosk.devices.printer.profiles import profiles
 from kiosk.devices.scale.probe import TIMING, ScaleProbe
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
+from kiosk.first_start.device_kinds import printer_makers, scale_makers, scale_picture
 from kiosk.first_start.device_questions import with_found
 from kiosk.first_start.shared.draft import CameraDraft, draft_path, load_draft
 from kiosk.first_start.shared.ports import Choice, TrialView
@@ -36,6 +39,7 @@ from kiosk.first_start.trials import (
     printable,
 )
 from kiosk.first_start.wizard import FirstStartWizard
+from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, propose, without_equivalents
 from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.protocols.scales.shared.reading import Reading
@@ -228,6 +232,38 @@ def test_an_answer_that_was_given_stays_the_chosen_one() -> None:
     assert [tile.label for tile in with_found(listed, found) if tile.chosen] == ["xk3190_tf0"]
     heard = [Choice("st_gs_csv", "st_gs_csv", chosen=True), LISTED[1]]
     assert [tile.value for tile in with_found(heard, found) if tile.chosen] == ["found:st_gs_csv 9600 8N1"]
+
+
+def test_every_format_and_every_printer_is_known_by_its_makers_and_a_drawing() -> None:
+    drawings = {path.stem for path in (Path(kiosk.web.__file__).parent / "static" / "drawings").glob("*.svg")}
+    for row in registry.PROTOCOLS.values():
+        assert 2 < len(scale_makers(row)) <= 34, row.id
+        assert row.devices.startswith(scale_makers(row).removesuffix(" …")), row.id
+        assert scale_picture(row) in drawings
+    for printer in profiles().values():
+        makers, picture = printer_makers(printer)
+        assert makers
+        assert picture in drawings
+    assert scale_makers(registry.get("xk3190_eq_reversed")) == "Yaohua XK3190-A26, A23p"
+    assert {scale_picture(row) for row in registry.PROTOCOLS.values()} == {
+        "scale-platform",
+        "scale-price",
+        "scale-balance",
+        "scale-board",
+    }
+    assert {printer_makers(row)[1] for row in profiles().values()} == {
+        "printer-label",
+        "printer-belt",
+        "printer-narrow",
+        "printer-wide",
+        "printer-sheet",
+    }
+
+
+def test_every_format_is_offered_by_maker(at: Begin) -> None:
+    tiles = {tile.value: tile for tile in at("protocol").view().choices}
+    assert tiles["xk3190_tf0"].makers.startswith("Yaohua")
+    assert (tiles["xk3190_tf0"].label, tiles["xk3190_tf0"].picture) == ("xk3190_tf0", "scale-platform")
 
 
 def test_a_format_that_needs_a_parameter_is_taught_elsewhere() -> None:

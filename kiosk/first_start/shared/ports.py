@@ -56,7 +56,9 @@ def fault_text(error: BaseException | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One tile. Words people read are text ids, names of devices and formats are plain text."""
+    """One tile. Words people read are text ids, names of devices and formats are plain text. ``makers`` stand above the
+    label, which is then small.
+    """
 
     value: str
     label: str = ""
@@ -65,6 +67,7 @@ class Choice:
     detail_id: str = ""
     picture: str = ""
     chosen: bool = False
+    makers: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,8 @@ class ReceiptDocument(Paper):
     what the scale was not worth when this was weighed, worst first; ``counters`` its event counters as "3-12-5" (scale
     profile, tare library, clock), ``scale_no`` the serial number on its plate, ``verified_until`` the date on its seal.
     ``head`` is the hash of the last event of the journal; a ``void`` receipt is printed only to show that it is void.
-    ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted. ``payment_*`` say when and how one is paid,
-    in the county's words. Raises DocumentProblem.
+    ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted. ``payment_*`` say when and how one is
+    paid, in the words of the county. Raises DocumentProblem.
     """
 
     village: str

@@ -145,7 +145,7 @@ CUT = """
     range.selectNodeContents(part);
     const ink = range.getBoundingClientRect();
     const out = Math.max(box.left - ink.left, ink.right - box.right);
-    return out > 0 || (part.clientWidth && part.scrollWidth > part.clientWidth + 1) ? [`${part.textContent}: ${out}`] : [];
+    return out > 0 ? [`${part.textContent}: ${out}`] : [];
   });
 })
 """

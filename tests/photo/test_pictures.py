@@ -73,7 +73,9 @@ def test_the_master_has_what_only_the_full_frame_shows() -> None:
     stage = draw(replace(APPLE, frame_size=LARGE, blur=0.3, noise=0.0))
     frame = stage.frame.copy()
     middle = np.s_[980:1180, 1820:2020]
-    frame[middle] = np.where((np.indices((200, 200)).sum(axis=0) // 2 % 2)[..., None], frame[middle] // 2, frame[middle])
+    frame[middle] = np.where(
+        (np.indices((200, 200)).sum(axis=0) // 2 % 2)[..., None], frame[middle] // 2, frame[middle]
+    )
     found = inspect(frame, faces=NoFaces())
     assert found.master is not None and found.detail is not None
     part = np.s_[480:560, 480:560]

@@ -88,12 +88,12 @@ def make_pictures(shot: GoodsScene, window: Window) -> GoodsPictures:
 def _draw_scale(picture: BgrImage, px_per_mm: float) -> None:
     """A bar of 10 or 5 cm with its figure, in the corner below the goods."""
     side, step = picture.shape[0], max(1, picture.shape[0] // 200)
-    length = next(cm for cm in (10, 5) if cm * 10 * px_per_mm <= side / 2 or cm == 5)
+    length = 10 if 100 * px_per_mm <= side / 2 else 5
     left, bottom = 6 * step, side - 6 * step
     right = left + round(length * 10 * px_per_mm)
     cv2.rectangle(picture, (left, bottom - 2 * step), (right - 1, bottom), _SCALE_COLOR, cv2.FILLED)
-    text, at = f"{length} cm", (right + 3 * step, bottom)
-    cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, step / 4, _SCALE_COLOR, step // 2, cv2.LINE_AA)
+    at = (right + 3 * step, bottom)
+    cv2.putText(picture, f"{length} cm", at, cv2.FONT_HERSHEY_SIMPLEX, step / 4, _SCALE_COLOR, step // 2, cv2.LINE_AA)
 
 
 def _detail(shot: GoodsScene) -> BgrImage | None:

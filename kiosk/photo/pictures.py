@@ -23,9 +23,8 @@ _Places: TypeAlias = tuple[NDArray[np.intp], ...]  # Rows and columns
 MIN_SIDE_PX, MAX_SIDE_PX = 800, 1600
 MAX_ENLARGED: Final = 1.5  # Pixels for each of the camera's
 DETAIL_MM: Final = 50.0
-_MIN_DETAIL_PX = 480  # Of a detail that shows more than the master
-_DETAIL_SHARE = 0.98  # Of it, that is goods
-_SCALE_LEVEL = 245
+_MIN_DETAIL_PX, _DETAIL_SHARE = 480, 0.98  # Of a detail that shows more than the master; of it, that is goods
+_SCALE_COLOR = (245, 245, 245)
 GOODS_SHARE: Final = 0.85  # Of the side, for the longer side of the goods; less where the picture would be too small
 _SOFT_SIGMA_PX = 1.1  # In the mask: rounds its steps, and makes a ramp for the soft edge
 _FEATHER_PX = 2.0  # Of the finished picture, from nothing to all
@@ -89,12 +88,12 @@ def make_pictures(shot: GoodsScene, window: Window) -> GoodsPictures:
 def _draw_scale(picture: BgrImage, px_per_mm: float) -> None:
     """A bar of 10 or 5 cm with its figure, in the corner below the goods."""
     side, step = picture.shape[0], max(1, picture.shape[0] // 200)
-    length = next(cm for cm in (10, 5) if cm * 10 * px_per_mm <= side / 2 or cm == 5)
+    length = 10 if 100 * px_per_mm <= side / 2 else 5
     left, bottom = 6 * step, side - 6 * step
     right = left + round(length * 10 * px_per_mm)
-    cv2.rectangle(picture, (left, bottom - 2 * step), (right - 1, bottom), (_SCALE_LEVEL,) * 3, cv2.FILLED)
-    text, at = f"{length} cm", (right + 3 * step, bottom)
-    cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, step / 4, (_SCALE_LEVEL,) * 3, step // 2, cv2.LINE_AA)
+    cv2.rectangle(picture, (left, bottom - 2 * step), (right - 1, bottom), _SCALE_COLOR, cv2.FILLED)
+    at = (right + 3 * step, bottom)
+    cv2.putText(picture, f"{length} cm", at, cv2.FONT_HERSHEY_SIMPLEX, step / 4, _SCALE_COLOR, step // 2, cv2.LINE_AA)
 
 
 def _detail(shot: GoodsScene) -> BgrImage | None:

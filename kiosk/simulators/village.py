@@ -229,10 +229,9 @@ class Village:
             return store.intakes.recent(1)[0]
 
     def newest_photo(self) -> str:
-        """SHA-256 of the newest intake's shot; raises IndexError when there is none."""
+        """SHA-256 of the newest intake's first shot; raises IndexError when there is none."""
         with self._opened_store() as store:
-            shots = store.photos.of_lot(store.intakes.recent(1)[0].lot)
-            return [one for one in shots if one.pictures.likeness][-1].sha256
+            return store.photos.of_lot(store.intakes.recent(1)[0].lot)[0].sha256
 
     @contextmanager
     def _opened_store(self) -> Iterator[Store]:

@@ -238,7 +238,7 @@ class StationService:
         self.photo_folder = PhotoFolder(self.settings.data / "photos")
         # For clerks alone: the label of a damaged parcel may hold a name.
         self.parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
-        # A shot of goods is kept as two pictures.
+        # A shot of goods is kept as three pictures at most.
         limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, 3 * MAX_PHOTO_BYTES)
         self._space = PhotoSpace(self.photo_folder, store, limits)
         lots = LotPhotos(self.photo_folder, store, self.stamp)

@@ -63,9 +63,11 @@ def test_a_camera_of_more_pixels_gives_a_larger_master_of_the_same_goods(usual: 
     assert len(usual.master) == MIN_SIDE_PX < 1150 < len(large.master)
     assert large.verdict == usual.verdict
     assert large.metrics["px_per_mm"] == pytest.approx(usual.metrics["px_per_mm"] * 2200 / 1920, rel=0.01)
-    goods = [np.count_nonzero(one.master.min(axis=2) < 235) / one.metrics["crop_px_per_mm"] ** 2 for one in (usual, large)
-             if one.master is not None]  # fmt: skip
-    assert goods[0] == pytest.approx(goods[1], rel=0.02), "in square millimetres"
+    first, second = (
+        np.count_nonzero(picture.min(axis=2) < 235) / one.metrics["crop_px_per_mm"] ** 2
+        for one, picture in ((usual, usual.master), (large, large.master))
+    )
+    assert first == pytest.approx(second, rel=0.02), "in square millimetres"
 
 
 def test_the_master_has_what_only_the_full_frame_shows() -> None:
@@ -110,7 +112,7 @@ def test_a_detail_is_made_where_the_camera_shows_more(usual: Inspection, large: 
     detail = large.detail
     assert detail is not None and detail.shape[0] == detail.shape[1] >= 480
     assert detail.shape[0] / DETAIL_MM <= MAX_ENLARGED * large.metrics["px_per_mm"] * 3840 / 2200
-    blue, green, red = cv2.split(detail.astype(int))
+    _, green, red = cv2.split(detail.astype(int))
     assert (red > green + 20).mean() > 0.97, "of the apple alone"
     thin = judged(replace(fruit("apple", (-70.0, 0.0), (0.0, 0.0), (70.0, 0.0), size=45.0), frame_size=LARGE))
     assert thin.detail is None, "no square of goods is as large"

@@ -185,7 +185,7 @@ def test_from_the_first_reading_to_the_papers_the_shot_and_the_count(store: Stor
     row = store.intakes.confirmed(result.receipt)
     assert row is not None
     assert (row.gross_g, row.tare_g, row.net_g, row.amount_fen) == (12_450, 0, 12_450, 29_880)
-    assert [photo.sha256 for photo in store.photos.of_lot(row.lot)] == [photo.sha256]
+    assert store.photos.of_lot(row.lot)[0].sha256 == photo.sha256
     assert (shop.scale.running, shop.camera.closed) == (False, True)
 
 

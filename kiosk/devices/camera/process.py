@@ -326,9 +326,8 @@ def goods_shot(answer: wire.GoodsInspected, body: bytes) -> GoodsShot:
     if wire.bounded_measures(measures) != measures:
         raise wire.WireError("measures out of bounds")
     pictures = [master, natural] if answer.detail is None else [master, natural, answer.detail]
-    sizes = [one.size_bytes for one in pictures]
-    if len(body) != sum(sizes):
-        raise wire.WireError(f"{len(body)} bytes for pictures of {sizes}")
+    if len(body) != sum(one.size_bytes for one in pictures):
+        raise wire.WireError(f"{len(body)} bytes are not those of {len(pictures)} pictures")
     jpegs = BytesIO(body)
     shots = [checked_shot(jpegs.read(one.size_bytes), one.width, one.height) for one in pictures]
     return GoodsShot(verdict, measures, shots[0], shots[1], shots[2] if shots[2:] else None, answer.likeness)

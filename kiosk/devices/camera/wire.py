@@ -50,7 +50,7 @@ class WireError(Exception):
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One question; the child ends itself when the answer takes much longer than ``within_s`` seconds.
 
-    ``goods``: take a burst, judge it, and give the two pictures that are cut out of it.
+    ``goods``: take a burst, judge it, and give the pictures that are cut out of it.
     """
 
     kind: RequestKind

@@ -41,8 +41,8 @@ class PhotoAccepted(EventData):
 
     TYPE: ClassVar[str] = "station.photo.taken.v2"
     lot: str
-    master: PictureData  # Cut out, on white, 1600 x 1600
-    natural: PictureData  # The same goods on the grey of the mat, with their shadow
+    master: PictureData  # Cut out, on white; of a further picture of the same shot that one, and `natural`, too
+    natural: PictureData  # The same goods on the grey of the mat, with their shadow and a scale bar
     measures: Measures
     overruled: tuple[Finding, ...] = ()
     actor: str | None = None

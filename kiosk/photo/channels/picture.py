@@ -106,8 +106,8 @@ def _box_on_white(cut: BgrImage, rule: ChannelRule) -> GoodsBox:
 
 def fit_frame(rule: ChannelRule, box: GoodsBox) -> ChannelRule:
     """With a frame as much smaller as keeps the goods from being enlarged, if the channel takes it, and its margins."""
-    least = max(side / usual for side, usual in zip(rule.least_px, rule.size_px, strict=True))
-    share = max(least, 1 / _fill_scale(rule, box))
+    smallest = (side / usual for side, usual in zip(rule.least_px, rule.size_px, strict=True))
+    share = max(*smallest, 1 / _fill_scale(rule, box))
     if share >= 1:
         return rule
     width, height = (math.ceil(side * share) for side in rule.size_px)

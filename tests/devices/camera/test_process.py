@@ -347,6 +347,14 @@ def test_a_judged_shot_comes_with_its_pictures(make: Make) -> None:
             assert part.sha256 == hashlib.sha256(part.jpeg).hexdigest()
 
 
+def test_a_judged_shot_may_have_a_detail(make: Make) -> None:
+    shot = make(answer="say(pack(goods(n, detail=WirePicture(len(OTHER), 512, 512)), JPEG + OTHER + OTHER))").inspect(
+        PATIENT_S
+    )
+    assert shot.detail is not None and shot.natural is not None
+    assert (shot.detail.jpeg, shot.detail.width) == (shot.natural.jpeg, 512)
+
+
 def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> None:
     camera = make("""
         say(pack(goods(ask().number, "blur", "dark"), JPEG + OTHER))
@@ -370,6 +378,8 @@ def test_a_child_that_lies_about_goods_is_a_fault(subtests: pytest.Subtests, mak
         "say(pack(goods(n), OTHER + JPEG))",
         "say(pack(goods(n), b'<html>' * 52))",
         "say(pack(goods(n, measures=None), JPEG + OTHER))",
+        "say(pack(goods(n, detail=WirePicture(len(OTHER), 512, 512)), JPEG + OTHER))",
+        "say(pack(bare(n, 'face', detail=WirePicture(len(JPEG), 512, 512)), JPEG))",
         "say(pack(goods(n, master=None), OTHER))",
         "say(pack(bare(n)))",
         "say(pack(goods(n, 'blur', 'blur'), JPEG + OTHER))",

@@ -114,14 +114,15 @@ def test_pictures_are_made_and_what_is_left_out_is_named(folder: Folder) -> None
     assert order.rule.least_bytes <= len(first) <= order.rule.most_bytes
     assert metadata_markers(first) == ()
     report = report_of(data)
+    small = ("enlarged", "goods_small", "bytes_few")
     assert [(row["picture"], row["photo"], row["reason"]) for row in report] == [
-        ("shache-S0147-A/2.jpg", folder.hashes["small"], "enlarged"),
+        *(("shache-S0147-A/2.jpg", folder.hashes["small"], reason) for reason in small),
         *((f"shache-S0147-B/{place}.jpg", sha256, "missing") for place, sha256 in ((1, "ab" * 32), (2, "cd" * 32))),
         ("shache-S0147-B/3.jpg", folder.hashes["torn"], "damaged"),
         ("shache-S0147-B/4.jpg", folder.hashes["rotten"], "damaged"),
     ]
-    assert (report[0]["limit"], report[0]["meaning"], report[1]["meaning"]) == ("150", "'=1+1", "not here")
-    assert int(report[0]["value"]) > 150
+    assert (report[0]["limit"], report[0]["meaning"], report[3]["meaning"]) == ("200", "'=1+1", "not here")
+    assert int(report[0]["value"]) > 200
     here = io.BytesIO()
     make(order, here)
     assert here.getvalue() == data

@@ -143,8 +143,13 @@ def page_rows(name: str, stores: Stores) -> Iterator[Row]:
     """Whole answers of the application, and what screens that stand open cost; with what makes pictures beside."""
     noon = (LAST_DAY + timedelta(hours=16)).astimezone(ZONE)
     app = create_app(stores, CenterHealth(), lambda: noon)
-    pictures, ending = app.extensions["sources"].pictures, threading.Event()
-    tending = threading.Thread(target=pictures.tend, args=(ending,))
+    snapshots, ending = app.extensions["sources"].snapshots, threading.Event()
+
+    def tend() -> None:
+        while not ending.wait(snapshots.refresh()):
+            pass
+
+    tending = threading.Thread(target=tend)
     tending.start()
     compile_templates(app)  # as the process does when it begins
     try:

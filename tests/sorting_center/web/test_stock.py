@@ -15,6 +15,7 @@ from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import NOON
 from tests.sorting_center.stations import of_weight
+from tests.sorting_center.web.county_month import read
 from tests.sorting_center.web.looking import page
 from tests.sorting_center.web.test_today import bare
 
@@ -32,6 +33,7 @@ def county(stores: Stores) -> Stores:
     stores.ledger.accept(told, "shache", to_rfc3339(NOON))
     second.at = NOON - timedelta(days=1)
     stores.ledger.accept([second.start(), second.intake(1, **of_weight(250_000))], "shache", to_rfc3339(NOON))
+    read(stores)
     return stores
 
 
@@ -39,6 +41,7 @@ def test_it_is_one_step_from_today(county: Stores) -> None:
     assert '<a href="/stock">What can we sell</a>' in page(county, "/")
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_goods_of_this_year_that_are_not_void_are_listed(county: Stores) -> None:
     html = page(county, "/stock")
     row = "BADAM 1.50 t ¥30,000.00 0.50 t ≈ ¥12,000.00 3 ¥20.00 – ¥24.00/kg Stations: 2 not offered"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -76,7 +77,8 @@ class County:
             found[condition.station].add(condition.kind)
         for row in snapshot.rows:
             words = found[row.station]
-            words |= {f"{row.doctor} {row.broken}"} if row.doctor not in ("", "ok") else set()
+            broken = row.broken.row if row.broken is not None else ""
+            words |= {f"{row.doctor} {broken}"} if row.doctor not in ("", "ok") else set()
             words |= {"clock unset"} if row.newest is not None and row.newest.clock == "unset" else set()
             for closing in reports.closings.of_station(row.region, row.station):
                 words |= {closing.verdict.value} | ({"voided since"} if closing.voided_since else set())
@@ -95,9 +97,10 @@ def center_of(ledger_url: str, broker: Broker) -> Iterator[tuple[Ledger, Reports
         yield ledger, reports, ends.enter_context(CenterDesk.open(ledger_url))
 
 
-def until(true: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    while not true():
+def until(missing: Callable[[], Mapping[StationKind, set[str]]]) -> None:
+    pause, end = threading.Event(), time.monotonic() + SOON_S
+    while still := missing():
+        assert time.monotonic() < end, still
         pause.wait(0.2)
 
 
@@ -118,7 +121,7 @@ def test_the_center_reports_each_kind_of_trouble(tmp_path: Path, monkeypatch: py
                     for kind, there in county.reported(center).items()
                     if not REPORTED[kind] <= there
                 }
-                until(lambda: not missing())
+                until(missing)
                 found = county.reported(center)
             finally:
                 ending.end()

@@ -152,7 +152,7 @@ def test_forged_bundles(box: Booted, tmp_path: Path) -> None:
         "other": (other.read_bytes(), "not signed"),
         "changed": (content[:-100] + bytes([content[-100] ^ 1]) + content[-99:], "not whole, or was changed"),
         "cut": (content[: len(content) // 2], "not whole, or was changed"),
-        "none": (bytes(1 << 20), "no update"),
+        "none": (bytes(1 << 20), "not an update bundle"),
     }
     with stick.mounted() as top:
         for name, (bundle, _) in forged.items():

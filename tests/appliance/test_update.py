@@ -76,7 +76,7 @@ def what_is_refused_changes_nothing(box: Box) -> None:
         refused = box.call("kiosk", "update", f"/srv/{name}.kioskupdate")
         assert (refused.returncode, words in refused.stderr) == (1, True), refused
     room = "df --output=avail --block-size=M /var/lib/kiosk | tail -1 | tr -dc 0-9"
-    fill = f'fallocate --length="$(( $({room}) - 70 ))M" /var/lib/kiosk/filled'
+    fill = f'fallocate --length="$(( $({room}) - 60 ))M" /var/lib/kiosk/filled'
     assert box.call("sh", "-ec", fill).returncode == 0
     refused = box.call("kiosk", "update", "/srv/99.0.1.kioskupdate")
     assert (refused.returncode, "too little room" in refused.stderr) == (1, True), refused

@@ -106,7 +106,8 @@ def test_five_questions_are_answered(walks: Iterator[Walk], stores: Stores) -> N
         walk.begins()
         walk.types(MEMBER.removeprefix("M-"))
         expect(walk.page).to_have_url(f"{walk.url}/members/shache/{MEMBER}")
-        walk.sees(".totals .lead .figure", formats.money(year.bought_fen))
+        walk.sees(".totals .lead .figure", formats.kg_text(year.net_g))
+        walk.sees(".totals .estimate .figure", formats.money(year.consigned_fen))
         assert walk.clicks <= 2
         # Where is this bag now?
         walk.begins()

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
 from sqlalchemy import update
@@ -34,10 +35,12 @@ from kiosk.sorting_center.desk.shared.schema import person
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
+from kiosk.sorting_center.listings.lot_receipts import ReportedLotReceipts
 from kiosk.sorting_center.listings.records import ListingState
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
+from kiosk.sorting_center.reports.reports import Reports
 from kiosk.store import StoreError
 
 _ROLES: Final = {"demo": StaffRole.ADMIN, "operator": StaffRole.OPERATOR, "viewer": StaffRole.VIEWER}
@@ -176,8 +179,13 @@ def published(begin: Callable[[], AbstractContextManager[Village]]) -> Iterator[
 
 def _publish(village: Village, ending: threading.Event) -> None:
     try:
-        with CenterDesk.open(village.ledger_url) as desk, PhotoIndex(village.ledger_url) as photos:
-            listings = CenterListings(desk.database, ReceivedPictures(photos, PictureFolder(village.photos_dir)))
+        with (
+            CenterDesk.open(village.ledger_url) as desk,
+            PhotoIndex(village.ledger_url) as photos,
+            Reports.open(village.ledger_url, ZoneInfo("Asia/Shanghai")) as reports,
+        ):
+            pictures = ReceivedPictures(photos, PictureFolder(village.photos_dir))
+            listings = CenterListings(desk.database, pictures, ReportedLotReceipts(reports.receipts, desk.registry))
             while not ending.wait(_POLL_INTERVAL_S):
                 publish_offers(desk, listings)
     except (DeskError, LedgerError, Refused) as error:

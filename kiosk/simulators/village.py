@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera.simulator import CameraSimulator
@@ -349,9 +349,20 @@ def _photos(ledger_url: str, address: str, more: Sequence[str], logs: Path) -> C
     return ChildProgram("sorting center's photos", command, logs / "photos.log")
 
 
+# Who sells in the demo; a company that does not exist, and a telephone number that nobody has.
+SELLER: Final = {
+    "--seller-zh": "演示县农村电商有限公司",
+    "--seller-en": "Demo County Village Goods Company",
+    "--licence": "91650000DEMO000000",
+    "--phone": "+86 998 555 0100",
+    "--chat": "https://chat.example.org/demo-county",
+}
+
+
 def _storefront(ledger_url: str, url: str, more: Sequence[str], logs: Path) -> ChildProgram:
     http = url.removeprefix("http://")
     command = ["kiosk.cli.sorting_center", "storefront", "--ledger", ledger_url, "--http", http, "--public-url", url]
+    command += [part for option in SELLER.items() for part in option]
     return ChildProgram("storefront", [*command, *more], logs / "storefront.log", answers(f"{url}/health"))
 
 

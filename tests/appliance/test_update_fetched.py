@@ -29,7 +29,10 @@ FETCHED = "/var/lib/kiosk/updates/fetched-99.0.1.kioskupdate"
 def soon(program: Path) -> None:
     """A relay that asks within a second and takes a faster line: half an hour of waiting would show nothing more."""
     text = (program / LANE).read_text(encoding="utf-8")
-    for before, after in (("MAX_FIRST_DELAY_S: Final = 1800.0", "MAX_FIRST_DELAY_S: Final = 1.0"), ("16_000", "500_000")):
+    for before, after in (
+        ("MAX_FIRST_DELAY_S: Final = 1800.0", "MAX_FIRST_DELAY_S: Final = 1.0"),
+        ("16_000", "500_000"),
+    ):
         assert text.count(before) == 1, before
         text = text.replace(before, after)
     put(program / LANE, text)

@@ -20,7 +20,7 @@ from kiosk.first_start.identity.vault import PENDING, RECORD, WRONG_CODES, FileV
 from kiosk.first_start.shared.draft import SettingsDraft, load_draft
 from kiosk.messaging.contract.updates import UpdateOffer, UpdateOffers, parse_offers
 from kiosk.sorting_center.updates.folder import OfferFolder, TargetedOffer
-from kiosk.sorting_center.web.staff.quarantine import body_lines, field_differences
+from kiosk.sorting_center.web.staff.quarantine import body_lines
 from kiosk.station.doctor.hardware import build
 from kiosk.station.doctor.tools import CopyRequest, copy_request_file
 from kiosk.station.update.journal import UpdateOutcome, parse_outcome
@@ -96,7 +96,6 @@ KINDS: Final[dict[str, tuple[object, Callable[[bytes, Path], object], type[Excep
     "answer of the camera": (ShotRefused(1, "timeout", "words"), plain(unpack_answer), WireError),
     "request to the camera": (Request("look", 1, 640), plain(unpack_request), WireError),
     "quarantined event": ({"type": "x", "data": {"lot": "y"}}, plain(body_lines), None),
-    "two quarantined events": ({"type": "x"}, plain(lambda content: field_differences(content, b"{}")), None),
 }
 
 

@@ -177,7 +177,8 @@ def test_what_the_scale_is_worth_is_checked_printed_and_told(day: Day, clerk: Cl
         Image.open(village.receipt_printer.printed[-1]) as paper,
         Image.open(village.receipt_printer.printed[-2]) as marked,
     ):
-        assert marked.height > paper.height + 80, "the mark stands on the paper"
+        # The small line at the end takes one row or two (at most 30 dots), whatever the scale is worth.
+        assert marked.height > paper.height + 50, "the mark stands on the paper"
         assert [symbol.text for symbol in reader.read(paper.convert("L"))] == [passed["receipt_code"]]
 
     clerk.page.goto(f"{village.station_url}/counter/pan")

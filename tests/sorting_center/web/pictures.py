@@ -113,7 +113,9 @@ def main() -> None:
         access = partial(demo_access, stations=plan.names)
         of_village = VillagePlan(VillagePorts(storefront=0), stocked=True, offers=True, access=access)
         village = ends.enter_context(published(partial(Village, Path(data), of_village)))
-        county = ends.enter_context(County(replace(plan, broker_url=village.broker.url), 2, print))
+        county = ends.enter_context(
+            County(replace(plan, broker_url=village.broker.url, photos_url=village.photos_url), 2, print)
+        )
         until(county.lived.is_set, LIVED_S)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=browsing.OF_THE_STATION, args=["--no-sandbox"])

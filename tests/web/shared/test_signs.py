@@ -26,6 +26,9 @@ COUNTER = """scan shelf clerk lock queue day undo damaged send-back handover not
 bag-scan bag-twice bag-other bag-missing"""
 MARKS = "scale printer link link-off attention"
 WORTH = "check-weight check-failed not-for-trade seal-expired"
+DEVICES = {f"scale-{kind}" for kind in ("platform", "price", "balance", "board")} | {
+    f"printer-{kind}" for kind in ("label", "belt", "sheet", "narrow", "wide")
+}
 SHOTS = {"shot-good", "shot-again", *(f"shot-{reason}" for reason in Reason if reason not in SHOOT_AGAIN)}
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -44,7 +47,9 @@ def tag(element: ET.Element) -> str:
 
 def test_every_drawing_the_screens_name_is_there_and_no_other() -> None:
     states = {f"state-{state}" for state in PanState}
-    wanted = (states | SHOTS).union(*(words.split() for words in (GOODS, CONTAINERS, ACTS, COUNTER, MARKS, WORTH)))
+    wanted = (states | SHOTS | DEVICES).union(
+        *(words.split() for words in (GOODS, CONTAINERS, ACTS, COUNTER, MARKS, WORTH))
+    )
     assert {path.name for path in DRAWINGS} == {f"{name}.svg" for name in wanted}
 
 

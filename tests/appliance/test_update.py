@@ -49,7 +49,7 @@ def test_a_machine_is_updated_and_steps_back_by_itself(box: Box) -> None:
     assert box.call("kiosk", "update", "--status").stdout.splitlines()[0] == first.splitlines()[0]
     stepped_back = box.call("kiosk", "update", "/srv/99.0.0.kioskupdate", timeout_s=UPDATE_S)
     assert stepped_back.returncode == 1, (stepped_back, box.journal("kiosk-update.service"))
-    assert "did not get healthy in time" in stepped_back.stderr, box.journal("kiosk-update.service")
+    assert "did not become healthy in time" in stepped_back.stderr, box.journal("kiosk-update.service")
     assert "<html" in box.page("/"), box.journal(STATION)
     assert box.call("kiosk", "update", "--status").stdout.splitlines()[0] == first.splitlines()[0]
     what_migrated_and_is_not_healthy_steps_back(box)

@@ -12,7 +12,7 @@ from kiosk.sorting_center.ledger import Ledger
 from tests.servers.postgres import PostgresServer, running_postgres
 from tests.servers.rabbitmq import RabbitMQ, Vhost
 from tests.sorting_center.brokers import Broker
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 
 @pytest.fixture(scope="module", autouse=True)

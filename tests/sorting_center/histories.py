@@ -9,7 +9,7 @@ import msgspec
 from kiosk.domain.events import EpochStarted
 from kiosk.messaging.contract.envelope import EVENT_TYPES
 from kiosk.sorting_center.ledger import Ledger
-from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
+from tests.sorting_center.station_journal import NOW, Station, confirmed, of_weight
 
 
 def random_ledger(ledger: Ledger, dice: random.Random, with_gaps: bool) -> None:

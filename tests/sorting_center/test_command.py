@@ -28,7 +28,7 @@ from tests.depth import many
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import IN_TIME_S, SOON_S, Broker, Peer, Stopwatch, until
 from tests.sorting_center.staff import bearer
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 COMMAND = [sys.executable, "-m", "kiosk.cli.sorting_center"]
 TOPICS = Topics("shache", "S0147")

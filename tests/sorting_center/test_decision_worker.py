@@ -25,7 +25,7 @@ from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerUnwritable
 from kiosk.sorting_center.ledger.quarantine import QuarantineFilter, ReadmitResult, load_page
 from kiosk.sorting_center.service import SortingCenter
 from tests.sorting_center.brokers import Broker, until
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 UNTIL_S = 30.0

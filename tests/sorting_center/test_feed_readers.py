@@ -18,7 +18,7 @@ from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.reports import Reports
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from tests.sorting_center.reports.ledgers import ZONE
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 AT = "2026-09-20T04:00:00.000Z"
 

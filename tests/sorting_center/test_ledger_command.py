@@ -14,7 +14,7 @@ from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import Ledger
 from tests.servers.postgres import LOCKED_USER, PostgresServer
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 AT = "2026-09-20T04:00:00.000Z"
 VERBS = ("count", "export", "restored", "rebuild", "copy", "backup", "archive")

@@ -27,7 +27,7 @@ from tests.house.documents import DOCS
 from tests.messaging.ports import claimed_port
 from tests.servers.postgres import PostgresServer
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 PASSWORD = "walnut and apricot"
 TOPICS = Topics("shache", "S0147")

@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from kiosk.messaging.contract.receive import MAX_BATCH_BYTES, MAX_UNKNOWN_BYTES
 from kiosk.messaging.contract.strict_json import canonical
 from kiosk.messaging.contract.topics import Topics
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 FLOODING: Final = "S0666"
 REGION: Final = "shache"

@@ -28,7 +28,7 @@ from kiosk.sorting_center.ledger.shares import DAY_BYTES, RESERVE_SHARE, HeldBac
 from tests.depth import TORTURE, many
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import SOON_S, Peer, until
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 from tests.torture.flooding import FLOODING, KINDS, REGION, chain
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter
 from tests.messaging.relay.stand import SOON_S, MemoryOutbox, Running, wait_for_log
 from tests.sorting_center.brokers import until
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 EVENTS = 3000
 KEPT = 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from kiosk.sorting_center.desk.certificates import MachineCertificates
 from kiosk.sorting_center.desk.decisions import Decisions
 from kiosk.sorting_center.desk.notices.outbox import NoticeOutbox
 from kiosk.sorting_center.desk.notices.targets import NoticeTargets
@@ -25,6 +26,7 @@ class CenterDesk:
         self.audit = Audit(database)
         self.tokens = Tokens(database)
         self.registry = Registry(database)
+        self.certificates = MachineCertificates(database)
         self.drafts = RegistryDrafts(database)
         self.cases = Cases(database)
         self.decisions = Decisions(database)

@@ -42,6 +42,7 @@ class ExpectedStation:
     township: str = ""
     contact: str = ""
     scale: str = ""
+    route: str = ""
     verified_on: str = ""
     valid_until: str = ""
 

@@ -23,7 +23,7 @@ MAX_FAULTS: Final = 50
 MAX_TEXT: Final = 120
 MAX_QUIET_MIN: Final = 7 * 24 * 60
 REQUIRED_COLUMNS: Final = ("region", "station")
-_STATION_COLUMNS: Final = ("contact", "scale", "verified_on", "valid_until")
+_STATION_COLUMNS: Final = ("contact", "scale", "route", "verified_on", "valid_until")
 COLUMNS: Final = (*REQUIRED_COLUMNS, "village", "township", "hours", "quiet_min", *_STATION_COLUMNS)
 # What a spreadsheet takes for a formula at the beginning of a cell, also in wide forms.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")

@@ -25,8 +25,8 @@ from kiosk.sorting_center.listings.ports import NoPictureStore
 from kiosk.sorting_center.listings.records import ListingKey
 from kiosk.sorting_center.listings.records import ListingState as Listed
 from tests.sorting_center.desk.shared.test_cases import NOW
-from tests.sorting_center.stations import NOW as CAME
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import NOW as CAME
+from tests.sorting_center.station_journal import Station
 
 PASSWORD = "a long enough one"
 ALMONDS = ListingKey("shache", "S0147", Station().lot(1))

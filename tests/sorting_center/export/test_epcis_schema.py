@@ -11,7 +11,7 @@ import pytest
 
 from kiosk.sorting_center.export import epcis
 from kiosk.sorting_center.ledger import Ledger
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 SCHEMA = Path(__file__).resolve().parents[3] / ".venv/epcis-schema/EPCISDocument.schema.json"
 

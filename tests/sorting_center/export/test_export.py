@@ -15,7 +15,7 @@ from kiosk.sorting_center.export import epcis, jsonl, table
 from kiosk.sorting_center.export.rows import COLUMNS
 from kiosk.sorting_center.ledger import Ledger
 from tests.sorting_center.histories import random_ledger
-from tests.sorting_center.stations import NOW, Station, believed, confirmed
+from tests.sorting_center.station_journal import NOW, Station, believed, confirmed
 
 
 def test_a_line_is_the_event_as_it_was_hashed(ledger: Ledger, station: Station) -> None:

@@ -20,7 +20,7 @@ from kiosk.sorting_center.shared.http_server import WebServer
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.staff import app_of, stores_of
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 PROGRAM = Path(__file__).resolve().parents[3] / "docs/feed/example/follow.mjs"
 

@@ -15,7 +15,7 @@ from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.shared.health import CenterHealth
 from tests.depth import many
 from tests.sorting_center.brokers import SOON_S, until
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 names = st.sampled_from(("epoch", "f", "feedse", "feedseq", "feedseqs", "id", "h", "z", "\u00e9", "\U0001f351"))
 odd = st.sampled_from((1, -1, None, True, "x", '"epoch":"00c0ffee00c0ffee","id":"', "\\", "\u00e9", [], {}))

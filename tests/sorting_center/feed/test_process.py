@@ -22,7 +22,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.shared.child_process import SupervisedProcess
 from kiosk.sorting_center.shared.health import CenterHealth
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 PROGRAM = ("kiosk.base.loading", "kiosk.sorting_center.feed.process")
 

@@ -7,7 +7,7 @@ import pytest
 
 from kiosk.sorting_center.followers.feed_follower import FeedPosition, follower_worker, resume_position
 from kiosk.sorting_center.ledger import Ledger, LedgerUnwritable
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 
 def test_it_goes_on_at_once_while_there_is_more_and_after_what_fails(caplog: pytest.LogCaptureFixture) -> None:

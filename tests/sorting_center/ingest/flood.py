@@ -9,7 +9,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from kiosk.messaging.contract.topics import Topics
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 
 def main(port: int) -> None:

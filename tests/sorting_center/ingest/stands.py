@@ -15,7 +15,7 @@ from kiosk.messaging.relay.shared.settings import RelaySettings
 from tests.messaging.relay.stand import MemoryOutbox
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ, Vhost
 from tests.sorting_center.brokers import SOON_S, Broker, Peer
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 
 class Stand(Protocol):

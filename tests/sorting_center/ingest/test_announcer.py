@@ -15,7 +15,7 @@ from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger, LedgerUnwritable
 from kiosk.sorting_center.service import SortingCenter
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 
 class Ears:

@@ -19,7 +19,7 @@ from kiosk.sorting_center.ingest.shared.inbox import WINDOW
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter
 from tests.sorting_center.brokers import SOON_S, Peer, until
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 ROOT = Path(__file__).parents[3]
 LOOPBACK = ROOT / "firmware_config" / "mosquitto" / "loopback.conf"

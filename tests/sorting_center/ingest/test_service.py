@@ -27,7 +27,7 @@ from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from tests.depth import many
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, Stopwatch, until
 from tests.sorting_center.staff import bearer
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 TOPICS = Topics("shache", "S0147")
 FEED = "kiosk/v1/shache/feed/#"

@@ -25,7 +25,7 @@ from tests.depth import TORTURE
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
 from tests.sorting_center.ingest.stands import MosquittoStand, RabbitStand, Stand, peer_of, relaying
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 pytestmark = pytest.mark.usefixtures("rabbitmq")  # begun before anything of a test is counted
 

@@ -19,7 +19,7 @@ from kiosk.sorting_center.ledger.database.schema import refused
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.shared.ports import Inbound
 from tests.sorting_center.brokers import SOON_S, until
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 EVENT = "kiosk/v1/shache/S0147/up/event"
 BATCH = "kiosk/v1/shache/S0147/up/batch"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerUnwritable
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 REGION = "shache"
 

@@ -30,7 +30,7 @@ from kiosk.sorting_center.ledger.quarantine import (
 )
 from tests.depth import many
 from tests.sorting_center.ledger.care.test_rebuild import projections
-from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
+from tests.sorting_center.station_journal import NOW, Station, confirmed, of_weight
 
 LATER = "2026-11-26T04:00:00.000Z"
 REGION = "shache"

@@ -20,7 +20,7 @@ from kiosk.sorting_center.ledger import (
     LedgerNewer,
     LedgerUnwritable,
 )
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from kiosk.store.backup.restore import RestoreOptions, RestoreResult, restore
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from tests.sorting_center.staff import viewer
-from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
+from tests.sorting_center.station_journal import NOW, Station, confirmed, of_weight
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, stamp
 
 NET_G = 12_290

@@ -11,7 +11,7 @@ import pytest
 
 from kiosk.sorting_center.ledger import Ledger, LedgerDamaged
 from tests.sorting_center.brokers import SOON_S
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 
 @pytest.fixture(autouse=True)

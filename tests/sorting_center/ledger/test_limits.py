@@ -25,7 +25,7 @@ from kiosk.sorting_center.ledger.sightings import MAX_COMPLETE_PAYLOADS, MAX_REF
 from kiosk.sorting_center.shared.health import CenterHealth
 from tests.sorting_center.ledger.incidents import alarm_rows, quarantined_by_reason
 from tests.sorting_center.staff import viewer
-from tests.sorting_center.stations import NOW, Station, believed, of_weight
+from tests.sorting_center.station_journal import NOW, Station, believed, of_weight
 
 REGION = "shache"
 LARGEST = 2**53 - 1

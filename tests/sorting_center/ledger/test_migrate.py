@@ -17,7 +17,7 @@ from kiosk.sorting_center.ledger.database import opening
 from kiosk.sorting_center.ledger.database.postgres import IN_USE_LOCK
 from kiosk.sorting_center.ledger.database.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
 from tests.schema_digest import CHANGED, schema_digest
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 STEP = """from alembic import op
 

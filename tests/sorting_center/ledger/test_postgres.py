@@ -25,7 +25,7 @@ from kiosk.sorting_center.ledger import (
 from tests.messaging.ports import claimed_port
 from tests.servers.postgres import LOCKED_PASSWORD, LOCKED_USER, PostgresServer
 from tests.sorting_center.brokers import until
-from tests.sorting_center.stations import NOW, Station, believed
+from tests.sorting_center.station_journal import NOW, Station, believed
 
 REGION = "shache"
 OPENINGS: list[Callable[[str], Ledger]] = [Ledger.open, Ledger.open_readonly]

@@ -11,7 +11,7 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.export import epcis
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from tests.sorting_center.ledger.incidents import alarm_rows
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 HERE, THERE = "shache", "yarkant"
 

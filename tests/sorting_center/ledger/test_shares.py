@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from kiosk.sorting_center.ledger import Ledger, LedgerError, shares, sightings
 from kiosk.sorting_center.ledger.shares import DAY_BYTES, MIN_SHARE_BYTES, ROW_BYTES, HeldBack
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 REGION = "shache"
 TODAY, LATER, TOMORROW = "2026-11-25T04:00:00.000Z", "2026-11-25T04:20:00.000Z", "2026-11-26T00:00:01.000Z"

@@ -25,7 +25,7 @@ from tests.sorting_center.brokers import until
 from tests.sorting_center.histories import crowded_ledger
 from tests.sorting_center.ledger.committer import REGION, delivered
 from tests.sorting_center.ledger.incidents import alarm_rows
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 STATIONS = [f"S{number:04}" for number in range(1, 7)]
 SOON_S = 120.0

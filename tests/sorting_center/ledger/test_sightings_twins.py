@@ -14,7 +14,7 @@ from kiosk.sorting_center.ledger.sightings import Boots, detect_twin
 from kiosk.sorting_center.shared.alarm_texts import english_detail
 from kiosk.sorting_center.shared.ports import Inbound
 from tests.sorting_center.ledger.incidents import alarm_rows
-from tests.sorting_center.stations import NOW
+from tests.sorting_center.station_journal import NOW
 
 EPOCH = "00c0ffee00c0ffee"
 Heard = list[tuple[str, int]]

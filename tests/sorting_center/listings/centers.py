@@ -16,7 +16,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.listings.records import Listing, ListingKey, LotWeighing
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 REGION: Final = "shache"
 TIME: Final = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)

@@ -21,7 +21,7 @@ from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.listings.records import ListingState
 from tests.depth import many
 from tests.sorting_center.listings.centers import FIRST, SECOND, TIME, Center, almonds, masters, running
-from tests.sorting_center.stations import WORDS, without_words
+from tests.sorting_center.station_journal import WORDS, without_words
 
 
 def test_an_offer_is_a_listing_to_be_reviewed(center: Center) -> None:

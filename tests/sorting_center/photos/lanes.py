@@ -41,7 +41,7 @@ from kiosk.sorting_center.shared.listen_socket import unix_socket
 from kiosk.sorting_center.updates.downloads import Downloads
 from tests.messaging.authority import Authority
 from tests.servers.nginx import running_nginx
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 REGION: Final = "shache"
 STATION: Final = "S0147"

@@ -11,7 +11,7 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus, photos_path
 from tests.sorting_center.photos.lanes import REGION, STATION, Receiving, announce, shots
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 
 def test_both_pictures_of_an_accepted_shot_are_announced(receiving: Receiving, station: Station) -> None:

@@ -11,7 +11,7 @@ from kiosk.sorting_center.shared.health import CenterHealth
 from tests.messaging.relay.photos.stations import Clock
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.photos.lanes import Receiving, announce, shots
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 
 def test_its_figures_are_the_health_s(receiving: Receiving, station: Station) -> None:

@@ -11,7 +11,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus
 from tests.sorting_center.photos.lanes import REGION, STATION, Receiving, Shot, announce, jpeg, shots, stored_refusals
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 
 def numbered(ledger: Ledger) -> None:

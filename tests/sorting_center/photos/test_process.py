@@ -24,7 +24,7 @@ from kiosk.sorting_center.shared.listen_socket import unix_socket
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import IN_TIME_S, Stopwatch, until
 from tests.sorting_center.photos.lanes import REGION, SOON_S, STATION, Shot, announce, head, jpeg, put
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 PROGRAM = "import sys; from kiosk.cli.sorting_center import main; main()"
 

@@ -39,7 +39,7 @@ from tests.sorting_center.photos.lanes import (
     put,
     shots,
 )
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 OF_STATION, OF_ALL = 4, 100  # Requests in progress, as the site has it
 SLOW = 400

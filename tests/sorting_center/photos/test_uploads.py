@@ -32,7 +32,7 @@ from tests.sorting_center.photos.lanes import (
     stored_refusals,
 )
 from tests.sorting_center.photos.test_jpeg import ATTACK, slow
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 
 @pytest.fixture

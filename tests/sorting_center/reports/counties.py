@@ -22,7 +22,7 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.reports import Figures
 from tests.sorting_center.reports.corrected_time import ClockOffset, WrittenAt, clock_offset, corrected_time
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, closed
-from tests.sorting_center.stations import believed, of_weight
+from tests.sorting_center.station_journal import believed, of_weight
 
 BEGAN: Final = datetime(2026, 11, 20, 2, tzinfo=UTC)
 REGIONS: Final = ("shache", "yarkant")

@@ -16,7 +16,7 @@ from kiosk.messaging.contract.seal import EventSource, JournalPosition, seal
 from kiosk.sorting_center.reports import Reports
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.tables.schema import metadata
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 

@@ -10,7 +10,7 @@ from kiosk.sorting_center.reports import Figures, Reports, ReportScope
 from kiosk.sorting_center.reports.days import sum_by_group
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
-from tests.sorting_center.stations import NOW, of_weight
+from tests.sorting_center.station_journal import NOW, of_weight
 
 DAY = date(2026, 11, 25)
 

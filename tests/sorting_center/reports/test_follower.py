@@ -26,7 +26,7 @@ from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 from tests.messaging.ports import SOON_S
 from tests.sorting_center.brokers import until
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, content, followed
-from tests.sorting_center.stations import NOW
+from tests.sorting_center.station_journal import NOW
 
 DAY: Final = date(2026, 11, 25)
 _FOLLOWS: Final = """

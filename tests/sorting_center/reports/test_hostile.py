@@ -13,7 +13,7 @@ from kiosk.sorting_center.reports import Figures, Reports, ReportScope
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.projection.closing_checks import ClosingChecks, ClosingVerdict
 from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
-from tests.sorting_center.stations import NOW, believed, of_weight
+from tests.sorting_center.station_journal import NOW, believed, of_weight
 
 DAY = date(2026, 11, 25)
 HUGE = 2**53 - 1

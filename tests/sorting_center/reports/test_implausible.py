@@ -13,7 +13,7 @@ from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.implausible import MIN_OTHER_STATIONS, ImplausibleFigure, price_outliers
 from tests.depth import many
 from tests.sorting_center.reports.ledgers import ClockedStation, content, followed
-from tests.sorting_center.stations import NOW, of_weight
+from tests.sorting_center.station_journal import NOW, of_weight
 
 TODAY = date(2026, 11, 25)
 DAY = "2026-11-25"

@@ -12,7 +12,7 @@ from kiosk.sorting_center.reports.tables.opening import recreate_tables
 from kiosk.sorting_center.reports.tables.schema import NameKind
 from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, content, followed
-from tests.sorting_center.stations import NOW, WORDS, believed
+from tests.sorting_center.station_journal import NOW, WORDS, believed
 
 PHOTO = "ab" * 32
 WALNUT = WordsData("ياڭاق", "核桃", "Walnut")

@@ -16,7 +16,7 @@ from kiosk.sorting_center.reports import Figures, Reports
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.journal import ChainLink
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
-from tests.sorting_center.stations import NOW, confirmed, of_weight
+from tests.sorting_center.station_journal import NOW, confirmed, of_weight
 
 FIRST, SECOND = ReceiptNumber("S0147", "A", 1), ReceiptNumber("S0147", "A", 2)
 

@@ -10,7 +10,7 @@ from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.tables.schema import metadata
 from kiosk.sorting_center.reports.tables.stamps import SCHEMA, schema_of
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, closed, content, followed
-from tests.sorting_center.stations import NOW
+from tests.sorting_center.station_journal import NOW
 
 
 def a_copy() -> MetaData:

@@ -9,7 +9,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Hit, HitKind, Reports
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
-from tests.sorting_center.stations import NOW
+from tests.sorting_center.station_journal import NOW
 
 RECEIPT = ReceiptNumber("S0147", "A", 1)
 PARCEL = ParcelNumber("S0147", "A", 12)

@@ -33,7 +33,7 @@ from kiosk.sorting_center.reports.stations import MAX_GAPS
 from kiosk.sorting_center.reports.tables.opening import recreate_tables
 from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, closed, content, followed
-from tests.sorting_center.stations import NOW, confirmed
+from tests.sorting_center.station_journal import NOW, confirmed
 
 DAY = date(2026, 11, 25)
 

@@ -11,7 +11,7 @@ from kiosk.domain.events import EventData, IntakeConfirmed, IntakeVoided
 from kiosk.messaging.contract.strict_json import canonical
 from kiosk.sorting_center.shared.stored_events import decode_envelope, decode_event, decode_known
 from tests.messaging.contract.test_generated import EXAMPLES
-from tests.sorting_center.stations import Station, confirmed, without_bag_codes
+from tests.sorting_center.station_journal import Station, confirmed, without_bag_codes
 
 
 @pytest.mark.parametrize("data", EXAMPLES, ids=lambda data: data.TYPE)

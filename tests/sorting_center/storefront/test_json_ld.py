@@ -10,7 +10,7 @@ from typing import Any
 
 from kiosk.domain.events.photo import WordsData
 from tests.house.documents import DOCS
-from tests.sorting_center.stations import WORDS
+from tests.sorting_center.station_journal import WORDS
 from tests.sorting_center.storefront.shops import FIRST, SECOND, SELLER, Shop
 
 BASE = "https://goods.county.example"

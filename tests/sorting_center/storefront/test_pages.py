@@ -7,7 +7,7 @@ import re
 
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.web.shared.guard import Hosts
-from tests.sorting_center.stations import WORDS
+from tests.sorting_center.station_journal import WORDS
 from tests.sorting_center.storefront.shops import FIRST, FOURTH, SECOND, SHOTS, THIRD, Shop, many, titled
 
 LANGUAGES = ("zh", "ug", "en")

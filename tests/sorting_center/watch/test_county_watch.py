@@ -23,7 +23,7 @@ from kiosk.sorting_center.watch.county_watch import CountyWatch, alarm_groups, c
 from tests.sorting_center.brokers import until
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.staff import ZONE
-from tests.sorting_center.stations import NOW, Station, of_weight
+from tests.sorting_center.station_journal import NOW, Station, of_weight
 
 AT = datetime.fromisoformat(NOW) + timedelta(minutes=30)
 

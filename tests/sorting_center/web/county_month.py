@@ -17,7 +17,7 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
-from tests.sorting_center.stations import believed, confirmed, of_weight
+from tests.sorting_center.station_journal import believed, confirmed, of_weight
 
 REGION: Final = "shache"
 RECEIPT: Final = ReceiptNumber("S0147", "A", 1)

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.shared.health import CenterHealth
 from tests.sorting_center.staff import viewer
-from tests.sorting_center.stations import NOW, Station, believed
+from tests.sorting_center.station_journal import NOW, Station, believed
 
 HOSTILE = [
     "<script>alert(1)</script>",

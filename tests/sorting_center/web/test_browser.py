@@ -23,7 +23,7 @@ from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.staff import PASSWORD, app_of, looked_after
-from tests.sorting_center.stations import NOW, Station, of_weight
+from tests.sorting_center.station_journal import NOW, Station, of_weight
 from tests.web.browsing import axe_faults, painted
 
 PHONE, DESK, WALL = ({"width": w, "height": h} for w, h in ((360, 740), (1440, 900), (1920, 1080)))

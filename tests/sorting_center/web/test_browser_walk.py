@@ -30,7 +30,7 @@ from kiosk.texts import formats
 from tests.sorting_center.reports.counties import expected_days
 from tests.sorting_center.reports.ledgers import ClockedStation, closed
 from tests.sorting_center.staff import app_of, looked_after
-from tests.sorting_center.stations import NOW, of_weight
+from tests.sorting_center.station_journal import NOW, of_weight
 from tests.sorting_center.web.county_month import read
 
 ADMIN, OPERATOR = ("gulnar", "walnut and apricot"), ("aygul", "melon and almond")

@@ -17,7 +17,7 @@ from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.station.doctor.doctor import EXCLUDED_DEVICES
 from kiosk.texts.catalog import catalog
 from kiosk.texts.languages import LANGUAGES
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 from tests.sorting_center.web.looking import page
 
 STATION = "/stations/shache/S0147"

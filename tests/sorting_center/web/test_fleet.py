@@ -16,7 +16,7 @@ from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.sorting_center.web.staff.fleet import PAGE_SIZE, telephone
 from tests.sorting_center.staff import NOON, app_of, looked_after, sign_in
-from tests.sorting_center.stations import Station, of_weight
+from tests.sorting_center.station_journal import Station, of_weight
 from tests.sorting_center.web.looking import page
 
 JUST_NOW = "2026-11-25T12:25:00.000Z"

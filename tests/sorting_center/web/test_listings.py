@@ -29,7 +29,7 @@ from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.photos.lanes import jpeg
 from tests.sorting_center.staff import NOON, app_of, followed
-from tests.sorting_center.stations import NOW, WORDS, Station
+from tests.sorting_center.station_journal import NOW, WORDS, Station
 from tests.sorting_center.web.test_alarms import Person
 from tests.sorting_center.web.test_browser_cases import LANGUAGES, LONG, Pages
 from tests.web import browsing

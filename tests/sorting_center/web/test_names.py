@@ -22,7 +22,7 @@ from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import center_texts
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import app_of, sign_in
-from tests.sorting_center.stations import NOW, WORDS, believed, of_weight
+from tests.sorting_center.station_journal import NOW, WORDS, believed, of_weight
 from tests.sorting_center.web.county_month import read
 
 REGION: Final = "yarkant"

@@ -18,7 +18,7 @@ from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import app_of, looked_after, sign_in
-from tests.sorting_center.stations import NOW, WORDS
+from tests.sorting_center.station_journal import NOW, WORDS
 from tests.sorting_center.web import county_month, test_browser_walk
 from tests.sorting_center.web.county_month import MEMBER, PARCEL, RECEIPT, REGION, VOIDED, read
 

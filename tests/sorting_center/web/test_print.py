@@ -22,7 +22,7 @@ from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import NOON, PASSWORD, app_of
-from tests.sorting_center.stations import of_weight
+from tests.sorting_center.station_journal import of_weight
 from tests.sorting_center.web.county_month import MEMBER, RECEIPT, REGION, fill, read
 from tests.sorting_center.web.printed import Printed
 from tests.sorting_center.web.test_browser import served

@@ -18,7 +18,7 @@ from kiosk.sorting_center.ledger.quarantine import QuarantineFilter, load_page
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.staff.quarantine import ShownReceipt, body_lines
 from tests.sorting_center.staff import app_of, followed, sign_in
-from tests.sorting_center.stations import NOW, Station, of_weight
+from tests.sorting_center.station_journal import NOW, Station, of_weight
 
 HOSTILE = "<script>alert(1)</script>\u202e\u2028{{ 7*7 }}"
 

@@ -22,7 +22,7 @@ from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
 from tests.sorting_center.staff import PASSWORD, app_of, stores_of
-from tests.sorting_center.stations import NOW, of_weight
+from tests.sorting_center.station_journal import NOW, of_weight
 from tests.sorting_center.web.test_reconciliation import DAY, ONE
 from tests.web.browsing import axe_faults, painted
 

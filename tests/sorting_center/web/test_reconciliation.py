@@ -17,7 +17,7 @@ from kiosk.sorting_center.web.staff import reconciliation
 from kiosk.sorting_center.web.staff.reconciliation import MAX_CARDS, MAX_ROWS
 from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
 from tests.sorting_center.staff import NOON, app_of, sign_in
-from tests.sorting_center.stations import NOW, of_weight
+from tests.sorting_center.station_journal import NOW, of_weight
 
 DAY = "2026-11-25"
 ONE = {"intakes": 1, "bags": 1, "net_g": 12_450, "consignment_fen": 29_880}

@@ -38,7 +38,7 @@ from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.sorting_center.web.staff.members import by_month
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import app_of, sign_in
-from tests.sorting_center.stations import NOW, confirmed, of_weight
+from tests.sorting_center.station_journal import NOW, confirmed, of_weight
 from tests.sorting_center.web.county_month import (
     DOUBLE,
     LATE,

@@ -30,8 +30,8 @@ from kiosk.sorting_center.web.staff import exports
 from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.codes import codes_of
 from tests.sorting_center.staff import PASSWORD, app_of, sign_in
-from tests.sorting_center.stations import NOW as CAME
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import NOW as CAME
+from tests.sorting_center.station_journal import Station
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 HOOK = NoticeTarget("hook", NoticeChannel.WEBHOOK, "https://example.org/alarms", "en")

@@ -18,7 +18,7 @@ from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import many
 from tests.sorting_center.staff import app_of
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 from tests.sorting_center.web.test_alarms import HOSTILE, Person
 
 HEAD = "region,station,village,township,hours,quiet_min,contact,scale,verified_on,valid_until\n"

@@ -14,7 +14,7 @@ from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import app_of, sign_in
-from tests.sorting_center.stations import NOW
+from tests.sorting_center.station_journal import NOW
 from tests.sorting_center.web.county_month import PARCEL, REGION, fill, read
 from tests.sorting_center.web.test_names import WALNUT
 

@@ -18,7 +18,7 @@ from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.staff.settle import MAX_AT_ONCE, PAGE_SIZE
 from tests.sorting_center.reports.ledgers import ClockedStation, closed
 from tests.sorting_center.staff import NOON, app_of, followed, sign_in
-from tests.sorting_center.stations import NOW as RECEIVED
+from tests.sorting_center.station_journal import NOW as RECEIVED
 from tests.sorting_center.web.test_reconciliation import ONE
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)

@@ -20,7 +20,7 @@ from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.reports.ledgers import ClockedStation, closed
 from tests.sorting_center.staff import NOON, app_of, looked_after, sign_in
-from tests.sorting_center.stations import NOW, Station, believed, of_weight
+from tests.sorting_center.station_journal import NOW, Station, believed, of_weight
 from tests.sorting_center.web.county_month import fill
 from tests.sorting_center.web.looking import page
 

@@ -14,7 +14,7 @@ from kiosk.sorting_center.listings.records import ListingKey, Published
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import NOON
-from tests.sorting_center.stations import of_weight
+from tests.sorting_center.station_journal import of_weight
 from tests.sorting_center.web.county_month import read
 from tests.sorting_center.web.looking import page
 from tests.sorting_center.web.test_today import bare

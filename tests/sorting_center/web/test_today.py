@@ -28,7 +28,7 @@ from tests.depth import many
 from tests.sorting_center.reports.counties import County, expected_days
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import NOON, ZONE, app_of, followed, looked_after, sign_in, stores_of
-from tests.sorting_center.stations import NOW, Station, of_weight
+from tests.sorting_center.station_journal import NOW, Station, of_weight
 from tests.sorting_center.web.looking import page
 
 

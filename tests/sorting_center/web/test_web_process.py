@@ -29,7 +29,7 @@ from kiosk.sorting_center.web.child import STALE_S, RemoteHealth, WebProcess
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.photos.lanes import Receiving, shots
-from tests.sorting_center.stations import NOW, Station, of_weight
+from tests.sorting_center.station_journal import NOW, Station, of_weight
 
 
 def health_of(url: str) -> dict[str, object]:

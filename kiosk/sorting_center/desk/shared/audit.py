@@ -42,6 +42,8 @@ class AuditAction(StrEnum):
     CASE_REOPENED = "case_reopened"
     QUARANTINE_DECIDED = "quarantine_decided"
     REGISTRY_IMPORTED = "registry_imported"
+    IDENTITY_MADE = "identity_made"
+    IDENTITY_REVOKED = "identity_revoked"
     DAY_SETTLED = "day_settled"
     RECEIPT_SETTLED = "receipt_settled"
     NOTICE_TARGET_CHANGED = "notice_target_changed"

@@ -27,7 +27,7 @@ from kiosk.sorting_center.ledger.database.times import TimestampColumn
 
 SCHEMA: Final = "desk"  # Of PostgreSQL
 
-REVISION: Final = "0003"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
+REVISION: Final = "0004"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
 
 metadata = MetaData()
 
@@ -111,11 +111,23 @@ token = _table(
 # `hours` as `hours.OpeningHours` writes them. After `quiet_min` minutes of them without a word one is quiet.
 township = _table("township", *_key("region", "name"), *_required(Code, "hours"), *_required(BigInteger, "quiet_min"))
 
-# `contact` is that of the post, not of a person. Dates as YYYY-MM-DD, "" where none is known.
+# `contact` is that of the post, not of a person; `route` of the truck. Dates as YYYY-MM-DD, "" where none is known.
 expected_station = _table(
     "expected_station",
     *_key("region", "station"),
-    *_required(Code, "village", "township", "contact", "scale", "verified_on", "valid_until"),
+    *_required(Code, "village", "township", "contact", "scale", "route", "verified_on", "valid_until"),
+)
+
+# A `MachineSubject` for each certificate ever made. `sealed`: the station's identity under its paper code, until the
+# station has it.
+machine_certificate = _table(
+    "machine_certificate",
+    *_key("region", "kind", "name"),
+    Column("generation", BigInteger, primary_key=True, autoincrement=False),
+    *_required(TimestampColumn, "made_at", "not_after"),
+    Column("revoked_at", TimestampColumn),
+    *_required(Code, "reason"),
+    Column("sealed", LargeBinary),
 )
 
 # `state`: open, taken or closed. `present`: the condition was seen the last time. `who` made the last step.

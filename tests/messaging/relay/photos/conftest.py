@@ -11,7 +11,7 @@ from kiosk.simulators.link import SimulatedLink
 from kiosk.sorting_center.ledger import Ledger
 from tests.messaging.authority import Authority
 from tests.sorting_center.photos.lanes import Listening, Receiving
-from tests.sorting_center.stations import Station as Journal
+from tests.sorting_center.station_journal import Station as Journal
 
 
 @pytest.fixture

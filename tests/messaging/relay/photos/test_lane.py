@@ -39,7 +39,7 @@ from tests.sorting_center.photos.lanes import (
     shots,
     stored_refusals,
 )
-from tests.sorting_center.stations import Station as Journal
+from tests.sorting_center.station_journal import Station as Journal
 
 T = TypeVar("T")
 OFFLINE_S = many(1, torture=21) * 86_400.0

@@ -24,7 +24,7 @@ from kiosk.sorting_center.service import SortingCenter
 from tests.messaging.relay.test_broker_files import Authority
 from tests.servers.rabbitmq import RabbitMQ, Setup, intake_definitions, password_hash
 from tests.sorting_center.brokers import SOON_S, until
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 SHIPPED = Path(__file__).parents[4] / "firmware_config" / "rabbitmq"
 PLACES = {

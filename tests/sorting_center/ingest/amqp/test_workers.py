@@ -23,7 +23,7 @@ from kiosk.sorting_center.service import SortingCenter
 from tests.depth import TORTURE, many
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ, Vhost
 from tests.sorting_center.brokers import SOON_S, Peer, until
-from tests.sorting_center.stations import Station
+from tests.sorting_center.station_journal import Station
 
 pytestmark = pytest.mark.usefixtures("rabbitmq")
 

@@ -17,7 +17,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.acceptance.accept import MAX_AHEAD
 from tests.depth import many
 from tests.sorting_center.ledger.incidents import alarm_rows, quarantined_by_reason
-from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
+from tests.sorting_center.station_journal import NOW, Station, confirmed, of_weight
 
 REGION = "shache"
 

@@ -15,7 +15,7 @@ from kiosk.sorting_center.ledger import Ledger, LedgerError, LedgerNotEmpty
 from kiosk.sorting_center.ledger.care.archive import ArchivedMonth, archive
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
 from kiosk.sorting_center.ledger.database.schema import numbered
-from tests.sorting_center.stations import Station, of_weight
+from tests.sorting_center.station_journal import Station, of_weight
 
 REGION = "shache"
 SEPTEMBER, OCTOBER, NOVEMBER = (f"2026-{month}-20T04:00:00.000Z" for month in ("09", "10", "11"))

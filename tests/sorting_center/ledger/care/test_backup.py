@@ -12,7 +12,7 @@ import pytest
 from kiosk.sorting_center.ledger import Ledger, LedgerDamaged, LedgerMissing, LedgerNotEmpty
 from kiosk.sorting_center.ledger.care.backup import back_up
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 
 def test_the_restore_drill(ledger_url: str, postgres_url: str, tmp_path: Path, station: Station) -> None:

@@ -13,7 +13,7 @@ from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from tests.servers.postgres import PostgresServer
 from tests.sorting_center.histories import crowded_ledger
 from tests.sorting_center.ledger.incidents import quarantined_by_reason
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 
 def told(url: str) -> tuple[object, ...]:

@@ -16,7 +16,7 @@ from kiosk.sorting_center.ledger.care.rebuild import rebuild
 from kiosk.sorting_center.ledger.database.schema import alarm, bag, intake, intake_void, station_status
 from tests.depth import many
 from tests.sorting_center.histories import crowded_ledger
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 Rows = dict[str, list[tuple[object, ...]]]
 

@@ -24,7 +24,7 @@ from kiosk.sorting_center.web.shared.access import EVERYONE, AccessRule, Guarded
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.staff import app_of, bearer, looked_after, sign_in
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 from tests.sorting_center.web.county_month import DOUBLE, MEMBER, PARCEL, REGION, fill, read
 
 NEEDS = {endpoint: need for part in BLUEPRINTS for endpoint, need in part.access_rules.items()}

@@ -9,7 +9,7 @@ from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerUnwritable, Sigh
 from kiosk.sorting_center.shared.cost_aware_cache import CostAwareCache
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.shared.metrics import HealthCollector, LedgerCollector, scrape_text
-from tests.sorting_center.stations import NOW, Station
+from tests.sorting_center.station_journal import NOW, Station
 
 
 def read(*collectors: Collector) -> dict[str, float]:

@@ -1,0 +1,138 @@
+"""Which certificates of machines the county lets in: the one list that broker, photographs and updates go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from kiosk.base.refused import Refused
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.schema import machine_certificate
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
+from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
+
+MAX_SEALED_BYTES: Final = 64 * 1024
+_c = machine_certificate.c
+
+
+@dataclass(frozen=True, slots=True)
+class MachineCertificate:
+    """``revoked_at`` is None while it is valid. ``has_file``: its sealed identity can be fetched from the pages."""
+
+    subject: MachineSubject
+    made_at: str
+    not_after: str
+    revoked_at: str | None
+    reason: str
+    has_file: bool
+
+
+class MachineCertificates:
+    """A machine has at most one valid certificate: the newest, unless that was revoked."""
+
+    def __init__(self, database: DeskDatabase) -> None:
+        self._database = database
+
+    def next_subjects(self, region: str, kind: MachineKind, names: Iterable[str]) -> list[MachineSubject]:
+        """The subjects that new certificates of these machines have, in the order of ``names``."""
+        query = select(_c.name, func.max(_c.generation)).where(_c.region == region, _c.kind == kind.value)
+        with self._database.reading() as connection:
+            newest = {row.name: row[1] for row in connection.execute(query.group_by(_c.name))}
+        return [MachineSubject(region, kind, name, newest.get(name, 0) + 1) for name in names]
+
+    def add(
+        self, subjects: Sequence[tuple[MachineSubject, datetime, bytes]], now: datetime, *, replacing: bool
+    ) -> None:
+        """Let these certificates in, all or none, each with its end and its sealed identity (b"" for none).
+
+        ``replacing`` revokes the certificate that each machine has. Raises Refused: identity_exists (without it),
+        changed_meanwhile (when somebody else has made one since ``next_subjects``).
+        """
+        with self._database.writing() as connection:
+            for subject, not_after, sealed in subjects:
+                self._add(connection, subject, (to_rfc3339(not_after), sealed), now, replacing)
+
+    def _add(
+        self,
+        connection: Connection,
+        subject: MachineSubject,
+        content: tuple[str, bytes],
+        now: datetime,
+        replacing: bool,
+    ) -> None:
+        same = (_c.region == subject.region) & (_c.kind == subject.kind.value) & (_c.name == subject.name)
+        newest = connection.execute(select(func.max(_c.generation)).where(same)).scalar_one() or 0
+        if newest + 1 != subject.generation:
+            raise Refused("changed_meanwhile", f"somebody else has made an identity of {subject.name} meanwhile")
+        valid = same & _c.revoked_at.is_(None)
+        if connection.execute(select(_c.made_at).where(valid)).first() is not None:
+            if not replacing:
+                text = f"{subject.name} has an identity: replace it, and the machine that has it is let in no more"
+                raise Refused("identity_exists", text, {"name": subject.name})
+            self._revoke(connection, valid, "replaced", now)
+        row: dict[str, object] = {"region": subject.region, "kind": subject.kind.value, "name": subject.name}
+        row |= {"generation": subject.generation, "made_at": to_rfc3339(now), "not_after": content[0]}
+        connection.execute(insert(machine_certificate), [row | {"reason": "", "sealed": content[1] or None}])
+
+    def revoke(self, region: str, kind: MachineKind, name: str, reason: str, now: datetime) -> MachineSubject:
+        """The subject that is let in no more. Raises Refused: no_identity."""
+        with self._database.writing() as connection:
+            valid = (_c.region == region) & (_c.kind == kind.value) & (_c.name == name) & _c.revoked_at.is_(None)
+            row = connection.execute(select(machine_certificate).where(valid)).first()
+            if row is None:
+                raise Refused(
+                    "no_identity", f"{name[:40]} of {region} has no identity that is valid", {"name": name[:40]}
+                )
+            self._revoke(connection, valid, reason, now)
+            return _subject(row)
+
+    @staticmethod
+    def _revoke(connection: Connection, rows: Any, reason: str, now: datetime) -> None:
+        values = {"revoked_at": to_rfc3339(now), "reason": reason, "sealed": None}
+        connection.execute(update(machine_certificate).where(rows).values(values))
+
+    def all(self) -> list[MachineCertificate]:
+        """By region, kind and name, the newest of a machine first."""
+        order = (_c.region, _c.kind, _c.name, _c.generation.desc())
+        with self._database.reading() as connection:
+            rows = connection.execute(select(machine_certificate).order_by(*order)).all()
+        return [_certificate(row) for row in rows]
+
+    def sealed(self, subject: MachineSubject) -> bytes | None:
+        """The sealed identity of a certificate that is valid; None without one."""
+        query = select(_c.sealed).where(*_same(subject), _c.revoked_at.is_(None))
+        with self._database.reading() as connection:
+            content = connection.execute(query).scalar_one_or_none()
+        return bytes(content) if content else None
+
+    def discard_sealed(self, subject: MachineSubject) -> None:
+        """Once its machine has it."""
+        with self._database.writing() as connection:
+            connection.execute(update(machine_certificate).where(*_same(subject)).values(sealed=None))
+
+    def is_valid(self, subject: MachineSubject) -> bool:
+        """Whether the county lets this certificate in now."""
+        query = select(_c.generation).where(*_same(subject), _c.revoked_at.is_(None))
+        with self._database.reading() as connection:
+            return connection.execute(query).first() is not None
+
+
+def _same(subject: MachineSubject) -> tuple[Any, ...]:
+    return (
+        _c.region == subject.region,
+        _c.kind == subject.kind.value,
+        _c.name == subject.name,
+        _c.generation == subject.generation,
+    )
+
+
+def _subject(row: Row[Any]) -> MachineSubject:
+    return MachineSubject(row.region, MachineKind(row.kind), row.name, row.generation)
+
+
+def _certificate(row: Row[Any]) -> MachineCertificate:
+    return MachineCertificate(_subject(row), row.made_at, row.not_after, row.revoked_at, row.reason, bool(row.sealed))

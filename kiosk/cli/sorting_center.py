@@ -11,6 +11,7 @@ from kiosk.cli.shared.one_line import OneLineGroup
 PROGRAM: Final = "sorting-center"
 # In the order in which the help lists them.
 COMMANDS: Final = {
+    "backup": "kiosk.cli.center.backup:backup",
     "broker-check": "kiosk.cli.broker_check:broker_check",
     "storefront": "kiosk.cli.center.storefront:storefront",
     "kit": "kiosk.cli.center.kit:kit",

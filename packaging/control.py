@@ -50,12 +50,12 @@ ABOUT: Final = {
     ),
     CENTER: About(
         depends=f"{_RUNTIME}, nginx",
-        recommends="ca-certificates",
-        suggests="mosquitto, rabbitmq-server, postgresql",
+        recommends="mosquitto, ca-certificates",
+        suggests="postgresql, rabbitmq-server",
         summary="sorting center: takes stations' events in, keeps and shows them",
         text="The county's program: it hears the stations through a broker, keeps a ledger, acknowledges, and shows\n"
-        "it. It starts when /etc/sorting-center/settings.env names the broker. nginx stands before it: its sites are\n"
-        "in /etc/nginx/sites-available, and are enabled by hand.",
+        "it. The command sorting-center setup makes a county's server of this machine: authority, broker, nginx,\n"
+        "settings. Until then nothing of it starts.",
     ),
 }
 

@@ -15,10 +15,9 @@ from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.shared.one_line import end, progress
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.server.backup import ServerFiles, back_up_server, require_other_disk
+from kiosk.sorting_center.server.layout import ServerLayout
 
-CONFIGURATION: Final = Path("/etc/sorting-center")
-STATE: Final = Path("/var/lib/sorting-center")
-NOTE: Final = "backup.json"  # In the folder of the state: when and where, for `doctor`
+LAYOUT: Final = ServerLayout()
 
 
 @click.command()
@@ -27,7 +26,7 @@ NOTE: Final = "backup.json"  # In the folder of the state: when and where, for `
 @click.option(
     "--photos-dir",
     type=click.Path(path_type=Path),
-    default=STATE / "photos",
+    default=LAYOUT.data / "photos",
     show_default=True,
     metavar="DIR",
     envvar="PHOTOS_DIR",
@@ -43,13 +42,13 @@ def backup(folder: Path, url: str, photos_dir: Path, keep: int, *, same_disk: bo
     servers are not in it: a restore makes new ones. Exit 1 also when photographs of the server are damaged.
     """
     now = datetime.now(UTC)
-    source = ServerFiles(url, CONFIGURATION, photos_dir)
+    source = ServerFiles(url, LAYOUT.settings.parent, photos_dir)
     if not same_disk:
-        require_other_disk(folder, CONFIGURATION, STATE)
+        require_other_disk(folder, source.configuration, LAYOUT.data)
     with progress("backing up"):
         made, manifest = back_up_server(source, folder, now, keep)
     note = {"at": to_rfc3339(now), "where": str(made)}
-    files.write_durably(STATE / NOTE, msgspec.json.encode(note), 0o600)
+    files.write_durably(LAYOUT.backup, msgspec.json.encode(note), 0o600)
     click.echo(f"Backup {made}: {manifest.events} events, {manifest.photographs} photographs.")
     if manifest.damaged:
         end(f"{PROGRAM}: {manifest.damaged} photographs in {photos_dir} are damaged, and are not in the backup", 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from click.core import ParameterSource
@@ -14,8 +14,10 @@ from kiosk.cli.center.web import on_loopback, until_signal, web_options
 from kiosk.domain.identifiers import BadIdentifier, check_region
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger, LedgerError, without_password
-from kiosk.sorting_center.service import SortingCenter
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
+
+if TYPE_CHECKING:
+    from kiosk.sorting_center.service import SortingCenter
 
 _WAIT_FOR_BROKER_S: Final = 5.0
 _SHOWN: Final = (
@@ -70,6 +72,13 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
     callback=_regions,
     help="Take in the stations of this region only, once for each; over AMQP each has a queue of its own.",
 )
+@click.option(
+    "--broker-access",
+    type=click.Choice(("none", "dynamic-security")),
+    default="none",
+    show_default=True,
+    help="Keep the clients of Mosquitto, with its dynamic security plugin, like the list of certificates.",
+)
 @click.option("--tls-ca", type=_FILE, help="Who signed the broker's certificate; else the system's authorities.")
 @click.option("--tls-cert", type=_FILE, help="Certificate of this sorting center.")
 @click.option("--tls-key", type=_FILE, help="Its key.")
@@ -83,12 +92,14 @@ def run(  # one parameter for each option
     web: CenterWebSettings | None,
     metrics: str | None,
     regions: tuple[str, ...],
+    broker_access: str,
     tls_ca: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
 ) -> None:
     """Take in, acknowledge and show until SIGTERM or SIGINT."""
     address = BrokerAddress.parse(broker, ca_file=tls_ca, cert_file=tls_cert, key_file=tls_key)
+    del broker_access
     if password_file is not None:
         address = address.with_password(password_file)
     elif address.password and context.get_parameter_source("broker") is ParameterSource.COMMANDLINE:
@@ -116,6 +127,8 @@ def _assemble(
     regions: tuple[str, ...],
     metrics: tuple[str, int] | None,
 ) -> SortingCenter:
+    from kiosk.sorting_center.service import SortingCenter  # every command reads the options of this one
+
     ledger = Ledger.open(ledger_url)
     try:
         return SortingCenter(ledger, address, web, regions, metrics)

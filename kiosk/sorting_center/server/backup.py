@@ -37,7 +37,8 @@ PHOTOGRAPH_LIST: Final = "photographs.txt"
 PHOTOGRAPH_FILES: Final = "*/*/*/*.jpg"  # `PictureFolder`
 # Below /etc/sorting-center. Keys are sealed; those that lie open there, and passwords, are made anew at a restore.
 REQUIRED: Final = ("settings.toml", "answers.toml")
-OPTIONAL: Final = tuple(f"authority/{name}" for name in ("authority.crt", "authority.key", "kit.key", "kit.pub"))
+_AUTHORITY: Final = ("authority.crt", "authority.key", "kit.key", "kit.pub", "wifi-password", "exported")
+OPTIONAL: Final = tuple(f"authority/{name}" for name in _AUTHORITY)
 _NAME: Final = re.compile(r"20[0-9]{6}T[0-9]{6}Z")
 _PRIVATE: Final = 0o600
 _BLOCK: Final = 1024 * 1024

@@ -122,7 +122,9 @@ def _holds(url: str, ledger_id: str) -> bool:
     """Whether this ledger is there; makes an empty one where none is. Raises Refused for another."""
     with Ledger.open(url) as ledger:
         if ledger.ledger_id != ledger_id and ledger.counts().events:
-            raise Refused("not_empty", f"{without_password(url)} holds another ledger: move it away first. It was not changed")
+            raise Refused(
+                "not_empty", f"{without_password(url)} holds another ledger: move it away first. It was not changed"
+            )
         return ledger.ledger_id == ledger_id
 
 

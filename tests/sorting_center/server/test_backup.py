@@ -29,6 +29,7 @@ from kiosk.sorting_center.server.backup import (
     backups,
     digest_of,
 )
+from kiosk.sorting_center.server.layout import ServerLayout
 from tests.servers.postgres import PostgresServer
 from tests.sorting_center.server.county import PowerCut, Server, night, power_cut
 
@@ -175,8 +176,14 @@ def test_a_full_disk_is_named(server: Server, disk: Path, monkeypatch: pytest.Mo
 
 
 def test_the_command_notes_when_and_where(server: Server, disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "CONFIGURATION", server.files.configuration)
-    monkeypatch.setattr(command, "STATE", server.root / "var")
+    layout = ServerLayout(server.root)
+    layout.settings, layout.data, layout.backup = (
+        server.files.configuration / "settings.toml",
+        server.root / "var",
+        server.root / "var/backup.json",
+    )
+    layout.settings.write_text("")
+    monkeypatch.setattr(command, "LAYOUT", layout)
     given = ["backup", str(disk), "--ledger", server.files.ledger_url, "--photos-dir", str(server.files.photographs)]
     refused = CliRunner().invoke(main, given)
     assert (refused.exit_code, "own disk" in refused.stderr) == (2, True)

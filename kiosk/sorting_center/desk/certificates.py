@@ -30,6 +30,11 @@ class MachineCertificate:
     reason: str
     has_file: bool
 
+    @property
+    def state(self) -> str:
+        """``made`` until its machine has it, then ``valid``; ``revoked``."""
+        return "revoked" if self.revoked_at is not None else "made" if self.has_file else "valid"
+
 
 class MachineCertificates:
     """A machine has at most one valid certificate: the newest, unless that was revoked."""
@@ -101,6 +106,11 @@ class MachineCertificates:
         with self._database.reading() as connection:
             rows = connection.execute(select(machine_certificate).order_by(*order)).all()
         return [_certificate(row) for row in rows]
+
+    def newest(self, kind: MachineKind) -> dict[tuple[str, str], MachineCertificate]:
+        """That of each machine, by region and name."""
+        found = (one for one in reversed(self.all()) if one.subject.kind is kind)
+        return {(one.subject.region, one.subject.name): one for one in found}
 
     def sealed(self, subject: MachineSubject) -> bytes | None:
         """The sealed identity of a certificate that is valid; None without one."""

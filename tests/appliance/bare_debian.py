@@ -39,9 +39,13 @@ def relations(package: str) -> str:
     return ", ".join(row for row in ABOUT[package].depends.split(", ") if "@VERSION@" not in row)
 
 
+BESIDE = "mosquitto, postgresql, mosquitto-clients"
+"""What a county's server has beside our package, and what a reader of the feed elsewhere uses."""
+
+
 def bare_debian() -> Path:
     """Its folder; what our packages want of Debian lies in apt's cache. Made anew when that changes."""
-    wanted = ", ".join(relations(package) for package in ABOUT)
+    wanted = ", ".join([*(relations(package) for package in ABOUT), BESIDE])
     digits = hashlib.sha256(f"{SUITE} {BARE} {wanted}".encode()).hexdigest()[:16]
     folder = KEPT / f"debian-{digits}"
     with one_at_a_time():

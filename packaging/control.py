@@ -50,9 +50,9 @@ ABOUT: Final = {
         "what a Raspberry Pi needs to be a box. From the next start on this machine has no console on its screen.",
     ),
     CENTER: About(
-        depends=f"{_RUNTIME}, nginx, {_FONTS}",
-        recommends="mosquitto, ca-certificates",
-        suggests="postgresql, rabbitmq-server",
+        depends=f"{_RUNTIME}, nginx, mosquitto | rabbitmq-server, {_FONTS}",
+        recommends="ca-certificates",
+        suggests="postgresql",
         summary="sorting center: takes stations' events in, keeps and shows them",
         text="The county's program: it hears the stations through a broker, keeps a ledger, acknowledges, and shows\n"
         "it. The command sorting-center setup makes a county's server of this machine: authority, broker, nginx,\n"

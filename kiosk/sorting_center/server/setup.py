@@ -143,7 +143,7 @@ class ServerSetup:
         if self._answers.wifi_network:
             identity["wifi_network"] = self._answers.wifi_network
         if self._secret.wifi_password or self._layout.wifi_password.exists():
-            identity["wifi_password_file"] = "/etc/sorting-center/authority/wifi-password"
+            identity["wifi_password_file"] = f"/{self._layout.wifi_password.relative_to(self._layout.root)}"
         return text + "".join(f"\n[station.{command}]\n{toml_rows(identity)}" for command in ("identity", "replace"))
 
     def differences(self) -> list[str]:

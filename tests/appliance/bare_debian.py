@@ -88,13 +88,13 @@ class Machine:
             subprocess.run([*AS_ROOT, "sh", "-c", f": > {path}"], check=True)
 
     @contextmanager
-    def boot(self, packages: list[Path]) -> Iterator[Booted]:
-        """Until its systemd has started everything; ``packages`` lie in /opt."""
+    def boot(self, packages: list[Path], *options: str) -> Iterator[Booted]:
+        """Until its systemd has started everything; ``packages`` lie in /opt. ``options`` of systemd-nspawn."""
         self._boots += 1
         work = self._folder / f"boot-{self._boots}"
         work.mkdir()
         binds = [f"--bind-ro={path}:/opt/{path.name.partition('_')[0]}.deb" for path in packages]
-        with Booted([sys.executable, "-P", str(BOOT), str(self.root), *binds], work) as booted:
+        with Booted([sys.executable, "-P", str(BOOT), str(self.root), *binds, *options], work) as booted:
             wait_for(lambda: state(booted) not in BOOTING, booted.console)
             yield booted
 

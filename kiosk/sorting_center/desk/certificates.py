@@ -112,6 +112,12 @@ class MachineCertificates:
         found = (one for one in reversed(self.all()) if one.subject.kind is kind)
         return {(one.subject.region, one.subject.name): one for one in found}
 
+    def subjects(self) -> dict[MachineSubject, bool]:
+        """Every certificate that was ever made, and whether it is valid."""
+        query = select(_c.region, _c.kind, _c.name, _c.generation, _c.revoked_at)
+        with self._database.reading() as connection:
+            return {_subject(row): row.revoked_at is None for row in connection.execute(query)}
+
     def sealed(self, subject: MachineSubject) -> bytes | None:
         """The sealed identity of a certificate that is valid; None without one."""
         query = select(_c.sealed).where(*_same(subject), _c.revoked_at.is_(None))

@@ -10,7 +10,7 @@ import click
 from kiosk.base.files import write_durably
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.shared.one_line import end
-from kiosk.sorting_center.server.certificates import PUBLIC_MODE, RENEWED_BEFORE, SECRET_MODE, ServerCertificates
+from kiosk.sorting_center.server.certificates import PUBLIC_MODE, RENEWED_BEFORE, ServerCertificates
 from kiosk.sorting_center.server.layout import ServerLayout
 from kiosk.sorting_center.server.machine import LocalMachine
 from kiosk.sorting_center.stations.authority import expiry_of
@@ -63,7 +63,7 @@ def export(folder: Path) -> None:
     layout = ServerLayout()
     for path in (layout.authority_certificate, layout.authority_key, layout.kit_key):
         content = path.read_bytes()
-        write_durably(folder / path.name, content, SECRET_MODE)
+        write_durably(folder / path.name, content)  # A stick may know no modes; both keys are sealed
         if (folder / path.name).read_bytes() != content:
             end(f"{PROGRAM}: {folder / path.name} reads otherwise than it was written: take another stick", 1)
         click.echo(str(folder / path.name))

@@ -23,6 +23,11 @@ VARIABLE: Final = "SORTING_CENTER_CONFIG"
 _RUN: Final = ("kiosk.cli.center.run:run", "center")
 # Keys at the top that are meant for every command with such an option; `web` takes them all.
 _SHARED: Final = frozenset({"ledger", "photos_dir"})
+# Commands that take the table of another one as well.
+_ALSO: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    ("station", "replace"): ("station", "identity"),
+    ("reader", "add"): ("station", "identity"),
+}
 # These work where no settings are, or are about the settings themselves.
 _WITHOUT: Final = frozenset({"setup", "doctor", "certificates", "kit", "restore"})
 _PGPASS: Final = "sorting-center.pgpass"
@@ -149,13 +154,13 @@ def _defaults(document: TomlDocument, context: click.Context, words: Sequence[st
     shared = words[-1] in ("run", "web")
     top = {key: value for key, value in document.tables.items() if shared or key in _SHARED}
     found = {("", key): value for key, value in top.items() if not isinstance(value, dict)}
-    rows: Any = document.tables
-    for word in words:
-        rows = rows.get(word, {}) if isinstance(rows, dict) else {}
-    table = ".".join(words)
-    own = {(table, key): value for key, value in rows.items()} if isinstance(rows, dict) else {}
+    for path in (_ALSO.get(tuple(words), ()), tuple(words)):
+        rows: Any = document.tables if path else {}
+        for word in path:
+            rows = rows.get(word, {}) if isinstance(rows, dict) else {}
+        found |= {(".".join(path), key): value for key, value in rows.items()} if isinstance(rows, dict) else {}
     options, defaults = options_of(context.command), {}
-    for (place, key), value in {**found, **own}.items():
+    for (place, key), value in found.items():
         option = options.get(key)
         if option is None:
             continue

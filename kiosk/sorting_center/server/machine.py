@@ -32,8 +32,8 @@ class CommandOutcome:
 
     @property
     def reason(self) -> str:
-        """Its last line."""
-        return ((self.errors or self.output).strip().splitlines() or [f"exit {self.code}"])[-1]
+        """Its first line."""
+        return ((self.errors or self.output).strip().splitlines() or [f"exit {self.code}"])[0]
 
 
 class ServerMachine(Protocol):

@@ -144,7 +144,7 @@ class ServerSetup:
             identity["wifi_network"] = self._answers.wifi_network
         if self._secret.wifi_password or self._layout.wifi_password.exists():
             identity["wifi_password_file"] = f"/{self._layout.wifi_password.relative_to(self._layout.root)}"
-        return text + "".join(f"\n[station.{command}]\n{toml_rows(identity)}" for command in ("identity", "replace"))
+        return f"{text}\n[station.identity]\n{toml_rows(identity)}"
 
     def differences(self) -> list[str]:
         """What the settings that are there say otherwise than the answers; raises BadDocument."""

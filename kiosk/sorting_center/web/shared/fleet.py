@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import Final
@@ -15,6 +15,7 @@ from kiosk.sorting_center.desk.shared.cases import Case
 from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.stations.shared.subject import MachineKind
 from kiosk.sorting_center.watch.measure import MARK_OF_CASE, Measure, StationMark, marks, marks_of_unseen
 
 # Also of kinds that are no mark by themselves: they say since when one is there.
@@ -30,7 +31,8 @@ _CASE_MARKS: Final = {
 class Tile:
     """``marks`` are all it has, the gravest first. ``township``, ``village`` and ``contact`` are "" where the registry
     has none. ``case_kind`` is of the oldest case behind the gravest mark, ``since`` the time at which that mark was
-    first seen, RFC 3339; "" where there is none. ``broken`` is what its doctor says is broken.
+    first seen, RFC 3339; "" where there is none. ``broken`` is what its doctor says is broken. ``is_revoked``: its
+    machine is let in no more.
     """
 
     region: str
@@ -43,6 +45,7 @@ class Tile:
     case_kind: str = ""
     since: str = ""
     broken: DatedDoctorRow | None = None
+    is_revoked: bool = False
 
     @property
     def mark(self) -> StationMark:
@@ -82,11 +85,16 @@ def fleet_snapshot(reports: Reports, desk: CenterDesk, now: datetime) -> FleetSn
     day = reports.days.day_of(now)
     rows = reports.fleet.rows(day)
     register = desk.registry.current()
+    identities = desk.certificates.newest(MachineKind.STATION)
+    revoked = {key for key, one in identities.items() if one.revoked_at is not None}
     cases = desk.cases.all_open()
     counted = Counter(case.kind for case in cases)
     return FleetSnapshot(
         day,
-        _tiles(rows, register, cases, now.astimezone(reports.zone)),
+        tuple(
+            replace(tile, is_revoked=(tile.region, tile.station) in revoked)
+            for tile in _tiles(rows, register, cases, now.astimezone(reports.zone))
+        ),
         tuple(sorted(counted.items())),
         stations_seen=len(rows),
         quarantined=sum(sum(row.quarantined.values()) for row in rows),

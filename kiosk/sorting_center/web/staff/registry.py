@@ -13,6 +13,7 @@ from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
+from kiosk.sorting_center.desk.certificates import MachineCertificate
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import (
     ExpectedStation,
@@ -34,6 +35,7 @@ from kiosk.sorting_center.desk.registry_csv import (
     write_registry,
 )
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.stations.shared.subject import MachineKind
 from kiosk.sorting_center.watch.county_watch import known_stations
 from kiosk.sorting_center.web.shared.access import (
     AccessRule,
@@ -68,6 +70,7 @@ class RegistryRow:
     expected: ExpectedStation
     has_reported: bool
     verification: str
+    identity: MachineCertificate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +141,13 @@ def _render(refused: str = "") -> str:
 
 
 def _rows(register: StationRegister, known: set[StationKey]) -> Iterator[RegistryRow]:
-    today = sources().now().date()
+    today, identities = sources().now().date(), sources().desk.certificates.newest(MachineKind.STATION)
     last, soon = today.isoformat(), (today + EXPIRY_WARNING).isoformat()
     for key in sorted(register.stations, key=lambda key: (key[0], register.stations[key].township, key[1])):
         expected = register.stations[key]
         until = expected.valid_until
         word = "" if not until else "over" if until < last else "soon" if until <= soon else "valid"
-        yield RegistryRow(expected, key in known, word)
+        yield RegistryRow(expected, key in known, word, identities.get(key))
 
 
 def _is_shown(row: RegistryRow, view: str, words: str) -> bool:

@@ -16,7 +16,7 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
 
 MAX_SEALED_BYTES: Final = 64 * 1024
-_HEARD_LATER: Final = timedelta(minutes=10)  # By then the machine that had the certificate before is out
+_DELIVERY_MARGIN: Final = timedelta(minutes=10)  # By then the machine that had the certificate before is out
 _c = machine_certificate.c
 _LISTED: Final = (*(column for column in _c if column is not _c.sealed), _c.sealed.is_not(None).label("has_file"))
 
@@ -125,7 +125,7 @@ class MachineCertificates:
         """Discard the sealed identities of stations, by region and number, that were heard with them."""
         for key, one in self.newest(MachineKind.STATION).items():
             at = last_seen.get(key) if one.has_file else None
-            if at is not None and at > datetime.fromisoformat(one.made_at) + _HEARD_LATER:
+            if at is not None and at > datetime.fromisoformat(one.made_at) + _DELIVERY_MARGIN:
                 self.discard_sealed(one.subject)
 
     def discard_sealed(self, subject: MachineSubject) -> None:

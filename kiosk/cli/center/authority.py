@@ -50,9 +50,3 @@ def read_text(file: Path) -> str:
     """Raises OSError."""
     with file.open(encoding="utf-8", errors="replace") as opened:
         return opened.read(_MAX_CHARACTERS)
-
-
-def share_identity_defaults(context: click.Context, *commands: str) -> None:
-    """What the settings say of `station identity` holds for these commands, too."""
-    shared = (context.find_root().default_map or {}).get("station", {}).get("identity", {})
-    context.default_map = {**dict.fromkeys(commands, shared), **(context.default_map or {})}

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from kiosk.cli.center.authority import authority_options, open_authority, share_identity_defaults
+from kiosk.cli.center.authority import authority_options, open_authority
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.people import COMMAND
@@ -26,10 +26,8 @@ _READABLE_FILE: Final = 0o644
 
 
 @click.group()
-@click.pass_context
-def reader(context: click.Context) -> None:
+def reader() -> None:
     """Keep the programs on other machines that read the feed. Works also while a sorting center runs."""
-    share_identity_defaults(context, "add")
 
 
 @reader.command()

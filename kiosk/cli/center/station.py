@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from kiosk.base.refused import Refused
-from kiosk.cli.center.authority import authority_options, open_authority, read_text, share_identity_defaults
+from kiosk.cli.center.authority import authority_options, open_authority, read_text
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.people import COMMAND, audited_desk
@@ -55,10 +55,8 @@ _COLUMN_HELP: Final = {
 
 
 @click.group()
-@click.pass_context
-def station(context: click.Context) -> None:
+def station() -> None:
     """Keep the list of expected stations, and make identities for their machines. Works also while a center runs."""
-    share_identity_defaults(context, "replace")
 
 
 def _column_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -114,6 +114,11 @@ class MachineCertificates:
         found = (one for one in reversed(self.all()) if one.subject.kind is kind)
         return {(one.subject.region, one.subject.name): one for one in found}
 
+    def revoked_stations(self) -> frozenset[tuple[str, str]]:
+        """Region and number of those whose machine was revoked and has no other certificate."""
+        newest = self.newest(MachineKind.STATION)
+        return frozenset(key for key, one in newest.items() if one.revoked_at is not None)
+
     def sealed(self, subject: MachineSubject) -> bytes | None:
         """The sealed identity of a certificate that is valid; None without one."""
         query = select(_c.sealed).where(*_same(subject), _c.revoked_at.is_(None))

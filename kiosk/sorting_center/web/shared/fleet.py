@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from typing import Final
@@ -15,7 +15,6 @@ from kiosk.sorting_center.desk.shared.cases import Case
 from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.stations.shared.subject import MachineKind
 from kiosk.sorting_center.watch.measure import MARK_OF_CASE, Measure, StationMark, marks, marks_of_unseen
 
 # Also of kinds that are no mark by themselves: they say since when one is there.
@@ -31,8 +30,7 @@ _CASE_MARKS: Final = {
 class Tile:
     """``marks`` are all it has, the gravest first. ``township``, ``village`` and ``contact`` are "" where the registry
     has none. ``case_kind`` is of the oldest case behind the gravest mark, ``since`` the time at which that mark was
-    first seen, RFC 3339; "" where there is none. ``broken`` is what its doctor says is broken. ``is_revoked``: its
-    machine is let in no more.
+    first seen, RFC 3339; "" where there is none. ``broken`` is what its doctor says is broken.
     """
 
     region: str
@@ -45,7 +43,6 @@ class Tile:
     case_kind: str = ""
     since: str = ""
     broken: DatedDoctorRow | None = None
-    is_revoked: bool = False
 
     @property
     def mark(self) -> StationMark:
@@ -69,6 +66,7 @@ class FleetSnapshot:
     cases: tuple[tuple[str, int], ...]
     stations_seen: int
     quarantined: int  # Events in quarantine, of all stations
+    revoked: frozenset[StationKey] = frozenset()  # Their machines are let in no more
 
     @cached_property
     def counts(self) -> Mapping[StationMark, int]:
@@ -85,19 +83,15 @@ def fleet_snapshot(reports: Reports, desk: CenterDesk, now: datetime) -> FleetSn
     day = reports.days.day_of(now)
     rows = reports.fleet.rows(day)
     register = desk.registry.current()
-    identities = desk.certificates.newest(MachineKind.STATION)
-    revoked = {key for key, one in identities.items() if one.revoked_at is not None}
     cases = desk.cases.all_open()
     counted = Counter(case.kind for case in cases)
     return FleetSnapshot(
         day,
-        tuple(
-            replace(tile, is_revoked=(tile.region, tile.station) in revoked)
-            for tile in _tiles(rows, register, cases, now.astimezone(reports.zone))
-        ),
+        _tiles(rows, register, cases, now.astimezone(reports.zone)),
         tuple(sorted(counted.items())),
         stations_seen=len(rows),
         quarantined=sum(sum(row.quarantined.values()) for row in rows),
+        revoked=desk.certificates.revoked_stations(),
     )
 
 

@@ -272,17 +272,3 @@ def test_a_reader_gets_a_folder_and_is_let_in_no_more(office: Office) -> None:
     (listed,) = office.call("reader", "list").stdout.splitlines()
     assert json.loads(listed)["reason"] == "no longer used"
     assert (office.folders, office.states) == ({"reader"}, {})
-
-
-def test_what_the_settings_say_of_identities_holds_for_all_that_make_certificates(office: Office) -> None:
-    office.expect(1)
-    shared = {"authority": str(office.keys), "pass_phrase_file": str(office.phrase)}
-    settings = {"station": {"identity": {**shared, "broker_url": URLS[1]}}}
-
-    def call(*arguments: str) -> Result:
-        return CliRunner().invoke(main, [*arguments, "--ledger", office.url], default_map=settings)
-
-    for number, verb in enumerate(
-        (("station", "identity", "S0001"), ("station", "replace", "S0001"), ("reader", "add", "x"))
-    ):
-        assert call(*verb, "--out", str(office.folder / f"out{number}")).exit_code == 0

@@ -10,11 +10,10 @@ from typing import Final
 
 import click
 
-from kiosk.cli.center.authority import authority_options, open_authority, share_identity_defaults
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.people import COMMAND
-from kiosk.cli.center.station import only_region, region_option, revoke_machine
+from kiosk.cli.center.station import authority_options, only_region, open_authority, region_option, revoke_machine
 from kiosk.cli.provision.folder import PRIVATE_FILE, complete_folder, require_free, write_new
 from kiosk.messaging.relay.shared.settings import Endpoint
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -26,18 +25,13 @@ _READABLE_FILE: Final = 0o644
 
 
 @click.group()
-@click.pass_context
-def reader(context: click.Context) -> None:
+def reader() -> None:
     """Keep the programs on other machines that read the feed. Works also while a sorting center runs."""
-    share_identity_defaults(context, "add")
 
 
 @reader.command()
 @click.argument("name")
-@region_option
-@click.option("--broker-url", required=True, metavar="URL", help="mqtts://host:8883, where it finds the broker.")
 @authority_options
-@ledger_option
 @clear_errors
 def add(
     name: str, region: str | None, broker_url: str, authority: Path, pass_phrase_file: Path | None, out: Path, url: str

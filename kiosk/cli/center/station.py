@@ -6,19 +6,18 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
 
 from kiosk.base.refused import Refused
-from kiosk.cli.center.authority import authority_options, open_authority, read_text, share_identity_defaults
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.people import COMMAND, audited_desk
-from kiosk.cli.center.secrets import read_secret
+from kiosk.cli.center.secrets import prompt_password, read_secret
 from kiosk.cli.provision.folder import complete_folder, require_free, write_identities
 from kiosk.cli.shared.one_line import end, progress
 from kiosk.first_start.identity.format import MAX_VILLAGE_LENGTH, StationIdentity
@@ -36,11 +35,12 @@ from kiosk.sorting_center.desk.registry_csv import (
 )
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import checked_reason
-from kiosk.sorting_center.stations.authority import IssuedCertificate
+from kiosk.sorting_center.stations.authority import BadAuthority, BadPassPhrase, CountyAuthority
 from kiosk.sorting_center.stations.shared.subject import MachineKind
 from kiosk.texts.plain import plain
 
 _STATION: Final = MachineKind.STATION
+_MAX_CHARACTERS: Final = 64 * 1024
 _COLUMN_HELP: Final = {
     "village": "Its village.",
     "township": "Its township.",
@@ -55,22 +55,23 @@ _COLUMN_HELP: Final = {
 
 
 @click.group()
-@click.pass_context
-def station(context: click.Context) -> None:
+def station() -> None:
     """Keep the list of expected stations, and make identities for their machines. Works also while a center runs."""
-    share_identity_defaults(context, "replace")
 
 
-def _column_options(command: Callable[..., None]) -> Callable[..., None]:
-    for name, text in reversed(_COLUMN_HELP.items()):
-        command = click.option(f"--{name.replace('_', '-')}", metavar="TEXT", help=text)(command)
-    return command
+_COLUMN_OPTIONS: Final = [
+    click.option(f"--{name.replace('_', '-')}", metavar="TEXT", help=text) for name, text in _COLUMN_HELP.items()
+]
+
+
+def _with_options(options: Sequence[Callable[..., Any]]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return lambda command: reduce(lambda done, option: option(done), reversed(options), command)
 
 
 @station.command()
 @click.argument("number", metavar="STATION")
 @click.option("--region", required=True, help="Its region.")
-@_column_options
+@_with_options(_COLUMN_OPTIONS)
 @ledger_option
 @clear_errors
 def add(number: str, region: str, url: str, **columns: str | None) -> None:
@@ -154,57 +155,33 @@ def list_stations(as_json: bool, url: str) -> None:
         click.echo(json.dumps(row, ensure_ascii=False))
 
 
-@dataclass(frozen=True, slots=True)
-class _IdentityOptions:
-    region: str | None
-    broker_url: str
-    photos: str
-    updates: str
-    wifi_network: str
-    wifi_password_file: Path | None
-    authority: Path
-    pass_phrase_file: Path | None
-    out: Path
-
-    def identity(self, one: ExpectedStation, issued: IssuedCertificate, county: tuple[str, str]) -> StationIdentity:
-        """``county``: the certificate of its authority, and its key of kits. Raises ValueError, OSError."""
-        return StationIdentity(
-            station=one.station,
-            region=one.region,
-            broker_url=self.broker_url,
-            certificate=issued.certificate,
-            key=issued.key,
-            village=plain(one.village, MAX_VILLAGE_LENGTH),
-            authority=county[0],
-            photos=self.photos,
-            updates=self.updates,
-            county_key=county[1],
-            wifi_network=self.wifi_network,
-            wifi_password=read_secret(self.wifi_password_file) if self.wifi_password_file is not None else "",
-        )
-
-
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 region_option = click.option("--region", help="Needed where the list has more than one.")
-_IDENTITY_OPTIONS: Final = (
+_AUTHORITY_OPTIONS: Final = (
     region_option,
     click.option("--broker-url", required=True, metavar="URL", help="mqtts://host:8883, of the broker."),
+    click.option(
+        "--authority",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("/etc/sorting-center/authority"),
+        show_default=True,
+        help="Where authority.crt, authority.key and kit.pub are.",
+    ),
+    click.option("--pass-phrase-file", type=_FILE, help="Holds the pass phrase of authority.key, else asked for."),
+    click.option("--out", type=click.Path(path_type=Path), required=True, help="The new folder."),
+    ledger_option,
+)
+_IDENTITY_OPTIONS: Final = (
+    *_AUTHORITY_OPTIONS,
     click.option("--photos", default="", metavar="URL", help="https://host:8843, where they send photographs."),
     click.option("--updates", default="", metavar="URL", help="https://host:8843, where they find updates."),
     click.option("--wifi-network", default="", metavar="NAME", help="A Wi-Fi network that the machine joins."),
-    click.option(
-        "--wifi-password-file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Holds its password; without it the network is an open one.",
-    ),
-    authority_options,
-    ledger_option,
+    click.option("--wifi-password-file", type=_FILE, help="Holds its password; without it the network is an open one."),
 )
 
 
-def _identity_options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_IDENTITY_OPTIONS):
-        command = option(command)
-    return command
+authority_options = _with_options(_AUTHORITY_OPTIONS)
+_identity_options = _with_options(_IDENTITY_OPTIONS)
 
 
 @station.command()
@@ -220,7 +197,7 @@ def identity(stations: tuple[str, ...], all_without: bool, url: str, **options: 
     """
     if bool(stations) == all_without:
         raise click.UsageError("name the stations, or give --all-without")
-    _make_identities(url, stations, _IdentityOptions(**options), replacing=False)
+    _make_identities(url, stations, options, replacing=False)
 
 
 @station.command()
@@ -229,23 +206,36 @@ def identity(stations: tuple[str, ...], all_without: bool, url: str, **options: 
 @clear_errors
 def replace(number: str, url: str, **options: Any) -> None:
     """Make a new identity for STATION, as `identity` does; the machine that has the one before is let in no more."""
-    _make_identities(url, (number,), _IdentityOptions(**options), replacing=True)
+    _make_identities(url, (number,), options, replacing=True)
 
 
-def _make_identities(url: str, numbers: Sequence[str], options: _IdentityOptions, *, replacing: bool) -> None:
-    """``numbers``: none for every station without an identity."""
-    require_free(options.out)
+def _make_identities(url: str, numbers: Sequence[str], options: dict[str, Any], *, replacing: bool) -> None:
+    """``numbers``: none for every station without an identity. ``options``: what is left are fields of each one."""
+    region, folder, phrase, out = (options.pop(name) for name in ("region", "authority", "pass_phrase_file", "out"))
+    password = options.pop("wifi_password_file")
+    require_free(out)
     now = datetime.now(UTC)
     with CenterDesk.open(url) as desk:
-        region = options.region or only_region(desk)
-        chosen = _choose(desk, region, numbers, replacing=replacing)
-        county_key = read_text(options.authority / "kit.pub").strip()
-        authority = open_authority(options.authority, options.pass_phrase_file)
-        subjects = desk.certificates.next_subjects(region, _STATION, [one.station for one in chosen])
+        chosen = _choose(desk, region or only_region(desk), numbers, replacing=replacing)
+        options["county_key"] = _read_text(folder / "kit.pub").strip()
+        options["wifi_password"] = read_secret(password) if password is not None else ""
+        authority = open_authority(folder, phrase)
+        subjects = desk.certificates.next_subjects(chosen[0].region, _STATION, [one.station for one in chosen])
         issued = [authority.issue_machine(subject, now) for subject in subjects]
-        county, sealed = (authority.certificate, county_key), list[bytes]()
+        sealed = list[bytes]()
         try:
-            identities = [options.identity(*pair, county) for pair in zip(chosen, issued, strict=True)]
+            identities = [
+                StationIdentity(
+                    station=one.station,
+                    region=one.region,
+                    village=plain(one.village, MAX_VILLAGE_LENGTH),
+                    certificate=own.certificate,
+                    key=own.key,
+                    authority=authority.certificate,
+                    **options,
+                )
+                for one, own in zip(chosen, issued, strict=True)
+            ]
         except ValueError as error:
             raise click.UsageError(str(error)) from error
 
@@ -254,13 +244,27 @@ def _make_identities(url: str, numbers: Sequence[str], options: _IdentityOptions
             desk.certificates.add(list(zip(subjects, ends, sealed, strict=True)), now, replacing=replacing)
 
         try:
-            with progress(f"{len(chosen)} stations", "done") as show, complete_folder(options.out, admit) as folder:
-                sealed += write_identities(folder, identities, show)
+            with progress(f"{len(chosen)} stations", "done") as show, complete_folder(out, admit) as fresh:
+                sealed += write_identities(fresh, identities, show)
         except FontProblem as error:
-            end(f"{PROGRAM}: {options.out} was not made: {error}", 1)
-        made = {f"{region}/{subject.name}": f"certificate {subject.generation}" for subject in subjects}
+            end(f"{PROGRAM}: {out} was not made: {error}", 1)
+        made = {f"{one.region}/{one.name}": f"certificate {one.generation}" for one in subjects}
         desk.audit.record_all(COMMAND, AuditAction.IDENTITY_MADE, made, now)
-    click.echo(json.dumps({"stations": len(chosen), "out": str(options.out)}))
+    click.echo(json.dumps({"stations": len(chosen), "out": str(out)}))
+
+
+def open_authority(folder: Path, phrase: Path | None) -> CountyAuthority:
+    """Ask for the pass phrase unless a file holds it. Ends the program with one line; raises OSError."""
+    certificate, key = (_read_text(folder / name) for name in ("authority.crt", "authority.key"))
+    try:
+        return CountyAuthority.open(certificate, key, read_secret(phrase) if phrase else prompt_password(known=True))
+    except (BadAuthority, BadPassPhrase) as error:
+        end(f"{PROGRAM}: {folder}: {error}", 2)
+
+
+def _read_text(file: Path) -> str:
+    with file.open(encoding="utf-8", errors="replace") as opened:
+        return opened.read(_MAX_CHARACTERS)
 
 
 def only_region(desk: CenterDesk) -> str:

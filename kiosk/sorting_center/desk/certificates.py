@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
@@ -16,7 +16,9 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
 
 MAX_SEALED_BYTES: Final = 64 * 1024
+_DELIVERY_MARGIN: Final = timedelta(minutes=10)  # By then the machine that had the certificate before is out
 _c = machine_certificate.c
+_LISTED: Final = (*(column for column in _c if column is not _c.sealed), _c.sealed.is_not(None).label("has_file"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class MachineCertificates:
         """By region, kind and name, the newest of a machine first."""
         order = (_c.region, _c.kind, _c.name, _c.generation.desc())
         with self._database.reading() as connection:
-            rows = connection.execute(select(machine_certificate).order_by(*order)).all()
+            rows = connection.execute(select(*_LISTED).order_by(*order)).all()
         return [_certificate(row) for row in rows]
 
     def newest(self, kind: MachineKind) -> dict[tuple[str, str], MachineCertificate]:
@@ -118,12 +120,24 @@ class MachineCertificates:
         with self._database.reading() as connection:
             return {_subject(row): row.revoked_at is None for row in connection.execute(query)}
 
+    def revoked_stations(self) -> frozenset[tuple[str, str]]:
+        """Region and number of those whose machine was revoked and has no other certificate."""
+        newest = self.newest(MachineKind.STATION)
+        return frozenset(key for key, one in newest.items() if one.revoked_at is not None)
+
     def sealed(self, subject: MachineSubject) -> bytes | None:
         """The sealed identity of a certificate that is valid; None without one."""
         query = select(_c.sealed).where(*_same(subject), _c.revoked_at.is_(None))
         with self._database.reading() as connection:
             content = connection.execute(query).scalar_one_or_none()
         return bytes(content) if content else None
+
+    def discard_delivered(self, last_seen: Mapping[tuple[str, str], datetime | None]) -> None:
+        """Discard the sealed identities of stations, by region and number, that were heard with them."""
+        for key, one in self.newest(MachineKind.STATION).items():
+            at = last_seen.get(key) if one.has_file else None
+            if at is not None and at > datetime.fromisoformat(one.made_at) + _DELIVERY_MARGIN:
+                self.discard_sealed(one.subject)
 
     def discard_sealed(self, subject: MachineSubject) -> None:
         """Once its machine has it."""
@@ -151,4 +165,4 @@ def _subject(row: Row[Any]) -> MachineSubject:
 
 
 def _certificate(row: Row[Any]) -> MachineCertificate:
-    return MachineCertificate(_subject(row), row.made_at, row.not_after, row.revoked_at, row.reason, bool(row.sealed))
+    return MachineCertificate(_subject(row), row.made_at, row.not_after, row.revoked_at, row.reason, bool(row.has_file))

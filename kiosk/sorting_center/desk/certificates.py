@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
@@ -116,7 +116,7 @@ class MachineCertificates:
 
     def subjects(self) -> dict[MachineSubject, bool]:
         """Every certificate that was ever made, and whether it is valid."""
-        query = select(_c.region, _c.kind, _c.name, _c.generation, _c.revoked_at)
+        query: Select[Any] = select(_c.region, _c.kind, _c.name, _c.generation, _c.revoked_at)
         with self._database.reading() as connection:
             return {_subject(row): row.revoked_at is None for row in connection.execute(query)}
 

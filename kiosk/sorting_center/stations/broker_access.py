@@ -129,9 +129,9 @@ def commands(current: BrokerRights, subjects: Iterable[MachineSubject]) -> list[
 
     A client with other rights than its own is made anew.
     """
-    wanted = {str(one): one for one in subjects if one.kind is not MachineKind.SERVER}
-    roles = {_role_name(one): _acls(one) for one in wanted.values()}
-    rights = {name: frozenset({_role_name(one)}) for name, one in wanted.items()}
+    expected = {str(one): one for one in subjects if one.kind is not MachineKind.SERVER}
+    roles = {_role_name(one): _acls(one) for one in expected.values()}
+    rights = {name: frozenset({_role_name(one)}) for name, one in expected.items()}
     wrong = [name for name in current.clients if current.clients[name] != rights.get(name)]
     found: list[Command] = [{"command": "deleteClient", "username": name} for name in wrong]
     for name, acls in roles.items():

@@ -16,7 +16,7 @@ from kiosk.sorting_center.shared.ports import ControlTopics, NoControlAnswer
 _RECEIVE_MAXIMUM: Final = 10
 _DENIED: Final = "the broker does not let the sorting center use {topic} ({reason}): give its user the role admin"
 _SILENT: Final = "the broker says nothing on {topic}: is its dynamic security plugin loaded?"
-_GONE: Final = "the connection to the broker broke before it answered"
+_BROKEN: Final = "the connection to the broker broke before it answered"
 
 
 class MqttControl:
@@ -30,8 +30,8 @@ class MqttControl:
         self._connections = 0  # Since the start
         self._is_ready = self._stopping = False
         self._denied = ""
-        self._is_wanted: Callable[[bytes], bool] = lambda _: False
-        self._answer: bytes | None = None
+        self._is_answer: Callable[[bytes], bool] = lambda _: False
+        self._answers: list[bytes] = []
         session = MqttSession(client_id, expiry_s=0, receive_maximum=_RECEIVE_MAXIMUM)
         callbacks = MqttCallbacks(set_fault, self._on_connected, self._on_disconnected, self._on_message)
         self._link = MqttLink(address, session, callbacks)
@@ -59,18 +59,18 @@ class MqttControl:
         ``is_answer`` is called in the network thread: it must not block.
         """
         with self._changed:
-            used, self._is_wanted, self._answer = self._connections, is_answer, None
-            if not self._trouble(used):
+            used, self._is_answer, self._answers = self._connections, is_answer, []
+            if not self._failure(used):
                 self._link.call_soon(lambda: self._link.client.publish(self._topics.request, message, qos=0))
-            self._changed.wait_for(lambda: self._answer is not None or self._trouble(used), timeout_s)
-            if self._answer is None:
-                raise NoControlAnswer(self._trouble(used) or _SILENT.format(topic=self._topics.request))
-            return self._answer
+            self._changed.wait_for(lambda: self._answers or self._failure(used), timeout_s)
+            if not self._answers:
+                raise NoControlAnswer(self._failure(used) or _SILENT.format(topic=self._topics.request))
+            return self._answers[0]
 
-    def _trouble(self, used: int) -> str:
+    def _failure(self, used: int) -> str:
         """Why no answer can come any more, "" for nothing."""
         if self._stopping or not self._is_ready or self._connections != used:
-            return _GONE
+            return _BROKEN
         return self._denied
 
     def _on_connected(self) -> None:
@@ -94,6 +94,6 @@ class MqttControl:
     def _on_message(self, message: mqtt.MQTTMessage) -> None:
         content = bytes(message.payload)
         with self._changed:
-            if self._is_wanted(content):
-                self._answer = content
+            if self._is_answer(content):
+                self._answers.append(content)
                 self._changed.notify_all()

@@ -208,9 +208,8 @@ def test_a_county_from_one_page_and_back_after_its_server_is_lost(
                 stations.send(name)
                 assert stations.do("lost", name=name)["faults"] == [], "a station that is not concerned notices nothing"
 
-            center.type(
-                f"sorting-center reader add warehouse --broker-url mqtts://{HOST}:8883 --out /root/county/reader {secret}"
-            )
+            address = f"--broker-url mqtts://{HOST}:8883 --out /root/county/reader {secret}"
+            center.type(f"sorting-center reader add warehouse {address}")
             shutil.copytree(first.root / "root/county/reader", tmp_path / "reader")
             reader = Reader(networks[1], tmp_path / "reader")
             ends.callback(reader.close)

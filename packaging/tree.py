@@ -95,6 +95,7 @@ BOX_PIECES = (
 CENTER_PIECES = (
     Piece("firmware_config/mosquitto/*", "usr/share/sorting-center/mosquitto/"),
     Piece("firmware_config/rabbitmq/*", "usr/share/sorting-center/rabbitmq/"),
+    Piece("firmware_config/monitoring/*", "usr/share/sorting-center/monitoring/"),
     Piece("firmware_config/nginx/*", "etc/nginx/sites-available/"),
     Piece("docs/*", "usr/share/doc/sorting-center/"),
     Piece("LICENSE", "usr/share/doc/sorting-center/copyright"),

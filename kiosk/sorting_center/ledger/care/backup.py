@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from sqlalchemy import Connection, func, inspect, select, table
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +20,8 @@ from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.opening import open_for_reading
 from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerNotEmpty
+
+_PRIVATE: Final = 0o600  # Names of members are in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def back_up(url: str, file: Path) -> Backup:
     address = LedgerAddress.parse(url)
     if file.exists():
         raise LedgerNotEmpty(f"{file} is there already: a backup replaces none, give another name")
-    with _temporary_file(file) as fresh:
+    with atomic_database(file.with_name(f".{file.name}.new"), file) as fresh:
         if address.path is None:
             copy_ledger(url, f"sqlite:///{fresh}")  # proves by itself that nothing is missing
             rows = _check_and_count(fresh)
@@ -51,13 +54,13 @@ def back_up(url: str, file: Path) -> Backup:
 
 
 @contextmanager
-def _temporary_file(file: Path) -> Iterator[Path]:
-    """A name for the new file, which takes the place of ``file`` in the end, and is gone when that fails."""
-    fresh = file.with_name(f".{file.name}.new")
+def atomic_database(fresh: Path, file: Path) -> Iterator[Path]:
+    """A private file of SQLite that takes the name ``file`` in the end, and is gone when that fails."""
     others = [fresh.with_name(f"{fresh.name}{end}") for end in ("-wal", "-shm", "-journal", ".lock")]
     for path in (fresh, *others):
         path.unlink(missing_ok=True)
     try:
+        os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
         yield fresh
         with fresh.open("rb+") as written:
             files.flush_to_disk(written)

@@ -182,7 +182,7 @@ class Reader:
 
 def is_out(answers: dict[str, Any]) -> bool:
     """Of photographs and of updates."""
-    return answers["photos"] == 403 and "403" in str(answers["updates"])
+    return answers["photos"] == 403 and isinstance(answers["updates"], str)
 
 
 def until_out(stations: Stations, name: str) -> None:

@@ -56,8 +56,8 @@ class ServerDoctor:
         for name, words in (("ledger", ("ledger", "count")), ("desk", ("user", "list"))):
             failure = self._failure("runuser", "-u", USER, "--", COMMAND, *words)
             yield _finding(name, failure, "journalctl -eu sorting-center.service")
-        for name, trouble in self._machine.health(PAGES_PORT).items():
-            yield _finding(f"center, {name}", trouble, "journalctl -eu sorting-center.service")
+        for name, problem in self._machine.health(PAGES_PORT).items():
+            yield _finding(f"center, {name}", problem, "journalctl -eu sorting-center.service")
         free = self._machine.free_bytes(self._layout.data)
         room = f"{free // 1_000_000} MB are free"
         fix = "Make room: the center takes nothing in on a full disk."

@@ -12,7 +12,6 @@ import logging
 import os
 import re
 import stat
-import subprocess
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -95,7 +94,10 @@ def is_box(environ: Mapping[str, str] = os.environ) -> bool:
 
     A command that is typed is no unit; the second look is for it.
     """
-    return environ.get(BOX_VARIABLE) == "1" or f"{BOX_VARIABLE}=1" in _unit_environment()
+    if environ.get(BOX_VARIABLE) == "1":
+        return True
+    environment = systemd.unit_properties("Environment", _STATION_UNIT) if systemd.is_booted() else {}
+    return f"{BOX_VARIABLE}=1" in environment.get("Environment", "").split()
 
 
 def root_is_writable(mounts: Path = _MOUNTS) -> bool:
@@ -125,19 +127,3 @@ def _memory_disk(path: Path) -> str:
     except OSError:
         return ""
     return name if _MEMORY_DISK.fullmatch(name) else ""
-
-
-def _unit_environment() -> list[str]:
-    if not systemd.is_booted():
-        return []
-    try:
-        output = subprocess.run(
-            ["systemctl", "show", "--property=Environment", "--value", _STATION_UNIT],
-            capture_output=True,
-            text=True,
-            timeout=5.0,
-            check=False,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return output.split()

@@ -18,7 +18,17 @@ from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.staff import PASSWORD, app_of
-from tests.sorting_center.web.county_month import DOUBLE, MEMBER, PARCEL, RECEIPT, REGION, VOIDED, fill, fill_great, read
+from tests.sorting_center.web.county_month import (
+    DOUBLE,
+    MEMBER,
+    PARCEL,
+    RECEIPT,
+    REGION,
+    VOIDED,
+    fill,
+    fill_great,
+    read,
+)
 from tests.web.browsing import axe_faults, painted
 
 DATABASES = ["sqlite", "postgresql"] if TORTURE else ["sqlite"]

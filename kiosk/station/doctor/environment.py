@@ -41,6 +41,7 @@ from kiosk.store.database.persistence import (
     is_box,
     memory_file_system,
     root_is_writable,
+    unit_properties,
     write_blocker,
 )
 from kiosk.store.database.schema import SCHEMA_VERSION
@@ -82,7 +83,7 @@ def _box_findings(place: BoxContext, machine: MachineChecks = MACHINE) -> Iterat
     """Root and hardware of a box, and the services that systemd knows here; outside of systemd there are none."""
     if is_box(place.environ):
         yield root()
-        yield from machine.findings(place.data, place.moment, lambda: systemd.unit_properties(WATCHDOG_PROPERTIES))
+        yield from machine.findings(place.data, place.moment, lambda: unit_properties(WATCHDOG_PROPERTIES))
     if place.systemd.is_dir():
         for device, units in UNITS.items():
             yield from _row(device, units)
@@ -109,7 +110,7 @@ def _is_to_be_sealed(command_line: str) -> bool:
 
 
 def _row(device: str, units: tuple[str, ...]) -> Iterator[DoctorFinding]:
-    states = {unit: systemd.unit_properties(_PROPERTIES, unit) for unit in units}
+    states = {unit: unit_properties(_PROPERTIES, unit) for unit in units}
     main = states[units[0]]
     if main.get("LoadState") != "loaded":
         return

@@ -15,8 +15,8 @@ import msgspec
 
 from kiosk.base.json_reader import reader
 from kiosk.base.root_requests import REQUESTS, MessageFile
-from kiosk.base.systemd import unit_properties
 from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.store.database.persistence import unit_properties
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ that the station cannot write.
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import re
 import stat
+import subprocess
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -20,10 +20,7 @@ from typing import Final
 from kiosk.base import systemd
 from kiosk.store.shared.errors import StoreError
 
-logger = logging.getLogger(__name__)
-
 _ROOT: Final = 0
-_OWN_BITS: Final = 0o700  # What the umask of the station's unit leaves (`systemd/kiosk-station.service`)
 
 
 class WriteBlocker(StrEnum):
@@ -96,7 +93,7 @@ def is_box(environ: Mapping[str, str] = os.environ) -> bool:
     """
     if environ.get(BOX_VARIABLE) == "1":
         return True
-    environment = systemd.unit_properties("Environment", _STATION_UNIT) if systemd.is_booted() else {}
+    environment = unit_properties("Environment", _STATION_UNIT) if systemd.is_booted() else {}
     return f"{BOX_VARIABLE}=1" in environment.get("Environment", "").split()
 
 
@@ -127,3 +124,13 @@ def _memory_disk(path: Path) -> str:
     except OSError:
         return ""
     return name if _MEMORY_DISK.fullmatch(name) else ""
+
+
+def unit_properties(names: str, *unit: str) -> Mapping[str, str]:
+    """``names`` with commas between them, of one unit or of systemd itself; none where it does not answer in 5 s."""
+    command = ["systemctl", "show", f"--property={names}", *unit]
+    try:
+        output = subprocess.run(command, capture_output=True, text=True, timeout=5.0, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return dict(line.partition("=")[::2] for line in output.splitlines())

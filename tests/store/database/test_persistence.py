@@ -89,7 +89,7 @@ def test_only_a_box_refuses_it(memory: Path, monkeypatch: pytest.MonkeyPatch) ->
         require_persistent(memory / "new", {"KIOSK_BOX": "1"})
     assert str(memory / "new") in str(refusal.value)
     monkeypatch.setattr(systemd, "is_booted", lambda: True)
-    monkeypatch.setattr(systemd, "unit_properties", lambda names, unit: {names: "LG_WD=/run/kiosk KIOSK_BOX=1"})
+    monkeypatch.setattr(persistence, "unit_properties", lambda names, unit: {names: "LG_WD=/run/kiosk KIOSK_BOX=1"})
     with pytest.raises(NotPersistent):
         require_persistent(memory, {})
     assert is_box({})
@@ -100,7 +100,11 @@ def test_what_the_station_s_unit_says_is_asked_of_systemd(tmp_path: Path, monkey
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path)
     assert not is_box({}), "no systemctl"
-    for script, box in (("echo Environment=LG_WD=/run/kiosk KIOSK_BOX=1", True), ("echo Environment=KIOSK_BOX=10", False), ("exit 1", False)):
+    for script, box in (
+        ("echo Environment=LG_WD=/run/kiosk KIOSK_BOX=1", True),
+        ("echo Environment=KIOSK_BOX=10", False),
+        ("exit 1", False),
+    ):
         program.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
         program.chmod(0o755)
         assert is_box({}) is box, script

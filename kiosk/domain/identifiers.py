@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 _ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Letters of code bodies and receipt series: no I, O or U, which hands and eyes confuse with 1, 0 and V.
@@ -86,6 +86,12 @@ class SeriesNumber:
         """The characters that stand for this number inside an internal code."""
         return f"{self.station[1:]}{self.series}{self.counter:06d}"
 
+    @classmethod
+    def _read(cls, pattern: re.Pattern[str], text: str, fault: str) -> Self:
+        if (match := pattern.fullmatch(text)) is None:
+            raise BadIdentifier(fault)
+        return cls(f"S{match[1]}", match[2], int(match[3]))
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ReceiptNumber(SeriesNumber):
@@ -110,20 +116,14 @@ class ReceiptNumber(SeriesNumber):
         return internal_code("B", f"{self.body}{number:02d}")
 
     @classmethod
-    def of_body(cls, body: str) -> ReceiptNumber:
+    def of_body(cls, body: str) -> Self:
         """Read ``0147A000381`` as it stands in codes of receipts and lots; raises BadIdentifier."""
-        match = _RECEIPT_BODY.fullmatch(body)
-        if match is None:
-            raise BadIdentifier(f"code body {body!r} is no receipt's: it must look like 0147A000381")
-        return cls(f"S{match[1]}", match[2], int(match[3]))
+        return cls._read(_RECEIPT_BODY, body, f"code body {body!r} is no receipt's: it must look like 0147A000381")
 
     @classmethod
-    def parse(cls, text: str) -> ReceiptNumber:
+    def parse(cls, text: str) -> Self:
         """Read ``0147-A-000381``; raises BadIdentifier."""
-        match = _RECEIPT.fullmatch(text)
-        if match is None:
-            raise BadIdentifier(f"receipt number {text!r} must look like 0147-A-000381")
-        return cls(f"S{match[1]}", match[2], int(match[3]))
+        return cls._read(_RECEIPT, text, f"receipt number {text!r} must look like 0147-A-000381")
 
 
 @dataclass(frozen=True, slots=True, order=True)

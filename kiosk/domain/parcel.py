@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, InternalCode, SeriesNumber, internal_code
@@ -178,12 +178,9 @@ class ParcelNumber(SeriesNumber):
         return f"P-{SeriesNumber.__str__(self)}"
 
     @classmethod
-    def parse(cls, text: str) -> ParcelNumber:
+    def parse(cls, text: str) -> Self:
         """Read ``P-0147-A-000012``; raises BadIdentifier."""
-        match = _NUMBER.fullmatch(text)
-        if match is None:
-            raise BadIdentifier(f"parcel number {text!r} must look like P-0147-A-000012")
-        return cls(f"S{match[1]}", match[2], int(match[3]))
+        return cls._read(_NUMBER, text, f"parcel number {text!r} must look like P-0147-A-000012")
 
     def slip_code(self, pickup_code: str) -> str:
         """The internal code on the pickup slip, type K: number and six digits in one scan. Raises BadPickupCode."""

@@ -58,6 +58,10 @@ OF_THE_CENTER = frozenset(
         "sorting-center-storefront.service",
         "sorting-center-certificates.path",
         "sorting-center-certificates.service",
+        "sorting-center-backup.service",
+        "sorting-center-backup.timer",
+        "sorting-center-renew.service",
+        "sorting-center-renew.timer",
         "sorting-center-photos.service",
         "sorting-center-photos.socket",
     }
@@ -93,6 +97,7 @@ BOX_PIECES = (
     Piece("LICENSE", "usr/share/doc/station-kiosk-box/copyright"),
 )
 CENTER_PIECES = (
+    Piece("systemd/sorting-center.sysusers.conf", "usr/lib/sysusers.d/sorting-center.conf"),
     Piece("firmware_config/mosquitto/*", "usr/share/sorting-center/mosquitto/"),
     Piece("firmware_config/rabbitmq/*", "usr/share/sorting-center/rabbitmq/"),
     Piece("firmware_config/nginx/*", "etc/nginx/sites-available/"),

@@ -6,18 +6,25 @@ from typing import Final
 
 import click
 
+from kiosk.cli.center.settings_file import with_settings
 from kiosk.cli.shared.one_line import OneLineGroup
 
 PROGRAM: Final = "sorting-center"
 # In the order in which the help lists them.
 COMMANDS: Final = {
+    "backup": "kiosk.cli.center.backup:backup",
     "broker-check": "kiosk.cli.broker_check:broker_check",
+    "certificates": "kiosk.cli.center.certificates:certificates",
+    "doctor": "kiosk.cli.center.doctor:doctor",
+    "setup": "kiosk.cli.center.setup:setup",
     "storefront": "kiosk.cli.center.storefront:storefront",
     "kit": "kiosk.cli.center.kit:kit",
     "ledger": "kiosk.cli.center.ledger:ledger",
     "photos": "kiosk.cli.center.photos:photos",
-    "registry": "kiosk.cli.center.registry:registry",
+    "reader": "kiosk.cli.center.reader:reader",
+    "restore": "kiosk.cli.center.restore:restore",
     "run": "kiosk.cli.center.run:run",
+    "station": "kiosk.cli.center.station:station",
     "token": "kiosk.cli.center.people:token",
     "update": "kiosk.cli.center.update:update",
     "user": "kiosk.cli.center.people:user",
@@ -32,6 +39,10 @@ class _Program(OneLineGroup):
     aborted = ""
     lazy = COMMANDS
     extra = "center"
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = super().get_command(ctx, cmd_name)
+        return with_settings(found) if found is not None else None
 
 
 @click.command(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -40,7 +40,14 @@ DATA = (
 )
 """What stays when a package is purged."""
 
+CENTER_SETTINGS = """\
+broker = "mqtt://127.0.0.1:1883"
+ledger = "sqlite:////var/lib/sorting-center/ledger.db"
+http = "127.0.0.1:8090"
+"""
 OF_THE_CENTER = {
+    "sorting-center-renew.service": "static",
+    "sorting-center-renew.timer": "disabled",
     "sorting-center-storefront.service": "disabled",
     "sorting-center-certificates.path": "disabled",
     "sorting-center-certificates.service": "static",
@@ -136,7 +143,7 @@ def test_the_box_shows_its_splash_and_has_no_console_from_the_next_start_on(pack
             trial.purge(booted)
 
 
-def test_the_sorting_center_starts_when_its_settings_name_a_broker(packages: dict[str, Path]) -> None:
+def test_the_sorting_center_is_enabled_by_its_set_up_or_a_person_and_stays_so(packages: dict[str, Path]) -> None:
     with machine() as on:
         trial = Trial(on, packages, (CENTER,))
         trial.install()
@@ -144,11 +151,11 @@ def test_the_sorting_center_starts_when_its_settings_name_a_broker(packages: dic
             settled(booted)
             assert trial.changed(booted) == {**OF_THE_CENTER, "sorting-center.service": "disabled"}
             trial.purge(booted)
-            settings = (
-                "mkdir -p /etc/sorting-center; echo BROKER=mqtt://127.0.0.1:1883 > /etc/sorting-center/settings.env"
-            )
-            booted.call("sh", "-c", settings)
-            done(booted.call(*INSTALL, "install", f"/opt/{CENTER}.deb", timeout_s=UNPACKED_S))
+            done(booted.call("sh", "-c", f"printf '%s' '{CENTER_SETTINGS}' > /etc/sorting-center/settings.toml"))
+            install = (*INSTALL, "--reinstall", "install", f"/opt/{CENTER}.deb")
+            done(booted.call(*install, timeout_s=UNPACKED_S))
+            done(booted.call("systemctl", "enable", "sorting-center.service"))
+            done(booted.call(*install, timeout_s=UNPACKED_S))
             assert trial.changed(booted) == {**OF_THE_CENTER, "sorting-center.service": "enabled"}
             assert "<html" in booted.page("/sign-in", port=8090), booted.journal("sorting-center.service")
             wait_for(

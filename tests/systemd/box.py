@@ -51,7 +51,7 @@ SCREENLESS = 'systemctl --root="$ROOT" --quiet disable kiosk-browser.service\n'
 """For boots that are not about the browser: it would try for ten seconds to find a screen."""
 
 SETUP = """\
-systemd-sysusers --root="$ROOT" kiosk.conf kiosk-box.conf
+systemd-sysusers --root="$ROOT" kiosk.conf kiosk-box.conf sorting-center.conf
 before=$(find "$ROOT/etc/systemd/system" -type l | sort)
 ours=$(sed -n 's/^enable //p' "$ROOT"/usr/lib/systemd/system-preset/80-station-kiosk*.preset)
 systemctl --root="$ROOT" --quiet preset $ours

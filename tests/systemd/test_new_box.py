@@ -21,6 +21,12 @@ NO_SCREEN = {
     "etc/systemd/system/kiosk-browser.service.d/no-screen.conf": "[Unit]\nConditionPathExists=\n[Service]\n"
     "Environment=WLR_BACKENDS=headless WLR_RENDERER=pixman LIBSEAT_BACKEND=noop\n"
 }
+CENTER_SETTINGS = """\
+broker = "mqtt://127.0.0.1:1883"
+ledger = "sqlite:////var/lib/sorting-center/ledger.db"
+http = "127.0.0.1:8090"
+photos_dir = "/var/lib/sorting-center/photos"
+"""
 DROPPED = ("Restart", "RestartPreventExitStatus", "WatchdogSec", "RuntimeDirectory", "WantedBy", "ExecStopPost")
 """A second command would empty the file of the first one's output again."""
 
@@ -32,6 +38,7 @@ def new_box(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
     watch = "etc/systemd/system/kiosk-browser-watch"
     files = {
         **NO_SCREEN,
+        "etc/sorting-center/settings.toml": CENTER_SETTINGS,
         "etc/systemd/system/in-the-sandbox.service": sandboxed("python3 -I /opt/in_the_sandbox.py"),
         "etc/systemd/system/bundle-in-the-sandbox.service": sandboxed("kiosk bundle --config /etc/kiosk/station.toml"),
         "opt/in_the_sandbox.py": script.read_text(encoding="utf-8"),

@@ -41,25 +41,30 @@ def new_key(file: Path, without_phrase: bool) -> None:
     Prints the public one, kit1-..., for the list of stations, and writes it into FILE.pub too. FILE itself belongs on
     no station.
     """
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
     public = file.with_name(f"{file.name}.pub")
     for path in (file, public):
         if os.path.lexists(path):
             end(f"{PROGRAM}: {path} is there already, and a county's key is never written over", 2)
-    private = X25519PrivateKey.generate()
-    county = CountyKey(private.public_key().public_bytes_raw())
-    under: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if not without_phrase:
-        under = serialization.BestAvailableEncryption(prompt_password().encode())
-    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, under)
+    pem, text = sealed_pair(None if without_phrase else prompt_password())
     try:
         write_durably(file, pem, _MODE)
-        write_durably(public, f"{county.text}\n".encode("ascii"))
+        write_durably(public, f"{text}\n".encode("ascii"))
     except OSError as error:
         end(f"{PROGRAM}: {error.filename or file} cannot be written: {error.strerror or error}", 1)
-    click.echo(county.text)
+    click.echo(text)
+
+
+def sealed_pair(phrase: str | None) -> tuple[bytes, str]:
+    """A new private key under the pass phrase, and its public one."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    private = X25519PrivateKey.generate()
+    under: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if phrase is not None:
+        under = serialization.BestAvailableEncryption(phrase.encode())
+    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, under)
+    return pem, CountyKey(private.public_key().public_bytes_raw()).text
 
 
 @kit.command("open")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from click.core import ParameterSource
@@ -12,10 +12,12 @@ from kiosk.app.systemd import Notifier
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.web import on_loopback, until_signal, web_options
 from kiosk.domain.identifiers import BadIdentifier, check_region
-from kiosk.sorting_center.ingest.shared.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, BrokerTransport
 from kiosk.sorting_center.ledger import Ledger, LedgerError, without_password
-from kiosk.sorting_center.service import SortingCenter
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
+
+if TYPE_CHECKING:
+    from kiosk.sorting_center.service import SortingCenter
 
 _WAIT_FOR_BROKER_S: Final = 5.0
 _SHOWN: Final = (
@@ -70,6 +72,13 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
     callback=_regions,
     help="Take in the stations of this region only, once for each; over AMQP each has a queue of its own.",
 )
+@click.option(
+    "--broker-access",
+    type=click.Choice(("none", "dynamic-security")),
+    default="none",
+    show_default=True,
+    help="Keep the clients of Mosquitto, with its dynamic security plugin, like the list of certificates.",
+)
 @click.option("--tls-ca", type=_FILE, help="Who signed the broker's certificate; else the system's authorities.")
 @click.option("--tls-cert", type=_FILE, help="Certificate of this sorting center.")
 @click.option("--tls-key", type=_FILE, help="Its key.")
@@ -83,6 +92,7 @@ def run(  # one parameter for each option
     web: CenterWebSettings | None,
     metrics: str | None,
     regions: tuple[str, ...],
+    broker_access: str,
     tls_ca: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -93,8 +103,14 @@ def run(  # one parameter for each option
         address = address.with_password(password_file)
     elif address.password and context.get_parameter_source("broker") is ParameterSource.COMMANDLINE:
         click.echo(_SHOWN, err=True)
+    if broker_access != "none" and address.transport is not BrokerTransport.MQTT:
+        raise click.UsageError(
+            f"--broker-access {broker_access} is for Mosquitto, over mqtt:// or mqtts://: leave it out"
+        )
     ending = until_signal()
     with _assemble(ledger_url, address, web, regions, on_loopback("--metrics", metrics)) as center:
+        if broker_access != "none":
+            center.keep_broker_access()
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
@@ -116,6 +132,8 @@ def _assemble(
     regions: tuple[str, ...],
     metrics: tuple[str, int] | None,
 ) -> SortingCenter:
+    from kiosk.sorting_center.service import SortingCenter  # every command reads the options of this one
+
     ledger = Ledger.open(ledger_url)
     try:
         return SortingCenter(ledger, address, web, regions, metrics)

@@ -12,7 +12,7 @@ from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.shared.one_line import end
 from kiosk.sorting_center.server.certificates import PUBLIC_MODE, RENEWED_BEFORE, ServerCertificates
 from kiosk.sorting_center.server.layout import ServerLayout
-from kiosk.sorting_center.server.machine import LocalMachine
+from kiosk.sorting_center.server.machine import ServerMachine
 from kiosk.sorting_center.stations.authority import expiry_of
 
 
@@ -46,7 +46,7 @@ def renew(days: int) -> None:
     sorting-center-renew.timer does this every day.
     """
     try:
-        renewed = ServerCertificates(ServerLayout(), LocalMachine()).renew(timedelta(days=days))
+        renewed = ServerCertificates(ServerLayout(), ServerMachine()).renew(timedelta(days=days))
     except ValueError as error:
         end(f"{PROGRAM}: {error}", 1)
     click.echo("renewed, and in use" if renewed else "nothing is due")
@@ -67,4 +67,4 @@ def export(folder: Path) -> None:
         if (folder / path.name).read_bytes() != content:
             end(f"{PROGRAM}: {folder / path.name} reads otherwise than it was written: take another stick", 1)
         click.echo(str(folder / path.name))
-    write_durably(layout.exported, f"{LocalMachine().now():%Y-%m-%d}\n".encode("ascii"), PUBLIC_MODE)
+    write_durably(layout.exported, f"{ServerMachine().now():%Y-%m-%d}\n".encode("ascii"), PUBLIC_MODE)

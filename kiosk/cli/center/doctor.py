@@ -12,7 +12,7 @@ from kiosk.cli.center.settings_file import check_tables
 from kiosk.sorting_center.server.checks import ServerFinding, ServerVerdict, failed
 from kiosk.sorting_center.server.doctor import ServerDoctor
 from kiosk.sorting_center.server.layout import ServerLayout
-from kiosk.sorting_center.server.machine import LocalMachine
+from kiosk.sorting_center.server.machine import ServerMachine
 from kiosk.sorting_center.server.toml_document import BadDocument, TomlDocument
 
 
@@ -35,13 +35,13 @@ def doctor(context: click.Context, as_json: bool) -> None:
 
 
 def _findings(context: click.Context) -> Iterator[ServerFinding]:
-    machine, layout = LocalMachine(), ServerLayout()
+    machine, layout = ServerMachine(), ServerLayout()
     if not machine.is_root():
         yield failed("user", "this is not the administrator", "Type the command with sudo, or as root.")
         return
     try:
         document = TomlDocument.read(layout.settings)
-        check_tables(document, context.find_root().command, all_of_them=True)
+        check_tables(document, context.find_root().command)
     except BadDocument as error:
         yield failed("settings", str(error), f"Edit {layout.settings}, or sorting-center setup when it is missing.")
         return

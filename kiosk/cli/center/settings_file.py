@@ -75,41 +75,35 @@ def _apply(context: click.Context, parameter: click.Parameter, path: Path) -> No
         above = above.parent
     try:
         document = TomlDocument.read(path)
-        check_tables(document, context.find_root().command, all_of_them=words == ["run"], own=words)
+        check_tables(document, context.find_root().command, None if words == ["run"] else "".join(words[:1]))
         context.default_map = _defaults(document, context, words or [str(context.info_name)])
     except BadDocument as error:
         raise click.UsageError(str(error)) from error
 
 
-def check_tables(document: TomlDocument, program: click.Command, *, all_of_them: bool, own: Sequence[str] = ()) -> None:
-    """The names of keys and tables, and the kinds of values; of other commands' tables only when asked for.
+def check_tables(document: TomlDocument, program: click.Command, own: str | None = None) -> None:
+    """The names of keys and tables, and the kinds of values; ``own``: of other commands' tables the names alone.
 
     Raises BadDocument.
     """
-    run = load_command(*_RUN)
-    names = program.list_commands(click.Context(program)) if isinstance(program, click.Group) else []
-    options = options_of(run)
-    for key, value in document.tables.items():
-        if not isinstance(value, dict):
-            _check_key(document, "", key, value, options)
-        elif isinstance(program, click.Group) and key not in names:
-            raise document.error_at(key, "", f"there is no command {key!r} for the table [{key}]")
-        elif isinstance(program, click.Group) and (all_of_them or key in own):
-            found = program.get_command(click.Context(program), key)
-            if found is not None:
-                _check_table(document, key, value, found)
+    _check_table(document, "", document.tables, program, own)
 
 
-def _check_table(document: TomlDocument, table: str, rows: Mapping[str, Any], command: click.Command) -> None:
-    below = command.commands if isinstance(command, click.Group) else {}
-    options = options_of(command)
+def _check_table(
+    document: TomlDocument, table: str, rows: Mapping[str, Any], command: click.Command, own: str | None = None
+) -> None:
+    context = click.Context(command)
+    below = command.list_commands(context) if isinstance(command, click.Group) else []
+    options = options_of(command) if table else options_of(load_command(*_RUN))
     for key, value in rows.items():
-        if isinstance(value, dict) and key in below:
-            _check_table(document, f"{table}.{key}", value, below[key])
-        elif isinstance(value, dict) or below:
-            raise document.error_at(table, key, f"there is no command {key!r} of {table!r}")
-        else:
+        if not isinstance(value, dict):
             _check_key(document, table, key, value, options)
+        elif not below and not table:
+            continue  # A command that runs alone, without its program
+        elif key not in below:
+            raise document.error_at(f"{table}.{key}".lstrip("."), "", f"there is no command {key!r} for this table")
+        elif own in (None, key) and isinstance(command, click.Group) and (found := command.get_command(context, key)):
+            _check_table(document, f"{table}.{key}".lstrip("."), value, found)
 
 
 def _check_key(
@@ -127,10 +121,12 @@ def _check_key(
         word = {bool: "true or false", int: "a whole number", str: "a text"}[kind]
         expected = f'a list of texts, like ["{option.metavar or "…"}"]' if option.multiple else word
         raise document.error_at(table, key, f"{key} must be {expected}")
+    from kiosk.sorting_center.ledger import LedgerAddressError
+
     for one in each:
         try:
             _parsers().get(key, str)(str(one))
-        except (click.ClickException, ValueError, KeyError, OSError) as error:
+        except (click.ClickException, LedgerAddressError, ValueError, KeyError, OSError) as error:
             text = error.format_message() if isinstance(error, click.ClickException) else f"{key}: {error}"
             raise document.error_at(table, key, text) from error
 

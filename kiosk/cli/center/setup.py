@@ -15,7 +15,7 @@ from kiosk.cli.shared.one_line import end
 from kiosk.sorting_center.server.answers import CHECKS, SECRET_FILES, ServerAnswers, SetupSecrets, read_answers
 from kiosk.sorting_center.server.checks import ServerVerdict, owners, preconditions
 from kiosk.sorting_center.server.layout import PORTS, SOCKET, ServerLayout
-from kiosk.sorting_center.server.machine import LocalMachine
+from kiosk.sorting_center.server.machine import ServerMachine
 from kiosk.sorting_center.server.setup import ServerSetup, SetupFailed
 from kiosk.sorting_center.server.toml_document import BadDocument, TomlDocument
 
@@ -52,7 +52,7 @@ def setup(file: Path | None, accept_host: bool) -> None:
     Asks for what it needs. Checks the machine first, and writes nothing when something is wrong. Can be killed and
     begun again; done twice, it changes nothing.
     """
-    layout, machine = ServerLayout(), LocalMachine()
+    layout, machine = ServerLayout(), ServerMachine()
     try:
         answers, secret = _collect(file, layout)
         setting_up = ServerSetup(machine, layout, answers, secret, sealed_pair)

@@ -12,10 +12,8 @@ from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import check_region
 from kiosk.sorting_center.desk.shared.errors import check_name
 from kiosk.sorting_center.server.toml_document import TomlDocument
-from kiosk.sorting_center.stations.authority import MAX_NAMES
 from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
 
-DATABASES: Final = ("sqlite", "postgresql")
 SECRET_FILES: Final = ("pass_phrase_file", "admin_password_file", "wifi_password_file")
 
 
@@ -73,8 +71,8 @@ def _zone(text: str) -> str:
 
 
 def _database(text: str) -> str:
-    if text not in DATABASES:
-        raise ValueError(f"database {text!r} must be {' or '.join(DATABASES)}")
+    if text not in ("sqlite", "postgresql"):
+        raise ValueError(f"database {text!r} must be sqlite or postgresql")
     return text
 
 
@@ -83,26 +81,14 @@ def _admin(text: str) -> str:
     return text
 
 
-def _wifi(text: str) -> str:
-    if len(text.encode()) > 32:
-        raise ValueError("the name of a Wi-Fi network has at most 32 bytes")
-    return text
-
-
-def _names(texts: list[Any]) -> tuple[str, ...]:
-    if len(texts) >= MAX_NAMES:
-        raise ValueError(f"a server has at most {MAX_NAMES} names")
-    return tuple(_host(str(text)) for text in texts)
-
-
 CHECKS: Final[Mapping[str, tuple[type, Callable[[Any], Any]]]] = {
     "host": (str, _host),
-    "names": (list, _names),
+    "names": (list, lambda texts: tuple(_host(str(text)) for text in texts)),
     "region": (str, check_region),
     "zone": (str, _zone),
     "database": (str, _database),
     "admin": (str, _admin),
-    "wifi_network": (str, _wifi),
+    "wifi_network": (str, str),
     "storefront": (bool, bool),
     **dict.fromkeys(SECRET_FILES, (str, Path)),
 }

@@ -12,9 +12,18 @@ from kiosk.sorting_center.server.certificates import REPORTED_BEFORE, ServerCert
 from kiosk.sorting_center.server.checks import FREE_BYTES, PLUGIN, ServerFinding, ServerVerdict, failed
 from kiosk.sorting_center.server.layout import BROKER_PORT, COMMAND, DROP_IN, PORTS, SOCKET, USER, ServerLayout
 from kiosk.sorting_center.server.machine import ServerMachine
+from kiosk.sorting_center.server.postgresql import PostgresqlDatabase
 from kiosk.sorting_center.stations.authority import BadAuthority, expiry_of
 
 _OLD_BACKUP: Final = timedelta(days=2)
+_UNITS: Final = (
+    "sorting-center.service",
+    "sorting-center-photos.socket",
+    "sorting-center-photos.service",
+    "sorting-center-renew.timer",
+    "mosquitto.service",
+    "nginx.service",
+)
 _SETUP: Final = "sorting-center setup"
 
 
@@ -27,19 +36,16 @@ class ServerDoctor:
 
     def findings(self) -> Iterator[ServerFinding]:
         yield self._command("user", ["id", "-u", USER], "systemd-sysusers sorting-center.conf")
-        for unit in ("sorting-center.service", "sorting-center-photos.socket", "sorting-center-photos.service"):
+        sites = [site for site in PORTS if (self._layout.sites / f"sorting-center-{site}").exists()]
+        storefront = ["sorting-center-storefront.service"] if "storefront" in sites else []
+        for unit in (*_UNITS, *storefront):
             yield self._unit(unit)
-        if self._layout.sites.joinpath("sorting-center-storefront").exists():
-            yield self._unit("sorting-center-storefront.service")
-        yield self._unit("mosquitto.service")
-        yield self._unit("nginx.service")
-        yield self._unit("sorting-center-renew.timer")
         for name, words in (("ledger", ("ledger", "count")), ("desk", ("user", "list"))):
             command = ["runuser", "-u", USER, "--", COMMAND, *words]
             yield self._command(name, command, "journalctl -eu sorting-center.service")
         yield self._disk()
         yield self._broker()
-        yield from self._tls()
+        yield from self._tls(sites)
         yield self._photos()
         done = self._machine.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
         if done.output.strip() == "yes":
@@ -50,13 +56,9 @@ class ServerDoctor:
         yield self._authority()
 
     def _command(self, name: str, command: list[str], fix: str) -> ServerFinding:
-        done = self._machine.run(command, "", self._environ())
+        environ = PostgresqlDatabase(self._machine, self._layout).environ() if self._layout.pgpass.exists() else {}
+        done = self._machine.run(command, "", environ)
         return _ok(name, "it answers") if done.code == 0 else failed(name, done.reason, fix)
-
-    def _environ(self) -> dict[str, str]:
-        if not self._layout.pgpass.exists():
-            return {}
-        return {"PGPASSWORD": self._layout.pgpass.read_text("ascii").strip().rpartition(":")[2]}
 
     def _unit(self, unit: str) -> ServerFinding:
         done = self._machine.run(["systemctl", "is-active", unit])
@@ -83,7 +85,7 @@ class ServerDoctor:
             return failed("dynamic security", "the center does not keep the broker's clients", fix)
         return _ok("dynamic security", "it is on")
 
-    def _tls(self) -> Iterator[ServerFinding]:
+    def _tls(self, sites: list[str]) -> Iterator[ServerFinding]:
         problem = self._certificates.problem(margin=REPORTED_BEFORE)
         if problem:
             yield failed("certificates", problem, "sorting-center certificates renew")
@@ -91,9 +93,7 @@ class ServerDoctor:
             left = expiry_of(self._layout.pairs()[0][0].read_text()) - self._machine.now()
             yield _ok("certificates", f"valid for {left.days} days")
         services = {"broker": ("mosquitto", BROKER_PORT)}
-        for site, port in PORTS.items():
-            if site != "storefront" or self._layout.sites.joinpath("sorting-center-storefront").exists():
-                services[site] = ("nginx", port)
+        services |= {site: ("nginx", PORTS[site]) for site in dict.fromkeys(("pages", "photos", *sites))}
         for name, (unit, port) in services.items():
             if self._certificates.is_served(port):
                 yield _ok(f"TLS of the {name}", f"port {port} answers with the certificate of this server")

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.base.files import write_durably
 
@@ -36,23 +36,8 @@ class CommandOutcome:
         return ((self.errors or self.output).strip().splitlines() or [f"exit {self.code}"])[0]
 
 
-class ServerMachine(Protocol):
-    """``peer_certificate``: DER, after TLS and the chain to the authority were checked; raises OSError."""
-
-    def now(self) -> datetime: ...
-    def is_root(self) -> bool: ...
-    def run(self, command: Sequence[str], stdin: str = "", environ: Mapping[str, str] = _NONE) -> CommandOutcome: ...
-    def write(self, path: Path, content: bytes, mode: int) -> None: ...
-    def link(self, path: Path, target: str) -> None: ...
-    def port_holder(self, port: int) -> str | None: ...
-    def peer_certificate(self, port: int, host: str, authority: Path) -> bytes: ...
-    def resolves(self, host: str) -> bool: ...
-    def free_bytes(self, path: Path) -> int: ...
-    def wait_until(self, probe: Callable[[], bool], seconds: float) -> bool: ...
-
-
-class LocalMachine:
-    """This one."""
+class ServerMachine:
+    """This one; tests have another."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -99,6 +84,7 @@ class LocalMachine:
         return "another program"
 
     def peer_certificate(self, port: int, host: str, authority: Path) -> bytes:
+        """DER, after TLS and the chain to the authority were checked; raises OSError."""
         context = ssl.create_default_context(cafile=str(authority))
         plain = socket.create_connection(("127.0.0.1", port), _TLS_S)
         with context.wrap_socket(plain, server_hostname=host) as secured:

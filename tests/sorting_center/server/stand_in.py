@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from kiosk.base.files import write_durably
 from kiosk.sorting_center.server.layout import BROKER_PORT, PORTS, ServerLayout
-from kiosk.sorting_center.server.machine import CommandOutcome
+from kiosk.sorting_center.server.machine import CommandOutcome, ServerMachine
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ class Killed(BaseException):
     """Nothing can catch it, as nothing can catch a kill."""
 
 
-class StandInMachine:
+class StandInMachine(ServerMachine):
     """``operations`` change something; it is killed at the one with the number ``kill_at``, before or ``after`` it."""
 
     def __init__(self, root: Path) -> None:
@@ -37,7 +37,8 @@ class StandInMachine:
         self.role_password = ""
         self.postgresql = CommandOutcome(0, "150004\n")
         self.names = {"center.county.example"}
-        for name in ("usr/sbin/mosquitto", "usr/sbin/nginx", "usr/lib/x/mosquitto_dynamic_security.so"):
+        sites = (f"etc/nginx/sites-available/sorting-center-{site}" for site in PORTS)
+        for name in ("usr/sbin/mosquitto", "usr/sbin/nginx", "usr/lib/x/mosquitto_dynamic_security.so", *sites):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).touch()
         for folder in ("run/systemd/system", "var/lib/mosquitto"):

@@ -65,9 +65,17 @@ _OPTIONS = (
         show_envvar=True,
         help="Where sorting-center photos keeps the pictures; without it every photo of a listing is pending.",
     ),
+    click.option(
+        "--term",
+        "terms",
+        multiple=True,
+        metavar="KIND=DAYS",
+        help="For how many days something about people stays, like audit=1095, once for each kind: see "
+        "docs/personal-data.md.",
+    ),
 )
 
-_SETTING_OPTIONS = ("trusted_proxy", "zone", "webhook_hosts", "mail_logins", "storefront_url", "photos_dir")
+_SETTING_OPTIONS = ("trusted_proxy", "zone", "webhook_hosts", "mail_logins", "storefront_url", "photos_dir", "terms")
 
 
 def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:

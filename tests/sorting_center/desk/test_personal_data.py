@@ -26,7 +26,7 @@ from kiosk.sorting_center.desk.throttle import AttemptTime
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
-from tests.house.documents import DOCS
+from tests.house.documents import personal_data
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import NOON, PASSWORD, app_of, stores_of
 from tests.sorting_center.station_journal import NOW, Station
@@ -60,12 +60,6 @@ PLANTED: Final[Mapping[str, Planted]] = {
 }
 NO_WORDS: Final = {"ledger", "reports", "archives", "refused", "photographs", "sessions", "logs", "backups"}
 """Places where no person types anything: numbers, pictures, what programs write."""
-
-
-def rows_of(heading: str) -> Mapping[str, str]:
-    """Place and how long, of the table below this heading."""
-    section = (DOCS / "personal-data.md").read_text("utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return {row[0]: row[1] for row in re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\|([^|]*)\|", section, re.M)}
 
 
 def plant(desk: CenterDesk, person: Person, station: Station, now: datetime) -> None:
@@ -110,7 +104,7 @@ def term_of(place: str) -> int | None:
 
 
 def test_the_table_is_what_the_program_has() -> None:
-    table = rows_of("At the sorting center")
+    table = personal_data("At the sorting center")
     assert table.keys() == PLANTED.keys() | NO_WORDS
     pattern = re.compile(r"\*\*([\d,]+)\*\* days \(([\d,]+) to ([\d,]+)\)")
     terms = {place: found.groups() for place, text in table.items() if (found := pattern.search(text))}

@@ -35,7 +35,6 @@ TERM_RANGES: Final[Mapping[str, tuple[int, int, int]]] = {
     "people": (365, 180, 3650),
     "listings": (365, 90, 3650),
 }
-Terms = Mapping[str, int]  # Days, of each kind
 INTERVAL_S: Final = 3600.0
 MAX_ROWS: Final = 500  # Of each kind in one step: no page waits long for the desk
 # The center's clock may be so far from what stations say in the newest events; one in 1970 or 2099 is further.
@@ -46,21 +45,21 @@ _SIGN_INS: Final = (AuditAction.SIGNED_IN, AuditAction.SIGN_IN_REFUSED, AuditAct
 log = logging.getLogger(__name__)
 
 
-def parse_terms(texts: Iterable[str] = ()) -> Terms:
+def parse_terms(texts: Iterable[str] = ()) -> Mapping[str, int]:
     """Of ``KIND=DAYS``, each kind once; raises ValueError with what would do."""
     chosen: dict[str, int] = {}
     for text in texts:
         kind, _, days = text.partition("=")
         if kind not in TERM_RANGES or kind in chosen:
-            raise ValueError(f"{text[:40]!r} must be KIND=DAYS, each kind once: {', '.join(TERM_RANGES)}")
+            raise ValueError(f"--term {text[:40]!r} must be KIND=DAYS, each kind once: {', '.join(TERM_RANGES)}")
         _, minimum, maximum = TERM_RANGES[kind]
         if not (days.isascii() and days.isdecimal() and len(days) <= 4 and minimum <= int(days) <= maximum):
-            raise ValueError(f"{text[:40]!r} must be {minimum} to {maximum} days")
+            raise ValueError(f"--term {text[:40]!r} must be {minimum} to {maximum} days")
         chosen[kind] = int(days)
     return {kind: chosen.get(kind, default) for kind, (default, _, _) in TERM_RANGES.items()}
 
 
-def erase_step(ledger: Ledger, database: DeskDatabase, terms: Terms, now: datetime) -> float:
+def erase_step(ledger: Ledger, database: DeskDatabase, terms: Mapping[str, int], now: datetime) -> float:
     """Erase a part, by a clock that can be right; seconds until the next. Raises LedgerError and DeskError.
 
     Two processes that do it at once erase the same.
@@ -82,7 +81,7 @@ def is_plausible(ledger: Ledger, now: datetime) -> bool:
     return bool(times) and abs(now - median_low(times)) <= TOLERANCE
 
 
-def erase_expired(database: DeskDatabase, terms: Terms, now: datetime) -> Mapping[str, int]:
+def erase_expired(database: DeskDatabase, terms: Mapping[str, int], now: datetime) -> Mapping[str, int]:
     """At most MAX_ROWS of each kind; how many, by kind. What a wrong ``now`` erases does not come back."""
     ends = {kind: to_rfc3339(now - timedelta(days=days)) for kind, days in terms.items()}
     audit, notice, person, throttle = schema.audit.c, schema.notice.c, schema.person.c, schema.throttle.c

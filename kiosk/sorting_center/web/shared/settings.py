@@ -55,10 +55,7 @@ class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
                 f"--zone {self.zone!r} must be a time zone like Asia/Shanghai or Asia/Urumqi"
             ) from None
         self.storefront()
-        try:
-            parse_terms(self.terms)
-        except ValueError as error:
-            raise BadWebSettings(f"--term {error}") from None
+        parse_terms(self.terms)
         if not is_loopback(self.host) and self.trusted_proxy is None:
             raise BadWebSettings(
                 f"--http {self.host} would send passwords over the network in plain text: listen on 127.0.0.1 behind "

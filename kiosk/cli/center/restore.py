@@ -15,7 +15,7 @@ from kiosk.sorting_center.server.answers import ServerAnswers, SetupSecrets, rea
 from kiosk.sorting_center.server.backup import ServerFiles
 from kiosk.sorting_center.server.checks import ServerVerdict, preconditions
 from kiosk.sorting_center.server.layout import COMMAND, USER, ServerLayout
-from kiosk.sorting_center.server.machine import LocalMachine, ServerMachine
+from kiosk.sorting_center.server.machine import ServerMachine
 from kiosk.sorting_center.server.postgresql import PostgresqlDatabase
 from kiosk.sorting_center.server.restore import checked_backup, put_configuration, put_ledger, put_photographs
 from kiosk.sorting_center.server.setup import ServerSetup, SetupFailed
@@ -38,7 +38,7 @@ def restore(folder: Path, pass_phrase_file: Path | None, accept_host: bool) -> N
     FOLDER may also be one backup in it. Everything is checked before anything is written. Can be killed and begun
     again. Never replaces a ledger that is not empty. Ends with what the doctor finds, and with its status.
     """
-    layout, machine = ServerLayout(), LocalMachine()
+    layout, machine = ServerLayout(), ServerMachine()
     with progress("checking the backup"):
         backup, manifest = checked_backup(folder)
     if pass_phrase_file is not None:

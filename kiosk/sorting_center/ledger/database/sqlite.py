@@ -30,6 +30,7 @@ _WRITER_PRAGMAS: Final = (
     "synchronous=FULL",
     "foreign_keys=ON",
     "wal_autocheckpoint=4000",
+    "secure_delete=ON",  # As Debian builds SQLite: of what is deleted no byte stays
 )
 _LEDGER_CACHE_KIB: Final = 64 * 1024  # For the same reason
 # Said instead of SQLite's own message: that quotes the damaged schema, and Python reads it as strict UTF-8.

@@ -16,6 +16,7 @@ ALL: Final = "all"
 ARCHITECTURES: Final = {STATION: ("amd64", "arm64"), BOX: (ALL,), CENTER: ("amd64", "arm64")}
 
 _NEXT_PYTHON: Final = f"3.{int(PYTHON.partition('.')[2]) + 1}"
+_FONTS: Final = "libfribidi0, fonts-noto-core, fonts-noto-ui-core, fonts-noto-cjk"
 _RUNTIME: Final = f"python3 (>= {PYTHON}), python3 (<< {_NEXT_PYTHON}), libstdc++6, tzdata, systemd (>= 257)"
 """Compiled libraries are for one version of Python, and OpenCV's is C++; every other library lies in the package."""
 
@@ -33,7 +34,7 @@ class About:
 
 ABOUT: Final = {
     STATION: About(
-        depends=f"{_RUNTIME}, udev, libfribidi0, fonts-noto-core, fonts-noto-ui-core, fonts-noto-cjk",
+        depends=f"{_RUNTIME}, udev, {_FONTS}",
         recommends="ca-certificates",
         suggests=f"{BOX}, python3-lgpio",
         summary="village e-commerce station: weigh, label, photograph, send",
@@ -49,7 +50,7 @@ ABOUT: Final = {
         "what a Raspberry Pi needs to be a box. From the next start on this machine has no console on its screen.",
     ),
     CENTER: About(
-        depends=f"{_RUNTIME}, nginx, mosquitto | rabbitmq-server",
+        depends=f"{_RUNTIME}, nginx, mosquitto | rabbitmq-server, {_FONTS}",
         recommends="ca-certificates",
         suggests="postgresql",
         summary="sorting center: takes stations' events in, keeps and shows them",

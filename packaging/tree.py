@@ -58,6 +58,8 @@ OF_THE_CENTER = frozenset(
         "sorting-center-storefront.service",
         "sorting-center-certificates.path",
         "sorting-center-certificates.service",
+        "sorting-center-backup.service",
+        "sorting-center-backup.timer",
         "sorting-center-renew.service",
         "sorting-center-renew.timer",
         "sorting-center-photos.service",

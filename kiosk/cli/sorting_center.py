@@ -12,6 +12,7 @@ from kiosk.cli.shared.one_line import OneLineGroup
 PROGRAM: Final = "sorting-center"
 # In the order in which the help lists them.
 COMMANDS: Final = {
+    "backup": "kiosk.cli.center.backup:backup",
     "broker-check": "kiosk.cli.broker_check:broker_check",
     "certificates": "kiosk.cli.center.certificates:certificates",
     "doctor": "kiosk.cli.center.doctor:doctor",
@@ -20,8 +21,10 @@ COMMANDS: Final = {
     "kit": "kiosk.cli.center.kit:kit",
     "ledger": "kiosk.cli.center.ledger:ledger",
     "photos": "kiosk.cli.center.photos:photos",
-    "registry": "kiosk.cli.center.registry:registry",
+    "reader": "kiosk.cli.center.reader:reader",
+    "restore": "kiosk.cli.center.restore:restore",
     "run": "kiosk.cli.center.run:run",
+    "station": "kiosk.cli.center.station:station",
     "token": "kiosk.cli.center.people:token",
     "update": "kiosk.cli.center.update:update",
     "user": "kiosk.cli.center.people:user",

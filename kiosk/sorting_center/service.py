@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from kiosk.base.worker import Worker
+from kiosk.sorting_center.access_worker import BrokerAccess
 from kiosk.sorting_center.decision_worker import decision_worker
 from kiosk.sorting_center.feed.process import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.ingest.announcer import Announcer
@@ -74,6 +75,12 @@ class SortingCenter:
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
         has_photos = web is not None and web.photos_dir is not None
         self._photos = PhotosMonitor(ledger, PhotoIndex(ledger.url), self.health) if has_photos else None
+        self._broker = broker
+        self._access: BrokerAccess | None = None
+
+    def keep_broker_access(self) -> None:
+        """Before `start`: keep the clients of the broker, which speaks MQTT, like the list of certificates."""
+        self._access = BrokerAccess(self._ledger, self._broker, self.health)
 
     @property
     def http_address(self) -> str | None:
@@ -90,7 +97,7 @@ class SortingCenter:
 
         ``ending``, once set, ends the wait.
         """
-        for part in (self._web, self._monitoring, self._photos):
+        for part in (self._web, self._monitoring, self._photos, self._access):
             if part is not None:
                 part.start()
         for one in (self._worker, self._feed, self._line, self._watchdog, self._announcer, self._decisions):
@@ -106,7 +113,7 @@ class SortingCenter:
             self._web.end()
         self._worker.stop(_WORKER_STOP_TIMEOUT_S)
         stops = [self._decisions.stop, self._announcer.stop, self._line.stop, self._feed.stop]
-        optional_parts = (self._web, self._monitoring, self._photos)
+        optional_parts = (self._web, self._monitoring, self._photos, self._access)
         stops += [part.stop for part in optional_parts if part is not None]
         for stop in stops:
             stop(max(0.0, min(_PART_STOP_TIMEOUT_S, deadline - time.monotonic())))

@@ -39,9 +39,13 @@ def relations(package: str) -> str:
     return ", ".join(row for row in ABOUT[package].depends.split(", ") if "@VERSION@" not in row)
 
 
+BESIDE = "mosquitto, postgresql, mosquitto-clients"
+"""What a county's server has beside our package, and what a reader of the feed elsewhere uses."""
+
+
 def bare_debian() -> Path:
     """Its folder; what our packages want of Debian lies in apt's cache. Made anew when that changes."""
-    wanted = ", ".join(relations(package) for package in ABOUT)
+    wanted = ", ".join([*(relations(package) for package in ABOUT), BESIDE])
     digits = hashlib.sha256(f"{SUITE} {BARE} {wanted}".encode()).hexdigest()[:16]
     folder = KEPT / f"debian-{digits}"
     with one_at_a_time():
@@ -84,13 +88,13 @@ class Machine:
             subprocess.run([*AS_ROOT, "sh", "-c", f": > {path}"], check=True)
 
     @contextmanager
-    def boot(self, packages: list[Path]) -> Iterator[Booted]:
-        """Until its systemd has started everything; ``packages`` lie in /opt."""
+    def boot(self, packages: list[Path], *options: str) -> Iterator[Booted]:
+        """Until its systemd has started everything; ``packages`` lie in /opt. ``options`` of systemd-nspawn."""
         self._boots += 1
         work = self._folder / f"boot-{self._boots}"
         work.mkdir()
         binds = [f"--bind-ro={path}:/opt/{path.name.partition('_')[0]}.deb" for path in packages]
-        with Booted([sys.executable, "-P", str(BOOT), str(self.root), *binds], work) as booted:
+        with Booted([sys.executable, "-P", str(BOOT), str(self.root), *binds, *options], work) as booted:
             wait_for(lambda: state(booted) not in BOOTING, booted.console)
             yield booted
 

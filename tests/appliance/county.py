@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.cli.kiosk import main
-from kiosk.cli.provision import command
+from kiosk.cli.provision import folder as provision_folder
+from kiosk.cli.provision.paper import paper_pdf
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import StationIdentity
 from tests.messaging.authority import Authority
@@ -26,13 +27,12 @@ class County:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, stations: int, **more: str) -> None:
         self.codes: dict[str, str] = {}
-        drawn = command.paper_pdf
 
         def noted(identity: StationIdentity, code: PaperCode) -> bytes:
             self.codes[identity.station] = code.digits
-            return drawn(identity, code)
+            return paper_pdf(identity, code)
 
-        monkeypatch.setattr(command, "paper_pdf", noted)
+        monkeypatch.setattr(provision_folder, "paper_pdf", noted)
         authority, rows = Authority(folder), [",".join((*COLUMNS, *more))]
         for number in range(1, stations + 1):
             station = f"S{number:04}"

@@ -21,10 +21,13 @@ from tree import PROGRAMS, site_packages
 
 __all__ = ["tree"]
 
-BOTH_HAVE = {"app", "base", "cli", "domain", "messaging", "photo", "station", "store", "texts"}
+BOTH_HAVE = {
+    "app", "base", "cli", "domain", "first_start", "labels", "messaging", "photo", "protocols", "station", "store",
+    "texts",
+}  # fmt: skip
 ROOMS = {
-    STATION: BOTH_HAVE | {"catalogs", "config", "devices", "first_start", "labels", "protocols", "simulators", "web"},
-    CENTER: BOTH_HAVE | {"protocols", "sorting_center"},
+    STATION: BOTH_HAVE | {"catalogs", "config", "devices", "simulators", "web"},
+    CENTER: BOTH_HAVE | {"sorting_center"},
 }
 OTHERS_CODE = {
     STATION: (
@@ -36,13 +39,23 @@ OTHERS_CODE = {
         "simulators/county",
         "simulators/village.py",
     ),
-    CENTER: ("cli/kiosk.py", "cli/demo.py", "cli/run.py", "app/station.py", "store/database", "messaging/relay"),
+    CENTER: (
+        "cli/kiosk.py",
+        "cli/demo.py",
+        "cli/run.py",
+        "app/station.py",
+        "app/identity",
+        "first_start/wizard.py",
+        "labels/papers",
+        "store/database",
+        "messaging/relay/session.py",
+    ),
 }
 OF_THE_CENTER_FROM_THE_STATION = {"station/update", "store/backup", "store/shared"}
-"""How an update and a recovery kit are written: the county signs the one and opens the other."""
+"""How updates, recovery kits and identities are written: the county makes and opens them."""
 OTHERS_LIBRARIES = {
     STATION: {"psycopg", "psycopg-binary", "pika", "prometheus-client", "xlsxwriter"},
-    CENTER: {"pyserial", "python-barcode", "pillow", "fpdf2", "tomlkit", "gpiozero"},
+    CENTER: {"pyserial", "python-barcode", "gpiozero"},
 }
 FURTHER = {"jinja2", "markupsafe", "werkzeug"}
 """Parts of Flask, which brings them."""

@@ -35,6 +35,7 @@ GATES = {
     "sorting-center-photos.service": 12,
     "sorting-center-storefront.service": 12,
     "sorting-center-certificates.service": 8,
+    "sorting-center-backup.service": 21,
     "sorting-center-renew.service": 19,
 }
 """Tenths of systemd's exposure level; a unit without a gate fails below."""

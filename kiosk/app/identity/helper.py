@@ -20,7 +20,7 @@ from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
 from kiosk.domain.paper_code import BadCode, PaperCode
-from kiosk.first_start.identity.vault import FileVault
+from kiosk.first_start.identity.vault import NETWORKS, FileVault
 from kiosk.station.shared.clock import read_boot_id
 from kiosk.store.database.persistence import require_persistent
 from kiosk.store.shared.errors import StoreError
@@ -34,6 +34,7 @@ class IdentityPaths:
 
     keys: Path = Path("/var/lib/kiosk-keys")
     credentials: Path = Path("/etc/credstore")
+    networks: Path = NETWORKS
     data: Path = Path("/var/lib/kiosk")
     answers: MessageFile[IdentityResponse] = field(default_factory=answer_file)
     media: tuple[Path, ...] = ROOTS
@@ -51,7 +52,7 @@ def handle_request(where: IdentityPaths, clock: Callable[[], MachineTime] = now)
     """One turn. Raises OSError, and StoreError on a box whose data partition is missing: then nothing was done."""
     for folder in (where.keys, where.credentials):
         require_persistent(folder)
-    vault = FileVault(where.keys, where.credentials)
+    vault = FileVault(where.keys, where.credentials, where.networks)
     claimer = IdentityClaimer(vault, mounted_folders(where.media, where.boot, where.is_mount, where.writable), clock)
     with working(where.answers.path.parent):
         try:

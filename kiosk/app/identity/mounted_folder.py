@@ -13,9 +13,8 @@ from typing import Final
 from kiosk.app.mounting.writable import Writable, writable
 from kiosk.app.shared.media import IsMount, mounted
 from kiosk.base.files import open_regular, sync_folder, write_durably
-from kiosk.first_start.identity.format import CLEAR, MAX_BYTES, SEALED
+from kiosk.first_start.identity.format import CLEAR, FOLDER, MAX_BYTES, SEALED
 
-FOLDER: Final = "station-identities"  # What `kiosk provision` makes and a person copies to a stick as a whole
 BOOT: Final = Path("/boot/firmware")  # Where Raspberry Pi OS and our image mount the boot partition
 MAX_SCANNED_NAMES: Final = 4096  # Names of one folder that are looked at: 200 stations with their marks are 400
 MAX_IDENTITIES: Final = 1000

@@ -12,7 +12,7 @@ from kiosk.app.systemd import Notifier
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.web import on_loopback, until_signal, web_options
 from kiosk.domain.identifiers import BadIdentifier, check_region
-from kiosk.sorting_center.ingest.shared.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, BrokerTransport
 from kiosk.sorting_center.ledger import Ledger, LedgerError, without_password
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 
@@ -99,13 +99,18 @@ def run(  # one parameter for each option
 ) -> None:
     """Take in, acknowledge and show until SIGTERM or SIGINT."""
     address = BrokerAddress.parse(broker, ca_file=tls_ca, cert_file=tls_cert, key_file=tls_key)
-    del broker_access
     if password_file is not None:
         address = address.with_password(password_file)
     elif address.password and context.get_parameter_source("broker") is ParameterSource.COMMANDLINE:
         click.echo(_SHOWN, err=True)
+    if broker_access != "none" and address.transport is not BrokerTransport.MQTT:
+        raise click.UsageError(
+            f"--broker-access {broker_access} is for Mosquitto, over mqtt:// or mqtts://: leave it out"
+        )
     ending = until_signal()
     with _assemble(ledger_url, address, web, regions, on_loopback("--metrics", metrics)) as center:
+        if broker_access != "none":
+            center.keep_broker_access()
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Final
 
 import click
@@ -18,3 +19,9 @@ def prompt_password(*, known: bool = False) -> str:
     if not line:
         raise click.UsageError("no password came on standard input: give it as one line")
     return line
+
+
+def read_secret(file: Path) -> str:
+    """The first line of a file. Raises OSError, UnicodeDecodeError."""
+    with file.open(encoding="utf-8") as opened:
+        return opened.readline(_MAX_LINE_LENGTH).rstrip("\r\n")

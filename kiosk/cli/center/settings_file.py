@@ -57,9 +57,9 @@ def with_settings(command: click.Command) -> click.Command:
     return command
 
 
-def options_of(command: click.Command) -> dict[str, click.Option]:
+def options_of(command: click.Command) -> dict[str, click.Parameter]:
     """By the key of each."""
-    options = [option for option in command.params if isinstance(option, click.Option) and option.name != "config"]
+    options = [option for option in command.params if option.name != "config"]
     return {max(option.opts, key=len).lstrip("-").replace("-", "_"): option for option in options}
 
 
@@ -107,14 +107,17 @@ def _check_table(
 
 
 def _check_key(
-    document: TomlDocument, table: str, key: str, value: object, options: Mapping[str, click.Option]
+    document: TomlDocument, table: str, key: str, value: object, options: Mapping[str, click.Parameter]
 ) -> None:
     if key not in options:
         raise document.unknown(table, key, options)
     option = options[key]
-    each = value if option.multiple and isinstance(value, list) else [value]
-    kind = bool if option.is_flag else int if isinstance(option.type, click.types.IntParamType) else str
-    if option.multiple != isinstance(value, list) or any(type(one) is not kind for one in each):
+    multiple = getattr(option, "multiple", False)
+    each = value if multiple and isinstance(value, list) else [value]
+    kind = (
+        bool if getattr(option, "is_flag", False) else int if isinstance(option.type, click.types.IntParamType) else str
+    )
+    if multiple != isinstance(value, list) or any(type(one) is not kind for one in each):
         word = {bool: "true or false", int: "a whole number", str: "a text"}[kind]
         expected = f'a list of texts, like ["{option.metavar or "…"}"]' if option.multiple else word
         raise document.error_at(table, key, f"{key} must be {expected}")

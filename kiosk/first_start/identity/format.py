@@ -2,9 +2,11 @@
 stays where it was taken and says which machine has it. Bytes to values, no I/O.
 
     identity.toml          in the clear: station, region, village, broker_url, certificate, key, authority,
-                           photos, updates, county_key
+                           photos, updates, county_key, wifi_network, wifi_password
     identity-S0147.toml    station, region, village, and ``sealed``: base64 of
-                           a version byte (1) | salt 16 | age file with the file in the clear
+                           a version byte | salt 16 | age file with the file in the clear
+
+The version is 2 with a Wi-Fi network inside, else 1: software that knows no such network reads the others.
 
 What stands beside in the clear is compared with what is inside: nobody can give a sealed identity another number,
 region or village.
@@ -31,7 +33,7 @@ from kiosk.store.shared.age_file import NotOpened, seal_to_paper, unseal_with_pa
 from kiosk.texts.plain import plain
 
 MAX_BYTES: Final = 64 * 1024  # Certificate, key and authority with a chain are below 20 kB
-_MAX_BARE_BYTES: Final = 1024  # Bytes outside of texts and comments: eleven names and their equals signs are below 200
+_MAX_BARE_BYTES: Final = 1024  # Bytes outside of texts and comments: 13 names and their equals signs are below 200
 # A comment, or a text of TOML 1.0. Possessive and with an optional end: it never backtracks. Up to its first mistake a
 # file is cut as its reader cuts it, and behind that nothing is read.
 _TEXT: Final = re.compile(
@@ -41,11 +43,15 @@ _TEXT: Final = re.compile(
     re.DOTALL,
 )
 VERSION: Final = 1
+_VERSION_WITH_WIFI: Final = 2
+FOLDER: Final = "station-identities"  # What the county makes and a person copies to a stick as a whole
 CLEAR: Final = "identity.toml"
 SEALED: Final = re.compile(r"identity-(S[0-9]{4})\.toml")
 MAX_VILLAGE_LENGTH: Final = 40
 _MAX_PEM_LENGTH: Final = 32_000
 _MAX_URL_LENGTH: Final = 200
+_MAX_NETWORK_BYTES: Final = 32  # IEEE 802.11
+_PASSPHRASE: Final = re.compile(r"[ -~]{8,63}")
 _CERTIFICATE, _PRIVATE_KEY = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
 
 
@@ -68,7 +74,8 @@ class WrongCode(ValueError):
 class StationIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a machine one certain station. Certificates and key are PEM; ``authority`` signed the broker's
     certificate, "" stands for the authorities of the operating system. ``photos``, ``updates`` and ``county_key`` are
-    written into the settings of these names unless they are "". Raises ValueError.
+    written into the settings of these names unless they are "". ``wifi_password`` is "" for an open network. Raises
+    ValueError.
     """
 
     station: str
@@ -81,6 +88,8 @@ class StationIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     photos: str = ""
     updates: str = ""
     county_key: str = ""
+    wifi_network: str = ""
+    wifi_password: str = ""
 
     def __post_init__(self) -> None:
         check_station(self.station)
@@ -95,6 +104,7 @@ class StationIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_center("photos", self.photos)
         check_center("updates", self.updates)
         check_county_key(self.county_key)
+        _check_wifi(self.wifi_network, self.wifi_password)
 
     def __repr__(self) -> str:
         return f"Identity({self.station} of {self.region})"
@@ -167,7 +177,8 @@ def write_clear(identity: StationIdentity) -> bytes:
 
 def seal(identity: StationIdentity, code: PaperCode) -> bytes:
     shown = {"station": identity.station, "region": identity.region, "village": identity.village}
-    sealed = bytes([VERSION]) + seal_to_paper(write_clear(identity), code)
+    version = _VERSION_WITH_WIFI if identity.wifi_network else VERSION
+    sealed = bytes([version]) + seal_to_paper(write_clear(identity), code)
     fields = {**shown, "sealed": base64.b64encode(sealed).decode("ascii")}
     return _toml({name: value for name, value in fields.items() if value})
 
@@ -179,8 +190,8 @@ def unseal(envelope: SealedIdentity, code: PaperCode) -> StationIdentity:
     except (binascii.Error, ValueError) as error:
         raise BadIdentity(f"sealed is no base64: {error}") from error
     version = content[0] if content else 0
-    if version != VERSION:
-        raise UnsupportedVersion(f"it is of version {version}: this program reads {VERSION}")
+    if version not in (VERSION, _VERSION_WITH_WIFI):
+        raise UnsupportedVersion(f"it is of version {version}: this program reads 1 and 2")
     try:
         identity = read_clear(unseal_with_paper(content[1:], code))
     except NotOpened:
@@ -189,6 +200,13 @@ def unseal(envelope: SealedIdentity, code: PaperCode) -> StationIdentity:
     if inside != (envelope.station, envelope.region, envelope.village):
         raise BadIdentity("what is inside is another station than the file says")
     return identity
+
+
+def _check_wifi(network: str, password: str) -> None:
+    if len(network.encode()) > _MAX_NETWORK_BYTES or not network.isprintable():
+        raise ValueError(f"wifi_network must be printable text of at most {_MAX_NETWORK_BYTES} bytes")
+    if password and not (network and _PASSPHRASE.fullmatch(password)):
+        raise ValueError("wifi_password needs a wifi_network, and must be 8 to 63 printable characters of ASCII")
 
 
 def _check_pem(name: str, text: str, marker: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,11 +18,16 @@ from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.lockout import Lockout
 from kiosk.first_start.identity.format import StationIdentity
 
+logger = logging.getLogger(__name__)
+
 # `ImportCredential=kiosk-relay.*` of the relay's unit takes them all.
 CERTIFICATE, KEY, AUTHORITY = "kiosk-relay.crt", "kiosk-relay.key", "kiosk-relay.ca.crt"
 PENDING, RECORD, MACHINE, WRONG_CODES = "identity-kept.json", "identity.json", "machine", "wrong-codes.json"
 MODE: Final = 0o600
 _RANDOM_BYTES: Final = 32
+# Where iwd finds the networks it knows (iwd.network(5)).
+NETWORKS: Final = Path("/var/lib/iwd")
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9 _-]+")
 
 
 class PendingIdentity(msgspec.Struct, frozen=True):
@@ -52,10 +59,11 @@ _lockout: Final = reader(msgspec.json.Decoder(Lockout))
 
 @dataclass(frozen=True, slots=True)
 class FileVault:
-    """Both folders lie on the data partition. Every change is durable when it returns; all raise OSError."""
+    """The folders lie on the data partition. Every change is durable when it returns; all raise OSError."""
 
     keys: Path
     credentials: Path
+    networks: Path = NETWORKS
 
     @property
     def machine(self) -> str:
@@ -105,6 +113,18 @@ class FileVault:
         for name, content in files:
             if content:
                 write_durably(self.credentials / name, content.encode("ascii"), MODE)
+        if identity.wifi_network:
+            self._install_network(identity.wifi_network, identity.wifi_password)
         fields = {name: getattr(identity, name) for name in InUse.__struct_fields__}
         record = InUse(**{**fields, "authority": bool(identity.authority)})
         write_durably(self.keys / RECORD, msgspec.json.encode(record), MODE)
+
+    def _install_network(self, network: str, password: str) -> None:
+        if not self.networks.is_dir():
+            logger.warning("the Wi-Fi network of the identity is not used: there is no %s", self.networks)
+            return
+        name = network if _PLAIN_NAME.fullmatch(network) else f"={network.encode().hex()}"
+        # In a value iwd reads a backslash as the beginning of an escape, and passes over spaces at its ends.
+        escaped = password.replace("\\", r"\\").replace(" ", r"\s")
+        kind, content = ("psk", f"[Security]\nPassphrase={escaped}\n") if password else ("open", "")
+        write_durably(self.networks / f"{name}.{kind}", content.encode("ascii"), MODE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +14,6 @@ import msgspec
 from sqlalchemy import Connection, Table, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.base import files
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase, desk_path, in_schema, revision_of
 from kiosk.sorting_center.desk.shared.errors import DeskError
@@ -57,7 +55,7 @@ def back_up_desk(ledger_url: str, file: Path) -> DeskBackup | None:
     with _open_readonly(ledger_url) as there:
         if there is None:
             return None
-    with _atomic_file(desk_path(fresh), target) as written:
+    with sqlite.new_file(target, desk_path(fresh), _PRIVATE) as written:
         if address.path is not None:
             rows = _back_up_sqlite(desk_path(address.path), written)
         else:
@@ -176,21 +174,3 @@ def _back_up_sqlite(source: Path, fresh: Path) -> dict[str, int]:
     if finding:
         raise DeskError(f"the backup of the desk is damaged ({finding}), and is not kept: check the disk")
     return {name: rows[name] for name in sorted(rows) if name in metadata.tables}
-
-
-@contextmanager
-def _atomic_file(fresh: Path, file: Path) -> Iterator[Path]:
-    """A private file that takes the name ``file`` in the end, and is gone when that fails."""
-    others = [fresh.with_name(f"{fresh.name}{end}") for end in ("-wal", "-shm", "-journal")]
-    for path in (fresh, *others):
-        path.unlink(missing_ok=True)
-    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
-    try:
-        yield fresh
-        with fresh.open("rb") as written:
-            files.flush_to_disk(written)
-        fresh.replace(file)
-        files.sync_folder(file.parent)
-    finally:
-        for path in (fresh, *others):
-            path.unlink(missing_ok=True)

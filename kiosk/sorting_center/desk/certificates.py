@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
@@ -16,7 +16,9 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
 
 MAX_SEALED_BYTES: Final = 64 * 1024
+_DELIVERY_MARGIN: Final = timedelta(minutes=10)  # By then the machine that had the certificate before is out
 _c = machine_certificate.c
+_LISTED: Final = (*(column for column in _c if column is not _c.sealed), _c.sealed.is_not(None).label("has_file"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,11 @@ class MachineCertificate:
     revoked_at: str | None
     reason: str
     has_file: bool
+
+    @property
+    def state(self) -> str:
+        """``made`` until its machine has it, then ``valid``; ``revoked``."""
+        return "revoked" if self.revoked_at is not None else "made" if self.has_file else "valid"
 
 
 class MachineCertificates:
@@ -99,8 +106,24 @@ class MachineCertificates:
         """By region, kind and name, the newest of a machine first."""
         order = (_c.region, _c.kind, _c.name, _c.generation.desc())
         with self._database.reading() as connection:
-            rows = connection.execute(select(machine_certificate).order_by(*order)).all()
+            rows = connection.execute(select(*_LISTED).order_by(*order)).all()
         return [_certificate(row) for row in rows]
+
+    def newest(self, kind: MachineKind) -> dict[tuple[str, str], MachineCertificate]:
+        """That of each machine, by region and name."""
+        found = (one for one in reversed(self.all()) if one.subject.kind is kind)
+        return {(one.subject.region, one.subject.name): one for one in found}
+
+    def subjects(self) -> dict[MachineSubject, bool]:
+        """Every certificate that was ever made, and whether it is valid."""
+        query: Select[Any] = select(_c.region, _c.kind, _c.name, _c.generation, _c.revoked_at)
+        with self._database.reading() as connection:
+            return {_subject(row): row.revoked_at is None for row in connection.execute(query)}
+
+    def revoked_stations(self) -> frozenset[tuple[str, str]]:
+        """Region and number of those whose machine was revoked and has no other certificate."""
+        newest = self.newest(MachineKind.STATION)
+        return frozenset(key for key, one in newest.items() if one.revoked_at is not None)
 
     def sealed(self, subject: MachineSubject) -> bytes | None:
         """The sealed identity of a certificate that is valid; None without one."""
@@ -108,6 +131,13 @@ class MachineCertificates:
         with self._database.reading() as connection:
             content = connection.execute(query).scalar_one_or_none()
         return bytes(content) if content else None
+
+    def discard_delivered(self, last_seen: Mapping[tuple[str, str], datetime | None]) -> None:
+        """Discard the sealed identities of stations, by region and number, that were heard with them."""
+        for key, one in self.newest(MachineKind.STATION).items():
+            at = last_seen.get(key) if one.has_file else None
+            if at is not None and at > datetime.fromisoformat(one.made_at) + _DELIVERY_MARGIN:
+                self.discard_sealed(one.subject)
 
     def discard_sealed(self, subject: MachineSubject) -> None:
         """Once its machine has it."""
@@ -135,4 +165,4 @@ def _subject(row: Row[Any]) -> MachineSubject:
 
 
 def _certificate(row: Row[Any]) -> MachineCertificate:
-    return MachineCertificate(_subject(row), row.made_at, row.not_after, row.revoked_at, row.reason, bool(row.sealed))
+    return MachineCertificate(_subject(row), row.made_at, row.not_after, row.revoked_at, row.reason, bool(row.has_file))

@@ -74,8 +74,8 @@ class RegistryFault:
     values: Mapping[str, str | int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        place = f"line {self.line}, {self.column}: " if self.line and self.column else f"line {self.line}: "
-        return (place if self.line else "") + MESSAGES[self.code].format_map(self.values)
+        place = ", ".join(filter(None, (f"line {self.line}" if self.line else "", self.column)))
+        return (f"{place}: " if place else "") + MESSAGES[self.code].format_map(self.values)
 
 
 class BadRegistry(ValueError):
@@ -126,12 +126,42 @@ def write_registry(register: StationRegister) -> bytes:
     writer = csv.writer(written)
     writer.writerow(COLUMNS)
     for key in sorted(register.stations):
-        row = register.stations[key]
-        place = register.township_of(key)
-        hours, quiet = (str(place.hours), str(place.quiet_min)) if place is not None else ("", "")
-        values = {**asdict(row), "hours": hours, "quiet_min": quiet}
-        writer.writerow([_escape_formula(values[name]) for name in COLUMNS])
+        cells = station_cells(register, key)
+        writer.writerow([_escape_formula(cells[name]) for name in COLUMNS])
     return codecs.BOM_UTF8 + written.getvalue().encode("utf-8")
+
+
+def station_cells(register: StationRegister, key: StationKey) -> dict[str, str]:
+    """The row of a station by column; empty cells for one that is not in the list."""
+    region, station = key
+    known = register.stations.get(key) or ExpectedStation(region, station)
+    return {**asdict(known), **_township_cells(register.township_of(key))}
+
+
+def _township_cells(place: Township | None) -> dict[str, str]:
+    hours, quiet = (str(place.hours), str(place.quiet_min)) if place is not None else ("", "")
+    return {"hours": hours, "quiet_min": quiet}
+
+
+def with_station(register: StationRegister, cells: Mapping[str, str]) -> ParsedRegistry:
+    """The list with one station added or changed: ``cells`` by column, the others stay as they are.
+
+    Hours are those of the whole township: "" for those that it has. Raises BadRegistry.
+    """
+    key = (cells["region"], cells["station"])
+    row = {name: cell.strip() for name, cell in {**station_cells(register, key), **cells}.items()}
+    of_place = _township_cells(register.townships.get((row["region"], row["township"])))
+    row |= {name: cells.get(name, "").strip() or cell for name, cell in of_place.items()}
+    faults: list[RegistryFault] = []
+    changed: ParsedRows = ({}, {})
+    _parse_row(0, row, changed, faults)
+    if faults:
+        raise BadRegistry(faults)
+    stations = {**register.stations, **changed[0]}
+    townships = {**register.townships, **{name: place for name, (place, _) in changed[1].items()}}
+    in_use = {(one.region, one.township) for one in stations.values()}
+    places = tuple(place for name, place in townships.items() if name in in_use)
+    return ParsedRegistry(tuple(stations.values()), places, "UTF-8")
 
 
 def _escape_formula(cell: str) -> str:

@@ -49,14 +49,20 @@ class ServerSetup:
     def sites(self) -> list[str]:
         return [site for site in SITES if site != "storefront" or self._answers.storefront]
 
-    def steps(self) -> Iterator[tuple[str, bool]]:
-        """What was made or was there, and whether it is new. Raises SetupFailed, BadPassPhrase, OSError."""
+    def steps(self, bring_data: Callable[[], bool] | None = None) -> Iterator[tuple[str, bool]]:
+        """What was made or was there, and whether it is new. ``bring_data`` puts that of a backup in place.
+
+        Raises SetupFailed, BadPassPhrase, OSError, and whatever ``bring_data`` raises.
+        """
         yield "the county's authority and the key of recovery kits", self._make_authority()
         yield "the certificate of this server", self._make_certificates()
         if self._answers.database == "postgresql":
             yield "the database in PostgreSQL", self._database.create()
         yield "the broker", self._make_broker()
         yield "the settings", self._write_settings()
+        if bring_data is not None:
+            self._make_data_folder()
+            yield "ledger, desk and photographs", bring_data()
         yield f"the administrator {self._answers.admin}", self._add_administrator()
         yield "nginx", self._enable_sites()
         yield "the programs of the sorting center", self._start_units()
@@ -164,9 +170,12 @@ class ServerSetup:
             changed = True
         return changed
 
-    def _add_administrator(self) -> bool:
+    def _make_data_folder(self) -> None:
         if not self._layout.data.exists():
             self._call(["install", "-d", "-m", "700", "-o", USER, "-g", USER, str(self._layout.data)])
+
+    def _add_administrator(self) -> bool:
+        self._make_data_folder()
         rows = self._call_as_user("user", "list").output.splitlines()
         if any(json.loads(row)["name"] == self._answers.admin for row in rows):
             return False
@@ -187,7 +196,8 @@ class ServerSetup:
         storefront = ["sorting-center-storefront.service"] if self._answers.storefront else []
         units = ["sorting-center.service", "sorting-center-photos.socket", "sorting-center-photos.service", *storefront]
         changed = False
-        for unit in (*units, "sorting-center-certificates.path", "sorting-center-renew.timer"):
+        timers = ("sorting-center-renew.timer", "sorting-center-backup.timer")
+        for unit in (*units, "sorting-center-certificates.path", *timers):
             changed = self._enable(unit) or changed
             if self._machine.run(["systemctl", "is-active", "--quiet", unit]).code != 0:
                 self._call(["systemctl", "start", unit], f"journalctl -eu {unit}")

@@ -10,7 +10,18 @@ from typing import Final
 _CLEAR: Final = ""
 _POLL_INTERVAL_S: Final = 0.05
 REFUSED_PREFIX: Final = "refused_"
-_COMPONENTS: Final = ("broker", "answers", "ledger", "feed", "numbering", "worker", "watchdog", "photos")
+_COMPONENTS: Final = (
+    "broker",
+    "answers",
+    "ledger",
+    "feed",
+    "numbering",
+    "worker",
+    "watchdog",
+    "photos",
+    "access",
+    "rights",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,7 @@ class HealthReport:
     photos_trouble: str
     # Pictures `received` and `pending`, those refused by reason (`refused_hash`); empty without their lane.
     photos: dict[str, int]
+    access_trouble: str = ""  # Of the list of certificates, and of what the broker makes of it
 
     @property
     def ok(self) -> bool:
@@ -48,6 +60,7 @@ class HealthReport:
             "feed": self.feed_trouble,
             "intake": self.intake_trouble,
             "photos": self.photos_trouble,
+            "access": self.access_trouble,
         }
         once = {text: part for part, text in reversed(by_part.items()) if text}
         return {part: text for part, text in by_part.items() if once.get(text) == part}
@@ -86,8 +99,8 @@ class CenterHealth:
         """Set, or clear with no text, what is wrong; true when it is news.
 
         ``where``: ``broker``; ``answers``, where those go out over a connection of their own; ``ledger``; ``feed`` and
-        the ``numbering`` before it; ``set_photo_counts``; or of taking in, as the ``worker`` and the ``watchdog`` see
-        it."""
+        the ``numbering`` before it; ``set_photo_counts``; the broker's ``rights``, and ``access`` to it for them; or of
+        taking in, as the ``worker`` and the ``watchdog`` see it."""
         with self._lock:
             changed = self._faults[where] != text
             self._faults[where] = text
@@ -121,6 +134,7 @@ class CenterHealth:
                 intake_trouble=self._join_faults("worker", "watchdog"),
                 photos_trouble=self._join_faults("photos"),
                 photos=self._photos,
+                access_trouble=self._join_faults("access", "rights"),
                 commit_s=self._commit_s,
                 **self._counts,
             )

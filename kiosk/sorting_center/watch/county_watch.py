@@ -49,7 +49,9 @@ class CountyWatch:
         if not self._is_leader():
             return []
         now = self._now()
-        return self._desk.cases.observe(conditions(self._snapshot(now)), now)
+        snapshot = self._snapshot(now)
+        self._desk.certificates.discard_delivered({(row.region, row.station): row.last_seen for row in snapshot.rows})
+        return self._desk.cases.observe(conditions(snapshot), now)
 
     def poll(self) -> float:
         """Look once; seconds until the next time."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from kiosk.app.identity import mounted_folder as place_module
 from kiosk.app.identity.claiming import IdentityClaimer, MachineTime
@@ -31,7 +32,8 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def identity(tmp_path_factory: pytest.TempPathFactory) -> StationIdentity:
-    return made(tmp_path_factory.mktemp("authority"))
+    one = made(tmp_path_factory.mktemp("authority"))
+    return replace(one, wifi_network="village post", wifi_password="apricot trees")
 
 
 class PowerCut(BaseException):
@@ -79,9 +81,9 @@ class Machine:
     now: MachineTime = FIRST_BOOT
 
     def __post_init__(self) -> None:
-        for name in ("keys", "credentials"):
+        for name in ("keys", "credentials", "iwd"):
             (self.folder / name).mkdir(parents=True)
-        self.vault = FileVault(self.folder / "keys", self.folder / "credentials")
+        self.vault = FileVault(self.folder / "keys", self.folder / "credentials", self.folder / "iwd")
 
     def start(self, *media: Path) -> IdentityClaimer:
         places = [MountedFolder(folder, folder, lambda medium: nullcontext()) for folder in media]
@@ -91,8 +93,9 @@ class Machine:
 
     @property
     def has_it(self) -> bool:
-        """Ready to be the station: the record, and both files the relay needs."""
+        """Ready to be the station: the record, both files the relay needs, and the network."""
         there = all((self.vault.credentials / name).is_file() for name in (CERTIFICATE, KEY))
+        there = there and (self.vault.networks / "village post.psk").is_file()
         return self.vault.in_use() is not None and there
 
 
@@ -117,6 +120,26 @@ def test_the_way_of_an_identity(tmp_path: Path, identity: StationIdentity) -> No
     with pytest.raises(Refused) as refused:
         first.start(stick).claim("S0148", CODE)
     assert refused.value.code == "other"
+
+
+def test_the_network_is_laid_where_iwd_finds_it(tmp_path: Path, identity: StationIdentity) -> None:
+    """iwd.network(5): how a file is named, and what is escaped in it."""
+    names = {
+        ("village post", "apricot trees"): ("village post.psk", "[Security]\nPassphrase=apricot\\strees\n"),
+        ("Post-1_a", " \\=#abcd "): ("Post-1_a.psk", "[Security]\nPassphrase=\\s\\\\=#abcd\\s\n"),
+        ("../x", "12345678"): ("=2e2e2f78.psk", "[Security]\nPassphrase=12345678\n"),
+        ("莎车", ""): ("=e88e8ee8bda6.open", ""),
+    }
+    for number, ((network, password), (name, content)) in enumerate(names.items()):
+        machine = Machine(tmp_path / str(number))
+        machine.vault.install(replace(identity, wifi_network=network, wifi_password=password))
+        (file,) = machine.vault.networks.iterdir()
+        assert (file.name, file.read_text()) == (name, content)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    bare = Machine(tmp_path / "bare")
+    bare.vault.networks.rmdir()
+    bare.vault.install(identity)
+    assert bare.vault.in_use() is not None, "a machine without Wi-Fi becomes the station, too"
 
 
 def test_wrong_codes_are_throttled_and_a_restart_forgets_none(tmp_path: Path, identity: StationIdentity) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 import stat
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +13,9 @@ from click.testing import CliRunner, Result
 
 from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.cli.kiosk import main
-from kiosk.cli.provision import command
-from kiosk.cli.provision.command import lines_of
+from kiosk.cli.provision import folder
+from kiosk.cli.provision.command import provision
+from kiosk.cli.provision.paper import lines_of, paper_pdf
 from kiosk.cli.provision.stations import MAX_BYTES, MAX_STATIONS, BadStations, files_beside, read_stations
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import StationIdentity, read_sealed, unseal
@@ -29,7 +28,6 @@ BAD_OFFERS = {
     "updates": "center",
     "county_key": OFFERED["county_key"][:-1] + "x",
 }
-GUIDE = Path(__file__).resolve().parents[3] / "docs/provisioning.md"
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +62,12 @@ def called(county: Path, text: str, out: Path) -> Result:
 def test_two_stations_two_files_two_pages(county: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cost_nothing(monkeypatch)
     codes: list[tuple[str, PaperCode]] = []
-    drawn = command.paper_pdf
 
     def noted(identity: StationIdentity, code: PaperCode) -> bytes:
         codes.append((identity.station, code))
-        return drawn(identity, code)
+        return paper_pdf(identity, code)
 
-    monkeypatch.setattr(command, "paper_pdf", noted)
+    monkeypatch.setattr(folder, "paper_pdf", noted)
     out = tmp_path / "identities"
     done = called(county, HEAD + row() + "\n" + row("S0148", village="", ca_file=""), out)
     assert done.exit_code == 0, done.output
@@ -167,7 +164,7 @@ def test_what_fails_in_the_middle_leaves_nothing(county: Path, tmp_path: Path, m
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(command, "write_synced", full)
+    monkeypatch.setattr(folder, "write_synced", full)
     done = called(county, HEAD + row(), tmp_path / "out")
     assert done.exit_code == 1
     assert "No space left" in done.stderr
@@ -182,8 +179,8 @@ def test_the_power_goes_at_any_step_and_the_folder_is_there_whole_or_not_at_all(
     county: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cost_nothing(monkeypatch)
-    monkeypatch.setattr(command, "paper_pdf", lambda identity, code: b"%PDF")
-    steps = {name: getattr(command, name) for name in ("write_synced", "sync_folder")}
+    monkeypatch.setattr(folder, "paper_pdf", lambda identity, code: b"%PDF")
+    steps = {name: getattr(folder, name) for name in ("write_synced", "sync_folder")}
     left = 0
 
     def cut_at(step: Callable[..., None]) -> Callable[..., None]:
@@ -200,14 +197,14 @@ def test_the_power_goes_at_any_step_and_the_folder_is_there_whole_or_not_at_all(
         assert left < 0
 
     for name, step in steps.items():
-        monkeypatch.setattr(command, name, cut_at(step))
-    monkeypatch.setattr(command.shutil, "rmtree", nobody_tidies_up)
+        monkeypatch.setattr(folder, name, cut_at(step))
+    monkeypatch.setattr(folder.shutil, "rmtree", nobody_tidies_up)
     table = county / "stations.csv"
     table.write_text(HEAD + row() + row("S0148"), encoding="utf-8-sig")
     for step_number in range(100):
         left, out = step_number, tmp_path / f"out-{step_number}"
         try:
-            command.provision.main(["--out", str(out), str(table)], standalone_mode=False)
+            provision.main(["--out", str(out), str(table)], standalone_mode=False)
         except PowerCut:
             if out.exists():  # it had its name before its name was durable
                 assert len([*out.rglob("*.toml"), *out.rglob("*.pdf")]) == 4
@@ -226,9 +223,9 @@ def test_the_help_says_what_it_changes() -> None:
 def test_the_page_of_a_station_is_readable(county: Path) -> None:
     """The same page each time, and another for another code: what the letters look like is for eyes."""
     identity = read_stations((HEAD + row()).encode(), files_beside(county / "x"), datetime.now(UTC))[0]
-    page = command.paper_pdf(identity, CODE)
-    assert page == command.paper_pdf(identity, CODE)
-    assert page != command.paper_pdf(identity, PaperCode.generate(lambda below: 7))
+    page = paper_pdf(identity, CODE)
+    assert page == paper_pdf(identity, CODE)
+    assert page != paper_pdf(identity, PaperCode.generate(lambda below: 7))
 
 
 def test_the_page_names_village_and_county_and_leaves_room_for_a_village_that_the_list_has_not(county: Path) -> None:
@@ -242,23 +239,3 @@ def test_the_page_names_village_and_county_and_leaves_room_for_a_village_that_th
         assert told in line.partition(": ")[2]
         (line,) = (text for text in texts if "County" in text)
         assert line.endswith(": yarkant")
-
-
-def commands(heading: str) -> str:
-    section = GUIDE.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    (block,) = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[:1]
-    return str(block)
-
-
-def test_the_county_s_own_steps_make_what_provision_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The commands of the guide as they stand there, for two stations."""
-    cost_nothing(monkeypatch)
-    run: Callable[[str], object] = lambda script: subprocess.run(  # noqa: E731
-        ["sh", "-eu", "-c", script], cwd=tmp_path, check=True, capture_output=True
-    )
-    run(commands("The county's authority"))
-    run(commands("A certificate for each station"))
-    done = CliRunner().invoke(main, ["provision", str(tmp_path / "stations.csv"), "--out", str(tmp_path / "new")])
-    assert done.exit_code == 0, done.stderr
-    assert len(list((tmp_path / "new/papers").iterdir())) == 2
-    assert stat.S_IMODE((tmp_path / "county-ca.key").stat().st_mode) == 0o600

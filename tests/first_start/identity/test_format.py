@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.first_start.identity import format as identity_format
@@ -76,6 +77,31 @@ class TestTheCode:
         assert repr(identity) == "Identity(S0147 of yarkant)"
 
 
+class TestWifi:
+    def test_only_an_identity_with_a_network_is_of_another_version(self, identity: StationIdentity) -> None:
+        """Software that knows no network says that the file was made for newer software."""
+        with_network = replace(identity, wifi_network="village post", wifi_password="apricot trees")
+        for one, version in ((identity, 1), (with_network, 2)):
+            content = sealed(one)
+            envelope = read_sealed(content, NAME)
+            assert base64.b64decode(envelope.sealed)[0] == version
+            assert unseal(envelope, CODE) == one
+            assert b"wifi" not in content
+
+    def test_a_network_that_nothing_joins_is_refused(self, identity: StationIdentity) -> None:
+        good = (("x" * 32, "8" * 8), ("莎车" * 5, "~" * 63), ("post", ""), ("", ""))
+        bad = (
+            ("x" * 33, ""), ("莎车" * 6, ""), ("a\nb", ""), ("a\u202eb", ""), ("post", "1234567"), ("post", "x" * 64),
+            ("post", "apricot\ttree"), ("post", "杏树杏树杏树杏树"), ("", "apricot trees"),
+        )  # fmt: skip
+        for network, password in good:
+            replace(identity, wifi_network=network, wifi_password=password)
+        for network, password in bad:
+            with pytest.raises(ValueError, match="wifi_") as refused:
+                replace(identity, wifi_network=network, wifi_password=password)
+            assert not password or password not in str(refused.value)
+
+
 class TestSealed:
     def test_what_was_sealed_comes_back(self, identity: StationIdentity) -> None:
         content = sealed(identity)
@@ -97,7 +123,7 @@ class TestSealed:
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(bent).decode(), identity.village), CODE)
             with pytest.raises(WrongCode):
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(raw[:at]).decode(), identity.village), CODE)
-        for part in (b"", b"\x02" + raw[1:]):
+        for part in (b"", b"\x03" + raw[1:]):
             with pytest.raises(UnsupportedVersion):
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(part).decode(), identity.village), CODE)
 

@@ -132,7 +132,9 @@ def refused(stores: Stores) -> Iterator[Refused]:
 def test_every_refusal_has_a_sentence_in_every_language(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "MAX_WAITING", 0)
     found = list(refused(stores))
-    assert {error.code for error in found} == codes_of("Refused", "hours", "registry_csv", "care"), "not of files"
+    assert {error.code for error in found} == codes_of("Refused", "hours", "registry_csv", "care", "certificates"), (
+        "not of files"
+    )
     for error in found:
         said = {texts.refusal(error) for texts in map(center_texts, LANGUAGES)}
         assert len(said) == len(LANGUAGES), f"{error.code} is not said in each language"

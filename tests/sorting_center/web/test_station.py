@@ -44,7 +44,7 @@ def test_a_station_nobody_knows_has_no_page(stores: Stores, station: Station) ->
 
 def test_one_that_is_expected_and_was_never_heard_has_one(stores: Stores) -> None:
     hours = OpeningHours.parse("mon-fri 10:00-19:00")
-    row = ExpectedStation("shache", "S0147", HOSTILE, HOSTILE, HOSTILE, HOSTILE, "2026-01-10", "2026-11-24")
+    row = ExpectedStation("shache", "S0147", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, "2026-01-10", "2026-11-24")
     stores.desk.registry.replace([row], [Township("shache", HOSTILE, hours)])
     looked_after(stores)
     html = page(stores, "/stations/shache/S0147")

@@ -42,6 +42,7 @@ class AuditAction(StrEnum):
     CASE_REOPENED = "case_reopened"
     QUARANTINE_DECIDED = "quarantine_decided"
     REGISTRY_IMPORTED = "registry_imported"
+    STATION_CHANGED = "station_changed"
     IDENTITY_MADE = "identity_made"
     IDENTITY_REVOKED = "identity_revoked"
     DAY_SETTLED = "day_settled"

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from sqlalchemy import Connection, func, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.base import files
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.ledger.database import sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.opening import open_for_reading
 from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerNotEmpty
+
+_MODE: Final = 0o644
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def back_up(url: str, file: Path) -> Backup:
     address = LedgerAddress.parse(url)
     if file.exists():
         raise LedgerNotEmpty(f"{file} is there already: a backup replaces none, give another name")
-    with _temporary_file(file) as fresh:
+    with sqlite.new_file(file, file.with_name(f".{file.name}.new"), _MODE) as fresh:
         if address.path is None:
             copy_ledger(url, f"sqlite:///{fresh}")  # proves by itself that nothing is missing
             rows = _check_and_count(fresh)
@@ -48,24 +48,6 @@ def back_up(url: str, file: Path) -> Backup:
             if rows != copied:
                 raise LedgerDamaged(f"the backup of {address} is not kept: of rows {rows} it has {copied}")
     return Backup(file, file.stat().st_size, rows)
-
-
-@contextmanager
-def _temporary_file(file: Path) -> Iterator[Path]:
-    """A name for the new file, which takes the place of ``file`` in the end, and is gone when that fails."""
-    fresh = file.with_name(f".{file.name}.new")
-    others = [fresh.with_name(f"{fresh.name}{end}") for end in ("-wal", "-shm", "-journal", ".lock")]
-    for path in (fresh, *others):
-        path.unlink(missing_ok=True)
-    try:
-        yield fresh
-        with fresh.open("rb+") as written:
-            files.flush_to_disk(written)
-        fresh.replace(file)
-        files.sync_folder(file.parent)
-    finally:
-        for path in (fresh, *others):
-            path.unlink(missing_ok=True)
 
 
 def _copy_sqlite(url: str, fresh: Path) -> dict[str, int]:

@@ -66,6 +66,7 @@ class FleetSnapshot:
     cases: tuple[tuple[str, int], ...]
     stations_seen: int
     quarantined: int  # Events in quarantine, of all stations
+    revoked: frozenset[StationKey] = frozenset()  # Their machines are let in no more
 
     @cached_property
     def counts(self) -> Mapping[StationMark, int]:
@@ -90,6 +91,7 @@ def fleet_snapshot(reports: Reports, desk: CenterDesk, now: datetime) -> FleetSn
         tuple(sorted(counted.items())),
         stations_seen=len(rows),
         quarantined=sum(sum(row.quarantined.values()) for row in rows),
+        revoked=desk.certificates.revoked_stations(),
     )
 
 

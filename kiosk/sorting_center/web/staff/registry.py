@@ -10,9 +10,11 @@ from itertools import groupby
 from typing import Final
 
 from flask import make_response, redirect, request, url_for
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
+from kiosk.sorting_center.desk.certificates import MachineCertificate
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import (
     ExpectedStation,
@@ -28,12 +30,18 @@ from kiosk.sorting_center.desk.registry import (
 from kiosk.sorting_center.desk.registry_csv import (
     COLUMNS,
     MAX_BYTES,
+    MAX_TEXT,
+    REQUIRED_COLUMNS,
     BadRegistry,
     ParsedRegistry,
     read_registry,
+    station_cells,
+    with_station,
     write_registry,
 )
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.cases import MAX_REASON, checked_reason
+from kiosk.sorting_center.stations.shared.subject import MachineKind
 from kiosk.sorting_center.watch.county_watch import known_stations
 from kiosk.sorting_center.web.shared.access import (
     AccessRule,
@@ -56,6 +64,7 @@ MAX_SHOWN: Final = 100  # Of each sort of difference; the number of all is told
 EXPIRY_WARNING: Final = timedelta(days=30)  # So long a village needs to have a scale verified again
 VIEWS: Final = ("all", "never", "unexpected", "over", "soon")
 _ENVELOPE_BYTES: Final = 16 * 1024
+_FORM_CHARACTERS: Final = MAX_TEXT * 2  # What is longer than MAX_TEXT is refused in words, not cut
 _MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_BYTES + _ENVELOPE_BYTES)
 # One file is read at a time: the largest takes some hundred megabytes of memory for a moment.
 _READ_LOCK: Final = threading.Lock()
@@ -68,6 +77,7 @@ class RegistryRow:
     expected: ExpectedStation
     has_reported: bool
     verification: str
+    identity: MachineCertificate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +148,13 @@ def _render(refused: str = "") -> str:
 
 
 def _rows(register: StationRegister, known: set[StationKey]) -> Iterator[RegistryRow]:
-    today = sources().now().date()
+    today, identities = sources().now().date(), sources().desk.certificates.newest(MachineKind.STATION)
     last, soon = today.isoformat(), (today + EXPIRY_WARNING).isoformat()
     for key in sorted(register.stations, key=lambda key: (key[0], register.stations[key].township, key[1])):
         expected = register.stations[key]
         until = expected.valid_until
         word = "" if not until else "over" if until < last else "soon" if until <= soon else "valid"
-        yield RegistryRow(expected, key in known, word)
+        yield RegistryRow(expected, key in known, word, identities.get(key))
 
 
 def _is_shown(row: RegistryRow, view: str, words: str) -> bool:
@@ -220,3 +230,94 @@ def apply() -> Response:
     record(AuditAction.REGISTRY_IMPORTED, sha256, str(done))
     found.desk.drafts.discard(who)
     return redirect(url_for("registry.stations", done=1), 303)
+
+
+@registry.get_route("/registry/new", StaffRole.OPERATOR)
+def new_station() -> str:
+    return _render_station("", "")
+
+
+@registry.get_route("/registry/<region>/<station>", StaffRole.VIEWER)
+def station_page(region: str, station: str) -> str:
+    if (region, station) not in sources().desk.registry.current().stations:
+        raise NotFound("there is no such station in the list")
+    return _render_station(region, station)
+
+
+def _render_station(region: str, station: str, refused: Refused | BadRegistry | None = None) -> str:
+    """``refused``: the form as it was sent stands there again."""
+    desk = sources().desk
+    register = desk.registry.current()
+    cells = station_cells(register, (region, station))
+    if refused is not None:
+        cells |= {name: form_text(name, _FORM_CHARACTERS) for name in COLUMNS if name in request.form}
+    return render_page(
+        "registry-station.html",
+        region=region,
+        station=station,
+        cells=cells,
+        required=REQUIRED_COLUMNS,
+        base=register.digest,
+        identities=[
+            one
+            for one in desk.certificates.all()
+            if one.subject.kind is MachineKind.STATION and (one.subject.region, one.subject.name) == (region, station)
+        ],
+        may_change=may_decide(),
+        may_revoke=current_principal().person.role >= StaffRole.ADMIN,
+        max_reason=MAX_REASON,
+        max_text=MAX_TEXT,
+        faults=refused.faults if isinstance(refused, BadRegistry) else (),
+        refused=refused if isinstance(refused, Refused) else None,
+        done=request.args.get("done") == "1",
+    )
+
+
+def _to_station(region: str, station: str) -> Response:
+    return redirect(url_for("registry.station_page", region=region, station=station, done=1), 303)
+
+
+@registry.post_route("/registry/station", StaffRole.OPERATOR)
+def change_station() -> Response:
+    """Add or change one station; ``base`` is the digest of the list that the person saw."""
+    desk, cells = sources().desk, {name: form_text(name, _FORM_CHARACTERS) for name in COLUMNS}
+    region, station = (cells[name].strip() for name in REQUIRED_COLUMNS)
+    try:
+        read = with_station(desk.registry.current(), cells | {"region": region, "station": station})
+        found = desk.registry.replace(read.stations, read.townships, form_text("base"))
+    except (BadRegistry, Refused) as error:
+        known = (region, station) in desk.registry.current().stations
+        page = _render_station(*((region, station) if known else ("", "")), error)
+        return page_response(page, 422 if isinstance(error, BadRegistry) else 409)
+    record(AuditAction.STATION_CHANGED, f"{region}/{station}", str(found))
+    return _to_station(region, station)
+
+
+@registry.post_route("/registry/<region>/<station>/revoke", StaffRole.ADMIN)
+def revoke_identity(region: str, station: str) -> Response:
+    """Let the machine that has the identity in no more."""
+    desk = sources().desk
+    try:
+        reason = checked_reason(form_text("reason", MAX_REASON))
+        desk.certificates.revoke(region, MachineKind.STATION, station, reason, sources().now())
+    except Refused as error:
+        return page_response(_render_station(region, station, error), 409)
+    record(AuditAction.IDENTITY_REVOKED, f"{region}/{station}", reason)
+    return _to_station(region, station)
+
+
+@registry.get_route("/registry/<region>/<station>/identity", StaffRole.ADMIN)
+def identity_file(region: str, station: str) -> Response:
+    """The sealed identity, for a station without its stick; the paper opens it."""
+    desk = sources().desk
+    newest = desk.certificates.newest(MachineKind.STATION).get((region, station))
+    content = desk.certificates.sealed(newest.subject) if newest is not None else None
+    if content is None:
+        raise NotFound("there is no file of this identity: its machine has it, or it was revoked")
+    name = f"identity-{station}.toml"
+    record(AuditAction.EXPORTED, name, region)
+    answer = make_response(content)
+    answer.headers["Content-Type"] = "application/toml"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

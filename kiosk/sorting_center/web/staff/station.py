@@ -20,6 +20,7 @@ from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.reports.stations import ScaleCheckRow, ScaleFacts
+from kiosk.sorting_center.stations.shared.subject import MachineKind
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
 from kiosk.sorting_center.web.shared.fleet import Tile
 from kiosk.sorting_center.web.shared.frame import path_if_routed, render_page, texts
@@ -71,6 +72,7 @@ def shown(region: str, station: str) -> str:
         township=register.townships.get((region, expected.township)) if expected is not None else None,
         history=history,
         tile=tile,
+        identity=desk.certificates.newest(MachineKind.STATION).get((region, station)),
         device=broken_device(tile) if tile is not None else None,
         dial=telephone(expected.contact) if expected is not None else "",
         listings=sources().listings.of_station(region, station, _MAX_LISTINGS),

@@ -1,4 +1,4 @@
-"""``sorting-center registry`` as a technician calls it."""
+"""``sorting-center station`` as a technician calls it: the list of expected stations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def url(tmp_path: Path) -> str:
 
 
 def call(url: str, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["registry", *arguments, "--ledger", url])
+    return CliRunner().invoke(main, ["station", *arguments, "--ledger", url])
 
 
 def file(folder: Path, content: str) -> str:
@@ -46,7 +46,7 @@ def test_a_list_is_tried_brought_in_and_handed_on(url: str, tmp_path: Path) -> N
         (row,) = desk.audit.page()
         sha256 = hashlib.sha256(LIST.encode()).hexdigest()
         assert (row.who, row.act, row.subject) == ("command", "registry_imported", sha256)
-    exported = call(url, "export").stdout
+    exported = call(url, "list").stdout
     assert exported.startswith("\ufeffregion,station,village,")
     assert ",'+86 998," in exported
     again = call(url, "import", file(tmp_path, exported))
@@ -76,3 +76,36 @@ def test_a_file_that_is_not_there_or_too_large_is_one_line(url: str, tmp_path: P
     refused = call(url, "import", str(large))
     assert refused.exit_code == 2
     assert "at most" in refused.stderr
+
+
+def test_one_station_is_added_and_changed_by_the_rules_of_the_file(url: str) -> None:
+    place = ("--village", "گۈلباغ", "--township", "Tomosteng", "--hours", "mon-sat 09:00-19:00", "--route", "R2")
+    assert (
+        call(url, "add", "S0001", "--region", "shache", *place).stdout
+        == "new shache/S0001\ntownship shache/Tomosteng\n"
+    )
+    assert call(url, "add", "S0002", "--region", "shache", "--township", "Tomosteng").stdout == "new shache/S0002\n"
+    changed = call(url, "add", "S0001", "--region", "shache", "--contact", "+86 998", "--route", "")
+    assert changed.stdout == "changed shache/S0001\n"
+    with CenterDesk.open(url) as desk:
+        register = desk.registry.current()
+        row = register.stations["shache", "S0001"]
+        assert (row.village, row.contact, row.route) == ("گۈلباغ", "+86 998", "")
+        assert str(register.townships["shache", "Tomosteng"].hours) == "mon-sat 09:00-19:00"
+        assert [one.act for one in desk.audit.page()] == ["station_changed"] * 3
+    bad = {
+        ("S1", "--region", "shache"): "sorting-center: station: station id 'S1' must be S and four digits",
+        ("S0003", "--region", "feed"): "sorting-center: region: region id 'feed'",
+        ("S0003", "--region", "shache", "--valid-until", "31.5.2026"): "sorting-center: valid_until: '31.5.2026' is no",
+        ("S0003", "--region", "shache", "--village", "a\u202eb"): "sorting-center: village: a hidden character, U+202E",
+        ("S0003", "--region", "shache", "--hours", "mon 09:00-10:00"): "sorting-center: township: hours are those of",
+    }
+    for arguments, said in bad.items():
+        refused = call(url, "add", *arguments)
+        assert (refused.exit_code, refused.stderr.startswith(said)) == (2, True), refused.stderr
+    moved = call(url, "add", "S0001", "--region", "shache", "--township", "", "--village", "=1+1")
+    assert moved.stdout == "changed shache/S0001\n"
+    with CenterDesk.open(url) as desk:
+        assert desk.registry.current().stations["shache", "S0001"].village == "=1+1"
+        assert len(desk.registry.current().stations) == 2
+    assert ",'=1+1," in call(url, "list").stdout

@@ -1,0 +1,81 @@
+"""The folder that a county takes to its stations: sealed identities for the stick, and papers for the printer."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from kiosk.base.files import sync_folder, write_synced
+from kiosk.cli.provision.paper import paper_pdf
+from kiosk.cli.shared.one_line import Progress, counted
+from kiosk.domain.paper_code import PaperCode
+from kiosk.first_start.identity.format import FOLDER, StationIdentity, seal, sealed_name
+
+PAPERS: Final = "papers"
+PRIVATE_FILE: Final = 0o600
+# A stick with ext4 keeps the modes of what is copied, and the station's user looks at it: sealed, anybody may. Where
+# they are made, the folder around them is for its owner alone.
+_FOLDER_OF_STICK, _FILE_OF_STICK = 0o755, 0o644
+
+
+@contextmanager
+def complete_folder(out: Path, admit: Callable[[], None] = lambda: None) -> Iterator[Path]:
+    """A new folder, mode 0700, that gets its name once everything in it is on the disk: half of the codes would look
+    like all of them.
+
+    ``admit`` is called right before that; nothing is left of the folder when it raises. Raises OSError.
+    """
+    require_free(out)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.absolute().parent))  # 0700
+    try:
+        yield fresh
+        for folder in (*(path for path in fresh.iterdir() if path.is_dir()), fresh):
+            sync_folder(folder)
+        require_free(out)
+        admit()
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    try:
+        fresh.rename(out)
+    except OSError as error:
+        raise OSError(f"everything is in {fresh}; rename it to {out}: {error.strerror}") from error
+    sync_folder(out.absolute().parent)
+
+
+def require_free(out: Path) -> None:
+    """Raises FileExistsError."""
+    if os.path.lexists(out):  # an empty folder would be replaced
+        raise FileExistsError(f"{out} is there already: name a new folder, its codes may be in use")
+
+
+def write_identities(folder: Path, identities: Sequence[StationIdentity], show: Progress) -> list[bytes]:
+    """A sealed file and a paper for each; the content of the sealed files. Raises OSError, FontProblem."""
+    for name, mode in ((FOLDER, _FOLDER_OF_STICK), (PAPERS, 0o700)):
+        (folder / name).mkdir()
+        (folder / name).chmod(mode)
+    codes = [PaperCode.generate(secrets.randbelow) for _ in identities]
+    pool, written = ThreadPoolExecutor(os.cpu_count(), "seal"), []
+    made = zip(identities, codes, pool.map(seal, identities, codes), strict=True)
+    try:  # sealing is slow by design, and does not hold the other threads up
+        for identity, code, sealed in counted(made, show):
+            write_new(folder / FOLDER / sealed_name(identity.station), sealed, _FILE_OF_STICK)
+            write_new(folder / PAPERS / f"{identity.station}.pdf", paper_pdf(identity, code), PRIVATE_FILE)
+            written.append(sealed)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return written
+
+
+def write_new(path: Path, content: bytes, mode: int) -> None:
+    """On the disk when it returns; raises OSError."""
+    path.touch(mode=PRIVATE_FILE, exist_ok=False)
+    path.chmod(mode)
+    write_synced(path, content)

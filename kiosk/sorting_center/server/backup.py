@@ -1,0 +1,196 @@
+"""The whole server in a folder on another disk, readable by root alone; made while the center works.
+
+``20261201T220000Z`` is one backup: ledger, desk, settings, authority and the list of its photographs. Its manifest is
+written last: a folder without one is no backup. ``photographs`` are those of all backups, each named by its content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kiosk.base import files
+from kiosk.base.refused import Refused
+from kiosk.domain.events.rules import MAX_PICTURE_BYTES
+from kiosk.sorting_center.desk.care import back_up_desk
+from kiosk.sorting_center.desk.shared.database import desk_path
+from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.ledger import LedgerError
+from kiosk.sorting_center.ledger.care.backup import back_up
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
+
+MANIFEST: Final = "manifest.json"
+LEDGER: Final = "ledger.db"
+PHOTOGRAPHS: Final = "photographs"
+PHOTOGRAPH_LIST: Final = "photographs.txt"
+PHOTOGRAPH_FILES: Final = "*/*/*/*.jpg"  # `PictureFolder`
+# Below /etc/sorting-center. Keys are sealed; those that lie open there, and passwords, are made anew at a restore.
+REQUIRED: Final = ("settings.toml", "answers.toml")
+_AUTHORITY: Final = ("authority.crt", "authority.key", "kit.key", "kit.pub", "wifi-password", "exported")
+OPTIONAL: Final = tuple(f"authority/{name}" for name in _AUTHORITY)
+_NAME: Final = re.compile(r"20[0-9]{6}T[0-9]{6}Z")
+_PRIVATE: Final = 0o600
+_BLOCK: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFiles:
+    """What a server keeps: ``configuration`` is /etc/sorting-center."""
+
+    ledger_url: str
+    configuration: Path
+    photographs: Path
+
+
+class FileDigest(msgspec.Struct, frozen=True):
+    size_bytes: int
+    sha256: str
+
+
+class ServerManifest(msgspec.Struct, frozen=True):
+    """``damaged`` photographs of the server are not what their names say, and are not in the backup."""
+
+    made_at: str
+    software: str
+    ledger_schema: int
+    desk_revision: int
+    events: int
+    photographs: int
+    damaged: int
+    files: dict[str, FileDigest]
+
+
+def back_up_server(source: ServerFiles, folder: Path, now: datetime, keep: int) -> tuple[Path, ServerManifest]:
+    """A new backup; afterwards the newest ``keep`` are there. Raises Refused, LedgerAddressError, OSError.
+
+    Killed or failed at any moment, it leaves the older ones whole.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        raise Refused("no_folder", f"there is no folder {folder} (a link is none): mount the disk for backups")
+    try:
+        with files.exclusive_folder(folder):
+            backup = _new_folder(folder, now)
+            manifest = _fill(source, backup, folder / PHOTOGRAPHS, now)
+            os.sync()
+            files.write_durably(backup / MANIFEST, msgspec.json.encode(manifest), _PRIVATE)
+            _prune(folder, keep)
+    except BlockingIOError as error:
+        raise Refused("running", f"another backup is being made in {folder}: wait until it has ended") from error
+    except (OSError, sqlite3.Error, LedgerError, DeskError) as error:
+        text = f"the backup in {folder} failed ({error}); see that its disk is mounted, writable and has room"
+        raise OSError(text) from error
+    return backup, manifest
+
+
+def require_other_disk(folder: Path, *of_server: Path) -> None:
+    """Raises Refused for a disk of the server itself: so is a folder where no disk is mounted. Raises OSError."""
+    if any(folder.stat().st_dev == path.stat().st_dev for path in of_server):
+        raise Refused("same_disk", f"{folder} is on the server's own disk: mount the disk for backups there")
+
+
+def backups(folder: Path, *, finished: bool) -> list[Path]:
+    """The oldest first. Raises OSError."""
+    found = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and not path.is_symlink())
+    return [path for path in found if (path / MANIFEST).is_file() is finished]
+
+
+def _new_folder(folder: Path, now: datetime) -> Path:
+    for unfinished in backups(folder, finished=False):  # One of them may be what fills the disk
+        shutil.rmtree(unfinished)
+    backup = folder / now.strftime("%Y%m%dT%H%M%SZ")
+    later = [path for path in backups(folder, finished=True) if path.name >= backup.name]
+    if later:
+        raise Refused("clock", f"{later[-1]} is not older than now ({backup.name}): set the clock, or move it away")
+    for path in (folder / PHOTOGRAPHS, backup, backup / "authority"):
+        path.mkdir(mode=0o700, exist_ok=True)
+    return backup
+
+
+def _fill(source: ServerFiles, backup: Path, photographs: Path, now: datetime) -> ServerManifest:
+    made = back_up(source.ledger_url, backup / LEDGER)
+    back_up_desk(source.ledger_url, backup / LEDGER)
+    for name in (*REQUIRED, *OPTIONAL):
+        path = source.configuration / name
+        if name in REQUIRED or path.exists():
+            files.write_durably(backup / name, path.read_bytes(), _PRIVATE)
+    names, damaged = _copy_photographs(source.photographs, photographs)
+    files.write_durably(backup / PHOTOGRAPH_LIST, "\n".join(names).encode(), _PRIVATE)
+    digests = {str(path.relative_to(backup)): digest_of(path) for path in sorted(backup.rglob("*")) if path.is_file()}
+    return ServerManifest(
+        made_at=to_rfc3339(now),
+        software=version("station-kiosk"),
+        ledger_schema=_number(backup / LEDGER, "SELECT value FROM meta WHERE name = 'schema_version'"),
+        desk_revision=_number(desk_path(backup / LEDGER), "SELECT version_num FROM desk_version"),
+        events=made.rows["event"],
+        photographs=len(names),
+        damaged=damaged,
+        files=digests,
+    )
+
+
+def _number(database: Path, query: str) -> int:
+    """0 without the file: a center whose pages were never opened has no desk."""
+    if not database.exists():
+        return 0
+    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        return int(connection.execute(query).fetchone()[0])
+
+
+def digest_of(path: Path) -> FileDigest:
+    """Raises OSError, also for a link."""
+    digest = hashlib.sha256()
+    with files.open_regular(path) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+        return FileDigest(file.tell(), digest.hexdigest())
+
+
+def _copy_photographs(source: Path, target: Path) -> tuple[list[str], int]:
+    """Their names, and how many are damaged. One that is removed meanwhile is neither."""
+    if not source.is_dir() and any(target.iterdir()):
+        raise FileNotFoundError(f"the folder of photographs {source} is missing, and was there at an earlier backup")
+    names, damaged = [], 0
+    for path in sorted(source.glob(PHOTOGRAPH_FILES)):
+        name = path.relative_to(source)
+        if (target / name).exists() or copy_photograph(path, target / name):
+            names.append(str(name))
+        else:
+            damaged += path.exists()
+    return names, damaged
+
+
+def copy_photograph(path: Path, target: Path) -> bool:
+    """Whether it is there and what its name says; only then it is copied. Raises OSError when that fails."""
+    try:
+        with files.open_regular(path) as file:
+            content = file.read(MAX_PICTURE_BYTES + 1)
+    except OSError:
+        return False
+    if hashlib.sha256(content).hexdigest() != path.stem:
+        return False
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.write_durably(target, content, _PRIVATE)
+    return True
+
+
+def _prune(folder: Path, keep: int) -> None:
+    """What was erased at the server goes with the last backup that had it."""
+    for old in backups(folder, finished=True)[:-keep]:
+        (old / MANIFEST).unlink()  # First: what is half deleted is no backup
+        shutil.rmtree(old)
+    lists = [(path / PHOTOGRAPH_LIST).read_text("ascii") for path in backups(folder, finished=True)]
+    listed = {name for text in lists for name in text.splitlines()}
+    for path in (folder / PHOTOGRAPHS).glob(PHOTOGRAPH_FILES):
+        if str(path.relative_to(folder / PHOTOGRAPHS)) not in listed:
+            path.unlink()

@@ -100,6 +100,7 @@ CENTER_PIECES = (
     Piece("systemd/sorting-center.sysusers.conf", "usr/lib/sysusers.d/sorting-center.conf"),
     Piece("firmware_config/mosquitto/*", "usr/share/sorting-center/mosquitto/"),
     Piece("firmware_config/rabbitmq/*", "usr/share/sorting-center/rabbitmq/"),
+    Piece("firmware_config/monitoring/*", "usr/share/sorting-center/monitoring/"),
     Piece("firmware_config/nginx/*", "etc/nginx/sites-available/"),
     Piece("docs/*", "usr/share/doc/sorting-center/"),
     Piece("LICENSE", "usr/share/doc/sorting-center/copyright"),

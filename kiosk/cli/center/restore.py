@@ -46,7 +46,7 @@ def restore(folder: Path, pass_phrase_file: Path | None, accept_host: bool) -> N
     else:
         phrase = click.prompt("Pass phrase of the county's authority", hide_input=True)
     try:
-        bringing = _RestoredServer(layout, machine, backup, phrase)
+        bringing = ServerRestore(layout, machine, backup, phrase)
         for line in bringing.steps(accept_host=accept_host):
             click.echo(line)
     except (SetupFailed, ValueError, OSError) as error:
@@ -58,7 +58,7 @@ def restore(folder: Path, pass_phrase_file: Path | None, accept_host: bool) -> N
 
 
 @dataclass(frozen=True, slots=True)
-class _RestoredServer:
+class ServerRestore:
     layout: ServerLayout
     machine: ServerMachine
     backup: Path

@@ -13,7 +13,7 @@ from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import machine_certificate
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
-from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
+from kiosk.sorting_center.stations.shared.subject import BadSubject, MachineKind, MachineSubject
 
 MAX_SEALED_BYTES: Final = 64 * 1024
 _DELIVERY_MARGIN: Final = timedelta(minutes=10)  # By then the machine that had the certificate before is out
@@ -149,6 +149,21 @@ class MachineCertificates:
         query = select(_c.generation).where(*_same(subject), _c.revoked_at.is_(None))
         with self._database.reading() as connection:
             return connection.execute(query).first() is not None
+
+    def admits(self, text: str, station: str, region: str = "") -> bool:
+        """Whether a station is let in with a certificate of this subject; ``region``: what it speaks for, "" for any.
+
+        A subject of another authority is none of this list's affairs, unless the list has that station.
+        """
+        try:
+            subject = MachineSubject.parse(text)
+        except BadSubject:
+            listed = (_c.kind == MachineKind.STATION.value) & (_c.name == station)
+            query = select(_c.name).where(listed & (_c.region == region) if region else listed)
+            with self._database.reading() as connection:
+                return connection.execute(query).first() is None
+        is_own = (subject.kind, subject.name) == (MachineKind.STATION, station) and region in ("", subject.region)
+        return is_own and self.is_valid(subject)
 
 
 def _same(subject: MachineSubject) -> tuple[Any, ...]:

@@ -36,17 +36,18 @@ FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "
 
 def of_member(read: Callable[[], Iterable[StoredEvent]], member: str) -> Iterator[StoredEvent]:
     """The events of this member's receipts, and all others that name such a receipt or its lot."""
-    subjects = {one for event in read() if _data(event).get("party") == member for one in _subjects(event)}
+    of_them = (event for event in read() if _data(json.loads(event.body)).get("party") == member)
+    subjects = {one for event in of_them for one in _subjects(event)}
     return (event for event in read() if subjects & _subjects(event))
 
 
 def _subjects(event: StoredEvent) -> set[tuple[str, str, str]]:
-    data = _data(event)
+    data = _data(json.loads(event.body))
     return {(event.region, event.station, str(data[name])) for name in ("receipt", "lot") if name in data}
 
 
-def _data(event: StoredEvent) -> Mapping[str, object]:
-    data = json.loads(event.body).get("data")
+def _data(body: Mapping[str, object]) -> Mapping[str, object]:
+    data = body.get("data")
     return data if isinstance(data, Mapping) else {}
 
 
@@ -71,7 +72,7 @@ def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
     yield list(COLUMNS)
     for event in events:
         body = json.loads(event.body)
-        fields = _data(event)
+        fields = _data(body)
         yield [
             event.station,
             event.epoch,

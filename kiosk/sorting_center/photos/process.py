@@ -6,11 +6,14 @@ import logging
 import socket
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.sorting_center.desk.certificates import MachineCertificates
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.followers.feed_follower import follower_worker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import utc_now
@@ -34,16 +37,21 @@ log = logging.getLogger(__name__)
 def serve(
     ledger_url: str, photos_dir: Path, updates_dir: Path | None, listening: socket.socket, ending: threading.Event
 ) -> None:
-    """Until ``ending``; raises LedgerError when the ledger or the list of photos cannot be opened. Closes
-    ``listening``. ``updates_dir`` None: there are no updates here.
+    """Until ``ending``; raises LedgerError when the ledger or the list of photos cannot be opened, and DeskError when
+    that of certificates cannot. Closes ``listening``. ``updates_dir`` None: there are no updates here.
     """
     folder = PictureFolder(photos_dir)
-    with listening, Ledger.open_readonly(ledger_url) as ledger, PhotoIndex(ledger_url) as photos:
+    with (
+        listening,
+        Ledger.open_readonly(ledger_url) as ledger,
+        PhotoIndex(ledger_url) as photos,
+        closing(DeskDatabase(ledger_url)) as desk,
+    ):
         received, refusals = ReceivedPictures(photos, folder), RefusalCounter(photos, utc_now)
         lines = RateLimitedLog(log, time.monotonic, _LOG_PERIOD_S)
         uploads = Uploads(photos, folder, received, Allowance(lambda: datetime.now(UTC)), refusals, lines)
         downloads = Downloads(OfferFolder(updates_dir), lines) if updates_dir is not None else None
-        server = station_server(uploads, downloads, listening)
+        server = station_server(uploads, downloads, MachineCertificates(desk).admits, listening)
         follower = follower_worker("photos follower", PhotoFollower(ledger, photos, received).step)
         server.start()
         follower.start()

@@ -22,6 +22,7 @@ class RefusalReason(StrEnum):
     """The word a station and the figures are given."""
 
     NOT_YOURS = "not_yours"  # The certificate is another station's
+    REVOKED = "revoked"  # The county's list lets this certificate in no more
     NOT_ANNOUNCED = "not_announced"
     SIZE = "size"  # Another size than the event said
     OFFSET = "offset"  # The part does not begin where the last one ended

@@ -2,40 +2,58 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
 from kiosk.domain.identifiers import BadIdentifier, check_station
+from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import COMPLETE, MAX_PART_BYTES, OFFSET, REFUSED, ContentRange, PictureName
 from kiosk.messaging.contract.updates import UpdatesPath
+from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.photos.refusals import RefusalReason
 from kiosk.sorting_center.photos.uploads import BodyTruncated, UploadResult, Uploads
 from kiosk.sorting_center.shared.http_server import BrokenBodyChannel, WebServer
 from kiosk.sorting_center.updates.downloads import DownloadRequest, DownloadResponse, Downloads
 
+log = logging.getLogger(__name__)
+
 STATION_HEADER: Final = "HTTP_X_STATION"  # X-Station, set by nginx: the station of the certificate that it has checked
+SUBJECT_HEADER: Final = "HTTP_X_SUBJECT"  # X-Subject, set by nginx: the whole subject of that certificate
 MAX_DOWNLOADS: Final = 16  # At once, as the site of nginx has it: each may hold a thread as long as its station reads
+CHECK_S: Final = 20.0  # Of a download: a certificate that is revoked meanwhile gets no more of it
+_RETRY_S: Final = 60
+_LOG_PERIOD_S: Final = 300.0
 _THREADS: Final = MAX_DOWNLOADS + 8
 
+# Of a subject, the station of the certificate, and the region it speaks for, "" for any. Raises DeskError.
+Admission = Callable[[str, str, str], bool]
 _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
-def station_server(uploads: Uploads, downloads: Downloads | None, listening: socket.socket) -> WebServer:
+def station_server(
+    uploads: Uploads, downloads: Downloads | None, admits: Admission, listening: socket.socket
+) -> WebServer:
     """Serve stations on ``listening``; ``downloads`` None: there are no updates here.
 
-    Only on a Unix socket, which only nginx may use, is X-Station trusted; over TCP on loopback the path
-    names the station.
+    Only on a Unix socket, which only nginx may use, are X-Station and X-Subject trusted; over TCP on loopback the path
+    names the station, and no certificate is checked.
     """
-    app = StationApp(uploads, downloads, behind_nginx=listening.family == socket.AF_UNIX)
+    app = StationApp(uploads, downloads, admits if listening.family == socket.AF_UNIX else None)
     return WebServer(app, listening, MAX_PART_BYTES, _THREADS, BrokenBodyChannel)
 
 
 class StationApp:
     """Used by the threads of the server."""
 
-    def __init__(self, uploads: Uploads, downloads: Downloads | None, *, behind_nginx: bool) -> None:
-        self._uploads, self._downloads, self._behind_nginx = uploads, downloads, behind_nginx
+    def __init__(self, uploads: Uploads, downloads: Downloads | None, admits: Admission | None) -> None:
+        """``admits`` None: no nginx is before it."""
+        self._uploads, self._downloads, self._admits = uploads, downloads, admits
+        self._log = RateLimitedLog(log, time.monotonic, _LOG_PERIOD_S)
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         uri = environ["REQUEST_URI"]  # as it was sent: nothing escaped in a path is unescaped
@@ -55,10 +73,35 @@ class StationApp:
         station = self._station(environ, path.station)
         if station is None:
             return DownloadResponse(403)
+        refusal = self._refusal(environ, station)
+        if refusal is not None:
+            retry = () if refusal is RefusalReason.REVOKED else (("Retry-After", str(_RETRY_S)),)
+            return DownloadResponse(503 if retry else 403, ((REFUSED, refusal.value), *retry))
         if environ["REQUEST_METHOD"] != "GET":
             return DownloadResponse(405)
         ranges = environ.get("HTTP_RANGE", ""), environ.get("HTTP_IF_RANGE", "")
-        return downloads.respond(DownloadRequest(station, path, *ranges))
+        response = downloads.respond(DownloadRequest(station, path, *ranges))
+        return replace(response, pieces=self._while_admitted(response.pieces, environ, station))
+
+    def _while_admitted(self, pieces: Iterator[bytes], environ: dict[str, Any], station: str) -> Iterator[bytes]:
+        """It ends too early for one that is let in no more, as for a disk that fails."""
+        checked_at = time.monotonic()
+        for piece in pieces:
+            if time.monotonic() - checked_at >= CHECK_S:
+                if self._refusal(environ, station) is not None:
+                    return
+                checked_at = time.monotonic()
+            yield piece
+
+    def _refusal(self, environ: dict[str, Any], station: str, region: str = "") -> RefusalReason | None:
+        """What the list of certificates says against it; a list that cannot be read lets nobody in."""
+        try:
+            if self._admits is None or self._admits(environ.get(SUBJECT_HEADER, ""), station, region):
+                return None
+        except DeskError as error:
+            self._log.write(f"No station is let in: {error}; they come again.", kind="desk", level=logging.ERROR)
+            return RefusalReason.UNAVAILABLE
+        return RefusalReason.REVOKED
 
     def _answer(self, uri: str, environ: dict[str, Any]) -> UploadResult:
         try:
@@ -68,6 +111,9 @@ class StationApp:
         station = self._station(environ, name.station)
         if station is None:
             return UploadResult(403)
+        refusal = self._refusal(environ, station, name.region)
+        if refusal is not None:
+            return self._uploads.refuse(station, name, refusal)
         size = int(environ.get("CONTENT_LENGTH") or 0)
         if environ["REQUEST_METHOD"] == "HEAD" and not size:
             return self._uploads.progress(station, name)
@@ -86,7 +132,7 @@ class StationApp:
 
     def _station(self, environ: dict[str, Any], of_path: str) -> str | None:
         """The station that asks; None without a name that can be trusted."""
-        if not self._behind_nginx:
+        if self._admits is None:
             return of_path
         try:
             return check_station(environ.get(STATION_HEADER, ""))

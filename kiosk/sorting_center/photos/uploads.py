@@ -116,6 +116,13 @@ class Uploads:
         """Take a part of it; the last one makes it whole."""
         return self._respond(station, name, (part, body))
 
+    def refuse(self, station: str, name: PictureName, reason: RefusalReason) -> UploadResult:
+        """What its certificate is answered, REVOKED or UNAVAILABLE."""
+        self._refusals.count(name, station, reason)
+        if reason is RefusalReason.REVOKED:
+            return UploadResult(403, reason=reason)
+        return UploadResult(503, retry_after_s=_UNAVAILABLE_RETRY_S, reason=reason)
+
     def _respond(self, station: str, name: PictureName, sent: _Part | None) -> UploadResult:
         try:
             answer = self._answer(station, name, sent)

@@ -84,7 +84,7 @@ def put_configuration(backup: Path, configuration: Path) -> None:
             raise Refused("set_up", text)
     for name, content in contents.items():
         path = configuration / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         files.write_durably(path, content, _PUBLIC if path.suffix in (".toml", ".crt", ".pub") else _SECRET)
 
 

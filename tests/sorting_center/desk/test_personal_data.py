@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 from sqlalchemy import insert
 
+from kiosk.sorting_center import export
 from kiosk.sorting_center.desk.care import back_up_desk
 from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -23,6 +24,7 @@ from kiosk.sorting_center.desk.shared.cases import Condition
 from kiosk.sorting_center.desk.shared.schema import audit
 from kiosk.sorting_center.desk.terms import INTERVAL_S, MAX_ROWS, TERM_RANGES, erase_expired, erase_step, parse_terms
 from kiosk.sorting_center.desk.throttle import AttemptTime
+from kiosk.sorting_center.feed.feed import feed_message
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
@@ -93,8 +95,23 @@ def plant(desk: CenterDesk, person: Person, station: Station, now: datetime) -> 
 
 def found_in(folder: Path) -> set[str]:
     """The places whose word is in any file, its write-ahead log and its free pages included."""
-    content = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    return words_in(b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()))
+
+
+def words_in(content: bytes) -> set[str]:
     return {place for place, one in PLANTED.items() if one.word.encode() in content}
+
+
+def given_away(ledger: Ledger, person: Person) -> bytes:
+    """What readers of the feed, programs and files get, and what people download."""
+    pieces = [feed_message(entry) for entry in ledger.feed(0, 1000)]
+    pieces += ["".join(write(ledger.events())).encode() for write in (export.jsonl, export.table)]
+    month = f"{datetime.now(UTC):%Y-%m}"
+    for path in ("/feed", "/intakes.json", "/ledger/summary.json", f"/exports/{month}/receipts.csv", "/metrics"):
+        with person.client.get(path) as answer:
+            assert answer.status_code == 200, path
+            pieces.append(answer.data)
+    return b"".join(pieces)
 
 
 def term_of(place: str) -> int | None:
@@ -123,8 +140,10 @@ def test_planted_words_are_there_until_their_term_and_nowhere_after(
         while OfferFollower(ledger, stores.desk.database).step():
             pass
         desk = stores.desk
-        plant(desk, Person(app_of(stores), desk, StaffRole.ADMIN), station, now := datetime.now(UTC))
+        person, now = Person(app_of(stores), desk, StaffRole.ADMIN), datetime.now(UTC)
+        plant(desk, person, station, now)
         assert found_in(folder) == PLANTED.keys()
+        assert words_in(given_away(ledger, person)) == set(), "nothing of it leaves the county's own pages"
         for days in sorted(set(TERMS.values())):
             for at, over in ((now + timedelta(days) - HOUR, days - 1), (now + timedelta(days) + HOUR, days)):
                 erase_expired(desk.database, TERMS, at)

@@ -12,7 +12,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,8 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.photos import ContentRange, PictureName
+from kiosk.sorting_center.desk.certificates import MachineCertificates
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.follower import PhotoFollower
@@ -205,7 +207,9 @@ class Listening:
                 self.certify()
                 self.nginx = ends.enter_context(running_nginx(self.folder, {SITE: places_in(self.folder)}))
                 self.port = self.nginx.ports[SITE]
-            server = station_server(self._receiving.uploads, self._downloads, listening)
+            desk = ends.enter_context(closing(DeskDatabase(self._receiving.ledger.url)))
+            admits = MachineCertificates(desk).admits
+            server = station_server(self._receiving.uploads, self._downloads, admits, listening)
             ends.callback(server.stop, SOON_S)
             server.start()
             self._ends = ends.pop_all()

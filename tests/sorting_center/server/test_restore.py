@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.base.refused import Refused
+from kiosk.cli.center.restore import ServerRestore
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.server import restore as module
@@ -26,7 +27,11 @@ from kiosk.sorting_center.server.backup import (
     back_up_server,
 )
 from kiosk.sorting_center.server.restore import checked_backup, put_configuration, put_ledger, put_photographs
+from kiosk.sorting_center.server.setup import SetupFailed
+from kiosk.sorting_center.stations.authority import BadPassPhrase
 from tests.sorting_center.server.county import PowerCut, Server, night, power_cut
+from tests.sorting_center.server.stand_in import Killed, StandInMachine
+from tests.sorting_center.server.test_setup import PHRASE, answers, setting_up
 
 
 def put(disk: Path, target: ServerFiles) -> list[str]:
@@ -175,3 +180,63 @@ def test_what_was_made_of_another_ledger_goes(server: Server, disk: Path, tmp_pa
         "ledger.db.lock",
     }
     assert not (tmp_path / "new/var" / module._STAGED).exists()
+
+
+def begun_restore(machine: StandInMachine, disk: Path, phrase: str = PHRASE) -> list[str]:
+    backup, _ = checked_backup(disk)
+    machine.people = {"gulnar": "as in the backup"}  # of the desk that is put in place before they are listed
+    return list(ServerRestore(machine.layout, machine, backup, phrase).steps(accept_host=False))
+
+
+@pytest.fixture
+def county(server: Server, disk: Path, tmp_path: Path) -> StandInMachine:
+    """A server that was set up, and is in a backup; its data lie in the same place on the next one."""
+    machine = StandInMachine(tmp_path / "lost")
+    list(setting_up(machine, answers("sqlite")).steps())
+    var = machine.layout.data
+    shutil.copytree(server.root / "var", var, dirs_exist_ok=True)
+    settings = machine.layout.settings.read_text().replace("/var/lib/sorting-center", str(tmp_path / "data"))
+    machine.layout.settings.write_text(settings)
+    source = ServerFiles(f"sqlite:///{var}/ledger.db", machine.layout.settings.parent, var / "photos")
+    back_up_server(source, disk, night(0), keep=1)
+    return machine
+
+
+def test_a_whole_server_comes_back_killed_at_every_operation(
+    county: StandInMachine, server: Server, disk: Path, tmp_path: Path
+) -> None:
+    number, operations = 0, 1
+    while number <= operations:
+        shutil.rmtree(tmp_path / "data", ignore_errors=True)
+        (tmp_path / "data").mkdir()
+        machine = StandInMachine(tmp_path / str(number))
+        machine.kill_at = number
+        with suppress(Killed):
+            begun_restore(machine, disk)
+        operations = max(operations, len(machine.operations))
+        machine.kill_at = 0
+        begun_restore(machine, disk)
+        old, new = county.layout, machine.layout
+        for name in ("settings.toml", "answers.toml", *(path for path in OPTIONAL if "exported" not in path)):
+            assert (new.settings.parent / name).read_bytes() == (old.settings.parent / name).read_bytes(), number
+        assert new.servers_key.read_bytes() != old.servers_key.read_bytes()
+        assert new.broker_password.read_bytes() != old.broker_password.read_bytes()
+        assert {"sorting-center.service", "sorting-center-backup.timer", "mosquitto.service"} <= machine.active
+        with Ledger.open_readonly(f"sqlite:///{tmp_path}/data/ledger.db") as ledger:
+            assert ledger.counts().events == 5
+        assert len(list((tmp_path / "data/photos").rglob("*.jpg"))) == 3
+        number += 1
+    assert operations > 20
+
+
+def test_a_wrong_pass_phrase_or_a_machine_that_cannot_be_a_server_changes_nothing(
+    county: StandInMachine, disk: Path, tmp_path: Path
+) -> None:
+    machine = StandInMachine(tmp_path / "new")
+    with pytest.raises(BadPassPhrase):
+        begun_restore(machine, disk, "another pass phrase")
+    machine.names = set()
+    with pytest.raises(SetupFailed, match="nothing was changed"):
+        begun_restore(machine, disk)
+    assert machine.operations == []
+    assert not machine.layout.settings.exists()

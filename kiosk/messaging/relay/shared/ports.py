@@ -90,15 +90,6 @@ class WaitingEvents(Protocol):
     def any_waiting(self) -> bool: ...  # Whether an event waits for the sorting center's acknowledgement
 
 
-class CenterConnection(Protocol):
-    """The end of a connection, as of every ``CenterLine``."""
-
-    def close(self) -> None: ...  # Hang up; the next question opens a new connection
-
-    def end(self) -> None:
-        """From another thread: whatever waits for the center is over, and nothing is opened any more."""
-
-
 class LaneWork(Protocol):
     """What a lane carries. Each call says the seconds until the next step."""
 

@@ -19,7 +19,6 @@ import click
 from kiosk.cli.shared.one_line import end
 
 if TYPE_CHECKING:
-    from kiosk.simulators.bench.ports import VillageParts
     from kiosk.simulators.county import CountyPlan
     from kiosk.simulators.shared.center_access import CenterAccess
     from kiosk.simulators.village import Village
@@ -89,7 +88,7 @@ def _run_demo(folder: Path, stations: int) -> None:
         end(f"the demo cannot start: {error}", 1)
 
 
-def serve_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_port: int) -> None:
+def serve_demo(begin: Callable[[], AbstractContextManager[Village]], bench_port: int) -> None:
     """The village that ``begin`` starts, until Ctrl-C: its addresses to open in a browser."""
     from kiosk.app.process import setup_logging, until_signal
     from kiosk.simulators.bench.app import BenchServer, create_bench

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 _ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Letters of code bodies and receipt series: no I, O or U, which hands and eyes confuse with 1, 0 and V.
@@ -62,9 +63,10 @@ def next_series(letter: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class ReceiptNumber:
-    """``0147-A-000381``: station digits, series letter, gap-free counter from 1. No year: the clock may be unset."""
+class SeriesNumber:
+    """Station digits, series letter, gap-free counter from 1. No year: the clock may be unset."""
 
+    WHAT: ClassVar[str]
     station: str
     series: str
     counter: int
@@ -72,17 +74,30 @@ class ReceiptNumber:
     def __post_init__(self) -> None:
         check_station(self.station)
         if self.series not in SERIES_LETTERS or len(self.series) != 1:
-            raise BadIdentifier(f"receipt series {self.series!r} must be one of {SERIES_LETTERS}")
+            raise BadIdentifier(f"{self.WHAT} series {self.series!r} must be one of {SERIES_LETTERS}")
         if not 1 <= self.counter <= 999_999:
-            raise BadIdentifier(f"receipt counter {self.counter} must be 1 to 999999")
+            raise BadIdentifier(f"{self.WHAT} counter {self.counter} must be 1 to 999999")
 
     def __str__(self) -> str:
         return f"{self.station[1:]}-{self.series}-{self.counter:06d}"
 
     @property
     def body(self) -> str:
-        """The characters that stand for this receipt inside an internal code."""
+        """The characters that stand for this number inside an internal code."""
         return f"{self.station[1:]}{self.series}{self.counter:06d}"
+
+    @classmethod
+    def _read(cls, pattern: re.Pattern[str], text: str, fault: str) -> Self:
+        if (match := pattern.fullmatch(text)) is None:
+            raise BadIdentifier(fault)
+        return cls(f"S{match[1]}", match[2], int(match[3]))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ReceiptNumber(SeriesNumber):
+    """``0147-A-000381``."""
+
+    WHAT = "receipt"
 
     @property
     def code(self) -> str:
@@ -101,44 +116,28 @@ class ReceiptNumber:
         return internal_code("B", f"{self.body}{number:02d}")
 
     @classmethod
-    def of_body(cls, body: str) -> ReceiptNumber:
+    def of_body(cls, body: str) -> Self:
         """Read ``0147A000381`` as it stands in codes of receipts and lots; raises BadIdentifier."""
-        match = _RECEIPT_BODY.fullmatch(body)
-        if match is None:
-            raise BadIdentifier(f"code body {body!r} is no receipt's: it must look like 0147A000381")
-        return cls(f"S{match[1]}", match[2], int(match[3]))
+        return cls._read(_RECEIPT_BODY, body, f"code body {body!r} is no receipt's: it must look like 0147A000381")
 
     @classmethod
-    def parse(cls, text: str) -> ReceiptNumber:
+    def parse(cls, text: str) -> Self:
         """Read ``0147-A-000381``; raises BadIdentifier."""
-        match = _RECEIPT.fullmatch(text)
-        if match is None:
-            raise BadIdentifier(f"receipt number {text!r} must look like 0147-A-000381")
-        return cls(f"S{match[1]}", match[2], int(match[3]))
+        return cls._read(_RECEIPT, text, f"receipt number {text!r} must look like 0147-A-000381")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class SerialNumber:
+class SerialNumber(SeriesNumber):
     """The number of a crate, tote, seal or manifest: as a receipt's, with a counter of its own for each kind.
 
     People read ``T-0147-A-000012``, a scanner the internal code of the same kind. A database that goes back to a backup
     begins a new series: no number is given twice.
     """
 
-    station: str
-    series: str
-    counter: int
-
-    def __post_init__(self) -> None:
-        ReceiptNumber(self.station, self.series, self.counter)  # the same rules
-
-    @property
-    def body(self) -> str:
-        """The characters that stand for it inside an internal code."""
-        return f"{self.station[1:]}{self.series}{self.counter:06d}"
+    WHAT = "receipt"
 
     def text(self, kind: str) -> str:
-        return f"{kind}-{self.station[1:]}-{self.series}-{self.counter:06d}"
+        return f"{kind}-{self}"
 
     def code(self, kind: str) -> str:
         return internal_code(kind, self.body)

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from kiosk.base.refused import Refused
-from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, InternalCode, check_station, internal_code
+from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, InternalCode, SeriesNumber, internal_code
 
 _SLOT = re.compile(rf"([{SERIES_LETTERS}])-([1-9])-([0-9]{{2}})")
 _BODY = re.compile(rf"([{SERIES_LETTERS}])([1-9])([0-9]{{2}})")
@@ -169,35 +169,23 @@ class CollectedBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class ParcelNumber:
+class ParcelNumber(SeriesNumber):
     """``P-0147-A-000012``: like a receipt number, with a counter of its own in the same series letter."""
 
-    station: str
-    series: str
-    counter: int
-
-    def __post_init__(self) -> None:
-        check_station(self.station)
-        if self.series not in SERIES_LETTERS or len(self.series) != 1:
-            raise BadIdentifier(f"parcel series {self.series!r} must be one of {SERIES_LETTERS}")
-        if not 1 <= self.counter <= 999_999:
-            raise BadIdentifier(f"parcel counter {self.counter} must be 1 to 999999")
+    WHAT = "parcel"
 
     def __str__(self) -> str:
-        return f"P-{self.station[1:]}-{self.series}-{self.counter:06d}"
+        return f"P-{SeriesNumber.__str__(self)}"
 
     @classmethod
-    def parse(cls, text: str) -> ParcelNumber:
+    def parse(cls, text: str) -> Self:
         """Read ``P-0147-A-000012``; raises BadIdentifier."""
-        match = _NUMBER.fullmatch(text)
-        if match is None:
-            raise BadIdentifier(f"parcel number {text!r} must look like P-0147-A-000012")
-        return cls(f"S{match[1]}", match[2], int(match[3]))
+        return cls._read(_NUMBER, text, f"parcel number {text!r} must look like P-0147-A-000012")
 
     def slip_code(self, pickup_code: str) -> str:
         """The internal code on the pickup slip, type K: number and six digits in one scan. Raises BadPickupCode."""
         digits = check_pickup_code(pickup_code)
-        return internal_code("K", f"{self.station[1:]}{self.series}{self.counter:06d}{digits}")
+        return internal_code("K", f"{self.body}{digits}")
 
 
 def read_slip(code: InternalCode) -> tuple[ParcelNumber, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
@@ -11,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.ports import DetectedFace
 
 _Grey: TypeAlias = NDArray[np.uint8]
 
@@ -27,6 +27,16 @@ _FRONTAL_STEP, _PROFILE_STEP = 1.15, 1.2
 _NEIGHBORS = 3
 # Of the longer side, added around: the cascades want to see a whole head, and people are cut by the frame.
 _MARGIN = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFace:
+    """An upright square in pixels of the frame."""
+
+    left: float
+    top: float
+    side: float
+    profile: bool  # Turned to one side: less certain
 
 
 class HaarFaces:

@@ -16,7 +16,7 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import decode_picture
 from kiosk.photo.color import SHEET_WINDOW, Correction, find_correction, fit_light
 from kiosk.photo.cutout import CUT_WINDOW, CutOut, Mask, cut_out
-from kiosk.photo.faces import haar_faces
+from kiosk.photo.faces import DetectedFace, HaarFaces, haar_faces
 from kiosk.photo.frame_check import mean_luminance, sharpest_edge_px
 from kiosk.photo.markers import DetectedMat, detect_markers, find_mat, fit_mat
 from kiosk.photo.mat import INTERIOR, PX_PER_MM
@@ -33,7 +33,6 @@ from kiosk.photo.measures import (
 )
 from kiosk.photo.picture_header import PictureRefused
 from kiosk.photo.pictures import GoodsScene, crop_window, make_pictures
-from kiosk.photo.ports import DetectedFace, FaceDetector
 from kiosk.photo.rectify import detect_patches, flatten
 
 Corners: TypeAlias = NDArray[np.float32]
@@ -65,7 +64,7 @@ def inspect_bytes(data: bytes) -> Inspection:
     return inspect(frame)
 
 
-def inspect(frame: BgrImage, others: Sequence[BgrImage] = (), faces: FaceDetector | None = None) -> Inspection:
+def inspect(frame: BgrImage, others: Sequence[BgrImage] = (), faces: HaarFaces | None = None) -> Inspection:
     """Judge the sharpest of a burst; a bad picture is a verdict, never an error.
 
     ``others`` are further frames of the burst; those of another size are left out.

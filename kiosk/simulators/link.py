@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from kiosk.base.closable import Closable
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 
 _BLOCK: Final = 4096
@@ -111,7 +112,7 @@ class _End:
         return self.lives
 
 
-class SimulatedLink:
+class SimulatedLink(Closable):
     """Listens on 127.0.0.1:``port`` and passes everything to 127.0.0.1:``target_port``.
 
     ``random`` decides where a lossy line breaks, for each connection in the order in which they come.
@@ -142,12 +143,6 @@ class SimulatedLink:
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name=f"link-{self.port}", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> SimulatedLink:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def command(self, text: str) -> None:
         """Obey a fault word; raises BadFaultWord."""

@@ -15,6 +15,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final, Literal
 
+from kiosk.base.closable import Closable
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.link import SimulatedLink
@@ -133,7 +134,7 @@ class VillagePlan:
     clock_set: bool = False
 
 
-class Village:
+class Village(Closable):
     """Everything up and answering when the constructor returns, everything down after ``close``.
 
     The constructor raises StartFailed or what a simulator raises, with nothing left behind.
@@ -299,12 +300,6 @@ class Village:
                 offer(store, self.folder / "station", 0, GoodsCamera(self.folder / "goods"), self._stamp)
         except (StoreError, OSError) as error:
             raise StartFailed(f"no lot of the demo can be offered: {error}") from error
-
-    def __enter__(self) -> Village:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 _SCANNERS: Mapping[str, Callable[[Path], SimulatedScanner]] = {

@@ -264,7 +264,7 @@ class StationService:
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
         self._link = LinkStatus(RelayStatusFile(self.settings.data) if settings.relay else None)
-        sweep = ParcelSweep(store.parcels, self.parcel_photos, settings.parcels, self.stamp, self.committed)
+        sweep = ParcelSweep(store, self.parcel_photos, settings.parcels, self.stamp, self.committed)
         self._sweeper = Worker(
             "counter-sweeper", Sweeper(sweep, self._tick).step, retry_s=TICK_S, expected=(StoreError,)
         )

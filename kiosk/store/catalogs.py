@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from kiosk.domain.catalog import EMPTY_CATALOG, Catalog
 from kiosk.domain.events import CatalogImported
 from kiosk.store.database.connection import Database
 from kiosk.store.database.schema import catalog_version as catalog_table
-from kiosk.store.database.tables import Tables, reading, writing
+from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import journal
 from kiosk.store.scale import event_counters
 from kiosk.store.shared.errors import StoreError
@@ -21,6 +22,7 @@ from kiosk.store.shared.records import Stamp
 _MAX_CACHED: Final = 4  # Versions in memory: the current one, and those of receipts that are looked at
 # Made with the module: two threads that are the first to have msgspec look at a dataclass make it crash.
 _CONTENT: Final = msgspec.json.Decoder(Catalog)
+_NO_MEMBERS: Final = b'"members":[]'
 
 
 class Catalogs(Tables):
@@ -60,6 +62,22 @@ class Catalogs(Tables):
             for oldest in list(self._cache)[:-_MAX_CACHED]:
                 self._cache.pop(oldest, None)
         return requested, catalog
+
+    @finishing
+    def erase_members(self, connection: Connection, before: str) -> int:
+        """Erase the members of versions that another one replaced before then; returns how many versions had any.
+
+        Receipts name a version for its goods and prices; the hash stays that of the file as it was imported.
+        """
+        c, following = catalog_table.c, catalog_table.alias().c
+        replaced = (following.version == c.version + 1) & (following.imported_at < before)
+        has_members = func.instr(c.content, _NO_MEMBERS) == 0
+        rows = connection.execute(select(c.version, c.content).where(replaced, has_members)).all()
+        for version, content in rows:
+            without = _content(replace(_CONTENT.decode(content), members=()))
+            connection.execute(update(catalog_table).where(c.version == version).values(content=without))
+            self._cache.pop(version, None)
+        return len(rows)
 
     @reading
     def _in_force(self, connection: Connection) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Table, insert, select, update
 from kiosk.domain import events as e
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.messaging.contract.envelope import EVENT_TYPES, data_as
-from kiosk.messaging.contract.seal import SealedEvent
+from kiosk.messaging.contract.seal import DatabaseIdentity, SealedEvent
 from kiosk.store import listings, photos
 from kiosk.store.database.connection import Database
 from kiosk.store.database.opening import OpenOptions
@@ -29,7 +29,7 @@ from kiosk.store.journal.numbering import number_of
 from kiosk.store.journal.series import Series, SeriesMarker, letter_after
 from kiosk.store.scale import event_counters
 from kiosk.store.shared.errors import StoreError
-from kiosk.store.shared.records import DatabaseIdentity, Stamp
+from kiosk.store.shared.records import Stamp
 
 # Why an epoch was begun: the sorting center has more of this database than the database itself.
 BEHIND: Final = "behind"

@@ -11,11 +11,11 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import DeskRefused
+from kiosk.station.service import StationService
 from kiosk.station.update.updates import Gate
 from kiosk.web.public.screens import Screens
 from kiosk.web.public.sentences import Sentence, refusal
 from kiosk.web.shared import roles
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.speech import speech_of
 
@@ -31,7 +31,7 @@ _FAULT = Sentence("problem.error", "attention")
 _PUBLIC_HOME, _COUNTER_HOME = "/", "/counter"
 
 
-def install(app: Flask, station: Station, screens: Screens, settings: WebSettings) -> None:
+def install(app: Flask, station: StationService, screens: Screens, settings: WebSettings) -> None:
     """One handler for each kind of trouble; nothing leaves the program as a traceback."""
 
     def refused(error: DeskRefused) -> Answer:
@@ -58,7 +58,7 @@ def install(app: Flask, station: Station, screens: Screens, settings: WebSetting
     app.register_error_handler(Exception, unexpected)
 
 
-def _is_open(station: Station, token: str) -> bool:
+def _is_open(station: StationService, token: str) -> bool:
     """Whether somebody has unlocked the counter with this; a store that cannot say so opens nothing."""
     try:
         return station.access.peek(token) is not None
@@ -71,7 +71,7 @@ _TRIAL: Final = "kiosk.trial"  # A key that no header can set: those begin with 
 _OPEN_WHILE_CLOSED: Final = frozenset({"static", "technical.health", "technical.page_alive", "technical.station_css"})
 
 
-def install_gate(app: Flask, gate: Gate, station: Station, settings: WebSettings) -> None:
+def install_gate(app: Flask, gate: Gate, station: StationService, settings: WebSettings) -> None:
     """Behind everything else that looks at a request: a strange page learns nothing."""
     screens = Screens(station, settings)
 

@@ -15,6 +15,7 @@ from kiosk.station.counter.state import CounterSnapshot
 from kiosk.station.desk.live import Snapshot
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.scale.teach import Teach
+from kiosk.station.service import StationService
 from kiosk.texts import html
 from kiosk.web import errors, mat_view
 from kiosk.web.counter import check as counter_check
@@ -28,7 +29,7 @@ from kiosk.web.public import routes as public
 from kiosk.web.public.live import Streams
 from kiosk.web.public.screens import Screens
 from kiosk.web.shared import guard, roles
-from kiosk.web.shared.ports import Endable, Station
+from kiosk.web.shared.ports import Endable
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import goods as goods_pages
 from kiosk.web.technician import layouts as layout_pages
@@ -100,7 +101,7 @@ def _session(access: Access, token: str) -> CounterSession | None:
 
 
 def create_app(
-    service: Station,
+    service: StationService,
     settings: WebSettings,
     doctor: Doctor | None = None,
     teach: Teach | None = None,

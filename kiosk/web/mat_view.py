@@ -18,8 +18,8 @@ from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import PHOTO_REQUEST_STATES, DeskStep
 from kiosk.station.photos.photographer import PreviewRequest
+from kiosk.station.service import StationService
 from kiosk.web.shared import roles
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need
 
 NEEDS = {"mat_view.take": Need.OPEN, "mat_view.intake": Need.CLERK}
@@ -27,7 +27,7 @@ NEEDS = {"mat_view.take": Need.OPEN, "mat_view.intake": Need.CLERK}
 WATCHED: Final = frozenset({"mat_view.intake"})
 
 
-def blueprint(station: Station) -> Blueprint:
+def blueprint(station: StationService) -> Blueprint:
     mat_view = Blueprint("mat_view", __name__)
 
     @mat_view.get("/mat.jpg")
@@ -51,12 +51,12 @@ def blueprint(station: Station) -> Blueprint:
     return mat_view
 
 
-def _shoot(station: Station, session: CounterSession, receipt: str) -> None:
+def _shoot(station: StationService, session: CounterSession, receipt: str) -> None:
     with suppress(CounterRefused):  # the counter was locked meanwhile, or a tap was quicker
         station.counter.lot_shots.take_when_still(session, receipt)
 
 
-def _newest(station: Station, watch: PreviewRequest) -> Response:
+def _newest(station: StationService, watch: PreviewRequest) -> Response:
     preview = station.live_view.ask(watch)
     if preview is None or preview.picture is None:
         return Response(status=204)

@@ -230,7 +230,7 @@ def test_what_is_not_right_changes_nothing_on_the_new_card(village: Village) -> 
 
 
 SYSTEMCTL = """#!/bin/sh
-case "$*" in *Environment*) echo KIOSK_BOX=1 ;; *is-active*) exit $ACTIVE ;; esac
+case "$*" in *Environment*) echo Environment=KIOSK_BOX=1 ;; *is-active*) exit $ACTIVE ;; esac
 """
 
 

@@ -27,3 +27,10 @@ def linked(page: Path, *, pictures: bool = False) -> Iterator[Path]:
 def shown() -> set[Path]:
     """Every picture that a page shows."""
     return {picture for page in documents() for picture in linked(page, pictures=True)}
+
+
+def personal_data(heading: str) -> dict[str, str]:
+    """Of the table below this heading: each place, and how long something about people stays there."""
+    page = (DOCS / "personal-data.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return dict(re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\|([^|]*)\|", section, re.MULTILINE))

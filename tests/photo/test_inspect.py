@@ -14,10 +14,10 @@ from kiosk.domain.verdict import Reason
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.channels.picture import box_in
 from kiosk.photo.codec import encode_jpeg
+from kiosk.photo.faces import DetectedFace
 from kiosk.photo.mat import INTERIOR, PATCHES, VERSION_MARKER, Box
 from kiosk.photo.pictures import likeness
 from kiosk.photo.pipeline import Inspection, inspect, inspect_bytes
-from kiosk.photo.ports import DetectedFace
 from kiosk.simulators.camera.goods.layout import GoodsLayout
 from kiosk.simulators.camera.goods.produce import Arrangement
 from kiosk.simulators.camera.simulator import SceneView, draw_view

@@ -100,6 +100,32 @@ def test_a_ledger_that_cannot_be_used_is_one_line_and_exit_1(filled_url: str, tm
     )
 
 
+def test_what_is_about_a_member_is_exported_alone(ledger_url: str) -> None:
+    """Receipts and what names them or their lots, also in an epoch that is read before that of the receipt."""
+    first, later = Station(epoch="ff112233445566aa"), Station(epoch="00112233445566aa")
+    events = [
+        first.start(),
+        first.intake(1, party="M-00001"),
+        first.intake(2, party="M-00002"),
+        first.offer(1, "ab" * 32),
+    ]
+    broken = first.raw(data={"receipt": ["M-00001"], "lot": {}})
+    with Ledger.open(ledger_url) as ledger:
+        ledger.accept([*events, first.offer(2, "cd" * 32), broken], "shache", AT)
+        ledger.accept([later.start(), later.void(1)], "shache", AT)
+    exported = call("export", "--ledger", ledger_url, "--format", "jsonl", "--member", "M-00001").stdout.splitlines()
+    found = {(event["epoch"], event["type"]) for event in map(json.loads, exported)}
+    assert found == {
+        (later.epoch, "station.intake.voided.v1"),
+        (first.epoch, "station.intake.confirmed.v1"),
+        (first.epoch, "station.listing.submitted.v1"),
+    }
+    assert len(exported) == 3
+    table = call("export", "--ledger", ledger_url, "--format", "csv", "--member", "M-00001").stdout.splitlines()
+    assert len(table) == 1 + 3
+    assert call("export", "--ledger", ledger_url, "--format", "jsonl", "--member", "M-00003").stdout == ""
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_ledger_whose_schema_is_damaged_is_one_line_and_exit_1_and_stays_as_it_is(verb: str, tmp_path: Path) -> None:
     path, other = tmp_path / "ledger.db", tmp_path / "other.db"

@@ -12,9 +12,8 @@ import pytest
 
 from kiosk.base.worker import Worker
 from kiosk.station.service import OutboxPoller
-from kiosk.store import DatabaseLocked, Store
+from kiosk.store import DatabaseLocked, OutboxCounts, Store
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.shared.records import OutboxCounts
 from tests.station.fakes import STAMP
 from tests.station.hardware import Heard, bring_in
 

@@ -11,7 +11,6 @@ the station through its request file. The stick is writable for the copy alone, 
 from __future__ import annotations
 
 import grp
-import logging
 import os
 import pwd
 import re
@@ -30,8 +29,6 @@ from kiosk.base.refused import Refused
 from kiosk.base.root_requests import serve
 from kiosk.station.doctor.tools import copy_request_file
 from kiosk.store.backup.shared.settings import MAX_UUID_LENGTH, UUID
-
-logger = logging.getLogger(__name__)
 
 SETTINGS: Final = Path("/etc/kiosk/station.toml")
 STATION_USER: Final = "kiosk"

@@ -61,7 +61,7 @@ def export(folder: Path) -> None:
     Without them and the pass phrase no new station can ever be made: keep the stick elsewhere than the server.
     """
     layout = ServerLayout()
-    for path in (layout.authority_certificate, layout.authority_key, layout.kit_key):
+    for path in layout.sealed_on_stick():
         content = path.read_bytes()
         write_durably(folder / path.name, content)  # A stick may know no modes; both keys are sealed
         if (folder / path.name).read_bytes() != content:

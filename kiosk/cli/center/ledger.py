@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,17 +17,17 @@ from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.shared.one_line import counted, no_progress, progress
 from kiosk.sorting_center import export
 from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_copyable, require_free
-from kiosk.sorting_center.ledger import Ledger, without_password
+from kiosk.sorting_center.ledger import Ledger, StoredEvent, without_password
 from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.care.backup import back_up
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
 from kiosk.sorting_center.ledger.database.times import utc_now
 
-_FORMATS: dict[str, Callable[[Ledger], Iterable[str]]] = {
-    "jsonl": lambda ledger: export.jsonl(ledger.events(with_standing=False)),
-    "csv": lambda ledger: export.table(ledger.events()),
-    "epcis": lambda ledger: export.epcis(ledger.events(), utc_now()),
+_FORMATS: dict[str, Callable[[Iterable[StoredEvent]], Iterable[str]]] = {
+    "jsonl": export.jsonl,
+    "csv": export.table,
+    "epcis": lambda events: export.epcis(events, utc_now()),
 }
 
 _URL_HELP: Final = "sqlite:///path or postgresql://user@host:port/name; its password in PGPASSWORD or ~/.pgpass"
@@ -55,14 +56,17 @@ def count(url: str) -> None:
 @ledger.command("export")
 @ledger_option
 @click.option("--format", "form", required=True, type=click.Choice(list(_FORMATS)), help="What to write.")
+@click.option("--member", metavar="NUMBER", help="Only what is about this member, like M-04412: see personal-data.md.")
 @clear_errors
-def export_ledger(url: str, form: str) -> None:
+def export_ledger(url: str, form: str, member: str | None) -> None:
     """Every event, to standard output in UTF-8. Changes nothing.
 
     Events in archives are not among them.
     """
     with Ledger.open_readonly(url) as opened, progress("exporting", "lines") as show:
-        pieces = counted(_FORMATS[form](opened), no_progress if sys.stdout.isatty() else show)
+        read = partial(opened.events, with_standing=form != "jsonl")
+        events = read() if member is None else export.of_member(read, member)
+        pieces = counted(_FORMATS[form](events), no_progress if sys.stdout.isatty() else show)
         for piece in pieces:
             sys.stdout.buffer.write(piece.encode("utf-8"))
         sys.stdout.buffer.flush()

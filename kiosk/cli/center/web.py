@@ -17,7 +17,7 @@ from kiosk.cli.center.ledger import ledger_option
 from kiosk.sorting_center.ledger import without_password
 from kiosk.sorting_center.shared.listen_socket import listening_socket
 from kiosk.sorting_center.web.child import RemoteHealth
-from kiosk.sorting_center.web.shared.settings import BadWebSettings, CenterWebSettings, is_loopback
+from kiosk.sorting_center.web.shared.settings import CenterWebSettings, is_loopback
 
 _OPTIONS = (
     click.option(
@@ -65,9 +65,17 @@ _OPTIONS = (
         show_envvar=True,
         help="Where sorting-center photos keeps the pictures; without it every photo of a listing is pending.",
     ),
+    click.option(
+        "--term",
+        "terms",
+        multiple=True,
+        metavar="KIND=DAYS",
+        help="For how many days something about people stays, like audit=1095, once for each kind: see "
+        "docs/personal-data.md.",
+    ),
 )
 
-_SETTING_OPTIONS = ("trusted_proxy", "zone", "webhook_hosts", "mail_logins", "storefront_url", "photos_dir")
+_SETTING_OPTIONS = ("trusted_proxy", "zone", "webhook_hosts", "mail_logins", "storefront_url", "photos_dir", "terms")
 
 
 def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -83,7 +91,7 @@ def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[...,
                 host, port = host_and_port("--http", http)
                 try:
                     web = CenterWebSettings(host=host, port=port, names=names, **options).validate()
-                except BadWebSettings as error:
+                except ValueError as error:
                     raise click.UsageError(str(error)) from error
             command(*args, web=web, **rest)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from kiosk.domain.clerk import Role, check_actor
+from kiosk.domain.clerk import Role
 from kiosk.domain.day import DayTotals
 from kiosk.domain.events.event import EventData
 
@@ -34,9 +34,6 @@ class PrintReprinted(EventData):
     about: str
     actor: str
 
-    def __post_init__(self) -> None:
-        check_actor(self.actor)
-
 
 @dataclass(frozen=True, slots=True)
 class PrintResolved(EventData):
@@ -51,9 +48,6 @@ class PrintResolved(EventData):
     came_out: bool
     actor: str
 
-    def __post_init__(self) -> None:
-        check_actor(self.actor)
-
 
 @dataclass(frozen=True, slots=True)
 class ClerkAdded(EventData):
@@ -62,9 +56,6 @@ class ClerkAdded(EventData):
     TYPE: ClassVar[str] = "station.clerk.added.v1"
     clerk: str
     role: Role
-
-    def __post_init__(self) -> None:
-        check_actor(self.clerk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +66,6 @@ class ClerkChanged(EventData):
     clerk: str
     role: Role
     what: str
-
-    def __post_init__(self) -> None:
-        check_actor(self.clerk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +101,6 @@ class DayClosed(EventData):
     prints_unknown: int
     first_seq: int
     last_seq: int
-
-    def __post_init__(self) -> None:
-        check_actor(self.actor)
 
     @classmethod
     def of(cls, totals: DayTotals, head: str, actor: str) -> DayClosed:

@@ -9,9 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from kiosk.domain.clerk import check_actor
+
 
 @dataclass(frozen=True, slots=True)
 class EventData:
-    """The data of one event. A class that has a ``TYPE`` of its own, its name on the wire, can be told."""
+    """The data of one event. A class that has a ``TYPE`` of its own, its name on the wire, can be told.
+
+    Whoever did it, ``actor`` or ``clerk``, is a number and never a name.
+    """
 
     TYPE: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for field in ("actor", "clerk"):
+            if (who := getattr(self, field, None)) is not None:
+                check_actor(who)

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kiosk.domain.clerk import check_actor
 from kiosk.domain.events.event import EventData
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, Proof, check_slot
 
@@ -36,7 +35,7 @@ class ParcelStep(EventData):
 
     def __post_init__(self) -> None:
         ParcelNumber.parse(self.parcel)
-        check_actor(self.actor)
+        EventData.__post_init__(self)
 
 
 @dataclass(frozen=True, slots=True)

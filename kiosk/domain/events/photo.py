@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from kiosk.domain.clerk import check_actor
 from kiosk.domain.events.event import EventData
 from kiosk.domain.verdict import Finding, Measures
 
@@ -50,8 +49,7 @@ class PhotoAccepted(EventData):
     def __post_init__(self) -> None:
         if bool(self.overruled) != (self.actor is not None):
             raise ValueError("a shot is overruled by a clerk, or it is not")
-        if self.actor is not None:
-            check_actor(self.actor)
+        EventData.__post_init__(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +109,3 @@ class ListingSubmitted(EventData):
     actor: str
     origin_words: WordsData = NO_WORDS  # What buyers read instead of the code; older stations tell none
     grade_words: WordsData = NO_WORDS
-
-    def __post_init__(self) -> None:
-        check_actor(self.actor)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kiosk.domain.clerk import check_actor
 from kiosk.domain.events.event import EventData
 from kiosk.domain.metrology.legal_status import CheckState, CounterValues, ScaleLegalStatus, Verification
 from kiosk.domain.metrology.pan_journal import UnbookedWhy
@@ -96,9 +95,6 @@ class ScaleChecked(ScaleEvent):
     stable_ms: int
     frames_sha256: str | None
     actor: str
-
-    def __post_init__(self) -> None:
-        check_actor(self.actor)
 
 
 @dataclass(frozen=True, slots=True)

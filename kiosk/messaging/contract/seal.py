@@ -34,6 +34,36 @@ class SealedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseIdentity:
+    """Whose database this is, its current epoch (16 hex digits) and the receipt series that goes with it."""
+
+    station: str
+    epoch: str
+    series: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxCounts:
+    """Of the current epoch: events not acknowledged, the last sequence number, the last acknowledged one."""
+
+    pending: int
+    last_seq: int
+    acked_upto: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierEpoch:
+    """A former life of the database: its last number, and up to where the sorting center had it when it ended.
+
+    What is above ``acked_upto`` was told again in the epoch after it.
+    """
+
+    epoch: str
+    last_seq: int
+    acked_upto: int
+
+
+@dataclass(frozen=True, slots=True)
 class EventSource:
     """Who tells it. ``metrology`` names the legally relevant software, "" where nobody has said; ``region`` is the
     station's, "" to leave it to the topic.

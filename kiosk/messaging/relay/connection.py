@@ -226,7 +226,7 @@ class BrokerConnection:
         if refused:
             names = ", ".join(map(str, refused))
             self._end_connection(
-                f"may not listen to its acknowledgements: {names} (look at the broker's access list)",
+                f"may not listen to its acknowledgements: {names} ({_ADVICE[0x87]})",
                 fault_of(refused[0].value) or LinkFault.REFUSED,
             )
             return
@@ -257,7 +257,7 @@ _ADVICE: Final = {
     NO_SUBSCRIBERS: "nobody listens: is the sorting center running?",
     NO_MQTT_5: "it does not speak MQTT 5",
     0x86: "check user name and password",
-    0x87: "look at the broker's access list and this station's certificate",
+    0x87: "the county lets this machine in no more, or not yet: ask there whether it was revoked or replaced",
     0x8E: "another machine uses this station's id: was the disk copied?",
     0x90: "it does not take this topic: check region and station",
     0x95: "a message is larger than the broker takes",

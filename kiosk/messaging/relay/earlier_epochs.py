@@ -15,8 +15,8 @@ from typing import Final
 
 from kiosk.messaging.contract.control import Ack
 from kiosk.messaging.contract.envelope import MAX_SEQ
+from kiosk.messaging.contract.seal import EarlierEpoch
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.shared.ports import EarlierEpoch
 
 _NOWHERE: Final = MAX_SEQ + 1
 

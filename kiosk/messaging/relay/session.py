@@ -21,6 +21,7 @@ from kiosk.messaging.contract.control import (
     encode,
 )
 from kiosk.messaging.contract.envelope import ZERO_HASH
+from kiosk.messaging.contract.seal import OutboxCounts, SealedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import (
     BrokerConnection,
@@ -35,7 +36,7 @@ from kiosk.messaging.relay.connection import (
 from kiosk.messaging.relay.earlier_epochs import EarlierEpochs, EpochQuery, ForkPoint, HashQuery
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.shared.faults import LinkFault
-from kiosk.messaging.relay.shared.ports import OutboxCounts, OutboxRow, StationSide, StorePort
+from kiosk.messaging.relay.shared.ports import StationSide, StorePort
 from kiosk.messaging.relay.shared.throughput import left_s
 from kiosk.messaging.relay.window import InFlightWindow, OutgoingMessage, build_message, rows_that_fit
 
@@ -224,7 +225,7 @@ class RelaySession:
         elif (sent := self._publish(connection, rows)) is not None:
             self._earlier.sent(epoch, sent[1].last, self._clock())
 
-    def _publish(self, connection: BrokerConnection, rows: Sequence[OutboxRow]) -> tuple[int, OutgoingMessage] | None:
+    def _publish(self, connection: BrokerConnection, rows: Sequence[SealedEvent]) -> tuple[int, OutgoingMessage] | None:
         message = build_message(rows, self._topics, self._pace.budget.message_bytes)
         mid = connection.publish(message.topic, message.payload, message.content_type)
         self._pace.budget.spend(len(message.payload), self._clock())

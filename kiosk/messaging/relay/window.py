@@ -8,9 +8,9 @@ from typing import Final
 
 from kiosk.messaging.contract.control import MAX_GAPS
 from kiosk.messaging.contract.receive import build_batch
+from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.shared.ports import OutboxRow
 
 # Pings come back but no PUBACK does: a broker that waits for its own disks. Then send again after all.
 _NO_PUBACK_S: Final = 120.0
@@ -146,7 +146,7 @@ class OutgoingMessage:
     size: int
 
 
-def rows_that_fit(rows: Sequence[OutboxRow], last: int | None, max_bytes: int) -> Sequence[OutboxRow]:
+def rows_that_fit(rows: Sequence[SealedEvent], last: int | None, max_bytes: int) -> Sequence[SealedEvent]:
     """The first of ``rows`` that make one message: up to ``last``, without a hole, within the size before compression.
     The first one is always among them.
     """
@@ -159,7 +159,7 @@ def rows_that_fit(rows: Sequence[OutboxRow], last: int | None, max_bytes: int) -
     return rows
 
 
-def build_message(rows: Sequence[OutboxRow], topics: Topics, max_payload_bytes: int | None) -> OutgoingMessage:
+def build_message(rows: Sequence[SealedEvent], topics: Topics, max_payload_bytes: int | None) -> OutgoingMessage:
     """As many of ``rows``, at least one, as stay within ``max_payload_bytes`` bytes on the wire (None: all)."""
     while len(rows) > 1:
         payload = build_batch([row.body for row in rows])
@@ -169,5 +169,5 @@ def build_message(rows: Sequence[OutboxRow], topics: Topics, max_payload_bytes: 
     return _message(rows, topics.event, rows[0].body, EVENT_CONTENT)
 
 
-def _message(rows: Sequence[OutboxRow], topic: str, payload: bytes, content_type: str) -> OutgoingMessage:
+def _message(rows: Sequence[SealedEvent], topic: str, payload: bytes, content_type: str) -> OutgoingMessage:
     return OutgoingMessage(topic, payload, content_type, rows[0].seq, rows[-1].seq, sum(len(row.body) for row in rows))

@@ -22,11 +22,6 @@ def qr_modules(text: str) -> Modules:
     return _modules(text, "QRCode")
 
 
-def gs1_qr_modules(bracketed: str) -> Modules:
-    """The GS1 QR code of "(01)...(10)...": FNC1 in first position. Raises BadElementString."""
-    return _modules(_validate(bracketed), "QRCode", gs1=True)
-
-
 def gs1_datamatrix_modules(bracketed: str) -> Modules:
     """The GS1 DataMatrix of "(01)...(10)...", always a square: the library's long shapes are of an extension (ISO/IEC
     21471) that few scanners read. Raises BadElementString.

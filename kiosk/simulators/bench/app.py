@@ -22,17 +22,17 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.devices.panel.gpio import OUTPUTS
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.bench.bench import CURES, GOODS, KINDS, SCENE_PICTURES, Bench, drawings, words_of
-from kiosk.simulators.bench.ports import VillageParts
 from kiosk.simulators.camera.simulator import SCENES
 from kiosk.simulators.shared.counter_stock import CounterStock, DemoPickupSlip
 from kiosk.simulators.shared.faults import BadFaultWord
+from kiosk.simulators.village import Village
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.texts import formats
 
 _CARDS = 6
 
 
-def create_bench(village: VillageParts) -> Flask:
+def create_bench(village: Village) -> Flask:
     """The page and what it asks for; ``village`` has been started. Raises CatalogError or OSError."""
     app = Flask(__name__, static_url_path="/bench")
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=8)

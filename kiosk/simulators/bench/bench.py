@@ -17,9 +17,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from kiosk.domain.catalog import Catalog
-from kiosk.simulators.bench.ports import PaperPictures, VillageParts
+from kiosk.simulators.printer.mechanism import SimulatedPrinter
 from kiosk.simulators.scale.pan import grams
 from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord, FaultWord
+from kiosk.simulators.village import Village
 from kiosk.texts import formats
 from kiosk.texts.plain import plain
 
@@ -243,7 +244,7 @@ _PAPERS: Final = 6
 class Bench:
     """All methods may be called from any thread."""
 
-    def __init__(self, village: VillageParts, catalog: Catalog) -> None:
+    def __init__(self, village: Village, catalog: Catalog) -> None:
         self.village = village
         self.catalog = catalog
         self._words = WordsInForce()
@@ -275,7 +276,7 @@ class Bench:
         }
 
     @property
-    def printers(self) -> dict[str, PaperPictures]:
+    def printers(self) -> dict[str, SimulatedPrinter]:
         """By the names of the bench."""
         return {"label": self.village.label_printer, "receipt": self.village.receipt_printer}
 
@@ -287,5 +288,5 @@ def _version(picture: Path) -> str | None:
         return None
 
 
-def newest(printer: PaperPictures) -> list[str]:
+def newest(printer: SimulatedPrinter) -> list[str]:
     return [path.name for path in reversed(printer.printed[-_PAPERS:])]

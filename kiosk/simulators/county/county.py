@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
+from kiosk.base.closable import Closable
 from kiosk.simulators.county.places import as_csv, places
 from kiosk.simulators.county.plan import CountyPlan
 from kiosk.simulators.county.process import plan_argument
@@ -31,7 +32,7 @@ class CountyProgress:
     ended: int = 0  # Processes that have written all of theirs
 
 
-class County:
+class County(Closable):
     """Its processes are at work when the constructor returns, and gone after ``close``; ``print_line`` gets lines for
     people.
 
@@ -61,12 +62,6 @@ class County:
 
     def close(self) -> None:
         self._ends.close()
-
-    def __enter__(self) -> County:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _start_process(self, share: Share, ends: ExitStack) -> subprocess.Popen[str]:
         plan = replace(self._plan, share=share)

@@ -16,7 +16,7 @@ from kiosk.messaging.contract.control import DoctorRow
 from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
-from kiosk.messaging.relay.shared.ports import EpochsPort, OutboxPort, OutboxRow, StorePort
+from kiosk.messaging.relay.shared.ports import EpochsPort, OutboxPort, StorePort
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.county.counter import VillageCounter, catalog_of
 from kiosk.simulators.county.plan import CountyPlan, DayPlan, StationAct, StationKind, day_of, lived_days, local_date
@@ -295,6 +295,6 @@ class LosingOutbox:
         self.hash_at = outbox.hash_at
         self.acknowledge = outbox.acknowledge
 
-    def pending(self, limit: int, after: int = 0) -> Sequence[OutboxRow]:
+    def pending(self, limit: int, after: int = 0) -> Sequence[SealedEvent]:
         """As the real one, without the lost event."""
         return [row for row in self._outbox.pending(limit, after) if row.seq != self._lost]

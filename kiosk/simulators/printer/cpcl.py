@@ -16,7 +16,6 @@ _PICTURE_WORDS = (b"EG ", b"EXPANDED-GRAPHICS ", b"CG ", b"COMPRESSED-GRAPHICS "
 _MAX_PICTURE_HEAD_BYTES = 60
 _SETTING = re.compile(rb"(?:CONTRAST [0-3]|SPEED [0-5]|GAP-SENSE(?: \d{1,3})?|BAR-SENSE(?: LEFT)?|FORM)")
 _WIDTH = re.compile(rb"(?:PAGE-WIDTH|PW) (\d{1,5})")
-_MAX_LINE_BYTES = 4096
 _MAX_DOTS = 4_000_000
 
 
@@ -38,14 +37,7 @@ class CpclInterpreter(PrinterInterpreter):
             return self._escape()
         if self._in_label and self._buffer.startswith(_PICTURE_WORDS):
             return self._picture()
-        end = self._buffer.find(b"\n")
-        if end < 0:
-            if len(self._buffer) > _MAX_LINE_BYTES:
-                self.unknown.append(self._take(len(self._buffer)))
-            return self._begin() if self._buffer.strip() and not self._in_job else None
-        line = bytes(self._buffer[:end]).strip()
-        del self._buffer[: end + 1]
-        return [*self._begin(), *self._line(line)] if line else []
+        return self._next_line(self._line)
 
     def _escape(self) -> list[Event] | None:
         """ESC x, between labels only."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from PIL import Image
+
+_MAX_LINE_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,15 @@ class PrinterInterpreter:
     def _step(self) -> Iterable[Event] | None:
         """Take one command off the buffer; None when it is not there in full."""
         raise NotImplementedError
+
+    def _next_line(self, carry_out: Callable[[bytes], Iterable[Event]]) -> list[Event] | None:
+        end = self._buffer.find(b"\n")
+        if end < 0:
+            if len(self._buffer) > _MAX_LINE_BYTES:
+                self.unknown.append(self._take(len(self._buffer)))
+            return self._begin() if self._buffer.strip() and not self._in_job else None
+        line = self._take(end + 1).strip()
+        return [*self._begin(), *carry_out(line)] if line else []
 
     def _begin(self) -> list[Event]:
         if self._in_job:

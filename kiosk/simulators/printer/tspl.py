@@ -20,7 +20,6 @@ _SETTING = re.compile(
     rb"(?:GAP|BLINE) " + _MM + rb", ?" + _MM + rb"|DIRECTION [01](?:,[01])?|DENSITY (?:1[0-5]|\d)"
     rb"|SPEED \d{1,2}(?:\.\d)?|SET CUTTER (?:OFF|BATCH|\d{1,5})"
 )
-_MAX_LINE_BYTES = 4096
 _MAX_DOTS = 4_000_000
 _OVERWRITE, _OR, _XOR = 0, 1, 2
 
@@ -38,17 +37,8 @@ class TsplInterpreter(PrinterInterpreter):
             return self._immediate(0)
         if self._buffer.startswith(b"BITMAP "):
             return self._bitmap()
-        end = self._buffer.find(b"\n")
-        escape = self._buffer.find(_IMMEDIATE, 0, end if end >= 0 else None)
-        if escape >= 0:
-            return self._immediate(escape)
-        if end < 0:
-            if len(self._buffer) > _MAX_LINE_BYTES:
-                self.unknown.append(self._take(len(self._buffer)))
-            return self._begin() if self._buffer.strip() and not self._in_job else None
-        line = bytes(self._buffer[:end]).strip()
-        del self._buffer[: end + 1]
-        return [*self._begin(), *self._line(line)] if line else []
+        escape = self._buffer.partition(b"\n")[0].find(_IMMEDIATE)
+        return self._immediate(escape) if escape >= 0 else self._next_line(self._line)
 
     def _immediate(self, at: int) -> list[Event] | None:
         """ESC ! x is carried out the moment it comes, in the middle of a line too."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from typing import Self
 
+from kiosk.base.closable import Closable
 from kiosk.simulators.scale.line import PtyLine
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 
 
-class SimulatedScanner(ABC):
+class SimulatedScanner(Closable):
     """What every simulated scanner obeys. All methods may be called from any thread."""
 
     keyboard_fault = ""  # Why nothing can be typed with it
@@ -41,12 +41,6 @@ class SimulatedScanner(ABC):
 
     def close(self) -> None:
         self.unplug()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class ScannerSimulator(SimulatedScanner):

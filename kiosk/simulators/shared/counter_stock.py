@@ -142,7 +142,7 @@ class _Stocking:
             self._arrive(store, carrier, clerk, self._ago(age))
         stamps = lambda: self._ago(timedelta())  # noqa: E731 - the clock of the sweeper
         photos = ParcelPhotos(self._settings.data / "parcel-photos")
-        ParcelSweep(store.parcels, photos, self._parcels, stamps, lambda: None).sweep()
+        ParcelSweep(store, photos, self._parcels, stamps, lambda: None).sweep()
 
     def _arrive(self, store: Store, carrier: str, clerk: DemoWorker, stamp: Stamp) -> None:
         issue = Issue(self._papers, stamp)

@@ -18,12 +18,12 @@ from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase, desk_path, in_schema, revision_of
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.desk.shared.schema import REVISION, audit, metadata, person
-from kiosk.sorting_center.ledger.care.backup import atomic_database
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import translate_open_error
 
 _CHUNK: Final = 500
+_PRIVATE: Final = 0o600  # Hashes of passwords are in it
 _line: Final = msgspec.json.Encoder().encode
 
 
@@ -55,7 +55,7 @@ def back_up_desk(ledger_url: str, file: Path) -> DeskBackup | None:
     with _open_readonly(ledger_url) as there:
         if there is None:
             return None
-    with atomic_database(desk_path(fresh), target) as written:
+    with sqlite.new_file(target, desk_path(fresh), _PRIVATE) as written:
         if address.path is not None:
             rows = _back_up_sqlite(desk_path(address.path), written)
         else:

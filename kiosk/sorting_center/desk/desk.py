@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
-
+from kiosk.base.closable import Closable
 from kiosk.sorting_center.desk.certificates import MachineCertificates
 from kiosk.sorting_center.desk.decisions import Decisions
 from kiosk.sorting_center.desk.notices.outbox import NoticeOutbox
@@ -17,7 +16,7 @@ from kiosk.sorting_center.desk.throttle import SignInThrottle
 from kiosk.sorting_center.desk.tokens import Tokens
 
 
-class CenterDesk:
+class CenterDesk(Closable):
     def __init__(self, database: DeskDatabase) -> None:
         self.database = database
         self.people = People(database)
@@ -41,9 +40,3 @@ class CenterDesk:
     def close(self) -> None:
         """No call may follow."""
         self.database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -188,9 +188,6 @@ class RegistryDrafts:
         draft = RegistryDraft(content, hashlib.sha256(content).hexdigest(), base)
         row = {"who": who, "session_sha256": _hash(session), "file_sha256": draft.file_sha256, "base": base}
         with self._database.writing() as connection:
-            connection.execute(
-                delete(registry_draft).where(registry_draft.c.made_at < to_rfc3339(now - DRAFT_LIFETIME))
-            )
             connection.execute(delete(registry_draft).where(registry_draft.c.who == who))
             connection.execute(insert(registry_draft).values(**row, content=content, made_at=to_rfc3339(now)))
         return draft

@@ -2,4 +2,5 @@
 
 from kiosk.sorting_center.export.epcis import epcis as epcis
 from kiosk.sorting_center.export.rows import jsonl as jsonl
+from kiosk.sorting_center.export.rows import of_member as of_member
 from kiosk.sorting_center.export.rows import table as table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from kiosk.domain.events import IntakeConfirmed
@@ -34,6 +34,23 @@ COLUMNS: Final = (
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
+def of_member(read: Callable[[], Iterable[StoredEvent]], member: str) -> Iterator[StoredEvent]:
+    """The events of this member's receipts, and all others that name such a receipt or its lot."""
+    of_them = (event for event in read() if _data(json.loads(event.body)).get("party") == member)
+    subjects = {one for event in of_them for one in _subjects(event)}
+    return (event for event in read() if subjects & _subjects(event))
+
+
+def _subjects(event: StoredEvent) -> set[tuple[str, str, str]]:
+    data = _data(json.loads(event.body))
+    return {(event.region, event.station, str(data[name])) for name in ("receipt", "lot") if name in data}
+
+
+def _data(body: Mapping[str, object]) -> Mapping[str, object]:
+    data = body.get("data")
+    return data if isinstance(data, Mapping) else {}
+
+
 def jsonl(events: Iterable[StoredEvent]) -> Iterator[str]:
     """The canonical JSON of each event; ``station``, ``epoch`` and ``seq`` are attributes of its own top level."""
     for event in events:
@@ -55,8 +72,7 @@ def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
     yield list(COLUMNS)
     for event in events:
         body = json.loads(event.body)
-        data = body.get("data")
-        fields = data if isinstance(data, Mapping) else {}
+        fields = _data(body)
         yield [
             event.station,
             event.epoch,

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
+from kiosk.base.closable import Closable
 from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
@@ -51,7 +52,7 @@ _DELIVERED: Final = "delivered "  # Before the digest of a message; a row of `me
 _MAX_COUNTED: Final = 1000  # As many as a broker has on its way to one process; beyond that counting restarts
 
 
-class Ledger:
+class Ledger(Closable):
     """Safe to call from several threads. A file is opened for writing by one process at a time, for reading by any; a
     database of PostgreSQL by any number for both.
     """
@@ -102,12 +103,6 @@ class Ledger:
     def close(self) -> None:
         """Release the file. No call may follow."""
         self._opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def accept(self, batch: Sequence[ReceivedEvent], region: str, received_at: str) -> list[StreamState]:
         """Take events of one region in, in one transaction; the state of every stream they touched.

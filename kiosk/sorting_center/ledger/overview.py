@@ -203,8 +203,15 @@ def figures(connection: Connection) -> MonitoringFigures:
 
 def intakes_after(connection: Connection, feedseq: int, limit: int) -> tuple[IntakeRow, ...]:
     """Intakes released after ``feedseq``, in feed order; at most MAX_INTAKES."""
-    query = _intakes().where(intake.c.feedseq > feedseq).order_by(intake.c.feedseq).limit(min(limit, MAX_INTAKES))
-    return _intake_rows(connection, query)
+    columns = [column for column in intake.c if column.name in IntakeRow.__dataclass_fields__]
+    query = (
+        select(*columns, intake_void.c.receipt.is_not(None).label("voided"))
+        .select_from(intake.outerjoin(intake_void, same_receipt(intake_void, intake.c)))
+        .where(intake.c.feedseq > feedseq)
+        .order_by(intake.c.feedseq)
+        .limit(min(limit, MAX_INTAKES))
+    )
+    return tuple(IntakeRow(**row) for row in connection.execute(query).mappings())
 
 
 def _station_count(connection: Connection) -> int:
@@ -286,29 +293,4 @@ def _stations(connection: Connection) -> tuple[StationRow, ...]:
             lives.get((row.region, row.station), ()),
         )
         for row in rows
-    )
-
-
-def _intakes() -> Select[Any]:
-    return select(intake, intake_void.c.receipt.label("void")).select_from(
-        intake.outerjoin(intake_void, same_receipt(intake_void, intake.c))
-    )
-
-
-def _intake_rows(connection: Connection, query: Select[Any]) -> tuple[IntakeRow, ...]:
-    return tuple(
-        IntakeRow(
-            feedseq=row.feedseq,
-            station=row.station,
-            receipt=row.receipt,
-            lot=row.lot,
-            product=row.product,
-            mode=row.mode,
-            net_g=row.net_g,
-            amount_fen=row.amount_fen,
-            received_at=row.received_at,
-            voided=row.void is not None,
-            region=row.region,
-        )
-        for row in connection.execute(query)
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from kiosk.base.closable import Closable
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.closings import Closings
 from kiosk.sorting_center.reports.days import DayReports
@@ -34,7 +35,7 @@ class ReportsProgress:
         return max(0, self.end - self.followed)
 
 
-class Reports:
+class Reports(Closable):
     """Safe to use from several threads. Each question sees one unchanging picture; all raise a LedgerError when a
     database cannot be read.
     """
@@ -76,9 +77,3 @@ class Reports:
     def close(self) -> None:
         self.tables.close()
         self._ledger.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

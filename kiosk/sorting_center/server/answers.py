@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -46,17 +47,9 @@ class SetupSecrets:
 
 
 def toml_rows(values: Mapping[str, Any]) -> str:
-    """Texts, numbers, truths and lists of texts, a line each."""
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(_toml(one) for one in value)}]"
-    if isinstance(value, (bool, int)):
-        return str(value).lower()
-    escaped = "".join(f"\\u{ord(c):04X}" if c in '"\\' or ord(c) < 32 or ord(c) == 127 else c for c in str(value))
-    return f'"{escaped}"'
+    """Texts, truths and lists of texts, a line each: they are written as in JSON, but for one character."""
+    rows = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+    return "".join(rows).replace("\x7f", "\\u007F")
 
 
 def _host(text: str) -> str:

@@ -23,6 +23,9 @@ class ServerCertificates:
     def __init__(self, layout: ServerLayout, machine: ServerMachine) -> None:
         self._layout, self._machine = layout, machine
 
+    def days_left(self) -> int:
+        return (_load(self._layout.pairs()[0][0]).not_valid_after_utc - self._machine.now()).days
+
     def names(self) -> list[str]:
         """Of the certificate that is there, the main one first; raises OSError, ValueError."""
         loaded = _load(self._layout.pairs()[0][0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from kiosk.base.refused import Refused
@@ -26,7 +27,6 @@ FREE_BYTES: Final = 2_000_000_000
 _MIN_PASS_PHRASE: Final = 12
 _FIRST_YEAR: Final = 2026
 _PROGRAMS: Final = {"mosquitto": "mosquitto", "nginx": "nginx"}
-PLUGIN: Final = "usr/lib/*/mosquitto_dynamic_security.so"
 
 
 class ServerVerdict(StrEnum):
@@ -63,7 +63,7 @@ def preconditions(
     for program, package in _PROGRAMS.items():
         if not (layout.root / "usr/sbin" / program).exists():
             yield failed(program, "it is not installed", f"apt-get install {package}")
-    if next(layout.root.glob(PLUGIN), None) is None:
+    if dynamic_security_plugin(layout) is None:
         yield failed("mosquitto", "its plugin for dynamic security is missing", "apt-get install --reinstall mosquitto")
     if machine.now().year < _FIRST_YEAR:
         yield failed("clock", f"it says {machine.now():%Y-%m-%d}", "timedatectl set-ntp true")
@@ -82,6 +82,10 @@ def preconditions(
         holder = machine.port_holder(port)
         if holder not in (None, owner):
             yield failed("port", f"{port} is in use by {holder}", f"Stop {holder}; the port is for {owner}.")
+
+
+def dynamic_security_plugin(layout: ServerLayout) -> Path | None:
+    return next(layout.root.glob("usr/lib/*/mosquitto_dynamic_security.so"), None)
 
 
 def owners(answers: ServerAnswers) -> dict[int, str]:

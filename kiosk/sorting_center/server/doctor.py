@@ -9,22 +9,33 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from kiosk.sorting_center.server.certificates import REPORTED_BEFORE, ServerCertificates
-from kiosk.sorting_center.server.checks import FREE_BYTES, PLUGIN, ServerFinding, ServerVerdict, failed
-from kiosk.sorting_center.server.layout import BROKER_PORT, COMMAND, DROP_IN, PORTS, SOCKET, USER, ServerLayout
+from kiosk.sorting_center.server.checks import FREE_BYTES, ServerFinding, ServerVerdict, dynamic_security_plugin
+from kiosk.sorting_center.server.layout import (
+    BROKER_PORT,
+    COMMAND,
+    DROP_IN,
+    PAGES_PORT,
+    PORTS,
+    SOCKET,
+    USER,
+    ServerLayout,
+)
 from kiosk.sorting_center.server.machine import ServerMachine
 from kiosk.sorting_center.server.postgresql import PostgresqlDatabase
-from kiosk.sorting_center.stations.authority import BadAuthority, expiry_of
 
 _OLD_BACKUP: Final = timedelta(days=2)
-_UNITS: Final = (
-    "sorting-center.service",
-    "sorting-center-photos.socket",
-    "sorting-center-photos.service",
-    "sorting-center-renew.timer",
-    "mosquitto.service",
-    "nginx.service",
-)
 _SETUP: Final = "sorting-center setup"
+_STICK: Final = "Put it back from the stick or a backup."
+_UNITS: Final = (
+    *("sorting-center.service", "sorting-center-photos.socket", "sorting-center-photos.service"),
+    *("sorting-center-renew.timer", "mosquitto.service", "nginx.service"),
+)
+
+
+def _finding(
+    name: str, problem: str, fix: str, *, verdict: ServerVerdict = ServerVerdict.FAIL, good: str = "it works"
+) -> ServerFinding:
+    return ServerFinding(name, verdict, problem, fix) if problem else ServerFinding(name, ServerVerdict.OK, good)
 
 
 class ServerDoctor:
@@ -33,107 +44,68 @@ class ServerDoctor:
     def __init__(self, machine: ServerMachine, layout: ServerLayout, tables: dict[str, Any]) -> None:
         self._machine, self._layout, self._tables = machine, layout, tables
         self._certificates = ServerCertificates(layout, machine)
+        database = PostgresqlDatabase(machine, layout)
+        self._environ = database.environ() if layout.pgpass.exists() else {}
 
     def findings(self) -> Iterator[ServerFinding]:
-        yield self._command("user", ["id", "-u", USER], "systemd-sysusers sorting-center.conf")
+        yield _finding("user", self._failure("id", "-u", USER), "systemd-sysusers sorting-center.conf")
         sites = [site for site in PORTS if (self._layout.sites / f"sorting-center-{site}").exists()]
         storefront = ["sorting-center-storefront.service"] if "storefront" in sites else []
         for unit in (*_UNITS, *storefront):
-            yield self._unit(unit)
+            yield _finding(unit, self._failure("systemctl", "is-active", unit), f"systemctl enable --now {unit}")
         for name, words in (("ledger", ("ledger", "count")), ("desk", ("user", "list"))):
-            command = ["runuser", "-u", USER, "--", COMMAND, *words]
-            yield self._command(name, command, "journalctl -eu sorting-center.service")
-        yield self._disk()
-        yield self._broker()
-        yield from self._tls(sites)
-        yield self._photos()
-        done = self._machine.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
-        if done.output.strip() == "yes":
-            yield _ok("clock", "it is synchronised")
-        else:
-            yield ServerFinding("clock", ServerVerdict.WARN, "it is not synchronised", "timedatectl set-ntp true")
-        yield self._backup()
-        yield self._authority()
-
-    def _command(self, name: str, command: list[str], fix: str) -> ServerFinding:
-        environ = PostgresqlDatabase(self._machine, self._layout).environ() if self._layout.pgpass.exists() else {}
-        done = self._machine.run(command, "", environ)
-        return _ok(name, "it answers") if done.code == 0 else failed(name, done.reason, fix)
-
-    def _unit(self, unit: str) -> ServerFinding:
-        done = self._machine.run(["systemctl", "is-active", unit])
-        state = done.output.strip() or done.reason
-        return _ok(unit, state) if done.code == 0 else failed(unit, state, f"systemctl enable --now {unit}")
-
-    def _disk(self) -> ServerFinding:
+            failure = self._failure("runuser", "-u", USER, "--", COMMAND, *words)
+            yield _finding(name, failure, "journalctl -eu sorting-center.service")
+        for name, problem in self._machine.health(PAGES_PORT).items():
+            yield _finding(f"center, {name}", problem, "journalctl -eu sorting-center.service")
         free = self._machine.free_bytes(self._layout.data)
-        reason = f"{free // 1_000_000} MB are free"
-        if free >= FREE_BYTES:
-            return _ok("disk", reason)
-        return failed("disk", reason, "Make room: the center takes nothing in on a full disk.")
+        room = f"{free // 1_000_000} MB are free"
+        fix = "Make room: the center takes nothing in on a full disk."
+        yield _finding("disk", room if free < FREE_BYTES else "", fix, good=room)
+        yield self._dynamic_security()
+        due = self._certificates.problem(margin=REPORTED_BEFORE)
+        left = "" if due else f"{self._certificates.days_left()} days are left"
+        yield _finding("certificates", due, "sorting-center certificates renew", good=left)
+        for port in (BROKER_PORT, *(PORTS[site] for site in dict.fromkeys(("pages", "photos", *sites)))):
+            silent = "" if self._certificates.is_served(port) else "it does not answer with this server's certificate"
+            unit = "mosquitto" if port == BROKER_PORT else "nginx"
+            yield _finding(f"TLS at port {port}", silent, f"systemctl restart {unit}, or {_SETUP}")
+        missing = "" if (self._layout.root / SOCKET.lstrip("/")).is_socket() else f"{SOCKET} is missing"
+        yield _finding("photos", missing, "systemctl restart sorting-center-photos.socket")
+        done = self._machine.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
+        slow = "" if done.output.strip() == "yes" else "it is not synchronised"
+        yield _finding("clock", slow, "timedatectl set-ntp true", verdict=ServerVerdict.WARN)
+        fix = "sorting-center backup DIR, every day, with DIR on another disk"
+        last, is_recent = self._backup()
+        yield _finding("backup", "" if is_recent else last, fix, verdict=ServerVerdict.WARN, good=last)
+        lost = [path for path in self._layout.sealed_on_stick() if not path.exists()]
+        yield _finding("authority", f"{lost[0]} is missing" if lost else "", _STICK)
+        unsaved = "" if self._layout.exported.exists() else "it is on no stick yet"
+        fix = "sorting-center certificates export DIR, with DIR on a stick"
+        yield _finding("authority's copy", unsaved, fix, verdict=ServerVerdict.WARN)
 
-    def _broker(self) -> ServerFinding:
+    def _failure(self, *command: str) -> str:
+        done = self._machine.run(command, "", self._environ)
+        return done.reason if done.code != 0 else ""
+
+    def _dynamic_security(self) -> ServerFinding:
         place, link = self._layout.broker_clients, self._layout.broker_link
-        if next(self._layout.root.glob(PLUGIN), None) is None or not place.exists():
-            return failed("dynamic security", f"the plugin or {place} is missing", _SETUP)
-        if stat.S_IMODE(place.stat().st_mode) & 0o077:
-            return failed("dynamic security", f"others can read {place}", f"chmod 600 {place}")
-        if not link.is_symlink() or str(link.readlink()) != DROP_IN:
-            return failed("dynamic security", f"{link} is no link to {DROP_IN}", f"rm {link}, then {_SETUP}")
-        if self._tables.get("broker_access") != "dynamic-security":
+        problem, fix = "", _SETUP
+        if dynamic_security_plugin(self._layout) is None or not place.exists():
+            problem = f"the plugin or {place} is missing"
+        elif stat.S_IMODE(place.stat().st_mode) & 0o077:
+            problem, fix = f"others can read {place}", f"chmod 600 {place}"
+        elif not link.is_symlink() or str(link.readlink()) != DROP_IN:
+            problem, fix = f"{link} is no link to {DROP_IN}", f"rm {link}, then {_SETUP}"
+        elif self._tables.get("broker_access") != "dynamic-security":
+            problem = "the center does not keep the broker's clients"
             fix = 'Write broker_access = "dynamic-security" into settings.toml.'
-            return failed("dynamic security", "the center does not keep the broker's clients", fix)
-        return _ok("dynamic security", "it is on")
+        return _finding("dynamic security", problem, fix)
 
-    def _tls(self, sites: list[str]) -> Iterator[ServerFinding]:
-        problem = self._certificates.problem(margin=REPORTED_BEFORE)
-        if problem:
-            yield failed("certificates", problem, "sorting-center certificates renew")
-        else:
-            left = expiry_of(self._layout.pairs()[0][0].read_text()) - self._machine.now()
-            yield _ok("certificates", f"valid for {left.days} days")
-        services = {"broker": ("mosquitto", BROKER_PORT)}
-        services |= {site: ("nginx", PORTS[site]) for site in dict.fromkeys(("pages", "photos", *sites))}
-        for name, (unit, port) in services.items():
-            if self._certificates.is_served(port):
-                yield _ok(f"TLS of the {name}", f"port {port} answers with the certificate of this server")
-            else:
-                reason = f"port {port} does not answer with the certificate of this server"
-                yield failed(f"TLS of the {name}", reason, f"systemctl restart {unit}, or {_SETUP}")
-
-    def _photos(self) -> ServerFinding:
-        place = self._layout.root / SOCKET.lstrip("/")
-        if place.is_socket():
-            return _ok("photos", f"{SOCKET} is there")
-        return failed("photos", f"{SOCKET} is missing", "systemctl restart sorting-center-photos.socket")
-
-    def _backup(self) -> ServerFinding:
-        fix = "sorting-center backup DIR, every day, to another machine or a disk of its own"
+    def _backup(self) -> tuple[str, bool]:
         try:
             found = json.loads(self._layout.backup.read_text(encoding="utf-8"))
-            made, where = datetime.fromisoformat(found["at"]), found["where"]
-            age = self._machine.now() - made
+            age = self._machine.now() - datetime.fromisoformat(found["at"])
+            return f"the last one is {age.days} days old, in {found['where']}", age < _OLD_BACKUP
         except (OSError, ValueError, KeyError, TypeError):
-            return ServerFinding("backup", ServerVerdict.WARN, "there is none", fix)
-        reason = f"the last one is {max(age.days, 0)} days old, in {where}"
-        return _ok("backup", reason) if age < _OLD_BACKUP else ServerFinding("backup", ServerVerdict.WARN, reason, fix)
-
-    def _authority(self) -> ServerFinding:
-        place, exported = self._layout, self._layout.exported
-        missing = [
-            path for path in (place.authority_certificate, place.authority_key, place.kit_key) if not path.exists()
-        ]
-        if missing:
-            return failed("authority", f"{missing[0]} is missing", "Put it back from the stick or a backup.")
-        if not exported.exists():
-            fix = "sorting-center certificates export DIR, with DIR on a stick"
-            return ServerFinding("authority", ServerVerdict.WARN, "it is on no stick yet", fix)
-        try:
-            until = expiry_of(place.authority_certificate.read_text())
-        except BadAuthority as error:
-            return failed("authority", str(error), "Put it back from the stick or a backup.")
-        return _ok("authority", f"valid until {until:%Y-%m-%d}, on a stick since {exported.read_text().strip()}")
-
-
-def _ok(name: str, reason: str) -> ServerFinding:
-    return ServerFinding(name, ServerVerdict.OK, reason)
+            return "there is none", False

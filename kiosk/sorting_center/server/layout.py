@@ -47,6 +47,9 @@ class ServerLayout:
         places = [self.tls / site for site in SITES] + [self.broker_folder / "server"]
         return [(place.with_name(f"{place.name}.crt"), place.with_name(f"{place.name}.key")) for place in places]
 
+    def sealed_on_stick(self) -> list[Path]:
+        return [self.authority_certificate, self.authority_key, self.kit_key]
+
     def copies_of_authority(self) -> list[Path]:
         """For those who check the certificates of stations: nginx and the broker."""
         return [self.tls / "photos-ca.crt", self.broker_folder / "ca.crt"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import shutil
 import socket
@@ -89,6 +91,19 @@ class ServerMachine:
         plain = socket.create_connection(("127.0.0.1", port), _TLS_S)
         with context.wrap_socket(plain, server_hostname=host) as secured:
             return secured.getpeercert(binary_form=True) or b""
+
+    def health(self, port: int) -> dict[str, str]:
+        """What the sorting center on this machine says of itself: what is wrong with each part, "" for nothing."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TLS_S)
+        try:
+            connection.request("GET", "/health")
+            found = json.loads(connection.getresponse().read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return {"pages": f"they do not answer ({error})"}
+        finally:
+            connection.close()
+        parts = ((key.removesuffix("_trouble"), text) for key, text in found.items() if key.endswith("_trouble"))
+        return {name: str(text) for name, text in parts}
 
     def resolves(self, host: str) -> bool:
         try:

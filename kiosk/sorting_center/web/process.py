@@ -29,6 +29,7 @@ from kiosk.sorting_center.desk.notices.outbound import OutboundNetwork
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel
 from kiosk.sorting_center.desk.notices.webhook import WebhookSender
 from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.desk.terms import INTERVAL_S, erase_step, parse_terms
 from kiosk.sorting_center.followers.feed_follower import follower_worker
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
@@ -93,12 +94,14 @@ def serve(
         follower = ReportsFollower(stores.ledger, stores.reports)
         measure = partial(county_snapshot, stores.ledger, stores.reports, stores.desk)
         watch = CountyWatch(measure, stores.desk, lambda: follower.is_leader)
+        erase = partial(erase_step, stores.ledger, stores.desk.database, parse_terms(settings.terms))
         offers = OfferFollower(stores.ledger, stores.desk.database)
         dispatcher = build_dispatcher(stores.desk, settings)
         workers = [
             follower_worker("reports", follower.step),
             Worker("watch", watch.poll, retry_s=WATCH_INTERVAL_S, expected=(LedgerError, DeskError, Refused)),
             follower_worker("listings", offers.step),
+            Worker("terms", lambda: erase(datetime.now(UTC)), retry_s=INTERVAL_S, expected=(LedgerError, DeskError)),
             Worker("pictures", snapshots.refresh),
             # A receiver may keep a notice longer than the stop waits; what is sent then is sent again.
             Worker("notices", dispatcher.step, retry_s=POLL_INTERVAL_S, expected=(DeskError,)),

@@ -8,9 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +41,7 @@ from kiosk.store.database.persistence import (
     is_box,
     memory_file_system,
     root_is_writable,
+    unit_properties,
     write_blocker,
 )
 from kiosk.store.database.schema import SCHEMA_VERSION
@@ -62,7 +62,7 @@ UNITS: Final = {
 NEEDED: Final = frozenset({"unit_station", "unit_browser"})
 MANY_RESTARTS: Final = 3
 SETTLED_S: Final = 120.0  # A unit that was restarted often and has run for so long since then has got over it
-_PROPERTIES: Final = ("LoadState", "ActiveState", "SubState", "NRestarts", "ActiveEnterTimestampMonotonic")
+_PROPERTIES: Final = "LoadState,ActiveState,SubState,NRestarts,ActiveEnterTimestampMonotonic"
 _COMMAND_LINE: Final = Path("/proc/cmdline")
 _SEALED: Final = "overlayroot="
 _SEALING_PARTS: Final = "apt-get install overlayroot busybox"
@@ -83,7 +83,7 @@ def _box_findings(place: BoxContext, machine: MachineChecks = MACHINE) -> Iterat
     """Root and hardware of a box, and the services that systemd knows here; outside of systemd there are none."""
     if is_box(place.environ):
         yield root()
-        yield from machine.findings(place.data, place.moment, lambda: _unit_properties(WATCHDOG_PROPERTIES))
+        yield from machine.findings(place.data, place.moment, lambda: unit_properties(WATCHDOG_PROPERTIES))
     if place.systemd.is_dir():
         for device, units in UNITS.items():
             yield from _row(device, units)
@@ -110,7 +110,7 @@ def _is_to_be_sealed(command_line: str) -> bool:
 
 
 def _row(device: str, units: tuple[str, ...]) -> Iterator[DoctorFinding]:
-    states = {unit: _unit_properties(_PROPERTIES, unit) for unit in units}
+    states = {unit: unit_properties(_PROPERTIES, unit) for unit in units}
     main = states[units[0]]
     if main.get("LoadState") != "loaded":
         return
@@ -139,20 +139,6 @@ def _restarts_for_ever(state: State) -> bool:
 def _number(state: State, name: str) -> int:
     text = state.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() else 0
-
-
-def _unit_properties(properties: Sequence[str], *unit: str) -> State:
-    try:
-        output = subprocess.run(
-            ["systemctl", "show", f"--property={','.join(properties)}", *unit],
-            capture_output=True,
-            text=True,
-            timeout=5.0,
-            check=False,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    return dict(line.partition("=")[::2] for line in output.splitlines())
 
 
 MB: Final = 1_000_000

@@ -350,7 +350,7 @@ def power(supply: Supply) -> DoctorFinding | None:
 
 
 # Of the manager (org.freedesktop.systemd1(5)).
-WATCHDOG_PROPERTIES: Final = ("RuntimeWatchdogUSec", "WatchdogLastPingTimestampMonotonic")
+WATCHDOG_PROPERTIES: Final = "RuntimeWatchdogUSec,WatchdogLastPingTimestampMonotonic"
 _OFF: Final = frozenset({"0", "infinity"})
 _SOFTWARE: Final = "Software Watchdog"  # `identity` of softdog: it hangs when the kernel does
 
@@ -386,7 +386,7 @@ def watchdog(devices: Sequence[Device], manager: Mapping[str, str]) -> DoctorFin
             False,
             Severity.WARN,
             "watchdog_off",
-            values={"name": WATCHDOG_PROPERTIES[0].replace("USec", "Sec")},
+            values={"name": "RuntimeWatchdogSec"},
         )
     known = "active" in states or fed is not None
     return DoctorFinding("watchdog", True, True if known else None)

@@ -6,7 +6,6 @@ The station requests an address; a root helper judges it anew and opens the way 
 from __future__ import annotations
 
 import logging
-import subprocess
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 from kiosk.base.json_reader import reader
 from kiosk.base.root_requests import REQUESTS, MessageFile
 from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.store.database.persistence import unit_properties
 
 logger = logging.getLogger(__name__)
 
@@ -85,17 +85,7 @@ def host_of(settings: PrinterSettings) -> str:
 
 def reachable_networks() -> tuple[Network, ...] | None:
     """What the unit of the station lets it reach, as systemd has it; None where nothing is kept from it."""
-    try:
-        output = subprocess.run(
-            ["systemctl", "show", "--property=IPAddressAllow,IPAddressDeny", STATION_UNIT],
-            capture_output=True,
-            text=True,
-            timeout=5.0,
-            check=False,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    properties = dict(line.partition("=")[::2] for line in output.splitlines())
+    properties = unit_properties("IPAddressAllow,IPAddressDeny", STATION_UNIT)
     if not properties.get("IPAddressDeny"):
         return None
     return tuple(ip_network(word, strict=False) for word in properties.get("IPAddressAllow", "").split())

@@ -15,25 +15,28 @@ from typing import Final
 from kiosk.domain.moment import ClockQuality
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.store.parcels.parcels import Parcels
+from kiosk.store import Store
 from kiosk.store.shared.records import Stamp
 
 TICK_S: Final = 2.0
 SWEEP_S: Final = 3600.0
 # Waybill, telephone digits and picture of a parcel stay for a complaint, and no longer (PIPL articles 19 and 47).
 RETENTION_AFTER_CLOSE: Final = timedelta(days=7)
+# Names of members in a price list that another one has replaced: long enough to take the old one in again.
+RETENTION_OF_MEMBERS: Final = timedelta(days=30)
 
 
 class ParcelSweep:
     def __init__(
         self,
-        parcels: Parcels,
+        store: Store,
         photos: ParcelPhotos,
         settings: ParcelSettings,
         stamps: Callable[[], Stamp],
         on_moved: Callable[[], None],
     ) -> None:
-        self._rows, self._photos, self._settings, self._stamps = parcels, photos, settings, stamps
+        self._store, self._rows, self._photos = store, store.parcels, photos
+        self._settings, self._stamps = settings, stamps
         self._on_moved = on_moved
 
     def sweep(self) -> bool:
@@ -47,8 +50,10 @@ class ParcelSweep:
             _before(now, timedelta(days=self._settings.return_days)),
             stamp,
         )
-        self._rows.erase_personal_data(_before(now, RETENTION_AFTER_CLOSE), stamp)
+        erased = self._rows.erase_personal_data(_before(now, RETENTION_AFTER_CLOSE), stamp)
         self._photos.forget(self._rows.by_number)
+        if erased + self._store.catalogs.erase_members(_before(now, RETENTION_OF_MEMBERS)):
+            self._rows.database.empty_log()
         if moved:
             self._on_moved()
         return True

@@ -119,7 +119,7 @@ def _copy_companions(path: Path, manifest: BackupManifest, database: Path, keep:
         if copied.broken:
             damage = f"{len(copied.broken)} pictures in {photos} are damaged and were not copied; the first: "
             damage += copied.broken[0]
-        return copied.new, prune(folder, station, keep), damage
+        return copied.new, prune(folder, manifest, keep), damage
     except (OSError, StoreError) as error:
         reason = _refused(error, folder, path) if isinstance(error, OSError) else error
         return 0, 0, f"The database is safe in {path}, but not what goes with it: {reason}"

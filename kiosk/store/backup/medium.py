@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from kiosk.base.files import chown_to_folder_owner
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import SERIES_LETTERS
+from kiosk.domain.moment import ClockQuality
 from kiosk.store.backup.kit.kit_files import drop_orphans
 from kiosk.store.backup.shared.settings import MAX_UUID_LENGTH, UUID
 from kiosk.store.journal.series import series_line
@@ -30,6 +32,8 @@ from kiosk.store.shared.errors import StoreError
 
 MANIFEST_NAME: Final = re.compile(rf"(S[0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{10}})-([0-9a-f]{{16}})\.json")
 LOCK: Final = ".backup.lock"
+# What was erased at the station stays in its backups for so long at the most.
+MAX_AGE: Final = timedelta(days=90)
 _BLOCK_DEVICES: Final = Path("/sys/dev/block")
 _UDEV: Final = Path("/run/udev/data")
 _BY_UUID: Final = Path("/dev/disk/by-uuid")
@@ -94,14 +98,25 @@ def finished_manifests(folder: Path, station: str) -> list[Path]:
     return [folder / name for name in own_names if (folder / name).with_suffix(".db").is_file()]
 
 
-def prune(folder: Path, station: str, keep: int) -> int:
-    """Delete the oldest backups beyond ``keep``, manifest first, kit last; returns how many."""
-    old = finished_manifests(folder, station)[:-keep]
+def prune(folder: Path, newest: BackupManifest, keep: int) -> int:
+    """Delete the oldest backups beyond ``keep``, and those MAX_AGE older than ``newest`` by clocks that were set, never
+    the last two; manifest first, kit last. Returns how many.
+    """
+    found = finished_manifests(folder, newest.station)
+    old = [*found[:-keep], *(path for path in found[-keep:-2] if _is_too_old(path, newest))]
     for manifest in old:
         manifest.unlink(missing_ok=True)
         manifest.with_suffix(".db").unlink(missing_ok=True)
-    drop_orphans(folder, station)
+    drop_orphans(folder, newest.station)
     return len(old)
+
+
+def _is_too_old(path: Path, newest: BackupManifest) -> bool:
+    with suppress(StoreError, ValueError):
+        manifest = read_manifest(path)
+        made_at, now = (datetime.fromisoformat(one.made_at) for one in (manifest, newest))
+        return {manifest.clock, newest.clock} == {ClockQuality.SYNCED.value} and now - made_at > MAX_AGE
+    return False
 
 
 def nearest_existing(path: Path) -> Path:

@@ -50,6 +50,7 @@ PRAGMAS: Final = (
     f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}",
     "PRAGMA cache_size = -1024",
     "PRAGMA temp_store = MEMORY",
+    "PRAGMA secure_delete = ON",  # Of what is erased no byte stays in the file
 )
 
 
@@ -257,6 +258,14 @@ class Database:
                 _try_to_begin(raw)
         finally:
             self._write_lock.release()
+
+    def empty_log(self) -> None:
+        """Write the log's pages into the database and empty the log, which holds what was erased; when nobody reads."""
+        with self._write_lock, translate_errors(self.path):
+            self._require_open()
+            with self._writer.connect() as connection:
+                raw: Any = connection.connection.driver_connection
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def changed(self) -> bool:
         """Whether another connection than the writer committed since the last call; true the first time."""

@@ -8,7 +8,6 @@ that the station cannot write.
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import re
 import stat
@@ -21,10 +20,7 @@ from typing import Final
 from kiosk.base import systemd
 from kiosk.store.shared.errors import StoreError
 
-logger = logging.getLogger(__name__)
-
 _ROOT: Final = 0
-_OWN_BITS: Final = 0o700  # What the umask of the station's unit leaves (`systemd/kiosk-station.service`)
 
 
 class WriteBlocker(StrEnum):
@@ -95,7 +91,10 @@ def is_box(environ: Mapping[str, str] = os.environ) -> bool:
 
     A command that is typed is no unit; the second look is for it.
     """
-    return environ.get(BOX_VARIABLE) == "1" or f"{BOX_VARIABLE}=1" in _unit_environment()
+    if environ.get(BOX_VARIABLE) == "1":
+        return True
+    environment = unit_properties("Environment", _STATION_UNIT) if systemd.is_booted() else {}
+    return f"{BOX_VARIABLE}=1" in environment.get("Environment", "").split()
 
 
 def root_is_writable(mounts: Path = _MOUNTS) -> bool:
@@ -127,17 +126,11 @@ def _memory_disk(path: Path) -> str:
     return name if _MEMORY_DISK.fullmatch(name) else ""
 
 
-def _unit_environment() -> list[str]:
-    if not systemd.is_booted():
-        return []
+def unit_properties(names: str, *unit: str) -> Mapping[str, str]:
+    """``names`` with commas between them, of one unit or of systemd itself; none where it does not answer in 5 s."""
+    command = ["systemctl", "show", f"--property={names}", *unit]
     try:
-        output = subprocess.run(
-            ["systemctl", "show", "--property=Environment", "--value", _STATION_UNIT],
-            capture_output=True,
-            text=True,
-            timeout=5.0,
-            check=False,
-        ).stdout
+        output = subprocess.run(command, capture_output=True, text=True, timeout=5.0, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
-        return []
-    return output.split()
+        return {}
+    return dict(line.partition("=")[::2] for line in output.splitlines())

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from kiosk.messaging.contract.seal import SealedEvent
+from kiosk.messaging.contract.seal import EarlierEpoch, OutboxCounts, SealedEvent
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
 from kiosk.store.shared.errors import StoreError
-from kiosk.store.shared.records import EarlierEpoch, EventTotals, OutboxCounts
+from kiosk.store.shared.records import EventTotals
 
 
 class Outbox(Tables):

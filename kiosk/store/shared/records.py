@@ -36,15 +36,6 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseIdentity:
-    """Whose database this is, its current epoch (16 hex digits) and the receipt series that goes with it."""
-
-    station: str
-    epoch: str
-    series: str
-
-
-@dataclass(frozen=True, slots=True)
 class ConfirmedRow:
     """A confirmed intake as it was agreed on. ``epoch`` and ``seq`` are those of its event now.
 
@@ -255,27 +246,6 @@ class ListingRow:
     pack_g: int | None
     grade: str | None
     submitted: SubmittedListing | None
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxCounts:
-    """Of the current epoch: events not acknowledged, the last sequence number, the last acknowledged one."""
-
-    pending: int
-    last_seq: int
-    acked_upto: int
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierEpoch:
-    """A former life of the database: its last number, and up to where the sorting center had it when it ended.
-
-    What is above ``acked_upto`` was told again in the epoch after it.
-    """
-
-    epoch: str
-    last_seq: int
-    acked_upto: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from kiosk.station.counter.state import CounterBoard, CounterSnapshot
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
 from kiosk.station.scale.check_weight import CheckView
+from kiosk.station.service import StationService
 from kiosk.store.shared.records import CheckRow, LoadRow
 from kiosk.texts.formats import kilograms
 from kiosk.web.counter.frame import CounterFrame, Where
@@ -33,7 +34,6 @@ from kiosk.web.counter.live import HOME, badges, scan_id
 from kiosk.web.public.live import Streams, StreamSource
 from kiosk.web.shared import roles
 from kiosk.web.shared.paging import number_of
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import COOKIE, Need
 from kiosk.web.shared.speech import Speech, speech_of
 
@@ -92,7 +92,7 @@ def _visible_state(now: PanSnapshot) -> tuple[object, ...]:
     return (pan.state, pan.grams, pan.reading_no, now.why_not, now.counter.view.revision)
 
 
-def pan_source(station: Station) -> StreamSource[PanSnapshot]:
+def pan_source(station: StationService) -> StreamSource[PanSnapshot]:
     """What the page of the check weight sees. As a page of the counter it is meant by what is scanned meanwhile."""
     board = station.counter_board
     pan_board = PanBoard(station.desk, station.board, board)
@@ -132,7 +132,7 @@ def message(now: PanSnapshot, speech: Speech, decimals: int) -> bytes:
     return msgspec.json.encode(body)
 
 
-def live_blueprint(station: Station, streams: Streams[PanSnapshot], language: str, decimals: int) -> Blueprint:
+def live_blueprint(station: StationService, streams: Streams[PanSnapshot], language: str, decimals: int) -> Blueprint:
     live = Blueprint("check_live", __name__)
 
     @live.get("/counter/check/live")
@@ -158,7 +158,7 @@ _REASONS: Final = frozenset(UnbookedWhy)
 NEEDS = {**LIVE_NEEDS, **{f"counter_check.{name}": Need.STAFF for name in ("page", "take", "pan")}}
 
 
-def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
+def blueprint(station: StationService, frame: CounterFrame) -> Blueprint:
     check, pages = Blueprint("counter_check", __name__), CheckPages(station, frame)
 
     @check.get(CHECK)
@@ -177,7 +177,7 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
 
 
 class CheckPages:
-    def __init__(self, station: Station, frame: CounterFrame) -> None:
+    def __init__(self, station: StationService, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
 
     def check(self, session: CounterSession) -> str:

@@ -14,11 +14,11 @@ from kiosk.domain.trade import NON_MEMBER
 from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.state import CounterSnapshot
+from kiosk.station.service import StationService
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.live import badges, scan_id
 from kiosk.web.counter.rows import carrier_name, clock, local_times, picture_of, refusal_view, short, tail
 from kiosk.web.shared.paging import page_of
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.signs import drawing, shot_drawing
 from kiosk.web.shared.speech import Speech, speech_of
@@ -47,7 +47,7 @@ class Where:
 class CounterFrame:
     """Draws pages of the counter. Reads; decides nothing."""
 
-    def __init__(self, station: Station, settings: WebSettings) -> None:
+    def __init__(self, station: StationService, settings: WebSettings) -> None:
         self._station, self._settings = station, settings
         self._local = local_times(station.settings.zone)
 

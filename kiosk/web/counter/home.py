@@ -13,12 +13,12 @@ from kiosk.domain.parcel import TERMINAL_STATES, Consent, ParcelState
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.state import BOOKED, CHOICES, CounterView, ScanResult
+from kiosk.station.service import StationService
 from kiosk.store.parcels.totes import TOTE
 from kiosk.texts import Texts
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.frame import HOME, CounterFrame, Where
 from kiosk.web.counter.rows import LISTS, OTHER, REFUSAL_PICTURES, picture_of, refusal_id, tail
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.signs import check_due
 
 _SCAN_PICTURES = {
@@ -93,7 +93,7 @@ _COUNTED = ("waiting", "overdue", "returns", "open")
 
 
 class CounterHome:
-    def __init__(self, station: Station, frame: CounterFrame) -> None:
+    def __init__(self, station: StationService, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
 
     def home(self, session: CounterSession) -> str:

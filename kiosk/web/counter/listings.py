@@ -32,6 +32,7 @@ from kiosk.station.counter.listings import (
     ListingPhoto,
     ListingView,
 )
+from kiosk.station.service import StationService
 from kiosk.store.journal.numbering import receipt_in
 from kiosk.texts import LANGUAGES, Language, Texts, load
 from kiosk.texts.html import bdi_code
@@ -40,7 +41,6 @@ from kiosk.web.counter.frame import CounterFrame, Where
 from kiosk.web.counter.rows import short, shot_values
 from kiosk.web.shared import roles
 from kiosk.web.shared.paging import Page, number_of
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class BuyerText:
         return bool(self.story) and self.page == self.pages
 
 
-def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
+def blueprint(station: StationService, frame: CounterFrame) -> Blueprint:
     listing, pages = Blueprint("counter_listing", __name__), ListingPages(station, frame)
 
     @listing.get("/counter/intakes/<about>/listing")
@@ -147,7 +147,7 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
 
 
 class ListingPages:
-    def __init__(self, station: Station, frame: CounterFrame) -> None:
+    def __init__(self, station: StationService, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
 
     def desk(self, session: CounterSession, receipt: str) -> str:

@@ -16,12 +16,12 @@ from kiosk.station.clerk.access import CounterSession
 from kiosk.station.counter.scans import MEMBER_NUMBER
 from kiosk.station.desk.view import BAG_LABEL, PhotoView
 from kiosk.station.papers.papers import CRATE_LABEL
+from kiosk.station.service import StationService
 from kiosk.store.shared.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
 from kiosk.web.counter.home import parcel_count
 from kiosk.web.counter.rows import ACTS, LISTS, QUESTIONS, intake_row, shot_values
 from kiosk.web.shared.paging import Page, page_of
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.signs import check_due, send_estimate
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class Confirmation:
 
 
 class CounterLists:
-    def __init__(self, station: Station, frame: CounterFrame) -> None:
+    def __init__(self, station: StationService, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
 
     def parcels(self, session: CounterSession) -> str:

@@ -6,8 +6,8 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from kiosk.station.counter.state import CounterBoard, CounterSnapshot, CounterView
+from kiosk.station.service import StationService
 from kiosk.web.public.live import Streams, StreamSource
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import COOKIE, Need
 
 NEEDS = {"counter_live.stream": Need.CLERK}
@@ -56,7 +56,7 @@ def message(snapshot: CounterSnapshot) -> bytes:
     )
 
 
-def blueprint(station: Station, streams: Streams[CounterSnapshot]) -> Blueprint:
+def blueprint(station: StationService, streams: Streams[CounterSnapshot]) -> Blueprint:
     live = Blueprint("counter_live", __name__)
 
     @live.get("/counter/live")

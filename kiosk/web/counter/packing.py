@@ -9,13 +9,13 @@ from flask import request
 
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.service import StationService
 from kiosk.store.parcels.totes import MAX_TOTES_PER_MANIFEST, SEAL, TOTE
 from kiosk.store.shared.records import CrateBag, ParcelRow, ToteRow
 from kiosk.web.counter.frame import CounterFrame, Where
 from kiosk.web.counter.lists import ROWS, ROWS_ABOVE_A_FOOT, Confirmation, confirm, page_of_rows
 from kiosk.web.counter.rows import short
 from kiosk.web.shared.paging import Page
-from kiosk.web.shared.ports import Station
 
 _DIGITS = 2
 
@@ -32,7 +32,7 @@ class BagRow:
 class CratePages:
     """Pages below an intake. Which bags are chosen stands in the address: nothing is kept before it is packed."""
 
-    def __init__(self, station: Station, frame: CounterFrame) -> None:
+    def __init__(self, station: StationService, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
 
     def page(self, session: CounterSession, receipt: str) -> str:
@@ -141,7 +141,7 @@ class HandedOverRow:
 class TotePages:
     """What is chosen stands in the address: nothing is kept before it is packed."""
 
-    def __init__(self, station: Station, frame: CounterFrame) -> None:
+    def __init__(self, station: StationService, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
 
     def page(self, session: CounterSession) -> str:

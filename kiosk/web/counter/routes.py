@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.domain.clerk import Role
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.service import StationService
 from kiosk.web.counter import live as counter_live
 from kiosk.web.counter.acts import ACTS, Post, Run, back_to
 from kiosk.web.counter.check import LIVE_NEEDS
@@ -20,7 +21,6 @@ from kiosk.web.counter.home import CounterHome
 from kiosk.web.counter.lists import CounterLists
 from kiosk.web.counter.packing import CratePages, TotePages
 from kiosk.web.shared import roles
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ NEEDS = {
 }
 
 
-def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
+def blueprint(station: StationService, frame: CounterFrame) -> Blueprint:
     counter = Blueprint("counter", __name__)
     home, lists, crates = CounterHome(station, frame), CounterLists(station, frame), CratePages(station, frame)
     _add_session_routes(counter, station, frame, home)
@@ -73,7 +73,7 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
     return counter
 
 
-def install(app: Flask, station: Station, frame: CounterFrame) -> None:
+def install(app: Flask, station: StationService, frame: CounterFrame) -> None:
     """What is refused at the counter looks like the counter."""
 
     def take_snapshot() -> None:
@@ -102,7 +102,7 @@ def install(app: Flask, station: Station, frame: CounterFrame) -> None:
     app.register_error_handler(roles.AccessDenied, denied)
 
 
-def _add_session_routes(counter: Blueprint, station: Station, frame: CounterFrame, home: CounterHome) -> None:
+def _add_session_routes(counter: Blueprint, station: StationService, frame: CounterFrame, home: CounterHome) -> None:
     @counter.get("/counter")
     def door() -> str:
         session = station.access.session(request.cookies.get(roles.COOKIE, ""))
@@ -154,7 +154,7 @@ def _pages(counter: Blueprint, home: CounterHome, lists: CounterLists) -> None:
         return lists.intake(roles.session(), about)
 
 
-def _pictures(counter: Blueprint, station: Station) -> None:
+def _pictures(counter: Blueprint, station: StationService) -> None:
     @counter.get("/counter/parcels/<about>/photo.jpg")
     def parcel_photo(about: str) -> AnyResponse:
         row, view = station.counter.shelf.parcel(roles.session(), about), station.counter.state.view()
@@ -174,7 +174,7 @@ def _pictures(counter: Blueprint, station: Station) -> None:
         return send_file(path, mimetype="image/jpeg", max_age=0, conditional=False, etag=False)
 
 
-def _act(station: Station, run: Run) -> Callable[..., AnyResponse]:
+def _act(station: StationService, run: Run) -> Callable[..., AnyResponse]:
     def act(about: str | int = "") -> AnyResponse:
         session = roles.session()
         where = run(Post(station.counter, session, request.form, str(about)))

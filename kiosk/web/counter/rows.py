@@ -15,10 +15,10 @@ from kiosk.domain.parcel import WAITING_STATES, ParcelState
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.unfinished import UnfinishedIntake
 from kiosk.station.desk.view import PhotoView
+from kiosk.station.service import StationService
 from kiosk.store.shared.records import ConfirmedRow, ParcelRow
 from kiosk.texts import Texts
 from kiosk.texts.html import bdi_code, fill
-from kiosk.web.shared.ports import Station
 
 TAIL = 4
 # A time before the station was built came from a clock that was not set: better none than a wrong one.
@@ -184,7 +184,7 @@ def refusal_id(code: str, texts: Texts) -> str:
     return next((one for one in candidates if one in texts), OTHER)
 
 
-def shot_values(station: Station, subject: str, address: str, texts: Texts) -> dict[str, Any]:
+def shot_values(station: StationService, subject: str, address: str, texts: Texts) -> dict[str, Any]:
     """What ``counter/_shot.html`` needs for a parcel or lot; "" is neither."""
     view = station.counter.state.view()
     photo = view.photo if subject and view.shot_of == subject else PhotoView()

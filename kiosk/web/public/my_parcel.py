@@ -14,11 +14,11 @@ from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.live import ScanNotice
 from kiosk.station.desk.view import DeskStep
 from kiosk.station.scan_router import CLERK_CALLED, MY_PARCEL, put_up_notice
+from kiosk.station.service import StationService
 from kiosk.texts import Texts
 from kiosk.web.public.payload import PATHS
 from kiosk.web.public.screens import Screens
 from kiosk.web.public.sentences import Sentence, scan_sentence
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class ParcelAnswer:
     minutes: int = 0
 
 
-def blueprint(station: Station, screens: Screens) -> Blueprint:
+def blueprint(station: StationService, screens: Screens) -> Blueprint:
     my_parcel = Blueprint("my_parcel", __name__)
 
     @my_parcel.get("/parcel")
@@ -67,7 +67,7 @@ def answer(notice: ScanNotice, texts: Texts) -> ParcelAnswer:
     return ParcelAnswer(scan_sentence(notice.word, texts), shelf or "", ceil(notice.wait_s / _MINUTE_S))
 
 
-def _notice_answer(station: Station, screens: Screens) -> ParcelAnswer | None:
+def _notice_answer(station: StationService, screens: Screens) -> ParcelAnswer | None:
     """The answer this address asks for, as long as it is the newest one."""
     notice = station.board.snapshot().notice
     if not notice.count or request.args.get("notice") != str(notice.count):

@@ -14,10 +14,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
+from kiosk.station.service import StationService
 from kiosk.texts import LANGUAGES
 from kiosk.web.public.payload import PATHS
 from kiosk.web.public.screens import Screens
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.speech import set_language_cookie
 
@@ -82,7 +82,7 @@ NEEDS = {
 }
 
 
-def blueprint(station: Station, screens: Screens) -> Blueprint:
+def blueprint(station: StationService, screens: Screens) -> Blueprint:
     public = Blueprint("public", __name__)
     for step, path in PATHS.items():
         public.add_url_rule(path, f"show_{step.value}", _show(station, screens, step), methods=["GET"])
@@ -93,7 +93,7 @@ def blueprint(station: Station, screens: Screens) -> Blueprint:
     return public
 
 
-def _show(station: Station, screens: Screens, step: DeskStep) -> Callable[[], str | AnyResponse]:
+def _show(station: StationService, screens: Screens, step: DeskStep) -> Callable[[], str | AnyResponse]:
     def show() -> str | AnyResponse:
         view = station.desk.view()
         return screens.step(view) if view.step is step else redirect(PATHS[view.step], 303)
@@ -101,7 +101,7 @@ def _show(station: Station, screens: Screens, step: DeskStep) -> Callable[[], st
     return show
 
 
-def _post(station: Station, act: Act) -> Callable[[], AnyResponse]:
+def _post(station: StationService, act: Act) -> Callable[[], AnyResponse]:
     def post() -> AnyResponse:
         view = act(station.desk, request.form)
         if request.form.get("idle") == "1":
@@ -111,7 +111,7 @@ def _post(station: Station, act: Act) -> Callable[[], AnyResponse]:
     return post
 
 
-def _language(station: Station) -> Callable[[], AnyResponse]:
+def _language(station: StationService) -> Callable[[], AnyResponse]:
     def language() -> AnyResponse:
         here = request.form.get("here", "")
         answer: AnyResponse = redirect(here if _OWN_PAGE.fullmatch(here) else PATHS[station.desk.view().step], 303)

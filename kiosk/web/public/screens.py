@@ -10,11 +10,11 @@ from flask import render_template, request
 
 from kiosk.station.desk.live import OK, Marks
 from kiosk.station.desk.view import BAG_LABEL, DeskStep, DeskView, PrintView
+from kiosk.station.service import StationService
 from kiosk.texts import Texts
 from kiosk.web.public.payload import PATHS, page_version
 from kiosk.web.public.sentences import Sentence, hint, mark_text, scan_sentence
 from kiosk.web.shared.paging import page_of
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.signs import drawing, public_mark, shot_drawing
 from kiosk.web.shared.speech import speech_of
@@ -91,7 +91,7 @@ _ASKS = {DeskStep.WHO: ("number",), DeskStep.AGREE: ("container", "mode", "leave
 class Screens:
     """Turns a view of the desk into a page. Knows nothing of what may be done, only of what is seen."""
 
-    def __init__(self, station: Station, settings: WebSettings) -> None:
+    def __init__(self, station: StationService, settings: WebSettings) -> None:
         self._station = station
         self._settings = settings
 

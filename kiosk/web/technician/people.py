@@ -17,9 +17,9 @@ from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.pin_hash import Person, clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.service import StationService
 from kiosk.web.counter.lists import ALPHABETS
 from kiosk.web.shared.paging import rows_of
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need, session
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician.frame import draw
@@ -44,7 +44,7 @@ _REFUSED: Final = {
 }
 
 
-def blueprint(station: Station, settings: WebSettings) -> Blueprint:
+def blueprint(station: StationService, settings: WebSettings) -> Blueprint:
     routes = Blueprint("people", __name__)
     pages = _PeoplePages(station, settings)
     routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
@@ -61,7 +61,7 @@ def blueprint(station: Station, settings: WebSettings) -> Blueprint:
 class _PeoplePages:
     """Draws and acts. A name that has no PIN yet is forgotten with the session."""
 
-    def __init__(self, station: Station, settings: WebSettings) -> None:
+    def __init__(self, station: StationService, settings: WebSettings) -> None:
         self._station, self._settings = station, settings
         self._lock = threading.Lock()
         # Token of the session, name and role of the person who waits for a PIN.

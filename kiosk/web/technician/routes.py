@@ -26,12 +26,12 @@ from kiosk.station.doctor.liveness import ScaleLiveness
 from kiosk.station.doctor.tools import LAMPS, TechnicianTools
 from kiosk.station.scale.keys import KEYS
 from kiosk.station.scale.settings import MetrologySettings
+from kiosk.station.service import StationService
 from kiosk.station.shared.ports import Configuration
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES, Texts
 from kiosk.texts.html import bdi, bdi_code, bdi_kg
 from kiosk.web.shared.paging import rows_of
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.signs import send_estimate
@@ -57,7 +57,7 @@ _VERIFICATION_LOOKS: Final = {
 }
 
 
-def about_rows(station: Station, config: Configuration, speech: Speech, decimals: int) -> list[Row]:
+def about_rows(station: StationService, config: Configuration, speech: Speech, decimals: int) -> list[Row]:
     """All rows, worth a printed page of their own at a verification. Raises StoreError."""
     standing = station.standing()
     return [
@@ -162,7 +162,7 @@ NEEDS: Mapping[str, Need] = {
 }
 
 
-def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) -> Blueprint:
+def blueprint(station: StationService, settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """Everything under ``/technician``, and ``/doctor.json``; without a doctor these pages answer 503."""
     technician = Blueprint("technician", __name__)
     pages = _TechnicianPages(station, settings, doctor)
@@ -193,7 +193,7 @@ def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) ->
 
 
 class _TechnicianPages:
-    def __init__(self, station: Station, settings: WebSettings, doctor: Doctor | None) -> None:
+    def __init__(self, station: StationService, settings: WebSettings, doctor: Doctor | None) -> None:
         self._station, self._settings, self._doctor = station, settings, doctor
         self._tools = TechnicianTools(doctor) if doctor is not None else None
 

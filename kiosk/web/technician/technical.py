@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.desk.live import OK
 from kiosk.station.desk.view import DeskStep
+from kiosk.station.service import StationService
 from kiosk.web.public.screens import Screens
-from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
 
@@ -23,7 +23,7 @@ def ignore_alive() -> None:
 
 
 def blueprint(
-    station: Station, settings: WebSettings, screens: Screens, alive: Callable[[], None] = ignore_alive
+    station: StationService, settings: WebSettings, screens: Screens, alive: Callable[[], None] = ignore_alive
 ) -> Blueprint:
     technical = Blueprint("technical", __name__)
 
@@ -73,7 +73,7 @@ def _screen_css(settings: WebSettings) -> str:
     )
 
 
-def _rows(station: Station, settings: WebSettings) -> list[tuple[str, str]]:
+def _rows(station: StationService, settings: WebSettings) -> list[tuple[str, str]]:
     """What a technician asks over the telephone; nothing secret, nothing of a person."""
     own = station.settings
     return [

@@ -35,6 +35,7 @@ class StandInMachine(ServerMachine):
         self.holders: dict[int, str] = {}
         self.people: dict[str, str] = {}
         self.role_password = ""
+        self.broker_trouble = ""
         self.postgresql = CommandOutcome(0, "150004\n")
         self.names = {"center.county.example"}
         sites = (f"etc/nginx/sites-available/sorting-center-{site}" for site in PORTS)
@@ -80,6 +81,9 @@ class StandInMachine(ServerMachine):
         if port not in self.served:
             raise ConnectionRefusedError
         return self.served[port]
+
+    def health(self, port: int) -> dict[str, str]:
+        return {"broker": self.broker_trouble}
 
     def resolves(self, host: str) -> bool:
         return host in self.names

@@ -31,7 +31,7 @@ def findings(machine: StandInMachine, **tables: Any) -> dict[str, tuple[str, str
     return {row.name: (row.verdict.value, row.reason) for row in rows if row.verdict is not ServerVerdict.OK}
 
 
-ALWAYS = {"photos", "clock", "backup", "authority"}
+ALWAYS = {"photos", "clock", "backup", "authority's copy"}
 """The socket is systemd's; the clock, the backup and the stick are not the set-up's."""
 
 
@@ -43,17 +43,25 @@ def test_what_is_broken_is_named(machine: StandInMachine) -> None:
     place = machine.layout
     machine.active.remove("nginx.service")
     del machine.served[8443]
+    machine.broker_trouble = "The broker does not answer"
     place.broker_clients.chmod(0o644)
     place.authority_key.unlink()
     place.backup.parent.mkdir(parents=True, exist_ok=True)
     place.backup.write_text('{"at": "2026-11-20T03:00:00Z", "where": "/mnt/disk"}')
     found = findings(machine)
     assert found["nginx.service"] == ("fail", "failed")
-    assert found["TLS of the pages"][0] == "fail"
+    assert found["TLS at port 8443"][0] == "fail"
     assert "others can read" in found["dynamic security"][1]
+    assert found["center, broker"] == ("fail", "The broker does not answer")
     assert found["authority"] == ("fail", f"{place.authority_key} is missing")
     assert found["backup"] == ("warn", "the last one is 10 days old, in /mnt/disk")
-    assert set(found) == ALWAYS | {"nginx.service", "TLS of the pages", "dynamic security"}
+    assert set(found) == ALWAYS | {
+        "nginx.service",
+        "TLS at port 8443",
+        "authority",
+        "center, broker",
+        "dynamic security",
+    }
 
 
 def test_a_broker_that_nobody_keeps_is_told(machine: StandInMachine) -> None:

@@ -85,6 +85,16 @@ def fill_hostile(ledger: Ledger, texts: list[str]) -> None:
     ledger.accept(events, REGION, to_rfc3339(_NOON))
 
 
+def fill_great(ledger: Ledger) -> None:
+    """A day as of a thousand stations: every figure is as long as it gets."""
+    station = ClockedStation("S0150", "00112233445566dd")
+    station.at = datetime(2026, 11, 5, 2, tzinfo=UTC)
+    events = [station.start()]
+    for number, mode in enumerate(("purchase", "consignment"), 1):
+        events.append(station.intake(number, **of_weight(99_999_995), party=MEMBER, product="BADAM", mode=mode))
+    ledger.accept(events, REGION, to_rfc3339(station.at + timedelta(minutes=1)))
+
+
 def read(stores: Stores) -> None:
     """Until every event has its place in the feed, and the reports are at the end of it."""
     while stores.ledger.number(100):

@@ -11,8 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.reports.follower import ReportsFollower
+from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.shared.health import CenterHealth
-from tests.sorting_center.staff import viewer
+from tests.sorting_center.reports.ledgers import followed
+from tests.sorting_center.staff import ZONE, viewer
 from tests.sorting_center.station_journal import NOW, Station, believed
 
 HOSTILE = [
@@ -39,6 +42,11 @@ def client(ledger: Ledger, health: CenterHealth) -> Iterator[FlaskClient]:
         yield client
 
 
+def read_by_reports(ledger: Ledger) -> None:
+    with Reports.open(ledger.url, ZONE) as reports:
+        followed(ReportsFollower(ledger, reports))
+
+
 def fill(ledger: Ledger, station: Station) -> None:
     ledger.accept([*station.run(4), station.void(2)], "shache", NOW)
 
@@ -52,6 +60,7 @@ def test_text_out_of_events_stays_text(client: FlaskClient, ledger: Ledger, stat
         page = client.get(path).text
         for piece in ("<script>alert", "<img src=x", "zzzzzzzzz", "\x1b", "\u202e"):
             assert piece not in page
+    read_by_reports(ledger)
     (row,) = client.get("/intakes.json").get_json()["intakes"]
     assert row["product"] == hostile
 
@@ -116,6 +125,9 @@ def test_a_bad_question_is_refused(client: FlaskClient, query: str) -> None:
 
 def test_intakes_are_paged_by_feedseq(client: FlaskClient, ledger: Ledger, station: Station) -> None:
     fill(ledger, station)
+    empty = {"intakes": [], "last": 2, "generation": ledger.generation}
+    assert client.get("/intakes.json?after_feedseq=2").get_json() == empty, "not before the reports know whose they are"
+    read_by_reports(ledger)
     answer = client.get("/intakes.json?after_feedseq=2").get_json()
     assert [row["receipt"] for row in answer["intakes"]] == ["0147-A-000002", "0147-A-000003"]
     assert [row["voided"] for row in answer["intakes"]] == [True, False]

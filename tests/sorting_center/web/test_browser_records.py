@@ -18,12 +18,22 @@ from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.staff import PASSWORD, app_of
-from tests.sorting_center.web.county_month import DOUBLE, MEMBER, PARCEL, RECEIPT, REGION, VOIDED, fill, read
+from tests.sorting_center.web.county_month import (
+    DOUBLE,
+    MEMBER,
+    PARCEL,
+    RECEIPT,
+    REGION,
+    VOIDED,
+    fill,
+    fill_great,
+    read,
+)
 from tests.web.browsing import axe_faults, painted
 
 DATABASES = ["sqlite", "postgresql"] if TORTURE else ["sqlite"]
 """Both are seen by the same acts in test_browser_walk.py."""
-PHONE = {"width": 360, "height": 740}
+PHONE, DESK = {"width": 360, "height": 740}, {"width": 1440, "height": 900}
 PATHS = (
     *("/search", "/search?q=nothing-at-all", f"/receipts/{REGION}/{VOIDED}", f"/receipts/{REGION}/{DOUBLE}"),
     *(f"/receipts/{REGION}/{RECEIPT}?bag=1", "/search?q=A-000001"),
@@ -56,6 +66,9 @@ TOO_LIGHT = """() => [...document.querySelectorAll("body *")].filter((element) =
     return text && isFaint && !element.closest("svg, script, title") && element.checkVisibility();
 }).map((element) => element.outerHTML)"""
 """Elements whose own text would be faint on white paper."""
+CUT_OFF = """() => [...document.querySelectorAll(".wide")].filter((one) => one.scrollWidth > one.clientWidth)
+    .map((one) => `${one.getAttribute("aria-labelledby")} ${one.scrollWidth} of ${one.clientWidth} px`)"""
+"""Tables of which a part has to be scrolled to."""
 KEPT = """(marks) => marks.map((mark) => getComputedStyle(mark)).map(
     (style) => `${style.backgroundColor} ${style.printColorAdjust ?? style.webkitPrintColorAdjust}`)"""
 
@@ -129,9 +142,14 @@ def test_a_bar_leads_to_its_day_and_a_receipt_is_settled(page: Page, county: Sto
     expect(page.get_by_text("the paper says 7 kg")).to_be_visible()
 
 
-def test_every_page_is_whole_for_everyone(page: Page, url: str) -> None:
-    """No sideways scroll on a phone, in each language; rules of accessibility, in one from page to page another."""
+def test_every_page_is_whole_for_everyone(page: Page, county: Stores, url: str) -> None:
+    """No sideways scroll on a phone, no table cut off on a desk, in each language.
+
+    Rules of accessibility in one language, from page to page another.
+    """
     broken: list[str] = []
+    fill_great(county.ledger)
+    read(county)
     for turn, language in enumerate(("en", "zh", "ug")):
         page.context.add_cookies([{"name": "language", "value": language, "url": url}])
         for number, path in enumerate(PATHS):
@@ -143,7 +161,9 @@ def test_every_page_is_whole_for_everyone(page: Page, url: str) -> None:
             broken += [f"{language} {path}: {width} px wide"] if width > PHONE["width"] else []
             if TORTURE or number % 3 == turn:
                 broken += [f"{language} {path}: {fault}" for fault in axe_faults(page)]
-    assert broken == []
+            page.set_viewport_size(DESK)
+            broken += [f"{language} {path}: {table}" for table in page.evaluate(CUT_OFF)]
+    assert broken == [], broken
 
 
 def test_figures_of_a_column_end_at_one_edge_in_every_language(page: Page, url: str) -> None:

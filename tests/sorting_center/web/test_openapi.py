@@ -15,8 +15,8 @@ from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.app import BLUEPRINTS
 from kiosk.sorting_center.web.shared.sources import Stores
-from tests.sorting_center.staff import app_of, bearer
-from tests.sorting_center.web.county_month import fill
+from tests.sorting_center.staff import app_of, bearer, followed
+from tests.sorting_center.web.county_month import MEMBER, RECEIPT, UNKNOWN, fill
 
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
 BASE = "urn:openapi"
@@ -32,6 +32,7 @@ def health() -> CenterHealth:
 @pytest.fixture
 def client(stores: Stores, health: CenterHealth) -> Iterator[FlaskClient]:
     fill(stores.ledger)
+    followed(stores)
     with app_of(stores, health).test_client() as client:
         yield client
 
@@ -144,3 +145,12 @@ def test_parameters_have_the_limits_of_their_routes(
             ):
                 answer = client.get(path, query_string={parameter["name"]: value}, headers=token)
                 assert answer.status_code == status, (path, parameter["name"], value)
+
+
+def test_receipts_carry_the_member_and_the_corrected_time(client: FlaskClient, stores: Stores) -> None:
+    rows = {
+        row["receipt"]: row for row in client.get("/intakes.json", headers=bearer(stores.desk)).get_json()["intakes"]
+    }
+    first, unknown = rows[str(RECEIPT)], rows[str(UNKNOWN)]
+    assert (first["member"], first["at"], first["clock"]) == (MEMBER, "2026-11-03T03:00:00.000Z", "synced")
+    assert (unknown["member"], unknown["at"], unknown["clock"]) == (None, None, "unset")

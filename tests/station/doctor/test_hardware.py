@@ -184,7 +184,7 @@ def test_what_hangs_is_told_once_and_asked_again_when_it_is_free(released: threa
 
 
 def test_on_a_box_the_machine_has_its_rows_and_nowhere_else(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(box, "_unit_properties", lambda properties, *unit: FED)
+    monkeypatch.setattr(box, "unit_properties", lambda properties, *unit: FED)
     nowhere = pi.folder / "none"
     place = box.BoxContext(pi.folder, pi.moment, nowhere, {"KIOSK_BOX": "1"})
     assert [row.device for row in box._box_findings(place, pi.machine)] == ["root", "build", *WELL]

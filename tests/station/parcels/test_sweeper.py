@@ -20,7 +20,7 @@ DAY_S = 86_400.0
 
 
 def sweep_of(rig: CounterRig, on_moved: Callable[[], None] = lambda: None) -> ParcelSweep:
-    return ParcelSweep(rig.store.parcels, rig.photos, rig.parcels, rig.clock.stamp, on_moved)
+    return ParcelSweep(rig.store, rig.photos, rig.parcels, rig.clock.stamp, on_moved)
 
 
 def state(rig: CounterRig, number: object) -> ParcelState:

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO
@@ -20,6 +21,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from kiosk.domain.events import PictureData
+from kiosk.domain.moment import ClockQuality
 from kiosk.store import Store
 from kiosk.store.backup import backup
 from kiosk.store.backup import medium as backup_medium
@@ -159,6 +161,28 @@ def test_only_the_newest_stay_and_those_of_other_stations(store: Store, path: Pa
     assert left(medium) == {
         name for stem in (*names[-2:], other.with_suffix(".db").name) for name in (stem, f"{Path(stem).stem}.json")
     }
+
+
+@pytest.mark.parametrize(
+    ("days", "quality", "stay"),
+    [
+        ((0, 50, 80, 91), ClockQuality.SYNCED, (1, 2, 3)),
+        ((0, 100, 200), ClockQuality.SYNCED, (1, 2)),
+        ((0, 1, 200), ClockQuality.RESTORED, (0, 1, 2)),
+        ((200, 100, 0), ClockQuality.SYNCED, (0, 1, 2)),
+    ],
+    ids=["one is too old", "the last two stay", "nobody set the clock", "the clock was set back"],
+)
+def test_none_is_older_than_ninety_days_but_the_last_two(
+    store: Store, path: Path, medium: Path, days: tuple[int, ...], quality: ClockQuality, stay: tuple[int, ...]
+) -> None:
+    names = []
+    for day in days:
+        bring_in(store)
+        at = stamp(day * 86_400)
+        at = replace(at, moment=replace(at.moment, quality=quality))
+        names.append(make_backup(path, STATION, BackupSettings(medium), at, same_disk=True).path.stem)
+    assert [manifest.stem for manifest in finished_manifests(medium, STATION)] == [names[place] for place in stay]
 
 
 def test_a_new_letter_is_newer_than_any_number(store: Store, path: Path, medium: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.base import systemd
 from kiosk.store.database import persistence
 from kiosk.store.database.persistence import (
     NotPersistent,
@@ -81,13 +82,14 @@ def memory() -> Iterator[Path]:
 
 
 def test_only_a_box_refuses_it(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(persistence, "_unit_environment", list)
+    monkeypatch.setattr(systemd, "is_booted", lambda: False)
     require_persistent(memory, {})
     require_persistent(memory, {"KIOSK_BOX": ""})
     with pytest.raises(NotPersistent, match="The data partition is missing") as refusal:
         require_persistent(memory / "new", {"KIOSK_BOX": "1"})
     assert str(memory / "new") in str(refusal.value)
-    monkeypatch.setattr(persistence, "_unit_environment", lambda: ["LG_WD=/run/kiosk", "KIOSK_BOX=1"])
+    monkeypatch.setattr(systemd, "is_booted", lambda: True)
+    monkeypatch.setattr(persistence, "unit_properties", lambda names, unit: {names: "LG_WD=/run/kiosk KIOSK_BOX=1"})
     with pytest.raises(NotPersistent):
         require_persistent(memory, {})
     assert is_box({})
@@ -98,7 +100,11 @@ def test_what_the_station_s_unit_says_is_asked_of_systemd(tmp_path: Path, monkey
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path)
     assert not is_box({}), "no systemctl"
-    for script, box in (("echo LG_WD=/run/kiosk KIOSK_BOX=1", True), ("echo KIOSK_BOX=10", False), ("exit 1", False)):
+    for script, box in (
+        ("echo Environment=LG_WD=/run/kiosk KIOSK_BOX=1", True),
+        ("echo Environment=KIOSK_BOX=10", False),
+        ("exit 1", False),
+    ):
         program.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
         program.chmod(0o755)
         assert is_box({}) is box, script

@@ -20,7 +20,6 @@ from kiosk.messaging.contract.photos import COMPLETE, OFFSET, REFUSED, ContentRa
 from kiosk.messaging.relay.photos.ports import (
     Backlog,
     PhotoFault,
-    PhotosCenter,
     Picture,
     PictureQueue,
     UploadResponse,
@@ -211,7 +210,7 @@ class PhotosWork:
     def __init__(
         self,
         settings: RelaySettings,
-        center: PhotosCenter,
+        center: PhotosClient,
         station: StationPhotos,
         random: Random | None = None,
         clock: Callable[[], float] = time.monotonic,

@@ -1,14 +1,11 @@
-"""What the photos lane needs of the station and of the sorting center, and whom it tells how it does."""
+"""What the photos lane needs of the station, what the sorting center answers, and whom it tells how it does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, Protocol
-
-from kiosk.messaging.contract.photos import ContentRange, PictureName
-from kiosk.messaging.relay.shared.ports import CenterConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +43,6 @@ class UploadResponse:
     offset: int | None = None
     retry_after_s: float | None = None
     why: str = ""
-
-
-class PhotosCenter(CenterConnection, Protocol):
-    @property
-    def is_open(self) -> bool: ...  # Whether a question needs no new connection
-
-    def query_progress(self, name: PictureName) -> UploadResponse:
-        """How far the center is with a picture; raises CenterUnreachable."""
-
-    def send(
-        self, name: PictureName, part: ContentRange, data: bytes, should_yield: Callable[[], bool]
-    ) -> UploadResponse:
-        """Send a part; raises CenterUnreachable, and Preempted once ``should_yield`` says so between two pieces."""
 
 
 class PhotoFault(StrEnum):

@@ -9,8 +9,8 @@ from random import Random
 from typing import Final, TypeVar
 
 from kiosk.base.worker import Worker
-from kiosk.messaging.relay.shared.center_line import CenterUnreachable, Preempted
-from kiosk.messaging.relay.shared.ports import CenterConnection, LaneWork, WaitingEvents
+from kiosk.messaging.relay.shared.center_line import CenterLine, CenterUnreachable, Preempted
+from kiosk.messaging.relay.shared.ports import LaneWork, WaitingEvents
 from kiosk.messaging.relay.shared.throughput import MAX_PART_S, ByteBudget, PartSize
 
 POLL_INTERVAL_S: Final = 1.0  # Between two looks while an event waits, or the line has spent its allowance
@@ -32,7 +32,7 @@ class SharedLine:
     """A connection to the center as a lane may use it: after events, a part at a time, within the line's allowance."""
 
     def __init__(
-        self, center: CenterConnection, events: WaitingEvents, budget: ByteBudget, clock: Callable[[], float]
+        self, center: CenterLine, events: WaitingEvents, budget: ByteBudget, clock: Callable[[], float]
     ) -> None:
         self._center, self._events, self._budget, self._clock = center, events, budget, clock
         self.size = PartSize()
@@ -63,7 +63,7 @@ class SharedLine:
 class Lane:
     """One thread beside the relay's. Never ends by itself, whatever line, center or card do."""
 
-    def __init__(self, work: LaneWork, center: CenterConnection, first_s: float = 0.0) -> None:
+    def __init__(self, work: LaneWork, center: CenterLine, first_s: float = 0.0) -> None:
         self._work, self._center, self._first_s = work, center, first_s
         self._worker = Worker(work.name, self._step)
         self.start = self._worker.start

@@ -8,53 +8,14 @@ from typing import Protocol
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.control import DoctorRow
+from kiosk.messaging.contract.seal import DatabaseIdentity, EarlierEpoch, OutboxCounts, SealedEvent
 from kiosk.messaging.relay.shared.faults import LinkFault
-
-
-class JournalIdentity(Protocol):
-    @property
-    def station(self) -> str: ...
-    @property
-    def epoch(self) -> str: ...
-
-
-class OutboxRow(Protocol):
-    """A sealed event that waits; ``body`` is sent as it is."""
-
-    @property
-    def epoch(self) -> str: ...
-    @property
-    def seq(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class OutboxCounts(Protocol):
-    """Of the current epoch: events not done, the last sequence number (0: none), all done up to here (0: none)."""
-
-    @property
-    def pending(self) -> int: ...
-    @property
-    def last_seq(self) -> int: ...
-    @property
-    def acked_upto(self) -> int: ...
-
-
-class EarlierEpoch(Protocol):
-    """A former life of the database. What is above ``acked_upto`` was told again in the epoch after it."""
-
-    @property
-    def epoch(self) -> str: ...
-    @property
-    def last_seq(self) -> int: ...
-    @property
-    def acked_upto(self) -> int: ...
 
 
 class OutboxPort(Protocol):
     """The events that wait for the sorting center, and what it said to them."""
 
-    def pending(self, limit: int, after: int = 0) -> Sequence[OutboxRow]:
+    def pending(self, limit: int, after: int = 0) -> Sequence[SealedEvent]:
         """Events of the current epoch that are not done, seq > ``after``, oldest first."""
 
     def counts(self) -> OutboxCounts: ...
@@ -65,7 +26,7 @@ class OutboxPort(Protocol):
     def earlier(self) -> Sequence[EarlierEpoch]:
         """The epochs before the current one of which the center had something, oldest first."""
 
-    def sealed(self, epoch: str, limit: int, after: int = 0) -> Sequence[OutboxRow]:
+    def sealed(self, epoch: str, limit: int, after: int = 0) -> Sequence[SealedEvent]:
         """Events of any epoch of this database, done or not, seq > ``after``, oldest first."""
 
     def hash_at(self, seq: int, epoch: str) -> str | None: ...  # The hash of this event, None when there is none
@@ -79,7 +40,7 @@ class OutboxPort(Protocol):
 class EpochsPort(Protocol):
     """The epochs of one station; the other process may begin one as well."""
 
-    def identity(self) -> JournalIdentity: ...
+    def identity(self) -> DatabaseIdentity: ...
 
     def start(self, why: str, *, ending: str) -> bool:
         """Begin a new epoch; what is pending is issued again in it. False, and nothing is
@@ -127,15 +88,6 @@ class WaitingEvents(Protocol):
     """What goes before anything else. May raise the store's errors."""
 
     def any_waiting(self) -> bool: ...  # Whether an event waits for the sorting center's acknowledgement
-
-
-class CenterConnection(Protocol):
-    """The end of a connection, as of every ``CenterLine``."""
-
-    def close(self) -> None: ...  # Hang up; the next question opens a new connection
-
-    def end(self) -> None:
-        """From another thread: whatever waits for the center is over, and nothing is opened any more."""
 
 
 class LaneWork(Protocol):

@@ -37,7 +37,6 @@ from kiosk.messaging.relay.updates.ports import (
     Fetching,
     InsufficientSpace,
     UpdateFault,
-    UpdatesCenter,
 )
 
 REQUEST_TIMEOUT_S: Final = 60.0  # One question, from the connection to the last byte of its answer
@@ -158,7 +157,7 @@ class UpdatesWork:
     def __init__(
         self,
         settings: RelaySettings,
-        center: UpdatesCenter,
+        center: UpdatesClient,
         station: StationUpdates,
         random: Random | None = None,
         clock: Callable[[], float] = time.monotonic,

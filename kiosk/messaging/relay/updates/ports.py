@@ -1,15 +1,14 @@
-"""What the updates lane needs of the station and of the sorting center."""
+"""What the updates lane needs of the station, and how it does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Protocol
 
 import msgspec
 
 from kiosk.messaging.contract.updates import UpdateOffer
-from kiosk.messaging.relay.shared.ports import CenterConnection
 
 
 class UpdateFault(StrEnum):
@@ -82,14 +81,3 @@ class BundleInbox(Protocol):
 
     def here(self) -> str:
         """The version that came whole and can be installed; "" when there is none."""
-
-
-class UpdatesCenter(CenterConnection, Protocol):
-    def offers(self) -> Sequence[UpdateOffer]: ...  # What it has for this station; raises CenterUnreachable, Refused
-
-    def fetch(
-        self, offer: UpdateOffer, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
-    ) -> None:
-        """At most ``size`` bytes from the ``first`` on, each piece as it comes. Raises CenterUnreachable, Refused, and
-        Preempted as soon as ``should_yield`` says so between two pieces.
-        """

@@ -1,4 +1,4 @@
-"""The audit: who looked for whom, who decided what. Only ever added to."""
+"""The audit: who looked for whom, who decided what. No row is changed; `desk.terms` erases those over their term."""
 
 from __future__ import annotations
 

@@ -77,6 +77,13 @@ class DeskDatabase:
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
             yield connection
 
+    def empty_log(self) -> None:
+        """Empty SQLite's write-ahead log, which holds what was deleted, unless somebody reads; raises DeskError."""
+        if self.path is not None:
+            with self._lock, self._desk_errors("written"), self._writer.connect() as connection:
+                raw: Any = connection.connection.driver_connection
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _bring_up(self, connection: Connection) -> None:
         if self.path is None:
             postgres.lock_schema(connection)

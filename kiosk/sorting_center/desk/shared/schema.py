@@ -87,7 +87,7 @@ throttle = _table(
     Index("throttle_touched_at", "touched_at"),
 )
 
-# Only ever added to.
+# Added to, and erased after its terms; see `desk.terms`.
 audit = _counted_table(
     "audit",
     *_required(TimestampColumn, "at"),

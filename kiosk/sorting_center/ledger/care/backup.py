@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -13,7 +11,6 @@ from typing import Final, cast
 from sqlalchemy import Connection, func, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.base import files
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.ledger.database import sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
@@ -21,7 +18,7 @@ from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.opening import open_for_reading
 from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerNotEmpty
 
-_PRIVATE: Final = 0o600  # Names of members are in it
+_MODE: Final = 0o644
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ def back_up(url: str, file: Path) -> Backup:
     address = LedgerAddress.parse(url)
     if file.exists():
         raise LedgerNotEmpty(f"{file} is there already: a backup replaces none, give another name")
-    with atomic_database(file.with_name(f".{file.name}.new"), file) as fresh:
+    with sqlite.new_file(file, file.with_name(f".{file.name}.new"), _MODE) as fresh:
         if address.path is None:
             copy_ledger(url, f"sqlite:///{fresh}")  # proves by itself that nothing is missing
             rows = _check_and_count(fresh)
@@ -51,24 +48,6 @@ def back_up(url: str, file: Path) -> Backup:
             if rows != copied:
                 raise LedgerDamaged(f"the backup of {address} is not kept: of rows {rows} it has {copied}")
     return Backup(file, file.stat().st_size, rows)
-
-
-@contextmanager
-def atomic_database(fresh: Path, file: Path) -> Iterator[Path]:
-    """A private file of SQLite that takes the name ``file`` in the end, and is gone when that fails."""
-    others = [fresh.with_name(f"{fresh.name}{end}") for end in ("-wal", "-shm", "-journal", ".lock")]
-    for path in (fresh, *others):
-        path.unlink(missing_ok=True)
-    try:
-        os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
-        yield fresh
-        with fresh.open("rb+") as written:
-            files.flush_to_disk(written)
-        fresh.replace(file)
-        files.sync_folder(file.parent)
-    finally:
-        for path in (fresh, *others):
-            path.unlink(missing_ok=True)
 
 
 def _copy_sqlite(url: str, fresh: Path) -> dict[str, int]:

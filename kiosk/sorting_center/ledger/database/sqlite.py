@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -14,6 +17,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DatabaseError
 
+from kiosk.base import files
 from kiosk.sorting_center.ledger.shared.errors import LedgerInUse, LedgerUnwritable
 
 log = logging.getLogger(__name__)
@@ -26,6 +30,7 @@ _WRITER_PRAGMAS: Final = (
     "synchronous=FULL",
     "foreign_keys=ON",
     "wal_autocheckpoint=4000",
+    "secure_delete=ON",  # As Debian builds SQLite: of what is deleted no byte stays
 )
 _LEDGER_CACHE_KIB: Final = 64 * 1024  # For the same reason
 # Said instead of SQLite's own message: that quotes the damaged schema, and Python reads it as strict UTF-8.
@@ -82,6 +87,24 @@ def _engine(path: Path, pragmas: tuple[str, ...], begin: str) -> Engine:
             raise DatabaseError(context.statement, context.parameters, sqlite3.DatabaseError(_UNREADABLE))
 
     return engine
+
+
+@contextmanager
+def new_file(file: Path, fresh: Path, mode: int) -> Iterator[Path]:
+    """An empty file ``fresh`` that takes the name ``file`` in the end, and is gone when that fails."""
+    others = [fresh.with_name(f"{fresh.name}{end}") for end in ("-wal", "-shm", "-journal", ".lock")]
+    for path in (fresh, *others):
+        path.unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode))
+    try:
+        yield fresh
+        with fresh.open("rb+") as written:
+            files.flush_to_disk(written)
+        fresh.replace(file)
+        files.sync_folder(file.parent)
+    finally:
+        for path in (fresh, *others):
+            path.unlink(missing_ok=True)
 
 
 def quick_check(connection: sqlite3.Connection) -> str:

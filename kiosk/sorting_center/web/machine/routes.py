@@ -15,12 +15,15 @@ import msgspec
 from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import BadRequest
 
+from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.contract.envelope import DETAIL_PATTERNS, IDENTITY_PATTERNS, MAX_SEQ, OPTIONAL_PATTERNS
 from kiosk.messaging.contract.schemas import text_schema
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.feed.feed import feed_message
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
 from kiosk.sorting_center.ledger.overview import MAX_INTAKES, Counts, IntakeRow, StationRow, Totals
+from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.shared.health import HealthReport
 from kiosk.sorting_center.web.machine.monitoring import health_answer, metrics_answer
 from kiosk.sorting_center.web.shared.access import EVERYONE, AccessRule, GuardedBlueprint, access_policy
@@ -99,17 +102,27 @@ class FeedEvent(msgspec.Struct):
     """Stands for the schema that is made of the contract with the stations."""
 
 
-class IntakesPage(msgspec.Struct):
-    """Receipts in the order of the feed. ``last`` is where to ask on from, in this generation alone."""
-
-    intakes: list[IntakeRow]
-    last: int
-    generation: str
-
-
 def _define_struct(name: str, doc: str, *more: tuple[str, Any], parts: type) -> type[msgspec.Struct]:
     fields = [*more, *((name, kind) for name, kind in get_type_hints(parts).items())]
     return msgspec.defstruct(name, fields, namespace={"__doc__": doc})
+
+
+MemberIntake: Final = _define_struct(
+    "IntakeRow",
+    "``at`` is the corrected time, null where nobody knows it; ``clock``: how far the station's own could be believed.",
+    ("member", str | None),  # None: a non-member
+    ("at", str | None),
+    ("clock", Literal["synced", "restored", "unset"]),
+    parts=IntakeRow,
+)
+
+
+class IntakesPage(msgspec.Struct):
+    """Receipts in the order of the feed. ``last`` is where to ask on from, in this generation alone."""
+
+    intakes: list[MemberIntake]  # type: ignore[valid-type]
+    last: int
+    generation: str
 
 
 Summary: Final = _define_struct(
@@ -273,12 +286,20 @@ def feed() -> tuple[Response, int]:
 @machine.get_route("/intakes.json", AccessRule(scope=Scope.READ))
 @documented(RouteDoc({200: IntakesPage}, (_AFTER_FEEDSEQ, _RECEIPTS)))
 def intakes() -> Response:
-    """Receipts in feed order."""
+    """Receipts in feed order, as soon as the reports have read them."""
     after = _AFTER_FEEDSEQ.from_request()
-    ledger = sources().ledger
-    rows = ledger.intakes(after, _RECEIPTS.from_request())
-    last = rows[-1].feedseq if rows else after
-    return jsonify(intakes=[asdict(row) for row in rows], last=last, generation=ledger.generation)
+    ledger, reports = sources().ledger, sources().reports
+    followed = reports.progress().followed
+    rows = [row for row in ledger.intakes(after, _RECEIPTS.from_request()) if row.feedseq <= followed]
+    known = reports.receipts.rows([(row.station, row.receipt, row.region) for row in rows])
+    found = [asdict(row) | _person_and_time(known.get((row.station, row.receipt, row.region))) for row in rows]
+    return jsonify(intakes=found, last=rows[-1].feedseq if rows else after, generation=ledger.generation)
+
+
+def _person_and_time(row: ReceiptRow | None) -> dict[str, str | None]:
+    if row is None:  # None that the reports could read
+        return {"member": None, "at": None, "clock": ClockQuality.UNSET.value}
+    return {"member": row.member, "at": to_rfc3339(row.at) if row.at is not None else None, "clock": row.clock}
 
 
 @machine.get_route("/ledger/summary.json", AccessRule(scope=Scope.READ))

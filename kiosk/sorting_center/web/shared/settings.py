@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from kiosk.sorting_center.desk.terms import parse_terms
 from kiosk.sorting_center.listings.addresses import BadPublicAddress, PublicAddresses
 
 
@@ -32,7 +33,7 @@ class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
     under; ``trusted_proxy``: the address of a reverse proxy, whose word about who asks is believed. ``zone``: of the
     center's days. ``webhook_hosts``: those inside this network that webhooks and mail may go to; ``mail_logins``: the
     folder of the files with users and passwords of mail servers. ``photos_dir``: where the pictures of stations are
-    kept. ``storefront_url``: where buyers find what is published.
+    kept. ``storefront_url``: where buyers find what is published. ``terms``: KIND=DAYS, of what the desk stores.
     """
 
     host: str = "127.0.0.1"
@@ -44,6 +45,7 @@ class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
     mail_logins: str | None = None
     photos_dir: str | None = None
     storefront_url: str | None = None
+    terms: tuple[str, ...] = ()
 
     def validate(self) -> CenterWebSettings:
         try:
@@ -53,6 +55,7 @@ class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
                 f"--zone {self.zone!r} must be a time zone like Asia/Shanghai or Asia/Urumqi"
             ) from None
         self.storefront()
+        parse_terms(self.terms)
         if not is_loopback(self.host) and self.trusted_proxy is None:
             raise BadWebSettings(
                 f"--http {self.host} would send passwords over the network in plain text: listen on 127.0.0.1 behind "

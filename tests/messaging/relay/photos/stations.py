@@ -11,7 +11,7 @@ from random import Random
 from typing import BinaryIO
 
 from kiosk.messaging.relay.photos.lane import PhotosClient, PhotosWork, StationPhotos
-from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault, PhotosCenter, Picture
+from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault, Picture
 from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from tests.sorting_center.photos.lanes import REGION, STATION, Shot
@@ -111,7 +111,7 @@ class Station:
             **self.files,  # type: ignore[arg-type]
         )
 
-    def lane(self, center: PhotosCenter | None = None) -> Lane:
+    def lane(self, center: PhotosClient | None = None) -> Lane:
         """As of a relay that has just been started."""
         side = StationPhotos(self.pictures, self.outbox, self.heard.report)
         client = center or PhotosClient(self.settings)

@@ -64,7 +64,7 @@ def kept(
     """The worker runs."""
     health = CenterHealth()
     address = BrokerAddress.parse(f"mqtt://{login}@127.0.0.1:{broker.port}")
-    access = BrokerAccess(ledger, address, health, timing)
+    access = BrokerAccess(ledger, address, health, timing).thread
     access.start()
     try:
         yield health
@@ -81,7 +81,8 @@ class Machine:
         self._codes: list[ReasonCode] = []
         self._news = threading.Condition()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
-        self._client.tls_set(str(broker.county.file), *map(str, broker.county.machine(subject)))
+        cert, key = broker.county.machine(subject)
+        self._client.tls_set(str(broker.county.file), str(cert), str(key))
         self._client.on_disconnect = lambda *_: self.gone.set()
         self._client.on_subscribe = lambda _client, _userdata, _mid, codes, _properties: self._note(codes)
         self._client.on_publish = lambda _client, _userdata, _mid, code, _properties: self._note([code])
@@ -190,9 +191,10 @@ def test_what_a_person_changed_is_put_right_and_what_a_person_added_stays(
     ledger: Ledger, desk: CenterDesk, broker: CountyBroker
 ) -> None:
     own, other, stranger = station("S0001"), station("S0002"), station("S0009")
+    of_another_center = station("S0001", region="kashgar")
     names = (str(own), str(other), str(stranger))
     add(desk, own, other)
-    broker.let_in(own, other, stranger)
+    broker.let_in(own, other, stranger, of_another_center)
     send = {"acltype": "publishClientSend", "topic": "kiosk/v1/#", "allow": True}
     broker.control.run(
         [
@@ -216,6 +218,7 @@ def test_what_a_person_changed_is_put_right_and_what_a_person_added_stays(
         with machine(broker, own) as one:
             assert not one.may_publish(Topics("hotan", "S0002").event)
         assert broker.control.client("bookkeeping") is not None
+        assert is_let_in(broker, of_another_center)
         broker.control.run([{"command": "disableClient", "username": names[0]}])
         until(lambda: "disabled" not in (broker.control.client(names[0]) or {"disabled": True}))
 
@@ -263,10 +266,10 @@ def test_a_broker_that_is_away_or_has_no_plugin_or_gives_no_right_is_said(
             until(lambda: "does not answer at" in health.report().access_trouble)
         plain.start()
         with kept(ledger, plain, impatient) as health:
-            until(lambda: "is its dynamic security plugin loaded" in health.report().access_trouble)
+            until(lambda: "is its dynamic security plugin not loaded" in health.report().access_trouble)
     broker.control.run([{"command": "createClient", "username": "nobody", "password": "p"}])
     with kept(ledger, broker, impatient, "nobody:p") as health:
-        until(lambda: "give its user the role admin" in health.report().access_trouble)
+        until(lambda: "does its user have the role admin" in health.report().access_trouble)
 
 
 def test_a_desk_that_cannot_be_read_is_said(ledger: Ledger, broker: CountyBroker) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.appliance.bare_debian import UNPACKED_S, Machine, bare_debian, built, machine
+from tests.appliance.bare_debian import MINE, UNPACKED_S, Machine, bare_debian, built, machine
 from tests.appliance.county_network import HOST, Network, network
 from tests.systemd.box import ROOT, Booted, wait_for
 from tree import CENTER
@@ -33,7 +33,7 @@ DISK = "/mnt/backup"
 
 @pytest.fixture(scope="module")
 def package() -> Path:
-    return built(Path(tempfile.mkdtemp(dir="/var/tmp", prefix="county-")), CENTER)[CENTER]
+    return built(MINE / "county", CENTER)[CENTER]
 
 
 @pytest.fixture
@@ -43,11 +43,11 @@ def disk() -> Iterator[Path]:
         yield Path(name)
 
 
-def blocks(kind: str, *, restored: bool = False) -> list[str]:
+def blocks(kind: str) -> list[str]:
     """What the page has a technician type, in its order."""
     found = re.findall(r"^```sh(.*?)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     assert len(found) > 5, PAGE
-    return [text for mark, text in found if mark.strip() in {"", kind} or (restored and mark.strip() == "restore")]
+    return [text for mark, text in found if mark.strip() in {"", kind}]
 
 
 class Server:
@@ -133,10 +133,9 @@ class Stations:
         assert self.do("acknowledged", name=name)["done"]
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-        self._log.close()
+        with self._process, self._log:
+            assert self._process.stdin is not None
+            self._process.stdin.close()  # it ends then
 
 
 class Reader:

@@ -52,6 +52,14 @@ def test_no_file_is_in_two_packages_and_every_unit_in_one(trees: dict[str, Path]
     assert sorted(all_units) == sorted(ours)
 
 
+def test_the_package_of_the_center_brings_what_set_up_puts_in_place(trees: dict[str, Path]) -> None:
+    share = "usr/share/sorting-center"
+    expected = {"usr/lib/sysusers.d/sorting-center.conf", f"{share}/mosquitto/mosquitto.conf"}
+    expected |= {f"etc/nginx/sites-available/sorting-center-{site}" for site in ("pages", "photos", "storefront")}
+    expected |= {f"{share}/monitoring/{path.name}" for path in (ROOT / "firmware_config/monitoring").iterdir()}
+    assert expected <= files(trees[CENTER])
+
+
 def test_a_unit_names_no_program_that_its_package_does_not_bring(trees: dict[str, Path]) -> None:
     """The screen's may use the station's: it cannot be installed without."""
     for package in PACKAGES:

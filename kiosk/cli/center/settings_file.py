@@ -112,12 +112,11 @@ def _check_key(
     if key not in options:
         raise document.unknown(table, key, options)
     option = options[key]
-    multiple = getattr(option, "multiple", False)
-    each = value if multiple and isinstance(value, list) else [value]
-    kind = (
-        bool if getattr(option, "is_flag", False) else int if isinstance(option.type, click.types.IntParamType) else str
+    each = value if option.multiple and isinstance(value, list) else [value]
+    kind = {click.types.BoolParamType: bool, click.IntRange: int, click.types.IntParamType: int}.get(
+        type(option.type), str
     )
-    if multiple != isinstance(value, list) or any(type(one) is not kind for one in each):
+    if option.multiple != isinstance(value, list) or any(type(one) is not kind for one in each):
         word = {bool: "true or false", int: "a whole number", str: "a text"}[kind]
         expected = f'a list of texts, like ["{option.metavar or "…"}"]' if option.multiple else word
         raise document.error_at(table, key, f"{key} must be {expected}")

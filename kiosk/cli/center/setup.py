@@ -14,7 +14,7 @@ from kiosk.cli.center.kit import sealed_pair
 from kiosk.cli.shared.one_line import end
 from kiosk.sorting_center.server.answers import CHECKS, SECRET_FILES, ServerAnswers, SetupSecrets, read_answers
 from kiosk.sorting_center.server.checks import ServerVerdict, owners, preconditions
-from kiosk.sorting_center.server.layout import PORTS, SOCKET, ServerLayout
+from kiosk.sorting_center.server.layout import BROKER_PORT, PORTS, SOCKET, ServerLayout
 from kiosk.sorting_center.server.machine import ServerMachine
 from kiosk.sorting_center.server.setup import ServerSetup, SetupFailed
 from kiosk.sorting_center.server.toml_document import BadDocument, TomlDocument
@@ -81,7 +81,7 @@ def setup(file: Path | None, accept_host: bool) -> None:
 def _conclude(layout: ServerLayout, answers: ServerAnswers) -> None:
     sites = {port: f"nginx, for the {site}" for site, port in PORTS.items()}
     for port, owner in sorted(owners(answers).items()):
-        local = port not in (*sites, 8883)
+        local = port not in (*sites, BROKER_PORT)
         click.echo(f"{'this machine' if local else 'everybody':13}{port:6}  {sites.get(port, owner)}")
     click.echo(f"{'nginx':13}        {SOCKET}")
     from cryptography import x509
@@ -111,8 +111,8 @@ def _collect(file: Path | None, layout: ServerLayout) -> tuple[ServerAnswers, Se
             raise document.error_at("", "", f"there is no {key}: {question}")
     files = {key: values.pop(key, None) for key in SECRET_FILES}
     answers = ServerAnswers(**values)
-    if not answers.wifi_network or (file is None and layout.wifi_password.exists()):
-        files["wifi_password_file"] = Path("/dev/null")
+    if not answers.wifi_network or file is not None or layout.wifi_password.exists():
+        files["wifi_password_file"] = files["wifi_password_file"] or Path("/dev/null")  # No network, or an open one
     return answers, SetupSecrets(*(_secret(files, key, file is None) for key in SECRET_FILES))
 
 

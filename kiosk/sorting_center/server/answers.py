@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import check_region
 from kiosk.sorting_center.desk.shared.errors import check_name
+from kiosk.sorting_center.server.layout import SITES
 from kiosk.sorting_center.server.toml_document import TomlDocument
 from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
 
@@ -34,6 +35,11 @@ class ServerAnswers:
     @property
     def all_names(self) -> list[str]:
         return list(dict.fromkeys((self.host, *self.names)))
+
+    @property
+    def sites(self) -> list[str]:
+        """Of nginx."""
+        return [site for site in SITES if site != "storefront" or self.storefront]
 
     def as_toml(self) -> str:
         return toml_rows({key: value for key, value in asdict(self).items() if value})

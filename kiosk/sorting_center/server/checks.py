@@ -91,7 +91,7 @@ def dynamic_security_plugin(layout: ServerLayout) -> Path | None:
 def owners(answers: ServerAnswers) -> dict[int, str]:
     """Which program has which port."""
     own = {PAGES_PORT: "sorting-center", **({STOREFRONT_PORT: "sorting-center"} if answers.storefront else {})}
-    sites = {port: "nginx" for site, port in PORTS.items() if site != "storefront" or answers.storefront}
+    sites = {PORTS[site]: "nginx" for site in answers.sites}
     return {LOCAL_BROKER_PORT: "mosquitto", BROKER_PORT: "mosquitto", **sites, **own}
 
 

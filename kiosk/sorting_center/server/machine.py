@@ -89,7 +89,7 @@ class ServerMachine:
         """DER, after TLS and the chain to the authority were checked; raises OSError."""
         context = ssl.create_default_context(cafile=str(authority))
         plain = socket.create_connection(("127.0.0.1", port), _TLS_S)
-        with context.wrap_socket(plain, server_hostname=host) as secured:
+        with plain, context.wrap_socket(plain, server_hostname=host) as secured:
             return secured.getpeercert(binary_form=True) or b""
 
     def health(self, port: int) -> dict[str, str]:

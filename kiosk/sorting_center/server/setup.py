@@ -18,7 +18,6 @@ from kiosk.sorting_center.server.layout import (
     LOCAL_BROKER_PORT,
     PAGES_PORT,
     PORTS,
-    SITES,
     STOREFRONT_PORT,
     USER,
     ServerLayout,
@@ -44,10 +43,6 @@ class ServerSetup:
         self._machine, self._layout, self._answers, self._secret, self._kit = machine, layout, answers, secret, kit
         self._certificates = ServerCertificates(layout, machine)
         self._database = PostgresqlDatabase(machine, layout)
-
-    @property
-    def sites(self) -> list[str]:
-        return [site for site in SITES if site != "storefront" or self._answers.storefront]
 
     def steps(self, bring_data: Callable[[], bool] | None = None) -> Iterator[tuple[str, bool]]:
         """What was made or was there, and whether it is new. ``bring_data`` puts that of a backup in place.
@@ -184,11 +179,11 @@ class ServerSetup:
         return True
 
     def _enable_sites(self) -> bool:
-        names = [f"sorting-center-{site}" for site in self.sites]
+        names = [f"sorting-center-{site}" for site in self._answers.sites]
         linked = [self._link(self._layout.sites / name, f"../sites-available/{name}") for name in names]
         self._call(["nginx", "-t", "-q"])
         enabled = self._enable("nginx.service")
-        ports = [PORTS[site] for site in self.sites]
+        ports = [PORTS[site] for site in self._answers.sites]
         served = self._certificates.have_served("nginx.service", ports, "reload-or-restart")
         return any(linked) or enabled or served
 

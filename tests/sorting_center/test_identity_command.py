@@ -175,7 +175,6 @@ def test_what_cannot_be_made_is_one_line_and_leaves_nothing(office: Office) -> N
         ("S0147", "--photos", "http://center.example:8843"), ("S0147", "--wifi-network", "x" * 33),
         ("S0147", "--wifi-network", "post", "--wifi-password-file", str(short)),
         ("S0147", "--wifi-network", "post", "--wifi-password-file", str(garbled)),
-        ("S0147", "--pass-phrase-file", str(garbled)),
         ("S0147", "--wifi-password-file", str(office.phrase)),
     )  # fmt: skip
     for arguments in calls:

@@ -22,11 +22,13 @@ from kiosk.sorting_center.access_worker import AccessTiming, BrokerAccess
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.service import SortingCenter
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.stations.broker_access import initial_document
 from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
 from tests.servers.mosquitto import PASSWORD, CountyBroker, county_broker, station
-from tests.sorting_center.brokers import SOON_S, Broker, until
+from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
+from tests.sorting_center.station_journal import Station
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 QUICK = AccessTiming(period_s=0.02, whole_period_s=600.0, answer_s=SOON_S)
@@ -90,8 +92,8 @@ class Machine:
         self._client.connect("127.0.0.1", broker.tls_port)
         self._client.loop_start()
 
-    def may_publish(self, topic: str) -> bool:
-        self._client.publish(topic, b"x", qos=1)
+    def may_publish(self, topic: str, content: bytes = b"x") -> bool:
+        self._client.publish(topic, content, qos=1)
         return self._answer()
 
     def may_subscribe(self, topic: str) -> bool:
@@ -172,6 +174,33 @@ def test_who_is_in_the_list_is_let_in_and_who_is_revoked_is_thrown_off(
             revoke(desk, READER)
             assert reader.gone.wait(SOON_S)
         assert health.report().access_trouble == ""
+
+
+def test_an_event_reaches_a_reader_on_another_machine_with_its_certificate(
+    ledger_url: str, broker: CountyBroker
+) -> None:
+    """The whole center, with the rights that the first file gives it."""
+    ledger, topics, journal = Ledger.open(ledger_url), Topics("hotan", "S0147"), Station()
+    with CenterDesk.open(ledger_url) as desk:
+        add(desk, station("S0147"), READER)
+    address = BrokerAddress.parse(f"mqtt://sorting-center:{PASSWORD}@127.0.0.1:{broker.port}")
+    with SortingCenter(ledger, address, None) as center:
+        center.keep_broker_access()
+        assert center.start(SOON_S)
+        until(lambda: broker.control.client(str(READER)))
+        with machine(broker, READER) as reader, machine(broker, station("S0147")) as one:
+            assert reader.may_subscribe("kiosk/v1/+/feed/#")
+            assert one.may_subscribe(topics.ack)
+            assert one.may_publish(topics.event, journal.start().body)
+            assert until(lambda: one.heard)[0][0] == topics.ack
+            own = until(lambda: reader.heard)[0]
+            assert (own[0].startswith("kiosk/v1/hotan/feed/"), b'"feedseq":1' in own[1]) == (True, True)
+            by_hand = Peer(broker, login=("sorting-center", PASSWORD))
+            for topic in ("kiosk/v1/kashgar/feed/intake/confirmed/v1", FEED):
+                by_hand.send(topic, b"x")
+            by_hand.close()
+            assert until(lambda: reader.heard[1:]) == [(FEED, b"x")], "not that of another region"
+        assert center.health.report().ok
 
 
 def test_a_broker_that_forgot_everything_is_told_again(ledger: Ledger, desk: CenterDesk, broker: CountyBroker) -> None:

@@ -15,7 +15,7 @@ from typing import BinaryIO, TypeVar
 
 import pytest
 
-from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName
+from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName, UnsentPicture
 from kiosk.messaging.relay.photos import lane as client
 from kiosk.messaging.relay.photos.lane import PhotosClient, PhotosWork, StationPhotos
 from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault, UploadResponse

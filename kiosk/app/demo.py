@@ -35,7 +35,7 @@ from kiosk.sorting_center.desk.shared.schema import person
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
-from kiosk.sorting_center.listings.lot_receipts import ReportedLotReceipts
+from kiosk.sorting_center.listings.lot_receipts import LotReceipts
 from kiosk.sorting_center.listings.records import ListingState
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
@@ -185,7 +185,7 @@ def _publish(village: Village, ending: threading.Event) -> None:
             Reports.open(village.ledger_url, ZoneInfo("Asia/Shanghai")) as reports,
         ):
             pictures = ReceivedPictures(photos, PictureFolder(village.photos_dir))
-            listings = CenterListings(desk.database, pictures, ReportedLotReceipts(reports.receipts, desk.registry))
+            listings = CenterListings(desk.database, pictures, LotReceipts(reports.receipts, desk.registry))
             while not ending.wait(_POLL_INTERVAL_S):
                 publish_offers(desk, listings)
     except (DeskError, LedgerError, Refused) as error:

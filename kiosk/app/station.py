@@ -27,7 +27,7 @@ from kiosk.app.update.board import UPDATE_PATHS, UpdatePaths
 from kiosk.app.update.station import StationUpdate, make_station_update, sticks
 from kiosk.base.loading import loading
 from kiosk.config.station import StationConfig, load
-from kiosk.devices.ports import CodeCamera, Panel, Pausable, PinFactory, Scale, ScaleListener, Scanner
+from kiosk.devices.ports import Camera, Panel, Pausable, PinFactory, Scale, ScaleListener, Scanner
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
@@ -234,7 +234,7 @@ def _start_listening(parts: StationParts, ends: ExitStack) -> None:
 
 
 def _scanner(
-    settings: ScannerSettings | None, camera: CodeCamera | None, service: StationService, watch: ScannerWatch
+    settings: ScannerSettings | None, camera: Camera | None, service: StationService, watch: ScannerWatch
 ) -> Scanner | None:
     if settings is None:
         return None

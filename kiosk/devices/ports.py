@@ -236,14 +236,10 @@ class Camera(Protocol):
     def live_view(self, deadline_s: float) -> LiveViewFrame:
         """Look at the mat now, without any verdict. Raises CameraFault."""
 
-    def close(self) -> None: ...
-
-
-class CodeCamera(Protocol):
-    """A camera that can read bar codes."""
-
     def read_codes(self, deadline_s: float) -> tuple[str, ...]:
         """Take one frame now: AIM identifier and data of what is seen in it, unchecked. Raises CameraFault."""
+
+    def close(self) -> None: ...
 
 
 class ProbeFailed(Exception):

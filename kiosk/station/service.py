@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Final, Generic, ParamSpec
 
 from kiosk.base.worker import Worker
-from kiosk.devices.ports import Camera, CodeCamera, GoodsShot, LinkState, Printer, Scale, ScaleListener
+from kiosk.devices.ports import Camera, GoodsShot, LinkState, Printer, Scale, ScaleListener
 from kiosk.devices.scanner.settings import ScannerKind
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
@@ -195,7 +195,7 @@ class Hardware:
     clock: Callable[[], float] = monotonic
     auto_shutter: bool = False  # Whether the camera takes shots of goods by itself, once they lie still
     scanner: ScannerKind | None = None  # What reads codes; None for nothing but fingers
-    codes: CodeCamera | None = None  # The camera, where it is the scanner
+    codes: Camera | None = None  # The camera, where it is the scanner
 
 
 @dataclass

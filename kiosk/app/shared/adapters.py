@@ -11,7 +11,7 @@ from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.panel.patterns import NoPanel
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.ports import (
-    CodeCamera,
+    Camera,
     LineCapture,
     LinkState,
     OnButton,
@@ -125,7 +125,7 @@ def make_scanner(
     return ScannerReader(SerialDevice(settings, report), report)
 
 
-def make_camera_scanner(camera: CodeCamera, on_scan: OnScan, on_state: OnState, on_refused: OnRefused) -> CameraScanner:
+def make_camera_scanner(camera: Camera, on_scan: OnScan, on_state: OnState, on_refused: OnRefused) -> CameraScanner:
     return CameraScanner(camera, ScanReporter(on_scan, on_state, on_refused=on_refused))
 
 

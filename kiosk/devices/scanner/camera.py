@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kiosk.base.worker import Worker
-from kiosk.devices.ports import CameraFault, CodeCamera
+from kiosk.devices.ports import Camera, CameraFault
 from kiosk.devices.scanner.report import MISSING, OK, ScanReporter
 from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 
@@ -24,7 +24,7 @@ class CameraScanner:
     misread. The first one ends the look; a shot of goods in between only makes it longer.
     """
 
-    def __init__(self, camera: CodeCamera, report: ScanReporter, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, camera: Camera, report: ScanReporter, clock: Callable[[], float] = time.monotonic) -> None:
         self._camera, self._report, self._clock = camera, report, clock
         self._started, self._requested = False, threading.Event()
         self._worker = Worker("scanner", self._step)

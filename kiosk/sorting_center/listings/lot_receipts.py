@@ -7,7 +7,7 @@ from kiosk.sorting_center.listings.records import ListingKey, LotWeighing
 from kiosk.sorting_center.reports.receipts import Receipts
 
 
-class ReportedLotReceipts:
+class LotReceipts:
     """A lot has exactly one receipt."""
 
     def __init__(self, receipts: Receipts, registry: Registry) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from kiosk.sorting_center.listings.records import ListingKey, LotWeighing
-
 
 class PictureStore(Protocol):
     def path(self, region: str, station: str, sha256: str) -> Path | None:
@@ -18,8 +16,3 @@ class NoPictureStore:
 
     def path(self, region: str, station: str, sha256: str) -> Path | None:
         return None
-
-
-class LotReceipts(Protocol):
-    def weighing(self, key: ListingKey) -> LotWeighing | None:
-        """None for a lot whose receipt does not count, or is not known yet."""

@@ -15,7 +15,7 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.listings import CenterListings
-from kiosk.sorting_center.listings.lot_receipts import ReportedLotReceipts
+from kiosk.sorting_center.listings.lot_receipts import LotReceipts
 from kiosk.sorting_center.listings.ports import NoPictureStore, PictureStore
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
@@ -71,7 +71,7 @@ class PageSources:
 
     @property
     def listings(self) -> CenterListings:
-        receipts = ReportedLotReceipts(self.stores.reports.receipts, self.stores.desk.registry)
+        receipts = LotReceipts(self.stores.reports.receipts, self.stores.desk.registry)
         return CenterListings(self.stores.desk.database, self.stores.photos, receipts)
 
     @property

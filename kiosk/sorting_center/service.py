@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from kiosk.base.worker import Worker
-from kiosk.sorting_center.access_worker import BrokerAccess
 from kiosk.sorting_center.decision_worker import decision_worker
 from kiosk.sorting_center.feed.process import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.ingest.announcer import Announcer
@@ -76,11 +75,13 @@ class SortingCenter:
         has_photos = web is not None and web.photos_dir is not None
         self._photos = PhotosMonitor(ledger, PhotoIndex(ledger.url), self.health) if has_photos else None
         self._broker = broker
-        self._access: BrokerAccess | None = None
+        self._access: Worker | None = None
 
     def keep_broker_access(self) -> None:
         """Before `start`: keep the clients of the broker, which speaks MQTT, like the list of certificates."""
-        self._access = BrokerAccess(self._ledger, self._broker, self.health)
+        from kiosk.sorting_center.access_worker import BrokerAccess  # the library of MQTT is not loaded without need
+
+        self._access = BrokerAccess(self._ledger, self._broker, self.health).thread
 
     @property
     def http_address(self) -> str | None:

@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -165,14 +166,9 @@ class Stations:
         """What photographs and updates say to its certificate."""
         settings = self._machines[name].settings
         photos, updates = PhotosClient(settings), UpdatesClient(settings)
-        try:
-            status = photos.query_progress(PictureName(settings.region, settings.station, "ab" * 32)).status
-        except CenterUnreachable as error:
-            status = str(error)  # type: ignore[assignment]
-        try:
-            offers: object = len(updates.offers())
-        except CenterUnreachable as error:
-            offers = str(error)
+        picture = PictureName(settings.region, settings.station, "ab" * 32)
+        status = answer_of(lambda: photos.query_progress(picture).status)
+        offers = answer_of(lambda: len(updates.offers()))
         photos.close()
         updates.close()
         return {"photos": status, "updates": offers}
@@ -180,6 +176,13 @@ class Stations:
     def stop(self, name: str) -> dict[str, object]:
         self._machines[name].stop()
         return {}
+
+
+def answer_of(question: Callable[[], object]) -> object:
+    try:
+        return question()
+    except Exception as error:  # whatever a lane makes of a refusal
+        return f"{type(error).__name__}: {error}"
 
 
 def main() -> None:

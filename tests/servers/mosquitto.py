@@ -19,7 +19,6 @@ from kiosk.simulators.broker import Broker
 from kiosk.sorting_center.stations.authority import CountyAuthority, IssuedCertificate, ServerAuthority
 from kiosk.sorting_center.stations.broker_access import (
     CONTROL_TOPIC,
-    RESPONSE_TOPIC,
     BrokerRights,
     Command,
     commands,
@@ -78,7 +77,7 @@ class ControlClient:
         client.on_subscribe = lambda subscribed, *_: subscribed.publish(CONTROL_TOPIC, message(found, key))
         client.on_message = lambda _client, _userdata, came: answers.append(json.loads(came.payload)["responses"])
         client.connect("127.0.0.1", self._port)
-        client.subscribe(RESPONSE_TOPIC)
+        client.subscribe(f"{CONTROL_TOPIC}/response")
         while not any(responses[0]["correlationData"] == key for responses in answers):
             assert client.loop(SOON_S) == mqtt.MQTT_ERR_SUCCESS
         client.disconnect()

@@ -22,11 +22,13 @@ from kiosk.sorting_center.access_worker import AccessTiming, BrokerAccess
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.service import SortingCenter
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.stations.broker_access import initial_document
 from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
 from tests.servers.mosquitto import PASSWORD, CountyBroker, county_broker, station
-from tests.sorting_center.brokers import SOON_S, Broker, until
+from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
+from tests.sorting_center.station_journal import Station
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 QUICK = AccessTiming(period_s=0.02, whole_period_s=600.0, answer_s=SOON_S)
@@ -64,7 +66,7 @@ def kept(
     """The worker runs."""
     health = CenterHealth()
     address = BrokerAddress.parse(f"mqtt://{login}@127.0.0.1:{broker.port}")
-    access = BrokerAccess(ledger, address, health, timing)
+    access = BrokerAccess(ledger, address, health, timing).thread
     access.start()
     try:
         yield health
@@ -81,7 +83,8 @@ class Machine:
         self._codes: list[ReasonCode] = []
         self._news = threading.Condition()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
-        self._client.tls_set(str(broker.county.file), *map(str, broker.county.machine(subject)))
+        cert, key = broker.county.machine(subject)
+        self._client.tls_set(str(broker.county.file), str(cert), str(key))
         self._client.on_disconnect = lambda *_: self.gone.set()
         self._client.on_subscribe = lambda _client, _userdata, _mid, codes, _properties: self._note(codes)
         self._client.on_publish = lambda _client, _userdata, _mid, code, _properties: self._note([code])
@@ -89,8 +92,8 @@ class Machine:
         self._client.connect("127.0.0.1", broker.tls_port)
         self._client.loop_start()
 
-    def may_publish(self, topic: str) -> bool:
-        self._client.publish(topic, b"x", qos=1)
+    def may_publish(self, topic: str, content: bytes = b"x") -> bool:
+        self._client.publish(topic, content, qos=1)
         return self._answer()
 
     def may_subscribe(self, topic: str) -> bool:
@@ -173,6 +176,33 @@ def test_who_is_in_the_list_is_let_in_and_who_is_revoked_is_thrown_off(
         assert health.report().access_trouble == ""
 
 
+def test_an_event_reaches_a_reader_on_another_machine_with_its_certificate(
+    ledger_url: str, broker: CountyBroker
+) -> None:
+    """The whole center, with the rights that the first file gives it."""
+    ledger, topics, journal = Ledger.open(ledger_url), Topics("hotan", "S0147"), Station()
+    with CenterDesk.open(ledger_url) as desk:
+        add(desk, station("S0147"), READER)
+    address = BrokerAddress.parse(f"mqtt://sorting-center:{PASSWORD}@127.0.0.1:{broker.port}")
+    with SortingCenter(ledger, address, None) as center:
+        center.keep_broker_access()
+        assert center.start(SOON_S)
+        until(lambda: broker.control.client(str(READER)))
+        with machine(broker, READER) as reader, machine(broker, station("S0147")) as one:
+            assert reader.may_subscribe("kiosk/v1/+/feed/#")
+            assert one.may_subscribe(topics.ack)
+            assert one.may_publish(topics.event, journal.start().body)
+            assert until(lambda: one.heard)[0][0] == topics.ack
+            own = until(lambda: reader.heard)[0]
+            assert (own[0].startswith("kiosk/v1/hotan/feed/"), b'"feedseq":1' in own[1]) == (True, True)
+            by_hand = Peer(broker, login=("sorting-center", PASSWORD))
+            for topic in ("kiosk/v1/kashgar/feed/intake/confirmed/v1", FEED):
+                by_hand.send(topic, b"x")
+            by_hand.close()
+            assert until(lambda: reader.heard[1:]) == [(FEED, b"x")], "not that of another region"
+        assert center.health.report().ok
+
+
 def test_a_broker_that_forgot_everything_is_told_again(ledger: Ledger, desk: CenterDesk, broker: CountyBroker) -> None:
     """More machines than one answer of the broker lists."""
     many = [station(f"S{number:04}") for number in range(1, 131)]
@@ -190,9 +220,10 @@ def test_what_a_person_changed_is_put_right_and_what_a_person_added_stays(
     ledger: Ledger, desk: CenterDesk, broker: CountyBroker
 ) -> None:
     own, other, stranger = station("S0001"), station("S0002"), station("S0009")
+    of_another_center = station("S0001", region="kashgar")
     names = (str(own), str(other), str(stranger))
     add(desk, own, other)
-    broker.let_in(own, other, stranger)
+    broker.let_in(own, other, stranger, of_another_center)
     send = {"acltype": "publishClientSend", "topic": "kiosk/v1/#", "allow": True}
     broker.control.run(
         [
@@ -216,6 +247,7 @@ def test_what_a_person_changed_is_put_right_and_what_a_person_added_stays(
         with machine(broker, own) as one:
             assert not one.may_publish(Topics("hotan", "S0002").event)
         assert broker.control.client("bookkeeping") is not None
+        assert is_let_in(broker, of_another_center)
         broker.control.run([{"command": "disableClient", "username": names[0]}])
         until(lambda: "disabled" not in (broker.control.client(names[0]) or {"disabled": True}))
 
@@ -263,10 +295,10 @@ def test_a_broker_that_is_away_or_has_no_plugin_or_gives_no_right_is_said(
             until(lambda: "does not answer at" in health.report().access_trouble)
         plain.start()
         with kept(ledger, plain, impatient) as health:
-            until(lambda: "is its dynamic security plugin loaded" in health.report().access_trouble)
+            until(lambda: "is its dynamic security plugin not loaded" in health.report().access_trouble)
     broker.control.run([{"command": "createClient", "username": "nobody", "password": "p"}])
     with kept(ledger, broker, impatient, "nobody:p") as health:
-        until(lambda: "give its user the role admin" in health.report().access_trouble)
+        until(lambda: "does its user have the role admin" in health.report().access_trouble)
 
 
 def test_a_desk_that_cannot_be_read_is_said(ledger: Ledger, broker: CountyBroker) -> None:

@@ -167,12 +167,14 @@ def test_what_cannot_be_made_is_one_line_and_leaves_nothing(office: Office) -> N
     (office.keys / "kit.pub").unlink()
     assert office.make("S0147").exit_code == 1
     (office.keys / "kit.pub").write_text(f"{KIT}\n")
-    short = office.folder / "short"
+    short, garbled = office.folder / "short", office.folder / "garbled"
     short.write_text("1234567\n")
+    garbled.write_bytes(b"\xff" * 10)
     calls: tuple[tuple[str, ...], ...] = (
         ("S0999",), ("../../x",), ("S0147", "--all-without"), (), ("S0147", "--region", "shache"),
         ("S0147", "--photos", "http://center.example:8843"), ("S0147", "--wifi-network", "x" * 33),
         ("S0147", "--wifi-network", "post", "--wifi-password-file", str(short)),
+        ("S0147", "--wifi-network", "post", "--wifi-password-file", str(garbled)),
         ("S0147", "--wifi-password-file", str(office.phrase)),
     )  # fmt: skip
     for arguments in calls:

@@ -22,6 +22,6 @@ def prompt_password(*, known: bool = False) -> str:
 
 
 def read_secret(file: Path) -> str:
-    """The first line of a file. Raises OSError, UnicodeDecodeError."""
-    with file.open(encoding="utf-8") as opened:
+    """The first line of a file. Raises OSError."""
+    with file.open(encoding="utf-8", errors="replace") as opened:
         return opened.readline(_MAX_LINE_LENGTH).rstrip("\r\n")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress, BrokerTransport
 from kiosk.sorting_center.shared.health import CenterHealth
-from kiosk.sorting_center.shared.ports import ControlConnection, ControlTopics, FeedConnection, ReceivingConnection
+from kiosk.sorting_center.shared.ports import FeedConnection, ReceivingConnection
 
 
 def receiving_connection(
@@ -30,12 +30,3 @@ def feed_connection(address: BrokerAddress, name: str, health: CenterHealth, gen
     from kiosk.sorting_center.ingest.mqtt.publisher import MqttFeedPublisher
 
     return MqttFeedPublisher(address, name, health, generation)
-
-
-def control_connection(
-    address: BrokerAddress, name: str, topics: ControlTopics, set_fault: Callable[[str], bool]
-) -> ControlConnection:
-    """Over MQTT alone; ``set_fault`` is called in its own thread."""
-    from kiosk.sorting_center.ingest.mqtt.control import MqttControl
-
-    return MqttControl(address, name, topics, set_fault)

@@ -53,13 +53,11 @@ class ServerFiles:
     photographs: Path
 
 
-class FileDigest(msgspec.Struct, frozen=True):
-    size_bytes: int
-    sha256: str
-
-
 class ServerManifest(msgspec.Struct, frozen=True):
-    """``damaged`` photographs of the server are not what their names say, and are not in the backup."""
+    """``damaged`` photographs of the server are not what their names say, and are not in the backup.
+
+    ``files``: size in bytes and SHA-256 of each.
+    """
 
     made_at: str
     software: str
@@ -68,7 +66,7 @@ class ServerManifest(msgspec.Struct, frozen=True):
     events: int
     photographs: int
     damaged: int
-    files: dict[str, FileDigest]
+    files: dict[str, tuple[int, str]]
 
 
 def back_up_server(source: ServerFiles, folder: Path, now: datetime, keep: int) -> tuple[Path, ServerManifest]:
@@ -147,13 +145,13 @@ def _number(database: Path, query: str) -> int:
         return int(connection.execute(query).fetchone()[0])
 
 
-def digest_of(path: Path) -> FileDigest:
-    """Raises OSError, also for a link."""
+def digest_of(path: Path) -> tuple[int, str]:
+    """Size and SHA-256. Raises OSError, also for a link."""
     digest = hashlib.sha256()
     with files.open_regular(path) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
-        return FileDigest(file.tell(), digest.hexdigest())
+        return file.tell(), digest.hexdigest()
 
 
 def _copy_photographs(source: Path, target: Path) -> tuple[list[str], int]:

@@ -10,18 +10,8 @@ from typing import Final
 _CLEAR: Final = ""
 _POLL_INTERVAL_S: Final = 0.05
 REFUSED_PREFIX: Final = "refused_"
-_COMPONENTS: Final = (
-    "broker",
-    "answers",
-    "ledger",
-    "feed",
-    "numbering",
-    "worker",
-    "watchdog",
-    "photos",
-    "access",
-    "rights",
-)
+_OF_INTAKE: Final = ("worker", "watchdog")
+_COMPONENTS: Final = ("broker", "answers", "ledger", "feed", "numbering", *_OF_INTAKE, "photos", "access")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +89,8 @@ class CenterHealth:
         """Set, or clear with no text, what is wrong; true when it is news.
 
         ``where``: ``broker``; ``answers``, where those go out over a connection of their own; ``ledger``; ``feed`` and
-        the ``numbering`` before it; ``set_photo_counts``; the broker's ``rights``, and ``access`` to it for them; or of
-        taking in, as the ``worker`` and the ``watchdog`` see it."""
+        the ``numbering`` before it; ``set_photo_counts``; the broker's rights, ``access``; or of taking in, as the
+        ``worker`` and the ``watchdog`` see it."""
         with self._lock:
             changed = self._faults[where] != text
             self._faults[where] = text
@@ -131,10 +121,10 @@ class CenterHealth:
                 broker_trouble=self._join_faults("broker", "answers"),
                 ledger_trouble=self._faults["ledger"],
                 feed_trouble=self._join_faults("numbering", "feed"),
-                intake_trouble=self._join_faults("worker", "watchdog"),
+                intake_trouble=self._join_faults(*_OF_INTAKE),
                 photos_trouble=self._join_faults("photos"),
                 photos=self._photos,
-                access_trouble=self._join_faults("access", "rights"),
+                access_trouble=self._faults["access"],
                 commit_s=self._commit_s,
                 **self._counts,
             )

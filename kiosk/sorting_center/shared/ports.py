@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -109,24 +109,3 @@ class UploadBody(Protocol):
 
     def read(self, size: int) -> bytes:
         """At most ``size`` bytes; fewer, or none, when it breaks off."""
-
-
-class NoControlAnswer(Exception):
-    """Of the broker, to a question about itself; the text says why."""
-
-
-class ControlTopics(NamedTuple):
-    """Where the broker takes such questions, and where it answers."""
-
-    request: str
-    response: str
-
-
-class ControlConnection(Protocol):
-    """Begins to connect at `start` and never gives up."""
-
-    def start(self) -> None: ...
-    def stop(self, timeout_s: float) -> None: ...
-    @property
-    def connection(self) -> int | None: ...
-    def exchange(self, message: bytes, is_answer: Callable[[bytes], bool], timeout_s: float) -> bytes: ...

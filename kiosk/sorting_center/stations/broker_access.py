@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import msgspec
 
-from kiosk.base.json_reader import reader
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.messaging.contract.topics import ROOT, UP_KINDS
 from kiosk.sorting_center.stations.shared.subject import BadSubject, MachineKind, MachineSubject
 
 CONTROL_TOPIC: Final = "$CONTROL/dynamic-security/v1"
-RESPONSE_TOPIC: Final = f"{CONTROL_TOPIC}/response"
 CENTER_NAME: Final = "sorting-center"
 FEED_READER: Final = "feed-reader"
 PAGE: Final = 100  # Clients or roles in one answer, some 50 KB: far below what the broker lets through
 _BATCH: Final = 50  # Commands in one message: for each the broker writes its whole file, and serves nobody meanwhile
+_DENIED: Final = ("publishClientSend", "publishClientReceive", "subscribe")
 _SALT_BYTES: Final = 12
 _ITERATIONS: Final = 10_000
 _HASH_BYTES: Final = 64
+
+_OWN_ROLE: Final = re.compile(r"(?:station|reader)/([^/]+)(?:/[^/]+)?")
 
 Command = dict[str, Any]
 
@@ -44,14 +47,10 @@ class _Role(msgspec.Struct, frozen=True):
     acls: tuple[_Acl, ...] = ()
 
 
-class _Group(msgspec.Struct, frozen=True):
-    groupname: str
-
-
 class _Client(msgspec.Struct, frozen=True):
     username: str
     roles: tuple[_Role, ...] = ()
-    groups: tuple[_Group, ...] = ()
+    groups: tuple[dict[str, str | int], ...] = ()
     disabled: bool = False
 
 
@@ -84,9 +83,17 @@ def parse_answer(content: bytes) -> tuple[ControlResponse, ...]:
     return _read_answer(content).responses
 
 
+def is_answer_to(key: str, content: bytes) -> bool:
+    """Whether it answers the ``message`` with this key."""
+    try:
+        return any(response.correlation_data == key for response in parse_answer(content))
+    except Unreadable:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerRights:
-    """What the broker has of this county's machines.
+    """What the broker has of a county's machines.
 
     ``clients``: each with its roles, and with what else changes its rights; ``roles``: each with what it allows.
     """
@@ -95,33 +102,26 @@ class BrokerRights:
     roles: Mapping[str, frozenset[_Acl]]
 
     @classmethod
-    def of(cls, clients: Iterable[_Client], roles: Iterable[_Role]) -> Self:
-        own = [client for client in clients if _is_machine(client.username)]
+    def of(cls, clients: Iterable[_Client], roles: Iterable[_Role], regions: Container[str]) -> Self:
+        """Of these regions alone: another center may keep those of another region at the same broker."""
+        found = ((_OWN_ROLE.fullmatch(role.rolename), role) for role in roles)
         return cls(
-            {client.username: _rights_of(client) for client in own},
-            {role.rolename: frozenset(role.acls) for role in roles if _kind_of_role(role.rolename) is not None},
+            {client.username: _rights_of(client) for client in clients if _region_of(client.username) in regions},
+            {role.rolename: frozenset(role.acls) for own, role in found if own is not None and own[1] in regions},
         )
 
 
 def _rights_of(client: _Client) -> frozenset[str]:
-    more = {f"group {group.groupname}" for group in client.groups} | ({"disabled"} if client.disabled else set())
-    return frozenset({role.rolename for role in client.roles} | more)
+    roles = {role.rolename for role in client.roles}
+    return frozenset(roles | {"more than roles"} if client.groups or client.disabled else roles)
 
 
-def _is_machine(username: str) -> bool:
+def _region_of(username: str) -> str:
+    """ "" for no machine's."""
     try:
-        MachineSubject.parse(username)
+        return MachineSubject.parse(username).region
     except BadSubject:
-        return False
-    return True
-
-
-def _kind_of_role(name: str) -> MachineKind | None:
-    """Of a role that this program makes."""
-    kind, *rest = name.split("/")
-    of_names = {1: MachineKind.READER, 2: MachineKind.STATION}
-    found = of_names.get(len(rest))
-    return found if found is not None and kind == found.value else None
+        return ""
 
 
 def commands(current: BrokerRights, subjects: Iterable[MachineSubject]) -> list[Command]:
@@ -182,12 +182,7 @@ def initial_document(password: str) -> bytes:
         FEED_READER: _readable(f"{ROOT}/+/feed/#"),
     }
     document = {
-        "defaultACLAccess": {
-            "publishClientSend": False,
-            "publishClientReceive": False,
-            "subscribe": False,
-            "unsubscribe": True,
-        },
+        "defaultACLAccess": dict.fromkeys(_DENIED, False) | {"unsubscribe": True},
         "clients": [center],
         "groups": [],
         "roles": [{"rolename": name, "acls": _ordered(acls)} for name, acls in roles.items()],

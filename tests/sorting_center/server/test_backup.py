@@ -42,7 +42,7 @@ def assert_whole(backup: Path) -> ServerManifest:
     assert {name: digest_of(backup / name) for name in manifest.files} == manifest.files
     names = (backup / PHOTOGRAPH_LIST).read_text().splitlines()
     assert len(names) == manifest.photographs
-    assert all(digest_of(backup.parent / PHOTOGRAPHS / name).sha256 == Path(name).stem for name in names)
+    assert all(digest_of(backup.parent / PHOTOGRAPHS / name)[1] == Path(name).stem for name in names)
     return manifest
 
 
@@ -182,9 +182,10 @@ def test_the_command_notes_when_and_where(server: Server, disk: Path, monkeypatc
         server.root / "var",
         server.root / "var/backup.json",
     )
-    layout.settings.write_text("")
+    rows = (f'ledger = "{server.files.ledger_url}"', f'photos_dir = "{server.files.photographs}"', "[backup]")
+    layout.settings.write_text("\n".join((*rows, f'folder = "{disk}"', "keep = 3")))
     monkeypatch.setattr(command, "LAYOUT", layout)
-    given = ["backup", str(disk), "--ledger", server.files.ledger_url, "--photos-dir", str(server.files.photographs)]
+    given = ["backup", "--config", str(layout.settings)]
     refused = CliRunner().invoke(main, given)
     assert (refused.exit_code, "own disk" in refused.stderr) == (2, True)
     made = CliRunner().invoke(main, [*given, "--same-disk"])

@@ -171,7 +171,7 @@ def test_a_trouble_is_one_sentence_in_the_language_of_the_page(subtests: pytest.
 
 def test_every_part_that_can_fail_has_a_sentence() -> None:
     health = CenterHealth()
-    for where in ("broker", "ledger", "feed", "worker", "photos", "rights"):
+    for where in ("broker", "ledger", "feed", "worker", "photos", "access"):
         health.set_fault(where, f"{where} fails")
     found = health.report().faults
     assert len(found) == 6

@@ -1,99 +1,91 @@
-"""A connection of its own for questions to the broker itself, each with one message that answers it."""
+"""Questions to the broker itself: a message goes out, and one that answers it comes back."""
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from kiosk.sorting_center.ingest.mqtt.link import MqttCallbacks, MqttLink, MqttSession
+from kiosk.sorting_center.ingest.mqtt.link import CONNECT_TIMEOUT_S, KEEPALIVE_S, log_in
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
-from kiosk.sorting_center.shared.ports import ControlTopics, NoControlAnswer
 
-_RECEIVE_MAXIMUM: Final = 10
-_DENIED: Final = "the broker does not let the sorting center use {topic} ({reason}): give its user the role admin"
-_SILENT: Final = "the broker says nothing on {topic}: is its dynamic security plugin loaded?"
-_BROKEN: Final = "the connection to the broker broke before it answered"
+_POLL_S: Final = 0.2
+_DENIED: Final = "the broker refuses the sorting center {topic} ({reason}): does its user have the role admin?"
+_SILENT: Final = "the broker says nothing on {topic}: does it hang, or is its dynamic security plugin not loaded?"
+
+
+class NoControlAnswer(Exception):
+    """The text says why."""
 
 
 class MqttControl:
-    """Messages at QoS 0: what was sent before a line broke must not come later than what is decided then."""
+    """A connection of its own, used by one thread. One that failed is given up: no late answer is taken for another."""
 
-    def __init__(
-        self, address: BrokerAddress, client_id: str, topics: ControlTopics, set_fault: Callable[[str], bool]
-    ) -> None:
-        self._topics = topics
-        self._changed = threading.Condition()
-        self._connections = 0  # Since the start
-        self._is_ready = self._stopping = False
-        self._denied = ""
-        self._is_answer: Callable[[bytes], bool] = lambda _: False
+    def __init__(self, address: BrokerAddress, client_id: str, topic: str, timeout_s: float) -> None:
+        """``topic`` is that of questions; the answers are at ``topic/response``."""
+        self._address, self._client_id, self._topic, self._timeout_s = address, client_id, topic, timeout_s
+        self._client: mqtt.Client | None = None
+        self._codes: list[ReasonCode] = []
         self._answers: list[bytes] = []
-        session = MqttSession(client_id, expiry_s=0, receive_maximum=_RECEIVE_MAXIMUM)
-        callbacks = MqttCallbacks(set_fault, self._on_connected, self._on_disconnected, self._on_message)
-        self._link = MqttLink(address, session, callbacks)
-        self._link.client.on_subscribe = self._on_subscribed
 
-    def start(self) -> None:
-        self._link.start()
+    def connect(self, is_stopping: Callable[[], bool]) -> bool:
+        """Whether the connection is another one than before; also keeps it alive. Raises NoControlAnswer."""
+        if self._client is not None and self._client.loop(0.01) == mqtt.MQTT_ERR_SUCCESS:
+            return False
+        self.close()
+        self._client, self._codes = self._make_client(), []
+        if failure := _open(self._client, self._address):
+            self._client = None
+            raise NoControlAnswer(f"the broker does not answer at {self._address} ({failure})")
+        self._client.subscribe(f"{self._topic}/response")
+        self._wait(lambda: len(self._codes) == 2 or any(code.is_failure for code in self._codes), is_stopping)
+        if refused := next((code for code in self._codes if code.is_failure), None):
+            self.close()
+            raise NoControlAnswer(_DENIED.format(topic=self._topic, reason=refused))
+        return True
 
-    def stop(self, timeout_s: float) -> None:
-        """Ends an exchange in progress, too."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        self._link.stop(timeout_s)
+    def _make_client(self) -> mqtt.Client:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=mqtt.MQTTv5)
+        client.suppress_exceptions = True
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.on_connect = lambda _client, _userdata, _flags, code, _properties: self._codes.append(code)
+        client.on_subscribe = lambda _client, _userdata, _mid, codes, _properties: self._codes.extend(codes)
+        client.on_message = lambda _client, _userdata, came: self._answers.append(bytes(came.payload))
+        return client
 
-    @property
-    def connection(self) -> int | None:
-        """The number of the one that is up, counted from the start; None without any."""
-        with self._changed:
-            return self._connections if self._is_ready else None
+    def exchange(self, message: bytes, is_answer: Callable[[bytes], bool], is_stopping: Callable[[], bool]) -> bytes:
+        """The answer; raises NoControlAnswer. Only after ``connect``."""
+        assert self._client is not None
+        self._answers = []
+        self._client.publish(self._topic, message)
+        self._wait(lambda: any(map(is_answer, self._answers)), is_stopping)
+        return next(filter(is_answer, self._answers))
 
-    def exchange(self, message: bytes, is_answer: Callable[[bytes], bool], timeout_s: float) -> bytes:
-        """The answer; raises NoControlAnswer. Not from two threads at once.
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.disconnect()
 
-        ``is_answer`` is called in the network thread: it must not block.
-        """
-        with self._changed:
-            used, self._is_answer, self._answers = self._connections, is_answer, []
-            if not self._failure(used):
-                self._link.call_soon(lambda: self._link.client.publish(self._topics.request, message, qos=0))
-            self._changed.wait_for(lambda: self._answers or self._failure(used), timeout_s)
-            if not self._answers:
-                raise NoControlAnswer(self._failure(used) or _SILENT.format(topic=self._topics.request))
-            return self._answers[0]
+    def _wait(self, is_done: Callable[[], bool], is_stopping: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + self._timeout_s
+        while not is_done():
+            is_up = self._client is not None and self._client.loop(_POLL_S) == mqtt.MQTT_ERR_SUCCESS
+            if not is_up or is_stopping() or time.monotonic() > give_up:
+                self.close()
+                raise NoControlAnswer(
+                    _SILENT.format(topic=self._topic) if is_up else f"the broker at {self._address} hangs up"
+                )
 
-    def _failure(self, used: int) -> str:
-        """Why no answer can come any more, "" for nothing."""
-        if self._stopping or not self._is_ready or self._connections != used:
-            return _BROKEN
-        return self._denied
 
-    def _on_connected(self) -> None:
-        self._link.client.subscribe(self._topics.response, qos=0)
-
-    def _on_disconnected(self) -> None:
-        with self._changed:
-            self._is_ready = False
-            self._changed.notify_all()
-
-    def _on_subscribed(
-        self, _client: mqtt.Client, _userdata: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
-    ) -> None:
-        refused = next((reason for reason in reasons if reason.is_failure), None)
-        with self._changed:
-            self._denied = _DENIED.format(topic=self._topics.response, reason=refused) if refused is not None else ""
-            self._is_ready = True
-            self._connections += 1
-            self._changed.notify_all()
-
-    def _on_message(self, message: mqtt.MQTTMessage) -> None:
-        content = bytes(message.payload)
-        with self._changed:
-            if self._is_answer(content):
-                self._answers.append(content)
-                self._changed.notify_all()
+def _open(client: mqtt.Client, address: BrokerAddress) -> str:
+    """What stands in the way, "" for nothing: a text, as an error would hold the client and its sockets."""
+    try:
+        log_in(client, address)
+        client.connect(address.host, address.port, keepalive=KEEPALIVE_S)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""

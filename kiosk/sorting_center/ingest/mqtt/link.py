@@ -32,8 +32,8 @@ from kiosk.sorting_center.ingest.shared.address import BrokerAddress, tls_contex
 
 log = logging.getLogger(__name__)
 
-_KEEPALIVE_S: Final = 30
-_CONNECT_TIMEOUT_S: Final = 3.0
+KEEPALIVE_S: Final = 30
+CONNECT_TIMEOUT_S: Final = 3.0
 # The first pause and the longest, each cut at random: many centers behind one broker do not come back together.
 RECONNECT_S: Final = (2.0, 30.0)
 # A batch of incompressible events, and its header. The broker drops what is larger.
@@ -86,6 +86,14 @@ class _WakeUp:
             os.close(self.fd)
 
 
+def log_in(client: mqtt.Client, address: BrokerAddress) -> None:
+    """As the address says; raises OSError for files that cannot be read or do not fit."""
+    if address.username is not None:
+        client.username_pw_set(address.username, address.password)
+    if address.tls:
+        client.tls_set_context(tls_context(address))
+
+
 class MqttLink:
     """Connects, reconnects with growing random pauses, and says so once per change."""
 
@@ -111,17 +119,14 @@ class MqttLink:
     def _configure(self, address: BrokerAddress) -> None:
         client = self.client
         client.suppress_exceptions = True
-        client.connect_timeout = _CONNECT_TIMEOUT_S
+        client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(_MAX_IN_FLIGHT)
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_message = self._message
         # The library then leaves writing to the loop, which writes many packets in one turn.
         client.on_socket_register_write = lambda *_: None
-        if address.username is not None:
-            client.username_pw_set(address.username, address.password)
-        if address.tls:
-            client.tls_set_context(tls_context(address))
+        log_in(client, address)
 
     def start(self) -> None:
         self._worker.start()
@@ -159,7 +164,7 @@ class MqttLink:
             self.client.connect(
                 self._address.host,
                 self._address.port,
-                keepalive=_KEEPALIVE_S,
+                keepalive=KEEPALIVE_S,
                 clean_start=self._clean_start,
                 properties=self._connect,
             )

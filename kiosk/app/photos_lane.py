@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from kiosk.config.relay import RelayConfig
+from kiosk.messaging.contract.photos import UnsentPicture
 from kiosk.messaging.relay.photos.lane import PhotosClient, PhotosWork, StationPhotos
-from kiosk.messaging.relay.photos.ports import Backlog, Picture
+from kiosk.messaging.relay.photos.ports import Backlog
 from kiosk.messaging.relay.shared.lane import Lane, random_share
 from kiosk.station.doctor.status_files import PhotosStatusFile
 from kiosk.store.store import Store
@@ -30,9 +31,9 @@ class StoredPictures:
     def __init__(self, store: Store, folder: Path) -> None:
         self._photos, self._folder = store.photos, folder
 
-    def waiting(self, limit: int) -> Sequence[Picture]:
+    def waiting(self, limit: int) -> Sequence[UnsentPicture]:
         """The smallest first."""
-        return [Picture(row.sha256, row.size_bytes) for row in self._photos.unsent(limit)]
+        return self._photos.unsent(limit)
 
     def backlog(self) -> Backlog:
         waiting = self._photos.unsent(_MAX_COUNTED)

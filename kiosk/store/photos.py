@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from kiosk.domain.events import ListingDrafted, PhotoAccepted, PictureData
 from kiosk.domain.verdict import Finding, Measures
+from kiosk.messaging.contract.photos import UnsentPicture
 from kiosk.store import listings
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
@@ -34,7 +35,7 @@ from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import journal
 from kiosk.store.journal.numbering import number_of, receipt_in
 from kiosk.store.shared.errors import StoreError
-from kiosk.store.shared.records import ListingPictures, NewPhoto, PhotoPlace, PhotoRow, Stamp, UnsentPicture
+from kiosk.store.shared.records import ListingPictures, NewPhoto, PhotoPlace, PhotoRow, Stamp
 
 _c = photo_table.c
 # Spelled as in the rules of the partial indexes, or SQLite does not use them.

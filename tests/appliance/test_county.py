@@ -199,17 +199,17 @@ def until_out(stations: Stations, name: str) -> None:
 def test_a_county_from_one_page_and_back_after_its_server_is_lost(
     kind: str, package: Path, disk: Path, tmp_path: Path
 ) -> None:
-    secret = "--pass-phrase-file /root/county/pass-phrase"
+    secret = "--pass-phrase-file /srv/county/pass-phrase"
     with ExitStack() as ends:
         networks = [ends.enter_context(network(name, tmp_path)) for name in ("stations", "elsewhere")]
         with machine() as first, server(first, package, disk, networks) as center:
             for text in blocks(kind):
                 center.type(text)
             center.doctor()
-            again = "sorting-center setup --answers /root/county/answers.toml"
+            again = "sorting-center setup --answers /srv/county/answers.toml"
             assert "Nothing was changed" in center.type(again)
             made = tmp_path / "made"
-            shutil.copytree(first.root / "root/county/identities", made)
+            shutil.copytree(first.root / "srv/county/identities", made)
             stations = Stations(networks[0], tmp_path)
             ends.callback(stations.close)
             for number, name in enumerate(STATIONS):
@@ -219,8 +219,8 @@ def test_a_county_from_one_page_and_back_after_its_server_is_lost(
 
             center.type("sorting-center station revoke S0005 --reason stolen")
             until_out(stations, "S0005")
-            center.type(f"sorting-center station replace S0001 --out /root/county/replaced {secret}")
-            shutil.copytree(first.root / "root/county/replaced", tmp_path / "replaced")
+            center.type(f"sorting-center station replace S0001 --out /srv/county/replaced {secret}")
+            shutil.copytree(first.root / "srv/county/replaced", tmp_path / "replaced")
             until_out(stations, "S0001")
             stations.do("stop", name="S0001")
             stations.do("start", name="new S0001", station="S0001", made=str(tmp_path / "replaced"))
@@ -229,15 +229,15 @@ def test_a_county_from_one_page_and_back_after_its_server_is_lost(
                 stations.send(name)
                 assert stations.do("lost", name=name)["faults"] == [], "a station that is not concerned notices nothing"
 
-            address = f"--broker-url mqtts://{HOST}:8883 --out /root/county/reader {secret}"
+            address = f"--broker-url mqtts://{HOST}:8883 --out /srv/county/reader {secret}"
             center.type(f"sorting-center reader add warehouse {address}")
-            shutil.copytree(first.root / "root/county/reader", tmp_path / "reader")
+            shutil.copytree(first.root / "srv/county/reader", tmp_path / "reader")
             reader = Reader(networks[1], tmp_path / "reader")
             ends.callback(reader.close)
             reader.wait_for(stations, "S0002")
 
             center.type("sorting-center backup")
-            shutil.copyfile(first.root / "root/county/pass-phrase", disk / "pass-phrase")
+            shutil.copyfile(first.root / "srv/county/pass-phrase", disk / "pass-phrase")
             before = center.state()
             stations.send("S0002")  # what came after the backup comes again
 

@@ -10,8 +10,9 @@ import pytest
 
 from kiosk.domain.events import PhotoAccepted
 from kiosk.domain.verdict import Finding, Reason
+from kiosk.messaging.contract.photos import UnsentPicture
 from kiosk.store import Store, StoreError
-from kiosk.store.shared.records import NewPhoto, PhotoRow, UnsentPicture
+from kiosk.store.shared.records import NewPhoto, PhotoRow
 from tests.store.counter_rig import CLERK
 from tests.store.village import (
     bring_in,

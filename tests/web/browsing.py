@@ -291,3 +291,16 @@ def opened(
         yield page, troubles
     finally:
         view.close()
+
+
+def cut_tables(page: Page) -> list[str]:
+    """The tables of which a part has to be scrolled to on a desk of 1440 px."""
+    before = page.viewport_size
+    page.set_viewport_size({"width": 1440, "height": 900})
+    cut: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll(".wide")].filter((one) => one.scrollWidth > one.clientWidth)
+            .map((one) => `${one.getAttribute("aria-labelledby")} has ${one.scrollWidth} px in ${one.clientWidth}`)"""
+    )
+    if before is not None:
+        page.set_viewport_size(before)
+    return cut

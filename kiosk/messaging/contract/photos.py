@@ -47,6 +47,14 @@ class PictureName:
 
 
 @dataclass(frozen=True, slots=True)
+class UnsentPicture:
+    """One that an event has announced and the sorting center does not have."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContentRange:
     """Bytes ``first`` to ``last``, both included, of ``total`` (RFC 9110, section 14.4)."""
 

@@ -15,8 +15,7 @@ from typing import Final
 from kiosk.base.closable import Closable
 from kiosk.simulators.county.places import as_csv, places
 from kiosk.simulators.county.plan import CountyPlan
-from kiosk.simulators.county.process import plan_argument
-from kiosk.simulators.fleet.plan import Share
+from kiosk.simulators.fleet.plan import Share, plan_argument
 
 PROCESS: Final = "kiosk.simulators.county.process"
 PLACES: Final = "county.csv"

@@ -15,8 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from datetime import datetime
-from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -24,7 +22,7 @@ from kiosk.messaging.relay.pace import TUNING, Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.simulators.county.plan import CountyPlan, StationAct, StationKind
 from kiosk.simulators.county.station import CountyStation, relay_settings
-from kiosk.simulators.fleet.plan import Share
+from kiosk.simulators.fleet.plan import parse_plan
 from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.station import allow_many_files, empty_database
 from kiosk.simulators.offers import GoodsCamera
@@ -35,16 +33,10 @@ _AT_ONCE: Final = 4
 _NICE: Final = 10  # The pages of the demo come first
 
 
-def plan_argument(plan: CountyPlan) -> str:
-    return json.dumps(asdict(plan) | {"folder": str(plan.folder), "until": plan.until.isoformat()})
-
-
 def main() -> int:
     """0 when it was ended; what goes wrong at one station is told and leaves the others alone."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    given = json.loads(sys.argv[1])
-    given |= {"folder": Path(given["folder"]), "share": Share(**given["share"])}
-    plan = CountyPlan(**given | {"until": datetime.fromisoformat(given["until"])})
+    plan = parse_plan(CountyPlan, sys.argv[1])
     ending = FleetShutdown()
     # Ctrl-C goes to all processes of a terminal: the demo sends its own signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -10,14 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
 from time import monotonic
 from typing import Final, TypeVar
 
-from kiosk.simulators.fleet.plan import FleetPlan, FleetResult, Share, Tally
+from kiosk.simulators.fleet.plan import FleetPlan, FleetResult, Share, Tally, plan_argument
 from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.station import FleetStation, StationFolder, allow_many_files, empty_database
 from kiosk.store import StoreError
@@ -165,8 +165,7 @@ class Fleet:
                 child.communicate()
 
     def _begin(self, plan: FleetPlan) -> None:
-        plan_json = json.dumps(asdict(plan) | {"folder": str(plan.folder)})
-        command = [sys.executable, "-m", SHARE, plan_json]
+        command = [sys.executable, "-m", SHARE, plan_argument(plan)]
         # The child lets the signal in when it can answer it: before, it would just die, and its tally with it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:

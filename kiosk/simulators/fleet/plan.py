@@ -6,7 +6,9 @@ import math
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+import msgspec
 
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.shared.clock import software_id
@@ -15,6 +17,8 @@ REGION: Final = "fleet"
 MAX_STATIONS: Final = 9999
 MAX_DAYS: Final = 3650
 MAX_PROCESSES: Final = 64
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,15 @@ class FleetPlan:
         return RelaySettings(
             self.broker_url, REGION, station, software_id(), reconnect_s=0.5, reconnect_max_s=5.0, resend_max_s=10.0
         )
+
+
+def plan_argument(plan: object) -> str:
+    """For a process that carries it out."""
+    return msgspec.json.encode(plan, enc_hook=str).decode()
+
+
+def parse_plan(kind: type[T], argument: str) -> T:
+    return msgspec.json.decode(argument, type=kind, dec_hook=lambda path, text: path(text))
 
 
 @dataclass(frozen=True, slots=True)

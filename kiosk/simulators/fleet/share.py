@@ -8,23 +8,16 @@ import signal
 import sys
 import threading
 from dataclasses import asdict
-from pathlib import Path
 
 from kiosk.simulators.fleet.fleet import Fleet
-from kiosk.simulators.fleet.plan import FleetPlan, Manner, Share
+from kiosk.simulators.fleet.plan import FleetPlan, parse_plan
 from kiosk.store import StoreError
 
 
 def main() -> int:
     """The tally on standard output; 1, and the reason on standard error, when a database cannot be used."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    plan_fields = json.loads(sys.argv[1])
-    plan_fields |= {
-        "folder": Path(plan_fields["folder"]),
-        "manner": Manner(**plan_fields["manner"]),
-        "share": Share(**plan_fields["share"]),
-    }
-    plan = FleetPlan(**plan_fields)
+    plan = parse_plan(FleetPlan, sys.argv[1])
     fleet = Fleet(plan)
     # Ctrl-C goes to all processes of a terminal: the one that asked sends its own signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

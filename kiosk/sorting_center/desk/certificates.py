@@ -15,7 +15,6 @@ from kiosk.sorting_center.desk.shared.schema import machine_certificate
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.stations.shared.subject import BadSubject, MachineKind, MachineSubject
 
-MAX_SEALED_BYTES: Final = 64 * 1024
 _DELIVERY_MARGIN: Final = timedelta(minutes=10)  # By then the machine that had the certificate before is out
 _c = machine_certificate.c
 _LISTED: Final = (*(column for column in _c if column is not _c.sealed), _c.sealed.is_not(None).label("has_file"))

@@ -65,6 +65,9 @@ def preconditions(
             yield failed(program, "it is not installed", f"apt-get install {package}")
     if dynamic_security_plugin(layout) is None:
         yield failed("mosquitto", "its plugin for dynamic security is missing", "apt-get install --reinstall mosquitto")
+    for other in layout.broker_link.parent.glob("*.conf"):
+        if other != layout.broker_link and "listener" in other.read_text(encoding="utf-8", errors="replace"):
+            yield failed("mosquitto", f"{other} has listeners of its own", f"mv {other} {other}.off")
     if machine.now().year < _FIRST_YEAR:
         yield failed("clock", f"it says {machine.now():%Y-%m-%d}", "timedatectl set-ntp true")
     free = machine.free_bytes(layout.root)

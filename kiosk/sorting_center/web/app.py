@@ -21,6 +21,7 @@ from kiosk.sorting_center.web.shared.guard import Hosts, TrustedProxy
 from kiosk.sorting_center.web.shared.metrics import LedgerCollector
 from kiosk.sorting_center.web.shared.snapshots import PageSnapshots
 from kiosk.sorting_center.web.shared.sources import PageSources, Stores
+from kiosk.sorting_center.web.staff.fleet import telephone
 
 
 def page_blueprints() -> tuple[GuardedBlueprint, ...]:
@@ -69,4 +70,5 @@ def create_app(
     guard.install(app, addresses.hosts or Hosts())
     access.install(app, BLUEPRINTS, stores.desk)
     frame.install(app)
+    app.jinja_env.globals["telephone"] = telephone
     return app

@@ -188,12 +188,6 @@ class PhotoPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class UnsentPicture:
-    sha256: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class ListedPhoto:
     """An accepted shot, by its master, in a listing. ``likeness`` is what ``GoodsShot.likeness`` says.
 

@@ -117,6 +117,11 @@ def test_what_is_wrong_with_the_machine_is_named_before_anything_is_written(
     def old(machine: StandInMachine) -> None:
         machine.postgresql = CommandOutcome(0, "130012\n")
 
+    def former(machine: StandInMachine) -> None:
+        path = machine.layout.broker_link.with_name("station-kiosk.conf")
+        path.parent.mkdir(parents=True)
+        path.write_text("listener 1883 127.0.0.1\n")
+
     def broker(machine: StandInMachine) -> None:
         (machine.layout.root / "usr/sbin/mosquitto").unlink()
 
@@ -125,6 +130,7 @@ def test_what_is_wrong_with_the_machine_is_named_before_anything_is_written(
         name: ["host: the name center.county.example does not resolve here. Have your name server"],
         database: ["PostgreSQL: psql: error: connection refused. apt-get install postgresql"],
         old: ["PostgreSQL: its version 130012 is below 15"],
+        former: [f"mosquitto: {tmp_path}/former/etc/mosquitto/conf.d/station-kiosk.conf has listeners of its own. mv "],
         broker: ["mosquitto: it is not installed. apt-get install mosquitto"],
     }
     for make_wrong, rows in expected.items():

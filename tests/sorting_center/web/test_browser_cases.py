@@ -131,4 +131,5 @@ def test_the_pages_are_clean_and_fit_on_a_telephone(pages: Pages) -> None:
                 wrong.append(f"{path} {language} {width_px}: wider than the screen")
             if TORTURE or number % 3 == turn:  # accessibility: in one language, from page to page another
                 wrong += [f"{path} {language}: {fault}" for fault in browsing.axe_faults(page)]
+            wrong += [f"{path} {language}: {table}" for table in browsing.cut_tables(page)]
     assert wrong == []

@@ -29,11 +29,11 @@ from tests.sorting_center.web.county_month import (
     fill_great,
     read,
 )
-from tests.web.browsing import axe_faults, painted
+from tests.web.browsing import axe_faults, cut_tables, painted
 
 DATABASES = ["sqlite", "postgresql"] if TORTURE else ["sqlite"]
 """Both are seen by the same acts in test_browser_walk.py."""
-PHONE, DESK = {"width": 360, "height": 740}, {"width": 1440, "height": 900}
+PHONE = {"width": 360, "height": 740}
 PATHS = (
     *("/search", "/search?q=nothing-at-all", f"/receipts/{REGION}/{VOIDED}", f"/receipts/{REGION}/{DOUBLE}"),
     *(f"/receipts/{REGION}/{RECEIPT}?bag=1", "/search?q=A-000001"),
@@ -66,9 +66,6 @@ TOO_LIGHT = """() => [...document.querySelectorAll("body *")].filter((element) =
     return text && isFaint && !element.closest("svg, script, title") && element.checkVisibility();
 }).map((element) => element.outerHTML)"""
 """Elements whose own text would be faint on white paper."""
-CUT_OFF = """() => [...document.querySelectorAll(".wide")].filter((one) => one.scrollWidth > one.clientWidth)
-    .map((one) => `${one.getAttribute("aria-labelledby")} ${one.scrollWidth} of ${one.clientWidth} px`)"""
-"""Tables of which a part has to be scrolled to."""
 KEPT = """(marks) => marks.map((mark) => getComputedStyle(mark)).map(
     (style) => `${style.backgroundColor} ${style.printColorAdjust ?? style.webkitPrintColorAdjust}`)"""
 
@@ -161,8 +158,7 @@ def test_every_page_is_whole_for_everyone(page: Page, county: Stores, url: str) 
             broken += [f"{language} {path}: {width} px wide"] if width > PHONE["width"] else []
             if TORTURE or number % 3 == turn:
                 broken += [f"{language} {path}: {fault}" for fault in axe_faults(page)]
-            page.set_viewport_size(DESK)
-            broken += [f"{language} {path}: {table}" for table in page.evaluate(CUT_OFF)]
+            broken += [f"{language} {path}: {table}" for table in cut_tables(page)]
     assert broken == [], broken
 
 

@@ -165,7 +165,7 @@ def test_what_nobody_can_find_is_said_in_words(client: FlaskClient) -> None:
 def test_a_receipt_is_a_document(client: FlaskClient) -> None:
     page = at(client.get(f"/receipts/{REGION}/{RECEIPT}?lang=en").text)
     lines = re.sub(r"[|]+", "|", re.sub(r"\s*<[^>]+>\s*", "|", page))
-    assert "|10.165\xa0kg|−|0.160\xa0kg|=|10.005\xa0kg|≈ ¥240.12|" in lines
+    assert "|10.165\xa0kg|−|0.160\xa0kg|=|10.005\xa0kg|≈\xa0¥240.12|" in lines
     for shown in (
         *(MEMBER, "BADAM", "consignment", "¥24.00/kg", "¥240.12", "for trade", "valid", "passed"),
         *("scale 2, tares 5, clock 3", "of the producer", "C-1", RECEIPT.lot, "ab" * 32, "1.0 abcd"),

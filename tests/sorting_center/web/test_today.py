@@ -19,10 +19,13 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.export import table
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.reports.shared.figures import total
+from kiosk.sorting_center.server.layout import ServerLayout
 from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.stations.authority import SERVER_LIFETIME, CountyAuthority, ServerAuthority
 from kiosk.sorting_center.web.shared import today
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import center_texts
+from kiosk.sorting_center.web.staff import today as front_page
 from kiosk.texts.languages import LANGUAGES
 from tests.depth import many
 from tests.sorting_center.reports.counties import County, expected_days
@@ -51,6 +54,26 @@ def test_what_came_today_is_added_up(stores: Stores, station: Station) -> None:
         "1 / 1",
     ):
         assert shown in text, shown
+
+
+def test_a_certificate_that_did_not_renew_itself_is_told_to_administrators_30_days_before(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = ServerLayout(tmp_path)
+    monkeypatch.setattr(front_page, "ServerLayout", lambda: layout)
+    layout.tls.mkdir(parents=True)
+    followed(stores)
+    with app_of(stores).test_client() as client:
+        sign_in(client, stores.desk, StaffRole.ADMIN)
+        assert "certificate" not in bare(client.get("/").text), "no set-up has made one"
+        for days, shown in ((31, False), (30, True), (-1, True)):
+            began = NOON + timedelta(days=days, hours=-1) - SERVER_LIFETIME
+            authority = ServerAuthority(CountyAuthority.create("shache", began).issue_server_authority("shache", began))
+            issued = authority.issue("shache", ["center.example"], began)
+            layout.pairs()[0][0].write_text(issued.certificate)
+            text = f"is valid for {max(days - 1, 0)} more days and did not renew itself"
+            assert (text in bare(client.get("/").text)) == shown, days
+    assert "certificate" not in bare(page(stores, "/")), "who looks only cannot do anything about it"
 
 
 def test_a_ratio_is_read_from_left_to_right_as_a_whole(stores: Stores, station: Station) -> None:

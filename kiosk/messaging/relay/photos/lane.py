@@ -16,11 +16,10 @@ from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.photos import COMPLETE, OFFSET, REFUSED, ContentRange, PictureName
+from kiosk.messaging.contract.photos import COMPLETE, OFFSET, REFUSED, ContentRange, PictureName, UnsentPicture
 from kiosk.messaging.relay.photos.ports import (
     Backlog,
     PhotoFault,
-    Picture,
     PictureQueue,
     UploadResponse,
 )
@@ -189,7 +188,7 @@ _FAULT_BY_STATUS: Final = {
 class _Upload:
     """A picture on its way; ``offset`` is None before the center was asked, ``furthest`` the highest it has said."""
 
-    picture: Picture
+    picture: UnsentPicture
     name: PictureName
     offset: int | None = None
     furthest: int = -1
@@ -284,7 +283,7 @@ class PhotosWork:
         part = ContentRange(offset, offset + size - 1, sending.picture.size_bytes)
         return self._line.carry(size, partial(self._center.send, sending.name, part, data))
 
-    def _read(self, picture: Picture, offset: int, size: int) -> bytes:
+    def _read(self, picture: UnsentPicture, offset: int, size: int) -> bytes:
         try:
             with self._pictures.open(picture.sha256) as file:
                 file.seek(offset)

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One that an event has announced and the sorting center does not have."""
-
-    sha256: str
-    size_bytes: int
+from kiosk.messaging.contract.photos import UnsentPicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +19,7 @@ class Backlog:
 class PictureQueue(Protocol):
     """The pictures of this station. Any call may raise the store's errors."""
 
-    def waiting(self, limit: int) -> Sequence[Picture]: ...  # At most ``limit`` of them, the smallest first
+    def waiting(self, limit: int) -> Sequence[UnsentPicture]: ...  # At most ``limit`` of them, the smallest first
     def backlog(self) -> Backlog: ...
 
     def open(self, sha256: str) -> BinaryIO:

@@ -90,7 +90,6 @@ def _render(snapshot: FleetSnapshot, tile_filter: TileFilter) -> str:
         picture=snapshot,
         asked=tile_filter,
         device_of=broken_device,
-        telephone=telephone,
         groups=[(*place, list(some)) for place, some in groupby(tiles, lambda tile: (tile.region, tile.township))],
         marks=[(mark, count) for mark, count in snapshot.counts.items() if count],
         many_regions=len({tile.region for tile in snapshot.tiles}) > 1,

@@ -27,7 +27,7 @@ from kiosk.sorting_center.web.shared.frame import path_if_routed, render_page, t
 from kiosk.sorting_center.web.shared.names import doctor_summary
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.charts import ChartPoint, chart
-from kiosk.sorting_center.web.staff.fleet import broken_device, telephone
+from kiosk.sorting_center.web.staff.fleet import broken_device
 from kiosk.texts import formats, html
 
 HISTORY_DAYS: Final = (30, 90)  # Days of history
@@ -74,7 +74,6 @@ def shown(region: str, station: str) -> str:
         tile=tile,
         identity=desk.certificates.newest(MachineKind.STATION).get((region, station)),
         device=broken_device(tile) if tile is not None else None,
-        dial=telephone(expected.contact) if expected is not None else "",
         listings=sources().listings.of_station(region, station, _MAX_LISTINGS),
         parcels=sources().reports.parcels.shelved(region, station),
         doctor=doctor_summary(sources().reports.stations.doctor(region, station), texts()),

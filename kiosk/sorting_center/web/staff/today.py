@@ -8,6 +8,7 @@ from flask import Response
 
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger.overview import IntakeRow
+from kiosk.sorting_center.server.layout import ServerLayout
 from kiosk.sorting_center.shared.health import HealthReport
 from kiosk.sorting_center.watch.measure import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, current_principal
@@ -34,11 +35,30 @@ def _live_fragment() -> LiveFragment:
     versioned = sources().snapshots.today.current()
     report = sources().health.report()
     in_english = current_principal().person.role >= StaffRole.ADMIN
-    state = (report.broker_connected, *report.faults.items(), in_english)
-    return LiveFragment(versioned, state, lambda: _render(versioned, report, in_english))
+    left = _certificate_days() if in_english else None
+    state = (report.broker_connected, *report.faults.items(), in_english, left)
+    return LiveFragment(versioned, state, lambda: _render(versioned, report, in_english, left))
 
 
-def _render(versioned: VersionedValue[TodaySnapshot], report: HealthReport, in_english: bool) -> str:
+def _certificate_days() -> int | None:
+    """How long that of this server is valid, when it should have renewed itself long ago; None otherwise."""
+    try:
+        text = ServerLayout().pairs()[0][0].read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    from kiosk.sorting_center.server.certificates import REPORTED_BEFORE  # only where a set-up has made one
+    from kiosk.sorting_center.stations.authority import BadAuthority, expiry_of
+
+    try:
+        left = expiry_of(text) - sources().now()
+    except BadAuthority:
+        return 0
+    return max(left.days, 0) if left < REPORTED_BEFORE else None
+
+
+def _render(
+    versioned: VersionedValue[TodaySnapshot], report: HealthReport, in_english: bool, certificate_days: int | None
+) -> str:
     """``in_english``: also what the system says of a trouble, for whoever looks after it."""
     picture = versioned.value
     hours = enumerate(zip(picture.hours, picture.yesterday_hours, strict=True))
@@ -49,6 +69,7 @@ def _render(versioned: VersionedValue[TodaySnapshot], report: HealthReport, in_e
         is_well=report.ok,
         troubles=report.faults,
         in_english=in_english,
+        certificate_days=certificate_days,
         hours=chart(
             [
                 ChartPoint(now.net_g, "" if hour % 3 else f"{hour:02}", name=f"{hour:02}:00", before=then.net_g)

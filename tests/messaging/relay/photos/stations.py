@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import BinaryIO
 
+from kiosk.messaging.contract.photos import UnsentPicture
 from kiosk.messaging.relay.photos.lane import PhotosClient, PhotosWork, StationPhotos
-from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault, Picture
+from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault
 from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from tests.sorting_center.photos.lanes import REGION, STATION, Shot
@@ -29,10 +30,12 @@ class MemoryPictures:
     def add(self, *shots: Shot) -> None:
         self.contents.update({shot.told.sha256: shot.content for shot in shots})
 
-    def waiting(self, limit: int) -> Sequence[Picture]:
+    def waiting(self, limit: int) -> Sequence[UnsentPicture]:
         if self.failures:
             raise self.failures.pop()
-        left = [Picture(sha256, len(content)) for sha256, content in self.contents.items() if sha256 not in self.done]
+        left = [
+            UnsentPicture(sha256, len(content)) for sha256, content in self.contents.items() if sha256 not in self.done
+        ]
         return sorted(left, key=lambda picture: (picture.size_bytes, picture.sha256))[:limit]
 
     def backlog(self) -> Backlog:

@@ -15,10 +15,10 @@ from typing import BinaryIO, TypeVar
 
 import pytest
 
-from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName
+from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName, UnsentPicture
 from kiosk.messaging.relay.photos import lane as client
 from kiosk.messaging.relay.photos.lane import PhotosClient, PhotosWork, StationPhotos
-from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault, Picture, UploadResponse
+from kiosk.messaging.relay.photos.ports import Backlog, PhotoFault, UploadResponse
 from kiosk.messaging.relay.shared.center_line import CenterUnreachable, Preempted
 from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.shared.settings import RelaySettings
@@ -348,7 +348,7 @@ class FailsOnce:
             act()
         raise OSError("the card does not answer")
 
-    def waiting(self, limit: int) -> Sequence[Picture]:
+    def waiting(self, limit: int) -> Sequence[UnsentPicture]:
         return self._call(lambda: self._station.pictures.waiting(limit))
 
     def backlog(self) -> Backlog:

@@ -61,7 +61,7 @@ class BrokerAccess:
         client_id = f"sorting-center-{ledger.ledger_id}-access"
         self._control = MqttControl(broker, client_id, CONTROL_TOPIC, timing.answer_s)
         self._keys = count()
-        self._applied: dict[MachineSubject, bool] = {}  # The list that the broker follows; empty: nobody knows
+        self._applied: dict[MachineSubject, bool] | None = None  # The list that the broker follows
         self._next_whole = 0.0
         expected = (DeskError, LedgerError, NoControlAnswer)
         self.thread = Worker(
@@ -78,16 +78,15 @@ class BrokerAccess:
                         self.thread.pause(self._timing.period_s)
         except Exception as error:
             if not self.thread.is_stopping:
-                self._applied = {}
+                self._applied = None
                 self._health.set_fault("access", _FAILED.format(error))
                 raise
         return self._timing.period_s
 
     def _follow(self, listed: dict[MachineSubject, bool]) -> None:
-        """Raises NoControlAnswer. Where no certificate was ever made, the broker's clients are somebody else's."""
+        """Raises NoControlAnswer. In a region where no certificate was ever made, the clients are somebody else's."""
         is_new = self._control.connect(lambda: self.thread.is_stopping)
-        is_known = self._applied == listed and not is_new and time.monotonic() < self._next_whole
-        if is_known or not listed:
+        if self._applied == listed and not is_new and time.monotonic() < self._next_whole:
             return
         clients = [client for page in self._pages("listClients") for client in page.clients]
         roles = [role for page in self._pages("listRoles") for role in page.roles]

@@ -26,6 +26,7 @@ STATION_HEADER: Final = "HTTP_X_STATION"  # X-Station, set by nginx: the station
 SUBJECT_HEADER: Final = "HTTP_X_SUBJECT"  # X-Subject, set by nginx: the whole subject of that certificate
 MAX_DOWNLOADS: Final = 16  # At once, as the site of nginx has it: each may hold a thread as long as its station reads
 CHECK_S: Final = 20.0  # Of a download: a certificate that is revoked meanwhile gets no more of it
+_NO_SUBJECT: Final = "nginx does not set X-Subject: take over the site sorting-center-photos of this version"
 _RETRY_S: Final = 60
 _LOG_PERIOD_S: Final = 300.0
 _THREADS: Final = MAX_DOWNLOADS + 8
@@ -94,14 +95,20 @@ class StationApp:
             yield piece
 
     def _refusal(self, environ: dict[str, Any], station: str, region: str = "") -> RefusalReason | None:
-        """What the list of certificates says against it; a list that cannot be read lets nobody in."""
+        """What the list of certificates says against it; a list that cannot be read lets nobody in.
+
+        Nor does an nginx that names no certificate, with the site of an older version: that is no station's fault.
+        """
+        subject, fault = environ.get(SUBJECT_HEADER, ""), _NO_SUBJECT
         try:
-            if self._admits is None or self._admits(environ.get(SUBJECT_HEADER, ""), station, region):
+            if self._admits is None or self._admits(subject, station, region):
                 return None
         except DeskError as error:
-            self._log.write(f"No station is let in: {error}; they come again.", kind="desk", level=logging.ERROR)
-            return RefusalReason.UNAVAILABLE
-        return RefusalReason.REVOKED
+            subject, fault = "", str(error)
+        if subject:
+            return RefusalReason.REVOKED
+        self._log.write(f"Station {station} is not let in: {fault}; it comes again.", kind="list", level=logging.ERROR)
+        return RefusalReason.UNAVAILABLE
 
     def _answer(self, uri: str, environ: dict[str, Any]) -> UploadResult:
         try:

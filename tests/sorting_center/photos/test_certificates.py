@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import logging
 import shutil
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -212,6 +213,18 @@ def test_a_running_download_ends_when_its_certificate_is_revoked(
         with pytest.raises(http.client.IncompleteRead):
             answer.read()
         assert endless.ended.wait(SOON_S)
+
+
+def test_an_nginx_with_the_site_of_before_costs_no_station_its_pictures(
+    lane: Listening, desk: CenterDesk, pictures: list[Shot]
+) -> None:
+    """An answer 403 would hold them for a day."""
+    add(desk, OWN)
+    request = f"HEAD {pictures[0].name()} HTTP/1.1\r\nX-Station: {STATION}\r\nConnection: close\r\n\r\n"
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(lane.socket))
+        line.sendall(request.encode())
+        assert line.recv(4096).startswith(b"HTTP/1.1 503")
 
 
 def test_a_list_that_cannot_be_read_lets_nobody_in(lane: Listening, desk: CenterDesk, pictures: list[Shot]) -> None:

@@ -58,8 +58,9 @@ class Server:
 
     def type(self, text: str, status: int = 0) -> str:
         begun = time.monotonic()
-        script = f"export DEBIAN_FRONTEND=noninteractive\n{text}"
-        result = self.booted.call("env", "--chdir=/root", "HOME=/root", "sh", "-euc", script, timeout_s=UNPACKED_S)
+        own = ("PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive")
+        words = ("env", "--ignore-environment", "--chdir=/root", *own, "sh", "-euc", text)
+        result = self.booted.call(*words, timeout_s=UNPACKED_S)
         print(f"$ {text.strip()}\n{result.stdout[-1500:]}{result.stderr[-1500:]}[{time.monotonic() - begun:.1f} s]")
         assert result.returncode == status, f"{text}\n{result.stdout}\n{result.stderr}\n{self.journals()}"
         return result.stdout

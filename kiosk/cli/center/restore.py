@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from kiosk.cli.center.errors import PROGRAM, clear_errors
+from kiosk.cli.center.secrets import prompt_password, read_secret
 from kiosk.cli.shared.one_line import end, progress
 from kiosk.sorting_center.server.answers import ServerAnswers, SetupSecrets, read_answers
 from kiosk.sorting_center.server.backup import ServerFiles
@@ -41,13 +42,9 @@ def restore(folder: Path, pass_phrase_file: Path | None, accept_host: bool) -> N
     layout, machine = ServerLayout(), ServerMachine()
     with progress("checking the backup"):
         backup, manifest = checked_backup(folder)
-    if pass_phrase_file is not None:
-        phrase = pass_phrase_file.read_text(encoding="utf-8").rstrip("\r\n")
-    else:
-        phrase = click.prompt("Pass phrase of the county's authority", hide_input=True)
+    phrase = read_secret(pass_phrase_file) if pass_phrase_file is not None else prompt_password(known=True)
     try:
-        bringing = ServerRestore(layout, machine, backup, phrase)
-        for line in bringing.steps(accept_host=accept_host):
+        for line in ServerRestore(layout, machine, backup, phrase).steps(accept_host=accept_host):
             click.echo(line)
     except (SetupFailed, ValueError, OSError) as error:
         end(f"{PROGRAM}: {error}\n{PROGRAM}: not finished: type the same command again when that is mended", 1)
@@ -82,15 +79,13 @@ class ServerRestore:
             yield f"{'made' if is_new else 'there'}  {name}"
 
     def _bring_data(self, answers: ServerAnswers) -> bool:
-        units = [f"sorting-center{name}" for name in (".service", "-photos.socket", "-photos.service")]
-        self.machine.run(["systemctl", "stop", *units, "sorting-center-storefront.service"])
+        self.machine.run(["systemctl", "stop", "sorting-center*"])  # The last step of the set-up starts them
         if answers.database == "postgresql":
             os.environ.update(PostgresqlDatabase(self.machine, self.layout).environ())
         settings = TomlDocument.read(self.layout.settings).tables
         target = ServerFiles(settings["ledger"], self.layout.settings.parent, Path(settings["photos_dir"]))
         is_new = put_ledger(self.backup, target)
-        damaged = list(put_photographs(self.backup, target.photographs))
-        for name in damaged:
+        for name in put_photographs(self.backup, target.photographs):
             click.echo(f"{PROGRAM}: the photograph {name} is missing or damaged in the backup", err=True)
         self.machine.run(["chown", "-R", f"{USER}:{USER}", str(self.layout.data), str(target.photographs)])
         return is_new

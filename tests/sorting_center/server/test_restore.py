@@ -48,6 +48,10 @@ def bare(folder: Path, url: str = "") -> ServerFiles:
     return ServerFiles(url or f"sqlite:///{folder}/var/ledger.db", folder / "etc", folder / "var/photos")
 
 
+def power_off(*_: object) -> None:
+    raise PowerCut
+
+
 def assert_same(target: ServerFiles, server: Server) -> None:
     with Ledger.open_readonly(server.files.ledger_url) as was, Ledger.open_readonly(target.ledger_url) as here:
         assert here.counts() == was.counts()
@@ -62,11 +66,20 @@ def assert_same(target: ServerFiles, server: Server) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_it_comes_back_and_a_second_time_changes_nothing(
-    server: Server, disk: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+    server: Server,
+    disk: Path,
+    tmp_path: Path,
+    kind: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """In PostgreSQL also when the power goes between its two transactions."""
     url = request.getfixturevalue("postgres_url") if kind == "postgresql" else ""
     target = bare(tmp_path / "new", url)
     back_up_server(server.files, disk, night(0), keep=2)
+    with monkeypatch.context() as patch, suppress(PowerCut):
+        patch.setattr(module, "copy_desk", power_off)
+        put(disk, target)
     put(disk, target)
     assert_same(target, server)
     with Ledger.open(target.ledger_url) as ledger:

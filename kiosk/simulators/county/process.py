@@ -18,11 +18,13 @@ from dataclasses import asdict, replace
 from random import Random
 from typing import Final
 
+import msgspec
+
 from kiosk.messaging.relay.pace import TUNING, Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.simulators.county.plan import CountyPlan, StationAct, StationKind
 from kiosk.simulators.county.station import CountyStation, relay_settings
-from kiosk.simulators.fleet.plan import parse_plan
+from kiosk.simulators.fleet.plan import parse_path
 from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.station import allow_many_files, empty_database
 from kiosk.simulators.offers import GoodsCamera
@@ -30,13 +32,14 @@ from kiosk.store import Store, StoreError
 
 # While some stations wait for the sorting center, others have the processor. It bounds the memory, too.
 _AT_ONCE: Final = 4
+_PLAN: Final = msgspec.json.Decoder(CountyPlan, dec_hook=parse_path)
 _NICE: Final = 10  # The pages of the demo come first
 
 
 def main() -> int:
     """0 when it was ended; what goes wrong at one station is told and leaves the others alone."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    plan = parse_plan(CountyPlan, sys.argv[1])
+    plan = _PLAN.decode(sys.argv[1])
     ending = FleetShutdown()
     # Ctrl-C goes to all processes of a terminal: the demo sends its own signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

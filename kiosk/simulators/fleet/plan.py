@@ -6,7 +6,7 @@ import math
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -17,8 +17,6 @@ REGION: Final = "fleet"
 MAX_STATIONS: Final = 9999
 MAX_DAYS: Final = 3650
 MAX_PROCESSES: Final = 64
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,9 @@ def plan_argument(plan: object) -> str:
     return msgspec.json.encode(plan, enc_hook=str).decode()
 
 
-def parse_plan(kind: type[T], argument: str) -> T:
-    return msgspec.json.decode(argument, type=kind, dec_hook=lambda path, text: path(text))
+def parse_path(kind: type[Path], text: str) -> Path:
+    """The hook of a decoder that reads such an argument."""
+    return kind(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,21 @@ import signal
 import sys
 import threading
 from dataclasses import asdict
+from typing import Final
+
+import msgspec
 
 from kiosk.simulators.fleet.fleet import Fleet
-from kiosk.simulators.fleet.plan import FleetPlan, parse_plan
+from kiosk.simulators.fleet.plan import FleetPlan, parse_path
 from kiosk.store import StoreError
+
+_PLAN: Final = msgspec.json.Decoder(FleetPlan, dec_hook=parse_path)
 
 
 def main() -> int:
     """The tally on standard output; 1, and the reason on standard error, when a database cannot be used."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    plan = parse_plan(FleetPlan, sys.argv[1])
+    plan = _PLAN.decode(sys.argv[1])
     fleet = Fleet(plan)
     # Ctrl-C goes to all processes of a terminal: the one that asked sends its own signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -248,7 +248,9 @@ def test_a_county_from_one_page_and_back_after_its_server_is_lost(
             if kind == "postgresql":
                 center.type("apt-get install --yes postgresql")
             center.type(f"echo '127.0.1.1 {HOST}' >> /etc/hosts")
-            center.type(f"sorting-center restore {DISK} --pass-phrase-file {DISK}/pass-phrase")
+            restore = f"sorting-center restore {DISK} --pass-phrase-file {DISK}/pass-phrase"
+            center.type(restore)
+            assert "there  ledger, desk and photographs" in center.type(restore), "a second time replaces nothing"
             after = center.state()
             assert {**after, "counts": 0} == {**before, "counts": 0}
             alive = ("new S0001", *STATIONS[1:4])

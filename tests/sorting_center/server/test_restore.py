@@ -177,6 +177,17 @@ def test_a_damaged_photograph_is_left_out_and_named(server: Server, disk: Path, 
     assert len(list(target.photographs.rglob("*.jpg"))) == 1
 
 
+def test_a_list_that_leads_out_of_the_folder_writes_nothing_there(server: Server, disk: Path, tmp_path: Path) -> None:
+    backup, _ = back_up_server(server.files, disk, night(0), keep=2)
+    inside, _, _ = (backup / PHOTOGRAPH_LIST).read_text().splitlines()
+    outside = f"../../{Path(inside).name}"
+    shutil.copyfile(disk / PHOTOGRAPHS / inside, disk / PHOTOGRAPHS / outside)
+    (backup / PHOTOGRAPH_LIST).write_text(outside)
+    target = bare(tmp_path / "new")
+    assert list(put_photographs(backup, target.photographs)) == [outside]
+    assert not list((tmp_path / "new").rglob("*.jpg"))
+
+
 def test_what_was_made_of_another_ledger_goes(server: Server, disk: Path, tmp_path: Path) -> None:
     """An empty ledger that a first start has made, and what was read of it."""
     back_up_server(server.files, disk, night(0), keep=2)

@@ -25,6 +25,8 @@ from kiosk.sorting_center.web.shared.sources import Stores
 from tests.messaging.authority import Authority
 from tests.servers.nginx import SITES, Nginx, running_nginx
 from tests.sorting_center.brokers import SOON_S, until
+from tests.sorting_center.server.stand_in import StandInMachine
+from tests.sorting_center.server.test_setup import setting_up
 from tests.sorting_center.shared.test_http_server import LARGE, large_app
 from tests.sorting_center.staff import NOON, PASSWORD
 
@@ -222,7 +224,7 @@ def test_the_storefront_has_a_site_too(tmp_path: Path) -> None:
             assert client.getresponse().status == 413
 
 
-def test_the_unit_trusts_the_address_that_the_site_connects_from() -> None:
-    unit = (SITES.parents[1] / "systemd/sorting-center.service").read_text(encoding="utf-8")
-    assert f"--trusted-proxy {PROXY}\n" in unit
+def test_a_set_up_trusts_the_address_that_the_site_connects_from(tmp_path: Path) -> None:
+    settings = setting_up(StandInMachine(tmp_path)).settings()
+    assert f'trusted_proxy = "{PROXY}"\n' in settings
     assert f"proxy_bind {PROXY};" in (SITES / PAGES).read_text(encoding="utf-8")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,8 @@ from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import FOLDER, StationIdentity, seal, sealed_name
 
 PAPERS: Final = "papers"
+# mallopt(3): one heap for all threads, and no block so large that it goes back to the kernel at once.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX, _LARGE_BYTES = -1, -3, -8, 1 << 30
 PRIVATE_FILE: Final = 0o600
 # A stick with ext4 keeps the modes of what is copied, and the station's user looks at it: sealed, anybody may. Where
 # they are made, the folder around them is for its owner alone.
@@ -62,6 +65,7 @@ def write_identities(folder: Path, identities: Sequence[StationIdentity], show: 
         (folder / name).mkdir()
         (folder / name).chmod(mode)
     codes = [PaperCode.generate(secrets.randbelow) for _ in identities]
+    _reuse_memory()
     pool, written = ThreadPoolExecutor(os.cpu_count(), "seal"), []
     made = zip(identities, codes, pool.map(seal, identities, codes), strict=True)
     try:  # sealing is slow by design, and does not hold the other threads up
@@ -72,6 +76,21 @@ def write_identities(folder: Path, identities: Sequence[StationIdentity], show: 
     finally:
         pool.shutdown(cancel_futures=True)
     return written
+
+
+def _reuse_memory() -> None:
+    """Have the next seal use the 64 MiB of the one before: fetched from the kernel anew they cost a fifth of the time.
+
+    Where the C library has no such option, it takes longer.
+    """
+    with suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, value in (
+            (_M_ARENA_MAX, 1),
+            (_M_MMAP_THRESHOLD, _LARGE_BYTES),
+            (_M_TRIM_THRESHOLD, _LARGE_BYTES),
+        ):
+            mallopt(option, value)
 
 
 def write_new(path: Path, content: bytes, mode: int) -> None:

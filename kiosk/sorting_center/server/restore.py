@@ -144,7 +144,9 @@ def _put_files(staged: Path, path: Path) -> None:
 def put_photographs(backup: Path, target: Path) -> Iterator[str]:
     """Those that are not there yet; the names of those that are missing or damaged in the backup. Raises OSError."""
     for name in (backup / PHOTOGRAPH_LIST).read_text("ascii").splitlines():
-        if not _PHOTOGRAPH.fullmatch(name):  # A disk may come from anybody: nothing is written outside of the folder
-            yield name
-        elif not (target / name).exists() and not copy_photograph(backup.parent / PHOTOGRAPHS / name, target / name):
+        # A disk may come from anybody: nothing is written outside of the folder.
+        is_safe = _PHOTOGRAPH.fullmatch(name) is not None
+        if is_safe and (target / name).exists():
+            continue
+        if not is_safe or not copy_photograph(backup.parent / PHOTOGRAPHS / name, target / name):
             yield name

@@ -85,6 +85,9 @@ def edge(app: Flask, tmp_path: Path, site: str = PAGES) -> Iterator[Edge]:
         listening = ends.enter_context(socket.create_server(("127.0.0.1", 0)))
         address = {PAGES: "127.0.0.1:8090", STOREFRONT: "127.0.0.1:8100"}[site]
         places = {"/etc/sorting-center/tls": str(folder), address: f"127.0.0.1:{listening.getsockname()[1]}"}
+        places["/var/log/nginx"] = str(folder / "log")
+        (folder / "log").mkdir(mode=0o777)
+        (folder / "log").chmod(0o777)
         server = WebServer(app, listening)
         ends.callback(server.stop, SOON_S)
         server.start()
@@ -222,6 +225,18 @@ def test_the_storefront_has_a_site_too(tmp_path: Path) -> None:
         with closing(shop.client()) as client:
             client.request("POST", "/length", b"x" * 5000)
             assert client.getresponse().status == 413
+
+
+@pytest.mark.parametrize("site", [PAGES, STOREFRONT])
+def test_no_word_that_somebody_searches_for_is_in_the_log(site: str, tmp_path: Path) -> None:
+    with edge(large_app(), tmp_path, site) as pages:
+        with closing(pages.client()) as client:
+            client.request("GET", "/large?q=aygul", headers={"Referer": "https://center.example/search?q=turdi"})
+            client.getresponse().read()
+        pages.nginx.stop()
+        written = (pages.folder / "log/access.log").read_text()
+        assert '"GET /large" 200' in written
+        assert "aygul" not in written and "turdi" not in written
 
 
 def test_a_set_up_trusts_the_address_that_the_site_connects_from(tmp_path: Path) -> None:

@@ -131,6 +131,13 @@ class Stations:
             watch.changed.wait_for(lambda: bool(watch.faults), seconds)
             return {"faults": [str(fault) for fault in watch.faults]}
 
+    def clear_faults(self, name: str) -> dict[str, object]:
+        """Those of before the broker knew its certificate: `lost` counts from now on."""
+        watch = self._machines[name].watch
+        with watch.changed:
+            watch.faults.clear()
+        return {}
+
     def photograph(self, name: str, seed: int) -> dict[str, object]:
         """Two pictures of one shot: announced by an event, then sent. The status of the last part."""
         one = self._machines[name]

@@ -216,6 +216,7 @@ def test_a_county_from_one_page_and_back_after_its_server_is_lost(
                 assert stations.do("start", name=name, station=name, made=str(made))["broker"] == f"mqtts://{HOST}:8883"
                 stations.send(name)
                 assert stations.do("photograph", name=name, seed=10 * number)["status"] == 201
+                stations.do("clear_faults", name=name)
 
             center.type("sorting-center station revoke S0005 --reason stolen")
             until_out(stations, "S0005")

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import socket
-import threading
 from ipaddress import ip_address
 from typing import Any
 
-from waitress import wasyncore  # type: ignore[import-untyped]
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 
+from kiosk.base.http_loop import HttpLoop
 from kiosk.texts.templates import use_compiled_cache
 from kiosk.web.factory import MAX_BODY_BYTES, THREADS, ServedApp
-
-logger = logging.getLogger(__name__)
-
-_TURN_S = 1.0  # How often the loop looks up when nothing happens; anything that happens wakes it at once
 
 
 class Server:
@@ -30,18 +23,17 @@ class Server:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family, backlog=64)
         self._streams = app.streams
-        self._stopping = False
-        self._sockets: dict[int, Any] = {}
+        sockets: dict[int, Any] = {}
         self._server: Any = create_server(
             app,
-            map=self._sockets,
+            map=sockets,
             sockets=[listening],
             threads=threads,
             ident=None,
             max_request_body_size=MAX_BODY_BYTES,
             channel_timeout=60,
         )
-        self._loop = threading.Thread(target=self._run, name="web", daemon=True)
+        self._loop = HttpLoop(self._server, sockets, "web")
 
     @property
     def port(self) -> int:
@@ -57,26 +49,8 @@ class Server:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """End the streams, finish the requests in hand, close every socket. A second call does nothing."""
-        if self._stopping:
-            return
         self._streams.stop()
-        self._server.task_dispatcher.shutdown(timeout=timeout_s)
-        self._stopping = True
-        self._server.pull_trigger()
-        if self._loop.ident is not None:
-            self._loop.join(timeout_s)
-        # Only now: a socket closed while the loop may still be told something could be somebody else's by then.
-        for one in list(self._sockets.values()):
-            if isinstance(one, HTTPChannel):
-                one.handle_close()  # with the file that it had not sent to its end
-        wasyncore.close_all(self._sockets)
-
-    def _run(self) -> None:
-        while not self._stopping:
-            try:
-                wasyncore.loop(timeout=_TURN_S, use_poll=True, map=self._sockets, count=1)
-            except Exception:
-                logger.exception("the web server stumbled and goes on")
+        self._loop.stop(timeout_s)
 
 
 def serve(app: ServedApp, host: str, port: int, threads: int = THREADS) -> Server:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -19,6 +18,7 @@ from jinja2 import StrictUndefined
 from waitress.server import create_server  # type: ignore[import-untyped]
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.base.http_loop import HttpLoop
 from kiosk.devices.panel.gpio import OUTPUTS
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.bench.bench import CURES, GOODS, KINDS, SCENE_PICTURES, Bench, drawings, words_of
@@ -152,16 +152,17 @@ class BenchServer:
             raise ValueError(f"the bench is served on loopback only, not on {host}")
         # Bound here: waitress starts its threads first and leaves them running when the address is taken.
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-        self._server: Any = create_server(
+        sockets: dict[int, Any] = {}
+        server = create_server(
             app,
+            map=sockets,
             sockets=[listening],
             threads=_THREADS,
             ident=None,
             max_request_body_size=MAX_BODY_BYTES,
-            asyncore_use_poll=True,
         )
         self.port = int(listening.getsockname()[1])
-        self._loop = threading.Thread(target=self._server.run, name="bench", daemon=True)
+        self._loop = HttpLoop(server, sockets, "bench")
         self._loop.start()
 
     @property
@@ -170,15 +171,7 @@ class BenchServer:
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Finish the requests in hand, close every socket, end every thread."""
-        self._server.task_dispatcher.shutdown(timeout=timeout_s)
-        self._server.trigger.pull_trigger(self._close_connections)
-        self._loop.join(timeout_s)
-
-    def _close_connections(self) -> None:
-        """Runs in the loop's own thread; a loop without sockets ends by itself."""
-        for channel in list(self._server.active_channels.values()):
-            channel.handle_close()
-        self._server.close()
+        self._loop.stop(timeout_s)
 
 
 HEADERS: Final = {

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from waitress import wasyncore  # type: ignore[import-untyped]
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 from waitress.task import WSGITask  # type: ignore[import-untyped]
+
+from kiosk.base.http_loop import HttpLoop
 
 _THREADS: Final = 8
 # More than the largest form: a client that sends more is disconnected before it fills the disk.
@@ -60,10 +60,10 @@ class WebServer:
         threads: int = _THREADS,
         channel_class: type[HTTPChannel] = HTTPChannel,
     ) -> None:
-        self._channels: dict[int, Any] = {}
-        self._server = create_server(
+        sockets: dict[int, Any] = {}
+        server = create_server(
             app,
-            map=self._channels,
+            map=sockets,
             sockets=[listening.dup()],
             threads=threads,
             ident=None,
@@ -72,25 +72,12 @@ class WebServer:
             connection_limit=_MAX_CONNECTIONS,
             channel_timeout=_IDLE_S,
             cleanup_interval=_CLEANED_EVERY_S,
-            asyncore_use_poll=True,
         )
-        self._server.channel_class = channel_class
-        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+        server.channel_class = channel_class
+        self._loop = HttpLoop(server, sockets, "http")
 
     def start(self) -> None:
-        self._thread.start()
+        self._loop.start()
 
     def stop(self, timeout_s: float) -> None:
-        self._server.task_dispatcher.shutdown(timeout=timeout_s)
-        if self._thread.ident is None:
-            self._hang_up()
-        else:
-            # The sockets belong to the loop's thread: closed from another one they may be polled once more.
-            self._server.trigger.pull_trigger(self._hang_up)
-            self._thread.join(timeout_s)
-
-    def _hang_up(self) -> None:
-        for one in list(self._channels.values()):
-            if isinstance(one, HTTPChannel):
-                one.handle_close()  # with the file of an answer that was not sent to its end
-        wasyncore.close_all(self._channels, ignore_all=True)
+        self._loop.stop(timeout_s)

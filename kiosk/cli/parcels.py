@@ -11,7 +11,7 @@ from kiosk.cli.shared.one_line import end
 from kiosk.cli.shared.settings import config_option, opened_store, read_config, read_input
 from kiosk.config.station import load
 from kiosk.domain.parcel import TERMINAL_STATES, ParcelState
-from kiosk.station.catalog.file import CatalogError, parse_catalog
+from kiosk.messaging.contract.catalog.file import CatalogError, parse_catalog
 from kiosk.station.parcels.expected_file import ExpectedError, parse_expected
 from kiosk.station.shared.open_store import stamps
 from kiosk.store.shared.records import ParcelRow

@@ -19,10 +19,10 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings, check_stable_port_name
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.check_weight import check_expected
+from kiosk.messaging.contract.catalog.name_rules import chinese_name, english_name, uyghur_text
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.protocols.scales import registry
-from kiosk.station.catalog.name_rules import chinese_name, english_name, uyghur_text
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.settings import MetrologySettings

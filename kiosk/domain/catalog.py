@@ -77,9 +77,12 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Price:
+    """``since`` is the first day it holds, ``2026-12-01``; "" for one that holds until another one begins."""
+
     product: str
     mode: Mode
     fen_per_kg: int
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Everything one ``kiosk catalog import`` brings; checked by the file reader before it gets here."""
+    """Goods, prices and members as the county or a file gives them; checked by the reader before they get here.
+
+    ``day`` is the day whose prices are in force, "" where no price has a date.
+    """
 
     products: tuple[Product, ...]
     prices: tuple[Price, ...]
     containers: tuple[Container, ...]
     members: tuple[Member, ...]
+    day: str = ""
 
     def product(self, code: str) -> Product | None:
         return next((row for row in self.products if row.code == code), None)
@@ -118,12 +125,17 @@ class Catalog:
         return next((row for row in self.containers if row.code == code), None)
 
     def price(self, product: str, mode: Mode) -> int | None:
-        """Fen per kilogram, or None when this version has no such price."""
-        return next((row.fen_per_kg for row in self.prices if (row.product, row.mode) == (product, mode)), None)
+        """Fen per kilogram on ``day``: of the prices that have begun the newest, None where there is none.
+
+        The only place that looks a price up: two of them would disagree on some day.
+        """
+        started = [row for row in self.prices if (row.product, row.mode) == (product, mode) and row.since <= self.day]
+        return max(started, key=lambda row: row.since).fen_per_kg if started else None
 
     def modes(self, product: str) -> tuple[Mode, ...]:
         """The modes this product has a price for, in the order of the price list; the first one is offered."""
-        return tuple(row.mode for row in self.prices if row.product == product)
+        listed = dict.fromkeys(row.mode for row in self.prices if row.product == product)
+        return tuple(mode for mode in listed if self.price(product, mode) is not None)
 
     def member(self, number: str) -> Member | None:
         return next((row for row in self.members if row.number == number), None)

@@ -34,7 +34,7 @@ from kiosk.first_start.settings import relay_settings
 from kiosk.first_start.shared.draft import BrokerDraft, GoodsDraft, SettingsDraft
 from kiosk.first_start.shared.ports import Choice, FirstStartMachine
 from kiosk.first_start.trials import DeviceTrial, OnDemandTrial
-from kiosk.station.catalog.file import CatalogError, parse_catalog, read_catalog_file
+from kiosk.messaging.contract.catalog.file import CatalogError, parse_catalog, read_catalog_file
 from kiosk.store.backup.medium import check_medium, nearest_existing, uuid_of
 from kiosk.store.shared.errors import StoreError
 from kiosk.texts import LANGUAGES

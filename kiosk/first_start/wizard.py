@@ -21,7 +21,7 @@ from kiosk.first_start.settings import screen_of, toml, write_settings
 from kiosk.first_start.shared.draft import Proof, SettingsDraft, draft_path, drop_draft, load_draft, save_draft
 from kiosk.first_start.shared.ports import FirstStartMachine, GoodsView, WizardView
 from kiosk.first_start.trials import FAILED, POOR, SEEN, WAITING, DeviceTrial
-from kiosk.station.catalog.file import CatalogError
+from kiosk.messaging.contract.catalog.file import CatalogError
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES
 

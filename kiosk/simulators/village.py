@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from kiosk.base.closable import Closable
+from kiosk.messaging.contract.catalog.file import CatalogError, parse_catalog
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.link import SimulatedLink
@@ -30,7 +31,6 @@ from kiosk.simulators.shared.center_access import CenterAccess
 from kiosk.simulators.shared.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.shared.processes import ChildProgram, HeldPort, StartFailed, answers
-from kiosk.station.catalog.file import CatalogError, parse_catalog
 from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store import ConfirmedRow, Stamp, Store, StoreError

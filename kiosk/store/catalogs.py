@@ -96,8 +96,13 @@ class Catalogs(Tables):
 
 
 def _content(catalog: Catalog) -> bytes:
-    """A product without sale data is written as it was when there was none: the same file is the same version."""
+    """What is not said is not written: the same file is the same version also for software that knows more."""
     table = msgspec.to_builtins(catalog)
+    if not table["day"]:
+        del table["day"]
+    for price in table["prices"]:
+        if not price["since"]:
+            del price["since"]
     for product in table["products"]:
         if product["sale"] is None:
             del product["sale"]

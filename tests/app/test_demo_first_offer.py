@@ -12,6 +12,7 @@ import pytest
 
 from kiosk.app import demo
 from kiosk.app.demo import publish_offers
+from kiosk.messaging.contract.catalog.file import parse_catalog
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.simulators.offers import GoodsCamera, offer
@@ -29,7 +30,6 @@ from kiosk.sorting_center.storefront.database import DeskReader
 from kiosk.sorting_center.storefront.pages import StorefrontSources
 from kiosk.sorting_center.storefront.published import PublishedListings
 from kiosk.sorting_center.web.shared.guard import Hosts
-from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.shared.clock import StationClock
 from kiosk.store import Stamp, Store
 

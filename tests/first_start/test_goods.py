@@ -18,8 +18,8 @@ from kiosk.domain.catalog import Catalog
 from kiosk.first_start.data_questions import SAMPLE, read_goods
 from kiosk.first_start.database import fill
 from kiosk.first_start.shared.draft import draft_path
-from kiosk.station.catalog.document import MAX_BYTES
-from kiosk.station.catalog.file import CatalogError
+from kiosk.messaging.contract.catalog.document import MAX_BYTES
+from kiosk.messaging.contract.catalog.file import CatalogError
 from kiosk.station.shared.open_store import open_store
 from tests.web.first_start.start import Start
 
@@ -239,7 +239,7 @@ class TestWhatIsKept:
 
 
 def read_and_parse(content: bytes) -> Catalog:
-    from kiosk.station.catalog.file import parse_catalog
+    from kiosk.messaging.contract.catalog.file import parse_catalog
 
     return parse_catalog(content, "yarkant.toml")
 

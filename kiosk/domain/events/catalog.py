@@ -1,4 +1,4 @@
-"""What the station tells about its catalog."""
+"""What the station tells about its catalog and about what the county gives it."""
 
 from __future__ import annotations
 
@@ -19,3 +19,31 @@ class CatalogImported(EventData):
     prices: int
     containers: int
     members: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigApplied(EventData):
+    """The county's document ``key.number`` is in force, whole; ``catalog_version`` is the catalog made of it.
+
+    The version of a catalog that no such event names was imported by hand.
+    """
+
+    TYPE: ClassVar[str] = "station.config.applied.v1"
+    key: int
+    number: int
+    document_sha256: str
+    catalog_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRefused(EventData):
+    """A document was not applied; what was in force stays. ``reason`` is a `kiosk.domain.configuration.RefusalReason`.
+
+    ``key`` and ``number`` are 0 where the document could not be read.
+    """
+
+    TYPE: ClassVar[str] = "station.config.refused.v1"
+    key: int
+    number: int
+    document_sha256: str
+    reason: str

@@ -234,6 +234,15 @@ def _catalog(data: e.CatalogImported, _: str) -> None:
     _hash(data.content_sha256)
 
 
+def _config(data: e.ConfigApplied | e.ConfigRefused, _: str) -> None:
+    _count(data.key, data.number)
+    _hash(data.document_sha256)
+    if isinstance(data, e.ConfigApplied):
+        _count(data.catalog_version)
+    else:
+        _match(_WORD, "a reason", data.reason)
+
+
 def _print(data: e.PrintUnknown | e.PrintReprinted | e.PrintResolved, station: str) -> None:
     """``about`` is a receipt or a parcel of this station, or a paper of no one's (``day-12``, ``test-...``)."""
     _match(_WORD, "the document", data.document)
@@ -337,6 +346,8 @@ _RULES: Final[Mapping[type, Callable[..., None]]] = {
     e.ListingDrafted: _listing,
     e.ListingSubmitted: _listing_submitted,
     e.CatalogImported: _catalog,
+    e.ConfigApplied: _config,
+    e.ConfigRefused: _config,
     e.PrintUnknown: _print,
     e.PrintReprinted: _print,
     e.PrintResolved: _print,

@@ -40,6 +40,7 @@ class Hello(msgspec.Struct, frozen=True):
 
     ``boot`` and ``monotonicms``, milliseconds since that boot, tell two machines with one card apart, and a hello that
     comes again from one that is newer. ``at``: say also the hash the ledger has at this number; 0: at none.
+    ``configuration``: the version of the county's document that is in force, as ``2.17``; "" for none.
     """
 
     epoch: Epoch
@@ -50,6 +51,7 @@ class Hello(msgspec.Struct, frozen=True):
     boot: BootId = ""
     monotonicms: Count = 0
     at: Count = 0
+    configuration: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,10}\.[0-9]{1,10})?(?!\n)$", max_length=21)] = ""
 
 
 DoctorCode = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]{1,32}(?!\n)$", max_length=32)]

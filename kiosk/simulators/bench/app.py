@@ -20,13 +20,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.base.http_loop import HttpLoop
 from kiosk.devices.panel.gpio import OUTPUTS
+from kiosk.messaging.contract.catalog.file import parse_catalog
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.bench.bench import CURES, GOODS, KINDS, SCENE_PICTURES, Bench, drawings, words_of
 from kiosk.simulators.camera.simulator import SCENES
 from kiosk.simulators.shared.counter_stock import CounterStock, DemoPickupSlip
 from kiosk.simulators.shared.faults import BadFaultWord
 from kiosk.simulators.village import Village
-from kiosk.station.catalog.file import parse_catalog
 from kiosk.texts import formats
 
 _CARDS = 6

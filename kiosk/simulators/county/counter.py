@@ -22,9 +22,9 @@ from kiosk.domain.moment import Moment
 from kiosk.domain.parcel import WAITING_STATES, CollectedBy, Consent, ParcelNumber, ParcelState, Proof
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
 from kiosk.domain.void import Void, VoidReason
+from kiosk.messaging.contract.catalog.file import parse_catalog
 from kiosk.simulators.camera.simulator import SCENES
 from kiosk.simulators.county.plan import StationAct
-from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import ConfirmedRow, Stamp, Store, StoreRefusal
 from kiosk.store.shared.records import Arrival, HandoverProof, NewCheck, SlotAssignment

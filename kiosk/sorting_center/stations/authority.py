@@ -4,6 +4,7 @@
       servers           signs servers alone (extended key usage serverAuth), so that their certificates renew themselves
         server          center.county.example
       station, reader   clients alone (clientAuth)
+      configuration     Ed25519, signs what stations are given (codeSigning), and passes for no connection
 
 A certificate of one kind is none of another: TLS refuses a server's as a client's and the other way round, and the
 subject says station or reader.
@@ -20,10 +21,15 @@ from typing import Final, Self
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec.structs import replace
 
+from kiosk.messaging.contract.configuration import ConfigurationDocument, to_base64
 from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
+
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 MACHINE_LIFETIME: Final = timedelta(days=40 * 365)  # Machines are revoked by the county's list, not by their age
 SERVER_LIFETIME: Final = timedelta(days=397)  # Browsers refuse those that are valid longer
@@ -80,12 +86,20 @@ class CountyAuthority:
         return _key_pem(self._key, serialization.BestAvailableEncryption(pass_phrase.encode()))
 
     def issue_machine(self, subject: MachineSubject, now: datetime) -> IssuedCertificate:
-        """For a station or a reader; raises ValueError for a server."""
-        if subject.kind is MachineKind.SERVER:
-            raise ValueError("servers are signed by their own authority")
+        """For a station or a reader; raises ValueError for another kind."""
+        if subject.kind not in (MachineKind.STATION, MachineKind.READER):
+            raise ValueError(f"a {subject.kind} is signed in another way")
         key = ec.generate_private_key(ec.SECP256R1())
         made = _builder(_name(subject), self._certificate.subject, key.public_key(), now, MACHINE_LIFETIME)
         made = _leaf(made, key.public_key(), self._key.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH)
+        return _issued(made.sign(self._key, hashes.SHA256()), key)
+
+    def issue_configuration_key(self, region: str, generation: int, now: datetime) -> IssuedCertificate:
+        """Each generation takes the place of the one before it at every station."""
+        key = ed25519.Ed25519PrivateKey.generate()
+        subject = MachineSubject(region, MachineKind.CONFIGURATION, MachineKind.CONFIGURATION, generation)
+        made = _builder(_name(subject), self._certificate.subject, key.public_key(), now, MACHINE_LIFETIME)
+        made = _leaf(made, key.public_key(), self._key.public_key(), ExtendedKeyUsageOID.CODE_SIGNING)
         return _issued(made.sign(self._key, hashes.SHA256()), key)
 
     def issue_server_authority(self, region: str, now: datetime) -> IssuedCertificate:
@@ -94,6 +108,30 @@ class CountyAuthority:
         made = _builder(name, self._certificate.subject, key.public_key(), now, MACHINE_LIFETIME)
         made = made.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=True)
         return _issued(_sign_authority(made, key.public_key(), self._key, path_length=0), key)
+
+
+class ConfigurationKey:
+    """Signs the documents that stations are given. Its key lies open on the server: see `issue_configuration_key`."""
+
+    def __init__(self, issued: IssuedCertificate) -> None:
+        """Raises BadAuthority."""
+        certificate = _load_certificate(issued.certificate)
+        try:
+            key = serialization.load_pem_private_key(issued.key.encode("ascii", "replace"), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise BadAuthority(f"the key cannot be read: {error}") from error
+        if not isinstance(key, ed25519.Ed25519PrivateKey) or key.public_key() != certificate.public_key():
+            raise BadAuthority("the key is not that of the configuration's certificate")
+        self._key = key
+        self.subject = MachineSubject.parse(certificate.subject.rfc4514_string({NameOID.SERIAL_NUMBER: "serialNumber"}))
+        self._certificate = certificate.public_bytes(serialization.Encoding.DER)
+
+    def sign(self, document: ConfigurationDocument) -> ConfigurationDocument:
+        """The same with this certificate and a signature; its version must name this generation."""
+        if document.version[0] != self.subject.generation or document.region != self.subject.region:
+            raise ValueError(f"the document is not one of {self.subject}")
+        certified = replace(document, certificate=to_base64(self._certificate), signature="")
+        return replace(certified, signature=to_base64(self._key.sign(certified.signed_bytes())))
 
 
 class ServerAuthority:
@@ -143,7 +181,7 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def _builder(
-    name: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, lifetime: timedelta
+    name: x509.Name, issuer: x509.Name, key: PublicKey, now: datetime, lifetime: timedelta
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -169,7 +207,7 @@ def _sign_authority(
 
 def _leaf(
     made: x509.CertificateBuilder,
-    public: ec.EllipticCurvePublicKey,
+    public: PublicKey,
     issuer: ec.EllipticCurvePublicKey,
     use: x509.ObjectIdentifier,
 ) -> x509.CertificateBuilder:
@@ -179,7 +217,7 @@ def _leaf(
 
 
 def _extended(
-    made: x509.CertificateBuilder, public: ec.EllipticCurvePublicKey, issuer: ec.EllipticCurvePublicKey, *, ca: bool
+    made: x509.CertificateBuilder, public: PublicKey, issuer: ec.EllipticCurvePublicKey, *, ca: bool
 ) -> x509.CertificateBuilder:
     off = dict.fromkeys(
         ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only",
@@ -191,7 +229,7 @@ def _extended(
     return made.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
 
 
-def _issued(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, chain: str = "") -> IssuedCertificate:
+def _issued(certificate: x509.Certificate, key: PrivateKey, chain: str = "") -> IssuedCertificate:
     text = _key_pem(key, serialization.NoEncryption())
     return IssuedCertificate(_pem(certificate) + chain, text, certificate.not_valid_after_utc)
 
@@ -200,7 +238,7 @@ def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey, under: serialization.KeySerializationEncryption) -> str:
+def _key_pem(key: PrivateKey, under: serialization.KeySerializationEncryption) -> str:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, under).decode("ascii")
 
 

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from kiosk.base.refused import Refused
 from kiosk.domain.catalog import Catalog, Names
 from kiosk.domain.trade import Mode
-from kiosk.station.catalog.file import CatalogError, parse_catalog, read_catalog_file
+from kiosk.messaging.contract.catalog.file import CatalogError, parse_catalog, read_catalog_file
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.shared.records import Stamp
 

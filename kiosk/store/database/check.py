@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import CheckConstraint, Connection, Table, false, literal, or_, select, text
 
 from kiosk.store.database.connection import ALONE, Connect, connect_existing, engine_for, reading
-from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
+from kiosk.store.database.schema import APPLICATION_ID, BASELINE_VERSION, SCHEMA_VERSION, metadata
 from kiosk.store.journal import journal
 from kiosk.store.shared.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translate_errors
 
@@ -60,7 +60,7 @@ def _version(raw: sqlite3.Connection, path: Path) -> int:
     application, version = (raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     if application != APPLICATION_ID:
         raise damaged(path, "it belongs to another program")
-    if not 1 <= version <= SCHEMA_VERSION:
+    if not BASELINE_VERSION <= version <= SCHEMA_VERSION:
         raise DatabaseNewer(
             f"The database {path} was made by another version of the program (schema {version}, this one uses "
             f"{SCHEMA_VERSION}): install that version again, or move the file away and start with an empty database. "

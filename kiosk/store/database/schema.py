@@ -25,7 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 # `PRAGMA user_version` of a file that fits this code: the number of the newest migration, counted from 1.
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+BASELINE_VERSION: Final = 2  # The oldest that can be brought up: before 1.0 the baseline is edited
 
 # `PRAGMA application_id`: the letters KIOS (https://www.sqlite.org/fileformat2.html, offset 68).
 APPLICATION_ID: Final = 0x4B494F53
@@ -104,6 +105,25 @@ catalog_version = _table(
     Column("content", LargeBinary, nullable=False),
     Column("imported_at", Text, nullable=False),
     CheckConstraint("version >= 1", name="version_from_one"),
+)
+
+# One row for each document of the county that was applied; the newest is in force. `epoch`: the number of the epoch in
+# which the county last said that it is the newest one: a database that was restored or copied begins another epoch.
+county_document = _table(
+    "county_document",
+    Column("id", Integer, primary_key=True),
+    *_integers("key", "number", "catalog_version", "epoch"),
+    *_texts("sha256", "applied_at"),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("key", "number", name="one_document_a_version"),
+)
+
+# The bytes of the parts that the newest documents name.
+county_part = _table(
+    "county_part",
+    Column("id", Integer, primary_key=True),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("content", LargeBinary, nullable=False),
 )
 
 intake = _table(

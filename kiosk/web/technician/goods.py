@@ -14,7 +14,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.base.refused import Refused
-from kiosk.station.catalog.document import CatalogError
+from kiosk.messaging.contract.catalog.document import CatalogError
 from kiosk.station.catalog.stick_import import Changes, PriceChange, StickCatalogs
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.store import StoreError

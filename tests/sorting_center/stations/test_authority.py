@@ -53,6 +53,8 @@ def test_a_certificate_passes_for_its_own_kind_alone(
     root = authority.certificate
     assert passes(tmp_path, root, client, "sslclient") and not passes(tmp_path, root, client, "sslserver")
     assert passes(tmp_path, root, server, "sslserver") and not passes(tmp_path, root, server, "sslclient")
+    signer = authority.issue_configuration_key("yarkant", 1, NOW).certificate
+    assert not passes(tmp_path, root, signer, "sslclient") and not passes(tmp_path, root, signer, "sslserver")
     other = CountyAuthority.create("yarkant", NOW).certificate
     assert not passes(tmp_path, other, client, "sslclient") and not passes(tmp_path, other, server, "sslserver")
 

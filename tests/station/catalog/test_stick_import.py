@@ -14,12 +14,12 @@ import pytest
 from kiosk.base.refused import Refused
 from kiosk.domain.catalog import Catalog, Names
 from kiosk.domain.trade import Mode
-from kiosk.station.catalog.document import MAX_BYTES, CatalogError
-from kiosk.station.catalog.file import parse_catalog
+from kiosk.messaging.contract.catalog.document import MAX_BYTES, CatalogError
+from kiosk.messaging.contract.catalog.file import parse_catalog
 from kiosk.station.catalog.stick_import import PriceChange, RowChanges, StickCatalogs, changes
 from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store import Store
-from tests.station.catalog.test_file import document
+from tests.messaging.contract.catalog.test_file import document
 from tests.store.village import events, stamp
 
 
@@ -148,7 +148,7 @@ def test_names_in_names_without_an_end_are_refused_before_they_are_read(
     def read(text: str) -> NoReturn:
         raise AssertionError(f"{text[:40]!r} comes to the reader")
 
-    monkeypatch.setattr("kiosk.station.catalog.document.tomllib.loads", read)
+    monkeypatch.setattr("kiosk.messaging.contract.catalog.document.tomllib.loads", read)
     for begin, part in ((b"a", b".a"), (b"[x", b" . 'a.a'"), (b'"" ', b'\t.\t""'), (b"a = {b", b".b")):
         name = sticks.lay(begin + part * (MAX_BYTES // len(part) - 9) + b" = 1", "goods.json.toml")
         with pytest.raises(CatalogError) as error:

@@ -20,7 +20,7 @@ from kiosk.store.database.opening import OpenOptions
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from tests.schema_digest import CHANGED, schema_digest
 from tests.store.failing import Plan, failing_connect
-from tests.store.second_schema import begin_second_schema
+from tests.store.second_schema import NEXT, begin_second_schema
 from tests.store.village import STATION, bring_in, change, content, rows, stamp
 
 
@@ -41,7 +41,7 @@ def opened(path: Path) -> Store:
 
 
 def test_the_number_of_the_baseline_is_that_of_its_schema() -> None:
-    assert (SCHEMA_VERSION, schema_digest(metadata)) == (1, "cd64cb7bd6337d0a"), CHANGED
+    assert (SCHEMA_VERSION, schema_digest(metadata)) == (2, "d0455ef15bfc1bf6"), CHANGED
 
 
 def test_the_newest_migration_is_the_schema_of_the_code() -> None:
@@ -75,8 +75,8 @@ def test_a_database_of_the_schema_before_is_brought_up_and_opened_twice(
         assert bring_in(store, 4_000).receipt == f"0147-A-{2 + number:06d}"
         store.close()
         assert rows(worked, "SELECT * FROM second") == [("first",)]
-        assert rows(worked, "SELECT version_num FROM alembic_version") == [("0002",)]
-        assert rows(worked, "PRAGMA user_version") == [(2,)]
+        assert rows(worked, "SELECT version_num FROM alembic_version") == [(f"{NEXT:04}",)]
+        assert rows(worked, "PRAGMA user_version") == [(NEXT,)]
         before = rows(worked, "SELECT * FROM journal"), rows(worked, "SELECT * FROM intake")
 
 
@@ -85,7 +85,7 @@ def test_a_new_database_is_made_in_the_newest_schema(
 ) -> None:
     begin_second_schema(tmp_path, monkeypatch)
     opened(path).close()
-    assert rows(path, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert rows(path, "SELECT version_num FROM alembic_version") == [(f"{NEXT:04}",)]
     opened(path).close()
 
 
@@ -137,8 +137,8 @@ def test_a_migration_that_fails_leaves_the_old_database(worked: Path, tmp_path: 
 
 
 def test_a_station_has_a_child_process_bring_its_database_up(worked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiosk.store.database.check.SCHEMA_VERSION", 2)
-    monkeypatch.setattr(opening, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr("kiosk.store.database.check.SCHEMA_VERSION", NEXT)
+    monkeypatch.setattr(opening, "SCHEMA_VERSION", NEXT)
     calls: list[list[str]] = []
     run = subprocess.run
 
@@ -152,11 +152,12 @@ def test_a_station_has_a_child_process_bring_its_database_up(worked: Path, monke
     _test_schema(worked)
 
 
-@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, 9999, -1])
+@pytest.mark.parametrize("version", [0, SCHEMA_VERSION - 1, SCHEMA_VERSION + 1, 9999, -1])
 def test_a_database_of_another_version_is_refused_and_left_as_it_is(worked: Path, version: int) -> None:
     change(worked, f"PRAGMA user_version = {version}")
     before = worked.read_bytes()
-    said = rf"{worked} was made by another version of the program \(schema {version}, this one uses 1\): .*move the fi"
+    schemas = rf"schema {version}, this one uses {SCHEMA_VERSION}"
+    said = rf"{worked} was made by another version of the program \({schemas}\): .*move the fi"
     for act in (lambda: opened(worked), lambda: migrate(worked)):
         with pytest.raises(DatabaseNewer, match=said):
             act()
@@ -191,10 +192,10 @@ def test_the_migration_program_tells_what_is_wrong(tmp_path: Path, capsys: pytes
 
 def test_a_migration_that_hangs_is_given_up(worked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No time at all is given: any other could be enough for it, when this process is held up meanwhile."""
-    monkeypatch.setattr("kiosk.store.database.check.SCHEMA_VERSION", 2)
-    monkeypatch.setattr(opening, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr("kiosk.store.database.check.SCHEMA_VERSION", NEXT)
+    monkeypatch.setattr(opening, "SCHEMA_VERSION", NEXT)
     monkeypatch.setattr(opening, "_MIGRATION_SECONDS", 0.0)
     before = content(worked)
-    with pytest.raises(StoreError, match="could not be brought to schema 2 in 0 seconds"):
+    with pytest.raises(StoreError, match=f"could not be brought to schema {NEXT} in 0 seconds"):
         opened(worked)
     assert content(worked) == before

@@ -15,8 +15,8 @@ from jinja2 import StrictUndefined
 from kiosk.devices.ports import PrinterFault
 from kiosk.devices.scale.command import COMMANDS
 from kiosk.domain.clerk import Role
+from kiosk.messaging.contract.catalog.file import parse_catalog
 from kiosk.station.catalog import stick_import
-from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.pin_hash import Person

@@ -27,7 +27,7 @@ from kiosk.sorting_center.ledger.database.times import TimestampColumn
 
 SCHEMA: Final = "desk"  # Of PostgreSQL
 
-REVISION: Final = "0004"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
+REVISION: Final = "0005"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
 
 metadata = MetaData()
 
@@ -128,6 +128,63 @@ machine_certificate = _table(
     Column("revoked_at", TimestampColumn),
     *_required(Code, "reason"),
     Column("sealed", LargeBinary),
+    Column("pin_secret", LargeBinary),
+)
+
+# What a county gives its stations. `kind`: one of `county_book.KINDS`; `scope`: "" for all, `township:NAME` or
+# `station:S0147`; `content`: JSON, "" for a row of a wider scope that does not hold here. Prices, goods and what else
+# is published are the draft; members and people hold at once.
+county_row = _table("county_row", *_key("region", "kind", "scope", "key"), *_required(Code, "content"))
+
+# `revision` counts changes of the draft; `number` the releases and the changes that hold at once, see `Numbering`.
+county_draft = _table(
+    "county_draft",
+    *_key("region"),
+    *_required(BigInteger, "revision", "number"),
+    *_required(Code, "changed_by"),
+    *_required(TimestampColumn, "changed_at"),
+)
+
+# What was published: all rows of the kinds that are published, as JSON, zlib. `alone`: by the person who changed it.
+county_release = _table(
+    "county_release",
+    *_key("region"),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    *_required(Code, "changed_by", "published_by", "note"),
+    *_required(Boolean, "alone"),
+    *_required(TimestampColumn, "published_at"),
+    Column("content", LargeBinary, nullable=False),
+)
+
+# The county's key that signs documents, by generation: its certificate, PEM. Its private part is a file.
+configuration_key = _table(
+    "configuration_key",
+    *_key("region"),
+    Column("generation", BigInteger, primary_key=True, autoincrement=False),
+    *_required(Code, "certificate"),
+    *_required(TimestampColumn, "made_at"),
+)
+
+# The newest document of each station, signed; `parts_sha256` tells whether another one is needed.
+station_document = _table(
+    "station_document",
+    *_key("region", "station"),
+    *_required(BigInteger, "key", "number"),
+    *_required(Code, "parts_sha256", "sha256"),
+    *_required(TimestampColumn, "made_at"),
+    Column("document", LargeBinary, nullable=False),
+)
+
+# The parts that these documents name, once each.
+document_part = _table("document_part", *_key("sha256"), Column("content", LargeBinary, nullable=False))
+
+# What a station said last: `state` is applied or refused, `reason` that of a refusal, `at` when it happened there.
+station_configuration = _table(
+    "station_configuration",
+    *_key("region", "station", "state"),
+    *_required(BigInteger, "key", "number", "catalog_version", "feedseq"),
+    *_required(Code, "sha256", "reason"),
+    *_required(TimestampColumn, "at"),
 )
 
 # `state`: open, taken or closed. `present`: the condition was seen the last time. `who` made the last step.

@@ -21,11 +21,14 @@ MAX_GENERATION: Final = 999_999
 
 
 class MachineKind(StrEnum):
-    """``SERVER`` names a host of the county; ``READER`` is a program elsewhere that reads the feed."""
+    """``SERVER`` names a host of the county; ``READER`` is a program elsewhere that reads the feed; ``CONFIGURATION``
+    is no machine but the county's key that signs what stations are given, and passes for no connection.
+    """
 
     STATION = "station"
     SERVER = "server"
     READER = "reader"
+    CONFIGURATION = "configuration"
 
 
 class BadSubject(ValueError):
@@ -49,6 +52,8 @@ class MachineSubject:
             check_station(self.name)
         elif self.kind is MachineKind.READER and not _READER.fullmatch(self.name):
             raise BadSubject(f"reader {self.name[:40]!r} must be a letter, then up to 39 of a-z, 0-9 and -")
+        elif self.kind is MachineKind.CONFIGURATION and self.name != MachineKind.CONFIGURATION:
+            raise BadSubject(f"the key of a county's configuration is named {MachineKind.CONFIGURATION}")
         elif self.kind is MachineKind.SERVER and not _HOST.fullmatch(self.name):
             raise BadSubject(f"server {self.name[:64]!r} must be a host name of at most 64 characters")
 

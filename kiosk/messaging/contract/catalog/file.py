@@ -18,9 +18,17 @@ from msgspec import UnsetType
 from kiosk.base.files import open_regular
 from kiosk.domain.catalog import Allergen, Catalog, Container, Grade, Member, Names, Origin, Pack, Price, Product, Sale
 from kiosk.domain.identifiers import BadIdentifier, parse_internal_code
-from kiosk.station.catalog.document import MAX_BYTES, CatalogError, load_document, shorten
-from kiosk.station.catalog.name_rules import BadName, chinese_name, english_name, person_name, uyghur_name, uyghur_text
-from kiosk.station.catalog.tables import (
+from kiosk.messaging.contract.catalog.document import MAX_BYTES, CatalogError, load_document, shorten
+from kiosk.messaging.contract.catalog.name_rules import (
+    BadName,
+    chinese_name,
+    english_name,
+    person_name,
+    uyghur_name,
+    uyghur_text,
+)
+from kiosk.messaging.contract.catalog.tables import (
+    CatalogTable,
     ContainerTable,
     MemberTable,
     NamesTable,
@@ -169,7 +177,11 @@ _MAX_MEMBER_DIGITS = 5
 
 def parse_catalog(data: bytes, file: str) -> Catalog:
     """Read and check a whole file; ``file`` names it in errors, and tells .json from .toml. Raises CatalogError."""
-    tables = read_tables(load_document(data, file), file)
+    return build_catalog(read_tables(load_document(data, file), file), file)
+
+
+def build_catalog(tables: CatalogTable, file: str) -> Catalog:
+    """Check what the types cannot say. Raises CatalogError."""
     products = _products(tables.products, file)
     return Catalog(
         products=products,
@@ -205,8 +217,8 @@ def _prices(rows: tuple[PriceTable, ...], products: set[str], file: str) -> tupl
         place = TableLocation(file, f"prices[{number}]")
         if row.product not in products:
             raise place.error("product", f"is {shorten(row.product)}: no product of this file has that code")
-        place.require_unique(seen, (row.product, row.mode), "product")
-        prices.append(Price(row.product, row.mode, row.fen_per_kg))
+        place.require_unique(seen, (row.product, row.mode, row.since), "product")
+        prices.append(Price(row.product, row.mode, row.fen_per_kg, row.since))
     return tuple(prices)
 
 

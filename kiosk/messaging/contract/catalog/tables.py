@@ -17,10 +17,11 @@ from msgspec import inspect as types
 from kiosk.domain.catalog import Allergen
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import Mode
-from kiosk.station.catalog.document import CatalogError, shorten
+from kiosk.messaging.contract.catalog.document import CatalogError, shorten
 
 MAX_TARE_G: Final = 20_000  # The heaviest container a clerk lifts onto a pan; more is a typing mistake
 MAX_PRODUCTS, MAX_CONTAINERS, MAX_MEMBERS = 500, 100, 20_000
+MAX_PRICES: Final = 5_000
 MAX_PACKS, MAX_GRADES = 8, 6  # As many as a clerk sees at a glance
 MAX_PACK_G: Final = 50_000  # Couriers take no heavier parcel
 MAX_PACK_FEN: Final = 10_000_000  # CNY 100,000: more is a typing mistake
@@ -44,6 +45,10 @@ Harvest = Annotated[
         pattern=r"\A((19|20)[0-9]{2}-(0[1-9]|1[0-2]))?\Z",
         description="a year and a month like 2026-09, or empty",
     ),
+]
+Day = Annotated[
+    str,
+    Meta(pattern=r"\A(20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?\Z", description="a day like 2026-12-01"),
 ]
 
 
@@ -87,6 +92,7 @@ class PriceTable(Struct, frozen=True, forbid_unknown_fields=True):
     product: str
     mode: Mode
     fen_per_kg: FenPerKg
+    since: Day = ""
 
 
 class ContainerTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,7 +115,7 @@ class CatalogTable(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Every list must be there, if only empty: a forgotten one is not meant."""
 
     products: Annotated[tuple[ProductTable, ...], Meta(max_length=MAX_PRODUCTS)]
-    prices: Annotated[tuple[PriceTable, ...], Meta(max_length=MAX_PRODUCTS * len(Mode))]
+    prices: Annotated[tuple[PriceTable, ...], Meta(max_length=MAX_PRICES)]
     containers: Annotated[tuple[ContainerTable, ...], Meta(max_length=MAX_CONTAINERS)]
     members: Annotated[tuple[MemberTable, ...], Meta(max_length=MAX_MEMBERS)]
 

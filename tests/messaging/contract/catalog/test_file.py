@@ -27,12 +27,12 @@ from kiosk.domain.catalog import (
 )
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.trade import Mode
-from kiosk.station.catalog.file import CatalogError, parse_catalog
-from kiosk.station.catalog.name_rules import UYGHUR_LETTERS
+from kiosk.messaging.contract.catalog.file import CatalogError, parse_catalog
+from kiosk.messaging.contract.catalog.name_rules import UYGHUR_LETTERS
 from tests.depth import many
 
 SAMPLE = Path(kiosk.catalogs.__path__[0]) / "yarkant.toml"
-DOCS = Path(__file__).parents[3] / "docs" / "catalog.md"
+DOCS = Path(__file__).parents[4] / "docs" / "catalog.md"
 
 
 def sale() -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""Which document of the county may take the place of another one, and why one is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from kiosk.domain.moment import ClockQuality, Moment
+
+FUTURE_TOLERANCE: Final = timedelta(days=2)  # The county's clock and the station's may differ
+
+
+class RefusalReason(StrEnum):
+    """Why a document was not applied, as events and pages say it."""
+
+    UNREADABLE = "unreadable"  # No document, or one of another format
+    UNKNOWN_PART = "unknown_part"  # Of a later version of the software
+    OTHER_STATION = "other_station"
+    OTHER_COUNTY = "other_county"  # Signed by another authority, or for another region
+    SIGNATURE = "signature"
+    OLDER = "older"  # Than one that is, or was, in force here
+    DATE = "date"  # Issued long before or after now
+    PART_MISSING = "part_missing"  # Of a stick
+    PART_DAMAGED = "part_damaged"
+    GOODS = "goods"
+    PRICES = "prices"
+    CONTAINERS = "containers"
+    MEMBERS = "members"
+    CLERKS = "clerks"  # Nobody would be able to look after the station, or two people have one number
+    LAYOUTS = "layouts"
+    SETTINGS = "settings"
+    PARCELS = "parcels"
+    OPEN_INTAKE = "open_intake"  # A product of an intake that is going on would vanish
+    SELF_TEST = "self_test"  # What was made of it does not work here
+    STORAGE = "storage"  # The card or the database
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ConfigurationVersion:
+    """``key``: the generation of the county's key; ``number`` counts under it. A new key undoes a number too large."""
+
+    key: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.key}.{self.number}"
+
+
+def refusal_of(
+    version: ConfigurationVersion, issued: datetime, in_force: ConfigurationVersion | None, now: Moment
+) -> RefusalReason | None:
+    """Of a document with a good signature; None for one that may be applied. ``in_force``: the newest ever seen."""
+    if in_force is not None and version <= in_force:
+        return RefusalReason.OLDER
+    if now.quality is ClockQuality.SYNCED and issued > now.utc + FUTURE_TOLERANCE:
+        return RefusalReason.DATE
+    return None
+
+
+def price_day(today: str | None, issued: str, latest: str) -> str:
+    """The day whose prices hold: never before the document was issued, and never back. Days as ``2026-12-01``.
+
+    ``today``: None for a clock that is not set. ``latest``: the day whose prices were in force before, "" for none.
+    """
+    return max(today or "", issued[:10], latest)

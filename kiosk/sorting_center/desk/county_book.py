@@ -1,0 +1,228 @@
+"""What a county gives its stations: rows at three levels, changed as a draft and published, or holding at once.
+
+A row of a narrower scope holds instead of that of a wider one: station before township before county.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select, update
+
+from kiosk.base.refused import Refused
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.schema import county_draft, county_release, county_row
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
+
+# Drafted, and published by a second person.
+PUBLISHED_KINDS: Final = ("product", "price", "container", "layout", "setting")
+# Changed at once: who has left must not wait for a second person.
+LIVE_KINDS: Final = ("member", "person", "parcel")
+KINDS: Final = (*PUBLISHED_KINDS, *LIVE_KINDS)
+
+COUNTY: Final = ""
+_TOWNSHIP, _STATION = "township:", "station:"
+
+
+def township_scope(name: str) -> str:
+    return _TOWNSHIP + name
+
+
+def station_scope(station: str) -> str:
+    return _STATION + station
+
+
+class BookRow(msgspec.Struct, frozen=True):
+    """``content``: JSON of what the row holds, "" where the row of a wider scope does not hold."""
+
+    kind: str
+    scope: str
+    key: str
+    content: str
+
+
+_ROWS: Final = msgspec.json.Decoder(tuple[BookRow, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """``revision`` counts every change; ``number`` those that stations get. ``changed_by`` is "" before the first."""
+
+    revision: int = 0
+    number: int = 0
+    changed_by: str = ""
+    changed_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    number: int
+    changed_by: str
+    published_by: str
+    note: str
+    alone: bool
+    published_at: str
+
+
+class CountyBook:
+    def __init__(self, database: DeskDatabase) -> None:
+        self._database = database
+
+    def draft(self, region: str) -> Draft:
+        with self._database.reading() as connection:
+            return _draft(connection, region)
+
+    def rows(self, region: str, kinds: Iterable[str] = KINDS) -> list[BookRow]:
+        """Of the draft, and those that hold at once, in the order of their keys."""
+        with self._database.reading() as connection:
+            return _rows(connection, region, kinds)
+
+    def change(self, region: str, rows: Sequence[BookRow], seen: int, who: str, now: datetime) -> Draft:
+        """Put these rows in the place of those with the same kind, scope and key, all or none.
+
+        ``seen``: the revision that the person saw. Raises Refused: changed_meanwhile.
+        """
+        return self._write(region, rows, (), seen, who, now)
+
+    def remove(self, region: str, rows: Sequence[BookRow], seen: int, who: str, now: datetime) -> Draft:
+        """Take these rows away; a row of a wider scope holds again. Raises Refused: changed_meanwhile."""
+        return self._write(region, (), rows, seen, who, now)
+
+    def replace(
+        self, region: str, kinds: Sequence[str], rows: Sequence[BookRow], seen: int, who: str, now: datetime
+    ) -> Draft:
+        """All rows of these kinds, as an import brings them. Raises Refused: changed_meanwhile."""
+        with self._database.reading() as connection:
+            listed = {(row.kind, row.scope, row.key) for row in rows}
+            removed = [row for row in _rows(connection, region, kinds) if (row.kind, row.scope, row.key) not in listed]
+        return self._write(region, rows, removed, seen, who, now)
+
+    def _write(
+        self, region: str, rows: Sequence[BookRow], removed: Sequence[BookRow], seen: int, who: str, now: datetime
+    ) -> Draft:
+        c, live = county_row.c, {row.kind for row in (*rows, *removed)} & set(LIVE_KINDS)
+        with self._database.writing() as connection:
+            before = _lock(connection, region)
+            if before.revision != seen:
+                raise Refused("changed_meanwhile", f"{before.changed_by} has changed it meanwhile: look at it again")
+            for row in (*rows, *removed):
+                connection.execute(
+                    delete(county_row).where(
+                        c.region == region, c.kind == row.kind, c.scope == row.scope, c.key == row.key
+                    )
+                )
+            if rows:
+                connection.execute(
+                    insert(county_row), [{"region": region} | msgspec.structs.asdict(row) for row in rows]
+                )
+            after = Draft(before.revision + 1, before.number + bool(live), who, to_rfc3339(now))
+            _store(connection, region, after)
+        return after
+
+    def publish(self, region: str, seen: int, who: str, note: str, now: datetime, *, alone_allowed: bool) -> Release:
+        """Let stations have the draft. Raises Refused: changed_meanwhile, same_person, nothing_new."""
+        with self._database.writing() as connection:
+            draft = _lock(connection, region)
+            if draft.revision != seen:
+                raise Refused("changed_meanwhile", f"{draft.changed_by} has changed it meanwhile: look at it again")
+            content = _ROWS_ENCODER.encode(_rows(connection, region, PUBLISHED_KINDS))
+            last = _last_release(connection, region)
+            if last is not None and zlib.decompress(last.content) == content:
+                raise Refused("nothing_new", "the draft is what was published last")
+            if draft.changed_by == who and not alone_allowed:
+                raise Refused("same_person", "somebody else has to publish what you have changed")
+            number = draft.number + 1
+            made = Release(number, draft.changed_by, who, note, draft.changed_by == who, to_rfc3339(now))
+            values = {name: getattr(made, name) for name in Release.__dataclass_fields__}
+            connection.execute(
+                insert(county_release).values(region=region, content=zlib.compress(content, 9), **values)
+            )
+            _store(connection, region, Draft(draft.revision + 1, number, draft.changed_by, draft.changed_at))
+        return made
+
+    def releases(self, region: str, limit: int = 100) -> list[Release]:
+        """The newest first."""
+        c = county_release.c
+        columns = [c[name] for name in Release.__dataclass_fields__]
+        query = select(*columns).where(c.region == region).order_by(c.number.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return [Release(*row) for row in connection.execute(query)]
+
+    def released(self, region: str, number: int | None = None) -> tuple[BookRow, ...]:
+        """The rows of a release, None for the newest; empty without one."""
+        c = county_release.c
+        query = select(c.content).where(c.region == region).order_by(c.number.desc()).limit(1)
+        if number is not None:
+            query = query.where(c.number == number)
+        with self._database.reading() as connection:
+            content = connection.execute(query).scalar_one_or_none()
+        return _ROWS.decode(zlib.decompress(content)) if content is not None else ()
+
+    def in_force(self, region: str) -> tuple[int, tuple[BookRow, ...]]:
+        """What stations are to have: the newest release and what holds at once, and its number."""
+        with self._database.reading() as connection:
+            number = _draft(connection, region).number
+            last = _last_release(connection, region)
+            live = _rows(connection, region, LIVE_KINDS)
+        released = _ROWS.decode(zlib.decompress(last.content)) if last is not None else ()
+        return number, (*released, *live)
+
+
+def rows_for(rows: Iterable[BookRow], station: str, township: str) -> Mapping[str, dict[str, str]]:
+    """What holds at one station: by kind and key, the content."""
+    ranks = {COUNTY: 0, station_scope(station): 2} | ({township_scope(township): 1} if township else {})
+    found: dict[tuple[str, str], tuple[int, str]] = {}
+    for row in rows:
+        rank = ranks.get(row.scope)
+        if rank is not None and rank >= found.get((row.kind, row.key), (-1, ""))[0]:
+            found[row.kind, row.key] = (rank, row.content)
+    result: dict[str, dict[str, str]] = {}
+    for (kind, key), (_, content) in sorted(found.items()):
+        if content:
+            result.setdefault(kind, {})[key] = content
+    return result
+
+
+_ROWS_ENCODER: Final = msgspec.json.Encoder()
+
+
+def _rows(connection: Connection, region: str, kinds: Iterable[str]) -> list[BookRow]:
+    c = county_row.c
+    query = select(c.kind, c.scope, c.key, c.content).where(c.region == region, c.kind.in_(list(kinds)))
+    return [BookRow(*row) for row in connection.execute(query.order_by(c.kind, c.scope, c.key))]
+
+
+def _draft(connection: Connection, region: str) -> Draft:
+    c = county_draft.c
+    row = connection.execute(
+        select(c.revision, c.number, c.changed_by, c.changed_at).where(c.region == region)
+    ).one_or_none()
+    return Draft(*row) if row is not None else Draft()
+
+
+def _lock(connection: Connection, region: str) -> Draft:
+    """The draft, which nobody else changes until this transaction ends."""
+    c = county_draft.c
+    query = select(c.revision, c.number, c.changed_by, c.changed_at).where(c.region == region).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is not None:
+        return Draft(*row)
+    values = {"revision": 0, "number": 0, "changed_by": "", "changed_at": "1970-01-01T00:00:00.000Z"}
+    connection.execute(insert(county_draft).values(region=region, **values))
+    return Draft()
+
+
+def _store(connection: Connection, region: str, draft: Draft) -> None:
+    values = {name: getattr(draft, name) for name in Draft.__dataclass_fields__}
+    connection.execute(update(county_draft).where(county_draft.c.region == region).values(**values))
+
+
+def _last_release(connection: Connection, region: str) -> Any:
+    c = county_release.c
+    query = select(c.number, c.content).where(c.region == region).order_by(c.number.desc()).limit(1)
+    return connection.execute(query).one_or_none()

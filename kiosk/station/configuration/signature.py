@@ -1,0 +1,72 @@
+"""Whether a document was signed by this county's configuration key, which its authority has certified.
+
+Loads cryptography: in a process of its own, ``python -m kiosk.station.configuration.signature``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from kiosk.domain.configuration import RefusalReason
+from kiosk.messaging.contract.configuration import (
+    BadConfiguration,
+    ConfigurationDocument,
+    from_base64,
+    parse_document,
+)
+
+
+def check_signature(document: ConfigurationDocument, authority: bytes) -> RefusalReason | None:
+    """None for a good one. ``authority``: the county's certificates, PEM. Their dates are not looked at: a station's
+    clock may stand in 1970, and a key that must not be used any more is replaced by the next generation.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(from_base64(document.certificate))
+        signature = from_base64(document.signature)
+        roots = x509.load_pem_x509_certificates(authority)
+        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (ValueError, BadConfiguration, x509.ExtensionNotFound):
+        return RefusalReason.SIGNATURE
+    if not any(_is_issued_by(certificate, root) for root in roots):
+        return RefusalReason.OTHER_COUNTY
+    expected = {
+        NameOID.SERIAL_NUMBER: str(document.version[0]),
+        NameOID.COMMON_NAME: "configuration",
+        NameOID.ORGANIZATIONAL_UNIT_NAME: "configuration",
+        NameOID.ORGANIZATION_NAME: document.region,
+    }
+    key = certificate.public_key()
+    if {row.oid: row.value for row in certificate.subject} != expected or ExtendedKeyUsageOID.CODE_SIGNING not in uses:
+        return RefusalReason.SIGNATURE
+    if not isinstance(key, Ed25519PublicKey):
+        return RefusalReason.SIGNATURE
+    try:
+        key.verify(signature, document.signed_bytes())
+    except InvalidSignature:
+        return RefusalReason.SIGNATURE
+    return None
+
+
+def _is_issued_by(certificate: x509.Certificate, root: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def main(arguments: list[str]) -> int:
+    """``DOCUMENT AUTHORITY``: prints a refusal's reason, or nothing."""
+    document, authority = (Path(name).read_bytes() for name in arguments)
+    sys.stdout.write(f"{check_signature(parse_document(document), authority) or ''}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

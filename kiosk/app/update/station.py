@@ -169,7 +169,7 @@ def make_station_update(service: StationService, gate: Gate, places: UpdatePaths
         return None
     shelf = StationBundles(folder, journal, data)
     shelf.sweep()
-    quiet = StationQuiet(service.desk.view, service.desk.intake_exit.unfinished, service.board, service.store.papers)
+    quiet = service.quiet()
     return StationUpdate(
         Updates(shelf, journal, quiet),
         Worker(

@@ -30,7 +30,6 @@ from kiosk.station.update.updates import (
     Gate,
     QuietWatch,
     ReleaseTrial,
-    StationQuiet,
     TrialTools,
     Updates,
     pending_trial,

@@ -18,7 +18,7 @@ from typing import Final
 from kiosk.base.files import open_regular, write_durably
 from kiosk.base.refused import Refused
 from kiosk.base.worker import Worker
-from kiosk.domain.configuration import RefusalReason, believed_day, price_day
+from kiosk.domain.configuration import ConfigurationVersion, RefusalReason, believed_day, price_day
 from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.contract.configuration import (
     DOCUMENT,
@@ -97,6 +97,10 @@ class StickDocument:
     refusal: RefusalReason | None
     same: bool
 
+    @property
+    def version(self) -> ConfigurationVersion | None:
+        return self.document.number if self.document else None
+
 
 class StationCounty:
     """Thread-safe. ``media``: the top folders of sticks."""
@@ -171,8 +175,8 @@ class StationCounty:
         return tuple(self._judge(folder, content) for folder, content in self._on_sticks())
 
     def take(self, path: Path) -> StickDocument:
-        """Copy what ``candidates`` has found into the inbox: it is applied as one that came over the line. Raises Refused
-        with a ``RefusalReason``, ``gone`` or ``wait`` as its code, StoreError, and OSError for the card.
+        """Copy what ``candidates`` has found into the inbox: it is applied as one that came over the line. Raises
+        Refused with a ``RefusalReason``, ``gone`` or ``wait`` as its code, StoreError, and OSError for the card.
         """
         if not self._taking.acquire(blocking=False):
             raise Refused("wait")

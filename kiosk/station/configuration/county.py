@@ -77,8 +77,8 @@ class PriceDay:
         if (version, day) == self._unchanged:
             return
         after = replace(before, day=day)
-        begun = {(row.product, row.mode) for row in before.prices if before.day < row.since <= day}
-        if all(before.price(*pair) == after.price(*pair) for pair in begun):
+        changing = {(row.product, row.mode) for row in before.prices if before.day < row.since <= day}
+        if all(before.price(*pair) == after.price(*pair) for pair in changing):
             self._unchanged = version, day
         elif self._tools.busy() is None:
             self._tools.store.county_documents.change_day(PreparedCatalog.of(after), version, stamp)

@@ -39,12 +39,16 @@ PART_NAMES: Final = ("goods", "prices", "containers", "members", "clerks", "layo
 
 FOLDER: Final = "station-configuration"  # On a stick; a folder of each station's number lies in it
 DOCUMENT: Final = "document.json"  # Beside it ``{sha256}.json`` for each part
+INBOX: Final = "configuration"  # In the station's data folder: the same files, the document written last
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class BadConfiguration(ValueError):
     """It is no document, no part or no message of this kind; the text says why."""
+
+
+class UnknownPart(BadConfiguration): ...
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,7 +81,7 @@ class ConfigurationDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=T
         check_region(self.region)
         unknown = [name for name in self.parts if name not in PART_NAMES]
         if unknown:
-            raise ValueError(f"this software knows no part {unknown[0][:40]!r}: update the station first")
+            raise UnknownPart(f"this software knows no part {unknown[0][:40]!r}: update the station first")
         if sum(part.size for part in self.parts.values()) > MAX_PARTS_BYTES:
             raise ValueError(f"its parts are larger than {MAX_PARTS_BYTES} bytes together")
 
@@ -104,11 +108,14 @@ _PREBUILT_DECODER: Final = msgspec.json.Decoder(ConfigurationDocument)
 
 
 def parse_document(content: bytes) -> ConfigurationDocument:
-    """Its form alone: who signed it is checked by the station. Raises BadConfiguration."""
+    """Its form alone: who signed it is checked by the station. Raises BadConfiguration; UnknownPart for one made for
+    later software.
+    """
     try:
         return msgspec.convert(read(content, max_bytes=MAX_DOCUMENT_BYTES), ConfigurationDocument)
     except (StrictJsonError, msgspec.ValidationError, ValueError) as error:
-        raise BadConfiguration(f"no usable document: {error}") from error
+        kind = UnknownPart if isinstance(error.__cause__, UnknownPart) else BadConfiguration
+        raise kind(f"no usable document: {error}") from error
 
 
 class ConfigurationMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -257,6 +264,11 @@ class ConfigurationPath:
 
     def __str__(self) -> str:
         return "/".join(filter(None, ("/configuration", self.station, self.sha256)))
+
+
+def part_file(sha256: str) -> str:
+    """The name of a part beside its document."""
+    return f"{sha256}.json"
 
 
 def to_base64(content: bytes) -> str:

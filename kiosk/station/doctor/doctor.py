@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
@@ -14,6 +15,7 @@ from kiosk.base.worker import Worker
 from kiosk.devices.ports import Camera, Panel, Printer
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.station.catalog.stick_import import StickCatalogs
+from kiosk.station.configuration.county import StationCounty
 from kiosk.station.doctor import devices, environment
 from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
@@ -23,6 +25,7 @@ from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.shared.health import PartHealth
 from kiosk.station.shared.ports import Configuration
 from kiosk.station.update.updates import Updates
+from kiosk.store import StoreError
 
 PRINTERS: Final = ("label", "receipt")
 _KEEP_S: Final = 2.0  # Printers are not asked more often than this, however many ask
@@ -35,7 +38,7 @@ class Equipment:
     ``parts`` are the health's; ``extra_findings`` are findings of others, such as the scale's standing; ``on_event``
     wakes whoever waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
     ``scale_keys`` are those of the running scale, ``updates`` are there on a machine that can be updated, ``catalogs``
-    are the goods on sticks."""
+    are the goods on sticks, ``county`` is what the county gives this station."""
 
     config: Configuration
     settings_file: Path | None = None
@@ -52,6 +55,7 @@ class Equipment:
     scale_keys: ScaleKeys | None = None
     updates: Updates | None = None
     catalogs: StickCatalogs | None = None
+    county: StationCounty | None = None
 
 
 def examine(station: ExaminedStation, equipment: Equipment) -> tuple[DoctorFinding, ...]:
@@ -64,6 +68,9 @@ def _all(station: ExaminedStation, equipment: Equipment) -> Iterator[DoctorFindi
     yield liveness_finding(equipment.parts())
     yield from device_findings(station, equipment)
     yield from equipment.extra_findings()
+    if equipment.county is not None and equipment.county.has_county:
+        with suppress(StoreError):  # a row of its own
+            yield devices.county_finding(equipment.county)
     yield from environment.findings(equipment.config, station.stamp().moment)
 
 

@@ -77,7 +77,9 @@ class BrokerConnection(Protocol):
     def is_alive(self) -> bool: ...
 
 
-class ReceivingConnection(BrokerConnection, Mailbox, WatchedConnection, Protocol): ...
+class ReceivingConnection(BrokerConnection, Mailbox, WatchedConnection, Protocol):
+    def send(self, topic: str, payload: bytes, qos: int = 0) -> bool:
+        """As `Mailbox.send`; at QoS 1 also the broker sends it again over a connection that stands."""
 
 
 class FeedConnection(BrokerConnection, Publisher, Protocol): ...

@@ -84,6 +84,17 @@ class StationDocuments:
             rows = connection.execute(select(station_document).where(_d.region == region))
             return {row.station: _document(row) for row in rows}
 
+    def regions(self, station: str) -> list[str]:
+        """Those in which a station of this number has a document."""
+        with self._database.reading() as connection:
+            return list(connection.execute(select(_d.region).where(_d.station == station)).scalars())
+
+    def names(self, region: str, station: str, sha256: str) -> bool:
+        """Whether the newest document of this station names such a part."""
+        query = select(_link.sha256).where(_link.region == region, _link.station == station, _link.sha256 == sha256)
+        with self._database.reading() as connection:
+            return connection.execute(query).first() is not None
+
     def part(self, region: str, station: str, sha256: str) -> bytes | None:
         """None for one that the newest document of this station does not name."""
         query = select(_p.content).join_from(document_part, station_document_part, _p.sha256 == _link.sha256)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from kiosk.app.county_lane import RelayCounty
 from kiosk.app.systemd import LoopStop, Notifier
 from kiosk.app.update.board import UPDATE_PATHS
 from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
+from kiosk.messaging.relay.shared.ports import StationSide
 from kiosk.station.doctor.status_files import DoctorStatusFile, RelayStatusFile
 from kiosk.station.shared.open_store import open_store
 from kiosk.store.store import Store
@@ -20,14 +22,18 @@ if TYPE_CHECKING:
 
 def run_relay(config: RelayConfig, stop: threading.Event) -> None:
     store = open_store(config.station)
-    lanes = [lane for lane in (_photos_lane(config, store), _updates_lane(config, store)) if lane is not None]
+    county = RelayCounty(config.relay, config.station.data, store)
+    found = (_photos_lane(config, store), _updates_lane(config, store), county.lane)
+    lanes = [lane for lane in found if lane is not None]
     try:
         for lane in lanes:
             lane.start()
         manager = Notifier.from_environ()
         manager.ready(f"sends for {config.station.station}")
         data = config.station.data
-        relay = Relay(store, Pace(config.relay), watcher=RelayStatusFile(data), doctor_rows=DoctorStatusFile(data).rows)
+        rows = DoctorStatusFile(data).rows
+        side = StationSide(RelayStatusFile(data), rows, county.version, county.received)
+        relay = Relay(store, Pace(config.relay), side=side)
         relay.run(LoopStop(stop, manager))
         manager.stopping()
     finally:

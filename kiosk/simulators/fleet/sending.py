@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
-from kiosk.messaging.relay.shared.ports import DoctorRows, StorePort
+from kiosk.messaging.relay.relay import Relay
+from kiosk.messaging.relay.shared.ports import DoctorRows, NullLinkWatcher, StationSide, StorePort
 from kiosk.messaging.relay.shared.settings import RelaySettings
 
 SILENCE_S: Final = 5.0  # How long a station that has nothing to send waits to hear that the center still has everything
@@ -59,7 +59,7 @@ def send(
             if store.outbox.counts().pending == 0 and relay.settled:
                 stop.set()
 
-    relay = Relay(store, Pace(settings), watcher=AcknowledgementWatcher(), doctor_rows=doctor_rows)
+    relay = Relay(store, Pace(settings), side=StationSide(AcknowledgementWatcher(), doctor_rows))
     if store.outbox.counts().pending == 0:
         silence.start()
     ending.sending.append(stop)

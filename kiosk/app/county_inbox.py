@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -23,6 +25,7 @@ from kiosk.messaging.contract.configuration import (
 from kiosk.messaging.relay.configuration.ports import DocumentInForce, PartDamaged
 
 _COMING: Final = ".part"
+_PART: Final = re.compile(r"[0-9a-f]{64}\.json|\.[0-9a-f]{64}\.part")
 _MODE: Final = 0o600
 
 
@@ -98,20 +101,22 @@ class FolderInbox:
         sync_folder(self._folder)
 
     def deliver(self, document: ConfigurationDocument, content: bytes) -> None:
-        """What the document before names stays, too: the station's process may be reading it."""
+        """Parts of documents that the station's process has not finished with stay, too."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        expected = _files_of(document) | self._files_before()
+        expected = self._named_parts(document)
         write_durably(self._folder / DOCUMENT, content, _MODE)
         for path in self._folder.iterdir():
-            if path.name not in expected and path.suffix in (_COMING, Path(DOCUMENT).suffix):
+            if _PART.fullmatch(path.name) and path.name not in expected:
                 path.unlink(missing_ok=True)
 
-    def _files_before(self) -> set[str]:
-        try:
-            with open_regular(self._folder / DOCUMENT) as file:
-                return _files_of(parse_document(file.read(MAX_DOCUMENT_BYTES + 1)))
-        except (FileNotFoundError, BadConfiguration):
-            return set()
+    def _named_parts(self, document: ConfigurationDocument) -> set[str]:
+        """Files of this document, and of all documents that are in the folder."""
+        documents = [document]
+        for path in self._folder.glob("*.json"):
+            if not _PART.fullmatch(path.name):
+                with suppress(OSError, BadConfiguration), open_regular(path) as file:
+                    documents.append(parse_document(file.read(MAX_DOCUMENT_BYTES + 1)))
+        return {part_file(part.sha256) for one in documents for part in one.parts.values()}
 
     def _has(self, part: Part) -> bool:
         try:
@@ -121,7 +126,3 @@ class FolderInbox:
 
     def _coming(self, part: Part) -> Path:
         return self._folder / f".{part.sha256}{_COMING}"
-
-
-def _files_of(document: ConfigurationDocument) -> set[str]:
-    return {DOCUMENT, *(part_file(part.sha256) for part in document.parts.values())}

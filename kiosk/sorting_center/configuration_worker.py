@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +21,8 @@ import msgspec
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
 from kiosk.base.worker import Worker
-from kiosk.domain.configuration import ConfigurationVersion
-from kiosk.domain.events import ConfigApplied
+from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
+from kiosk.domain.events import ConfigApplied, ConfigRefused
 from kiosk.messaging.contract.configuration import ConfigurationMessage, parse_document
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.decision_worker import desk_exists
@@ -76,22 +77,45 @@ class ConfigurationKeyFiles:
         return self._path.with_suffix(".crt")
 
 
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What a station has, None for nothing; or what it refused because it has had a newer one. A hello has no hash."""
+
+    version: ConfigurationVersion | None
+    sha256: str = ""
+    is_refusal: bool = False
+
+    def above(self, newest: SignedDocument) -> ConfigurationVersion | None:
+        """The version above which the next document has to be; None for one that may stay as it is.
+
+        A county that was restored may have given one number twice.
+        """
+        if self.is_refusal:
+            return newest.version if self.sha256 == newest.sha256 else None
+        if self.version is None or self.version < newest.version:
+            return None
+        is_other = self.version > newest.version or self.sha256 not in ("", newest.sha256)
+        return self.version if is_other else None
+
+
 class _Reports:
-    """What stations have said they have since it was last collected."""
+    """What stations have said since it was last collected."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: dict[tuple[str, str], ConfigurationVersion | None] = {}
+        self._found: dict[tuple[str, str], _Report] = {}
 
-    def add(self, region: str, station: str, version: ConfigurationVersion | None) -> None:
+    def add(self, region: str, station: str, report: _Report) -> None:
         with self._lock:
-            if (region, station) in self._found or len(self._found) < _MAX_REPORTS:
-                self._found[region, station] = version
+            before = self._found.get((region, station))
+            is_better = before is None or bool(report.sha256) or not before.sha256
+            if is_better and (before is not None or len(self._found) < _MAX_REPORTS):
+                self._found[region, station] = report
 
-    def collect(self, region: str) -> dict[str, ConfigurationVersion | None]:
+    def collect(self, region: str) -> dict[str, _Report]:
         with self._lock:
             found, self._found = self._found, {}
-        return {station: version for (where, station), version in found.items() if where == region}
+        return {station: report for (where, station), report in found.items() if where == region}
 
 
 @dataclass(slots=True)
@@ -101,8 +125,7 @@ class _Recipient:
     named: dict[ConfigurationVersion, frozenset[str]] = field(default_factory=dict)
     resends: int = 0
     next_send: float = 0.0
-    pending: ConfigurationVersion | None = None  # What it reported and was not answered yet
-    is_pending: bool = False
+    pending: _Report | None = None  # Not answered yet
 
     def remember(self, document: SignedDocument) -> None:
         parts = parse_document(document.content).parts.values()
@@ -138,14 +161,17 @@ class CountyConfiguration:
         """Of the thread that takes messages in: what was said by hellos and by events. Raises nothing."""
         for sighting in delivery.sightings:
             if sighting.hello is not None:
-                self._reports.add(sighting.region, sighting.station, _parse_version(sighting.hello.configuration))
+                report = _Report(_parse_version(sighting.hello.configuration))
+                self._reports.add(sighting.region, sighting.station, report)
         for region, event in delivery.events:
-            if event.type == ConfigApplied.TYPE and event.problem is None:
-                try:
-                    applied = _read_applied(event.data)
-                except Unreadable:
-                    continue
-                self._reports.add(region, event.station, ConfigurationVersion(applied.key, applied.number))
+            if event.type in (ConfigApplied.TYPE, ConfigRefused.TYPE) and event.problem is None:
+                with suppress(Unreadable):
+                    outcome = _read_outcome(event.data)
+                    report = _Report(
+                        outcome.version, outcome.document_sha256, is_refusal=event.type == ConfigRefused.TYPE
+                    )
+                    if outcome.reason in ("", RefusalReason.OLDER):
+                        self._reports.add(region, event.station, report)
 
     def _step(self) -> float:
         if desk_exists(self._ledger):
@@ -160,9 +186,8 @@ class CountyConfiguration:
         """Make what has to be made, and answer stations. Raises BadAuthority, OSError and DeskError."""
         key = self._key.current()
         region = key.subject.region
-        for station, version in self._reports.collect(region).items():
-            recipient = self._recipients.setdefault(station, _Recipient())
-            recipient.pending, recipient.is_pending = version, True
+        for station, report in self._reports.collect(region).items():
+            self._recipients.setdefault(station, _Recipient()).pending = report
         basis = _Basis(key, desk.book.draft(region).number, desk.registry.current().digest)
         if basis != self._basis:
             self._make_all(desk, basis, now)
@@ -201,7 +226,7 @@ class CountyConfiguration:
             recipient = self._recipients.setdefault(document.station, _Recipient())
             before = recipient.named.get(max(recipient.named)) if recipient.named else None
             recipient.remember(document)
-            recipient.resends, recipient.is_pending = 0, False
+            recipient.resends, recipient.pending = 0, None
             self._send_to(basis.key.subject.region, document, self._made[document.station], before, now)
         if made:
             log.info("%d documents of stations were made and sent.", len(made))
@@ -211,22 +236,24 @@ class CountyConfiguration:
         """Send the newest document to stations that say they have another one, each now and then."""
         region = basis.key.subject.region
         for station, recipient in self._recipients.items():
-            if not recipient.is_pending or now < recipient.next_send:
+            report = recipient.pending
+            if report is None or now < recipient.next_send:
                 continue
-            recipient.is_pending = False
-            newest, reported = desk.documents.newest(region, station), recipient.pending
-            one = self._made.get(station)
-            if newest is None or one is None or newest.version == reported:
-                recipient.resends = 0
-            elif reported is not None and reported > newest.version:
-                log.warning("%s has the document %s, the newest here is %s.", station, reported, newest.version)
+            recipient.pending = None
+            newest, one = desk.documents.newest(region, station), self._made.get(station)
+            if newest is None or one is None:
+                continue
+            above = report.above(newest)
+            if above is not None:
+                log.warning("%s has the document %s, the newest here is %s.", station, above, newest.version)
                 recipient.next_send = now + MIN_RESEND_S
-                above = PartsOfStation(station, one.parts, reported)
-                if not self._issue(desk, basis, [above], now):
-                    recipient.is_pending = True
+                if not self._issue(desk, basis, [PartsOfStation(station, one.parts, above)], now):
+                    recipient.pending = report
+            elif report.version == newest.version or report.is_refusal:
+                recipient.resends = 0
             else:
                 recipient.resends += 1
-                base = recipient.named.get(reported) if reported is not None else None
+                base = recipient.named.get(report.version) if report.version is not None else None
                 self._send_to(region, newest, one, base, now)
 
     def _send_to(
@@ -237,7 +264,7 @@ class CountyConfiguration:
         payload = message_of(document, one, base or frozenset())
         recipient.next_send = now + min(MIN_RESEND_S * 2**recipient.resends, _MAX_RESEND_S)
         if not self._send(Topics(region, document.station).config, payload):
-            recipient.is_pending, recipient.next_send = True, now
+            recipient.pending, recipient.next_send = _Report(None), now
 
 
 def message_of(document: SignedDocument, one: PartsOfStation, base: Iterable[str]) -> bytes:
@@ -265,12 +292,20 @@ def _parts(rendered: CountyParts, station: str, township: str) -> PartsOfStation
         return None
 
 
-class _Applied(msgspec.Struct, frozen=True):
+class _Outcome(msgspec.Struct, frozen=True):
+    """Of an applied or a refused document."""
+
     key: int
     number: int
+    document_sha256: str
+    reason: str = ""
+
+    @property
+    def version(self) -> ConfigurationVersion:
+        return ConfigurationVersion(self.key, self.number)
 
 
-_read_applied: Final = reader(msgspec.json.Decoder(_Applied))
+_read_outcome: Final = reader(msgspec.json.Decoder(_Outcome))
 
 
 def _parse_version(text: str) -> ConfigurationVersion | None:

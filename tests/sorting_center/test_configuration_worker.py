@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.configuration import ConfigurationVersion
-from kiosk.domain.events import ConfigApplied
+from kiosk.domain.events import ConfigApplied, ConfigRefused
 from kiosk.messaging.contract.configuration import (
     MAX_NUMBER,
     BadConfiguration,
@@ -19,6 +19,7 @@ from kiosk.messaging.contract.configuration import (
     parse_message,
 )
 from kiosk.messaging.contract.control import Hello, encode
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.configuration_worker import (
     MAX_SENT_BYTES,
@@ -68,6 +69,9 @@ class Server:
 
     def says(self, configuration: str, station: str = "S0147", region: str = REGION) -> None:
         self.worker.delivered(parse_inbound(hello(configuration, station, region)))
+
+    def hears(self, event: ReceivedEvent) -> None:
+        self.worker.delivered(Delivery(events=[(REGION, event)]))
 
     def step(self, seconds: float = 2.0) -> list[tuple[str, ConfigurationDocument, set[str]]]:
         """For each message the station, the document, and the names of the parts in it."""
@@ -151,11 +155,28 @@ def test_a_station_with_another_version_gets_the_newest_now_and_then(server: Ser
 def test_the_report_that_it_is_applied_ends_the_sending(server: Server) -> None:
     server.county.publish(price(2400))
     assert server.step()
+    newest = server.desk.documents.newest(REGION, "S0147")
+    assert newest is not None
     server.says("")
     station = Station()
-    applied = station.add(ConfigApplied(1, 1, "0" * 64, 1))
-    server.worker.delivered(Delivery(events=[(REGION, applied)]))
+    server.hears(station.add(ConfigApplied(1, 1, newest.sha256, 1)))
     assert server.step(1000.0) == []
+    server.hears(station.add(ConfigRefused(1, 1, newest.sha256, "open_intake")))
+    assert server.step(1000.0) == []
+
+
+def test_one_number_that_was_given_twice_is_found_by_the_hash(server: Server) -> None:
+    server.county.publish(price(2400))
+    server.step()
+    station, wrong = Station(), "0" * 64
+    server.hears(station.add(ConfigApplied(1, 1, wrong, 1)))
+    assert server.versions(MIN_RESEND_S) == ["S0147 1.2"]
+    newest = server.desk.documents.newest(REGION, "S0147")
+    assert newest is not None
+    server.hears(station.add(ConfigRefused(1, 1, wrong, "older")))
+    assert server.versions(MIN_RESEND_S) == [], "that is one of before"
+    server.hears(station.add(ConfigRefused(1, 2, newest.sha256, "older")))
+    assert server.versions(MIN_RESEND_S) == ["S0147 1.3"]
 
 
 def test_a_county_that_was_restored_goes_on_above_what_its_stations_have(server: Server) -> None:
@@ -174,7 +195,7 @@ def test_a_station_that_claims_the_last_number_waits_alone(server: Server, caplo
     server.step()
     server.says(f"1.{MAX_NUMBER}")
     assert server.versions(MIN_RESEND_S) == []
-    assert "S0147" in caplog.text and "new key" in caplog.text
+    assert "S0147 has the document 1.2147483647: it needs a key after 1." in caplog.text
     server.county.publish(price(2500))
     assert "S0148 1.2" in server.versions()
     server.county.use_key(2)

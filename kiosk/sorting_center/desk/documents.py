@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -39,11 +39,11 @@ _d, _p, _link = station_document.c, document_part.c, station_document_part.c
 
 @dataclass(frozen=True, slots=True)
 class PartsOfStation:
-    """What a station is to have: by name the bytes. ``reported``: the version it says it has, None for none."""
+    """What a station is to have: by name the bytes. ``above``: the version that a new document has to be above."""
 
     station: str
     parts: Mapping[str, bytes]
-    reported: ConfigurationVersion | None = None
+    above: ConfigurationVersion | None = None
     names: Mapping[str, Part] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,22 +103,22 @@ class StationDocuments:
             content = connection.execute(query).scalar_one_or_none()
         return bytes(content) if content is not None else None
 
-    def next_number(self, region: str, station: str, key: int, reported: ConfigurationVersion | None = None) -> int:
+    def next_number(self, region: str, station: str, key: int, above: ConfigurationVersion | None = None) -> int:
         """Under this generation of the key: above the last document, and above what the station says it has.
 
         Larger than ``MAX_NUMBER`` when none is left: such a station gets no document before the next generation.
         """
         with self._database.reading() as connection:
-            return _next_number(connection, region, station, key, reported)
+            return _number_after(_known_versions(connection, region, station, above), key)
 
     def issue(
         self, key: ConfigurationKey, book_number: int, stations: Sequence[PartsOfStation], now: datetime
     ) -> list[SignedDocument]:
         """Sign and store documents for these stations of the key's region, all or none; those that were made.
 
-        None is made for a station whose newest document has the same parts under this key, unless the station says that
-        it has a newer one. ``book_number``: that of the rows from which the parts were made. Raises Refused:
-        changed_meanwhile, when the book has changed since.
+        None is made for a station whose newest document has the same parts under this key, unless it has to be above.
+        ``book_number``: that of the rows from which the parts were made. Raises Refused: changed_meanwhile, when the
+        book has changed since.
         """
         region, generation = key.subject.region, key.subject.generation
         made: list[SignedDocument] = []
@@ -130,9 +130,10 @@ class StationDocuments:
                 before = _newest(connection, region, one.station)
                 if before is not None and _is_enough(before, one, generation):
                     continue
-                number = _next_number(connection, region, one.station, generation, one.reported)
-                if number > MAX_NUMBER:
-                    log.error("%s has number %d of key %d: it needs a new key.", one.station, MAX_NUMBER, generation)
+                known = _known_versions(connection, region, one.station, one.above)
+                number = _number_after(known, generation)
+                if number > MAX_NUMBER or any(version.key > generation for version in known):
+                    log.error("%s has the document %s: it needs a key after %d.", one.station, max(known), generation)
                     continue
                 unsigned = ConfigurationDocument(
                     one.station, region, (generation, number), to_rfc3339(now)[:19] + "Z", None, dict(one.names), ""
@@ -145,7 +146,7 @@ class StationDocuments:
 
 
 def _is_enough(before: SignedDocument, one: PartsOfStation, generation: int) -> bool:
-    is_newest = one.reported is None or one.reported <= before.version
+    is_newest = one.above is None or one.above < before.version
     return is_newest and (before.parts_sha256, before.version.key) == (one.sha256, generation)
 
 
@@ -183,12 +184,15 @@ def _document(row: Any) -> SignedDocument:
     return SignedDocument(row.station, version, row.parts_sha256, row.sha256, row.made_at, bytes(row.document))
 
 
-def _next_number(
-    connection: Connection, region: str, station: str, key: int, reported: ConfigurationVersion | None
-) -> int:
+def _known_versions(
+    connection: Connection, region: str, station: str, above: ConfigurationVersion | None
+) -> list[ConfigurationVersion]:
     last = _newest(connection, region, station)
     c = station_configuration.c
     query = select(c.key, c.number).where(c.region == region, c.station == station, c.state == _APPLIED)
     known = [ConfigurationVersion(*row) for row in connection.execute(query)]
-    known += [version for version in (last.version if last is not None else None, reported) if version is not None]
+    return known + [version for version in (last.version if last is not None else None, above) if version is not None]
+
+
+def _number_after(known: Iterable[ConfigurationVersion], key: int) -> int:
     return 1 + max((version.number for version in known if version.key == key), default=0)

@@ -22,8 +22,8 @@ KEY, SECOND_KEY = (ConfigurationKey(AUTHORITY.issue_configuration_key(REGION, nu
 PRICES, DEARER, GOODS = b'{"prices":[]}', b'{"prices":[1]}', b'{"products":[]}'
 
 
-def wanted(station: str = "S0147", prices: bytes = PRICES, reported: tuple[int, int] | None = None) -> PartsOfStation:
-    version = ConfigurationVersion(*reported) if reported is not None else None
+def wanted(station: str = "S0147", prices: bytes = PRICES, above: tuple[int, int] | None = None) -> PartsOfStation:
+    version = ConfigurationVersion(*above) if above is not None else None
     return PartsOfStation(station, {"prices": prices, "goods": GOODS}, version)
 
 
@@ -52,22 +52,23 @@ def test_a_document_is_made_when_its_parts_change_and_gives_them_to_its_station_
 def test_numbers_go_on_above_what_the_station_has(desk: CenterDesk) -> None:
     documents = desk.documents
     documents.issue(KEY, 0, [wanted()], NOW)
-    assert documents.issue(KEY, 0, [wanted(reported=(1, 1))], NOW) == []
-    (made,) = documents.issue(KEY, 0, [wanted(reported=(1, 40))], NOW)  # the county was restored
+    assert documents.issue(KEY, 0, [wanted(above=(1, 0))], NOW) == []
+    (made,) = documents.issue(KEY, 0, [wanted(above=(1, 40))], NOW)  # the county was restored
     assert str(made.version) == "1.41"
     assert documents.next_number(REGION, "S0147", 1) == 42
     assert documents.next_number(REGION, "S0147", 2, ConfigurationVersion(1, 90)) == 1
-    (made,) = documents.issue(SECOND_KEY, 0, [wanted(reported=(1, 90))], NOW)
+    (made,) = documents.issue(SECOND_KEY, 0, [wanted(above=(1, 90))], NOW)
     assert str(made.version) == "2.1"
+    assert documents.issue(KEY, 0, [wanted(prices=DEARER)], NOW) == [], "the key of before came out of a backup"
 
 
 def test_a_station_that_claims_the_largest_number_waits_alone_for_a_new_key(
     desk: CenterDesk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = desk.documents.issue(KEY, 0, [wanted(reported=(1, MAX_NUMBER)), wanted("S0148")], NOW)
+    made = desk.documents.issue(KEY, 0, [wanted(above=(1, MAX_NUMBER)), wanted("S0148")], NOW)
     assert [one.station for one in made] == ["S0148"]
-    assert "S0147 has number 2147483647 of key 1: it needs a new key." in caplog.text
-    (made_again,) = desk.documents.issue(SECOND_KEY, 0, [wanted(reported=(1, MAX_NUMBER))], NOW)
+    assert "S0147 has the document 1.2147483647: it needs a key after 1." in caplog.text
+    (made_again,) = desk.documents.issue(SECOND_KEY, 0, [wanted(above=(1, MAX_NUMBER))], NOW)
     assert str(made_again.version) == "2.1"
 
 

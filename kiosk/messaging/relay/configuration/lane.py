@@ -147,8 +147,8 @@ class ConfigurationWork:
         now = self._clock()
         if self._next_poll_at is None:
             found = self._inbox.in_force()
-            longest = MAX_FIRST_DELAY_S if found is None or found.confirmed else MAX_UNCONFIRMED_DELAY_S
-            self._next_poll_at = now + longest * self._share()
+            max_delay_s = MAX_FIRST_DELAY_S if found is None or found.confirmed else MAX_UNCONFIRMED_DELAY_S
+            self._next_poll_at = now + max_delay_s * self._share()
         if self._messages:
             self._accept_message(self._messages.popleft(), now)
             return 0.0

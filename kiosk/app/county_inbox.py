@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.base.files import flush_to_disk, open_regular, sync_folder, write_durably
-from kiosk.domain.configuration import ConfigurationVersion
 from kiosk.messaging.contract.configuration import (
     DOCUMENT,
     INBOX,
@@ -22,29 +21,11 @@ from kiosk.messaging.contract.configuration import (
     parse_document,
     part_file,
 )
-from kiosk.messaging.relay.configuration.ports import DocumentInForce, PartDamaged
+from kiosk.messaging.relay.configuration.ports import AppliedDocuments, DocumentInForce, PartDamaged
 
 _COMING: Final = ".part"
 _PART: Final = re.compile(r"[0-9a-f]{64}\.json|\.[0-9a-f]{64}\.part")
 _MODE: Final = 0o600
-
-
-class AppliedDocument(Protocol):
-    @property
-    def version(self) -> ConfigurationVersion: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def confirmed(self) -> bool: ...
-
-
-class AppliedDocuments(Protocol):
-    """What the station's database has of the county. Any call may raise StoreError."""
-
-    def in_force(self) -> AppliedDocument | None: ...
-
-    def missing(self, hashes: Iterable[str]) -> list[str]:
-        """Which of these parts it has not."""
 
 
 class FolderInbox:

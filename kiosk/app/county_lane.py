@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from kiosk.app.county_inbox import AppliedDocument, AppliedDocuments, FolderInbox
+from kiosk.app.county_inbox import FolderInbox
 from kiosk.app.photos_lane import StoredEvents
 from kiosk.messaging.relay.configuration.lane import ConfigurationClient, ConfigurationWork, StationConfiguration
+from kiosk.messaging.relay.configuration.ports import AppliedDocument, AppliedDocuments
 from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.store.store import Store

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -31,6 +31,7 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.documents import PartsOfStation, SignedDocument
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerError
+from kiosk.sorting_center.shared.ports import CountyParts
 from kiosk.sorting_center.stations.authority import BadAuthority, ConfigurationKey, IssuedCertificate
 
 log = logging.getLogger(__name__)
@@ -45,14 +46,6 @@ _REMEMBERED_DOCUMENTS: Final = 4  # Of each station: what it reports is among th
 _AT_ONCE: Final = 100  # Documents of one transaction: others write the desk, too
 
 Send = Callable[[str, bytes], bool]  # Whether there was a connection
-
-
-class CountyParts(Protocol):
-    """What is made of the county's rows of one moment; parts that several stations share are made once."""
-
-    def parts(self, station: str, township: str) -> Mapping[str, bytes]: ...  # By name; raises ValueError
-
-
 Rendering = Callable[[Sequence[BookRow]], CountyParts]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,3 +45,21 @@ class CountyInbox(Protocol):
 
     def deliver(self, document: ConfigurationDocument, content: bytes) -> None:
         """Its parts are here: from now on the station's process finds it. What no document needs is removed."""
+
+
+class AppliedDocument(Protocol):
+    @property
+    def version(self) -> ConfigurationVersion: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def confirmed(self) -> bool: ...
+
+
+class AppliedDocuments(Protocol):
+    """What the station's database has of the county. Any call may raise StoreError."""
+
+    def in_force(self) -> AppliedDocument | None: ...
+
+    def missing(self, hashes: Iterable[str]) -> list[str]:
+        """Which of these parts it has not."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from kiosk.app.county_lane import RelayCounty
+from kiosk.app.photos_lane import StoredEvents
 from kiosk.app.systemd import LoopStop, Notifier
 from kiosk.app.update.board import UPDATE_PATHS
 from kiosk.config.relay import RelayConfig
+from kiosk.messaging.relay.configuration.folder import FolderInbox
+from kiosk.messaging.relay.configuration.lane import CountyLane, StationConfiguration
+from kiosk.messaging.relay.configuration.ports import AppliedDocument, AppliedDocuments
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.shared.ports import StationSide
@@ -22,8 +26,8 @@ if TYPE_CHECKING:
 
 def run_relay(config: RelayConfig, stop: threading.Event) -> None:
     store = open_store(config.station)
-    county = RelayCounty(config.relay, config.station.data, store)
-    found = (_photos_lane(config, store), _updates_lane(config, store), county.lane)
+    county = _county_lane(config, store)
+    found = (_photos_lane(config, store), _updates_lane(config, store), county)
     lanes = [lane for lane in found if lane is not None]
     try:
         for lane in lanes:
@@ -42,6 +46,22 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
         store.close()
 
 
+class _NothingApplied:
+    """A station that applies no document."""
+
+    def in_force(self) -> AppliedDocument | None:
+        return None
+
+    def missing(self, hashes: Iterable[str]) -> list[str]:
+        return list(hashes)
+
+
+def _county_lane(config: RelayConfig, store: Store) -> CountyLane:
+    documents: AppliedDocuments = vars(store).get("county_documents") or _NothingApplied()
+    station = StationConfiguration(FolderInbox(config.station.data, documents), StoredEvents(store))
+    return CountyLane(config.relay, station)
+
+
 def _photos_lane(config: RelayConfig, store: Store) -> Lane | None:
     """None where no place for pictures is set; then nothing of it is loaded."""
     if config.relay.photos is None:
@@ -55,7 +75,6 @@ def _updates_lane(config: RelayConfig, store: Store) -> Lane | None:
     """None where no place of updates is set, or where nothing can be updated; then nothing of it is loaded."""
     if config.relay.updates is None or not UPDATE_PATHS.releases.is_dir():
         return None
-    from kiosk.app.photos_lane import StoredEvents
     from kiosk.app.update.board import ThisBoard
     from kiosk.app.update.fetched_bundles import FetchedBundles
     from kiosk.messaging.relay.shared.lane import Lane

@@ -36,7 +36,7 @@ from kiosk.messaging.relay.shared.download_client import (
     DownloadClient,
     RemoteFile,
 )
-from kiosk.messaging.relay.shared.lane import POLL_INTERVAL_S, SharedLine, random_share
+from kiosk.messaging.relay.shared.lane import POLL_INTERVAL_S, Lane, SharedLine, random_share
 from kiosk.messaging.relay.shared.ports import WaitingEvents
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.shared.throughput import ByteBudget
@@ -73,6 +73,8 @@ class _Delivery:
 
 @dataclass(frozen=True, slots=True)
 class StationConfiguration:
+    """``inbox.in_force`` is also asked by the relay's own thread."""
+
     inbox: CountyInbox
     events: WaitingEvents
 
@@ -271,3 +273,22 @@ class ConfigurationWork:
 
 class _CardError(Exception):
     """Writing failed, and not the line."""
+
+
+class CountyLane(Lane):
+    """The lane, and what the relay's own thread says and hears of the county's documents."""
+
+    def __init__(self, settings: RelaySettings, station: StationConfiguration) -> None:
+        center = ConfigurationClient(settings)
+        work = ConfigurationWork(settings, center, station)
+        super().__init__(work, center)
+        self._receive, self._inbox = work.received, station.inbox
+
+    def version(self) -> str:
+        """In force, as a hello says it. Raises the store's errors."""
+        found = self._inbox.in_force()
+        return str(found.version) if found is not None else ""
+
+    def received(self, payload: bytes) -> None:
+        self._receive(payload)
+        self.wake()

@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from kiosk.app.county_inbox import FolderInbox
+from kiosk.messaging.relay.configuration.folder import FolderInbox
 from kiosk.domain.configuration import ConfigurationVersion
 from kiosk.messaging.contract.configuration import DOCUMENT, INBOX, ConfigurationMessage, Part, part_file
 from kiosk.messaging.relay.configuration.lane import (

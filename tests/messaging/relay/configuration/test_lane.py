@@ -13,9 +13,9 @@ from typing import Final
 
 import pytest
 
-from kiosk.messaging.relay.configuration.folder import FolderInbox
 from kiosk.domain.configuration import ConfigurationVersion
 from kiosk.messaging.contract.configuration import DOCUMENT, INBOX, ConfigurationMessage, Part, part_file
+from kiosk.messaging.relay.configuration.folder import FolderInbox
 from kiosk.messaging.relay.configuration.lane import (
     MAX_FETCH_DELAY_S,
     MAX_FIRST_DELAY_S,

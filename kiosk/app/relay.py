@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from kiosk.app.photos_lane import StoredEvents
 from kiosk.app.systemd import LoopStop, Notifier
 from kiosk.app.update.board import UPDATE_PATHS
 from kiosk.config.relay import RelayConfig
+from kiosk.messaging.relay.configuration.folder import FolderInbox
+from kiosk.messaging.relay.configuration.lane import CountyLane, StationConfiguration
+from kiosk.messaging.relay.configuration.ports import AppliedDocument, AppliedDocuments
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
+from kiosk.messaging.relay.shared.ports import StationSide
 from kiosk.station.doctor.status_files import DoctorStatusFile, RelayStatusFile
 from kiosk.station.shared.open_store import open_store
 from kiosk.store.store import Store
@@ -20,20 +26,40 @@ if TYPE_CHECKING:
 
 def run_relay(config: RelayConfig, stop: threading.Event) -> None:
     store = open_store(config.station)
-    lanes = [lane for lane in (_photos_lane(config, store), _updates_lane(config, store)) if lane is not None]
+    county = _county_lane(config, store)
+    found = (_photos_lane(config, store), _updates_lane(config, store), county)
+    lanes = [lane for lane in found if lane is not None]
     try:
         for lane in lanes:
             lane.start()
         manager = Notifier.from_environ()
         manager.ready(f"sends for {config.station.station}")
         data = config.station.data
-        relay = Relay(store, Pace(config.relay), watcher=RelayStatusFile(data), doctor_rows=DoctorStatusFile(data).rows)
+        rows = DoctorStatusFile(data).rows
+        side = StationSide(RelayStatusFile(data), rows, county.version, county.received)
+        relay = Relay(store, Pace(config.relay), side=side)
         relay.run(LoopStop(stop, manager))
         manager.stopping()
     finally:
         for lane in lanes:
             lane.stop()
         store.close()
+
+
+class _NothingApplied:
+    """A station that applies no document."""
+
+    def in_force(self) -> AppliedDocument | None:
+        return None
+
+    def missing(self, hashes: Iterable[str]) -> list[str]:
+        return list(hashes)
+
+
+def _county_lane(config: RelayConfig, store: Store) -> CountyLane:
+    documents: AppliedDocuments = vars(store).get("county_documents") or _NothingApplied()
+    station = StationConfiguration(FolderInbox(config.station.data, documents), StoredEvents(store))
+    return CountyLane(config.relay, station)
 
 
 def _photos_lane(config: RelayConfig, store: Store) -> Lane | None:
@@ -49,7 +75,6 @@ def _updates_lane(config: RelayConfig, store: Store) -> Lane | None:
     """None where no place of updates is set, or where nothing can be updated; then nothing of it is loaded."""
     if config.relay.updates is None or not UPDATE_PATHS.releases.is_dir():
         return None
-    from kiosk.app.photos_lane import StoredEvents
     from kiosk.app.update.board import ThisBoard
     from kiosk.app.update.fetched_bundles import FetchedBundles
     from kiosk.messaging.relay.shared.lane import Lane

@@ -44,6 +44,14 @@ def _processors() -> int:
     help="Share the stations among N processes; else one a core.",
 )
 @click.option(
+    "--stay",
+    "stay_s",
+    type=float,
+    default=0.0,
+    metavar="SECONDS",
+    help="Stay connected that long, and take goods, prices and members that the county gives.",
+)
+@click.option(
     "--unsafe-fast",
     is_flag=True,
     help="Do not wait for the disk (synchronous=OFF): a power cut destroys the databases.",
@@ -58,6 +66,7 @@ def fleet(  # one parameter for each option
     days: int,
     faults: int | None,
     processes: int,
+    stay_s: float,
     unsafe_fast: bool,
 ) -> None:
     """Write intakes at many stations and send them; a second call with the same DIR goes on.
@@ -67,7 +76,7 @@ def fleet(  # one parameter for each option
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        manner = Manner(days, faults, processes, durable=not unsafe_fast)
+        manner = Manner(days, faults, processes, durable=not unsafe_fast, stay_s=stay_s)
         plan = FleetPlan(stations, intakes, broker_url, folder, seed, timeout_s, manner)
     except ValueError as error:
         raise click.UsageError(str(error)) from error

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from kiosk.base.worker import Worker
@@ -29,6 +30,7 @@ from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 
 if TYPE_CHECKING:
+    from kiosk.sorting_center.configuration_worker import Rendering
     from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 
 _WORKER_STOP_TIMEOUT_S: Final = 2.5
@@ -60,7 +62,8 @@ class SortingCenter:
         self._line = receiving_connection(broker, client_id, self.health, regions)
         self._feed = SupervisedProcess(feed_process_plan(ledger.url, broker, f"{client_id}-feed", self.health))
         wake = partial(self._feed.send, WAKE_UP)
-        self._worker = IngestWorker(self._line, ledger, self.health, utc_now, wake).thread
+        self._ingest = IngestWorker(self._line, ledger, self.health, utc_now, wake)
+        self._worker = self._ingest.thread
         self._announcer = Announcer(ledger, self._line.send).thread
         self._decisions = decision_worker(ledger, wake)
         parts = {
@@ -76,12 +79,21 @@ class SortingCenter:
         self._photos = PhotosMonitor(ledger, PhotoIndex(ledger.url), self.health) if has_photos else None
         self._broker = broker
         self._access: Worker | None = None
+        self._configuration: Worker | None = None
 
     def keep_broker_access(self) -> None:
         """Before `start`: keep the clients of the broker, which speaks MQTT, like the list of certificates."""
         from kiosk.sorting_center.access_worker import BrokerAccess  # the library of MQTT is not loaded without need
 
         self._access = BrokerAccess(self._ledger, self._broker, self.health).thread
+
+    def send_configurations(self, key: Path, rendering: Rendering) -> None:
+        """Before `start`: sign what the county gives its stations with this key, and send it."""
+        from kiosk.sorting_center.configuration_worker import ConfigurationKeyFiles, CountyConfiguration
+
+        send = partial(self._line.send, qos=1)
+        made = CountyConfiguration(self._ledger, ConfigurationKeyFiles(key), rendering, send)
+        self._ingest.on_delivery, self._configuration = made.delivered, made.thread
 
     @property
     def http_address(self) -> str | None:
@@ -98,7 +110,7 @@ class SortingCenter:
 
         ``ending``, once set, ends the wait.
         """
-        for part in (self._web, self._monitoring, self._photos, self._access):
+        for part in (self._web, self._monitoring, self._photos, self._access, self._configuration):
             if part is not None:
                 part.start()
         for one in (self._worker, self._feed, self._line, self._watchdog, self._announcer, self._decisions):
@@ -114,7 +126,7 @@ class SortingCenter:
             self._web.end()
         self._worker.stop(_WORKER_STOP_TIMEOUT_S)
         stops = [self._decisions.stop, self._announcer.stop, self._line.stop, self._feed.stop]
-        optional_parts = (self._web, self._monitoring, self._photos, self._access)
+        optional_parts = (self._web, self._monitoring, self._photos, self._access, self._configuration)
         stops += [part.stop for part in optional_parts if part is not None]
         for stop in stops:
             stop(max(0.0, min(_PART_STOP_TIMEOUT_S, deadline - time.monotonic())))

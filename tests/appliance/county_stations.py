@@ -24,6 +24,7 @@ from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.photos.lane import PhotosClient
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.shared.center_line import CenterUnreachable
+from kiosk.messaging.relay.shared.ports import StationSide
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.updates.lane import UpdatesClient
 from tests.appliance.paper import code_on
@@ -103,7 +104,7 @@ class Stations:
             journal.start()
         outbox, ending, watch = JournalOutbox(journal), threading.Event(), Watch()
         outbox.publish()
-        relay = Relay(outbox, Pace(settings, Random(1)), watcher=watch)  # type: ignore[arg-type]
+        relay = Relay(outbox, Pace(settings, Random(1)), side=StationSide(watch))  # type: ignore[arg-type]
         threading.Thread(target=relay.run, args=(ending,), name=name, daemon=True).start()
         self._machines[name] = Sender(settings, journal, outbox, ending, watch)
         return {"broker": identity.broker_url, "photos": identity.photos, "county_key": identity.county_key}

@@ -19,9 +19,9 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import BrokerConnection, ConnectionLost, Ready
 from kiosk.messaging.relay.pace import Pace, Tuning
-from kiosk.messaging.relay.relay import LOG_PERIOD_S, NullLinkWatcher
+from kiosk.messaging.relay.relay import LOG_PERIOD_S
 from kiosk.messaging.relay.session import RelaySession
-from kiosk.messaging.relay.shared.ports import StationSide, StorePort
+from kiosk.messaging.relay.shared.ports import NullLinkWatcher, StationSide, StorePort
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.fleet.station import CATALOG, FleetCounter
 from kiosk.store import Arrival, Stamp, Store, StoreError

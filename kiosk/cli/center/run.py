@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from kiosk.sorting_center.ledger import Ledger, LedgerError, without_password
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 
 if TYPE_CHECKING:
+    from kiosk.sorting_center.configuration_worker import Rendering
     from kiosk.sorting_center.service import SortingCenter
 
 _WAIT_FOR_BROKER_S: Final = 5.0
@@ -79,6 +81,11 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
     show_default=True,
     help="Keep the clients of Mosquitto, with its dynamic security plugin, like the list of certificates.",
 )
+@click.option(
+    "--configuration-key",
+    type=_FILE,
+    help="The county's key, its certificate (.crt) beside it: sign what stations are given, and send it.",
+)
 @click.option("--tls-ca", type=_FILE, help="Who signed the broker's certificate; else the system's authorities.")
 @click.option("--tls-cert", type=_FILE, help="Certificate of this sorting center.")
 @click.option("--tls-key", type=_FILE, help="Its key.")
@@ -93,6 +100,7 @@ def run(  # one parameter for each option
     metrics: str | None,
     regions: tuple[str, ...],
     broker_access: str,
+    configuration_key: Path | None,
     tls_ca: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -111,6 +119,8 @@ def run(  # one parameter for each option
     with _assemble(ledger_url, address, web, regions, on_loopback("--metrics", metrics)) as center:
         if broker_access != "none":
             center.keep_broker_access()
+        if configuration_key is not None:
+            center.send_configurations(configuration_key, _rendering())
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
@@ -123,6 +133,11 @@ def run(  # one parameter for each option
         manager.ready(f"broker {address}, pages {pages}")
         ending.wait()
         manager.stopping()
+
+
+def _rendering() -> Rendering:
+    found: Rendering = import_module("kiosk.sorting_center.configuration.rendering").CountyRendering
+    return found
 
 
 def _assemble(

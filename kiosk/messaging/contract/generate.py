@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from kiosk.messaging.contract.configuration import MAX_MESSAGE_BYTES
 from kiosk.messaging.contract.envelope import EVENT_TYPES
 from kiosk.messaging.contract.schemas import CONTROL_MESSAGES, Schema, all_schemas
 from kiosk.messaging.contract.topics import GENERATION_PROPERTY, ROOT, feed_topic
@@ -48,6 +49,7 @@ _CHANNELS: Final = (
     ),
     _AsyncApiChannel("ack", f"{_STATION}/down/ack", "receive", ("ack",), "What the ledger has committed.", 0),
     _AsyncApiChannel("resend", f"{_STATION}/down/resend", "receive", ("resend",), "What the ledger wants again.", 0),
+    _AsyncApiChannel("config", f"{_STATION}/down/config", "receive", ("config",), "What the county gives it.", 1),
 )
 
 
@@ -106,7 +108,16 @@ def _messages() -> Schema:
         "summary": "1 to 100 events as a JSON array, at most 1 MiB before compression, as one zlib stream (RFC 1950).",
         "payload": {"type": "string", "format": "binary"},
     }
-    return events | {"batch": batch} | controls
+    config = {
+        "name": "config",
+        "contentType": "application/zlib",
+        "summary": (
+            "The county's signed document and its small parts: a JSON object with the texts document and parts (by "
+            f"SHA-256), at most {MAX_MESSAGE_BYTES // 1024} KiB before compression, as one zlib stream (RFC 1950)."
+        ),
+        "payload": {"type": "string", "format": "binary"},
+    }
+    return events | {"batch": batch, "config": config} | controls
 
 
 def _message(name: str, content_type: str = "application/json") -> Schema:

@@ -75,7 +75,7 @@ class Topics:
 
     @property
     def config(self) -> str:
-        """Reserved, ignored until it is signed."""
+        """ConfigurationMessage: what the county gives the station."""
         return self._down("config")
 
     @property

@@ -11,18 +11,11 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.relay.connection import BrokerFault, ConnectionOptions
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.session import RelaySession
-from kiosk.messaging.relay.shared.faults import LinkFault
-from kiosk.messaging.relay.shared.ports import DoctorRows, LinkWatcher, StationSide, StorePort
+from kiosk.messaging.relay.shared.ports import StationSide, StorePort
 
 # A connection that held this long was a good one: the next attempt need not wait as if it had failed.
 _GOOD_CONNECTION_S = 30.0
 LOG_PERIOD_S = 300.0  # A village is offline for weeks, with a try every minute
-
-
-class NullLinkWatcher:
-    def ack_received(self, alarm: str) -> None: ...
-    def fault(self, fault: LinkFault) -> None: ...
-    def remaining(self, left_s: float | None) -> None: ...
 
 
 class Relay:
@@ -33,15 +26,13 @@ class Relay:
         store: StorePort,
         pace: Pace,
         clock: Callable[[], float] = time.monotonic,
-        watcher: LinkWatcher | None = None,
-        doctor_rows: DoctorRows = tuple,
+        side: StationSide | None = None,
     ) -> None:
         """``clock`` is monotonic seconds. Raises ValueError when the database belongs to another station."""
         owner = store.epochs.identity().station
         if owner != pace.settings.station:
             raise ValueError(f"the database belongs to station {owner}, the settings name {pace.settings.station}")
-        self._store, self._pace, self._clock, self._watcher = store, pace, clock, watcher or NullLinkWatcher()
-        self._side = StationSide(self._watcher, doctor_rows)
+        self._store, self._pace, self._clock, self._side = store, pace, clock, side or StationSide()
         self._mqtt_5 = True
         self._session: RelaySession | None = None
         self._log = RateLimitedLog(logging.getLogger(f"kiosk.relay.{owner}"), clock, LOG_PERIOD_S)
@@ -59,7 +50,7 @@ class Relay:
         while not stop.is_set():
             started = self._clock()
             self._try_once(stop)
-            self._watcher.remaining(None)
+            self._side.watcher.remaining(None)
             if self._clock() - started > _GOOD_CONNECTION_S:
                 self._pace.reconnect.reset()
             session_takeover = self._session is not None and self._session.is_session_takeover

@@ -59,7 +59,7 @@ class RelaySession:
         self, store: StorePort, pace: Pace, log: RateLimitedLog, clock: Callable[[], float], side: StationSide
     ) -> None:
         self._store, self._pace, self._log, self._clock = store, pace, log, clock
-        self._watcher, self._read_doctor_rows = side.watcher, side.doctor_rows
+        self._watcher, self._read_doctor_rows, self._side = side.watcher, side.doctor_rows, side
         self._settings = settings = pace.settings
         self._topics = Topics(settings.region, settings.station)
         self._window = InFlightWindow(pace)
@@ -112,7 +112,8 @@ class RelaySession:
         self._mqtt_5 = options.mqtt_5
         self._pace.throughput.idle()
         will = Will(self._topics.status, encode(self._status(online=False)))
-        with BrokerConnection(options, (self._topics.ack, self._topics.resend), will, self._pace.tuning) as connection:
+        subscriptions = self._topics.ack, self._topics.resend, self._topics.config
+        with BrokerConnection(options, subscriptions, will, self._pace.tuning) as connection:
             connection.open()
             while not self._lost and not stop.is_set():
                 for event in connection.poll(self._pace.tuning.poll_s):
@@ -148,6 +149,8 @@ class RelaySession:
                 self._on_ack(connection, decode(Ack, payload))
             elif topic == self._topics.resend:
                 self._on_resend(decode(Resend, payload))
+            elif topic == self._topics.config:
+                self._side.configuration_received(payload)
         except BadControl as error:
             self._log.write(f"message on {topic} ignored: {error}", kind="unreadable")
 
@@ -263,6 +266,7 @@ class RelaySession:
             boot=self._settings.boot,
             monotonicms=round(self._clock() * 1000),
             at=question.at,
+            configuration=self._side.configuration(),
         )
         self._publish_control(connection, self._topics.hello, encode(hello))
 

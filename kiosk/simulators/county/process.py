@@ -22,6 +22,7 @@ import msgspec
 
 from kiosk.messaging.relay.pace import TUNING, Pace
 from kiosk.messaging.relay.relay import Relay
+from kiosk.messaging.relay.shared.ports import StationSide
 from kiosk.simulators.county.plan import CountyPlan, StationAct, StationKind
 from kiosk.simulators.county.station import CountyStation, relay_settings
 from kiosk.simulators.fleet.plan import parse_path
@@ -134,7 +135,7 @@ def _relay(plan: CountyPlan, station: CountyStation, store: Store) -> Relay:
     stamp = station.stamp_now()
     line = _SLOW if station.kind is StationKind.SLOW_LINE else 0
     settings = relay_settings(plan, station.name, stamp.software, stamp.moment.boot_id, line)
-    return Relay(store, Pace(settings, tuning=_RELAY), doctor_rows=station.doctor_rows)
+    return Relay(store, Pace(settings, tuning=_RELAY), side=StationSide(doctor_rows=station.doctor_rows))
 
 
 def _act(station: CountyStation, random: Random) -> None:

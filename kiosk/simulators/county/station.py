@@ -15,8 +15,8 @@ from typing import Final
 from kiosk.messaging.contract.control import DoctorRow
 from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
-from kiosk.messaging.relay.shared.ports import EpochsPort, OutboxPort, StorePort
+from kiosk.messaging.relay.relay import Relay
+from kiosk.messaging.relay.shared.ports import EpochsPort, NullLinkWatcher, OutboxPort, StationSide, StorePort
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.county.counter import VillageCounter, catalog_of
 from kiosk.simulators.county.plan import CountyPlan, DayPlan, StationAct, StationKind, day_of, lived_days, local_date
@@ -268,7 +268,7 @@ def send_with_a_gap(settings: RelaySettings, store: StorePort, ending: FleetShut
     patience.start()
     try:
         if not ending.is_over:
-            Relay(LosingStore(store, lost), Pace(settings), watcher=GapWatcher()).run(stop)
+            Relay(LosingStore(store, lost), Pace(settings), side=StationSide(GapWatcher())).run(stop)
     finally:
         behind.cancel()
         patience.cancel()

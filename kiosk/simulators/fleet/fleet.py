@@ -135,7 +135,8 @@ class Fleet:
             started = time.monotonic()
             written = self._each(_WRITERS if self._plan.manner.durable else 1, lives, Life.write)
             took = time.monotonic() - started
-            sent = self._each(_SENDERS, lives, Life.send)
+            at_once = max(_SENDERS, len(lives)) if self._plan.manner.stay_s else _SENDERS
+            sent = self._each(at_once, lives, Life.send)
         return sum(sent, replace(sum(written, Tally()), writing_s=took))
 
     def _each(self, at_once: int, lives: Sequence[Life], work: Callable[[Life], T]) -> list[T]:

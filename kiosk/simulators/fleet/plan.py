@@ -25,18 +25,22 @@ class Manner:
 
     ``faults`` is the seed of outages, wrong clocks, restored and cloned cards; None: none happen. ``durable``: each
     commit is on the disk before the next step, as at a station; without it a power cut may destroy the databases.
+    ``stay_s``: stay connected for so many seconds, and take what the county gives.
     """
 
     days: int = 0
     faults: int | None = None
     processes: int = 1
     durable: bool = True
+    stay_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.days <= MAX_DAYS:
             raise ValueError(f"a fleet works for 0 to {MAX_DAYS} days")
         if not 1 <= self.processes <= MAX_PROCESSES:
             raise ValueError(f"a fleet has 1 to {MAX_PROCESSES} processes")
+        if not 0 <= self.stay_s <= threading.TIMEOUT_MAX:
+            raise ValueError("a fleet stays connected for some seconds, 0 or more")
 
 
 @dataclass(frozen=True, slots=True)

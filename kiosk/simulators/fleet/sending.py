@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from kiosk.messaging.relay.configuration.lane import CountyLane
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
-from kiosk.messaging.relay.shared.ports import DoctorRows, StorePort
+from kiosk.messaging.relay.relay import Relay
+from kiosk.messaging.relay.shared.ports import DoctorRows, NullLinkWatcher, StationSide, StorePort
 from kiosk.messaging.relay.shared.settings import RelaySettings
 
 SILENCE_S: Final = 5.0  # How long a station that has nothing to send waits to hear that the center still has everything
@@ -36,8 +37,20 @@ class FleetShutdown:
             stop.set()
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """To stay connected for so long, and take what the county gives meanwhile."""
+
+    seconds: float
+    county: CountyLane
+
+
 def send(
-    settings: RelaySettings, store: StorePort, ending: FleetShutdown, doctor_rows: DoctorRows = tuple
+    settings: RelaySettings,
+    store: StorePort,
+    ending: FleetShutdown,
+    doctor_rows: DoctorRows = tuple,
+    stay: Stay | None = None,
 ) -> SendResult:
     """Relay until nothing is pending and the center lacks nothing of earlier epochs either.
 
@@ -45,7 +58,7 @@ def send(
     waits for the answer a little while only, as there may be no center at all. An alarm ends it, too: a person must
     do something first.
     """
-    stop = threading.Event()
+    stop, is_over = threading.Event(), threading.Event()
     silence = threading.Timer(SILENCE_S, stop.set)
     alarms = [""]
 
@@ -55,12 +68,25 @@ def send(
             if alarm:
                 stop.set()
                 return
-            silence.cancel()
-            if store.outbox.counts().pending == 0 and relay.settled:
+            if stay is None:
+                silence.cancel()
+            if is_over.is_set() and store.outbox.counts().pending == 0 and relay.settled:
                 stop.set()
 
-    relay = Relay(store, Pace(settings), watcher=AcknowledgementWatcher(), doctor_rows=doctor_rows)
-    if store.outbox.counts().pending == 0:
+    def end_stay() -> None:
+        is_over.set()
+        if store.outbox.counts().pending == 0:
+            stop.set()
+
+    side = StationSide(AcknowledgementWatcher(), doctor_rows)
+    if stay is not None:
+        side = replace(side, configuration=stay.county.version, configuration_received=stay.county.received)
+        silence = threading.Timer(stay.seconds, end_stay)
+        stay.county.start()
+    else:
+        is_over.set()
+    relay = Relay(store, Pace(settings), side=side)
+    if stay is not None or store.outbox.counts().pending == 0:
         silence.start()
     ending.sending.append(stop)
     try:
@@ -68,4 +94,6 @@ def send(
             relay.run(stop)
     finally:
         silence.cancel()
+        if stay is not None:
+            stay.county.stop()
     return SendResult(relay.missing, alarms[-1])

@@ -6,7 +6,7 @@ import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +17,9 @@ from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Produ
 from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.simulators.fleet.county import county_lane
 from kiosk.simulators.fleet.plan import REGION, FleetPlan, Tally
-from kiosk.simulators.fleet.sending import FleetShutdown, send
+from kiosk.simulators.fleet.sending import FleetShutdown, Stay, send
 from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.store import ConfirmedRow, Stamp, Store
 from kiosk.store.database.connection import connect, connect_unsafe
@@ -155,9 +156,14 @@ class FleetStation:
 
     def send(self) -> Tally:
         """Relay until all is acknowledged or time is up. On an alarm a technician begins a new epoch, once."""
-        with self.store() as store:
-            settings = self._plan.relay_settings(self.card.station)
-            sent = send(settings, store, self._ending)
+        with self.store() as store, ExitStack() as ends:
+            settings, stay = self._plan.relay_settings(self.card.station), None
+            if self._plan.manner.stay_s:
+                # As of the station's own process: the relay looks for what another one has written.
+                station = ends.enter_context(self.store())
+                county = county_lane(settings, self.card.database.parent, station, self.clock.stamp)
+                stay = Stay(self._plan.manner.stay_s, county)
+            sent = send(settings, store, self._ending, stay=stay)
             if sent.alarm and not self._ending.is_over:
                 store.epochs.start("forked", self.clock.stamp())
                 sent = send(settings, store, self._ending)

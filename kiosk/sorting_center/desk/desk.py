@@ -6,6 +6,7 @@ from kiosk.base.closable import Closable
 from kiosk.sorting_center.desk.certificates import MachineCertificates
 from kiosk.sorting_center.desk.county_book import CountyBook
 from kiosk.sorting_center.desk.decisions import Decisions
+from kiosk.sorting_center.desk.documents import StationDocuments
 from kiosk.sorting_center.desk.notices.outbox import NoticeOutbox
 from kiosk.sorting_center.desk.notices.targets import NoticeTargets
 from kiosk.sorting_center.desk.people import People, StaffSessions
@@ -28,6 +29,7 @@ class CenterDesk(Closable):
         self.registry = Registry(database)
         self.certificates = MachineCertificates(database)
         self.book = CountyBook(database)
+        self.documents = StationDocuments(database)
         self.drafts = RegistryDrafts(database)
         self.cases = Cases(database)
         self.decisions = Decisions(database)

@@ -94,6 +94,8 @@ class IngestWorker:
         # Streams that were released in part, by station; the first has the next turn.
         self._unfinished: dict[str, dict[StreamKey, None]] = {}
         self._next_unfinished_poll = 0.0
+        # Called with every delivery that came to its end; it must not wait, nor raise anything.
+        self.on_delivery: Callable[[Delivery], None] = lambda _: None
         self.thread = Worker("ingest worker", self._run_step, retry_s=_UNEXPECTED_RETRY_S)
 
     def _run_step(self) -> float:
@@ -127,6 +129,8 @@ class IngestWorker:
                 self._mailbox.acknowledge([message for message, _ in done])
             self._answer(states, [delivery for _, delivery in done])
             self._tally([delivery for _, delivery in done])
+            for _, delivery in done:
+                self.on_delivery(delivery)
             self._health.set_fault("worker", "" if len(done) == len(batch) else _UNEXPECTED)
             if len(done) < len(batch):
                 self._mailbox.request_redelivery()

@@ -13,6 +13,7 @@ from typing import Final
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.sorting_center.desk.certificates import MachineCertificates
+from kiosk.sorting_center.desk.documents import StationDocuments
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.followers.feed_follower import follower_worker
 from kiosk.sorting_center.ledger import Ledger
@@ -24,6 +25,7 @@ from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.photos.refusals import RefusalCounter
 from kiosk.sorting_center.photos.server import station_server
 from kiosk.sorting_center.photos.uploads import Allowance, Uploads
+from kiosk.sorting_center.updates.configurations import ConfigurationDownloads
 from kiosk.sorting_center.updates.downloads import Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
 
@@ -51,7 +53,8 @@ def serve(
         lines = RateLimitedLog(log, time.monotonic, _LOG_PERIOD_S)
         uploads = Uploads(photos, folder, received, Allowance(lambda: datetime.now(UTC)), refusals, lines)
         downloads = Downloads(OfferFolder(updates_dir), lines) if updates_dir is not None else None
-        server = station_server(uploads, downloads, MachineCertificates(desk).admits, listening)
+        configurations = ConfigurationDownloads(StationDocuments(desk), lines)
+        server = station_server(uploads, downloads, configurations, MachineCertificates(desk).admits, listening)
         follower = follower_worker("photos follower", PhotoFollower(ledger, photos, received).step)
         server.start()
         follower.start()

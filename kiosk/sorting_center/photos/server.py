@@ -1,4 +1,4 @@
-"""The HTTP interface for stations, as a WSGI application: their pictures, and updates for them."""
+"""The HTTP interface for stations, as a WSGI application: their pictures, updates, and what the county gives them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from typing import Any, Final
 
 from kiosk.domain.identifiers import BadIdentifier, check_station
 from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.messaging.contract.configuration import ConfigurationPath
 from kiosk.messaging.contract.photos import COMPLETE, MAX_PART_BYTES, OFFSET, REFUSED, ContentRange, PictureName
 from kiosk.messaging.contract.updates import UpdatesPath
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.photos.refusals import RefusalReason
 from kiosk.sorting_center.photos.uploads import BodyTruncated, UploadResult, Uploads
 from kiosk.sorting_center.shared.http_server import BrokenBodyChannel, WebServer
+from kiosk.sorting_center.stations.shared.subject import BadSubject, MachineSubject
+from kiosk.sorting_center.updates.configurations import ConfigurationDownloads
 from kiosk.sorting_center.updates.downloads import DownloadRequest, DownloadResponse, Downloads
 
 log = logging.getLogger(__name__)
@@ -33,42 +36,59 @@ _THREADS: Final = MAX_DOWNLOADS + 8
 
 # Of a subject, the station of the certificate, and the region it speaks for, "" for any. Raises DeskError.
 Admission = Callable[[str, str, str], bool]
+_ParsePath = Callable[[str], UpdatesPath | ConfigurationPath]
+_Respond = Callable[[DownloadRequest], DownloadResponse]
 _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 def station_server(
-    uploads: Uploads, downloads: Downloads | None, admits: Admission, listening: socket.socket
+    uploads: Uploads,
+    downloads: Downloads | None,
+    configurations: ConfigurationDownloads,
+    admits: Admission,
+    listening: socket.socket,
 ) -> WebServer:
     """Serve stations on ``listening``; ``downloads`` None: there are no updates here.
 
     Only on a Unix socket, which only nginx may use, are X-Station and X-Subject trusted; over TCP on loopback the path
     names the station, and no certificate is checked.
     """
-    app = StationApp(uploads, downloads, admits if listening.family == socket.AF_UNIX else None)
+    app = StationApp(uploads, downloads, configurations, admits if listening.family == socket.AF_UNIX else None)
     return WebServer(app, listening, MAX_PART_BYTES, _THREADS, BrokenBodyChannel)
 
 
 class StationApp:
     """Used by the threads of the server."""
 
-    def __init__(self, uploads: Uploads, downloads: Downloads | None, admits: Admission | None) -> None:
+    def __init__(
+        self,
+        uploads: Uploads,
+        downloads: Downloads | None,
+        configurations: ConfigurationDownloads,
+        admits: Admission | None,
+    ) -> None:
         """``admits`` None: no nginx is before it."""
-        self._uploads, self._downloads, self._admits = uploads, downloads, admits
+        self._uploads, self._admits = uploads, admits
+        self._downloads: dict[str, tuple[_ParsePath, _Respond]] = {
+            "/configuration/": (ConfigurationPath.parse, configurations.respond)
+        }
+        if downloads is not None:
+            self._downloads["/updates/"] = UpdatesPath.parse, downloads.respond
         self._log = RateLimitedLog(log, time.monotonic, _LOG_PERIOD_S)
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         uri = environ["REQUEST_URI"]  # as it was sent: nothing escaped in a path is unescaped
-        if self._downloads is not None and uri.startswith("/updates/"):
-            reply = self._update(self._downloads, uri, environ)
+        if (found := next((root for root in self._downloads if uri.startswith(root)), None)) is not None:
+            reply = self._download(*self._downloads[found], uri, environ)
             start_response(_status(reply.status), [*reply.headers, ("Content-Length", str(reply.size))])
             return _until_unreadable(reply.pieces)
         answer = self._answer(uri, environ)
         start_response(_status(answer.status), _headers(answer))
         return ()
 
-    def _update(self, downloads: Downloads, uri: str, environ: dict[str, Any]) -> DownloadResponse:
+    def _download(self, parse: _ParsePath, respond: _Respond, uri: str, environ: dict[str, Any]) -> DownloadResponse:
         try:
-            path = UpdatesPath.parse(uri)
+            path = parse(uri)
         except ValueError:
             return DownloadResponse(404)
         station = self._station(environ, path.station)
@@ -81,7 +101,7 @@ class StationApp:
         if environ["REQUEST_METHOD"] != "GET":
             return DownloadResponse(405)
         ranges = environ.get("HTTP_RANGE", ""), environ.get("HTTP_IF_RANGE", "")
-        response = downloads.respond(DownloadRequest(station, path, *ranges))
+        response = respond(DownloadRequest(station, path, *ranges, region=_region(environ)))
         return replace(response, pieces=self._while_admitted(response.pieces, environ, station))
 
     def _while_admitted(self, pieces: Iterator[bytes], environ: dict[str, Any], station: str) -> Iterator[bytes]:
@@ -145,6 +165,14 @@ class StationApp:
             return check_station(environ.get(STATION_HEADER, ""))
         except BadIdentifier:
             return None
+
+
+def _region(environ: dict[str, Any]) -> str:
+    """That of the certificate; "" of one that is not as this county writes it, and without any."""
+    try:
+        return MachineSubject.parse(environ.get(SUBJECT_HEADER, "")).region
+    except BadSubject:
+        return ""
 
 
 def _status(status: int) -> str:

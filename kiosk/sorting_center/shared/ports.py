@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -77,7 +77,9 @@ class BrokerConnection(Protocol):
     def is_alive(self) -> bool: ...
 
 
-class ReceivingConnection(BrokerConnection, Mailbox, WatchedConnection, Protocol): ...
+class ReceivingConnection(BrokerConnection, Mailbox, WatchedConnection, Protocol):
+    def send(self, topic: str, payload: bytes, qos: int = 0) -> bool:
+        """As `Mailbox.send`; at QoS 1 also the broker sends it again over a connection that stands."""
 
 
 class FeedConnection(BrokerConnection, Publisher, Protocol): ...
@@ -109,3 +111,9 @@ class UploadBody(Protocol):
 
     def read(self, size: int) -> bytes:
         """At most ``size`` bytes; fewer, or none, when it breaks off."""
+
+
+class CountyParts(Protocol):
+    """What is made of the county's rows of one moment; parts that several stations share are made once."""
+
+    def parts(self, station: str, township: str) -> Mapping[str, bytes]: ...  # By name; raises ValueError

@@ -175,7 +175,7 @@ def initial_document(password: str) -> bytes:
         "iterations": _ITERATIONS,
         "roles": [{"rolename": "admin"}, {"rolename": CENTER_NAME}],
     }
-    down = [_sendable(f"{ROOT}/+/+/down/{kind}") for kind in ("ack", "resend")]
+    down = [_sendable(f"{ROOT}/+/+/down/{kind}") for kind in ("ack", "resend", "config")]
     roles = {
         "admin": _readable("$CONTROL/dynamic-security/#") | {_sendable("$CONTROL/dynamic-security/#")},
         CENTER_NAME: _readable(f"{ROOT}/+/+/up/#") | {*down, _sendable(f"{ROOT}/+/feed/#")},

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.messaging.contract.configuration import ConfigurationPath
 from kiosk.messaging.contract.photos import ContentRange
 from kiosk.messaging.contract.updates import ByteRange, UpdateOffer, UpdateOffers, UpdatesPath, etag_of
 from kiosk.sorting_center.updates.folder import OfferFolder
 
 _CHUNK: Final = 16 * 1024
 _ERROR_RETRY_S: Final = 600
+Pieces = Callable[[int, int], Iterator[bytes]]  # From so many bytes on, so many bytes
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadRequest:
-    """``station`` is who asks; the texts are headers, "" for none."""
+    """``station`` is who asks; the texts are headers, "" for none. ``region``: of its certificate."""
 
     station: str
-    path: UpdatesPath
+    path: UpdatesPath | ConfigurationPath
     range: str = ""
     if_range: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +61,10 @@ class Downloads:
             if one is None:
                 return DownloadResponse(404)
             self._folder.require_whole(one)
-            return self._range_response(request, one)
+            return range_response(request, one.sha256, one.size_bytes, partial(self._read_pieces, one))
         except OSError as error:
             self._log.write(f"Updates cannot be given out: {error}", kind="updates", level=logging.ERROR)
             return DownloadResponse(503, (("Retry-After", str(_ERROR_RETRY_S)),))
-
-    def _range_response(self, request: DownloadRequest, offer: UpdateOffer) -> DownloadResponse:
-        headers: tuple[tuple[str, str], ...] = (("ETag", etag_of(offer.sha256)), ("Accept-Ranges", "bytes"))
-        requested = _requested_range(request, offer)
-        if requested is None:
-            return DownloadResponse(200, headers, offer.size_bytes, self._read_pieces(offer, 0, offer.size_bytes))
-        if requested.first >= offer.size_bytes:
-            return DownloadResponse(416, (*headers, ("Content-Range", f"bytes */{offer.size_bytes}")))
-        part = ContentRange(requested.first, min(requested.last, offer.size_bytes - 1), offer.size_bytes)
-        headers = (*headers, ("Content-Range", str(part)))
-        return DownloadResponse(206, headers, part.size, self._read_pieces(offer, part.first, part.size))
 
     def _read_pieces(self, offer: UpdateOffer, first: int, size: int) -> Iterator[bytes]:
         """The file is opened with the first of them: an answer that is not read holds none open."""
@@ -85,8 +78,20 @@ class Downloads:
                 yield piece
 
 
-def _requested_range(request: DownloadRequest, offer: UpdateOffer) -> ByteRange | None:
-    if request.if_range and request.if_range != etag_of(offer.sha256):
+def range_response(request: DownloadRequest, sha256: str, size: int, read: Pieces) -> DownloadResponse:
+    """The bytes of this hash, or the range of them that is asked for."""
+    headers: tuple[tuple[str, str], ...] = (("ETag", etag_of(sha256)), ("Accept-Ranges", "bytes"))
+    requested = _requested_range(request, sha256)
+    if requested is None:
+        return DownloadResponse(200, headers, size, read(0, size))
+    if requested.first >= size:
+        return DownloadResponse(416, (*headers, ("Content-Range", f"bytes */{size}")))
+    part = ContentRange(requested.first, min(requested.last, size - 1), size)
+    return DownloadResponse(206, (*headers, ("Content-Range", str(part))), part.size, read(part.first, part.size))
+
+
+def _requested_range(request: DownloadRequest, sha256: str) -> ByteRange | None:
+    if request.if_range and request.if_range != etag_of(sha256):
         return None
     try:
         return ByteRange.parse(request.range)

@@ -22,6 +22,7 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.pace import Pace, Tuning
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.shared.faults import LinkFault
+from kiosk.messaging.relay.shared.ports import StationSide
 from kiosk.messaging.relay.shared.settings import RelaySettings
 
 TOPICS = Topics("hotan", "S0147")
@@ -290,7 +291,7 @@ class Running:
         self.watch = Watch()
         self.stop_event = threading.Event()
         pace = Pace(settings, Random(1), Tuning(**tuning))  # type: ignore[arg-type]
-        self.relay = Relay(outbox, pace, watcher=self.watch)
+        self.relay = Relay(outbox, pace, side=StationSide(self.watch))
         self.thread = threading.Thread(target=self.relay.run, args=(self.stop_event,), name="relay")
         self.thread.start()
 

@@ -11,6 +11,7 @@ import msgspec
 
 from kiosk.messaging.relay.pace import Pace, Tuning
 from kiosk.messaging.relay.relay import Relay
+from kiosk.messaging.relay.shared.ports import StationSide
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.broker import Broker
 from tests.messaging.relay.stand import SOON_S, Center, MemoryOutbox, Watch
@@ -33,7 +34,7 @@ class Standing:
             bytes_per_second=per_s,
         )
         pace = Pace(settings, Random(1), Tuning(poll_s=0.01, status_s=9000))
-        relay = Relay(outbox, pace, clock=lambda: self.now, watcher=self.watch)
+        relay = Relay(outbox, pace, clock=lambda: self.now, side=StationSide(self.watch))
         self._thread = threading.Thread(target=relay.run, args=(self._stop,), name="relay")
 
     @contextmanager

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("flask", "jinja2", "sqlalchemy", "numpy", "PIL", "cv2", "serial", "babel", "click", "asyncio")
+HEAVY = ("flask", "jinja2", "sqlalchemy", "numpy", "PIL", "cv2", "serial", "babel", "click", "asyncio", "cryptography")
 
 
 def test_the_relay_s_library_loads_nothing_heavy() -> None:
-    lanes = (f"kiosk.messaging.relay.{lane}.lane" for lane in ("photos", "updates"))
+    lanes = (f"kiosk.messaging.relay.{lane}.lane" for lane in ("photos", "updates", "configuration"))
     modules = ", ".join(("sys", "kiosk.messaging.relay.relay", *lanes))
     code = f"import {modules}\nprint([name for name in {HEAVY} if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

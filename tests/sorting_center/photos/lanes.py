@@ -29,6 +29,7 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.photos import ContentRange, PictureName
 from kiosk.sorting_center.desk.certificates import MachineCertificates
+from kiosk.sorting_center.desk.documents import StationDocuments
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.folder import PictureFolder
@@ -40,6 +41,7 @@ from kiosk.sorting_center.photos.schema import refused
 from kiosk.sorting_center.photos.server import station_server
 from kiosk.sorting_center.photos.uploads import DAY_BYTES, DAY_REQUESTS, Allowance, Uploads
 from kiosk.sorting_center.shared.listen_socket import unix_socket
+from kiosk.sorting_center.updates.configurations import ConfigurationDownloads
 from kiosk.sorting_center.updates.downloads import Downloads
 from tests.messaging.authority import Authority
 from tests.servers.nginx import running_nginx
@@ -209,7 +211,9 @@ class Listening:
                 self.port = self.nginx.ports[SITE]
             desk = ends.enter_context(closing(DeskDatabase(self._receiving.ledger.url)))
             admits = MachineCertificates(desk).admits
-            server = station_server(self._receiving.uploads, self._downloads, admits, listening)
+            log = RateLimitedLog(logging.getLogger("test.configuration"), time.monotonic, 300.0)
+            documents = ConfigurationDownloads(StationDocuments(desk), log)
+            server = station_server(self._receiving.uploads, self._downloads, documents, admits, listening)
             ends.callback(server.stop, SOON_S)
             server.start()
             self._ends = ends.pop_all()

@@ -487,7 +487,7 @@ def test_the_site_says_what_the_program_does() -> None:
     assert f"client_max_body_size {MAX_PART_BYTES // 1024}k;" in text
     assert f"limit_conn sorting_center_updates {MAX_DOWNLOADS};" in text
     assert f"limit_conn sorting_center_station {OF_STATION};" in text
-    assert text.count(f"limit_conn sorting_center_photos {OF_ALL};") == 2
+    assert text.count(f"limit_conn sorting_center_photos {OF_ALL};") == 3
     assert "proxy_request_buffering off;" in text
 
 

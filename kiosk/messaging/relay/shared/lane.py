@@ -66,7 +66,7 @@ class Lane:
     def __init__(self, work: LaneWork, center: CenterLine, first_s: float = 0.0) -> None:
         self._work, self._center, self._first_s = work, center, first_s
         self._worker = Worker(work.name, self._step)
-        self.start = self._worker.start
+        self.start, self.wake = self._worker.start, self._worker.wake
 
     def stop(self) -> None:
         """End, wherever it waits; what is on its way is gone on with next time."""

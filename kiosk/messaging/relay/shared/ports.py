@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
@@ -106,9 +106,21 @@ class LaneWork(Protocol):
         """No way to the center, or anything else that ``step`` has raised; it is in the log. Raises nothing."""
 
 
+class NullLinkWatcher:
+    def ack_received(self, alarm: str) -> None: ...
+    def fault(self, fault: LinkFault) -> None: ...
+    def remaining(self, left_s: float | None) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class StationSide:
-    """Who at the station is told, and who is asked, beside its database."""
+    """Who at the station is told, and who is asked, beside its database.
 
-    watcher: LinkWatcher
-    doctor_rows: DoctorRows
+    ``configuration``: the version of the county's document that is in force, "" for none; may raise the store's errors.
+    ``configuration_received`` is given what comes on ``down/config``; it must return at once and raise nothing.
+    """
+
+    watcher: LinkWatcher = field(default_factory=NullLinkWatcher)
+    doctor_rows: DoctorRows = tuple
+    configuration: Callable[[], str] = str
+    configuration_received: Callable[[bytes], None] = lambda _: None

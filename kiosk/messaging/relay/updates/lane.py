@@ -10,22 +10,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPException, HTTPResponse
 from random import Random
 from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.photos import ContentRange
 from kiosk.messaging.contract.updates import (
     MAX_LIST_BYTES,
-    ByteRange,
     UpdateOffer,
     UpdatesPath,
-    etag_of,
     parse_offers,
 )
-from kiosk.messaging.relay.shared.center_line import CenterLine, CenterUnreachable, Preempted
+from kiosk.messaging.relay.shared.center_line import CenterUnreachable
+from kiosk.messaging.relay.shared.download_client import (
+    MAX_BYTES_PER_S,
+    MISSING_STATUSES,
+    RETRY_LATER_STATUSES,
+    CenterRefused,
+    DownloadClient,
+    RemoteFile,
+)
 from kiosk.messaging.relay.shared.lane import POLL_INTERVAL_S, SharedLine, random_share
 from kiosk.messaging.relay.shared.ports import WaitingEvents
 from kiosk.messaging.relay.shared.settings import RelaySettings
@@ -33,91 +37,34 @@ from kiosk.messaging.relay.shared.throughput import ByteBudget
 from kiosk.messaging.relay.updates.ports import (
     BundleDamaged,
     BundleInbox,
-    CenterRefused,
     Fetching,
     InsufficientSpace,
     UpdateFault,
 )
 
-REQUEST_TIMEOUT_S: Final = 60.0  # One question, from the connection to the last byte of its answer
-_CHUNK_BYTES: Final = 1024
-_OK: Final = 200
-_PARTIAL: Final = 206
 
-
-class UpdatesClient(CenterLine):
-    """The connection of the lane: a center that says or sends anything but what was asked for is hung up on."""
-
+class UpdatesClient(DownloadClient):
     def __init__(self, settings: RelaySettings) -> None:
         refusal = f"the sorting center gives no updates at {settings.updates}"
         super().__init__(settings, settings.updates_endpoint, refusal)
         self._station = settings.station
 
     def offers(self) -> Sequence[UpdateOffer]:
-        with (
-            self.translate_errors(),
-            self.time_limit(REQUEST_TIMEOUT_S),
-            self._get(str(UpdatesPath(self._station)), {}) as response,
-        ):
-            self._require(response, _OK)
-            if response.length is None or response.length > MAX_LIST_BYTES:
-                raise HTTPException("the list of updates has no length, or is too long")
-            return parse_offers(response.read())
+        content = self.get(str(UpdatesPath(self._station)), MAX_LIST_BYTES)
+        with self.translate_errors():
+            return parse_offers(content)
 
     def fetch(
         self, offer: UpdateOffer, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
     ) -> None:
-        byte_range = ByteRange(first, min(first + size, offer.size_bytes) - 1)
-        etag = etag_of(offer.sha256)
-        with self.translate_errors(), self.time_limit(REQUEST_TIMEOUT_S):
-            path = str(UpdatesPath(self._station, offer.sha256))
-            with self._get(path, {"Range": str(byte_range), "If-Range": etag}) as response:
-                self._require(response, _PARTIAL)
-                part = ContentRange.parse(response.headers.get("Content-Range", ""))
-                wrong = (
-                    part != ContentRange(byte_range.first, byte_range.last, offer.size_bytes)
-                    or response.length != part.size
-                )
-                if wrong or response.headers.get("ETag") != etag or "Content-Encoding" in response.headers:
-                    raise HTTPException("the answer is another than what was asked for")
-                self._read(response, part.size, take, should_yield)
-
-    def _read(
-        self, response: HTTPResponse, left: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
-    ) -> None:
-        while left:
-            piece = response.read(min(left, _CHUNK_BYTES))
-            if not piece:
-                raise HTTPException("the answer ends too early")
-            take(piece)
-            left -= len(piece)
-            if left and should_yield():
-                raise Preempted
-
-    def _get(self, path: str, headers: dict[str, str]) -> HTTPResponse:
-        connection = self.get_connection()
-        connection.putrequest("GET", path, skip_accept_encoding=True)
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        connection.endheaders()
-        return connection.getresponse()
-
-    def _require(self, response: HTTPResponse, status: int) -> None:
-        """A body of any other answer is not read: it may have no end."""
-        if response.status != status:
-            retry_after = response.headers.get("Retry-After", "")
-            self.drop()
-            raise CenterRefused(
-                response.status, float(retry_after) if retry_after.isascii() and retry_after.isdecimal() else None
-            )
+        file = RemoteFile(str(UpdatesPath(self._station, offer.sha256)), offer.sha256, offer.size_bytes)
+        self.get_range(file, first, size, take, should_yield)
 
 
 # Between two questions; on a line whose bytes are counted it is DAY_S. A random part of it is added.
 OFFERS_INTERVAL_S: Final = 6 * 3600.0
 DAY_S: Final = 86_400.0
 MAX_FIRST_DELAY_S: Final = 1800.0  # Two hundred stations whose power comes back together ask within this time
-# 128 kbit/s: 2 MB take two minutes, and 79 MB with all libraries an hour and a half; nobody waits for either.
-MAX_BYTES_PER_S: Final = 16_000
 # A bundle that does not come in a week does not come: the center may have a better one by then.
 MAX_FETCH_S: Final = 7 * DAY_S
 MAX_TRIES: Final = 3  # So often a bundle whose bytes arrive wrong is begun anew
@@ -129,8 +76,6 @@ _LOG_PERIOD_S: Final = 3600.0
 _REPORT_INTERVAL_S: Final = 15.0
 _SILENT_S: Final = 3600.0  # A center without updates for so long is a fault and no bad afternoon
 _MISSING_RETRY_S: Final = 600.0
-_RETRY_LATER_STATUSES: Final = frozenset({429, 503})
-_BUNDLE_MISSING_STATUSES: Final = frozenset({200, 404, 416})  # The bundle is there no more, or it is another one now
 
 
 @dataclass(slots=True)
@@ -187,8 +132,8 @@ class UpdatesWork:
             return self._step()
         except CenterRefused as error:
             self._unreachable_since = None
-            bundle_missing = self._fetching is not None and error.status in _BUNDLE_MISSING_STATUSES
-            if error.status not in _RETRY_LATER_STATUSES and not bundle_missing:
+            bundle_missing = self._fetching is not None and error.status in MISSING_STATUSES
+            if error.status not in RETRY_LATER_STATUSES and not bundle_missing:
                 self._fault = UpdateFault.REFUSED
             self._fetching = None
             self.log.write(f"no update is fetched: {error}", kind="refused")
@@ -286,7 +231,7 @@ class UpdatesWork:
 
     def _schedule_retry(self, error: CenterRefused, *, bundle_missing: bool) -> float:
         """Soon, but not at once, and later from time to time: a center may answer so for ever."""
-        if error.status in _RETRY_LATER_STATUSES and error.retry_after_s is not None:
+        if error.status in RETRY_LATER_STATUSES and error.retry_after_s is not None:
             retry_after_s = max(error.retry_after_s, self._pauses.next(), POLL_INTERVAL_S)
             self._next_poll_at = self._clock() + min(retry_after_s, self._period_s) * (1 + self._share() / 2)
             return POLL_INTERVAL_S

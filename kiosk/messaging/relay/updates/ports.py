@@ -51,15 +51,6 @@ class InsufficientSpace(Exception):
     """The partition has to keep what the station needs; the text says how much."""
 
 
-class CenterRefused(Exception):
-    """The center does not give it; the text says how it answered. ``retry_after_s``: not before then, as it says
-    itself."""
-
-    def __init__(self, status: int, retry_after_s: float | None = None) -> None:
-        super().__init__(f"the sorting center answers {status}")
-        self.status, self.retry_after_s = status, retry_after_s
-
-
 class BundleInbox(Protocol):
     """The station's folder of bundles. Any call may raise OSError."""
 

@@ -175,8 +175,11 @@ station_document = _table(
     Column("document", LargeBinary, nullable=False),
 )
 
-# The parts that these documents name, once each.
+# The parts that these documents name, once each, and which document names which.
 document_part = _table("document_part", *_key("sha256"), Column("content", LargeBinary, nullable=False))
+station_document_part = _table(
+    "station_document_part", *_key("region", "station", "sha256"), Index("station_document_part_sha256", "sha256")
+)
 
 # What a station said last: `state` is applied or refused, `reason` that of a refusal, `at` when it happened there.
 station_configuration = _table(

@@ -21,7 +21,11 @@ from kiosk.sorting_center.shared.ports import Inbound
 log = logging.getLogger(__name__)
 
 _DEAD_PREFETCH: Final = 10
-_TRANSIENT: Final = BasicProperties(content_type="application/json", delivery_mode=1)
+# By QoS of MQTT, as RabbitMQ translates it.
+_PROPERTIES: Final = (
+    BasicProperties(content_type="application/json", delivery_mode=1),
+    BasicProperties(content_type="application/zlib", delivery_mode=2),
+)
 
 
 class AmqpConsumer(IngestInbox):
@@ -73,11 +77,11 @@ class AmqpConsumer(IngestInbox):
     def is_alive(self) -> bool:
         return self._link.is_alive and self._answer_link.is_alive
 
-    def send(self, topic: str, payload: bytes) -> bool:
-        """Transient and unconfirmed."""
+    def send(self, topic: str, payload: bytes, qos: int = 0) -> bool:
+        """Unconfirmed."""
         if not self._answer_link.is_up or self._answer_link.is_blocked:
             return False
-        self._answer_link.call_soon(partial(self._publish, topic, payload))
+        self._answer_link.call_soon(partial(self._publish, topic, payload, qos))
         return True
 
     def _on_answer_channel_open(self, channel: Channel) -> None:
@@ -87,9 +91,10 @@ class AmqpConsumer(IngestInbox):
     def _on_answer_channel_closed(self) -> None:
         self._answer_channel = None
 
-    def _publish(self, topic: str, payload: bytes) -> None:
+    def _publish(self, topic: str, payload: bytes, qos: int) -> None:
         if self._answer_channel is not None:
-            self._answer_channel.basic_publish(queues.TOPICS, queues.routing_key_of(topic), payload, _TRANSIENT)
+            key = queues.routing_key_of(topic)
+            self._answer_channel.basic_publish(queues.TOPICS, key, payload, _PROPERTIES[qos])
 
     def _on_open(self, channel: Channel) -> None:
         self.begin()

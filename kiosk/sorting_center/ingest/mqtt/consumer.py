@@ -66,10 +66,9 @@ class MqttConsumer(IngestInbox):
     def is_alive(self) -> bool:
         return self._link.is_alive
 
-    def send(self, topic: str, payload: bytes) -> bool:
-        """At QoS 0."""
+    def send(self, topic: str, payload: bytes, qos: int = 0) -> bool:
         if self._link.is_up:
-            self._link.call_soon(lambda: self._link.client.publish(topic, payload, qos=0))
+            self._link.call_soon(lambda: self._link.client.publish(topic, payload, qos=qos))
         return self._link.is_up
 
     def _send_acknowledgements(self) -> None:

@@ -14,7 +14,7 @@ import pytest
 from kiosk.app.update import fetched_bundles
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.updates import UpdateOffer
-from kiosk.messaging.relay.updates import lane as client
+from kiosk.messaging.relay.shared import download_client
 from kiosk.messaging.relay.updates import lane as updates_lane
 from kiosk.messaging.relay.updates.lane import DAY_S, MAX_FIRST_DELAY_S, MAX_TRIES
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
@@ -274,7 +274,7 @@ def test_a_center_that_answers_something_else_leaves_nothing(alone: Village, tmp
 
 
 def test_a_list_that_is_none_is_none(alone: Village, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "REQUEST_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(download_client, "REQUEST_TIMEOUT_S", 0.05)
     lists = (
         ok(b"<html>"),
         ok(b'{"offers":[', length=10**12),
@@ -327,7 +327,7 @@ def test_who_has_nothing_there_again_and_again_is_asked_less_and_less(
 
 def test_what_drips_is_broken_off(alone: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also in the headers, which no time-out of a read bounds; what came of a body counts."""
-    monkeypatch.setattr(client, "REQUEST_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(download_client, "REQUEST_TIMEOUT_S", 0.05)
     raw = bundle(tmp_path).read_bytes()
     one = offered(raw)
     with Hostile(Center(raw, one, lambda raw, one, asked: Silent(b"HTTP/1.1 206 Partial Content\r\nX: "))) as center:

@@ -1,0 +1,306 @@
+"""Makes the documents of stations whenever what they are to have changes, and sends them.
+
+It has a thread and a database connection of its own: whatever fails here holds up no event. What stations say they have
+is left here by the thread that takes messages in.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kiosk.base.json_reader import Unreadable, reader
+from kiosk.base.refused import Refused
+from kiosk.base.worker import Worker
+from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
+from kiosk.domain.events import ConfigApplied, ConfigRefused
+from kiosk.messaging.contract.configuration import ConfigurationMessage, parse_document
+from kiosk.messaging.contract.topics import Topics
+from kiosk.sorting_center.decision_worker import desk_exists
+from kiosk.sorting_center.desk.county_book import BookRow
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.documents import PartsOfStation, SignedDocument
+from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerError
+from kiosk.sorting_center.shared.ports import CountyParts
+from kiosk.sorting_center.stations.authority import BadAuthority, ConfigurationKey, IssuedCertificate
+
+log = logging.getLogger(__name__)
+
+PERIOD_S: Final = 2.0
+MAX_SENT_BYTES: Final = 3072  # Of a message, compressed: larger parts are fetched
+MIN_RESEND_S: Final = 30.0  # Also for a station that says hello without an end
+_MAX_RESEND_S: Final = 3600.0
+_MAX_REPORTS: Final = 20_000  # Of stations; more are no county
+_MAX_SMALL_PART_BYTES: Final = 24 * 1024
+_REMEMBERED_DOCUMENTS: Final = 4  # Of each station: what it reports is among them, or it gets all small parts
+_AT_ONCE: Final = 100  # Documents of one transaction: others write the desk, too
+
+Send = Callable[[str, bytes], bool]  # Whether there was a connection
+Rendering = Callable[[Sequence[BookRow]], CountyParts]
+
+
+class ConfigurationKeyFiles:
+    """The county's key on this server, and beside it its certificate (``.crt``): read again when they change."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._content: IssuedCertificate | None = None
+        self._key: ConfigurationKey | None = None
+
+    def current(self) -> ConfigurationKey:
+        """Raises BadAuthority and OSError."""
+        certificate, key = (place.read_text("ascii", "replace") for place in (self.certificate, self._path))
+        content = IssuedCertificate(certificate, key, datetime.max.replace(tzinfo=UTC))
+        if self._key is None or content != self._content:
+            self._key, self._content = ConfigurationKey(content), content
+        return self._key
+
+    @property
+    def certificate(self) -> Path:
+        return self._path.with_suffix(".crt")
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What a station has, None for nothing; or what it refused because it has had a newer one. A hello has no hash."""
+
+    version: ConfigurationVersion | None
+    sha256: str = ""
+    is_refusal: bool = False
+
+    def above(self, newest: SignedDocument) -> ConfigurationVersion | None:
+        """The version above which the next document has to be; None for one that may stay as it is.
+
+        A county that was restored may have given one number twice.
+        """
+        if self.is_refusal:
+            return newest.version if self.sha256 == newest.sha256 else None
+        if self.version is None or self.version < newest.version:
+            return None
+        is_other = self.version > newest.version or self.sha256 not in ("", newest.sha256)
+        return self.version if is_other else None
+
+
+class _Reports:
+    """What stations have said since it was last collected."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[tuple[str, str], _Report] = {}
+
+    def add(self, region: str, station: str, report: _Report) -> None:
+        with self._lock:
+            before = self._found.get((region, station))
+            is_better = before is None or bool(report.sha256) or not before.sha256
+            if is_better and (before is not None or len(self._found) < _MAX_REPORTS):
+                self._found[region, station] = report
+
+    def collect(self, region: str) -> dict[str, _Report]:
+        with self._lock:
+            found, self._found = self._found, {}
+        return {station: report for (where, station), report in found.items() if where == region}
+
+
+@dataclass(slots=True)
+class _Recipient:
+    """``named``: by version the hashes of the parts of its last documents. ``resends``: of the newest one."""
+
+    named: dict[ConfigurationVersion, frozenset[str]] = field(default_factory=dict)
+    resends: int = 0
+    next_send: float = 0.0
+    pending: _Report | None = None  # Not answered yet
+
+    def remember(self, document: SignedDocument) -> None:
+        parts = parse_document(document.content).parts.values()
+        self.named[document.version] = frozenset(part.sha256 for part in parts)
+        for oldest in sorted(self.named)[:-_REMEMBERED_DOCUMENTS]:
+            del self.named[oldest]
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What documents are made of: the key, the number of the book, and the digest of the list of stations."""
+
+    key: ConfigurationKey
+    book_number: int
+    register: str
+
+
+class CountyConfiguration:
+    def __init__(
+        self, ledger: Ledger, key: ConfigurationKeyFiles, rendering: Rendering, send: Send, period_s: float = PERIOD_S
+    ) -> None:
+        """``send`` publishes at QoS 1. Does not close ``ledger``."""
+        self._ledger, self._key, self._rendering, self._send = ledger, key, rendering, send
+        self._period_s = period_s
+        self._reports = _Reports()
+        self._recipients: dict[str, _Recipient] = {}
+        self._basis: _Basis | None = None
+        self._made: dict[str, PartsOfStation] = {}  # Of the basis
+        expected = (DeskError, LedgerError, BadAuthority, OSError)
+        self.thread = Worker("configuration", self._step, retry_s=period_s, expected=expected)
+
+    def delivered(self, delivery: Delivery) -> None:
+        """Of the thread that takes messages in: what was said by hellos and by events. Raises nothing."""
+        for sighting in delivery.sightings:
+            if sighting.hello is not None:
+                report = _Report(_parse_version(sighting.hello.configuration))
+                self._reports.add(sighting.region, sighting.station, report)
+        for region, event in delivery.events:
+            if event.type in (ConfigApplied.TYPE, ConfigRefused.TYPE) and event.problem is None:
+                with suppress(Unreadable):
+                    outcome = _read_outcome(event.data)
+                    report = _Report(
+                        outcome.version, outcome.document_sha256, is_refusal=event.type == ConfigRefused.TYPE
+                    )
+                    if outcome.reason in ("", RefusalReason.OLDER):
+                        self._reports.add(region, event.station, report)
+
+    def _step(self) -> float:
+        if desk_exists(self._ledger):
+            with CenterDesk.open(self._ledger.url) as desk:
+                self._basis = None
+                while not self.thread.is_stopping:
+                    self.follow(desk, time.monotonic())
+                    self.thread.pause(self._period_s)
+        return self._period_s
+
+    def follow(self, desk: CenterDesk, now: float) -> None:
+        """Make what has to be made, and answer stations. Raises BadAuthority, OSError and DeskError."""
+        key = self._key.current()
+        region = key.subject.region
+        for station, report in self._reports.collect(region).items():
+            self._recipients.setdefault(station, _Recipient()).pending = report
+        basis = _Basis(key, desk.book.draft(region).number, desk.registry.current().digest)
+        if basis != self._basis:
+            self._make_all(desk, basis, now)
+        self._answer(desk, basis, now)
+
+    def _make_all(self, desk: CenterDesk, basis: _Basis, now: float) -> None:
+        region = basis.key.subject.region
+        number, rows = desk.book.in_force(region)
+        if number != basis.book_number:
+            return  # Somebody publishes at this moment: the next step
+        newest = desk.documents.all_newest(region)
+        for station, document in newest.items():
+            self._recipients.setdefault(station, _Recipient()).remember(document)
+        rendered = self._rendering(rows)
+        made: dict[str, PartsOfStation] = {}
+        for (where, station), row in sorted(desk.registry.current().stations.items()):
+            one = _parts(rendered, station, row.township) if where == region else None
+            if one is not None and (one.parts or station in newest):
+                made[station] = one
+        self._made = made
+        stations = list(made.values())
+        for first in range(0, len(stations), _AT_ONCE):
+            if not self._issue(desk, basis, stations[first : first + _AT_ONCE], now):
+                return
+        self._basis = basis
+
+    def _issue(self, desk: CenterDesk, basis: _Basis, stations: Sequence[PartsOfStation], now: float) -> bool:
+        """False when the book has changed meanwhile."""
+        try:
+            made = desk.documents.issue(basis.key, basis.book_number, stations, datetime.now(UTC))
+        except Refused as error:
+            log.info("Documents of stations are made again: %s.", error)
+            self._basis = None
+            return False
+        for document in made:
+            recipient = self._recipients.setdefault(document.station, _Recipient())
+            before = recipient.named.get(max(recipient.named)) if recipient.named else None
+            recipient.remember(document)
+            recipient.resends, recipient.pending = 0, None
+            self._send_to(basis.key.subject.region, document, self._made[document.station], before, now)
+        if made:
+            log.info("%d documents of stations were made and sent.", len(made))
+        return True
+
+    def _answer(self, desk: CenterDesk, basis: _Basis, now: float) -> None:
+        """Send the newest document to stations that say they have another one, each now and then."""
+        region = basis.key.subject.region
+        for station, recipient in self._recipients.items():
+            report = recipient.pending
+            if report is None or now < recipient.next_send:
+                continue
+            recipient.pending = None
+            newest, one = desk.documents.newest(region, station), self._made.get(station)
+            if newest is None or one is None:
+                continue
+            above = report.above(newest)
+            if above is not None:
+                log.warning("%s has the document %s, the newest here is %s.", station, above, newest.version)
+                recipient.next_send = now + MIN_RESEND_S
+                if not self._issue(desk, basis, [PartsOfStation(station, one.parts, above)], now):
+                    recipient.pending = report
+            elif report.version == newest.version or report.is_refusal:
+                recipient.resends = 0
+            else:
+                recipient.resends += 1
+                base = recipient.named.get(report.version) if report.version is not None else None
+                self._send_to(region, newest, one, base, now)
+
+    def _send_to(
+        self, region: str, document: SignedDocument, one: PartsOfStation, base: frozenset[str] | None, now: float
+    ) -> None:
+        """``base``: hashes of what it has."""
+        recipient = self._recipients[document.station]
+        payload = message_of(document, one, base or frozenset())
+        recipient.next_send = now + min(MIN_RESEND_S * 2**recipient.resends, _MAX_RESEND_S)
+        if not self._send(Topics(region, document.station).config, payload):
+            recipient.pending, recipient.next_send = _Report(None), now
+
+
+def message_of(document: SignedDocument, one: PartsOfStation, base: Iterable[str]) -> bytes:
+    """The document with those parts that are not in ``base`` and fit, the smallest first."""
+    text, left_out = document.content.decode(), set(base)
+    chosen: dict[str, str] = {}
+    payload = ConfigurationMessage(text, chosen).encode()
+    parts = {one.names[name].sha256: content for name, content in one.parts.items()}
+    for sha256, content in sorted(parts.items(), key=lambda part: len(part[1])):
+        if sha256 in left_out or len(content) > _MAX_SMALL_PART_BYTES:
+            continue
+        larger = ConfigurationMessage(text, chosen | {sha256: content.decode()}).encode()
+        if len(larger) > MAX_SENT_BYTES:
+            break
+        chosen[sha256], payload = content.decode(), larger
+    return payload
+
+
+def _parts(rendered: CountyParts, station: str, township: str) -> PartsOfStation | None:
+    """None where a row of this station is wrong: the others get theirs."""
+    try:
+        return PartsOfStation(station, rendered.parts(station, township))
+    except ValueError as error:
+        log.error("No document can be made for %s: %s", station, error)
+        return None
+
+
+class _Outcome(msgspec.Struct, frozen=True):
+    """Of an applied or a refused document."""
+
+    key: int
+    number: int
+    document_sha256: str
+    reason: str = ""
+
+    @property
+    def version(self) -> ConfigurationVersion:
+        return ConfigurationVersion(self.key, self.number)
+
+
+_read_outcome: Final = reader(msgspec.json.Decoder(_Outcome))
+
+
+def _parse_version(text: str) -> ConfigurationVersion | None:
+    """Of a hello, whose form is checked."""
+    return ConfigurationVersion(*map(int, text.split("."))) if text else None

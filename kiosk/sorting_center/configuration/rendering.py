@@ -1,0 +1,162 @@
+"""From the county's rows to the parts of a station's document.
+
+``render(rows, station, township)`` makes those of one station. For all stations of a county make one
+``CountyRendering(rows)`` and call ``parts`` for each: a part is made once for all stations at which the same scopes
+have rows of it, so 200 stations that share 20,000 members cost little more than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from kiosk.base.json_reader import Unreadable, reader
+from kiosk.domain.trade import Mode
+from kiosk.messaging.contract.catalog.tables import ContainerTable, PriceTable, ProductTable
+from kiosk.messaging.contract.configuration import (
+    AnyPart,
+    ClerkRow,
+    ClerksPart,
+    ContainersPart,
+    CountySettings,
+    GoodsPart,
+    LayoutsPart,
+    MemberRow,
+    MembersPart,
+    ParcelRow,
+    ParcelsPart,
+    PricesPart,
+    SettingsPart,
+    encode_part,
+)
+from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, rows_for, station_scope, township_scope
+
+# What only the rows of a station itself make: without any of its own the station's people stay as they are.
+_OF_STATIONS: Final = ("person", "parcel")
+_MODES: Final = {mode.value: place for place, mode in enumerate(Mode)}  # A station offers the first one
+_read_json: Final = reader(msgspec.json.Decoder(dict[str, Any]))
+
+Rows = Mapping[str, str]  # By key, the content
+
+
+class BadRow(ValueError):
+    """The content of a row is not what its kind holds. ``column`` names the place in it where that is known."""
+
+    def __init__(self, kind: str, key: str, problem: str, column: str = "") -> None:
+        super().__init__(f"{kind} {key}: {problem}")
+        self.kind, self.key, self.column = kind, key, column
+
+
+def read_content(kind: str, key: str, content: str) -> Any:
+    """The table or row of the contract that a row holds; a layout is its text, a setting its value. Raises BadRow."""
+    try:
+        return _CONTENTS[kind](key, _read_json(content.encode()))
+    except (Unreadable, UnicodeEncodeError, msgspec.ValidationError, ValueError, KeyError, TypeError) as error:
+        raise BadRow(kind, key, str(error)) from error
+
+
+def _price(key: str, fields: dict[str, Any]) -> PriceTable:
+    product, mode, since = key.split("/")
+    return msgspec.convert({"product": product, "mode": mode, "since": since} | fields, PriceTable)
+
+
+def _layout(key: str, fields: dict[str, Any]) -> str:
+    return msgspec.convert({"layouts": {key: fields["text"]}}, LayoutsPart).layouts[key]
+
+
+def _setting(key: str, fields: dict[str, Any]) -> str:
+    return str(getattr(msgspec.convert({key: fields["value"]}, CountySettings), key))
+
+
+_CONTENTS: Final[Mapping[str, Callable[[str, dict[str, Any]], Any]]] = {
+    "product": lambda key, fields: msgspec.convert({"code": key} | fields, ProductTable),
+    "price": _price,
+    "container": lambda key, fields: msgspec.convert({"code": key} | fields, ContainerTable),
+    "member": lambda key, fields: MemberRow(key, str(fields["short_name"]), str(fields.get("card", ""))),
+    "person": lambda key, fields: msgspec.convert({"number": key} | fields, ClerkRow),
+    "layout": _layout,
+    "setting": _setting,
+    "parcel": lambda key, fields: msgspec.convert({"waybill": key} | fields, ParcelRow),
+}
+PARTS: Final[Mapping[str, str]] = {
+    "product": "goods",
+    "price": "prices",
+    "container": "containers",
+    "member": "members",
+    "person": "clerks",
+    "layout": "layouts",
+    "setting": "settings",
+    "parcel": "parcels",
+}
+
+
+def _tables(kind: str, rows: Rows) -> tuple[Any, ...]:
+    return tuple(read_content(kind, key, content) for key, content in rows.items())
+
+
+def _prices(rows: Rows) -> PricesPart:
+    tables: tuple[PriceTable, ...] = _tables("price", rows)
+    return PricesPart(tuple(sorted(tables, key=lambda row: (row.product, _MODES[row.mode], row.since))))
+
+
+_MAKERS: Final[Mapping[str, Callable[[Rows], AnyPart]]] = {
+    "product": lambda rows: GoodsPart(_tables("product", rows)),
+    "price": _prices,
+    "container": lambda rows: ContainersPart(_tables("container", rows)),
+    "member": lambda rows: MembersPart(_tables("member", rows)),
+    "person": lambda rows: ClerksPart(_tables("person", rows)),
+    "layout": lambda rows: LayoutsPart(dict(zip(rows, _tables("layout", rows), strict=True))),
+    "setting": lambda rows: SettingsPart(CountySettings(**dict(zip(rows, _tables("setting", rows), strict=True)))),
+    "parcel": lambda rows: ParcelsPart(_tables("parcel", rows)),
+}
+
+
+class CountyRendering:
+    """The parts of every station of one county, of the rows of one moment."""
+
+    def __init__(self, rows: Iterable[BookRow]) -> None:
+        self._rows: dict[str, dict[str, list[BookRow]]] = {}  # By kind and scope
+        for row in rows:
+            self._rows.setdefault(row.kind, {}).setdefault(row.scope, []).append(row)
+        self._made: dict[tuple[tuple[str, ...], ...], bytes] = {}
+
+    def parts(self, station: str, township: str) -> Mapping[str, bytes]:
+        """Names and bytes. What has no row in the whole county is not named, and stays at the station as it is.
+
+        A price of goods that the station does not have is left out. Raises BadRow.
+        """
+        scopes = (COUNTY, *filter(None, (township and township_scope(township), station_scope(station))))
+        found: dict[str, bytes] = {}
+        for kind, name in PARTS.items():
+            used = self._used(kind, scopes)
+            if kind not in self._rows or (kind in _OF_STATIONS and len(used) == 1):
+                continue
+            place = (used, self._used("product", scopes)) if kind == "price" else (used,)
+            if place not in self._made:
+                self._made[place] = self._make(kind, station, township)
+            found[name] = self._made[place]
+        return found
+
+    def tables(self, kind: str, station: str, township: str) -> Rows:
+        """What holds of one kind at a station, by key the content."""
+        scopes = self._rows.get(kind, {})
+        own = (COUNTY, township_scope(township), station_scope(station))
+        return rows_for((row for scope in own for row in scopes.get(scope, ())), station, township).get(kind, {})
+
+    def _used(self, kind: str, scopes: Sequence[str]) -> tuple[str, ...]:
+        """The kind and its scopes that have rows."""
+        return (kind, *(scope for scope in scopes if scope in self._rows.get(kind, {})))
+
+    def _make(self, kind: str, station: str, township: str) -> bytes:
+        rows = self.tables(kind, station, township)
+        if kind == "price" and "product" in self._rows:
+            goods = self.tables("product", station, township)
+            rows = {key: content for key, content in rows.items() if key.partition("/")[0] in goods}
+        return encode_part(_MAKERS[kind](rows))
+
+
+def render(rows: Sequence[BookRow], station: str, township: str) -> Mapping[str, bytes]:
+    """The parts of one station's document, by name. Raises BadRow."""
+    return CountyRendering(rows).parts(station, township)

@@ -126,7 +126,10 @@ def test_what_renders_documents_loads_nothing_that_draws() -> None:
 
 
 def test_every_fault_has_a_sentence_in_every_language() -> None:
-    values = dict.fromkeys(["other", "text", "problem", "signs", "most", "station", "day", "product", "scope"], "x")
+    values = dict.fromkeys(["other", "text", "problem", "signs", "most", "station", "day", "product", "scope"], "x") | {
+        "most": "9",
+        "at": "9",
+    }
     for code, message in MESSAGES.items():
         assert message.format_map(values)
         sentences = {texts.filled(f"book_fault_{code}", values) for texts in map(center_texts, LANGUAGES)}

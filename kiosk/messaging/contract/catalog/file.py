@@ -114,7 +114,7 @@ def reject_claims(text: str) -> str:
     """The text unchanged. Raises BadWord, which names the word."""
     for rule, why in _RULES:
         if found := rule.search(text):
-            raise BadName(f"says {found[0]!r}, {why}")
+            raise BadName(f"says {found[0]!r}, {why}", "claim")
     return text
 
 

@@ -131,7 +131,7 @@ class TestSealed:
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(bent).decode(), identity.village), CODE)
             with pytest.raises(WrongCode):
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(raw[:at]).decode(), identity.village), CODE)
-        for part in (b"", b"\x03" + raw[1:]):
+        for part in (b"", b"\x04" + raw[1:]):
             with pytest.raises(UnsupportedVersion):
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(part).decode(), identity.village), CODE)
 

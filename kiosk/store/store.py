@@ -12,6 +12,7 @@ from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.clerks import Clerks, Lockouts
+from kiosk.store.county_documents import CountyDocuments
 from kiosk.store.database.connection import LOG_FILES, Database, Reserve
 from kiosk.store.database.opening import OpenOptions, prepare_file
 from kiosk.store.days import Days
@@ -55,6 +56,7 @@ class Store:
         self.totes = Totes(database)
         self.days = Days(database)
         self.clerks = Clerks(database)
+        self.county_documents = CountyDocuments(database)
         self.lockouts = Lockouts(database)
         # The scale
         self.counters = EventCounters(database)

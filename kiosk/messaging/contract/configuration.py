@@ -39,6 +39,7 @@ PART_NAMES: Final = ("goods", "prices", "containers", "members", "clerks", "layo
 
 FOLDER: Final = "station-configuration"  # On a stick; a folder of each station's number lies in it
 DOCUMENT: Final = "document.json"  # Beside it ``{sha256}.json`` for each part
+INBOX: Final = "configuration"  # In the station's data folder: the same files, the document written last
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -257,6 +258,11 @@ class ConfigurationPath:
 
     def __str__(self) -> str:
         return "/".join(filter(None, ("/configuration", self.station, self.sha256)))
+
+
+def part_file(sha256: str) -> str:
+    """The name of a part beside its document."""
+    return f"{sha256}.json"
 
 
 def to_base64(content: bytes) -> str:

@@ -14,6 +14,7 @@ from kiosk.base.worker import Worker
 from kiosk.devices.ports import Camera, Panel, Printer
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.station.catalog.stick_import import StickCatalogs
+from kiosk.station.configuration.county import County
 from kiosk.station.doctor import devices, environment
 from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
@@ -35,7 +36,7 @@ class Equipment:
     ``parts`` are the health's; ``extra_findings`` are findings of others, such as the scale's standing; ``on_event``
     wakes whoever waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
     ``scale_keys`` are those of the running scale, ``updates`` are there on a machine that can be updated, ``catalogs``
-    are the goods on sticks."""
+    are the goods on sticks, ``county`` is what the county gives this station."""
 
     config: Configuration
     settings_file: Path | None = None
@@ -52,6 +53,7 @@ class Equipment:
     scale_keys: ScaleKeys | None = None
     updates: Updates | None = None
     catalogs: StickCatalogs | None = None
+    county: County | None = None
 
 
 def examine(station: ExaminedStation, equipment: Equipment) -> tuple[DoctorFinding, ...]:

@@ -142,6 +142,14 @@ class MachineCertificates:
             content = connection.execute(query).scalar_one_or_none()
         return bytes(content) if content else None
 
+    def pin_secret(self, region: str, station: str) -> bytes | None:
+        """Of the station's certificate that is valid; None without one, and of one that was made before PINs had any."""
+        of_station = (_c.region == region) & (_c.kind == MachineKind.STATION.value) & (_c.name == station)
+        with self._database.reading() as connection:
+            query = select(_c.pin_secret).where(of_station, _c.revoked_at.is_(None))
+            content = connection.execute(query).scalar_one_or_none()
+        return bytes(content) if content else None
+
     def discard_delivered(self, last_seen: Mapping[tuple[str, str], datetime | None]) -> None:
         """Discard the sealed identities of stations, by region and number, that were heard with them."""
         for key, one in self.newest(MachineKind.STATION).items():

@@ -14,6 +14,7 @@ from kiosk.sorting_center.desk.shared.audit import Audit
 from kiosk.sorting_center.desk.shared.cases import Cases
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.station_configurations import StationConfigurations
+from kiosk.sorting_center.desk.station_people import StationPeople
 from kiosk.sorting_center.desk.throttle import SignInThrottle
 from kiosk.sorting_center.desk.tokens import Tokens
 
@@ -29,6 +30,7 @@ class CenterDesk(Closable):
         self.registry = Registry(database)
         self.certificates = MachineCertificates(database)
         self.book = CountyBook(database)
+        self.station_people = StationPeople(database, self.book)
         self.configurations = StationConfigurations(database)
         self.drafts = RegistryDrafts(database)
         self.cases = Cases(database)

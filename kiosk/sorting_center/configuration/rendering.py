@@ -1,0 +1,188 @@
+"""From the county's rows to the parts of a station's document.
+
+``render(rows, station, township)`` makes those of one station. For all stations of a county make one
+``CountyRendering(rows)`` and call ``parts`` for each: a part is made once for all stations at which the same scopes
+have rows of it, so 200 stations that share 20,000 members cost little more than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any, Final
+
+import msgspec
+
+from kiosk.base.json_reader import Unreadable, reader
+from kiosk.domain.trade import Mode
+from kiosk.messaging.contract.catalog.tables import ContainerTable, PriceTable, ProductTable
+from kiosk.messaging.contract.configuration import (
+    AnyPart,
+    ClerkRow,
+    ClerksPart,
+    ContainersPart,
+    CountySettings,
+    GoodsPart,
+    LayoutsPart,
+    MemberRow,
+    MembersPart,
+    ParcelRow,
+    ParcelsPart,
+    PricesPart,
+    SettingsPart,
+    encode_part,
+)
+from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, rows_for, station_scope, township_scope
+
+# What only the rows of a station itself make: without any of its own the station's people stay as they are.
+_OF_STATIONS: Final = ("person", "parcel")
+_MODES: Final = {mode.value: place for place, mode in enumerate(Mode)}  # A station offers the first one
+_read_json: Final = reader(msgspec.json.Decoder(dict[str, Any]))
+
+Rows = Mapping[str, str]  # By key, the content
+
+
+class BadRow(ValueError):
+    """The content of a row is not what its kind holds. ``column`` names the place in it where that is known."""
+
+    def __init__(self, kind: str, key: str, problem: str, column: str = "") -> None:
+        super().__init__(f"{kind} {key}: {problem}")
+        self.kind, self.key, self.column = kind, key, column
+
+
+def read_content(kind: str, key: str, content: str) -> Any:
+    """The table or row of the contract that a row holds; a layout is its text, a setting its value. Raises BadRow."""
+    try:
+        return _CONTENTS[kind](key, _read_json(content.encode()))
+    except (Unreadable, UnicodeEncodeError, msgspec.ValidationError, ValueError, KeyError, TypeError) as error:
+        raise BadRow(kind, key, str(error)) from error
+
+
+def _coded(kind: type[Any], key: str, fields: dict[str, Any]) -> Any:
+    row = msgspec.convert({"code": key} | fields, kind)
+    if row.code != key:
+        raise ValueError(f"its code is {row.code}")
+    return row
+
+
+def _price(key: str, fields: dict[str, Any]) -> PriceTable:
+    if key.count("/") != 2:
+        raise ValueError("the key of a price is CODE/mode/since")
+    product, mode, since = key.split("/")
+    return msgspec.convert({"product": product, "mode": mode, "since": since} | fields, PriceTable)
+
+
+def _layout(key: str, fields: dict[str, Any]) -> str:
+    return msgspec.convert({"layouts": {key: fields["text"]}}, LayoutsPart).layouts[key]
+
+
+def _setting(key: str, fields: dict[str, Any]) -> str:
+    return str(getattr(msgspec.convert({key: fields["value"]}, CountySettings), key))
+
+
+_CONTENTS: Final[Mapping[str, Callable[[str, dict[str, Any]], Any]]] = {
+    "product": partial(_coded, ProductTable),
+    "price": _price,
+    "container": partial(_coded, ContainerTable),
+    "member": lambda key, fields: MemberRow(key, str(fields["short_name"]), str(fields.get("card", ""))),
+    "person": lambda key, fields: msgspec.convert({"number": key} | fields, ClerkRow),
+    "layout": _layout,
+    "setting": _setting,
+    "parcel": lambda key, fields: msgspec.convert({"waybill": key} | fields, ParcelRow),
+}
+PARTS: Final[Mapping[str, str]] = {
+    "product": "goods",
+    "price": "prices",
+    "container": "containers",
+    "member": "members",
+    "person": "clerks",
+    "layout": "layouts",
+    "setting": "settings",
+    "parcel": "parcels",
+}
+
+
+def _tables(kind: str, rows: Rows) -> tuple[Any, ...]:
+    return tuple(read_content(kind, key, content) for key, content in rows.items())
+
+
+def _prices(rows: Rows) -> PricesPart:
+    tables: tuple[PriceTable, ...] = _tables("price", rows)
+    return PricesPart(tuple(sorted(tables, key=lambda row: (row.product, _MODES[row.mode], row.since))))
+
+
+_MAKERS: Final[Mapping[str, Callable[[Rows], AnyPart]]] = {
+    "product": lambda rows: GoodsPart(_tables("product", rows)),
+    "price": _prices,
+    "container": lambda rows: ContainersPart(_tables("container", rows)),
+    "member": lambda rows: MembersPart(_tables("member", rows)),
+    "person": lambda rows: ClerksPart(_tables("person", rows)),
+    "layout": lambda rows: LayoutsPart(dict(zip(rows, _tables("layout", rows), strict=True))),
+    "setting": lambda rows: SettingsPart(CountySettings(**dict(zip(rows, _tables("setting", rows), strict=True)))),
+    "parcel": lambda rows: ParcelsPart(_tables("parcel", rows)),
+}
+
+
+def _scopes(station: str, township: str) -> tuple[str, ...]:
+    """The widest first."""
+    return (COUNTY, *((township_scope(township),) if township else ()), station_scope(station))
+
+
+class CountyRendering:
+    """The parts of every station of one county, of the rows of one moment."""
+
+    def __init__(self, rows: Iterable[BookRow]) -> None:
+        self._rows: dict[str, dict[str, list[BookRow]]] = {}  # By kind and scope
+        for row in rows:
+            self._rows.setdefault(row.kind, {}).setdefault(row.scope, []).append(row)
+        self._made: dict[tuple[tuple[str, ...], ...], bytes] = {}
+
+    def parts(self, station: str, township: str) -> Mapping[str, bytes]:
+        """Names and bytes. What has no row in the whole county is not named, and stays at the station as it is.
+
+        A price of goods that the station does not have is left out. Raises BadRow.
+        """
+        found: dict[str, bytes] = {}
+        for kind, name in PARTS.items():
+            used = self.used(kind, station, township)
+            if not self.has(kind) or (kind in _OF_STATIONS and station_scope(station) not in used):
+                continue
+            place = (used, self.used("product", station, township)) if kind == "price" else (used,)
+            if place not in self._made:
+                self._made[place] = self._make(kind, station, township)
+            found[name] = self._made[place]
+        return found
+
+    def has(self, kind: str, key: str = "") -> bool:
+        """Whether there is a row, or one with this key that holds anywhere."""
+        return key in self._keys.get(kind, ()) if key else kind in self._rows
+
+    def used(self, kind: str, station: str, township: str) -> tuple[str, ...]:
+        """The kind and its scopes that have rows for a station: where they are the same, the same rows hold."""
+        return (kind, *(scope for scope in _scopes(station, township) if scope in self._rows.get(kind, {})))
+
+    def tables(self, kind: str, station: str, township: str) -> Rows:
+        """What holds of one kind at a station, by key the content."""
+        scopes = self._rows.get(kind, {})
+        return rows_for(
+            (row for scope in _scopes(station, township) for row in scopes.get(scope, ())), station, township
+        ).get(kind, {})
+
+    @cached_property
+    def _keys(self) -> Mapping[str, set[str]]:
+        return {
+            kind: {row.key for rows in scopes.values() for row in rows if row.content}
+            for kind, scopes in self._rows.items()
+        }
+
+    def _make(self, kind: str, station: str, township: str) -> bytes:
+        rows = self.tables(kind, station, township)
+        if kind == "price" and self.has("product"):
+            goods = self.tables("product", station, township)
+            rows = {key: content for key, content in rows.items() if key.partition("/")[0] in goods}
+        return encode_part(_MAKERS[kind](rows))
+
+
+def render(rows: Sequence[BookRow], station: str, township: str) -> Mapping[str, bytes]:
+    """The parts of one station's document, by name. Raises BadRow."""
+    return CountyRendering(rows).parts(station, township)

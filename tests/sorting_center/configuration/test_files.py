@@ -24,7 +24,10 @@ from kiosk.sorting_center.configuration.files import (
 )
 from kiosk.sorting_center.configuration.sheets import SHEETS, content_json
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, station_scope, township_scope
+from kiosk.sorting_center.web.shared.texts import center_texts
+from kiosk.texts.languages import LANGUAGES
 
+ROLES = ["clerk", "technician"]
 SALE = {"title": {"ug": "ئا", "zh": "杏", "en": "Apricot"}, "packs": [{"net_g": 500, "price_fen": 2900}]}
 
 
@@ -71,7 +74,7 @@ ROWS = st.lists(
             _fields(fen_per_kg=st.integers(1, 999_999)),
         ),
         _rows("member", _scope, _pattern(r"M-[0-9]{5}"), _fields(short_name=_word, card=_code)),
-        _rows("person", _own, _pattern(r"[0-9]{2}"), _fields(name=_word, role=st.sampled_from(["clerk", "technician"]))),
+        _rows("person", _own, _pattern(r"[0-9]{2}"), _fields(name=_word, role=st.sampled_from(ROLES))),
         _rows("parcel", _own, _code, _fields(carrier=_code, phone_last4=_pattern(r"[0-9]{4}"))),
     ),
     max_size=12,
@@ -214,6 +217,12 @@ def test_a_bomb_is_not_unpacked() -> None:
     assert refused.value.faults[0].code == "too_large"
 
 
-def test_every_message_can_be_filled() -> None:
-    values = dict.fromkeys(["text", "name", "columns", "sheets", "problem", "at", "most", "cell"], "x")
-    assert all(message.format_map(values) for message in MESSAGES.values())
+def test_every_fault_has_a_sentence_in_every_language() -> None:
+    values = dict.fromkeys(["text", "name", "columns", "sheets", "problem", "at", "most", "cell"], "x") | {
+        "most": "9",
+        "at": "9",
+    }
+    for code, message in MESSAGES.items():
+        assert message.format_map(values)
+        sentences = {texts.filled(f"sheet_fault_{code}", values) for texts in map(center_texts, LANGUAGES)}
+        assert len(sentences) == len(LANGUAGES), code

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from sqlalchemy import select
@@ -16,7 +16,7 @@ from sqlalchemy import select
 from kiosk.base.refused import Refused
 from kiosk.domain.clerk import MAX_CLERK, BadClerk, Clerk, Role, clerk_number
 from kiosk.messaging.contract.catalog.name_rules import BadName, person_name
-from kiosk.sorting_center.desk.county_book import BookRow, CountyBook, Draft, station_scope
+from kiosk.sorting_center.desk.county_book import BookRow, CountyBook, station_scope
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import former_person
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
@@ -26,6 +26,7 @@ PERSON: Final = "person"
 MIN_CLERKS: Final = 2  # A void needs two people
 _MAX_ATTEMPTS: Final = 5
 _c = former_person.c
+T = TypeVar("T")
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -89,7 +90,7 @@ class StationPeople:
             self._book.change(station.region, [_row(station, made)], seen, who, now)
             return made
 
-        return self._retried(station, add)
+        return changed_again(self._book, station.region, add)
 
     def change(self, station: Station, changed: tuple[str, str, Role], who: str, now: datetime) -> Clerk:
         """Number, name and role. Under another name the number is somebody else's at the station, without a PIN."""
@@ -102,7 +103,7 @@ class StationPeople:
             self._book.change(station.region, [_row(station, made)], seen, who, now)
             return made
 
-        return self._retried(station, change)
+        return changed_again(self._book, station.region, change)
 
     def end(self, station: Station, number: str, who: str, now: datetime) -> Clerk:
         """Somebody has left: the next document does not have them."""
@@ -118,20 +119,20 @@ class StationPeople:
             self._book.remove(station.region, [_row(station, gone)], seen, who, now)
             return gone
 
-        return self._retried(station, end)
+        return changed_again(self._book, station.region, end)
 
-    def _retried(self, station: Station, act: Callable[[int], Clerk]) -> Clerk:
-        """Again when somebody has changed the book meanwhile: what was looked at before says nothing then."""
-        for _ in range(_MAX_ATTEMPTS - 1):
-            try:
-                return act(self._draft(station).revision)
-            except Refused as error:
-                if error.code != "changed_meanwhile":
-                    raise
-        return act(self._draft(station).revision)
 
-    def _draft(self, station: Station) -> Draft:
-        return self._book.draft(station.region)
+def changed_again(book: CountyBook, region: str, act: Callable[[int], T]) -> T:
+    """What ``act`` does with the revision of now; again when somebody has changed the book meanwhile, for it reads what
+    it needs itself.
+    """
+    for _ in range(_MAX_ATTEMPTS - 1):
+        try:
+            return act(book.draft(region).revision)
+        except Refused as error:
+            if error.code != "changed_meanwhile":
+                raise
+    return act(book.draft(region).revision)
 
 
 def _clerk(row: BookRow) -> Clerk:

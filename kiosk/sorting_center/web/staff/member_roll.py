@@ -1,0 +1,241 @@
+"""The county's roll of members: numbers and cards are made here, and every station gets its members by itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from flask import make_response, redirect, request, url_for
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from kiosk.base.refused import Refused
+from kiosk.messaging.contract.catalog.name_rules import BadName, person_name
+from kiosk.messaging.contract.configuration import MemberRow
+from kiosk.sorting_center.configuration.checks import check_rows
+from kiosk.sorting_center.configuration.files import (
+    MAX_FILE_BYTES,
+    BadSheets,
+    SheetFault,
+    read_file,
+    write_csv,
+    write_workbook,
+)
+from kiosk.sorting_center.configuration.members import card_of, member_number, member_row, next_number
+from kiosk.sorting_center.configuration.rendering import read_content
+from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, station_scope, township_scope
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.station_people import changed_again
+from kiosk.sorting_center.web.shared.access import (
+    AccessRule,
+    GuardedBlueprint,
+    access_policy,
+    current_principal,
+    record,
+)
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
+from kiosk.sorting_center.web.shared.sources import sources
+from kiosk.sorting_center.web.staff.links import requested_page
+
+member_roll = GuardedBlueprint("member_roll", __name__)
+
+_KIND: Final = "member"
+_PAGE_SIZE: Final = 100
+_MAX_MEMBER: Final = 99_999
+_MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYTES + 16 * 1024)
+_READ_LOCK: Final = threading.Lock()  # One file at a time: the largest takes some hundred megabytes for a moment
+_FILES: Final = {
+    "csv": ("text/csv; charset=utf-8", lambda rows: write_csv("members", rows)),
+    "xlsx": (
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        lambda rows: write_workbook(rows, ["members"]),
+    ),
+}
+
+
+@member_roll.get_route("/members", StaffRole.OPERATOR, menu=(106, "nav_members"))
+def everybody() -> str:
+    """``?region=&q=WORDS&page=N``; in the audit, for the names on it."""
+    return _render()
+
+
+def _render(refused: Refused | None = None, faults: Sequence[tuple[str, object]] = ()) -> str:
+    region, regions = _region()
+    words = request.args.get("q", "").strip()[:60]
+    rows = [row for row in _rows(region) if row.content] if region else []
+    members = [(row.scope, read_content(_KIND, row.key, row.content)) for row in rows]
+    found = [one for one in members if _matches(one[1], words.casefold())]
+    page = requested_page(len(found), _PAGE_SIZE)
+    record(AuditAction.MEMBER_SEEN, region, f"{words} {page.number}".strip())
+    townships, stations = _places(region)
+    return render_page(
+        "members.html",
+        region=region,
+        regions=regions,
+        words=words,
+        members=found[page.first : page.first + _PAGE_SIZE],
+        matches=len(found),
+        number_of_all=len(members),
+        page=page,
+        townships=townships,
+        stations=stations,
+        refused=refused,
+        faults=faults,
+        done=request.args.get("done", "")[:12],
+    )
+
+
+def _region() -> tuple[str, list[str]]:
+    """That of the address or the form when it is one of the list, else its first one; "" in an empty list."""
+    regions = sorted({region for region, _ in sources().desk.registry.current().stations})
+    wanted = request.form.get("region") or request.args.get("region", "")
+    return (wanted if wanted in regions else regions[0] if regions else ""), regions
+
+
+def _rows(region: str) -> list[BookRow]:
+    """Those of former members as well, which have no content."""
+    return sources().desk.book.rows(region, [_KIND])
+
+
+def _matches(member: MemberRow, words: str) -> bool:
+    return not words or words in member.number.casefold() or words in member.short_name.casefold()
+
+
+def _places(region: str) -> tuple[list[str], list[str]]:
+    stations = [row for (of, _), row in sources().desk.registry.current().stations.items() if of == region]
+    return sorted({row.township for row in stations if row.township}), sorted(row.station for row in stations)
+
+
+def _change(act: Callable[[str, int], str], what: str) -> Response:
+    """Change the book by the revision of now; ``act`` says whom it was about."""
+    desk, (region, _) = access_policy().desk, _region()
+    try:
+        number = changed_again(desk.book, region, lambda seen: act(region, seen))
+    except Refused as error:
+        return page_response(_render(error), 409)
+    record(AuditAction.MEMBER_CHANGED, f"{region} {number}", what)
+    return redirect(url_for("member_roll.everybody", region=region, q=number, done=number), 303)
+
+
+def _put(region: str, seen: int, rows: Sequence[BookRow]) -> None:
+    access_policy().desk.book.change(region, rows, seen, current_principal().person.name, access_policy().now())
+
+
+def _given(region: str) -> list[BookRow]:
+    """The rows that say which numbers were given: those of the book, and the highest that a receipt names."""
+    highest = sources().reports.members.highest(region)
+    return [*_rows(region), *([BookRow(_KIND, COUNTY, highest, "")] if highest else [])]
+
+
+def _checked_name() -> str:
+    try:
+        return person_name(form_text("name", 80).strip())
+    except BadName as error:
+        raise Refused("bad_name", f"the name {error}") from None
+
+
+def _scope(region: str) -> str:
+    townships, stations = _places(region)
+    scope = form_text("scope", 80)
+    if scope not in (COUNTY, *map(township_scope, townships), *map(station_scope, stations)):
+        raise Refused("no_place", "there is no such township or station")
+    return scope
+
+
+@member_roll.post_route("/members/add", StaffRole.OPERATOR)
+def add() -> Response:
+    """The next number, and its card."""
+
+    def act(region: str, seen: int) -> str:
+        name, scope, number = _checked_name(), _scope(region), next_number(_given(region))
+        if not region or number > _MAX_MEMBER:
+            raise Refused("no_number", "there is no member number left")
+        made = member_number(number)
+        _put(region, seen, [member_row(made, name, card_of(made), scope)])
+        return made
+
+    return _change(act, "added")
+
+
+@member_roll.post_route("/members/<number>/name", StaffRole.OPERATOR)
+def rename(number: str) -> Response:
+    def act(region: str, seen: int) -> str:
+        name, rows = _checked_name(), _present(region, number)
+        members = [(row.scope, read_content(_KIND, row.key, row.content)) for row in rows]
+        _put(region, seen, [member_row(number, name, one.card, scope) for scope, one in members])
+        return number
+
+    return _change(act, "renamed")
+
+
+@member_roll.post_route("/members/<number>/end", StaffRole.OPERATOR)
+def end(number: str) -> Response:
+    """The number stays, without a name: nobody else gets it."""
+
+    def act(region: str, seen: int) -> str:
+        _put(region, seen, [BookRow(_KIND, row.scope, number, "") for row in _present(region, number)])
+        return number
+
+    return _change(act, "ended")
+
+
+def _present(region: str, number: str) -> list[BookRow]:
+    found = [row for row in _rows(region) if row.key == number and row.content]
+    if not found:
+        raise Refused("unknown_member", f"there is no member {number[:8]}", {"name": number[:8]})
+    return found
+
+
+@member_roll.post_route("/members/import", _MAY_IMPORT)
+def import_file() -> Response:
+    """All of a file or nothing. Who is not in it stays; a row without a number gets the next one."""
+    region, _ = _region()
+    sent = request.files.get("file")
+    with _READ_LOCK:
+        content = sent.stream.read(MAX_FILE_BYTES + 1) if sent is not None else b""
+        counted: list[int] = []
+
+        def act(seen: int) -> None:
+            read = read_file(content, "members", _given(region))
+            others = sorted({row.kind for row in read.rows} - {_KIND})
+            if others or not region:
+                raise BadSheets([SheetFault("", "", "no_sheet", {"name": ", ".join(others), "sheets": "members"})])
+            faults = [one for one in check_rows(read.rows, sources().desk.registry.current(), region=region)]
+            wrong = [(read.place(one), one) for one in faults if not one.is_warning]
+            if wrong:
+                raise _BadRows(wrong)
+            _put(region, seen, read.rows)
+            counted[:] = [len(read.rows)]
+
+        try:
+            changed_again(access_policy().desk.book, region, act)
+        except BadSheets as error:
+            return page_response(_render(faults=[("!".join(filter(None, (f.sheet, f.cell))), f) for f in error.faults]), 422)
+        except _BadRows as error:
+            return page_response(_render(faults=error.faults), 422)
+        except Refused as error:
+            return page_response(_render(error), 409)
+    record(AuditAction.CONFIGURATION_IMPORTED, f"{region} members", str(counted[0]))
+    return redirect(url_for("member_roll.everybody", region=region, done=counted[0]), 303)
+
+
+class _BadRows(ValueError):
+    def __init__(self, faults: Sequence[tuple[str, object]]) -> None:
+        super().__init__("the file has faults")
+        self.faults = faults
+
+
+@member_roll.get_route("/members.<any(csv, xlsx):form>", StaffRole.OPERATOR)
+def export(form: str) -> Response:
+    region, _ = _region()
+    if not region:
+        raise NotFound("the list has no station, and so no county")
+    kind, write = _FILES[form]
+    content = write(_rows(region))
+    record(AuditAction.EXPORTED, f"members.{form}", region)
+    answer = make_response(content)
+    answer.headers["Content-Type"] = kind
+    answer.headers["Content-Disposition"] = f'attachment; filename="members.{form}"'
+    return answer

@@ -1,7 +1,8 @@
 """What is refused at the county and not in the village.
 
-``check_book(rows, register, region=…, today=…)`` gives every fault of the rows; one with ``is_warning`` may be
-published. A page shows the text ``book_fault_CODE`` filled with ``values``; ``str()`` is the same in English.
+``check_book(rows, register, region=…, today=…)`` gives every fault of the rows, ``check_rows`` those that an import
+refuses; one with ``is_warning`` may be published. A page shows the text ``book_fault_CODE`` filled with ``values``;
+``str()`` is the same in English.
 
 A product of an intake that is going on cannot be seen from here: the station refuses a document without it.
 """
@@ -9,8 +10,9 @@ A product of an intake that is going on cannot be seen from here: the station re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -95,26 +97,33 @@ def check_book(
     rows: Sequence[BookRow], register: StationRegister, *, region: str = "", today: str = ""
 ) -> list[BookFault]:
     """At most ``MAX_FAULTS``. ``region``: "" for a list of one county; ``today``: from then on prices must be there."""
-    townships = {station: row.township for (of, station), row in register.stations.items() if region in ("", of)}
-    faults: list[BookFault] = []
-    for fault in _all_faults(rows, townships, today):
-        faults.append(fault)
-        if len(faults) == MAX_FAULTS:
-            break
-    return faults
+    return list(islice(_all_faults(rows, _townships(register, region), today), MAX_FAULTS))
+
+
+def check_rows(rows: Iterable[BookRow], register: StationRegister, *, region: str = "") -> list[BookFault]:
+    """What is wrong with each row by itself, as an import refuses it: goods may come before their prices."""
+    checked = list(rows)
+    return list(islice(_rows_faults(checked, _townships(register, region)), MAX_FAULTS))
+
+
+def _townships(register: StationRegister, region: str) -> Mapping[str, str]:
+    return {station: row.township for (of, station), row in register.stations.items() if region in ("", of)}
+
+
+def _rows_faults(rows: Sequence[BookRow], townships: Mapping[str, str]) -> Iterator[BookFault]:
+    scopes = {COUNTY, *map(station_scope, townships), *map(township_scope, filter(None, townships.values()))}
+    for row in rows:
+        yield from _row_faults(row, scopes)
+    yield from _font_faults(rows)
 
 
 def _all_faults(rows: Sequence[BookRow], townships: Mapping[str, str], today: str) -> Iterator[BookFault]:
-    readable, is_readable = [], True
-    scopes = {COUNTY, *map(station_scope, townships), *map(township_scope, filter(None, townships.values()))}
-    for row in rows:
-        found = list(_row_faults(row, scopes))
-        yield from found
-        is_readable = is_readable and not any(fault.code in ("content", "missing", "price") for fault in found)
-        readable.append(row)
-    yield from _font_faults(rows)
+    is_readable = True
+    for fault in _rows_faults(rows, townships):
+        is_readable = is_readable and fault.code not in ("content", "missing", "price")
+        yield fault
     if is_readable:  # Else the same faults would come back for each station
-        yield from _station_faults(CountyRendering(readable), townships, today)
+        yield from _station_faults(CountyRendering(rows), townships, today)
 
 
 def _row_faults(row: BookRow, scopes: set[str]) -> Iterator[BookFault]:

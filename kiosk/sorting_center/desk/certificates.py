@@ -143,7 +143,7 @@ class MachineCertificates:
         return bytes(content) if content else None
 
     def pin_secret(self, region: str, station: str) -> bytes | None:
-        """Of the station's certificate that is valid; None without one, and of one that was made before PINs had any."""
+        """Of the station's certificate that is valid; None without one, or where that has no secret."""
         of_station = (_c.region == region) & (_c.kind == MachineKind.STATION.value) & (_c.name == station)
         with self._database.reading() as connection:
             query = select(_c.pin_secret).where(of_station, _c.revoked_at.is_(None))

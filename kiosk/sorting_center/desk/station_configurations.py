@@ -103,7 +103,7 @@ class StationConfiguration:
         return self.state in (DocumentState.WAITING, DocumentState.REFUSED) or bool(self.by_hand_since)
 
 
-NOTHING_SAID: Final = StationConfiguration()
+NO_CONFIGURATION: Final = StationConfiguration()
 
 
 class StationConfigurations:
@@ -117,17 +117,17 @@ class StationConfigurations:
 
     def of_station(self, region: str, station: str) -> StationConfiguration:
         with self._database.reading() as connection:
-            return _load(connection, (region, station)).get((region, station), NOTHING_SAID)
+            return _load(connection, (region, station)).get((region, station), NO_CONFIGURATION)
 
 
 def _load(connection: Connection, key: StationKey | None = None) -> dict[StationKey, StationConfiguration]:
-    said = select(station_configuration)
+    reported = select(station_configuration)
     given = select(_d.region, _d.station, _d.key, _d.number, _d.made_at)
     if key is not None:
-        said = said.where(_c.region == key[0], _c.station == key[1])
+        reported = reported.where(_c.region == key[0], _c.station == key[1])
         given = given.where(_d.region == key[0], _d.station == key[1])
     found: dict[StationKey, dict[str, Any]] = {}
-    for row in connection.execute(said):
+    for row in connection.execute(reported):
         found.setdefault((row.region, row.station), {})[row.state] = Report(
             ConfigurationVersion(row.key, row.number), row.catalog_version, row.feedseq, row.sha256, row.reason, row.at
         )
@@ -174,8 +174,8 @@ def _mark_locked_out(connection: Connection, region: str, station: str, sha256: 
     clerks = _clerks(connection, region, station, sha256) if numbers else None
     if clerks is not None:
         present = {row.number for row in clerks.clerks}
-        gone = [number for number in numbers if number not in present]
-        connection.execute(update(former_person).where(left, person.number.in_(gone)).values(locked_out_at=at))
+        missing = [number for number in numbers if number not in present]
+        connection.execute(update(former_person).where(left, person.number.in_(missing)).values(locked_out_at=at))
 
 
 def _clerks(connection: Connection, region: str, station: str, sha256: str) -> ClerksPart | None:

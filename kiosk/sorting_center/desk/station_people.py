@@ -82,7 +82,8 @@ class StationPeople:
 
         def add(seen: int) -> Clerk:
             people = self.at(station)
-            numbers = given | {int(one.number) for one in (*people, *self.former(station))}
+            numbers = given | {int(one.number) for one in people}
+            numbers |= {int(one.number) for one in self.former(station)}
             if max(numbers, default=0) >= MAX_CLERK:
                 raise Refused("no_number", f"{station.number} has no number left")
             made = _checked(clerk_number(max(numbers, default=0) + 1), name, role)
@@ -90,7 +91,7 @@ class StationPeople:
             self._book.change(station.region, [_row(station, made)], seen, who, now)
             return made
 
-        return changed_again(self._book, station.region, add)
+        return retry_change(self._book, station.region, add)
 
     def change(self, station: Station, changed: tuple[str, str, Role], who: str, now: datetime) -> Clerk:
         """Number, name and role. Under another name the number is somebody else's at the station, without a PIN."""
@@ -103,7 +104,7 @@ class StationPeople:
             self._book.change(station.region, [_row(station, made)], seen, who, now)
             return made
 
-        return changed_again(self._book, station.region, change)
+        return retry_change(self._book, station.region, change)
 
     def end(self, station: Station, number: str, who: str, now: datetime) -> Clerk:
         """Somebody has left: the next document does not have them."""
@@ -111,18 +112,18 @@ class StationPeople:
         def end(seen: int) -> Clerk:
             people = {one.number: one for one in self.at(station)}
             _require_known(people, number)
-            gone = people.pop(number)
+            removed = people.pop(number)
             _require_technician(people.values())
-            row = (station.region, station.number, number, gone.name, gone.role.value, to_rfc3339(now), None)
+            row = (station.region, station.number, number, removed.name, removed.role.value, to_rfc3339(now), None)
             with self._database.writing() as connection:  # First: were only this done, the person would still be there
                 upsert_rows(connection, former_person, [row])
-            self._book.remove(station.region, [_row(station, gone)], seen, who, now)
-            return gone
+            self._book.remove(station.region, [_row(station, removed)], seen, who, now)
+            return removed
 
-        return changed_again(self._book, station.region, end)
+        return retry_change(self._book, station.region, end)
 
 
-def changed_again(book: CountyBook, region: str, act: Callable[[int], T]) -> T:
+def retry_change(book: CountyBook, region: str, act: Callable[[int], T]) -> T:
     """What ``act`` does with the revision of now; again when somebody has changed the book meanwhile, for it reads what
     it needs itself.
     """

@@ -33,7 +33,9 @@ from kiosk.sorting_center.listings.records import (
 from kiosk.sorting_center.shared.stored_events import decode_envelope, decode_known
 
 STEP_EVENTS: Final = 250  # Were all of them offers, people at the desk would wait for a fraction of a second
-_TYPES: Final = frozenset({ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE, *station_configurations.EVENT_TYPES})
+_TYPES: Final = frozenset(
+    {ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE, *station_configurations.EVENT_TYPES}
+)
 
 
 class OfferFollower:

@@ -118,9 +118,7 @@ def _of_old_price(one: OldPrice) -> Condition:
     if one.county_fen is None:
         detail = format_detail("not_bought", product=paid.product, n=paid.fen_per_kg, since=since)
     else:
-        detail = format_detail(
-            "old_price", product=paid.product, n=paid.fen_per_kg, most=one.county_fen, since=since
-        )
+        detail = format_detail("old_price", product=paid.product, n=paid.fen_per_kg, most=one.county_fen, since=since)
     return Condition("old_price", paid.region, paid.station, f"{paid.product} {paid.mode}", detail)
 
 

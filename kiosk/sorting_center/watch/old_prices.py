@@ -77,9 +77,7 @@ class OldPrices:
             return None
         catalogs = [self._catalog(one, release.number, township) for release in valid]
         days = (one.day.isoformat(), (one.day - timedelta(days=1)).isoformat())
-        allowed = [
-            replace(catalog, day=day).price(one.product, Mode(one.mode)) for catalog in catalogs for day in days
-        ]
+        allowed = [replace(catalog, day=day).price(one.product, Mode(one.mode)) for catalog in catalogs for day in days]
         if one.fen_per_kg in allowed or not all(catalog.prices for catalog in catalogs):
             return None
         return OldPrice(one, allowed[0], one.at)

@@ -37,8 +37,8 @@ from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.shared.child_process import open_stdin, read_task, watch_parent
 from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.watch.county_watch import POLL_INTERVAL_S as WATCH_INTERVAL_S
-from kiosk.sorting_center.watch.old_prices import OldPrices
 from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
+from kiosk.sorting_center.watch.old_prices import OldPrices
 from kiosk.sorting_center.web.app import ExternalAddresses, compile_templates, create_app
 from kiosk.sorting_center.web.child import RemoteHealth, WebTask
 from kiosk.sorting_center.web.notice_words import case_line, mail_text

@@ -42,7 +42,14 @@ def document(center: Center, number: int, *people: str) -> str:
     made = ConfigurationDocument(
         STATION, REGION, (1, number), "2026-11-24T08:00:00Z", None, {"clerks": part} if people else {}, ""
     )
-    values = {"region": REGION, "station": STATION, "key": 1, "number": number, "parts_sha256": "", "sha256": sha(number)}
+    values = {
+        "region": REGION,
+        "station": STATION,
+        "key": 1,
+        "number": number,
+        "parts_sha256": "",
+        "sha256": sha(number),
+    }
     with center.desk.database.writing() as connection:
         connection.execute(delete(station_document))
         connection.execute(delete(document_part))
@@ -77,7 +84,11 @@ def test_a_station_waits_has_it_or_refused_it(center: Center) -> None:
     imported(center, 1)
     assert (seen(center).state, seen(center).by_hand_since) == (DocumentState.NONE, "")
     document(center, 5)
-    assert (seen(center).state, seen(center).by_hand_since, seen(center).is_behind) == (DocumentState.WAITING, DAY, True)
+    assert (seen(center).state, seen(center).by_hand_since, seen(center).is_behind) == (
+        DocumentState.WAITING,
+        DAY,
+        True,
+    )
     imported(center, 2)
     applied(center, 5, 2)
     assert (seen(center).state, seen(center).by_hand_since) == (DocumentState.CURRENT, "")
@@ -96,7 +107,11 @@ def test_a_station_waits_has_it_or_refused_it(center: Center) -> None:
     applied(center, 7, 2)
     assert (seen(center).state, seen(center).refused) == (DocumentState.CURRENT, None)
     imported(center, 3)
-    assert (seen(center).state, seen(center).by_hand_since, seen(center).is_behind) == (DocumentState.CURRENT, DAY, True)
+    assert (seen(center).state, seen(center).by_hand_since, seen(center).is_behind) == (
+        DocumentState.CURRENT,
+        DAY,
+        True,
+    )
 
 
 def test_the_feed_read_again_comes_to_the_same(center: Center) -> None:
@@ -106,7 +121,7 @@ def test_the_feed_read_again_comes_to_the_same(center: Center) -> None:
         applied(center, number, number)
     refused(center, 6, "self_test")
     before = seen(center)
-    events = [row for row in _rows(center)]
+    events = _rows(center)
     assert center.arrivals.step() == 0
     with center.desk.database.writing() as connection:
         connection.execute(delete(listing_place))

@@ -20,7 +20,7 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.desk.shared.schema import station_document
 from kiosk.sorting_center.desk.station_people import Station as Place
-from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
+from kiosk.sorting_center.ledger import Delivery, Sighting
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.stations.shared.subject import MachineKind
 from kiosk.sorting_center.web.shared.sources import Stores

@@ -123,7 +123,9 @@ def test_pins_are_limited_by_station(office: Office, county: Stores) -> None:
     ]
     assert statuses == [200] * STATION_PINS.tries + [429]
     with app_of(county).test_client() as client:
-        assert Office(client, county, StaffRole.ADMIN).sends("pin", number="03", challenge="00000001").status_code == 429
+        assert (
+            Office(client, county, StaffRole.ADMIN).sends("pin", number="03", challenge="00000001").status_code == 429
+        )
 
 
 def test_who_only_looks_changes_nothing(county: Stores) -> None:

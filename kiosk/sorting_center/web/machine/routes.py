@@ -18,7 +18,7 @@ from werkzeug.exceptions import BadRequest
 from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.contract.envelope import DETAIL_PATTERNS, IDENTITY_PATTERNS, MAX_SEQ, OPTIONAL_PATTERNS
 from kiosk.messaging.contract.schemas import text_schema
-from kiosk.sorting_center.desk.station_configurations import NOTHING_SAID, StationConfiguration
+from kiosk.sorting_center.desk.station_configurations import NO_CONFIGURATION, StationConfiguration
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.feed.feed import feed_message
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
@@ -134,6 +134,8 @@ Summary: Final = _define_struct(
     ("by_station", list[StationRow]),
     parts=Counts,
 )
+
+
 class StationDocument(msgspec.Struct):
     """What a station has of the county's documents. Versions are like ``2.17``: the county's key, and the document.
 
@@ -342,9 +344,11 @@ def summary() -> Response:
 def station_documents() -> Response:
     """Which document of the county each station has, and which it should have."""
     desk = sources().desk
-    said = desk.configurations.all()
-    keys = sorted({*said, *desk.registry.current().stations})
-    return jsonify(stations=[msgspec.structs.asdict(_station_document(key, said.get(key, NOTHING_SAID))) for key in keys])
+    reported = desk.configurations.all()
+    keys = sorted({*reported, *desk.registry.current().stations})
+    return jsonify(
+        stations=[msgspec.structs.asdict(_station_document(key, reported.get(key, NO_CONFIGURATION))) for key in keys]
+    )
 
 
 def _station_document(key: tuple[str, str], one: StationConfiguration) -> StationDocument:

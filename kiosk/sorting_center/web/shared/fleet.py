@@ -12,7 +12,7 @@ from typing import Final
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import StationKey, StationRegister
 from kiosk.sorting_center.desk.shared.cases import Case
-from kiosk.sorting_center.desk.station_configurations import NOTHING_SAID, StationConfiguration
+from kiosk.sorting_center.desk.station_configurations import NO_CONFIGURATION, StationConfiguration
 from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.reports import Reports
@@ -45,7 +45,7 @@ class Tile:
     case_kind: str = ""
     since: str = ""
     broken: DatedDoctorRow | None = None
-    configuration: StationConfiguration = NOTHING_SAID
+    configuration: StationConfiguration = NO_CONFIGURATION
 
     @property
     def mark(self) -> StationMark:
@@ -124,7 +124,7 @@ def _tiles(
         place = (expected.township, expected.village, expected.contact) if expected is not None else ("", "", "")
         brings, broken = (row.today.intakes > 0, row.broken) if row is not None else (False, None)
         kind, since = oldest.kind if oldest is not None else "", _since(tile_marks[0], row, oldest)
-        configuration = configurations.get(key, NOTHING_SAID)
+        configuration = configurations.get(key, NO_CONFIGURATION)
         tiles.append(Tile(*key, tile_marks, *place, brings, kind, since, broken, configuration))
     return _in_order(tiles)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from flask import make_response, redirect, request, url_for
@@ -27,7 +27,7 @@ from kiosk.sorting_center.configuration.rendering import read_content
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, station_scope, township_scope
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.station_people import changed_again
+from kiosk.sorting_center.desk.station_people import retry_change
 from kiosk.sorting_center.web.shared.access import (
     AccessRule,
     GuardedBlueprint,
@@ -46,7 +46,7 @@ _PAGE_SIZE: Final = 100
 _MAX_MEMBER: Final = 99_999
 _MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYTES + 16 * 1024)
 _READ_LOCK: Final = threading.Lock()  # One file at a time: the largest takes some hundred megabytes for a moment
-_FILES: Final = {
+_FILES: Final[Mapping[str, tuple[str, Callable[[Sequence[BookRow]], bytes]]]] = {
     "csv": ("text/csv; charset=utf-8", lambda rows: write_csv("members", rows)),
     "xlsx": (
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -90,8 +90,8 @@ def _render(refused: Refused | None = None, faults: Sequence[tuple[str, object]]
 def _region() -> tuple[str, list[str]]:
     """That of the address or the form when it is one of the list, else its first one; "" in an empty list."""
     regions = sorted({region for region, _ in sources().desk.registry.current().stations})
-    wanted = request.form.get("region") or request.args.get("region", "")
-    return (wanted if wanted in regions else regions[0] if regions else ""), regions
+    requested = request.form.get("region") or request.args.get("region", "")
+    return (requested if requested in regions else regions[0] if regions else ""), regions
 
 
 def _rows(region: str) -> list[BookRow]:
@@ -112,7 +112,7 @@ def _change(act: Callable[[str, int], str], what: str) -> Response:
     """Change the book by the revision of now; ``act`` says whom it was about."""
     desk, (region, _) = access_policy().desk, _region()
     try:
-        number = changed_again(desk.book, region, lambda seen: act(region, seen))
+        number = retry_change(desk.book, region, lambda seen: act(region, seen))
     except Refused as error:
         return page_response(_render(error), 409)
     record(AuditAction.MEMBER_CHANGED, f"{region} {number}", what)
@@ -190,41 +190,39 @@ def _present(region: str, number: str) -> list[BookRow]:
 
 @member_roll.post_route("/members/import", _MAY_IMPORT)
 def import_file() -> Response:
-    """All of a file or nothing. Who is not in it stays; a row without a number gets the next one."""
+    """All of a file or nothing; a row without a number gets the next one.
+
+    ``whole`` is 1 when the file is the whole roll: who is not in it has left. Else they stay.
+    """
     region, _ = _region()
-    sent = request.files.get("file")
+    sent, is_whole, done = request.files.get("file"), form_text("whole") == "1", list[BookRow]()
+
+    def act(seen: int) -> Sequence[tuple[str, object]]:
+        read = read_file(content, "members", _given(region))
+        others = sorted({row.kind for row in read.rows} - {_KIND})
+        if others or not region:
+            raise BadSheets([SheetFault("", "", "no_sheet", {"name": ", ".join(others), "sheets": "members"})])
+        faults = check_rows(read.rows, sources().desk.registry.current(), region=region)
+        wrong = [(read.place(one), one) for one in faults if not one.is_warning]
+        if not wrong:
+            listed = {row.key for row in read.rows}
+            left = [row for row in _rows(region) if row.content and row.key not in listed] if is_whole else []
+            done[:] = [*read.rows, *(BookRow(_KIND, row.scope, row.key, "") for row in left)]
+            _put(region, seen, done)
+        return wrong
+
     with _READ_LOCK:
         content = sent.stream.read(MAX_FILE_BYTES + 1) if sent is not None else b""
-        counted: list[int] = []
-
-        def act(seen: int) -> None:
-            read = read_file(content, "members", _given(region))
-            others = sorted({row.kind for row in read.rows} - {_KIND})
-            if others or not region:
-                raise BadSheets([SheetFault("", "", "no_sheet", {"name": ", ".join(others), "sheets": "members"})])
-            faults = [one for one in check_rows(read.rows, sources().desk.registry.current(), region=region)]
-            wrong = [(read.place(one), one) for one in faults if not one.is_warning]
-            if wrong:
-                raise _BadRows(wrong)
-            _put(region, seen, read.rows)
-            counted[:] = [len(read.rows)]
-
         try:
-            changed_again(access_policy().desk.book, region, act)
+            wrong = retry_change(access_policy().desk.book, region, act)
         except BadSheets as error:
-            return page_response(_render(faults=[("!".join(filter(None, (f.sheet, f.cell))), f) for f in error.faults]), 422)
-        except _BadRows as error:
-            return page_response(_render(faults=error.faults), 422)
+            wrong = [("!".join(filter(None, (fault.sheet, fault.cell))), fault) for fault in error.faults]
         except Refused as error:
             return page_response(_render(error), 409)
-    record(AuditAction.CONFIGURATION_IMPORTED, f"{region} members", str(counted[0]))
-    return redirect(url_for("member_roll.everybody", region=region, done=counted[0]), 303)
-
-
-class _BadRows(ValueError):
-    def __init__(self, faults: Sequence[tuple[str, object]]) -> None:
-        super().__init__("the file has faults")
-        self.faults = faults
+    if wrong:
+        return page_response(_render(faults=wrong), 422)
+    record(AuditAction.CONFIGURATION_IMPORTED, f"{region} members", str(len(done)))
+    return redirect(url_for("member_roll.everybody", region=region, done=len(done)), 303)
 
 
 @member_roll.get_route("/members.<any(csv, xlsx):form>", StaffRole.OPERATOR)

@@ -140,13 +140,13 @@ def _answer(station: Station) -> PinAnswer:
     if person is None:
         raise Refused("unknown_person", "choose somebody of this station", {"name": form_text("number", 8)})
     if len(challenge) != DIGITS or not (challenge.isascii() and challenge.isdecimal()):
-        raise Refused("pin_challenge", f"the station shows {DIGITS} digits", {"n": DIGITS})
+        raise Refused("pin_challenge", f"the station shows {DIGITS} digits", {"n": str(DIGITS)})
     secret = desk.certificates.pin_secret(station.region, station.number)
     if secret is None:
         raise Refused("pin_no_secret", "the identity of this station has no secret for PINs")
     wait_ms = desk.throttle.attempt_pin(who, f"{station.region}/{station.number}", throttle_moment())
     if wait_ms:
-        raise Refused("pin_wait", "too many PINs in a short time", {"n": -(-wait_ms // 60_000)})
+        raise Refused("pin_wait", "too many PINs in a short time", {"n": str(-(-wait_ms // 60_000))})
     record(AuditAction.PIN_ANSWERED, f"{station.region}/{station.number}", person.actor)
     found = answer(secret, station.number, person.number, challenge)
     return PinAnswer(person.number, person.name, (found[: DIGITS // 2], found[DIGITS // 2 :]))

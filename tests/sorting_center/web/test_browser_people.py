@@ -98,6 +98,11 @@ def test_a_forgotten_pin_and_a_new_member(page: Page, stores: Stores, language: 
         for summary in page.locator("main .acts summary").all()[:1]:
             summary.click()
         wrong += looked_at(page, language, width)
+    page.goto("/fleet?state=behind")
+    expect(page.locator(".tile small:not(.document)")).to_have_text(["S0003", "S0002", "S0004"])
+    assert [one["state"] for one in page.request.get("/stations.json").json()["stations"]] == [
+        *("current", "waiting", "refused", "current")
+    ]
     page.goto(PEOPLE)
     page.locator("#pin-number").select_option("02")
     page.locator("#challenge").fill("1234 5678")

@@ -26,6 +26,7 @@ from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
 from kiosk.sorting_center.ledger.overview import MAX_INTAKES, Counts, IntakeRow, StationRow, Totals
 from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.shared.health import HealthReport
+from kiosk.sorting_center.watch.county_watch import known_stations
 from kiosk.sorting_center.web.machine.monitoring import health_answer, metrics_answer
 from kiosk.sorting_center.web.shared.access import EVERYONE, AccessRule, GuardedBlueprint, access_policy
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
@@ -345,7 +346,7 @@ def station_documents() -> Response:
     """Which document of the county each station has, and which it should have."""
     desk = sources().desk
     reported = desk.configurations.all()
-    keys = sorted({*reported, *desk.registry.current().stations})
+    keys = sorted({*reported, *desk.registry.current().stations, *known_stations(sources().ledger)})
     return jsonify(
         stations=[msgspec.structs.asdict(_station_document(key, reported.get(key, NO_CONFIGURATION))) for key in keys]
     )

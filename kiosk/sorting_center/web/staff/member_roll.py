@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import msgspec
 from flask import make_response, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
@@ -22,12 +24,13 @@ from kiosk.sorting_center.configuration.files import (
     write_csv,
     write_workbook,
 )
-from kiosk.sorting_center.configuration.members import card_of, member_number, member_row, next_number
+from kiosk.sorting_center.configuration.members import CardTask, card_of, member_number, member_row, next_number
 from kiosk.sorting_center.configuration.rendering import read_content
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, station_scope, township_scope
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.station_people import retry_change
+from kiosk.sorting_center.shared.child_process import run_job
 from kiosk.sorting_center.web.shared.access import (
     AccessRule,
     GuardedBlueprint,
@@ -37,7 +40,7 @@ from kiosk.sorting_center.web.shared.access import (
 )
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.staff.links import requested_page
+from kiosk.sorting_center.web.staff.links import ListPage, requested_page
 
 member_roll = GuardedBlueprint("member_roll", __name__)
 
@@ -46,6 +49,8 @@ _PAGE_SIZE: Final = 100
 _MAX_MEMBER: Final = 99_999
 _MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYTES + 16 * 1024)
 _READ_LOCK: Final = threading.Lock()  # One file at a time: the largest takes some hundred megabytes for a moment
+_DRAW_CARDS: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.cli.center.cards")
+_DRAWING_S: Final = 120.0  # A page of cards takes six seconds of a core
 _FILES: Final[Mapping[str, tuple[str, Callable[[Sequence[BookRow]], bytes]]]] = {
     "csv": ("text/csv; charset=utf-8", lambda rows: write_csv("members", rows)),
     "xlsx": (
@@ -63,11 +68,8 @@ def everybody() -> str:
 
 def _render(refused: Refused | None = None, faults: Sequence[tuple[str, object]] = ()) -> str:
     region, regions = _region()
-    words = request.args.get("q", "").strip()[:60]
-    rows = [row for row in _rows(region) if row.content] if region else []
-    members = [(row.scope, read_content(_KIND, row.key, row.content)) for row in rows]
-    found = [one for one in members if _matches(one[1], words.casefold())]
-    page = requested_page(len(found), _PAGE_SIZE)
+    members = _members(region)
+    found, page, words = _listed(members)
     record(AuditAction.MEMBER_SEEN, region, f"{words} {page.number}".strip())
     townships, stations = _places(region)
     return render_page(
@@ -85,6 +87,19 @@ def _render(refused: Refused | None = None, faults: Sequence[tuple[str, object]]
         faults=faults,
         done=request.args.get("done", "")[:12],
     )
+
+
+def _members(region: str) -> list[tuple[str, MemberRow]]:
+    """Those of now, each with its scope."""
+    rows = _rows(region) if region else []
+    return [(row.scope, read_content(_KIND, row.key, row.content)) for row in rows if row.content]
+
+
+def _listed(members: Sequence[tuple[str, MemberRow]]) -> tuple[list[tuple[str, MemberRow]], ListPage, str]:
+    """Those with the words of the address, which page of them, and the words."""
+    words = request.args.get("q", "").strip()[:60]
+    found = [one for one in members if _matches(one[1], words.casefold())]
+    return found, requested_page(len(found), _PAGE_SIZE), words
 
 
 def _region() -> tuple[str, list[str]]:
@@ -236,4 +251,25 @@ def export(form: str) -> Response:
     answer = make_response(content)
     answer.headers["Content-Type"] = kind
     answer.headers["Content-Disposition"] = f'attachment; filename="members.{form}"'
+    return answer
+
+
+@member_roll.get_route("/members/cards.pdf", StaffRole.OPERATOR)
+def cards() -> Response:
+    """``?region=&q=&page=``: the cards of that page of the roll, ten on a sheet of A4."""
+    region, _ = _region()
+    found, page, words = _listed(_members(region))
+    shown = tuple((one.number, one.card) for _, one in found[page.first : page.first + _PAGE_SIZE] if one.card)
+    if not shown:
+        raise NotFound("there is no member with a card")
+    task = msgspec.json.encode(CardTask(shown, region, sources().now().date().isoformat()))
+    with _READ_LOCK:
+        try:
+            content = run_job(_DRAW_CARDS, task, (), _DRAWING_S)
+        except OSError as error:
+            raise Refused("no_cards", f"the cards could not be drawn: {error.strerror or error}") from error
+    record(AuditAction.EXPORTED, "cards.pdf", f"{region} {words} {len(shown)}")
+    answer = make_response(content)
+    answer.headers["Content-Type"] = "application/pdf"
+    answer.headers["Content-Disposition"] = 'attachment; filename="cards.pdf"'
     return answer

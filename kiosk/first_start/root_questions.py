@@ -130,7 +130,9 @@ def _with_identity(draft: SettingsDraft, found: InUse) -> SettingsDraft:
     )
     names = {name: getattr(found, name) for name in ("station", "region", "village", "county_key")}
     proven = {**draft.proven, "broker": "unseen"}
-    return replace(draft, **names, identity=found.station, taken=True, broker=broker, proven=proven)
+    return replace(
+        draft, **names, identity=found.station, taken=True, broker=broker, county=found.pin_secret, proven=proven
+    )
 
 
 def _recovers(draft: SettingsDraft) -> bool:

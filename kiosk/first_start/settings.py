@@ -14,6 +14,7 @@ from kiosk.base.files import stage, sync_folder
 from kiosk.base.refused import Refused
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.first_start.identity.vault import COUNTY_AUTHORITY, PIN_SECRET
 from kiosk.first_start.shared.draft import BrokerDraft, PrinterDraft, ScaleDraft, SettingsDraft, draft_path
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.screen import ScreenGeometry
@@ -34,6 +35,8 @@ USUAL_SCREENS: Mapping[tuple[int, int], float] = {
     (1920, 1080): 15.6,
 }
 _USUAL_IN = 10.1
+# Where the station's unit finds what lies in /etc/credstore as kiosk-station.*.
+STATION_CREDENTIALS = "/run/credentials/kiosk-station.service"
 _MAX_UNASKED_G = 100_000
 _FULL_DECIMALS = 3
 
@@ -128,6 +131,9 @@ def tables(draft: SettingsDraft, data: Path, port: int) -> Iterator[tuple[str, T
         yield "backup", {name: value for name, value in table.items() if value}
     if draft.broker:
         yield "relay", relay_table(draft.broker, draft.station)
+    if draft.county:
+        names = {"authority": COUNTY_AUTHORITY, "pin_secret": PIN_SECRET}
+        yield "county", {name: f"{STATION_CREDENTIALS}/{file}" for name, file in names.items()}
 
 
 def toml(draft: SettingsDraft, data: Path, port: int) -> str:

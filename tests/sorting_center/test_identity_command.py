@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.x509 import load_pem_x509_certificate
 from cryptography.x509.oid import NameOID
+from sqlalchemy import select
 
 from kiosk.cli.provision import folder
 from kiosk.cli.sorting_center import main
@@ -22,6 +23,7 @@ from kiosk.first_start.identity.certificate import check_certificate, check_key
 from kiosk.first_start.identity.format import StationIdentity, read_sealed, sealed_name, unseal
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import ExpectedStation
+from kiosk.sorting_center.desk.shared.schema import machine_certificate
 from kiosk.sorting_center.stations.authority import CountyAuthority
 from kiosk.sorting_center.stations.shared.subject import MachineKind
 from kiosk.store.backup.shared.county_key import CountyKey
@@ -102,6 +104,10 @@ def test_a_county_makes_its_identities_in_one_step(office: Office) -> None:
         "yarkant", "تاغارچى", KIT, office.authority.certificate,
     )  # fmt: skip
     assert (one.wifi_network, one.wifi_password, one.photos) == ("post 莎车", "apricot trees", net[-1])
+    with CenterDesk.open(office.url) as desk, desk.database.reading() as connection:
+        rows = connection.execute(select(machine_certificate.c.name, machine_certificate.c.pin_secret)).all()
+    assert {name: bytes(secret).hex() for name, secret in rows}["S0147"] == one.pin_secret
+    assert len({bytes(secret) for _, secret in rows}) == 200
     check_certificate("S0147", one.certificate)
     check_key(one.certificate, one.key)
     (office.folder / "S0147.crt").write_text(one.certificate)
@@ -143,6 +149,10 @@ def test_an_identity_is_replaced_and_revoked(office: Office) -> None:
     ]  # fmt: skip
     assert listed[0]["reason"] == "stolen on the road"
     assert office.make("S0147", out="third").exit_code == 0, "who was revoked may get one again"
+    with CenterDesk.open(office.url) as desk, desk.database.reading() as connection:
+        revoked_rows = machine_certificate.c.revoked_at.is_not(None)
+        secrets = connection.execute(select(machine_certificate.c.pin_secret).where(revoked_rows)).scalars().all()
+    assert (len(secrets), set(secrets)) == (2, {None}), "no answer fits a machine that was replaced"
     with CenterDesk.open(office.url) as desk:
         acts = [(row.act, row.subject) for row in desk.audit.page()]
     assert acts.count(("identity_revoked", "yarkant/S0147")) == 1

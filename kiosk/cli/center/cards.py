@@ -1,21 +1,31 @@
-"""Cards of members on sheets for an office printer, with the lines along which they are cut."""
+"""Cards of members on sheets for an office printer, with the lines along which they are cut.
+
+As a process of its own (`main`) for the pages of the county: the libraries that draw stay out of theirs.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
 from fpdf import FPDF
 
 from kiosk.labels.papers.tags import MemberCard, render_member_card
 from kiosk.protocols.printers.page_setup import PrintHead
+from kiosk.sorting_center.configuration.members import CardTask
+from kiosk.sorting_center.shared.child_process import NICENESS, open_stdin, read_task
 
 _WIDTH_MM, _HEIGHT_MM = 86.0, 54.0
 _COLUMNS, _ROWS = 2, 5
 _LEFT_MM: Final = (210.0 - _COLUMNS * _WIDTH_MM) / 2
 _TOP_MM: Final = (297.0 - _ROWS * _HEIGHT_MM) / 2
 _HEAD: Final = PrintHead(300, 1248)
+
+_decode_task: Final = msgspec.json.Decoder(CardTask).decode
 
 
 def cards_pdf(members: Sequence[tuple[str, str]], county: str, date: str) -> bytes:
@@ -33,3 +43,16 @@ def cards_pdf(members: Sequence[tuple[str, str]], county: str, date: str) -> byt
             pdf.set_draw_color(170)
             pdf.rect(*place, _WIDTH_MM, _HEIGHT_MM)
     return bytes(pdf.output())
+
+
+def main() -> int:
+    """Reads the task from standard input, and writes the file to standard output."""
+    os.nice(NICENESS)
+    task = _decode_task(read_task(open_stdin()))
+    sys.stdout.buffer.write(cards_pdf(task.members, task.county, task.date))
+    sys.stdout.buffer.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from kiosk.cli.center.people import COMMAND, audited_desk
 from kiosk.cli.center.secrets import prompt_password, read_secret
 from kiosk.cli.provision.folder import complete_folder, require_free, write_identities
 from kiosk.cli.shared.one_line import end, progress
+from kiosk.domain.telephone_pin import SECRET_BYTES
 from kiosk.first_start.identity.format import MAX_VILLAGE_LENGTH, StationIdentity
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -222,6 +224,7 @@ def _make_identities(url: str, numbers: Sequence[str], options: dict[str, Any], 
         authority = open_authority(folder, phrase)
         subjects = desk.certificates.next_subjects(chosen[0].region, _STATION, [one.station for one in chosen])
         issued = [authority.issue_machine(subject, now) for subject in subjects]
+        pin_secrets = {subject: secrets.token_bytes(SECRET_BYTES) for subject in subjects}
         sealed = list[bytes]()
         try:
             identities = [
@@ -232,16 +235,18 @@ def _make_identities(url: str, numbers: Sequence[str], options: dict[str, Any], 
                     certificate=own.certificate,
                     key=own.key,
                     authority=authority.certificate,
+                    pin_secret=pin_secret.hex(),
                     **options,
                 )
-                for one, own in zip(chosen, issued, strict=True)
+                for one, own, pin_secret in zip(chosen, issued, pin_secrets.values(), strict=True)
             ]
         except ValueError as error:
             raise click.UsageError(str(error)) from error
 
         def admit() -> None:
             ends = [one.not_after for one in issued]
-            desk.certificates.add(list(zip(subjects, ends, sealed, strict=True)), now, replacing=replacing)
+            rows = list(zip(subjects, ends, sealed, strict=True))
+            desk.certificates.add(rows, now, replacing=replacing, pin_secrets=pin_secrets)
 
         try:
             with progress(f"{len(chosen)} stations", "done") as show, complete_folder(out, admit) as fresh:

@@ -2,11 +2,13 @@
 stays where it was taken and says which machine has it. Bytes to values, no I/O.
 
     identity.toml          in the clear: station, region, village, broker_url, certificate, key, authority,
-                           photos, updates, county_key, wifi_network, wifi_password
+                           photos, updates, county_key, wifi_network, wifi_password, pin_secret
     identity-S0147.toml    station, region, village, and ``sealed``: base64 of
                            a version byte | salt 16 | age file with the file in the clear
 
-The version is 2 with a Wi-Fi network inside, else 1: software that knows no such network reads the others.
+The version is 3 with a secret for PINs by telephone inside, 2 with a Wi-Fi network, else 1. Software that does not know
+what is inside says that the file was made for newer software, and takes nothing: it would be a station to which the
+county can answer nothing.
 
 What stands beside in the clear is compared with what is inside: nobody can give a sealed identity another number,
 region or village.
@@ -27,6 +29,7 @@ import tomlkit
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.domain.paper_code import PaperCode
+from kiosk.domain.telephone_pin import read_secret
 from kiosk.messaging.relay.shared.settings import CenterEndpoint, Endpoint
 from kiosk.store.backup.shared.county_key import CountyKey
 from kiosk.store.shared.age_file import NotOpened, seal_to_paper, unseal_with_paper
@@ -44,6 +47,7 @@ _TEXT: Final = re.compile(
 )
 VERSION: Final = 1
 _VERSION_WITH_WIFI: Final = 2
+_VERSION_WITH_PIN_SECRET: Final = 3
 FOLDER: Final = "station-identities"  # What the county makes and a person copies to a stick as a whole
 CLEAR: Final = "identity.toml"
 SEALED: Final = re.compile(r"identity-(S[0-9]{4})\.toml")
@@ -74,8 +78,8 @@ class WrongCode(ValueError):
 class StationIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a machine one certain station. Certificates and key are PEM; ``authority`` signed the broker's
     certificate, "" stands for the authorities of the operating system. ``photos``, ``updates`` and ``county_key`` are
-    written into the settings of these names unless they are "". ``wifi_password`` is "" for an open network. Raises
-    ValueError.
+    written into the settings of these names unless they are "". ``wifi_password`` is "" for an open network,
+    ``pin_secret`` 64 hexadecimal digits, or "" where the county answers no forgotten PIN. Raises ValueError.
     """
 
     station: str
@@ -90,6 +94,7 @@ class StationIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     county_key: str = ""
     wifi_network: str = ""
     wifi_password: str = ""
+    pin_secret: str = ""
 
     def __post_init__(self) -> None:
         check_station(self.station)
@@ -105,6 +110,8 @@ class StationIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_center("updates", self.updates)
         check_county_key(self.county_key)
         _check_wifi(self.wifi_network, self.wifi_password)
+        if self.pin_secret:
+            read_secret(self.pin_secret)
 
     def __repr__(self) -> str:
         return f"Identity({self.station} of {self.region})"
@@ -177,10 +184,15 @@ def write_clear(identity: StationIdentity) -> bytes:
 
 def seal(identity: StationIdentity, code: PaperCode) -> bytes:
     shown = {"station": identity.station, "region": identity.region, "village": identity.village}
-    version = _VERSION_WITH_WIFI if identity.wifi_network else VERSION
-    sealed = bytes([version]) + seal_to_paper(write_clear(identity), code)
+    sealed = bytes([_version(identity)]) + seal_to_paper(write_clear(identity), code)
     fields = {**shown, "sealed": base64.b64encode(sealed).decode("ascii")}
     return _toml({name: value for name, value in fields.items() if value})
+
+
+def _version(identity: StationIdentity) -> int:
+    if identity.pin_secret:
+        return _VERSION_WITH_PIN_SECRET
+    return _VERSION_WITH_WIFI if identity.wifi_network else VERSION
 
 
 def unseal(envelope: SealedIdentity, code: PaperCode) -> StationIdentity:
@@ -190,8 +202,8 @@ def unseal(envelope: SealedIdentity, code: PaperCode) -> StationIdentity:
     except (binascii.Error, ValueError) as error:
         raise BadIdentity(f"sealed is no base64: {error}") from error
     version = content[0] if content else 0
-    if version not in (VERSION, _VERSION_WITH_WIFI):
-        raise UnsupportedVersion(f"it is of version {version}: this program reads 1 and 2")
+    if not VERSION <= version <= _VERSION_WITH_PIN_SECRET:
+        raise UnsupportedVersion(f"it is of version {version}: this program reads 1 to {_VERSION_WITH_PIN_SECRET}")
     try:
         identity = read_clear(unseal_with_paper(content[1:], code))
     except NotOpened:

@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 # `ImportCredential=kiosk-relay.*` of the relay's unit takes them all.
 CERTIFICATE, KEY, AUTHORITY = "kiosk-relay.crt", "kiosk-relay.key", "kiosk-relay.ca.crt"
+# `ImportCredential=kiosk-station.*` of the station's unit takes these: whom it obeys, and its secret for PINs by
+# telephone.
+COUNTY_AUTHORITY, PIN_SECRET = "kiosk-station.ca.crt", "kiosk-station.pin"
 PENDING, RECORD, MACHINE, WRONG_CODES = "identity-kept.json", "identity.json", "machine", "wrong-codes.json"
 MODE: Final = 0o600
 _RANDOM_BYTES: Final = 32
@@ -50,6 +53,7 @@ class InUse(msgspec.Struct, frozen=True):
     photos: str = ""
     updates: str = ""
     county_key: str = ""
+    pin_secret: bool = False
 
 
 _read_pending: Final = reader(msgspec.json.Decoder(PendingIdentity))
@@ -106,17 +110,21 @@ class FileVault:
         write_durably(self.keys / WRONG_CODES, msgspec.json.encode(wrong_codes), MODE)
 
     def install(self, identity: StationIdentity) -> None:
-        """Put certificate and key to where the relay takes them from; safe to repeat. The record last: who finds it
-        finds certificate and key.
+        """Put certificate and key to where the relay takes them from, and the county's files to where the station does;
+        safe to repeat. The record last: who finds it finds all of them.
         """
-        files = ((CERTIFICATE, identity.certificate), (KEY, identity.key), (AUTHORITY, identity.authority))
+        files = [(CERTIFICATE, identity.certificate), (KEY, identity.key), (AUTHORITY, identity.authority)]
+        if identity.pin_secret:
+            files += [(COUNTY_AUTHORITY, identity.authority), (PIN_SECRET, identity.pin_secret)]
         for name, content in files:
             if content:
                 write_durably(self.credentials / name, content.encode("ascii"), MODE)
         if identity.wifi_network:
             self._install_network(identity.wifi_network, identity.wifi_password)
         fields = {name: getattr(identity, name) for name in InUse.__struct_fields__}
-        record = InUse(**{**fields, "authority": bool(identity.authority)})
+        record = InUse(
+            **{**fields, "authority": bool(identity.authority), "pin_secret": bool(identity.pin_secret)},
+        )
         write_durably(self.keys / RECORD, msgspec.json.encode(record), MODE)
 
     def _install_network(self, network: str, password: str) -> None:

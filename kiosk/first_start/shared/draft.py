@@ -102,7 +102,7 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     ``backup`` is the folder of the second medium, "" for none, and ``backup_uuid`` that of its file system.
 
     ``offered``: identities were in sight; ``identity`` is the station that was chosen, ``taken``: this machine is it,
-    and ``county_key`` is what it says of recovery kits.
+    ``county_key`` is what it says of recovery kits, and ``county``: it brought the files of ``[county]``.
 
     ``kits``: kits or backups were in sight; ``recovery`` is the station that is to be put back, ``lettered``: the card
     knows its receipt letters, else ``letter`` is that of the newest paper receipt.
@@ -133,6 +133,7 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     identity: str = ""
     taken: bool = False
     county_key: str = ""
+    county: bool = False
     technician: PersonDraft | None = None
     clerk: PersonDraft | None = None
     proven: dict[str, Proof] = {}

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from kiosk.domain.identifiers import internal_code
 from kiosk.sorting_center.configuration.sheets import content_json
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
 
 _PREFIX = "M-"
+
+
+class CardTask(msgspec.Struct, frozen=True):
+    """What the process that draws cards is given: number and code of each, the county, the day."""
+
+    members: tuple[tuple[str, str], ...]
+    county: str
+    date: str
 
 
 def next_number(rows: Iterable[BookRow]) -> int:

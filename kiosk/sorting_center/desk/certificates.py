@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
@@ -17,7 +18,10 @@ from kiosk.sorting_center.stations.shared.subject import BadSubject, MachineKind
 
 _DELIVERY_MARGIN: Final = timedelta(minutes=10)  # By then the machine that had the certificate before is out
 _c = machine_certificate.c
-_LISTED: Final = (*(column for column in _c if column is not _c.sealed), _c.sealed.is_not(None).label("has_file"))
+_LISTED: Final = (
+    *(column for column in _c if column.name not in ("sealed", "pin_secret")),
+    _c.sealed.is_not(None).label("has_file"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +55,29 @@ class MachineCertificates:
         return [MachineSubject(region, kind, name, newest.get(name, 0) + 1) for name in names]
 
     def add(
-        self, subjects: Sequence[tuple[MachineSubject, datetime, bytes]], now: datetime, *, replacing: bool
+        self,
+        subjects: Sequence[tuple[MachineSubject, datetime, bytes]],
+        now: datetime,
+        *,
+        replacing: bool,
+        pin_secrets: Mapping[MachineSubject, bytes] = MappingProxyType({}),
     ) -> None:
         """Let these certificates in, all or none, each with its end and its sealed identity (b"" for none).
 
-        ``replacing`` revokes the certificate that each machine has. Raises Refused: identity_exists (without it),
+        ``replacing`` revokes the certificate that each machine has. ``pin_secrets`` are those of the identities of
+        stations. Raises Refused: identity_exists (without it),
         changed_meanwhile (when somebody else has made one since ``next_subjects``).
         """
         with self._database.writing() as connection:
             for subject, not_after, sealed in subjects:
-                self._add(connection, subject, (to_rfc3339(not_after), sealed), now, replacing)
+                content = {"not_after": to_rfc3339(not_after), "sealed": sealed or None}
+                self._add(connection, subject, content | {"pin_secret": pin_secrets.get(subject)}, now, replacing)
 
     def _add(
         self,
         connection: Connection,
         subject: MachineSubject,
-        content: tuple[str, bytes],
+        content: Mapping[str, object],
         now: datetime,
         replacing: bool,
     ) -> None:
@@ -81,8 +92,8 @@ class MachineCertificates:
                 raise Refused("identity_exists", text, {"name": subject.name})
             self._revoke(connection, valid, "replaced", now)
         row: dict[str, object] = {"region": subject.region, "kind": subject.kind.value, "name": subject.name}
-        row |= {"generation": subject.generation, "made_at": to_rfc3339(now), "not_after": content[0]}
-        connection.execute(insert(machine_certificate), [row | {"reason": "", "sealed": content[1] or None}])
+        row |= {"generation": subject.generation, "made_at": to_rfc3339(now), "reason": ""}
+        connection.execute(insert(machine_certificate), [row | dict(content)])
 
     def revoke(self, region: str, kind: MachineKind, name: str, reason: str, now: datetime) -> MachineSubject:
         """The subject that is let in no more. Raises Refused: no_identity."""
@@ -98,7 +109,7 @@ class MachineCertificates:
 
     @staticmethod
     def _revoke(connection: Connection, rows: Any, reason: str, now: datetime) -> None:
-        values = {"revoked_at": to_rfc3339(now), "reason": reason, "sealed": None}
+        values = {"revoked_at": to_rfc3339(now), "reason": reason, "sealed": None, "pin_secret": None}
         connection.execute(update(machine_certificate).where(rows).values(values))
 
     def all(self) -> list[MachineCertificate]:
@@ -128,6 +139,14 @@ class MachineCertificates:
         """The sealed identity of a certificate that is valid; None without one."""
         query = select(_c.sealed).where(*_same(subject), _c.revoked_at.is_(None))
         with self._database.reading() as connection:
+            content = connection.execute(query).scalar_one_or_none()
+        return bytes(content) if content else None
+
+    def pin_secret(self, region: str, station: str) -> bytes | None:
+        """Of the station's certificate that is valid; None without one, or where that has no secret."""
+        of_station = (_c.region == region) & (_c.kind == MachineKind.STATION.value) & (_c.name == station)
+        with self._database.reading() as connection:
+            query = select(_c.pin_secret).where(of_station, _c.revoked_at.is_(None))
             content = connection.execute(query).scalar_one_or_none()
         return bytes(content) if content else None
 

@@ -15,6 +15,8 @@ from kiosk.sorting_center.desk.registry import Registry, RegistryDrafts
 from kiosk.sorting_center.desk.shared.audit import Audit
 from kiosk.sorting_center.desk.shared.cases import Cases
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.station_configurations import StationConfigurations
+from kiosk.sorting_center.desk.station_people import StationPeople
 from kiosk.sorting_center.desk.throttle import SignInThrottle
 from kiosk.sorting_center.desk.tokens import Tokens
 
@@ -32,6 +34,8 @@ class CenterDesk(Closable):
         self.configuration_keys = ConfigurationKeys(database)
         self.book = CountyBook(database)
         self.documents = StationDocuments(database)
+        self.station_people = StationPeople(database, self.book)
+        self.configurations = StationConfigurations(database)
         self.drafts = RegistryDrafts(database)
         self.cases = Cases(database)
         self.decisions = Decisions(database)

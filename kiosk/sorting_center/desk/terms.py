@@ -34,6 +34,7 @@ TERM_RANGES: Final[Mapping[str, tuple[int, int, int]]] = {
     "notices": (90, 7, 365),
     "people": (365, 180, 3650),
     "listings": (365, 90, 3650),
+    "station_people": (365, 90, 3650),
 }
 INTERVAL_S: Final = 3600.0
 MAX_ROWS: Final = 500  # Of each kind in one step: no page waits long for the desk
@@ -100,6 +101,7 @@ def erase_expired(database: DeskDatabase, terms: Mapping[str, int], now: datetim
             for kind, (table, condition) in conditions.items()
         }
         erased["cases"] = _erase_cases(connection, ends["cases"])
+        erased["station_people"] = _erase_former_names(connection, ends["station_people"])
         erased["listings"] = _erase_listing_texts(connection, ends["listings"])
     return erased
 
@@ -120,6 +122,13 @@ def _erase_cases(connection: Connection, end: str) -> int:
     connection.execute(update(case).where(case.c.id.in_(numbers)).values(who="", reason=""))
     connection.execute(delete(case).where(case.c.id.in_(numbers), case.c.present.is_(False)))
     return len(numbers)
+
+
+def _erase_former_names(connection: Connection, end: str) -> int:
+    """Of people who have left a station; their numbers stay, so that nobody else gets one."""
+    person = schema.former_person
+    is_old = (person.c.ended_at < end) & (person.c.name != "")
+    return connection.execute(update(person).where(_first_of(person, is_old)).values(name="")).rowcount
 
 
 def _erase_listing_texts(connection: Connection, end: str) -> int:

@@ -1,4 +1,4 @@
-"""The limit on guessed passwords, checked before a hash is computed.
+"""The limit on guessed passwords, checked before a hash is computed, and on PINs that are given by telephone.
 
 Attempts are counted by address, and by address and name. A name alone never counts: a stranger's attempts must not lock
 a person out. An attempt is counted as wrong before it is checked, so that a hundred at once are not all checked first.
@@ -24,6 +24,9 @@ _MINUTE_MS: Final = 60_000
 NAME_RULE: Final = LockoutRule(tries=5, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS)
 # A whole office may come from one address, and not all of them type well.
 ADDRESS_RULE: Final = LockoutRule(tries=30, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS, delay_ms=(0,))
+# Answers to the challenges of one station, and of all stations by one person: each one counts.
+STATION_PINS: Final = LockoutRule(tries=6, window_ms=60 * _MINUTE_MS, lockout_ms=30 * _MINUTE_MS, delay_ms=(0,))
+PERSON_PINS: Final = LockoutRule(tries=20, window_ms=60 * _MINUTE_MS, lockout_ms=30 * _MINUTE_MS, delay_ms=(0,))
 MAX_ROWS: Final = 5_000
 _IPV6_NETWORK: Final = 64  # Bits of one subscriber (RFC 6177), who has all addresses of it
 
@@ -43,7 +46,13 @@ class SignInThrottle:
 
     def attempt(self, name: str, address: str, at: AttemptTime) -> int:
         """0 when it may be checked; it counts as wrong until `succeeded`. Else milliseconds to wait."""
-        keys = _keys(name, address)
+        return self._attempt(_keys(name, address), at)
+
+    def attempt_pin(self, who: str, station: str, at: AttemptTime) -> int:
+        """0 when this person may answer a challenge of this station, which counts; else milliseconds to wait."""
+        return self._attempt([(f"pin {_hashed(station)}", STATION_PINS), (f"pins {_hashed(who)}", PERSON_PINS)], at)
+
+    def _attempt(self, keys: list[tuple[str, LockoutRule]], at: AttemptTime) -> int:
         with self._database.writing() as connection:
             known = _load_lockouts(connection, [key for key, _ in keys])
             waits = [known[key].wait(rule, at.boot_id, at.monotonic_ms) for key, rule in keys if key in known]
@@ -73,8 +82,11 @@ class SignInThrottle:
 
 def _keys(name: str, address: str) -> list[tuple[str, LockoutRule]]:
     network = _network_key(address)
-    hashed = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]  # any length may have been typed
-    return [(f"{network} {hashed}", NAME_RULE), (network, ADDRESS_RULE)]
+    return [(f"{network} {_hashed(name)}", NAME_RULE), (network, ADDRESS_RULE)]
+
+
+def _hashed(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]  # any length may have been typed
 
 
 def _network_key(address: str) -> str:

@@ -1,4 +1,6 @@
-"""Follows the feed of the ledger for what stations offer, for the pictures of it, and for intakes that are voided."""
+"""Follows the feed of the ledger into the desk: what stations offer, the pictures of it, intakes that are voided, and
+what stations say of the county's documents.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
 from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
+from kiosk.sorting_center.desk import station_configurations
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_place, listing_step
 from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position
@@ -30,7 +33,9 @@ from kiosk.sorting_center.listings.records import (
 from kiosk.sorting_center.shared.stored_events import decode_envelope, decode_known
 
 STEP_EVENTS: Final = 250  # Were all of them offers, people at the desk would wait for a fraction of a second
-_TYPES: Final = frozenset({ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE})
+_TYPES: Final = frozenset(
+    {ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE, *station_configurations.EVENT_TYPES}
+)
 
 
 class OfferFollower:
@@ -58,7 +63,7 @@ class OfferFollower:
                 return 0
             for entry in entries:
                 if entry.type in _TYPES:
-                    _apply_event(connection, entry, to_rfc3339(self._now()))
+                    _apply_event(connection, entry, self._now())
             connection.execute(delete(listing_place))
             connection.execute(insert(listing_place).values(generation=start.generation, feedseq=entries[-1].feedseq))
         return len(entries)
@@ -69,8 +74,8 @@ def _read_position(connection: Connection) -> FeedPosition | None:
     return FeedPosition(row.generation, row.feedseq) if row is not None else None
 
 
-def _apply_event(connection: Connection, entry: FeedEntry, now: str) -> None:
-    event = decode_envelope(entry.body)
+def _apply_event(connection: Connection, entry: FeedEntry, at: datetime) -> None:
+    event, now = decode_envelope(entry.body), to_rfc3339(at)
     data = decode_known(event)
     if isinstance(data, ListingSubmitted):
         offer = StationOffer(event.epoch, event.seq, data)
@@ -82,6 +87,8 @@ def _apply_event(connection: Connection, entry: FeedEntry, now: str) -> None:
         key = ListingKey(entry.region, event.station, data.lot)
         if (one := load_listing(connection, key)) is not None:
             _withdraw(connection, one, now)
+    elif data is not None:
+        station_configurations.record_event(connection, (entry.region, entry.feedseq), event, data, at)
 
 
 def _apply_offer(connection: Connection, key: ListingKey, offer: StationOffer, now: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, exists, func, select
 
 from kiosk.sorting_center.reports.days import GoodsRow
 from kiosk.sorting_center.reports.receipts import ReceiptRow
@@ -41,6 +41,13 @@ class Members:
         query = select(c.day).where(c.member == member, c.member.is_not(None), c.region == region).distinct()
         with self._tables.reading() as connection:
             return tuple(sorted({int(day[:4]) for day in connection.execute(query).scalars()}, reverse=True))
+
+    def highest(self, region: str) -> str:
+        """The highest number that any receipt names; "" without one."""
+        c = receipt.c
+        query = select(func.max(c.member)).where(c.member.is_not(None), c.region == region)
+        with self._tables.reading() as connection:
+            return connection.execute(query).scalar() or ""
 
     def year(self, member: str, region: str, year: int) -> MemberYear:
         c = receipt.c

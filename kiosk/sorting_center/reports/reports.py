@@ -15,6 +15,7 @@ from kiosk.sorting_center.reports.fleet import FleetReport
 from kiosk.sorting_center.reports.implausible import PlausibilityChecks
 from kiosk.sorting_center.reports.journal import EventJournal
 from kiosk.sorting_center.reports.members import Members
+from kiosk.sorting_center.reports.paid_prices import PaidPrices
 from kiosk.sorting_center.reports.parcels import ParcelReports
 from kiosk.sorting_center.reports.receipts import Receipts
 from kiosk.sorting_center.reports.search import GoodsNames, Search
@@ -51,6 +52,7 @@ class Reports(Closable):
         self.closings = Closings(tables)
         self.receipts = Receipts(tables, self.journal)
         self.implausible = PlausibilityChecks(tables)
+        self.paid = PaidPrices(tables)
         self.members = Members(tables)
         self.names = GoodsNames(tables)
         self.parcels = ParcelReports(tables, self.journal)

@@ -8,7 +8,9 @@ from typing import Final
 import msgspec
 from sqlalchemy import func, select
 
+from kiosk.domain.clerk import clerk_number
 from kiosk.domain.events import (
+    ClerkAdded,
     ClockChanged,
     CountersData,
     EpochStarted,
@@ -169,6 +171,15 @@ class Stations:
             for event in reversed(events)
             if (check := data_of(event, ScaleChecked)) is not None
         )
+
+    def clerk_numbers(self, region: str, station: str) -> tuple[str, ...]:
+        """Those that the station has given to people. It gives them one after the other: what an archive hides of an
+        event is told by how many there are.
+        """
+        events = self._journal.about(station, region, [ClerkAdded.TYPE])
+        added = (data_of(event, ClerkAdded) for event in events)
+        numbers = {clerk_number(place) for place in range(1, len(events) + 1)}
+        return tuple(sorted(numbers | {one.clerk.rpartition(":")[2] for one in added if one is not None}, key=int))
 
     def scale(self, region: str, station: str) -> ScaleFacts:
         intake = self._last_intake(region, station)

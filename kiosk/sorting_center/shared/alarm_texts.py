@@ -35,6 +35,9 @@ ENGLISH: Final[Mapping[str, str]] = {
     "software": "{text}",
     "above_max": "receipt {receipt} has a bag of {n} g; the scale shows {most} g at most",
     "far_price": "receipt {receipt} has {n} fen for a kilogram; other stations have {most} fen on that day",
+    "old_price": "buys {product} for {n} fen a kilogram since {since}; the county's price is {most} fen",
+    "not_bought": "buys {product} for {n} fen a kilogram since {since}; the county buys none there",
+    "document_refused": "refused the county's document {version} on {at}: {why}",
     "early_clock": "{receipt} was written at {at} by a clock that is set; no event there is older than {since}",
 }
 _MINUTE_FORMAT: Final = "%Y-%m-%d %H:%M UTC"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from kiosk.sorting_center.desk.registry import ExpectedStation, StationRegister
 from kiosk.sorting_center.desk.shared.cases import Condition
+from kiosk.sorting_center.desk.station_configurations import StationConfiguration, StationKey
 from kiosk.sorting_center.ledger.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.implausible import PRICE_KIND, ImplausibleFigure
@@ -16,6 +17,7 @@ from kiosk.sorting_center.reports.projection.applier import MASS_KIND
 from kiosk.sorting_center.reports.shared.times import from_milliseconds as moment_of
 from kiosk.sorting_center.shared.alarm_texts import format_detail, format_minute
 from kiosk.sorting_center.watch.measure import Measure
+from kiosk.sorting_center.watch.old_prices import OldPrice
 
 # Events set apart for these reasons have an alarm of the ledger each: one case is enough.
 COVERED_BY_ALARM: Final = frozenset({"fork", "broken_chain"})
@@ -50,6 +52,8 @@ class CountySnapshot:
     now: datetime
     impossible: Sequence[ImplausibleFigure] = ()
     held_back: Sequence[HeldBack] = ()
+    configurations: Mapping[StationKey, StationConfiguration] = field(default_factory=dict)
+    old_prices: Sequence[OldPrice] = ()
 
 
 def conditions(seen: CountySnapshot) -> list[Condition]:
@@ -61,6 +65,8 @@ def conditions(seen: CountySnapshot) -> list[Condition]:
         *(_of_quarantine(group) for group in seen.quarantined if group.kind not in COVERED_BY_ALARM),
         *(_of_finding(finding) for finding in seen.impossible),
         *(_of_held_back(one) for one in seen.held_back),
+        *(condition for key, one in seen.configurations.items() for condition in _of_configuration(key, one)),
+        *(_of_old_price(one) for one in seen.old_prices),
         *(condition for row in seen.rows for condition in _of_row(row, measure)),
         *(Condition("never_seen", expected.region, expected.station) for expected in silent),
         *(
@@ -97,6 +103,23 @@ def _of_finding(one: ImplausibleFigure) -> Condition:
 def _of_held_back(one: HeldBack) -> Condition:
     detail = format_detail("too_much_today" if one.why == "share" else "little_disk", n=one.size_bytes // 1_000_000)
     return Condition("held_back", one.region, one.station, "", detail)
+
+
+def _of_configuration(key: StationKey, one: StationConfiguration) -> Iterator[Condition]:
+    """A refusal is over when the station applies a document after it."""
+    if one.refused is not None:
+        version, at = str(one.refused.version), format_minute(datetime.fromisoformat(one.refused.at))
+        detail = format_detail("document_refused", version=version, why=one.refused.reason, at=at)
+        yield Condition("document_refused", *key, "", detail)
+
+
+def _of_old_price(one: OldPrice) -> Condition:
+    paid, since = one.paid, format_minute(one.since)
+    if one.county_fen is None:
+        detail = format_detail("not_bought", product=paid.product, n=paid.fen_per_kg, since=since)
+    else:
+        detail = format_detail("old_price", product=paid.product, n=paid.fen_per_kg, most=one.county_fen, since=since)
+    return Condition("old_price", paid.region, paid.station, f"{paid.product} {paid.mode}", detail)
 
 
 def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:

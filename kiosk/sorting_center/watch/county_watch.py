@@ -16,17 +16,24 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.schema import alarm, quarantine, station_status, stream
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.conditions import ConditionGroup, CountySnapshot, conditions
+from kiosk.sorting_center.watch.old_prices import OldPrices
 
 POLL_INTERVAL_S: Final = 30.0
 _LEADER_POLL_S: Final = 1.0  # A moment after the beginning one process has the role
 
 
-def county_snapshot(ledger: Ledger, reports: Reports, desk: CenterDesk, now: datetime) -> CountySnapshot:
-    today = reports.days.day_of(now)
+def county_snapshot(
+    ledger: Ledger, reports: Reports, desk: CenterDesk, now: datetime, prices: OldPrices | None = None
+) -> CountySnapshot:
+    """``prices`` remembers which receipts were judged."""
+    today, register, configurations = reports.days.day_of(now), desk.registry.current(), desk.configurations.all()
     rows, impossible = reports.fleet.rows(today), reports.implausible.findings(today)
     local = now.astimezone(reports.zone)
     alarms, quarantined, held_back = alarm_groups(ledger), quarantine_groups(ledger), ledger.held_back(now.isoformat())
-    return CountySnapshot(rows, desk.registry.current(), alarms, quarantined, local, impossible, held_back)
+    old_prices = (prices or OldPrices(desk.book)).findings(reports.paid.newest(today), register, configurations)
+    return CountySnapshot(
+        *(rows, register, alarms, quarantined, local, impossible, held_back, configurations, old_prices)
+    )
 
 
 class CountyWatch:

@@ -128,6 +128,8 @@ MARK_OF_CASE: Final[Mapping[str, StationMark]] = {
     "impossible_mass": StationMark.FAULT,
     "impossible_price": StationMark.FAULT,
     "impossible_clock": StationMark.FAULT,
+    "old_price": StationMark.FAULT,
+    "document_refused": StationMark.FAULT,
     "gap": StationMark.GAP,
 }
 

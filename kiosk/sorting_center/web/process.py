@@ -38,6 +38,7 @@ from kiosk.sorting_center.shared.child_process import open_stdin, read_task, wat
 from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.watch.county_watch import POLL_INTERVAL_S as WATCH_INTERVAL_S
 from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
+from kiosk.sorting_center.watch.old_prices import OldPrices
 from kiosk.sorting_center.web.app import ExternalAddresses, compile_templates, create_app
 from kiosk.sorting_center.web.child import RemoteHealth, WebTask
 from kiosk.sorting_center.web.notice_words import case_line, mail_text
@@ -92,7 +93,9 @@ def serve(
         with app.app_context():
             snapshots = sources().snapshots
         follower = ReportsFollower(stores.ledger, stores.reports)
-        measure = partial(county_snapshot, stores.ledger, stores.reports, stores.desk)
+        measure = partial(
+            county_snapshot, stores.ledger, stores.reports, stores.desk, prices=OldPrices(stores.desk.book)
+        )
         watch = CountyWatch(measure, stores.desk, lambda: follower.is_leader)
         erase = partial(erase_step, stores.ledger, stores.desk.database, parse_terms(settings.terms))
         offers = OfferFollower(stores.ledger, stores.desk.database)

@@ -21,7 +21,17 @@ from kiosk.base.refused import Refused
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity import vault as vault_module
 from kiosk.first_start.identity.format import CLEAR, StationIdentity, claim_name, read_claim, sealed_name, write_clear
-from kiosk.first_start.identity.vault import CERTIFICATE, KEY, MACHINE, PENDING, WRONG_CODES, FileVault
+from kiosk.first_start.identity.vault import (
+    CERTIFICATE,
+    COUNTY_AUTHORITY,
+    KEY,
+    MACHINE,
+    PENDING,
+    PIN_SECRET,
+    RECORD,
+    WRONG_CODES,
+    FileVault,
+)
 from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing, laid, made
 
 
@@ -120,6 +130,22 @@ def test_the_way_of_an_identity(tmp_path: Path, identity: StationIdentity) -> No
     with pytest.raises(Refused) as refused:
         first.start(stick).claim("S0148", CODE)
     assert refused.value.code == "other"
+
+
+def test_the_station_gets_the_countys_files(tmp_path: Path, identity: StationIdentity) -> None:
+    bare = Machine(tmp_path / "bare")
+    bare.vault.install(identity)
+    names = (COUNTY_AUTHORITY, PIN_SECRET)
+    assert not any((bare.vault.credentials / name).exists() for name in names), "it was made without a county"
+    found = bare.vault.in_use()
+    assert found is not None
+    assert not found.pin_secret
+    machine = Machine(tmp_path / "county")
+    machine.vault.install(replace(identity, pin_secret="0a" * 32))
+    for name, content in zip(names, (identity.authority, "0a" * 32), strict=True):
+        file = machine.vault.credentials / name
+        assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == (content, 0o600)
+    assert "0a0a" not in (machine.vault.keys / RECORD).read_text(), "the first start reads the record"
 
 
 def test_the_network_is_laid_where_iwd_finds_it(tmp_path: Path, identity: StationIdentity) -> None:

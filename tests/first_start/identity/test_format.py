@@ -77,16 +77,24 @@ class TestTheCode:
         assert repr(identity) == "Identity(S0147 of yarkant)"
 
 
-class TestWifi:
-    def test_only_an_identity_with_a_network_is_of_another_version(self, identity: StationIdentity) -> None:
-        """Software that knows no network says that the file was made for newer software."""
+class TestVersions:
+    def test_the_version_tells_what_older_software_does_not_know(self, identity: StationIdentity) -> None:
+        """Software that knows no network, or no secret, says that the file was made for newer software."""
         with_network = replace(identity, wifi_network="village post", wifi_password="apricot trees")
-        for one, version in ((identity, 1), (with_network, 2)):
+        with_secret = replace(with_network, pin_secret="0a" * 32)
+        for one, version in ((identity, 1), (with_network, 2), (with_secret, 3)):
             content = sealed(one)
             envelope = read_sealed(content, NAME)
             assert base64.b64decode(envelope.sealed)[0] == version
             assert unseal(envelope, CODE) == one
             assert b"wifi" not in content
+            assert b"pin_secret" not in content
+
+    def test_a_secret_that_is_none_is_refused_and_not_repeated(self, identity: StationIdentity) -> None:
+        for secret in ("0a" * 31, "0A" * 32, "x" * 64):
+            with pytest.raises(ValueError, match="pin_secret must be") as refused:
+                replace(identity, pin_secret=secret)
+            assert secret not in str(refused.value)
 
     def test_a_network_that_nothing_joins_is_refused(self, identity: StationIdentity) -> None:
         good = (("x" * 32, "8" * 8), ("莎车" * 5, "~" * 63), ("post", ""), ("", ""))
@@ -123,7 +131,7 @@ class TestSealed:
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(bent).decode(), identity.village), CODE)
             with pytest.raises(WrongCode):
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(raw[:at]).decode(), identity.village), CODE)
-        for part in (b"", b"\x03" + raw[1:]):
+        for part in (b"", b"\x04" + raw[1:]):
             with pytest.raises(UnsupportedVersion):
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(part).decode(), identity.village), CODE)
 

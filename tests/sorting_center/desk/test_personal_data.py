@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 from sqlalchemy import insert
 
+from kiosk.domain.clerk import Role
 from kiosk.sorting_center import export
 from kiosk.sorting_center.configuration.members import member_row
 from kiosk.sorting_center.desk.care import back_up_desk
@@ -23,6 +24,7 @@ from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import Condition
 from kiosk.sorting_center.desk.shared.schema import audit
+from kiosk.sorting_center.desk.station_people import Station as StationKey
 from kiosk.sorting_center.desk.terms import INTERVAL_S, MAX_ROWS, TERM_RANGES, erase_expired, erase_step, parse_terms
 from kiosk.sorting_center.desk.throttle import AttemptTime
 from kiosk.sorting_center.feed.feed import feed_message
@@ -60,9 +62,10 @@ PLANTED: Final[Mapping[str, Planted]] = {
     "drafts": Planted("0998-7413653"),
     "decisions": Planted("买买提江说好了"),
     "listings": Planted("خالىدەمنىڭ بادىمى"),
-    "members": Planted("رۇقىيەگۈل مەتتۇرسۇن"),
+    "station_people": Planted("ھاۋاگۈل سىدىق"),
+    "member_roll": Planted("قۇربانجان ئاكا"),
 }
-NO_WORDS: Final = {"ledger", "reports", "archives", "refused", "photographs", "sessions", "logs", "backups"}
+NO_WORDS: Final = {"ledger", "reports", "archives", "refused", "photographs", "sessions", "logs", "backups", "county_parcels"}
 """Places where no person types anything: numbers, pictures, what programs write."""
 
 
@@ -91,7 +94,11 @@ def plant(desk: CenterDesk, person: Person, station: Station, now: datetime) -> 
     desk.cases.observe([], now)
     desk.registry.replace([ExpectedStation("shache", "S0147", contact=PLANTED["contacts"].word)], [])
     desk.drafts.store("aygul", "session", PLANTED["drafts"].word.encode(), "", now)
-    desk.book.change("shache", [member_row("M-00007", PLANTED["members"].word, "")], 0, "aygul", now)
+    there = StationKey("shache", "S0147")
+    for name, role in (("Turdi", Role.TECHNICIAN), (PLANTED["station_people"].word, Role.CLERK)):
+        desk.station_people.add(there, (name, role), (), "aygul", now)
+    desk.station_people.end(there, "02", "aygul", now)
+    assert person.does("/members/add", name=PLANTED["member_roll"].word, scope="").status_code == 303
     reason = DecisionRationale("aygul", PLANTED["decisions"].word)
     desk.decisions.decide((DecisionKind.DAY, "shache S0147 e 4"), 0, "accepted", reason, now)
 
@@ -154,6 +161,8 @@ def test_planted_words_are_there_until_their_term_and_nowhere_after(
                 left = {place for place in PLANTED if (term := term_of(place)) is None or term > over}
                 assert found_in(folder) == left - {"drafts"}, (days, over)
         desk.notice_targets.remove("office")
+        (number,) = (row.key for row in desk.book.rows("shache", ["member"]))
+        assert person.does(f"/members/{number}/end").status_code == 303
         desk.registry.replace([], [])
         desk.book.replace("shache", ["member"], [], 1, "aygul", now)
         desk.database.empty_log()

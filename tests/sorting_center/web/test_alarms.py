@@ -43,6 +43,8 @@ KINDS = (
     "impossible_price",
     "impossible_clock",
     "held_back",
+    "old_price",
+    "document_refused",
 )
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m{{ 7*7 }}"
 

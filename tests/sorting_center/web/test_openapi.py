@@ -82,7 +82,14 @@ def test_real_answers_are_what_it_says(
 ) -> None:
     token = bearer(stores.desk)
     answers = {}
-    for asked in ("/feed", "/feed?after=3&limit=4", "/intakes.json", "/intakes.json?limit=1", "/ledger/summary.json"):
+    for asked in (
+        "/feed",
+        "/feed?after=3&limit=4",
+        "/intakes.json",
+        "/intakes.json?limit=1",
+        "/ledger/summary.json",
+        "/stations.json",
+    ):
         answer = client.get(asked, headers=token)
         path = asked.partition("?")[0]
         answers[path] = answer.get_json()
@@ -96,6 +103,7 @@ def test_real_answers_are_what_it_says(
         ("Summary", answers["/ledger/summary.json"]),
         ("Totals", answers["/ledger/summary.json"]["totals"]),
         ("StationRow", answers["/ledger/summary.json"]["by_station"][0]),
+        ("StationDocument", answers["/stations.json"]["stations"][0]),
         ("Health", client.get("/health").get_json()),
     ):
         assert unknown(document, name, one) == set(), name

@@ -39,6 +39,8 @@ SHEETS = {
     "/fleet": 2,
     f"/stations/{REGION}/S0147": 2,
     "/registry": 3,
+    f"/stations/{REGION}/S0147/people": 1,
+    "/members": 1,
 }
 """The most a page may need of a county of 90 stations."""
 OTHER_WORDS = ("English", "中文", "gulnar")

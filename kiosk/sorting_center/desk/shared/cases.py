@@ -23,7 +23,10 @@ SYSTEM_USER: Final = "itself"  # Opens cases, and closes those of SELF_CLEARING 
 
 # Kinds that are over when they are no longer seen.
 SELF_CLEARING: Final = frozenset(
-    {"quiet", "backlog", "gap", "offline", "reports", "never_seen", "old_software", "verification_over", "held_back"}
+    {
+        *("quiet", "backlog", "gap", "offline", "reports", "never_seen", "old_software", "verification_over"),
+        *("held_back", "old_price", "document_refused"),
+    }
 )
 # Kinds of a day, which only a person reopens: while the reports are rebuilt their conditions are not seen.
 NEVER_REOPENED: Final = frozenset({"impossible_mass", "impossible_price", "impossible_clock"})

@@ -181,13 +181,24 @@ station_document_part = _table(
     "station_document_part", *_key("region", "station", "sha256"), Index("station_document_part_sha256", "sha256")
 )
 
-# What a station said last: `state` is applied or refused, `reason` that of a refusal, `at` when it happened there.
+# What a station said last: `state` is applied, refused or imported (its newest catalog), `reason` that of a refusal,
+# `at` when it happened there.
 station_configuration = _table(
     "station_configuration",
     *_key("region", "station", "state"),
     *_required(BigInteger, "key", "number", "catalog_version", "feedseq"),
     *_required(Code, "sha256", "reason"),
     *_required(TimestampColumn, "at"),
+)
+
+# Somebody of a station who has left, until the term of the name is over; the number stays, it is never given again.
+# `locked_out_at`: since when a document without this person is in force there.
+former_person = _table(
+    "former_person",
+    *_key("region", "station", "number"),
+    *_required(Code, "name", "role"),
+    *_required(TimestampColumn, "ended_at"),
+    Column("locked_out_at", TimestampColumn),
 )
 
 # `state`: open, taken or closed. `present`: the condition was seen the last time. `who` made the last step.

@@ -58,6 +58,7 @@ receipt = Table(
     Column("hour", Integer, nullable=False),
     Column("late", Boolean, nullable=False),
     Column("voided", Boolean, nullable=False),
+    Index("receipt_feedseq", "feedseq"),
     Index("receipt_day", "day", "station"),
     Index("receipt_station", "station", "day"),
     Index("receipt_member", "member", "day", sqlite_where=_IS_MEMBERS, postgresql_where=_IS_MEMBERS),

@@ -18,6 +18,7 @@ from werkzeug.exceptions import BadRequest
 from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.contract.envelope import DETAIL_PATTERNS, IDENTITY_PATTERNS, MAX_SEQ, OPTIONAL_PATTERNS
 from kiosk.messaging.contract.schemas import text_schema
+from kiosk.sorting_center.desk.station_configurations import NO_CONFIGURATION, StationConfiguration
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.feed.feed import feed_message
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
@@ -25,6 +26,7 @@ from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
 from kiosk.sorting_center.ledger.overview import MAX_INTAKES, Counts, IntakeRow, StationRow, Totals
 from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.shared.health import HealthReport
+from kiosk.sorting_center.watch.county_watch import known_stations
 from kiosk.sorting_center.web.machine.monitoring import health_answer, metrics_answer
 from kiosk.sorting_center.web.shared.access import EVERYONE, AccessRule, GuardedBlueprint, access_policy
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
@@ -133,6 +135,30 @@ Summary: Final = _define_struct(
     ("by_station", list[StationRow]),
     parts=Counts,
 )
+
+
+class StationDocument(msgspec.Struct):
+    """What a station has of the county's documents. Versions are like ``2.17``: the county's key, and the document.
+
+    ``state``: none (the county gives it no document), waiting, current or refused; ``reason`` is that of its last
+    refusal. ``by_hand_since``: since when goods that were imported there by hand are in force. Null is "never".
+    """
+
+    region: str
+    station: str
+    state: Literal["none", "waiting", "current", "refused"]
+    newest: str | None
+    newest_at: str | None
+    applied: str | None
+    applied_at: str | None
+    reason: str | None
+    by_hand_since: str | None
+
+
+class StationDocuments(msgspec.Struct):
+    stations: list[StationDocument]
+
+
 HealthAnswer: Final = _define_struct(
     "Health", "How the program is: ``status`` in one word.", ("status", Literal["ok", "trouble"]), parts=HealthReport
 )
@@ -311,6 +337,31 @@ def summary() -> Response:
         totals=asdict(snapshot.totals),
         today=asdict(snapshot.today),
         by_station=[asdict(row) for row in snapshot.stations],
+    )
+
+
+@machine.get_route("/stations.json", AccessRule(scope=Scope.READ))
+@documented(RouteDoc({200: StationDocuments}))
+def station_documents() -> Response:
+    """Which document of the county each station has, and which it should have."""
+    desk = sources().desk
+    reported = desk.configurations.all()
+    keys = sorted({*reported, *desk.registry.current().stations, *known_stations(sources().ledger)})
+    return jsonify(
+        stations=[msgspec.structs.asdict(_station_document(key, reported.get(key, NO_CONFIGURATION))) for key in keys]
+    )
+
+
+def _station_document(key: tuple[str, str], one: StationConfiguration) -> StationDocument:
+    return StationDocument(
+        *key,
+        state=one.state.value,
+        newest=str(one.newest) if one.newest is not None else None,
+        newest_at=one.made_at or None,
+        applied=str(one.applied.version) if one.applied is not None else None,
+        applied_at=one.applied.at if one.applied is not None else None,
+        reason=one.refused.reason if one.refused is not None else None,
+        by_hand_since=one.by_hand_since or None,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import StationKey, StationRegister
 from kiosk.sorting_center.desk.shared.cases import Case
+from kiosk.sorting_center.desk.station_configurations import NO_CONFIGURATION, StationConfiguration
 from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.reports import Reports
@@ -30,7 +31,8 @@ _CASE_MARKS: Final = {
 class Tile:
     """``marks`` are all it has, the gravest first. ``township``, ``village`` and ``contact`` are "" where the registry
     has none. ``case_kind`` is of the oldest case behind the gravest mark, ``since`` the time at which that mark was
-    first seen, RFC 3339; "" where there is none. ``broken`` is what its doctor says is broken.
+    first seen, RFC 3339; "" where there is none. ``broken`` is what its doctor says is broken. ``configuration`` is
+    what it has of the county's documents.
     """
 
     region: str
@@ -43,6 +45,7 @@ class Tile:
     case_kind: str = ""
     since: str = ""
     broken: DatedDoctorRow | None = None
+    configuration: StationConfiguration = NO_CONFIGURATION
 
     @property
     def mark(self) -> StationMark:
@@ -69,6 +72,11 @@ class FleetSnapshot:
     revoked: frozenset[StationKey] = frozenset()  # Their machines are let in no more
 
     @cached_property
+    def behind(self) -> int:
+        """Stations with something else in force than the county wants."""
+        return sum(tile.configuration.is_behind for tile in self.tiles)
+
+    @cached_property
     def counts(self) -> Mapping[StationMark, int]:
         """Of stations, by their gravest mark."""
         counted = Counter(tile.mark for tile in self.tiles)
@@ -87,7 +95,7 @@ def fleet_snapshot(reports: Reports, desk: CenterDesk, now: datetime) -> FleetSn
     counted = Counter(case.kind for case in cases)
     return FleetSnapshot(
         day,
-        _tiles(rows, register, cases, now.astimezone(reports.zone)),
+        _tiles(rows, (register, desk.configurations.all()), cases, now.astimezone(reports.zone)),
         tuple(sorted(counted.items())),
         stations_seen=len(rows),
         quarantined=sum(sum(row.quarantined.values()) for row in rows),
@@ -96,8 +104,12 @@ def fleet_snapshot(reports: Reports, desk: CenterDesk, now: datetime) -> FleetSn
 
 
 def _tiles(
-    rows: Sequence[FleetRow], register: StationRegister, cases: Iterable[Case], now: datetime
+    rows: Sequence[FleetRow],
+    county: tuple[StationRegister, Mapping[StationKey, StationConfiguration]],
+    cases: Iterable[Case],
+    now: datetime,
 ) -> tuple[Tile, ...]:
+    register, configurations = county
     measure = Measure.of(rows, register, now)
     cases_by_key: dict[StationKey, list[Case]] = defaultdict(list)
     for case in cases:
@@ -112,7 +124,8 @@ def _tiles(
         place = (expected.township, expected.village, expected.contact) if expected is not None else ("", "", "")
         brings, broken = (row.today.intakes > 0, row.broken) if row is not None else (False, None)
         kind, since = oldest.kind if oldest is not None else "", _since(tile_marks[0], row, oldest)
-        tiles.append(Tile(*key, tile_marks, *place, brings, kind, since, broken))
+        configuration = configurations.get(key, NO_CONFIGURATION)
+        tiles.append(Tile(*key, tile_marks, *place, brings, kind, since, broken, configuration))
     return _in_order(tiles)
 
 

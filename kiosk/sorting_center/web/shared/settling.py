@@ -27,6 +27,7 @@ _ACCIDENTS: Final = (
     ("impossible_mass",),
     ("impossible_price",),
     ("impossible_clock",),
+    ("old_price", "document_refused"),
     ("held_back",),
     (DAY_KIND,),
     ("reports",),

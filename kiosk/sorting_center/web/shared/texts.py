@@ -60,6 +60,8 @@ class CenterTexts(Texts):
                 return _unbroken(value)
             case "said":
                 return self.render_detail(value, local)
+            case "why" if f"document_why_{value}" in self:
+                return self(f"document_why_{value}")
             case "reason" if f"reason_{value}" in self:
                 return self(f"reason_{value}")
             case _:

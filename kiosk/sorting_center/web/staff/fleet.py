@@ -19,6 +19,7 @@ from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 
 PAGE_SIZE: Final = 250  # Tiles that fit on a wall, and their page into 150 KB
+BEHIND: Final = "behind"  # A state to choose beside the marks: another document than the county's newest
 _MAX_WORDS: Final = 60
 _TELEPHONE: Final = re.compile(r"\+?[0-9][0-9 ()/-]{4,20}[0-9]")
 
@@ -30,13 +31,15 @@ class TileFilter:
     state: StationMark | None
     words: str
     page: int
+    behind: bool = False
 
     @classmethod
     def of_request(cls) -> TileFilter:
         """Whatever makes no sense asks for all."""
         state_text, number = request.args.get("state", ""), request.args.get("page", "")
         state = StationMark(state_text) if state_text in set(StationMark) else None
-        return cls(state, request.args.get("q", "").strip()[:_MAX_WORDS], max(1, parse_whole_number(number) or 1))
+        words, page = request.args.get("q", "").strip()[:_MAX_WORDS], max(1, parse_whole_number(number) or 1)
+        return cls(state, words, page, state_text == BEHIND)
 
     def tiles(self, snapshot: FleetSnapshot) -> list[Tile]:
         """All pages of them. One of several marks is found under each."""
@@ -44,11 +47,14 @@ class TileFilter:
         return [
             tile
             for tile in snapshot.tiles
-            if (self.state is None or self.state in tile.marks) and (not words or tile.matches(words))
+            if (self.state is None or self.state in tile.marks)
+            and (not self.behind or tile.configuration.is_behind)
+            and (not words or tile.matches(words))
         ]
 
     def query_args(self, page: int) -> dict[str, object]:
-        return {"state": self.state.value if self.state else None, "q": self.words or None, "page": page}
+        state = self.state.value if self.state else BEHIND if self.behind else None
+        return {"state": state, "q": self.words or None, "page": page}
 
 
 @fleet.get_route("/fleet", StaffRole.VIEWER, menu=(20, "nav_fleet"))

@@ -58,7 +58,7 @@ def signed_in() -> Response:
 
 
 def _attempt_sign_in(name: str, password: str) -> Response:
-    policy, address, at = access_policy(), request.remote_addr or "unknown", _throttle_moment()
+    policy, address, at = access_policy(), request.remote_addr or "unknown", throttle_moment()
     if wait_ms := policy.desk.throttle.attempt(name, address, at):
         return _sign_in_form(name, "wait", -(-wait_ms // 1000))
     if not _HASHING_LOCK.acquire(timeout=_HASHING_WAIT_S):
@@ -113,7 +113,7 @@ def change_password() -> Response:
     """Needs the password of now; ends every other session as well."""
     policy, person = access_policy(), current_principal().person
     old, new = form_text("old", _MAX_FIELD_CHARS), form_text("new", _MAX_FIELD_CHARS)
-    address, at = request.remote_addr or "unknown", _throttle_moment()
+    address, at = request.remote_addr or "unknown", throttle_moment()
     try:
         if policy.desk.throttle.attempt(person.name, address, at):
             raise Refused("wait", "too many wrong passwords: try again in a few minutes")
@@ -146,6 +146,6 @@ def _local_path(text: str) -> str:
     return text if plain and len(text) <= _MAX_FIELD_CHARS else "/"
 
 
-def _throttle_moment() -> AttemptTime:
+def throttle_moment() -> AttemptTime:
     boot = _BOOT_ID_FILE.read_text("ascii").strip()
     return AttemptTime(boot, time.monotonic_ns() // 1_000_000, access_policy().now())

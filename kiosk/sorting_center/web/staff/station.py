@@ -72,6 +72,7 @@ def shown(region: str, station: str) -> str:
         township=register.townships.get((region, expected.township)) if expected is not None else None,
         history=history,
         tile=tile,
+        configuration=desk.configurations.of_station(region, station),
         identity=desk.certificates.newest(MachineKind.STATION).get((region, station)),
         device=broken_device(tile) if tile is not None else None,
         listings=sources().listings.of_station(region, station, _MAX_LISTINGS),

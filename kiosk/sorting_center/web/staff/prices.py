@@ -1,0 +1,148 @@
+"""The county's prices as a table: typed, pasted or imported into the draft, and compared with what is in force."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from flask import redirect, request
+from werkzeug.wrappers import Response
+
+from kiosk.base.refused import Refused
+from kiosk.domain.trade import Mode
+from kiosk.sorting_center.configuration.price_grid import (
+    NOT_BOUGHT,
+    BadPrice,
+    GridView,
+    ScopedPrices,
+    cell_text,
+    parse_cell,
+    price_grid,
+)
+from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.web.shared.access import AccessRule, GuardedBlueprint, may_decide, record
+from kiosk.sorting_center.web.shared.county import CountyDraft, county_draft, save_or_merge
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
+from kiosk.sorting_center.web.shared.sources import sources
+
+prices = GuardedBlueprint("prices", __name__)
+
+_TABLE_BYTES: Final = 1024 * 1024  # 5,000 cells, each with what was seen in it
+_MAY_EDIT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=_TABLE_BYTES)
+_KEY: Final = re.compile(r"[A-Z0-9-]{1,16}/(purchase|consignment)/(20[0-9]{2}-[0-9]{2}-[0-9]{2})?")
+_DAY: Final = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_MAX_CHARS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TypedPrices:
+    """A form: by key what stands in a cell, and what stood there when the page was made. ``faults``: codes by key."""
+
+    cells: Mapping[str, str] = field(default_factory=dict)
+    seen: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> Mapping[str, str]:
+        return {key: text for key, text in self.cells.items() if text != self.seen.get(key, "")}
+
+
+@prices.get_route("/prices", StaffRole.VIEWER, menu=(102, "nav_prices"))
+def table() -> str:
+    """``?region=&scope=``; ``all=1``: with days whose prices hold nowhere any more."""
+    return _render(county_draft(), TypedPrices())
+
+
+@prices.post_route("/prices", _MAY_EDIT)
+def edit() -> Response:
+    """``act``: ``save`` into the draft, or show the table with one more ``day`` or ``row``, with all that was typed."""
+    county, typed = county_draft(), _read_form()
+    act = form_text("act", 10)
+    if act in ("day", "row"):
+        return page_response(_render(county, typed, _added(act, typed)), 200)
+    changed, removed, faults = _rows(county.scope, typed.changed)
+    typed = TypedPrices(typed.cells, typed.seen, faults)
+    if faults:
+        return page_response(_render(county, typed), 422)
+    if not changed and not removed:
+        return redirect(county.address("prices.table", done=0), 303)
+    present = ScopedPrices(county.rows)
+    untouched = all(
+        cell_text(present.own(county.scope, key)) == typed.seen.get(key, "") for key in (*typed.cells, *typed.seen)
+    )
+    try:
+        save_or_merge(county, lambda seen: county.save(changed, removed, seen), untouched=untouched)
+    except Refused as error:
+        return page_response(_render(county, typed, refused=error), 409)
+    record(AuditAction.PRICES_CHANGED, county.scope or county.region, _summary(changed, removed))
+    return redirect(county.address("prices.table", done=len(changed) + len(removed)), 303)
+
+
+def _read_form() -> TypedPrices:
+    cells, seen = dict[str, str](), dict[str, str]()
+    for name, text in request.form.items():
+        kind, _, key = name.partition(".")
+        if kind in ("p", "w") and _KEY.fullmatch(key):
+            (cells if kind == "p" else seen)[key] = text.strip()[:_MAX_CHARS]
+    return TypedPrices(cells, seen)
+
+
+def _added(act: str, typed: TypedPrices) -> frozenset[str]:
+    """Keys of the cells that a new day or a new row has."""
+    lines = {key.rpartition("/")[0] for key in typed.cells}
+    days = {key.rpartition("/")[2] for key in typed.cells} or {""}
+    if act == "day":
+        day = form_text("day", 10)
+        return frozenset(f"{line}/{day}" for line in lines if _DAY.fullmatch(day))
+    keys = (f"{form_text('product', 16)}/{form_text('mode', 12)}/{day}" for day in days)
+    return frozenset(key for key in keys if _KEY.fullmatch(key))
+
+
+def _rows(scope: str, typed: Mapping[str, str]) -> tuple[Sequence[BookRow], Sequence[BookRow], Mapping[str, str]]:
+    """Rows to put, rows to take away, and faults by key."""
+    changed, removed, faults = list[BookRow](), list[BookRow](), dict[str, str]()
+    for key, text in typed.items():
+        try:
+            content = parse_cell(text)
+        except BadPrice as error:
+            faults[key] = error.code
+            continue
+        holds = content is not None and (content or scope != COUNTY)  # Not bought in a whole county: without a price
+        (changed if holds else removed).append(BookRow("price", scope, key, content or ""))
+    return changed, removed, faults
+
+
+def _summary(changed: Sequence[BookRow], removed: Sequence[BookRow]) -> str:
+    texts = [f"{row.key} {cell_text(row.content)}" for row in changed]
+    return "; ".join([*texts, *(f"{row.key} removed" for row in removed)])
+
+
+def _render(
+    county: CountyDraft, typed: TypedPrices, added: frozenset[str] = frozenset(), refused: Refused | None = None
+) -> str:
+    draft, released = ScopedPrices(county.rows), ScopedPrices(county.released)
+    view = GridView(
+        county.levels,
+        county.stations if county.scope != COUNTY else None,
+        sources().now().date().isoformat(),
+        frozenset(typed.cells) | added,
+        request.args.get("all") == "1",
+    )
+    overrides = {scope: len(rows) for scope, rows in sorted(draft.by_scope.items()) if scope}
+    return render_page(
+        "prices.html",
+        county=county,
+        grid=price_grid(draft, released, view),
+        typed=typed,
+        not_bought=NOT_BOUGHT,
+        overrides=overrides,
+        goods=sorted(county.names),
+        modes=[mode.value for mode in Mode],
+        may_edit=may_decide(),
+        refused=refused,
+        done=request.args.get("done", "")[:5],
+    )

@@ -8,6 +8,7 @@ have rows of it, so 200 stations that share 20,000 members cost little more than
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any, Final
 
 import msgspec
@@ -57,7 +58,16 @@ def read_content(kind: str, key: str, content: str) -> Any:
         raise BadRow(kind, key, str(error)) from error
 
 
+def _coded(kind: type[Any], key: str, fields: dict[str, Any]) -> Any:
+    row = msgspec.convert({"code": key} | fields, kind)
+    if row.code != key:
+        raise ValueError(f"its code is {row.code}")
+    return row
+
+
 def _price(key: str, fields: dict[str, Any]) -> PriceTable:
+    if key.count("/") != 2:
+        raise ValueError("the key of a price is CODE/mode/since")
     product, mode, since = key.split("/")
     return msgspec.convert({"product": product, "mode": mode, "since": since} | fields, PriceTable)
 
@@ -71,9 +81,9 @@ def _setting(key: str, fields: dict[str, Any]) -> str:
 
 
 _CONTENTS: Final[Mapping[str, Callable[[str, dict[str, Any]], Any]]] = {
-    "product": lambda key, fields: msgspec.convert({"code": key} | fields, ProductTable),
+    "product": partial(_coded, ProductTable),
     "price": _price,
-    "container": lambda key, fields: msgspec.convert({"code": key} | fields, ContainerTable),
+    "container": partial(_coded, ContainerTable),
     "member": lambda key, fields: MemberRow(key, str(fields["short_name"]), str(fields.get("card", ""))),
     "person": lambda key, fields: msgspec.convert({"number": key} | fields, ClerkRow),
     "layout": _layout,
@@ -113,6 +123,11 @@ _MAKERS: Final[Mapping[str, Callable[[Rows], AnyPart]]] = {
 }
 
 
+def _scopes(station: str, township: str) -> tuple[str, ...]:
+    """The widest first."""
+    return (COUNTY, *((township_scope(township),) if township else ()), station_scope(station))
+
+
 class CountyRendering:
     """The parts of every station of one county, of the rows of one moment."""
 
@@ -127,31 +142,42 @@ class CountyRendering:
 
         A price of goods that the station does not have is left out. Raises BadRow.
         """
-        scopes = (COUNTY, *filter(None, (township and township_scope(township), station_scope(station))))
         found: dict[str, bytes] = {}
         for kind, name in PARTS.items():
-            used = self._used(kind, scopes)
-            if kind not in self._rows or (kind in _OF_STATIONS and len(used) == 1):
+            used = self.used(kind, station, township)
+            if not self.has(kind) or (kind in _OF_STATIONS and station_scope(station) not in used):
                 continue
-            place = (used, self._used("product", scopes)) if kind == "price" else (used,)
+            place = (used, self.used("product", station, township)) if kind == "price" else (used,)
             if place not in self._made:
                 self._made[place] = self._make(kind, station, township)
             found[name] = self._made[place]
         return found
 
+    def has(self, kind: str, key: str = "") -> bool:
+        """Whether there is a row, or one with this key that holds anywhere."""
+        return key in self._keys.get(kind, ()) if key else kind in self._rows
+
+    def used(self, kind: str, station: str, township: str) -> tuple[str, ...]:
+        """The kind and its scopes that have rows for a station: where they are the same, the same rows hold."""
+        return (kind, *(scope for scope in _scopes(station, township) if scope in self._rows.get(kind, {})))
+
     def tables(self, kind: str, station: str, township: str) -> Rows:
         """What holds of one kind at a station, by key the content."""
         scopes = self._rows.get(kind, {})
-        own = (COUNTY, township_scope(township), station_scope(station))
-        return rows_for((row for scope in own for row in scopes.get(scope, ())), station, township).get(kind, {})
+        return rows_for(
+            (row for scope in _scopes(station, township) for row in scopes.get(scope, ())), station, township
+        ).get(kind, {})
 
-    def _used(self, kind: str, scopes: Sequence[str]) -> tuple[str, ...]:
-        """The kind and its scopes that have rows."""
-        return (kind, *(scope for scope in scopes if scope in self._rows.get(kind, {})))
+    @cached_property
+    def _keys(self) -> Mapping[str, set[str]]:
+        return {
+            kind: {row.key for rows in scopes.values() for row in rows if row.content}
+            for kind, scopes in self._rows.items()
+        }
 
     def _make(self, kind: str, station: str, township: str) -> bytes:
         rows = self.tables(kind, station, township)
-        if kind == "price" and "product" in self._rows:
+        if kind == "price" and self.has("product"):
             goods = self.tables("product", station, township)
             rows = {key: content for key, content in rows.items() if key.partition("/")[0] in goods}
         return encode_part(_MAKERS[kind](rows))

@@ -37,20 +37,24 @@ _LONG_NUMBER = 3
 
 
 class BadName(ValueError):
-    """The text says which character is refused and what is allowed."""
+    """The text says which character is refused and what is allowed; ``word`` ends the text id of a sentence for it."""
+
+    def __init__(self, message: str, word: str = "letter") -> None:
+        super().__init__(message)
+        self.word = word
 
 
 def clean_name(text: str, max_length: int = MAX_NAME) -> str:
     """The name in NFC; raises BadWord when it is empty, too long or has characters no name needs."""
     name = unicodedata.normalize("NFC", text)
     if not 1 <= len(name) <= max_length:
-        raise BadName(f"is {len(name)} characters long: 1 to {max_length} are allowed")
+        raise BadName(f"is {len(name)} characters long: 1 to {max_length} are allowed", "length")
     if name != name.strip(" "):
-        raise BadName("begins or ends with a space: remove it")
+        raise BadName("begins or ends with a space: remove it", "space")
     for character in name:
         kind = _REFUSED_CATEGORIES.get(unicodedata.category(character))
         if kind is not None and character != " ":
-            raise BadName(f"has {kind} (U+{ord(character):04X}): remove it")
+            raise BadName(f"has {kind} (U+{ord(character):04X}): remove it", "hidden")
     return name
 
 
@@ -70,7 +74,7 @@ def _uyghur(name: str, beside: frozenset[str], marks: str) -> str:
     if strange is not None:
         raise BadName(f"has {strange!r} U+{ord(strange):04X}: only Uyghur letters, digits and {marks} are allowed")
     if not any(character in UYGHUR_LETTERS for character in name):
-        raise BadName("has no Uyghur letter")
+        raise BadName("has no Uyghur letter", "no_letter")
     return _without_jin(name)
 
 
@@ -78,9 +82,9 @@ def chinese_name(text: str, max_length: int = MAX_NAME) -> str:
     """A name with at least one Chinese character and no Arabic letter; raises BadWord."""
     name = clean_name(text, max_length)
     if not any(_script(character) == "CJK" for character in name):
-        raise BadName("has no Chinese character")
+        raise BadName("has no Chinese character", "no_letter")
     if any(_script(character) == "ARABIC" for character in name):
-        raise BadName("has an Arabic letter: are two languages swapped?")
+        raise BadName("has an Arabic letter: are two languages swapped?", "swapped")
     return _without_jin(name)
 
 
@@ -89,7 +93,7 @@ def english_name(text: str, max_length: int = MAX_NAME) -> str:
     name = clean_name(text, max_length)
     letters = [character for character in name if character.isalpha()]
     if not letters or any(_script(character) != "LATIN" for character in letters):
-        raise BadName("must be written in Latin letters: are two languages swapped?")
+        raise BadName("must be written in Latin letters: are two languages swapped?", "swapped")
     return _without_jin(name)
 
 
@@ -97,9 +101,9 @@ def person_name(text: str) -> str:
     """The short name the counter sees, in any script; raises BadWord for anything that may be a phone or ID number."""
     name = clean_name(text)
     if sum(character.isdecimal() for character in name) > _LONG_NUMBER:
-        raise BadName("looks like it holds a phone, card or ID number: those are never stored here")
+        raise BadName("looks like it holds a phone, card or ID number: those are never stored here", "number")
     if not any(character.isalpha() for character in name):
-        raise BadName("has no letter")
+        raise BadName("has no letter", "no_letter")
     _refuse_foreign_arabic(name)
     return name
 
@@ -118,7 +122,7 @@ def _refuse_foreign_arabic(name: str) -> None:
 def _without_jin(name: str) -> str:
     # Market units are forbidden in trade (SAMR Order 90, in force 2024-06-01): kilograms and grams only.
     if _JIN.search(name):
-        raise BadName("names the jin: only kilograms and grams are used")
+        raise BadName("names the jin: only kilograms and grams are used", "jin")
     return name
 
 

@@ -1,0 +1,320 @@
+"""What is refused at the county and not in the village.
+
+``check_book(rows, register, region=…, today=…)`` gives every fault of the rows; one with ``is_warning`` may be
+published. A page shows the text ``book_fault_CODE`` filled with ``values``; ``str()`` is the same in English.
+
+A product of an intake that is going on cannot be seen from here: the station refuses a document without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from kiosk.domain.money import MAX_FEN_PER_KG
+from kiosk.messaging.contract.catalog.document import CatalogError
+from kiosk.messaging.contract.catalog.file import read_containers, read_members, read_products, reject_claims
+from kiosk.messaging.contract.catalog.name_rules import BadName, person_name
+from kiosk.messaging.contract.catalog.tables import (
+    MAX_CONTAINERS,
+    MAX_MEMBERS,
+    MAX_PRICES,
+    MAX_PRODUCTS,
+    MemberTable,
+    NamesTable,
+)
+from kiosk.messaging.contract.configuration import MemberRow
+from kiosk.sorting_center.configuration.rendering import BadRow, CountyRendering, read_content
+from kiosk.sorting_center.desk.county_book import COUNTY, KINDS, BookRow, station_scope, township_scope
+from kiosk.sorting_center.desk.registry import StationRegister
+
+MAX_FAULTS: Final = 200
+_MIN_CLERKS: Final = 2  # One who voids, one who agrees
+_MAX_PARCELS: Final = 5_000
+_LIMITS: Final = {"product": MAX_PRODUCTS, "price": MAX_PRICES, "container": MAX_CONTAINERS, "member": MAX_MEMBERS}
+_WARNINGS: Final = frozenset({"fonts_unknown", "few_clerks"})
+
+# In English, for the command line; each has a sentence in every language of the pages.
+MESSAGES: Final[Mapping[str, str]] = {
+    "card": "the code of a card is Y1P, five digits and the check character",
+    "card_twice": "member {other} has the same card",
+    "claim": "{text} is a word that advertising law forbids, or that only certified goods may have",
+    "content": "cannot be used: {problem}",
+    "few_clerks": "{station} has fewer than two clerks: nobody can agree to a void",
+    "fonts_unknown": "cannot be checked here: {problem}",
+    "glyph": "no font of labels and receipts has {signs}: a box would be printed",
+    "hidden": "{text} has a character that nobody sees: type it again",
+    "jin": "{text} names the jin: only kilograms and grams are used",
+    "layout": "cannot be drawn: {problem}",
+    "length": "is empty or too long",
+    "letter": "{text} has a character that does not belong to this language",
+    "member_number": "a member number is M- and five digits",
+    "missing": "is missing",
+    "no_goods": "{station} would have no goods at all",
+    "no_letter": "{text} has no letter of this language",
+    "no_price": "{station} would have no price for it",
+    "no_price_until": "{station} would have no price for it before {day}",
+    "no_product": "there are no goods with the code {product}",
+    "no_technician": "{station} has no technician: nobody could look after it",
+    "number": "looks like a telephone or identity number, which is never stored",
+    "price": "a price is from 0.01 to {most}.00 CNY per kilogram, and never 0",
+    "scope": "{scope} is no township and no station of the list",
+    "scope_station": "belongs to one station: name it",
+    "space": "{text} begins or ends with a space",
+    "swapped": "{text} is in the letters of another language: are two of them swapped?",
+    "too_many": "{station} would have more than {most}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BookFault:
+    """``column`` is a field of the row such as ``names.ug``, "" for the whole row; ``key`` is "" for a whole kind."""
+
+    kind: str
+    scope: str
+    key: str
+    column: str
+    code: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def is_warning(self) -> bool:
+        """It may be published."""
+        return self.code in _WARNINGS
+
+    def __str__(self) -> str:
+        place = ", ".join(filter(None, (f"{self.kind} {self.key}".strip(), self.scope, self.column)))
+        return f"{place}: {MESSAGES[self.code].format_map(self.values)}"
+
+
+def check_book(
+    rows: Sequence[BookRow], register: StationRegister, *, region: str = "", today: str = ""
+) -> list[BookFault]:
+    """At most ``MAX_FAULTS``. ``region``: "" for a list of one county; ``today``: from then on prices must be there."""
+    townships = {station: row.township for (of, station), row in register.stations.items() if region in ("", of)}
+    faults: list[BookFault] = []
+    for fault in _all_faults(rows, townships, today):
+        faults.append(fault)
+        if len(faults) == MAX_FAULTS:
+            break
+    return faults
+
+
+def _all_faults(rows: Sequence[BookRow], townships: Mapping[str, str], today: str) -> Iterator[BookFault]:
+    readable, is_readable = [], True
+    scopes = {COUNTY, *map(station_scope, townships), *map(township_scope, filter(None, townships.values()))}
+    for row in rows:
+        found = list(_row_faults(row, scopes))
+        yield from found
+        is_readable = is_readable and not any(fault.code in ("content", "missing", "price") for fault in found)
+        readable.append(row)
+    yield from _font_faults(rows)
+    if is_readable:  # Else the same faults would come back for each station
+        yield from _station_faults(CountyRendering(readable), townships, today)
+
+
+def _row_faults(row: BookRow, scopes: set[str]) -> Iterator[BookFault]:
+    def fault(column: str, code: str, **values: str | int) -> BookFault:
+        return BookFault(row.kind, row.scope, row.key, column, code, values)
+
+    if row.kind not in KINDS:
+        yield fault("", "content", problem=f"there is no kind {row.kind[:20]!r}")
+        return
+    if row.scope not in scopes:
+        yield fault("", "scope", scope=row.scope)
+    elif row.kind in ("person", "parcel") and not row.scope.startswith(station_scope("")):
+        yield fault("", "scope_station")
+    if not row.content:
+        return
+    try:
+        found = read_content(row.kind, row.key, row.content)
+    except BadRow as error:
+        yield _unreadable(row, str(error.__cause__))
+        return
+    try:
+        _CHECKS.get(row.kind, lambda _: None)(found)
+    except CatalogError as error:
+        column = error.place.partition(".")[2]
+        yield _catalog_fault(row, column, error, _text_at(found, column))
+    except BadName as error:
+        yield fault("name", error.word, text=found.name)
+
+
+def _unreadable(row: BookRow, problem: str) -> BookFault:
+    message, _, column = problem.partition(" - at `$.")
+    column = column.rstrip("`").removeprefix("settings.").removeprefix("layouts.")
+    if missing := re.search(r"missing required field `(.*?)`", message):
+        return BookFault(row.kind, row.scope, row.key, ".".join(filter(None, (column, missing[1]))), "missing")
+    if column == "fen_per_kg":
+        return BookFault(
+            row.kind,
+            row.scope,
+            row.key,
+            column,
+            "price",
+            {"most": MAX_FEN_PER_KG // 100},
+        )
+    return BookFault(row.kind, row.scope, row.key, column, "content", {"problem": message[:200]})
+
+
+def _catalog_fault(row: BookRow, column: str, error: CatalogError, text: str) -> BookFault:
+    cause = error.__cause__
+    if isinstance(cause, BadName):
+        return BookFault(row.kind, row.scope, row.key, column, cause.word, {"text": text})
+    code = {"number": "member_number", "card": "card"}.get(column) if row.kind == "member" else None
+    values = {} if code else {"problem": error.problem}
+    return BookFault(row.kind, row.scope, row.key, column, code or "content", values)
+
+
+def _text_at(found: object, column: str) -> str:
+    """The text that a fault repeats."""
+    for name in column.split("."):
+        found = getattr(found, name, "")
+    return found if isinstance(found, str) else ""
+
+
+def _check_names(names: NamesTable) -> None:
+    """Names stand where buyers read them too. Raises CatalogError."""
+    for language in ("ug", "zh", "en"):
+        try:
+            reject_claims(getattr(names, language))
+        except BadName as error:
+            raise CatalogError("", f"0.names.{language}", str(error)) from error
+
+
+def _check_product(row: Any) -> None:
+    read_products((row,), "")
+    _check_names(row.names)
+
+
+def _check_member(row: MemberRow) -> None:
+    card = row.card or msgspec.UNSET
+    read_members((MemberTable(row.number, row.short_name, card),), "")
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {
+    "product": _check_product,
+    "container": lambda row: read_containers((row,), ""),
+    "member": _check_member,
+    "person": lambda row: person_name(row.name),
+}
+
+
+def _font_faults(rows: Sequence[BookRow]) -> Iterator[BookFault]:
+    """Signs that no font has, and layouts; the libraries that draw are loaded by who publishes, not by the worker."""
+    from kiosk.labels.layout import LABELS
+    from kiosk.labels.layout_check import check
+    from kiosk.labels.papers.samples import SAMPLES
+    from kiosk.labels.typesetting.fonts import FontProblem, require_all
+    from kiosk.labels.typesetting.glyphs import has_glyph
+
+    try:
+        require_all()
+    except FontProblem as error:
+        yield BookFault("", "", "", "", "fonts_unknown", {"problem": str(error)})
+        return
+    for row in rows:
+        if row.kind != "layout":
+            signs = [sign for sign in dict.fromkeys(_printed(row)) if not has_glyph(sign)]
+            if signs:
+                listed = ", ".join(f"{sign} U+{ord(sign):04X}" for sign in signs[:8])
+                yield BookFault(row.kind, row.scope, row.key, "", "glyph", {"signs": listed})
+        elif row.content:
+            try:
+                if row.key not in LABELS or row.key not in SAMPLES:
+                    raise ValueError(f"there is no label {row.key!r} with a layout of one's own")
+                check(row.key, read_content(row.kind, row.key, row.content), SAMPLES[row.key])
+            except BadRow:
+                continue  # Named before
+            except ValueError as error:
+                yield BookFault(row.kind, row.scope, row.key, "text", "layout", {"problem": str(error)[:200]})
+
+
+def _printed(row: BookRow) -> str:
+    """What of a row comes on papers, with signs that every font has."""
+    if row.content.isascii() and "\\u" not in row.content:
+        return ""
+    try:
+        return repr(read_content(row.kind, row.key, row.content))
+    except BadRow:
+        return ""
+
+
+def _station_faults(rendering: CountyRendering, townships: Mapping[str, str], today: str) -> Iterator[BookFault]:
+    """Once for stations at which the same rows hold, naming the first of them."""
+    checked: set[object] = set()
+    for station, township in sorted(townships.items()) or [("", "")]:
+        for kinds, check in _OF_STATIONS:
+            used = tuple(rendering.used(kind, station, township) for kind in kinds)
+            if used in checked:
+                continue
+            checked.add(used)
+            tables = {kind: rendering.tables(kind, station, township) for kind in kinds}
+            for kind, (limit, count) in {kind: (_LIMITS.get(kind), len(rows)) for kind, rows in tables.items()}.items():
+                if limit is not None and count > limit:
+                    yield BookFault(kind, "", "", "", "too_many", {"station": station, "most": limit})
+            for fault in check(rendering, station, tables, today):
+                same = (fault.kind, fault.scope, fault.key, fault.code, fault.values.get("day"))
+                if same not in checked:
+                    checked.add(same)
+                    yield fault
+
+
+Tables = Mapping[str, Mapping[str, str]]
+
+
+def _goods_faults(rendering: CountyRendering, station: str, tables: Tables, today: str) -> Iterator[BookFault]:
+    goods, prices = tables["product"], tables["price"]
+    if not rendering.has("product"):
+        return
+    if not goods:
+        yield BookFault("product", "", "", "", "no_goods", {"station": station})
+    began: dict[str, str] = {}
+    for key in prices:
+        product, _, since = key.split("/")
+        began[product] = min(since, began.get(product, since))
+        if not rendering.has("product", product):
+            yield BookFault("price", "", key, "product", "no_product", {"product": product})
+    for product in goods if rendering.has("price") else ():
+        if product not in began:
+            yield BookFault("product", "", product, "", "no_price", {"station": station})
+        elif began[product] > today:
+            values = {"station": station, "day": began[product]}
+            yield BookFault("product", "", product, "", "no_price_until", values)
+
+
+def _card_faults(rendering: CountyRendering, station: str, tables: Tables, today: str) -> Iterator[BookFault]:
+    cards: dict[str, str] = {}
+    for number, content in tables["member"].items():
+        card = read_content("member", number, content).card
+        if card and (other := cards.setdefault(card, number)) != number:
+            yield BookFault("member", "", number, "card", "card_twice", {"other": other})
+
+
+def _people_faults(rendering: CountyRendering, station: str, tables: Tables, today: str) -> Iterator[BookFault]:
+    if station_scope(station) not in rendering.used("person", station, ""):
+        return
+    roles = [read_content("person", number, content).role for number, content in tables["person"].items()]
+    if "technician" not in roles:
+        yield BookFault("person", station_scope(station), "", "", "no_technician", {"station": station})
+    if roles.count("clerk") < _MIN_CLERKS:
+        yield BookFault("person", station_scope(station), "", "", "few_clerks", {"station": station})
+
+
+def _parcel_faults(rendering: CountyRendering, station: str, tables: Tables, today: str) -> Iterator[BookFault]:
+    if len(tables["parcel"]) > _MAX_PARCELS:
+        yield BookFault("parcel", "", "", "", "too_many", {"station": station, "most": _MAX_PARCELS})
+
+
+_Check = Callable[[CountyRendering, str, Tables, str], Iterator[BookFault]]
+_OF_STATIONS: Final[tuple[tuple[tuple[str, ...], _Check], ...]] = (
+    (("product", "price"), _goods_faults),
+    (("container",), lambda *_: iter(())),
+    (("member",), _card_faults),
+    (("person",), _people_faults),
+    (("parcel",), _parcel_faults),
+)

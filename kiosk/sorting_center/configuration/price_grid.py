@@ -1,4 +1,4 @@
-"""The county's prices as a table to edit: a row for goods in one mode, a column for each day prices begin, of one scope.
+"""The county's prices as a table to edit, of one scope: a row for goods in one mode, a column for each first day.
 
 The text of a cell is yuan per kilogram: "24.00"; "-" where the goods are not bought in this scope; "" where the price
 of a wider scope holds.

@@ -53,11 +53,6 @@ class AuditAction(StrEnum):
     LISTING_PAUSED = "listing_paused"
     LISTING_SOLD_OUT = "listing_sold_out"
     LISTING_WITHDRAWN = "listing_withdrawn"
-    PRICES_CHANGED = "prices_changed"
-    GOODS_CHANGED = "goods_changed"
-    CONFIGURATION_IMPORTED = "configuration_imported"
-    CONFIGURATION_PUBLISHED = "configuration_published"
-    RELEASE_RESTORED = "release_restored"
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def read_registry(content: bytes) -> ParsedRegistry:
     """All of it; raises BadRegistry."""
     if len(content) > MAX_BYTES:
         raise BadRegistry([RegistryFault(0, "", "too_large", {"n": len(content), "most": MAX_BYTES})])
-    text, encoding = _decoded(content)
+    text, encoding = decoded(content)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     faults: list[RegistryFault] = []
     stations: dict[StationKey, ExpectedStation] = {}
@@ -127,7 +127,7 @@ def write_registry(register: StationRegister) -> bytes:
     writer.writerow(COLUMNS)
     for key in sorted(register.stations):
         cells = station_cells(register, key)
-        writer.writerow([_escape_formula(cells[name]) for name in COLUMNS])
+        writer.writerow([escape_formula(cells[name]) for name in COLUMNS])
     return codecs.BOM_UTF8 + written.getvalue().encode("utf-8")
 
 
@@ -164,15 +164,16 @@ def with_station(register: StationRegister, cells: Mapping[str, str]) -> ParsedR
     return ParsedRegistry(tuple(stations.values()), places, "UTF-8")
 
 
-def _escape_formula(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA_STARTS) else cell
 
 
-def _unescape_formula(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA_STARTS) else cell
 
 
-def _decoded(content: bytes) -> tuple[str, str]:
+def decoded(content: bytes) -> tuple[str, str]:
+    """The text, and what it was read as. Raises BadRegistry."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             return content.decode("utf-16"), "UTF-16"
@@ -200,7 +201,7 @@ def _rows(reader: Iterator[list[str]], faults: list[RegistryFault]) -> Iterator[
             elif len(row) != len(names):
                 faults.append(RegistryFault(line, "", "cells", {"n": len(row), "names": len(names)}))
             else:
-                yield line, {name: _unescape_formula(cell.strip()) for name, cell in zip(names, row, strict=True)}
+                yield line, {name: unescape_formula(cell.strip()) for name, cell in zip(names, row, strict=True)}
     except csv.Error as error:
         faults.append(RegistryFault(line + 1, "", "no_csv", {"problem": str(error)}))
     if names is None and not faults:

@@ -15,6 +15,8 @@ from kiosk.labels.typesetting import fonts
 from kiosk.sorting_center.configuration.checks import MAX_FAULTS, MESSAGES, BookFault, check_book
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, station_scope, township_scope
 from kiosk.sorting_center.desk.registry import ExpectedStation, build_register
+from kiosk.sorting_center.web.shared.texts import center_texts
+from kiosk.texts.languages import LANGUAGES
 
 NAMES = {"ug": "بادام", "zh": "巴旦木", "en": "Almond"}
 REGISTER = build_register(
@@ -123,6 +125,12 @@ def test_what_renders_documents_loads_nothing_that_draws() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_every_message_can_be_filled() -> None:
-    values = dict.fromkeys(["other", "text", "problem", "signs", "most", "station", "day", "product", "scope"], "x")
-    assert all(message.format_map(values) for message in MESSAGES.values())
+def test_every_fault_has_a_sentence_in_every_language() -> None:
+    values = dict.fromkeys(["other", "text", "problem", "signs", "most", "station", "day", "product", "scope"], "x") | {
+        "most": "9",
+        "at": "9",
+    }
+    for code, message in MESSAGES.items():
+        assert message.format_map(values)
+        sentences = {texts.filled(f"book_fault_{code}", values) for texts in map(center_texts, LANGUAGES)}
+        assert len(sentences) == len(LANGUAGES), code

@@ -45,6 +45,7 @@ class AuditAction(StrEnum):
     STATION_CHANGED = "station_changed"
     IDENTITY_MADE = "identity_made"
     IDENTITY_REVOKED = "identity_revoked"
+    CONFIGURATION_KEY_MADE = "configuration_key_made"
     DAY_SETTLED = "day_settled"
     RECEIPT_SETTLED = "receipt_settled"
     NOTICE_TARGET_CHANGED = "notice_target_changed"
@@ -53,6 +54,11 @@ class AuditAction(StrEnum):
     LISTING_PAUSED = "listing_paused"
     LISTING_SOLD_OUT = "listing_sold_out"
     LISTING_WITHDRAWN = "listing_withdrawn"
+    PRICES_CHANGED = "prices_changed"
+    GOODS_CHANGED = "goods_changed"
+    CONFIGURATION_IMPORTED = "configuration_imported"
+    CONFIGURATION_PUBLISHED = "configuration_published"
+    RELEASE_RESTORED = "release_restored"
 
 
 @dataclass(frozen=True, slots=True)

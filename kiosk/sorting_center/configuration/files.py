@@ -1,0 +1,301 @@
+"""The county's rows as CSV and XLSX files, and files as rows: all of a file or nothing.
+
+``write_csv("prices", rows)`` is one kind, ``write_workbook(rows)`` a sheet for each; without rows it is the template.
+``read_file(content, "prices")`` gives ``ImportedRows`` or raises BadSheets, whose faults name a cell such as B7. What
+``checks`` finds in these rows has its cell by ``ImportedRows.place(fault)``.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from kiosk.base.refused import Refused
+from kiosk.sorting_center.configuration.checks import BookFault
+from kiosk.sorting_center.configuration.sheets import SHEETS, Cell, Sheet
+from kiosk.sorting_center.desk.county_book import BookRow
+from kiosk.sorting_center.desk.registry_csv import BadRegistry, decoded, escape_formula, unescape_formula
+
+MAX_FILE_BYTES: Final = 8 * 1024 * 1024
+_MAX_INFLATED_BYTES: Final = 48 * 1024 * 1024
+_MAX_ZIP_FILES: Final = 200
+_MAX_ROWS: Final = 25_000
+_MAX_COLUMNS: Final = 30
+MAX_FAULTS: Final = 100
+_ZIP, _OLD_EXCEL = b"PK", b"\xd0\xcf\x11\xe0"
+_FORMULA: Final = object()  # A cell that is calculated, or whose calculation failed
+_WIDTHS: Final = {"sale": 40, "ug": 24, "zh": 24, "en": 24, "short_name": 24, "waybill": 24}
+
+# In English, for the command line; each has a sentence in every language of the pages.
+MESSAGES: Final[Mapping[str, str]] = {
+    "bad_date": "{text} is no certain day: write it like 2026-12-01",
+    "bad_number": "{text} is no whole number",
+    "bad_price": "{text} is no price: CNY per kilogram with at most two decimals, like 24.00",
+    "bad_sale": "not what the page of goods has written there: {text}",
+    "bad_yes": "{text} is neither yes nor empty",
+    "column_missing": "the column {name} is missing",
+    "column_twice": "the column {name} is there twice",
+    "digits_lost": "the spreadsheet has taken digits away from {text}: make the column text, and type it again",
+    "empty": "there is no row",
+    "empty_cell": "this cell must not be empty",
+    "formula": "is calculated: put its value there",
+    "no_column": "there is no column {name}; there are {columns}",
+    "no_csv": "no CSV: {problem}",
+    "no_encoding": "neither UTF-8 nor GB18030: save it as CSV UTF-8",
+    "no_sheet": "there is no sheet {name}; there are {sheets}",
+    "no_utf16": "no UTF-16 at byte {at}",
+    "no_workbook": "this workbook cannot be read: {problem}",
+    "not_text": "{text} is a number or a day, and may have lost zeros: make the column text, and type it again",
+    "old_excel": "this is a workbook of Excel before 2007: save it as XLSX",
+    "too_large": "the file, or what is packed in it, is larger than {most} bytes",
+    "too_many": "there are more than {most} rows",
+    "twice": "the same stands in {cell}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SheetFault:
+    """``cell``: B7, or "" for the sheet; ``sheet``: "" for the whole file. ``code`` is one of MESSAGES."""
+
+    sheet: str
+    cell: str
+    code: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        place = "!".join(filter(None, (self.sheet, self.cell)))
+        return (f"{place}: " if place else "") + MESSAGES[self.code].format_map(self.values)
+
+
+class BadSheets(ValueError):
+    """Nothing of the file is taken. ``faults`` are at most MAX_FAULTS."""
+
+    def __init__(self, faults: Sequence[SheetFault]) -> None:
+        super().__init__("; ".join(map(str, faults[:3])) + (" …" if len(faults) > 3 else ""))
+        self.faults = list(faults[:MAX_FAULTS])
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRows:
+    """``kinds``: of which it holds all rows, for ``CountyBook.replace``; a sheet without rows leaves its kind alone.
+
+    ``lines``: where each row stands.
+    """
+
+    kinds: tuple[str, ...]
+    rows: tuple[BookRow, ...]
+    lines: Mapping[tuple[str, str, str], tuple[str, int, tuple[str, ...]]]
+
+    def place(self, fault: BookFault) -> str:
+        """``prices!D7``; "" for a fault that is not of these rows."""
+        found = self.lines.get((fault.kind, fault.scope, fault.key))
+        if found is None:
+            return ""
+        name, line, columns = found
+        column = SHEETS[name].column_of(fault.column)
+        return f"{name}!{_cell_name(columns.index(column) if column in columns else 0, line)}"
+
+
+def _cell_name(column: int, line: int) -> str:
+    return f"{chr(ord('A') + column)}{line}" if column < 26 else f"A{chr(ord('A') + column - 26)}{line}"
+
+
+def write_csv(name: str, rows: Iterable[BookRow]) -> bytes:
+    """UTF-8 with a mark, so that spreadsheets know it; nothing in it is calculated."""
+    sheet, written = SHEETS[name], io.StringIO(newline="")
+    writer = csv.writer(written)
+    writer.writerow(sheet.columns)
+    for row in rows:
+        if row.kind == sheet.kind:
+            writer.writerow(map(escape_formula, sheet.cells_of(row).values()))
+    return codecs.BOM_UTF8 + written.getvalue().encode()
+
+
+def write_workbook(rows: Iterable[BookRow] = (), names: Iterable[str] = tuple(SHEETS)) -> bytes:
+    """A sheet for each of ``names``; every column is text but the price, so that Excel changes no code and no day."""
+    import xlsxwriter  # type: ignore[import-untyped]
+
+    written, found = io.BytesIO(), list(rows)
+    with xlsxwriter.Workbook(written, {"in_memory": True, "strings_to_formulas": False}) as book:
+        head, text = book.add_format({"bold": True, "bottom": 1}), book.add_format({"num_format": "@"})
+        price = book.add_format({"num_format": "0.00"})
+        for name in names:
+            sheet, page = SHEETS[name], book.add_worksheet(name)
+            page.freeze_panes(1, 0)
+            for at, column in enumerate(sheet.columns):
+                page.set_column(at, at, _WIDTHS.get(column, 14), price if column == "cny_per_kg" else text)
+                page.write_string(0, at, column, head)
+            for line, row in enumerate((row for row in found if row.kind == sheet.kind), 1):
+                for at, (column, cell) in enumerate(sheet.cells_of(row).items()):
+                    if column == "cny_per_kg" and cell:
+                        page.write_number(line, at, Decimal(cell), price)
+                    elif cell:
+                        page.write_string(line, at, cell, text)
+    return written.getvalue()
+
+
+def read_file(content: bytes, name: str = "") -> ImportedRows:
+    """``name``: the sheet that a CSV is; without it the columns tell. Raises BadSheets."""
+    if len(content) > MAX_FILE_BYTES:
+        raise BadSheets([SheetFault("", "", "too_large", {"most": MAX_FILE_BYTES})])
+    if content.startswith(_OLD_EXCEL):
+        raise BadSheets([SheetFault("", "", "old_excel")])
+    reading = _Reading()
+    if content.startswith(_ZIP):
+        _read_workbook(content, reading)
+    else:
+        reading.read_sheet(name, _csv_rows(content))
+    if not reading.faults and not reading.kinds:
+        reading.faults.append(SheetFault("", "", "empty"))
+    if reading.faults:
+        raise BadSheets(reading.faults)
+    return ImportedRows(tuple(reading.kinds), tuple(reading.rows), reading.lines)
+
+
+class _Reading:
+    def __init__(self) -> None:
+        self.faults: list[SheetFault] = []
+        self.kinds: list[str] = []
+        self.rows: list[BookRow] = []
+        self.lines: dict[tuple[str, str, str], tuple[str, int, tuple[str, ...]]] = {}
+
+    def read_sheet(self, title: str, rows: Iterator[tuple[int, Sequence[Any]]]) -> None:
+        name, columns = title, tuple[str, ...]()
+        for line, cells in rows:
+            if len(self.faults) >= MAX_FAULTS or not any(cell not in (None, "") for cell in cells):
+                continue
+            if not columns:
+                columns = tuple(str(cell or "").strip().lower() for cell in cells)
+                while columns and not columns[-1]:
+                    columns = columns[:-1]
+                name = title if title in SHEETS else _sheet_of(columns)
+                if not self._is_head(title, name, columns):
+                    return
+            elif line > _MAX_ROWS:
+                self.faults.append(SheetFault(name, "", "too_many", {"most": _MAX_ROWS}))
+                return
+            else:
+                self._read_row(SHEETS[name], (name, line, columns), cells)
+
+    def _is_head(self, title: str, name: str, columns: tuple[str, ...]) -> bool:
+        faults: list[SheetFault] = []
+        if not name:
+            faults.append(SheetFault("", "", "no_sheet", {"name": title[:40] or "…", "sheets": ", ".join(SHEETS)}))
+            self.faults += faults
+            return False
+        known = SHEETS[name].columns
+        for at, column in enumerate(columns):
+            if column not in known:
+                values = {"name": column[:40], "columns": ", ".join(known)}
+                faults.append(SheetFault(name, _cell_name(at, 1), "no_column", values))
+            elif columns.index(column) != at:
+                faults.append(SheetFault(name, _cell_name(at, 1), "column_twice", {"name": column}))
+        optional = {"where", "hidden", "since", "sale", "card", "weighed", "carrier", "phone_last4"}
+        missing = [column for column in known if column not in columns and column not in optional]
+        faults += [SheetFault(name, "", "column_missing", {"name": column}) for column in missing]
+        self.faults += faults
+        return not faults
+
+    def _read_row(self, sheet: Sheet, place: tuple[str, int, tuple[str, ...]], cells: Sequence[Any]) -> None:
+        name, line, columns = place
+        found: dict[str, Any] = {}
+        given = {column: cells[at] if at < len(cells) else None for at, column in enumerate(columns)}
+        is_hidden = str(given.get("hidden") or "").strip() != ""
+        faults = []
+        for column, read in sheet.columns.items():
+            cell = given.get(column)
+            at = _cell_name(columns.index(column), line) if column in columns else ""
+            try:
+                if cell is _FORMULA:
+                    raise Refused("formula")
+                if is_hidden and cell in (None, "") and column not in sheet.key:
+                    cell = "0" if column in ("cny_per_kg", "tare_g") else cell
+                found[column] = read(cell)
+                if column in sheet.key and column != "since" and found[column] == "":
+                    raise Refused("empty_cell")
+            except Refused as error:
+                faults.append(SheetFault(name, at, error.code, error.values))
+        if not faults:
+            row = sheet.row(found)
+            if row.kind not in self.kinds:
+                self.kinds.append(row.kind)
+            first = self.lines.setdefault((row.kind, row.scope, row.key), place)
+            if first is not place:
+                at = _cell_name(columns.index(sheet.key[0]), line)
+                faults.append(SheetFault(name, at, "twice", {"cell": f"{first[0]}!{_cell_name(0, first[1])}"}))
+            self.rows.append(row)
+        self.faults += faults
+
+
+def _sheet_of(columns: Sequence[str]) -> str:
+    """The sheet whose columns they are, "" for none."""
+    matches = [name for name, sheet in SHEETS.items() if set(columns) <= set(sheet.columns)]
+    return matches[0] if len(matches) == 1 and columns else ""
+
+
+def _csv_rows(content: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
+    """Raises BadSheets."""
+    try:
+        text, _ = decoded(content)
+    except BadRegistry as error:
+        raise BadSheets([SheetFault("", "", fault.code, fault.values) for fault in error.faults]) from error
+    head = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
+    try:
+        for line, row in enumerate(reader, 1):
+            yield line, [unescape_formula(cell.strip()) for cell in row[:_MAX_COLUMNS]]
+    except csv.Error as error:
+        raise BadSheets([SheetFault("", "", "no_csv", {"problem": str(error)})]) from error
+
+
+def _read_workbook(content: bytes, reading: _Reading) -> None:
+    """Every sheet that has something in it. Raises BadSheets."""
+    import openpyxl
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            entries = packed.infolist()
+        if len(entries) > _MAX_ZIP_FILES or sum(entry.file_size for entry in entries) > _MAX_INFLATED_BYTES:
+            raise BadSheets([SheetFault("", "", "too_large", {"most": _MAX_INFLATED_BYTES})])
+        with closing(openpyxl.load_workbook(io.BytesIO(content), read_only=True, keep_links=False)) as book:
+            for sheet in book.worksheets:
+                reading.read_sheet(sheet.title.strip().lower(), _sheet_rows(sheet, book.epoch))
+    except BadSheets:
+        raise
+    except Exception as error:  # Whatever the library finds in a damaged file
+        raise BadSheets([SheetFault("", "", "no_workbook", {"problem": str(error)[:200]})]) from error
+
+
+def _sheet_rows(sheet: Any, epoch: datetime) -> Iterator[tuple[int, Sequence[Any]]]:
+    """A serial where days belong is a day already: here it is known where they begin."""
+    days = -1
+    for line, row in enumerate(sheet.iter_rows(max_row=_MAX_ROWS + 1, max_col=_MAX_COLUMNS), 1):
+        values: list[Any] = [cell.value if cell.data_type not in ("f", "e") else _FORMULA for cell in row]
+        if days < 0 and "since" in values:
+            days = values.index("since")
+        elif 0 <= days < len(values):
+            values[days] = _with_day(values[days], epoch)
+        yield line, values
+
+
+def _with_day(value: Cell, epoch: datetime) -> Cell:
+    """The day of a serial: a column of days that a spreadsheet shows as numbers."""
+    from openpyxl.utils.datetime import from_excel
+
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and 36_000 < value < 80_000
+        and value == int(value)
+    ):
+        found: Cell = from_excel(value, epoch)
+        return found
+    return value

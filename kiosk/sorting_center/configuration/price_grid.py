@@ -80,8 +80,8 @@ def percent(old: int | None, new: int | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PriceCell:
-    """``own``: the text of this scope's draft, ``inherited`` that of the wider ones. ``old`` and ``new``: fen per
-    kilogram that hold here by what is in force and by the draft.
+    """``own``: the text of this scope's draft, ``inherited`` that of the wider ones. ``old``: fen per kilogram by what
+    is in force, until that day where no price begins on it (``begins``); ``new``: by the draft.
     """
 
     key: str
@@ -89,6 +89,11 @@ class PriceCell:
     inherited: str
     old: int | None
     new: int | None
+    begins: bool
+
+    @property
+    def differs(self) -> bool:
+        return self.old != self.new and (self.begins or self.new is not None)
 
     @property
     def percent(self) -> str:
@@ -127,13 +132,29 @@ class ScopedPrices:
     def own(self, scope: str, key: str) -> str | None:
         return self.by_scope.get(scope, {}).get(key)
 
-    def holding(self, levels: Sequence[str], key: str) -> str | None:
-        """Of the narrowest of these scopes that has the row; ``levels`` from wide to narrow."""
-        contents = (self.own(scope, key) for scope in reversed(levels))
-        return next((content for content in contents if content is not None), None)
 
-    def keys(self, levels: Sequence[str]) -> set[str]:
-        return {key for scope in levels for key in self.by_scope.get(scope, {})}
+class HoldingPrices:
+    """What holds in the narrowest of ``levels``, which go from wide to narrow."""
+
+    def __init__(self, prices: ScopedPrices, levels: Iterable[str]) -> None:
+        self.contents: dict[str, str] = {}
+        for scope in levels:
+            self.contents |= prices.by_scope.get(scope, {})
+        self._days: dict[str, list[str]] = {}
+        for key in sorted(self.contents):
+            line, _, since = key.rpartition("/")
+            self._days.setdefault(line, []).append(since)
+
+    def fen(self, key: str) -> int | None:
+        return fen_of(self.contents.get(key))
+
+    def fen_until(self, key: str) -> int | None:
+        """Of the row itself; without one what holds on the day before, which a new price takes the place of."""
+        if key in self.contents:
+            return self.fen(key)
+        line, _, since = key.rpartition("/")
+        earlier = [day for day in self._days.get(line, ()) if day < since]
+        return self.fen(f"{line}/{earlier[-1]}") if earlier else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +171,10 @@ class GridView:
 
 
 def price_grid(draft: ScopedPrices, released: ScopedPrices, view: GridView) -> PriceGrid:
-    scope, wider = view.levels[-1], view.levels[:-1]
-    known = draft.keys(view.levels) | released.keys(view.levels)
+    scope, old, new = view.levels[-1], HoldingPrices(released, view.levels), HoldingPrices(draft, view.levels)
+    wider = HoldingPrices(draft, view.levels[:-1])
     days_of: dict[tuple[str, str], set[str]] = {}
-    for key in known | view.keys:
+    for key in old.contents.keys() | new.contents.keys() | view.keys:
         product, mode, since = key.split("/")
         days_of.setdefault((product, mode), set()).add(since)
     days = {day for days in days_of.values() for day in days}
@@ -162,8 +183,8 @@ def price_grid(draft: ScopedPrices, released: ScopedPrices, view: GridView) -> P
     counts = _narrower(draft, view)
 
     def cell(key: str) -> PriceCell:
-        old, new = (fen_of(prices.holding(view.levels, key)) for prices in (released, draft))
-        return PriceCell(key, cell_text(draft.own(scope, key)), cell_text(draft.holding(wider, key)), old, new)
+        own, inherited = cell_text(draft.own(scope, key)), cell_text(wider.contents.get(key))
+        return PriceCell(key, own, inherited, old.fen_until(key), new.fen(key), key in old.contents)
 
     ordered = tuple(sorted(shown or {""}))
     lines = [

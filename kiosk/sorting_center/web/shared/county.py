@@ -50,11 +50,13 @@ class CountyDraft:
 
     @property
     def levels(self) -> tuple[str, ...]:
+        return self.levels_of(self.scope)
+
+    def levels_of(self, scope: str) -> tuple[str, ...]:
         """The scope and the wider ones, the widest first."""
-        kind, _, name = self.scope.partition(":")
+        kind, _, name = scope.partition(":")
         township = self.townships.get(name, "") if kind == "station" else ""
-        between = (township_scope(township),) if township else ()
-        return (COUNTY, *between, *((self.scope,) if self.scope else ()))
+        return (COUNTY, *((township_scope(township),) if township else ()), *((scope,) if scope else ()))
 
     @property
     def stations(self) -> frozenset[str]:

@@ -21,7 +21,7 @@ from kiosk.domain.trade import Mode
 from kiosk.messaging.contract.configuration import CountySettings
 from kiosk.sorting_center.configuration.checks import BookFault, check_book
 from kiosk.sorting_center.configuration.goods_form import FIELDS, MAX_CHARS, form_fields, row_content
-from kiosk.sorting_center.configuration.price_grid import ScopedPrices, fen_of
+from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices
 from kiosk.sorting_center.configuration.rendering import read_content
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
@@ -240,11 +240,11 @@ def _image(content: bytes, kind: str) -> FlaskResponse:
 
 def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
     """What the draft pays for these goods today in this scope, by mode."""
-    prices, today = ScopedPrices(county.rows), sources().now().date().isoformat()
+    prices, today = HoldingPrices(ScopedPrices(county.rows), county.levels), sources().now().date().isoformat()
     found = {}
-    for key in sorted(prices.keys(county.levels)):  # The newest day that has begun comes last
+    for key in sorted(prices.contents):  # The newest day that has begun comes last
         code, mode, since = key.split("/")
-        fen = fen_of(prices.holding(county.levels, key))
+        fen = prices.fen(key)
         if code == product and since <= today and fen is not None:
             found[mode] = fen
     return dict(sorted(found.items(), reverse=True))

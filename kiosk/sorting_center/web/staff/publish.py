@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Final
 
@@ -15,7 +16,7 @@ from werkzeug.wrappers import Response
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.configuration.checks import BookFault, check_book
 from kiosk.sorting_center.configuration.goods_form import FIELDS, form_fields
-from kiosk.sorting_center.configuration.price_grid import fen_of, percent
+from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices, percent
 from kiosk.sorting_center.configuration.release_changes import RowChange, release_changes
 from kiosk.sorting_center.desk.county_book import PUBLISHED_KINDS, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
@@ -64,7 +65,7 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
     return render_page(
         "publish.html",
         county=county,
-        groups=_groups(county.changes),
+        groups=_groups(county, county.released, county.rows),
         stations=len({one for change in county.changes for one in change.stations}),
         faults=_faults(county) if county.region else [],
         releases=sources().desk.book.releases(county.region, _MAX_RELEASES),
@@ -79,14 +80,29 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
     )
 
 
-def _groups(changes: Sequence[RowChange]) -> Mapping[str, Sequence[ShownChange]]:
+def _groups(
+    county: CountyDraft, before: Sequence[BookRow], after: Sequence[BookRow]
+) -> Mapping[str, Sequence[ShownChange]]:
+    """By kind; of prices what holds in the scope before and after."""
+    old, new = ScopedPrices(before), ScopedPrices(after)
+
+    @cache
+    def holding(scope: str) -> tuple[HoldingPrices, HoldingPrices]:
+        levels = county.levels_of(scope)
+        return HoldingPrices(old, levels), HoldingPrices(new, levels)
+
+    def shown(change: RowChange) -> ShownChange:
+        if change.kind != "price":
+            return _shown(change)
+        was, becomes = holding(change.scope)
+        return ShownChange(change, (), was.fen_until(change.key), becomes.fen(change.key))
+
+    changes = release_changes(before, after, county.townships)
     by_kind = {kind: list(found) for kind, found in groupby(changes, lambda change: change.kind)}
-    return {kind: [_shown(one) for one in by_kind[kind]] for kind in PUBLISHED_KINDS if kind in by_kind}
+    return {kind: [shown(one) for one in by_kind[kind]] for kind in PUBLISHED_KINDS if kind in by_kind}
 
 
 def _shown(change: RowChange) -> ShownChange:
-    if change.kind == "price":
-        return ShownChange(change, (), fen_of(change.old), fen_of(change.new))
     old, new = (_fields(change.kind, content) for content in (change.old, change.new))
     cells = [(name, old.get(name, ""), new.get(name, "")) for name in dict.fromkeys((*old, *new))]
     return ShownChange(change, [cell for cell in cells if cell[1] != cell[2]])
@@ -136,7 +152,7 @@ def _render_release(county: CountyDraft, number: int, refused: Refused | None = 
         "release.html",
         county=county,
         release=releases[number],
-        groups=_groups(release_changes(earlier, rows, county.townships)),
+        groups=_groups(county, earlier, rows),
         max_shown=MAX_SHOWN,
         may_edit=may_decide(),
         refused=refused,

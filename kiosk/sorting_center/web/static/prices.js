@@ -34,11 +34,11 @@ function show(input) {
   const text = input.value.trim() || input.placeholder;
   const [old, now] = [input.dataset.old === "" ? null : Number(input.dataset.old), fen(text)];
   const valid = text === "" || now !== null || NOT_BOUGHT.test(text);
-  input.classList.toggle("touched", input.value !== input.defaultValue);
+  input.classList.toggle("touched", input.value.trim() !== input.dataset.own);
   input.toggleAttribute("aria-invalid", !valid);
   if (!valid) input.setAttribute("aria-invalid", "true");
   delta.replaceChildren();
-  if (!valid || old === now) return;
+  if (!valid || old === now || (now === null && !input.dataset.begins)) return;
   const change = part("span", "", "change");
   if (old !== null) change.append(part("del", yuan(old)), " ");
   change.append(part("ins", now === null ? "–" : yuan(now)));
@@ -95,9 +95,10 @@ function onPaste(event) {
 }
 
 let sending = false;
-const unsaved = () => rows().flat().some((input) => input.value !== input.defaultValue);
+const unsaved = () => rows().flat().some((input) => input.value.trim() !== input.dataset.own);
 
 if (table) {
+  rows().flat().forEach(show);
   table.addEventListener("keydown", onKey);
   table.addEventListener("paste", onPaste);
   table.addEventListener("input", (event) => {

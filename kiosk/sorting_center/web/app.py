@@ -71,9 +71,7 @@ def create_app(
     app.wsgi_app = TrustedProxy(app.wsgi_app, addresses.trusted_proxy)  # type: ignore[method-assign]
     pictures = PageSnapshots(stores.ledger, stores.desk, stores.reports, now)
     figures = LedgerCollector(stores.ledger)
-    app.extensions["sources"] = PageSources(
-        stores, health, figures, pictures, now, addresses.storefront, publish_alone
-    )
+    app.extensions["sources"] = PageSources(stores, health, figures, pictures, now, addresses.storefront, publish_alone)
     guard.install(app, addresses.hosts or Hosts())
     access.install(app, BLUEPRINTS, stores.desk)
     frame.install(app)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import groupby
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +14,8 @@ from werkzeug.exceptions import NotFound
 
 from kiosk.base.refused import Refused
 from kiosk.messaging.contract.catalog.tables import NamesTable
+from kiosk.sorting_center.configuration.goods_form import FIELDS, form_fields
+from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices, percent
 from kiosk.sorting_center.configuration.release_changes import RowChange, release_changes
 from kiosk.sorting_center.desk.county_book import (
     COUNTY,
@@ -137,3 +140,53 @@ def save_or_merge(county: CountyDraft, save: Callable[[int], Draft], *, untouche
         if error.code != "changed_meanwhile" or not untouched:
             raise
         return save(county.draft.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChange:
+    """``cells``: column, text before, text after. ``percent``: of a price, "" otherwise."""
+
+    change: RowChange
+    cells: Sequence[tuple[str, str, str]]
+    old_fen: int | None = None
+    new_fen: int | None = None
+
+    @property
+    def percent(self) -> str:
+        return percent(self.old_fen, self.new_fen)
+
+
+def changes_by_kind(
+    county: CountyDraft, before: Sequence[BookRow], after: Sequence[BookRow]
+) -> Mapping[str, Sequence[ShownChange]]:
+    """By kind; of prices what holds in the scope before and after."""
+    old, new = ScopedPrices(before), ScopedPrices(after)
+
+    @cache
+    def holding(scope: str) -> tuple[HoldingPrices, HoldingPrices]:
+        levels = county.levels_of(scope)
+        return HoldingPrices(old, levels), HoldingPrices(new, levels)
+
+    def shown(change: RowChange) -> ShownChange:
+        if change.kind != "price":
+            return _shown(change)
+        was, becomes = holding(change.scope)
+        return ShownChange(change, (), was.fen_until(change.key), becomes.fen(change.key))
+
+    changes = release_changes(before, after, county.townships)
+    by_kind = {kind: list(found) for kind, found in groupby(changes, lambda change: change.kind)}
+    return {kind: [shown(one) for one in by_kind[kind]] for kind in PUBLISHED_KINDS if kind in by_kind}
+
+
+def _shown(change: RowChange) -> ShownChange:
+    old, new = (_fields(change.kind, content) for content in (change.old, change.new))
+    cells = [(name, old.get(name, ""), new.get(name, "")) for name in dict.fromkeys((*old, *new))]
+    return ShownChange(change, [cell for cell in cells if cell[1] != cell[2]])
+
+
+def _fields(kind: str, content: str | None) -> Mapping[str, str]:
+    if not content:
+        return {}
+    if kind in FIELDS:
+        return form_fields(kind, content)
+    return {name: str(value) for name, value in msgspec.json.decode(content).items()}

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Final
 
-import msgspec
 from flask import redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.configuration.checks import BookFault, check_book
-from kiosk.sorting_center.configuration.goods_form import FIELDS, form_fields
-from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices, percent
-from kiosk.sorting_center.configuration.release_changes import RowChange, release_changes
 from kiosk.sorting_center.desk.county_book import PUBLISHED_KINDS, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
@@ -28,7 +21,7 @@ from kiosk.sorting_center.web.shared.access import (
     may_decide,
     record,
 )
-from kiosk.sorting_center.web.shared.county import CountyDraft, county_draft, seen_revision
+from kiosk.sorting_center.web.shared.county import CountyDraft, changes_by_kind, county_draft, seen_revision
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER
 from kiosk.sorting_center.web.shared.sources import sources
@@ -38,20 +31,6 @@ publish = GuardedBlueprint("publish", __name__)
 MAX_NOTE: Final = 200
 MAX_SHOWN: Final = 200  # Changes of one kind; the number of all is written
 _MAX_RELEASES: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class ShownChange:
-    """``cells``: column, text before, text after. ``percent``: of a price, "" otherwise."""
-
-    change: RowChange
-    cells: Sequence[tuple[str, str, str]]
-    old_fen: int | None = None
-    new_fen: int | None = None
-
-    @property
-    def percent(self) -> str:
-        return percent(self.old_fen, self.new_fen)
 
 
 @publish.get_route("/publish", StaffRole.VIEWER, menu=(106, "nav_publish"))
@@ -65,7 +44,7 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
     return render_page(
         "publish.html",
         county=county,
-        groups=_groups(county, county.released, county.rows),
+        groups=changes_by_kind(county, county.released, county.rows),
         stations=len({one for change in county.changes for one in change.stations}),
         faults=_faults(county) if county.region else [],
         releases=sources().desk.book.releases(county.region, _MAX_RELEASES),
@@ -78,42 +57,6 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
         refused=refused,
         done=request.args.get("done", "")[:5],
     )
-
-
-def _groups(
-    county: CountyDraft, before: Sequence[BookRow], after: Sequence[BookRow]
-) -> Mapping[str, Sequence[ShownChange]]:
-    """By kind; of prices what holds in the scope before and after."""
-    old, new = ScopedPrices(before), ScopedPrices(after)
-
-    @cache
-    def holding(scope: str) -> tuple[HoldingPrices, HoldingPrices]:
-        levels = county.levels_of(scope)
-        return HoldingPrices(old, levels), HoldingPrices(new, levels)
-
-    def shown(change: RowChange) -> ShownChange:
-        if change.kind != "price":
-            return _shown(change)
-        was, becomes = holding(change.scope)
-        return ShownChange(change, (), was.fen_until(change.key), becomes.fen(change.key))
-
-    changes = release_changes(before, after, county.townships)
-    by_kind = {kind: list(found) for kind, found in groupby(changes, lambda change: change.kind)}
-    return {kind: [shown(one) for one in by_kind[kind]] for kind in PUBLISHED_KINDS if kind in by_kind}
-
-
-def _shown(change: RowChange) -> ShownChange:
-    old, new = (_fields(change.kind, content) for content in (change.old, change.new))
-    cells = [(name, old.get(name, ""), new.get(name, "")) for name in dict.fromkeys((*old, *new))]
-    return ShownChange(change, [cell for cell in cells if cell[1] != cell[2]])
-
-
-def _fields(kind: str, content: str | None) -> Mapping[str, str]:
-    if not content:
-        return {}
-    if kind in FIELDS:
-        return form_fields(kind, content)
-    return {name: str(value) for name, value in msgspec.json.decode(content).items()}
 
 
 def _faults(county: CountyDraft) -> list[BookFault]:
@@ -152,7 +95,7 @@ def _render_release(county: CountyDraft, number: int, refused: Refused | None = 
         "release.html",
         county=county,
         release=releases[number],
-        groups=_groups(county, earlier, rows),
+        groups=changes_by_kind(county, earlier, rows),
         max_shown=MAX_SHOWN,
         may_edit=may_decide(),
         refused=refused,

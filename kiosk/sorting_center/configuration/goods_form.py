@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from kiosk.sorting_center.configuration.sheets import content_json
+
 LANGUAGES: Final = ("ug", "zh", "en")
 _NAMES: Final = tuple(f"names.{language}" for language in LANGUAGES)
 _SALE: Final = (
@@ -31,7 +33,8 @@ _PACK: Final = re.compile(r"\s*([0-9]{1,6})\s+([0-9]{1,6})(?:\.([0-9]{1,2}))?\s*
 
 def form_fields(kind: str, content: str) -> dict[str, str]:
     """What a form shows of a row; "" for a field that it does not have."""
-    return dict.fromkeys(FIELDS[kind], "") | dict(_flat(msgspec.json.decode(content) if content else {}, ""))
+    found = dict(_flat(msgspec.json.decode(content) if content else {}, ""))
+    return {name: found.get(name, "") for name in FIELDS[kind]}
 
 
 def _flat(table: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
@@ -54,19 +57,21 @@ def _pack_line(pack: Mapping[str, int]) -> str:
     return f"{pack['net_g']} {pack['price_fen'] // 100}.{pack['price_fen'] % 100:02d}"
 
 
-def row_content(kind: str, fields: Mapping[str, str]) -> str:
-    """The content of a row for what a form holds. Goods with no word about their sale have no sale data."""
-    table: dict[str, Any] = {}
+def row_content(kind: str, code: str, fields: Mapping[str, str]) -> str:
+    """The content of a row for what a form holds, as a file would bring it. Goods with no word about their sale have
+    no sale data.
+    """
+    table: dict[str, Any] = {"code": code}
     with_sale = any(text for name, text in fields.items() if name.startswith("sale."))
     for name in FIELDS[kind]:
-        if name.startswith("sale.") and not with_sale:
+        if (name.startswith("sale.") and not with_sale) or (name == "weighed" and not fields.get(name)):
             continue
         *way, last = name.split(".")
         inner = table
         for step in way:
             inner = inner.setdefault(step, {})
         inner[last] = _value(name, fields.get(name, ""))
-    return msgspec.json.encode(table).decode()
+    return content_json(table)
 
 
 def _value(name: str, text: str) -> Any:

@@ -12,7 +12,8 @@ ByScope = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """``old`` and ``new``: contents of the row, None for no row. ``stations``: those at which something else holds."""
+    """``old`` and ``new``: contents of the row, None for no row. ``stations``: those at which it makes something else
+    hold, each at the narrowest change."""
 
     kind: str
     scope: str
@@ -35,19 +36,17 @@ def release_changes(
     """In the order of kind, key and scope. ``townships``: of each station of the county, "" for none."""
     old_rows, new_rows = _by_key(before), _by_key(after)
     scopes = {station: _scopes(station, township) for station, township in townships.items()}
-    inside: dict[str, set[str]] = {}
-    for station, own in scopes.items():
-        for scope in own:
-            inside.setdefault(scope, set()).add(station)
     found = []
     for kind, key in sorted(old_rows.keys() | new_rows.keys()):
         old, new = old_rows.get((kind, key), {}), new_rows.get((kind, key), {})
-        if old == new:
-            continue
-        affected = frozenset(one for one, own in scopes.items() if _holding(old, own) != _holding(new, own))
-        for scope in sorted(scope for scope in old.keys() | new.keys() if old.get(scope) != new.get(scope)):
-            stations = affected & inside.get(scope, set())
-            found.append(RowChange(kind, scope, key, old.get(scope), new.get(scope), stations))
+        changed = sorted(scope for scope in old.keys() | new.keys() if old.get(scope) != new.get(scope))
+        stations: dict[str, set[str]] = {scope: set() for scope in changed}
+        for station, own in scopes.items() if changed else ():
+            if _holding(old, own) != _holding(new, own):
+                stations[next(scope for scope in own if scope in stations)].add(station)
+        found += [
+            RowChange(kind, scope, key, old.get(scope), new.get(scope), frozenset(stations[scope])) for scope in changed
+        ]
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import groupby
@@ -92,7 +93,8 @@ class CountyDraft:
         found = {}
         for row in (*self.released, *self.rows):
             if row.kind == "product" and row.content:
-                found[row.key] = _read_named(row.content)
+                with suppress(msgspec.MsgspecError):  # The check before publishing names what cannot be read
+                    found[row.key] = _read_named(row.content)
         return found
 
     def address(self, endpoint: str, **values: Any) -> str:

@@ -9,7 +9,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-import msgspec
 from flask import Response as FlaskResponse
 from flask import abort, make_response, redirect, request
 from werkzeug.exceptions import NotFound
@@ -23,6 +22,7 @@ from kiosk.sorting_center.configuration.checks import BookFault, check_book
 from kiosk.sorting_center.configuration.goods_form import FIELDS, MAX_CHARS, form_fields, row_content
 from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices
 from kiosk.sorting_center.configuration.rendering import read_content
+from kiosk.sorting_center.configuration.sheets import content_json
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
@@ -147,7 +147,7 @@ def edit(kind: str) -> Response:
     fields = {name: form_text(name, MAX_CHARS + 1).strip() for name in FIELDS[kind]}
     fields |= {"sale.allergens": " ".join(request.form.getlist("sale.allergens"))} if kind == "product" else {}
     seen = form_text("seen", 20_000)
-    content = row_content(kind, fields) if act == "save" else ""
+    content = row_content(kind, key, fields) if act == "save" else ""
     row = BookRow(kind, county.scope, key, content)
     faults = _faults(county, [row]) if act == "save" else []
     if _CODE.fullmatch(key) is None:
@@ -178,7 +178,7 @@ def edit_settings() -> Response:
     """What is empty is taken away: what the wider scope, or the station itself, says holds then."""
     county = county_draft()
     typed = {name: form_text(name, MAX_CHARS).strip() for name in SETTINGS}
-    rows = [BookRow("setting", county.scope, name, _json({"value": text})) for name, text in typed.items()]
+    rows = [BookRow("setting", county.scope, name, content_json({"value": text})) for name, text in typed.items()]
     return _save_rows(county, [row for row in rows if typed[row.key]], [row for row in rows if not typed[row.key]])
 
 
@@ -193,12 +193,8 @@ def edit_label() -> Response:
     sent = request.files.get("file")
     content = sent.stream.read(_MAX_LAYOUT * 4) if sent is not None else b""
     text = content.decode("utf-8", "replace") or shipped_layouts(kind).get(form_text("layout", 20), "")
-    row = BookRow("layout", county.scope, kind, _json({"text": text.replace("\r\n", "\n")}))
+    row = BookRow("layout", county.scope, kind, content_json({"text": text.replace("\r\n", "\n")}))
     return _save_rows(county, [row] if text else [], [] if text else [row])
-
-
-def _json(content: Mapping[str, str]) -> str:
-    return msgspec.json.encode(content).decode()
 
 
 def _save_rows(county: CountyDraft, put: Sequence[BookRow], removed: Sequence[BookRow]) -> Response:

@@ -33,6 +33,7 @@ from kiosk.sorting_center.configuration.price_grid import (
     parse_cell,
     price_grid,
 )
+from kiosk.sorting_center.configuration.sheets import SHEETS
 from kiosk.sorting_center.desk.county_book import COUNTY, PUBLISHED_KINDS, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
@@ -58,7 +59,7 @@ _DAY: Final = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _MAX_CHARS: Final = 20
 _MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYTES + 16 * 1024)
 _READ_LOCK: Final = threading.Lock()  # One file at a time: the largest takes some hundred megabytes for a moment
-_SHEETS: Final = ("goods", "prices", "containers", "settings", "layouts")
+_SHEETS: Final = tuple(name for name, sheet in SHEETS.items() if sheet.kind in PUBLISHED_KINDS)
 _MAX_SHOWN: Final = 200
 
 

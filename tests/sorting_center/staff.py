@@ -37,9 +37,11 @@ def stores_of(ledger: Ledger) -> Iterator[Stores]:
         yield Stores(ledger, desk, reports)
 
 
-def app_of(stores: Stores, health: CenterHealth | None = None, now: datetime = NOON) -> Flask:
+def app_of(
+    stores: Stores, health: CenterHealth | None = None, now: datetime = NOON, *, publish_alone: bool = False
+) -> Flask:
     """The pages on the wall clock of a fixed noon."""
-    return create_app(stores, health or CenterHealth(), lambda: now)
+    return create_app(stores, health or CenterHealth(), lambda: now, publish_alone=publish_alone)
 
 
 def sign_in(client: FlaskClient, desk: CenterDesk, role: StaffRole = StaffRole.VIEWER) -> str:

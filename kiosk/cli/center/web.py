@@ -73,9 +73,17 @@ _OPTIONS = (
         help="For how many days something about people stays, like audit=1095, once for each kind: see "
         "docs/personal-data.md.",
     ),
+    click.option(
+        "--publish-alone",
+        is_flag=True,
+        help="Who changed prices and goods may publish them without a second person; each release says so.",
+    ),
 )
 
-_SETTING_OPTIONS = ("trusted_proxy", "zone", "webhook_hosts", "mail_logins", "storefront_url", "photos_dir", "terms")
+_SETTING_OPTIONS = (
+    *("trusted_proxy", "zone", "webhook_hosts", "mail_logins", "storefront_url", "photos_dir", "terms"),
+    "publish_alone",
+)
 
 
 def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:

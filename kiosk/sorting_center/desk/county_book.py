@@ -82,12 +82,20 @@ class CountyBook:
         with self._database.reading() as connection:
             return _rows(connection, region, kinds)
 
-    def change(self, region: str, rows: Sequence[BookRow], seen: int, who: str, now: datetime) -> Draft:
-        """Put these rows in the place of those with the same kind, scope and key, all or none.
+    def change(
+        self,
+        region: str,
+        rows: Sequence[BookRow],
+        seen: int,
+        who: str,
+        now: datetime,
+        removed: Sequence[BookRow] = (),
+    ) -> Draft:
+        """Put these rows in the place of those with the same kind, scope and key, and take others away, all or none.
 
         ``seen``: the revision that the person saw. Raises Refused: changed_meanwhile.
         """
-        return self._write(region, rows, (), seen, who, now)
+        return self._write(region, rows, removed, seen, who, now)
 
     def remove(self, region: str, rows: Sequence[BookRow], seen: int, who: str, now: datetime) -> Draft:
         """Take these rows away; a row of a wider scope holds again. Raises Refused: changed_meanwhile."""

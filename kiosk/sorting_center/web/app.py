@@ -58,7 +58,12 @@ def compile_templates(app: Flask) -> None:
 
 
 def create_app(
-    stores: Stores, health: HealthSource, now: Callable[[], datetime], addresses: ExternalAddresses | None = None
+    stores: Stores,
+    health: HealthSource,
+    now: Callable[[], datetime],
+    addresses: ExternalAddresses | None = None,
+    *,
+    publish_alone: bool = False,
 ) -> Flask:
     addresses = addresses or ExternalAddresses()
     app = Flask(__name__)
@@ -66,7 +71,7 @@ def create_app(
     app.wsgi_app = TrustedProxy(app.wsgi_app, addresses.trusted_proxy)  # type: ignore[method-assign]
     pictures = PageSnapshots(stores.ledger, stores.desk, stores.reports, now)
     figures = LedgerCollector(stores.ledger)
-    app.extensions["sources"] = PageSources(stores, health, figures, pictures, now, addresses.storefront)
+    app.extensions["sources"] = PageSources(stores, health, figures, pictures, now, addresses.storefront, publish_alone)
     guard.install(app, addresses.hosts or Hosts())
     access.install(app, BLUEPRINTS, stores.desk)
     frame.install(app)

@@ -52,7 +52,8 @@ def open_stores(ledger_url: str, zone: ZoneInfo, photos: Path | None = None) -> 
 @dataclass(frozen=True, slots=True)
 class PageSources:
     """``now`` is the local time, with its zone; the center's days are those of this zone. ``storefront`` is where
-    buyers find what is published, None where nobody has said so."""
+    buyers find what is published, None where nobody has said so. ``publish_alone``: whether who changed prices may
+    publish them."""
 
     stores: Stores
     health: HealthSource
@@ -60,6 +61,7 @@ class PageSources:
     snapshots: DrawnPictures
     now: Callable[[], datetime]
     storefront: PublicAddresses | None = None
+    publish_alone: bool = False
 
     @property
     def ledger(self) -> Ledger:

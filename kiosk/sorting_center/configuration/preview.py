@@ -1,0 +1,108 @@
+"""Papers of goods before they are published, drawn by the code of the stations: labels and receipts as PNG.
+
+Whoever shows one imports this module at that moment: what draws takes memory that no other page needs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from io import BytesIO
+from typing import Any, Final
+
+from kiosk.domain.money import amount_fen
+from kiosk.domain.trade import Mode
+from kiosk.labels.documents import SAMPLE_CODE, SAMPLE_ORIGIN
+from kiosk.labels.label_page import draw_label
+from kiosk.labels.layout import LABELS, parse_label, shipped_text
+from kiosk.labels.papers.bag_label import BAG_SAMPLE, bag_content
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine, render_receipt
+from kiosk.labels.papers.samples import SAMPLES
+from kiosk.labels.raster import Raster
+from kiosk.messaging.contract.catalog.tables import ProductTable
+from kiosk.messaging.contract.configuration import CountySettings
+from kiosk.protocols.printers.page_setup import PrintHead
+
+LAYOUT_KINDS: Final = tuple(SAMPLES)
+_LABEL_HEAD, _RECEIPT_HEAD = PrintHead(203, 832), PrintHead(203, 576)
+_GROSS_G, _TARE_G = 12_640, 160
+_DRAWING: Final = threading.Lock()  # A label of 400 x 400 mm takes 50 MB while it is drawn: one at a time
+
+
+def shipped_layouts(kind: str) -> Mapping[str, str]:
+    """The layouts that come with the software for a kind of label: the text by its name."""
+    return {name: shipped_text(name) for name in LABELS if name == kind or name.startswith(f"{kind}_")}
+
+
+@lru_cache(maxsize=32)
+def layout_png(kind: str, text: str) -> bytes:
+    """A label with sample data. Raises LayoutProblem for a text that is no layout, FontProblem without fonts."""
+    with _DRAWING:
+        return _png(draw_label(parse_label(text), SAMPLES[kind], _LABEL_HEAD))
+
+
+@lru_cache(maxsize=64)
+def label_png(product: ProductTable, layout: str) -> bytes:
+    """The label of a bag of these goods, by the text of a layout. Raises as `layout_png`."""
+    grade = product.sale.grades[0].names if product.sale and len(product.sale.grades) == 1 else None
+    label = replace(
+        BAG_SAMPLE,
+        **_in_languages("goods", product.names),
+        **(_in_languages("grade", grade) if grade else dict.fromkeys(("grade_ug", "grade_zh", "grade_en"), "")),
+        harvest=product.sale.harvest if product.sale else "",
+    )
+    with _DRAWING:
+        return _png(draw_label(parse_label(layout), bag_content(label), _LABEL_HEAD))
+
+
+@lru_cache(maxsize=64)
+def receipt_png(product: ProductTable, mode: Mode, fen_per_kg: int, settings: CountySettings) -> bytes:
+    """The receipt of one bag of these goods. Raises FontProblem without fonts."""
+    net_g = _GROSS_G - _TARE_G
+    amount = amount_fen(net_g, fen_per_kg)
+    line = ReceiptLine(
+        bag=1,
+        gross_g=_GROSS_G,
+        tare_g=_TARE_G,
+        net_g=net_g,
+        price_fen_per_kg=fen_per_kg,
+        amount_fen=amount,
+        container_ug="خالتا",
+        container_zh="布袋",
+        container_en="Cloth sack",
+        **_in_languages("goods", product.names),
+    )
+    document = ReceiptDocument(
+        receipt="0000-A-000000",
+        receipt_code=SAMPLE_CODE,
+        party="M-00000",
+        mode="consignment" if mode is Mode.CONSIGNMENT else "purchase",
+        lines=(line,),
+        net_g=net_g,
+        amount_fen=amount,
+        time="12:00",
+        certificate="none: small_grower",
+        lot_code=SAMPLE_CODE,
+        software="",
+        metrology="",
+        station="S0000",
+        payment_ug=settings.payment_ug or "",
+        payment_zh=settings.payment_zh or "",
+        payment_en=settings.payment_en or "",
+        phone=settings.phone or "",
+        **SAMPLE_ORIGIN,
+    )
+    with _DRAWING:
+        return _png(render_receipt(document, _RECEIPT_HEAD))
+
+
+def _in_languages(name: str, names: Any) -> dict[str, Any]:
+    return {f"{name}_{language}": getattr(names, language) for language in ("ug", "zh", "en")}
+
+
+def _png(raster: Raster) -> bytes:
+    content = BytesIO()
+    raster.to_image().save(content, "PNG")
+    return content.getvalue()

@@ -1,0 +1,212 @@
+"""The county's prices as a table to edit, of one scope: a row for goods in one mode, a column for each first day.
+
+The text of a cell is yuan per kilogram: "24.00"; "-" where the goods are not bought in this scope; "" where the price
+of a wider scope holds.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from kiosk.domain.money import MAX_FEN_PER_KG
+from kiosk.domain.trade import Mode
+from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
+
+NOT_BOUGHT: Final = "-"
+_DASHES: Final = frozenset("-–—−")
+_YUAN: Final = re.compile(r"[¥￥]?\s*([0-9]{1,7})(?:\.([0-9]{1,2}))?")
+_MODES: Final = {mode.value: place for place, mode in enumerate(Mode)}
+
+
+class PriceContent(msgspec.Struct, frozen=True):
+    fen_per_kg: int
+
+
+_read_price: Final = msgspec.json.Decoder(PriceContent).decode
+
+
+class BadPrice(ValueError):
+    """``code`` says why: format or range."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"no price: {code}")
+        self.code = code
+
+
+def parse_cell(text: str) -> str | None:
+    """The content of a row for what somebody typed; None for no row, "" for goods not bought. Raises BadPrice."""
+    cleaned = unicodedata.normalize("NFKC", text).strip()
+    if not cleaned:
+        return None
+    if cleaned in _DASHES:
+        return ""
+    match = _YUAN.fullmatch(cleaned)
+    if match is None:
+        raise BadPrice("format")
+    fen = int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
+    if not 1 <= fen <= MAX_FEN_PER_KG:
+        raise BadPrice("range")
+    return price_content(fen)
+
+
+def price_content(fen_per_kg: int) -> str:
+    return f'{{"fen_per_kg":{fen_per_kg}}}'
+
+
+def cell_text(content: str | None) -> str:
+    if content is None:
+        return ""
+    fen = fen_of(content)
+    return NOT_BOUGHT if fen is None else f"{fen // 100}.{fen % 100:02d}"
+
+
+def fen_of(content: str | None) -> int | None:
+    return _read_price(content).fen_per_kg if content else None
+
+
+def percent(old: int | None, new: int | None) -> str:
+    """``+8.3%``; "" where one of them is missing."""
+    if not old or new is None:
+        return ""
+    tenths = (abs(new - old) * 2000 + old) // (2 * old)
+    return f"{'+' if new >= old else '-'}{tenths // 10}.{tenths % 10}%"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceCell:
+    """``own``: the text of this scope's draft, ``inherited`` that of the wider ones. ``old``: fen per kilogram by what
+    is in force, until that day where no price begins on it (``begins``); ``new``: by the draft.
+    """
+
+    key: str
+    own: str
+    inherited: str
+    old: int | None
+    new: int | None
+    begins: bool
+
+    @property
+    def differs(self) -> bool:
+        return self.old != self.new and (self.begins or self.new is not None)
+
+    @property
+    def percent(self) -> str:
+        return percent(self.old, self.new)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLine:
+    """``townships`` and ``stations``: how many narrower scopes have a price of their own."""
+
+    product: str
+    mode: str
+    cells: tuple[PriceCell, ...]
+    townships: int
+    stations: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceGrid:
+    """``older``: how many days are not shown because newer prices hold instead."""
+
+    days: tuple[str, ...]
+    lines: tuple[PriceLine, ...]
+    older: int
+
+
+class ScopedPrices:
+    """Price rows by scope and key."""
+
+    def __init__(self, rows: Iterable[BookRow]) -> None:
+        self.by_scope: dict[str, dict[str, str]] = {}
+        for row in rows:
+            if row.kind == "price":
+                self.by_scope.setdefault(row.scope, {})[row.key] = row.content
+
+    def own(self, scope: str, key: str) -> str | None:
+        return self.by_scope.get(scope, {}).get(key)
+
+
+class HoldingPrices:
+    """What holds in the narrowest of ``levels``, which go from wide to narrow."""
+
+    def __init__(self, prices: ScopedPrices, levels: Iterable[str]) -> None:
+        self.contents: dict[str, str] = {}
+        for scope in levels:
+            self.contents |= prices.by_scope.get(scope, {})
+        self._days: dict[str, list[str]] = {}
+        for key in sorted(self.contents):
+            line, _, since = key.rpartition("/")
+            self._days.setdefault(line, []).append(since)
+
+    def fen(self, key: str) -> int | None:
+        return fen_of(self.contents.get(key))
+
+    def fen_until(self, key: str) -> int | None:
+        """Of the row itself; without one what holds on the day before, which a new price takes the place of."""
+        if key in self.contents:
+            return self.fen(key)
+        line, _, since = key.rpartition("/")
+        earlier = [day for day in self._days.get(line, ()) if day < since]
+        return self.fen(f"{line}/{earlier[-1]}") if earlier else None
+
+
+@dataclass(frozen=True, slots=True)
+class GridView:
+    """What of the table is shown. ``levels``: the scope and the wider ones, widest first; ``stations``: those of a
+    township, None for the whole county; ``keys``: cells to show in any case.
+    """
+
+    levels: Sequence[str]
+    stations: frozenset[str] | None
+    today: str
+    keys: frozenset[str] = frozenset()
+    all_days: bool = False
+
+
+def price_grid(draft: ScopedPrices, released: ScopedPrices, view: GridView) -> PriceGrid:
+    scope, old, new = view.levels[-1], HoldingPrices(released, view.levels), HoldingPrices(draft, view.levels)
+    wider = HoldingPrices(draft, view.levels[:-1])
+    days_of: dict[tuple[str, str], set[str]] = {}
+    for key in old.contents.keys() | new.contents.keys() | view.keys:
+        product, mode, since = key.split("/")
+        days_of.setdefault((product, mode), set()).add(since)
+    days = {day for days in days_of.values() for day in days}
+    shown = days if view.all_days else {day for days in days_of.values() for day in _current(days, view.today)}
+    shown |= {key.rpartition("/")[2] for key in view.keys}
+    counts = _narrower(draft, view)
+
+    def cell(key: str) -> PriceCell:
+        own, inherited = cell_text(draft.own(scope, key)), cell_text(wider.contents.get(key))
+        return PriceCell(key, own, inherited, old.fen_until(key), new.fen(key), key in old.contents)
+
+    ordered = tuple(sorted(shown or {""}))
+    lines = [
+        PriceLine(*pair, tuple(cell("/".join((*pair, day))) for day in ordered), *counts.get(pair, (0, 0)))
+        for pair in sorted(days_of, key=lambda pair: (pair[0], _MODES.get(pair[1], 9)))
+    ]
+    return PriceGrid(ordered, tuple(lines), len(days - shown))
+
+
+def _current(days: set[str], today: str) -> Iterable[str]:
+    """The newest that has begun, and those to come."""
+    yield from (day for day in days if day > today)
+    yield max((day for day in days if day <= today), default="")
+
+
+def _narrower(draft: ScopedPrices, view: GridView) -> Mapping[tuple[str, str], tuple[int, int]]:
+    """By product and mode how many townships and stations within the scope have prices of their own."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for scope, rows in draft.by_scope.items():
+        kind, _, name = scope.partition(":")
+        inside = scope not in view.levels and (view.stations is None or (kind == "station" and name in view.stations))
+        for pair in {(*key.split("/")[:2],) for key in rows} if inside and scope != COUNTY else ():
+            townships, stations = found.get((pair[0], pair[1]), (0, 0))
+            found[pair[0], pair[1]] = (townships + (kind == "township"), stations + (kind == "station"))
+    return found

@@ -1,0 +1,194 @@
+"""Which county, township or station a page edits, and what the draft and the release in force hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from itertools import groupby
+from typing import Any, Final
+
+import msgspec
+from flask import request, url_for
+from werkzeug.exceptions import NotFound
+
+from kiosk.base.refused import Refused
+from kiosk.messaging.contract.catalog.tables import NamesTable
+from kiosk.sorting_center.configuration.goods_form import FIELDS, form_fields
+from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices, percent
+from kiosk.sorting_center.configuration.release_changes import RowChange, release_changes
+from kiosk.sorting_center.desk.county_book import (
+    COUNTY,
+    PUBLISHED_KINDS,
+    BookRow,
+    Draft,
+    rows_for,
+    station_scope,
+    township_scope,
+)
+from kiosk.sorting_center.web.shared.access import access_policy, current_principal
+from kiosk.sorting_center.web.shared.query_params import parse_whole_number
+from kiosk.sorting_center.web.shared.sources import sources
+
+
+class NamedContent(msgspec.Struct, frozen=True):
+    names: NamesTable
+    picture: str = ""
+
+
+_read_named: Final = msgspec.json.Decoder(NamedContent).decode
+
+
+@dataclass(frozen=True)
+class CountyDraft:
+    """Of the region and scope that the address names; the region is "" where no station is expected anywhere."""
+
+    region: str
+    scope: str
+    regions: Sequence[str]
+    townships: Mapping[str, str]  # By station
+    villages: Mapping[str, str]
+    # Before its rows: a change that comes between the two is noticed when this one is saved.
+    draft: Draft = field(default_factory=Draft)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        return self.levels_of(self.scope)
+
+    def levels_of(self, scope: str) -> tuple[str, ...]:
+        """The scope and the wider ones, the widest first."""
+        kind, _, name = scope.partition(":")
+        township = self.townships.get(name, "") if kind == "station" else ""
+        return (COUNTY, *((township_scope(township),) if township else ()), *((scope,) if scope else ()))
+
+    @property
+    def stations(self) -> frozenset[str]:
+        """Those of the scope."""
+        return frozenset(one for one in self.townships if self.scope in (COUNTY, *_scopes(one, self.townships[one])))
+
+    @cached_property
+    def rows(self) -> Sequence[BookRow]:
+        return sources().desk.book.rows(self.region, PUBLISHED_KINDS)
+
+    @cached_property
+    def released(self) -> Sequence[BookRow]:
+        return sources().desk.book.released(self.region)
+
+    @cached_property
+    def changes(self) -> Sequence[RowChange]:
+        return release_changes(self.released, self.rows, self.townships)
+
+    @cached_property
+    def holding(self) -> Mapping[str, dict[str, str]]:
+        """What holds in this scope by the draft: by kind and key, the content."""
+        kind, _, name = self.scope.partition(":")
+        if kind == "station":
+            return rows_for(self.rows, name, self.townships.get(name, ""))
+        return rows_for(self.rows, "", name)
+
+    @cached_property
+    def names(self) -> Mapping[str, NamedContent]:
+        """Names of goods, by code; also of goods that only a release or another scope has."""
+        found = {}
+        for row in (*self.released, *self.rows):
+            if row.kind == "product" and row.content:
+                with suppress(msgspec.MsgspecError):  # The check before publishing names what cannot be read
+                    found[row.key] = _read_named(row.content)
+        return found
+
+    def address(self, endpoint: str, **values: Any) -> str:
+        return url_for(endpoint, region=self.region, scope=self.scope or None, **values)
+
+    def save(self, changed: Sequence[BookRow], removed: Sequence[BookRow], seen: int) -> Draft:
+        """Raises Refused: changed_meanwhile."""
+        who, now = current_principal().person.name, access_policy().now()
+        return sources().desk.book.change(self.region, changed, seen, who, now, removed)
+
+
+def _scopes(station: str, township: str) -> tuple[str, ...]:
+    return (station_scope(station), township_scope(township)) if township else (station_scope(station),)
+
+
+def county_draft() -> CountyDraft:
+    """As the address asks, ``?region=&scope=``. Raises NotFound for one that is not in the list of stations."""
+    stations = sources().desk.registry.current().stations
+    regions = sorted({region for region, _ in stations})
+    region = request.args.get("region") or next(iter(regions), "")
+    scope = request.args.get("scope", "")
+    own = {key[1]: row for key, row in sorted(stations.items()) if key[0] == region}
+    townships = {name: row.township for name, row in own.items()}
+    known = {COUNTY, *(one for name, township in townships.items() for one in _scopes(name, township))}
+    if (region and region not in regions) or scope not in known:
+        raise NotFound("there is no such county, township or station in the list of stations")
+    villages = {name: row.village for name, row in own.items()}
+    return CountyDraft(region, scope, regions, townships, villages, sources().desk.book.draft(region))
+
+
+def seen_revision() -> int:
+    """The revision that the person saw, as the form has it; one that nothing has for anything else."""
+    found = parse_whole_number(request.form.get("revision", "")[:20])
+    return -1 if found is None else found
+
+
+def save_or_merge(county: CountyDraft, save: Callable[[int], Draft], *, untouched: bool) -> Draft:
+    """Save by the revision that was seen; by the present one where others changed nothing that the form shows.
+
+    Raises Refused: changed_meanwhile.
+    """
+    try:
+        return save(seen_revision())
+    except Refused as error:
+        if error.code != "changed_meanwhile" or not untouched:
+            raise
+        return save(county.draft.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChange:
+    """``cells``: column, text before, text after. ``percent``: of a price, "" otherwise."""
+
+    change: RowChange
+    cells: Sequence[tuple[str, str, str]]
+    old_fen: int | None = None
+    new_fen: int | None = None
+
+    @property
+    def percent(self) -> str:
+        return percent(self.old_fen, self.new_fen)
+
+
+def changes_by_kind(
+    county: CountyDraft, before: Sequence[BookRow], after: Sequence[BookRow]
+) -> Mapping[str, Sequence[ShownChange]]:
+    """By kind; of prices what holds in the scope before and after."""
+    old, new = ScopedPrices(before), ScopedPrices(after)
+
+    @cache
+    def holding(scope: str) -> tuple[HoldingPrices, HoldingPrices]:
+        levels = county.levels_of(scope)
+        return HoldingPrices(old, levels), HoldingPrices(new, levels)
+
+    def shown(change: RowChange) -> ShownChange:
+        if change.kind != "price":
+            return _shown(change)
+        was, becomes = holding(change.scope)
+        return ShownChange(change, (), was.fen_until(change.key), becomes.fen(change.key))
+
+    changes = release_changes(before, after, county.townships)
+    by_kind = {kind: list(found) for kind, found in groupby(changes, lambda change: change.kind)}
+    return {kind: [shown(one) for one in by_kind[kind]] for kind in PUBLISHED_KINDS if kind in by_kind}
+
+
+def _shown(change: RowChange) -> ShownChange:
+    old, new = (_fields(change.kind, content) for content in (change.old, change.new))
+    cells = [(name, old.get(name, ""), new.get(name, "")) for name in dict.fromkeys((*old, *new))]
+    return ShownChange(change, [cell for cell in cells if cell[1] != cell[2]])
+
+
+def _fields(kind: str, content: str | None) -> Mapping[str, str]:
+    if not content:
+        return {}
+    if kind in FIELDS:
+        return form_fields(kind, content)
+    return {name: str(value) for name, value in msgspec.json.decode(content).items()}

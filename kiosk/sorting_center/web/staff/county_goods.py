@@ -1,0 +1,285 @@
+"""Goods, containers, labels and settings that a county gives its stations, changed in the draft."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from flask import Response as FlaskResponse
+from flask import abort, make_response, redirect, request
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from kiosk.base.refused import Refused
+from kiosk.domain.catalog import Allergen
+from kiosk.domain.trade import Mode
+from kiosk.messaging.contract.configuration import CountySettings
+from kiosk.sorting_center.configuration.checks import BookFault, check_book
+from kiosk.sorting_center.configuration.goods_form import FIELDS, MAX_CHARS, form_fields, row_content
+from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices
+from kiosk.sorting_center.configuration.rendering import read_content
+from kiosk.sorting_center.configuration.sheets import content_json
+from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, may_decide, record
+from kiosk.sorting_center.web.shared.county import CountyDraft, county_draft, save_or_merge
+from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
+from kiosk.sorting_center.web.shared.sources import sources
+
+county_goods = GuardedBlueprint("county_goods", __name__)
+
+EDITED_KINDS: Final = tuple(FIELDS)
+SETTINGS: Final = CountySettings.__struct_fields__
+LABEL_KINDS: Final = ("bag", "crate", "parcel", "member", "tote", "seal")
+# Of goods and containers, of the station's own drawings.
+GOODS_DRAWINGS: Final = (
+    *("apple", "apricot", "badam", "chili", "fig", "grape", "honey", "jujube", "melon", "mulberry", "peach", "pear"),
+    *("pistachio", "pomegranate", "raisin", "walnut", "other"),
+)
+CONTAINER_DRAWINGS: Final = ("sack", "crate", "bucket", "own-container", "none", "other")
+_MAX_LAYOUT: Final = 32_000
+_CODE: Final = re.compile(r"[A-Z0-9-]{1,16}")
+_IMAGE_AGE_S: Final = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class RowForm:
+    """``seen``: the content that the person saw; ``faults``: by column."""
+
+    fields: Mapping[str, str]
+    seen: str
+    faults: Mapping[str, BookFault] = field(default_factory=dict)
+    refused: Refused | None = None
+
+
+@county_goods.get_route("/county-goods", StaffRole.VIEWER, menu=(104, "nav_county_goods"))
+def overview() -> str:
+    """``?region=&scope=``."""
+    return _render(county_draft())
+
+
+def _render(county: CountyDraft, refused: Refused | None = None, faults: Sequence[BookFault] = ()) -> str:
+    holding, own = county.holding, {(row.kind, row.key) for row in county.rows if row.scope == county.scope}
+    released = {(row.kind, row.scope, row.key): row.content for row in county.released}
+    draft = {(row.kind, row.scope, row.key): row.content for row in county.rows}
+    typed = {name: form_text(name, MAX_CHARS) for name in SETTINGS} if refused or faults else {}
+    settings = {key: str(read_content("setting", key, text)) for key, text in holding.get("setting", {}).items()}
+    return render_page(
+        "county-goods.html",
+        county=county,
+        kinds={kind: _listed(county, kind) for kind in EDITED_KINDS},
+        holding=holding,
+        own=own,
+        changed={key[::2] for key in released.keys() | draft.keys() if released.get(key) != draft.get(key)},
+        settings={name: typed.get(name, settings.get(name, "")) for name in SETTINGS},
+        labels=LABEL_KINDS,
+        may_edit=may_decide(),
+        refused=refused,
+        faults=faults,
+        done=request.args.get("done", "")[:5],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRow:
+    """``content``: "" for what is hidden here; ``fields`` are those of the wider scope then."""
+
+    key: str
+    content: str
+    fields: Mapping[str, str]
+
+
+def _listed(county: CountyDraft, kind: str) -> Sequence[ListedRow]:
+    """What holds or is hidden in this scope."""
+    holding, shown = county.holding.get(kind, {}), dict[str, str]()
+    for scope in county.levels:
+        found = {row.key: row.content for row in county.rows if (row.kind, row.scope) == (kind, scope)}
+        shown |= {key: content for key, content in found.items() if content or key not in shown}
+    return [ListedRow(key, holding.get(key, ""), form_fields(kind, text)) for key, text in sorted(shown.items())]
+
+
+@county_goods.get_route("/county-goods/<any(product, container):kind>/<key>", StaffRole.VIEWER)
+def row_page(kind: str, key: str) -> str:
+    county = county_draft()
+    if key == "new":
+        return _render_row(county, kind, "", RowForm(form_fields(kind, ""), ""))
+    fields = next((row.fields for row in _listed(county, kind) if row.key == key), None)
+    if fields is None:
+        raise NotFound("the draft has no such goods")
+    return _render_row(county, kind, key, RowForm(fields, ""))
+
+
+def _render_row(county: CountyDraft, kind: str, key: str, form: RowForm) -> str:
+    stored = _stored(county, kind, key)
+    theirs = form_fields(kind, stored) if form.refused and stored else {}
+    return render_page(
+        "county-row.html",
+        county=county,
+        kind=kind,
+        key=key,
+        form=form,
+        stored=stored,
+        is_hidden=bool(key) and key not in county.holding.get(kind, {}),
+        is_own=any((row.kind, row.scope, row.key) == (kind, county.scope, key) for row in county.rows),
+        theirs={name: text for name, text in theirs.items() if text != form.fields.get(name)},
+        drawings=GOODS_DRAWINGS if kind == "product" else CONTAINER_DRAWINGS,
+        allergens=[one.value for one in Allergen],
+        has_sale_fault=any(column.startswith("sale") for column in form.faults),
+        modes=_prices_of(county, key) if kind == "product" else {},
+        may_edit=may_decide(),
+    )
+
+
+def _stored(county: CountyDraft, kind: str, key: str) -> str:
+    """Of the draft, in this scope alone."""
+    return next((row.content for row in county.rows if (row.kind, row.scope, row.key) == (kind, county.scope, key)), "")
+
+
+@county_goods.post_route("/county-goods/<any(product, container):kind>", StaffRole.OPERATOR)
+def edit(kind: str) -> Response:
+    """``act``: ``save``; ``hide`` it in this scope; ``remove`` the row, so that the wider scope holds again."""
+    county, key, act = county_draft(), form_text("code", 17).strip(), form_text("act", 10)
+    fields = {name: form_text(name, MAX_CHARS + 1).strip() for name in FIELDS[kind]}
+    fields |= {"sale.allergens": " ".join(request.form.getlist("sale.allergens"))} if kind == "product" else {}
+    seen = form_text("seen", 20_000)
+    content = row_content(kind, key, fields) if act == "save" else ""
+    row = BookRow(kind, county.scope, key, content)
+    faults = _faults(county, [row]) if act == "save" else []
+    if _CODE.fullmatch(key) is None:
+        faults = [BookFault(kind, county.scope, key, "code", "content", {"problem": "1-16: A-Z 0-9 -"}), *faults]
+    if faults:
+        form = RowForm(fields, seen, {fault.column: fault for fault in reversed(faults)})
+        return page_response(_render_row(county, kind, key if "new" not in request.form else "", form), 422)
+    put, removed = ([], [row]) if act == "remove" or (act == "hide" and county.scope == COUNTY) else ([row], [])
+    present = _stored(county, kind, key)
+    try:
+        if "new" in request.form and key in {row.key for row in _listed(county, kind)}:
+            raise Refused("code_in_use", "there are goods with this code")
+        if content != present or act != "save":
+            save_or_merge(county, lambda known: county.save(put, removed, known), untouched=present == seen)
+    except Refused as error:
+        return page_response(_render_row(county, kind, key, RowForm(fields, present, {}, error)), 409)
+    record(AuditAction.GOODS_CHANGED, county.scope or county.region, f"{act} {kind} {key}")
+    return redirect(county.address("county_goods.overview", done=1), 303)
+
+
+def _faults(county: CountyDraft, rows: Sequence[BookRow]) -> list[BookFault]:
+    found = check_book(rows, sources().desk.registry.current(), region=county.region)
+    return [fault for fault in found if not fault.is_warning and fault.key]
+
+
+@county_goods.post_route("/county-goods/settings", StaffRole.OPERATOR)
+def edit_settings() -> Response:
+    """What is empty is taken away: what the wider scope, or the station itself, says holds then."""
+    county = county_draft()
+    typed = {name: form_text(name, MAX_CHARS).strip() for name in SETTINGS}
+    rows = [BookRow("setting", county.scope, name, content_json({"value": text})) for name, text in typed.items()]
+    return _save_rows(county, [row for row in rows if typed[row.key]], [row for row in rows if not typed[row.key]])
+
+
+@county_goods.post_route("/county-goods/labels", StaffRole.OPERATOR)
+def edit_label() -> Response:
+    """``layout``: the name of one that comes with the software, "" for that of each station, or a ``file``."""
+    from kiosk.sorting_center.configuration.preview import shipped_layouts
+
+    county, kind = county_draft(), form_text("kind", 10)
+    if kind not in LABEL_KINDS:
+        abort(404)
+    sent = request.files.get("file")
+    content = sent.stream.read(_MAX_LAYOUT * 4) if sent is not None else b""
+    text = content.decode("utf-8", "replace") or shipped_layouts(kind).get(form_text("layout", 20), "")
+    row = BookRow("layout", county.scope, kind, content_json({"text": text.replace("\r\n", "\n")}))
+    return _save_rows(county, [row] if text else [], [] if text else [row])
+
+
+def _save_rows(county: CountyDraft, put: Sequence[BookRow], removed: Sequence[BookRow]) -> Response:
+    faults = _faults(county, put)
+    if faults:
+        return page_response(_render(county, None, faults), 422)
+    present = {(row.kind, row.scope, row.key): row.content for row in county.rows}
+    put = [row for row in put if present.get((row.kind, row.scope, row.key)) != row.content]
+    removed = [row for row in removed if (row.kind, row.scope, row.key) in present]
+    try:
+        if put or removed:
+            save_or_merge(county, lambda seen: county.save(put, removed, seen), untouched=False)
+    except Refused as error:
+        return page_response(_render(county, error), 409)
+    if put or removed:
+        changed = ", ".join(f"{row.kind} {row.key}" for row in (*put, *removed))
+        record(AuditAction.GOODS_CHANGED, county.scope or county.region, changed)
+    return redirect(county.address("county_goods.overview", done=int(bool(put or removed))), 303)
+
+
+@cache
+def _drawing(name: str) -> bytes:
+    return files("kiosk.web").joinpath("static", "drawings", f"{name}.svg").read_bytes()
+
+
+@county_goods.get_route("/county-goods/drawings/<name>.svg", StaffRole.VIEWER)
+def drawing(name: str) -> FlaskResponse:
+    """As the station shows goods; the one for all others where a station would show that."""
+    known = name if name in (*GOODS_DRAWINGS, *CONTAINER_DRAWINGS) else "other"
+    return _image(_drawing(known), "image/svg+xml")
+
+
+def _image(content: bytes, kind: str) -> FlaskResponse:
+    answer = make_response(content)
+    answer.headers["Content-Type"] = kind
+    answer.headers["Cache-Control"] = f"private, max-age={_IMAGE_AGE_S}"
+    return answer
+
+
+def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
+    """What the draft pays for these goods today in this scope, by mode."""
+    prices, today = HoldingPrices(ScopedPrices(county.rows), county.levels), sources().now().date().isoformat()
+    found = {}
+    for key in sorted(prices.contents):  # The newest day that has begun comes last
+        code, mode, since = key.split("/")
+        fen = prices.fen(key)
+        if code == product and since <= today and fen is not None:
+            found[mode] = fen
+    return dict(sorted(found.items(), reverse=True))
+
+
+@county_goods.get_route("/county-goods/product/<key>/<any(label, receipt):paper>.png", StaffRole.VIEWER)
+def paper(key: str, paper: str) -> FlaskResponse:
+    """As a station would print it by the draft; ``mode=`` for the receipt."""
+    from kiosk.labels.typesetting.fonts import FontProblem
+    from kiosk.sorting_center.configuration import preview
+
+    county = county_draft()
+    content = county.holding.get("product", {}).get(key)
+    mode = request.args.get("mode", "")
+    price = _prices_of(county, key).get(mode)
+    if content is None or (paper == "receipt" and price is None):
+        raise NotFound("the draft has no such goods, or no price for them")
+    product = read_content("product", key, content)
+    try:
+        if paper == "label":
+            text = county.holding.get("layout", {}).get("bag")
+            layout = read_content("layout", "bag", text) if text else preview.shipped_layouts("bag")["bag"]
+            return _image(preview.label_png(product, layout), "image/png")
+        values = county.holding.get("setting", {}).items()
+        settings = CountySettings(**{name: read_content("setting", name, text) for name, text in values})
+        return _image(preview.receipt_png(product, Mode(mode), price or 0, settings), "image/png")
+    except FontProblem as error:
+        raise NotFound(str(error)) from error
+
+
+@county_goods.get_route("/county-goods/labels/<any(bag, crate, parcel, member, tote, seal):kind>.png", StaffRole.VIEWER)
+def label(kind: str) -> FlaskResponse:
+    """A label with sample data, by the draft's layout in this scope, else by the one that comes with the software."""
+    from kiosk.labels.typesetting.fonts import FontProblem
+    from kiosk.sorting_center.configuration import preview
+
+    text = county_draft().holding.get("layout", {}).get(kind)
+    layout = read_content("layout", kind, text) if text else preview.shipped_layouts(kind)[kind]
+    try:
+        return _image(preview.layout_png(kind, layout), "image/png")
+    except FontProblem as error:
+        raise NotFound(str(error)) from error

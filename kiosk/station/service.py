@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import Final, Generic, ParamSpec
 
@@ -24,6 +25,7 @@ from kiosk.domain.parcel import ParcelNumber
 from kiosk.labels.layout import A4_PRINTED_MM
 from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.station.clerk.access import Access
+from kiosk.station.clerk.telephone import TelephonePin, load_secret
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
 from kiosk.station.counter.scans import ScanReader, ScanSources
 from kiosk.station.counter.settings import CounterSettings
@@ -178,6 +180,7 @@ class ServiceSettings:
     metrology: MetrologySettings = field(default_factory=MetrologySettings)
     codes: CodesSettings = field(default_factory=CodesSettings)
     relay: bool = True  # Whether a way to the sorting center is set
+    pin_secret: Path | None = None  # For PINs by telephone; None where there is no county
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +262,12 @@ class StationService:
         self.counter_board = CounterBoard(first)
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(store, settings.counter.lock_after_s, self.stamp, state.access_changed, self._key.pins())
+        self.telephone_pin = TelephonePin(
+            self.access,
+            self.settings.station,
+            load_secret(settings.pin_secret),
+            lambda: self.stamp().moment.monotonic_ms,
+        )
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
         self.counter = ClerkCounter(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)

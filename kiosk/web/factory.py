@@ -19,6 +19,7 @@ from kiosk.station.service import StationService
 from kiosk.texts import html
 from kiosk.web import errors, mat_view
 from kiosk.web.counter import check as counter_check
+from kiosk.web.counter import forgotten
 from kiosk.web.counter import listings as counter_listings
 from kiosk.web.counter import live as counter_live
 from kiosk.web.counter import routes as counter
@@ -63,6 +64,7 @@ _BLUEPRINT_MODULES = (
     live,
     mat_view,
     counter,
+    forgotten,
     counter_check,
     counter_listings,
     counter_live,
@@ -132,6 +134,7 @@ def create_app(
     app.register_blueprint(live.blueprint(streams.public, settings.language, settings.weight_decimals))
     app.register_blueprint(mat_view.blueprint(service))
     app.register_blueprint(counter.blueprint(service, frame))
+    app.register_blueprint(forgotten.blueprint(service, frame))
     app.register_blueprint(counter_live.blueprint(service, streams.counter))
     app.register_blueprint(counter_check.blueprint(service, frame))
     app.register_blueprint(counter_listings.blueprint(service, frame))

@@ -13,11 +13,12 @@ from typing import Final
 from flask import Blueprint, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role
+from kiosk.domain.clerk import BadClerk, BadPin, Role
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.pin_hash import Person, clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.service import StationService
+from kiosk.web.counter.forgotten import typed_twice
 from kiosk.web.counter.lists import ALPHABETS
 from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.roles import Need, session
@@ -111,13 +112,13 @@ class _PeoplePages:
             named = self._waiting()
             if named is None:
                 return self.refused(_STALE)
-            person = self.access.add(*named, _typed_twice())
+            person = self.access.add(*named, typed_twice())
             self._named = None
         return _done("took on", person.number)
 
     def _set_pin(self) -> AnyResponse:
         number = request.form.get("number", "")
-        self.access.set_pin(number, _typed_twice())
+        self.access.set_pin(number, typed_twice())
         return _done("gave a new PIN to", number)
 
     def _retire(self) -> AnyResponse:
@@ -146,12 +147,3 @@ def _pad() -> str:
     """Where the PIN of the form was typed."""
     number = request.form.get("number")
     return url_for("people.pin") if number is None else url_for("people.pin", number=number)
-
-
-def _typed_twice() -> str:
-    """The PIN of the form, which holds it twice. Raises BadPin."""
-    typed = request.form.get("pin", "")
-    first, repeated = typed[:PIN_DIGITS], typed[PIN_DIGITS:]
-    if first != repeated and len(typed) <= 2 * PIN_DIGITS:
-        raise BadPin("differs", "the two PINs are not the same")
-    return first if first == repeated else typed

@@ -315,6 +315,12 @@ def _told(word: str, wait_s: int = 0, path: str = "/parcel") -> Callable[[Counte
     return tell
 
 
+def _forgotten(shop: CounterShop) -> str:
+    shop.access.sign_out(shop.session.token)
+    shop.telephone_pin.begin("02")
+    return "/counter/forgotten"
+
+
 def _technician(shop: CounterShop) -> str:
     shop.unlock("03")
     return "/counter"
@@ -441,6 +447,7 @@ SCENES = (
     CounterScene("take-scanned", _scan_bags(2, 4)),
     CounterScene("parcel-called", _called),
     CounterScene("counter-called", _answered),
+    CounterScene("counter-forgotten", _forgotten),
     CounterScene("counter-technician", _technician),
     CounterScene("counter-technician-check", _at("/counter/check")),
     CounterScene("counter-technician-pan", _at("/counter/pan")),

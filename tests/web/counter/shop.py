@@ -24,6 +24,7 @@ from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access, CounterSession
+from kiosk.station.clerk.telephone import TelephonePin
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
 from kiosk.station.counter.scans import ParsedScan
 from kiosk.station.counter.settings import CounterSettings
@@ -50,6 +51,7 @@ from tests.web.shop import CATALOG, Shop
 PARCELS = ParcelSettings()
 SETTINGS = CounterSettings(undo_s=60)
 KEY = PickupKey(bytes(range(32)), "a test")
+SECRET = bytes(range(32))
 CHECKS = MetrologySettings(check_weight_g=5000)
 SCALE = ScaleContent("5" * 64, "xk3190_tf0", PROFILE.e_g, PROFILE.max_g, PROFILE.unit, trade=True)
 PEOPLE = (("Aygul", Role.CLERK, PIN), ("Memet", Role.CLERK, SECOND_PIN), ("Tursun", Role.TECHNICIAN, PIN))
@@ -118,6 +120,7 @@ class CounterShop(Shop):
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(self.store, SETTINGS.lock_after_s, self.stamp, state.access_changed, PINS)
         self.set_checks(checks)
+        self.telephone_pin = TelephonePin(self.access, "S0147", SECRET, lambda: self.stamp().moment.monotonic_ms)
         self.counter = ClerkCounter(
             state,
             CounterTools(

@@ -62,8 +62,10 @@ from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scan_router import ScanRouter
 from kiosk.station.shared.clock import StationClock, metrology, software_id
+from kiosk.station.shared.clock_setting import ClockSetter, clock_asker
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
+from kiosk.store.database.persistence import is_box
 from kiosk.store.shared.records import IntakePapers, ScaleContent
 
 logger = logging.getLogger(__name__)
@@ -231,6 +233,7 @@ class StationService:
     ) -> None:
         self.settings, self.store, self.clock = settings.station, store, clock
         self.software, self.metrology = software_id(), metrology()
+        self.clock_setter = ClockSetter(clock_asker(self.settings.data) if is_box(environ) else None)
         self._codes = settings.codes
         self._hardware = hardware
         self._signals = StationSignals()

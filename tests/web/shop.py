@@ -27,6 +27,7 @@ from kiosk.station.desk.live import LiveBoard
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.station.photos.photographer import PreviewRequest
+from kiosk.station.shared.clock_setting import ClockSetter
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.shared.records import IntakePapers, NewPaper, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
@@ -172,6 +173,7 @@ class Shop:
     scan_after_sticking = False
 
     def __init__(self, data: Path, catalog: Catalog = CATALOG) -> None:
+        self.clock_setter = ClockSetter(None)
         self.settings = StationSettings("S0147", "yarkant", data, village="Test village")
         self.store = self._store(catalog)
         self.photos: list[tuple[str, str]] = []

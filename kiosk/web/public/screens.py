@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import render_template, request
 
+from kiosk.domain.moment import ClockQuality
 from kiosk.station.desk.live import OK, Marks
 from kiosk.station.desk.view import BAG_LABEL, DeskStep, DeskView, PrintView
 from kiosk.station.service import StationService
@@ -121,6 +122,7 @@ class Screens:
             hint=hint(view),
             heard=snapshot.notice.count,
             marks=snapshot.marks,
+            clock_unset=self._station.stamp().moment.quality is ClockQuality.UNSET,
             **self._common(),
             **extra,
         )

@@ -46,7 +46,7 @@ from kiosk.station.service import Hardware, ServiceSettings, Signal, StationServ
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.health import HealthReporter, PageHeartbeat, StationHealth, fetch
 from kiosk.station.shared.open_store import open_store
-from kiosk.station.update.updates import Gate, StationQuiet
+from kiosk.station.update.updates import Gate
 from kiosk.store import Store
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ NO_SCALE = ScaleProfile(e_g=1, max_g=100_000)
 
 def make_catalogs_on_sticks(service: StationService) -> StickCatalogs:
     """Imported while no intake goes on."""
-    quiet = StationQuiet(service.desk.view, service.desk.intake_exit.unfinished, service.board, service.store.papers)
+    busy = service.quiet().serving
     return StickCatalogs(
-        service.store.catalogs, lambda: catalog_files(sticks()), quiet.serving, service.stamp, service.committed
+        service.store.catalogs, lambda: catalog_files(sticks()), busy, service.stamp, service.committed
     )
 
 
@@ -79,6 +79,7 @@ def make_hardware(config: StationConfig) -> Hardware:
         auto_shutter=config.camera is not None and config.camera.shoots_by_itself,
         scanner=scanner,
         codes=camera if scanner == "camera" else None,
+        media=sticks,
     )
 
 
@@ -153,6 +154,7 @@ def make_station(
         scale_keys=make_scale_keys(config, service),
         updates=None if update is None else update.updates,
         catalogs=make_catalogs_on_sticks(service),
+        county=service.county,
     )
     return StationParts(
         service,
@@ -251,8 +253,15 @@ def _scanner(
 
 
 def service_settings(config: StationConfig) -> ServiceSettings:
-    relay = config.relay is not None
-    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.codes, relay)
+    return ServiceSettings(
+        config.station,
+        config.counter,
+        config.parcels,
+        config.metrology,
+        config.codes,
+        config.county,
+        relay=config.relay is not None,
+    )
 
 
 def make_health(config: StationConfig, service: StationService) -> StationHealth:

@@ -35,6 +35,7 @@ SECTIONS = (
     "panel",
     "relay",
     "backup",
+    "county",
 )
 
 

@@ -5,7 +5,6 @@ A wrong file is refused whole, with file, line, key and what is allowed: a stati
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -19,20 +18,18 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings, check_stable_port_name
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.check_weight import check_expected
-from kiosk.messaging.contract.catalog.name_rules import chinese_name, english_name, uyghur_text
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.protocols.scales import registry
+from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.shared.clock import relay_identity
-from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.settings import StationSettings, receipt_text_checks
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.settings import WebSettings
-
-MAX_PAYMENT = 120  # Characters: four lines of the narrow paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +49,7 @@ class StationConfig:
     backup: BackupSettings | None
     metrology: MetrologySettings = field(default_factory=MetrologySettings)
     codes: CodesSettings = field(default_factory=CodesSettings)
+    county: CountyKeys | None = None
 
 
 def _check_zone(zone: str) -> None:
@@ -78,17 +76,8 @@ def _check_language(language: str) -> None:
 
 def _check_payment(file: SettingsFile, station: StationSettings) -> None:
     """What every receipt says of the payment: in all three languages or in none."""
-    texts = (station.payment_ug, station.payment_zh, station.payment_en)
-    if any(texts):
-        file.check("station", "payment_ug", lambda: uyghur_text(station.payment_ug, MAX_PAYMENT))
-        file.check("station", "payment_zh", lambda: chinese_name(station.payment_zh, MAX_PAYMENT))
-        file.check("station", "payment_en", lambda: english_name(station.payment_en, MAX_PAYMENT))
-    file.check("station", "phone", lambda: _check_phone(station.phone))
-
-
-def _check_phone(phone: str) -> None:
-    if phone and not re.fullmatch(r"\+?[0-9](?:[ -]?[0-9]){2,18}", phone):
-        raise ValueError(f"{phone!r} must be 3 to 19 digits 0-9, spaces and hyphens between them, like 0998-8512345")
+    for key, check in receipt_text_checks(station):
+        file.check("station", key, check)
 
 
 def _check_scanner(config: StationConfig) -> None:
@@ -136,6 +125,7 @@ def load(path: Path) -> StationConfig:
         backup=file.section("backup", BackupSettings),
         metrology=file.section("metrology", MetrologySettings) or MetrologySettings(),
         codes=file.section("codes", CodesSettings) or CodesSettings(),
+        county=file.section("county", CountyKeys),
     )
     _check_elsewhere(file, config)
     return config

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from kiosk.domain.moment import ClockQuality, Moment
 
 FUTURE_TOLERANCE: Final = timedelta(days=2)  # The county's clock and the station's may differ
+# So far beyond the day that is known a clock that no time server has set is believed: prices of the year after next
+# must not hold, and then for ever, because a clock without a battery jumped there.
+MAX_DAYS_AHEAD: Final = timedelta(days=366)
 
 
 class RefusalReason(StrEnum):
@@ -57,6 +60,14 @@ def refusal_of(
     if now.quality is ClockQuality.SYNCED and issued > now.utc + FUTURE_TOLERANCE:
         return RefusalReason.DATE
     return None
+
+
+def believed_day(now: Moment, latest: str) -> str | None:
+    """The date at the station; None where its clock says nothing that may be believed. ``latest`` as `price_day`."""
+    today = now.local_date
+    if today and latest and now.quality is not ClockQuality.SYNCED:
+        return today if date.fromisoformat(today) <= date.fromisoformat(latest) + MAX_DAYS_AHEAD else None
+    return today
 
 
 def price_day(today: str | None, issued: str, latest: str) -> str:

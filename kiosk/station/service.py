@@ -6,9 +6,10 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -26,6 +27,9 @@ from kiosk.labels.layout import A4_PRINTED_MM
 from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.telephone import TelephonePin, load_secret
+from kiosk.station.configuration.county import StationCounty, signature_check
+from kiosk.station.configuration.inbox import InboxTools
+from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
 from kiosk.station.counter.scans import ScanReader, ScanSources
 from kiosk.station.counter.settings import CounterSettings
@@ -33,7 +37,7 @@ from kiosk.station.counter.state import CounterBoard, CounterState, CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.view import DeskRefused, DeskView, PhotoRequest
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PhotoRequest
 from kiosk.station.doctor.devices import metrology_findings
 from kiosk.station.doctor.finding import DoctorFinding
 from kiosk.station.doctor.liveness import LinkStatus
@@ -64,6 +68,7 @@ from kiosk.station.scan_router import ScanRouter
 from kiosk.station.shared.clock import StationClock, metrology, software_id
 from kiosk.station.shared.clock_setting import ClockSetter, clock_asker
 from kiosk.station.shared.settings import StationSettings
+from kiosk.station.update.updates import StationQuiet
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.persistence import is_box
 from kiosk.store.shared.records import IntakePapers, ScaleContent
@@ -181,8 +186,8 @@ class ServiceSettings:
     parcels: ParcelSettings = field(default_factory=ParcelSettings)
     metrology: MetrologySettings = field(default_factory=MetrologySettings)
     codes: CodesSettings = field(default_factory=CodesSettings)
+    county: CountyKeys | None = None
     relay: bool = True  # Whether a way to the sorting center is set
-    pin_secret: Path | None = None  # For PINs by telephone; None where there is no county
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +206,7 @@ class Hardware:
     auto_shutter: bool = False  # Whether the camera takes shots of goods by itself, once they lie still
     scanner: ScannerKind | None = None  # What reads codes; None for nothing but fingers
     codes: Camera | None = None  # The camera, where it is the scanner
+    media: Callable[[], Sequence[Path]] = tuple  # The top folders of sticks
 
 
 @dataclass
@@ -268,18 +274,21 @@ class StationService:
         self.telephone_pin = TelephonePin(
             self.access,
             self.settings.station,
-            load_secret(settings.pin_secret),
+            load_secret(settings.county.pin_secret if settings.county else None),
             lambda: self.stamp().moment.monotonic_ms,
         )
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
         self.counter = ClerkCounter(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
+        self._proven: datetime | None = None
+        self._time_worker = Worker("proven-time", self._prove_time, retry_s=TICK_S, expected=(StoreError,))
         self._link = LinkStatus(RelayStatusFile(self.settings.data) if settings.relay else None)
         sweep = ParcelSweep(store, self.parcel_photos, settings.parcels, self.stamp, self.committed)
         self._sweeper = Worker(
             "counter-sweeper", Sweeper(sweep, self._tick).step, retry_s=TICK_S, expected=(StoreError,)
         )
+        self.county = StationCounty(self._inbox_tools(settings.county), settings.county is not None, hardware.media)
         self._connect()
 
     def _connect(self) -> None:
@@ -321,6 +330,9 @@ class StationService:
         self._photographer.worker.start()
         self._outbox_worker.start()
         self._sweeper.start()
+        self.county.load()
+        self.county.worker.start()
+        self._time_worker.start()
         self.scale_audit.worker.start()
         self.counter.paper_count.update()
         if self.scale is not None:
@@ -338,10 +350,25 @@ class StationService:
                 ends.callback(worker.stop, PRINT_STOP_S)
             ends.callback(self._outbox_worker.stop, 2.0)
             ends.callback(self._sweeper.stop, 6.0)
+            ends.callback(self.county.worker.stop, 6.0)
+            ends.callback(self._time_worker.stop, 6.0)
             ends.callback(self.scale_audit.worker.stop, 6.0)
             ends.callback(self.desk.readings.close)
             if self.scale is not None:
                 ends.callback(self.scale.stop)
+
+    @property
+    def phone(self) -> str:
+        """Of the county, as receipts have it; "" where nobody has said."""
+        return self.county.live.on_paper(self.settings).phone
+
+    @property
+    def prices_confirmed(self) -> bool:
+        """Raises StoreError."""
+        return self.county.prices_confirmed()
+
+    def quiet(self) -> StationQuiet:
+        return StationQuiet(self.desk.view, self.desk.intake_exit.unfinished, self.board, self.store.papers)
 
     def standing(self) -> ScaleLegalStatus:
         return self.scale_audit.standing()
@@ -355,6 +382,31 @@ class StationService:
             return []
         plate = self._hardware.profile if self.scale is not None else None
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
+
+    def _prove_time(self) -> float:
+        """A document of the county was issued: a clock that nobody has set since is not earlier. Once for each."""
+        proven = self.county.proven_time()
+        if proven is not None and proven != self._proven:
+            self._proven = proven
+            self.clock_setter.prove(proven, self.stamp().moment)
+        return TICK_S
+
+    def _inbox_tools(self, keys: CountyKeys | None) -> InboxTools:
+        return InboxTools(
+            self.settings,
+            self.store,
+            self.stamp,
+            signature_check(keys),
+            self.quiet().serving,
+            self._open_goods,
+            lambda live: self.own_layouts.use_county(live.layouts),
+            self.committed,
+        )
+
+    def _open_goods(self) -> Sequence[str]:
+        view, unfinished = self.desk.view(), self.desk.intake_exit.unfinished()
+        at_desk = [view.intake.product] if view.intake is not None and view.step is not DeskStep.TAKE else []
+        return at_desk + ([unfinished.product] if unfinished is not None else [])
 
     def _photographer_of(self, camera: Camera | None, previews: Previews) -> Photographer:
         signals = self._signals
@@ -446,7 +498,8 @@ class StationService:
 
     def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
         """A paper for which no printer is fitted would wait for ever and keep the screen from going home by itself."""
-        papers = make_papers(self.settings, self._codes, confirmed, catalog, stamp)
+        settings = self.county.live.on_paper(self.settings)
+        papers = make_papers(settings, self._codes, confirmed, catalog, stamp)
         return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
 
     def _worker(self, name: str, printer: Printer) -> Worker:

@@ -1,16 +1,21 @@
-"""Versions of the catalog, each kept as it was imported: a receipt names the version its price came from."""
+"""Versions of the catalog, each kept as it was imported: a receipt names the version its price came from.
+
+A version has the prices of one day; when another day brings other prices it is stored again with that day.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
 from kiosk.domain.catalog import EMPTY_CATALOG, Catalog
+from kiosk.domain.configuration import believed_day, price_day
 from kiosk.domain.events import CatalogImported
+from kiosk.domain.moment import Moment
 from kiosk.store.database.connection import Database
 from kiosk.store.database.schema import catalog_version as catalog_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
@@ -25,33 +30,42 @@ _CONTENT: Final = msgspec.json.Decoder(Catalog)
 _NO_MEMBERS: Final = b'"members":[]'
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedCatalog:
+    """A catalog and its bytes, made before the transaction: with 20,000 members that takes longer than the writing."""
+
+    catalog: Catalog
+    content: bytes
+    sha256: str
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Self:
+        content = _content(catalog)
+        return cls(catalog, content, hashlib.sha256(content).hexdigest())
+
+    def read_back(self) -> Catalog:
+        return _CONTENT.decode(self.content)
+
+
+def on_day(catalog: Catalog, before: Catalog, moment: Moment, issued: str = "") -> Catalog:
+    """With the prices of today, or of the day a document was ``issued``; never of a day before those of ``before``."""
+    dated = any(row.since for row in catalog.prices)
+    today, since = (believed_day(moment, before.day), issued) if dated else (None, "")
+    return replace(catalog, day=price_day(today, since, before.day))
+
+
 class Catalogs(Tables):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._cache: dict[int, Catalog] = {}
 
-    @writing
-    def add(self, connection: Connection, catalog: Catalog, stamp: Stamp) -> int:
+    def add(self, catalog: Catalog, stamp: Stamp) -> int:
         """Bring it into force, unless the same is; returns its version. Other containers raise the tare counter."""
-        content = _content(catalog)
-        sha256 = hashlib.sha256(content).hexdigest()
-        current = _newest(connection)
-        if current is not None and current[1] == sha256:
-            return current[0]
-        version = current[0] + 1 if current else 1
-        values = {"version": version, "sha256": sha256, "content": content, "imported_at": stamp.moment.timestamp}
-        connection.execute(insert(catalog_table).values(values))
-        imported = CatalogImported(
-            catalog_version=version,
-            content_sha256=sha256,
-            products=len(catalog.products),
-            prices=len(catalog.prices),
-            containers=len(catalog.containers),
-            members=len(catalog.members),
-        )
-        journal.append(connection, imported, stamp)
-        event_counters.observe_tares(connection, catalog, version, stamp)
-        return version
+        return self._add(PreparedCatalog.of(on_day(catalog, self.get()[1], stamp.moment)), stamp)
+
+    @writing
+    def _add(self, connection: Connection, prepared: PreparedCatalog, stamp: Stamp) -> int:
+        return add(connection, prepared, stamp)
 
     def get(self, version: int | None = None) -> tuple[int, Catalog]:
         """A version, None for the one in force; version 0 is empty. Raises StoreError for one that is not there."""
@@ -81,8 +95,7 @@ class Catalogs(Tables):
 
     @reading
     def _in_force(self, connection: Connection) -> int:
-        current = _newest(connection)
-        return current[0] if current else 0
+        return newest_version(connection)
 
     @reading
     def _read(self, connection: Connection, version: int) -> Catalog:
@@ -93,6 +106,38 @@ class Catalogs(Tables):
         if content is None:
             raise StoreError(f"There is no catalog version {version}: import the catalog first.")
         return _CONTENT.decode(content)
+
+
+def add(connection: Connection, prepared: PreparedCatalog, stamp: Stamp) -> int:
+    current, catalog = _newest(connection), prepared.catalog
+    if current is not None and current[1] == prepared.sha256:
+        return current[0]
+    version = current[0] + 1 if current else 1
+    values = {"version": version, "sha256": prepared.sha256, "content": prepared.content}
+    connection.execute(insert(catalog_table).values(**values, imported_at=stamp.moment.timestamp))
+    imported = CatalogImported(
+        catalog_version=version,
+        content_sha256=prepared.sha256,
+        products=len(catalog.products),
+        prices=len(catalog.prices),
+        containers=len(catalog.containers),
+        members=len(catalog.members),
+    )
+    journal.append(connection, imported, stamp)
+    event_counters.observe_tares(connection, catalog, version, stamp)
+    return version
+
+
+def newest_version(connection: Connection) -> int:
+    """The one in force; 0 for none."""
+    current = _newest(connection)
+    return current[0] if current else 0
+
+
+def is_stored(connection: Connection, version: int, prepared: PreparedCatalog) -> bool:
+    """Whether this version reads back byte for byte."""
+    query = select(catalog_table.c.content).where(catalog_table.c.version == version)
+    return bool(connection.execute(query).scalar_one_or_none() == prepared.content)
 
 
 def _content(catalog: Catalog) -> bytes:

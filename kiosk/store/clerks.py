@@ -4,6 +4,9 @@ station.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
@@ -52,6 +55,32 @@ class Lockouts(Tables):
 _ROWS = select(
     clerk_table.c.number, clerk_table.c.name, clerk_table.c.role, clerk_table.c.pin_hash, clerk_table.c.active
 )
+
+
+def follow_county(connection: Connection, people: Sequence[Clerk], stamp: Stamp) -> None:
+    """Make the list of people the county's: who is not in it works here no more, who is new or was somebody else has no
+    PIN yet; a PIN stays with its number and name.
+    """
+    known = {number: _row(number, *values) for number, *values in connection.execute(_ROWS)}
+    for person in people:
+        row = known.pop(int(person.number), None)
+        values = {"name": person.name, "role": person.role, "pin_hash": "", "active": 1}
+        if row is None:
+            connection.execute(insert(clerk_table).values(number=int(person.number), **values))
+            journal.append(connection, ClerkAdded(person.actor, person.role), stamp)
+        elif not row.active or row.name != person.name:
+            _change(connection, replace(row, role=person.role), "person", stamp, **values)
+        elif row.role is not person.role:
+            _change(connection, replace(row, role=person.role), "role", stamp, role=person.role)
+    for row in known.values():
+        if row.active:
+            _change(connection, row, "retired", stamp, pin_hash="", active=0)
+
+
+def are_active(connection: Connection, people: Sequence[Clerk]) -> bool:
+    """Whether exactly these people work here."""
+    rows = connection.execute(_ROWS.where(clerk_table.c.active == 1))
+    return {(row.number, row.name, row.role) for row in rows} == {(int(p.number), p.name, p.role) for p in people}
 
 
 class Clerks(Tables):

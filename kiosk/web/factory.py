@@ -34,6 +34,7 @@ from kiosk.web.shared import guard, roles
 from kiosk.web.shared.ports import Endable
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import clock as clock_pages
+from kiosk.web.technician import county as county_pages
 from kiosk.web.technician import goods as goods_pages
 from kiosk.web.technician import layouts as layout_pages
 from kiosk.web.technician import people as people_pages
@@ -78,6 +79,7 @@ _BLUEPRINT_MODULES = (
     goods_pages,
     people_pages,
     clock_pages,
+    county_pages,
 )
 # Who may reach which endpoint; what is not named here nobody reaches.
 NEEDS = roles.merge(face.NEEDS for face in _BLUEPRINT_MODULES)
@@ -151,4 +153,5 @@ def create_app(
     app.register_blueprint(goods_pages.blueprint(settings, doctor))
     app.register_blueprint(people_pages.blueprint(service, settings))
     app.register_blueprint(clock_pages.blueprint(service, settings))
+    app.register_blueprint(county_pages.blueprint(service, settings))
     return app

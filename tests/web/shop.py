@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
+from kiosk.base.refused import Refused
 from kiosk.devices.ports import LiveViewFrame
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
 from kiosk.domain.identifiers import internal_code
@@ -21,6 +22,9 @@ from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.configuration.county import StickDocument
+from kiosk.station.configuration.floor import RefusedDocument
+from kiosk.station.configuration.inbox import WaitingDocument
 from kiosk.station.counter.state import CounterBoard, CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
@@ -29,6 +33,7 @@ from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.station.photos.photographer import PreviewRequest
 from kiosk.station.shared.clock_setting import ClockSetter
 from kiosk.station.shared.settings import StationSettings
+from kiosk.store.county_documents import CountyDocument
 from kiosk.store.shared.records import IntakePapers, NewPaper, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
 
@@ -133,6 +138,44 @@ class NobodysCounter:
         return
 
 
+class FakeCounty:
+    """No county runs the shop until a test says so."""
+
+    def __init__(self) -> None:
+        self.has_county, self.confirmed, self.by_hand, self.people = False, True, False, False
+        self.document: CountyDocument | None = None
+        self.held: WaitingDocument | None = None
+        self.refused: RefusedDocument | None = None
+        self.sticks: tuple[StickDocument, ...] = ()
+        self.taken: list[Path] = []
+
+    def in_force(self) -> CountyDocument | None:
+        return self.document
+
+    def manages_people(self) -> bool:
+        return self.people
+
+    def is_by_hand(self) -> bool:
+        return self.by_hand
+
+    def prices_confirmed(self) -> bool:
+        return self.confirmed
+
+    def waiting(self) -> WaitingDocument | None:
+        return self.held
+
+    def last_refusal(self) -> RefusedDocument | None:
+        return self.refused
+
+    def candidates(self) -> tuple[StickDocument, ...]:
+        return self.sticks
+
+    def take(self, path: Path) -> None:
+        if path not in [stick.path for stick in self.sticks]:
+            raise Refused("gone")
+        self.taken.append(path)
+
+
 class Pictures:
     """A flat folder."""
 
@@ -174,6 +217,8 @@ class Shop:
 
     def __init__(self, data: Path, catalog: Catalog = CATALOG) -> None:
         self.clock_setter = ClockSetter(None)
+        self.phone = ""
+        self.county = FakeCounty()
         self.settings = StationSettings("S0147", "yarkant", data, village="Test village")
         self.store = self._store(catalog)
         self.photos: list[tuple[str, str]] = []
@@ -214,6 +259,10 @@ class Shop:
     def _photo(self, asked: PhotoRequest, product: str) -> None:
         self.photos.append((asked.subject, product))
         self.shots.append(asked)
+
+    @property
+    def prices_confirmed(self) -> bool:
+        return self.county.confirmed
 
     def stamp(self) -> Stamp:
         return STAMP

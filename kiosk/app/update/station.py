@@ -30,7 +30,6 @@ from kiosk.station.update.updates import (
     Gate,
     QuietWatch,
     ReleaseTrial,
-    StationQuiet,
     TrialTools,
     Updates,
     pending_trial,
@@ -169,7 +168,7 @@ def make_station_update(service: StationService, gate: Gate, places: UpdatePaths
         return None
     shelf = StationBundles(folder, journal, data)
     shelf.sweep()
-    quiet = StationQuiet(service.desk.view, service.desk.intake_exit.unfinished, service.board, service.store.papers)
+    quiet = service.quiet()
     return StationUpdate(
         Updates(shelf, journal, quiet),
         Worker(

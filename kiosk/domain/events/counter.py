@@ -60,7 +60,9 @@ class ClerkAdded(EventData):
 
 @dataclass(frozen=True, slots=True)
 class ClerkChanged(EventData):
-    """What of a clerk changed: ``pin``, or ``retired`` (may not work at the counter any more)."""
+    """What of a clerk changed: ``pin``, ``role``, ``person`` (the county gave the number a name, without a PIN), or
+    ``retired`` (may not work at the counter any more).
+    """
 
     TYPE: ClassVar[str] = "station.clerk.changed.v1"
     clerk: str

@@ -48,6 +48,9 @@ class BadConfiguration(ValueError):
     """It is no document, no part or no message of this kind; the text says why."""
 
 
+class UnknownPart(BadConfiguration): ...
+
+
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Sha256
     size: Annotated[int, msgspec.Meta(ge=2, le=MAX_PART_BYTES)] = msgspec.field(name="bytes")
@@ -78,7 +81,7 @@ class ConfigurationDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=T
         check_region(self.region)
         unknown = [name for name in self.parts if name not in PART_NAMES]
         if unknown:
-            raise ValueError(f"this software knows no part {unknown[0][:40]!r}: update the station first")
+            raise UnknownPart(f"this software knows no part {unknown[0][:40]!r}: update the station first")
         if sum(part.size for part in self.parts.values()) > MAX_PARTS_BYTES:
             raise ValueError(f"its parts are larger than {MAX_PARTS_BYTES} bytes together")
 
@@ -105,11 +108,14 @@ _PREBUILT_DECODER: Final = msgspec.json.Decoder(ConfigurationDocument)
 
 
 def parse_document(content: bytes) -> ConfigurationDocument:
-    """Its form alone: who signed it is checked by the station. Raises BadConfiguration."""
+    """Its form alone: who signed it is checked by the station. Raises BadConfiguration; UnknownPart for one made for
+    later software.
+    """
     try:
         return msgspec.convert(read(content, max_bytes=MAX_DOCUMENT_BYTES), ConfigurationDocument)
     except (StrictJsonError, msgspec.ValidationError, ValueError) as error:
-        raise BadConfiguration(f"no usable document: {error}") from error
+        kind = UnknownPart if isinstance(error.__cause__, UnknownPart) else BadConfiguration
+        raise kind(f"no usable document: {error}") from error
 
 
 class ConfigurationMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,80 +2,238 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256 as hash_of
 from pathlib import Path
+from typing import Final
 
-from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
+from kiosk.base.files import open_regular, write_durably
+from kiosk.base.refused import Refused
+from kiosk.base.worker import Worker
+from kiosk.domain.configuration import ConfigurationVersion, RefusalReason, believed_day, price_day
+from kiosk.domain.moment import ClockQuality
+from kiosk.messaging.contract.configuration import (
+    DOCUMENT,
+    FOLDER,
+    INBOX,
+    MAX_DOCUMENT_BYTES,
+    MAX_PART_BYTES,
+    BadConfiguration,
+    ConfigurationDocument,
+    parse_document,
+    part_file,
+)
+from kiosk.station.configuration.checks import NOTHING_LIVE, LiveContent
+from kiosk.station.configuration.floor import RefusedDocument
+from kiosk.station.configuration.inbox import DocumentInbox, InboxTools, WaitingDocument
+from kiosk.station.configuration.settings import CountyKeys
+from kiosk.store import StoreError
+from kiosk.store.catalogs import PreparedCatalog
 from kiosk.store.county_documents import CountyDocument
-from kiosk.store.store import Store
+
+logger = logging.getLogger(__name__)
+
+_SIGNATURE_S: Final = 60.0
+_MAX_REMEMBERED: Final = 16  # Answers: pages show what lies on a stick again and again
+
+
+def signature_check(keys: CountyKeys | None) -> Callable[[bytes], RefusalReason | None]:
+    """In a process of its own: cryptography is not loaded into the station. Without a county all are another's."""
+
+    @lru_cache(_MAX_REMEMBERED)
+    def check(content: bytes) -> RefusalReason | None:
+        if keys is None:
+            return RefusalReason.OTHER_COUNTY
+        program = (sys.executable, "-m", "kiosk.station.configuration.signature", "/dev/stdin", str(keys.authority))
+        try:
+            done = subprocess.run(program, input=content, capture_output=True, timeout=_SIGNATURE_S, check=True)
+            word = done.stdout.decode().strip()
+            return RefusalReason(word) if word else None
+        except (subprocess.SubprocessError, ValueError) as error:
+            raise OSError(f"no signature can be checked by {keys.authority}: {error}") from error
+
+    return check
+
+
+class PriceDay:
+    """Brings another day's prices into force, between two intakes."""
+
+    def __init__(self, tools: InboxTools) -> None:
+        self._tools = tools
+        self._unchanged: tuple[int, str] | None = None  # A version, and a day that changes nothing of it
+
+    def step(self) -> None:
+        """Raises StoreError."""
+        stamp, (version, before) = self._tools.stamps(), self._tools.store.catalogs.get()
+        day = price_day(believed_day(stamp.moment, before.day), "", before.day)
+        if (version, day) == self._unchanged:
+            return
+        after = replace(before, day=day)
+        begun = {(row.product, row.mode) for row in before.prices if before.day < row.since <= day}
+        if all(before.price(*pair) == after.price(*pair) for pair in begun):
+            self._unchanged = version, day
+        elif self._tools.busy() is None:
+            self._tools.store.county_documents.change_day(PreparedCatalog.of(after), version, stamp)
+            logger.info("the prices of %s are in force", day)
+            self._tools.on_event()
 
 
 @dataclass(frozen=True, slots=True)
 class StickDocument:
-    """A document on a stick. ``refusal``: why it would not be taken; ``same``: it is the one in force."""
+    """A folder of a stick with a document of this station. ``refusal``: why it would not be taken; ``same``: it is the
+    one in force; ``document`` is None where it cannot be read.
+    """
 
     path: Path
-    version: ConfigurationVersion | None
-    issued: str
-    effective: str | None
+    document: ConfigurationDocument | None
     refusal: RefusalReason | None
-    same: bool = False
+    same: bool
+
+    @property
+    def version(self) -> ConfigurationVersion | None:
+        return self.document.number if self.document else None
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedDocument:
-    """The newest document that was not applied; ``version`` is None where it could not be read."""
+class StationCounty:
+    """Thread-safe. ``media``: the top folders of sticks."""
 
-    version: ConfigurationVersion | None
-    reason: RefusalReason
-    at: str
+    def __init__(self, tools: InboxTools, has_county: bool, media: Callable[[], Sequence[Path]]) -> None:
+        self._tools, self.has_county, self._media = tools, has_county, media
+        self.live = NOTHING_LIVE
+        self._inbox = DocumentInbox(tools.station.data / INBOX, replace(tools, on_applied=self._use))
+        self._prices = PriceDay(tools)
+        self._taking = threading.Lock()
+        self.worker = Worker("county", self.step, expected=(OSError, StoreError))
 
+    def load(self) -> None:
+        """At the start: what is in force is used; damage is no reason not to weigh."""
+        try:
+            found = self.in_force()
+            if found is not None:
+                self._use(self._inbox.checks.live(found.document))
+        except (Refused, StoreError, OSError) as error:
+            logger.error("layouts and texts of the county cannot be used: %s", error)
 
-@dataclass(frozen=True, slots=True)
-class WaitingDocument:
-    """One that will be applied. ``why``: ``parts``, ``effective``, or why the station is busy (``busy_pan``, …)."""
-
-    version: ConfigurationVersion
-    effective: str | None
-    why: str
-
-
-class County:
-    """Thread-safe. ``has_county``: whether the settings name a county at all."""
-
-    def __init__(self, store: Store, has_county: bool, media: Callable[[], tuple[Path, ...]]) -> None:
-        self._store, self.has_county, self._media = store, has_county, media
+    def step(self) -> float:
+        """Of the worker."""
+        self._prices.step()
+        return self._inbox.step()
 
     def in_force(self) -> CountyDocument | None:
-        """Raises StoreError."""
-        return self._store.county_documents.in_force()
+        """Raises StoreError, as all that follow."""
+        return self._tools.store.county_documents.in_force()
 
     def manages_people(self) -> bool:
-        """Whether the list of people is the county's. Raises StoreError."""
+        """Whether the list of people is the county's."""
         found = self.in_force()
         return found is not None and "clerks" in found.document.parts
 
     def is_by_hand(self) -> bool:
-        """Whether goods and prices were imported by hand after the document in force. Raises StoreError."""
-        raise NotImplementedError
+        """Whether goods and prices were imported by hand, after the document in force or without one."""
+        found, (version, _) = self.in_force(), self._tools.store.catalogs.get()
+        return version != (found.catalog_version if found else 0)
 
     def prices_confirmed(self) -> bool:
-        """False: newer prices may exist than those in force here. Raises StoreError."""
-        raise NotImplementedError
+        """False where newer prices may exist than those in force: the county has not said since a restore that this
+        document is its newest, or a price begins on a day that a clock which is not set cannot tell. Without a county
+        nobody else would know.
+        """
+        if not self.has_county:
+            return True
+        found, floor = self.in_force(), self._inbox.floor.version
+        if floor is not None and (found is None or found.version < floor):
+            return False
+        _, catalog = self._tools.store.catalogs.get()
+        if self._tools.stamps().moment.quality is ClockQuality.UNSET and any(
+            row.since > catalog.day for row in catalog.prices
+        ):
+            return False
+        return found is None or found.confirmed
+
+    def proven_time(self) -> datetime | None:
+        """It is not earlier than that: when the newest document that was believed was issued."""
+        found, waiting = self.in_force(), self._inbox.waiting
+        issued = [found.document.issued] if found else []
+        return max(map(datetime.fromisoformat, [*issued, *([waiting.issued] if waiting else [])]), default=None)
 
     def waiting(self) -> WaitingDocument | None:
-        raise NotImplementedError
+        return self._inbox.waiting
 
     def last_refusal(self) -> RefusedDocument | None:
-        raise NotImplementedError
+        return self._inbox.floor.last_refusal
 
     def candidates(self) -> tuple[StickDocument, ...]:
-        """Documents of this station on sticks, the newest first."""
-        raise NotImplementedError
+        """Documents of this station on sticks. Raises StoreError, and OSError when no signature can be checked."""
+        return tuple(self._judge(folder, content) for folder, content in self._on_sticks())
 
     def take(self, path: Path) -> StickDocument:
-        """Copy one from a stick; it is applied as one that came over the line. Raises Refused: a
-        ``RefusalReason`` as its code, ``gone`` for a stick that was pulled; OSError for the card.
+        """Copy what ``candidates`` has found into the inbox: it is applied as one that came over the line. Raises
+        Refused with a ``RefusalReason``, ``gone`` or ``wait`` as its code, StoreError, and OSError for the card.
         """
-        raise NotImplementedError
+        if not self._taking.acquire(blocking=False):
+            raise Refused("wait")
+        try:
+            found = next((content for folder, content in self._on_sticks() if folder == path), None)
+            if found is None:
+                raise Refused("gone")
+            judged = self._judge(path, found)
+            if judged.document is None or judged.refusal is not None:
+                raise Refused(judged.refusal or RefusalReason.UNREADABLE)
+            self._copy(path, judged.document, found)
+        finally:
+            self._taking.release()
+        self.worker.wake()
+        return judged
+
+    def _copy(self, folder: Path, document: ConfigurationDocument, content: bytes) -> None:
+        """The parts that the station has not, then the document."""
+        inbox, parts = self._inbox.folder, {part.sha256: part for part in document.parts.values()}
+        inbox.mkdir(parents=True, exist_ok=True)
+        for sha256 in self._tools.store.county_documents.missing(parts):
+            part = _read_of_stick(folder / part_file(sha256), MAX_PART_BYTES)
+            if part is None:
+                raise Refused(RefusalReason.PART_MISSING)
+            if hash_of(part).hexdigest() != sha256:
+                raise Refused(RefusalReason.PART_DAMAGED)
+            write_durably(inbox / part_file(sha256), part)
+        write_durably(inbox / DOCUMENT, content)
+
+    def _on_sticks(self) -> Iterator[tuple[Path, bytes]]:
+        for medium in self._media():
+            folder = medium / FOLDER / self._tools.station.station
+            if any(path.is_symlink() for path in (folder.parent, folder)):
+                continue
+            content = _read_of_stick(folder / DOCUMENT, MAX_DOCUMENT_BYTES)
+            if content is not None:
+                yield folder, content
+
+    def _judge(self, folder: Path, content: bytes) -> StickDocument:
+        in_force, document = self.in_force(), None
+        same = in_force is not None and in_force.sha256 == hash_of(content).hexdigest()
+        with suppress(BadConfiguration):
+            document = parse_document(content)
+        try:
+            self._inbox.judge(content)
+        except Refused as error:
+            return StickDocument(folder, document, None if same else RefusalReason(error.code), same)
+        return StickDocument(folder, document, None, same)
+
+    def _use(self, live: LiveContent) -> None:
+        self.live = live
+        self._tools.on_applied(live)
+
+
+def _read_of_stick(path: Path, max_bytes: int) -> bytes | None:
+    """None for what is not there, is no plain file, or is too large; a stick may be pulled at any moment."""
+    with suppress(OSError), open_regular(path) as file:
+        content = file.read(max_bytes + 1)
+        return content if len(content) <= max_bytes else None
+    return None

@@ -14,7 +14,7 @@ from kiosk.base.worker import Worker
 from kiosk.devices.ports import Camera, Panel, Printer
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.station.catalog.stick_import import StickCatalogs
-from kiosk.station.configuration.county import County
+from kiosk.station.configuration.county import StationCounty
 from kiosk.station.doctor import devices, environment
 from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
@@ -53,7 +53,7 @@ class Equipment:
     scale_keys: ScaleKeys | None = None
     updates: Updates | None = None
     catalogs: StickCatalogs | None = None
-    county: County | None = None
+    county: StationCounty | None = None
 
 
 def examine(station: ExaminedStation, equipment: Equipment) -> tuple[DoctorFinding, ...]:

@@ -1,8 +1,11 @@
-"""A village's own layouts: files in the station's data folder that stand in place of the shipped ones."""
+"""A village's own layouts: files in the station's data folder that stand in place of the shipped ones, and the
+county's, which stand before both.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,15 +26,26 @@ class OwnLayouts:
         self._folder = folder
         self._used: dict[str, LabelLayout] = {}
         self._damaged: dict[str, Exception] = {}
-        self.layouts = Layouts(self._used)  # Follows what is chosen and put back
+        self._of_county: Mapping[str, LabelLayout] = {}
+        self.layouts = Layouts(self)  # Follows what is chosen and put back, and what the county gives
         for kind in LABELS:
             try:
-                self._used[kind] = _check_stored(kind, self._file(kind).read_text(encoding="utf-8"))
+                self._used[kind] = check_layout(kind, self._file(kind).read_text(encoding="utf-8"))
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
                 logger.warning("the station's own layout of %s is not used: %s", kind, error)
                 self._damaged[kind] = error
+
+    def get(self, kind: str) -> LabelLayout | None:
+        return self._of_county.get(kind) or self._used.get(kind)
+
+    def use_county(self, layouts: Mapping[str, LabelLayout]) -> None:
+        """From now on these stand before the station's own."""
+        self._of_county = layouts
+
+    def is_of_county(self, kind: str) -> bool:
+        return kind in self._of_county
 
     def is_own(self, kind: str) -> bool:
         return self._file(kind).is_file()
@@ -58,7 +72,7 @@ class OwnLayouts:
         return self._folder / f"{LABELS[kind]}.toml"
 
 
-def _check_stored(kind: str, text: str) -> LabelLayout:
+def check_layout(kind: str, text: str) -> LabelLayout:
     """Raises what ``check`` raises."""
     from kiosk.labels.papers.samples import SAMPLES  # most stations have no layout of their own
 

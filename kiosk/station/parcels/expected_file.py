@@ -63,7 +63,7 @@ def parse_expected(data: bytes, file: str) -> list[ExpectedParcel]:
         if len(seen) == MAX_LINES:
             raise ExpectedError(f"{file}: line {number}: at most {MAX_LINES} parcels are allowed")
         try:
-            parcel, package = _parcel(row)
+            parcel, package = parse_row(row)
         except ValueError as error:
             raise ExpectedError(f"{file}: line {number}: {error}") from None
         first_line = seen.setdefault((parcel.waybill, package), number)
@@ -97,7 +97,7 @@ def _csv(text: str, file: str) -> Iterator[tuple[int, Mapping[str, object]]]:
         raise ExpectedError(f"{file}: line {reader.line_num + 1}: is not CSV: look at its quotation marks") from None
 
 
-def _parcel(row: Mapping[str, object]) -> tuple[ExpectedParcel, PackageIndex | None]:
+def parse_row(row: Mapping[str, object]) -> tuple[ExpectedParcel, PackageIndex | None]:
     """One line, and which of several packages it stands for; raises ValueError that says which column is wrong."""
     strange = [key for key in row if key not in _KEYS]
     if strange:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
+from kiosk.messaging.contract.catalog.name_rules import chinese_name, english_name, uyghur_text
 
 MIN_PHOTO_BUDGET_MB: Final = 100
 MAX_PHOTO_BUDGET_MB: Final = 1_000_000  # A few days of pictures; the other is beyond any card
+MAX_PAYMENT: Final = 120  # Characters: four lines of the narrow paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +61,19 @@ class StationSettings:
     def certificate(self) -> Certificate:
         """What is booked when nobody presents a certificate at the screen."""
         return Certificate(CertificateKind.NONE, reason=self.certificate_reason)
+
+
+def receipt_text_checks(station: StationSettings) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What every receipt says of the payment, in all three languages or in none, and whom to call: each setting with
+    its check, which raises ValueError.
+    """
+    if station.payment_ug or station.payment_zh or station.payment_en:
+        yield "payment_ug", partial(uyghur_text, station.payment_ug, MAX_PAYMENT)
+        yield "payment_zh", partial(chinese_name, station.payment_zh, MAX_PAYMENT)
+        yield "payment_en", partial(english_name, station.payment_en, MAX_PAYMENT)
+    yield "phone", partial(_check_phone, station.phone)
+
+
+def _check_phone(phone: str) -> None:
+    if phone and not re.fullmatch(r"\+?[0-9](?:[ -]?[0-9]){2,18}", phone):
+        raise ValueError(f"{phone!r} must be 3 to 19 digits 0-9, spaces and hyphens between them, like 0998-8512345")

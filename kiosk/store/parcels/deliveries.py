@@ -22,15 +22,7 @@ class Deliveries(Tables):
     @writing
     def expect(self, connection: Connection, parcels: Sequence[ExpectedParcel], stamp: Stamp) -> int:
         """Take over a list, and open a delivery when none is open; returns how many waybills on it are new."""
-        new = {parcel.waybill: parcel for parcel in parcels if _is_new(connection, parcel.waybill)}
-        if not new:
-            return 0
-        if not is_open(connection):
-            connection.execute(insert(delivery_table).values(opened_at=stamp.moment.timestamp))
-        for parcel in new.values():
-            add_expected(connection, parcel.waybill, parcel.carrier, parcel.phone_last4)
-        journal.append(connection, ParcelExpected(len(new)), stamp)
-        return len(new)
+        return expect(connection, parcels, stamp)
 
     @writing
     def close(self, connection: Connection, actor: str, stamp: Stamp) -> list[ParcelRow]:
@@ -48,6 +40,18 @@ class Deliveries(Tables):
             update(delivery_table).where(delivery_table.c.closed_at.is_(None)).values(closed_at=stamp.moment.timestamp)
         )
         return [replace(row, state=ParcelState.MISSING) for row in missing]
+
+
+def expect(connection: Connection, parcels: Sequence[ExpectedParcel], stamp: Stamp) -> int:
+    new = {parcel.waybill: parcel for parcel in parcels if _is_new(connection, parcel.waybill)}
+    if not new:
+        return 0
+    if not is_open(connection):
+        connection.execute(insert(delivery_table).values(opened_at=stamp.moment.timestamp))
+    for parcel in new.values():
+        add_expected(connection, parcel.waybill, parcel.carrier, parcel.phone_last4)
+    journal.append(connection, ParcelExpected(len(new)), stamp)
+    return len(new)
 
 
 def is_open(connection: Connection) -> bool:

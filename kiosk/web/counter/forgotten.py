@@ -104,7 +104,7 @@ class _ForgottenPages:
             here=HOME,
             asks=found,
             digits_asked=DIGITS,
-            phone=self._station.settings.phone,
+            phone=self._station.phone,
         )
 
 

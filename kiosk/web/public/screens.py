@@ -17,7 +17,7 @@ from kiosk.web.public.payload import PATHS, page_version
 from kiosk.web.public.sentences import Sentence, hint, mark_text, scan_sentence
 from kiosk.web.shared.paging import page_of
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.shared.signs import drawing, public_mark, shot_drawing
+from kiosk.web.shared.signs import drawing, public_mark, shot_drawing, unconfirmed_prices
 from kiosk.web.shared.speech import speech_of
 
 _KINDS = (
@@ -104,6 +104,8 @@ class Screens:
             extra["digits"] = _digits(request.args.get("number"))
         if view.step is DeskStep.WHAT:
             extra["page"] = page_of(view.catalog.products, self._settings.tiles, request.args.get("page"))
+        if view.step in (DeskStep.AGREE, DeskStep.TAKE):
+            extra["unconfirmed"] = unconfirmed_prices(self._station)
         if view.step is DeskStep.AGREE:
             extra["scale_mark"] = public_mark(self._station.standing)
         if view.step is DeskStep.TAKE:

@@ -30,7 +30,7 @@ def blueprint(station: StationService, settings: WebSettings) -> Blueprint:
     def shown(refused: str = "") -> str:
         values = clock_values(station, refused, forward=False)
         done = bool(request.args.get("done"))
-        return draw(settings, "clock", "care", HOME, back="/technician/care", done=done, **values)
+        return draw(settings, "clock", "about", HOME, back="/technician/about", done=done, **values)
 
     @clock.get(HOME)
     def page() -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from PIL import Image, ImageStat
 
-from kiosk.config.station import MAX_PAYMENT
+from kiosk.station.shared.settings import MAX_PAYMENT
 from kiosk.domain.metrology.legal_status import ScaleMark
 from kiosk.labels import symbols
 from kiosk.labels.paper_texts import paper_text

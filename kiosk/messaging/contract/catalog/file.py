@@ -182,12 +182,12 @@ def parse_catalog(data: bytes, file: str) -> Catalog:
 
 def build_catalog(tables: CatalogTable, file: str) -> Catalog:
     """Check what the types cannot say. Raises CatalogError."""
-    products = _products(tables.products, file)
+    products = read_products(tables.products, file)
     return Catalog(
         products=products,
         prices=_prices(tables.prices, {product.code for product in products}, file),
-        containers=_containers(tables.containers, file),
-        members=_members(tables.members, file),
+        containers=read_containers(tables.containers, file),
+        members=read_members(tables.members, file),
     )
 
 
@@ -197,7 +197,8 @@ def read_catalog_file(path: Path) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
-def _products(rows: tuple[ProductTable, ...], file: str) -> tuple[Product, ...]:
+def read_products(rows: tuple[ProductTable, ...], file: str) -> tuple[Product, ...]:
+    """Raises CatalogError, as the readers of other tables do."""
     seen: set[object] = set()
     products = []
     for number, row in enumerate(rows, 1):
@@ -222,7 +223,7 @@ def _prices(rows: tuple[PriceTable, ...], products: set[str], file: str) -> tupl
     return tuple(prices)
 
 
-def _containers(rows: tuple[ContainerTable, ...], file: str) -> tuple[Container, ...]:
+def read_containers(rows: tuple[ContainerTable, ...], file: str) -> tuple[Container, ...]:
     seen: set[object] = set()
     containers = []
     for number, row in enumerate(rows, 1):
@@ -234,7 +235,7 @@ def _containers(rows: tuple[ContainerTable, ...], file: str) -> tuple[Container,
     return tuple(containers)
 
 
-def _members(rows: tuple[MemberTable, ...], file: str) -> tuple[Member, ...]:
+def read_members(rows: tuple[MemberTable, ...], file: str) -> tuple[Member, ...]:
     numbers: set[object] = set()
     cards: set[object] = set()
     members = []

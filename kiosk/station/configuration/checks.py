@@ -1,0 +1,225 @@
+"""What a document of the county holds: all of it is checked, and tried out, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from kiosk.base.refused import Refused
+from kiosk.domain.catalog import Catalog
+from kiosk.domain.clerk import Clerk, Role
+from kiosk.domain.configuration import RefusalReason
+from kiosk.domain.moment import Moment
+from kiosk.labels.layout import LABELS, LabelLayout
+from kiosk.messaging.contract.catalog.document import CatalogError
+from kiosk.messaging.contract.catalog.file import build_catalog, read_containers, read_members
+from kiosk.messaging.contract.catalog.tables import (
+    MAX_CONTAINERS,
+    MAX_MEMBERS,
+    MAX_PRICES,
+    MAX_PRODUCTS,
+    CatalogTable,
+    MemberTable,
+    PriceTable,
+    ProductTable,
+)
+from kiosk.messaging.contract.configuration import (
+    AnyPart,
+    ClerkRow,
+    ConfigurationDocument,
+    CountySettings,
+    ParcelRow,
+    Part,
+    parse_part,
+)
+from kiosk.station.clerk.pin_hash import clean_person_name
+from kiosk.station.papers.own_layouts import check_layout
+from kiosk.station.parcels.expected_file import parse_row
+from kiosk.station.shared.settings import StationSettings, receipt_text_checks
+from kiosk.store.catalogs import PreparedCatalog, on_day
+from kiosk.store.county_documents import CheckedDocument
+from kiosk.store.shared.records import ExpectedParcel
+
+_MAX_ROWS: Final = {
+    "goods": MAX_PRODUCTS,
+    "prices": MAX_PRICES,
+    "containers": MAX_CONTAINERS,
+    "members": MAX_MEMBERS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LiveContent:
+    """What of the document in force is no row of the database: label layouts, and texts of the county."""
+
+    layouts: Mapping[str, LabelLayout]
+    settings: CountySettings
+
+    def on_paper(self, station: StationSettings) -> StationSettings:
+        """The station's settings with what the county sets."""
+        given = {name: text for name, text in msgspec.structs.asdict(self.settings).items() if text is not None}
+        return replace(station, **given) if given else station
+
+
+NOTHING_LIVE: Final = LiveContent({}, CountySettings())
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedContent:
+    """What is written, and what is used from then on."""
+
+    checked: CheckedDocument
+    live: LiveContent
+
+    def has_goods(self, codes: Collection[str]) -> bool:
+        """Whether each of these can still be brought in."""
+        prepared = self.checked.catalog
+        return prepared is None or all(prepared.catalog.product(code) is not None for code in codes)
+
+
+@dataclass(frozen=True, slots=True)
+class StateBefore:
+    """What a document would replace."""
+
+    document: ConfigurationDocument | None
+    catalog: Catalog
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChecks:
+    """Everything but signature, version and time. ``read_part`` gives the bytes that have a hash, None for none.
+
+    Every method raises Refused with a ``RefusalReason``, and StoreError.
+    """
+
+    station: StationSettings
+    read_part: Callable[[str], bytes | None]
+
+    def check(self, content: bytes, document: ConfigurationDocument, before: StateBefore) -> CheckedContent:
+        parts = self._parts(document, document.parts)
+        catalog, people = None, None
+        parcels: tuple[ExpectedParcel, ...] = ()
+        if _MAX_ROWS.keys() & parts.keys():
+            whole = on_day(_catalog(parts, before.catalog), before.catalog, before.moment, document.issued[:10])
+            catalog = PreparedCatalog.of(whole)
+            _try_prices(catalog)
+        if "clerks" in parts:
+            with _refused_as(RefusalReason.CLERKS):
+                people = _people(parts["clerks"].clerks)
+        if "parcels" in parts:
+            listed = self._parts(before.document, ["parcels"]) if before.document else {}
+            with _refused_as(RefusalReason.PARCELS):
+                known = set(listed["parcels"].parcels) if listed else set()
+                parcels = tuple(_parcel(row) for row in parts["parcels"].parcels if row not in known)
+        return CheckedContent(CheckedDocument(document, content, catalog, people, parcels), self._live(parts))
+
+    def live(self, document: ConfigurationDocument) -> LiveContent:
+        """Of the document in force."""
+        return self._live(self._parts(document, ["layouts", "settings"]))
+
+    def part(self, part: Part) -> bytes:
+        content = self.read_part(part.sha256)
+        if content is None:
+            raise Refused(RefusalReason.PART_MISSING, f"the part {part.sha256} is not there")
+        if Part.of(content) != part:
+            raise Refused(RefusalReason.PART_DAMAGED, f"the part {part.sha256} was changed")
+        return content
+
+    def _parts(self, document: ConfigurationDocument, names: Collection[str]) -> dict[str, Any]:
+        found: dict[str, AnyPart] = {}
+        for name in document.parts.keys() & names:
+            content = self.part(document.parts[name])
+            with _refused_as(RefusalReason(name)):
+                found[name] = parse_part(name, content)
+        return found
+
+    def _live(self, parts: Mapping[str, Any]) -> LiveContent:
+        with _refused_as(RefusalReason.LAYOUTS):
+            layouts = parts["layouts"].layouts if "layouts" in parts else {}
+            if not layouts.keys() <= LABELS.keys():
+                raise ValueError(f"there are no such labels; there are {', '.join(LABELS)}")
+            drawn = {kind: check_layout(kind, text) for kind, text in layouts.items()}
+        live = LiveContent(drawn, parts["settings"].settings if "settings" in parts else CountySettings())
+        with _refused_as(RefusalReason.SETTINGS):
+            for _, check in receipt_text_checks(live.on_paper(self.station)):
+                check()
+        return live
+
+
+@contextmanager
+def _refused_as(reason: RefusalReason) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise Refused(reason, str(error)) from error
+
+
+def _catalog(parts: Mapping[str, Any], before: Catalog) -> Catalog:
+    """What the document gives, with the rows in force of what it does not."""
+    for name, limit in _MAX_ROWS.items():
+        if name in parts and len(_rows(parts, name)) > limit:
+            raise Refused(RefusalReason(name), f"there are more than {limit} {name}")
+    catalog = _with_goods_and_prices(parts, before) if parts.keys() & {"goods", "prices"} else before
+    if "containers" in parts:
+        with _refused_as(RefusalReason.CONTAINERS):
+            catalog = replace(catalog, containers=read_containers(_rows(parts, "containers"), "document"))
+    if "members" in parts:
+        rows = tuple(MemberTable(row.number, row.short_name, row.card or UNSET) for row in _rows(parts, "members"))
+        with _refused_as(RefusalReason.MEMBERS):
+            catalog = replace(catalog, members=read_members(rows, "document"))
+    return catalog
+
+
+def _rows(parts: Mapping[str, Any], name: str) -> tuple[Any, ...]:
+    """Of a part that is one list."""
+    (rows,) = msgspec.structs.astuple(parts[name])
+    return tuple(rows)
+
+
+def _with_goods_and_prices(parts: Mapping[str, Any], before: Catalog) -> Catalog:
+    """Each is checked against the other."""
+    products = _rows(parts, "goods") if "goods" in parts else _product_tables(before)
+    prices = _rows(parts, "prices") if "prices" in parts else _price_tables(before)
+    try:
+        made = build_catalog(CatalogTable(products, prices, (), ()), "document")
+    except CatalogError as error:
+        of_prices = error.place.startswith("prices")
+        raise Refused(RefusalReason.PRICES if of_prices else RefusalReason.GOODS, str(error)) from error
+    return replace(before, products=made.products, prices=made.prices)
+
+
+def _product_tables(catalog: Catalog) -> tuple[ProductTable, ...]:
+    rows = msgspec.to_builtins(catalog.products)
+    said = [{key: value for key, value in row.items() if value is not None} for row in rows]
+    return msgspec.convert(said, tuple[ProductTable, ...])
+
+
+def _price_tables(catalog: Catalog) -> tuple[PriceTable, ...]:
+    return tuple(PriceTable(row.product, row.mode, row.fen_per_kg, row.since) for row in catalog.prices)
+
+
+def _try_prices(prepared: PreparedCatalog) -> None:
+    """As the station will: from the bytes that are stored, by the function that looks a price up."""
+    read = prepared.read_back()
+    found = (read.price(*pair) for pair in dict.fromkeys((row.product, row.mode) for row in read.prices))
+    if read != prepared.catalog or any(price is not None and price < 1 for price in found):
+        raise Refused(RefusalReason.SELF_TEST, "the catalog that was made does not read back")
+
+
+def _people(rows: tuple[ClerkRow, ...]) -> tuple[Clerk, ...]:
+    people = tuple(Clerk(row.number, clean_person_name(row.name), Role(row.role)) for row in rows)
+    if len({person.number for person in people}) != len(people):
+        raise ValueError("two people have one number")
+    if not any(person.role is Role.TECHNICIAN for person in people):
+        raise ValueError("there is no technician, and nobody could look after the station")
+    return people
+
+
+def _parcel(row: ParcelRow) -> ExpectedParcel:
+    return parse_row({name: text for name, text in msgspec.structs.asdict(row).items() if text})[0]

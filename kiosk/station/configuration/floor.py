@@ -1,0 +1,93 @@
+"""Outside the database, so that an older copy of it cannot go back: the newest document that was ever about to be
+applied here. And which documents were refused, so that one that comes again and again is reported once.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from kiosk.base.files import write_durably
+from kiosk.base.json_reader import Unreadable, reader
+from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
+
+logger = logging.getLogger(__name__)
+
+FILE_NAME: Final = "configuration-floor.json"  # In the station's data folder
+MAX_REFUSALS_A_DAY: Final = 10  # A hostile broker must not fill the journal
+_MAX_REMEMBERED: Final = 20
+
+
+class RefusedDocument(msgspec.Struct, frozen=True):
+    """A document that was not applied. ``key`` and ``number`` are 0 where it could not be read; ``at``: RFC 3339."""
+
+    sha256: str
+    key: int
+    number: int
+    reason: RefusalReason
+    at: str
+
+    @property
+    def version(self) -> ConfigurationVersion | None:
+        return ConfigurationVersion(self.key, self.number) if self.number else None
+
+
+class _Content(msgspec.Struct, frozen=True):
+    key: int = 0
+    number: int = 0
+    refused: tuple[RefusedDocument, ...] = ()  # The oldest first
+    reported: int = 0  # Of those, on the day of the newest
+
+
+_read: Final = reader(msgspec.json.Decoder(_Content))
+
+
+class FloorFile:
+    """For one thread. A file that cannot be read says nothing."""
+
+    def __init__(self, data: Path) -> None:
+        self._path = data / FILE_NAME
+        try:
+            self._content = _read(self._path.read_bytes())
+        except FileNotFoundError:
+            self._content = _Content()
+        except (OSError, Unreadable) as error:
+            logger.error(
+                "%s cannot be read (%s): only the database says which document is the newest", FILE_NAME, error
+            )
+            self._content = _Content()
+
+    @property
+    def version(self) -> ConfigurationVersion | None:
+        return ConfigurationVersion(self._content.key, self._content.number) if self._content.number else None
+
+    @property
+    def last_refusal(self) -> RefusedDocument | None:
+        return self._content.refused[-1] if self._content.refused else None
+
+    def raise_to(self, version: ConfigurationVersion) -> None:
+        """Durable when it returns. Raises OSError."""
+        if self.version is None or version > self.version:
+            self._write(replace(self._content, key=version.key, number=version.number))
+
+    def may_report(self, refused: RefusedDocument) -> bool:
+        """Once a document, and not too many on one day."""
+        last = self.last_refusal
+        is_known = any((row.sha256, row.reason) == (refused.sha256, refused.reason) for row in self._content.refused)
+        is_same_day = last is not None and last.at[:10] == refused.at[:10]
+        return not is_known and not (is_same_day and self._content.reported >= MAX_REFUSALS_A_DAY)
+
+    def remember(self, refused: RefusedDocument) -> None:
+        """One that was reported. Raises OSError."""
+        last = self.last_refusal
+        is_same_day = last is not None and last.at[:10] == refused.at[:10]
+        rows = (*self._content.refused, refused)[-_MAX_REMEMBERED:]
+        self._write(replace(self._content, refused=rows, reported=self._content.reported + 1 if is_same_day else 1))
+
+    def _write(self, content: _Content) -> None:
+        write_durably(self._path, msgspec.json.encode(content))
+        self._content = content

@@ -1,0 +1,302 @@
+"""The folder in which documents of the county arrive: from the relay, or copied from a stick.
+
+A document that arrives is judged at once, and refused or accepted. The accepted one is applied when its parts are
+there, its time has come and no intake goes on. Its name says how far it is: ``document.json``, ``arrived.json``,
+``accepted.json``; so a power cut between any two acts loses none and takes none twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256 as hash_of
+from pathlib import Path
+from typing import Final
+
+from kiosk.base.files import open_regular, sync_folder
+from kiosk.base.refused import Refused
+from kiosk.domain.configuration import ConfigurationVersion, RefusalReason, refusal_of
+from kiosk.domain.events import ConfigRefused
+from kiosk.domain.moment import ClockQuality
+from kiosk.messaging.contract.configuration import (
+    DOCUMENT,
+    MAX_DOCUMENT_BYTES,
+    MAX_PART_BYTES,
+    BadConfiguration,
+    ConfigurationDocument,
+    UnknownPart,
+    parse_document,
+    part_file,
+)
+from kiosk.station.configuration.checks import CheckedContent, DocumentChecks, LiveContent, StateBefore
+from kiosk.station.configuration.floor import FloorFile, RefusedDocument
+from kiosk.station.shared.settings import StationSettings
+from kiosk.store import Stamp, Store, StoreError
+
+logger = logging.getLogger(__name__)
+
+ARRIVED, ACCEPTED = "arrived.json", "accepted.json"
+PARTS, EFFECTIVE, OPEN_INTAKE, STORAGE = "parts", "effective", "open_intake", "storage"  # Why one waits, beside busy
+POLL_S: Final = 2.0
+# After a refusal: whoever sends one document after the other does not keep the processor busy with signatures.
+AFTER_REFUSAL_S: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class InboxTools:
+    """``signature`` says what is wrong with it, in a process of its own, which may end with OSError. ``busy``: why the
+    station must not change now. ``open_goods``: of intakes that go on. ``on_applied`` hears what is used from now on,
+    ``on_event`` that there is something to send.
+    """
+
+    station: StationSettings
+    store: Store
+    stamps: Callable[[], Stamp]
+    signature: Callable[[bytes], RefusalReason | None]
+    busy: Callable[[], str | None]
+    open_goods: Callable[[], Sequence[str]]
+    on_applied: Callable[[LiveContent], None]
+    on_event: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    content: bytes
+    document: ConfigurationDocument
+
+    @property
+    def sha256(self) -> str:
+        return hash_of(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDocument:
+    """One that will be applied. ``why``: ``parts``, ``effective``, ``open_intake``, ``storage``, or why the station is
+    busy (``busy_pan``, …); "" while that is not known yet.
+    """
+
+    version: ConfigurationVersion
+    issued: str
+    effective: str | None
+    why: str
+
+
+class DocumentInbox:
+    """For one thread, but for ``judge``, ``waiting`` and ``floor``."""
+
+    def __init__(self, folder: Path, tools: InboxTools) -> None:
+        self.folder, self._tools = folder, tools
+        self.floor = FloorFile(folder.parent)
+        self.waiting: WaitingDocument | None = None
+        self.checks = DocumentChecks(tools.station, self._part)
+        self._accepted: Accepted | None = None
+        self._has_good_content = False
+        self._checked: tuple[int, CheckedContent] | None = None  # With the version of the catalog before it
+
+    def step(self) -> float:
+        """Raises OSError, StoreError; then all is as it was, and the next call tries again."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        arrived = self.folder / ARRIVED
+        if not arrived.exists() and (self.folder / DOCUMENT).exists():
+            (self.folder / DOCUMENT).replace(arrived)
+        refused = arrived.exists() and self._receive(arrived)
+        if self._accepted is None and (self.folder / ACCEPTED).exists():
+            self._load()
+        if self._accepted is not None:
+            self._advance(self._accepted)
+        return AFTER_REFUSAL_S if refused else POLL_S
+
+    def judge(self, content: bytes) -> ConfigurationDocument:
+        """Whose it is, and whether it is newer than what is, or was about to be, in force. Raises Refused."""
+        document = self._parse(content)
+        reason = self._tools.signature(content)
+        if reason is None and document.region != self._tools.station.region:
+            reason = RefusalReason.OTHER_COUNTY
+        if reason is None and document.station != self._tools.station.station:
+            reason = RefusalReason.OTHER_STATION
+        reason = reason or self._age(document)
+        if reason is not None:
+            raise Refused(reason, f"the document {document.number} is refused: {reason}")
+        return document
+
+    # --- one that arrives -------------------------------------------------------------------------------------------
+
+    def _receive(self, arrived: Path) -> bool:
+        """Whether it was refused."""
+        try:
+            content = _read(arrived, MAX_DOCUMENT_BYTES)
+        except OSError:
+            arrived.unlink()  # or nothing that comes after it would be seen; the county sends it again
+            raise
+        try:
+            if self._confirms(content):
+                arrived.unlink()
+                return False
+            document = self.judge(content)
+            if self._accepted is not None and document.number < self._accepted.document.number:
+                raise Refused(RefusalReason.OLDER, f"the document {self._accepted.document.number} waits already")
+        except Refused as error:
+            self._refuse(content, error)
+            arrived.unlink()
+            return True
+        arrived.replace(self.folder / ACCEPTED)
+        sync_folder(self.folder)
+        self._take(Accepted(content, document))
+        return False
+
+    def _confirms(self, content: bytes) -> bool:
+        """Whether it is the document in force once more; it is the county's newest then."""
+        found, sha256 = self._tools.store.county_documents.in_force(), hash_of(content).hexdigest()
+        if found is None or found.sha256 != sha256 or (self.floor.version or found.version) > found.version:
+            return False
+        self._tools.store.county_documents.confirm(sha256)
+        return True
+
+    def _parse(self, content: bytes) -> ConfigurationDocument:
+        try:
+            return parse_document(content)
+        except BadConfiguration as error:
+            unknown = isinstance(error, UnknownPart)
+            raise Refused(RefusalReason.UNKNOWN_PART if unknown else RefusalReason.UNREADABLE, str(error)) from error
+
+    def _age(self, document: ConfigurationDocument) -> RefusalReason | None:
+        found, floor = self._tools.store.county_documents.in_force(), self.floor.version
+        if floor is not None and document.number < floor:
+            return RefusalReason.OLDER
+        now = self._tools.stamps().moment
+        return refusal_of(document.number, document.issued_at, found.version if found else None, now)
+
+    # --- one that is accepted ---------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        """After a start. What is damaged, or was applied before the power went, is dropped: it comes again."""
+        content = _read(self.folder / ACCEPTED, MAX_DOCUMENT_BYTES)
+        try:
+            document = self._parse(content)
+            if self._age(document) is RefusalReason.OLDER:
+                raise Refused(RefusalReason.OLDER)
+        except Refused as error:
+            logger.info("what was accepted before the start is dropped: %s", error)
+            (self.folder / ACCEPTED).unlink()
+        else:
+            self._take(Accepted(content, document))
+
+    def _take(self, accepted: Accepted) -> None:
+        self._accepted, self._checked, self._has_good_content = accepted, None, False
+        self._wait("")
+
+    def _wait(self, why: str) -> None:
+        assert self._accepted is not None
+        document = self._accepted.document
+        self.waiting = WaitingDocument(document.number, document.issued, document.effective, why)
+
+    def _drop(self) -> None:
+        self._accepted = self._checked = self.waiting = None
+        (self.folder / ACCEPTED).unlink(missing_ok=True)
+
+    def _advance(self, accepted: Accepted) -> None:
+        documents = self._tools.store.county_documents
+        try:
+            found = documents.in_force()
+            if found is None or found.sha256 != accepted.sha256:  # else the answer to its commit was lost
+                why = self._why_waiting(accepted)
+                if why is not None:
+                    self._wait(why)
+                    return
+                assert self._checked is not None
+                self.floor.raise_to(accepted.document.number)
+                documents.apply(self._checked[1].checked, self._tools.stamps())
+            self._drop()
+        except Refused as error:
+            self._refuse(accepted.content, error)
+            self._drop()
+        except (StoreError, OSError):
+            self._wait(STORAGE)
+            raise
+        else:
+            logger.info("the county's document %s is in force", accepted.document.number)
+            self._tools.on_applied(self.checks.live(accepted.document))
+            self._tools.on_event()
+            self._tools.store.catalogs.get()  # into memory before somebody waits for it
+            documents.prune()
+
+    def _why_waiting(self, accepted: Accepted) -> str | None:
+        """None when it may be applied now, as ``_checked`` has it. Raises Refused, StoreError, OSError."""
+        if not self._store_parts(accepted.document):
+            return PARTS
+        is_due = self._is_due(accepted.document)
+        if is_due or not self._has_good_content:  # what cannot be applied then is refused now
+            checked = self._check(accepted)
+        if not is_due:
+            self._checked = None  # Not in memory for weeks
+            return EFFECTIVE
+        if not checked.has_goods(self._tools.open_goods()):
+            self._refuse(accepted.content, Refused(RefusalReason.OPEN_INTAKE, "goods of an open intake would vanish"))
+            return OPEN_INTAKE
+        return self._tools.busy()
+
+    def _check(self, accepted: Accepted) -> CheckedContent:
+        version, catalog = self._tools.store.catalogs.get()
+        if self._checked is None or self._checked[0] != version:
+            found = self._tools.store.county_documents.in_force()
+            before = StateBefore(found.document if found else None, catalog, self._tools.stamps().moment)
+            self._checked = version, self.checks.check(accepted.content, accepted.document, before)
+            self._has_good_content = True
+        return self._checked[1]
+
+    def _is_due(self, document: ConfigurationDocument) -> bool:
+        """A clock that is not set may stand anywhere; that the document was issued is known all the same."""
+        if document.effective is None:
+            return True
+        now, effective = self._tools.stamps().moment, datetime.fromisoformat(document.effective)
+        return effective <= (document.issued_at if now.quality is ClockQuality.UNSET else now.utc)
+
+    # --- parts ------------------------------------------------------------------------------------------------------
+
+    def _store_parts(self, document: ConfigurationDocument) -> bool:
+        """Into the database, each in a transaction of its own; whether all are there. Raises Refused."""
+        parts, documents = document.parts.values(), self._tools.store.county_documents
+        missing = set(documents.missing(part.sha256 for part in parts))
+        waiting = [part for part in parts if part.sha256 in missing]
+        if not all((self.folder / part_file(part.sha256)).exists() for part in waiting):
+            return False
+        for part in waiting:
+            path = self.folder / part_file(part.sha256)
+            try:
+                documents.add_part(self.checks.part(part))
+            except Refused:
+                path.unlink()
+                raise
+            path.unlink()
+        return True
+
+    def _part(self, sha256: str) -> bytes | None:
+        stored = self._tools.store.county_documents.part(sha256)
+        path = self.folder / part_file(sha256)
+        return stored if stored is not None or not path.exists() else _read(path, MAX_PART_BYTES)
+
+    # --- refusals ---------------------------------------------------------------------------------------------------
+
+    def _refuse(self, content: bytes, error: Refused) -> None:
+        """The event first: without it the county would not see why nothing changes."""
+        stamp, sha256 = self._tools.stamps(), hash_of(content).hexdigest()
+        try:
+            key, number = parse_document(content).version
+        except BadConfiguration:
+            key, number = 0, 0
+        refused = RefusedDocument(sha256, key, number, RefusalReason(error.code), stamp.moment.timestamp)
+        if not self.floor.may_report(refused):
+            return
+        logger.warning("a document of the county is not applied (%s): %s", error.code, error)
+        event = ConfigRefused(key, number, sha256, refused.reason.value)
+        self._tools.store.county_documents.refuse(event, stamp)
+        self.floor.remember(refused)
+        self._tools.on_event()
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    """One byte more than is allowed is enough to be refused."""
+    with open_regular(path) as file:
+        return file.read(max_bytes + 1)

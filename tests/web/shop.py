@@ -12,11 +12,13 @@ from typing import Any, Self
 from kiosk.base.refused import Refused
 from kiosk.devices.ports import LiveViewFrame
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
+from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
+from kiosk.messaging.contract.configuration import ConfigurationDocument
 from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
@@ -176,6 +178,24 @@ class FakeCounty:
         self.taken.append(path)
 
 
+def document(number: int = 17) -> ConfigurationDocument:
+    return ConfigurationDocument("S0147", "yarkant", (2, number), "2026-12-01T02:00:00Z", None, {}, "AA==", "AA==")
+
+
+def in_force() -> CountyDocument:
+    return CountyDocument(document(), "a" * 64, 3, "2026-12-01T02:05:00.000Z", True)
+
+
+def telling_county() -> FakeCounty:
+    """One document is in force and not confirmed, one waits, one was refused, one lies on a stick."""
+    county = FakeCounty()
+    county.has_county, county.confirmed, county.by_hand, county.document = True, False, True, in_force()
+    county.held = WaitingDocument(ConfigurationVersion(2, 18), "2026-12-01T03:00:00Z", None, "busy_pan")
+    county.refused = RefusedDocument("b" * 64, 2, 19, RefusalReason.CLERKS, "2026-12-01T04:00:00Z")
+    county.sticks = (StickDocument(Path("/run/kiosk-media/one"), document(18), None, same=False),)
+    return county
+
+
 class Pictures:
     """A flat folder."""
 
@@ -219,6 +239,7 @@ class Shop:
         self.clock_setter = ClockSetter(None)
         self.phone = ""
         self.county = FakeCounty()
+        self.clock_quality = STAMP.moment.quality
         self.settings = StationSettings("S0147", "yarkant", data, village="Test village")
         self.store = self._store(catalog)
         self.photos: list[tuple[str, str]] = []
@@ -265,7 +286,7 @@ class Shop:
         return self.county.confirmed
 
     def stamp(self) -> Stamp:
-        return STAMP
+        return replace(STAMP, moment=replace(STAMP.moment, quality=self.clock_quality))
 
     def standing(self) -> ScaleLegalStatus:
         return self.worth

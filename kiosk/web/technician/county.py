@@ -22,7 +22,7 @@ from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/county"
 NEEDS: Final = {"county.page": Need.TECHNICIAN, "county.act_take": Need.TECHNICIAN}
-STICKS: Final = 2  # Rows of documents on sticks: more would not fit, and nobody plugs in three
+ROWS: Final = 4  # On the smallest panel
 WAITS: Final = ("parts", "effective", "open_intake", "storage")
 
 
@@ -43,13 +43,14 @@ def blueprint(station: StationService, settings: WebSettings) -> Blueprint:
         found = station.county
         if not found.has_county:
             return draw(settings, "refused", "care", "/technician/goods", text_id="technician.county.none")
+        waiting, refused = found.waiting(), found.last_refusal()
         values = {
             "in_force": found.in_force(),
             "confirmed": found.prices_confirmed(),
             "by_hand": found.is_by_hand(),
-            "waiting": found.waiting(),
-            "refused": found.last_refusal(),
-            "sticks": found.candidates()[:STICKS],
+            "waiting": waiting,
+            "refused": refused,
+            "sticks": found.candidates()[: ROWS - 1 - sum(row is not None for row in (waiting, refused))],
             "done": bool(request.args.get("done")),
         }
         return draw(settings, "county", "care", HOME, moment=moment, waits=_waits, **values)

@@ -109,6 +109,7 @@ class CounterShop(Shop):
         undo_s: float = SETTINGS.undo_s,
     ) -> None:
         self._ahead_ms = 0
+        self.proof = ""  # Of a browser in which the right answer of the county was typed
         self._people = people
         self._folder = data
         super().__init__(data)
@@ -160,7 +161,8 @@ class CounterShop(Shop):
 
     def stamp(self) -> Stamp:
         now = time.monotonic_ns() // 1_000_000 + getattr(self, "_ahead_ms", 0)
-        return Stamp(replace(MOMENT, monotonic_ms=now), STAMP.software)
+        quality = getattr(self, "clock_quality", MOMENT.quality)
+        return Stamp(replace(MOMENT, monotonic_ms=now, quality=quality), STAMP.software)
 
     def later(self, seconds: float) -> None:
         self._ahead_ms += round(seconds * 1000)

@@ -10,12 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
-from kiosk.messaging.contract.configuration import ConfigurationDocument
 from kiosk.station.configuration.county import StickDocument
 from kiosk.station.configuration.floor import RefusedDocument
 from kiosk.station.configuration.inbox import WaitingDocument
 from kiosk.store import StoreError
-from kiosk.store.county_documents import CountyDocument
 from kiosk.texts import LANGUAGES, load
 from kiosk.web.factory import create_app
 from kiosk.web.shared import roles
@@ -23,7 +21,7 @@ from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician.county import HOME, WAITS
 from tests.station.counter.rig import PIN
 from tests.web.counter.shop import CounterShop
-from tests.web.shop import FakeCounty
+from tests.web.shop import FakeCounty, document, in_force
 
 EN = load("en")
 NEW_PIN = "408172"
@@ -47,14 +45,6 @@ def browser(shop: CounterShop, language: str = "en", number: str = "03") -> Flas
     client = create_app(shop, WebSettings(language=language)).test_client()
     client.set_cookie(roles.COOKIE, shop.access.sign_in(number, PIN).token)
     return client
-
-
-def document(number: int = 17) -> ConfigurationDocument:
-    return ConfigurationDocument("S0147", "yarkant", (2, number), "2026-12-01T02:00:00Z", None, {}, "AA==", "AA==")
-
-
-def in_force() -> CountyDocument:
-    return CountyDocument(document(), "a" * 64, 3, "2026-12-01T02:05:00.000Z", True)
 
 
 def said(client: FlaskClient, path: str = HOME) -> str:

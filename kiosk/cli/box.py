@@ -1,4 +1,4 @@
-"""What the units of a box run as root: ``kiosk identity``, ``recovery``, ``medium`` and ``printer-address``.
+"""What the units of a box run as root: ``kiosk identity``, ``recovery``, ``medium``, ``clock`` and ``printer-address``.
 
 Each loads its helper alone: the unit of a stick needs no certificate.
 """
@@ -103,6 +103,30 @@ def copy_bundle_() -> None:
     except OSError as error:
         end(str(error), 1)
     click.echo(f"the bundle lies at {made}")
+
+
+@click.group()
+def clock() -> None:
+    """The clock of this machine."""
+
+
+@clock.command("attend")
+def attend_clock() -> None:
+    """Judge the time that the station asks for, set the clock to it, and answer.
+
+    What it changes: the clock of the machine, and that of its clock module. Its unit runs it, as root.
+    """
+    from kiosk.app.process import setup_logging
+    from kiosk.app.shared.clock import ClockHelper
+
+    setup_logging()
+    try:
+        answer = ClockHelper().run()
+    except CannotRemove as reason:
+        end(f"the request cannot be taken away: {reason}", _EXIT_REQUEST_NOT_REMOVED)
+    except OSError as error:
+        end(str(error), 1)
+    click.echo("no pending request" if answer is None else answer.word or "ok")
 
 
 @click.command("printer-address")

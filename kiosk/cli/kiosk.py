@@ -47,6 +47,7 @@ NOUNS = {
     ),
     "identity": ("kiosk.cli.box:identity", "The identity of this machine: which station it is."),
     "recovery": ("kiosk.cli.box:recovery", "A station that comes back on a new card."),
+    "clock": ("kiosk.cli.box:clock", "The clock of this machine, when the station asks to set it."),
     "medium": ("kiosk.cli.box:medium", "Sticks and disks that are plugged in."),
     "fleet": ("kiosk.cli.fleet:fleet", "Many stations on one machine, for measurements."),
 }

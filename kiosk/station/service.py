@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -25,6 +26,7 @@ from kiosk.domain.parcel import ParcelNumber
 from kiosk.labels.layout import A4_PRINTED_MM
 from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.station.clerk.access import Access
+from kiosk.station.clerk.telephone import TelephonePin, load_secret
 from kiosk.station.configuration.county import StationCounty, signature_check
 from kiosk.station.configuration.inbox import InboxTools
 from kiosk.station.configuration.settings import CountyKeys
@@ -64,9 +66,11 @@ from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scan_router import ScanRouter
 from kiosk.station.shared.clock import StationClock, metrology, software_id
+from kiosk.station.shared.clock_setting import ClockSetter, clock_asker
 from kiosk.station.shared.settings import StationSettings
 from kiosk.station.update.updates import StationQuiet
 from kiosk.store import Stamp, Store, StoreError
+from kiosk.store.database.persistence import is_box
 from kiosk.store.shared.records import IntakePapers, ScaleContent
 
 logger = logging.getLogger(__name__)
@@ -235,6 +239,7 @@ class StationService:
     ) -> None:
         self.settings, self.store, self.clock = settings.station, store, clock
         self.software, self.metrology = software_id(), metrology()
+        self.clock_setter = ClockSetter(clock_asker(self.settings.data) if is_box(environ) else None)
         self._codes = settings.codes
         self._hardware = hardware
         self._signals = StationSignals()
@@ -266,10 +271,18 @@ class StationService:
         self.counter_board = CounterBoard(first)
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(store, settings.counter.lock_after_s, self.stamp, state.access_changed, self._key.pins())
+        self.telephone_pin = TelephonePin(
+            self.access,
+            self.settings.station,
+            load_secret(settings.county.pin_secret if settings.county else None),
+            lambda: self.stamp().moment.monotonic_ms,
+        )
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
         self.counter = ClerkCounter(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
+        self._proven: datetime | None = None
+        self._time_worker = Worker("proven-time", self._prove_time, retry_s=TICK_S, expected=(StoreError,))
         self._link = LinkStatus(RelayStatusFile(self.settings.data) if settings.relay else None)
         sweep = ParcelSweep(store, self.parcel_photos, settings.parcels, self.stamp, self.committed)
         self._sweeper = Worker(
@@ -319,6 +332,7 @@ class StationService:
         self._sweeper.start()
         self.county.load()
         self.county.worker.start()
+        self._time_worker.start()
         self.scale_audit.worker.start()
         self.counter.paper_count.update()
         if self.scale is not None:
@@ -337,10 +351,16 @@ class StationService:
             ends.callback(self._outbox_worker.stop, 2.0)
             ends.callback(self._sweeper.stop, 6.0)
             ends.callback(self.county.worker.stop, 6.0)
+            ends.callback(self._time_worker.stop, 6.0)
             ends.callback(self.scale_audit.worker.stop, 6.0)
             ends.callback(self.desk.readings.close)
             if self.scale is not None:
                 ends.callback(self.scale.stop)
+
+    @property
+    def phone(self) -> str:
+        """Of the county, as receipts have it; "" where nobody has said."""
+        return self.county.live.on_paper(self.settings).phone
 
     @property
     def prices_confirmed(self) -> bool:
@@ -362,6 +382,14 @@ class StationService:
             return []
         plate = self._hardware.profile if self.scale is not None else None
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
+
+    def _prove_time(self) -> float:
+        """A document of the county was issued: a clock that nobody has set since is not earlier. Once for each."""
+        proven = self.county.proven_time()
+        if proven is not None and proven != self._proven:
+            self._proven = proven
+            self.clock_setter.prove(proven, self.stamp().moment)
+        return TICK_S
 
     def _inbox_tools(self, keys: CountyKeys | None) -> InboxTools:
         return InboxTools(

@@ -19,11 +19,13 @@ from kiosk.station.service import StationService
 from kiosk.texts import html
 from kiosk.web import errors, mat_view
 from kiosk.web.counter import check as counter_check
+from kiosk.web.counter import forgotten
 from kiosk.web.counter import listings as counter_listings
 from kiosk.web.counter import live as counter_live
 from kiosk.web.counter import routes as counter
 from kiosk.web.counter.check import MAX_STREAMS, PanSnapshot, live_blueprint, pan_source
 from kiosk.web.counter.frame import CounterFrame
+from kiosk.web.public import clock as public_clock
 from kiosk.web.public import live, my_parcel
 from kiosk.web.public import routes as public
 from kiosk.web.public.live import Streams
@@ -31,6 +33,8 @@ from kiosk.web.public.screens import Screens
 from kiosk.web.shared import guard, roles
 from kiosk.web.shared.ports import Endable
 from kiosk.web.shared.settings import WebSettings
+from kiosk.web.technician import clock as clock_pages
+from kiosk.web.technician import county as county_pages
 from kiosk.web.technician import goods as goods_pages
 from kiosk.web.technician import layouts as layout_pages
 from kiosk.web.technician import people as people_pages
@@ -59,10 +63,12 @@ _FILTERS = {
 _BLUEPRINT_MODULES = (
     public,
     my_parcel,
+    public_clock,
     technical,
     live,
     mat_view,
     counter,
+    forgotten,
     counter_check,
     counter_listings,
     counter_live,
@@ -72,6 +78,8 @@ _BLUEPRINT_MODULES = (
     update_pages,
     goods_pages,
     people_pages,
+    clock_pages,
+    county_pages,
 )
 # Who may reach which endpoint; what is not named here nobody reaches.
 NEEDS = roles.merge(face.NEEDS for face in _BLUEPRINT_MODULES)
@@ -128,10 +136,12 @@ def create_app(
     errors.install(app, service, screens, settings)
     app.register_blueprint(public.blueprint(service, screens))
     app.register_blueprint(my_parcel.blueprint(service, screens))
+    app.register_blueprint(public_clock.blueprint(service, screens))
     app.register_blueprint(technical.blueprint(service, settings, screens, alive))
     app.register_blueprint(live.blueprint(streams.public, settings.language, settings.weight_decimals))
     app.register_blueprint(mat_view.blueprint(service))
     app.register_blueprint(counter.blueprint(service, frame))
+    app.register_blueprint(forgotten.blueprint(service, frame))
     app.register_blueprint(counter_live.blueprint(service, streams.counter))
     app.register_blueprint(counter_check.blueprint(service, frame))
     app.register_blueprint(counter_listings.blueprint(service, frame))
@@ -142,4 +152,6 @@ def create_app(
     app.register_blueprint(update_pages.blueprint(settings, doctor))
     app.register_blueprint(goods_pages.blueprint(settings, doctor))
     app.register_blueprint(people_pages.blueprint(service, settings))
+    app.register_blueprint(clock_pages.blueprint(service, settings))
+    app.register_blueprint(county_pages.blueprint(service, settings))
     return app

@@ -29,6 +29,7 @@ GATES = {
     "kiosk-recovery.service": 13,
     "kiosk-media@.service": 12,
     "kiosk-bundle.service": 15,
+    "kiosk-clock.service": 18,
     "kiosk-update.service": 12,
     "kiosk-printer-address.service": 16,
     "sorting-center.service": 12,

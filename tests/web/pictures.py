@@ -14,15 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from kiosk.devices.ports import GoodsShot
 from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Verification
+from kiosk.domain.moment import ClockQuality
 from kiosk.domain.verdict import Finding, Reason, Verdict
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.desk.view import PHOTO_TRIES, PhotoRequest
+from kiosk.station.shared.clock_setting import ClockSetter
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.shared.settings import WebSettings
@@ -30,7 +33,7 @@ from tests.house.documents import shown
 from tests.web import browsing
 from tests.web.counter import scenes as counter_scenes
 from tests.web.counter.shop import CounterShop
-from tests.web.shop import Shop
+from tests.web.shop import Shop, in_force
 
 PANELS: Mapping[str, WebSettings] = {
     "7in": WebSettings(800, 480, 7.0),
@@ -71,6 +74,13 @@ SCENES = (
     Scene("agree-seal-expired"),
     Scene("agree-sale-not-for-trade"),
     Scene("agree-waiting-check-failed"),
+    Scene("agree-unconfirmed"),
+    Scene("agree-sale-check-failed-unconfirmed"),
+    Scene("take-done-unconfirmed"),
+    Scene("take-check-failed-unconfirmed"),
+    Scene("home-unset"),
+    Scene("clock-unset", "/clock"),
+    Scene("clock-typed-unset", "/clock?at=202812011435"),
     Scene("refused"),
     Scene("take"),
     Scene("take-retake"),
@@ -101,6 +111,10 @@ WORTH: Mapping[str, ScaleLegalStatus] = {
 
 def stage(shop: Shop, name: str) -> None:
     """Bring the station to where the scene is."""
+    if name.endswith("-unconfirmed"):
+        shop.county.confirmed, shop.county.document, name = False, in_force(), name.removesuffix("-unconfirmed")
+    if name.endswith("-unset"):
+        shop.clock_quality, shop.clock_setter = ClockQuality.UNSET, ClockSetter(cast(Any, "the helper of an appliance"))
     for ending, worth in WORTH.items():
         if name.endswith(ending):
             shop.worth, name = worth, name.removesuffix(ending)

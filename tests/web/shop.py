@@ -9,25 +9,33 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
+from kiosk.base.refused import Refused
 from kiosk.devices.ports import LiveViewFrame
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
+from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
+from kiosk.messaging.contract.configuration import ConfigurationDocument
 from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.configuration.county import StickDocument
+from kiosk.station.configuration.floor import RefusedDocument
+from kiosk.station.configuration.inbox import WaitingDocument
 from kiosk.station.counter.state import CounterBoard, CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.station.photos.photographer import PreviewRequest
+from kiosk.station.shared.clock_setting import ClockSetter
 from kiosk.station.shared.settings import StationSettings
+from kiosk.store.county_documents import CountyDocument
 from kiosk.store.shared.records import IntakePapers, NewPaper, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
 
@@ -132,6 +140,62 @@ class NobodysCounter:
         return
 
 
+class FakeCounty:
+    """No county runs the shop until a test says so."""
+
+    def __init__(self) -> None:
+        self.has_county, self.confirmed, self.by_hand, self.people = False, True, False, False
+        self.document: CountyDocument | None = None
+        self.held: WaitingDocument | None = None
+        self.refused: RefusedDocument | None = None
+        self.sticks: tuple[StickDocument, ...] = ()
+        self.taken: list[Path] = []
+
+    def in_force(self) -> CountyDocument | None:
+        return self.document
+
+    def manages_people(self) -> bool:
+        return self.people
+
+    def is_by_hand(self) -> bool:
+        return self.by_hand
+
+    def prices_confirmed(self) -> bool:
+        return self.confirmed
+
+    def waiting(self) -> WaitingDocument | None:
+        return self.held
+
+    def last_refusal(self) -> RefusedDocument | None:
+        return self.refused
+
+    def candidates(self) -> tuple[StickDocument, ...]:
+        return self.sticks
+
+    def take(self, path: Path) -> None:
+        if path not in [stick.path for stick in self.sticks]:
+            raise Refused("gone")
+        self.taken.append(path)
+
+
+def document(number: int = 17) -> ConfigurationDocument:
+    return ConfigurationDocument("S0147", "yarkant", (2, number), "2026-12-01T02:00:00Z", None, {}, "AA==", "AA==")
+
+
+def in_force() -> CountyDocument:
+    return CountyDocument(document(), "a" * 64, 3, "2026-12-01T02:05:00.000Z", True)
+
+
+def telling_county() -> FakeCounty:
+    """One document is in force and not confirmed, one waits, one was refused, one lies on a stick."""
+    county = FakeCounty()
+    county.has_county, county.confirmed, county.by_hand, county.document = True, False, True, in_force()
+    county.held = WaitingDocument(ConfigurationVersion(2, 18), "2026-12-01T03:00:00Z", None, "busy_pan")
+    county.refused = RefusedDocument("b" * 64, 2, 19, RefusalReason.CLERKS, "2026-12-01T04:00:00Z")
+    county.sticks = (StickDocument(Path("/run/kiosk-media/one"), document(18), None, same=False),)
+    return county
+
+
 class Pictures:
     """A flat folder."""
 
@@ -172,6 +236,10 @@ class Shop:
     scan_after_sticking = False
 
     def __init__(self, data: Path, catalog: Catalog = CATALOG) -> None:
+        self.clock_setter = ClockSetter(None)
+        self.phone = ""
+        self.county = FakeCounty()
+        self.clock_quality = STAMP.moment.quality
         self.settings = StationSettings("S0147", "yarkant", data, village="Test village")
         self.store = self._store(catalog)
         self.photos: list[tuple[str, str]] = []
@@ -213,8 +281,12 @@ class Shop:
         self.photos.append((asked.subject, product))
         self.shots.append(asked)
 
+    @property
+    def prices_confirmed(self) -> bool:
+        return self.county.confirmed
+
     def stamp(self) -> Stamp:
-        return STAMP
+        return replace(STAMP, moment=replace(STAMP.moment, quality=self.clock_quality))
 
     def standing(self) -> ScaleLegalStatus:
         return self.worth

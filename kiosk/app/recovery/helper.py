@@ -1,7 +1,7 @@
 """Composition of ``kiosk-recovery.service``: root judges one request of the first start, and puts the station back.
 
 Nothing in the request or on a medium is believed. A kit is made by whoever has a pen for its paper, and what it brings
-is written by root: it may bring what a station's relay is given, and no credential of anybody else on this machine.
+is written by root: it may bring what a station and its relay are given, and no credential of anybody else here.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ from kiosk.store.shared.errors import DatabaseDamaged, DatabaseNewer, DiskFull, 
 
 logger = logging.getLogger(__name__)
 
-# What the relay's unit imports of /etc/credstore. Other names there belong to other programs: one of them would give
-# root a password (systemd.system-credentials(7)).
-_RELAY_CREDENTIALS: Final = "kiosk-relay.*"
+# What the units of relay and station import of /etc/credstore. Other names there belong to other programs: one of them
+# would give root a password (systemd.system-credentials(7)).
+_CREDENTIALS: Final = ("kiosk-relay.*", "kiosk-station.*")
 _DISK_FULL_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT)
 _MEDIUM_LOST_ERRNOS: Final = (errno.EIO, errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTDIR)
 # The narrower one first.
@@ -142,8 +142,9 @@ def _check_card(where: RecoveryPaths, ident: str, card: NewCard) -> None:
     for credential in card.kit.credentials:
         place = card.places.write_to(Path(credential.path))
         ours = place.parent in (where.settings.parent, where.data) and place != where.settings
-        if not ours and not (place.parent == where.credentials and fnmatchcase(place.name, _RELAY_CREDENTIALS)):
-            raise Refused("shell", f"the kit brings {place}, which is not for the relay")
+        known = any(fnmatchcase(place.name, names) for names in _CREDENTIALS)
+        if not ours and not (place.parent == where.credentials and known):
+            raise Refused("shell", f"the kit brings {place}, which is for neither relay nor station")
     if card.key.parent != where.keys:
         raise Refused("shell", f"the settings in the kit keep the key in {card.key.parent}")
     where.answers.write(RecoveryResponse(WORKING), ident)

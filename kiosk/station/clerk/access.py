@@ -74,8 +74,8 @@ class Access:
         return {_person(row): bool(row.pin_hash) and self._pins.knows(row.pin_hash) for row in rows}
 
     def sign_in(self, number: str, pin: str) -> CounterSession:
-        """Begin a session. Raises CounterRefused: no_pin (nobody has one yet), pin_unreadable (kept under another
-        key), wrong_pin, locked.
+        """Begin a session. Raises CounterRefused: no_pin (nobody has one yet), no_own_pin (this person has none yet),
+        pin_unreadable (kept under another key), wrong_pin, locked.
         """
         row = self._check(number, pin)
         session = CounterSession(secrets.token_urlsafe(32), _person(row))
@@ -150,9 +150,12 @@ class Access:
 
     def _check(self, number: str, pin: str) -> ClerkRow:
         """The row whose PIN this is, found at the same pace for an unknown number."""
+        staff = self.staff()
         if not self.people():
-            raise CounterRefused("no_pin")
+            raise CounterRefused("no_own_pin" if staff else "no_pin")
         row = self._row(number)
+        if row is None and number in [person.number for person in staff]:
+            raise CounterRefused("no_own_pin")
         if row is not None and not self._pins.knows(row.pin_hash):
             logger.error("the PIN of %s was kept under another key: a technician has to set it anew", row.number)
             raise CounterRefused("pin_unreadable")

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.parcels.pickup_key import CREDENTIALS, key_path
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.shared.ports import Configuration
@@ -70,10 +69,10 @@ def keys_folder(data: Path) -> Path:
     return data.with_name(f"{data.name}-keys")
 
 
-def credential_files(relay: RelaySettings | None) -> tuple[Path, ...]:
-    if relay is None:
-        return ()
-    named = (relay.ca_file, relay.cert_file, relay.key_file, relay.password_file)
+def credential_files(config: Configuration) -> tuple[Path, ...]:
+    relay, county = config.relay, config.county
+    of_relay = () if relay is None else (relay.ca_file, relay.cert_file, relay.key_file, relay.password_file)
+    named = (*of_relay, *(() if county is None else (county.authority, county.pin_secret)))
     return tuple(dict.fromkeys(path for path in named if path is not None))
 
 
@@ -107,7 +106,7 @@ def collect_kit(source: KitSource, stamp: Stamp) -> Kit:
         raise KitRefused("the station was started without a settings file.")
     places = Places(file, station.data)
     key = key_path(source.config.parcels, station.data, source.environ)
-    found = (_credential(places, path, source.environ) for path in credential_files(source.config.relay))
+    found = (_credential(places, path, source.environ) for path in credential_files(source.config))
     try:
         return Kit(
             station.station,

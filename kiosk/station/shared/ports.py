@@ -11,6 +11,7 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.messaging.relay.shared.settings import RelaySettings
+from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.shared.settings import StationSettings
@@ -56,3 +57,5 @@ class Configuration(Protocol):
     def backup(self) -> BackupSettings | None: ...
     @property
     def metrology(self) -> MetrologySettings: ...
+    @property
+    def county(self) -> CountyKeys | None: ...

@@ -79,17 +79,23 @@ class CounterFrame:
 
     def unlock(self, error: CounterRefused | None = None) -> str:
         """Who is at the counter, and the pad for the PIN; nothing that was typed comes back."""
-        access = self._station.access
-        wait_s = access.guess_limit.wait_s()
-        error = error or (CounterRefused("locked", values={"wait_s": str(wait_s)}) if wait_s else None)
-        return self._draw(
+        staff = self._station.access.staff()
+        return self.before_door(
             "unlock",
-            page=page_of(access.people(), PEOPLE_ON_A_PAGE, request.args.get("page")),
+            error,
+            page=page_of(tuple(staff), PEOPLE_ON_A_PAGE, request.args.get("page")),
+            without_pin=[person.number for person, has_pin in staff.items() if not has_pin],
             chosen=request.form.get("number", ""),
-            refused=refusal_view(error, self.speech.main) if error else None,
-            here=HOME,
             waiting=self._station.counter.state.view().waiting_handovers,
+            done=request.args.get("done") == "pin",
         )
+
+    def before_door(self, template: str, error: CounterRefused | None, **extra: Any) -> str:
+        """A page with a pad for somebody who is not signed in; while guessing is locked it only says for how long."""
+        wait_s = self._station.access.guess_limit.wait_s()
+        error = error or (CounterRefused("locked", values={"wait_s": str(wait_s)}) if wait_s else None)
+        refused = refusal_view(error, self.speech.main) if error else None
+        return self._draw(template, refused=refused, here=extra.pop("here", HOME), **extra)
 
     def technician(self, person: Person) -> str:
         return self._draw("technician", who=person, here=HOME, technician_path=_TECHNICIAN)

@@ -19,7 +19,7 @@ from kiosk.texts import Texts
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.frame import HOME, CounterFrame, Where
 from kiosk.web.counter.rows import LISTS, OTHER, REFUSAL_PICTURES, picture_of, refusal_id, tail
-from kiosk.web.shared.signs import check_due
+from kiosk.web.shared.signs import check_due, unconfirmed_prices
 
 _SCAN_PICTURES = {
     "parcel_damaged": "damaged",
@@ -109,6 +109,7 @@ class CounterHome:
             consents=[consent.value for consent in Consent],
             counts=self._counts(session, view),
             check=check_due(self._station.standing),
+            unconfirmed=unconfirmed_prices(self._station),
             camera=self._station.counter.scans.ways.request_camera_scan is not None,
             looking="camera" in request.args,
             open_first=self._tote_of(session, view),

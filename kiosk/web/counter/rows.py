@@ -179,9 +179,9 @@ def refusal_view(error: CounterRefused, texts: Texts) -> RefusalView:
 
 
 def refusal_id(code: str, texts: Texts) -> str:
-    """The text id of a refusal's sentence; one for all that has none of its own. The last two are those of the pan."""
-    candidates = (f"{_REFUSED}{code}", f"problem.{code}", f"counter.check.why.{code}", f"reason.{code}")
-    return next((one for one in candidates if one in texts), OTHER)
+    """The text id of a refusal's sentence; one for all that has none of its own. The last are those of pan and PINs."""
+    heads = (_REFUSED, "problem.", "counter.check.why.", "reason.", "setup.refused.")
+    return next((head + code for head in heads if head + code in texts), OTHER)
 
 
 def shot_values(station: StationService, subject: str, address: str, texts: Texts) -> dict[str, Any]:

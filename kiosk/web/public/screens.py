@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import render_template, request
 
+from kiosk.domain.moment import ClockQuality
 from kiosk.station.desk.live import OK, Marks
 from kiosk.station.desk.view import BAG_LABEL, DeskStep, DeskView, PrintView
 from kiosk.station.service import StationService
@@ -16,7 +17,7 @@ from kiosk.web.public.payload import PATHS, page_version
 from kiosk.web.public.sentences import Sentence, hint, mark_text, scan_sentence
 from kiosk.web.shared.paging import page_of
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.shared.signs import drawing, public_mark, shot_drawing
+from kiosk.web.shared.signs import drawing, public_mark, shot_drawing, unconfirmed_prices
 from kiosk.web.shared.speech import speech_of
 
 _KINDS = (
@@ -103,6 +104,8 @@ class Screens:
             extra["digits"] = _digits(request.args.get("number"))
         if view.step is DeskStep.WHAT:
             extra["page"] = page_of(view.catalog.products, self._settings.tiles, request.args.get("page"))
+        if view.step in (DeskStep.AGREE, DeskStep.TAKE):
+            extra["unconfirmed"] = unconfirmed_prices(self._station)
         if view.step is DeskStep.AGREE:
             extra["scale_mark"] = public_mark(self._station.standing)
         if view.step is DeskStep.TAKE:
@@ -121,6 +124,7 @@ class Screens:
             hint=hint(view),
             heard=snapshot.notice.count,
             marks=snapshot.marks,
+            clock_unset=self._station.stamp().moment.quality is ClockQuality.UNSET,
             **self._common(),
             **extra,
         )

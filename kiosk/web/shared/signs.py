@@ -9,11 +9,12 @@ from functools import cache
 from importlib.resources import files
 from math import ceil
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from flask import url_for
 
 from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, ScaleMark
+from kiosk.station.configuration.county import StationCounty
 from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.store.shared.errors import StoreError
 
@@ -87,6 +88,27 @@ def _read(read: Callable[[], ScaleLegalStatus | None]) -> ScaleLegalStatus | Non
     except StoreError as error:
         logger.error("what the scale is worth cannot be read now: %s", error)
         return None
+
+
+class PricedStation(Protocol):
+    @property
+    def prices_confirmed(self) -> bool: ...
+    @property
+    def county(self) -> StationCounty: ...
+
+
+def unconfirmed_prices(station: PricedStation) -> str | None:
+    """The day that the prices in force here are of, while the county may have newer ones: after a restore, on a copy,
+    under a clock that is not set. "" where nobody knows the day; None while the prices are confirmed.
+    """
+    try:
+        if station.prices_confirmed:
+            return None
+        found = station.county.in_force()
+    except StoreError as error:
+        logger.error("whether the county has confirmed the prices cannot be read now: %s", error)
+        return None
+    return found.document.issued[:10] if found else ""
 
 
 _MAX_MINUTES: Final = 90

@@ -60,7 +60,11 @@ class _GoodsPages:
             version, catalog = self.catalogs.in_force()
             files = rows_of(self.catalogs.files(), FILES, page_text)
             done = bool(request.args.get("done"))
-            return self._draw("goods", page=files, version=version, n=len(catalog.products), done=done)
+            found = None if self._doctor is None else self._doctor.equipment.county
+            county = found if found is not None and found.has_county else None
+            by_hand = county is not None and county.is_by_hand()
+            values = {"version": version, "n": len(catalog.products), "done": done}
+            return self._draw("goods", page=files, county=county is not None, by_hand=by_hand, **values)
         preview = self.catalogs.preview(name)
         rows = [*_rows(preview.changes, speech_of(request, self._settings.language))]
         return self._draw("goods_look", look=preview, file=name, page=rows_of(rows, ROWS, page_text))

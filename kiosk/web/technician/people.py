@@ -13,11 +13,12 @@ from typing import Final
 from flask import Blueprint, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role
+from kiosk.domain.clerk import BadClerk, BadPin, Role
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.pin_hash import Person, clean_person_name
-from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.service import StationService
+from kiosk.web.counter.forgotten import typed_twice
 from kiosk.web.counter.lists import ALPHABETS
 from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.roles import Need, session
@@ -40,6 +41,7 @@ _FAILED: Final = "technician.refused.store_failed"
 _REFUSED: Final = {
     "last_technician": "technician.people.refused.last_technician",
     "no_pin_key": "technician.people.refused.no_pin_key",
+    "county_people": "technician.people.refused.county_people",
     "unknown_clerk": _STALE,
 }
 
@@ -73,9 +75,19 @@ class _PeoplePages:
 
     def page(self) -> str:
         rows = rows_of(list(self.access.staff().items()), ROWS, request.args.get("page"))
-        return self._draw("people", page=rows, done=bool(request.args.get("done")))
+        return self._draw("people", page=rows, done=bool(request.args.get("done")), managed=self._managed())
+
+    def _managed(self) -> bool:
+        """Whether the county says who works here; then a technician gives PINs and nothing else."""
+        with as_counter_refusals():
+            return self._station.county.manages_people()
+
+    def _require_own_list(self) -> None:
+        if self._managed():
+            raise CounterRefused("county_people")
 
     def new(self) -> str:
+        self._require_own_list()
         requested = request.args.get("letters", "")
         alphabet = requested if requested in ALPHABETS else "en"
         return self._draw("people_name", alphabet=alphabet, keys=ALPHABETS[alphabet], all_roles=tuple(Role))
@@ -88,7 +100,9 @@ class _PeoplePages:
         return redirect(f"{HOME}/new", 303) if named is None else self._draw("people_pin", name=named[0], number="")
 
     def person(self) -> str:
-        return self._draw("people_person", person=self._person(), close="close" in request.args)
+        return self._draw(
+            "people_person", person=self._person(), close="close" in request.args, managed=self._managed()
+        )
 
     def refused(self, text_id: str, here: str = HOME) -> tuple[str, int]:
         return draw(self._settings, "refused", "care", here, text_id=text_id), 409
@@ -97,6 +111,7 @@ class _PeoplePages:
         return {"name": self._name, "add": self._add, "pin": self._set_pin, "retire": self._retire}
 
     def _name(self) -> AnyResponse:
+        self._require_own_list()
         role = request.form.get("role", "")
         if role not in tuple(Role):
             abort(400)
@@ -107,20 +122,22 @@ class _PeoplePages:
 
     def _add(self) -> AnyResponse | tuple[str, int]:
         """One at a time: the same touch twice is one person."""
+        self._require_own_list()
         with self._lock:
             named = self._waiting()
             if named is None:
                 return self.refused(_STALE)
-            person = self.access.add(*named, _typed_twice())
+            person = self.access.add(*named, typed_twice())
             self._named = None
         return _done("took on", person.number)
 
     def _set_pin(self) -> AnyResponse:
         number = request.form.get("number", "")
-        self.access.set_pin(number, _typed_twice())
+        self.access.set_pin(number, typed_twice())
         return _done("gave a new PIN to", number)
 
     def _retire(self) -> AnyResponse:
+        self._require_own_list()
         number = request.form.get("number", "")
         self.access.retire(number)
         return _done("closed", number)
@@ -146,12 +163,3 @@ def _pad() -> str:
     """Where the PIN of the form was typed."""
     number = request.form.get("number")
     return url_for("people.pin") if number is None else url_for("people.pin", number=number)
-
-
-def _typed_twice() -> str:
-    """The PIN of the form, which holds it twice. Raises BadPin."""
-    typed = request.form.get("pin", "")
-    first, repeated = typed[:PIN_DIGITS], typed[PIN_DIGITS:]
-    if first != repeated and len(typed) <= 2 * PIN_DIGITS:
-        raise BadPin("differs", "the two PINs are not the same")
-    return first if first == repeated else typed

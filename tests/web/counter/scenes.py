@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
+from kiosk.domain.telephone_pin import answer
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.web.server import Server
@@ -18,7 +19,8 @@ from tests.station.counter.acts import collect_by_code
 from tests.station.hardware import BLUR, TILT, judged
 from tests.web import browsing
 from tests.web.counter.selling import LONGEST, lot_of, photograph, sell
-from tests.web.counter.shop import CounterShop, waybill
+from tests.web.counter.shop import SECRET, CounterShop, waybill
+from tests.web.shop import in_force
 
 PUBLIC_SCENES = frozenset(
     {
@@ -315,6 +317,27 @@ def _told(word: str, wait_s: int = 0, path: str = "/parcel") -> Callable[[Counte
     return tell
 
 
+def _forgotten(shop: CounterShop) -> str:
+    shop.access.sign_out(shop.session.token)
+    shop.telephone_pin.begin("02")
+    return "/counter/forgotten"
+
+
+def _new_pin(shop: CounterShop) -> str:
+    """The right answer was typed in another browser, and this one has its cookie."""
+    found = shop.telephone_pin.begin("02")
+    shop.proof = shop.telephone_pin.check(found.challenge, answer(SECRET, "S0147", "02", found.challenge))
+    return "/counter/forgotten"
+
+
+def _unconfirmed(shop: CounterShop) -> str:
+    shop.telephone_pin.cancel()
+    shop.proof = ""
+    shop.county.confirmed, shop.county.document = False, in_force()
+    shop.unlock()
+    return "/counter"
+
+
 def _technician(shop: CounterShop) -> str:
     shop.unlock("03")
     return "/counter"
@@ -441,6 +464,9 @@ SCENES = (
     CounterScene("take-scanned", _scan_bags(2, 4)),
     CounterScene("parcel-called", _called),
     CounterScene("counter-called", _answered),
+    CounterScene("counter-forgotten", _forgotten),
+    CounterScene("counter-new-pin", _new_pin),
+    CounterScene("counter-home-unconfirmed", _unconfirmed),
     CounterScene("counter-technician", _technician),
     CounterScene("counter-technician-check", _at("/counter/check")),
     CounterScene("counter-technician-pan", _at("/counter/pan")),
@@ -462,10 +488,11 @@ def open_pages(browser: Browser, server: Server, settings: WebSettings, language
 
 
 def sign_in(context: BrowserContext, server: Server, shop: CounterShop) -> None:
-    """Give the browser the cookie of the session that is open, if one is."""
+    """Give the browser the cookie of the session that is open, or of the answer that was right."""
     session = shop.access.current()
-    if session is not None:
-        context.add_cookies([{"name": COOKIE, "value": session.token, "url": server.url}])
+    token = shop.proof or (session.token if session else "")
+    if token:
+        context.add_cookies([{"name": COOKIE, "value": token, "url": server.url}])
 
 
 def show(page: Page, server: Server, shop: CounterShop, scene: CounterScene, path: str) -> None:

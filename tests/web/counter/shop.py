@@ -24,6 +24,7 @@ from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access, CounterSession
+from kiosk.station.clerk.telephone import TelephonePin
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
 from kiosk.station.counter.scans import ParsedScan
 from kiosk.station.counter.settings import CounterSettings
@@ -50,6 +51,7 @@ from tests.web.shop import CATALOG, Shop
 PARCELS = ParcelSettings()
 SETTINGS = CounterSettings(undo_s=60)
 KEY = PickupKey(bytes(range(32)), "a test")
+SECRET = bytes(range(32))
 CHECKS = MetrologySettings(check_weight_g=5000)
 SCALE = ScaleContent("5" * 64, "xk3190_tf0", PROFILE.e_g, PROFILE.max_g, PROFILE.unit, trade=True)
 PEOPLE = (("Aygul", Role.CLERK, PIN), ("Memet", Role.CLERK, SECOND_PIN), ("Tursun", Role.TECHNICIAN, PIN))
@@ -107,6 +109,7 @@ class CounterShop(Shop):
         undo_s: float = SETTINGS.undo_s,
     ) -> None:
         self._ahead_ms = 0
+        self.proof = ""  # Of a browser in which the right answer of the county was typed
         self._people = people
         self._folder = data
         super().__init__(data)
@@ -118,6 +121,7 @@ class CounterShop(Shop):
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(self.store, SETTINGS.lock_after_s, self.stamp, state.access_changed, PINS)
         self.set_checks(checks)
+        self.telephone_pin = TelephonePin(self.access, "S0147", SECRET, lambda: self.stamp().moment.monotonic_ms)
         self.counter = ClerkCounter(
             state,
             CounterTools(
@@ -157,7 +161,8 @@ class CounterShop(Shop):
 
     def stamp(self) -> Stamp:
         now = time.monotonic_ns() // 1_000_000 + getattr(self, "_ahead_ms", 0)
-        return Stamp(replace(MOMENT, monotonic_ms=now), STAMP.software)
+        quality = getattr(self, "clock_quality", MOMENT.quality)
+        return Stamp(replace(MOMENT, monotonic_ms=now, quality=quality), STAMP.software)
 
     def later(self, seconds: float) -> None:
         self._ahead_ms += round(seconds * 1000)

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from kiosk.station.counter.papers import PaperQueue
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import load
+from kiosk.web.counter import forgotten
 from kiosk.web.factory import NEEDS, create_app
 from kiosk.web.shared.roles import COOKIE, Need, is_staff_address
 from kiosk.web.shared.settings import WebSettings
@@ -39,6 +40,8 @@ NO_PAGE = frozenset(
             "counter.door",
             "counter.unlock",
             "counter.lock",
+            "forgotten.page",
+            *(f"forgotten.act_{name}" for name in forgotten.POSTS),
         ),
         *("technical.health", "technical.page_alive", "technical.station_css", "technical.photo"),
         "technician.doctor_json",

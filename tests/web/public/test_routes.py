@@ -19,6 +19,7 @@ from kiosk.station.desk.view import DeskStep, PhotoRequest
 from kiosk.store.shared.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS as COUNTER_ACTS
+from kiosk.web.counter.forgotten import POSTS
 from kiosk.web.factory import create_app
 from kiosk.web.public.payload import message, page_version
 from kiosk.web.public.routes import ACTS
@@ -267,7 +268,8 @@ def test_reading_pages_changes_nothing(shop: Shop, app: Flask, client: FlaskClie
 
 def test_every_act_is_a_post_and_nothing_else(app: Flask) -> None:
     acts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or set())}
-    doors = {"/alive", "/language", "/parcel/code", "/counter/unlock", "/counter/lock"}
+    doors = {"/alive", "/language", "/parcel/code", "/clock", "/counter/unlock", "/counter/lock"}
+    doors |= {f"/counter/forgotten/{act}" for act in POSTS}
     doors.add("/counter/check/take")  # no act of the clerk's alone
     doors.add("/counter/parcels/<about>/shown")  # a code is shown once: a page that no address leads back to
     assert {act for act in acts if not act.startswith("/technician")} == {*ACTS, *COUNTER_ACTS, *doors}

@@ -22,12 +22,13 @@ from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.scale.keys import ScaleKeys
+from kiosk.station.shared.clock_setting import ClockSetter
 from kiosk.station.update.updates import Updates
 from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.shared import guard, roles
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician import goods, layouts, people, technical, update
+from kiosk.web.technician import clock, county, goods, layouts, people, technical, update
 from kiosk.web.technician import routes as technician
 from tests.station.counter.rig import PINS
 from tests.station.doctor.clinic import Clinic
@@ -36,6 +37,7 @@ from tests.station.scale.test_keys import FakeScale
 from tests.station.update.test_station_side import FakeJournal, FakeQuiet, FullShelf
 from tests.store.village import CATALOG
 from tests.web.scale_worth import LONGEST, give_scale
+from tests.web.shop import telling_county
 
 STICK: Final = Path("/run/kiosk-media/TECHNICIAN-sda1")
 GOODS: Final = (
@@ -48,6 +50,7 @@ PAGES: Final = (
     *GOODS,
     *("/people", "/people?page=2&done=1", "/people/new", "/people/new?letters=ug", "/people/pin?number=03"),
     *("/people/person?number=03", "/people/person?number=03&close=1"),
+    *("/county", "/clock", "/clock?at=202612011435", "/clock?at=209912011435"),
 )
 
 
@@ -107,6 +110,8 @@ def telling_clinic(folder: Path, template: Path) -> Iterator[Clinic]:
         for name in ("ئابدۇراخمان ئابدۇكېرىم ئوغلى", "欧阳娜娜阿依古丽", "Guljamal"):
             clinic.store.clerks.add(name, Role.CLERK, "" if name.isascii() else "hash", clinic.stamp())
         cast(Any, clinic).access = Access(clinic.store, 300, clinic.stamp, pins=PINS)
+        cast(Any, clinic).county = clinic.equipment.county = cast(Any, telling_county())
+        cast(Any, clinic).clock_setter = ClockSetter(cast(Any, "the helper of an appliance"))
         clinic.config.relay = replace(clinic.config.relay, updates="http://127.0.0.1:8843")
         yield clinic
         clinic.store.close()
@@ -128,6 +133,8 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
                 update.NEEDS,
                 goods.NEEDS,
                 people.NEEDS,
+                county.NEEDS,
+                clock.NEEDS,
             ]
         ),
         lambda token: CounterSession(token, person),
@@ -138,6 +145,8 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     app.register_blueprint(update.blueprint(settings, clinic.doctor))
     app.register_blueprint(goods.blueprint(settings, clinic.doctor))
     app.register_blueprint(people.blueprint(cast(Any, clinic), settings))
+    app.register_blueprint(county.blueprint(cast(Any, clinic), settings))
+    app.register_blueprint(clock.blueprint(cast(Any, clinic), settings))
     return app
 
 

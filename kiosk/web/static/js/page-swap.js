@@ -86,7 +86,8 @@ function send(event) {
   if (!(form instanceof HTMLFormElement) || form.method !== "post") return;
   event.preventDefault();
   const body = new URLSearchParams(new FormData(form, event.submitter));
-  act(new Request(form.action, { method: "POST", body }));
+  const address = event.submitter?.getAttribute("formaction") ?? form.action;
+  act(new Request(address, { method: "POST", body }));
 }
 
 function follow(event) {

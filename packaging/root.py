@@ -31,8 +31,8 @@ SYSTEM: Final = (
     *("systemd-timesyncd", "systemd-resolved", "ca-certificates"),
     *("iwd", "wireless-regdb", "firmware-brcm80211"),
 )
-"""What a board boots with. fdisk grows the data partition; without busybox overlayroot leaves the root open. The last row is Wi-Fi: who joins, by
-which rules of which country, and what the radio of the board runs."""
+"""What a board boots with. fdisk grows the data partition; without busybox overlayroot leaves the root open.
+The last row is Wi-Fi: who joins, by which rules of which country, and what the radio of the board runs."""
 FIRMWARE: Final = "raspi-firmware"
 """Only its files are wanted: its hooks would write a boot partition of their own."""
 LEFT_OUT: Final = ("man/*", "info/*", "locale/*", "doc/*")

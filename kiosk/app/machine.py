@@ -17,6 +17,7 @@ from kiosk.app.shared.media import IsMount, catalog_files, mounted, on_another_d
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
 from kiosk.devices.ports import (
     Camera,
+    Network,
     OnProgress,
     OnScan,
     OnState,
@@ -58,6 +59,7 @@ class ThisMachine:
     sys: Path = Path("/sys")
     identities: Identities = field(default_factory=Identities)
     recoveries: Recoveries = field(default_factory=Recoveries)
+    network: Network | None = None
 
     def serial_ports(self) -> tuple[str, ...]:
         """Serial ports by id, then those that have no id by the socket they are plugged into."""

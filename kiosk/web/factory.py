@@ -33,6 +33,7 @@ from kiosk.web.shared.ports import Endable
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import goods as goods_pages
 from kiosk.web.technician import layouts as layout_pages
+from kiosk.web.technician import network as network_pages
 from kiosk.web.technician import people as people_pages
 from kiosk.web.technician import routes as technician
 from kiosk.web.technician import teach as teach_pages
@@ -72,6 +73,7 @@ _BLUEPRINT_MODULES = (
     update_pages,
     goods_pages,
     people_pages,
+    network_pages,
 )
 # Who may reach which endpoint; what is not named here nobody reaches.
 NEEDS = roles.merge(face.NEEDS for face in _BLUEPRINT_MODULES)
@@ -142,4 +144,5 @@ def create_app(
     app.register_blueprint(update_pages.blueprint(settings, doctor))
     app.register_blueprint(goods_pages.blueprint(settings, doctor))
     app.register_blueprint(people_pages.blueprint(service, settings))
+    app.register_blueprint(network_pages.blueprint(settings, doctor))
     return app

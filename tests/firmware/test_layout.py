@@ -34,6 +34,7 @@ def test_the_partition_has_every_folder_that_fstab_binds(tmp_path: Path) -> None
     assert bound == {"kiosk", "keys", "settings", "credentials", "releases", "timesync", "timers", "iwd"}
     assert {name: modes[name] for name in sorted(bound)} == {
         "credentials": "40700",
+        "iwd": "40700",
         "keys": "40700",
         "kiosk": "40700",
         "releases": "40755",

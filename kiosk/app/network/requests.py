@@ -5,6 +5,8 @@ Station and root helper speak by the protocol of ``kiosk/base/root_requests.py``
 
 from __future__ import annotations
 
+import re
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +24,16 @@ from kiosk.devices.ports import Network, NetworkLink, NetworkState
 ANSWER_S: Final = 75.0  # A search and a connection, each within its own time (kiosk/devices/network/iwd.py)
 
 
+_PASSWORD: Final = re.compile(r"([ -~]{8,63})?\Z")
+
+
 class NetworkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``password`` is secret. ``name`` and ``security`` say which network."""
 
     action: Literal["search", "join", "forget", "apply"]
     name: Annotated[str, msgspec.Meta(max_length=32)] = ""
     security: Annotated[str, msgspec.Meta(max_length=16)] = ""
-    password: Annotated[str, msgspec.Meta(pattern=r"^([ -~]{8,63})?\Z")] = ""
+    password: Annotated[str, msgspec.Meta(pattern=f"^{_PASSWORD.pattern}")] = ""
     settings: NetworkSettings | None = None
 
     def __repr__(self) -> str:
@@ -65,6 +70,7 @@ class RequestedNetwork(Network):
     requests: MessageFile[NetworkRequest]
     answers: MessageFile[NetworkResponse] = field(default_factory=answer_file)
     timeout_s: float = ANSWER_S
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def state(self) -> NetworkState | None:
         last = self.answers.last()
@@ -77,6 +83,8 @@ class RequestedNetwork(Network):
         return self._ask(NetworkRequest("search"))
 
     def join(self, name: str, security: str, password: str) -> NetworkState:
+        if password and not _PASSWORD.match(password):
+            raise Refused("network_password")
         return self._ask(NetworkRequest("join", name, security, password))
 
     def forget(self, name: str, security: str) -> NetworkState:
@@ -86,7 +94,12 @@ class RequestedNetwork(Network):
         return self._ask(NetworkRequest("apply", settings=settings))
 
     def _ask(self, request: NetworkRequest) -> NetworkState:
-        answer = Asker(self.requests, self.answers, time.monotonic, self.timeout_s).ask(request)
+        if not self.lock.acquire(blocking=False):
+            raise Refused("network_busy")
+        try:
+            answer = Asker(self.requests, self.answers, time.monotonic, self.timeout_s).ask(request)
+        finally:
+            self.lock.release()
         if answer is None:
             raise Refused("network_silent", "kiosk-network.service gave no answer")
         if answer.word:

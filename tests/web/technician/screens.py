@@ -27,7 +27,7 @@ from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.shared import guard, roles
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician import goods, layouts, people, technical, update
+from kiosk.web.technician import goods, layouts, network, people, technical, update
 from kiosk.web.technician import routes as technician
 from tests.station.counter.rig import PINS
 from tests.station.doctor.clinic import Clinic
@@ -36,6 +36,7 @@ from tests.station.scale.test_keys import FakeScale
 from tests.station.update.test_station_side import FakeJournal, FakeQuiet, FullShelf
 from tests.store.village import CATALOG
 from tests.web.scale_worth import LONGEST, give_scale
+from tests.web.village_air import LONG_NAME, VillageAir
 
 STICK: Final = Path("/run/kiosk-media/TECHNICIAN-sda1")
 GOODS: Final = (
@@ -48,6 +49,8 @@ PAGES: Final = (
     *GOODS,
     *("/people", "/people?page=2&done=1", "/people/new", "/people/new?letters=ug", "/people/pin?number=03"),
     *("/people/person?number=03", "/people/person?number=03&close=1"),
+    *("/network", "/network/wifi?done=1", f"/network/password?name={LONG_NAME}&security=psk", "/network/time"),
+    *("/network/address?link=wired", "/network/address?link=wifi&address=192.168.1.20/24&gateway=192.168.1.1"),
 )
 
 
@@ -98,6 +101,7 @@ def telling_clinic(folder: Path, template: Path) -> Iterator[Clinic]:
         rig = Rig()
         rig.rest(0)
         clinic.equipment.scale_keys = ScaleKeys(FakeScale(), COMMANDS, 60_000, rig.desk.loads)
+        clinic.equipment.network = VillageAir()
         clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
         clinic.store.catalogs.add(parse_catalog(FILES["same.json"], "same.json"), clinic.stamp())
         clinic.equipment.catalogs = StickCatalogs(
@@ -128,6 +132,7 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
                 update.NEEDS,
                 goods.NEEDS,
                 people.NEEDS,
+                network.NEEDS,
             ]
         ),
         lambda token: CounterSession(token, person),
@@ -138,6 +143,7 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     app.register_blueprint(update.blueprint(settings, clinic.doctor))
     app.register_blueprint(goods.blueprint(settings, clinic.doctor))
     app.register_blueprint(people.blueprint(cast(Any, clinic), settings))
+    app.register_blueprint(network.blueprint(settings, clinic.doctor))
     return app
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from kiosk.app.shared.adapters import make_camera, make_port_probe, make_printer, make_scale, make_scanner
 from kiosk.app.shared.media import IsMount, catalog_files, mounted, on_another_disk
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
+from kiosk.devices.network.ports import Network
 from kiosk.devices.ports import (
     Camera,
-    Network,
     OnProgress,
     OnScan,
     OnState,

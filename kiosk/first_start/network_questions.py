@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from kiosk.base.refused import Refused
-from kiosk.devices.ports import Network, WifiNetwork
+from kiosk.devices.network.ports import Network, WifiNetwork
 from kiosk.first_start.question import SKIP, Form, WizardQuestion, one_of, value
 from kiosk.first_start.shared.draft import SettingsDraft
 from kiosk.first_start.shared.ports import Choice, FirstStartMachine

@@ -7,8 +7,8 @@ from dataclasses import replace
 import msgspec
 
 from kiosk.base.refused import Refused
+from kiosk.devices.network.ports import Network, NetworkLink, NetworkState, WifiNetwork
 from kiosk.devices.network.settings import NetworkSettings
-from kiosk.devices.ports import Network, NetworkLink, NetworkState, WifiNetwork
 
 PASSWORD = "Apricot trees 7"
 LONG_NAME = "W" * 32

@@ -25,8 +25,8 @@ from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
 from kiosk.devices.network.links import present_links
+from kiosk.devices.network.ports import NetworkLink, NetworkState, Wifi, WifiNetwork
 from kiosk.devices.network.settings import NetworkSettings
-from kiosk.devices.ports import NetworkLink, NetworkState, Wifi, WifiNetwork
 from kiosk.first_start.identity.vault import FileVault
 from kiosk.store.database.persistence import require_persistent
 

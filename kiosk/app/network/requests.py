@@ -18,13 +18,13 @@ from kiosk.base.json_reader import reader
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import PUBLIC, REQUESTS, Asker, MessageFile
 from kiosk.devices.network.links import present_links
+from kiosk.devices.network.ports import Network, NetworkLink, NetworkState
 from kiosk.devices.network.settings import NetworkSettings
-from kiosk.devices.ports import Network, NetworkLink, NetworkState
 
 ANSWER_S: Final = 75.0  # A search and a connection, each within its own time (kiosk/devices/network/iwd.py)
 
 
-_PASSWORD: Final = re.compile(r"([ -~]{8,63})?\Z")
+_PASSWORD: Final = re.compile(r"[ -~]{8,63}\Z")
 
 
 class NetworkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +33,7 @@ class NetworkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     action: Literal["search", "join", "forget", "apply"]
     name: Annotated[str, msgspec.Meta(max_length=32)] = ""
     security: Annotated[str, msgspec.Meta(max_length=16)] = ""
-    password: Annotated[str, msgspec.Meta(pattern=f"^{_PASSWORD.pattern}")] = ""
+    password: Annotated[str, msgspec.Meta(pattern=r"^([ -~]{8,63})?\Z")] = ""
     settings: NetworkSettings | None = None
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ from jeepney import DBusAddress, HeaderFields, Message, MessageType, new_error, 
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 from kiosk.base.refused import Refused
-from kiosk.devices.ports import Wifi, WifiNetwork, WifiSecurity
+from kiosk.devices.network.ports import Wifi, WifiNetwork, WifiSecurity
 
 SERVICE: Final = "net.connman.iwd"
 SYSTEM_BUS: Final = "SYSTEM"
@@ -175,17 +175,17 @@ class _IwdService:
     def connect(self, path: str, password: str, timeout_s: float, *, secured: bool) -> None:
         """iwd asks for the password where it does not know it, or knows one with which it has failed."""
         self.call("/net/connman/iwd", "AgentManager", "RegisterAgent", "o", _AGENT)
-        end, asked_for = self._clock() + timeout_s, False
+        end, password_requested = self._clock() + timeout_s, False
         serial = next(self._connection.outgoing_serial)
         self._connection.send(new_method_call(DBusAddress(path, SERVICE, _full("Network")), "Connect"), serial=serial)
         while (left := end - self._clock()) > 0:
             message = self._connection.receive(timeout=left)
             fields = message.header.fields
             if fields.get(HeaderFields.reply_serial) == serial:
-                _judge_connect(message, secured=secured, needs_password=asked_for and not password)
+                _judge_connect(message, secured=secured, needs_password=password_requested and not password)
                 return
             if message.header.message_type is MessageType.method_call:
-                asked_for = asked_for or fields.get(HeaderFields.member) == "RequestPassphrase"
+                password_requested = password_requested or fields.get(HeaderFields.member) == "RequestPassphrase"
                 self._connection.send(_agent_reply(message, password))
         raise TimeoutError
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from kiosk.devices.ports import NetworkLink
+from kiosk.devices.network.ports import NetworkLink
 
 LINKS: Final = Path("/sys/class/net")
 _SIOCGIFADDR: Final = 0x8915  # netdevice(7)

@@ -12,7 +12,8 @@ from typing import Final, Literal, Protocol
 
 from kiosk.base.refused import Refused
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
-from kiosk.devices.ports import Camera, Network, PortProbe, Printer, ProbeProgress, Scale, ScaleListener, Scanner
+from kiosk.devices.network.ports import Network
+from kiosk.devices.ports import Camera, PortProbe, Printer, ProbeProgress, Scale, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.base.worker import Worker
-from kiosk.devices.ports import Camera, Network, Panel, Printer
+from kiosk.devices.network.ports import Network
+from kiosk.devices.ports import Camera, Panel, Printer
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor import devices, environment

@@ -13,8 +13,8 @@ from msgspec.structs import asdict
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.base.refused import Refused
+from kiosk.devices.network.ports import Network, NetworkState
 from kiosk.devices.network.settings import LinkKind, NetworkSettings
-from kiosk.devices.ports import Network, NetworkState
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.password_keys import PASSWORD_KEYS
@@ -84,8 +84,8 @@ class _NetworkPages:
     def page(self) -> str:
         assert self._doctor is not None
         center = next((row for row in self._doctor.findings() if row.device == "center"), None)
-        said = {"values": row_values, "ago": age, "center": center}
-        return self._draw("network", state=self._state(), links=self.network.links(), **said)
+        shown = {"values": row_values, "ago": age, "center": center}
+        return self._draw("network", state=self._state(), links=self.network.links(), **shown)
 
     def wifi(self) -> str:
         rows = rows_of(self._state().wifi, ROWS, request.args.get("page"))

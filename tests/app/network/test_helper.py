@@ -13,8 +13,8 @@ import pytest
 from kiosk.app.network.helper import SETTINGS, NetworkHelper, NetworkPaths
 from kiosk.app.network.requests import NetworkRequest, RequestedNetwork, answer_file, request_file
 from kiosk.base.refused import Refused
+from kiosk.devices.network.ports import NetworkLink, Wifi, WifiNetwork
 from kiosk.devices.network.settings import NetworkSettings
-from kiosk.devices.ports import NetworkLink, Wifi, WifiNetwork
 from kiosk.first_start.identity.vault import RECORD, InUse
 
 PASSWORD = "Apricot trees 7"

@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.base.refused import Refused
 from kiosk.devices.network.iwd import Iwd
-from kiosk.devices.ports import WifiNetwork
+from kiosk.devices.network.ports import WifiNetwork
 from tests.devices.network.iwd_stand_in import Air, IwdStandIn, private_bus
 
 PASSWORD = "Apricot trees 7"

@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.devices.network.iwd import _ERRORS
+from kiosk.devices.network.ports import WifiSecurity
 from kiosk.devices.network.settings import NetworkSettings
-from kiosk.devices.ports import WifiSecurity
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
 from kiosk.web.shared import roles

@@ -29,8 +29,10 @@ SYSTEM: Final = (
     *("systemd", "systemd-sysv", "udev", "dbus", "kmod", "e2fsprogs", "dosfstools", "fdisk"),
     *("linux-image-arm64", "initramfs-tools", "zstd", "overlayroot", "busybox"),
     *("systemd-timesyncd", "systemd-resolved", "ca-certificates"),
+    *("iwd", "wireless-regdb", "firmware-brcm80211"),
 )
-"""What a board boots with. fdisk grows the data partition; without busybox overlayroot leaves the root open."""
+"""What a board boots with. fdisk grows the data partition; without busybox overlayroot leaves the root open.
+The last row is Wi-Fi: who joins, by which rules of which country, and what the radio of the board runs."""
 FIRMWARE: Final = "raspi-firmware"
 """Only its files are wanted: its hooks would write a boot partition of their own."""
 LEFT_OUT: Final = ("man/*", "info/*", "locale/*", "doc/*")
@@ -142,7 +144,7 @@ def install(root: Path, kept: Path, debs: Path) -> None:
     lay_settings(root)
     forget(root)
     of_root = ["systemctl", f"--root={root}", "--quiet"]
-    subprocess.run([*of_root, "enable", "systemd-networkd.service", "kiosk-grow.service"], check=True)
+    subprocess.run([*of_root, "enable", "systemd-networkd.service", "iwd.service", "kiosk-grow.service"], check=True)
     subprocess.run([*of_root, "mask", *ASLEEP], check=True)
 
 

@@ -116,6 +116,7 @@ FOLDERS = (
 BOX_FOLDERS = (
     "data",
     "etc/credstore",
+    "var/lib/iwd",
     "var/lib/systemd/timesync",
     "var/lib/systemd/timers",
 )

@@ -21,6 +21,7 @@ from typing import Final
 
 from kiosk.app.identity import requests as identity
 from kiosk.app.machine import ThisMachine
+from kiosk.app.network import requests as network
 from kiosk.app.recovery import requests as recovery
 from kiosk.app.shared.media import ROOTS
 from kiosk.app.systemd import Notifier
@@ -119,6 +120,7 @@ def _this_machine(settings: Path, data: Path) -> ThisMachine:
         machine,
         identities=identity.RequestedIdentities(identity.request_file(data)),
         recoveries=recovery.RequestedRecoveries(recovery.request_file(data), data),
+        network=network.RequestedNetwork(network.request_file(data)),
     )
 
 

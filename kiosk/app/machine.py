@@ -15,6 +15,7 @@ from pathlib import Path
 from kiosk.app.shared.adapters import make_camera, make_port_probe, make_printer, make_scale, make_scanner
 from kiosk.app.shared.media import IsMount, catalog_files, mounted, on_another_disk
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
+from kiosk.devices.network.ports import Network
 from kiosk.devices.ports import (
     Camera,
     OnProgress,
@@ -58,6 +59,7 @@ class ThisMachine:
     sys: Path = Path("/sys")
     identities: Identities = field(default_factory=Identities)
     recoveries: Recoveries = field(default_factory=Recoveries)
+    network: Network | None = None
 
     def serial_ports(self) -> tuple[str, ...]:
         """Serial ports by id, then those that have no id by the socket they are plugged into."""

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiosk.app.network.requests import RequestedNetwork, request_file
 from kiosk.app.shared.adapters import (
     make_camera,
     make_camera_scanner,
@@ -48,6 +49,7 @@ from kiosk.station.shared.health import HealthReporter, PageHeartbeat, StationHe
 from kiosk.station.shared.open_store import open_store
 from kiosk.station.update.updates import Gate
 from kiosk.store import Store
+from kiosk.store.database.persistence import is_box
 
 if TYPE_CHECKING:
     from kiosk.app.machine import ThisMachine
@@ -155,6 +157,7 @@ def make_station(
         updates=None if update is None else update.updates,
         catalogs=make_catalogs_on_sticks(service),
         county=service.county,
+        network=RequestedNetwork(request_file(config.station.data)) if is_box() else None,
     )
     return StationParts(
         service,

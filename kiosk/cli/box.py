@@ -1,4 +1,5 @@
-"""What the units of a box run as root: ``kiosk identity``, ``recovery``, ``medium``, ``clock`` and ``printer-address``.
+"""What the units of a box run as root: ``kiosk identity``, ``recovery``, ``medium``, ``network``, ``clock`` and
+``printer-address``.
 
 Each loads its helper alone: the unit of a stick needs no certificate.
 """
@@ -57,6 +58,30 @@ def attend_recovery() -> None:
     except (OSError, StoreError) as error:
         end(str(error), 1)
     click.echo("no pending request" if answer is None else answer.word or "ok")
+
+
+@click.group()
+def network() -> None:
+    """Cable and Wi-Fi of this machine."""
+
+
+@network.command("attend")
+def attend_network() -> None:
+    """Bring the network to what is set, carry out what a page asks for, and answer it.
+
+    What it changes: the name of this machine, files below /run/systemd/network and /run/systemd/timesyncd.conf.d, and
+    through iwd the networks that are joined. Its unit runs it, as root.
+    """
+    from kiosk.app.network.helper import NetworkHelper, NetworkPaths
+    from kiosk.app.process import setup_logging
+    from kiosk.devices.network.iwd import Iwd
+
+    setup_logging()
+    try:
+        answer = NetworkHelper(NetworkPaths(), Iwd()).run()
+    except (OSError, StoreError) as error:
+        end(str(error), 1)
+    click.echo(f"{answer.state.host} {answer.word or 'ok'}")
 
 
 @click.group()

@@ -45,6 +45,7 @@ NOUNS = {
         "kiosk.cli.provision.command:provision",
         "Identities of stations, sealed, with their codes on paper.",
     ),
+    "network": ("kiosk.cli.box:network", "Cable and Wi-Fi of this machine."),
     "identity": ("kiosk.cli.box:identity", "The identity of this machine: which station it is."),
     "recovery": ("kiosk.cli.box:recovery", "A station that comes back on a new card."),
     "clock": ("kiosk.cli.box:clock", "The clock of this machine, when the station asks to set it."),

@@ -46,7 +46,7 @@ class WizardQuestion:
     typed: Callable[[SettingsDraft], str] | None = None
     trial: TrialOf | None = None
     proves: str = ""
-    root: Literal["", "identity", "recovery"] = ""
+    root: Literal["", "identity", "recovery", "network"] = ""
     confirms: bool = False
     resume: str = ""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from kiosk.first_start.data_questions import BACKUP, BROKER, GOODS
 from kiosk.first_start.device_questions import CODES, PRINTERS, SCALE
+from kiosk.first_start.network_questions import NETWORK
 from kiosk.first_start.question import WizardQuestion, last_name, shown
 from kiosk.first_start.root_questions import IDENTITY, RECOVERY
 from kiosk.first_start.shared.draft import (
@@ -33,6 +34,7 @@ QUESTIONS = (
     *SCALE,
     *PRINTERS,
     *CODES,
+    *NETWORK,
     *BROKER,
     *GOODS,
     *BACKUP,

@@ -28,7 +28,11 @@ from kiosk.texts import LANGUAGES
 logger = logging.getLogger(__name__)
 
 BESIDE_MEDIA = ("panel", "recovery", "identity", "station")
-_SECOND_TAP = {"identity": "identity_wait", "recovery": "recovery_busy"}  # The answer to the first is still awaited
+_SECOND_TAP = {
+    "identity": "identity_wait",
+    "recovery": "recovery_busy",
+    "network": "network_busy",
+}  # The answer to the first is still awaited
 _MAX_ENDING = 8  # Trials whose attempt may still be under way; each ends by its own deadline
 
 
@@ -203,7 +207,9 @@ class FirstStartWizard:
             return draft
         identities = self._machine.identities
         offered = identities.in_use() is not None or bool(identities.offered())
-        return replace(draft, offered=offered, kits=bool(self._machine.recoveries.offered()))
+        network = self._machine.network
+        networked = network is not None and network.state() is not None
+        return replace(draft, offered=offered, kits=bool(self._machine.recoveries.offered()), networked=networked)
 
     def _apply_answer(self, row: WizardQuestion, form: Form) -> SettingsDraft:
         if row.proves:

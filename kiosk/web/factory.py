@@ -37,6 +37,7 @@ from kiosk.web.technician import clock as clock_pages
 from kiosk.web.technician import county as county_pages
 from kiosk.web.technician import goods as goods_pages
 from kiosk.web.technician import layouts as layout_pages
+from kiosk.web.technician import network as network_pages
 from kiosk.web.technician import people as people_pages
 from kiosk.web.technician import routes as technician
 from kiosk.web.technician import teach as teach_pages
@@ -80,6 +81,7 @@ _BLUEPRINT_MODULES = (
     people_pages,
     clock_pages,
     county_pages,
+    network_pages,
 )
 # Who may reach which endpoint; what is not named here nobody reaches.
 NEEDS = roles.merge(face.NEEDS for face in _BLUEPRINT_MODULES)
@@ -154,4 +156,5 @@ def create_app(
     app.register_blueprint(people_pages.blueprint(service, settings))
     app.register_blueprint(clock_pages.blueprint(service, settings))
     app.register_blueprint(county_pages.blueprint(service, settings))
+    app.register_blueprint(network_pages.blueprint(settings, doctor))
     return app

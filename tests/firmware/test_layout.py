@@ -31,9 +31,10 @@ def test_the_partition_has_every_folder_that_fstab_binds(tmp_path: Path) -> None
     shown = subprocess.run(["debugfs", "-R", "ls -l /", str(path)], capture_output=True, text=True, check=True).stdout
     modes = {row.split()[-1]: row.split()[1] for row in shown.splitlines() if len(row.split()) > 5}
     bound = {row[0].removeprefix("/data/") for row in MOUNTS if row[0].startswith("/data/")}
-    assert bound == {"kiosk", "keys", "settings", "credentials", "releases", "timesync", "timers"}
+    assert bound == {"kiosk", "keys", "settings", "credentials", "releases", "timesync", "timers", "iwd"}
     assert {name: modes[name] for name in sorted(bound)} == {
         "credentials": "40700",
+        "iwd": "40700",
         "keys": "40700",
         "kiosk": "40700",
         "releases": "40755",

@@ -102,7 +102,8 @@ class TestTheWay:
         while start.wizard.view().can_back:
             start.wizard.back()
             seen.append(start.at)
-        assert seen == ["check", *reversed(ALL)]
+        joined = [name for name in ALL if name != "network_password"]  # a network asks for its password once
+        assert seen == ["check", *reversed(joined)]
         start.wizard.back()
         assert start.at == "language"
 

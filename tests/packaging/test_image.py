@@ -20,6 +20,7 @@ from root import NoImage, fstab, key, packages, recipe, require_seal
 from scripts.lint_boot import lint
 from tree import BOX
 
+IMAGE_FILES = root.FILES
 SEALED = """\
 init
 scripts/init-bottom/overlayroot
@@ -235,3 +236,19 @@ def test_the_image_answers_no_question_for_its_name(tmp_path: Path) -> None:
     resolved = ConfigParser()
     resolved.read(tmp_path / "etc/systemd/resolved.conf.d/50-kiosk.conf")
     assert dict(resolved["Resolve"]) == {"llmnr": "no", "multicastdns": "no"}
+
+
+def test_a_card_can_join_a_wifi_network(tmp_path: Path) -> None:
+    """Only on paper: no radio was near."""
+    assert {"iwd", "wireless-regdb", "firmware-brcm80211", "dbus"} <= set(packages())
+    assert "--components=main,non-free-firmware" in recipe(packages(), tmp_path), "where the radio's firmware lies"
+    assert "cfg80211.ieee80211_regdom=CN" in boot.cmdline().split()
+    assert "disable-wifi" not in boot.config()
+    (tmp_path / "etc").mkdir()
+    root.lay_settings(tmp_path)
+    iwd = ConfigParser()
+    iwd.read(tmp_path / "etc/iwd/main.conf")
+    assert dict(iwd["General"]) == {"enablenetworkconfiguration": "false"}, "one of the two gives addresses"
+    places = {row.split()[1] for row in fstab().splitlines() if row.startswith("/data/")}
+    assert "/var/lib/iwd" in places, "a sealed root would forget the password"
+    assert "RequiresMountsFor=/var/lib/iwd" in (tmp_path / "etc/systemd/system/iwd.service.d/50-kiosk.conf").read_text()

@@ -27,6 +27,7 @@ GATES = {
     "kiosk-keys.service": 10,
     "kiosk-identity.service": 15,
     "kiosk-recovery.service": 13,
+    "kiosk-network.service": 14,
     "kiosk-media@.service": 12,
     "kiosk-bundle.service": 15,
     "kiosk-clock.service": 18,

@@ -104,6 +104,9 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     ``offered``: identities were in sight; ``identity`` is the station that was chosen, ``taken``: this machine is it,
     ``county_key`` is what it says of recovery kits, and ``county``: it brought the files of ``[county]``.
 
+    ``networked``: a helper sets this machine's network; ``wifi`` is "" for a cable, "search", or the kind and name of
+    the network whose password is typed.
+
     ``kits``: kits or backups were in sight; ``recovery`` is the station that is to be put back, ``lettered``: the card
     knows its receipt letters, else ``letter`` is that of the newest paper receipt.
     """
@@ -125,6 +128,8 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     goods: GoodsDraft | None = None
     backup: str = ""
     backup_uuid: str = ""
+    networked: bool = False
+    wifi: str = ""
     kits: bool = False
     recovery: str = ""
     lettered: bool = False

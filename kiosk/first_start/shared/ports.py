@@ -12,6 +12,7 @@ from typing import Final, Literal, Protocol
 
 from kiosk.base.refused import Refused
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
+from kiosk.devices.network.ports import Network
 from kiosk.devices.ports import Camera, PortProbe, Printer, ProbeProgress, Scale, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
@@ -179,6 +180,10 @@ class FirstStartMachine(Protocol):
 
     @property
     def recoveries(self) -> Recoveries: ...
+
+    @property
+    def network(self) -> Network | None:
+        """None where no helper sets it."""
 
     def serial_ports(self) -> tuple[str, ...]: ...
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.base.worker import Worker
+from kiosk.devices.network.ports import Network
 from kiosk.devices.ports import Camera, Panel, Printer
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.station.catalog.stick_import import StickCatalogs
@@ -38,7 +39,8 @@ class Equipment:
     ``parts`` are the health's; ``extra_findings`` are findings of others, such as the scale's standing; ``on_event``
     wakes whoever waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
     ``scale_keys`` are those of the running scale, ``updates`` are there on a machine that can be updated, ``catalogs``
-    are the goods on sticks, ``county`` is what the county gives this station."""
+    are the goods on sticks, ``county`` is what the county gives this station, ``network`` is that of a box.
+    """
 
     config: Configuration
     settings_file: Path | None = None
@@ -56,6 +58,7 @@ class Equipment:
     updates: Updates | None = None
     catalogs: StickCatalogs | None = None
     county: StationCounty | None = None
+    network: Network | None = None
 
 
 def examine(station: ExaminedStation, equipment: Equipment) -> tuple[DoctorFinding, ...]:

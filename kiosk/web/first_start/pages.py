@@ -16,7 +16,7 @@ from kiosk.first_start.wizard import FirstStartWizard
 from kiosk.station.screen import ScreenGeometry
 from kiosk.texts import LANGUAGES
 from kiosk.texts.html import bdi
-from kiosk.web.first_start.screens import NAMES, PADS, SCREENS, Pad, Screen, filter_typed, press_key
+from kiosk.web.first_start.screens import GROUPS, NAMES, PADS, SCREENS, Pad, Screen, filter_typed, press_key
 from kiosk.web.shared.paging import page_of
 from kiosk.web.shared.signs import drawing
 from kiosk.web.shared.speech import speech
@@ -104,16 +104,19 @@ def rule_css(screen: ScreenGeometry, size: str) -> str:
 
 def _pad(view: WizardView, row: Screen, typed: str | None) -> dict[str, Any]:
     text = view.typed if typed is None else typed
-    name = row.pad if row.pad in PADS else _name_pad(view.language, text)
+    group = GROUPS.get(row.pad, ())
+    name = _one_of_group(group, view.language, text) if group else row.pad
     pad = PADS[name]
-    return {"pad": pad, "pad_name": name, "typed": filter_typed(pad, text), "pads": NAMES if row.pad == "names" else ()}
+    return {"pad": pad, "pad_name": name, "typed": filter_typed(pad, text), "pads": group}
 
 
-def _name_pad(language: str, text: str) -> str:
+def _one_of_group(group: tuple[str, ...], language: str, text: str) -> str:
     """The pad somebody asked for, else the one that has the letters that stand there, else that of the language."""
     requested = request.form.get("switch") or request.form.get("pad", "")
-    if requested in NAMES:
+    if requested in group:
         return requested
+    if group != NAMES:
+        return group[0]
     usual = "ug" if language == "ug" else "latin"
     return next((name for name in (usual, *NAMES) if PADS[name].keys.issuperset(text)), usual)
 

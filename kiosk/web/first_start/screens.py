@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from kiosk.web.shared.password_keys import LATIN, PASSWORD_KEYS
+
 ROWS = 3
 
 
@@ -85,6 +87,9 @@ SCREENS = {
     "scanner_test": Screen("scanned", "scan", live=True),
     "camera": Screen("choose", "camera", foot=_PLUG, live=True),
     "camera_test": Screen("shot", "camera", live=True),
+    "network": Screen("choose", "link", foot="setup.hint.network"),
+    "network_list": Screen("choose", "link", foot="setup.hint.network_list"),
+    "network_password": Screen("pad", "lock", "passwords"),
     "broker": Screen("choose", "link"),
     "broker_address": Screen("pad", "link", "host"),
     "broker_ca": Screen("choose", "link", foot=_FILES, live=True),
@@ -106,7 +111,6 @@ SCREENS = {
 DELETE = "delete"
 SPACE = "space"
 _DIGIT_ROWS = (("1", "2", "3"), ("4", "5", "6"), ("7", "8", "9"))
-_LATIN = ("1234567890", "qwertyuiop", "asdfghjkl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +158,16 @@ PADS = {
         21,
         3,
     ),
-    "region": _letters((*_LATIN[:2], "asdfghjkl-", "zxcvbnm"), (DELETE,), 16, "region"),
-    "host": _letters((*_LATIN[:2], "asdfghjkl-", "zxcvbnm.:"), (DELETE,), 80, "host", 3),
-    "latin": _letters((*_LATIN, "zxcvbnm"), (SPACE, "-", DELETE), NAME, "latin"),
+    "region": _letters((*LATIN[:2], "asdfghjkl-", "zxcvbnm"), (DELETE,), 16, "region"),
+    "host": _letters((*LATIN[:2], "asdfghjkl-", "zxcvbnm.:"), (DELETE,), 80, "host", 3),
+    "latin": _letters((*LATIN, "zxcvbnm"), (SPACE, "-", DELETE), NAME, "latin"),
+    **{name: _letters(rows, (SPACE, DELETE), 63, "password", 8) for name, rows in PASSWORD_KEYS.items()},
     "ug": _letters(("ئاەبپتجچخد", "رزژسشغفقكگ", "ڭلمنھوۇۆۈۋ", "ېىي"), ("-", SPACE, DELETE), NAME, "ug"),
 }
 
 NAMES = ("ug", "latin")  # The pads a name may be typed on
+PASSWORDS = tuple(PASSWORD_KEYS)
+GROUPS = {"names": NAMES, "passwords": PASSWORDS}
 
 
 def press_key(pad: Pad, typed: str, key: str) -> str:
@@ -174,6 +181,9 @@ def press_key(pad: Pad, typed: str, key: str) -> str:
 
 
 def filter_typed(pad: Pad, typed: str) -> str:
-    """What of a typed text this pad can hold: a form may send anything. A name may mix letters of both name pads."""
-    known = pad.keys.union(*(PADS[name].keys for name in NAMES)) if pad.script in NAMES else pad.keys
+    """What of a typed text this pad can hold: a form may send anything. A name may mix letters of both name pads, a
+    password those of its three.
+    """
+    group: tuple[str, ...] = NAMES if pad.script in NAMES else PASSWORDS if pad.script == "password" else ()
+    known = pad.keys.union(*(PADS[name].keys for name in group))
     return "".join(char for char in typed if char in known)[: pad.length]

@@ -257,7 +257,9 @@ class _TechnicianPages:
     def about_page(self) -> str:
         speech = speech_of(request, self._settings.language)
         rows = about_rows(self._station, self.doctor.equipment.config, speech, self._settings.weight_decimals)
-        return self.page("about", "about", rows=rows, updates=self.doctor.equipment.updates is not None)
+        equipment = self.doctor.equipment
+        has = {"updates": equipment.updates is not None, "network": equipment.network is not None}
+        return self.page("about", "about", rows=rows, **has)
 
     def refused(self, code: str) -> tuple[str, int]:
         return self.page("refused", "doctor", text_id=f"technician.refused.{code}"), 409

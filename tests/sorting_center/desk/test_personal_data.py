@@ -14,7 +14,6 @@ from sqlalchemy import insert
 
 from kiosk.domain.clerk import Role
 from kiosk.sorting_center import export
-from kiosk.sorting_center.configuration.members import member_row
 from kiosk.sorting_center.desk.care import back_up_desk
 from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -65,7 +64,17 @@ PLANTED: Final[Mapping[str, Planted]] = {
     "station_people": Planted("ھاۋاگۈل سىدىق"),
     "member_roll": Planted("قۇربانجان ئاكا"),
 }
-NO_WORDS: Final = {"ledger", "reports", "archives", "refused", "photographs", "sessions", "logs", "backups", "county_parcels"}
+NO_WORDS: Final = {
+    "ledger",
+    "reports",
+    "archives",
+    "refused",
+    "photographs",
+    "sessions",
+    "logs",
+    "backups",
+    "county_parcels",
+}
 """Places where no person types anything: numbers, pictures, what programs write."""
 
 

@@ -9,6 +9,7 @@ from kiosk.app.machine import ThisMachine
 from kiosk.base.refused import Refused
 from kiosk.first_start.identity.vault import InUse
 from kiosk.first_start.shared.ports import Identities, OfferedIdentity, OfferedRecovery, Recoveries
+from tests.web.village_air import PASSWORD, VillageAir
 
 SCALE = "serial/by-id/usb-1a86_USB_Serial-if00-port0"
 SCANNER = "serial/by-id/usb-Newland_NLS-HR22-if00"
@@ -71,7 +72,7 @@ def named_devices(folder: Path) -> ThisMachine:
         (dev / name).write_bytes(b"")
     for name in ("county-ca.crt", "station.crt", "station.key", "broker-password"):
         (keys / name).write_bytes(b"")
-    return ThisMachine(dev=dev, keys=(keys,), data=folder / "data", sys=folder / "sys")
+    return ThisMachine(dev=dev, keys=(keys,), data=folder / "data", sys=folder / "sys", network=VillageAir())
 
 
 def answers(machine: ThisMachine) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -101,6 +102,9 @@ def answers(machine: ThisMachine) -> Iterator[tuple[str, Mapping[str, str]]]:
         ("scanner_test", "skip"),
         ("camera", str(dev / CAMERA)),
         ("camera_test", "skip"),
+        ("network", "search"),
+        ("network_list", "psk Bazar"),
+        ("network_password", PASSWORD),
         ("broker", "mqtts"),
         ("broker_address", "center.example:8883"),
         ("broker_ca", str(keys / "county-ca.crt")),

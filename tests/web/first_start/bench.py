@@ -26,6 +26,7 @@ from kiosk.simulators.scanner.simulator import ScannerSimulator
 from tests.memory import other_disk
 from tests.messaging.ports import claimed_port
 from tests.web.first_start.answers import Kits, Stick
+from tests.web.village_air import VillageAir
 
 SCALE = "usb-1a86_USB_Serial-if00-port0"
 SCANNER = "usb-Newland_NLS-HR22_A1B2C3-if00"
@@ -42,7 +43,8 @@ class Bench:
         self.folder = folder
         self.dev, self.keys, self.data = folder / "dev", folder / "keys", folder / "data"
         self.config = folder / "station.toml"
-        self.stick, self.kits = Stick(), Kits()
+        self.stick, self.kits, self.air = Stick(), Kits(), VillageAir()
+        self.air.managed = False
         self._ends = ExitStack()
 
     def __enter__(self) -> Self:
@@ -96,7 +98,9 @@ class Bench:
     def machine(self) -> ThisMachine:
         """What the wizard sees of it."""
         sys = self.dev / "no-sys"
-        return ThisMachine(self.dev, (self.keys,), (self.media,), self.data, self.is_mount, sys, self.stick, self.kits)
+        return ThisMachine(
+            self.dev, (self.keys,), (self.media,), self.data, self.is_mount, sys, self.stick, self.kits, self.air
+        )
 
     def hang_up(self) -> None:
         """Nobody listens where the broker should be, until ``reset``."""
@@ -105,6 +109,7 @@ class Bench:
     def reset(self) -> None:
         """Nothing set up, and every device well."""
         self.config.unlink(missing_ok=True)
+        self.air.managed = False
         self.stick.plugged_in = self.kits.plugged_in = self.kits.working = False
         self.kits.ended = None
         shutil.rmtree(self.data, ignore_errors=True)

@@ -88,6 +88,8 @@ def draft_at(bench: Bench, question: str, language: Language = "en", panel: WebS
         identity="S0147" if of_a_stick else "",
         kits=of_a_kit,
         recovery="S0147" if of_a_kit and question != "recovery" else "",
+        networked=question.startswith("network"),
+        wifi={"network_list": "search", "network_password": "psk Bazar"}.get(question, ""),
     )
 
 
@@ -229,11 +231,26 @@ def _other_letters(bench: Bench, page: Page) -> None:
     page.locator("setup-pad").wait_for()
 
 
+def _networks_come(bench: Bench, page: Page) -> None:
+    bench.air.managed = True
+    page.reload()
+    page.locator(".tile").last.wait_for()
+
+
+def _other_layer(bench: Bench, page: Page) -> None:
+    page.locator("[data-key=q]").tap()
+    page.locator("[data-pad=signs]").tap()
+    page.locator("[data-key='@']").tap()
+
+
 _ACTS: dict[str, Act] = {
     "recovery": _kits_come,
     "recovery_code": _whole_code,
     "identity": _stick_comes,
     "identity_code": _whole_code,
+    "network": _networks_come,
+    "network_list": _networks_come,
+    "network_password": _other_layer,
     "reads": _reads,
     "label_test": _go,
     "receipt_test": _go,

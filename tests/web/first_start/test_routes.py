@@ -21,7 +21,7 @@ from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from kiosk.texts import load
 from kiosk.web.factory import create_app
 from kiosk.web.first_start import create_first_start_app
-from kiosk.web.first_start.screens import PADS, SCREENS, filter_typed, press_key
+from kiosk.web.first_start.screens import GROUPS, PADS, SCREENS, filter_typed, press_key
 from kiosk.web.shared.guard import CSP
 from kiosk.web.shared.settings import WebSettings
 from tests.web.first_start.answers import Kits, Stick, answers, named_devices
@@ -118,7 +118,7 @@ def test_every_question_has_a_screen_its_words_and_its_pad() -> None:
         for name, row in SCREENS.items():
             assert f"setup.ask.{name}" in texts
             assert all(one in texts for one in (row.hint, row.foot, row.other) if one)
-            assert row.pad in {"", "names", *PADS}
+            assert row.pad in {"", *GROUPS, *PADS}
 
 
 @pytest.mark.parametrize("language", ["ug", "zh", "en"])

@@ -28,7 +28,7 @@ from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.shared import guard, roles
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician import clock, county, goods, layouts, people, technical, update
+from kiosk.web.technician import clock, county, goods, layouts, network, people, technical, update
 from kiosk.web.technician import routes as technician
 from tests.station.counter.rig import PINS
 from tests.station.doctor.clinic import Clinic
@@ -38,6 +38,7 @@ from tests.station.update.test_station_side import FakeJournal, FakeQuiet, FullS
 from tests.store.village import CATALOG
 from tests.web.scale_worth import LONGEST, give_scale
 from tests.web.shop import telling_county
+from tests.web.village_air import LONG_NAME, VillageAir
 
 STICK: Final = Path("/run/kiosk-media/TECHNICIAN-sda1")
 GOODS: Final = (
@@ -51,13 +52,15 @@ PAGES: Final = (
     *("/people", "/people?page=2&done=1", "/people/new", "/people/new?letters=ug", "/people/pin?number=03"),
     *("/people/person?number=03", "/people/person?number=03&close=1"),
     *("/county", "/clock", "/clock?at=202612011435", "/clock?at=209912011435"),
+    *("/network", "/network/wifi?done=1", f"/network/password?name={LONG_NAME}&security=psk", "/network/time"),
+    *("/network/address?link=wired", "/network/address?link=wifi&address=192.168.1.20/24&gateway=192.168.1.1"),
 )
 
 
 def _catalog(change: Callable[[dict[str, Any]], object]) -> bytes:
     """Almost that of every test, as a file."""
     rows = msgspec.json.decode(msgspec.json.encode(replace(CATALOG, members=())))
-    del rows["products"][0]["sale"]
+    del rows["products"][0]["sale"], rows["day"]
     for row in (*rows["products"], *rows["containers"]):
         row["names"]["en"] = "Almond"
     change(rows)
@@ -101,6 +104,7 @@ def telling_clinic(folder: Path, template: Path) -> Iterator[Clinic]:
         rig = Rig()
         rig.rest(0)
         clinic.equipment.scale_keys = ScaleKeys(FakeScale(), COMMANDS, 60_000, rig.desk.loads)
+        clinic.equipment.network = VillageAir()
         clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
         clinic.store.catalogs.add(parse_catalog(FILES["same.json"], "same.json"), clinic.stamp())
         clinic.equipment.catalogs = StickCatalogs(
@@ -135,6 +139,7 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
                 people.NEEDS,
                 county.NEEDS,
                 clock.NEEDS,
+                network.NEEDS,
             ]
         ),
         lambda token: CounterSession(token, person),
@@ -147,6 +152,7 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     app.register_blueprint(people.blueprint(cast(Any, clinic), settings))
     app.register_blueprint(county.blueprint(cast(Any, clinic), settings))
     app.register_blueprint(clock.blueprint(cast(Any, clinic), settings))
+    app.register_blueprint(network.blueprint(settings, clinic.doctor))
     return app
 
 

@@ -1,0 +1,161 @@
+"""Composition of ``kiosk-network.service``: root brings the network to what is set, and carries out one request.
+
+    network.json           what is set, on the data partition, where only root writes
+    /run/systemd/…/*.conf  the files made of it, anew at each start of the machine
+
+A request for a password is removed before it is carried out; what it held is kept by iwd, once it has joined.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kiosk.app.network.requests import NetworkRequest, NetworkResponse, answer_file, request_file
+from kiosk.base.files import write_durably
+from kiosk.base.json_reader import Unreadable, reader
+from kiosk.base.refused import Refused
+from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
+from kiosk.devices.network.links import present_links
+from kiosk.devices.network.ports import NetworkLink, NetworkState, Wifi, WifiNetwork
+from kiosk.devices.network.settings import NetworkSettings
+from kiosk.first_start.identity.vault import FileVault
+from kiosk.store.database.persistence import require_persistent
+
+logger = logging.getLogger(__name__)
+
+SETTINGS: Final = "network.json"
+_COMMAND_S: Final = 20.0
+_read_settings: Final = reader(msgspec.json.Decoder(NetworkSettings))
+
+
+def run_command(*command: str) -> None:
+    """One of systemd's own. Raises OSError when it fails."""
+    try:
+        subprocess.run(command, timeout=_COMMAND_S, check=True, capture_output=True)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise OSError(f"{command[0]} {command[1]} failed") from error
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPaths:
+    """Where everything lies on a box; other folders in tests."""
+
+    data: Path = Path("/var/lib/kiosk")
+    keys: Path = Path("/var/lib/kiosk-keys")
+    credentials: Path = Path("/etc/credstore")
+    systemd: Path = Path("/run/systemd")
+    answers: MessageFile[NetworkResponse] = field(default_factory=answer_file)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkHelper:
+    paths: NetworkPaths
+    wifi: Wifi
+    command: Callable[..., None] = run_command
+    host: Callable[[], str] = socket.gethostname
+    links: Callable[[], tuple[NetworkLink, ...]] = present_links
+
+    def run(self) -> NetworkResponse:
+        """One turn. Raises OSError; NotPersistent on a box whose data partition is missing."""
+        require_persistent(self.paths.keys)
+        answers = self.paths.answers
+        with working(answers.path.parent):
+            self.settle()
+            answer = None
+            try:
+                answer = serve(request_file(self.paths.data), lambda message: self.answer(message.body), answers)
+            except CannotRemove as error:
+                logger.warning("no request is carried out: %s", error)
+            return answer or self._publish()
+
+    def settle(self) -> None:
+        """The name of this machine, and the files of what is set; systemd reads them where they change."""
+        identity = FileVault(self.paths.keys, self.paths.credentials).in_use()
+        name = f"station-{identity.station.lower()}" if identity else ""
+        if name and self.host() != name:
+            self._try("hostnamectl", "hostname", name)
+        if self._write_files(self._settings()):
+            self._reload()
+
+    def answer(self, request: NetworkRequest) -> NetworkResponse:
+        """Judge it and carry it out; what cannot be is an answer, too."""
+        networks, refusal = self._last_networks(), Refused("")
+        try:
+            if request.action == "apply":
+                self._apply(request.settings or NetworkSettings())
+            elif request.action == "join":
+                self.wifi.join(request.name, request.security, request.password)
+            elif request.action == "forget":
+                self.wifi.forget(request.name, request.security)
+            if request.action != "apply":
+                networks = self.wifi.networks(scan=request.action == "search")
+        except Refused as error:
+            refusal = error
+        except OSError as error:
+            refusal = Refused("network_failed", str(error))
+        if refusal.code:
+            logger.warning("%s is refused: %s %s", request.action, refusal.code, refusal)
+        return NetworkResponse(NetworkState(self.host(), self._settings(), networks), refusal.code, str(refusal))
+
+    def _apply(self, settings: NetworkSettings) -> None:
+        write_durably(self.paths.keys / SETTINGS, msgspec.json.encode(settings), 0o600)
+        self._write_files(settings)
+        self._reload()
+
+    def _settings(self) -> NetworkSettings:
+        """Judged as strictly as a request: nobody knows what a card gives back after years."""
+        with suppress(FileNotFoundError):
+            try:
+                return _read_settings((self.paths.keys / SETTINGS).read_bytes())
+            except Unreadable as error:
+                logger.warning("the stored settings of the network are not used: %s", error)
+        return NetworkSettings()
+
+    def _write_files(self, settings: NetworkSettings) -> bool:
+        """Whether anything had to change. Raises OSError."""
+        changed = False
+        for name, text in settings.drop_ins().items():
+            file = self.paths.systemd / name
+            if (file.read_text("ascii") if file.exists() else "") == text:
+                continue
+            changed = True
+            if text:
+                file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+                write_durably(file, text.encode("ascii"), 0o644)
+            else:
+                file.unlink(missing_ok=True)
+        return changed
+
+    def _reload(self) -> None:
+        self._try("networkctl", "reload")
+        for link in self.links():
+            self._try("networkctl", "reconfigure", link.name)
+        self._try("systemctl", "try-restart", "systemd-timesyncd.service")
+
+    def _try(self, *command: str) -> None:
+        """What systemd cannot do now it does at the next start: the files are there."""
+        try:
+            self.command(*command)
+        except OSError as error:
+            logger.warning("%s", error)
+
+    def _last_networks(self) -> tuple[WifiNetwork, ...]:
+        last = self.paths.answers.last()
+        return last.body.state.wifi if last else ()
+
+    def _publish(self) -> NetworkResponse:
+        """What holds now. The last answer stays with its id: it may not have been read yet."""
+        last = self.paths.answers.last()
+        state = NetworkState(self.host(), self._settings(), self._last_networks())
+        answer = msgspec.structs.replace(last.body, state=state) if last else NetworkResponse(state)
+        self.paths.answers.write(answer, last.id if last else "")
+        return answer

@@ -1,0 +1,107 @@
+"""The network as the station sees it: what the helper has said last, and what it is asked for.
+
+Station and root helper speak by the protocol of ``kiosk/base/root_requests.py``.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from kiosk.base.json_reader import reader
+from kiosk.base.refused import Refused
+from kiosk.base.root_requests import PUBLIC, REQUESTS, Asker, MessageFile
+from kiosk.devices.network.links import present_links
+from kiosk.devices.network.ports import Network, NetworkLink, NetworkState
+from kiosk.devices.network.settings import NetworkSettings
+
+ANSWER_S: Final = 75.0  # A search and a connection, each within its own time (kiosk/devices/network/iwd.py)
+
+
+_PASSWORD: Final = re.compile(r"[ -~]{8,63}\Z")
+
+
+class NetworkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``password`` is secret. ``name`` and ``security`` say which network."""
+
+    action: Literal["search", "join", "forget", "apply"]
+    name: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    security: Annotated[str, msgspec.Meta(max_length=16)] = ""
+    password: Annotated[str, msgspec.Meta(pattern=r"^([ -~]{8,63})?\Z")] = ""
+    settings: NetworkSettings | None = None
+
+    def __repr__(self) -> str:
+        return f"NetworkRequest({self.action})"
+
+
+class NetworkResponse(msgspec.Struct, frozen=True):
+    """``word``: "" when all went well, else the code of a refusal; ``message`` is for the journal.
+
+    The helper writes one at each start of the machine, too, which answers no request.
+    """
+
+    state: NetworkState
+    word: str = ""
+    message: str = ""
+
+
+_read_request: Final = reader(msgspec.json.Decoder(NetworkRequest))
+_read_response: Final = reader(msgspec.json.Decoder(NetworkResponse))
+
+
+def request_file(data: Path) -> MessageFile[NetworkRequest]:
+    """``kiosk-network.path`` starts the helper when it changes."""
+    return MessageFile(data / REQUESTS / "network.json", _read_request)
+
+
+def answer_file(runtime: Path = Path("/run/kiosk-network")) -> MessageFile[NetworkResponse]:
+    """In the runtime folder of ``kiosk-network.service``."""
+    return MessageFile(runtime / "answer.json", _read_response, PUBLIC)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedNetwork(Network):
+    requests: MessageFile[NetworkRequest]
+    answers: MessageFile[NetworkResponse] = field(default_factory=answer_file)
+    timeout_s: float = ANSWER_S
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def state(self) -> NetworkState | None:
+        last = self.answers.last()
+        return None if last is None else last.body.state
+
+    def links(self) -> tuple[NetworkLink, ...]:
+        return present_links()
+
+    def search(self) -> NetworkState:
+        return self._ask(NetworkRequest("search"))
+
+    def join(self, name: str, security: str, password: str) -> NetworkState:
+        if password and not _PASSWORD.match(password):
+            raise Refused("network_password")
+        return self._ask(NetworkRequest("join", name, security, password))
+
+    def forget(self, name: str, security: str) -> NetworkState:
+        return self._ask(NetworkRequest("forget", name, security))
+
+    def apply(self, settings: NetworkSettings) -> NetworkState:
+        return self._ask(NetworkRequest("apply", settings=settings))
+
+    def _ask(self, request: NetworkRequest) -> NetworkState:
+        if not self.lock.acquire(blocking=False):
+            raise Refused("network_busy")
+        try:
+            answer = Asker(self.requests, self.answers, time.monotonic, self.timeout_s).ask(request)
+        finally:
+            self.lock.release()
+        if answer is None:
+            raise Refused("network_silent", "kiosk-network.service gave no answer")
+        if answer.word:
+            raise Refused(answer.word, answer.message)
+        return answer.state

@@ -1,0 +1,71 @@
+"""The network of a machine as the station sees it, and its Wi-Fi as the helper does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from kiosk.devices.network.settings import NetworkSettings
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkLink:
+    """A network card; ``address`` is "" where it has none."""
+
+    name: str
+    is_wifi: bool
+    address: str
+
+
+WifiSecurity = Literal["open", "psk", "wep", "8021x", "hotspot"]  # As iwd has it
+
+
+@dataclass(frozen=True, slots=True)
+class WifiNetwork:
+    """``strength`` is 1 (too weak) to 4; ``known``: this machine has joined it, and joins it again by itself."""
+
+    name: str
+    security: WifiSecurity
+    strength: int
+    known: bool = False
+    connected: bool = False
+
+
+class Wifi(Protocol):
+    """The Wi-Fi of this machine. Every call may take a minute. Raises Refused ``network_…``."""
+
+    def networks(self, *, scan: bool) -> tuple[WifiNetwork, ...]:
+        """Those in reach, the strongest first; ``scan`` or as they were seen last."""
+
+    def join(self, name: str, security: str, password: str) -> None:
+        """``password`` is "" for an open network, and for one that is known."""
+
+    def forget(self, name: str, security: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkState:
+    """What the helper has set and seen last. ``host`` is the name of this machine."""
+
+    host: str
+    settings: NetworkSettings = field(default_factory=NetworkSettings)
+    wifi: tuple[WifiNetwork, ...] = ()
+
+
+class Network(Protocol):
+    """The network of this machine, which a root helper changes. A call that changes or searches may take a minute, and
+    raises Refused ``network_…``, OSError.
+    """
+
+    def state(self) -> NetworkState | None:
+        """None on a machine whose network somebody else sets."""
+
+    def links(self) -> tuple[NetworkLink, ...]: ...
+
+    def search(self) -> NetworkState: ...
+
+    def join(self, name: str, security: str, password: str) -> NetworkState: ...
+
+    def forget(self, name: str, security: str) -> NetworkState: ...
+
+    def apply(self, settings: NetworkSettings) -> NetworkState: ...

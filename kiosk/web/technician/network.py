@@ -1,0 +1,137 @@
+"""The network of this machine: what it has now, Wi-Fi, a fixed address, a time server. A root helper does it.
+
+GET changes nothing. A post acts and answers 303; a refused one answers 409 with the reason. No address has a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, get_args
+
+from flask import Blueprint, abort, redirect, request
+from msgspec.structs import asdict
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.base.refused import Refused
+from kiosk.devices.network.ports import Network, NetworkState
+from kiosk.devices.network.settings import LinkKind, NetworkSettings
+from kiosk.station.doctor.doctor import Doctor
+from kiosk.web.shared.paging import rows_of
+from kiosk.web.shared.password_keys import PASSWORD_KEYS
+from kiosk.web.shared.roles import Need
+from kiosk.web.shared.settings import WebSettings
+from kiosk.web.technician.frame import age, draw, row_values
+
+HOME: Final = "/technician/network"
+PAGES: Final = ("page", "wifi", "password", "address", "time")
+POSTS: Final = ("search", "join", "forget", "fixed", "automatic", "set_time")
+NEEDS: Final = {
+    **{f"network.{name}": Need.TECHNICIAN for name in PAGES},
+    **{f"network.act_{name}": Need.TECHNICIAN for name in POSTS},
+}
+ROWS: Final = 3  # On one page
+FIELDS: Final = ("address", "gateway", "dns")  # Typed one after another
+_MIN_LENGTH: Final = {"address": 7, "gateway": 7}
+_HOST_KEYS: Final = tuple("1234567890qwertyuiopasdfghjkl-zxcvbnm.")
+
+
+def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
+    """``/technician/network``. Where somebody else sets the network the pages say so, and a post is refused."""
+    routes = Blueprint("network", __name__)
+    pages = _NetworkPages(settings, doctor)
+    for name in PAGES:
+        routes.add_url_rule(HOME if name == "page" else f"{HOME}/{name}", name, pages.gets()[name], methods=["GET"])
+    for name in POSTS:
+        routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", pages.posts()[name], methods=["POST"])
+    routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
+    routes.register_error_handler(OSError, lambda error: pages.refused("network_failed"))
+    return routes
+
+
+class _NetworkPages:
+    def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
+        self._settings, self._doctor = settings, doctor
+
+    def gets(self) -> dict[str, Callable[[], str]]:
+        return {
+            "page": self.page,
+            "wifi": self.wifi,
+            "password": lambda: self._draw("network_password", **_chosen(), layers=PASSWORD_KEYS),
+            "address": self.address,
+            "time": lambda: self._type("", "time_server", {}, _HOST_KEYS),
+        }
+
+    def posts(self) -> dict[str, Callable[[], AnyResponse]]:
+        return {
+            "search": lambda: _done(self.network.search()),
+            "join": lambda: _done(self.network.join(**_chosen(), password=request.form.get("password", ""))),
+            "forget": lambda: _done(self.network.forget(**_chosen())),
+            "fixed": self._fix,
+            "automatic": lambda: self._apply(link="", **dict.fromkeys(FIELDS, "")),
+            "set_time": lambda: self._apply(time_server=request.form.get("time_server", "")),
+        }
+
+    @property
+    def network(self) -> Network:
+        network = None if self._doctor is None else self._doctor.equipment.network
+        if network is None or network.state() is None:
+            raise Refused("network_unmanaged")
+        return network
+
+    def _state(self) -> NetworkState:
+        return self.network.state() or abort(503)
+
+    def page(self) -> str:
+        assert self._doctor is not None
+        center = next((row for row in self._doctor.findings() if row.device == "center"), None)
+        shown = {"values": row_values, "ago": age, "center": center}
+        return self._draw("network", state=self._state(), links=self.network.links(), **shown)
+
+    def wifi(self) -> str:
+        rows = rows_of(self._state().wifi, ROWS, request.args.get("page"))
+        return self._draw("network_wifi", page=rows, done=bool(request.args.get("done")))
+
+    def address(self) -> str:
+        """The first of what is typed for a fixed address that is not there yet."""
+        typed = {name: request.args[name] for name in FIELDS[:-1] if name in request.args}
+        missing = next((name for name in FIELDS if name not in typed), FIELDS[-1])
+        return self._type(_link(request.args.get("link", "")), missing, typed, tuple("1234567890./"))
+
+    def _type(self, link: str, name: str, typed: dict[str, str], keys: tuple[str, ...]) -> str:
+        min_length = _MIN_LENGTH.get(name, 0)
+        return self._draw("network_type", link=link, field=name, typed=typed, keys=keys, min_length=min_length)
+
+    def _fix(self) -> AnyResponse:
+        values = {name: request.form.get(name, "") for name in FIELDS}
+        return self._apply(link=_link(request.form.get("link", "")), **values)
+
+    def _apply(self, **changes: str) -> AnyResponse:
+        try:
+            settings = NetworkSettings(**{**asdict(self._state().settings), **changes})
+        except ValueError as error:
+            raise Refused(f"network_{error}") from error
+        self.network.apply(settings)
+        return redirect(HOME, 303)
+
+    def refused(self, code: str) -> tuple[str, int]:
+        """A network whose password is not known, or was wrong, leads to the keys."""
+        status = 200 if request.method == "GET" else 409
+        chosen = _chosen() if code in ("network_needs_password", "network_wrong_password") else {}
+        return self._draw("network_refused", code=code, chosen=chosen), status
+
+    def _draw(self, template: str, **extra: object) -> str:
+        return draw(self._settings, template, "about", HOME, **extra)
+
+
+def _chosen() -> dict[str, str]:
+    return {name: request.values.get(name, "")[:32] for name in ("name", "security")}
+
+
+def _link(text: str) -> LinkKind:
+    if text not in get_args(LinkKind):
+        abort(400)
+    return "wifi" if text == "wifi" else "wired"
+
+
+def _done(state: NetworkState) -> AnyResponse:
+    return redirect(f"{HOME}/wifi?done=1", 303)

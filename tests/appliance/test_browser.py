@@ -33,7 +33,7 @@ def card(cards: Cards) -> Card:
 
 
 @contextmanager
-def scale(booted: Booted) -> Iterator[None]:
+def scale(booted: Booted, goods: str = "put 2.480kg") -> Iterator[None]:
     """Outside the station's process, on a pseudo-terminal of the box, with goods on it."""
     command = ["kiosk", "scale", "simulate", "--protocol", "st_gs_csv", "--link", "/dev/kiosk/scale"]
     booted.call("mkdir", "-p", "/dev/kiosk")
@@ -45,7 +45,7 @@ def scale(booted: Booted) -> Iterator[None]:
         assert simulated.stdout is not None
         simulated.stdout.readline()
         booted.call("chmod", "-R", "a+rw", "/dev/pts")
-        simulated.stdin.write(b"put 2.480kg\n")
+        simulated.stdin.write(f"{goods}\n".encode())
         simulated.stdin.flush()
         try:
             yield

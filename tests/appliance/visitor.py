@@ -6,6 +6,7 @@ import json
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from kiosk.simulators.station_client import StepFailed, VisitedPage
 from tests.systemd.box import PATIENCE_S, STATION, Booted, wait_for
 
 SEND = """\
@@ -41,6 +42,19 @@ class Visitor:
 
     def post(self, path: str, **form: str) -> Answer:
         return self._ask("POST", path, urlencode(form))
+
+    def press(self, path: str, action: str, **choice: str) -> None:
+        """A button of a page, again and again until it is there and what it asks for is done."""
+
+        def done() -> bool:
+            found = self.get(path)
+            try:
+                form = VisitedPage(found.status, path, found.page).form(action, **choice)
+            except StepFailed:
+                return False
+            return self.post(action, **form.fields).status == 303
+
+        wait_for(done, lambda: self.get(path).page)
 
     def comes(self, path: str = "/setup") -> None:
         """The station answers."""

@@ -342,6 +342,7 @@ class Day:
     def __init__(self, way: str, county: Server, boxes: Mapping[str, StationBox], folder: Path) -> None:
         self._way, self._county, self._boxes, self._folder = way, county, boxes, folder
         self.receipts: dict[str, str] = {}
+        self._seen: dict[str, str] = {}
 
     def documents(self) -> dict[str, str]:
         """The newest version of each station, at the county."""
@@ -361,8 +362,7 @@ class Day:
 
     def _made(self, names: Iterable[str]) -> bool:
         made = self.documents()
-        self._seen = getattr(self, "_seen", {})
-        fresh = all(made.get(name, "None") not in ("None", self._seen.get(name)) for name in names)
+        fresh = all(made.get(name, "") not in ("", self._seen.get(name)) for name in names)
         if fresh:
             self._seen |= {name: made[name] for name in names}
         return fresh

@@ -67,7 +67,9 @@ def browser_in(playwright: Playwright, booted: Booted, folder: Path) -> Browser:
     enter = " ".join([*AS_ROOT, "nsenter", f"--target={booted.leader}", "--net", "--"])
     program.write_text(f'#!/bin/sh\nexec {enter} {OF_THE_STATION} "$@"\n', encoding="utf-8")
     program.chmod(0o755)
-    return playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    return playwright.chromium.launch(
+        executable_path=program, args=["--no-sandbox", f"--host-resolver-rules=MAP {HOST} 127.0.0.1"]
+    )
 
 
 __all__ = ["MINE", "SCALE", "browser_in", "connect", "disconnect", "new_box", "plugged"]

@@ -22,6 +22,7 @@ from kiosk.messaging.contract.configuration import FOLDER as DOCUMENTS
 from tests.appliance.bare_debian import MINE, built, machine
 from tests.appliance.cards import Cards
 from tests.appliance.county_boxes import SCALE, browser_in, connect, new_box, plugged
+from tests.appliance.county_network import HOST
 from tests.appliance.paper import code_on
 from tests.appliance.sticks import Stick
 from tests.appliance.test_browser import scale
@@ -64,7 +65,7 @@ class Office:
 
     def __init__(self, browser: Browser, password: str) -> None:
         self._browser = browser
-        self._url = "http://127.0.0.1:8090"
+        self._url = f"https://{HOST}:8443"
         admin = self.sign_in("gulnar", password)
         for name in OPERATORS:
             admin.goto("/people")
@@ -77,7 +78,7 @@ class Office:
         self.editor, self.publisher = (self.sign_in(name, PASSWORD) for name in OPERATORS)
 
     def sign_in(self, name: str, password: str) -> Page:
-        context = self._browser.new_context(base_url=self._url, locale="en-US")
+        context = self._browser.new_context(base_url=self._url, locale="en-US", ignore_https_errors=True)
         context.set_default_timeout(PATIENCE_S * 1000)
         page = context.new_page()
         page.goto("/sign-in?lang=en")

@@ -21,6 +21,7 @@ from kiosk.labels.raster import Raster
 from kiosk.messaging.contract.configuration import ConfigurationDocument, Part, parse_document
 from kiosk.sorting_center.configuration.files import read_file
 from kiosk.sorting_center.configuration.keys import load_key
+from kiosk.sorting_center.configuration.rendering import render
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared import schema
 from kiosk.sorting_center.stations.authority import ConfigurationKey
@@ -108,7 +109,7 @@ def test_members_get_numbers_and_cards_here_and_nobody_gets_a_former_one(office:
     assert f"M-00003,گۈلباغ,{internal_code('P', '00003')}," in table
     left = table.replace(f",M-00003,گۈلباغ,{internal_code('P', '00003')},\n", "")
     assert json.loads(imported(office, left, verb="member").stdout) == {
-        "kinds": ["member"], "rows": 2, "new": 0, "changed": 1, "removed": 0,
+        "kinds": ["member"], "rows": 2, "new": 0, "changed": 0, "removed": 1,
     }  # fmt: skip
     assert ",M-00003,,,yes\n" in office.call("member", "list").stdout
     assert office.call("member", "add", "Bahar").stdout.startswith("M-00004 ")
@@ -118,6 +119,17 @@ def test_members_get_numbers_and_cards_here_and_nobody_gets_a_former_one(office:
         "sorting-center: members!B3: member M-00002, short_name: is empty or too long",
         "sorting-center: nothing was taken, faults: 2",
     ]
+
+
+def test_the_last_person_of_a_station_who_leaves_with_a_file_is_locked_out(office: Office) -> None:
+    head = "station,number,name,role\n"
+    people = f"{head}S0147,01,Amina,technician\nS0148,1,Bahar,technician\n"
+    assert json.loads(imported(office, people, "--sheet", "people").stdout)["new"] == 2
+    left = imported(office, people.replace("S0147,01,Amina,technician\n", ""), "--sheet", "people")
+    assert json.loads(left.stdout)["removed"] == 1
+    with CenterDesk.open(office.url) as desk:
+        parts = render(desk.book.rows("yarkant"), "S0147", "")
+    assert json.loads(parts["clerks"]) == {"clerks": []}, "a list, not none: the station does not stay as it was"
 
 
 def test_cards_are_ten_on_a_sheet_and_a_scanner_reads_them(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

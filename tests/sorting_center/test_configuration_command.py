@@ -121,15 +121,22 @@ def test_members_get_numbers_and_cards_here_and_nobody_gets_a_former_one(office:
     ]
 
 
-def test_the_last_person_of_a_station_who_leaves_with_a_file_is_locked_out(office: Office) -> None:
-    head = "station,number,name,role\n"
-    people = f"{head}S0147,01,Amina,technician\nS0148,1,Bahar,technician\n"
-    assert json.loads(imported(office, people, "--sheet", "people").stdout)["new"] == 2
+def test_what_holds_at_once_is_refused_when_a_station_would_refuse_it(office: Office) -> None:
+    people = "station,number,name,role\nS0147,01,Amina,technician\nS0147,2,Bahar,clerk\nS0147,3,Dilnur,clerk\n"
+    assert json.loads(imported(office, people, "--sheet", "people").stdout)["new"] == 3
     left = imported(office, people.replace("S0147,01,Amina,technician\n", ""), "--sheet", "people")
-    assert json.loads(left.stdout)["removed"] == 1
+    assert "S0147 has no technician" in left.stderr
+    done = imported(office, people.replace("S0147,2,Bahar,clerk\n", ""), "--sheet", "people")
+    assert json.loads(done.stdout)["removed"] == 1
+    assert "S0147 has fewer than two clerks" in done.stderr
     with CenterDesk.open(office.url) as desk:
         parts = render(desk.book.rows("yarkant"), "S0147", "")
-    assert json.loads(parts["clerks"]) == {"clerks": []}, "a list, not none: the station does not stay as it was"
+    assert [row["number"] for row in json.loads(parts["clerks"])["clerks"]] == ["01", "03"]
+    card = internal_code("P", "00001")
+    members = f"number,short_name,card\nM-00001,Tursun,{card}\nM-00002,Amina,{card}\n"
+    twice = imported(office, members, verb="member")
+    assert twice.stderr.startswith("sorting-center: members!C3: member M-00002, card: member M-00001 has the same card")
+    assert twice.exit_code == 2
 
 
 def test_cards_are_ten_on_a_sheet_and_a_scanner_reads_them(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,13 +66,13 @@ def import_file(file: Path, sheet: str, region: str | None, url: str, *, dry_run
             imported = read_file(content, sheet, before)
         except BadSheets as error:
             _end_faults(map(str, error.faults))
-        faults = check_rows(imported.rows, desk.registry.current(), region=region)
+        rows = with_former(before, imported.rows)
+        faults = check_rows(rows, desk.registry.current(), region=region, before=before)
         lines = [": ".join(filter(None, (imported.place(fault), str(fault)))) for fault in faults]
         if any(not fault.is_warning for fault in faults):
             _end_faults(lines)
         for line in lines:
             click.echo(f"{PROGRAM}: {line}", err=True)
-        rows = with_former(before, imported.rows)
         counts = _differences([row for row in before if row.kind in imported.kinds], rows)
         if not dry_run:
             now = datetime.now(UTC)

@@ -292,7 +292,7 @@ def _read_workbook(content: bytes, reading: _Reading) -> None:
     except BadSheets:
         raise
     except Exception as error:  # Whatever the library finds in a damaged file
-        raise BadSheets([SheetFault("", "", "no_workbook", {"problem": str(error)[:200]})]) from error
+        raise BadSheets([SheetFault("", "", "no_workbook", {"problem": " ".join(str(error).split())[:200]})]) from error
 
 
 def _sheet_rows(sheet: Any, epoch: datetime) -> Iterator[tuple[int, Sequence[Any]]]:

@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl.xml import DEFUSEDXML
 
 from kiosk.messaging.contract.catalog.name_rules import UYGHUR_LETTERS
 from kiosk.sorting_center.configuration.checks import BookFault
@@ -230,6 +231,7 @@ def test_a_bomb_is_not_unpacked() -> None:
     with pytest.raises(BadSheets) as refused:
         read_file(whole.getvalue())
     assert refused.value.faults[0].code == "too_large"
+    assert DEFUSEDXML, "nor are entities of XML that name each other"
 
 
 def test_every_fault_has_a_sentence_in_every_language() -> None:

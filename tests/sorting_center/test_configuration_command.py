@@ -21,6 +21,7 @@ from kiosk.labels.raster import Raster
 from kiosk.messaging.contract.configuration import ConfigurationDocument, Part, parse_document
 from kiosk.sorting_center.configuration.files import read_file
 from kiosk.sorting_center.configuration.keys import load_key
+from kiosk.sorting_center.configuration.rendering import render
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared import schema
 from kiosk.sorting_center.stations.authority import ConfigurationKey
@@ -108,7 +109,7 @@ def test_members_get_numbers_and_cards_here_and_nobody_gets_a_former_one(office:
     assert f"M-00003,گۈلباغ,{internal_code('P', '00003')}," in table
     left = table.replace(f",M-00003,گۈلباغ,{internal_code('P', '00003')},\n", "")
     assert json.loads(imported(office, left, verb="member").stdout) == {
-        "kinds": ["member"], "rows": 2, "new": 0, "changed": 1, "removed": 0,
+        "kinds": ["member"], "rows": 2, "new": 0, "changed": 0, "removed": 1,
     }  # fmt: skip
     assert ",M-00003,,,yes\n" in office.call("member", "list").stdout
     assert office.call("member", "add", "Bahar").stdout.startswith("M-00004 ")
@@ -118,6 +119,24 @@ def test_members_get_numbers_and_cards_here_and_nobody_gets_a_former_one(office:
         "sorting-center: members!B3: member M-00002, short_name: is empty or too long",
         "sorting-center: nothing was taken, faults: 2",
     ]
+
+
+def test_what_holds_at_once_is_refused_when_a_station_would_refuse_it(office: Office) -> None:
+    people = "station,number,name,role\nS0147,01,Amina,technician\nS0147,2,Bahar,clerk\nS0147,3,Dilnur,clerk\n"
+    assert json.loads(imported(office, people, "--sheet", "people").stdout)["new"] == 3
+    left = imported(office, people.replace("S0147,01,Amina,technician\n", ""), "--sheet", "people")
+    assert "S0147 has no technician" in left.stderr
+    done = imported(office, people.replace("S0147,2,Bahar,clerk\n", ""), "--sheet", "people")
+    assert json.loads(done.stdout)["removed"] == 1
+    assert "S0147 has fewer than two clerks" in done.stderr
+    with CenterDesk.open(office.url) as desk:
+        parts = render(desk.book.rows("yarkant"), "S0147", "")
+    assert [row["number"] for row in json.loads(parts["clerks"])["clerks"]] == ["01", "03"]
+    card = internal_code("P", "00001")
+    members = f"number,short_name,card\nM-00001,Tursun,{card}\nM-00002,Amina,{card}\n"
+    twice = imported(office, members, verb="member")
+    assert twice.stderr.startswith("sorting-center: members!C3: member M-00002, card: member M-00001 has the same card")
+    assert twice.exit_code == 2
 
 
 def test_cards_are_ten_on_a_sheet_and_a_scanner_reads_them(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

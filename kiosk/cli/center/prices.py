@@ -66,13 +66,13 @@ def import_file(file: Path, sheet: str, region: str | None, url: str, *, dry_run
             imported = read_file(content, sheet, before)
         except BadSheets as error:
             _end_faults(map(str, error.faults))
-        faults = check_rows(imported.rows, desk.registry.current(), region=region)
+        rows = with_former(before, imported.rows)
+        faults = check_rows(rows, desk.registry.current(), region=region, before=before)
         lines = [": ".join(filter(None, (imported.place(fault), str(fault)))) for fault in faults]
         if any(not fault.is_warning for fault in faults):
             _end_faults(lines)
         for line in lines:
             click.echo(f"{PROGRAM}: {line}", err=True)
-        rows = with_former(before, imported.rows) if "member" in imported.kinds else list(imported.rows)
         counts = _differences([row for row in before if row.kind in imported.kinds], rows)
         if not dry_run:
             now = datetime.now(UTC)
@@ -84,8 +84,9 @@ def import_file(file: Path, sheet: str, region: str | None, url: str, *, dry_run
 
 def _differences(before: Sequence[BookRow], after: Sequence[BookRow]) -> dict[str, int]:
     old, new = ({(row.kind, row.scope, row.key): row.content for row in rows} for rows in (before, after))
-    changed = sum(old[key] != content for key, content in new.items() if key in old)
-    return {"new": len(new.keys() - old), "changed": changed, "removed": len(old.keys() - new)}
+    present = {key: content for key, content in new.items() if content or not old.get(key)}  # Nobody has left in it
+    changed = sum(old[key] != content for key, content in present.items() if key in old)
+    return {"new": len(present.keys() - old), "changed": changed, "removed": len(old.keys() - present)}
 
 
 def _end_faults(lines: Iterable[str]) -> None:

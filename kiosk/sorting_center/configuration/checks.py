@@ -1,7 +1,7 @@
 """What is refused at the county and not in the village.
 
-``check_book(rows, register, region=…, today=…)`` gives every fault of the rows, ``check_rows`` those that an import
-refuses; one with ``is_warning`` may be published. A page shows the text ``book_fault_CODE`` filled with ``values``;
+``check_book(rows, register, region=…, today=…)`` gives every fault of the rows, ``check_rows`` those that an import is
+refused for; one with ``is_warning`` may be published. A page shows the text ``book_fault_CODE`` filled with ``values``;
 ``str()`` is the same in English.
 
 A product of an intake that is going on cannot be seen from here: the station refuses a document without it.
@@ -31,13 +31,14 @@ from kiosk.messaging.contract.catalog.tables import (
 )
 from kiosk.messaging.contract.configuration import MemberRow
 from kiosk.sorting_center.configuration.rendering import BadRow, CountyRendering, read_content
-from kiosk.sorting_center.desk.county_book import COUNTY, KINDS, BookRow, station_scope, township_scope
+from kiosk.sorting_center.desk.county_book import COUNTY, KINDS, LIVE_KINDS, BookRow, station_scope, township_scope
 from kiosk.sorting_center.desk.registry import StationRegister
 
 MAX_FAULTS: Final = 200
 _MIN_CLERKS: Final = 2  # One who voids, one who agrees
 _MAX_PARCELS: Final = 5_000
 _LIMITS: Final = {"product": MAX_PRODUCTS, "price": MAX_PRICES, "container": MAX_CONTAINERS, "member": MAX_MEMBERS}
+_UNREADABLE: Final = frozenset({"content", "missing", "price"})
 _WARNINGS: Final = frozenset({"fonts_unknown", "few_clerks"})
 
 # In English, for the command line; each has a sentence in every language of the pages.
@@ -100,10 +101,23 @@ def check_book(
     return list(islice(_all_faults(rows, _townships(register, region), today), MAX_FAULTS))
 
 
-def check_rows(rows: Iterable[BookRow], register: StationRegister, *, region: str = "") -> list[BookFault]:
-    """What is wrong with each row by itself, as an import refuses it: goods may come before their prices."""
-    checked = list(rows)
-    return list(islice(_rows_faults(checked, _townships(register, region)), MAX_FAULTS))
+def check_rows(
+    rows: Iterable[BookRow], register: StationRegister, *, region: str = "", before: Iterable[BookRow] = ()
+) -> list[BookFault]:
+    """What an import is refused for, whose rows take the place of all of their kinds in ``before``.
+
+    Goods may come before their prices: the draft is checked when it is published. What holds at once is checked with
+    the stations that get it.
+    """
+    rows = list(rows)
+    townships = _townships(register, region)
+    faults = list(islice(_rows_faults(rows, townships), MAX_FAULTS))
+    live = {row.kind for row in rows} & set(LIVE_KINDS)
+    if live and not any(fault.code in _UNREADABLE for fault in faults):
+        others = [row for row in before if row.kind in LIVE_KINDS and row.kind not in live]
+        found = _station_faults(CountyRendering([*others, *(row for row in rows if row.kind in live)]), townships, "")
+        faults += [fault for fault in found if fault.kind in live]
+    return faults[:MAX_FAULTS]
 
 
 def _townships(register: StationRegister, region: str) -> Mapping[str, str]:
@@ -120,7 +134,7 @@ def _rows_faults(rows: Sequence[BookRow], townships: Mapping[str, str]) -> Itera
 def _all_faults(rows: Sequence[BookRow], townships: Mapping[str, str], today: str) -> Iterator[BookFault]:
     is_readable = True
     for fault in _rows_faults(rows, townships):
-        is_readable = is_readable and fault.code not in ("content", "missing", "price")
+        is_readable = is_readable and fault.code not in _UNREADABLE
         yield fault
     if is_readable:  # Else the same faults would come back for each station
         yield from _station_faults(CountyRendering(rows), townships, today)

@@ -1,4 +1,4 @@
-"""Numbers and cards of members: given here, one after the other, and never to a second person."""
+"""Numbers and cards of members: given here, one after the other, and never to a second person; who has left."""
 
 from __future__ import annotations
 
@@ -41,7 +41,15 @@ def member_row(number: str, short_name: str, card: str, scope: str = COUNTY) -> 
 
 
 def with_former(before: Iterable[BookRow], imported: Sequence[BookRow]) -> list[BookRow]:
-    """The members of an import, and the numbers of those who are not in it any more, so that nobody gets them."""
-    listed = {row.key for row in imported}
-    former = {row.key for row in before if row.kind == "member"} - listed
-    return [*imported, *(BookRow("member", COUNTY, key, "") for key in sorted(former))]
+    """What is imported, and rows without content for the members and the people of stations who are not in it.
+
+    So nobody else gets a member's number, and a station that has lost its last person is not left as it was.
+    """
+    kinds, listed = {row.kind for row in imported} & {"member", "person"}, set(map(_person, imported))
+    former = (row for row in before if row.kind in kinds and _person(row) not in listed)
+    return [*imported, *(BookRow(row.kind, row.scope, row.key, "") for row in former)]
+
+
+def _person(row: BookRow) -> tuple[str, str, str]:
+    """A member is one person in every scope; a number of a clerk belongs to one station."""
+    return row.kind, "" if row.kind == "member" else row.scope, row.key

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from kiosk.base.refused import Refused
 from kiosk.base.worker import Worker
 from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
 from kiosk.domain.events import ConfigApplied, ConfigRefused
-from kiosk.messaging.contract.configuration import ConfigurationMessage, parse_document
+from kiosk.messaging.contract.configuration import BadConfiguration, ConfigurationMessage, parse_document
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.decision_worker import desk_exists
 from kiosk.sorting_center.desk.county_book import BookRow
@@ -147,7 +147,7 @@ class CountyConfiguration:
         self._recipients: dict[str, _Recipient] = {}
         self._basis: _Basis | None = None
         self._made: dict[str, PartsOfStation] = {}  # Of the basis
-        expected = (DeskError, LedgerError, BadAuthority, OSError)
+        expected = (DeskError, LedgerError, BadAuthority, BadConfiguration, OSError)
         self.thread = Worker("configuration", self._step, retry_s=period_s, expected=expected)
 
     def delivered(self, delivery: Delivery) -> None:
@@ -176,17 +176,22 @@ class CountyConfiguration:
         return self._period_s
 
     def follow(self, desk: CenterDesk, now: float) -> None:
-        """Make what has to be made, and answer stations. Raises BadAuthority, OSError and DeskError."""
+        """Make what has to be made, and answer stations. Raises what ``thread`` expects."""
         key = self._key.current()
         region = key.subject.region
         for station, report in self._reports.collect(region).items():
             self._recipients.setdefault(station, _Recipient()).pending = report
-        basis = _Basis(key, desk.book.draft(region).number, desk.registry.current().digest)
+        register = desk.registry.current()
+        basis = _Basis(key, desk.book.draft(region).number, register.digest)
         if basis != self._basis:
-            self._make_all(desk, basis, now)
-        self._answer(desk, basis, now)
+            self._basis = None
+            townships = {name: row.township for (where, name), row in register.stations.items() if where == region}
+            self._make_all(desk, basis, townships, now)
+        if self._basis is not None:
+            self._answer(desk, self._basis, now)
 
-    def _make_all(self, desk: CenterDesk, basis: _Basis, now: float) -> None:
+    def _make_all(self, desk: CenterDesk, basis: _Basis, townships: Mapping[str, str], now: float) -> None:
+        """By station the townships."""
         region = basis.key.subject.region
         number, rows = desk.book.in_force(region)
         if number != basis.book_number:
@@ -196,8 +201,8 @@ class CountyConfiguration:
             self._recipients.setdefault(station, _Recipient()).remember(document)
         rendered = self._rendering(rows)
         made: dict[str, PartsOfStation] = {}
-        for (where, station), row in sorted(desk.registry.current().stations.items()):
-            one = _parts(rendered, station, row.township) if where == region else None
+        for station, township in sorted(townships.items()):
+            one = _parts(rendered, station, township)
             if one is not None and (one.parts or station in newest):
                 made[station] = one
         self._made = made

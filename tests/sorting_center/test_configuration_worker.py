@@ -119,6 +119,19 @@ def test_what_changes_for_a_station_is_sent_to_it_alone(server: Server) -> None:
     assert server.versions() == ["S0147 2.1", "S0148 2.1", "S0201 2.1"]
 
 
+def test_two_centers_make_each_document_once(server: Server) -> None:
+    server.county.publish(price(2400))
+    sent: list[str] = []
+    files = ConfigurationKeyFiles(server.county.key_file)
+    other = CountyConfiguration(server.ledger, files, SmallRendering, lambda topic, _: sent.append(topic) is None)
+    for fen in (2500, 2600):
+        other.follow(server.desk, server.now)
+        assert server.versions() == []
+        server.county.publish(price(fen))
+    assert len(sent) == 6
+    assert server.versions() == ["S0147 1.3", "S0148 1.3", "S0201 1.3"]
+
+
 def test_a_county_of_twenty_thousand_members_makes_their_part_once(server: Server) -> None:
     server.county.expect({f"S{number:04d}": "" for number in range(1, 201)})
     server.county.change(*members(20_000))

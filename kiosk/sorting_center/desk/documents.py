@@ -16,7 +16,14 @@ from sqlalchemy import Connection, delete, insert, select
 
 from kiosk.base.refused import Refused
 from kiosk.domain.configuration import ConfigurationVersion
-from kiosk.messaging.contract.configuration import MAX_NUMBER, ConfigurationDocument, Part
+from kiosk.messaging.contract.configuration import (
+    MAX_NUMBER,
+    MAX_PART_BYTES,
+    MAX_PARTS_BYTES,
+    ConfigurationDocument,
+    Part,
+    parse_document,
+)
 from kiosk.messaging.contract.strict_json import canonical
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import (
@@ -39,7 +46,10 @@ _d, _p, _link = station_document.c, document_part.c, station_document_part.c
 
 @dataclass(frozen=True, slots=True)
 class PartsOfStation:
-    """What a station is to have: by name the bytes. ``above``: the version that a new document has to be above."""
+    """What a station is to have: by name the bytes. ``above``: the version that a new document has to be above.
+
+    Raises ValueError for more than a document may name.
+    """
 
     station: str
     parts: Mapping[str, bytes]
@@ -49,6 +59,9 @@ class PartsOfStation:
     def __post_init__(self) -> None:
         found = {name: Part.of(content) for name, content in sorted(self.parts.items())}
         object.__setattr__(self, "names", found)
+        largest = max((part.size for part in found.values()), default=0)
+        if largest > MAX_PART_BYTES or sum(part.size for part in found.values()) > MAX_PARTS_BYTES:
+            raise ValueError(f"its parts are too large: {largest} bytes are in one of them")
 
     @property
     def sha256(self) -> str:
@@ -118,7 +131,7 @@ class StationDocuments:
 
         None is made for a station whose newest document has the same parts under this key, unless it has to be above.
         ``book_number``: that of the rows from which the parts were made. Raises Refused: changed_meanwhile, when the
-        book has changed since.
+        book has changed since; and BadConfiguration, above all for a clock that is not set.
         """
         region, generation = key.subject.region, key.subject.generation
         made: list[SignedDocument] = []
@@ -152,6 +165,7 @@ def _is_enough(before: SignedDocument, one: PartsOfStation, generation: int) -> 
 
 def _signed(document: ConfigurationDocument, parts_sha256: str, now: datetime) -> SignedDocument:
     content = document.encode()
+    parse_document(content)
     digest = hashlib.sha256(content).hexdigest()
     return SignedDocument(document.station, document.number, parts_sha256, digest, to_rfc3339(now), content)
 

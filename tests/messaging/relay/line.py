@@ -117,6 +117,8 @@ class Bench:
         self.now = 0.0
         self.watch = Watch()
         self.doctor = Doctor()
+        self.configuration = ""
+        self.documents: list[bytes] = []
         self.ledger = Ledger()
         self.settings = RelaySettings("mqtt://127.0.0.1:1", "hotan", STATION, "kiosk test")
         self.tuning = Tuning(**more)
@@ -132,7 +134,7 @@ class Bench:
         self.wire = Wire()
         log = RateLimitedLog(logging.getLogger("kiosk.relay.test"), lambda: self.now, LOG_PERIOD_S)
         pace = Pace(self.settings, Random(1), self.tuning)
-        side = StationSide(self.watch, self.doctor.rows)
+        side = StationSide(self.watch, self.doctor.rows, lambda: self.configuration, self.documents.append)
         self.session = RelaySession(outbox or self.relay, pace, log, lambda: self.now, side)
         self.session._on_event(self.connection, Ready())
 

@@ -45,6 +45,14 @@ def said(bench: Bench) -> list[str]:
     return [hello.epoch for hello in bench.wire.hellos]
 
 
+def test_a_hello_says_which_document_of_the_county_is_in_force(bench: Bench) -> None:
+    bench.configuration = "2.17"
+    bench.connect()
+    assert {hello.configuration for hello in bench.wire.hellos} == {"2.17"}
+    bench.session._on_message(bench.connection, TOPICS.config, b"what comes")
+    assert bench.documents == [b"what comes"]
+
+
 def test_an_idle_station_says_hello_again_and_again(bench: Bench) -> None:
     current = bench.epochs()[-1]
     for turn in range(1, 6):

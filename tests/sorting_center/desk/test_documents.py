@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.base.refused import Refused
 from kiosk.domain.configuration import ConfigurationVersion
-from kiosk.messaging.contract.configuration import MAX_NUMBER, Part, parse_document
+from kiosk.messaging.contract.configuration import MAX_NUMBER, MAX_PART_BYTES, BadConfiguration, Part, parse_document
 from kiosk.sorting_center.desk.county_book import BookRow
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.documents import PartsOfStation
@@ -79,6 +79,14 @@ def test_rows_that_have_changed_meanwhile_make_no_document(desk: CenterDesk) -> 
         desk.documents.issue(KEY, 0, [wanted()], NOW)
     assert desk.documents.newest(REGION, "S0147") is None
     assert len(desk.documents.issue(KEY, 1, [wanted()], NOW)) == 1
+
+
+def test_what_no_station_could_read_is_not_signed(desk: CenterDesk) -> None:
+    with pytest.raises(ValueError, match="too large"):
+        wanted(prices=bytes(MAX_PART_BYTES + 1))
+    with pytest.raises(BadConfiguration):
+        desk.documents.issue(KEY, 0, [wanted()], datetime(1970, 1, 1, tzinfo=UTC))
+    assert desk.documents.all_newest(REGION) == {}
 
 
 def test_two_processes_never_give_one_number_twice(desk: CenterDesk, ledger_url: str) -> None:

@@ -194,12 +194,10 @@ class ConfigurationWork:
             if self._last_sha256 == new.sha256 and now < self._repeat_at:
                 return
             self._coming = new
-            self._resume_at = now
+            self._resume_at = now + MAX_FETCH_DELAY_S * self._share()
         for part in self._inbox.missing(document):
             if Part.of(contents.get(part.sha256, b"")) == part:
                 self._inbox.put(part, contents[part.sha256])
-        if self._inbox.missing(document):
-            self._resume_at = max(self._resume_at, now + MAX_FETCH_DELAY_S * self._share())
 
     def _is_behind(self, new: _Delivery, found: DocumentInForce | None) -> bool:
         is_older = found is not None and new.document.number < found.version

@@ -60,17 +60,25 @@ class RowForm:
 @county_goods.get_route("/county-goods", StaffRole.VIEWER, menu=(104, "nav_county_goods"))
 def overview() -> str:
     """``?region=&scope=``."""
-    return _render(county_draft())
+    return _render("county-goods.html", county_draft())
 
 
-def _render(county: CountyDraft, refused: Refused | None = None, faults: Sequence[BookFault] = ()) -> str:
+@county_goods.get_route("/county-goods/labels", StaffRole.VIEWER)
+def labels_page() -> str:
+    """Each label as it would be printed."""
+    return _render("county-labels.html", county_draft())
+
+
+def _render(
+    template: str, county: CountyDraft, refused: Refused | None = None, faults: Sequence[BookFault] = ()
+) -> str:
     holding, own = county.holding, {(row.kind, row.key) for row in county.rows if row.scope == county.scope}
     released = {(row.kind, row.scope, row.key): row.content for row in county.released}
     draft = {(row.kind, row.scope, row.key): row.content for row in county.rows}
     typed = {name: form_text(name, MAX_CHARS) for name in SETTINGS} if refused or faults else {}
     settings = {key: str(read_content("setting", key, text)) for key, text in holding.get("setting", {}).items()}
     return render_page(
-        "county-goods.html",
+        template,
         county=county,
         kinds={kind: _listed(county, kind) for kind in EDITED_KINDS},
         holding=holding,
@@ -179,7 +187,8 @@ def edit_settings() -> Response:
     county = county_draft()
     typed = {name: form_text(name, MAX_CHARS).strip() for name in SETTINGS}
     rows = [BookRow("setting", county.scope, name, content_json({"value": text})) for name, text in typed.items()]
-    return _save_rows(county, [row for row in rows if typed[row.key]], [row for row in rows if not typed[row.key]])
+    put, removed = ([row for row in rows if bool(typed[row.key]) is some] for some in (True, False))
+    return _save_rows("county-goods.html", county, put, removed)
 
 
 @county_goods.post_route("/county-goods/labels", StaffRole.OPERATOR)
@@ -194,13 +203,13 @@ def edit_label() -> Response:
     content = sent.stream.read(_MAX_LAYOUT * 4) if sent is not None else b""
     text = content.decode("utf-8", "replace") or shipped_layouts(kind).get(form_text("layout", 20), "")
     row = BookRow("layout", county.scope, kind, content_json({"text": text.replace("\r\n", "\n")}))
-    return _save_rows(county, [row] if text else [], [] if text else [row])
+    return _save_rows("county-labels.html", county, [row] if text else [], [] if text else [row])
 
 
-def _save_rows(county: CountyDraft, put: Sequence[BookRow], removed: Sequence[BookRow]) -> Response:
+def _save_rows(template: str, county: CountyDraft, put: Sequence[BookRow], removed: Sequence[BookRow]) -> Response:
     faults = _faults(county, put)
     if faults:
-        return page_response(_render(county, None, faults), 422)
+        return page_response(_render(template, county, None, faults), 422)
     present = {(row.kind, row.scope, row.key): row.content for row in county.rows}
     put = [row for row in put if present.get((row.kind, row.scope, row.key)) != row.content]
     removed = [row for row in removed if (row.kind, row.scope, row.key) in present]
@@ -208,11 +217,12 @@ def _save_rows(county: CountyDraft, put: Sequence[BookRow], removed: Sequence[Bo
         if put or removed:
             save_or_merge(county, lambda seen: county.save(put, removed, seen), untouched=False)
     except Refused as error:
-        return page_response(_render(county, error), 409)
+        return page_response(_render(template, county, error), 409)
     if put or removed:
         changed = ", ".join(f"{row.kind} {row.key}" for row in (*put, *removed))
         record(AuditAction.GOODS_CHANGED, county.scope or county.region, changed)
-    return redirect(county.address("county_goods.overview", done=int(bool(put or removed))), 303)
+    page = "labels_page" if template == "county-labels.html" else "overview"
+    return redirect(county.address(f"county_goods.{page}", done=int(bool(put or removed))), 303)
 
 
 @cache

@@ -60,7 +60,13 @@ def test_prices_are_typed_pasted_and_published_by_a_second_person(pages: Pages, 
     page.goto(f"{pages.url}/publish")
     expect(page.locator('form[action^="/publish"] button')).to_have_count(0)
     second = pages.page("turdi", StaffRole.ADMIN, width_px, language)
-    for path in ("/county-goods", "/county-goods/product/BADAM", "/county-goods/container/new", "/county-goods/labels", "/publish"):
+    for path in (
+        "/county-goods",
+        "/county-goods/product/BADAM",
+        "/county-goods/container/new",
+        "/county-goods/labels",
+        "/publish",
+    ):
         second.goto(pages.url + path)
         wrong += judged(second)
     second.locator("#note").fill("第48周")

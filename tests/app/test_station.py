@@ -54,8 +54,8 @@ from kiosk.store import Store, StoreError
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions
 from kiosk.texts import load as load_texts
+from tests.messaging.contract.catalog.test_file import SAMPLE
 from tests.messaging.ports import claimed_port
-from tests.station.catalog.test_file import SAMPLE
 
 
 @pytest.fixture

@@ -79,6 +79,11 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
     show_default=True,
     help="Keep the clients of Mosquitto, with its dynamic security plugin, like the list of certificates.",
 )
+@click.option(
+    "--configuration-key",
+    type=_FILE,
+    help="The county's key, its certificate (.crt) beside it: sign what stations are given, and send it.",
+)
 @click.option("--tls-ca", type=_FILE, help="Who signed the broker's certificate; else the system's authorities.")
 @click.option("--tls-cert", type=_FILE, help="Certificate of this sorting center.")
 @click.option("--tls-key", type=_FILE, help="Its key.")
@@ -93,6 +98,7 @@ def run(  # one parameter for each option
     metrics: str | None,
     regions: tuple[str, ...],
     broker_access: str,
+    configuration_key: Path | None,
     tls_ca: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,

@@ -1,7 +1,8 @@
 """What is refused at the county and not in the village.
 
-``check_book(rows, register, region=…, today=…)`` gives every fault of the rows; one with ``is_warning`` may be
-published. A page shows the text ``book_fault_CODE`` filled with ``values``; ``str()`` is the same in English.
+``check_book(rows, register, region=…, today=…)`` gives every fault of the rows, ``check_rows`` those that an import is
+refused for; one with ``is_warning`` may be published. A page shows the text ``book_fault_CODE`` filled with ``values``;
+``str()`` is the same in English.
 
 A product of an intake that is going on cannot be seen from here: the station refuses a document without it.
 """
@@ -9,8 +10,9 @@ A product of an intake that is going on cannot be seen from here: the station re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -29,13 +31,14 @@ from kiosk.messaging.contract.catalog.tables import (
 )
 from kiosk.messaging.contract.configuration import MemberRow
 from kiosk.sorting_center.configuration.rendering import BadRow, CountyRendering, read_content
-from kiosk.sorting_center.desk.county_book import COUNTY, KINDS, BookRow, station_scope, township_scope
+from kiosk.sorting_center.desk.county_book import COUNTY, KINDS, LIVE_KINDS, BookRow, station_scope, township_scope
 from kiosk.sorting_center.desk.registry import StationRegister
 
 MAX_FAULTS: Final = 200
 _MIN_CLERKS: Final = 2  # One who voids, one who agrees
 _MAX_PARCELS: Final = 5_000
 _LIMITS: Final = {"product": MAX_PRODUCTS, "price": MAX_PRICES, "container": MAX_CONTAINERS, "member": MAX_MEMBERS}
+_UNREADABLE: Final = frozenset({"content", "missing", "price"})
 _WARNINGS: Final = frozenset({"fonts_unknown", "few_clerks"})
 
 # In English, for the command line; each has a sentence in every language of the pages.
@@ -95,26 +98,46 @@ def check_book(
     rows: Sequence[BookRow], register: StationRegister, *, region: str = "", today: str = ""
 ) -> list[BookFault]:
     """At most ``MAX_FAULTS``. ``region``: "" for a list of one county; ``today``: from then on prices must be there."""
-    townships = {station: row.township for (of, station), row in register.stations.items() if region in ("", of)}
-    faults: list[BookFault] = []
-    for fault in _all_faults(rows, townships, today):
-        faults.append(fault)
-        if len(faults) == MAX_FAULTS:
-            break
-    return faults
+    return list(islice(_all_faults(rows, _townships(register, region), today), MAX_FAULTS))
+
+
+def check_rows(
+    rows: Iterable[BookRow], register: StationRegister, *, region: str = "", before: Iterable[BookRow] = ()
+) -> list[BookFault]:
+    """What an import is refused for, whose rows take the place of all of their kinds in ``before``.
+
+    Goods may come before their prices: the draft is checked when it is published. What holds at once is checked with
+    the stations that get it.
+    """
+    rows = list(rows)
+    townships = _townships(register, region)
+    faults = list(islice(_rows_faults(rows, townships), MAX_FAULTS))
+    live = {row.kind for row in rows} & set(LIVE_KINDS)
+    if live and not any(fault.code in _UNREADABLE for fault in faults):
+        others = [row for row in before if row.kind in LIVE_KINDS and row.kind not in live]
+        found = _station_faults(CountyRendering([*others, *(row for row in rows if row.kind in live)]), townships, "")
+        faults += [fault for fault in found if fault.kind in live]
+    return faults[:MAX_FAULTS]
+
+
+def _townships(register: StationRegister, region: str) -> Mapping[str, str]:
+    return {station: row.township for (of, station), row in register.stations.items() if region in ("", of)}
+
+
+def _rows_faults(rows: Sequence[BookRow], townships: Mapping[str, str]) -> Iterator[BookFault]:
+    scopes = {COUNTY, *map(station_scope, townships), *map(township_scope, filter(None, townships.values()))}
+    for row in rows:
+        yield from _row_faults(row, scopes)
+    yield from _font_faults(rows)
 
 
 def _all_faults(rows: Sequence[BookRow], townships: Mapping[str, str], today: str) -> Iterator[BookFault]:
-    readable, is_readable = [], True
-    scopes = {COUNTY, *map(station_scope, townships), *map(township_scope, filter(None, townships.values()))}
-    for row in rows:
-        found = list(_row_faults(row, scopes))
-        yield from found
-        is_readable = is_readable and not any(fault.code in ("content", "missing", "price") for fault in found)
-        readable.append(row)
-    yield from _font_faults(rows)
+    is_readable = True
+    for fault in _rows_faults(rows, townships):
+        is_readable = is_readable and fault.code not in _UNREADABLE
+        yield fault
     if is_readable:  # Else the same faults would come back for each station
-        yield from _station_faults(CountyRendering(readable), townships, today)
+        yield from _station_faults(CountyRendering(rows), townships, today)
 
 
 def _row_faults(row: BookRow, scopes: set[str]) -> Iterator[BookFault]:

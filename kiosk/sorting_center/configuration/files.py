@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.configuration.checks import BookFault
+from kiosk.sorting_center.configuration.members import card_of, member_number, next_number
 from kiosk.sorting_center.configuration.sheets import SHEETS, Cell, Sheet
 from kiosk.sorting_center.desk.county_book import BookRow
 from kiosk.sorting_center.desk.registry_csv import BadRegistry, decoded, escape_formula, unescape_formula
@@ -142,13 +143,16 @@ def write_workbook(rows: Iterable[BookRow] = (), names: Iterable[str] = tuple(SH
     return written.getvalue()
 
 
-def read_file(content: bytes, name: str = "") -> ImportedRows:
-    """``name``: the sheet that a CSV is; without it the columns tell. Raises BadSheets."""
+def read_file(content: bytes, name: str = "", members: Iterable[BookRow] = ()) -> ImportedRows:
+    """``name``: the sheet that a CSV is; without it the columns tell. ``members``: those that are there already.
+
+    A member without a number gets the next one, and a card. Raises BadSheets.
+    """
     if len(content) > MAX_FILE_BYTES:
         raise BadSheets([SheetFault("", "", "too_large", {"most": MAX_FILE_BYTES})])
     if content.startswith(_OLD_EXCEL):
         raise BadSheets([SheetFault("", "", "old_excel")])
-    reading = _Reading()
+    reading = _Reading(next_number(members))
     if content.startswith(_ZIP):
         _read_workbook(content, reading)
     else:
@@ -161,7 +165,8 @@ def read_file(content: bytes, name: str = "") -> ImportedRows:
 
 
 class _Reading:
-    def __init__(self) -> None:
+    def __init__(self, next_member: int) -> None:
+        self._next_member = next_member
         self.faults: list[SheetFault] = []
         self.kinds: list[str] = []
         self.rows: list[BookRow] = []
@@ -219,11 +224,15 @@ class _Reading:
                 if is_hidden and cell in (None, "") and column not in sheet.key:
                     cell = "0" if column in ("cny_per_kg", "tare_g") else cell
                 found[column] = read(cell)
-                if column in sheet.key and column != "since" and found[column] == "":
+                if column in _required_columns(sheet) and found[column] == "":
                     raise Refused("empty_cell")
             except Refused as error:
                 faults.append(SheetFault(name, at, error.code, error.values))
         if not faults:
+            if sheet.kind == "member" and not found["number"]:
+                found["number"] = member_number(self._next_member)
+                found["card"] = found.get("card") or card_of(found["number"])
+                self._next_member += 1
             row = sheet.row(found)
             if row.kind not in self.kinds:
                 self.kinds.append(row.kind)
@@ -233,6 +242,11 @@ class _Reading:
                 faults.append(SheetFault(name, at, "twice", {"cell": f"{first[0]}!{_cell_name(0, first[1])}"}))
             self.rows.append(row)
         self.faults += faults
+
+
+def _required_columns(sheet: Sheet) -> list[str]:
+    """Those of the key, but a price may have no day, and a member gets a number."""
+    return [column for column in sheet.key if column != "since" and sheet.kind != "member"]
 
 
 def _sheet_of(columns: Sequence[str]) -> str:

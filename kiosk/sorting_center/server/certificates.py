@@ -9,6 +9,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from kiosk.sorting_center.configuration.keys import certificate_of, load_key
 from kiosk.sorting_center.server.layout import BROKER_PORT, PORTS, ServerLayout
 from kiosk.sorting_center.server.machine import ServerMachine
 from kiosk.sorting_center.stations.authority import BadAuthority, IssuedCertificate, ServerAuthority, expiry_of
@@ -57,6 +58,18 @@ class ServerCertificates:
             return f"{error.filename}: {error.strerror}"
         except Exception as error:  # whatever the library finds in a damaged file
             return f"a certificate or key in {self._layout.tls} cannot be used: {error}"
+        return ""
+
+    def configuration_problem(self) -> str:
+        """Why the key that signs what stations are given cannot be used, "" for none."""
+        try:
+            load_key(self._layout.configuration_key)
+            signed = _load(certificate_of(self._layout.configuration_key))
+            signed.verify_directly_issued_by(_load(self._layout.authority_certificate))
+        except OSError as error:
+            return f"{error.filename}: {error.strerror}"
+        except Exception as error:  # whatever the library finds in a damaged file
+            return f"{self._layout.configuration_key} cannot be used: {error}"
         return ""
 
     def issue(self, region: str, names: list[str]) -> None:

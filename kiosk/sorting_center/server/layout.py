@@ -32,6 +32,7 @@ class ServerLayout:
         )
         self.servers_certificate, self.servers_key = self.authority / "servers.crt", self.authority / "servers.key"
         self.kit_key, self.kit_public = self.authority / "kit.key", self.authority / "kit.pub"
+        self.configuration_key = self.tls / "configuration.key"  # Its certificate, .crt, beside it
         self.wifi_password = self.authority / "wifi-password"
         self.exported = self.authority / "exported"
         self.broker_folder, self.broker_link = mosquitto / "sorting-center", mosquitto / "conf.d/sorting-center.conf"

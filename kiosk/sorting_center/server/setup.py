@@ -59,6 +59,7 @@ class ServerSetup:
             self._make_data_folder()
             yield "ledger, desk and photographs", bring_data()
         yield f"the administrator {self._answers.admin}", self._add_administrator()
+        yield "the key of what stations are given", self._make_configuration_key()
         yield "nginx", self._enable_sites()
         yield "the programs of the sorting center", self._start_units()
 
@@ -126,6 +127,7 @@ class ServerSetup:
             "zone": self._answers.zone,
             "region": [self._answers.region],
             "photos_dir": f"{data}/photos",
+            "configuration_key": f"/{self._layout.configuration_key.relative_to(self._layout.root)}",
         }
         public = {"storefront_url": f"https://{host}"} if self._answers.storefront else {}
         text = "# Of this sorting center: docs/set-up-a-county.md says what each key means.\n" + toml_rows(top | public)
@@ -176,6 +178,14 @@ class ServerSetup:
             return False
         password = f"{self._secret.admin_password}\n"
         self._call_as_user("user", "add", self._answers.admin, "--role", "admin", stdin=password)
+        return True
+
+    def _make_configuration_key(self) -> bool:
+        """Each call makes a further generation: a restored server has another one than the lost one had."""
+        if not self._certificates.configuration_problem():
+            return False
+        environ = self._database.environ() if self._answers.database == "postgresql" else {}
+        self._call([COMMAND, "configuration", "key"], stdin=f"{self._secret.pass_phrase}\n", environ=environ)
         return True
 
     def _enable_sites(self) -> bool:

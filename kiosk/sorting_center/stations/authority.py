@@ -81,6 +81,10 @@ class CountyAuthority:
     def certificate(self) -> str:
         return _pem(self._certificate)
 
+    @property
+    def region(self) -> str:
+        return str(self._certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
+
     def sealed_key(self, pass_phrase: str) -> str:
         """PKCS #8 under the pass phrase, as openssl reads it."""
         return _key_pem(self._key, serialization.BestAvailableEncryption(pass_phrase.encode()))

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import insert
 
 from kiosk.sorting_center import export
+from kiosk.sorting_center.configuration.members import member_row
 from kiosk.sorting_center.desk.care import back_up_desk
 from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -59,6 +60,7 @@ PLANTED: Final[Mapping[str, Planted]] = {
     "drafts": Planted("0998-7413653"),
     "decisions": Planted("买买提江说好了"),
     "listings": Planted("خالىدەمنىڭ بادىمى"),
+    "members": Planted("رۇقىيەگۈل مەتتۇرسۇن"),
 }
 NO_WORDS: Final = {"ledger", "reports", "archives", "refused", "photographs", "sessions", "logs", "backups"}
 """Places where no person types anything: numbers, pictures, what programs write."""
@@ -89,6 +91,7 @@ def plant(desk: CenterDesk, person: Person, station: Station, now: datetime) -> 
     desk.cases.observe([], now)
     desk.registry.replace([ExpectedStation("shache", "S0147", contact=PLANTED["contacts"].word)], [])
     desk.drafts.store("aygul", "session", PLANTED["drafts"].word.encode(), "", now)
+    desk.book.change("shache", [member_row("M-00007", PLANTED["members"].word, "")], 0, "aygul", now)
     reason = DecisionRationale("aygul", PLANTED["decisions"].word)
     desk.decisions.decide((DecisionKind.DAY, "shache S0147 e 4"), 0, "accepted", reason, now)
 
@@ -152,6 +155,7 @@ def test_planted_words_are_there_until_their_term_and_nowhere_after(
                 assert found_in(folder) == left - {"drafts"}, (days, over)
         desk.notice_targets.remove("office")
         desk.registry.replace([], [])
+        desk.book.replace("shache", ["member"], [], 1, "aygul", now)
         desk.database.empty_log()
         assert found_in(folder) == {"decisions"}
         back_up_desk(url, tmp_path / "backup.db")

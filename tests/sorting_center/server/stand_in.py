@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from kiosk.base.files import write_durably
 from kiosk.sorting_center.server.layout import BROKER_PORT, PORTS, ServerLayout
 from kiosk.sorting_center.server.machine import CommandOutcome, ServerMachine
+from kiosk.sorting_center.stations.authority import CountyAuthority
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -34,6 +35,7 @@ class StandInMachine(ServerMachine):
         self.served: dict[int, bytes] = {}
         self.holders: dict[int, str] = {}
         self.people: dict[str, str] = {}
+        self.generation = 0  # Of the key of the configuration
         self.role_password = ""
         self.broker_trouble = ""
         self.postgresql = CommandOutcome(0, "150004\n")
@@ -108,6 +110,8 @@ class StandInMachine(ServerMachine):
                 return CommandOutcome(0, "".join(json.dumps({"name": name}) + "\n" for name in self.people))
             case ["runuser", "-u", "sorting-center", "--", _, "user", "add", name, "--role", "admin"]:
                 self._do("add administrator", lambda: self.people.update({name: stdin.strip()}))
+            case [_, "configuration", "key"]:
+                self._do("make the key of the configuration", lambda: self._issue_key(stdin.strip()))
             case ["runuser", "-u", "postgres", "--", "psql", *_] if "CREATE ROLE" not in stdin:
                 return self.postgresql
             case ["runuser", "-u", "postgres", "--", "psql", *_]:
@@ -126,6 +130,14 @@ class StandInMachine(ServerMachine):
             case _:
                 raise AssertionError(command)
         return CommandOutcome(0)
+
+    def _issue_key(self, phrase: str) -> None:
+        self.generation += 1
+        place = self.layout
+        texts = (place.authority_certificate.read_text(), place.authority_key.read_text())
+        made = CountyAuthority.open(*texts, phrase).issue_configuration_key("yarkant", self.generation, self.moment)
+        write_durably(place.configuration_key.with_suffix(".crt"), made.certificate.encode(), 0o644)
+        write_durably(place.configuration_key, made.key.encode(), 0o600)
 
     def _start(self, unit: str) -> None:
         self.active.add(unit)

@@ -1,0 +1,35 @@
+"""Cards of members on sheets for an office printer, with the lines along which they are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from fpdf import FPDF
+
+from kiosk.labels.papers.tags import MemberCard, render_member_card
+from kiosk.protocols.printers.page_setup import PrintHead
+
+_WIDTH_MM, _HEIGHT_MM = 86.0, 54.0
+_COLUMNS, _ROWS = 2, 5
+_LEFT_MM: Final = (210.0 - _COLUMNS * _WIDTH_MM) / 2
+_TOP_MM: Final = (297.0 - _ROWS * _HEIGHT_MM) / 2
+_HEAD: Final = PrintHead(300, 1248)
+
+
+def cards_pdf(members: Sequence[tuple[str, str]], county: str, date: str) -> bytes:
+    """Ten cards on a sheet of A4. ``members``: number and code of each card. Raises FontProblem."""
+    pdf = FPDF(unit="mm", format="A4")
+    pdf.set_auto_page_break(False)
+    pdf.set_title("Cards of members")
+    pdf.set_creation_date(datetime(2026, 1, 1, tzinfo=UTC))
+    for first in range(0, len(members), _COLUMNS * _ROWS):
+        pdf.add_page()
+        for at, (number, code) in enumerate(members[first : first + _COLUMNS * _ROWS]):
+            place = _LEFT_MM + at % _COLUMNS * _WIDTH_MM, _TOP_MM + at // _COLUMNS * _HEIGHT_MM
+            card = render_member_card(MemberCard(number, code, station="", date=date, zone="", county=county), _HEAD)
+            pdf.image(card.to_image(), *place, _WIDTH_MM, _HEIGHT_MM)
+            pdf.set_draw_color(170)
+            pdf.rect(*place, _WIDTH_MM, _HEIGHT_MM)
+    return bytes(pdf.output())

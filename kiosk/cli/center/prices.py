@@ -1,0 +1,150 @@
+"""``sorting-center prices``: the county's goods, prices, members and people as files, published and looked up."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from kiosk.cli.center.errors import PROGRAM, clear_errors
+from kiosk.cli.center.ledger import ledger_option
+from kiosk.cli.center.people import COMMAND
+from kiosk.cli.center.station import only_region, region_option
+from kiosk.cli.shared.one_line import end
+from kiosk.sorting_center.configuration.checks import BookFault, check_book, check_rows
+from kiosk.sorting_center.configuration.files import MAX_FILE_BYTES, BadSheets, read_file, write_csv, write_workbook
+from kiosk.sorting_center.configuration.members import with_former
+from kiosk.sorting_center.configuration.sheets import SHEETS
+from kiosk.sorting_center.desk.county_book import BookRow
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+
+file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what it would change, and change nothing.")
+_sheet_option = click.option(
+    "--sheet",
+    type=click.Choice(list(SHEETS)),
+    default="prices",
+    show_default=True,
+    help="What a CSV is; a workbook says it itself.",
+)
+
+
+@click.group()
+def prices() -> None:
+    """Prices and goods of the county as files, published to the stations. Works also while a center runs."""
+
+
+@prices.command("import")
+@file_argument
+@_sheet_option
+@dry_run_option
+@region_option
+@ledger_option
+@clear_errors
+def import_rows(file: Path, sheet: str, dry_run: bool, region: str | None, url: str) -> None:
+    """Take FILE, CSV or XLSX, in place of what the draft has of its kinds, all of it or nothing.
+
+    Changes the desk's database beside the ledger. Members, people and parcels hold at once, the others when they are
+    published. Each fault is a line on standard error with its cell.
+    """
+    import_file(file, sheet, region, url, dry_run=dry_run)
+
+
+def import_file(file: Path, sheet: str, region: str | None, url: str, *, dry_run: bool) -> None:
+    """Raises Refused, OSError, DeskError."""
+    with file.open("rb") as opened:
+        content = opened.read(MAX_FILE_BYTES + 1)
+    with CenterDesk.open(url) as desk:
+        region = region or only_region(desk)
+        draft, before = desk.book.draft(region), desk.book.rows(region)
+        try:
+            imported = read_file(content, sheet, before)
+        except BadSheets as error:
+            _end_faults(map(str, error.faults))
+        rows = with_former(before, imported.rows)
+        faults = check_rows(rows, desk.registry.current(), region=region, before=before)
+        lines = [": ".join(filter(None, (imported.place(fault), str(fault)))) for fault in faults]
+        if any(not fault.is_warning for fault in faults):
+            _end_faults(lines)
+        for line in lines:
+            click.echo(f"{PROGRAM}: {line}", err=True)
+        counts = _differences([row for row in before if row.kind in imported.kinds], rows)
+        if not dry_run:
+            now = datetime.now(UTC)
+            desk.book.replace(region, imported.kinds, rows, draft.revision, COMMAND, now)
+            text = ", ".join(f"{name} {count}" for name, count in counts.items())
+            desk.audit.record(COMMAND, AuditAction.CONFIGURATION_IMPORTED, ", ".join(imported.kinds), text, now)
+    click.echo(json.dumps({"kinds": imported.kinds, "rows": len(imported.rows), **counts}))
+
+
+def _differences(before: Sequence[BookRow], after: Sequence[BookRow]) -> dict[str, int]:
+    old, new = ({(row.kind, row.scope, row.key): row.content for row in rows} for rows in (before, after))
+    present = {key: content for key, content in new.items() if content or not old.get(key)}  # Nobody has left in it
+    changed = sum(old[key] != content for key, content in present.items() if key in old)
+    return {"new": len(present.keys() - old), "changed": changed, "removed": len(old.keys() - present)}
+
+
+def _end_faults(lines: Iterable[str]) -> None:
+    found = list(lines)
+    for line in found:
+        click.echo(f"{PROGRAM}: {line}", err=True)
+    end(f"{PROGRAM}: nothing was taken, faults: {len(found)}", 2)
+
+
+@prices.command("export")
+@_sheet_option
+@click.option("--format", "form", type=click.Choice(("csv", "xlsx")), default="csv", show_default=True)
+@click.option("--template", is_flag=True, help="Only the names of the columns, for a new file.")
+@region_option
+@ledger_option
+@clear_errors
+def export_rows(sheet: str, form: str, template: bool, region: str | None, url: str) -> None:
+    """The draft to standard output as `import` takes it; a workbook has every sheet. Changes nothing."""
+    rows: list[BookRow] = []
+    if not template:
+        with CenterDesk.open(url) as desk:
+            rows = desk.book.rows(region or only_region(desk))
+    write_output(write_workbook(rows) if form == "xlsx" else write_csv(sheet, rows))
+
+
+def write_output(content: bytes) -> None:
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+@prices.command()
+@click.option("--note", default="", help="Stands in the history.")
+@click.option("--alone", is_flag=True, help="Publish what was imported here, too; the history says so.")
+@region_option
+@ledger_option
+@clear_errors
+def publish(note: str, alone: bool, region: str | None, url: str) -> None:
+    """Let the stations have the draft. Refused with every fault that they would refuse it for."""
+    now = datetime.now(UTC)
+    with CenterDesk.open(url) as desk:
+        region = region or only_region(desk)
+        draft, rows = desk.book.draft(region), desk.book.rows(region)
+        today = now.astimezone().date().isoformat()
+        faults: list[BookFault] = check_book(rows, desk.registry.current(), region=region, today=today)
+        if any(not fault.is_warning for fault in faults):
+            _end_faults(map(str, faults))
+        made = desk.book.publish(region, draft.revision, COMMAND, note, now, alone_allowed=alone)
+        desk.audit.record(COMMAND, AuditAction.CONFIGURATION_PUBLISHED, f"{region}/{made.number}", note, now)
+    click.echo(json.dumps({"release": made.number, "changed_by": made.changed_by, "alone": made.alone}))
+
+
+@prices.command()
+@region_option
+@ledger_option
+@clear_errors
+def history(region: str | None, url: str) -> None:
+    """Every release, a JSON object each, the newest first. Changes nothing."""
+    with CenterDesk.open(url) as desk:
+        for made in desk.book.releases(region or only_region(desk)):
+            fields = ("number", "published_at", "published_by", "changed_by", "alone", "note")
+            click.echo(json.dumps({name: getattr(made, name) for name in fields}, ensure_ascii=False))

@@ -259,7 +259,6 @@ def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
 @county_goods.get_route("/county-goods/product/<key>/<any(label, receipt):paper>.png", StaffRole.VIEWER)
 def paper(key: str, paper: str) -> FlaskResponse:
     """As a station would print it by the draft; ``mode=`` for the receipt."""
-    from kiosk.labels.typesetting.fonts import FontProblem
     from kiosk.sorting_center.configuration import preview
 
     county = county_draft()
@@ -269,27 +268,20 @@ def paper(key: str, paper: str) -> FlaskResponse:
     if content is None or (paper == "receipt" and price is None):
         raise NotFound("the draft has no such goods, or no price for them")
     product = read_content("product", key, content)
-    try:
-        if paper == "label":
-            text = county.holding.get("layout", {}).get("bag")
-            layout = read_content("layout", "bag", text) if text else preview.shipped_layouts("bag")["bag"]
-            return _image(preview.label_png(product, layout), "image/png")
-        values = county.holding.get("setting", {}).items()
-        settings = CountySettings(**{name: read_content("setting", name, text) for name, text in values})
-        return _image(preview.receipt_png(product, Mode(mode), price or 0, settings), "image/png")
-    except FontProblem as error:
-        raise NotFound(str(error)) from error
+    if paper == "label":
+        text = county.holding.get("layout", {}).get("bag")
+        layout = read_content("layout", "bag", text) if text else preview.shipped_layouts("bag")["bag"]
+        return _image(preview.label_png(product, layout), "image/png")
+    values = county.holding.get("setting", {}).items()
+    settings = CountySettings(**{name: read_content("setting", name, text) for name, text in values})
+    return _image(preview.receipt_png(product, Mode(mode), price or 0, settings), "image/png")
 
 
 @county_goods.get_route("/county-goods/labels/<any(bag, crate, parcel, member, tote, seal):kind>.png", StaffRole.VIEWER)
 def label(kind: str) -> FlaskResponse:
     """A label with sample data, by the draft's layout in this scope, else by the one that comes with the software."""
-    from kiosk.labels.typesetting.fonts import FontProblem
     from kiosk.sorting_center.configuration import preview
 
     text = county_draft().holding.get("layout", {}).get(kind)
     layout = read_content("layout", kind, text) if text else preview.shipped_layouts(kind)[kind]
-    try:
-        return _image(preview.layout_png(kind, layout), "image/png")
-    except FontProblem as error:
-        raise NotFound(str(error)) from error
+    return _image(preview.layout_png(kind, layout), "image/png")

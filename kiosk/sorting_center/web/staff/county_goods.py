@@ -20,7 +20,7 @@ from kiosk.domain.trade import Mode
 from kiosk.messaging.contract.configuration import CountySettings
 from kiosk.sorting_center.configuration.checks import BookFault, check_book
 from kiosk.sorting_center.configuration.goods_form import FIELDS, MAX_CHARS, form_fields, row_content
-from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices
+from kiosk.sorting_center.configuration.price_grid import HoldingPrices
 from kiosk.sorting_center.configuration.rendering import read_content
 from kiosk.sorting_center.configuration.sheets import content_json
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
@@ -73,8 +73,6 @@ def _render(
     template: str, county: CountyDraft, refused: Refused | None = None, faults: Sequence[BookFault] = ()
 ) -> str:
     holding, own = county.holding, {(row.kind, row.key) for row in county.rows if row.scope == county.scope}
-    released = {(row.kind, row.scope, row.key): row.content for row in county.released}
-    draft = {(row.kind, row.scope, row.key): row.content for row in county.rows}
     typed = {name: form_text(name, MAX_CHARS) for name in SETTINGS} if refused or faults else {}
     settings = {key: str(read_content("setting", key, text)) for key, text in holding.get("setting", {}).items()}
     return render_page(
@@ -83,7 +81,7 @@ def _render(
         kinds={kind: _listed(county, kind) for kind in EDITED_KINDS},
         holding=holding,
         own=own,
-        changed={key[::2] for key in released.keys() | draft.keys() if released.get(key) != draft.get(key)},
+        changed={(change.kind, change.key) for change in county.changes},
         settings={name: typed.get(name, settings.get(name, "")) for name in SETTINGS},
         labels=LABEL_KINDS,
         may_edit=may_decide(),
@@ -246,7 +244,7 @@ def _image(content: bytes, kind: str) -> FlaskResponse:
 
 def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
     """What the draft pays for these goods today in this scope, by mode."""
-    prices, today = HoldingPrices(ScopedPrices(county.rows), county.levels), sources().now().date().isoformat()
+    prices, today = HoldingPrices(county.content.prices, county.levels), sources().now().date().isoformat()
     found = {}
     for key in sorted(prices.contents):  # The newest day that has begun comes last
         code, mode, since = key.split("/")

@@ -27,8 +27,10 @@ from kiosk.sorting_center.desk.registry_csv import BadRegistry, decoded, escape_
 
 MAX_FILE_BYTES: Final = 8 * 1024 * 1024
 _MAX_INFLATED_BYTES: Final = 48 * 1024 * 1024
-_MAX_ZIP_FILES: Final = 200
+_MAX_ZIP_FILES: Final = 60
 _MAX_ROWS: Final = 25_000
+_MAX_SCANNED_ROWS: Final = 100_000  # Where a row may stand, with empty ones before it
+_MAX_SHEETS: Final = 12
 _MAX_COLUMNS: Final = 30
 MAX_FAULTS: Final = 100
 _ZIP, _OLD_EXCEL = b"PK", b"\xd0\xcf\x11\xe0"
@@ -51,6 +53,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "no_column": "there is no column {name}; there are {columns}",
     "no_csv": "no CSV: {problem}",
     "no_encoding": "neither UTF-8 nor GB18030: save it as CSV UTF-8",
+    "no_name": "its column has no name in the first row",
     "no_sheet": "there is no sheet {name}; there are {sheets}",
     "no_utf16": "no UTF-16 at byte {at}",
     "no_workbook": "this workbook cannot be read: {problem}",
@@ -191,12 +194,11 @@ class _Reading:
                 self._read_row(SHEETS[name], (name, line, columns), cells)
 
     def _is_head(self, title: str, name: str, columns: tuple[str, ...]) -> bool:
-        faults: list[SheetFault] = []
         if not name:
-            faults.append(SheetFault("", "", "no_sheet", {"name": title[:40] or "…", "sheets": ", ".join(SHEETS)}))
-            self.faults += faults
+            values = {"name": title[:40] or "…", "sheets": ", ".join(SHEETS)}
+            self.faults.append(SheetFault("", "", "no_sheet", values))
             return False
-        known = SHEETS[name].columns
+        faults, known = list[SheetFault](), SHEETS[name].columns
         for at, column in enumerate(columns):
             if column not in known:
                 values = {"name": column[:40], "columns": ", ".join(known)}
@@ -214,7 +216,8 @@ class _Reading:
         found: dict[str, Any] = {}
         given = {column: cells[at] if at < len(cells) else None for at, column in enumerate(columns)}
         is_hidden = str(given.get("hidden") or "").strip() != ""
-        faults = []
+        extra = [at for at, cell in enumerate(cells) if at >= len(columns) and cell not in (None, "")]
+        faults = [SheetFault(name, _cell_name(at, line), "no_name") for at in extra[:1]]
         for column, read in sheet.columns.items():
             cell = given.get(column)
             at = _cell_name(columns.index(column), line) if column in columns else ""
@@ -280,18 +283,22 @@ def _read_workbook(content: bytes, reading: _Reading) -> None:
         if len(entries) > _MAX_ZIP_FILES or sum(entry.file_size for entry in entries) > _MAX_INFLATED_BYTES:
             raise BadSheets([SheetFault("", "", "too_large", {"most": _MAX_INFLATED_BYTES})])
         with closing(openpyxl.load_workbook(io.BytesIO(content), read_only=True, keep_links=False)) as book:
+            if len(book.worksheets) > _MAX_SHEETS:
+                raise BadSheets([SheetFault("", "", "too_large", {"most": _MAX_INFLATED_BYTES})])
             for sheet in book.worksheets:
+                if (sheet.max_row or 0) > _MAX_SCANNED_ROWS:
+                    raise BadSheets([SheetFault(sheet.title, "", "too_many", {"most": _MAX_ROWS})])
                 reading.read_sheet(sheet.title.strip().lower(), _sheet_rows(sheet, book.epoch))
     except BadSheets:
         raise
     except Exception as error:  # Whatever the library finds in a damaged file
-        raise BadSheets([SheetFault("", "", "no_workbook", {"problem": str(error)[:200]})]) from error
+        raise BadSheets([SheetFault("", "", "no_workbook", {"problem": " ".join(str(error).split())[:200]})]) from error
 
 
 def _sheet_rows(sheet: Any, epoch: datetime) -> Iterator[tuple[int, Sequence[Any]]]:
     """A serial where days belong is a day already: here it is known where they begin."""
     days = -1
-    for line, row in enumerate(sheet.iter_rows(max_row=_MAX_ROWS + 1, max_col=_MAX_COLUMNS), 1):
+    for line, row in enumerate(sheet.iter_rows(max_row=_MAX_SCANNED_ROWS, max_col=_MAX_COLUMNS), 1):
         values: list[Any] = [cell.value if cell.data_type not in ("f", "e") else _FORMULA for cell in row]
         if days < 0 and "since" in values:
             days = values.index("since")
@@ -301,15 +308,8 @@ def _sheet_rows(sheet: Any, epoch: datetime) -> Iterator[tuple[int, Sequence[Any
 
 
 def _with_day(value: Cell, epoch: datetime) -> Cell:
-    """The day of a serial: a column of days that a spreadsheet shows as numbers."""
+    """The day of a serial of 1998 to 2119: a column of days that a spreadsheet shows as numbers."""
     from openpyxl.utils.datetime import from_excel
 
-    if (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and 36_000 < value < 80_000
-        and value == int(value)
-    ):
-        found: Cell = from_excel(value, epoch)
-        return found
-    return value
+    is_serial = type(value) in (int, float) and value in range(36_000, 80_000)
+    return from_excel(value, epoch) if is_serial else value

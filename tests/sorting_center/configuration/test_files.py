@@ -9,8 +9,9 @@ from typing import Any
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl.xml import DEFUSEDXML
 
 from kiosk.messaging.contract.catalog.name_rules import UYGHUR_LETTERS
 from kiosk.sorting_center.configuration.checks import BookFault
@@ -82,6 +83,7 @@ ROWS = st.lists(
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(ROWS)
 def test_what_is_exported_comes_back_the_same(rows: list[BookRow]) -> None:
     if rows:
@@ -147,6 +149,7 @@ def test_what_excel_made_of_a_day_and_of_a_price_is_accepted_where_it_is_certain
         (["", 7, "purchase", "", "24.00"], "B2", "not_text"),
         (["", "6.91793E+18", "purchase", "", "24.00"], "B2", "digits_lost"),
         (["", "", "purchase", "", "24.00"], "B2", "empty_cell"),
+        (["", "BADAM", "purchase", "", "24", "00"], "F2", "no_name"),
     ],
 )
 def test_what_is_not_certain_is_refused_with_its_cell(row: list[object], cell: str, code: str) -> None:
@@ -208,6 +211,19 @@ def test_a_chinese_csv_with_semicolons_is_read() -> None:
     assert read_file(content).rows[0].scope == station_scope("S0147")
 
 
+@pytest.mark.parametrize("line", [26_000, 1_000_000])
+def test_what_stands_far_below_is_not_lost(line: int) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(HEAD)
+    sheet.cell(line, 2, "BADAM")
+    written = io.BytesIO()
+    book.save(written)
+    with pytest.raises(BadSheets, match="more than"):
+        read_file(written.getvalue(), "prices")
+
+
 def test_a_bomb_is_not_unpacked() -> None:
     whole = io.BytesIO(_workbook([HEAD]))
     with zipfile.ZipFile(whole, "a", zipfile.ZIP_DEFLATED) as packed:
@@ -215,6 +231,7 @@ def test_a_bomb_is_not_unpacked() -> None:
     with pytest.raises(BadSheets) as refused:
         read_file(whole.getvalue())
     assert refused.value.faults[0].code == "too_large"
+    assert DEFUSEDXML, "nor are entities of XML that name each other"
 
 
 def test_every_fault_has_a_sentence_in_every_language() -> None:

@@ -38,6 +38,12 @@ class NamedContent(msgspec.Struct, frozen=True):
     picture: str = ""
 
 
+# Of static/goods, which a test compares with the drawings of the stations.
+GOODS_DRAWINGS: Final = (
+    *("apple", "apricot", "badam", "chili", "fig", "grape", "honey", "jujube", "melon", "mulberry", "peach", "pear"),
+    *("pistachio", "pomegranate", "raisin", "walnut", "other"),
+)
+CONTAINER_DRAWINGS: Final = ("sack", "crate", "bucket", "own-container", "none", "other")
 _MAX_STORED: Final = 8  # Counties
 _read_named: Final = msgspec.json.Decoder(NamedContent).decode
 
@@ -139,6 +145,11 @@ class CountyDraft:
         if kind == "station":
             return rows_for(self.rows, name, self.townships.get(name, ""))
         return rows_for(self.rows, "", name)
+
+    def drawing(self, name: str) -> str:
+        """The address of a drawing of goods; the one that a station shows for a name that it does not know."""
+        known = name if name in (*GOODS_DRAWINGS, *CONTAINER_DRAWINGS) else "other"
+        return url_for("static", filename=f"goods/{known}.svg")
 
     def address(self, endpoint: str, **values: Any) -> str:
         return url_for(endpoint, region=self.region, scope=self.scope or None, **values)

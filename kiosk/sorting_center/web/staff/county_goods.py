@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Final
 
 from flask import Response as FlaskResponse
@@ -27,7 +25,13 @@ from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, may_decide, record
-from kiosk.sorting_center.web.shared.county import CountyDraft, county_draft, save_or_merge
+from kiosk.sorting_center.web.shared.county import (
+    CONTAINER_DRAWINGS,
+    GOODS_DRAWINGS,
+    CountyDraft,
+    county_draft,
+    save_or_merge,
+)
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.sources import sources
 
@@ -36,12 +40,6 @@ county_goods = GuardedBlueprint("county_goods", __name__)
 EDITED_KINDS: Final = tuple(FIELDS)
 SETTINGS: Final = CountySettings.__struct_fields__
 LABEL_KINDS: Final = ("bag", "crate", "parcel", "member", "tote", "seal")
-# Of goods and containers, of the station's own drawings.
-GOODS_DRAWINGS: Final = (
-    *("apple", "apricot", "badam", "chili", "fig", "grape", "honey", "jujube", "melon", "mulberry", "peach", "pear"),
-    *("pistachio", "pomegranate", "raisin", "walnut", "other"),
-)
-CONTAINER_DRAWINGS: Final = ("sack", "crate", "bucket", "own-container", "none", "other")
 _MAX_LAYOUT: Final = 32_000
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,16}")
 _IMAGE_AGE_S: Final = 3600
@@ -223,21 +221,9 @@ def _save_rows(template: str, county: CountyDraft, put: Sequence[BookRow], remov
     return redirect(county.address(f"county_goods.{page}", done=int(bool(put or removed))), 303)
 
 
-@cache
-def _drawing(name: str) -> bytes:
-    return files("kiosk.web").joinpath("static", "drawings", f"{name}.svg").read_bytes()
-
-
-@county_goods.get_route("/county-goods/drawings/<name>.svg", StaffRole.VIEWER)
-def drawing(name: str) -> FlaskResponse:
-    """As the station shows goods; the one for all others where a station would show that."""
-    known = name if name in (*GOODS_DRAWINGS, *CONTAINER_DRAWINGS) else "other"
-    return _image(_drawing(known), "image/svg+xml")
-
-
-def _image(content: bytes, kind: str) -> FlaskResponse:
+def _image(content: bytes) -> FlaskResponse:
     answer = make_response(content)
-    answer.headers["Content-Type"] = kind
+    answer.headers["Content-Type"] = "image/png"
     answer.headers["Cache-Control"] = f"private, max-age={_IMAGE_AGE_S}"
     return answer
 
@@ -269,10 +255,10 @@ def paper(key: str, paper: str) -> FlaskResponse:
     if paper == "label":
         text = county.holding.get("layout", {}).get("bag")
         layout = read_content("layout", "bag", text) if text else preview.shipped_layouts("bag")["bag"]
-        return _image(preview.label_png(product, layout), "image/png")
+        return _image(preview.label_png(product, layout))
     values = county.holding.get("setting", {}).items()
     settings = CountySettings(**{name: read_content("setting", name, text) for name, text in values})
-    return _image(preview.receipt_png(product, Mode(mode), price or 0, settings), "image/png")
+    return _image(preview.receipt_png(product, Mode(mode), price or 0, settings))
 
 
 @county_goods.get_route("/county-goods/labels/<any(bag, crate, parcel, member, tote, seal):kind>.png", StaffRole.VIEWER)
@@ -282,4 +268,4 @@ def label(kind: str) -> FlaskResponse:
 
     text = county_draft().holding.get("layout", {}).get(kind)
     layout = read_content("layout", kind, text) if text else preview.shipped_layouts(kind)[kind]
-    return _image(preview.layout_png(kind, layout), "image/png")
+    return _image(preview.layout_png(kind, layout))

@@ -6,12 +6,13 @@ Whoever shows one imports this module at that moment: what draws takes memory th
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, Final
 
+from kiosk.base.refused import Refused
 from kiosk.domain.money import amount_fen
 from kiosk.domain.trade import Mode
 from kiosk.labels.documents import SAMPLE_CODE, SAMPLE_ORIGIN
@@ -21,6 +22,7 @@ from kiosk.labels.papers.bag_label import BAG_SAMPLE, bag_content
 from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine, render_receipt
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.raster import Raster
+from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.messaging.contract.catalog.tables import ProductTable
 from kiosk.messaging.contract.configuration import CountySettings
 from kiosk.protocols.printers.page_setup import PrintHead
@@ -38,9 +40,8 @@ def shipped_layouts(kind: str) -> Mapping[str, str]:
 
 @lru_cache(maxsize=32)
 def layout_png(kind: str, text: str) -> bytes:
-    """A label with sample data. Raises LayoutProblem for a text that is no layout, FontProblem without fonts."""
-    with _DRAWING:
-        return _png(draw_label(parse_label(text), SAMPLES[kind], _LABEL_HEAD))
+    """A label with sample data. Raises Refused: not_drawn, for a text that is no layout and without fonts."""
+    return _png(lambda: draw_label(parse_label(text), SAMPLES[kind], _LABEL_HEAD))
 
 
 @lru_cache(maxsize=64)
@@ -53,13 +54,12 @@ def label_png(product: ProductTable, layout: str) -> bytes:
         **(_in_languages("grade", grade) if grade else dict.fromkeys(("grade_ug", "grade_zh", "grade_en"), "")),
         harvest=product.sale.harvest if product.sale else "",
     )
-    with _DRAWING:
-        return _png(draw_label(parse_label(layout), bag_content(label), _LABEL_HEAD))
+    return _png(lambda: draw_label(parse_label(layout), bag_content(label), _LABEL_HEAD))
 
 
 @lru_cache(maxsize=64)
 def receipt_png(product: ProductTable, mode: Mode, fen_per_kg: int, settings: CountySettings) -> bytes:
-    """The receipt of one bag of these goods. Raises FontProblem without fonts."""
+    """The receipt of one bag of these goods. Raises as `layout_png`."""
     net_g = _GROSS_G - _TARE_G
     amount = amount_fen(net_g, fen_per_kg)
     line = ReceiptLine(
@@ -94,15 +94,18 @@ def receipt_png(product: ProductTable, mode: Mode, fen_per_kg: int, settings: Co
         phone=settings.phone or "",
         **SAMPLE_ORIGIN,
     )
-    with _DRAWING:
-        return _png(render_receipt(document, _RECEIPT_HEAD))
+    return _png(lambda: render_receipt(document, _RECEIPT_HEAD))
 
 
 def _in_languages(name: str, names: Any) -> dict[str, Any]:
     return {f"{name}_{language}": getattr(names, language) for language in ("ug", "zh", "en")}
 
 
-def _png(raster: Raster) -> bytes:
+def _png(draw: Callable[[], Raster]) -> bytes:
     content = BytesIO()
-    raster.to_image().save(content, "PNG")
+    try:
+        with _DRAWING:
+            draw().to_image().save(content, "PNG")
+    except (FontProblem, ValueError) as error:
+        raise Refused("not_drawn", str(error)) from error
     return content.getvalue()

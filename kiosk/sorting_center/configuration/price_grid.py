@@ -10,13 +10,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import msgspec
 
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import Mode
-from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
+from kiosk.sorting_center.desk.county_book import BookRow
 
 NOT_BOUGHT: Final = "-"
 _DASHES: Final = frozenset("-–—−")
@@ -129,6 +130,12 @@ class ScopedPrices:
             if row.kind == "price":
                 self.by_scope.setdefault(row.scope, {})[row.key] = row.content
 
+    @cached_property
+    def pairs(self) -> Mapping[str, frozenset[tuple[str, str]]]:
+        """Product and mode of every row, by scope."""
+        split = {scope: (key.split("/") for key in rows) for scope, rows in self.by_scope.items()}
+        return {scope: frozenset((key[0], key[1]) for key in keys) for scope, keys in split.items()}
+
     def own(self, scope: str, key: str) -> str | None:
         return self.by_scope.get(scope, {}).get(key)
 
@@ -203,10 +210,10 @@ def _current(days: set[str], today: str) -> Iterable[str]:
 def _narrower(draft: ScopedPrices, view: GridView) -> Mapping[tuple[str, str], tuple[int, int]]:
     """By product and mode how many townships and stations within the scope have prices of their own."""
     found: dict[tuple[str, str], tuple[int, int]] = {}
-    for scope, rows in draft.by_scope.items():
+    for scope, pairs in draft.pairs.items():
         kind, _, name = scope.partition(":")
-        inside = scope not in view.levels and (view.stations is None or (kind == "station" and name in view.stations))
-        for pair in {(*key.split("/")[:2],) for key in rows} if inside and scope != COUNTY else ():
-            townships, stations = found.get((pair[0], pair[1]), (0, 0))
-            found[pair[0], pair[1]] = (townships + (kind == "township"), stations + (kind == "station"))
+        inside = view.stations is None or (kind == "station" and name in view.stations)
+        for pair in pairs if inside and scope not in view.levels else ():
+            townships, stations = found.get(pair, (0, 0))
+            found[pair] = (townships + (kind == "township"), stations + (kind == "station"))
     return found

@@ -28,6 +28,11 @@ def fill(desk: CenterDesk) -> None:
     """Two townships of two stations each; almonds and walnuts in force at 24.00 and 18.00; nothing in the draft."""
     townships = {"S0001": "Azatbagh", "S0002": "Azatbagh", "S0003": "核桃乡", "S0004": "核桃乡"}
     desk.registry.replace([ExpectedStation(REGION, one, "栗子村", town) for one, town in townships.items()], [])
+    fill_rows(desk, REGION)
+
+
+def fill_rows(desk: CenterDesk, region: str) -> None:
+    """The same for a county that has its stations."""
     sack = {
         "code": "SACK",
         "names": {"ug": "خالتا", "zh": "布袋", "en": "Cloth sack"},
@@ -42,8 +47,8 @@ def fill(desk: CenterDesk) -> None:
         BookRow("container", "", "SACK", content_json(sack)),
         BookRow("setting", "", "phone", '{"value":"0998-555-0147"}'),
     ]
-    desk.book.change(REGION, rows, 0, "aygul", NOW)
-    desk.book.publish(REGION, 1, "turdi", "week 47", NOW, alone_allowed=False)
+    desk.book.change(region, rows, 0, "aygul", NOW)
+    desk.book.publish(region, 1, "turdi", "week 47", NOW, alone_allowed=False)
 
 
 def content(desk: CenterDesk, kind: str, key: str, scope: str = "") -> str | None:

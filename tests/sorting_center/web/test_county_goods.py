@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -15,8 +17,8 @@ from kiosk.sorting_center.configuration.rendering import read_content
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.web.shared.county import CONTAINER_DRAWINGS, GOODS_DRAWINGS
 from kiosk.sorting_center.web.shared.sources import Stores
-from kiosk.sorting_center.web.staff.county_goods import CONTAINER_DRAWINGS, GOODS_DRAWINGS
 from kiosk.web.shared.signs import known_drawings
 from tests.sorting_center.staff import app_of
 from tests.sorting_center.web import county_rows
@@ -156,9 +158,11 @@ def test_papers_are_drawn_as_stations_draw_them(app: Flask, desk: CenterDesk) ->
         assert viewer.client.get(f"/county-goods/{path}region={REGION}").status_code == 404, path
 
 
-def test_every_drawing_is_one_of_the_stations(operator: Person) -> None:
-    assert {*GOODS_DRAWINGS, *CONTAINER_DRAWINGS} <= known_drawings()
-    answer = operator.client.get("/county-goods/drawings/badam.svg")
-    assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
-    other = operator.client.get("/county-goods/drawings/other.svg").data
-    assert operator.client.get("/county-goods/drawings/lock.svg").data == other
+def test_every_drawing_is_the_one_of_the_stations(operator: Person) -> None:
+    stations = files("kiosk.web").joinpath("static", "drawings")
+    names = {*GOODS_DRAWINGS, *CONTAINER_DRAWINGS}
+    own = Path(str(files("kiosk.sorting_center.web"))) / "static" / "goods"
+    assert {path.stem for path in own.glob("*.svg")} == names <= known_drawings()
+    for name in names:
+        assert (own / f"{name}.svg").read_bytes() == stations.joinpath(f"{name}.svg").read_bytes(), name
+    assert "/static/goods/badam.svg" in operator.sees(PATH)

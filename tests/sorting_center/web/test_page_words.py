@@ -19,7 +19,7 @@ from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import app_of, looked_after, sign_in
 from tests.sorting_center.station_journal import NOW, WORDS
-from tests.sorting_center.web import county_month, test_browser_walk
+from tests.sorting_center.web import county_month, county_rows, test_browser_walk
 from tests.sorting_center.web.county_month import MEMBER, PARCEL, RECEIPT, REGION, VOIDED, read
 
 LATIN: Final = re.compile(r"[A-Za-z]{3,}")
@@ -45,7 +45,7 @@ BEGIN: Final = (
     ),
     *(f"/lots/{REGION}/{RECEIPT.lot}", "/reconciliation?day=2026-11-25"),
 )
-_FILES: Final = re.compile(r"/exports/\d|/static/|\.(csv|tsv|xlsx|zip|jpg|json)$")
+_FILES: Final = re.compile(r"/exports/\d|/static/|\.(csv|tsv|xlsx|zip|jpg|png|json)$")
 _NAMES: Final = re.compile(r"[A-Z]?\d[\w-]*")
 
 
@@ -129,6 +129,7 @@ def client(stores: Stores, tmp_path: Path) -> Iterator[FlaskClient]:
     while OfferFollower(stores.ledger, stores.desk.database).step():
         pass
     stores.desk.registry.replace([ExpectedStation(REGION, "S0147", "栗子村 Kashtan", "核桃乡")], [])
+    county_rows.fill_rows(stores.desk, REGION)
     looked_after(stores)
     with app_of(stores).test_client() as client:
         sign_in(client, stores.desk, StaffRole.ADMIN)

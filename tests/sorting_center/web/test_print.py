@@ -23,6 +23,7 @@ from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import NOON, PASSWORD, app_of
 from tests.sorting_center.station_journal import of_weight
+from tests.sorting_center.web import county_rows
 from tests.sorting_center.web.county_month import MEMBER, RECEIPT, REGION, fill, read
 from tests.sorting_center.web.printed import Printed
 from tests.sorting_center.web.test_browser import served
@@ -41,6 +42,9 @@ SHEETS = {
     "/registry": 3,
     f"/stations/{REGION}/S0147/people": 1,
     "/members": 1,
+    "/prices": 1,
+    "/county-goods": 1,
+    "/publish/1": 1,
 }
 """The most a page may need of a county of 90 stations."""
 OTHER_WORDS = ("English", "中文", "gulnar")
@@ -84,6 +88,7 @@ def county(stores: Stores) -> Stores:
         for n in range(1, 91)
     ]
     hours = OpeningHours.parse("mon-fri 09:00-19:00; sat 10:00-14:00")
+    county_rows.fill_rows(stores.desk, REGION)
     stores.desk.registry.replace(rows, [Township(REGION, f"Township {n}", hours) for n in range(12)])
     return stores
 

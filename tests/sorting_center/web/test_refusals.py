@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from kiosk.base.refused import Refused
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk import registry_csv
+from kiosk.sorting_center.desk.county_book import BookRow
 from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.notices import outbox
@@ -50,8 +51,11 @@ def admin(stores: Stores) -> Iterator[tuple[FlaskClient, str]]:
 OF_PAGES: Mapping[str, str] = {
     "bad_language": "this language is not spoken here",
     "bad_way": "a target is reached by mail or by webhook",
+    "code_in_use": "there are goods with this code",
     "export_busy": "two exports are being made",
+    "faults": "the draft has faults",
     "figures_changed": "the receipt was told once more",
+    "not_drawn": "a layout that is none",
     "not_written": "the file cannot be made",
     "none_chosen": "choose what you decide on",
     "no_public_address": "no public address of the storefront is set",
@@ -69,6 +73,13 @@ def offered(stores: Stores) -> ListingKey:
     stores.ledger.accept([station.start(), station.intake(1), station.offer(1, "ab" * 32)], "shache", CAME)
     OfferFollower(stores.ledger, stores.desk.database, lambda: NOW).step()
     return ListingKey("shache", station.station, station.lot(1))
+
+
+def publishes(desk: CenterDesk, region: str, who: str) -> None:
+    """Goods and prices that gulnar has changed."""
+    if desk.book.draft(region).revision == 0:
+        desk.book.change(region, [BookRow("price", "", "BADAM/purchase/", "")], 0, "gulnar", NOW)
+    desk.book.publish(region, desk.book.draft(region).revision, who, "", NOW, alone_allowed=False)
 
 
 def acts(stores: Stores) -> Mapping[str, Callable[[], object]]:
@@ -112,8 +123,10 @@ def acts(stores: Stores) -> Mapping[str, Callable[[], object]]:
         "no_such_token": lambda: tokens.revoke("nothing", NOW),
         "no_title": lambda: listings.edit(lot, no_title, doing),
         "not_closed": lambda: cases.reopen(2, 1, "gulnar", "a reason", NOW),
+        "nothing_new": lambda: [publishes(desk, "shache", who) for who in ("root", "turdi")],
         "paused": lambda: desk.notices.test("hook0", NOW),
         "photo_pending": lambda: listings.publish(lot, doing),
+        "same_person": lambda: publishes(desk, "hotan", "gulnar"),
         "too_many": lambda: targets.add(replace(HOOK, name="one-more"), NOW),
         "weak_password": lambda: check_password("short", "gulnar", StaffRole.VIEWER),
     }

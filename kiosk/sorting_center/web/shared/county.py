@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import groupby
 from typing import Any, Final
 
 import msgspec
-from flask import request, url_for
+from flask import current_app, request, url_for
 from werkzeug.exceptions import NotFound
 
 from kiosk.base.refused import Refused
 from kiosk.messaging.contract.catalog.tables import NamesTable
+from kiosk.sorting_center.configuration.checks import BookFault, check_book
 from kiosk.sorting_center.configuration.goods_form import FIELDS, form_fields
 from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices, percent
 from kiosk.sorting_center.configuration.release_changes import RowChange, release_changes
@@ -37,7 +38,60 @@ class NamedContent(msgspec.Struct, frozen=True):
     picture: str = ""
 
 
+# Of static/goods, which a test compares with the drawings of the stations.
+GOODS_DRAWINGS: Final = (
+    *("apple", "apricot", "badam", "chili", "fig", "grape", "honey", "jujube", "melon", "mulberry", "peach", "pear"),
+    *("pistachio", "pomegranate", "raisin", "walnut", "other"),
+)
+CONTAINER_DRAWINGS: Final = ("sack", "crate", "bucket", "own-container", "none", "other")
+_MAX_STORED: Final = 8  # Counties
 _read_named: Final = msgspec.json.Decoder(NamedContent).decode
+
+
+class CountyContent:
+    """Rows of the draft and of the release in force at one revision, and what follows from them: read once for all
+    pages until the next change, because a county with prices of its own at each station has ten thousand rows.
+    """
+
+    def __init__(self, region: str, revision: int, townships: Mapping[str, str]) -> None:
+        self.region, self.revision, self.townships = region, revision, townships
+        self._faults: dict[str, Sequence[BookFault]] = {}
+
+    @cached_property
+    def rows(self) -> Sequence[BookRow]:
+        return sources().desk.book.rows(self.region, PUBLISHED_KINDS)
+
+    @cached_property
+    def released(self) -> Sequence[BookRow]:
+        return sources().desk.book.released(self.region)
+
+    @cached_property
+    def changes(self) -> Sequence[RowChange]:
+        return release_changes(self.released, self.rows, self.townships)
+
+    def faults(self, today: str) -> Sequence[BookFault]:
+        if today not in self._faults:
+            register = sources().desk.registry.current()
+            self._faults = {today: check_book(self.rows, register, region=self.region, today=today)}
+        return self._faults[today]
+
+    @cached_property
+    def prices(self) -> ScopedPrices:
+        return ScopedPrices(self.rows)
+
+    @cached_property
+    def released_prices(self) -> ScopedPrices:
+        return ScopedPrices(self.released)
+
+    @cached_property
+    def names(self) -> Mapping[str, NamedContent]:
+        """Names of goods, by code; also of goods that only a release or another scope has."""
+        found = {}
+        for row in (*self.released, *self.rows):
+            if row.kind == "product" and row.content:
+                with suppress(msgspec.MsgspecError):  # The check before publishing names what cannot be read
+                    found[row.key] = _read_named(row.content)
+        return found
 
 
 @dataclass(frozen=True)
@@ -49,8 +103,25 @@ class CountyDraft:
     regions: Sequence[str]
     townships: Mapping[str, str]  # By station
     villages: Mapping[str, str]
-    # Before its rows: a change that comes between the two is noticed when this one is saved.
-    draft: Draft = field(default_factory=Draft)
+    # Read before its rows: a change that comes between the two is noticed when this one is saved.
+    draft: Draft
+    content: CountyContent
+
+    @property
+    def rows(self) -> Sequence[BookRow]:
+        return self.content.rows
+
+    @property
+    def released(self) -> Sequence[BookRow]:
+        return self.content.released
+
+    @property
+    def changes(self) -> Sequence[RowChange]:
+        return self.content.changes
+
+    @property
+    def names(self) -> Mapping[str, NamedContent]:
+        return self.content.names
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -68,18 +139,6 @@ class CountyDraft:
         return frozenset(one for one in self.townships if self.scope in (COUNTY, *_scopes(one, self.townships[one])))
 
     @cached_property
-    def rows(self) -> Sequence[BookRow]:
-        return sources().desk.book.rows(self.region, PUBLISHED_KINDS)
-
-    @cached_property
-    def released(self) -> Sequence[BookRow]:
-        return sources().desk.book.released(self.region)
-
-    @cached_property
-    def changes(self) -> Sequence[RowChange]:
-        return release_changes(self.released, self.rows, self.townships)
-
-    @cached_property
     def holding(self) -> Mapping[str, dict[str, str]]:
         """What holds in this scope by the draft: by kind and key, the content."""
         kind, _, name = self.scope.partition(":")
@@ -87,15 +146,10 @@ class CountyDraft:
             return rows_for(self.rows, name, self.townships.get(name, ""))
         return rows_for(self.rows, "", name)
 
-    @cached_property
-    def names(self) -> Mapping[str, NamedContent]:
-        """Names of goods, by code; also of goods that only a release or another scope has."""
-        found = {}
-        for row in (*self.released, *self.rows):
-            if row.kind == "product" and row.content:
-                with suppress(msgspec.MsgspecError):  # The check before publishing names what cannot be read
-                    found[row.key] = _read_named(row.content)
-        return found
+    def drawing(self, name: str) -> str:
+        """The address of a drawing of goods; the one that a station shows for a name that it does not know."""
+        known = name if name in (*GOODS_DRAWINGS, *CONTAINER_DRAWINGS) else "other"
+        return url_for("static", filename=f"goods/{known}.svg")
 
     def address(self, endpoint: str, **values: Any) -> str:
         return url_for(endpoint, region=self.region, scope=self.scope or None, **values)
@@ -122,7 +176,18 @@ def county_draft() -> CountyDraft:
     if (region and region not in regions) or scope not in known:
         raise NotFound("there is no such county, township or station in the list of stations")
     villages = {name: row.village for name, row in own.items()}
-    return CountyDraft(region, scope, regions, townships, villages, sources().desk.book.draft(region))
+    draft = sources().desk.book.draft(region)
+    return CountyDraft(region, scope, regions, townships, villages, draft, _content(region, draft.revision, townships))
+
+
+def _content(region: str, revision: int, townships: Mapping[str, str]) -> CountyContent:
+    found: dict[str, CountyContent] = current_app.extensions.setdefault("county_content", {})
+    stored = found.get(region)
+    if stored is None or (stored.revision, stored.townships) != (revision, townships):
+        if len(found) >= _MAX_STORED:
+            found.clear()
+        stored = found[region] = CountyContent(region, revision, townships)
+    return stored
 
 
 def seen_revision() -> int:
@@ -159,10 +224,9 @@ class ShownChange:
 
 
 def changes_by_kind(
-    county: CountyDraft, before: Sequence[BookRow], after: Sequence[BookRow]
+    county: CountyDraft, changes: Iterable[RowChange], old: ScopedPrices, new: ScopedPrices
 ) -> Mapping[str, Sequence[ShownChange]]:
     """By kind; of prices what holds in the scope before and after."""
-    old, new = ScopedPrices(before), ScopedPrices(after)
 
     @cache
     def holding(scope: str) -> tuple[HoldingPrices, HoldingPrices]:
@@ -175,7 +239,6 @@ def changes_by_kind(
         was, becomes = holding(change.scope)
         return ShownChange(change, (), was.fen_until(change.key), becomes.fen(change.key))
 
-    changes = release_changes(before, after, county.townships)
     by_kind = {kind: list(found) for kind, found in groupby(changes, lambda change: change.kind)}
     return {kind: [shown(one) for one in by_kind[kind]] for kind in PUBLISHED_KINDS if kind in by_kind}
 

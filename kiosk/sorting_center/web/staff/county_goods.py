@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Final
 
 from flask import Response as FlaskResponse
@@ -20,14 +18,20 @@ from kiosk.domain.trade import Mode
 from kiosk.messaging.contract.configuration import CountySettings
 from kiosk.sorting_center.configuration.checks import BookFault, check_book
 from kiosk.sorting_center.configuration.goods_form import FIELDS, MAX_CHARS, form_fields, row_content
-from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices
+from kiosk.sorting_center.configuration.price_grid import HoldingPrices
 from kiosk.sorting_center.configuration.rendering import read_content
 from kiosk.sorting_center.configuration.sheets import content_json
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, may_decide, record
-from kiosk.sorting_center.web.shared.county import CountyDraft, county_draft, save_or_merge
+from kiosk.sorting_center.web.shared.county import (
+    CONTAINER_DRAWINGS,
+    GOODS_DRAWINGS,
+    CountyDraft,
+    county_draft,
+    save_or_merge,
+)
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.sources import sources
 
@@ -36,12 +40,6 @@ county_goods = GuardedBlueprint("county_goods", __name__)
 EDITED_KINDS: Final = tuple(FIELDS)
 SETTINGS: Final = CountySettings.__struct_fields__
 LABEL_KINDS: Final = ("bag", "crate", "parcel", "member", "tote", "seal")
-# Of goods and containers, of the station's own drawings.
-GOODS_DRAWINGS: Final = (
-    *("apple", "apricot", "badam", "chili", "fig", "grape", "honey", "jujube", "melon", "mulberry", "peach", "pear"),
-    *("pistachio", "pomegranate", "raisin", "walnut", "other"),
-)
-CONTAINER_DRAWINGS: Final = ("sack", "crate", "bucket", "own-container", "none", "other")
 _MAX_LAYOUT: Final = 32_000
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,16}")
 _IMAGE_AGE_S: Final = 3600
@@ -60,22 +58,28 @@ class RowForm:
 @county_goods.get_route("/county-goods", StaffRole.VIEWER, menu=(104, "nav_county_goods"))
 def overview() -> str:
     """``?region=&scope=``."""
-    return _render(county_draft())
+    return _render("county-goods.html", county_draft())
 
 
-def _render(county: CountyDraft, refused: Refused | None = None, faults: Sequence[BookFault] = ()) -> str:
+@county_goods.get_route("/county-goods/labels", StaffRole.VIEWER)
+def labels_page() -> str:
+    """Each label as it would be printed."""
+    return _render("county-labels.html", county_draft())
+
+
+def _render(
+    template: str, county: CountyDraft, refused: Refused | None = None, faults: Sequence[BookFault] = ()
+) -> str:
     holding, own = county.holding, {(row.kind, row.key) for row in county.rows if row.scope == county.scope}
-    released = {(row.kind, row.scope, row.key): row.content for row in county.released}
-    draft = {(row.kind, row.scope, row.key): row.content for row in county.rows}
     typed = {name: form_text(name, MAX_CHARS) for name in SETTINGS} if refused or faults else {}
     settings = {key: str(read_content("setting", key, text)) for key, text in holding.get("setting", {}).items()}
     return render_page(
-        "county-goods.html",
+        template,
         county=county,
         kinds={kind: _listed(county, kind) for kind in EDITED_KINDS},
         holding=holding,
         own=own,
-        changed={key[::2] for key in released.keys() | draft.keys() if released.get(key) != draft.get(key)},
+        changed={(change.kind, change.key) for change in county.changes},
         settings={name: typed.get(name, settings.get(name, "")) for name in SETTINGS},
         labels=LABEL_KINDS,
         may_edit=may_decide(),
@@ -179,7 +183,8 @@ def edit_settings() -> Response:
     county = county_draft()
     typed = {name: form_text(name, MAX_CHARS).strip() for name in SETTINGS}
     rows = [BookRow("setting", county.scope, name, content_json({"value": text})) for name, text in typed.items()]
-    return _save_rows(county, [row for row in rows if typed[row.key]], [row for row in rows if not typed[row.key]])
+    put, removed = ([row for row in rows if bool(typed[row.key]) is some] for some in (True, False))
+    return _save_rows("county-goods.html", county, put, removed)
 
 
 @county_goods.post_route("/county-goods/labels", StaffRole.OPERATOR)
@@ -194,13 +199,13 @@ def edit_label() -> Response:
     content = sent.stream.read(_MAX_LAYOUT * 4) if sent is not None else b""
     text = content.decode("utf-8", "replace") or shipped_layouts(kind).get(form_text("layout", 20), "")
     row = BookRow("layout", county.scope, kind, content_json({"text": text.replace("\r\n", "\n")}))
-    return _save_rows(county, [row] if text else [], [] if text else [row])
+    return _save_rows("county-labels.html", county, [row] if text else [], [] if text else [row])
 
 
-def _save_rows(county: CountyDraft, put: Sequence[BookRow], removed: Sequence[BookRow]) -> Response:
+def _save_rows(template: str, county: CountyDraft, put: Sequence[BookRow], removed: Sequence[BookRow]) -> Response:
     faults = _faults(county, put)
     if faults:
-        return page_response(_render(county, None, faults), 422)
+        return page_response(_render(template, county, None, faults), 422)
     present = {(row.kind, row.scope, row.key): row.content for row in county.rows}
     put = [row for row in put if present.get((row.kind, row.scope, row.key)) != row.content]
     removed = [row for row in removed if (row.kind, row.scope, row.key) in present]
@@ -208,35 +213,24 @@ def _save_rows(county: CountyDraft, put: Sequence[BookRow], removed: Sequence[Bo
         if put or removed:
             save_or_merge(county, lambda seen: county.save(put, removed, seen), untouched=False)
     except Refused as error:
-        return page_response(_render(county, error), 409)
+        return page_response(_render(template, county, error), 409)
     if put or removed:
         changed = ", ".join(f"{row.kind} {row.key}" for row in (*put, *removed))
         record(AuditAction.GOODS_CHANGED, county.scope or county.region, changed)
-    return redirect(county.address("county_goods.overview", done=int(bool(put or removed))), 303)
+    page = "labels_page" if template == "county-labels.html" else "overview"
+    return redirect(county.address(f"county_goods.{page}", done=int(bool(put or removed))), 303)
 
 
-@cache
-def _drawing(name: str) -> bytes:
-    return files("kiosk.web").joinpath("static", "drawings", f"{name}.svg").read_bytes()
-
-
-@county_goods.get_route("/county-goods/drawings/<name>.svg", StaffRole.VIEWER)
-def drawing(name: str) -> FlaskResponse:
-    """As the station shows goods; the one for all others where a station would show that."""
-    known = name if name in (*GOODS_DRAWINGS, *CONTAINER_DRAWINGS) else "other"
-    return _image(_drawing(known), "image/svg+xml")
-
-
-def _image(content: bytes, kind: str) -> FlaskResponse:
+def _image(content: bytes) -> FlaskResponse:
     answer = make_response(content)
-    answer.headers["Content-Type"] = kind
+    answer.headers["Content-Type"] = "image/png"
     answer.headers["Cache-Control"] = f"private, max-age={_IMAGE_AGE_S}"
     return answer
 
 
 def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
     """What the draft pays for these goods today in this scope, by mode."""
-    prices, today = HoldingPrices(ScopedPrices(county.rows), county.levels), sources().now().date().isoformat()
+    prices, today = HoldingPrices(county.content.prices, county.levels), sources().now().date().isoformat()
     found = {}
     for key in sorted(prices.contents):  # The newest day that has begun comes last
         code, mode, since = key.split("/")
@@ -249,7 +243,6 @@ def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
 @county_goods.get_route("/county-goods/product/<key>/<any(label, receipt):paper>.png", StaffRole.VIEWER)
 def paper(key: str, paper: str) -> FlaskResponse:
     """As a station would print it by the draft; ``mode=`` for the receipt."""
-    from kiosk.labels.typesetting.fonts import FontProblem
     from kiosk.sorting_center.configuration import preview
 
     county = county_draft()
@@ -259,27 +252,20 @@ def paper(key: str, paper: str) -> FlaskResponse:
     if content is None or (paper == "receipt" and price is None):
         raise NotFound("the draft has no such goods, or no price for them")
     product = read_content("product", key, content)
-    try:
-        if paper == "label":
-            text = county.holding.get("layout", {}).get("bag")
-            layout = read_content("layout", "bag", text) if text else preview.shipped_layouts("bag")["bag"]
-            return _image(preview.label_png(product, layout), "image/png")
-        values = county.holding.get("setting", {}).items()
-        settings = CountySettings(**{name: read_content("setting", name, text) for name, text in values})
-        return _image(preview.receipt_png(product, Mode(mode), price or 0, settings), "image/png")
-    except FontProblem as error:
-        raise NotFound(str(error)) from error
+    if paper == "label":
+        text = county.holding.get("layout", {}).get("bag")
+        layout = read_content("layout", "bag", text) if text else preview.shipped_layouts("bag")["bag"]
+        return _image(preview.label_png(product, layout))
+    values = county.holding.get("setting", {}).items()
+    settings = CountySettings(**{name: read_content("setting", name, text) for name, text in values})
+    return _image(preview.receipt_png(product, Mode(mode), price or 0, settings))
 
 
 @county_goods.get_route("/county-goods/labels/<any(bag, crate, parcel, member, tote, seal):kind>.png", StaffRole.VIEWER)
 def label(kind: str) -> FlaskResponse:
     """A label with sample data, by the draft's layout in this scope, else by the one that comes with the software."""
-    from kiosk.labels.typesetting.fonts import FontProblem
     from kiosk.sorting_center.configuration import preview
 
     text = county_draft().holding.get("layout", {}).get(kind)
     layout = read_content("layout", kind, text) if text else preview.shipped_layouts(kind)[kind]
-    try:
-        return _image(preview.layout_png(kind, layout), "image/png")
-    except FontProblem as error:
-        raise NotFound(str(error)) from error
+    return _image(preview.layout_png(kind, layout))

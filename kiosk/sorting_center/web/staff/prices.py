@@ -33,6 +33,7 @@ from kiosk.sorting_center.configuration.price_grid import (
     parse_cell,
     price_grid,
 )
+from kiosk.sorting_center.configuration.release_changes import release_changes
 from kiosk.sorting_center.configuration.sheets import SHEETS
 from kiosk.sorting_center.desk.county_book import COUNTY, PUBLISHED_KINDS, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
@@ -95,7 +96,7 @@ def edit() -> Response:
         return page_response(_render(county, typed), 422)
     if not changed and not removed:
         return redirect(county.address("prices.table", done=0), 303)
-    present = ScopedPrices(county.rows)
+    present = county.content.prices
     untouched = all(
         cell_text(present.own(county.scope, key)) == typed.seen.get(key, "") for key in (*typed.cells, *typed.seen)
     )
@@ -149,7 +150,7 @@ def _summary(changed: Sequence[BookRow], removed: Sequence[BookRow]) -> str:
 def _render(
     county: CountyDraft, typed: TypedPrices, added: frozenset[str] = frozenset(), refused: Refused | None = None
 ) -> str:
-    draft, released = ScopedPrices(county.rows), ScopedPrices(county.released)
+    draft, released = county.content.prices, county.content.released_prices
     view = GridView(
         county.levels,
         county.stations if county.scope != COUNTY else None,
@@ -209,7 +210,8 @@ def check() -> Response:
         current_principal().person.name, _session_csrf(), content, _base(county), access_policy().now()
     )
     present = [row for row in county.rows if row.kind in imported.kinds]
-    groups = changes_by_kind(county, present, imported.rows)
+    changes = release_changes(present, imported.rows, county.townships)
+    groups = changes_by_kind(county, changes, ScopedPrices(present), ScopedPrices(imported.rows))
     return make_response(_render_check(county, name, (), groups=groups, file_sha256=stored.file_sha256))
 
 

@@ -10,7 +10,9 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
-from kiosk.sorting_center.configuration.checks import BookFault, check_book
+from kiosk.sorting_center.configuration.checks import BookFault
+from kiosk.sorting_center.configuration.price_grid import ScopedPrices
+from kiosk.sorting_center.configuration.release_changes import release_changes
 from kiosk.sorting_center.desk.county_book import PUBLISHED_KINDS, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
@@ -44,7 +46,7 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
     return render_page(
         "publish.html",
         county=county,
-        groups=changes_by_kind(county, county.released, county.rows),
+        groups=changes_by_kind(county, county.changes, county.content.released_prices, county.content.prices),
         stations=len({one for change in county.changes for one in change.stations}),
         faults=_faults(county) if county.region else [],
         releases=sources().desk.book.releases(county.region, _MAX_RELEASES),
@@ -59,9 +61,8 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
     )
 
 
-def _faults(county: CountyDraft) -> list[BookFault]:
-    today = sources().now().date().isoformat()
-    return check_book(county.rows, sources().desk.registry.current(), region=county.region, today=today)
+def _faults(county: CountyDraft) -> Sequence[BookFault]:
+    return county.content.faults(sources().now().date().isoformat())
 
 
 @publish.post_route("/publish", StaffRole.OPERATOR)
@@ -90,12 +91,13 @@ def release_page(number: int) -> str:
 
 def _render_release(county: CountyDraft, number: int, refused: Refused | None = None) -> str:
     earlier, rows = _released(county.region, number)
+    changes = release_changes(earlier, rows, county.townships)
     releases = {one.number: one for one in sources().desk.book.releases(county.region, MAX_WHOLE_NUMBER)}
     return render_page(
         "release.html",
         county=county,
         release=releases[number],
-        groups=changes_by_kind(county, earlier, rows),
+        groups=changes_by_kind(county, changes, ScopedPrices(earlier), ScopedPrices(rows)),
         max_shown=MAX_SHOWN,
         may_edit=may_decide(),
         refused=refused,

@@ -58,9 +58,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class StationConfiguration:
-    """``newest`` is the version of the newest document that the county made, ``made_at`` when."""
+    """``newest`` is the version of the newest document that the county made, ``made_at`` when.
+
+    A county that came back from a backup may give a version twice: which document a station has is told by its hash.
+    """
 
     newest: ConfigurationVersion | None = None
+    sha256: str = ""
     made_at: str = ""
     applied: Report | None = None
     refused: Report | None = None
@@ -71,7 +75,7 @@ class StationConfiguration:
         """Of the newest document; a station that has it may have refused another one since."""
         if self.newest is None:
             return DocumentState.NONE
-        if self.applied is not None and self.applied.version >= self.newest:
+        if self.applied is not None and self.applied.sha256 == self.sha256:
             return DocumentState.CURRENT
         if self.refused is not None and self._is_of_newest(self.refused):
             return DocumentState.REFUSED
@@ -122,7 +126,7 @@ class StationConfigurations:
 
 def _load(connection: Connection, key: StationKey | None = None) -> dict[StationKey, StationConfiguration]:
     reported = select(station_configuration)
-    given = select(_d.region, _d.station, _d.key, _d.number, _d.made_at)
+    given = select(_d.region, _d.station, _d.key, _d.number, _d.sha256, _d.made_at)
     if key is not None:
         reported = reported.where(_c.region == key[0], _c.station == key[1])
         given = given.where(_d.region == key[0], _d.station == key[1])
@@ -132,7 +136,7 @@ def _load(connection: Connection, key: StationKey | None = None) -> dict[Station
             ConfigurationVersion(row.key, row.number), row.catalog_version, row.feedseq, row.sha256, row.reason, row.at
         )
     for row in connection.execute(given):
-        newest = {"newest": ConfigurationVersion(row.key, row.number), "made_at": row.made_at}
+        newest = {"newest": ConfigurationVersion(row.key, row.number), "sha256": row.sha256, "made_at": row.made_at}
         found.setdefault((row.region, row.station), {}).update(newest)
     return {key: StationConfiguration(**values) for key, values in found.items()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -13,7 +13,6 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
-from kiosk.messaging.contract.catalog.name_rules import BadName, person_name
 from kiosk.messaging.contract.configuration import MemberRow
 from kiosk.sorting_center.configuration.checks import check_rows
 from kiosk.sorting_center.configuration.files import (
@@ -29,7 +28,7 @@ from kiosk.sorting_center.configuration.rendering import read_content
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, station_scope, township_scope
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.station_people import retry_change
+from kiosk.sorting_center.desk.station_people import checked_name, retry_change
 from kiosk.sorting_center.shared.child_process import run_job
 from kiosk.sorting_center.web.shared.access import (
     AccessRule,
@@ -51,12 +50,10 @@ _MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYT
 _READ_LOCK: Final = threading.Lock()  # One file at a time: the largest takes some hundred megabytes for a moment
 _DRAW_CARDS: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.cli.center.cards")
 _DRAWING_S: Final = 120.0  # A page of cards takes six seconds of a core
-_FILES: Final[Mapping[str, tuple[str, Callable[[Sequence[BookRow]], bytes]]]] = {
-    "csv": ("text/csv; charset=utf-8", lambda rows: write_csv("members", rows)),
-    "xlsx": (
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        lambda rows: write_workbook(rows, ["members"]),
-    ),
+_TYPES: Final = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pdf": "application/pdf",
 }
 
 
@@ -144,13 +141,6 @@ def _given(region: str) -> list[BookRow]:
     return [*_rows(region), *([BookRow(_KIND, COUNTY, highest, "")] if highest else [])]
 
 
-def _checked_name() -> str:
-    try:
-        return person_name(form_text("name", 80).strip())
-    except BadName as error:
-        raise Refused("bad_name", f"the name {error}") from None
-
-
 def _scope(region: str) -> str:
     townships, stations = _places(region)
     scope = form_text("scope", 80)
@@ -164,7 +154,7 @@ def add() -> Response:
     """The next number, and its card."""
 
     def act(region: str, seen: int) -> str:
-        name, scope, number = _checked_name(), _scope(region), next_number(_given(region))
+        name, scope, number = checked_name(form_text("name", 80)), _scope(region), next_number(_given(region))
         if not region or number > _MAX_MEMBER:
             raise Refused("no_number", "there is no member number left")
         made = member_number(number)
@@ -177,7 +167,7 @@ def add() -> Response:
 @member_roll.post_route("/members/<number>/name", StaffRole.OPERATOR)
 def rename(number: str) -> Response:
     def act(region: str, seen: int) -> str:
-        name, rows = _checked_name(), _present(region, number)
+        name, rows = checked_name(form_text("name", 80)), _present(region, number)
         members = [(row.scope, read_content(_KIND, row.key, row.content)) for row in rows]
         _put(region, seen, [member_row(number, name, one.card, scope) for scope, one in members])
         return number
@@ -245,12 +235,16 @@ def export(form: str) -> Response:
     region, _ = _region()
     if not region:
         raise NotFound("the list has no station, and so no county")
-    kind, write = _FILES[form]
-    content = write(_rows(region))
-    record(AuditAction.EXPORTED, f"members.{form}", region)
+    rows = _rows(region)
+    content = write_csv("members", rows) if form == "csv" else write_workbook(rows, ["members"])
+    return _file("members", form, content, region)
+
+
+def _file(name: str, form: str, content: bytes, detail: str) -> Response:
+    record(AuditAction.EXPORTED, f"{name}.{form}", detail)
     answer = make_response(content)
-    answer.headers["Content-Type"] = kind
-    answer.headers["Content-Disposition"] = f'attachment; filename="members.{form}"'
+    answer.headers["Content-Type"] = _TYPES[form]
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
     return answer
 
 
@@ -268,8 +262,4 @@ def cards() -> Response:
             content = run_job(_DRAW_CARDS, task, (), _DRAWING_S)
         except OSError as error:
             raise Refused("no_cards", f"the cards could not be drawn: {error.strerror or error}") from error
-    record(AuditAction.EXPORTED, "cards.pdf", f"{region} {words} {len(shown)}")
-    answer = make_response(content)
-    answer.headers["Content-Type"] = "application/pdf"
-    answer.headers["Content-Disposition"] = 'attachment; filename="cards.pdf"'
-    return answer
+    return _file("cards", "pdf", content, f"{region} {words} {len(shown)}")

@@ -46,7 +46,6 @@ OTHERS_CODE = {
         "app/station.py",
         "app/identity",
         "first_start/wizard.py",
-        "labels/papers",
         "store/database",
         "messaging/relay/session.py",
     ),
@@ -54,8 +53,8 @@ OTHERS_CODE = {
 OF_THE_CENTER_FROM_THE_STATION = {"station/update", "store/backup", "store/shared"}
 """How updates, recovery kits and identities are written: the county makes and opens them."""
 OTHERS_LIBRARIES = {
-    STATION: {"psycopg", "psycopg-binary", "pika", "prometheus-client", "xlsxwriter"},
-    CENTER: {"pyserial", "python-barcode", "gpiozero"},
+    STATION: {"psycopg", "psycopg-binary", "pika", "prometheus-client", "xlsxwriter", "openpyxl"},
+    CENTER: {"pyserial", "gpiozero"},
 }
 FURTHER = {"jinja2", "markupsafe", "werkzeug"}
 """Parts of Flask, which brings them."""

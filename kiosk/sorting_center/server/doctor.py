@@ -66,8 +66,11 @@ class ServerDoctor:
         due = self._certificates.problem(margin=REPORTED_BEFORE)
         left = "" if due else f"{self._certificates.days_left()} days are left"
         yield _finding("certificates", due, "sorting-center certificates renew", good=left)
-        fix = "sorting-center configuration key"
-        yield _finding("key of the configuration", self._certificates.configuration_problem(), fix)
+        problem = self._certificates.configuration_problem()
+        if not problem and "configuration_key" not in self._tables:
+            problem = "settings.toml does not name it"
+        fix = "sorting-center configuration key, and configuration_key in settings.toml: docs/set-up-a-county.md"
+        yield _finding("key of the configuration", problem, fix, verdict=ServerVerdict.WARN)
         for port in (BROKER_PORT, *(PORTS[site] for site in dict.fromkeys(("pages", "photos", *sites)))):
             silent = "" if self._certificates.is_served(port) else "it does not answer with this server's certificate"
             unit = "mosquitto" if port == BROKER_PORT else "nginx"

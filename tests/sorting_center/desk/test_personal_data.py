@@ -62,7 +62,7 @@ PLANTED: Final[Mapping[str, Planted]] = {
     "decisions": Planted("买买提江说好了"),
     "listings": Planted("خالىدەمنىڭ بادىمى"),
     "station_people": Planted("ھاۋاگۈل سىدىق"),
-    "member_roll": Planted("قۇربانجان ئاكا"),
+    "members": Planted("رۇقىيەگۈل مەتتۇرسۇن"),
 }
 NO_WORDS: Final = {"ledger", "reports", "archives", "refused", "photographs", "sessions", "logs", "backups"}
 """Places where no person types anything: numbers, pictures, what programs write."""
@@ -97,7 +97,7 @@ def plant(desk: CenterDesk, person: Person, station: Station, now: datetime) -> 
     for name, role in (("Turdi", Role.TECHNICIAN), (PLANTED["station_people"].word, Role.CLERK)):
         desk.station_people.add(there, (name, role), (), "aygul", now)
     desk.station_people.end(there, "02", "aygul", now)
-    assert person.does("/members/add", name=PLANTED["member_roll"].word, scope="").status_code == 303
+    assert person.does("/members/add", name=PLANTED["members"].word, scope="").status_code == 303
     reason = DecisionRationale("aygul", PLANTED["decisions"].word)
     desk.decisions.decide((DecisionKind.DAY, "shache S0147 e 4"), 0, "accepted", reason, now)
 

@@ -46,6 +46,7 @@ def test_what_is_broken_is_named(machine: StandInMachine) -> None:
     machine.broker_trouble = "The broker does not answer"
     place.broker_clients.chmod(0o644)
     place.authority_key.unlink()
+    place.configuration_key.unlink()
     place.backup.parent.mkdir(parents=True, exist_ok=True)
     place.backup.write_text('{"at": "2026-11-20T03:00:00Z", "where": "/mnt/disk"}')
     found = findings(machine)
@@ -53,6 +54,7 @@ def test_what_is_broken_is_named(machine: StandInMachine) -> None:
     assert found["TLS at port 8443"][0] == "fail"
     assert "others can read" in found["dynamic security"][1]
     assert found["center, broker"] == ("fail", "The broker does not answer")
+    assert found["key of the configuration"] == ("warn", f"{place.configuration_key}: No such file or directory")
     assert found["authority"] == ("fail", f"{place.authority_key} is missing")
     assert found["backup"] == ("warn", "the last one is 10 days old, in /mnt/disk")
     assert set(found) == ALWAYS | {
@@ -61,6 +63,7 @@ def test_what_is_broken_is_named(machine: StandInMachine) -> None:
         "authority",
         "center, broker",
         "dynamic security",
+        "key of the configuration",
     }
 
 

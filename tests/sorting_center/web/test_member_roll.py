@@ -98,6 +98,9 @@ def test_a_file_is_taken_in_whole_or_not_at_all(office: Office, county: Stores) 
     assert wrong.status_code == 422
     assert "members!B3" in wrong.text and "members!C4" in wrong.text
     assert list(members(county)) == ["M-04413", "M-04414"]
+    assert office.brings(f"{head},M-04412,Zaynap,\n").status_code == 303
+    page = office.sees()
+    assert 'href="/members/shache/M-04412"' in page and 'href="/members/shache/M-04413"' not in page
     assert office.brings("code,ug,zh,en,picture\n").status_code == 422
     assert office.sends("import").status_code == 422
     card = card_of("M-04413")

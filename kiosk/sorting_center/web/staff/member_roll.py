@@ -69,12 +69,14 @@ def _render(refused: Refused | None = None, faults: Sequence[tuple[str, object]]
     found, page, words = _listed(members)
     record(AuditAction.MEMBER_SEEN, region, f"{words} {page.number}".strip())
     townships, stations = _places(region)
+    shown = found[page.first : page.first + _PAGE_SIZE]
     return render_page(
         "members.html",
         region=region,
         regions=regions,
         words=words,
-        members=found[page.first : page.first + _PAGE_SIZE],
+        members=shown,
+        with_year=sources().reports.members.with_receipts(region, [one.number for _, one in shown]),
         matches=len(found),
         number_of_all=len(members),
         page=page,

@@ -149,9 +149,10 @@ def record_event(
     at = event.time if event.clock == ClockQuality.SYNCED else to_rfc3339(now)
     if isinstance(data, ConfigApplied):
         values: tuple[Any, ...] = (data.key, data.number, data.catalog_version, feedseq, data.document_sha256, "")
-        _record(connection, (region, event.station, APPLIED), values, at)
         of_station = (_c.region == region) & (_c.station == event.station)
-        connection.execute(delete(station_configuration).where(of_station, _c.state == REFUSED))
+        # A day with other prices has the same document applied again, which answers no refusal.
+        if _record(connection, (region, event.station, APPLIED), values, at):
+            connection.execute(delete(station_configuration).where(of_station, _c.state == REFUSED))
         _mark_locked_out(connection, region, event.station, data.document_sha256, at)
     elif isinstance(data, ConfigRefused):
         values = (data.key, data.number, 0, feedseq, data.document_sha256, data.reason)
@@ -161,13 +162,15 @@ def record_event(
         _record(connection, (region, event.station, IMPORTED), values, at)
 
 
-def _record(connection: Connection, key: tuple[str, str, str], values: tuple[Any, ...], at: str) -> None:
-    """What is said again has the time of the first time."""
+def _record(connection: Connection, key: tuple[str, str, str], values: tuple[Any, ...], at: str) -> bool:
+    """Whether it is new; what is said again has the time of the first time."""
     query = select(_c.sha256, _c.at).where(_c.region == key[0], _c.station == key[1], _c.state == key[2])
     before = connection.execute(query).one_or_none()
-    if before is not None and before.sha256 == values[4]:
+    is_new = before is None or before.sha256 != values[4]
+    if before is not None and not is_new:
         at = before.at
     upsert_rows(connection, station_configuration, [(*key, *values, at)])
+    return is_new
 
 
 def _mark_locked_out(connection: Connection, region: str, station: str, sha256: str, at: str) -> None:

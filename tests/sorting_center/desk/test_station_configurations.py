@@ -101,6 +101,8 @@ def test_a_station_waits_has_it_or_refused_it(center: Center) -> None:
     assert (found.refused.reason, found.refused.at) == ("prices", DAY)
     refused(center, 0, "unreadable", key=0)
     assert seen(center).state is DocumentState.REFUSED
+    applied(center, 5, 2)
+    assert seen(center).state is DocumentState.REFUSED, "the prices of another day are of the same document"
     document(center, 7)
     refused(center, 6, "older")
     assert seen(center).state is DocumentState.WAITING

@@ -51,9 +51,9 @@ _READ_LOCK: Final = threading.Lock()  # One file at a time: the largest takes so
 _DRAW_CARDS: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.cli.center.cards")
 _DRAWING_S: Final = 120.0  # A page of cards takes six seconds of a core
 _TYPES: Final = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "pdf": "application/pdf",
+    "members.csv": "text/csv; charset=utf-8",
+    "members.xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "cards.pdf": "application/pdf",
 }
 
 
@@ -232,36 +232,32 @@ def import_file() -> Response:
     return redirect(url_for("member_roll.everybody", region=region, done=len(done)), 303)
 
 
-@member_roll.get_route("/members.<any(csv, xlsx):form>", StaffRole.OPERATOR)
-def export(form: str) -> Response:
+@member_roll.get_route("/members/files/<name>", StaffRole.OPERATOR)
+def file(name: str) -> Response:
+    """The roll as a table, and the cards of a page of it (``?region=&q=&page=``), ten on a sheet of A4."""
     region, _ = _region()
-    if not region:
-        raise NotFound("the list has no station, and so no county")
-    rows = _rows(region)
-    content = write_csv("members", rows) if form == "csv" else write_workbook(rows, ["members"])
-    return _file("members", form, content, region)
-
-
-def _file(name: str, form: str, content: bytes, detail: str) -> Response:
-    record(AuditAction.EXPORTED, f"{name}.{form}", detail)
+    if not region or name not in _TYPES:
+        raise NotFound(f"there are {', '.join(_TYPES)}")
+    if name == "cards.pdf":
+        content = _cards(region)
+    else:
+        rows = _rows(region)
+        content = write_csv("members", rows) if name == "members.csv" else write_workbook(rows, ["members"])
+    record(AuditAction.EXPORTED, name, f"{region}, {len(content)} bytes")
     answer = make_response(content)
-    answer.headers["Content-Type"] = _TYPES[form]
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    answer.headers["Content-Type"] = _TYPES[name]
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
 
-@member_roll.get_route("/members/cards.pdf", StaffRole.OPERATOR)
-def cards() -> Response:
-    """``?region=&q=&page=``: the cards of that page of the roll, ten on a sheet of A4."""
-    region, _ = _region()
-    found, page, words = _listed(_members(region))
+def _cards(region: str) -> bytes:
+    found, page, _ = _listed(_members(region))
     shown = tuple((one.number, one.card) for _, one in found[page.first : page.first + _PAGE_SIZE] if one.card)
     if not shown:
         raise NotFound("there is no member with a card")
     task = msgspec.json.encode(CardTask(shown, region, sources().now().date().isoformat()))
     with _READ_LOCK:
         try:
-            content = run_job(_DRAW_CARDS, task, (), _DRAWING_S)
+            return run_job(_DRAW_CARDS, task, (), _DRAWING_S)
         except OSError as error:
             raise Refused("no_cards", f"the cards could not be drawn: {error.strerror or error}") from error
-    return _file("cards", "pdf", content, f"{region} {words} {len(shown)}")

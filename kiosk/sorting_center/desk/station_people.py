@@ -84,8 +84,8 @@ class StationPeople:
         given = tuple(used)
 
         def add(seen: int) -> Clerk:
-            taken = [*given, *(row.key for row in self._rows(station)), *(one.number for one in self.former(station))]
-            number = 1 + max(map(int, taken), default=0)
+            numbers = [*given, *(row.key for row in self._rows(station)), *(one.number for one in self.former(station))]
+            number = 1 + max(map(int, numbers), default=0)
             if number > MAX_CLERK:
                 raise Refused("no_number", f"{station.number} has no number left")
             made = Clerk(clerk_number(number), checked_name(name), role)

@@ -58,9 +58,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class StationConfiguration:
-    """``newest`` is the version of the newest document that the county made, ``made_at`` when."""
+    """``newest`` is the version of the newest document that the county made, ``made_at`` when.
+
+    A county that came back from a backup may give a version twice: which document a station has is told by its hash.
+    """
 
     newest: ConfigurationVersion | None = None
+    sha256: str = ""
     made_at: str = ""
     applied: Report | None = None
     refused: Report | None = None
@@ -71,7 +75,7 @@ class StationConfiguration:
         """Of the newest document; a station that has it may have refused another one since."""
         if self.newest is None:
             return DocumentState.NONE
-        if self.applied is not None and self.applied.version >= self.newest:
+        if self.applied is not None and self.applied.sha256 == self.sha256:
             return DocumentState.CURRENT
         if self.refused is not None and self._is_of_newest(self.refused):
             return DocumentState.REFUSED
@@ -122,7 +126,7 @@ class StationConfigurations:
 
 def _load(connection: Connection, key: StationKey | None = None) -> dict[StationKey, StationConfiguration]:
     reported = select(station_configuration)
-    given = select(_d.region, _d.station, _d.key, _d.number, _d.made_at)
+    given = select(_d.region, _d.station, _d.key, _d.number, _d.sha256, _d.made_at)
     if key is not None:
         reported = reported.where(_c.region == key[0], _c.station == key[1])
         given = given.where(_d.region == key[0], _d.station == key[1])
@@ -132,7 +136,7 @@ def _load(connection: Connection, key: StationKey | None = None) -> dict[Station
             ConfigurationVersion(row.key, row.number), row.catalog_version, row.feedseq, row.sha256, row.reason, row.at
         )
     for row in connection.execute(given):
-        newest = {"newest": ConfigurationVersion(row.key, row.number), "made_at": row.made_at}
+        newest = {"newest": ConfigurationVersion(row.key, row.number), "sha256": row.sha256, "made_at": row.made_at}
         found.setdefault((row.region, row.station), {}).update(newest)
     return {key: StationConfiguration(**values) for key, values in found.items()}
 
@@ -145,9 +149,10 @@ def record_event(
     at = event.time if event.clock == ClockQuality.SYNCED else to_rfc3339(now)
     if isinstance(data, ConfigApplied):
         values: tuple[Any, ...] = (data.key, data.number, data.catalog_version, feedseq, data.document_sha256, "")
-        _record(connection, (region, event.station, APPLIED), values, at)
         of_station = (_c.region == region) & (_c.station == event.station)
-        connection.execute(delete(station_configuration).where(of_station, _c.state == REFUSED))
+        # A day with other prices has the same document applied again, which answers no refusal.
+        if _record(connection, (region, event.station, APPLIED), values, at):
+            connection.execute(delete(station_configuration).where(of_station, _c.state == REFUSED))
         _mark_locked_out(connection, region, event.station, data.document_sha256, at)
     elif isinstance(data, ConfigRefused):
         values = (data.key, data.number, 0, feedseq, data.document_sha256, data.reason)
@@ -157,13 +162,15 @@ def record_event(
         _record(connection, (region, event.station, IMPORTED), values, at)
 
 
-def _record(connection: Connection, key: tuple[str, str, str], values: tuple[Any, ...], at: str) -> None:
-    """What is said again has the time of the first time."""
+def _record(connection: Connection, key: tuple[str, str, str], values: tuple[Any, ...], at: str) -> bool:
+    """Whether it is new; what is said again has the time of the first time."""
     query = select(_c.sha256, _c.at).where(_c.region == key[0], _c.station == key[1], _c.state == key[2])
     before = connection.execute(query).one_or_none()
-    if before is not None and before.sha256 == values[4]:
+    is_new = before is None or before.sha256 != values[4]
+    if before is not None and not is_new:
         at = before.at
     upsert_rows(connection, station_configuration, [(*key, *values, at)])
+    return is_new
 
 
 def _mark_locked_out(connection: Connection, region: str, station: str, sha256: str, at: str) -> None:

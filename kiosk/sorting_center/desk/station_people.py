@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import select
 
 from kiosk.base.refused import Refused
-from kiosk.domain.clerk import MAX_CLERK, BadClerk, Clerk, Role, clerk_number
+from kiosk.domain.clerk import MAX_CLERK, Clerk, Role, clerk_number
 from kiosk.messaging.contract.catalog.name_rules import BadName, person_name
 from kiosk.sorting_center.desk.county_book import BookRow, CountyBook, station_scope
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
@@ -62,9 +62,12 @@ class StationPeople:
 
     def at(self, station: Station) -> list[Clerk]:
         """By number."""
+        return sorted((_clerk(row) for row in self._rows(station) if row.content), key=lambda clerk: int(clerk.number))
+
+    def _rows(self, station: Station) -> list[BookRow]:
+        """Without content for somebody whom an import has hidden."""
         scope = station_scope(station.number)
-        rows = [row for row in self._book.rows(station.region, [PERSON]) if row.scope == scope and row.content]
-        return sorted((_clerk(row) for row in rows), key=lambda clerk: int(clerk.number))
+        return [row for row in self._book.rows(station.region, [PERSON]) if row.scope == scope]
 
     def former(self, station: Station) -> list[FormerPerson]:
         """Those who have left last come first."""
@@ -78,16 +81,15 @@ class StationPeople:
     def add(self, station: Station, person: tuple[str, Role], used: Iterable[str], who: str, now: datetime) -> Clerk:
         """A name and a role with the next number. ``used``: the numbers that the station has given itself."""
         name, role = person
-        given = {int(number) for number in used}
+        given = tuple(used)
 
         def add(seen: int) -> Clerk:
-            people = self.at(station)
-            numbers = given | {int(one.number) for one in people}
-            numbers |= {int(one.number) for one in self.former(station)}
-            if max(numbers, default=0) >= MAX_CLERK:
+            numbers = [*given, *(row.key for row in self._rows(station)), *(one.number for one in self.former(station))]
+            number = 1 + max(map(int, numbers), default=0)
+            if number > MAX_CLERK:
                 raise Refused("no_number", f"{station.number} has no number left")
-            made = _checked(clerk_number(max(numbers, default=0) + 1), name, role)
-            _require_technician([*people, made])
+            made = Clerk(clerk_number(number), checked_name(name), role)
+            _require_technician([*self.at(station), made])
             self._book.change(station.region, [_row(station, made)], seen, who, now)
             return made
 
@@ -95,11 +97,12 @@ class StationPeople:
 
     def change(self, station: Station, changed: tuple[str, str, Role], who: str, now: datetime) -> Clerk:
         """Number, name and role. Under another name the number is somebody else's at the station, without a PIN."""
+        number, name, role = changed
 
         def change(seen: int) -> Clerk:
             people = {one.number: one for one in self.at(station)}
-            _require_known(people, changed[0])
-            people[changed[0]] = made = _checked(*changed)
+            _require_known(people, number)
+            people[number] = made = Clerk(number, checked_name(name), role)
             _require_technician(people.values())
             self._book.change(station.region, [_row(station, made)], seen, who, now)
             return made
@@ -146,10 +149,11 @@ def _row(station: Station, clerk: Clerk) -> BookRow:
     return BookRow(PERSON, station_scope(station.number), clerk.number, content)
 
 
-def _checked(number: str, name: str, role: Role) -> Clerk:
+def checked_name(text: str) -> str:
+    """Of somebody of a station, or of a member. Raises Refused: bad_name."""
     try:
-        return Clerk(number, person_name(name.strip()), role)
-    except (BadName, BadClerk) as error:
+        return person_name(text.strip())
+    except BadName as error:
         raise Refused("bad_name", f"the name {error}") from None
 
 

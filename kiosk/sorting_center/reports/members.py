@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +49,13 @@ class Members:
         query = select(func.max(c.member)).where(c.member.is_not(None), c.region == region)
         with self._tables.reading() as connection:
             return connection.execute(query).scalar() or ""
+
+    def with_receipts(self, region: str, members: Collection[str]) -> set[str]:
+        """Those of them that have brought something."""
+        c = receipt.c
+        query = select(c.member).where(c.member.in_(members), c.member.is_not(None), c.region == region).distinct()
+        with self._tables.reading() as connection:
+            return set(connection.execute(query).scalars())
 
     def year(self, member: str, region: str, year: int) -> MemberYear:
         c = receipt.c

@@ -49,7 +49,7 @@ class PaidPrices:
             if stamp is None:
                 return {}
             made = (stamp.ledger_id, stamp.generation)
-            counts = (_c.price_fen > 0) & ~_c.voided & (_c.feedseq <= stamp.feedseq)
+            counts = (_c.price_fen > 0) & ~_c.voided
             if made == self._made and stamp.feedseq >= self._upto:
                 counts &= _c.feedseq > self._upto
             else:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from kiosk.domain.configuration import ConfigurationVersion
 from kiosk.domain.events import CatalogImported, ConfigApplied, ConfigRefused
@@ -101,11 +101,17 @@ def test_a_station_waits_has_it_or_refused_it(center: Center) -> None:
     assert (found.refused.reason, found.refused.at) == ("prices", DAY)
     refused(center, 0, "unreadable", key=0)
     assert seen(center).state is DocumentState.REFUSED
+    applied(center, 5, 2)
+    assert seen(center).state is DocumentState.REFUSED, "the prices of another day are of the same document"
     document(center, 7)
     refused(center, 6, "older")
     assert seen(center).state is DocumentState.WAITING
     applied(center, 7, 2)
     assert (seen(center).state, seen(center).refused) == (DocumentState.CURRENT, None)
+    with center.desk.database.writing() as connection:  # a county that came back gives the number once more
+        connection.execute(update(station_document).values(sha256=sha(99)))
+    assert seen(center).state is DocumentState.WAITING
+    document(center, 7)
     imported(center, 3)
     assert (seen(center).state, seen(center).by_hand_since, seen(center).is_behind) == (
         DocumentState.CURRENT,

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from kiosk.sorting_center.desk import throttle as module
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.schema import throttle
-from kiosk.sorting_center.desk.throttle import ADDRESS_RULE, NAME_RULE, AttemptTime
+from kiosk.sorting_center.desk.throttle import ADDRESS_RULE, NAME_RULE, PERSON_PINS, STATION_PINS, AttemptTime
 from tests.depth import TORTURE
 
 HOME, OFFICE = "203.0.113.9", "198.51.100.7"
@@ -38,6 +38,16 @@ def test_a_stranger_locks_nobody_out(desk: CenterDesk) -> None:
         for _ in range(6):
             desk.throttle.attempt("admin", f"192.0.{number // 50}.{number % 50}", at(1000 + number))
     assert desk.throttle.attempt("admin", OFFICE, at(1200)) == 0
+
+
+def test_pins_are_limited_by_station_and_by_person(desk: CenterDesk) -> None:
+    """Each answer counts; a locked station locks nobody's sign-in, and another person waits for it as well."""
+    waits = [desk.throttle.attempt_pin(f"person-{n}", "shache/S0147", at(1000)) for n in range(STATION_PINS.tries + 1)]
+    assert waits == [0] * STATION_PINS.tries + [STATION_PINS.lockout_ms]
+    waits = [desk.throttle.attempt_pin("gulnar", f"shache/S{n:04}", at(1000)) for n in range(PERSON_PINS.tries + 1)]
+    assert waits == [0] * PERSON_PINS.tries + [PERSON_PINS.lockout_ms]
+    assert desk.throttle.attempt("gulnar", HOME, at(1000)) == 0
+    assert desk.throttle.attempt_pin("gulnar", "shache/S0147", at(1000 + STATION_PINS.lockout_ms / 1000)) == 0
 
 
 def test_an_attempt_counts_before_it_is_looked_at(desk: CenterDesk) -> None:

@@ -41,8 +41,8 @@ def fill(stores: Stores) -> None:
     stores.desk.registry.replace(rows, [])
     said = {
         1: [CatalogImported(2, "ab" * 32, 3, 3, 1, 9), ConfigApplied(1, 5, "cd" * 32, 2)],
-        2: [ConfigApplied(1, 4, "cd" * 32, 2)],
-        3: [ConfigApplied(1, 4, "cd" * 32, 2), ConfigRefused(1, 5, "cd" * 32, "clerks")],
+        2: [ConfigApplied(1, 4, "ab" * 32, 2)],
+        3: [ConfigApplied(1, 4, "ab" * 32, 2), ConfigRefused(1, 5, "cd" * 32, "clerks")],
         4: [ConfigApplied(1, 5, "cd" * 32, 2), CatalogImported(3, "ef" * 32, 3, 3, 1, 9)],
     }
     for number, events in said.items():

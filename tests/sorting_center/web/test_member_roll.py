@@ -98,6 +98,9 @@ def test_a_file_is_taken_in_whole_or_not_at_all(office: Office, county: Stores) 
     assert wrong.status_code == 422
     assert "members!B3" in wrong.text and "members!C4" in wrong.text
     assert list(members(county)) == ["M-04413", "M-04414"]
+    assert office.brings(f"{head},M-04412,Zaynap,\n").status_code == 303
+    page = office.sees()
+    assert 'href="/members/shache/M-04412"' in page and 'href="/members/shache/M-04413"' not in page
     assert office.brings("code,ug,zh,en,picture\n").status_code == 422
     assert office.sends("import").status_code == 422
     card = card_of("M-04413")
@@ -106,16 +109,16 @@ def test_a_file_is_taken_in_whole_or_not_at_all(office: Office, county: Stores) 
     assert office.sends("add", name="Turdi", scope="").status_code == 303
     assert "M-04415" in members(county)
     for form in ("csv", "xlsx"):
-        assert office.client.get(f"/members.{form}").status_code == 200
-    cards = office.client.get("/members/cards.pdf?q=aygul")
+        assert office.client.get(f"/members/files/members.{form}").status_code == 200
+    cards = office.client.get("/members/files/cards.pdf?q=aygul")
     assert (cards.status_code, cards.data[:5]) == (200, b"%PDF-")
-    assert office.client.get("/members/cards.pdf?q=nobody").status_code == 404
+    assert office.client.get("/members/files/cards.pdf?q=nobody").status_code == 404
 
 
 def test_names_are_for_operators(county: Stores) -> None:
     with app_of(county).test_client() as client:
         viewer = Office(client, county, StaffRole.VIEWER)
-        for path in ("/members", "/members.csv", "/members/cards.pdf"):
+        for path in ("/members", "/members/files/members.csv", "/members/files/cards.pdf"):
             assert client.get(path).status_code == 403
         for path in ("add", "M-04413/name", "M-04413/end", "import"):
             assert viewer.sends(path, name="Ali").status_code == 403

@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.base.refused import Refused
+from kiosk.domain.clerk import Role
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk import registry_csv
 from kiosk.sorting_center.desk.county_book import BookRow
@@ -20,6 +21,7 @@ from kiosk.sorting_center.desk.notices.targets import MAX_TARGETS, MailServer, N
 from kiosk.sorting_center.desk.people import StaffRole, check_password
 from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, RegistryFault, read_registry
 from kiosk.sorting_center.desk.shared.cases import Condition
+from kiosk.sorting_center.desk.station_people import Station as Place
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
@@ -58,13 +60,21 @@ OF_PAGES: Mapping[str, str] = {
     "not_drawn": "a layout that is none",
     "not_written": "the file cannot be made",
     "none_chosen": "choose what you decide on",
+    "no_cards": "the cards could not be drawn",
+    "no_place": "there is no such township or station",
     "no_public_address": "no public address of the storefront is set",
     "only_the_chain": "only the chain decides",
+    "pin_no_secret": "the identity has no secret for PINs",
     "pictures_busy": "pictures are being made already",
     "wait": "too many wrong passwords",
     "wrong_password": "the password of now is another one",
 }
 """What pages refuse themselves, of which no sentence needs a value; the tests of those pages bring each about."""
+OF_PAGES_WITH_VALUES: Mapping[str, Mapping[str, str]] = {
+    "pin_challenge": {"n": "8"},
+    "pin_wait": {"n": "30"},
+    "unknown_member": {"name": "M-00001"},
+}
 
 
 def offered(stores: Stores) -> ListingKey:
@@ -94,6 +104,10 @@ def acts(stores: Stores) -> Mapping[str, Callable[[], object]]:
     targets.set_paused("hook0", True)
     listings, lot = CenterListings(desk.database, NoPictureStore()), offered(stores)
     doing, no_title = ActionContext("gulnar", 1, NOW), ListingTexts(WordsData("", "", ""), WordsData("", "", ""))
+    here, book, people_there = Place("shache", "S0147"), desk.book, desk.station_people
+    book.change("yecheng", [BookRow("price", "", "BADAM/purchase/", '{"fen_per_kg":1}')], 0, "gulnar", NOW)
+    book.change("hotan", [], 0, "gulnar", NOW)
+    book.publish("hotan", 1, "gulnar", "", NOW, alone_allowed=True)
     decide, subject = desk.decisions.decide, (DecisionKind.DAY, "shache S0147 x 3")
     return {
         "bad_kind": lambda: replace(HOOK, kinds=frozenset({"no word"})).check(),
@@ -110,6 +124,7 @@ def acts(stores: Stores) -> Mapping[str, Callable[[], object]]:
         "last_admin": lambda: people.set_role("root", StaffRole.VIEWER, NOW),
         "name_taken": lambda: people.add("root", StaffRole.VIEWER, PASSWORD, NOW),
         "no_draft": lambda: desk.drafts.find("gulnar", "x", "y", NOW),
+        "no_number": lambda: people_there.add(here, ("Ali", Role.TECHNICIAN), ["9999"], "gulnar", NOW),
         "no_reason": lambda: cases.close(2, 1, "gulnar", " ", NOW),
         "no_room": lambda: desk.notices.test("hook1", NOW),
         "no_scope": lambda: tokens.add("other", [], NOW),
@@ -121,6 +136,7 @@ def acts(stores: Stores) -> Mapping[str, Callable[[], object]]:
         "no_such_role": lambda: StaffRole.of("king"),
         "no_such_target": lambda: targets.remove("nowhere"),
         "no_such_token": lambda: tokens.revoke("nothing", NOW),
+        "no_technician": lambda: people_there.add(here, ("Ali", Role.CLERK), [], "gulnar", NOW),
         "no_title": lambda: listings.edit(lot, no_title, doing),
         "not_closed": lambda: cases.reopen(2, 1, "gulnar", "a reason", NOW),
         "nothing_new": lambda: [publishes(desk, "shache", who) for who in ("root", "turdi")],
@@ -128,6 +144,7 @@ def acts(stores: Stores) -> Mapping[str, Callable[[], object]]:
         "photo_pending": lambda: listings.publish(lot, doing),
         "same_person": lambda: publishes(desk, "hotan", "gulnar"),
         "too_many": lambda: targets.add(replace(HOOK, name="one-more"), NOW),
+        "unknown_person": lambda: people_there.end(here, "09", "gulnar", NOW),
         "weak_password": lambda: check_password("short", "gulnar", StaffRole.VIEWER),
     }
 
@@ -135,6 +152,7 @@ def acts(stores: Stores) -> Mapping[str, Callable[[], object]]:
 def refused(stores: Stores) -> Iterator[Refused]:
     """One of each code."""
     yield from (Refused(code, said) for code, said in OF_PAGES.items())
+    yield from (Refused(code, code, values) for code, values in OF_PAGES_WITH_VALUES.items())
     for code, act in acts(stores).items():
         with pytest.raises(Refused) as caught:
             act()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -13,7 +13,6 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
-from kiosk.messaging.contract.catalog.name_rules import BadName, person_name
 from kiosk.messaging.contract.configuration import MemberRow
 from kiosk.sorting_center.configuration.checks import check_rows
 from kiosk.sorting_center.configuration.files import (
@@ -29,7 +28,7 @@ from kiosk.sorting_center.configuration.rendering import read_content
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, station_scope, township_scope
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.station_people import retry_change
+from kiosk.sorting_center.desk.station_people import checked_name, retry_change
 from kiosk.sorting_center.shared.child_process import run_job
 from kiosk.sorting_center.web.shared.access import (
     AccessRule,
@@ -51,12 +50,10 @@ _MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYT
 _READ_LOCK: Final = threading.Lock()  # One file at a time: the largest takes some hundred megabytes for a moment
 _DRAW_CARDS: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.cli.center.cards")
 _DRAWING_S: Final = 120.0  # A page of cards takes six seconds of a core
-_FILES: Final[Mapping[str, tuple[str, Callable[[Sequence[BookRow]], bytes]]]] = {
-    "csv": ("text/csv; charset=utf-8", lambda rows: write_csv("members", rows)),
-    "xlsx": (
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        lambda rows: write_workbook(rows, ["members"]),
-    ),
+_TYPES: Final = {
+    "members.csv": "text/csv; charset=utf-8",
+    "members.xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "cards.pdf": "application/pdf",
 }
 
 
@@ -72,12 +69,14 @@ def _render(refused: Refused | None = None, faults: Sequence[tuple[str, object]]
     found, page, words = _listed(members)
     record(AuditAction.MEMBER_SEEN, region, f"{words} {page.number}".strip())
     townships, stations = _places(region)
+    shown = found[page.first : page.first + _PAGE_SIZE]
     return render_page(
         "members.html",
         region=region,
         regions=regions,
         words=words,
-        members=found[page.first : page.first + _PAGE_SIZE],
+        members=shown,
+        with_year=sources().reports.members.with_receipts(region, [one.number for _, one in shown]),
         matches=len(found),
         number_of_all=len(members),
         page=page,
@@ -144,13 +143,6 @@ def _given(region: str) -> list[BookRow]:
     return [*_rows(region), *([BookRow(_KIND, COUNTY, highest, "")] if highest else [])]
 
 
-def _checked_name() -> str:
-    try:
-        return person_name(form_text("name", 80).strip())
-    except BadName as error:
-        raise Refused("bad_name", f"the name {error}") from None
-
-
 def _scope(region: str) -> str:
     townships, stations = _places(region)
     scope = form_text("scope", 80)
@@ -164,7 +156,7 @@ def add() -> Response:
     """The next number, and its card."""
 
     def act(region: str, seen: int) -> str:
-        name, scope, number = _checked_name(), _scope(region), next_number(_given(region))
+        name, scope, number = checked_name(form_text("name", 80)), _scope(region), next_number(_given(region))
         if not region or number > _MAX_MEMBER:
             raise Refused("no_number", "there is no member number left")
         made = member_number(number)
@@ -177,7 +169,7 @@ def add() -> Response:
 @member_roll.post_route("/members/<number>/name", StaffRole.OPERATOR)
 def rename(number: str) -> Response:
     def act(region: str, seen: int) -> str:
-        name, rows = _checked_name(), _present(region, number)
+        name, rows = checked_name(form_text("name", 80)), _present(region, number)
         members = [(row.scope, read_content(_KIND, row.key, row.content)) for row in rows]
         _put(region, seen, [member_row(number, name, one.card, scope) for scope, one in members])
         return number
@@ -240,36 +232,32 @@ def import_file() -> Response:
     return redirect(url_for("member_roll.everybody", region=region, done=len(done)), 303)
 
 
-@member_roll.get_route("/members.<any(csv, xlsx):form>", StaffRole.OPERATOR)
-def export(form: str) -> Response:
+@member_roll.get_route("/members/files/<name>", StaffRole.OPERATOR)
+def file(name: str) -> Response:
+    """The roll as a table, and the cards of a page of it (``?region=&q=&page=``), ten on a sheet of A4."""
     region, _ = _region()
-    if not region:
-        raise NotFound("the list has no station, and so no county")
-    kind, write = _FILES[form]
-    content = write(_rows(region))
-    record(AuditAction.EXPORTED, f"members.{form}", region)
+    if not region or name not in _TYPES:
+        raise NotFound(f"there are {', '.join(_TYPES)}")
+    if name == "cards.pdf":
+        content = _cards(region)
+    else:
+        rows = _rows(region)
+        content = write_csv("members", rows) if name == "members.csv" else write_workbook(rows, ["members"])
+    record(AuditAction.EXPORTED, name, f"{region}, {len(content)} bytes")
     answer = make_response(content)
-    answer.headers["Content-Type"] = kind
-    answer.headers["Content-Disposition"] = f'attachment; filename="members.{form}"'
+    answer.headers["Content-Type"] = _TYPES[name]
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
 
-@member_roll.get_route("/members/cards.pdf", StaffRole.OPERATOR)
-def cards() -> Response:
-    """``?region=&q=&page=``: the cards of that page of the roll, ten on a sheet of A4."""
-    region, _ = _region()
-    found, page, words = _listed(_members(region))
+def _cards(region: str) -> bytes:
+    found, page, _ = _listed(_members(region))
     shown = tuple((one.number, one.card) for _, one in found[page.first : page.first + _PAGE_SIZE] if one.card)
     if not shown:
         raise NotFound("there is no member with a card")
     task = msgspec.json.encode(CardTask(shown, region, sources().now().date().isoformat()))
     with _READ_LOCK:
         try:
-            content = run_job(_DRAW_CARDS, task, (), _DRAWING_S)
+            return run_job(_DRAW_CARDS, task, (), _DRAWING_S)
         except OSError as error:
             raise Refused("no_cards", f"the cards could not be drawn: {error.strerror or error}") from error
-    record(AuditAction.EXPORTED, "cards.pdf", f"{region} {words} {len(shown)}")
-    answer = make_response(content)
-    answer.headers["Content-Type"] = "application/pdf"
-    answer.headers["Content-Disposition"] = 'attachment; filename="cards.pdf"'
-    return answer

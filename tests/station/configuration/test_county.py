@@ -301,6 +301,12 @@ class TestParcels:
         rig.receive(document(18, parcels=ParcelsPart((first, ParcelRow("YT1234567890123")))))
         assert [row["count"] for row in rig.events("parcel.expected")] == [1, 1]
 
+    def test_very_many_come_in_several_lists(self, rig: CountyRig) -> None:
+        many = ParcelsPart(tuple(ParcelRow(f"YT{number:013}") for number in range(120)))
+        rig.receive(document(17, parcels=many))
+        assert [row["count"] for row in rig.events("parcel.expected")] == [50, 50, 20]
+        assert rig.version() == "1.17"
+
 
 class TestPricesByDate:
     LATER = prices(100, ("2026-12-01", 120), ("2027-01-01", 150))

@@ -266,6 +266,7 @@ class TestPeople:
         }
         changed = [(row["clerk"], row["what"]) for row in rig.events("clerk.changed")]
         assert changed == [("clerk:02", "person"), ("clerk:03", "retired")]
+        assert rig.county.is_by_hand(), "it brought no goods"
         assert rig.county.manages_people()
 
     def test_one_who_comes_back_has_no_pin_and_a_new_role_needs_none(self, rig: CountyRig) -> None:

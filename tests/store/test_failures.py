@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.catalog import EMPTY_CATALOG
-from kiosk.domain.clerk import Role
-from kiosk.domain.events import AuthLocked
+from kiosk.domain.clerk import Clerk, Role
+from kiosk.domain.events import AuthLocked, ConfigRefused
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason, Intake
 from kiosk.domain.lockout import Lockout
@@ -26,7 +26,10 @@ from kiosk.domain.parcel import CollectedBy, ParcelNumber, Proof
 from kiosk.domain.trade import Mode, Party
 from kiosk.domain.verdict import Finding, Reason
 from kiosk.domain.void import Void, VoidReason
+from kiosk.messaging.contract.configuration import ConfigurationDocument
 from kiosk.store import ExpectedParcel, NewPaper, Store, StoreError
+from kiosk.store.catalogs import PreparedCatalog
+from kiosk.store.county_documents import CheckedDocument
 from kiosk.store.shared.records import (
     DamageEvidence,
     HandoverProof,
@@ -66,6 +69,19 @@ OPENED = Intake(SECOND, Party("M-00001"), "ALMOND", Mode.PURCHASE, 1, 2400)
 def submit(store: Store, receipt: ReceiptNumber) -> None:
     row = store.listings.of(receipt)
     store.listings.submit(receipt, row, offer_of(row), stamp())
+
+
+def county_document(number: int) -> CheckedDocument:
+    """Other prices, another list of people, one more parcel."""
+    prices = (replace(CATALOG.prices[0], fen_per_kg=100 * number),)
+    document = ConfigurationDocument("S0147", "yarkant", (1, number), "2026-11-24T03:00:00Z", None, {}, "")
+    return CheckedDocument(
+        document,
+        document.encode(),
+        PreparedCatalog.of(replace(CATALOG, prices=prices)),
+        (Clerk("01", "Patime", Role.TECHNICIAN),),
+        (ExpectedParcel("YT7", "YTO"),),
+    )
 
 
 USES: dict[str, Use] = {
@@ -114,6 +130,15 @@ USES: dict[str, Use] = {
     "sweep": lambda store: store.parcels.sweep(days_later(1).moment.timestamp, "1970", days_later(4)),
     "lockout": lambda store: store.lockouts.save("pin", Lockout((), 5, "b", 7), AuthLocked("pin", 10), stamp()),
     "clerk": lambda store: store.clerks.add("Aygul", Role.CLERK, "hash", stamp()),
+    "county document": lambda store: store.county_documents.apply(county_document(18), stamp()),
+    "county prices of another day": lambda store: store.county_documents.change_day(
+        PreparedCatalog.of(replace(CATALOG, day="2026-12-01")), 1, stamp()
+    ),
+    "county document refused": lambda store: store.county_documents.refuse(
+        ConfigRefused(1, 18, "ab" * 32, "signature"), stamp()
+    ),
+    "parts of the county": lambda store: store.county_documents.add_part(b"{}"),
+    "old parts of the county": lambda store: store.county_documents.prune(),
     "close day": lambda store: store.days.close(CLERK, lambda *_: [NewPaper("day_slip", "receipt", b"x")], stamp()),
     "confirm with frames": lambda store: store.intakes.confirm(with_frames(OPENED), "tap", JOBS, stamp()),
     "abandon what was held": lambda store: store.intakes.abandon(SECOND, "weighed", AbandonReason.IDLE, stamp()),
@@ -143,6 +168,7 @@ def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     copy = store.papers.reprint(1, CLERK, stamp())
     store.papers.sending(copy)
     store.papers.unknown(copy, "device", stamp())
+    store.county_documents.add_part(b"[]")
     store.deliveries.expect([ExpectedParcel("SF1", "SF"), ExpectedParcel("SF3", "SF")], stamp())
     codes = Codes()
     arrive(store, codes, "SF1")

@@ -196,8 +196,8 @@ def _with_goods_and_prices(parts: Mapping[str, Any], before: Catalog) -> Catalog
 
 def _product_tables(catalog: Catalog) -> tuple[ProductTable, ...]:
     rows = msgspec.to_builtins(catalog.products)
-    said = [{key: value for key, value in row.items() if value is not None} for row in rows]
-    return msgspec.convert(said, tuple[ProductTable, ...])
+    present = [{key: value for key, value in row.items() if value is not None} for row in rows]
+    return msgspec.convert(present, tuple[ProductTable, ...])
 
 
 def _price_tables(catalog: Catalog) -> tuple[PriceTable, ...]:

@@ -32,7 +32,7 @@ from kiosk.messaging.contract.configuration import (
     part_file,
 )
 from kiosk.station.configuration.checks import NOTHING_LIVE, LiveContent
-from kiosk.station.configuration.floor import RefusedDocument
+from kiosk.station.configuration.floor import FloorFile, RefusedDocument
 from kiosk.station.configuration.inbox import DocumentInbox, InboxTools, WaitingDocument
 from kiosk.station.configuration.settings import CountyKeys
 from kiosk.store import StoreError
@@ -41,6 +41,7 @@ from kiosk.store.county_documents import CountyDocument
 
 logger = logging.getLogger(__name__)
 
+_LAST_DAY: Final = "9999"
 _SIGNATURE_S: Final = 60.0
 _MAX_REMEMBERED: Final = 16  # Answers: pages show what lies on a stick again and again
 
@@ -66,21 +67,23 @@ def signature_check(keys: CountyKeys | None) -> Callable[[bytes], RefusalReason 
 class PriceDay:
     """Brings another day's prices into force, between two intakes."""
 
-    def __init__(self, tools: InboxTools) -> None:
-        self._tools = tools
+    def __init__(self, tools: InboxTools, floor: FloorFile) -> None:
+        self._tools, self._floor = tools, floor
         self._unchanged: tuple[int, str] | None = None  # A version, and a day that changes nothing of it
 
     def step(self) -> None:
-        """Raises StoreError."""
+        """Raises StoreError, OSError."""
         stamp, (version, before) = self._tools.stamps(), self._tools.store.catalogs.get()
-        day = price_day(believed_day(stamp.moment, before.day), "", before.day)
+        latest = max(before.day, self._floor.day)
+        day = price_day(believed_day(stamp.moment, latest), "", latest)
         if (version, day) == self._unchanged:
             return
         after = replace(before, day=day)
-        begun = {(row.product, row.mode) for row in before.prices if before.day < row.since <= day}
-        if all(before.price(*pair) == after.price(*pair) for pair in begun):
+        changing = {(row.product, row.mode) for row in before.prices if before.day < row.since <= day}
+        if all(before.price(*pair) == after.price(*pair) for pair in changing):
             self._unchanged = version, day
         elif self._tools.busy() is None:
+            self._floor.raise_day(day)
             self._tools.store.county_documents.change_day(PreparedCatalog.of(after), version, stamp)
             logger.info("the prices of %s are in force", day)
             self._tools.on_event()
@@ -109,7 +112,7 @@ class StationCounty:
         self._tools, self.has_county, self._media = tools, has_county, media
         self.live = NOTHING_LIVE
         self._inbox = DocumentInbox(tools.station.data / INBOX, replace(tools, on_applied=self._use))
-        self._prices = PriceDay(tools)
+        self._prices = PriceDay(tools, self._inbox.floor)
         self._taking = threading.Lock()
         self.worker = Worker("county", self.step, expected=(OSError, StoreError))
 
@@ -152,9 +155,9 @@ class StationCounty:
         if floor is not None and (found is None or found.version < floor):
             return False
         _, catalog = self._tools.store.catalogs.get()
-        if self._tools.stamps().moment.quality is ClockQuality.UNSET and any(
-            row.since > catalog.day for row in catalog.prices
-        ):
+        is_unset = self._tools.stamps().moment.quality is ClockQuality.UNSET
+        today = _LAST_DAY if is_unset else self._inbox.floor.day
+        if any(catalog.day < row.since <= today for row in catalog.prices):
             return False
         return found is None or found.confirmed
 

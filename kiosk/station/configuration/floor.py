@@ -1,5 +1,6 @@
 """Outside the database, so that an older copy of it cannot go back: the newest document that was ever about to be
-applied here. And which documents were refused, so that one that comes again and again is reported once.
+applied here, and the newest day whose prices were. And which documents were refused, so that one that comes again and
+again is reported once.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class RefusedDocument(msgspec.Struct, frozen=True):
 class _Content(msgspec.Struct, frozen=True):
     key: int = 0
     number: int = 0
+    day: str = ""
     refused: tuple[RefusedDocument, ...] = ()  # The oldest first
     reported: int = 0  # Of those, on the day of the newest
 
@@ -69,10 +71,19 @@ class FloorFile:
     def last_refusal(self) -> RefusedDocument | None:
         return self._content.refused[-1] if self._content.refused else None
 
+    @property
+    def day(self) -> str:
+        return self._content.day
+
     def raise_to(self, version: ConfigurationVersion) -> None:
         """Durable when it returns. Raises OSError."""
         if self.version is None or version > self.version:
             self._write(replace(self._content, key=version.key, number=version.number))
+
+    def raise_day(self, day: str) -> None:
+        """Durable when it returns. Raises OSError."""
+        if day > self.day:
+            self._write(replace(self._content, day=day))
 
     def may_report(self, refused: RefusedDocument) -> bool:
         """Once a document, and not too many on one day."""

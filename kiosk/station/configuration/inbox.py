@@ -206,8 +206,10 @@ class DocumentInbox:
                     self._wait(why)
                     return
                 assert self._checked is not None
+                checked = self._checked[1].checked
                 self.floor.raise_to(accepted.document.number)
-                documents.apply(self._checked[1].checked, self._tools.stamps())
+                self.floor.raise_day(checked.catalog.catalog.day if checked.catalog else "")
+                documents.apply(checked, self._tools.stamps())
             self._drop()
         except Refused as error:
             self._refuse(accepted.content, error)

@@ -20,6 +20,7 @@ from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Verification
 from kiosk.domain.moment import Moment
 from kiosk.protocols.scales import registry
+from kiosk.station.configuration.county import StationCounty
 from kiosk.station.doctor.finding import DoctorFinding, Severity, not_fitted
 from kiosk.station.doctor.liveness import ScaleLiveness
 from kiosk.station.papers.network_printer import Network, host_of, is_reachable, reachable_networks
@@ -200,6 +201,17 @@ def metrology_findings(
         yield _verification(settings, standing, now)
     if settings.required or standing.check is CheckState.FAILED:
         yield _check(standing.check)
+
+
+def county_finding(county: StationCounty) -> DoctorFinding:
+    """Whether the county's prices can be relied on. Raises StoreError."""
+    found, refused = county.in_force(), county.last_refusal()
+    if not county.prices_confirmed():
+        return _warn("county_prices", "county_unconfirmed")
+    if refused is not None and (found is None or refused.at > found.applied_at):
+        values: dict[str, str | int] = {"version": str(refused.version or "?"), "reason": refused.reason.value}
+        return DoctorFinding("county_prices", True, False, Severity.WARN, "county_refused", values=values)
+    return DoctorFinding("county_prices", found is not None, found is not None)
 
 
 def _scale_class(profile: ScaleProfile) -> DoctorFinding:

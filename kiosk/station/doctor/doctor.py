@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
@@ -24,6 +25,7 @@ from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.shared.health import PartHealth
 from kiosk.station.shared.ports import Configuration
 from kiosk.station.update.updates import Updates
+from kiosk.store import StoreError
 
 PRINTERS: Final = ("label", "receipt")
 _KEEP_S: Final = 2.0  # Printers are not asked more often than this, however many ask
@@ -66,6 +68,9 @@ def _all(station: ExaminedStation, equipment: Equipment) -> Iterator[DoctorFindi
     yield liveness_finding(equipment.parts())
     yield from device_findings(station, equipment)
     yield from equipment.extra_findings()
+    if equipment.county is not None and equipment.county.has_county:
+        with suppress(StoreError):  # a row of its own
+            yield devices.county_finding(equipment.county)
     yield from environment.findings(equipment.config, station.stamp().moment)
 
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 import pytest
 from PIL import Image, ImageStat
 
-from kiosk.station.shared.settings import MAX_PAYMENT
 from kiosk.domain.metrology.legal_status import ScaleMark
 from kiosk.labels import symbols
 from kiosk.labels.paper_texts import paper_text
@@ -17,6 +16,7 @@ from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.shaping import ELLIPSIS
 from kiosk.protocols.barcodes.reader import Symbol, read
 from kiosk.protocols.printers.page_setup import PrintHead
+from kiosk.station.shared.settings import MAX_PAYMENT
 from tests.labels import zbar
 from tests.labels.conftest import LOT_CODE
 from tests.labels.heads import STRIP

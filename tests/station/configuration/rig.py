@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from kiosk.domain.configuration import RefusalReason
 from kiosk.domain.moment import ClockQuality
@@ -39,7 +42,6 @@ CONTAINERS = ContainersPart((ContainerTable("BARE", NAMES, 0, "none"),))
 MEMBERS = MembersPart((MemberRow("M-00001", "Aygul"),))
 PEOPLE = ClerksPart((ClerkRow("01", "Patime", "technician"), ClerkRow("02", "Memet", "clerk")))
 ISSUED = "2026-11-25T06:00:00Z"
-GOOD = "good"  # The signature that the fake check believes
 
 
 def prices(fen: int, *later: tuple[str, int]) -> PricesPart:
@@ -59,8 +61,9 @@ class Sent:
         return hashlib.sha256(self.content).hexdigest()
 
     def changed(self, **fields: Any) -> Sent:
-        document = parse_document(self.content)
-        return Sent(_replaced(document, fields).encode(), self.parts)
+        """Signed again, unless the signature is given."""
+        made = msgspec.structs.replace(parse_document(self.content), **fields)
+        return Sent((made if "signature" in fields else signed(made)).encode(), self.parts)
 
     def put_into(self, folder: Path) -> None:
         """Parts first, as the relay and a stick do."""
@@ -70,9 +73,9 @@ class Sent:
         (folder / DOCUMENT).write_bytes(self.content)
 
 
-def _replaced(document: ConfigurationDocument, fields: dict[str, Any]) -> ConfigurationDocument:
-    names = document.__struct_fields__
-    return ConfigurationDocument(**{name: fields.get(name, getattr(document, name)) for name in names})
+def signed(made: ConfigurationDocument) -> ConfigurationDocument:
+    """As the fake check believes it."""
+    return msgspec.structs.replace(made, signature=hashlib.sha256(made.signed_bytes()).hexdigest())
 
 
 def document(number: int, key: int = 1, effective: str | None = None, issued: str = ISSUED, **parts: Any) -> Sent:
@@ -81,15 +84,15 @@ def document(number: int, key: int = 1, effective: str | None = None, issued: st
         parts = {"goods": GOODS, "prices": prices(number), "containers": CONTAINERS}
     made = {name: part if isinstance(part, bytes) else encode_part(part) for name, part in parts.items()}
     named = {name: Part.of(content) for name, content in made.items()}
-    sent = ConfigurationDocument("S0147", "yarkant", (key, number), issued, effective, named, "county", GOOD)
-    return Sent(sent.encode(), {named[name].sha256: content for name, content in made.items()})
+    sent = ConfigurationDocument("S0147", "yarkant", (key, number), issued, effective, named, "county")
+    return Sent(signed(sent).encode(), {named[name].sha256: content for name, content in made.items()})
 
 
 def signature(content: bytes) -> RefusalReason | None:
     found = parse_document(content)
     if found.certificate != "county":
         return RefusalReason.OTHER_COUNTY
-    return None if found.signature == GOOD else RefusalReason.SIGNATURE
+    return None if found == signed(found) else RefusalReason.SIGNATURE
 
 
 @dataclass
@@ -144,8 +147,6 @@ class CountyRig:
         self.step()
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        import json
-
         rows = self.store.outbox.pending(10_000)
         return [json.loads(row.body)["data"] for row in rows if row.type == f"station.{kind}.v1"]
 

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import CodeType
 from typing import Any
 
@@ -15,7 +15,7 @@ from kiosk.base import files, root_requests
 from kiosk.station.update import journal, messages, updater
 from kiosk.store.backup import pre_update_copy
 
-_FILES = {
+_FILES: Collection[str | None] = {
     module.__file__
     for module in (
         updater,
@@ -37,8 +37,10 @@ _TOOL = 4
 Place = tuple[str, int]
 
 
-def run(work: Callable[[], object], cut_at: int = 0) -> bool:
+def run(work: Callable[[], object], cut_at: int = 0, files: Collection[str | None] = _FILES) -> bool:
     """Run it in a child that ends like a killed process before line ``cut_at``; whether that line was reached.
+
+    Lines of ``files`` are counted.
 
     A process of its own: what is killed closes, flushes and tidies nothing on its way out.
     """
@@ -47,7 +49,7 @@ def run(work: Callable[[], object], cut_at: int = 0) -> bool:
         child = os.fork()
     if child == 0:
         try:
-            _watch(_Supply(cut_at).line)
+            _watch(_Supply(cut_at, files).line)
             work()
         except BaseException:
             traceback.print_exc()
@@ -59,9 +61,9 @@ def run(work: Callable[[], object], cut_at: int = 0) -> bool:
     return code == _CUT
 
 
-def lines_of(work: Callable[[], object]) -> list[Place]:
+def lines_of(work: Callable[[], object], files: Collection[str | None] = _FILES) -> list[Place]:
     """Every line of it in the order in which they run, here and to the end."""
-    supply = _Supply(0)
+    supply = _Supply(0, files)
     _watch(supply.line)
     try:
         work()
@@ -73,12 +75,12 @@ def lines_of(work: Callable[[], object]) -> list[Place]:
 
 
 class _Supply:
-    def __init__(self, cut_at: int) -> None:
-        self._cut_at = cut_at
+    def __init__(self, cut_at: int, files: Collection[str | None]) -> None:
+        self._cut_at, self._files = cut_at, files
         self.lines: list[Place] = []
 
     def line(self, code: CodeType, number: int) -> Any:
-        if code.co_filename not in _FILES:
+        if code.co_filename not in self._files:
             return sys.monitoring.DISABLE
         self.lines.append((code.co_filename, number))
         if len(self.lines) == self._cut_at:

@@ -22,6 +22,7 @@ from kiosk.domain.metrology.pan import PanState
 from kiosk.domain.trade import Mode, Party
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.protocols.scales.shared.reading import Reading
+from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.desk.live import Snapshot
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
 from kiosk.station.doctor.status_files import RelayStatusFile
@@ -112,7 +113,14 @@ def no_paper() -> list[PrintNotStarted]:
     return [PrintNotStarted("no paper", (PrinterFault.PAPER_OUT,))] * 1000
 
 
-def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = None, *, relay: bool = True) -> Shop:
+def make(
+    store: Store,
+    folder: Path,
+    printers: dict[str, FakePrinter] | None = None,
+    *,
+    relay: bool = True,
+    county: CountyKeys | None = None,
+) -> Shop:
     label, receipt, camera = FakePrinter(), FakePrinter(language="escpos"), FakeCamera()
     scales: list[FakeScale] = []
 
@@ -128,7 +136,7 @@ def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = N
         clock=lambda: scales[0].now,
     )
     clock = StationClock("Asia/Shanghai", "boot-2", walking(NOW), lambda: True)
-    service = StationService(ServiceSettings(settings(folder), relay=relay), store, hardware, clock)
+    service = StationService(ServiceSettings(settings(folder), county=county, relay=relay), store, hardware, clock)
     return Shop(service, scales[0], label, receipt, camera)
 
 

@@ -384,6 +384,16 @@ class TestAnOlderDatabase:
         rig.receive(document(19))
         assert (rig.version(), rig.county.prices_confirmed()) == ("1.19", True)
 
+    def test_the_day_of_its_prices_comes_back_by_itself(self, rig: CountyRig) -> None:
+        later = prices(100, ("2026-12-01", 120))
+        rig.receive(document(17, goods=GOODS, containers=CONTAINERS, prices=later))
+        rig.on("1970-01-01", ClockQuality.UNSET)
+        FloorFile(rig.data).raise_day("2026-12-01")
+        rig.start()
+        assert (rig.price(), rig.county.prices_confirmed()) == (100, False)
+        rig.step()
+        assert (rig.price(), rig.county.prices_confirmed()) == (120, True)
+
     def test_a_new_epoch_is_confirmed_by_the_same_document(self, rig: CountyRig) -> None:
         rig.receive(document(17))
         rig.store.epochs.start("restored", rig.stamp())

@@ -11,6 +11,8 @@ from msgspec.structs import replace
 from kiosk.domain.configuration import RefusalReason
 from kiosk.messaging.contract.configuration import ConfigurationDocument, Part, from_base64, to_base64
 from kiosk.sorting_center.stations.authority import ConfigurationKey, CountyAuthority
+from kiosk.station.configuration.county import signature_check
+from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.configuration.signature import check_signature, main
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
@@ -54,6 +56,16 @@ def test_nothing_else_is(subtests: pytest.Subtests) -> None:
         with subtests.test(name):
             expected = RefusalReason.OTHER_COUNTY if "authority" in name else RefusalReason.SIGNATURE
             assert check_signature(document, ROOT) is expected
+
+
+def test_the_station_asks_it_in_a_process_of_its_own(tmp_path: Path) -> None:
+    check = signature_check(CountyKeys(tmp_path / "ca.crt"))
+    good = KEY.sign(unsigned())
+    with pytest.raises(OSError, match=r"ca\.crt"):
+        check(good.encode())
+    (tmp_path / "ca.crt").write_bytes(ROOT)
+    assert check(good.encode()) is None
+    assert check(replace(good, version=(1, 2)).encode()) is RefusalReason.SIGNATURE
 
 
 def test_the_program_says_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

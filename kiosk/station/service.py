@@ -70,7 +70,7 @@ from kiosk.station.shared.clock_setting import ClockSetter, clock_asker
 from kiosk.station.shared.settings import StationSettings
 from kiosk.station.update.updates import StationQuiet
 from kiosk.store import Stamp, Store, StoreError
-from kiosk.store.database.persistence import is_box
+from kiosk.store.database.persistence import BOX_VARIABLE
 from kiosk.store.shared.records import IntakePapers, ScaleContent
 
 logger = logging.getLogger(__name__)
@@ -239,7 +239,7 @@ class StationService:
     ) -> None:
         self.settings, self.store, self.clock = settings.station, store, clock
         self.software, self.metrology = software_id(), metrology()
-        self.clock_setter = ClockSetter(clock_asker(self.settings.data) if is_box(environ) else None)
+        self.clock_setter = ClockSetter(clock_asker(self.settings.data) if environ.get(BOX_VARIABLE) == "1" else None)
         self._codes = settings.codes
         self._hardware = hardware
         self._signals = StationSignals()

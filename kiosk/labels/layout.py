@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final, Literal, Protocol
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -216,16 +217,10 @@ def manifest_layout(width_mm: float) -> ReceiptLayout:
     return _strip("manifest_a4" if width_mm >= A4_PRINTED_MM else "manifest_100x150")
 
 
-class OwnLayoutSource(Protocol):
-    """A mapping is one."""
-
-    def get(self, kind: str, /) -> LabelLayout | None: ...
-
-
 class Layouts:
     """By which layout each kind of label is drawn: a station's ``own`` where there is one, else the shipped one."""
 
-    def __init__(self, own: OwnLayoutSource) -> None:
+    def __init__(self, own: Mapping[str, LabelLayout]) -> None:
         self._own = own
 
     def of(self, kind: str) -> LabelLayout:

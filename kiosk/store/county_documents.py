@@ -85,13 +85,13 @@ class CountyDocuments(Tables):
 
     @writing
     def apply(self, connection: Connection, checked: CheckedDocument, stamp: Stamp) -> int:
-        """All of it or nothing; returns the version of the catalog that is in force with it. Refused: ``older``, and
+        """All of it or nothing; returns the version of the catalog that was made of it. Refused: ``older``, and
         ``self_test`` when not all of it reads back as it was written.
         """
         document, before = checked.document, _in_force(connection)
         if before is not None and document.number <= before.version:
             raise StoreRefusal(RefusalReason.OLDER, f"the document {before.version} is in force")
-        version = catalogs.newest_version(connection)
+        version = before.catalog_version if before is not None else 0  # One imported by hand stays by hand
         if checked.catalog is not None:
             version = catalogs.add(connection, checked.catalog, stamp)
         if checked.people is not None:

@@ -51,6 +51,8 @@ _MAX_ROWS: Final = {
     "containers": MAX_CONTAINERS,
     "members": MAX_MEMBERS,
 }
+# Made with the module: two threads that are the first to have msgspec look at a type make it crash.
+_PRODUCTS: Final = msgspec.json.Decoder(tuple[ProductTable, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ def _with_goods_and_prices(parts: Mapping[str, Any], before: Catalog) -> Catalog
 def _product_tables(catalog: Catalog) -> tuple[ProductTable, ...]:
     rows = msgspec.to_builtins(catalog.products)
     present = [{key: value for key, value in row.items() if value is not None} for row in rows]
-    return msgspec.convert(present, tuple[ProductTable, ...])
+    return _PRODUCTS.decode(msgspec.json.encode(present))
 
 
 def _price_tables(catalog: Catalog) -> tuple[PriceTable, ...]:

@@ -18,7 +18,7 @@ from typing import Final
 from kiosk.base.files import open_regular, write_durably
 from kiosk.base.refused import Refused
 from kiosk.base.worker import Worker
-from kiosk.domain.configuration import ConfigurationVersion, RefusalReason, believed_day, price_day
+from kiosk.domain.configuration import RefusalReason, believed_day, price_day
 from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.contract.configuration import (
     DOCUMENT,
@@ -99,10 +99,6 @@ class StickDocument:
     document: ConfigurationDocument | None
     refusal: RefusalReason | None
     same: bool
-
-    @property
-    def version(self) -> ConfigurationVersion | None:
-        return self.document.number if self.document else None
 
 
 class StationCounty:

@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256 as hash_of
 from pathlib import Path
@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 ARRIVED, ACCEPTED = "arrived.json", "accepted.json"
 PARTS, EFFECTIVE, OPEN_INTAKE, STORAGE = "parts", "effective", "open_intake", "storage"  # Why one waits, beside busy
 POLL_S: Final = 2.0
+_MAX_PARCELS_AT_ONCE: Final = 50  # More of them would hold the writer for too long
 # After a refusal: whoever sends one document after the other does not keep the processor busy with signatures.
 AFTER_REFUSAL_S: Final = 20.0
 
@@ -199,32 +200,21 @@ class DocumentInbox:
         (self.folder / ACCEPTED).unlink(missing_ok=True)
 
     def _advance(self, accepted: Accepted) -> None:
-        documents = self._tools.store.county_documents
         try:
-            found = documents.in_force()
-            if found is None or found.sha256 != accepted.sha256:  # else the answer to its commit was lost
-                why = self._why_waiting(accepted)
-                if why is not None:
-                    self._wait(why)
-                    return
-                assert self._checked is not None
-                checked = self._checked[1].checked
-                self.floor.raise_to(accepted.document.number)
-                self.floor.raise_day(checked.catalog.catalog.day if checked.catalog else "")
-                documents.apply(checked, self._tools.stamps())
-            self._drop()
+            found = self._tools.store.county_documents.in_force()
+            is_stored = found is not None and found.sha256 == accepted.sha256  # The answer to its commit was lost
+            why = None if is_stored else self._why_waiting(accepted)
+            if why is not None:
+                self._wait(why)
+            else:
+                self._apply(accepted.document, is_stored)
         except Refused as error:
             self._refuse(accepted.content, error)
             self._drop()
         except (StoreError, OSError):
-            self._wait(STORAGE)
+            if self._accepted is not None:
+                self._wait(STORAGE)
             raise
-        else:
-            logger.info("the county's document %s is in force", accepted.document.number)
-            self._tools.on_applied(self.checks.live(accepted.document))
-            self._tools.on_event()
-            self._tools.store.catalogs.get()  # into memory before somebody waits for it
-            documents.prune()
 
     def _why_waiting(self, accepted: Accepted) -> str | None:
         """None when it may be applied now, as ``_checked`` has it. Raises Refused, StoreError, OSError."""
@@ -250,6 +240,24 @@ class DocumentInbox:
                 self._checked = version, self.checks.check(accepted.content, accepted.document, before)
             self._has_good_content = True
         return self._checked[1]
+
+    def _apply(self, document: ConfigurationDocument, is_stored: bool) -> None:
+        assert self._checked is not None
+        content, store = self._checked[1], self._tools.store
+        checked = content.checked
+        if not is_stored:
+            while len(checked.parcels) > _MAX_PARCELS_AT_ONCE:  # expecting them again would change nothing
+                store.deliveries.expect(checked.parcels[:_MAX_PARCELS_AT_ONCE], self._tools.stamps())
+                checked = replace(checked, parcels=checked.parcels[_MAX_PARCELS_AT_ONCE:])
+            self.floor.raise_to(document.number)
+            self.floor.raise_day(checked.catalog.catalog.day if checked.catalog else "")
+            store.county_documents.apply(checked, self._tools.stamps())
+        logger.info("the county's document %s is in force", document.number)
+        self._tools.on_applied(content.live)
+        self._tools.on_event()
+        store.catalogs.get()  # into memory before somebody waits for it
+        self._drop()
+        store.county_documents.prune()
 
     def _is_due(self, document: ConfigurationDocument) -> bool:
         """A clock that is not set may stand anywhere; that the document was issued is known all the same."""

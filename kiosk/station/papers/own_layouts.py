@@ -5,6 +5,7 @@ county's, which stand before both.
 from __future__ import annotations
 
 import logging
+from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -26,8 +27,8 @@ class OwnLayouts:
         self._folder = folder
         self._used: dict[str, LabelLayout] = {}
         self._damaged: dict[str, Exception] = {}
-        self._of_county: Mapping[str, LabelLayout] = {}
-        self.layouts = Layouts(self)  # Follows what is chosen and put back, and what the county gives
+        self._chain = ChainMap[str, LabelLayout]({}, self._used)  # The county's stand first
+        self.layouts = Layouts(self._chain)  # Follows what is chosen and put back
         for kind in LABELS:
             try:
                 self._used[kind] = check_layout(kind, self._file(kind).read_text(encoding="utf-8"))
@@ -37,15 +38,9 @@ class OwnLayouts:
                 logger.warning("the station's own layout of %s is not used: %s", kind, error)
                 self._damaged[kind] = error
 
-    def get(self, kind: str) -> LabelLayout | None:
-        return self._of_county.get(kind) or self._used.get(kind)
-
     def use_county(self, layouts: Mapping[str, LabelLayout]) -> None:
         """From now on these stand before the station's own."""
-        self._of_county = layouts
-
-    def is_of_county(self, kind: str) -> bool:
-        return kind in self._of_county
+        self._chain.maps[0] = dict(layouts)
 
     def is_own(self, kind: str) -> bool:
         return self._file(kind).is_file()

@@ -33,7 +33,9 @@ from kiosk.messaging.contract.configuration import (
 )
 from kiosk.station.configuration.county import signature_check
 from kiosk.station.configuration.floor import FILE_NAME, MAX_REFUSALS_A_DAY, FloorFile
+from kiosk.station.doctor.devices import county_finding
 from kiosk.store import Store, StoreError
+from kiosk.texts import LANGUAGES, load
 from tests.station.configuration.rig import CONTAINERS, GOODS, NAMES, PEOPLE, CountyRig, Sent, document, prices
 from tests.station.fakes import CATALOG
 
@@ -266,6 +268,7 @@ class TestPeople:
         }
         changed = [(row["clerk"], row["what"]) for row in rig.events("clerk.changed")]
         assert changed == [("clerk:02", "person"), ("clerk:03", "retired")]
+        assert rig.county.is_by_hand(), "it brought no goods"
         assert rig.county.manages_people()
 
     def test_one_who_comes_back_has_no_pin_and_a_new_role_needs_none(self, rig: CountyRig) -> None:
@@ -300,6 +303,12 @@ class TestParcels:
         rig.receive(document(17, parcels=ParcelsPart((first,))))
         rig.receive(document(18, parcels=ParcelsPart((first, ParcelRow("YT1234567890123")))))
         assert [row["count"] for row in rig.events("parcel.expected")] == [1, 1]
+
+    def test_very_many_come_in_several_lists(self, rig: CountyRig) -> None:
+        many = ParcelsPart(tuple(ParcelRow(f"YT{number:013}") for number in range(120)))
+        rig.receive(document(17, parcels=many))
+        assert [row["count"] for row in rig.events("parcel.expected")] == [50, 50, 20]
+        assert rig.version() == "1.17"
 
 
 class TestPricesByDate:
@@ -413,6 +422,28 @@ class TestAnOlderDatabase:
         assert rig.version() == "1.18"
 
 
+def test_what_the_doctor_says(rig: CountyRig) -> None:
+    def said() -> tuple[str, bool | None, dict[str, Any]]:
+        row = county_finding(rig.county)
+        assert row.device == "county_prices"
+        assert all(
+            load(language, strict=True).text(row.name_id) and row.sentence(load(language)) for language in LANGUAGES
+        )
+        return row.word, row.found, dict(row.values)
+
+    assert said() == ("fine", False, {})
+    rig.receive(document(17))
+    assert said() == ("fine", True, {})
+    rig.later(1)
+    rig.receive(document(18).changed(signature=""))
+    assert said() == ("county_refused", True, {"version": "1.18", "reason": "signature"})
+    rig.later(1)
+    rig.receive(document(18))
+    assert said() == ("fine", True, {})
+    rig.store.epochs.start("restored", rig.stamp())
+    assert said() == ("county_unconfirmed", True, {})
+
+
 class TestSticks:
     @pytest.fixture
     def stick(self, rig: CountyRig, tmp_path: Path) -> Path:
@@ -423,7 +454,8 @@ class TestSticks:
         assert rig.county.candidates() == ()
         document(17).put_into(stick)
         (found,) = rig.county.candidates()
-        assert (found.path, str(found.version), found.refusal, found.same) == (stick, "1.17", None, False)
+        assert found.document is not None
+        assert (found.path, str(found.document.number), found.refusal, found.same) == (stick, "1.17", None, False)
         assert rig.county.take(stick) == found
         rig.step()
         assert rig.version() == "1.17"

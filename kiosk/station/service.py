@@ -70,7 +70,7 @@ from kiosk.station.shared.clock_setting import ClockSetter, clock_asker
 from kiosk.station.shared.settings import StationSettings
 from kiosk.station.update.updates import StationQuiet
 from kiosk.store import Stamp, Store, StoreError
-from kiosk.store.database.persistence import is_box
+from kiosk.store.database.persistence import BOX_VARIABLE
 from kiosk.store.shared.records import IntakePapers, ScaleContent
 
 logger = logging.getLogger(__name__)
@@ -239,7 +239,7 @@ class StationService:
     ) -> None:
         self.settings, self.store, self.clock = settings.station, store, clock
         self.software, self.metrology = software_id(), metrology()
-        self.clock_setter = ClockSetter(clock_asker(self.settings.data) if is_box(environ) else None)
+        self.clock_setter = ClockSetter(clock_asker(self.settings.data) if environ.get(BOX_VARIABLE) == "1" else None)
         self._codes = settings.codes
         self._hardware = hardware
         self._signals = StationSignals()
@@ -282,7 +282,7 @@ class StationService:
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
         self._proven: datetime | None = None
-        self._time_worker = Worker("proven-time", self._prove_time, retry_s=TICK_S, expected=(StoreError,))
+        self.proven_time_worker = Worker("proven-time", self.prove_time, retry_s=TICK_S, expected=(StoreError,))
         self._link = LinkStatus(RelayStatusFile(self.settings.data) if settings.relay else None)
         sweep = ParcelSweep(store, self.parcel_photos, settings.parcels, self.stamp, self.committed)
         self._sweeper = Worker(
@@ -332,7 +332,7 @@ class StationService:
         self._sweeper.start()
         self.county.load()
         self.county.worker.start()
-        self._time_worker.start()
+        self.proven_time_worker.start()
         self.scale_audit.worker.start()
         self.counter.paper_count.update()
         if self.scale is not None:
@@ -351,7 +351,7 @@ class StationService:
             ends.callback(self._outbox_worker.stop, 2.0)
             ends.callback(self._sweeper.stop, 6.0)
             ends.callback(self.county.worker.stop, 6.0)
-            ends.callback(self._time_worker.stop, 6.0)
+            ends.callback(self.proven_time_worker.stop, 6.0)
             ends.callback(self.scale_audit.worker.stop, 6.0)
             ends.callback(self.desk.readings.close)
             if self.scale is not None:
@@ -383,7 +383,7 @@ class StationService:
         plate = self._hardware.profile if self.scale is not None else None
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
 
-    def _prove_time(self) -> float:
+    def prove_time(self) -> float:
         """A document of the county was issued: a clock that nobody has set since is not earlier. Once for each."""
         proven = self.county.proven_time()
         if proven is not None and proven != self._proven:

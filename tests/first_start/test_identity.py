@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -29,7 +30,7 @@ class Stick(Identities):
     rows: list[OfferedIdentity] = field(default_factory=list)
     present: InUse | None = None
     refusal: Exception | None = None
-    offers: dict[str, str] = field(default_factory=dict)
+    offers: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def offered(self) -> tuple[OfferedIdentity, ...]:
@@ -106,9 +107,10 @@ class TestChosen:
         assert config.relay.ca_file == credentials / "kiosk-relay.ca.crt"
         assert config.relay.cert_file == credentials / "kiosk-relay.crt"
         assert config.relay.key_file == credentials / "kiosk-relay.key"
+        assert config.county is None, "it was made without a secret"
 
     def test_what_the_county_offers_is_in_the_settings(self, start: Start, stick: Stick) -> None:
-        stick.offers = OFFERED
+        stick.offers = {**OFFERED, "pin_secret": True}
         start.walk("identity").answer("identity", {"value": "S0148"})
         answered(start)
         start.restart()
@@ -118,6 +120,10 @@ class TestChosen:
         assert config.relay is not None
         assert (config.relay.photos, config.relay.updates) == (OFFERED["photos"], OFFERED["updates"])
         assert config.backup is None, "no medium was chosen"
+        assert config.county is not None
+        credentials = Path("/run/credentials/kiosk-station.service")
+        assert config.county.authority == credentials / "kiosk-station.ca.crt"
+        assert config.county.pin_secret == credentials / "kiosk-station.pin"
         folder = {"folder": "/mnt/kiosk-backup"}
         with_medium = dict(tables(structs.replace(draft, backup=folder["folder"]), start.place.data, 8080))
         assert with_medium["backup"] == {**folder, "county_key": OFFERED["county_key"]}

@@ -79,8 +79,6 @@ SCENES = (
     Scene("take-done-unconfirmed"),
     Scene("take-check-failed-unconfirmed"),
     Scene("home-unset"),
-    Scene("clock-unset", "/clock"),
-    Scene("clock-typed-unset", "/clock?at=202812011435"),
     Scene("refused"),
     Scene("take"),
     Scene("take-retake"),

@@ -112,6 +112,8 @@ class StationIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _check_wifi(self.wifi_network, self.wifi_password)
         if self.pin_secret:
             read_secret(self.pin_secret)
+            if not self.authority:
+                raise ValueError("pin_secret needs the county's authority")
 
     def __repr__(self) -> str:
         return f"Identity({self.station} of {self.region})"

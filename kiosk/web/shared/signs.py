@@ -9,14 +9,14 @@ from functools import cache
 from importlib.resources import files
 from math import ceil
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from flask import url_for
 
 from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, ScaleMark
-from kiosk.station.configuration.county import StationCounty
 from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.store.shared.errors import StoreError
+from kiosk.web.shared.ports import PricedStation
 
 logger = logging.getLogger(__name__)
 
@@ -88,13 +88,6 @@ def _read(read: Callable[[], ScaleLegalStatus | None]) -> ScaleLegalStatus | Non
     except StoreError as error:
         logger.error("what the scale is worth cannot be read now: %s", error)
         return None
-
-
-class PricedStation(Protocol):
-    @property
-    def prices_confirmed(self) -> bool: ...
-    @property
-    def county(self) -> StationCounty: ...
 
 
 def unconfirmed_prices(station: PricedStation) -> str | None:

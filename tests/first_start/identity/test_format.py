@@ -95,6 +95,8 @@ class TestVersions:
             with pytest.raises(ValueError, match="pin_secret must be") as refused:
                 replace(identity, pin_secret=secret)
             assert secret not in str(refused.value)
+        with pytest.raises(ValueError, match="needs the county's authority"):
+            replace(identity, pin_secret="0a" * 32, authority="")
 
     def test_a_network_that_nothing_joins_is_refused(self, identity: StationIdentity) -> None:
         good = (("x" * 32, "8" * 8), ("莎车" * 5, "~" * 63), ("post", ""), ("", ""))

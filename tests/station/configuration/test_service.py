@@ -7,10 +7,12 @@ from pathlib import Path
 
 import msgspec
 
+from kiosk.domain.moment import Moment
 from kiosk.labels.layout import shipped_text
 from kiosk.messaging.contract.configuration import CountySettings, LayoutsPart, SettingsPart, parse_document
 from kiosk.sorting_center.stations.authority import ConfigurationKey, CountyAuthority
 from kiosk.station.configuration.settings import CountyKeys
+from kiosk.station.shared.clock_setting import ClockSetter
 from kiosk.store import Store
 from tests.station.configuration.rig import GOODS, Sent, document, prices
 from tests.station.test_service import Shop, opened
@@ -55,3 +57,34 @@ def test_it_waits_for_the_intake_and_holds_at_once(store: Store, tmp_path: Path)
         papers = store.papers.of_receipt(store.intakes.recent()[0].receipt)
         (receipt,) = (job.body for job in papers if job.document == "receipt")
         assert b'"phone":"0998-8512345"' in receipt
+        assert service.phone == "0998-8512345", "as the page of a forgotten PIN has it"
+
+
+class Times(ClockSetter):
+    """Notes what a signed document proves."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.proven: list[str] = []
+
+    def prove(self, at: datetime, now: Moment) -> None:
+        self.proven.append(at.isoformat())
+
+
+def test_it_proves_a_time_once(store: Store, tmp_path: Path) -> None:
+    authority = CountyAuthority.create("yarkant", MADE)
+    (tmp_path / "ca.crt").write_text(authority.certificate)
+    with opened(store, tmp_path, county=CountyKeys(tmp_path / "ca.crt")) as shop:
+        service, times = shop.service, Times()
+        for worker in (service.county.worker, service.proven_time_worker):
+            worker.stop()  # Stepped by hand
+        service.clock_setter = times
+        shop.scale.rest(0)
+        service.prove_time()
+        assert times.proven == []
+        sent = signed(authority)
+        sent.put_into(tmp_path / "configuration")
+        assert step(shop) == ""
+        service.prove_time()
+        service.prove_time()
+        assert times.proven == [parse_document(sent.content).issued_at.isoformat()]

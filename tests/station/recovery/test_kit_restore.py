@@ -192,6 +192,15 @@ def test_a_service_finds_what_it_was_given(station: Station, cards: Iterator[Car
         station.kit.pickup_key,
         station.kit.credentials,
     )
+    names = {"kiosk-station.ca.crt": b"authority", "kiosk-station.pin": b"0a" * 32}
+    places = [f"/run/credentials/kiosk-station.service/{name}" for name in names]
+    with card.settings.open("a") as file:
+        file.write(f'[county]\nauthority = "{places[0]}"\npin_secret = "{places[1]}"\n')
+    for name, content in names.items():
+        (given / name).write_bytes(content)
+    with_county = KitSource(load(card.settings), card.settings, {"CREDENTIALS_DIRECTORY": str(given)})
+    brought = {one.path: one.content for one in collect_kit(with_county, stamp()).credentials}
+    assert {path: brought[path] for path in places} == dict(zip(places, names.values(), strict=True))
     (given / "pickup-key").write_bytes(b"")  # SetCredential=: the key is gone
     with pytest.raises(KitRefused, match="64 hexadecimal digits"):
         collect_kit(source, stamp())

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
+from kiosk.domain.moment import ClockQuality
 from kiosk.domain.telephone_pin import answer
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.scale.settings import MetrologySettings
+from kiosk.station.shared.clock_setting import ClockSetter
 from kiosk.web.server import Server
 from kiosk.web.shared.roles import COOKIE
 from kiosk.web.shared.settings import WebSettings
 from tests.station.counter.acts import collect_by_code
+from tests.station.fakes import MOMENT
 from tests.station.hardware import BLUR, TILT, judged
 from tests.web import browsing
 from tests.web.counter.selling import LONGEST, lot_of, photograph, sell
@@ -330,15 +334,25 @@ def _new_pin(shop: CounterShop) -> str:
     return "/counter/forgotten"
 
 
-def _unconfirmed(shop: CounterShop) -> str:
+def _unset(shop: CounterShop) -> str:
     shop.telephone_pin.cancel()
     shop.proof = ""
+    shop.clock_quality, shop.clock_setter = ClockQuality.UNSET, ClockSetter(cast(Any, "the helper of an appliance"))
+    return "/clock"
+
+
+def _unconfirmed(shop: CounterShop) -> str:
     shop.county.confirmed, shop.county.document = False, in_force()
-    shop.unlock()
+    return _unlocked(shop)
+
+
+def _confirmed(shop: CounterShop) -> str:
+    shop.county.confirmed = True
     return "/counter"
 
 
 def _technician(shop: CounterShop) -> str:
+    shop.clock_quality = MOMENT.quality
     shop.unlock("03")
     return "/counter"
 
@@ -383,7 +397,8 @@ LISTING = "/counter/intakes/0147-A-000001/listing"
 
 SCENES = (
     CounterScene("counter-unlock", _at("/counter")),
-    CounterScene("counter-home", _unlocked),
+    CounterScene("counter-home-unconfirmed", _unconfirmed),
+    CounterScene("counter-home", _confirmed),
     CounterScene("counter-check-off", _check_off),
     CounterScene("counter-check", _check),
     CounterScene("counter-check-passed", _checked(5_000)),
@@ -466,7 +481,9 @@ SCENES = (
     CounterScene("counter-called", _answered),
     CounterScene("counter-forgotten", _forgotten),
     CounterScene("counter-new-pin", _new_pin),
-    CounterScene("counter-home-unconfirmed", _unconfirmed),
+    CounterScene("clock-pad", _unset),
+    CounterScene("clock-wrong", _at("/clock?at=209912011435")),
+    CounterScene("clock-typed", _at("/clock?at=202812011435")),
     CounterScene("counter-technician", _technician),
     CounterScene("counter-technician-check", _at("/counter/check")),
     CounterScene("counter-technician-pan", _at("/counter/pan")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.parcel import ParcelState
+from kiosk.domain.telephone_pin import answer
 from kiosk.station.counter.scans import ScanSources
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.web.factory import create_app
@@ -25,7 +26,7 @@ from tests.station.counter.rig import PIN, SECOND_PIN
 from tests.web import browsing
 from tests.web.counter import shop as counter_shop
 from tests.web.counter.scenes import sign_in
-from tests.web.counter.shop import CounterShop, waybill
+from tests.web.counter.shop import SECRET, CounterShop, waybill
 from tests.web.pictures import open_page
 
 SETTINGS = WebSettings(language="en")
@@ -141,6 +142,52 @@ def test_unlocked_by_touch_and_the_pin_is_nowhere(shop: CounterShop, server: Ser
     assert shop.session.person.number == "01"
     assert PIN not in page.content()
     assert not any(PIN in address for address in addresses)
+
+
+def test_a_forgotten_pin_by_touch_and_telephone(browser: Browser, tmp_path: Path) -> None:
+    """In Uyghur: somebody without a PIN, digits read out, the answer typed, a new PIN, and in. Every page is judged."""
+    axe, addresses, new_pin = browsing.Axe(), list[str](), "408172"
+    shop = CounterShop(tmp_path)
+    shop.store.clerks.set_pin("02", "", shop.stamp())
+    with closing(shop), browsing.served(browsing.kept(create_app(shop, WebSettings()))) as url:
+        context = browser.new_context(viewport={"width": 800, "height": 480}, has_touch=True)
+        with closing(context.new_page()) as page:
+            page.on("request", lambda request: addresses.append(request.url))
+            faults: list[str] = []
+
+            def look(there: str) -> None:
+                page.locator(there).wait_for()
+                faults.extend(axe.faults(page, contrast=True))
+
+            def type_on_pad(digits: str) -> None:
+                page.wait_for_timeout(SAME_TAP_MS)
+                for digit in digits:
+                    page.locator(f"[data-key='{digit}']").tap()
+
+            page.goto(f"{url}/counter")
+            look(".work-unlock")
+            tap(page.locator(".forgotten"), page.locator(".refusal"))
+            tap(page.locator(".person-chip", has_text="Memet"), page.locator(".person-chip:has(:checked)"))
+            tap(page.locator(".forgotten"), page.locator(".challenge"))
+            look(".challenge")
+            shown = page.locator(".challenge").inner_text().replace(" ", "")
+            right = answer(SECRET, "S0147", "02", shown)
+            type_on_pad(shown)
+            tap(page.locator("[data-go]"), page.locator(".refusal"))
+            look(".refusal")
+            type_on_pad(right)
+            tap(page.locator("[data-go]"), page.locator("[data-secret]"))
+            look("[data-secret]")
+            type_on_pad(new_pin * 2)
+            tap(page.locator("[data-go]"), page.locator(".work-unlock"))
+            look(".still-waiting")
+            tap(page.locator(".person-chip", has_text="Memet"), page.locator(".person-chip:has(:checked)"))
+            type_on_pad(new_pin)
+            tap(page.locator("[data-go]"), page.locator(".work-home"))
+            assert shop.session.person.number == "02"
+            assert faults == []
+            assert not any(secret in address for address in addresses for secret in (new_pin, right, shown))
+        context.close()
 
 
 def test_a_whole_truck_without_a_touch(shop: CounterShop, server: Server, page: Page) -> None:

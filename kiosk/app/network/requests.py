@@ -32,7 +32,7 @@ class NetworkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     action: Literal["search", "join", "forget", "apply"]
     name: Annotated[str, msgspec.Meta(max_length=32)] = ""
-    security: Annotated[str, msgspec.Meta(max_length=16)] = ""
+    security: Annotated[str, msgspec.Meta(max_length=32)] = ""
     password: Annotated[str, msgspec.Meta(pattern=r"^([ -~]{8,63})?\Z")] = ""
     settings: NetworkSettings | None = None
 

@@ -22,8 +22,6 @@ from kiosk.devices.network.ports import Network, NetworkLink, NetworkState
 from kiosk.devices.network.settings import NetworkSettings
 
 ANSWER_S: Final = 75.0  # A search and a connection, each within its own time (kiosk/devices/network/iwd.py)
-
-
 _PASSWORD: Final = re.compile(r"[ -~]{8,63}\Z")
 
 

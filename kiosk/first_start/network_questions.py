@@ -19,7 +19,7 @@ _NETWORK: Final = " "  # Between the kind of security and the name of a network 
 
 def _ways(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     yield Choice(SKIP, text_id="setup.choice.network_cable", picture="link", chosen=not draft.wifi)
-    yield Choice(SEARCH, text_id="setup.choice.network_search", picture="bring", chosen=bool(draft.wifi))
+    yield Choice(SEARCH, text_id="setup.choice.network_search", picture="scan", chosen=bool(draft.wifi))
 
 
 def _take_way(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:

@@ -179,6 +179,50 @@ def test_root_takes_an_identity_from_a_stick_that_everybody_else_sees_read_only(
     new_box.call("systemctl", "reset-failed", "kiosk-media@sda1.service")
 
 
+NETWORK = {
+    "action": "apply",
+    "settings": {
+        "link": "wired",
+        "address": "192.168.77.20/24",
+        "gateway": "192.168.77.1",
+        "time_server": "ntp.example",
+    },
+}
+
+
+def test_root_names_the_machine_after_its_station_and_lays_a_fixed_address(new_box: Box) -> None:
+    """With the real bus, hostnamed and networkd, in a network of its own; iwd is not here, and that is said."""
+    for file in sorted((ROOT / "firmware_config/image/etc/systemd/network").iterdir()):
+        script = 'mkdir -p /etc/systemd/network; printf %s "$1" >"/etc/systemd/network/$2"'
+        new_box.call("sh", "-ec", script, "sh", file.read_text("ascii"), file.name)
+    assert new_box.call("systemctl", "start", "dbus.socket", "systemd-networkd.service").returncode == 0
+    new_box.until("kiosk-network.path", "ActiveState", lambda state: state == "active")
+    as_kiosk = ("setpriv", "--reuid=kiosk", "--regid=kiosk", "--clear-groups")
+    said = ("cat", "/run/kiosk-network/answer.json")
+    words = []
+    for ident, body in (("3" * 32, NETWORK), ("4" * 32, {"action": "search"})):
+        script = ASKED.replace("identity", "network").replace('"0" * 32', f'"{ident}"')
+        script = script.replace('{"station": "S0147", "code": sys.argv[1]}', "json.loads(sys.argv[1])")
+        asked = new_box.call(*as_kiosk, "/usr/bin/python3", "-ISc", script, json.dumps(body))
+        assert asked.returncode == 0, asked.stderr
+
+        def answered(ident: str = ident) -> bool:
+            new_box.call(*as_kiosk, "touch", "-c", "/var/lib/kiosk/requests/network.json")
+            return ident in new_box.call(*said).stdout
+
+        wait_for(answered, lambda: new_box.journal("kiosk-network.service"))
+        words.append(json.loads(new_box.call(*as_kiosk, *said).stdout)["body"]["word"])
+    assert words == ["", "network_no_service"], new_box.journal("kiosk-network.service")
+    assert "failed" not in new_box.journal("kiosk-network.service"), "systemd has taken everything"
+    fixed = new_box.call("cat", "/run/systemd/network/50-kiosk.network.d/50-kiosk-fixed.conf").stdout
+    assert "Address=192.168.77.20/24\n" in fixed
+    assert "NTP=ntp.example\n" in new_box.call("cat", "/run/systemd/timesyncd.conf.d/50-kiosk.conf").stdout
+    assert new_box.call("stat", "-c", "%U %a", "/var/lib/kiosk-keys/network.json").stdout == "root 600\n"
+    if new_box.call("test", "-e", "/var/lib/kiosk-keys/identity.json").returncode == 0:
+        assert new_box.call("hostname").stdout == "station-s0147\n"
+    new_box.call("systemctl", "stop", "systemd-networkd.socket", "systemd-networkd.service")
+
+
 def test_the_wizard_makes_room_for_settings_and_the_same_screen_goes_on(box: Box, screen: str) -> None:
     """The station is started once more: an identity was taken, and its certificate comes with a start of the unit."""
     assert "<html" in box.page("/")

@@ -22,8 +22,6 @@ from kiosk.devices.network.ports import Network, NetworkLink, NetworkState
 from kiosk.devices.network.settings import NetworkSettings
 
 ANSWER_S: Final = 75.0  # A search and a connection, each within its own time (kiosk/devices/network/iwd.py)
-
-
 _PASSWORD: Final = re.compile(r"[ -~]{8,63}\Z")
 
 
@@ -32,7 +30,7 @@ class NetworkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     action: Literal["search", "join", "forget", "apply"]
     name: Annotated[str, msgspec.Meta(max_length=32)] = ""
-    security: Annotated[str, msgspec.Meta(max_length=16)] = ""
+    security: Annotated[str, msgspec.Meta(max_length=32)] = ""
     password: Annotated[str, msgspec.Meta(pattern=r"^([ -~]{8,63})?\Z")] = ""
     settings: NetworkSettings | None = None
 

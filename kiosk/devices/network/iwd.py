@@ -29,7 +29,6 @@ _AGENT: Final = "/net/connman/iwd/kiosk"
 _POLL_S: Final = 0.2
 _STEPS_DBM: Final = (-60, -67, -75)  # Above the first it is 4; below the last 1, where a connection hardly holds
 _MAX_NETWORKS: Final = 20  # An answer is a small file
-_ABORTED: Final = "network_aborted"
 # What an error of iwd or of the bus means; every other one is "network_failed".
 _ERRORS: Final = {
     f"{SERVICE}.InvalidFormat": "network_wrong_password",
@@ -44,10 +43,8 @@ _ERRORS: Final = {
     "org.freedesktop.DBus.Error.NameHasNoOwner": "network_no_service",
     "org.freedesktop.DBus.Error.UnknownObject": "network_no_adapter",
     "org.freedesktop.DBus.Error.UnknownMethod": "network_no_adapter",
-    f"{SERVICE}.Aborted": _ABORTED,
     "org.freedesktop.DBus.Error.NoReply": "network_no_answer",
 }
-Objects = dict[str, dict[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +129,7 @@ class _IwdService:
     def _switch_on(self, devices: list[str]) -> None:
         for path in devices:
             try:
-                self.call(
-                    path, "org.freedesktop.DBus.Properties", "Set", "ssv", _full("Device"), "Powered", ("b", True)
-                )
+                self.call(path, _PROPERTIES, "Set", "ssv", _full("Device"), "Powered", ("b", True))
             except Refused as error:  # the kernel holds the radio: a switch, or a country that is not set
                 raise Refused("network_blocked", str(error)) from error
         end = self._clock() + CALL_S
@@ -205,8 +200,9 @@ def _judge_connect(reply: Message, *, secured: bool, needs_password: bool) -> No
     except Refused as error:
         if needs_password:
             raise Refused("network_needs_password") from None
-        code = "network_failed" if error.code == _ABORTED else error.code
-        raise Refused("network_wrong_password" if secured and code == "network_failed" else code, str(error)) from None
+        if secured and error.code == "network_failed":
+            raise Refused("network_wrong_password", str(error)) from None
+        raise
 
 
 def _full(interface: str) -> str:

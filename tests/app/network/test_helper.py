@@ -25,6 +25,7 @@ RELOADED = ["networkctl reload", "networkctl reconfigure eth0", "systemctl try-r
 
 @dataclass
 class AirOfOne(Wifi):
+    request: Path
     refusal: str = ""
     joined: str = ""
     seen: list[str] = field(default_factory=list)
@@ -33,6 +34,7 @@ class AirOfOne(Wifi):
         return (WifiNetwork("Bazar", "psk", 3, connected=self.joined == "Bazar"),)
 
     def join(self, name: str, security: str, password: str) -> None:
+        assert not self.request.exists(), "it is removed before anything is done with it"
         self.seen.append(password)
         if self.refusal:
             raise Refused(self.refusal)
@@ -49,7 +51,8 @@ class Box:
         )
         for path in (self.paths.data, self.paths.keys, self.paths.systemd, folder / "answers"):
             path.mkdir()
-        self.air, self.calls, self.host = AirOfOne(), list[str](), "kiosk"
+        self.air = AirOfOne(request_file(self.paths.data).path)
+        self.calls, self.host = list[str](), "kiosk"
         self.network = RequestedNetwork(request_file(self.paths.data), self.paths.answers, timeout_s=20)
 
     def run(self) -> list[str]:

@@ -241,6 +241,7 @@ def _other_layer(bench: Bench, page: Page) -> None:
     page.locator("[data-key=q]").tap()
     page.locator("[data-pad=signs]").tap()
     page.locator("[data-key='@']").tap()
+    assert page.locator("[data-part=typed]").inner_text() == "q@", "a password is no name, which begins with a capital"
 
 
 _ACTS: dict[str, Act] = {

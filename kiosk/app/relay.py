@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kiosk.app.photos_lane import StoredEvents
@@ -12,7 +11,6 @@ from kiosk.app.update.board import UPDATE_PATHS
 from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.configuration.folder import FolderInbox
 from kiosk.messaging.relay.configuration.lane import CountyLane, StationConfiguration
-from kiosk.messaging.relay.configuration.ports import AppliedDocument, AppliedDocuments
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.shared.ports import StationSide
@@ -46,19 +44,8 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
         store.close()
 
 
-class _NothingApplied:
-    """A station that applies no document."""
-
-    def in_force(self) -> AppliedDocument | None:
-        return None
-
-    def missing(self, hashes: Iterable[str]) -> list[str]:
-        return list(hashes)
-
-
 def _county_lane(config: RelayConfig, store: Store) -> CountyLane:
-    documents: AppliedDocuments = vars(store).get("county_documents") or _NothingApplied()
-    station = StationConfiguration(FolderInbox(config.station.data, documents), StoredEvents(store))
+    station = StationConfiguration(FolderInbox(config.station.data, store.county_documents), StoredEvents(store))
     return CountyLane(config.relay, station)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +17,6 @@ from kiosk.sorting_center.ledger import Ledger, LedgerError, without_password
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 
 if TYPE_CHECKING:
-    from kiosk.sorting_center.configuration_worker import Rendering
     from kiosk.sorting_center.service import SortingCenter
 
 _WAIT_FOR_BROKER_S: Final = 5.0
@@ -83,7 +81,7 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
 )
 @click.option(
     "--configuration-key",
-    type=_FILE,
+    type=click.Path(dir_okay=False, path_type=Path),
     help="The county's key, its certificate (.crt) beside it: sign what stations are given, and send it.",
 )
 @click.option("--tls-ca", type=_FILE, help="Who signed the broker's certificate; else the system's authorities.")
@@ -120,7 +118,9 @@ def run(  # one parameter for each option
         if broker_access != "none":
             center.keep_broker_access()
         if configuration_key is not None:
-            center.send_configurations(configuration_key, _rendering())
+            from kiosk.sorting_center.configuration.rendering import CountyRendering
+
+            center.send_configurations(configuration_key, CountyRendering)
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
@@ -133,11 +133,6 @@ def run(  # one parameter for each option
         manager.ready(f"broker {address}, pages {pages}")
         ending.wait()
         manager.stopping()
-
-
-def _rendering() -> Rendering:
-    found: Rendering = import_module("kiosk.sorting_center.configuration.rendering").CountyRendering
-    return found
 
 
 def _assemble(

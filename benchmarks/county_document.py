@@ -1,4 +1,7 @@
-"""A document of the county with 20,000 members is applied while people weigh: how long a weighing waits for it."""
+"""A document of the county with 20,000 members is applied while people weigh: how long a weighing waits for it.
+
+The writer is held for less time than a weighing's slowest write takes: that one shares the processor with the checks.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from benchmarks.measure import Row
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
@@ -29,6 +35,7 @@ from kiosk.station.shared.open_store import open_store, stamps
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Store
 
+T = TypeVar("T")
 MEMBERS = 20_000
 LIMIT_MS = 100
 ROUNDS = 5
@@ -49,6 +56,7 @@ def run(folder: Path) -> list[Row]:
         alone = weighing.slowest_ms(lambda: time.sleep(2))
         inbox = DocumentInbox(folder / INBOX, _tools(store, settings))
         waits, seconds = [], []
+        held_ms = _watch_writer(store)
         for number in range(1, ROUNDS + 1):
             _send(folder / INBOX, number)
             start = time.monotonic()
@@ -58,9 +66,28 @@ def run(folder: Path) -> list[Row]:
         assert found is not None
         assert found.version.number == ROUNDS
     return [
+        Row("the writer held to apply 20,000 members, longest", max(held_ms), "ms", LIMIT_MS),
         Row("a weighing's write while 20,000 members are applied, slowest", max(waits), "ms", LIMIT_MS, alone, "alone"),
         Row("20,000 members checked and applied", max(seconds), "s"),
     ]
+
+
+def _watch_writer(store: Store) -> list[float]:
+    """How long each of the inbox's transactions takes from now on, without the wait for its turn."""
+    held_ms: list[float] = []
+    database, main = store.county_documents.database, threading.get_ident()
+    transaction = database._transaction
+
+    def timed(work: Callable[[Connection], T]) -> T:
+        start = time.perf_counter()
+        try:
+            return transaction(work)
+        finally:
+            if threading.get_ident() == main:
+                held_ms.append(1000 * (time.perf_counter() - start))
+
+    database._transaction = timed  # type: ignore[method-assign]
+    return held_ms
 
 
 class _Weighing:

@@ -13,7 +13,6 @@ from kiosk.base.refused import Refused
 from kiosk.domain.clerk import Role
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk import registry_csv
-from kiosk.sorting_center.desk.county_book import BookRow
 from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.notices import outbox
@@ -104,10 +103,7 @@ def acts(stores: Stores) -> Mapping[str, Callable[[], object]]:
     targets.set_paused("hook0", True)
     listings, lot = CenterListings(desk.database, NoPictureStore()), offered(stores)
     doing, no_title = ActionContext("gulnar", 1, NOW), ListingTexts(WordsData("", "", ""), WordsData("", "", ""))
-    here, book, people_there = Place("shache", "S0147"), desk.book, desk.station_people
-    book.change("yecheng", [BookRow("price", "", "BADAM/purchase/", '{"fen_per_kg":1}')], 0, "gulnar", NOW)
-    book.change("hotan", [], 0, "gulnar", NOW)
-    book.publish("hotan", 1, "gulnar", "", NOW, alone_allowed=True)
+    here, people_there = Place("shache", "S0147"), desk.station_people
     decide, subject = desk.decisions.decide, (DecisionKind.DAY, "shache S0147 x 3")
     return {
         "bad_kind": lambda: replace(HOOK, kinds=frozenset({"no word"})).check(),

@@ -152,7 +152,8 @@ def edit(kind: str) -> Response:
     county, key, act = county_draft(), form_text("code", 17).strip(), form_text("act", 10)
     fields = {name: form_text(name, MAX_CHARS + 1).strip() for name in FIELDS[kind]}
     fields |= {"sale.allergens": " ".join(request.form.getlist("sale.allergens"))} if kind == "product" else {}
-    seen = form_text("seen", 20_000)
+    seen, shown = form_text("seen", 20_000), "" if "new" in request.form else key
+    fields |= {"code": key}
     content = row_content(kind, key, fields) if act == "save" else ""
     row = BookRow(kind, county.scope, key, content)
     faults = _faults(county, [row]) if act == "save" else []
@@ -160,7 +161,7 @@ def edit(kind: str) -> Response:
         faults = [BookFault(kind, county.scope, key, "code", "content", {"problem": "1-16: A-Z 0-9 -"}), *faults]
     if faults:
         form = RowForm(fields, seen, {fault.column: fault for fault in reversed(faults)})
-        return page_response(_render_row(county, kind, key if "new" not in request.form else "", form), 422)
+        return page_response(_render_row(county, kind, shown, form), 422)
     put, removed = ([], [row]) if act == "remove" or (act == "hide" and county.scope == COUNTY) else ([row], [])
     present = _stored(county, kind, key)
     try:
@@ -169,7 +170,7 @@ def edit(kind: str) -> Response:
         if content != present or act != "save":
             save_or_merge(county, lambda known: county.save(put, removed, known), untouched=present == seen)
     except Refused as error:
-        return page_response(_render_row(county, kind, key, RowForm(fields, present, {}, error)), 409)
+        return page_response(_render_row(county, kind, shown, RowForm(fields, present, {}, error)), 409)
     record(AuditAction.GOODS_CHANGED, county.scope or county.region, f"{act} {kind} {key}")
     return redirect(county.address("county_goods.overview", done=1), 303)
 

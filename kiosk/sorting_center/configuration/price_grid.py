@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -68,7 +69,10 @@ def cell_text(content: str | None) -> str:
 
 
 def fen_of(content: str | None) -> int | None:
-    return _read_price(content).fen_per_kg if content else None
+    """None also for a content that is no price, which the check before publishing names."""
+    with suppress(msgspec.MsgspecError):
+        return _read_price(content).fen_per_kg if content else None
+    return None
 
 
 def percent(old: int | None, new: int | None) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -51,7 +51,9 @@ _ROWS: Final = msgspec.json.Decoder(tuple[BookRow, ...])
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """``revision`` counts every change; ``number`` those that stations get. ``changed_by`` is "" before the first."""
+    """``revision`` counts every change; ``number`` those that stations get. ``changed_by``: everybody who has changed
+    the draft since the last release, the latest last, with a space between; what holds at once is no part of it.
+    """
 
     revision: int = 0
     number: int = 0
@@ -113,11 +115,11 @@ class CountyBook:
     def _write(
         self, region: str, rows: Sequence[BookRow], removed: Sequence[BookRow], seen: int, who: str, now: datetime
     ) -> Draft:
-        c, live = county_row.c, {row.kind for row in (*rows, *removed)} & set(LIVE_KINDS)
+        c, kinds = county_row.c, {row.kind for row in (*rows, *removed)}
         with self._database.writing() as connection:
             before = _lock(connection, region)
             if before.revision != seen:
-                raise Refused("changed_meanwhile", f"{before.changed_by} has changed it meanwhile: look at it again")
+                raise Refused("changed_meanwhile", f"{_last(before)} has changed it meanwhile: look at it again")
             for row in (*rows, *removed):
                 connection.execute(
                     delete(county_row).where(
@@ -128,7 +130,11 @@ class CountyBook:
                 connection.execute(
                     insert(county_row), [{"region": region} | msgspec.structs.asdict(row) for row in rows]
                 )
-            after = Draft(before.revision + 1, before.number + bool(live), who, to_rfc3339(now))
+            number = before.number + (not kinds.isdisjoint(LIVE_KINDS))
+            after = replace(before, revision=before.revision + 1, number=number)
+            if not kinds.isdisjoint(PUBLISHED_KINDS):
+                others = [name for name in before.changed_by.split() if name != who]
+                after = replace(after, changed_by=" ".join([*others, who]), changed_at=to_rfc3339(now))
             _store(connection, region, after)
         return after
 
@@ -137,20 +143,21 @@ class CountyBook:
         with self._database.writing() as connection:
             draft = _lock(connection, region)
             if draft.revision != seen:
-                raise Refused("changed_meanwhile", f"{draft.changed_by} has changed it meanwhile: look at it again")
+                raise Refused("changed_meanwhile", f"{_last(draft)} has changed it meanwhile: look at it again")
             content = _ROWS_ENCODER.encode(_rows(connection, region, PUBLISHED_KINDS))
             last = _last_release(connection, region)
             if last is not None and zlib.decompress(last.content) == content:
                 raise Refused("nothing_new", "the draft is what was published last")
-            if draft.changed_by == who and not alone_allowed:
+            is_own = who in draft.changed_by.split()
+            if is_own and not alone_allowed:
                 raise Refused("same_person", "somebody else has to publish what you have changed")
             number = draft.number + 1
-            made = Release(number, draft.changed_by, who, note, draft.changed_by == who, to_rfc3339(now))
+            made = Release(number, draft.changed_by, who, note, is_own, to_rfc3339(now))
             values = {name: getattr(made, name) for name in Release.__dataclass_fields__}
             connection.execute(
                 insert(county_release).values(region=region, content=zlib.compress(content, 9), **values)
             )
-            _store(connection, region, Draft(draft.revision + 1, number, draft.changed_by, draft.changed_at))
+            _store(connection, region, Draft(draft.revision + 1, number, "", draft.changed_at))
         return made
 
     def releases(self, region: str, limit: int = 100) -> list[Release]:
@@ -211,6 +218,10 @@ def _draft(connection: Connection, region: str) -> Draft:
         select(c.revision, c.number, c.changed_by, c.changed_at).where(c.region == region)
     ).one_or_none()
     return Draft(*row) if row is not None else Draft()
+
+
+def _last(draft: Draft) -> str:
+    return draft.changed_by.rpartition(" ")[2] or "somebody"
 
 
 def _lock(connection: Connection, region: str) -> Draft:

@@ -49,6 +49,21 @@ def test_a_second_person_publishes_what_one_changed(book: CountyBook) -> None:
     assert refused.value.code == "nothing_new"
 
 
+def test_nobody_publishes_what_one_has_changed_oneself_also_not_after_somebody_else(book: CountyBook) -> None:
+    member = BookRow("member", "", "M-00001", '{"short_name":"x"}')
+    book.change(REGION, [price(2400)], 0, "ali", NOW)
+    book.change(REGION, [price(2500, "station:S0147")], 1, "guli", NOW)
+    draft = book.change(REGION, [member], 2, "turdi", NOW)
+    assert draft.changed_by == "ali guli", "a member is no part of the draft"
+    for who in ("ali", "guli"):
+        with pytest.raises(Refused) as refused:
+            book.publish(REGION, 3, who, "", NOW, alone_allowed=False)
+        assert refused.value.code == "same_person"
+    assert book.publish(REGION, 3, "turdi", "", NOW, alone_allowed=False).changed_by == "ali guli"
+    assert book.change(REGION, [price(2600)], 4, "guli", NOW).changed_by == "guli"
+    assert book.publish(REGION, 5, "ali", "", NOW, alone_allowed=False).changed_by == "guli"
+
+
 def test_what_two_people_change_at_once_is_not_lost(book: CountyBook) -> None:
     book.change(REGION, [price(2400)], 0, "ali", NOW)
     for attempt in (

@@ -64,6 +64,7 @@ def test_goods_are_added_changed_hidden_in_a_township_and_inherited_again(operat
     )
     again = operator.does(to("product"), act="save", new=1, code="FIG", revision=3, **FIG)
     assert (again.status_code, "with this code already" in again.text) == (409, True)
+    assert 'name="new"' in again.text, "saving it once more does not write over the other goods"
     scope = "township:核桃乡"
     assert operator.does(to("product", scope), act="hide", code="FIG", revision=3).status_code == 303
     assert content(desk, "product", "FIG", scope) == ""
@@ -93,6 +94,7 @@ def test_each_fault_stands_beside_its_field_and_nothing_is_saved(operator: Perso
         assert answer.status_code == 422, changed
         assert said in Markup(answer.text).striptags() or "letters of another language" in answer.text, changed
         assert "<script>alert" not in answer.text
+        assert f'value="{form["code"]}"' in answer.text, "what was typed stands there again"
     tare = operator.does(to("container"), act="save", new=1, code="BOX", revision=2, **FIG, tare_g="heavy")
     assert (tare.status_code, 'value="heavy"' in tare.text) == (422, True)
     assert desk.book.draft(REGION).revision == 2

@@ -66,9 +66,20 @@ def test_what_changes_is_shown_with_its_stations_and_published_by_another(
 
 
 def test_faults_keep_a_draft_from_the_stations(operator: Person, desk: CenterDesk) -> None:
-    desk.book.change(REGION, [price(2600, "FIG/purchase/"), BookRow("product", "", "WALNUT", "{}")], 2, "turdi", NOW)
+    desk.book.change(
+        REGION,
+        [
+            price(2600, "FIG/purchase/"),
+            BookRow("product", "", "WALNUT", "{}"),
+            BookRow("price", "", "BADAM/purchase/", "{}"),
+        ],
+        2,
+        "turdi",
+        NOW,
+    )
     page = seen(operator)
     assert "Faults that forbid publishing" in page
+    operator.sees(f"/prices?region={REGION}")
     assert operator.does(PATH, revision=3).status_code == 409
     assert desk.book.releases(REGION)[0].number == 1
 

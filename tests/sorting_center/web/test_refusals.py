@@ -138,7 +138,7 @@ def acts(stores: Stores) -> Mapping[str, Callable[[], object]]:
         "nothing_new": lambda: [publishes(desk, "shache", who) for who in ("root", "turdi")],
         "paused": lambda: desk.notices.test("hook0", NOW),
         "photo_pending": lambda: listings.publish(lot, doing),
-        "same_person": lambda: publishes(desk, "hotan", "gulnar"),
+        "same_person": lambda: publishes(desk, "luopu", "gulnar"),
         "too_many": lambda: targets.add(replace(HOOK, name="one-more"), NOW),
         "unknown_person": lambda: people_there.end(here, "09", "gulnar", NOW),
         "weak_password": lambda: check_password("short", "gulnar", StaffRole.VIEWER),

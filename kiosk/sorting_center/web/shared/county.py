@@ -124,6 +124,10 @@ class CountyDraft:
         return self.content.names
 
     @property
+    def last_changer(self) -> str:
+        return self.draft.changed_by.rpartition(" ")[2] or "–"
+
+    @property
     def levels(self) -> tuple[str, ...]:
         return self.levels_of(self.scope)
 

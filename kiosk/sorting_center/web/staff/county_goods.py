@@ -72,7 +72,7 @@ def _render(
 ) -> str:
     holding, own = county.holding, {(row.kind, row.key) for row in county.rows if row.scope == county.scope}
     typed = {name: form_text(name, MAX_CHARS) for name in SETTINGS} if refused or faults else {}
-    settings = {key: str(read_content("setting", key, text)) for key, text in holding.get("setting", {}).items()}
+    settings = _settings(county)
     return render_page(
         template,
         county=county,
@@ -80,7 +80,9 @@ def _render(
         holding=holding,
         own=own,
         changed={(change.kind, change.key) for change in county.changes},
-        settings={name: typed.get(name, settings.get(name, "")) for name in SETTINGS},
+        settings=settings,
+        wider={key: str(read_content("setting", key, text)) for key, text in holding.get("setting", {}).items()},
+        typed=typed,
         labels=LABEL_KINDS,
         may_edit=may_decide(),
         refused=refused,
@@ -150,7 +152,8 @@ def edit(kind: str) -> Response:
     county, key, act = county_draft(), form_text("code", 17).strip(), form_text("act", 10)
     fields = {name: form_text(name, MAX_CHARS + 1).strip() for name in FIELDS[kind]}
     fields |= {"sale.allergens": " ".join(request.form.getlist("sale.allergens"))} if kind == "product" else {}
-    seen = form_text("seen", 20_000)
+    seen, shown = form_text("seen", 20_000), "" if "new" in request.form else key
+    fields |= {"code": key}
     content = row_content(kind, key, fields) if act == "save" else ""
     row = BookRow(kind, county.scope, key, content)
     faults = _faults(county, [row]) if act == "save" else []
@@ -158,7 +161,7 @@ def edit(kind: str) -> Response:
         faults = [BookFault(kind, county.scope, key, "code", "content", {"problem": "1-16: A-Z 0-9 -"}), *faults]
     if faults:
         form = RowForm(fields, seen, {fault.column: fault for fault in reversed(faults)})
-        return page_response(_render_row(county, kind, key if "new" not in request.form else "", form), 422)
+        return page_response(_render_row(county, kind, shown, form), 422)
     put, removed = ([], [row]) if act == "remove" or (act == "hide" and county.scope == COUNTY) else ([row], [])
     present = _stored(county, kind, key)
     try:
@@ -167,7 +170,7 @@ def edit(kind: str) -> Response:
         if content != present or act != "save":
             save_or_merge(county, lambda known: county.save(put, removed, known), untouched=present == seen)
     except Refused as error:
-        return page_response(_render_row(county, kind, key, RowForm(fields, present, {}, error)), 409)
+        return page_response(_render_row(county, kind, shown, RowForm(fields, present, {}, error)), 409)
     record(AuditAction.GOODS_CHANGED, county.scope or county.region, f"{act} {kind} {key}")
     return redirect(county.address("county_goods.overview", done=1), 303)
 
@@ -184,7 +187,14 @@ def edit_settings() -> Response:
     typed = {name: form_text(name, MAX_CHARS).strip() for name in SETTINGS}
     rows = [BookRow("setting", county.scope, name, content_json({"value": text})) for name, text in typed.items()]
     put, removed = ([row for row in rows if bool(typed[row.key]) is some] for some in (True, False))
-    return _save_rows("county-goods.html", county, put, removed)
+    untouched = all(form_text(f"w.{name}", MAX_CHARS) == text for name, text in _settings(county).items())
+    return _save_rows("county-goods.html", county, (put, removed), untouched=untouched)
+
+
+def _settings(county: CountyDraft) -> Mapping[str, str]:
+    """What this scope itself sets."""
+    rows = (row for row in county.rows if (row.kind, row.scope) == ("setting", county.scope) and row.content)
+    return dict.fromkeys(SETTINGS, "") | {row.key: str(read_content("setting", row.key, row.content)) for row in rows}
 
 
 @county_goods.post_route("/county-goods/labels", StaffRole.OPERATOR)
@@ -199,10 +209,14 @@ def edit_label() -> Response:
     content = sent.stream.read(_MAX_LAYOUT * 4) if sent is not None else b""
     text = content.decode("utf-8", "replace") or shipped_layouts(kind).get(form_text("layout", 20), "")
     row = BookRow("layout", county.scope, kind, content_json({"text": text.replace("\r\n", "\n")}))
-    return _save_rows("county-labels.html", county, [row] if text else [], [] if text else [row])
+    return _save_rows("county-labels.html", county, ([row], []) if text else ([], [row]), untouched=False)
 
 
-def _save_rows(template: str, county: CountyDraft, put: Sequence[BookRow], removed: Sequence[BookRow]) -> Response:
+def _save_rows(
+    template: str, county: CountyDraft, rows: tuple[Sequence[BookRow], Sequence[BookRow]], *, untouched: bool
+) -> Response:
+    """``rows``: to put, and to take away."""
+    put, removed = rows
     faults = _faults(county, put)
     if faults:
         return page_response(_render(template, county, None, faults), 422)
@@ -211,7 +225,7 @@ def _save_rows(template: str, county: CountyDraft, put: Sequence[BookRow], remov
     removed = [row for row in removed if (row.kind, row.scope, row.key) in present]
     try:
         if put or removed:
-            save_or_merge(county, lambda seen: county.save(put, removed, seen), untouched=False)
+            save_or_merge(county, lambda seen: county.save(put, removed, seen), untouched=untouched)
     except Refused as error:
         return page_response(_render(template, county, error), 409)
     if put or removed:

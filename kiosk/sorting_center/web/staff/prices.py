@@ -55,8 +55,8 @@ prices = GuardedBlueprint("prices", __name__)
 
 _TABLE_BYTES: Final = 1024 * 1024  # 5,000 cells, each with what was seen in it
 _MAY_EDIT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=_TABLE_BYTES)
-_KEY: Final = re.compile(r"[A-Z0-9-]{1,16}/(purchase|consignment)/(20[0-9]{2}-[0-9]{2}-[0-9]{2})?")
 _DAY: Final = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_KEY: Final = re.compile(rf"[A-Z0-9-]{{1,16}}/(purchase|consignment)/({_DAY.pattern})?")
 _MAX_CHARS: Final = 20
 _MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYTES + 16 * 1024)
 _READ_LOCK: Final = threading.Lock()  # One file at a time: the largest takes some hundred megabytes for a moment

@@ -50,7 +50,7 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
         stations=len({one for change in county.changes for one in change.stations}),
         faults=_faults(county) if county.region else [],
         releases=sources().desk.book.releases(county.region, _MAX_RELEASES),
-        is_own=county.draft.changed_by == person.name,
+        is_own=person.name in county.draft.changed_by.split(),
         alone_allowed=alone_allowed,
         may_publish=may_decide(),
         note=form_text("note", MAX_NOTE),

@@ -85,7 +85,7 @@ class Office:
         page.fill("[name=name]", name)
         page.fill("[name=password]", password)
         page.click("main button[type=submit]")
-        page.wait_for_url(re.compile(r"/$|/\?"))
+        expect(page.locator("[name=password]"), page.locator("main").inner_text()).to_have_count(0)
         return page
 
     def employ(self, station: str) -> None:

@@ -13,6 +13,7 @@ from kiosk.base.refused import Refused
 from kiosk.domain.clerk import Role
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk import registry_csv
+from kiosk.sorting_center.desk.county_book import BookRow
 from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.notices import outbox

@@ -47,6 +47,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "card_twice": "member {other} has the same card",
     "claim": "{text} is a word that advertising law forbids, or that only certified goods may have",
     "content": "cannot be used: {problem}",
+    "ends": "a price cannot end on a day: publish without it when the day has come",
     "few_clerks": "{station} has fewer than two clerks: nobody can agree to a void",
     "fonts_unknown": "cannot be checked here: {problem}",
     "glyph": "no font of labels and receipts has {signs}: a box would be printed",
@@ -152,6 +153,8 @@ def _row_faults(row: BookRow, scopes: set[str]) -> Iterator[BookFault]:
     elif row.kind in ("person", "parcel") and not row.scope.startswith(station_scope("")):
         yield fault("", "scope_station")
     if not row.content:
+        if row.kind == "price" and not row.key.endswith("/"):
+            yield fault("since", "ends")
         return
     try:
         found = read_content(row.kind, row.key, row.content)

@@ -18,7 +18,7 @@ import msgspec
 
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import Mode
-from kiosk.sorting_center.desk.county_book import BookRow
+from kiosk.sorting_center.desk.county_book import BookRow, prices_of
 
 NOT_BOUGHT: Final = "-"
 _DASHES: Final = frozenset("-–—−")
@@ -85,7 +85,7 @@ def percent(old: int | None, new: int | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PriceCell:
-    """``own``: the text of this scope's draft, ``inherited`` that of the wider ones. ``old``: fen per kilogram by what
+    """``own``: the text of this scope's draft, ``inherited`` what holds without it. ``old``: fen per kilogram by what
     is in force, until that day where no price begins on it (``begins``); ``new``: by the draft.
     """
 
@@ -148,9 +148,7 @@ class HoldingPrices:
     """What holds in the narrowest of ``levels``, which go from wide to narrow."""
 
     def __init__(self, prices: ScopedPrices, levels: Iterable[str]) -> None:
-        self.contents: dict[str, str] = {}
-        for scope in levels:
-            self.contents |= prices.by_scope.get(scope, {})
+        self.contents = prices_of([prices.by_scope.get(scope, {}) for scope in levels])
         self._days: dict[str, list[str]] = {}
         for key in sorted(self.contents):
             line, _, since = key.rpartition("/")
@@ -194,7 +192,8 @@ def price_grid(draft: ScopedPrices, released: ScopedPrices, view: GridView) -> P
     counts = _narrower(draft, view)
 
     def cell(key: str) -> PriceCell:
-        own, inherited = cell_text(draft.own(scope, key)), cell_text(wider.contents.get(key))
+        row = draft.own(scope, key)
+        own, inherited = cell_text(row), cell_text((new if row is None else wider).contents.get(key))
         return PriceCell(key, own, inherited, old.fen_until(key), new.fen(key), key in old.contents)
 
     ordered = tuple(sorted(shown or {""}))

@@ -1,6 +1,7 @@
 """What a county gives its stations: rows at three levels, changed as a draft and published, or holding at once.
 
-A row of a narrower scope holds instead of that of a wider one: station before township before county.
+A row of a narrower scope holds instead of that of a wider one: station before township before county. A price holds
+from its day on, whatever a wider scope says for a later day.
 """
 
 from __future__ import annotations
@@ -191,16 +192,35 @@ class CountyBook:
 def rows_for(rows: Iterable[BookRow], station: str, township: str) -> Mapping[str, dict[str, str]]:
     """What holds at one station: by kind and key, the content."""
     ranks = {COUNTY: 0, station_scope(station): 2} | ({township_scope(township): 1} if township else {})
-    found: dict[tuple[str, str], tuple[int, str]] = {}
+    levels: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         rank = ranks.get(row.scope)
-        if rank is not None and rank >= found.get((row.kind, row.key), (-1, ""))[0]:
-            found[row.kind, row.key] = (rank, row.content)
+        if rank is not None:
+            levels.setdefault(row.kind, [{}, {}, {}])[rank][row.key] = row.content
     result: dict[str, dict[str, str]] = {}
-    for (kind, key), (_, content) in sorted(found.items()):
-        if content:
-            result.setdefault(kind, {})[key] = content
+    for kind in sorted(levels):
+        merged = prices_of(levels[kind]) if kind == "price" else {k: v for own in levels[kind] for k, v in own.items()}
+        found = {key: merged[key] for key in sorted(merged) if merged[key]}
+        if found:
+            result[kind] = found
     return result
+
+
+def prices_of(levels: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What holds from each day on, by ``CODE/mode/since``; "" where the goods are not bought. The widest level first.
+
+    On each day the narrowest level that has a price by then: a later price of the county does not undo a township's.
+    """
+    lines: dict[str, list[dict[str, str]]] = {}
+    for number, level in enumerate(levels):
+        for key, content in level.items():
+            line, _, since = key.rpartition("/")
+            lines.setdefault(line, [{} for _ in levels])[number][since] = content
+    return {
+        f"{line}/{day}": next(own[max(begun)] for own in reversed(dated) if (begun := [at for at in own if at <= day]))
+        for line, dated in lines.items()
+        for day in {day for own in dated for day in own}
+    }
 
 
 _ROWS_ENCODER: Final = msgspec.json.Encoder()

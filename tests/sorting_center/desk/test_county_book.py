@@ -24,14 +24,32 @@ def book(desk: CenterDesk) -> CountyBook:
 
 
 def test_the_narrower_scope_holds() -> None:
-    rows = [price(1), price(2, "township:Azatbagh"), price(3, "station:S0147"), BookRow("price", "", "B", "{}")]
+    rows = [
+        price(1),
+        price(2, "township:Azatbagh"),
+        price(3, "station:S0147"),
+        BookRow("price", "", "B/purchase/", "{}"),
+    ]
     for station, township, expected in (("S0147", "Azatbagh", 3), ("S0148", "Azatbagh", 2), ("S0201", "Other", 1)):
         for ordered in (rows, rows[::-1]):
             found = rows_for(ordered, station, township)["price"]
-            assert found == {"ALMOND/purchase/": f'{{"fen_per_kg":{expected}}}', "B": "{}"}
-    assert rows_for([*rows, BookRow("price", "station:S0201", "B", "")], "S0201", "") == {
+            assert found == {"ALMOND/purchase/": f'{{"fen_per_kg":{expected}}}', "B/purchase/": "{}"}
+    assert rows_for([*rows, BookRow("price", "station:S0201", "B/purchase/", "")], "S0201", "") == {
         "price": {"ALMOND/purchase/": '{"fen_per_kg":1}'}
     }
+
+
+def test_a_later_price_of_the_county_does_not_undo_a_township_s() -> None:
+    def dated(fen: int, since: str, scope: str = "") -> BookRow:
+        return BookRow("price", scope, f"ALMOND/purchase/{since}", f"{fen}")
+
+    rows = [dated(1, ""), dated(4, "2026-12-10"), dated(2, "2026-12-05", "township:Azatbagh")]
+    assert rows_for(rows, "S0201", "") == {"price": {"ALMOND/purchase/": "1", "ALMOND/purchase/2026-12-10": "4"}}
+    assert rows_for(rows, "S0147", "Azatbagh") == {
+        "price": {"ALMOND/purchase/": "1", "ALMOND/purchase/2026-12-05": "2", "ALMOND/purchase/2026-12-10": "2"}
+    }
+    hidden = BookRow("price", "station:S0148", "ALMOND/purchase/", "")
+    assert rows_for([*rows, hidden], "S0148", "Azatbagh") == {}
 
 
 def test_a_second_person_publishes_what_one_changed(book: CountyBook) -> None:

@@ -69,6 +69,7 @@ class Office:
         admin = self.sign_in("gulnar", password)
         for name in OPERATORS:
             admin.goto("/people")
+            print(admin.url, admin.locator("body").inner_text()[:800])
             form = admin.locator("form[action='/people/add']")
             form.locator("[name=name]").fill(name)
             form.locator("[name=role]").select_option("operator")
@@ -85,7 +86,9 @@ class Office:
         page.fill("[name=name]", name)
         page.fill("[name=password]", password)
         page.click("main button[type=submit]")
-        expect(page.locator("[name=password]"), page.locator("main").inner_text()).to_have_count(0)
+        page.wait_for_load_state()
+        print(page.url, page.locator("body").inner_text()[:800])
+        expect(page.locator("[name=password]")).to_have_count(0)
         return page
 
     def employ(self, station: str) -> None:
@@ -295,7 +298,21 @@ def test_a_newcomers_day(way: str, package: Path, cards: Cards, playwright: Play
         for text in blocks("sqlite"):
             county.type(text)
         password = (first.root / "srv/county/password").read_text(encoding="utf-8").strip()
-        office = Office(browser_in(playwright, county.booted, tmp_path), password)
+        county.type(
+            "curl -sk -D - -o /dev/null https://center.county.example:8443/sign-in || true; "
+            "curl -sk -D - https://center.county.example:8443/sign-in -H 'Origin: https://center.county.example:8443' "
+            "-d 'name=gulnar&next=/' --data-urlencode \"password=$(cat /srv/county/password)\" | head -60; "
+            "which curl; journalctl -u sorting-center --no-pager | tail -20"
+        )
+        try:
+            office = Office(browser_in(playwright, county.booted, tmp_path), password)
+        except BaseException:
+            print(
+                county.type(
+                    "journalctl -u sorting-center -u nginx --no-pager | tail -40; tail -20 /var/log/nginx/*.log"
+                )
+            )
+            raise
         stick, codes = identities(first.root, tmp_path)
         boxes = {}
         for number, name in enumerate((*ARSLANBAG, *CHARBAG), 1):

@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import Mode
 from kiosk.sorting_center.desk.county_book import BookRow, prices_of
@@ -30,7 +31,7 @@ class PriceContent(msgspec.Struct, frozen=True):
     fen_per_kg: int
 
 
-_read_price: Final = msgspec.json.Decoder(PriceContent).decode
+_read_price: Final = reader(msgspec.json.Decoder(PriceContent))
 
 
 class BadPrice(ValueError):
@@ -70,8 +71,8 @@ def cell_text(content: str | None) -> str:
 
 def fen_of(content: str | None) -> int | None:
     """None also for a content that is no price, which the check before publishing names."""
-    with suppress(msgspec.MsgspecError):
-        return _read_price(content).fen_per_kg if content else None
+    with suppress(Unreadable):
+        return _read_price(content.encode()).fen_per_kg if content else None
     return None
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import BadIdentifier, check_station
 from kiosk.sorting_center.desk.county_book import BookRow, station_scope, township_scope
@@ -117,10 +118,13 @@ def _scope_cell(scope: str) -> str:
     return name if name and _scope(name) == scope else scope
 
 
+_read_sale: Final = reader(msgspec.json.Decoder())
+
+
 def _sale(cell: Cell) -> Any:
     try:
-        return msgspec.json.decode(_text(cell) or "null")
-    except msgspec.DecodeError as error:
+        return _read_sale((_text(cell) or "null").encode())
+    except Unreadable as error:
         raise Refused("bad_sale", values={"text": str(error)}) from error
 
 

@@ -59,7 +59,7 @@ class Draft:
     revision: int = 0
     number: int = 0
     changed_by: str = ""
-    changed_at: str = ""
+    changed_at: str = "1970-01-01T00:00:00.000Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +251,10 @@ def _lock(connection: Connection, region: str) -> Draft:
     row = connection.execute(query).one_or_none()
     if row is not None:
         return Draft(*row)
-    values = {"revision": 0, "number": 0, "changed_by": "", "changed_at": "1970-01-01T00:00:00.000Z"}
+    draft = Draft()
+    values = {name: getattr(draft, name) for name in Draft.__dataclass_fields__}
     connection.execute(insert(county_draft).values(region=region, **values))
-    return Draft()
+    return draft
 
 
 def _store(connection: Connection, region: str, draft: Draft) -> None:

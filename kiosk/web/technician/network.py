@@ -82,10 +82,11 @@ class _NetworkPages:
         return self.network.state() or abort(503)
 
     def page(self) -> str:
+        state = self._state()
         assert self._doctor is not None
         center = next((row for row in self._doctor.findings() if row.device == "center"), None)
         shown = {"values": row_values, "ago": age, "center": center}
-        return self._draw("network", state=self._state(), links=self.network.links(), **shown)
+        return self._draw("network", state=state, links=self.network.links(), **shown)
 
     def wifi(self) -> str:
         rows = rows_of(self._state().wifi, ROWS, request.args.get("page"))

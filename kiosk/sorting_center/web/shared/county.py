@@ -13,6 +13,7 @@ import msgspec
 from flask import current_app, request, url_for
 from werkzeug.exceptions import NotFound
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
 from kiosk.messaging.contract.catalog.tables import NamesTable
 from kiosk.sorting_center.configuration.checks import BookFault, check_book
@@ -45,7 +46,7 @@ GOODS_DRAWINGS: Final = (
 )
 CONTAINER_DRAWINGS: Final = ("sack", "crate", "bucket", "own-container", "none", "other")
 _MAX_STORED: Final = 8  # Counties
-_read_named: Final = msgspec.json.Decoder(NamedContent).decode
+_read_named: Final = reader(msgspec.json.Decoder(NamedContent))
 
 
 class CountyContent:
@@ -89,8 +90,8 @@ class CountyContent:
         found = {}
         for row in (*self.released, *self.rows):
             if row.kind == "product" and row.content:
-                with suppress(msgspec.MsgspecError):  # The check before publishing names what cannot be read
-                    found[row.key] = _read_named(row.content)
+                with suppress(Unreadable):  # The check before publishing names what cannot be read
+                    found[row.key] = _read_named(row.content.encode())
         return found
 
 

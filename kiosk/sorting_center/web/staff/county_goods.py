@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -91,6 +91,12 @@ def _render(
     )
 
 
+def _require(word: str, known: Iterable[str]) -> None:
+    """Raises NotFound."""
+    if word not in known:
+        raise NotFound("there is no such page")
+
+
 @dataclass(frozen=True, slots=True)
 class ListedRow:
     """``content``: "" for what is hidden here; ``fields`` are those of the wider scope then."""
@@ -109,8 +115,9 @@ def _listed(county: CountyDraft, kind: str) -> Sequence[ListedRow]:
     return [ListedRow(key, holding.get(key, ""), form_fields(kind, text)) for key, text in sorted(shown.items())]
 
 
-@county_goods.get_route("/county-goods/<any(product, container):kind>/<key>", StaffRole.VIEWER)
+@county_goods.get_route("/county-goods/<kind>/<key>", StaffRole.VIEWER)
 def row_page(kind: str, key: str) -> str:
+    _require(kind, EDITED_KINDS)
     county = county_draft()
     if key == "new":
         return _render_row(county, kind, "", RowForm(form_fields(kind, ""), ""))
@@ -146,9 +153,10 @@ def _stored(county: CountyDraft, kind: str, key: str) -> str:
     return next((row.content for row in county.rows if (row.kind, row.scope, row.key) == (kind, county.scope, key)), "")
 
 
-@county_goods.post_route("/county-goods/<any(product, container):kind>", StaffRole.OPERATOR)
+@county_goods.post_route("/county-goods/<kind>", StaffRole.OPERATOR)
 def edit(kind: str) -> Response:
     """``act``: ``save``; ``hide`` it in this scope; ``remove`` the row, so that the wider scope holds again."""
+    _require(kind, EDITED_KINDS)
     county, key, act = county_draft(), form_text("code", 17).strip(), form_text("act", 10)
     fields = {name: form_text(name, MAX_CHARS + 1).strip() for name in FIELDS[kind]}
     fields |= {"sale.allergens": " ".join(request.form.getlist("sale.allergens"))} if kind == "product" else {}
@@ -254,11 +262,12 @@ def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
     return dict(sorted(found.items(), reverse=True))
 
 
-@county_goods.get_route("/county-goods/product/<key>/<any(label, receipt):paper>.png", StaffRole.VIEWER)
+@county_goods.get_route("/county-goods/product/<key>/<paper>.png", StaffRole.VIEWER)
 def paper(key: str, paper: str) -> FlaskResponse:
     """As a station would print it by the draft; ``mode=`` for the receipt."""
     from kiosk.sorting_center.configuration import preview
 
+    _require(paper, ("label", "receipt"))
     county = county_draft()
     content = county.holding.get("product", {}).get(key)
     mode = request.args.get("mode", "")
@@ -275,11 +284,12 @@ def paper(key: str, paper: str) -> FlaskResponse:
     return _image(preview.receipt_png(product, Mode(mode), price or 0, settings))
 
 
-@county_goods.get_route("/county-goods/labels/<any(bag, crate, parcel, member, tote, seal):kind>.png", StaffRole.VIEWER)
+@county_goods.get_route("/county-goods/labels/<kind>.png", StaffRole.VIEWER)
 def label(kind: str) -> FlaskResponse:
     """A label with sample data, by the draft's layout in this scope, else by the one that comes with the software."""
     from kiosk.sorting_center.configuration import preview
 
+    _require(kind, LABEL_KINDS)
     text = county_draft().holding.get("layout", {}).get(kind)
     layout = read_content("layout", kind, text) if text else preview.shipped_layouts(kind)[kind]
     return _image(preview.layout_png(kind, layout))

@@ -174,12 +174,12 @@ def _render(
     )
 
 
-@prices.get_route("/prices/<any('prices.csv', 'county.xlsx', 'template.xlsx'):name>", StaffRole.VIEWER)
+@prices.get_route("/prices/<name>", StaffRole.VIEWER)
 def export(name: str) -> Response:
     """The draft of the whole county: its prices, or a workbook with a sheet for each kind; the same without rows."""
     county = county_draft()
-    if not county.region:
-        raise NotFound("there is no county in the list of stations")
+    if not county.region or name not in ("prices.csv", "county.xlsx", "template.xlsx"):
+        raise NotFound("there is no such file, or no county in the list of stations")
     rows = () if name == "template.xlsx" else county.rows
     content = write_csv("prices", rows) if name == "prices.csv" else write_workbook(rows, _SHEETS)
     record(AuditAction.EXPORTED, name, county.region)

@@ -217,7 +217,7 @@ def prices_of(levels: Sequence[Mapping[str, str]]) -> dict[str, str]:
             line, _, since = key.rpartition("/")
             lines.setdefault(line, [{} for _ in levels])[number][since] = content
     return {
-        f"{line}/{day}": next(own[max(begun)] for own in reversed(dated) if (begun := [at for at in own if at <= day]))
+        f"{line}/{day}": next(own[max(days)] for own in reversed(dated) if (days := [at for at in own if at <= day]))
         for line, dated in lines.items()
         for day in {day for own in dated for day in own}
     }

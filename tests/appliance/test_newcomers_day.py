@@ -172,7 +172,7 @@ class StationBox:
         for _ in range(40):
             page = self.visitor.get().page
             found = re.search(r'data-question="(\w+)"', page)
-            if found is None:
+            if found is None or found[1] == "done":
                 return
             question = found[1]
             answer = self.visitor.post(f"/setup/{question}", value=answers.get(question, "skip"))

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from kiosk.app.demo import demo_access
 from kiosk.protocols.barcodes import reader
@@ -161,7 +161,16 @@ def sizes(village: Village) -> list[int]:
 
 
 def it_is_reviewed_and_published(page: Page) -> None:
-    page.goto(page.url.removesuffix("/publish"))
+    address = page.url.removesuffix("/publish")
+
+    def answers() -> bool:
+        try:
+            page.goto(address)
+        except Error:
+            return False
+        return True
+
+    until(answers, "the pages of the sorting center, which has just started again")
     expect(page.locator(".listing-head")).not_to_contain_text("photo pending")
     page.get_by_role("button", name="Publish").click()
     expect(page.locator(".listing-head")).to_have_class("panel listing-head is-published")

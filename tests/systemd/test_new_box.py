@@ -195,7 +195,8 @@ def test_root_names_the_machine_after_its_station_and_lays_a_fixed_address(new_b
     for file in sorted((ROOT / "firmware_config/image/etc/systemd/network").iterdir()):
         script = 'mkdir -p /etc/systemd/network; printf %s "$1" >"/etc/systemd/network/$2"'
         new_box.call("sh", "-ec", script, "sh", file.read_text("ascii"), file.name)
-    assert new_box.call("systemctl", "start", "dbus.socket", "systemd-networkd.service").returncode == 0
+    started = ("systemctl", "start", "dbus.socket", "systemd-networkd.service")
+    wait_for(lambda: new_box.call(*started).returncode == 0, new_box.console)
     new_box.until("kiosk-network.path", "ActiveState", lambda state: state == "active")
     as_kiosk = ("setpriv", "--reuid=kiosk", "--regid=kiosk", "--clear-groups")
     said = ("cat", "/run/kiosk-network/answer.json")
@@ -213,7 +214,9 @@ def test_root_names_the_machine_after_its_station_and_lays_a_fixed_address(new_b
         wait_for(answered, lambda: new_box.journal("kiosk-network.service"))
         words.append(json.loads(new_box.call(*as_kiosk, *said).stdout)["body"]["word"])
     assert words == ["", "network_no_service"], new_box.journal("kiosk-network.service")
-    assert "failed" not in new_box.journal("kiosk-network.service"), "systemd has taken everything"
+    # A machine without a time client has nothing to start again: the file is there for the next start.
+    said_by = [row for row in new_box.journal("kiosk-network.service").splitlines() if "try-restart" not in row]
+    assert "failed" not in "\n".join(said_by), "systemd has taken everything"
     fixed = new_box.call("cat", "/run/systemd/network/50-kiosk.network.d/50-kiosk-fixed.conf").stdout
     assert "Address=192.168.77.20/24\n" in fixed
     assert "NTP=ntp.example\n" in new_box.call("cat", "/run/systemd/timesyncd.conf.d/50-kiosk.conf").stdout

@@ -50,7 +50,9 @@ class ConfigurationKeys:
         """Of each station that has a document or has reported one."""
         d, s = station_document.c, station_configuration.c
         documents = select(d.station, d.key, d.number).where(d.region == region)
-        reports = select(s.station, s.state, s.key, s.number, s.reason).where(s.region == region)
+        reports = select(s.station, s.state, s.key, s.number, s.reason).where(
+            s.region == region, s.state.in_(("applied", "refused"))
+        )
         found: dict[str, dict[str, str]] = {}
         with self._database.reading() as connection:
             for station, key, number in connection.execute(documents):

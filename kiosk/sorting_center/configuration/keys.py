@@ -1,6 +1,6 @@
 """The county's key that signs what stations are given: made by its authority, a new generation for one that was stolen.
 
-``issue_key(authority, desk.configuration_keys, file, now)`` puts the key and its certificate (``.crt``) on the server.
+``issue_key(authority, desk.documents, file, now)`` puts the key and its certificate (``.crt``) on the server.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 from kiosk.base.files import stage, sync_folder
 from kiosk.base.refused import Refused
-from kiosk.sorting_center.desk.configuration_keys import ConfigurationKeys
+from kiosk.sorting_center.desk.documents import StationDocuments
 from kiosk.sorting_center.stations.authority import (
     BadAuthority,
     ConfigurationKey,
@@ -39,7 +39,7 @@ def load_key(file: Path) -> ConfigurationKey:
 
 def issue_key(
     authority: CountyAuthority,
-    keys: ConfigurationKeys,
+    documents: StationDocuments,
     file: Path,
     now: datetime,
     *,
@@ -51,14 +51,14 @@ def issue_key(
     The number is stored before the files are there: killed in between, the next call makes a further generation, and no
     number ever belongs to two keys. Raises Refused: older_key; OSError.
     """
-    last = keys.last(authority.region)
+    last = documents.last_generation(authority.region)
     with suppress(OSError, BadAuthority):
         last = max(last, load_key(file).subject.generation)
     if generation is not None and generation <= last:
         raise Refused("older_key", f"generation {last} is there already: a new one must have a larger number")
     made = generation or last + 1
     issued = authority.issue_configuration_key(authority.region, made, now)
-    keys.add(authority.region, made, issued.certificate, now)
+    documents.add_generation(authority.region, made, issued.certificate, now)
     for path, text, mode in (
         (certificate_of(file), issued.certificate, _CERTIFICATE_MODE),
         (file, issued.key, _KEY_MODE),

@@ -35,7 +35,7 @@ from kiosk.simulators.fleet.county import BelievedDocuments, BelievingInbox, Sto
 from kiosk.simulators.fleet.plan import REGION
 from kiosk.simulators.fleet.station import DayClock
 from kiosk.simulators.link import LinkConditions, SimulatedLink
-from kiosk.sorting_center.configuration_worker import ConfigurationKeyFiles, CountyConfiguration
+from kiosk.sorting_center.configuration_worker import CountyConfiguration
 from kiosk.sorting_center.desk.county_book import BookRow
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
@@ -197,7 +197,7 @@ def many_members(folder: Path) -> list[Row]:
             sent[topic.split("/")[3]] = payload
             return True
 
-        worker = CountyConfiguration(ledger, ConfigurationKeyFiles(county.key_file), SmallRendering, send)
+        worker = CountyConfiguration(ledger, county.key_file, SmallRendering, send)
         began = time.monotonic()
         worker.follow(desk, began)
         made_s = time.monotonic() - began

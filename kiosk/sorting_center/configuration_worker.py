@@ -25,6 +25,7 @@ from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
 from kiosk.domain.events import ConfigApplied, ConfigRefused
 from kiosk.messaging.contract.configuration import BadConfiguration, ConfigurationMessage, parse_document
 from kiosk.messaging.contract.topics import Topics
+from kiosk.sorting_center.configuration.keys import load_key
 from kiosk.sorting_center.decision_worker import desk_exists
 from kiosk.sorting_center.desk.county_book import BookRow
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -32,7 +33,7 @@ from kiosk.sorting_center.desk.documents import PartsOfStation, SignedDocument
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerError
 from kiosk.sorting_center.shared.ports import CountyParts
-from kiosk.sorting_center.stations.authority import BadAuthority, ConfigurationKey, IssuedCertificate
+from kiosk.sorting_center.stations.authority import BadAuthority, ConfigurationKey
 
 log = logging.getLogger(__name__)
 
@@ -47,27 +48,6 @@ _AT_ONCE: Final = 100  # Documents of one transaction: others write the desk, to
 
 Send = Callable[[str, bytes], bool]  # Whether there was a connection
 Rendering = Callable[[Sequence[BookRow]], CountyParts]
-
-
-class ConfigurationKeyFiles:
-    """The county's key on this server, and beside it its certificate (``.crt``): read again when they change."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._content: IssuedCertificate | None = None
-        self._key: ConfigurationKey | None = None
-
-    def current(self) -> ConfigurationKey:
-        """Raises BadAuthority and OSError."""
-        certificate, key = (place.read_text("ascii", "replace") for place in (self.certificate, self._path))
-        content = IssuedCertificate(certificate, key, datetime.max.replace(tzinfo=UTC))
-        if self._key is None or content != self._content:
-            self._key, self._content = ConfigurationKey(content), content
-        return self._key
-
-    @property
-    def certificate(self) -> Path:
-        return self._path.with_suffix(".crt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +117,8 @@ class _Basis:
 
 
 class CountyConfiguration:
-    def __init__(
-        self, ledger: Ledger, key: ConfigurationKeyFiles, rendering: Rendering, send: Send, period_s: float = PERIOD_S
-    ) -> None:
-        """``send`` publishes at QoS 1. Does not close ``ledger``."""
+    def __init__(self, ledger: Ledger, key: Path, rendering: Rendering, send: Send, period_s: float = PERIOD_S) -> None:
+        """``key``: its file, read again when it changes. ``send`` publishes at QoS 1. Does not close ``ledger``."""
         self._ledger, self._key, self._rendering, self._send = ledger, key, rendering, send
         self._period_s = period_s
         self._reports = _Reports()
@@ -177,7 +155,7 @@ class CountyConfiguration:
 
     def follow(self, desk: CenterDesk, now: float) -> None:
         """Make what has to be made, and answer stations. Raises what ``thread`` expects."""
-        key = self._key.current()
+        key = load_key(self._key)
         region = key.subject.region
         for station, report in self._reports.collect(region).items():
             self._recipients.setdefault(station, _Recipient()).pending = report

@@ -89,10 +89,10 @@ class SortingCenter:
 
     def send_configurations(self, key: Path, rendering: Rendering) -> None:
         """Before `start`: sign what the county gives its stations with this key, and send it."""
-        from kiosk.sorting_center.configuration_worker import ConfigurationKeyFiles, CountyConfiguration
+        from kiosk.sorting_center.configuration_worker import CountyConfiguration
 
         send = partial(self._line.send, qos=1)
-        made = CountyConfiguration(self._ledger, ConfigurationKeyFiles(key), rendering, send)
+        made = CountyConfiguration(self._ledger, key, rendering, send)
         self._ingest.on_delivery, self._configuration = made.delivered, made.thread
 
     @property

@@ -24,7 +24,6 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.configuration_worker import (
     MAX_SENT_BYTES,
     MIN_RESEND_S,
-    ConfigurationKeyFiles,
     CountyConfiguration,
 )
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -59,8 +58,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        files = ConfigurationKeyFiles(self.county.key_file)
-        self.worker = CountyConfiguration(self.ledger, files, SmallRendering, self._send)
+        self.worker = CountyConfiguration(self.ledger, self.county.key_file, SmallRendering, self._send)
 
     def _send(self, topic: str, payload: bytes) -> bool:
         if self.is_connected:
@@ -122,8 +120,8 @@ def test_what_changes_for_a_station_is_sent_to_it_alone(server: Server) -> None:
 def test_two_centers_make_each_document_once(server: Server) -> None:
     server.county.publish(price(2400))
     sent: list[str] = []
-    files = ConfigurationKeyFiles(server.county.key_file)
-    other = CountyConfiguration(server.ledger, files, SmallRendering, lambda topic, _: sent.append(topic) is None)
+    key = server.county.key_file
+    other = CountyConfiguration(server.ledger, key, SmallRendering, lambda topic, _: sent.append(topic) is None)
     for fen in (2500, 2600):
         other.follow(server.desk, server.now)
         assert server.versions() == []

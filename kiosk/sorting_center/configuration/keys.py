@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from shutil import chown
 from typing import Final
@@ -32,8 +33,12 @@ def certificate_of(key: Path) -> Path:
 
 
 def load_key(file: Path) -> ConfigurationKey:
-    """Raises OSError, BadAuthority."""
-    certificate, key = (path.read_text("ascii", "replace") for path in (certificate_of(file), file))
+    """Read each time, and the same object until it changes. Raises OSError, BadAuthority."""
+    return _key(*(path.read_text("ascii", "replace") for path in (certificate_of(file), file)))
+
+
+@lru_cache(maxsize=4)
+def _key(certificate: str, key: str) -> ConfigurationKey:
     return ConfigurationKey(IssuedCertificate(certificate, key, expiry_of(certificate)))
 
 

@@ -26,7 +26,8 @@ from sqlalchemy import select
 from benchmarks.county import publish
 from benchmarks.measure import Row
 from kiosk.domain.events import ConfigApplied
-from kiosk.messaging.contract.configuration import ConfigurationMessage, ConfigurationPath
+from kiosk.messaging.contract.configuration import ConfigurationMessage
+from kiosk.messaging.contract.downloads import CONFIGURATION, DownloadPath
 from kiosk.messaging.relay.configuration.lane import CountyLane, StationConfiguration
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.broker import Broker
@@ -206,7 +207,7 @@ def many_members(folder: Path) -> list[Row]:
         (part,) = json.loads(document.content)["parts"].values()
         link.set(LinkConditions(bytes_per_s=LINE_BYTES_PER_S))
         seconds = _fetched(folder / station, f"http://127.0.0.1:{link.port}", sent[station])
-        plain = _plain(link.port, str(ConfigurationPath(station, part["sha256"])))
+        plain = _plain(link.port, str(DownloadPath(CONFIGURATION, station, part["sha256"])))
     name = f"configuration: {MEMBERS:,} members"
     size = part["bytes"] + len(ConfigurationMessage(document.content.decode(), {}).encode())
     return [

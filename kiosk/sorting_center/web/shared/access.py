@@ -41,6 +41,7 @@ class AccessRule:
 
 
 EVERYONE: Final = AccessRule(everyone=True)
+OPERATORS: Final = AccessRule(role=StaffRole.OPERATOR)
 
 
 class GuardedBlueprint(Blueprint):
@@ -136,10 +137,6 @@ def record(act: AuditAction, subject: str, detail: str = "") -> None:
     """In the audit, as done now by who is signed in."""
     policy = access_policy()
     policy.desk.audit.record(current_principal().person.name, act, subject, detail, policy.now())
-
-
-def may_decide() -> bool:
-    return current_principal().person.role >= StaffRole.OPERATOR
 
 
 def current_principal() -> Principal:

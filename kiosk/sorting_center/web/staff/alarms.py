@@ -17,7 +17,6 @@ from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
     current_principal,
-    may_decide,
 )
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
@@ -80,7 +79,6 @@ def _render(number: int, refused: str = "", reason: str = "") -> str:
         case=found,
         steps=desk.cases.history(number),
         expected=desk.registry.current().stations.get((found.region, found.station)),
-        may_decide=may_decide(),
         refused=refused,
         reason=reason,
         max_reason=MAX_REASON,

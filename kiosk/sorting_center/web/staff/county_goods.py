@@ -24,7 +24,7 @@ from kiosk.sorting_center.configuration.sheets import content_json
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, may_decide, record
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, record
 from kiosk.sorting_center.web.shared.county import (
     CONTAINER_DRAWINGS,
     GOODS_DRAWINGS,
@@ -84,10 +84,8 @@ def _render(
         wider={key: str(read_content("setting", key, text)) for key, text in holding.get("setting", {}).items()},
         typed=typed,
         labels=LABEL_KINDS,
-        may_edit=may_decide(),
         refused=refused,
         faults=faults,
-        done=request.args.get("done", "")[:5],
     )
 
 
@@ -144,7 +142,6 @@ def _render_row(county: CountyDraft, kind: str, key: str, form: RowForm) -> str:
         allergens=[one.value for one in Allergen],
         has_sale_fault=any(column.startswith("sale") for column in form.faults),
         modes=_prices_of(county, key) if kind == "product" else {},
-        may_edit=may_decide(),
     )
 
 

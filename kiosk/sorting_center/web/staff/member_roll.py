@@ -84,7 +84,6 @@ def _render(refused: Refused | None = None, faults: Sequence[tuple[str, object]]
         stations=stations,
         refused=refused,
         faults=faults,
-        done=request.args.get("done", "")[:12],
     )
 
 

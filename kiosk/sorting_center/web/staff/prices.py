@@ -43,7 +43,6 @@ from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
     current_principal,
-    may_decide,
     record,
 )
 from kiosk.sorting_center.web.shared.county import CountyDraft, changes_by_kind, county_draft, save_or_merge
@@ -168,9 +167,7 @@ def _render(
         overrides=overrides,
         goods=sorted(county.names),
         modes=[mode.value for mode in Mode],
-        may_edit=may_decide(),
         refused=refused,
-        done=request.args.get("done", "")[:5],
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from flask import redirect, request, url_for
+from flask import redirect, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -20,7 +20,6 @@ from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
     current_principal,
-    may_decide,
     record,
 )
 from kiosk.sorting_center.web.shared.county import CountyDraft, changes_by_kind, county_draft, seen_revision
@@ -52,12 +51,10 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
         releases=sources().desk.book.releases(county.region, _MAX_RELEASES),
         is_own=person.name in county.draft.changed_by.split(),
         alone_allowed=alone_allowed,
-        may_publish=may_decide(),
         note=form_text("note", MAX_NOTE),
         max_note=MAX_NOTE,
         max_shown=MAX_SHOWN,
         refused=refused,
-        done=request.args.get("done", "")[:5],
     )
 
 
@@ -99,7 +96,6 @@ def _render_release(county: CountyDraft, number: int, refused: Refused | None = 
         release=releases[number],
         groups=changes_by_kind(county, changes, ScopedPrices(earlier), ScopedPrices(rows)),
         max_shown=MAX_SHOWN,
-        may_edit=may_decide(),
         refused=refused,
     )
 

@@ -48,7 +48,6 @@ from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
     current_principal,
-    may_decide,
     record,
 )
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
@@ -140,10 +139,8 @@ def _render(refused: str = "") -> str:
         words=words,
         page=page,
         more=page * PAGE_SIZE < len(chosen),
-        may_import=may_decide(),
         telephone=telephone,
         refused=refused,
-        done=request.args.get("done") == "1",
     )
 
 
@@ -263,13 +260,11 @@ def _render_station(region: str, station: str, refused: Refused | BadRegistry | 
             for one in desk.certificates.all()
             if one.subject.kind is MachineKind.STATION and (one.subject.region, one.subject.name) == (region, station)
         ],
-        may_change=may_decide(),
         may_revoke=current_principal().person.role >= StaffRole.ADMIN,
         max_reason=MAX_REASON,
         max_text=MAX_TEXT,
         faults=refused.faults if isinstance(refused, BadRegistry) else (),
         refused=refused if isinstance(refused, Refused) else None,
-        done=request.args.get("done") == "1",
     )
 
 

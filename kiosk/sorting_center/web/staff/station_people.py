@@ -19,7 +19,6 @@ from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
     current_principal,
-    may_decide,
     record,
 )
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
@@ -74,7 +73,6 @@ def _render(station: Station, refused: Refused | None = None, given: PinAnswer |
         too_few=len([one for one in people if one.role is Role.CLERK]) < MIN_CLERKS,
         has_secret=desk.certificates.pin_secret(station.region, station.number) is not None,
         roles=list(Role),
-        may_change=may_decide(),
         refused=refused,
         given=given,
         digits=DIGITS,

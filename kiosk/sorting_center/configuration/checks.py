@@ -31,7 +31,7 @@ from kiosk.messaging.contract.catalog.tables import (
 )
 from kiosk.messaging.contract.configuration import MemberRow
 from kiosk.sorting_center.configuration.rendering import BadRow, CountyRendering, read_content
-from kiosk.sorting_center.desk.county_book import COUNTY, KINDS, LIVE_KINDS, BookRow, station_scope, township_scope
+from kiosk.sorting_center.desk.county_book import COUNTY, KINDS, LIVE_KINDS, BookRow, scopes_of, station_scope
 from kiosk.sorting_center.desk.registry import StationRegister
 
 MAX_FAULTS: Final = 200
@@ -126,7 +126,7 @@ def _townships(register: StationRegister, region: str) -> Mapping[str, str]:
 
 
 def _rows_faults(rows: Sequence[BookRow], townships: Mapping[str, str]) -> Iterator[BookFault]:
-    scopes = {COUNTY, *map(station_scope, townships), *map(township_scope, filter(None, townships.values()))}
+    scopes = {COUNTY, *(scope for place in townships.items() for scope in scopes_of(*place))}
     for row in rows:
         yield from _row_faults(row, scopes)
     yield from _font_faults(rows)

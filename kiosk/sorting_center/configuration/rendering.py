@@ -32,7 +32,7 @@ from kiosk.messaging.contract.configuration import (
     SettingsPart,
     encode_part,
 )
-from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, rows_for, station_scope, township_scope
+from kiosk.sorting_center.desk.county_book import BookRow, rows_for, scopes_of, station_scope
 
 # What only the rows of a station itself make: without any of its own the station's people stay as they are.
 _OF_STATIONS: Final = ("person", "parcel")
@@ -133,11 +133,6 @@ _MAKERS: Final[Mapping[str, Callable[[Rows], AnyPart]]] = {
 }
 
 
-def _scopes(station: str, township: str) -> tuple[str, ...]:
-    """The widest first."""
-    return (COUNTY, *((township_scope(township),) if township else ()), station_scope(station))
-
-
 class CountyRendering:
     """The parts of every station of one county, of the rows of one moment."""
 
@@ -169,13 +164,13 @@ class CountyRendering:
 
     def used(self, kind: str, station: str, township: str) -> tuple[str, ...]:
         """The kind and its scopes that have rows for a station: where they are the same, the same rows hold."""
-        return (kind, *(scope for scope in _scopes(station, township) if scope in self._rows.get(kind, {})))
+        return (kind, *(scope for scope in scopes_of(station, township) if scope in self._rows.get(kind, {})))
 
     def tables(self, kind: str, station: str, township: str) -> Rows:
         """What holds of one kind at a station, by key the content."""
         scopes = self._rows.get(kind, {})
         return rows_for(
-            (row for scope in _scopes(station, township) for row in scopes.get(scope, ())), station, township
+            (row for scope in scopes_of(station, township) for row in scopes.get(scope, ())), station, township
         ).get(kind, {})
 
     @cached_property

@@ -26,8 +26,7 @@ from kiosk.sorting_center.desk.county_book import (
     BookRow,
     Draft,
     rows_for,
-    station_scope,
-    township_scope,
+    scopes_of,
 )
 from kiosk.sorting_center.web.shared.access import access_policy, current_principal
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
@@ -109,22 +108,6 @@ class CountyDraft:
     content: CountyContent
 
     @property
-    def rows(self) -> Sequence[BookRow]:
-        return self.content.rows
-
-    @property
-    def released(self) -> Sequence[BookRow]:
-        return self.content.released
-
-    @property
-    def changes(self) -> Sequence[RowChange]:
-        return self.content.changes
-
-    @property
-    def names(self) -> Mapping[str, NamedContent]:
-        return self.content.names
-
-    @property
     def last_changer(self) -> str:
         return self.draft.changed_by.rpartition(" ")[2] or "–"
 
@@ -134,22 +117,27 @@ class CountyDraft:
 
     def levels_of(self, scope: str) -> tuple[str, ...]:
         """The scope and the wider ones, the widest first."""
+        return scopes_of(*self._place(scope))
+
+    def _place(self, scope: str) -> tuple[str, str]:
+        """Station and township."""
         kind, _, name = scope.partition(":")
-        township = self.townships.get(name, "") if kind == "station" else ""
-        return (COUNTY, *((township_scope(township),) if township else ()), *((scope,) if scope else ()))
+        return (name, self.townships.get(name, "")) if kind == "station" else ("", name)
 
     @property
     def stations(self) -> frozenset[str]:
         """Those of the scope."""
-        return frozenset(one for one in self.townships if self.scope in (COUNTY, *_scopes(one, self.townships[one])))
+        return frozenset(one for one in self.townships if self.scope in scopes_of(one, self.townships[one]))
 
     @cached_property
     def holding(self) -> Mapping[str, dict[str, str]]:
         """What holds in this scope by the draft: by kind and key, the content."""
-        kind, _, name = self.scope.partition(":")
-        if kind == "station":
-            return rows_for(self.rows, name, self.townships.get(name, ""))
-        return rows_for(self.rows, "", name)
+        return rows_for(self.content.rows, *self._place(self.scope))
+
+    @cached_property
+    def own(self) -> Mapping[tuple[str, str], str]:
+        """The rows of this scope alone: by kind and key, the content."""
+        return {(row.kind, row.key): row.content for row in self.content.rows if row.scope == self.scope}
 
     def drawing(self, name: str) -> str:
         """The address of a drawing of goods; the one that a station shows for a name that it does not know."""
@@ -165,10 +153,6 @@ class CountyDraft:
         return sources().desk.book.change(self.region, changed, seen, who, now, removed)
 
 
-def _scopes(station: str, township: str) -> tuple[str, ...]:
-    return (station_scope(station), township_scope(township)) if township else (station_scope(station),)
-
-
 def county_draft() -> CountyDraft:
     """As the address asks, ``?region=&scope=``. Raises NotFound for one that is not in the list of stations."""
     stations = sources().desk.registry.current().stations
@@ -177,7 +161,7 @@ def county_draft() -> CountyDraft:
     scope = request.args.get("scope", "")
     own = {key[1]: row for key, row in sorted(stations.items()) if key[0] == region}
     townships = {name: row.township for name, row in own.items()}
-    known = {COUNTY, *(one for name, township in townships.items() for one in _scopes(name, township))}
+    known = {COUNTY, *(one for place in townships.items() for one in scopes_of(*place))}
     if (region and region not in regions) or scope not in known:
         raise NotFound("there is no such county, township or station in the list of stations")
     villages = {name: row.village for name, row in own.items()}

@@ -42,7 +42,6 @@ SETTINGS: Final = CountySettings.__struct_fields__
 LABEL_KINDS: Final = ("bag", "crate", "parcel", "member", "tote", "seal")
 _MAX_LAYOUT: Final = 32_000
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,16}")
-_IMAGE_AGE_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +69,17 @@ def labels_page() -> str:
 def _render(
     template: str, county: CountyDraft, refused: Refused | None = None, faults: Sequence[BookFault] = ()
 ) -> str:
-    holding, own = county.holding, {(row.kind, row.key) for row in county.rows if row.scope == county.scope}
     typed = {name: form_text(name, MAX_CHARS) for name in SETTINGS} if refused or faults else {}
     settings = _settings(county)
     return render_page(
         template,
         county=county,
         kinds={kind: _listed(county, kind) for kind in EDITED_KINDS},
-        holding=holding,
-        own=own,
-        changed={(change.kind, change.key) for change in county.changes},
+        holding=county.holding,
+        own=county.own,
+        changed={(change.kind, change.key) for change in county.content.changes},
         settings=settings,
-        wider={key: str(read_content("setting", key, text)) for key, text in holding.get("setting", {}).items()},
+        wider={key: str(read_content("setting", key, text)) for key, text in county.holding.get("setting", {}).items()},
         typed=typed,
         labels=LABEL_KINDS,
         refused=refused,
@@ -108,7 +106,7 @@ def _listed(county: CountyDraft, kind: str) -> Sequence[ListedRow]:
     """What holds or is hidden in this scope."""
     holding, shown = county.holding.get(kind, {}), dict[str, str]()
     for scope in county.levels:
-        found = {row.key: row.content for row in county.rows if (row.kind, row.scope) == (kind, scope)}
+        found = {row.key: row.content for row in county.content.rows if (row.kind, row.scope) == (kind, scope)}
         shown |= {key: content for key, content in found.items() if content or key not in shown}
     return [ListedRow(key, holding.get(key, ""), form_fields(kind, text)) for key, text in sorted(shown.items())]
 
@@ -126,7 +124,7 @@ def row_page(kind: str, key: str) -> str:
 
 
 def _render_row(county: CountyDraft, kind: str, key: str, form: RowForm) -> str:
-    stored = _stored(county, kind, key)
+    stored = county.own.get((kind, key), "")
     theirs = form_fields(kind, stored) if form.refused and stored else {}
     return render_page(
         "county-row.html",
@@ -136,18 +134,13 @@ def _render_row(county: CountyDraft, kind: str, key: str, form: RowForm) -> str:
         form=form,
         stored=stored,
         is_hidden=bool(key) and key not in county.holding.get(kind, {}),
-        is_own=any((row.kind, row.scope, row.key) == (kind, county.scope, key) for row in county.rows),
+        is_own=(kind, key) in county.own,
         theirs={name: text for name, text in theirs.items() if text != form.fields.get(name)},
         drawings=GOODS_DRAWINGS if kind == "product" else CONTAINER_DRAWINGS,
         allergens=[one.value for one in Allergen],
         has_sale_fault=any(column.startswith("sale") for column in form.faults),
         modes=_prices_of(county, key) if kind == "product" else {},
     )
-
-
-def _stored(county: CountyDraft, kind: str, key: str) -> str:
-    """Of the draft, in this scope alone."""
-    return next((row.content for row in county.rows if (row.kind, row.scope, row.key) == (kind, county.scope, key)), "")
 
 
 @county_goods.post_route("/county-goods/<kind>", StaffRole.OPERATOR)
@@ -168,7 +161,7 @@ def edit(kind: str) -> Response:
         form = RowForm(fields, seen, {fault.column: fault for fault in reversed(faults)})
         return page_response(_render_row(county, kind, shown, form), 422)
     put, removed = ([], [row]) if act == "remove" or (act == "hide" and county.scope == COUNTY) else ([row], [])
-    present = _stored(county, kind, key)
+    present = county.own.get((kind, key), "")
     try:
         if "new" in request.form and key in {row.key for row in _listed(county, kind)}:
             raise Refused("code_in_use", "there are goods with this code")
@@ -198,8 +191,8 @@ def edit_settings() -> Response:
 
 def _settings(county: CountyDraft) -> Mapping[str, str]:
     """What this scope itself sets."""
-    rows = (row for row in county.rows if (row.kind, row.scope) == ("setting", county.scope) and row.content)
-    return dict.fromkeys(SETTINGS, "") | {row.key: str(read_content("setting", row.key, row.content)) for row in rows}
+    own = ((name, county.own.get(("setting", name))) for name in SETTINGS)
+    return {name: str(read_content("setting", name, content)) if content else "" for name, content in own}
 
 
 @county_goods.post_route("/county-goods/labels", StaffRole.OPERATOR)
@@ -225,9 +218,8 @@ def _save_rows(
     faults = _faults(county, put)
     if faults:
         return page_response(_render(template, county, None, faults), 422)
-    present = {(row.kind, row.scope, row.key): row.content for row in county.rows}
-    put = [row for row in put if present.get((row.kind, row.scope, row.key)) != row.content]
-    removed = [row for row in removed if (row.kind, row.scope, row.key) in present]
+    put = [row for row in put if county.own.get((row.kind, row.key)) != row.content]
+    removed = [row for row in removed if (row.kind, row.key) in county.own]
     try:
         if put or removed:
             save_or_merge(county, lambda seen: county.save(put, removed, seen), untouched=untouched)
@@ -243,7 +235,6 @@ def _save_rows(
 def _image(content: bytes) -> FlaskResponse:
     answer = make_response(content)
     answer.headers["Content-Type"] = "image/png"
-    answer.headers["Cache-Control"] = f"private, max-age={_IMAGE_AGE_S}"
     return answer
 
 

@@ -165,7 +165,7 @@ def _render(
         typed=typed,
         not_bought=NOT_BOUGHT,
         overrides=overrides,
-        goods=sorted(county.names),
+        goods=sorted(county.content.names),
         modes=[mode.value for mode in Mode],
         refused=refused,
     )
@@ -177,7 +177,7 @@ def export(name: str) -> Response:
     county = county_draft()
     if not county.region or name not in ("prices.csv", "county.xlsx", "template.xlsx"):
         raise NotFound("there is no such file, or no county in the list of stations")
-    rows = () if name == "template.xlsx" else county.rows
+    rows = () if name == "template.xlsx" else county.content.rows
     content = write_csv("prices", rows) if name == "prices.csv" else write_workbook(rows, _SHEETS)
     record(AuditAction.EXPORTED, name, county.region)
     answer = make_response(content)
@@ -206,7 +206,7 @@ def check() -> Response:
     stored = access_policy().desk.drafts.store(
         current_principal().person.name, _session_csrf(), content, _base(county), access_policy().now()
     )
-    present = [row for row in county.rows if row.kind in imported.kinds]
+    present = [row for row in county.content.rows if row.kind in imported.kinds]
     changes = release_changes(present, imported.rows, county.townships)
     groups = changes_by_kind(county, changes, ScopedPrices(present), ScopedPrices(imported.rows))
     return make_response(_render_check(county, name, (), groups=groups, file_sha256=stored.file_sha256))
@@ -223,7 +223,7 @@ def _read(content: bytes) -> ImportedRows:
 
 def _checked(county: CountyDraft, imported: ImportedRows) -> Sequence[tuple[str, BookFault]]:
     """The cell and the fault, of the draft as it would be."""
-    rows = [*imported.rows, *(row for row in county.rows if row.kind not in imported.kinds)]
+    rows = [*imported.rows, *(row for row in county.content.rows if row.kind not in imported.kinds)]
     found = check_book(rows, sources().desk.registry.current(), region=county.region)
     return [(imported.place(fault), fault) for fault in found if imported.place(fault)]
 

@@ -45,8 +45,8 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
     return render_page(
         "publish.html",
         county=county,
-        groups=changes_by_kind(county, county.changes, county.content.released_prices, county.content.prices),
-        stations=len({one for change in county.changes for one in change.stations}),
+        groups=changes_by_kind(county, county.content.changes, county.content.released_prices, county.content.prices),
+        stations=len({one for change in county.content.changes for one in change.stations}),
         faults=_faults(county) if county.region else [],
         releases=sources().desk.book.releases(county.region, _MAX_RELEASES),
         is_own=person.name in county.draft.changed_by.split(),

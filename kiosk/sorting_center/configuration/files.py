@@ -74,9 +74,13 @@ class SheetFault:
     code: str
     values: Mapping[str, str | int] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """``prices!D7``."""
+        return "!".join(filter(None, (self.sheet, self.cell)))
+
     def __str__(self) -> str:
-        place = "!".join(filter(None, (self.sheet, self.cell)))
-        return (f"{place}: " if place else "") + MESSAGES[self.code].format_map(self.values)
+        return (f"{self.place}: " if self.place else "") + MESSAGES[self.code].format_map(self.values)
 
 
 class BadSheets(ValueError):

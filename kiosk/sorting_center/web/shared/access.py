@@ -105,6 +105,11 @@ class Principal:
             raise Forbidden
         return self.session.person
 
+    @property
+    def csrf(self) -> str:
+        """The word that forms carry; "" without a session."""
+        return self.session.csrf if self.session is not None else ""
+
     def may(self, need: AccessRule) -> bool:
         if need.everyone:
             return True
@@ -226,5 +231,5 @@ def _deny(need: AccessRule) -> AnyResponse:
 
 def _has_valid_csrf() -> bool:
     """Whether a form carries the word of who sends it. The sign-in is everyone's, and guarded by its origin alone."""
-    session = current_principal().session
-    return session is not None and hmac.compare_digest(request.form.get(CSRF_FIELD, "").encode(), session.csrf.encode())
+    word = current_principal().csrf
+    return bool(word) and hmac.compare_digest(request.form.get(CSRF_FIELD, "").encode(), word.encode())

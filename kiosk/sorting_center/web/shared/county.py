@@ -20,14 +20,7 @@ from kiosk.sorting_center.configuration.checks import BookFault, check_book
 from kiosk.sorting_center.configuration.goods_form import FIELDS, form_fields
 from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices, percent
 from kiosk.sorting_center.configuration.release_changes import RowChange, release_changes
-from kiosk.sorting_center.desk.county_book import (
-    COUNTY,
-    PUBLISHED_KINDS,
-    BookRow,
-    Draft,
-    rows_for,
-    scopes_of,
-)
+from kiosk.sorting_center.desk.county_book import COUNTY, PUBLISHED_KINDS, BookRow, Draft, rows_for, scopes_of
 from kiosk.sorting_center.web.shared.access import access_policy, current_principal
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from flask import Response as FlaskResponse
-from flask import abort, make_response, redirect, request
+from flask import abort, redirect, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -32,6 +32,7 @@ from kiosk.sorting_center.web.shared.county import (
     county_draft,
     save_or_merge,
 )
+from kiosk.sorting_center.web.shared.files import sent_file
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.sources import sources
 
@@ -203,8 +204,7 @@ def edit_label() -> Response:
     county, kind = county_draft(), form_text("kind", 10)
     if kind not in LABEL_KINDS:
         abort(404)
-    sent = request.files.get("file")
-    content = sent.stream.read(_MAX_LAYOUT * 4) if sent is not None else b""
+    _, content = sent_file(_MAX_LAYOUT * 4)
     text = content.decode("utf-8", "replace") or shipped_layouts(kind).get(form_text("layout", 20), "")
     row = BookRow("layout", county.scope, kind, content_json({"text": text.replace("\r\n", "\n")}))
     return _save_rows("county-labels.html", county, ([row], []) if text else ([], [row]), untouched=False)
@@ -233,9 +233,7 @@ def _save_rows(
 
 
 def _image(content: bytes) -> FlaskResponse:
-    answer = make_response(content)
-    answer.headers["Content-Type"] = "image/png"
-    return answer
+    return FlaskResponse(content, content_type="image/png")
 
 
 def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:

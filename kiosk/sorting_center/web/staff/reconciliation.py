@@ -23,12 +23,7 @@ from kiosk.sorting_center.reports import COUNTY
 from kiosk.sorting_center.reports.closings import Closing
 from kiosk.sorting_center.reports.days import StationFigures
 from kiosk.sorting_center.reports.receipts import ReceiptDetails
-from kiosk.sorting_center.web.shared.access import (
-    GuardedBlueprint,
-    access_policy,
-    current_principal,
-    record,
-)
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
 from kiosk.sorting_center.web.shared.settling import ReviewItem, subject_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -50,11 +49,19 @@ from kiosk.sorting_center.web.shared.access import (
     current_principal,
     record,
 )
+from kiosk.sorting_center.web.shared.files import (
+    ENVELOPE_BYTES,
+    READ_LOCK,
+    discard_checked,
+    file_response,
+    find_checked,
+    sent_file,
+    store_checked,
+)
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.fleet import telephone
-from kiosk.texts.plain import plain
 
 registry = GuardedBlueprint("registry", __name__)
 
@@ -62,11 +69,8 @@ PAGE_SIZE: Final = 200  # A county is printed as one list
 MAX_SHOWN: Final = 100  # Of each sort of difference; the number of all is told
 EXPIRY_WARNING: Final = timedelta(days=30)  # So long a village needs to have a scale verified again
 VIEWS: Final = ("all", "never", "unexpected", "over", "soon")
-_ENVELOPE_BYTES: Final = 16 * 1024
 _FORM_CHARACTERS: Final = MAX_TEXT * 2  # What is longer than MAX_TEXT is refused in words, not cut
-_MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_BYTES + _ENVELOPE_BYTES)
-# One file is read at a time: the largest takes some hundred megabytes of memory for a moment.
-_READ_LOCK: Final = threading.Lock()
+_MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_BYTES + ENVELOPE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,20 +176,15 @@ def _groups(register: StationRegister, rows: list[RegistryRow]) -> list[Township
 def export() -> Response:
     content = write_registry(access_policy().desk.registry.current())
     record(AuditAction.EXPORTED, "registry.csv", f"{len(content)} bytes")
-    answer = make_response(content)
-    answer.headers["Content-Type"] = "text/csv; charset=utf-8"
-    answer.headers["Content-Disposition"] = 'attachment; filename="stations.csv"'
-    return answer
+    return file_response(content, "stations.csv")
 
 
 @registry.post_route("/registry/check", _MAY_IMPORT)
 def check() -> Response:
-    sent = request.files.get("file")
-    name = plain(sent.filename or "", 120) if sent is not None else ""
-    if sent is None or not name:
-        return page_response(_render("no_file"), 422)
-    with _READ_LOCK:
-        content = sent.stream.read(MAX_BYTES + 1)
+    with READ_LOCK:
+        name, content = sent_file(MAX_BYTES)
+        if not name:
+            return page_response(_render("no_file"), 422)
         try:
             read = read_registry(content)
         except BadRegistry as error:
@@ -198,12 +197,8 @@ def check() -> Response:
 
 
 def _check_import(name: str, content: bytes, read: ParsedRegistry) -> CheckedImport:
-    session = current_principal().session
     before, after = access_policy().desk.registry.current(), build_register(read.stations, read.townships)
-    word = session.csrf if session is not None else ""
-    draft = access_policy().desk.drafts.store(
-        current_principal().person.name, word, content, before.digest, access_policy().now()
-    )
+    draft = store_checked(content, before.digest)
     found = differences(before, after)
     changes = []
     for key in found.changed[:MAX_SHOWN]:
@@ -215,17 +210,15 @@ def _check_import(name: str, content: bytes, read: ParsedRegistry) -> CheckedImp
 @registry.post_route("/registry/apply", StaffRole.OPERATOR)
 def apply() -> Response:
     """Take the file that was shown, if the list is still the one it was compared with."""
-    found, who, session = access_policy(), current_principal().person.name, current_principal().session
-    now, sha256 = found.now(), form_text("file", 64)
     try:
-        draft = found.desk.drafts.find(who, session.csrf if session is not None else "", sha256, now)
-        with _READ_LOCK:
+        draft = find_checked()
+        with READ_LOCK:
             read = read_registry(draft.content)
-        done = found.desk.registry.replace(read.stations, read.townships, draft.base)
+        done = access_policy().desk.registry.replace(read.stations, read.townships, draft.base)
     except Refused as error:
         return page_response(_render(error.code), 409)
-    record(AuditAction.REGISTRY_IMPORTED, sha256, str(done))
-    found.desk.drafts.discard(who)
+    record(AuditAction.REGISTRY_IMPORTED, draft.file_sha256, str(done))
+    discard_checked()
     return redirect(url_for("registry.stations", done=1), 303)
 
 
@@ -311,8 +304,4 @@ def identity_file(region: str, station: str) -> Response:
         raise NotFound("there is no file of this identity: its machine has it, or it was revoked")
     name = f"identity-{station}.toml"
     record(AuditAction.EXPORTED, name, region)
-    answer = make_response(content)
-    answer.headers["Content-Type"] = "application/toml"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return file_response(content, name)

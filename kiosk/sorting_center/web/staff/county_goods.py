@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from flask import Response as FlaskResponse
-from flask import abort, redirect, request
+from flask import redirect, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -76,8 +75,6 @@ def _render(
         template,
         county=county,
         kinds={kind: _listed(county, kind) for kind in EDITED_KINDS},
-        holding=county.holding,
-        own=county.own,
         changed={(change.kind, change.key) for change in county.content.changes},
         settings=settings,
         wider={key: str(read_content("setting", key, text)) for key, text in county.holding.get("setting", {}).items()},
@@ -94,22 +91,13 @@ def _require(word: str, known: Iterable[str]) -> None:
         raise NotFound("there is no such page")
 
 
-@dataclass(frozen=True, slots=True)
-class ListedRow:
-    """``content``: "" for what is hidden here; ``fields`` are those of the wider scope then."""
-
-    key: str
-    content: str
-    fields: Mapping[str, str]
-
-
-def _listed(county: CountyDraft, kind: str) -> Sequence[ListedRow]:
-    """What holds or is hidden in this scope."""
-    holding, shown = county.holding.get(kind, {}), dict[str, str]()
+def _listed(county: CountyDraft, kind: str) -> Mapping[str, Mapping[str, str]]:
+    """By code the fields of what holds in this scope, or is hidden here: then those of the wider scope."""
+    shown = dict[str, str]()
     for scope in county.levels:
         found = {row.key: row.content for row in county.content.rows if (row.kind, row.scope) == (kind, scope)}
         shown |= {key: content for key, content in found.items() if content or key not in shown}
-    return [ListedRow(key, holding.get(key, ""), form_fields(kind, text)) for key, text in sorted(shown.items())]
+    return {key: form_fields(kind, text) for key, text in sorted(shown.items())}
 
 
 @county_goods.get_route("/county-goods/<kind>/<key>", StaffRole.VIEWER)
@@ -118,7 +106,7 @@ def row_page(kind: str, key: str) -> str:
     county = county_draft()
     if key == "new":
         return _render_row(county, kind, "", RowForm(form_fields(kind, ""), ""))
-    fields = next((row.fields for row in _listed(county, kind) if row.key == key), None)
+    fields = _listed(county, kind).get(key)
     if fields is None:
         raise NotFound("the draft has no such goods")
     return _render_row(county, kind, key, RowForm(fields, ""))
@@ -135,7 +123,6 @@ def _render_row(county: CountyDraft, kind: str, key: str, form: RowForm) -> str:
         form=form,
         stored=stored,
         is_hidden=bool(key) and key not in county.holding.get(kind, {}),
-        is_own=(kind, key) in county.own,
         theirs={name: text for name, text in theirs.items() if text != form.fields.get(name)},
         drawings=GOODS_DRAWINGS if kind == "product" else CONTAINER_DRAWINGS,
         allergens=[one.value for one in Allergen],
@@ -164,7 +151,7 @@ def edit(kind: str) -> Response:
     put, removed = ([], [row]) if act == "remove" or (act == "hide" and county.scope == COUNTY) else ([row], [])
     present = county.own.get((kind, key), "")
     try:
-        if "new" in request.form and key in {row.key for row in _listed(county, kind)}:
+        if "new" in request.form and key in _listed(county, kind):
             raise Refused("code_in_use", "there are goods with this code")
         if content != present or act != "save":
             save_or_merge(county, lambda known: county.save(put, removed, known), untouched=present == seen)
@@ -202,8 +189,7 @@ def edit_label() -> Response:
     from kiosk.sorting_center.configuration.preview import shipped_layouts
 
     county, kind = county_draft(), form_text("kind", 10)
-    if kind not in LABEL_KINDS:
-        abort(404)
+    _require(kind, LABEL_KINDS)
     _, content = sent_file(_MAX_LAYOUT * 4)
     text = content.decode("utf-8", "replace") or shipped_layouts(kind).get(form_text("layout", 20), "")
     row = BookRow("layout", county.scope, kind, content_json({"text": text.replace("\r\n", "\n")}))
@@ -232,10 +218,6 @@ def _save_rows(
     return redirect(county.address(f"county_goods.{page}", done=int(bool(put or removed))), 303)
 
 
-def _image(content: bytes) -> FlaskResponse:
-    return FlaskResponse(content, content_type="image/png")
-
-
 def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
     """What the draft pays for these goods today in this scope, by mode."""
     prices, today = HoldingPrices(county.content.prices, county.levels), sources().now().date().isoformat()
@@ -249,7 +231,7 @@ def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
 
 
 @county_goods.get_route("/county-goods/product/<key>/<paper>.png", StaffRole.VIEWER)
-def paper(key: str, paper: str) -> FlaskResponse:
+def paper(key: str, paper: str) -> Response:
     """As a station would print it by the draft; ``mode=`` for the receipt."""
     from kiosk.sorting_center.configuration import preview
 
@@ -264,18 +246,18 @@ def paper(key: str, paper: str) -> FlaskResponse:
     if paper == "label":
         text = county.holding.get("layout", {}).get("bag")
         layout = read_content("layout", "bag", text) if text else preview.shipped_layouts("bag")["bag"]
-        return _image(preview.label_png(product, layout))
+        return Response(preview.label_png(product, layout), content_type="image/png")
     values = county.holding.get("setting", {}).items()
     settings = CountySettings(**{name: read_content("setting", name, text) for name, text in values})
-    return _image(preview.receipt_png(product, Mode(mode), price or 0, settings))
+    return Response(preview.receipt_png(product, Mode(mode), price or 0, settings), content_type="image/png")
 
 
 @county_goods.get_route("/county-goods/labels/<kind>.png", StaffRole.VIEWER)
-def label(kind: str) -> FlaskResponse:
+def label(kind: str) -> Response:
     """A label with sample data, by the draft's layout in this scope, else by the one that comes with the software."""
     from kiosk.sorting_center.configuration import preview
 
     _require(kind, LABEL_KINDS)
     text = county_draft().holding.get("layout", {}).get(kind)
     layout = read_content("layout", kind, text) if text else preview.shipped_layouts(kind)[kind]
-    return _image(preview.layout_png(kind, layout))
+    return Response(preview.layout_png(kind, layout), content_type="image/png")

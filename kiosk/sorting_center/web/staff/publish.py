@@ -13,7 +13,7 @@ from kiosk.base.refused import Refused
 from kiosk.sorting_center.configuration.checks import BookFault
 from kiosk.sorting_center.configuration.price_grid import ScopedPrices
 from kiosk.sorting_center.configuration.release_changes import release_changes
-from kiosk.sorting_center.desk.county_book import PUBLISHED_KINDS, BookRow
+from kiosk.sorting_center.desk.county_book import PUBLISHED_KINDS, BookRow, Release
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
@@ -82,34 +82,34 @@ def release_page(number: int) -> str:
 
 
 def _render_release(county: CountyDraft, number: int, refused: Refused | None = None) -> str:
-    earlier, rows = _released(county.region, number)
+    shown, earlier, rows = _released(county.region, number)
     changes = release_changes(earlier, rows, county.townships)
-    releases = {one.number: one for one in sources().desk.book.releases(county.region, MAX_WHOLE_NUMBER)}
     return render_page(
         "release.html",
         county=county,
-        release=releases[number],
+        release=shown,
         groups=changes_by_kind(county, changes, ScopedPrices(earlier), ScopedPrices(rows)),
         max_shown=MAX_SHOWN,
         refused=refused,
     )
 
 
-def _released(region: str, number: int) -> tuple[Sequence[BookRow], Sequence[BookRow]]:
-    """The rows of the release before it, and its own. Raises NotFound."""
+def _released(region: str, number: int) -> tuple[Release, Sequence[BookRow], Sequence[BookRow]]:
+    """The release, the rows of that before it, and its own. Raises NotFound."""
     book = sources().desk.book
-    numbers = [one.number for one in book.releases(region, MAX_WHOLE_NUMBER)]
-    if number not in numbers:
+    releases = {one.number: one for one in book.releases(region, MAX_WHOLE_NUMBER)}
+    if number not in releases:
         raise NotFound("there is no such release")
-    before = max((one for one in numbers if one < number), default=None)
-    return (book.released(region, before) if before is not None else ()), book.released(region, number)
+    before = max((one for one in releases if one < number), default=None)
+    earlier = book.released(region, before) if before is not None else ()
+    return releases[number], earlier, book.released(region, number)
 
 
 @publish.post_route("/publish/<int:number>/restore", StaffRole.OPERATOR)
 def restore(number: int) -> Response:
     """Take the rows of a release as the draft; somebody publishes it then as any other."""
     county = county_draft()
-    _, rows = _released(county.region, number)
+    _, _, rows = _released(county.region, number)
     who, now = current_principal().person.name, access_policy().now()
     try:
         sources().desk.book.replace(county.region, PUBLISHED_KINDS, rows, seen_revision(), who, now)

@@ -17,8 +17,6 @@ from kiosk.sorting_center.desk.certificates import MachineCertificate
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import (
     ExpectedStation,
-    RegistryDifferences,
-    RegistryDraft,
     StationKey,
     StationRegister,
     Township,
@@ -59,9 +57,9 @@ from kiosk.sorting_center.web.shared.files import (
     store_checked,
 )
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
-from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.fleet import telephone
+from kiosk.sorting_center.web.staff.links import requested_page
 
 registry = GuardedBlueprint("registry", __name__)
 
@@ -93,25 +91,6 @@ class TownshipGroup:
     rows: tuple[RegistryRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One station before and after: column, old text, new text."""
-
-    key: StationKey
-    cells: tuple[tuple[str, str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedImport:
-    name: str
-    read: ParsedRegistry
-    draft: RegistryDraft
-    found: RegistryDifferences
-    changes: tuple[Change, ...]
-    before: StationRegister
-    after: StationRegister
-
-
 @registry.get_route("/registry", StaffRole.VIEWER, menu=(110, "nav_registry"))
 def stations() -> str:
     """``?view=`` one of VIEWS, ``words=``, ``page=`` from 1."""
@@ -126,11 +105,10 @@ def _render(refused: str = "") -> str:
     words = request.args.get("words", "").strip()[:60]
     rows = [*_rows(register, known)]
     chosen = [row for row in rows if _is_shown(row, view, words)]
-    requested = max(1, parse_whole_number(request.args.get("page", "")) or 1)
-    page = min(requested, max(1, -(-len(chosen) // PAGE_SIZE)))
+    page = requested_page(len(chosen), PAGE_SIZE)
     return render_page(
         "registry.html",
-        groups=_groups(register, chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]),
+        groups=_groups(register, chosen[page.first : page.first + PAGE_SIZE]),
         unexpected=[key for key in against.unexpected if words.casefold() in key[1].casefold()][:PAGE_SIZE],
         counts={
             "all": len(rows),
@@ -142,7 +120,6 @@ def _render(refused: str = "") -> str:
         view=view,
         words=words,
         page=page,
-        more=page * PAGE_SIZE < len(chosen),
         telephone=telephone,
         refused=refused,
     )
@@ -191,20 +168,27 @@ def check() -> Response:
             return page_response(
                 render_page("registry-check.html", name=name, faults=error.faults, columns=COLUMNS), 422
             )
-        return make_response(
-            render_page("registry-check.html", checked=_check_import(name, content, read), limit=MAX_SHOWN)
-        )
+        return make_response(_render_check(name, content, read))
 
 
-def _check_import(name: str, content: bytes, read: ParsedRegistry) -> CheckedImport:
+def _render_check(name: str, content: bytes, read: ParsedRegistry) -> str:
     before, after = access_policy().desk.registry.current(), build_register(read.stations, read.townships)
-    draft = store_checked(content, before.digest)
-    found = differences(before, after)
-    changes = []
+    draft, found = store_checked(content, before.digest), differences(before, after)
+    changes = {}  # By station: column, old text, new text
     for key in found.changed[:MAX_SHOWN]:
         old, new = asdict(before.stations[key]), asdict(after.stations[key])
-        changes.append(Change(key, tuple((name, old[name], new[name]) for name in new if old[name] != new[name])))
-    return CheckedImport(name, read, draft, found, tuple(changes), before, after)
+        changes[key] = [(column, old[column], new[column]) for column in new if old[column] != new[column]]
+    return render_page(
+        "registry-check.html",
+        name=name,
+        read=read,
+        file_sha256=draft.file_sha256,
+        found=found,
+        changes=changes,
+        before=before,
+        after=after,
+        limit=MAX_SHOWN,
+    )
 
 
 @registry.post_route("/registry/apply", StaffRole.OPERATOR)

@@ -67,7 +67,7 @@ def import_file(file: Path, sheet: str, region: str | None, url: str, *, dry_run
         except BadSheets as error:
             _end_faults(map(str, error.faults))
         rows = with_former(before, imported.rows)
-        faults = check_rows(rows, desk.registry.current(), region=region, before=before)
+        faults = check_rows(rows, desk.registry.current(), region=region)
         lines = [": ".join(filter(None, (imported.place(fault), str(fault)))) for fault in faults]
         if any(not fault.is_warning for fault in faults):
             _end_faults(lines)

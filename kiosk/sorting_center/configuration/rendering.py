@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -40,15 +40,10 @@ _MODES: Final = {mode.value: place for place, mode in enumerate(Mode)}  # A stat
 _read_json: Final = reader(msgspec.json.Decoder(dict[str, Any]))
 
 Rows = Mapping[str, str]  # By key, the content
-T = TypeVar("T")
 
 
 class BadRow(ValueError):
-    """The content of a row is not what its kind holds. ``column`` names the place in it where that is known."""
-
-    def __init__(self, kind: str, key: str, problem: str, column: str = "") -> None:
-        super().__init__(f"{kind} {key}: {problem}")
-        self.kind, self.key, self.column = kind, key, column
+    """The content of a row is not what its kind holds."""
 
 
 def read_content(kind: str, key: str, content: str) -> Any:
@@ -56,7 +51,7 @@ def read_content(kind: str, key: str, content: str) -> Any:
     try:
         return _CONTENTS[kind](key, _read_json(content.encode()))
     except (Unreadable, UnicodeEncodeError, msgspec.ValidationError, ValueError, KeyError, TypeError) as error:
-        raise BadRow(kind, key, str(error)) from error
+        raise BadRow(f"{kind} {key}: {error}") from error
 
 
 # With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
@@ -64,12 +59,8 @@ _TYPES: Final = (ProductTable, PriceTable, ContainerTable, ClerkRow, ParcelRow, 
 _PREBUILT_DECODERS: Final = [msgspec.json.Decoder(kind) for kind in _TYPES]
 
 
-def _convert(kind: type[T], fields: dict[str, Any]) -> T:
-    return msgspec.convert(fields, kind)
-
-
 def _coded(kind: type[Any], key: str, fields: dict[str, Any]) -> Any:
-    row = _convert(kind, {"code": key} | fields)
+    row = msgspec.convert({"code": key} | fields, kind)
     if row.code != key:
         raise ValueError(f"its code is {row.code}")
     return row
@@ -79,15 +70,15 @@ def _price(key: str, fields: dict[str, Any]) -> PriceTable:
     if key.count("/") != 2:
         raise ValueError("the key of a price is CODE/mode/since")
     product, mode, since = key.split("/")
-    return _convert(PriceTable, {"product": product, "mode": mode, "since": since} | fields)
+    return msgspec.convert({"product": product, "mode": mode, "since": since} | fields, PriceTable)
 
 
 def _layout(key: str, fields: dict[str, Any]) -> str:
-    return _convert(LayoutsPart, {"layouts": {key: fields["text"]}}).layouts[key]
+    return msgspec.convert({"layouts": {key: fields["text"]}}, LayoutsPart).layouts[key]
 
 
 def _setting(key: str, fields: dict[str, Any]) -> str:
-    return str(getattr(_convert(CountySettings, {key: fields["value"]}), key))
+    return str(getattr(msgspec.convert({key: fields["value"]}, CountySettings), key))
 
 
 _CONTENTS: Final[Mapping[str, Callable[[str, dict[str, Any]], Any]]] = {
@@ -95,41 +86,27 @@ _CONTENTS: Final[Mapping[str, Callable[[str, dict[str, Any]], Any]]] = {
     "price": _price,
     "container": partial(_coded, ContainerTable),
     "member": lambda key, fields: MemberRow(key, str(fields["short_name"]), str(fields.get("card", ""))),
-    "person": lambda key, fields: _convert(ClerkRow, {"number": key} | fields),
+    "person": lambda key, fields: msgspec.convert({"number": key} | fields, ClerkRow),
     "layout": _layout,
     "setting": _setting,
-    "parcel": lambda key, fields: _convert(ParcelRow, {"waybill": key} | fields),
-}
-PARTS: Final[Mapping[str, str]] = {
-    "product": "goods",
-    "price": "prices",
-    "container": "containers",
-    "member": "members",
-    "person": "clerks",
-    "layout": "layouts",
-    "setting": "settings",
-    "parcel": "parcels",
+    "parcel": lambda key, fields: msgspec.convert({"waybill": key} | fields, ParcelRow),
 }
 
 
-def _tables(kind: str, rows: Rows) -> tuple[Any, ...]:
-    return tuple(read_content(kind, key, content) for key, content in rows.items())
+def _price_order(row: PriceTable) -> tuple[str, int, str]:
+    return row.product, _MODES[row.mode], row.since
 
 
-def _prices(rows: Rows) -> PricesPart:
-    tables: tuple[PriceTable, ...] = _tables("price", rows)
-    return PricesPart(tuple(sorted(tables, key=lambda row: (row.product, _MODES[row.mode], row.since))))
-
-
-_MAKERS: Final[Mapping[str, Callable[[Rows], AnyPart]]] = {
-    "product": lambda rows: GoodsPart(_tables("product", rows)),
-    "price": _prices,
-    "container": lambda rows: ContainersPart(_tables("container", rows)),
-    "member": lambda rows: MembersPart(_tables("member", rows)),
-    "person": lambda rows: ClerksPart(_tables("person", rows)),
-    "layout": lambda rows: LayoutsPart(dict(zip(rows, _tables("layout", rows), strict=True))),
-    "setting": lambda rows: SettingsPart(CountySettings(**dict(zip(rows, _tables("setting", rows), strict=True)))),
-    "parcel": lambda rows: ParcelsPart(_tables("parcel", rows)),
+# By kind the name of the part, and what makes it of the rows that hold, by key as `read_content` gives them.
+_PARTS: Final[Mapping[str, tuple[str, Callable[[dict[str, Any]], AnyPart]]]] = {
+    "product": ("goods", lambda found: GoodsPart(tuple(found.values()))),
+    "price": ("prices", lambda found: PricesPart(tuple(sorted(found.values(), key=_price_order)))),
+    "container": ("containers", lambda found: ContainersPart(tuple(found.values()))),
+    "member": ("members", lambda found: MembersPart(tuple(found.values()))),
+    "person": ("clerks", lambda found: ClerksPart(tuple(found.values()))),
+    "layout": ("layouts", LayoutsPart),
+    "setting": ("settings", lambda found: SettingsPart(CountySettings(**found))),
+    "parcel": ("parcels", lambda found: ParcelsPart(tuple(found.values()))),
 }
 
 
@@ -148,7 +125,7 @@ class CountyRendering:
         A price of goods that the station does not have is left out. Raises BadRow.
         """
         found: dict[str, bytes] = {}
-        for kind, name in PARTS.items():
+        for kind, (name, _) in _PARTS.items():
             used = self.used(kind, station, township)
             if not self.has(kind) or (kind in _OF_STATIONS and station_scope(station) not in used):
                 continue
@@ -185,7 +162,8 @@ class CountyRendering:
         if kind == "price" and self.has("product"):
             goods = self.tables("product", station, township)
             rows = {key: content for key, content in rows.items() if key.partition("/")[0] in goods}
-        return encode_part(_MAKERS[kind](rows))
+        _, make = _PARTS[kind]
+        return encode_part(make({key: read_content(kind, key, content) for key, content in rows.items()}))
 
 
 def render(rows: Sequence[BookRow], station: str, township: str) -> Mapping[str, bytes]:

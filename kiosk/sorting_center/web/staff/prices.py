@@ -25,7 +25,6 @@ from kiosk.sorting_center.configuration.files import (
 )
 from kiosk.sorting_center.configuration.price_grid import (
     NOT_BOUGHT,
-    BadPrice,
     GridView,
     ScopedPrices,
     cell_text,
@@ -139,7 +138,7 @@ def _rows(scope: str, typed: Mapping[str, str]) -> tuple[Sequence[BookRow], Sequ
     for key, text in typed.items():
         try:
             content = parse_cell(text)
-        except BadPrice as error:
+        except Refused as error:
             faults[key] = error.code
             continue
         holds = content is not None and (content or scope != COUNTY)  # Not bought in a whole county: without a price

@@ -12,7 +12,7 @@ from kiosk.base.files import sync_folder
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.people import COMMAND
-from kiosk.cli.center.station import only_region, open_authority, region_option
+from kiosk.cli.center.station import county_command, open_authority
 from kiosk.cli.provision.folder import complete_folder, write_new
 from kiosk.cli.shared.one_line import end
 from kiosk.messaging.contract.configuration import DOCUMENT, FOLDER, parse_document
@@ -66,40 +66,33 @@ def key(phrase: Path | None, folder: Path, file: Path, generation: int | None, u
 
 
 @configuration.command("list")
-@region_option
-@ledger_option
-@clear_errors
-def list_versions(region: str | None, url: str) -> None:
+@county_command
+def list_versions(desk: CenterDesk, region: str) -> None:
     """A JSON object a station: its newest document, what it has applied, what it refused last. Changes nothing."""
-    with CenterDesk.open(url) as desk:
-        region = region or only_region(desk)
-        known = desk.configurations.all()
-        for of, station in sorted(known.keys() | desk.registry.current().stations):
-            if of == region:
-                one = known.get((of, station), NO_CONFIGURATION)
-                versions = {
-                    "document": one.newest,
-                    "applied": one.applied and one.applied.version,
-                    "refused": one.refused and one.refused.version,
-                }
-                texts = {name: str(version or "") for name, version in versions.items()}
-                reason = one.refused.reason if one.refused is not None else ""
-                click.echo(json.dumps({"station": station} | texts | {"reason": reason}))
+    known = desk.configurations.all()
+    for of, station in sorted(known.keys() | desk.registry.current().stations):
+        if of == region:
+            one = known.get((of, station), NO_CONFIGURATION)
+            versions = {
+                "document": one.newest,
+                "applied": one.applied and one.applied.version,
+                "refused": one.refused and one.refused.version,
+            }
+            texts = {name: str(version or "") for name, version in versions.items()}
+            reason = one.refused.reason if one.refused is not None else ""
+            click.echo(json.dumps({"station": station} | texts | {"reason": reason}))
 
 
 @configuration.command()
 @click.argument("stations", nargs=-1, metavar="[STATION]...")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The new folder.")
-@region_option
-@ledger_option
-@clear_errors
-def stick(stations: tuple[str, ...], out: Path, region: str | None, url: str) -> None:
+@county_command
+def stick(desk: CenterDesk, region: str, stations: tuple[str, ...], out: Path) -> None:
     """Write the newest signed documents of STATIONS, or of all, with their parts as a folder for sticks.
 
     Copy what is in the folder to the top of the stick; the technician's page of each station takes its own.
     """
-    with CenterDesk.open(url) as desk, complete_folder(out) as fresh:
-        region = region or only_region(desk)
+    with complete_folder(out) as fresh:
         chosen = stations or sorted(desk.documents.all_newest(region))
         if not chosen:
             end(f"{PROGRAM}: no document was made yet: {PROGRAM} run makes them, with --configuration-key", 2)

@@ -10,20 +10,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
 from kiosk.base.worker import Worker
 from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
 from kiosk.domain.events import ConfigApplied, ConfigRefused
 from kiosk.messaging.contract.configuration import BadConfiguration, ConfigurationMessage, parse_document
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.configuration.keys import load_key
 from kiosk.sorting_center.decision_worker import desk_exists
@@ -33,6 +30,7 @@ from kiosk.sorting_center.desk.documents import PartsOfStation, SignedDocument
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerError
 from kiosk.sorting_center.shared.ports import CountyParts
+from kiosk.sorting_center.shared.stored_events import decode_data
 from kiosk.sorting_center.stations.authority import BadAuthority, ConfigurationKey
 
 log = logging.getLogger(__name__)
@@ -135,14 +133,9 @@ class CountyConfiguration:
                 report = _Report(_parse_version(sighting.hello.configuration))
                 self._reports.add(sighting.region, sighting.station, report)
         for region, event in delivery.events:
-            if event.type in (ConfigApplied.TYPE, ConfigRefused.TYPE) and event.problem is None:
-                with suppress(Unreadable):
-                    outcome = _read_outcome(event.data)
-                    report = _Report(
-                        outcome.version, outcome.document_sha256, is_refusal=event.type == ConfigRefused.TYPE
-                    )
-                    if outcome.reason in ("", RefusalReason.OLDER):
-                        self._reports.add(region, event.station, report)
+            found = _report_of(event) if event.problem is None else None
+            if found is not None:
+                self._reports.add(region, event.station, found)
 
     def _step(self) -> float:
         if desk_exists(self._ledger):
@@ -268,20 +261,17 @@ def _parts(rendered: CountyParts, station: str, township: str) -> PartsOfStation
         return None
 
 
-class _Outcome(msgspec.Struct, frozen=True):
-    """Of an applied or a refused document."""
-
-    key: int
-    number: int
-    document_sha256: str
-    reason: str = ""
-
-    @property
-    def version(self) -> ConfigurationVersion:
-        return ConfigurationVersion(self.key, self.number)
-
-
-_read_outcome: Final = reader(msgspec.json.Decoder(_Outcome))
+def _report_of(event: ReceivedEvent) -> _Report | None:
+    """Of a document that was applied, or was refused because a newer one is known there."""
+    if event.type == ConfigApplied.TYPE:
+        applied = decode_data(ConfigApplied, event.data)
+        return _Report(ConfigurationVersion(applied.key, applied.number), applied.document_sha256)
+    if event.type == ConfigRefused.TYPE:
+        refused = decode_data(ConfigRefused, event.data)
+        if refused.reason == RefusalReason.OLDER:
+            version = ConfigurationVersion(refused.key, refused.number)
+            return _Report(version, refused.document_sha256, is_refusal=True)
+    return None
 
 
 def _parse_version(text: str) -> ConfigurationVersion | None:

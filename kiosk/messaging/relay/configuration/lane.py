@@ -27,7 +27,8 @@ from kiosk.messaging.contract.configuration import (
     parse_message,
 )
 from kiosk.messaging.contract.downloads import CONFIGURATION, DownloadPath
-from kiosk.messaging.relay.configuration.ports import CountyInbox, DocumentInForce, PartDamaged
+from kiosk.messaging.relay.configuration.folder import FolderInbox
+from kiosk.messaging.relay.configuration.ports import DocumentInForce, PartDamaged
 from kiosk.messaging.relay.shared.center_line import CenterUnreachable
 from kiosk.messaging.relay.shared.download_client import (
     MAX_BYTES_PER_S,
@@ -75,7 +76,7 @@ class _Delivery:
 class StationConfiguration:
     """``inbox.in_force`` is also asked by the relay's own thread."""
 
-    inbox: CountyInbox
+    inbox: FolderInbox
     events: WaitingEvents
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -62,7 +62,9 @@ class CountyContent:
     def changes(self) -> Sequence[RowChange]:
         return release_changes(self.released, self.rows, self.townships)
 
-    def faults(self, today: str) -> Sequence[BookFault]:
+    def faults(self) -> Sequence[BookFault]:
+        """Of today."""
+        today = sources().now().date().isoformat()
         if today not in self._faults:
             register = sources().desk.registry.current()
             self._faults = {today: check_book(self.rows, register, region=self.region, today=today)}
@@ -140,10 +142,18 @@ class CountyDraft:
     def address(self, endpoint: str, **values: Any) -> str:
         return url_for(endpoint, region=self.region, scope=self.scope or None, **values)
 
-    def save(self, changed: Sequence[BookRow], removed: Sequence[BookRow], seen: int) -> Draft:
-        """Raises Refused: changed_meanwhile."""
-        who, now = current_principal().person.name, access_policy().now()
-        return sources().desk.book.change(self.region, changed, seen, who, now, removed)
+    def save(self, changed: Sequence[BookRow], removed: Sequence[BookRow], *, untouched: bool) -> None:
+        """By the revision that was seen; by the present one where others changed nothing that the form shows.
+
+        Raises Refused: changed_meanwhile.
+        """
+        book, who, now = sources().desk.book, current_principal().person.name, access_policy().now()
+        try:
+            book.change(self.region, changed, seen_revision(), who, now, removed)
+        except Refused as error:
+            if error.code != "changed_meanwhile" or not untouched:
+                raise
+            book.change(self.region, changed, self.draft.revision, who, now, removed)
 
 
 def county_draft() -> CountyDraft:
@@ -176,19 +186,6 @@ def seen_revision() -> int:
     """The revision that the person saw, as the form has it; one that nothing has for anything else."""
     found = parse_whole_number(request.form.get("revision", "")[:20])
     return -1 if found is None else found
-
-
-def save_or_merge(county: CountyDraft, save: Callable[[int], Draft], *, untouched: bool) -> Draft:
-    """Save by the revision that was seen; by the present one where others changed nothing that the form shows.
-
-    Raises Refused: changed_meanwhile.
-    """
-    try:
-        return save(seen_revision())
-    except Refused as error:
-        if error.code != "changed_meanwhile" or not untouched:
-            raise
-        return save(county.draft.revision)
 
 
 @dataclass(frozen=True, slots=True)

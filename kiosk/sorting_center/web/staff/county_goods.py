@@ -24,13 +24,7 @@ from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, record
-from kiosk.sorting_center.web.shared.county import (
-    CONTAINER_DRAWINGS,
-    GOODS_DRAWINGS,
-    CountyDraft,
-    county_draft,
-    save_or_merge,
-)
+from kiosk.sorting_center.web.shared.county import CONTAINER_DRAWINGS, GOODS_DRAWINGS, CountyDraft, county_draft
 from kiosk.sorting_center.web.shared.files import sent_file
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.sources import sources
@@ -154,7 +148,7 @@ def edit(kind: str) -> Response:
         if "new" in request.form and key in _listed(county, kind):
             raise Refused("code_in_use", "there are goods with this code")
         if content != present or act != "save":
-            save_or_merge(county, lambda known: county.save(put, removed, known), untouched=present == seen)
+            county.save(put, removed, untouched=present == seen)
     except Refused as error:
         return page_response(_render_row(county, kind, shown, RowForm(fields, present, {}, error)), 409)
     record(AuditAction.GOODS_CHANGED, county.scope or county.region, f"{act} {kind} {key}")
@@ -208,7 +202,7 @@ def _save_rows(
     removed = [row for row in removed if (row.kind, row.key) in county.own]
     try:
         if put or removed:
-            save_or_merge(county, lambda seen: county.save(put, removed, seen), untouched=untouched)
+            county.save(put, removed, untouched=untouched)
     except Refused as error:
         return page_response(_render(template, county, error), 409)
     if put or removed:

@@ -23,7 +23,14 @@ from kiosk.sorting_center.configuration.files import (
     write_csv,
     write_workbook,
 )
-from kiosk.sorting_center.configuration.members import CardTask, card_of, member_number, member_row, next_number
+from kiosk.sorting_center.configuration.members import (
+    CardTask,
+    card_of,
+    member_number,
+    member_row,
+    next_number,
+    with_former,
+)
 from kiosk.sorting_center.configuration.rendering import read_content
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, station_scope, township_scope
 from kiosk.sorting_center.desk.people import StaffRole
@@ -208,9 +215,7 @@ def import_file() -> Response:
         faults = check_rows(read.rows, sources().desk.registry.current(), region=region)
         wrong = [(read.place(one), one) for one in faults if not one.is_warning]
         if not wrong:
-            listed = {row.key for row in read.rows}
-            left = [row for row in _rows(region) if row.content and row.key not in listed] if is_whole else []
-            done[:] = [*read.rows, *(BookRow(_KIND, row.scope, row.key, "") for row in left)]
+            done[:] = with_former([row for row in _rows(region) if row.content and is_whole], read.rows)
             _put(region, seen, done)
         return wrong
 

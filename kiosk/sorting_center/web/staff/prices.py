@@ -43,7 +43,7 @@ from kiosk.sorting_center.web.shared.access import (
     current_principal,
     record,
 )
-from kiosk.sorting_center.web.shared.county import CountyDraft, changes_by_kind, county_draft, save_or_merge
+from kiosk.sorting_center.web.shared.county import CountyDraft, changes_by_kind, county_draft
 from kiosk.sorting_center.web.shared.files import (
     ENVELOPE_BYTES,
     READ_LOCK,
@@ -105,7 +105,7 @@ def edit() -> Response:
         cell_text(present.own(county.scope, key)) == typed.seen.get(key, "") for key in (*typed.cells, *typed.seen)
     )
     try:
-        save_or_merge(county, lambda seen: county.save(changed, removed, seen), untouched=untouched)
+        county.save(changed, removed, untouched=untouched)
     except Refused as error:
         return page_response(_render(county, typed, refused=error), 409)
     record(AuditAction.PRICES_CHANGED, county.scope or county.region, _summary(changed, removed))
@@ -195,7 +195,7 @@ def check() -> Response:
     try:
         imported = _read(content)
     except BadSheets as error:
-        return page_response(_render_check(county, name, error.faults), 422)
+        return page_response(_render_check(county, name, [(fault.place, fault) for fault in error.faults]), 422)
     faults = _checked(county, imported)
     if any(not fault.is_warning for _, fault in faults):
         return page_response(_render_check(county, name, faults), 422)
@@ -222,11 +222,9 @@ def _checked(county: CountyDraft, imported: ImportedRows) -> Sequence[tuple[str,
     return [(imported.place(fault), fault) for fault in found if imported.place(fault)]
 
 
-def _render_check(
-    county: CountyDraft, name: str, faults: Sequence[SheetFault | tuple[str, BookFault]], **values: object
-) -> str:
-    shown = [(one.place, one) if isinstance(one, SheetFault) else one for one in faults]
-    return render_page("county-import.html", county=county, name=name, faults=shown, max_shown=_MAX_SHOWN, **values)
+def _render_check(county: CountyDraft, name: str, faults: Sequence[tuple[str, object]], **values: object) -> str:
+    """``faults``: each with its cell."""
+    return render_page("county-import.html", county=county, name=name, faults=faults, max_shown=_MAX_SHOWN, **values)
 
 
 def _base(county: CountyDraft) -> str:

@@ -10,7 +10,6 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
-from kiosk.sorting_center.configuration.checks import BookFault
 from kiosk.sorting_center.configuration.price_grid import ScopedPrices
 from kiosk.sorting_center.configuration.release_changes import release_changes
 from kiosk.sorting_center.desk.county_book import PUBLISHED_KINDS, BookRow, Release
@@ -42,7 +41,7 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
         county=county,
         groups=changes_by_kind(county, county.content.changes, county.content.released_prices, county.content.prices),
         stations=len({one for change in county.content.changes for one in change.stations}),
-        faults=_faults(county) if county.region else [],
+        faults=county.content.faults() if county.region else [],
         releases=sources().desk.book.releases(county.region, _MAX_RELEASES),
         is_own=person.name in county.draft.changed_by.split(),
         alone_allowed=alone_allowed,
@@ -53,17 +52,13 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
     )
 
 
-def _faults(county: CountyDraft) -> Sequence[BookFault]:
-    return county.content.faults(sources().now().date().isoformat())
-
-
 @publish.post_route("/publish", StaffRole.OPERATOR)
 def release() -> Response:
     """Let the stations have the draft, with a ``note``; the ``revision`` that was seen, and no other."""
     county = county_draft()
     who, now, note = current_principal().person.name, access_policy().now(), form_text("note", MAX_NOTE).strip()
     try:
-        if any(not fault.is_warning for fault in _faults(county)):
+        if any(not fault.is_warning for fault in county.content.faults()):
             raise Refused("faults", "the draft has faults: mend them first")
         made = sources().desk.book.publish(
             county.region, seen_revision(), who, note, now, alone_allowed=sources().publish_alone

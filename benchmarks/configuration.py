@@ -45,7 +45,7 @@ from kiosk.sorting_center.ledger.database.schema import event
 from kiosk.sorting_center.service import SortingCenter
 from kiosk.station.shared.clock import software_id
 from kiosk.store import Store
-from tests.sorting_center.county_rows import County, SmallRendering, members
+from tests.sorting_center.county_rows import County, members
 from tests.sorting_center.photos.lanes import Listening, Receiving
 
 STATIONS: Final = 200
@@ -122,7 +122,7 @@ def published(folder: Path) -> list[Row]:
         county = County(desk, folder, REGION)
         county.expect(dict.fromkeys(_NAMES, ""))
         county.publish(*goods(1400))
-        center.send_configurations(county.key_file, SmallRendering)
+        center.send_configurations(county.key_file)
         if not center.start(_TIMEOUT_S):
             raise SystemExit("the center did not connect")
         manner = Manner(processes=2, durable=False, stay_s=_TIMEOUT_S)
@@ -198,7 +198,7 @@ def many_members(folder: Path) -> list[Row]:
             sent[topic.split("/")[3]] = payload
             return True
 
-        worker = CountyConfiguration(ledger, county.key_file, SmallRendering, send)
+        worker = CountyConfiguration(ledger, county.key_file, send)
         began = time.monotonic()
         worker.follow(desk, began)
         made_s = time.monotonic() - began

@@ -23,13 +23,12 @@ from kiosk.messaging.contract.configuration import BadConfiguration, Configurati
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.configuration.keys import load_key
+from kiosk.sorting_center.configuration.rendering import CountyRendering
 from kiosk.sorting_center.decision_worker import desk_exists
-from kiosk.sorting_center.desk.county_book import BookRow
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.documents import PartsOfStation, SignedDocument
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerError
-from kiosk.sorting_center.shared.ports import CountyParts
 from kiosk.sorting_center.shared.stored_events import decode_data
 from kiosk.sorting_center.stations.authority import BadAuthority, ConfigurationKey
 
@@ -45,7 +44,6 @@ _REMEMBERED_DOCUMENTS: Final = 4  # Of each station: what it reports is among th
 _AT_ONCE: Final = 100  # Documents of one transaction: others write the desk, too
 
 Send = Callable[[str, bytes], bool]  # Whether there was a connection
-Rendering = Callable[[Sequence[BookRow]], CountyParts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +113,9 @@ class _Basis:
 
 
 class CountyConfiguration:
-    def __init__(self, ledger: Ledger, key: Path, rendering: Rendering, send: Send, period_s: float = PERIOD_S) -> None:
+    def __init__(self, ledger: Ledger, key: Path, send: Send, period_s: float = PERIOD_S) -> None:
         """``key``: its file, read again when it changes. ``send`` publishes at QoS 1. Does not close ``ledger``."""
-        self._ledger, self._key, self._rendering, self._send = ledger, key, rendering, send
+        self._ledger, self._key, self._send = ledger, key, send
         self._period_s = period_s
         self._reports = _Reports()
         self._recipients: dict[str, _Recipient] = {}
@@ -170,7 +168,7 @@ class CountyConfiguration:
         newest = desk.documents.all_newest(region)
         for station, document in newest.items():
             self._recipients.setdefault(station, _Recipient()).remember(document)
-        rendered = self._rendering(rows)
+        rendered = CountyRendering(rows)
         made: dict[str, PartsOfStation] = {}
         for station, township in sorted(townships.items()):
             one = _parts(rendered, station, township)
@@ -252,7 +250,7 @@ def message_of(document: SignedDocument, one: PartsOfStation, base: Iterable[str
     return payload
 
 
-def _parts(rendered: CountyParts, station: str, township: str) -> PartsOfStation | None:
+def _parts(rendered: CountyRendering, station: str, township: str) -> PartsOfStation | None:
     """None where a row of this station is wrong: the others get theirs."""
     try:
         return PartsOfStation(station, rendered.parts(station, township))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -40,6 +40,7 @@ _MODES: Final = {mode.value: place for place, mode in enumerate(Mode)}  # A stat
 _read_json: Final = reader(msgspec.json.Decoder(dict[str, Any]))
 
 Rows = Mapping[str, str]  # By key, the content
+T = TypeVar("T")
 
 
 class BadRow(ValueError):
@@ -59,8 +60,12 @@ _TYPES: Final = (ProductTable, PriceTable, ContainerTable, ClerkRow, ParcelRow, 
 _PREBUILT_DECODERS: Final = [msgspec.json.Decoder(kind) for kind in _TYPES]
 
 
+def _convert(kind: type[T], fields: dict[str, Any]) -> T:
+    return msgspec.convert(fields, kind)
+
+
 def _coded(kind: type[Any], key: str, fields: dict[str, Any]) -> Any:
-    row = msgspec.convert({"code": key} | fields, kind)
+    row = _convert(kind, {"code": key} | fields)
     if row.code != key:
         raise ValueError(f"its code is {row.code}")
     return row
@@ -70,15 +75,15 @@ def _price(key: str, fields: dict[str, Any]) -> PriceTable:
     if key.count("/") != 2:
         raise ValueError("the key of a price is CODE/mode/since")
     product, mode, since = key.split("/")
-    return msgspec.convert({"product": product, "mode": mode, "since": since} | fields, PriceTable)
+    return _convert(PriceTable, {"product": product, "mode": mode, "since": since} | fields)
 
 
 def _layout(key: str, fields: dict[str, Any]) -> str:
-    return msgspec.convert({"layouts": {key: fields["text"]}}, LayoutsPart).layouts[key]
+    return _convert(LayoutsPart, {"layouts": {key: fields["text"]}}).layouts[key]
 
 
 def _setting(key: str, fields: dict[str, Any]) -> str:
-    return str(getattr(msgspec.convert({key: fields["value"]}, CountySettings), key))
+    return str(getattr(_convert(CountySettings, {key: fields["value"]}), key))
 
 
 _CONTENTS: Final[Mapping[str, Callable[[str, dict[str, Any]], Any]]] = {
@@ -86,10 +91,10 @@ _CONTENTS: Final[Mapping[str, Callable[[str, dict[str, Any]], Any]]] = {
     "price": _price,
     "container": partial(_coded, ContainerTable),
     "member": lambda key, fields: MemberRow(key, str(fields["short_name"]), str(fields.get("card", ""))),
-    "person": lambda key, fields: msgspec.convert({"number": key} | fields, ClerkRow),
+    "person": lambda key, fields: _convert(ClerkRow, {"number": key} | fields),
     "layout": _layout,
     "setting": _setting,
-    "parcel": lambda key, fields: msgspec.convert({"waybill": key} | fields, ParcelRow),
+    "parcel": lambda key, fields: _convert(ParcelRow, {"waybill": key} | fields),
 }
 
 

@@ -13,23 +13,17 @@ import msgspec
 from flask import current_app, request, url_for
 from werkzeug.exceptions import NotFound
 
-from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
-from kiosk.messaging.contract.catalog.tables import NamesTable
+from kiosk.messaging.contract.catalog.tables import ProductTable
 from kiosk.sorting_center.configuration.checks import BookFault, check_book
 from kiosk.sorting_center.configuration.goods_form import FIELDS, form_fields
 from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices, percent
 from kiosk.sorting_center.configuration.release_changes import RowChange, release_changes
+from kiosk.sorting_center.configuration.rendering import BadRow, read_content
 from kiosk.sorting_center.desk.county_book import COUNTY, PUBLISHED_KINDS, BookRow, Draft, rows_for, scopes_of
 from kiosk.sorting_center.web.shared.access import access_policy, current_principal
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
-
-
-class NamedContent(msgspec.Struct, frozen=True):
-    names: NamesTable
-    picture: str = ""
-
 
 # Of static/goods, which a test compares with the drawings of the stations.
 GOODS_DRAWINGS: Final = (
@@ -38,7 +32,6 @@ GOODS_DRAWINGS: Final = (
 )
 CONTAINER_DRAWINGS: Final = ("sack", "crate", "bucket", "own-container", "none", "other")
 _MAX_STORED: Final = 8  # Counties
-_read_named: Final = reader(msgspec.json.Decoder(NamedContent))
 
 
 class CountyContent:
@@ -79,13 +72,13 @@ class CountyContent:
         return ScopedPrices(self.released)
 
     @cached_property
-    def names(self) -> Mapping[str, NamedContent]:
-        """Names of goods, by code; also of goods that only a release or another scope has."""
+    def names(self) -> Mapping[str, ProductTable]:
+        """Goods by code; also of goods that only a release or another scope has."""
         found = {}
         for row in (*self.released, *self.rows):
             if row.kind == "product" and row.content:
-                with suppress(Unreadable):  # The check before publishing names what cannot be read
-                    found[row.key] = _read_named(row.content.encode())
+                with suppress(BadRow):  # The check before publishing names what cannot be read
+                    found[row.key] = read_content(row.kind, row.key, row.content)
         return found
 
 

@@ -55,7 +55,7 @@ _KIND: Final = "member"
 _PAGE_SIZE: Final = 100
 _MAX_MEMBER: Final = 99_999
 _MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYTES + ENVELOPE_BYTES)
-_DRAWING_LOCK: Final = threading.Lock()
+_DRAWING_LOCK: Final = threading.Lock()  # One page of cards at a time
 _DRAW_CARDS: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.cli.center.cards")
 _DRAWING_S: Final = 120.0  # A page of cards takes six seconds of a core
 _FILES: Final = ("members.csv", "members.xlsx", "cards.pdf")

@@ -26,7 +26,8 @@ from sqlalchemy import select
 from benchmarks.county import publish
 from benchmarks.measure import Row
 from kiosk.domain.events import ConfigApplied
-from kiosk.messaging.contract.configuration import ConfigurationMessage, ConfigurationPath
+from kiosk.messaging.contract.configuration import ConfigurationMessage
+from kiosk.messaging.contract.downloads import CONFIGURATION, DownloadPath
 from kiosk.messaging.relay.configuration.lane import CountyLane, StationConfiguration
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.broker import Broker
@@ -35,7 +36,7 @@ from kiosk.simulators.fleet.county import BelievedDocuments, BelievingInbox, Sto
 from kiosk.simulators.fleet.plan import REGION
 from kiosk.simulators.fleet.station import DayClock
 from kiosk.simulators.link import LinkConditions, SimulatedLink
-from kiosk.sorting_center.configuration_worker import ConfigurationKeyFiles, CountyConfiguration
+from kiosk.sorting_center.configuration_worker import CountyConfiguration
 from kiosk.sorting_center.desk.county_book import BookRow
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
@@ -44,7 +45,7 @@ from kiosk.sorting_center.ledger.database.schema import event
 from kiosk.sorting_center.service import SortingCenter
 from kiosk.station.shared.clock import software_id
 from kiosk.store import Store
-from tests.sorting_center.county_rows import County, SmallRendering, members
+from tests.sorting_center.county_rows import County, members
 from tests.sorting_center.photos.lanes import Listening, Receiving
 
 STATIONS: Final = 200
@@ -121,7 +122,7 @@ def published(folder: Path) -> list[Row]:
         county = County(desk, folder, REGION)
         county.expect(dict.fromkeys(_NAMES, ""))
         county.publish(*goods(1400))
-        center.send_configurations(county.key_file, SmallRendering)
+        center.send_configurations(county.key_file)
         if not center.start(_TIMEOUT_S):
             raise SystemExit("the center did not connect")
         manner = Manner(processes=2, durable=False, stay_s=_TIMEOUT_S)
@@ -197,7 +198,7 @@ def many_members(folder: Path) -> list[Row]:
             sent[topic.split("/")[3]] = payload
             return True
 
-        worker = CountyConfiguration(ledger, ConfigurationKeyFiles(county.key_file), SmallRendering, send)
+        worker = CountyConfiguration(ledger, county.key_file, send)
         began = time.monotonic()
         worker.follow(desk, began)
         made_s = time.monotonic() - began
@@ -206,7 +207,7 @@ def many_members(folder: Path) -> list[Row]:
         (part,) = json.loads(document.content)["parts"].values()
         link.set(LinkConditions(bytes_per_s=LINE_BYTES_PER_S))
         seconds = _fetched(folder / station, f"http://127.0.0.1:{link.port}", sent[station])
-        plain = _plain(link.port, str(ConfigurationPath(station, part["sha256"])))
+        plain = _plain(link.port, str(DownloadPath(CONFIGURATION, station, part["sha256"])))
     name = f"configuration: {MEMBERS:,} members"
     size = part["bytes"] + len(ConfigurationMessage(document.content.decode(), {}).encode())
     return [

@@ -10,29 +10,27 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
 from kiosk.base.worker import Worker
 from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
 from kiosk.domain.events import ConfigApplied, ConfigRefused
 from kiosk.messaging.contract.configuration import BadConfiguration, ConfigurationMessage, parse_document
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
+from kiosk.sorting_center.configuration.keys import load_key
+from kiosk.sorting_center.configuration.rendering import CountyRendering
 from kiosk.sorting_center.decision_worker import desk_exists
-from kiosk.sorting_center.desk.county_book import BookRow
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.documents import PartsOfStation, SignedDocument
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerError
-from kiosk.sorting_center.shared.ports import CountyParts
-from kiosk.sorting_center.stations.authority import BadAuthority, ConfigurationKey, IssuedCertificate
+from kiosk.sorting_center.shared.stored_events import decode_data
+from kiosk.sorting_center.stations.authority import BadAuthority, ConfigurationKey
 
 log = logging.getLogger(__name__)
 
@@ -46,28 +44,6 @@ _REMEMBERED_DOCUMENTS: Final = 4  # Of each station: what it reports is among th
 _AT_ONCE: Final = 100  # Documents of one transaction: others write the desk, too
 
 Send = Callable[[str, bytes], bool]  # Whether there was a connection
-Rendering = Callable[[Sequence[BookRow]], CountyParts]
-
-
-class ConfigurationKeyFiles:
-    """The county's key on this server, and beside it its certificate (``.crt``): read again when they change."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._content: IssuedCertificate | None = None
-        self._key: ConfigurationKey | None = None
-
-    def current(self) -> ConfigurationKey:
-        """Raises BadAuthority and OSError."""
-        certificate, key = (place.read_text("ascii", "replace") for place in (self.certificate, self._path))
-        content = IssuedCertificate(certificate, key, datetime.max.replace(tzinfo=UTC))
-        if self._key is None or content != self._content:
-            self._key, self._content = ConfigurationKey(content), content
-        return self._key
-
-    @property
-    def certificate(self) -> Path:
-        return self._path.with_suffix(".crt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +113,9 @@ class _Basis:
 
 
 class CountyConfiguration:
-    def __init__(
-        self, ledger: Ledger, key: ConfigurationKeyFiles, rendering: Rendering, send: Send, period_s: float = PERIOD_S
-    ) -> None:
-        """``send`` publishes at QoS 1. Does not close ``ledger``."""
-        self._ledger, self._key, self._rendering, self._send = ledger, key, rendering, send
+    def __init__(self, ledger: Ledger, key: Path, send: Send, period_s: float = PERIOD_S) -> None:
+        """``key``: its file, read again when it changes. ``send`` publishes at QoS 1. Does not close ``ledger``."""
+        self._ledger, self._key, self._send = ledger, key, send
         self._period_s = period_s
         self._reports = _Reports()
         self._recipients: dict[str, _Recipient] = {}
@@ -157,14 +131,9 @@ class CountyConfiguration:
                 report = _Report(_parse_version(sighting.hello.configuration))
                 self._reports.add(sighting.region, sighting.station, report)
         for region, event in delivery.events:
-            if event.type in (ConfigApplied.TYPE, ConfigRefused.TYPE) and event.problem is None:
-                with suppress(Unreadable):
-                    outcome = _read_outcome(event.data)
-                    report = _Report(
-                        outcome.version, outcome.document_sha256, is_refusal=event.type == ConfigRefused.TYPE
-                    )
-                    if outcome.reason in ("", RefusalReason.OLDER):
-                        self._reports.add(region, event.station, report)
+            found = _report_of(event) if event.problem is None else None
+            if found is not None:
+                self._reports.add(region, event.station, found)
 
     def _step(self) -> float:
         if desk_exists(self._ledger):
@@ -177,7 +146,7 @@ class CountyConfiguration:
 
     def follow(self, desk: CenterDesk, now: float) -> None:
         """Make what has to be made, and answer stations. Raises what ``thread`` expects."""
-        key = self._key.current()
+        key = load_key(self._key)
         region = key.subject.region
         for station, report in self._reports.collect(region).items():
             self._recipients.setdefault(station, _Recipient()).pending = report
@@ -199,7 +168,7 @@ class CountyConfiguration:
         newest = desk.documents.all_newest(region)
         for station, document in newest.items():
             self._recipients.setdefault(station, _Recipient()).remember(document)
-        rendered = self._rendering(rows)
+        rendered = CountyRendering(rows)
         made: dict[str, PartsOfStation] = {}
         for station, township in sorted(townships.items()):
             one = _parts(rendered, station, township)
@@ -281,7 +250,7 @@ def message_of(document: SignedDocument, one: PartsOfStation, base: Iterable[str
     return payload
 
 
-def _parts(rendered: CountyParts, station: str, township: str) -> PartsOfStation | None:
+def _parts(rendered: CountyRendering, station: str, township: str) -> PartsOfStation | None:
     """None where a row of this station is wrong: the others get theirs."""
     try:
         return PartsOfStation(station, rendered.parts(station, township))
@@ -290,20 +259,17 @@ def _parts(rendered: CountyParts, station: str, township: str) -> PartsOfStation
         return None
 
 
-class _Outcome(msgspec.Struct, frozen=True):
-    """Of an applied or a refused document."""
-
-    key: int
-    number: int
-    document_sha256: str
-    reason: str = ""
-
-    @property
-    def version(self) -> ConfigurationVersion:
-        return ConfigurationVersion(self.key, self.number)
-
-
-_read_outcome: Final = reader(msgspec.json.Decoder(_Outcome))
+def _report_of(event: ReceivedEvent) -> _Report | None:
+    """Of a document that was applied, or was refused because a newer one is known there."""
+    if event.type == ConfigApplied.TYPE:
+        applied = decode_data(ConfigApplied, event.data)
+        return _Report(ConfigurationVersion(applied.key, applied.number), applied.document_sha256)
+    if event.type == ConfigRefused.TYPE:
+        refused = decode_data(ConfigRefused, event.data)
+        if refused.reason == RefusalReason.OLDER:
+            version = ConfigurationVersion(refused.key, refused.number)
+            return _Report(version, refused.document_sha256, is_refusal=True)
+    return None
 
 
 def _parse_version(text: str) -> ConfigurationVersion | None:

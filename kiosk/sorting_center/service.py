@@ -30,7 +30,6 @@ from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 
 if TYPE_CHECKING:
-    from kiosk.sorting_center.configuration_worker import Rendering
     from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 
 _WORKER_STOP_TIMEOUT_S: Final = 2.5
@@ -87,12 +86,11 @@ class SortingCenter:
 
         self._access = BrokerAccess(self._ledger, self._broker, self.health).thread
 
-    def send_configurations(self, key: Path, rendering: Rendering) -> None:
+    def send_configurations(self, key: Path) -> None:
         """Before `start`: sign what the county gives its stations with this key, and send it."""
-        from kiosk.sorting_center.configuration_worker import ConfigurationKeyFiles, CountyConfiguration
+        from kiosk.sorting_center.configuration_worker import CountyConfiguration
 
-        send = partial(self._line.send, qos=1)
-        made = CountyConfiguration(self._ledger, ConfigurationKeyFiles(key), rendering, send)
+        made = CountyConfiguration(self._ledger, key, partial(self._line.send, qos=1))
         self._ingest.on_delivery, self._configuration = made.delivered, made.thread
 
     @property

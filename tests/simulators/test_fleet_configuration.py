@@ -19,7 +19,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.schema import event
 from kiosk.sorting_center.service import SortingCenter
 from tests.sorting_center.brokers import SOON_S, until
-from tests.sorting_center.county_rows import County, SmallRendering, price
+from tests.sorting_center.county_rows import County, price
 
 STATIONS = 6
 
@@ -41,7 +41,7 @@ def test_a_price_that_is_published_is_applied_and_reported_by_every_station(tmp_
     ):
         county = County(desk, tmp_path, REGION)
         county.expect(dict.fromkeys(names, ""))
-        center.send_configurations(county.key_file, SmallRendering)
+        center.send_configurations(county.key_file)
         assert center.start(SOON_S)
         manner = Manner(durable=False, stay_s=10 * SOON_S)
         fleet = Fleet(FleetPlan(STATIONS, 1, broker.url, tmp_path / "fleet", 1, 10 * SOON_S, manner))

@@ -3,72 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from kiosk.messaging.contract.catalog.tables import PriceTable, ProductTable
-from kiosk.messaging.contract.configuration import (
-    AnyPart,
-    ClerkRow,
-    ClerksPart,
-    GoodsPart,
-    MemberRow,
-    MembersPart,
-    PricesPart,
-    encode_part,
-)
-from kiosk.sorting_center.desk.county_book import BookRow, rows_for
+from kiosk.sorting_center.desk.county_book import BookRow
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 from kiosk.sorting_center.stations.authority import CountyAuthority
 
 NOW: Final = datetime(2026, 12, 1, 8, tzinfo=UTC)
-
-
-class SmallRendering:
-    """Of goods, prices, people and members alone; what has no row is not named."""
-
-    rendered: int = 0  # Parts of members that were made
-
-    def __init__(self, rows: Sequence[BookRow]) -> None:
-        self._rows = rows
-        self._members: bytes | None = None
-
-    def parts(self, station: str, township: str) -> Mapping[str, bytes]:
-        found = rows_for((row for row in self._rows if row.kind != "member"), station, township)
-        made: dict[str, AnyPart] = {}
-        if rows := found.get("product"):
-            tables = (json.loads(content) | {"code": key} for key, content in rows.items())
-            made["goods"] = GoodsPart(tuple(msgspec.convert(table, ProductTable) for table in tables))
-        if rows := found.get("price"):
-            made["prices"] = PricesPart(tuple(_price(key, content) for key, content in rows.items()))
-        if rows := found.get("person"):
-            people = (json.loads(content) | {"number": key} for key, content in rows.items())
-            made["clerks"] = ClerksPart(tuple(msgspec.convert(person, ClerkRow) for person in people))
-        parts = {name: encode_part(part) for name, part in made.items()}
-        if any(row.kind == "member" for row in self._rows):
-            self._members = self._members or self._encode_members()
-            parts["members"] = self._members
-        return parts
-
-    def _encode_members(self) -> bytes:
-        members = rows_for((row for row in self._rows if row.kind == "member"), "S0001", "")["member"]
-        SmallRendering.rendered += 1
-        rows = (MemberRow(key, **json.loads(content)) for key, content in members.items())
-        return encode_part(MembersPart(tuple(rows)))
-
-
-def _price(key: str, content: str) -> PriceTable:
-    code, mode, since = key.split("/")
-    if not content.startswith("{"):
-        raise ValueError(f"price {key}: this is no price")
-    fields = json.loads(content) | {"product": code, "mode": mode, "since": since}
-    return msgspec.convert(fields, PriceTable)
 
 
 def price(fen: int, scope: str = "") -> BookRow:

@@ -7,14 +7,15 @@ import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 import zxingcpp
 from click.testing import Result
 from PIL import Image
-from sqlalchemy import insert
 
 from kiosk.cli.center import cards
 from kiosk.domain.configuration import ConfigurationVersion, RefusalReason, refusal_of
+from kiosk.domain.events import CatalogImported, ConfigApplied, ConfigRefused, EventData
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.labels.raster import Raster
@@ -23,7 +24,10 @@ from kiosk.sorting_center.configuration.files import read_file
 from kiosk.sorting_center.configuration.keys import load_key
 from kiosk.sorting_center.configuration.rendering import render
 from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.documents import PartsOfStation
 from kiosk.sorting_center.desk.shared import schema
+from kiosk.sorting_center.desk.station_configurations import record_event
+from kiosk.sorting_center.shared.stored_events import EventEnvelope
 from kiosk.sorting_center.stations.authority import ConfigurationKey
 from kiosk.station.configuration.signature import check_signature
 from tests.sorting_center.test_identity_command import Office
@@ -195,7 +199,7 @@ def test_a_stolen_key_is_replaced_by_a_new_generation(office: Office) -> None:
     )
     assert check_signature(forged, authority) is RefusalReason.SIGNATURE
     with CenterDesk.open(office.url) as desk:
-        assert desk.configuration_keys.last("yarkant") == 2
+        assert desk.documents.last_generation("yarkant") == 2
         assert [row.detail for row in desk.audit.page(act="configuration_key_made")] == ["generation 2", "generation 1"]
 
 
@@ -212,24 +216,29 @@ def test_a_key_made_elsewhere_or_lost_in_a_backup_never_has_a_number_twice(offic
     assert load_key(office.folder / "configuration.key").subject.generation == 8
 
 
+def envelope(station: str, said: EventData) -> EventEnvelope:
+    place = (station, "epoch", 1, said.TYPE, "2026-12-02T00:00:00.000Z", "synced", "boot", "0", "1")
+    return EventEnvelope(*place, msgspec.Raw(msgspec.json.encode(said)))
+
+
 def test_what_each_station_has_and_its_document_on_a_stick(office: Office) -> None:
     make_key(office)
     out = office.folder / "stick"
     assert "no document was made yet" in office.call("configuration", "stick", "--out", str(out)).stderr
     assert not out.exists()
     content = b'{"members":[]}'
-    document = signed(load_key(office.folder / "configuration.key"), 17, members=Part.of(content))
-    times = "2026-12-02T00:00:00.000Z"
-    with CenterDesk.open(office.url) as desk, desk.database.writing() as connection:
-        same = {"region": "yarkant", "station": "S0147", "key": 1}
-        made = same | {"number": 17, "parts_sha256": "", "sha256": "", "made_at": times, "document": document.encode()}
-        connection.execute(insert(schema.station_document).values(made))
-        part = {"sha256": Part.of(content).sha256, "content": content}
-        connection.execute(insert(schema.document_part).values(part))
-        said = same | {"catalog_version": 3, "feedseq": 9, "sha256": "", "at": times}
-        reports = [("applied", 16, ""), ("refused", 17, "prices")]
-        rows = [said | {"state": state, "number": number, "reason": reason} for state, number, reason in reports]
-        connection.execute(insert(schema.station_configuration), rows)
+    wanted = PartsOfStation("S0147", {"members": content}, above=ConfigurationVersion(1, 16))
+    with CenterDesk.open(office.url) as desk:
+        (made,) = desk.documents.issue(load_key(office.folder / "configuration.key"), 0, [wanted], NOW)
+        with desk.database.writing() as connection:
+            for feedseq, (station, said) in enumerate(
+                (
+                    ("S0147", ConfigApplied(1, 16, "a" * 64, 3)),
+                    ("S0147", ConfigRefused(1, 17, made.sha256, "prices")),
+                    ("S0148", CatalogImported(4, "b" * 64, 3, 3, 1, 20)),
+                )
+            ):
+                record_event(connection, ("yarkant", feedseq), envelope(station, said), said, NOW)
     listed = [json.loads(line) for line in office.call("configuration", "list").stdout.splitlines()]
     assert listed == [
         {"station": "S0147", "document": "1.17", "applied": "1.16", "refused": "1.17", "reason": "prices"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,13 +12,14 @@ from kiosk.base.files import sync_folder
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.people import COMMAND
-from kiosk.cli.center.station import only_region, open_authority, region_option
+from kiosk.cli.center.station import county_command, open_authority
 from kiosk.cli.provision.folder import complete_folder, write_new
 from kiosk.cli.shared.one_line import end
 from kiosk.messaging.contract.configuration import DOCUMENT, FOLDER, parse_document
 from kiosk.sorting_center.configuration.keys import KEY_FILE, issue_key
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.station_configurations import NO_CONFIGURATION
 from kiosk.sorting_center.server.layout import USER, ServerLayout
 
 # A stick with ext4 keeps the modes of what is copied, and the station's user looks at it.
@@ -60,57 +60,54 @@ def key(phrase: Path | None, folder: Path, file: Path, generation: int | None, u
     with CenterDesk.open(url) as desk:
         authority = open_authority(folder, phrase)
         owner = USER if file == KEY_FILE else ""
-        keys = desk.configuration_keys
-        made = issue_key(authority, keys, file, now, generation=generation, owner=owner)
+        made = issue_key(authority, desk.documents, file, now, generation=generation, owner=owner)
         desk.audit.record(COMMAND, AuditAction.CONFIGURATION_KEY_MADE, authority.region, f"generation {made}", now)
     click.echo(json.dumps({"region": authority.region, "generation": made, "file": str(file)}))
 
 
 @configuration.command("list")
-@region_option
-@ledger_option
-@clear_errors
-def list_versions(region: str | None, url: str) -> None:
+@county_command
+def list_versions(desk: CenterDesk, region: str) -> None:
     """A JSON object a station: its newest document, what it has applied, what it refused last. Changes nothing."""
-    with CenterDesk.open(url) as desk:
-        region = region or only_region(desk)
-        known = {found.station: asdict(found) for found in desk.configuration_keys.versions(region)}
-        listed = {station for of, station in desk.registry.current().stations if of == region}
-        for station in sorted(listed | known.keys()):
-            empty = dict.fromkeys(("document", "applied", "refused", "reason"), "")
-            click.echo(json.dumps({"station": station} | empty | known.get(station, {})))
+    known = desk.configurations.all()
+    for of, station in sorted(known.keys() | desk.registry.current().stations):
+        if of == region:
+            one = known.get((of, station), NO_CONFIGURATION)
+            versions = {
+                "document": one.newest,
+                "applied": one.applied and one.applied.version,
+                "refused": one.refused and one.refused.version,
+            }
+            texts = {name: str(version or "") for name, version in versions.items()}
+            reason = one.refused.reason if one.refused is not None else ""
+            click.echo(json.dumps({"station": station} | texts | {"reason": reason}))
 
 
 @configuration.command()
 @click.argument("stations", nargs=-1, metavar="[STATION]...")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The new folder.")
-@region_option
-@ledger_option
-@clear_errors
-def stick(stations: tuple[str, ...], out: Path, region: str | None, url: str) -> None:
+@county_command
+def stick(desk: CenterDesk, region: str, stations: tuple[str, ...], out: Path) -> None:
     """Write the newest signed documents of STATIONS, or of all, with their parts as a folder for sticks.
 
     Copy what is in the folder to the top of the stick; the technician's page of each station takes its own.
     """
-    with CenterDesk.open(url) as desk, complete_folder(out) as fresh:
-        region = region or only_region(desk)
-        keys = desk.configuration_keys
-        chosen = stations or [found.station for found in keys.versions(region) if found.document]
+    with complete_folder(out) as fresh:
+        chosen = stations or sorted(desk.documents.all_newest(region))
         if not chosen:
             end(f"{PROGRAM}: no document was made yet: {PROGRAM} run makes them, with --configuration-key", 2)
         (fresh / FOLDER).mkdir(mode=_FOLDER_OF_STICK)
         for station in dict.fromkeys(chosen):
-            content = keys.document(region, station)
-            if content is None:
+            newest = desk.documents.newest(region, station)
+            if newest is None:
                 end(f"{PROGRAM}: no document was made for {station[:20]!r} yet", 2)
-            named = {part.sha256 for part in parse_document(content).parts.values()}
-            parts = dict(keys.parts(list(named)))
-            if named - parts.keys():
-                end(f"{PROGRAM}: a newer document of {station} is being made: type the same command again", 1)
             folder = fresh / FOLDER / station
             folder.mkdir(mode=_FOLDER_OF_STICK)
-            for name, part in parts.items():
-                write_new(folder / f"{name}.json", part, _FILE_OF_STICK)
-            write_new(folder / DOCUMENT, content, _FILE_OF_STICK)
+            for sha256 in {part.sha256 for part in parse_document(newest.content).parts.values()}:
+                part = desk.documents.part(region, station, sha256)
+                if part is None:
+                    end(f"{PROGRAM}: a newer document of {station} is being made: type the same command again", 1)
+                write_new(folder / f"{sha256}.json", part, _FILE_OF_STICK)
+            write_new(folder / DOCUMENT, newest.content, _FILE_OF_STICK)
             sync_folder(folder)
     click.echo(json.dumps({"stations": len(dict.fromkeys(chosen)), "out": str(out)}))

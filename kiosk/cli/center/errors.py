@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Collection
 from functools import wraps
-from typing import Final, ParamSpec
+from typing import Final, NoReturn, ParamSpec
+
+import click
 
 from kiosk.base.refused import Refused
 from kiosk.cli.shared.one_line import end
@@ -37,3 +40,15 @@ def clear_errors(command: Callable[P, None]) -> Callable[P, None]:
             end(f"{PROGRAM}: {error}", 1)
 
     return wrapped
+
+
+def end_faults(faults: Collection[object]) -> NoReturn:
+    """Those of a file or a draft, a line each."""
+    for fault in faults:
+        click.echo(f"{PROGRAM}: {fault}", err=True)
+    end(f"{PROGRAM}: nothing was taken, faults: {len(faults)}", 2)
+
+
+def write_output(content: bytes) -> None:
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()

@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 
 from kiosk.base.files import write_durably
-from kiosk.cli.center.errors import PROGRAM, clear_errors
-from kiosk.cli.center.ledger import ledger_option
+from kiosk.cli.center.errors import PROGRAM, write_output
 from kiosk.cli.center.people import COMMAND
-from kiosk.cli.center.prices import dry_run_option, file_argument, import_file, write_output
-from kiosk.cli.center.station import only_region, region_option
+from kiosk.cli.center.prices import dry_run_option, file_argument, import_file
+from kiosk.cli.center.station import county_command
 from kiosk.cli.shared.one_line import end
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.sorting_center.configuration.checks import check_rows
@@ -32,65 +31,52 @@ def member() -> None:
 
 @member.command()
 @click.argument("name")
-@region_option
-@ledger_option
-@clear_errors
-def add(name: str, region: str | None, url: str) -> None:
+@county_command
+def add(desk: CenterDesk, region: str, name: str) -> None:
     """Give the member with the short name NAME the next number and a card; prints both.
 
     Changes the desk's database beside the ledger.
     """
     now = datetime.now(UTC)
-    with CenterDesk.open(url) as desk:
-        region = region or only_region(desk)
-        draft = desk.book.draft(region)
-        number = member_number(next_number(desk.book.rows(region, ("member",))))
-        row = member_row(number, name, card_of(number))
-        for fault in check_rows([row], desk.registry.current(), region=region):
-            if not fault.is_warning:
-                end(f"{PROGRAM}: {fault}", 2)
-        desk.book.change(region, [row], draft.revision, COMMAND, now)
-        desk.audit.record(COMMAND, AuditAction.CONFIGURATION_IMPORTED, number, "member", now)
+    draft = desk.book.draft(region)
+    number = member_number(next_number(desk.book.rows(region, ("member",))))
+    row = member_row(number, name, card_of(number))
+    for fault in check_rows([row], desk.registry.current(), region=region):
+        if not fault.is_warning:
+            end(f"{PROGRAM}: {fault}", 2)
+    desk.book.change(region, [row], draft.revision, COMMAND, now)
+    desk.audit.record(COMMAND, AuditAction.CONFIGURATION_IMPORTED, number, "member", now)
     click.echo(f"{number} {card_of(number)}")
 
 
 @member.command("import")
 @file_argument
 @dry_run_option
-@region_option
-@ledger_option
-@clear_errors
-def import_members(file: Path, dry_run: bool, region: str | None, url: str) -> None:
+@county_command
+def import_members(desk: CenterDesk, region: str, file: Path, dry_run: bool) -> None:
     """Take FILE, CSV or XLSX, as the list of members: a row without a number gets the next one, and a card.
 
     Who is not in FILE is no member any more; the number is given to nobody else. Each fault is a line with its cell.
     """
-    import_file(file, "members", region, url, dry_run=dry_run)
+    import_file(desk, region, file, "members", dry_run=dry_run)
 
 
 @member.command("list")
-@region_option
-@ledger_option
-@clear_errors
-def list_members(region: str | None, url: str) -> None:
+@county_command
+def list_members(desk: CenterDesk, region: str) -> None:
     """The list to standard output, as CSV in UTF-8 that `import` takes. Changes nothing."""
-    with CenterDesk.open(url) as desk:
-        write_output(write_csv("members", desk.book.rows(region or only_region(desk), ("member",))))
+    write_output(write_csv("members", desk.book.rows(region, ("member",))))
 
 
 @member.command()
 @click.argument("numbers", nargs=-1, metavar="[M-00001]...")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The new PDF.")
-@region_option
-@ledger_option
-@clear_errors
-def cards(numbers: tuple[str, ...], out: Path, region: str | None, url: str) -> None:
+@county_command
+def cards(desk: CenterDesk, region: str, numbers: tuple[str, ...], out: Path) -> None:
     """Write the cards of these members, or of all, as sheets of A4 for an office printer: ten on a sheet, to be cut."""
     from kiosk.cli.center.cards import cards_pdf
 
-    with CenterDesk.open(url) as desk:
-        region = region or only_region(desk)
-        rows = [row for row in desk.book.rows(region, ("member",)) if row.content]
+    rows = [row for row in desk.book.rows(region, ("member",)) if row.content]
     known = {row.key: read_content(row.kind, row.key, row.content) for row in rows}
     missing = [number for number in numbers if number not in known or not known[number].card]
     if missing:

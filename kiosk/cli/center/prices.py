@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from kiosk.cli.center.errors import PROGRAM, clear_errors
+from kiosk.cli.center.errors import PROGRAM, clear_errors, end_faults, write_output
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.people import COMMAND
-from kiosk.cli.center.station import only_region, region_option
-from kiosk.cli.shared.one_line import end
-from kiosk.sorting_center.configuration.checks import BookFault, check_book, check_rows
+from kiosk.cli.center.station import county_command, only_region, region_option
+from kiosk.sorting_center.configuration.checks import check_book, check_rows
 from kiosk.sorting_center.configuration.files import MAX_FILE_BYTES, BadSheets, read_file, write_csv, write_workbook
 from kiosk.sorting_center.configuration.members import with_former
 from kiosk.sorting_center.configuration.sheets import SHEETS
@@ -43,42 +41,38 @@ def prices() -> None:
 @file_argument
 @_sheet_option
 @dry_run_option
-@region_option
-@ledger_option
-@clear_errors
-def import_rows(file: Path, sheet: str, dry_run: bool, region: str | None, url: str) -> None:
+@county_command
+def import_rows(desk: CenterDesk, region: str, file: Path, sheet: str, dry_run: bool) -> None:
     """Take FILE, CSV or XLSX, in place of what the draft has of its kinds, all of it or nothing.
 
     Changes the desk's database beside the ledger. Members, people and parcels hold at once, the others when they are
     published. Each fault is a line on standard error with its cell.
     """
-    import_file(file, sheet, region, url, dry_run=dry_run)
+    import_file(desk, region, file, sheet, dry_run=dry_run)
 
 
-def import_file(file: Path, sheet: str, region: str | None, url: str, *, dry_run: bool) -> None:
+def import_file(desk: CenterDesk, region: str, file: Path, sheet: str, *, dry_run: bool) -> None:
     """Raises Refused, OSError, DeskError."""
     with file.open("rb") as opened:
         content = opened.read(MAX_FILE_BYTES + 1)
-    with CenterDesk.open(url) as desk:
-        region = region or only_region(desk)
-        draft, before = desk.book.draft(region), desk.book.rows(region)
-        try:
-            imported = read_file(content, sheet, before)
-        except BadSheets as error:
-            _end_faults(map(str, error.faults))
-        rows = with_former(before, imported.rows)
-        faults = check_rows(rows, desk.registry.current(), region=region, before=before)
-        lines = [": ".join(filter(None, (imported.place(fault), str(fault)))) for fault in faults]
-        if any(not fault.is_warning for fault in faults):
-            _end_faults(lines)
-        for line in lines:
-            click.echo(f"{PROGRAM}: {line}", err=True)
-        counts = _differences([row for row in before if row.kind in imported.kinds], rows)
-        if not dry_run:
-            now = datetime.now(UTC)
-            desk.book.replace(region, imported.kinds, rows, draft.revision, COMMAND, now)
-            text = ", ".join(f"{name} {count}" for name, count in counts.items())
-            desk.audit.record(COMMAND, AuditAction.CONFIGURATION_IMPORTED, ", ".join(imported.kinds), text, now)
+    draft, before = desk.book.draft(region), desk.book.rows(region)
+    try:
+        imported = read_file(content, sheet, before)
+    except BadSheets as error:
+        end_faults(error.faults)
+    rows = with_former(before, imported.rows)
+    faults = check_rows(rows, desk.registry.current(), region=region)
+    lines = [": ".join(filter(None, (imported.place(fault), str(fault)))) for fault in faults]
+    if any(not fault.is_warning for fault in faults):
+        end_faults(lines)
+    for line in lines:
+        click.echo(f"{PROGRAM}: {line}", err=True)
+    counts = _differences([row for row in before if row.kind in imported.kinds], rows)
+    if not dry_run:
+        now = datetime.now(UTC)
+        desk.book.replace(region, imported.kinds, rows, draft.revision, COMMAND, now)
+        text = ", ".join(f"{name} {count}" for name, count in counts.items())
+        desk.audit.record(COMMAND, AuditAction.CONFIGURATION_IMPORTED, ", ".join(imported.kinds), text, now)
     click.echo(json.dumps({"kinds": imported.kinds, "rows": len(imported.rows), **counts}))
 
 
@@ -87,13 +81,6 @@ def _differences(before: Sequence[BookRow], after: Sequence[BookRow]) -> dict[st
     present = {key: content for key, content in new.items() if content or not old.get(key)}  # Nobody has left in it
     changed = sum(old[key] != content for key, content in present.items() if key in old)
     return {"new": len(present.keys() - old), "changed": changed, "removed": len(old.keys() - present)}
-
-
-def _end_faults(lines: Iterable[str]) -> None:
-    found = list(lines)
-    for line in found:
-        click.echo(f"{PROGRAM}: {line}", err=True)
-    end(f"{PROGRAM}: nothing was taken, faults: {len(found)}", 2)
 
 
 @prices.command("export")
@@ -112,39 +99,27 @@ def export_rows(sheet: str, form: str, template: bool, region: str | None, url: 
     write_output(write_workbook(rows) if form == "xlsx" else write_csv(sheet, rows))
 
 
-def write_output(content: bytes) -> None:
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
-
-
 @prices.command()
 @click.option("--note", default="", help="Stands in the history.")
 @click.option("--alone", is_flag=True, help="Publish what was imported here, too; the history says so.")
-@region_option
-@ledger_option
-@clear_errors
-def publish(note: str, alone: bool, region: str | None, url: str) -> None:
+@county_command
+def publish(desk: CenterDesk, region: str, note: str, alone: bool) -> None:
     """Let the stations have the draft. Refused with every fault that they would refuse it for."""
     now = datetime.now(UTC)
-    with CenterDesk.open(url) as desk:
-        region = region or only_region(desk)
-        draft, rows = desk.book.draft(region), desk.book.rows(region)
-        today = now.astimezone().date().isoformat()
-        faults: list[BookFault] = check_book(rows, desk.registry.current(), region=region, today=today)
-        if any(not fault.is_warning for fault in faults):
-            _end_faults(map(str, faults))
-        made = desk.book.publish(region, draft.revision, COMMAND, note, now, alone_allowed=alone)
-        desk.audit.record(COMMAND, AuditAction.CONFIGURATION_PUBLISHED, f"{region}/{made.number}", note, now)
+    draft, rows = desk.book.draft(region), desk.book.rows(region)
+    today = now.astimezone().date().isoformat()
+    faults = check_book(rows, desk.registry.current(), region=region, today=today)
+    if any(not fault.is_warning for fault in faults):
+        end_faults(faults)
+    made = desk.book.publish(region, draft.revision, COMMAND, note, now, alone_allowed=alone)
+    desk.audit.record(COMMAND, AuditAction.CONFIGURATION_PUBLISHED, f"{region}/{made.number}", note, now)
     click.echo(json.dumps({"release": made.number, "changed_by": made.changed_by, "alone": made.alone}))
 
 
 @prices.command()
-@region_option
-@ledger_option
-@clear_errors
-def history(region: str | None, url: str) -> None:
+@county_command
+def history(desk: CenterDesk, region: str) -> None:
     """Every release, a JSON object each, the newest first. Changes nothing."""
-    with CenterDesk.open(url) as desk:
-        for made in desk.book.releases(region or only_region(desk)):
-            fields = ("number", "published_at", "published_by", "changed_by", "alone", "note")
-            click.echo(json.dumps({name: getattr(made, name) for name in fields}, ensure_ascii=False))
+    for made in desk.book.releases(region):
+        fields = ("number", "published_at", "published_by", "changed_by", "alone", "note")
+        click.echo(json.dumps({name: getattr(made, name) for name in fields}, ensure_ascii=False))

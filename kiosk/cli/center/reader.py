@@ -13,7 +13,7 @@ import click
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.people import COMMAND
-from kiosk.cli.center.station import authority_options, only_region, open_authority, region_option, revoke_machine
+from kiosk.cli.center.station import authority_options, county_command, only_region, open_authority, revoke_machine
 from kiosk.cli.provision.folder import PRIVATE_FILE, complete_folder, require_free, write_new
 from kiosk.messaging.relay.shared.settings import Endpoint
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -90,9 +90,7 @@ def list_readers(url: str) -> None:
 @reader.command()
 @click.argument("name")
 @click.option("--reason", required=True, help="Why.")
-@region_option
-@ledger_option
-@clear_errors
-def revoke(name: str, reason: str, region: str | None, url: str) -> None:
+@county_command
+def revoke(desk: CenterDesk, region: str, name: str, reason: str) -> None:
     """Let the reader NAME in no more."""
-    revoke_machine(url, (region, _READER, name), reason)
+    revoke_machine(desk, (region, _READER, name), reason)

@@ -118,9 +118,7 @@ def run(  # one parameter for each option
         if broker_access != "none":
             center.keep_broker_access()
         if configuration_key is not None:
-            from kiosk.sorting_center.configuration.rendering import CountyRendering
-
-            center.send_configurations(configuration_key, CountyRendering)
+            center.send_configurations(configuration_key)
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import reduce
+from functools import reduce, wraps
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
 
 from kiosk.base.refused import Refused
-from kiosk.cli.center.errors import PROGRAM, clear_errors
+from kiosk.cli.center.errors import PROGRAM, clear_errors, end_faults, write_output
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.people import COMMAND, audited_desk
 from kiosk.cli.center.secrets import prompt_password, read_secret
@@ -88,7 +87,7 @@ def add(number: str, region: str, url: str, **columns: str | None) -> None:
         try:
             read = with_station(before, cells)
         except BadRegistry as error:
-            _end_faults(error)
+            end_faults(error.faults)
         found = desk.registry.replace(read.stations, read.townships, before.digest)
         _print_differences(found)
 
@@ -109,7 +108,7 @@ def import_list(file: Path, dry_run: bool, url: str) -> None:
     try:
         read = read_registry(content)
     except BadRegistry as error:
-        _end_faults(error)
+        end_faults(error.faults)
     with CenterDesk.open(url) as desk:
         before = desk.registry.current()
         found = differences(before, build_register(read.stations, read.townships))
@@ -120,12 +119,6 @@ def import_list(file: Path, dry_run: bool, url: str) -> None:
     _print_differences(found)
     done = "would be" if dry_run else "are"
     click.echo(f"{len(read.stations)} stations {done} expected ({read.encoding}): {found}")
-
-
-def _end_faults(error: BadRegistry) -> NoReturn:
-    for fault in error.faults:
-        click.echo(f"{PROGRAM}: {fault}", err=True)
-    end(f"{PROGRAM}: nothing was taken, faults: {len(error.faults)}", 2)
 
 
 def _print_differences(found: RegistryDifferences) -> None:
@@ -144,8 +137,7 @@ def list_stations(as_json: bool, url: str) -> None:
     with CenterDesk.open(url) as desk:
         register, identities = desk.registry.current(), desk.certificates.newest(_STATION)
     if not as_json:
-        sys.stdout.buffer.write(write_registry(register))
-        sys.stdout.buffer.flush()
+        write_output(write_registry(register))
         return
     for key in sorted(register.stations):
         cells, newest = station_cells(register, key), identities.get(key)
@@ -272,6 +264,20 @@ def _read_text(file: Path) -> str:
         return opened.read(_MAX_CHARACTERS)
 
 
+def county_command(command: Callable[..., None]) -> Callable[..., None]:
+    """Give it the desk of ``--ledger`` and ``--region``, or the one region of the list; one line for an error."""
+
+    @region_option
+    @ledger_option
+    @clear_errors
+    @wraps(command)
+    def with_county(url: str, region: str | None, **options: Any) -> None:
+        with CenterDesk.open(url) as desk:
+            command(desk, region or only_region(desk), **options)
+
+    return with_county
+
+
 def only_region(desk: CenterDesk) -> str:
     """That of the list. Raises Refused."""
     regions = {region for region, _ in desk.registry.current().stations}
@@ -305,19 +311,15 @@ def _choose(desk: CenterDesk, region: str, numbers: Sequence[str], *, replacing:
 @station.command()
 @click.argument("number", metavar="STATION")
 @click.option("--reason", required=True, help="Why; it stands on the page of the station list.")
-@region_option
-@ledger_option
-@clear_errors
-def revoke(number: str, reason: str, region: str | None, url: str) -> None:
+@county_command
+def revoke(desk: CenterDesk, region: str, number: str, reason: str) -> None:
     """Let the machine of STATION in no more. It stays in the list, and `identity` makes it another one."""
-    revoke_machine(url, (region, _STATION, number), reason)
+    revoke_machine(desk, (region, _STATION, number), reason)
 
 
-def revoke_machine(url: str, machine: tuple[str | None, MachineKind, str], reason: str) -> None:
+def revoke_machine(desk: CenterDesk, machine: tuple[str, MachineKind, str], reason: str) -> None:
     """Raises Refused."""
-    region, kind, name = machine
-    now, reason = datetime.now(UTC), checked_reason(reason)
-    with CenterDesk.open(url) as desk:
-        subject = desk.certificates.revoke(region or only_region(desk), kind, name, reason, now)
-        desk.audit.record(COMMAND, AuditAction.IDENTITY_REVOKED, f"{subject.region}/{name}", reason, now)
-    click.echo(f"{name} of {subject.region} is let in no more")
+    (region, _, name), now, reason = machine, datetime.now(UTC), checked_reason(reason)
+    desk.certificates.revoke(*machine, reason, now)
+    desk.audit.record(COMMAND, AuditAction.IDENTITY_REVOKED, f"{region}/{name}", reason, now)
+    click.echo(f"{name} of {region} is let in no more")

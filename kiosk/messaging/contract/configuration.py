@@ -9,11 +9,9 @@ bytes as files.
 from __future__ import annotations
 
 import hashlib
-import re
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
@@ -40,8 +38,6 @@ PART_NAMES: Final = ("goods", "prices", "containers", "members", "clerks", "layo
 FOLDER: Final = "station-configuration"  # On a stick; a folder of each station's number lies in it
 DOCUMENT: Final = "document.json"  # Beside it ``{sha256}.json`` for each part
 INBOX: Final = "configuration"  # In the station's data folder: the same files, the document written last
-
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class BadConfiguration(ValueError):
@@ -239,31 +235,6 @@ def parse_part(name: str, content: bytes) -> AnyPart:
         return _PART_READERS[name](content)
     except Unreadable as error:
         raise BadConfiguration(f"the part {name} cannot be read: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigurationPath:
-    """The newest document of a station, or one part of it; raises ValueError for parts that are none."""
-
-    station: str
-    sha256: str = ""
-
-    def __post_init__(self) -> None:
-        check_station(self.station)
-        if self.sha256 and _SHA256.fullmatch(self.sha256) is None:
-            raise ValueError(f"{self.sha256[:80]!r} is no SHA-256 in lower-case hexadecimal digits")
-
-    @classmethod
-    def parse(cls, path: str) -> Self:
-        """Read ``/configuration/{station}`` with or without ``/{sha256}``; raises ValueError."""
-        root, _, rest = path.partition("/configuration/")
-        parts = rest.split("/")
-        if root or len(parts) not in (1, 2) or not all(parts):
-            raise ValueError(f"{path[:120]!r} is no path of a configuration")
-        return cls(*parts)
-
-    def __str__(self) -> str:
-        return "/".join(filter(None, ("/configuration", self.station, self.sha256)))
 
 
 def part_file(sha256: str) -> str:

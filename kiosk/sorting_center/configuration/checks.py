@@ -10,7 +10,7 @@ A product of an intake that is going on cannot be seen from here: the station re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -19,7 +19,14 @@ import msgspec
 
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.messaging.contract.catalog.document import CatalogError
-from kiosk.messaging.contract.catalog.file import read_containers, read_members, read_products, reject_claims
+from kiosk.messaging.contract.catalog.file import (
+    NameChecks,
+    TableLocation,
+    read_containers,
+    read_members,
+    read_products,
+    reject_claims,
+)
 from kiosk.messaging.contract.catalog.name_rules import BadName, person_name
 from kiosk.messaging.contract.catalog.tables import (
     MAX_CONTAINERS,
@@ -27,17 +34,21 @@ from kiosk.messaging.contract.catalog.tables import (
     MAX_PRICES,
     MAX_PRODUCTS,
     MemberTable,
-    NamesTable,
 )
 from kiosk.messaging.contract.configuration import MemberRow
 from kiosk.sorting_center.configuration.rendering import BadRow, CountyRendering, read_content
-from kiosk.sorting_center.desk.county_book import COUNTY, KINDS, LIVE_KINDS, BookRow, station_scope, township_scope
+from kiosk.sorting_center.desk.county_book import COUNTY, KINDS, LIVE_KINDS, BookRow, scopes_of, station_scope
 from kiosk.sorting_center.desk.registry import StationRegister
+from kiosk.sorting_center.desk.station_people import MIN_CLERKS
 
 MAX_FAULTS: Final = 200
-_MIN_CLERKS: Final = 2  # One who voids, one who agrees
-_MAX_PARCELS: Final = 5_000
-_LIMITS: Final = {"product": MAX_PRODUCTS, "price": MAX_PRICES, "container": MAX_CONTAINERS, "member": MAX_MEMBERS}
+_LIMITS: Final = {
+    "product": MAX_PRODUCTS,
+    "price": MAX_PRICES,
+    "container": MAX_CONTAINERS,
+    "member": MAX_MEMBERS,
+    "parcel": 5_000,
+}
 _UNREADABLE: Final = frozenset({"content", "missing", "price"})
 _WARNINGS: Final = frozenset({"fonts_unknown", "few_clerks"})
 
@@ -95,30 +106,25 @@ class BookFault:
         return f"{place}: {MESSAGES[self.code].format_map(self.values)}"
 
 
+def _fault(row: BookRow, column: str, code: str, **values: str | int) -> BookFault:
+    return BookFault(row.kind, row.scope, row.key, column, code, values)
+
+
 def check_book(
     rows: Sequence[BookRow], register: StationRegister, *, region: str = "", today: str = ""
 ) -> list[BookFault]:
     """At most ``MAX_FAULTS``. ``region``: "" for a list of one county; ``today``: from then on prices must be there."""
-    return list(islice(_all_faults(rows, _townships(register, region), today), MAX_FAULTS))
+    return list(islice(_all_faults(rows, rows, _townships(register, region), today), MAX_FAULTS))
 
 
-def check_rows(
-    rows: Iterable[BookRow], register: StationRegister, *, region: str = "", before: Iterable[BookRow] = ()
-) -> list[BookFault]:
-    """What an import is refused for, whose rows take the place of all of their kinds in ``before``.
+def check_rows(rows: Sequence[BookRow], register: StationRegister, *, region: str = "") -> list[BookFault]:
+    """What an import is refused for, whose rows take the place of all of their kinds.
 
     Goods may come before their prices: the draft is checked when it is published. What holds at once is checked with
     the stations that get it.
     """
-    rows = list(rows)
-    townships = _townships(register, region)
-    faults = list(islice(_rows_faults(rows, townships), MAX_FAULTS))
-    live = {row.kind for row in rows} & set(LIVE_KINDS)
-    if live and not any(fault.code in _UNREADABLE for fault in faults):
-        others = [row for row in before if row.kind in LIVE_KINDS and row.kind not in live]
-        found = _station_faults(CountyRendering([*others, *(row for row in rows if row.kind in live)]), townships, "")
-        faults += [fault for fault in found if fault.kind in live]
-    return faults[:MAX_FAULTS]
+    live = [row for row in rows if row.kind in LIVE_KINDS]
+    return list(islice(_all_faults(rows, live, _townships(register, region), ""), MAX_FAULTS))
 
 
 def _townships(register: StationRegister, region: str) -> Mapping[str, str]:
@@ -126,35 +132,35 @@ def _townships(register: StationRegister, region: str) -> Mapping[str, str]:
 
 
 def _rows_faults(rows: Sequence[BookRow], townships: Mapping[str, str]) -> Iterator[BookFault]:
-    scopes = {COUNTY, *map(station_scope, townships), *map(township_scope, filter(None, townships.values()))}
+    scopes = {COUNTY, *(scope for place in townships.items() for scope in scopes_of(*place))}
     for row in rows:
         yield from _row_faults(row, scopes)
     yield from _font_faults(rows)
 
 
-def _all_faults(rows: Sequence[BookRow], townships: Mapping[str, str], today: str) -> Iterator[BookFault]:
+def _all_faults(
+    rows: Sequence[BookRow], given: Sequence[BookRow], townships: Mapping[str, str], today: str
+) -> Iterator[BookFault]:
+    """``given``: the rows that are checked with the stations that get them, too."""
     is_readable = True
     for fault in _rows_faults(rows, townships):
         is_readable = is_readable and fault.code not in _UNREADABLE
         yield fault
     if is_readable:  # Else the same faults would come back for each station
-        yield from _station_faults(CountyRendering(rows), townships, today)
+        yield from _station_faults(CountyRendering(given), townships, today)
 
 
 def _row_faults(row: BookRow, scopes: set[str]) -> Iterator[BookFault]:
-    def fault(column: str, code: str, **values: str | int) -> BookFault:
-        return BookFault(row.kind, row.scope, row.key, column, code, values)
-
     if row.kind not in KINDS:
-        yield fault("", "content", problem=f"there is no kind {row.kind[:20]!r}")
+        yield _fault(row, "", "content", problem=f"there is no kind {row.kind[:20]!r}")
         return
     if row.scope not in scopes:
-        yield fault("", "scope", scope=row.scope)
+        yield _fault(row, "", "scope", scope=row.scope)
     elif row.kind in ("person", "parcel") and not row.scope.startswith(station_scope("")):
-        yield fault("", "scope_station")
+        yield _fault(row, "", "scope_station")
     if not row.content:
         if row.kind == "price" and not row.key.endswith("/"):
-            yield fault("since", "ends")
+            yield _fault(row, "since", "ends")
         return
     try:
         found = read_content(row.kind, row.key, row.content)
@@ -167,33 +173,25 @@ def _row_faults(row: BookRow, scopes: set[str]) -> Iterator[BookFault]:
         column = error.place.partition(".")[2]
         yield _catalog_fault(row, column, error, _text_at(found, column))
     except BadName as error:
-        yield fault("name", error.word, text=found.name)
+        yield _fault(row, "name", error.word, text=found.name)
 
 
 def _unreadable(row: BookRow, problem: str) -> BookFault:
     message, _, column = problem.partition(" - at `$.")
     column = column.rstrip("`").removeprefix("settings.").removeprefix("layouts.")
     if missing := re.search(r"missing required field `(.*?)`", message):
-        return BookFault(row.kind, row.scope, row.key, ".".join(filter(None, (column, missing[1]))), "missing")
+        return _fault(row, ".".join(filter(None, (column, missing[1]))), "missing")
     if column == "fen_per_kg":
-        return BookFault(
-            row.kind,
-            row.scope,
-            row.key,
-            column,
-            "price",
-            {"most": MAX_FEN_PER_KG // 100},
-        )
-    return BookFault(row.kind, row.scope, row.key, column, "content", {"problem": message[:200]})
+        return _fault(row, column, "price", most=MAX_FEN_PER_KG // 100)
+    return _fault(row, column, "content", problem=message[:200])
 
 
 def _catalog_fault(row: BookRow, column: str, error: CatalogError, text: str) -> BookFault:
     cause = error.__cause__
     if isinstance(cause, BadName):
-        return BookFault(row.kind, row.scope, row.key, column, cause.word, {"text": text})
+        return _fault(row, column, cause.word, text=text)
     code = {"number": "member_number", "card": "card"}.get(column) if row.kind == "member" else None
-    values = {} if code else {"problem": error.problem}
-    return BookFault(row.kind, row.scope, row.key, column, code or "content", values)
+    return _fault(row, column, code) if code else _fault(row, column, "content", problem=error.problem)
 
 
 def _text_at(found: object, column: str) -> str:
@@ -203,18 +201,10 @@ def _text_at(found: object, column: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _check_names(names: NamesTable) -> None:
-    """Names stand where buyers read them too. Raises CatalogError."""
-    for language in ("ug", "zh", "en"):
-        try:
-            reject_claims(getattr(names, language))
-        except BadName as error:
-            raise CatalogError("", f"0.names.{language}", str(error)) from error
-
-
 def _check_product(row: Any) -> None:
+    """Its names stand where buyers read them too."""
     read_products((row,), "")
-    _check_names(row.names)
+    TableLocation("", "0").names("names", row.names, NameChecks(reject_claims, reject_claims, reject_claims))
 
 
 def _check_member(row: MemberRow) -> None:
@@ -248,7 +238,7 @@ def _font_faults(rows: Sequence[BookRow]) -> Iterator[BookFault]:
             signs = [sign for sign in dict.fromkeys(_printed(row)) if not has_glyph(sign)]
             if signs:
                 listed = ", ".join(f"{sign} U+{ord(sign):04X}" for sign in signs[:8])
-                yield BookFault(row.kind, row.scope, row.key, "", "glyph", {"signs": listed})
+                yield _fault(row, "", "glyph", signs=listed)
         elif row.content:
             try:
                 if row.key not in LABELS or row.key not in SAMPLES:
@@ -257,7 +247,7 @@ def _font_faults(rows: Sequence[BookRow]) -> Iterator[BookFault]:
             except BadRow:
                 continue  # Named before
             except ValueError as error:
-                yield BookFault(row.kind, row.scope, row.key, "text", "layout", {"problem": str(error)[:200]})
+                yield _fault(row, "text", "layout", problem=str(error)[:200])
 
 
 def _printed(row: BookRow) -> str:
@@ -327,20 +317,15 @@ def _people_faults(rendering: CountyRendering, station: str, tables: Tables, tod
     roles = [read_content("person", number, content).role for number, content in tables["person"].items()]
     if "technician" not in roles:
         yield BookFault("person", station_scope(station), "", "", "no_technician", {"station": station})
-    if roles.count("clerk") < _MIN_CLERKS:
+    if roles.count("clerk") < MIN_CLERKS:
         yield BookFault("person", station_scope(station), "", "", "few_clerks", {"station": station})
-
-
-def _parcel_faults(rendering: CountyRendering, station: str, tables: Tables, today: str) -> Iterator[BookFault]:
-    if len(tables["parcel"]) > _MAX_PARCELS:
-        yield BookFault("parcel", "", "", "", "too_many", {"station": station, "most": _MAX_PARCELS})
 
 
 _Check = Callable[[CountyRendering, str, Tables, str], Iterator[BookFault]]
 _OF_STATIONS: Final[tuple[tuple[tuple[str, ...], _Check], ...]] = (
     (("product", "price"), _goods_faults),
-    (("container",), lambda *_: iter(())),
     (("member",), _card_faults),
     (("person",), _people_faults),
-    (("parcel",), _parcel_faults),
+    (("container",), lambda *_: iter(())),
+    (("parcel",), lambda *_: iter(())),
 )

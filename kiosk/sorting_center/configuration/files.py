@@ -74,9 +74,13 @@ class SheetFault:
     code: str
     values: Mapping[str, str | int] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """``prices!D7``."""
+        return "!".join(filter(None, (self.sheet, self.cell)))
+
     def __str__(self) -> str:
-        place = "!".join(filter(None, (self.sheet, self.cell)))
-        return (f"{place}: " if place else "") + MESSAGES[self.code].format_map(self.values)
+        return (f"{self.place}: " if self.place else "") + MESSAGES[self.code].format_map(self.values)
 
 
 class BadSheets(ValueError):
@@ -160,18 +164,17 @@ def read_file(content: bytes, name: str = "", members: Iterable[BookRow] = ()) -
         _read_workbook(content, reading)
     else:
         reading.read_sheet(name, _csv_rows(content))
-    if not reading.faults and not reading.kinds:
+    if not reading.faults and not reading.rows:
         reading.faults.append(SheetFault("", "", "empty"))
     if reading.faults:
         raise BadSheets(reading.faults)
-    return ImportedRows(tuple(reading.kinds), tuple(reading.rows), reading.lines)
+    return ImportedRows(tuple(dict.fromkeys(row.kind for row in reading.rows)), tuple(reading.rows), reading.lines)
 
 
 class _Reading:
     def __init__(self, next_member: int) -> None:
         self._next_member = next_member
         self.faults: list[SheetFault] = []
-        self.kinds: list[str] = []
         self.rows: list[BookRow] = []
         self.lines: dict[tuple[str, str, str], tuple[str, int, tuple[str, ...]]] = {}
 
@@ -237,8 +240,6 @@ class _Reading:
                 found["card"] = found.get("card") or card_of(found["number"])
                 self._next_member += 1
             row = sheet.row(found)
-            if row.kind not in self.kinds:
-                self.kinds.append(row.kind)
             first = self.lines.setdefault((row.kind, row.scope, row.key), place)
             if first is not place:
                 at = _cell_name(columns.index(sheet.key[0]), line)

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
+from kiosk.base.refused import Refused
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import Mode
 from kiosk.sorting_center.desk.county_book import BookRow, prices_of
@@ -34,16 +35,8 @@ class PriceContent(msgspec.Struct, frozen=True):
 _read_price: Final = reader(msgspec.json.Decoder(PriceContent))
 
 
-class BadPrice(ValueError):
-    """``code`` says why: format or range."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(f"no price: {code}")
-        self.code = code
-
-
 def parse_cell(text: str) -> str | None:
-    """The content of a row for what somebody typed; None for no row, "" for goods not bought. Raises BadPrice."""
+    """The content of a row for what was typed; None for no row, "" for not bought. Raises Refused: format, range."""
     cleaned = unicodedata.normalize("NFKC", text).strip()
     if not cleaned:
         return None
@@ -51,15 +44,11 @@ def parse_cell(text: str) -> str | None:
         return ""
     match = _YUAN.fullmatch(cleaned)
     if match is None:
-        raise BadPrice("format")
+        raise Refused("format")
     fen = int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
     if not 1 <= fen <= MAX_FEN_PER_KG:
-        raise BadPrice("range")
-    return price_content(fen)
-
-
-def price_content(fen_per_kg: int) -> str:
-    return f'{{"fen_per_kg":{fen_per_kg}}}'
+        raise Refused("range")
+    return f'{{"fen_per_kg":{fen}}}'
 
 
 def cell_text(content: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, station_scope, township_scope
+from kiosk.sorting_center.desk.county_book import BookRow, scopes_of
 
 ByScope = Mapping[str, str]
 
@@ -35,7 +35,7 @@ def release_changes(
 ) -> Sequence[RowChange]:
     """In the order of kind, key and scope. ``townships``: of each station of the county, "" for none."""
     old_rows, new_rows = _by_key(before), _by_key(after)
-    scopes = {station: _scopes(station, township) for station, township in townships.items()}
+    scopes = {station: scopes_of(station, township)[::-1] for station, township in townships.items()}
     found = []
     for kind, key in sorted(old_rows.keys() | new_rows.keys()):
         old, new = old_rows.get((kind, key), {}), new_rows.get((kind, key), {})
@@ -48,10 +48,6 @@ def release_changes(
             RowChange(kind, scope, key, old.get(scope), new.get(scope), frozenset(stations[scope])) for scope in changed
         ]
     return found
-
-
-def _scopes(station: str, township: str) -> tuple[str, ...]:
-    return (station_scope(station), *((township_scope(township),) if township else ()), COUNTY)
 
 
 def _holding(rows: ByScope, scopes: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ from kiosk.messaging.contract.configuration import (
     SettingsPart,
     encode_part,
 )
-from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, rows_for, station_scope, township_scope
+from kiosk.sorting_center.desk.county_book import BookRow, rows_for, scopes_of, station_scope
 
 # What only the rows of a station itself make: without any of its own the station's people stay as they are.
 _OF_STATIONS: Final = ("person", "parcel")
@@ -44,11 +44,7 @@ T = TypeVar("T")
 
 
 class BadRow(ValueError):
-    """The content of a row is not what its kind holds. ``column`` names the place in it where that is known."""
-
-    def __init__(self, kind: str, key: str, problem: str, column: str = "") -> None:
-        super().__init__(f"{kind} {key}: {problem}")
-        self.kind, self.key, self.column = kind, key, column
+    """The content of a row is not what its kind holds."""
 
 
 def read_content(kind: str, key: str, content: str) -> Any:
@@ -56,7 +52,7 @@ def read_content(kind: str, key: str, content: str) -> Any:
     try:
         return _CONTENTS[kind](key, _read_json(content.encode()))
     except (Unreadable, UnicodeEncodeError, msgspec.ValidationError, ValueError, KeyError, TypeError) as error:
-        raise BadRow(kind, key, str(error)) from error
+        raise BadRow(f"{kind} {key}: {error}") from error
 
 
 # With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
@@ -100,42 +96,23 @@ _CONTENTS: Final[Mapping[str, Callable[[str, dict[str, Any]], Any]]] = {
     "setting": _setting,
     "parcel": lambda key, fields: _convert(ParcelRow, {"waybill": key} | fields),
 }
-PARTS: Final[Mapping[str, str]] = {
-    "product": "goods",
-    "price": "prices",
-    "container": "containers",
-    "member": "members",
-    "person": "clerks",
-    "layout": "layouts",
-    "setting": "settings",
-    "parcel": "parcels",
+
+
+def _price_order(row: PriceTable) -> tuple[str, int, str]:
+    return row.product, _MODES[row.mode], row.since
+
+
+# By kind the name of the part, and what makes it of the rows that hold, by key as `read_content` gives them.
+_PARTS: Final[Mapping[str, tuple[str, Callable[[dict[str, Any]], AnyPart]]]] = {
+    "product": ("goods", lambda found: GoodsPart(tuple(found.values()))),
+    "price": ("prices", lambda found: PricesPart(tuple(sorted(found.values(), key=_price_order)))),
+    "container": ("containers", lambda found: ContainersPart(tuple(found.values()))),
+    "member": ("members", lambda found: MembersPart(tuple(found.values()))),
+    "person": ("clerks", lambda found: ClerksPart(tuple(found.values()))),
+    "layout": ("layouts", LayoutsPart),
+    "setting": ("settings", lambda found: SettingsPart(CountySettings(**found))),
+    "parcel": ("parcels", lambda found: ParcelsPart(tuple(found.values()))),
 }
-
-
-def _tables(kind: str, rows: Rows) -> tuple[Any, ...]:
-    return tuple(read_content(kind, key, content) for key, content in rows.items())
-
-
-def _prices(rows: Rows) -> PricesPart:
-    tables: tuple[PriceTable, ...] = _tables("price", rows)
-    return PricesPart(tuple(sorted(tables, key=lambda row: (row.product, _MODES[row.mode], row.since))))
-
-
-_MAKERS: Final[Mapping[str, Callable[[Rows], AnyPart]]] = {
-    "product": lambda rows: GoodsPart(_tables("product", rows)),
-    "price": _prices,
-    "container": lambda rows: ContainersPart(_tables("container", rows)),
-    "member": lambda rows: MembersPart(_tables("member", rows)),
-    "person": lambda rows: ClerksPart(_tables("person", rows)),
-    "layout": lambda rows: LayoutsPart(dict(zip(rows, _tables("layout", rows), strict=True))),
-    "setting": lambda rows: SettingsPart(CountySettings(**dict(zip(rows, _tables("setting", rows), strict=True)))),
-    "parcel": lambda rows: ParcelsPart(_tables("parcel", rows)),
-}
-
-
-def _scopes(station: str, township: str) -> tuple[str, ...]:
-    """The widest first."""
-    return (COUNTY, *((township_scope(township),) if township else ()), station_scope(station))
 
 
 class CountyRendering:
@@ -153,7 +130,7 @@ class CountyRendering:
         A price of goods that the station does not have is left out. Raises BadRow.
         """
         found: dict[str, bytes] = {}
-        for kind, name in PARTS.items():
+        for kind, (name, _) in _PARTS.items():
             used = self.used(kind, station, township)
             if not self.has(kind) or (kind in _OF_STATIONS and station_scope(station) not in used):
                 continue
@@ -169,13 +146,13 @@ class CountyRendering:
 
     def used(self, kind: str, station: str, township: str) -> tuple[str, ...]:
         """The kind and its scopes that have rows for a station: where they are the same, the same rows hold."""
-        return (kind, *(scope for scope in _scopes(station, township) if scope in self._rows.get(kind, {})))
+        return (kind, *(scope for scope in scopes_of(station, township) if scope in self._rows.get(kind, {})))
 
     def tables(self, kind: str, station: str, township: str) -> Rows:
         """What holds of one kind at a station, by key the content."""
         scopes = self._rows.get(kind, {})
         return rows_for(
-            (row for scope in _scopes(station, township) for row in scopes.get(scope, ())), station, township
+            (row for scope in scopes_of(station, township) for row in scopes.get(scope, ())), station, township
         ).get(kind, {})
 
     @cached_property
@@ -190,7 +167,8 @@ class CountyRendering:
         if kind == "price" and self.has("product"):
             goods = self.tables("product", station, township)
             rows = {key: content for key, content in rows.items() if key.partition("/")[0] in goods}
-        return encode_part(_MAKERS[kind](rows))
+        _, make = _PARTS[kind]
+        return encode_part(make({key: read_content(kind, key, content) for key, content in rows.items()}))
 
 
 def render(rows: Sequence[BookRow], station: str, township: str) -> Mapping[str, bytes]:

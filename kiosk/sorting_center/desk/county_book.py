@@ -38,6 +38,12 @@ def station_scope(station: str) -> str:
     return _STATION + station
 
 
+def scopes_of(station: str, township: str) -> tuple[str, ...]:
+    """Whose rows hold there, the widest first; either may be ""."""
+    narrower = (township and township_scope(township), station and station_scope(station))
+    return (COUNTY, *filter(None, narrower))
+
+
 class BookRow(msgspec.Struct, frozen=True):
     """``content``: JSON of what the row holds, "" where the row of a wider scope does not hold."""
 
@@ -96,26 +102,9 @@ class CountyBook:
     ) -> Draft:
         """Put these rows in the place of those with the same kind, scope and key, and take others away, all or none.
 
-        ``seen``: the revision that the person saw. Raises Refused: changed_meanwhile.
+        Where a row is taken away, that of a wider scope holds again. ``seen``: the revision that the person saw. Raises
+        Refused: changed_meanwhile.
         """
-        return self._write(region, rows, removed, seen, who, now)
-
-    def remove(self, region: str, rows: Sequence[BookRow], seen: int, who: str, now: datetime) -> Draft:
-        """Take these rows away; a row of a wider scope holds again. Raises Refused: changed_meanwhile."""
-        return self._write(region, (), rows, seen, who, now)
-
-    def replace(
-        self, region: str, kinds: Sequence[str], rows: Sequence[BookRow], seen: int, who: str, now: datetime
-    ) -> Draft:
-        """All rows of these kinds, as an import brings them. Raises Refused: changed_meanwhile."""
-        with self._database.reading() as connection:
-            listed = {(row.kind, row.scope, row.key) for row in rows}
-            removed = [row for row in _rows(connection, region, kinds) if (row.kind, row.scope, row.key) not in listed]
-        return self._write(region, rows, removed, seen, who, now)
-
-    def _write(
-        self, region: str, rows: Sequence[BookRow], removed: Sequence[BookRow], seen: int, who: str, now: datetime
-    ) -> Draft:
         c, kinds = county_row.c, {row.kind for row in (*rows, *removed)}
         with self._database.writing() as connection:
             before = _lock(connection, region)
@@ -138,6 +127,14 @@ class CountyBook:
                 after = replace(after, changed_by=" ".join([*others, who]), changed_at=to_rfc3339(now))
             _store(connection, region, after)
         return after
+
+    def replace(
+        self, region: str, kinds: Sequence[str], rows: Sequence[BookRow], seen: int, who: str, now: datetime
+    ) -> Draft:
+        """All rows of these kinds, as an import brings them. Raises Refused: changed_meanwhile."""
+        listed = {(row.kind, row.scope, row.key) for row in rows}
+        removed = [row for row in self.rows(region, kinds) if (row.kind, row.scope, row.key) not in listed]
+        return self.change(region, rows, seen, who, now, removed)
 
     def publish(self, region: str, seen: int, who: str, note: str, now: datetime, *, alone_allowed: bool) -> Release:
         """Let stations have the draft. Raises Refused: changed_meanwhile, same_person, nothing_new."""
@@ -191,12 +188,12 @@ class CountyBook:
 
 def rows_for(rows: Iterable[BookRow], station: str, township: str) -> Mapping[str, dict[str, str]]:
     """What holds at one station: by kind and key, the content."""
-    ranks = {COUNTY: 0, station_scope(station): 2} | ({township_scope(township): 1} if township else {})
+    ranks = {scope: rank for rank, scope in enumerate(scopes_of(station, township))}
     levels: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         rank = ranks.get(row.scope)
         if rank is not None:
-            levels.setdefault(row.kind, [{}, {}, {}])[rank][row.key] = row.content
+            levels.setdefault(row.kind, [{} for _ in ranks])[rank][row.key] = row.content
     result: dict[str, dict[str, str]] = {}
     for kind in sorted(levels):
         merged = prices_of(levels[kind]) if kind == "price" else {k: v for own in levels[kind] for k, v in own.items()}

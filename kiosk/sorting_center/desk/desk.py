@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from kiosk.base.closable import Closable
 from kiosk.sorting_center.desk.certificates import MachineCertificates
-from kiosk.sorting_center.desk.configuration_keys import ConfigurationKeys
 from kiosk.sorting_center.desk.county_book import CountyBook
 from kiosk.sorting_center.desk.decisions import Decisions
 from kiosk.sorting_center.desk.documents import StationDocuments
@@ -31,7 +30,6 @@ class CenterDesk(Closable):
         self.tokens = Tokens(database)
         self.registry = Registry(database)
         self.certificates = MachineCertificates(database)
-        self.configuration_keys = ConfigurationKeys(database)
         self.book = CountyBook(database)
         self.documents = StationDocuments(database)
         self.station_people = StationPeople(database, self.book)

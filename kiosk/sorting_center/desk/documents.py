@@ -1,4 +1,4 @@
-"""The newest signed document of each station, and the parts that these documents name.
+"""The newest signed document of each station, the parts that these documents name, and the generations of the key.
 
 A document's number is given in the transaction that stores it: two processes never give one number to two documents.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from kiosk.base.refused import Refused
 from kiosk.domain.configuration import ConfigurationVersion
@@ -27,6 +27,7 @@ from kiosk.messaging.contract.configuration import (
 from kiosk.messaging.contract.strict_json import canonical
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import (
+    configuration_key,
     county_draft,
     document_part,
     station_configuration,
@@ -86,6 +87,18 @@ class StationDocuments:
 
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
+
+    def last_generation(self, region: str) -> int:
+        """Of the county's key; 0 before the first."""
+        query = select(func.max(configuration_key.c.generation)).where(configuration_key.c.region == region)
+        with self._database.reading() as connection:
+            return connection.execute(query).scalar_one_or_none() or 0
+
+    def add_generation(self, region: str, generation: int, certificate: str, now: datetime) -> None:
+        """Raises DeskError for one that is there."""
+        values = {"generation": generation, "certificate": certificate, "made_at": to_rfc3339(now)}
+        with self._database.writing() as connection:
+            connection.execute(insert(configuration_key).values(region=region, **values))
 
     def newest(self, region: str, station: str) -> SignedDocument | None:
         with self._database.reading() as connection:

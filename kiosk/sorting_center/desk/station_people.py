@@ -120,7 +120,7 @@ class StationPeople:
             row = (station.region, station.number, number, removed.name, removed.role.value, to_rfc3339(now), None)
             with self._database.writing() as connection:  # First: were only this done, the person would still be there
                 upsert_rows(connection, former_person, [row])
-            self._book.remove(station.region, [_row(station, removed)], seen, who, now)
+            self._book.change(station.region, (), seen, who, now, [_row(station, removed)])
             return removed
 
         return retry_change(self._book, station.region, end)

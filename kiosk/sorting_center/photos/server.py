@@ -12,9 +12,8 @@ from typing import Any, Final
 
 from kiosk.domain.identifiers import BadIdentifier, check_station
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.configuration import ConfigurationPath
+from kiosk.messaging.contract.downloads import CONFIGURATION, UPDATES, DownloadPath
 from kiosk.messaging.contract.photos import COMPLETE, MAX_PART_BYTES, OFFSET, REFUSED, ContentRange, PictureName
-from kiosk.messaging.contract.updates import UpdatesPath
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.photos.refusals import RefusalReason
 from kiosk.sorting_center.photos.uploads import BodyTruncated, UploadResult, Uploads
@@ -36,7 +35,6 @@ _THREADS: Final = MAX_DOWNLOADS + 8
 
 # Of a subject, the station of the certificate, and the region it speaks for, "" for any. Raises DeskError.
 Admission = Callable[[str, str, str], bool]
-_ParsePath = Callable[[str], UpdatesPath | ConfigurationPath]
 _Respond = Callable[[DownloadRequest], DownloadResponse]
 _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
@@ -69,26 +67,25 @@ class StationApp:
     ) -> None:
         """``admits`` None: no nginx is before it."""
         self._uploads, self._admits = uploads, admits
-        self._downloads: dict[str, tuple[_ParsePath, _Respond]] = {
-            "/configuration/": (ConfigurationPath.parse, configurations.respond)
-        }
+        self._downloads: dict[str, _Respond] = {CONFIGURATION: configurations.respond}
         if downloads is not None:
-            self._downloads["/updates/"] = UpdatesPath.parse, downloads.respond
+            self._downloads[UPDATES] = downloads.respond
         self._log = RateLimitedLog(log, time.monotonic, _LOG_PERIOD_S)
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         uri = environ["REQUEST_URI"]  # as it was sent: nothing escaped in a path is unescaped
-        if (found := next((root for root in self._downloads if uri.startswith(root)), None)) is not None:
-            reply = self._download(*self._downloads[found], uri, environ)
+        respond = next((found for kind, found in self._downloads.items() if uri.startswith(f"/{kind}/")), None)
+        if respond is not None:
+            reply = self._download(respond, uri, environ)
             start_response(_status(reply.status), [*reply.headers, ("Content-Length", str(reply.size))])
             return _until_unreadable(reply.pieces)
         answer = self._answer(uri, environ)
         start_response(_status(answer.status), _headers(answer))
         return ()
 
-    def _download(self, parse: _ParsePath, respond: _Respond, uri: str, environ: dict[str, Any]) -> DownloadResponse:
+    def _download(self, respond: _Respond, uri: str, environ: dict[str, Any]) -> DownloadResponse:
         try:
-            path = parse(uri)
+            path = DownloadPath.parse(uri)
         except ValueError:
             return DownloadResponse(404)
         station = self._station(environ, path.station)

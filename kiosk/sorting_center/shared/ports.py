@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -111,9 +111,3 @@ class UploadBody(Protocol):
 
     def read(self, size: int) -> bytes:
         """At most ``size`` bytes; fewer, or none, when it breaks off."""
-
-
-class CountyParts(Protocol):
-    """What is made of the county's rows of one moment; parts that several stations share are made once."""
-
-    def parts(self, station: str, township: str) -> Mapping[str, bytes]: ...  # By name; raises ValueError

@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.configuration import ConfigurationPath
+from kiosk.messaging.contract.downloads import ByteRange, DownloadPath, etag_of
 from kiosk.messaging.contract.photos import ContentRange
-from kiosk.messaging.contract.updates import ByteRange, UpdateOffer, UpdateOffers, UpdatesPath, etag_of
+from kiosk.messaging.contract.updates import UpdateOffer, UpdateOffers
 from kiosk.sorting_center.updates.folder import OfferFolder
 
 _CHUNK: Final = 16 * 1024
@@ -26,7 +26,7 @@ class DownloadRequest:
     """``station`` is who asks; the texts are headers, "" for none. ``region``: of its certificate."""
 
     station: str
-    path: UpdatesPath | ConfigurationPath
+    path: DownloadPath
     range: str = ""
     if_range: str = ""
     region: str = ""

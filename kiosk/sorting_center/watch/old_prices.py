@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from kiosk.domain.catalog import Catalog, Price
@@ -45,7 +46,7 @@ class OldPrices:
     ) -> list[OldPrice]:
         """Of stations that are given documents. Raises DeskError."""
         before, self._judged = self._judged, {}
-        releases: dict[str, Sequence[Release]] = {}
+        releases = cache(self._book.releases)
         for key, one in paid.items():
             configuration = configurations.get(key[:2])
             if configuration is None or configuration.newest is None:
@@ -54,11 +55,9 @@ class OldPrices:
             if earlier is not None and earlier[0] == one:
                 self._judged[key] = earlier
                 continue
-            if one.region not in releases:
-                releases[one.region] = self._book.releases(one.region)
             expected = register.stations.get(key[:2])
             township = expected.township if expected is not None else ""
-            found = self._judge(one, releases[one.region], township, configuration)
+            found = self._judge(one, releases(one.region), township, configuration)
             if found is not None and earlier is not None and earlier[1] is not None:
                 found = replace(found, since=earlier[1].since)
             self._judged[key] = one, found

@@ -15,7 +15,6 @@ from kiosk.messaging.contract.configuration import (
     BadConfiguration,
     ConfigurationDocument,
     ConfigurationMessage,
-    ConfigurationPath,
     MemberRow,
     MembersPart,
     Part,
@@ -87,14 +86,6 @@ def test_a_message_inflates_to_no_more_than_it_may() -> None:
     ):
         with pytest.raises(BadConfiguration):
             parse_message(wrong)
-
-
-def test_paths() -> None:
-    for path in ("/configuration/S0147", "/configuration/S0147/" + "ab" * 32):
-        assert str(ConfigurationPath.parse(path)) == path
-    for path in ("/configuration/", "/configuration/S0147/xyz", "/updates/S0147", "/configuration/S0147/a/b"):
-        with pytest.raises(ValueError):
-            ConfigurationPath.parse(path)
 
 
 def test_the_newest_price_that_has_begun_holds() -> None:

@@ -86,7 +86,7 @@ def test_what_two_people_change_at_once_is_not_lost(book: CountyBook) -> None:
     book.change(REGION, [price(2400)], 0, "ali", NOW)
     for attempt in (
         lambda: book.change(REGION, [price(2500)], 0, "guli", NOW),
-        lambda: book.remove(REGION, [price(2400)], 0, "guli", NOW),
+        lambda: book.change(REGION, (), 0, "guli", NOW, [price(2400)]),
         lambda: book.publish(REGION, 0, "guli", "", NOW, alone_allowed=True),
     ):
         with pytest.raises(Refused) as refused:
@@ -99,7 +99,7 @@ def test_people_hold_at_once_and_prices_do_not(book: CountyBook) -> None:
     person = BookRow("person", "station:S0147", "01", '{"name":"Ali","role":"clerk"}')
     book.change(REGION, [price(1), person], 0, "ali", NOW)
     assert book.in_force(REGION) == (1, (person,))
-    book.remove(REGION, [person], 1, "ali", NOW)
+    book.change(REGION, (), 1, "ali", NOW, [person])
     assert book.in_force(REGION) == (2, ())
 
 

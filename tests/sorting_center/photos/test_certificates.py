@@ -17,7 +17,7 @@ import pytest
 from cryptography import x509
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.updates import UpdatesPath
+from kiosk.messaging.contract.downloads import UPDATES, DownloadPath
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos import server
@@ -44,7 +44,7 @@ from tests.sorting_center.station_journal import Station
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 OWN, OTHER = station(STATION, region=REGION), station("S0148", region=REGION)
-LIST = UpdatesPath(STATION)
+LIST = DownloadPath(UPDATES, STATION)
 
 
 class County(Authority):
@@ -105,7 +105,7 @@ def with_files(lane: Listening, files: tuple[Path, Path]) -> http.client.HTTPSCo
     return client
 
 
-def updates(client: http.client.HTTPConnection, path: UpdatesPath = LIST) -> tuple[int, str]:
+def updates(client: http.client.HTTPConnection, path: DownloadPath = LIST) -> tuple[int, str]:
     client.request("GET", str(path))
     answer = client.getresponse()
     answer.read()
@@ -206,7 +206,7 @@ def test_a_running_download_ends_when_its_certificate_is_revoked(
     add(desk, OWN)
     endless = Endless()
     with Listening(receiving, county, endless) as lane, closing(client_of(lane, OWN)) as client:
-        client.request("GET", str(UpdatesPath(STATION, "0123456789abcdef" * 4)))
+        client.request("GET", str(DownloadPath(UPDATES, STATION, "0123456789abcdef" * 4)))
         answer = client.getresponse()
         assert len(answer.read(1_000_000)) == 1_000_000
         desk.certificates.revoke(REGION, MachineKind.STATION, STATION, "stolen", NOW)

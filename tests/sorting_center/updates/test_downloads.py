@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.updates import MAX_LIST_BYTES, UpdateOffers, UpdatesPath, parse_offers
+from kiosk.messaging.contract.downloads import UPDATES, DownloadPath
+from kiosk.messaging.contract.updates import MAX_LIST_BYTES, UpdateOffers, parse_offers
 from kiosk.sorting_center.photos.server import MAX_DOWNLOADS
 from kiosk.sorting_center.updates.downloads import DownloadRequest, DownloadResponse, Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
@@ -48,12 +49,12 @@ def get(client: http.client.HTTPConnection, path: object, **headers: str) -> tup
 
 
 def test_a_station_is_told_and_given_what_is_offered_to_it(center: Listening, folder: Path, tmp_path: Path) -> None:
-    list_of, mine = UpdatesPath(STATION), UpdatesPath(STATION, SHA)
+    list_of, mine = DownloadPath(UPDATES, STATION), DownloadPath(UPDATES, STATION, SHA)
     with closing(center.client()) as client:
         assert get(client, list_of)[2] == b'{"offers":[]}', "no folder yet"
         raw = (made := bundle(tmp_path)).read_bytes()
         sha256, other = offer(folder, made), offer(folder, bundle(tmp_path, "0.9.2"), "S0148")
-        mine, etag, size = UpdatesPath(STATION, sha256), f'"{sha256}"', len(raw)
+        mine, etag, size = DownloadPath(UPDATES, STATION, sha256), f'"{sha256}"', len(raw)
         status, headers, body = get(client, list_of)
         (one,) = parse_offers(body)
         assert (status, headers["Content-Type"], one.version, one.size_bytes) == (200, "application/json", NEW, size)
@@ -65,16 +66,16 @@ def test_a_station_is_told_and_given_what_is_offered_to_it(center: Listening, fo
         assert (beyond[0], beyond[1]["Content-Range"]) == (416, f"bytes */{size}")
         for whole in ({}, {"Range": "bytes=0-9", "If_Range": '"other"'}, {"Range": "bytes=9-0"}, {"Range": "lines=1"}):
             assert get(client, mine, **whole)[::2] == (200, raw), whole
-        assert get(client, UpdatesPath(STATION, other))[0] == 404
-        assert get(client, UpdatesPath("S0148"))[0] == 403
+        assert get(client, DownloadPath(UPDATES, STATION, other))[0] == 404
+        assert get(client, DownloadPath(UPDATES, "S0148"))[0] == 403
         command(folder, "remove", sha256)
         assert get(client, mine, Range="bytes=0-9")[0] == 404
     with closing(center.client(center.context("S0148"))) as client:
-        assert [one.version for one in parse_offers(get(client, UpdatesPath("S0148"))[2])] == ["0.9.2"]
+        assert [one.version for one in parse_offers(get(client, DownloadPath(UPDATES, "S0148"))[2])] == ["0.9.2"]
 
 
 def test_what_is_wrong_is_answered(center: Listening, folder: Path, tmp_path: Path) -> None:
-    path = UpdatesPath(STATION, offer(folder, bundle(tmp_path)))
+    path = DownloadPath(UPDATES, STATION, offer(folder, bundle(tmp_path)))
     with closing(center.client()) as client:
         client.request("PUT", str(path), body=b"x")
         answer = client.getresponse()
@@ -95,7 +96,7 @@ def test_what_is_wrong_is_answered(center: Listening, folder: Path, tmp_path: Pa
 def test_a_disk_that_fails_in_the_middle_ends_the_answer_too_early(
     center: Listening, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = UpdatesPath(STATION, offer(folder, bundle(tmp_path)))
+    path = DownloadPath(UPDATES, STATION, offer(folder, bundle(tmp_path)))
     file = folder / f"{path.sha256}.kioskupdate"
     whole = file.read_bytes()
     file.write_bytes(whole[:40_000])
@@ -131,11 +132,11 @@ def test_updates_leave_room_for_pictures(receiving: Receiving, authority: Author
         for number in range(1, MAX_DOWNLOADS + 1):
             station = f"S{number:04d}"
             client = ends.enter_context(closing(center.client(center.context(station))))
-            client.request("GET", str(UpdatesPath(station, SHA)))
+            client.request("GET", str(DownloadPath(UPDATES, station, SHA)))
             answers.append(client.getresponse())
         assert [answer.status for answer in answers] == [200] * MAX_DOWNLOADS
         with closing(center.client(center.context("S0300"))) as late:
-            status, headers, _ = get(late, UpdatesPath("S0300", SHA))
+            status, headers, _ = get(late, DownloadPath(UPDATES, "S0300", SHA))
             assert (status, headers["Retry-After"]) == (503, "30")
             (shot,) = shots(1)
             assert head(late, shot.name("S0300")).status == 404, "it is asked about, and nobody was told of it"
@@ -145,7 +146,7 @@ def test_updates_leave_room_for_pictures(receiving: Receiving, authority: Author
 
 def test_without_a_folder_there_are_no_updates(receiving: Receiving, authority: Authority) -> None:
     with Listening(receiving, authority) as listening, closing(listening.client()) as client:
-        assert get(client, UpdatesPath(STATION))[0] == 404
+        assert get(client, DownloadPath(UPDATES, STATION))[0] == 404
 
 
 GOOD = {

@@ -29,9 +29,10 @@ _MODE: Final = 0o600
 
 
 class FolderInbox:
-    """A `CountyInbox`: ``SHA256.json`` for each part, then ``document.json``; ``.SHA256.part`` while one comes.
+    """``SHA256.json`` for each part, then ``document.json``; ``.SHA256.part`` while one comes.
 
-    One thread alone writes it; the station's process removes what it has taken.
+    One thread alone writes it; the station's process removes what it has taken. Any call may raise OSError and the
+    store's errors.
     """
 
     def __init__(self, data: Path, documents: AppliedDocuments) -> None:
@@ -42,11 +43,12 @@ class FolderInbox:
         return DocumentInForce(found.version, found.sha256, found.confirmed) if found is not None else None
 
     def missing(self, document: ConfigurationDocument) -> Sequence[Part]:
+        """The parts that neither the folder nor the database has, the smallest first."""
         parts = {part.sha256: part for part in document.parts.values() if not self._has(part)}
         return sorted((parts[sha256] for sha256 in self._documents.missing(parts)), key=lambda part: part.size)
 
     def offset(self, part: Part) -> int:
-        """A file that is longer than the part is none of it."""
+        """How many bytes of it are here. A file that is longer than the part is none of it."""
         try:
             size = self._coming(part).stat().st_size
         except FileNotFoundError:
@@ -57,12 +59,16 @@ class FolderInbox:
         return size
 
     def put(self, part: Part, content: bytes) -> None:
+        """All of it, whose hash was checked; durable."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         write_durably(self._folder / part_file(part.sha256), content, _MODE)
         self._coming(part).unlink(missing_ok=True)
 
     def take(self, part: Part, piece: bytes) -> None:
-        """Behind what is there. Not forced out: a file grows on the card only when its bytes are there (ext4)."""
+        """The next bytes of it. Raises PartDamaged when they are more than were named.
+
+        Not forced out: a file grows on the card only when its bytes are there (ext4).
+        """
         self._folder.mkdir(mode=0o700, exist_ok=True)
         if self.offset(part) + len(piece) > part.size:
             self._coming(part).unlink(missing_ok=True)
@@ -72,6 +78,7 @@ class FolderInbox:
             file.write(piece)
 
     def finish(self, part: Part) -> None:
+        """All of it is here: whole and durable when this returns. Raises PartDamaged."""
         coming = self._coming(part)
         with open_regular(coming) as file:
             if hashlib.sha256(file.read(part.size + 1)).hexdigest() != part.sha256:
@@ -82,7 +89,10 @@ class FolderInbox:
         sync_folder(self._folder)
 
     def deliver(self, document: ConfigurationDocument, content: bytes) -> None:
-        """Parts of documents that the station's process has not finished with stay, too."""
+        """Its parts are here: from now on the station's process finds it. What no document needs is removed.
+
+        Parts of documents that the station's process has not finished with stay, too.
+        """
         self._folder.mkdir(mode=0o700, exist_ok=True)
         expected = self._named_parts(document)
         write_durably(self._folder / DOCUMENT, content, _MODE)

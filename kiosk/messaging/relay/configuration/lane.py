@@ -22,12 +22,13 @@ from kiosk.messaging.contract.configuration import (
     MAX_DOCUMENT_BYTES,
     BadConfiguration,
     ConfigurationDocument,
-    ConfigurationPath,
     Part,
     parse_document,
     parse_message,
 )
-from kiosk.messaging.relay.configuration.ports import CountyInbox, DocumentInForce, PartDamaged
+from kiosk.messaging.contract.downloads import CONFIGURATION, DownloadPath
+from kiosk.messaging.relay.configuration.folder import FolderInbox
+from kiosk.messaging.relay.configuration.ports import DocumentInForce, PartDamaged
 from kiosk.messaging.relay.shared.center_line import CenterUnreachable
 from kiosk.messaging.relay.shared.download_client import (
     MAX_BYTES_PER_S,
@@ -75,7 +76,7 @@ class _Delivery:
 class StationConfiguration:
     """``inbox.in_force`` is also asked by the relay's own thread."""
 
-    inbox: CountyInbox
+    inbox: FolderInbox
     events: WaitingEvents
 
 
@@ -162,7 +163,7 @@ class ConfigurationWork:
         if not self._line.is_free(now):
             return POLL_INTERVAL_S
         self._next_poll_at = now + self._period_s * (1 + self._share() / 2)
-        self._accept(self._center.get(str(ConfigurationPath(self._own[0])), MAX_DOCUMENT_BYTES), {}, now)
+        self._accept(self._center.get(str(DownloadPath(CONFIGURATION, self._own[0])), MAX_DOCUMENT_BYTES), {}, now)
         self._pauses.reset()
         return 0.0
 
@@ -232,7 +233,7 @@ class ConfigurationWork:
     def _fetch(self, coming: _Delivery, part: Part) -> float:
         first = self._inbox.offset(part)
         if first < part.size:
-            file = RemoteFile(str(ConfigurationPath(self._own[0], part.sha256)), part.sha256, part.size)
+            file = RemoteFile(str(DownloadPath(CONFIGURATION, self._own[0], part.sha256)), part.sha256, part.size)
             size = self._line.part_bytes
             self._line.carry(size, partial(self._center.get_range, file, first, size, partial(self._take, part)))
             self._pauses.reset()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import Final
 
+from kiosk.messaging.contract.downloads import ByteRange, etag_of
 from kiosk.messaging.contract.photos import ContentRange
-from kiosk.messaging.contract.updates import ByteRange, etag_of
 from kiosk.messaging.relay.shared.center_line import CenterLine, Preempted
 
 REQUEST_TIMEOUT_S: Final = 60.0  # One question, from the connection to the last byte of its answer

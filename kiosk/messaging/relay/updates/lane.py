@@ -15,10 +15,10 @@ from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.messaging.contract.downloads import UPDATES, DownloadPath
 from kiosk.messaging.contract.updates import (
     MAX_LIST_BYTES,
     UpdateOffer,
-    UpdatesPath,
     parse_offers,
 )
 from kiosk.messaging.relay.shared.center_line import CenterUnreachable
@@ -50,14 +50,14 @@ class UpdatesClient(DownloadClient):
         self._station = settings.station
 
     def offers(self) -> Sequence[UpdateOffer]:
-        content = self.get(str(UpdatesPath(self._station)), MAX_LIST_BYTES)
+        content = self.get(str(DownloadPath(UPDATES, self._station)), MAX_LIST_BYTES)
         with self.translate_errors():
             return parse_offers(content)
 
     def fetch(
         self, offer: UpdateOffer, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
     ) -> None:
-        file = RemoteFile(str(UpdatesPath(self._station, offer.sha256)), offer.sha256, offer.size_bytes)
+        file = RemoteFile(str(DownloadPath(UPDATES, self._station, offer.sha256)), offer.sha256, offer.size_bytes)
         self.get_range(file, first, size, take, should_yield)
 
 

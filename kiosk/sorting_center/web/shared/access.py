@@ -41,6 +41,7 @@ class AccessRule:
 
 
 EVERYONE: Final = AccessRule(everyone=True)
+OPERATORS: Final = AccessRule(role=StaffRole.OPERATOR)
 
 
 class GuardedBlueprint(Blueprint):
@@ -104,6 +105,11 @@ class Principal:
             raise Forbidden
         return self.session.person
 
+    @property
+    def csrf(self) -> str:
+        """The word that forms carry; "" without a session."""
+        return self.session.csrf if self.session is not None else ""
+
     def may(self, need: AccessRule) -> bool:
         if need.everyone:
             return True
@@ -136,10 +142,6 @@ def record(act: AuditAction, subject: str, detail: str = "") -> None:
     """In the audit, as done now by who is signed in."""
     policy = access_policy()
     policy.desk.audit.record(current_principal().person.name, act, subject, detail, policy.now())
-
-
-def may_decide() -> bool:
-    return current_principal().person.role >= StaffRole.OPERATOR
 
 
 def current_principal() -> Principal:
@@ -229,5 +231,5 @@ def _deny(need: AccessRule) -> AnyResponse:
 
 def _has_valid_csrf() -> bool:
     """Whether a form carries the word of who sends it. The sign-in is everyone's, and guarded by its origin alone."""
-    session = current_principal().session
-    return session is not None and hmac.compare_digest(request.form.get(CSRF_FIELD, "").encode(), session.csrf.encode())
+    word = current_principal().csrf
+    return bool(word) and hmac.compare_digest(request.form.get(CSRF_FIELD, "").encode(), word.encode())

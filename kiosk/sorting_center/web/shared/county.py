@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -13,31 +13,17 @@ import msgspec
 from flask import current_app, request, url_for
 from werkzeug.exceptions import NotFound
 
-from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
-from kiosk.messaging.contract.catalog.tables import NamesTable
+from kiosk.messaging.contract.catalog.tables import ProductTable
 from kiosk.sorting_center.configuration.checks import BookFault, check_book
 from kiosk.sorting_center.configuration.goods_form import FIELDS, form_fields
 from kiosk.sorting_center.configuration.price_grid import HoldingPrices, ScopedPrices, percent
 from kiosk.sorting_center.configuration.release_changes import RowChange, release_changes
-from kiosk.sorting_center.desk.county_book import (
-    COUNTY,
-    PUBLISHED_KINDS,
-    BookRow,
-    Draft,
-    rows_for,
-    station_scope,
-    township_scope,
-)
+from kiosk.sorting_center.configuration.rendering import BadRow, read_content
+from kiosk.sorting_center.desk.county_book import COUNTY, PUBLISHED_KINDS, BookRow, Draft, rows_for, scopes_of
 from kiosk.sorting_center.web.shared.access import access_policy, current_principal
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
-
-
-class NamedContent(msgspec.Struct, frozen=True):
-    names: NamesTable
-    picture: str = ""
-
 
 # Of static/goods, which a test compares with the drawings of the stations.
 GOODS_DRAWINGS: Final = (
@@ -46,7 +32,6 @@ GOODS_DRAWINGS: Final = (
 )
 CONTAINER_DRAWINGS: Final = ("sack", "crate", "bucket", "own-container", "none", "other")
 _MAX_STORED: Final = 8  # Counties
-_read_named: Final = reader(msgspec.json.Decoder(NamedContent))
 
 
 class CountyContent:
@@ -70,7 +55,9 @@ class CountyContent:
     def changes(self) -> Sequence[RowChange]:
         return release_changes(self.released, self.rows, self.townships)
 
-    def faults(self, today: str) -> Sequence[BookFault]:
+    def faults(self) -> Sequence[BookFault]:
+        """Of today."""
+        today = sources().now().date().isoformat()
         if today not in self._faults:
             register = sources().desk.registry.current()
             self._faults = {today: check_book(self.rows, register, region=self.region, today=today)}
@@ -85,13 +72,13 @@ class CountyContent:
         return ScopedPrices(self.released)
 
     @cached_property
-    def names(self) -> Mapping[str, NamedContent]:
-        """Names of goods, by code; also of goods that only a release or another scope has."""
+    def names(self) -> Mapping[str, ProductTable]:
+        """Goods by code; also of goods that only a release or another scope has."""
         found = {}
         for row in (*self.released, *self.rows):
             if row.kind == "product" and row.content:
-                with suppress(Unreadable):  # The check before publishing names what cannot be read
-                    found[row.key] = _read_named(row.content.encode())
+                with suppress(BadRow):  # The check before publishing names what cannot be read
+                    found[row.key] = read_content(row.kind, row.key, row.content)
         return found
 
 
@@ -109,22 +96,6 @@ class CountyDraft:
     content: CountyContent
 
     @property
-    def rows(self) -> Sequence[BookRow]:
-        return self.content.rows
-
-    @property
-    def released(self) -> Sequence[BookRow]:
-        return self.content.released
-
-    @property
-    def changes(self) -> Sequence[RowChange]:
-        return self.content.changes
-
-    @property
-    def names(self) -> Mapping[str, NamedContent]:
-        return self.content.names
-
-    @property
     def last_changer(self) -> str:
         return self.draft.changed_by.rpartition(" ")[2] or "–"
 
@@ -134,22 +105,27 @@ class CountyDraft:
 
     def levels_of(self, scope: str) -> tuple[str, ...]:
         """The scope and the wider ones, the widest first."""
+        return scopes_of(*self._place(scope))
+
+    def _place(self, scope: str) -> tuple[str, str]:
+        """Station and township."""
         kind, _, name = scope.partition(":")
-        township = self.townships.get(name, "") if kind == "station" else ""
-        return (COUNTY, *((township_scope(township),) if township else ()), *((scope,) if scope else ()))
+        return (name, self.townships.get(name, "")) if kind == "station" else ("", name)
 
     @property
     def stations(self) -> frozenset[str]:
         """Those of the scope."""
-        return frozenset(one for one in self.townships if self.scope in (COUNTY, *_scopes(one, self.townships[one])))
+        return frozenset(one for one in self.townships if self.scope in scopes_of(one, self.townships[one]))
 
     @cached_property
     def holding(self) -> Mapping[str, dict[str, str]]:
         """What holds in this scope by the draft: by kind and key, the content."""
-        kind, _, name = self.scope.partition(":")
-        if kind == "station":
-            return rows_for(self.rows, name, self.townships.get(name, ""))
-        return rows_for(self.rows, "", name)
+        return rows_for(self.content.rows, *self._place(self.scope))
+
+    @cached_property
+    def own(self) -> Mapping[tuple[str, str], str]:
+        """The rows of this scope alone: by kind and key, the content."""
+        return {(row.kind, row.key): row.content for row in self.content.rows if row.scope == self.scope}
 
     def drawing(self, name: str) -> str:
         """The address of a drawing of goods; the one that a station shows for a name that it does not know."""
@@ -159,14 +135,18 @@ class CountyDraft:
     def address(self, endpoint: str, **values: Any) -> str:
         return url_for(endpoint, region=self.region, scope=self.scope or None, **values)
 
-    def save(self, changed: Sequence[BookRow], removed: Sequence[BookRow], seen: int) -> Draft:
-        """Raises Refused: changed_meanwhile."""
-        who, now = current_principal().person.name, access_policy().now()
-        return sources().desk.book.change(self.region, changed, seen, who, now, removed)
+    def save(self, changed: Sequence[BookRow], removed: Sequence[BookRow], *, untouched: bool) -> None:
+        """By the revision that was seen; by the present one where others changed nothing that the form shows.
 
-
-def _scopes(station: str, township: str) -> tuple[str, ...]:
-    return (station_scope(station), township_scope(township)) if township else (station_scope(station),)
+        Raises Refused: changed_meanwhile.
+        """
+        book, who, now = sources().desk.book, current_principal().person.name, access_policy().now()
+        try:
+            book.change(self.region, changed, seen_revision(), who, now, removed)
+        except Refused as error:
+            if error.code != "changed_meanwhile" or not untouched:
+                raise
+            book.change(self.region, changed, self.draft.revision, who, now, removed)
 
 
 def county_draft() -> CountyDraft:
@@ -177,7 +157,7 @@ def county_draft() -> CountyDraft:
     scope = request.args.get("scope", "")
     own = {key[1]: row for key, row in sorted(stations.items()) if key[0] == region}
     townships = {name: row.township for name, row in own.items()}
-    known = {COUNTY, *(one for name, township in townships.items() for one in _scopes(name, township))}
+    known = {COUNTY, *(one for place in townships.items() for one in scopes_of(*place))}
     if (region and region not in regions) or scope not in known:
         raise NotFound("there is no such county, township or station in the list of stations")
     villages = {name: row.village for name, row in own.items()}
@@ -199,19 +179,6 @@ def seen_revision() -> int:
     """The revision that the person saw, as the form has it; one that nothing has for anything else."""
     found = parse_whole_number(request.form.get("revision", "")[:20])
     return -1 if found is None else found
-
-
-def save_or_merge(county: CountyDraft, save: Callable[[int], Draft], *, untouched: bool) -> Draft:
-    """Save by the revision that was seen; by the present one where others changed nothing that the form shows.
-
-    Raises Refused: changed_meanwhile.
-    """
-    try:
-        return save(seen_revision())
-    except Refused as error:
-        if error.code != "changed_meanwhile" or not untouched:
-            raise
-        return save(county.draft.revision)
 
 
 @dataclass(frozen=True, slots=True)

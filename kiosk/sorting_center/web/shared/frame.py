@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import LedgerError
-from kiosk.sorting_center.web.shared.access import FIRST_RANK_IN_MORE, access_policy, current_principal
+from kiosk.sorting_center.web.shared.access import FIRST_RANK_IN_MORE, OPERATORS, access_policy, current_principal
 from kiosk.sorting_center.web.shared.names import DisplayNames
 from kiosk.sorting_center.web.shared.query_params import query_with
 from kiosk.sorting_center.web.shared.refreshing_cache import VersionedValue, etag_of
@@ -50,6 +50,7 @@ def install(app: Flask) -> None:
 
 
 def render_page(template: str, **values: object) -> str:
+    """``done``: what the address says was done by the form that led here."""
     now = sources().now()
     who = current_principal()
     policy = access_policy()
@@ -63,6 +64,8 @@ def render_page(template: str, **values: object) -> str:
         session=who.session,
         places=[entry for entry in places if entry[0] < FIRST_RANK_IN_MORE],
         more_places=[entry for entry in places if entry[0] >= FIRST_RANK_IN_MORE],
+        may_decide=who.may(OPERATORS),
+        done=request.args.get("done", "")[:12],
         named=DisplayNames(texts(), sources().reports),
         now=f"{now:%Y-%m-%d %H:%M}",
         local=lambda timestamp: local_time(timestamp, now),

@@ -13,12 +13,7 @@ from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import MAX_REASON, SYSTEM_USER, CaseFilter, CaseState, checked_reason
-from kiosk.sorting_center.web.shared.access import (
-    GuardedBlueprint,
-    access_policy,
-    current_principal,
-    may_decide,
-)
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
@@ -80,7 +75,6 @@ def _render(number: int, refused: str = "", reason: str = "") -> str:
         case=found,
         steps=desk.cases.history(number),
         expected=desk.registry.current().stations.get((found.region, found.station)),
-        may_decide=may_decide(),
         refused=refused,
         reason=reason,
         max_reason=MAX_REASON,

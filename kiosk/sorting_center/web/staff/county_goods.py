@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from flask import Response as FlaskResponse
-from flask import abort, make_response, redirect, request
+from flask import redirect, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -24,14 +23,9 @@ from kiosk.sorting_center.configuration.sheets import content_json
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, may_decide, record
-from kiosk.sorting_center.web.shared.county import (
-    CONTAINER_DRAWINGS,
-    GOODS_DRAWINGS,
-    CountyDraft,
-    county_draft,
-    save_or_merge,
-)
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, record
+from kiosk.sorting_center.web.shared.county import CONTAINER_DRAWINGS, GOODS_DRAWINGS, CountyDraft, county_draft
+from kiosk.sorting_center.web.shared.files import sent_file
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.sources import sources
 
@@ -42,7 +36,6 @@ SETTINGS: Final = CountySettings.__struct_fields__
 LABEL_KINDS: Final = ("bag", "crate", "parcel", "member", "tote", "seal")
 _MAX_LAYOUT: Final = 32_000
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,16}")
-_IMAGE_AGE_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +63,19 @@ def labels_page() -> str:
 def _render(
     template: str, county: CountyDraft, refused: Refused | None = None, faults: Sequence[BookFault] = ()
 ) -> str:
-    holding, own = county.holding, {(row.kind, row.key) for row in county.rows if row.scope == county.scope}
     typed = {name: form_text(name, MAX_CHARS) for name in SETTINGS} if refused or faults else {}
     settings = _settings(county)
     return render_page(
         template,
         county=county,
         kinds={kind: _listed(county, kind) for kind in EDITED_KINDS},
-        holding=holding,
-        own=own,
-        changed={(change.kind, change.key) for change in county.changes},
+        changed={(change.kind, change.key) for change in county.content.changes},
         settings=settings,
-        wider={key: str(read_content("setting", key, text)) for key, text in holding.get("setting", {}).items()},
+        wider={key: str(read_content("setting", key, text)) for key, text in county.holding.get("setting", {}).items()},
         typed=typed,
         labels=LABEL_KINDS,
-        may_edit=may_decide(),
         refused=refused,
         faults=faults,
-        done=request.args.get("done", "")[:5],
     )
 
 
@@ -97,22 +85,13 @@ def _require(word: str, known: Iterable[str]) -> None:
         raise NotFound("there is no such page")
 
 
-@dataclass(frozen=True, slots=True)
-class ListedRow:
-    """``content``: "" for what is hidden here; ``fields`` are those of the wider scope then."""
-
-    key: str
-    content: str
-    fields: Mapping[str, str]
-
-
-def _listed(county: CountyDraft, kind: str) -> Sequence[ListedRow]:
-    """What holds or is hidden in this scope."""
-    holding, shown = county.holding.get(kind, {}), dict[str, str]()
+def _listed(county: CountyDraft, kind: str) -> Mapping[str, Mapping[str, str]]:
+    """By code the fields of what holds in this scope, or is hidden here: then those of the wider scope."""
+    shown = dict[str, str]()
     for scope in county.levels:
-        found = {row.key: row.content for row in county.rows if (row.kind, row.scope) == (kind, scope)}
+        found = {row.key: row.content for row in county.content.rows if (row.kind, row.scope) == (kind, scope)}
         shown |= {key: content for key, content in found.items() if content or key not in shown}
-    return [ListedRow(key, holding.get(key, ""), form_fields(kind, text)) for key, text in sorted(shown.items())]
+    return {key: form_fields(kind, text) for key, text in sorted(shown.items())}
 
 
 @county_goods.get_route("/county-goods/<kind>/<key>", StaffRole.VIEWER)
@@ -121,14 +100,14 @@ def row_page(kind: str, key: str) -> str:
     county = county_draft()
     if key == "new":
         return _render_row(county, kind, "", RowForm(form_fields(kind, ""), ""))
-    fields = next((row.fields for row in _listed(county, kind) if row.key == key), None)
+    fields = _listed(county, kind).get(key)
     if fields is None:
         raise NotFound("the draft has no such goods")
     return _render_row(county, kind, key, RowForm(fields, ""))
 
 
 def _render_row(county: CountyDraft, kind: str, key: str, form: RowForm) -> str:
-    stored = _stored(county, kind, key)
+    stored = county.own.get((kind, key), "")
     theirs = form_fields(kind, stored) if form.refused and stored else {}
     return render_page(
         "county-row.html",
@@ -138,19 +117,12 @@ def _render_row(county: CountyDraft, kind: str, key: str, form: RowForm) -> str:
         form=form,
         stored=stored,
         is_hidden=bool(key) and key not in county.holding.get(kind, {}),
-        is_own=any((row.kind, row.scope, row.key) == (kind, county.scope, key) for row in county.rows),
         theirs={name: text for name, text in theirs.items() if text != form.fields.get(name)},
         drawings=GOODS_DRAWINGS if kind == "product" else CONTAINER_DRAWINGS,
         allergens=[one.value for one in Allergen],
         has_sale_fault=any(column.startswith("sale") for column in form.faults),
         modes=_prices_of(county, key) if kind == "product" else {},
-        may_edit=may_decide(),
     )
-
-
-def _stored(county: CountyDraft, kind: str, key: str) -> str:
-    """Of the draft, in this scope alone."""
-    return next((row.content for row in county.rows if (row.kind, row.scope, row.key) == (kind, county.scope, key)), "")
 
 
 @county_goods.post_route("/county-goods/<kind>", StaffRole.OPERATOR)
@@ -171,12 +143,12 @@ def edit(kind: str) -> Response:
         form = RowForm(fields, seen, {fault.column: fault for fault in reversed(faults)})
         return page_response(_render_row(county, kind, shown, form), 422)
     put, removed = ([], [row]) if act == "remove" or (act == "hide" and county.scope == COUNTY) else ([row], [])
-    present = _stored(county, kind, key)
+    present = county.own.get((kind, key), "")
     try:
-        if "new" in request.form and key in {row.key for row in _listed(county, kind)}:
+        if "new" in request.form and key in _listed(county, kind):
             raise Refused("code_in_use", "there are goods with this code")
         if content != present or act != "save":
-            save_or_merge(county, lambda known: county.save(put, removed, known), untouched=present == seen)
+            county.save(put, removed, untouched=present == seen)
     except Refused as error:
         return page_response(_render_row(county, kind, shown, RowForm(fields, present, {}, error)), 409)
     record(AuditAction.GOODS_CHANGED, county.scope or county.region, f"{act} {kind} {key}")
@@ -201,8 +173,8 @@ def edit_settings() -> Response:
 
 def _settings(county: CountyDraft) -> Mapping[str, str]:
     """What this scope itself sets."""
-    rows = (row for row in county.rows if (row.kind, row.scope) == ("setting", county.scope) and row.content)
-    return dict.fromkeys(SETTINGS, "") | {row.key: str(read_content("setting", row.key, row.content)) for row in rows}
+    own = ((name, county.own.get(("setting", name))) for name in SETTINGS)
+    return {name: str(read_content("setting", name, content)) if content else "" for name, content in own}
 
 
 @county_goods.post_route("/county-goods/labels", StaffRole.OPERATOR)
@@ -211,10 +183,8 @@ def edit_label() -> Response:
     from kiosk.sorting_center.configuration.preview import shipped_layouts
 
     county, kind = county_draft(), form_text("kind", 10)
-    if kind not in LABEL_KINDS:
-        abort(404)
-    sent = request.files.get("file")
-    content = sent.stream.read(_MAX_LAYOUT * 4) if sent is not None else b""
+    _require(kind, LABEL_KINDS)
+    _, content = sent_file(_MAX_LAYOUT * 4)
     text = content.decode("utf-8", "replace") or shipped_layouts(kind).get(form_text("layout", 20), "")
     row = BookRow("layout", county.scope, kind, content_json({"text": text.replace("\r\n", "\n")}))
     return _save_rows("county-labels.html", county, ([row], []) if text else ([], [row]), untouched=False)
@@ -228,12 +198,11 @@ def _save_rows(
     faults = _faults(county, put)
     if faults:
         return page_response(_render(template, county, None, faults), 422)
-    present = {(row.kind, row.scope, row.key): row.content for row in county.rows}
-    put = [row for row in put if present.get((row.kind, row.scope, row.key)) != row.content]
-    removed = [row for row in removed if (row.kind, row.scope, row.key) in present]
+    put = [row for row in put if county.own.get((row.kind, row.key)) != row.content]
+    removed = [row for row in removed if (row.kind, row.key) in county.own]
     try:
         if put or removed:
-            save_or_merge(county, lambda seen: county.save(put, removed, seen), untouched=untouched)
+            county.save(put, removed, untouched=untouched)
     except Refused as error:
         return page_response(_render(template, county, error), 409)
     if put or removed:
@@ -241,13 +210,6 @@ def _save_rows(
         record(AuditAction.GOODS_CHANGED, county.scope or county.region, changed)
     page = "labels_page" if template == "county-labels.html" else "overview"
     return redirect(county.address(f"county_goods.{page}", done=int(bool(put or removed))), 303)
-
-
-def _image(content: bytes) -> FlaskResponse:
-    answer = make_response(content)
-    answer.headers["Content-Type"] = "image/png"
-    answer.headers["Cache-Control"] = f"private, max-age={_IMAGE_AGE_S}"
-    return answer
 
 
 def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
@@ -263,7 +225,7 @@ def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
 
 
 @county_goods.get_route("/county-goods/product/<key>/<paper>.png", StaffRole.VIEWER)
-def paper(key: str, paper: str) -> FlaskResponse:
+def paper(key: str, paper: str) -> Response:
     """As a station would print it by the draft; ``mode=`` for the receipt."""
     from kiosk.sorting_center.configuration import preview
 
@@ -278,18 +240,18 @@ def paper(key: str, paper: str) -> FlaskResponse:
     if paper == "label":
         text = county.holding.get("layout", {}).get("bag")
         layout = read_content("layout", "bag", text) if text else preview.shipped_layouts("bag")["bag"]
-        return _image(preview.label_png(product, layout))
+        return Response(preview.label_png(product, layout), content_type="image/png")
     values = county.holding.get("setting", {}).items()
     settings = CountySettings(**{name: read_content("setting", name, text) for name, text in values})
-    return _image(preview.receipt_png(product, Mode(mode), price or 0, settings))
+    return Response(preview.receipt_png(product, Mode(mode), price or 0, settings), content_type="image/png")
 
 
 @county_goods.get_route("/county-goods/labels/<kind>.png", StaffRole.VIEWER)
-def label(kind: str) -> FlaskResponse:
+def label(kind: str) -> Response:
     """A label with sample data, by the draft's layout in this scope, else by the one that comes with the software."""
     from kiosk.sorting_center.configuration import preview
 
     _require(kind, LABEL_KINDS)
     text = county_draft().holding.get("layout", {}).get(kind)
     layout = read_content("layout", kind, text) if text else preview.shipped_layouts(kind)[kind]
-    return _image(preview.layout_png(kind, layout))
+    return Response(preview.layout_png(kind, layout), content_type="image/png")

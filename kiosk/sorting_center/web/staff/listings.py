@@ -27,13 +27,7 @@ from kiosk.sorting_center.listings.records import (
     ListingTexts,
 )
 from kiosk.sorting_center.photos.folder import read_picture
-from kiosk.sorting_center.web.shared.access import (
-    GuardedBlueprint,
-    access_policy,
-    current_principal,
-    may_decide,
-    record,
-)
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page, texts
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
@@ -81,7 +75,6 @@ def everything() -> str:
         page=page,
         more=len(rows) > PAGE_SIZE,
         view=view,
-        may_export=may_decide(),
         views={name: sum(counts[state] for state in states) for name, states in VIEWS.items()},
     )
 
@@ -145,7 +138,6 @@ def _render(key: ListingKey, typed: _FormState) -> str:
         steps=found.history(key),
         texts=typed.texts or listing.texts,
         may={action.value for action in (*ACTIONS, ListingAction.EDIT) if listing.allows(action)},
-        may_decide=may_decide(),
         refused=texts().refusal(typed.refused, "listings") if typed.refused is not None else "",
         reason=typed.reason,
         most={"reason": MAX_REASON, "title": MAX_TITLE, "story": MAX_STORY},

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
-from flask import make_response, redirect, request, url_for
+from flask import redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -23,7 +23,14 @@ from kiosk.sorting_center.configuration.files import (
     write_csv,
     write_workbook,
 )
-from kiosk.sorting_center.configuration.members import CardTask, card_of, member_number, member_row, next_number
+from kiosk.sorting_center.configuration.members import (
+    CardTask,
+    card_of,
+    member_number,
+    member_row,
+    next_number,
+    with_former,
+)
 from kiosk.sorting_center.configuration.rendering import read_content
 from kiosk.sorting_center.desk.county_book import COUNTY, BookRow, station_scope, township_scope
 from kiosk.sorting_center.desk.people import StaffRole
@@ -37,6 +44,7 @@ from kiosk.sorting_center.web.shared.access import (
     current_principal,
     record,
 )
+from kiosk.sorting_center.web.shared.files import ENVELOPE_BYTES, READ_LOCK, file_response, sent_file
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.links import ListPage, requested_page
@@ -46,15 +54,11 @@ member_roll = GuardedBlueprint("member_roll", __name__)
 _KIND: Final = "member"
 _PAGE_SIZE: Final = 100
 _MAX_MEMBER: Final = 99_999
-_MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYTES + 16 * 1024)
-_READ_LOCK: Final = threading.Lock()  # One file at a time: the largest takes some hundred megabytes for a moment
+_MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYTES + ENVELOPE_BYTES)
+_DRAWING_LOCK: Final = threading.Lock()  # One page of cards at a time
 _DRAW_CARDS: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.cli.center.cards")
 _DRAWING_S: Final = 120.0  # A page of cards takes six seconds of a core
-_TYPES: Final = {
-    "members.csv": "text/csv; charset=utf-8",
-    "members.xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "cards.pdf": "application/pdf",
-}
+_FILES: Final = ("members.csv", "members.xlsx", "cards.pdf")
 
 
 @member_roll.get_route("/members", StaffRole.OPERATOR, menu=(106, "nav_members"))
@@ -84,7 +88,6 @@ def _render(refused: Refused | None = None, faults: Sequence[tuple[str, object]]
         stations=stations,
         refused=refused,
         faults=faults,
-        done=request.args.get("done", "")[:12],
     )
 
 
@@ -202,7 +205,7 @@ def import_file() -> Response:
     ``whole`` is 1 when the file is the whole roll: who is not in it has left. Else they stay.
     """
     region, _ = _region()
-    sent, is_whole, done = request.files.get("file"), form_text("whole") == "1", list[BookRow]()
+    is_whole, done = form_text("whole") == "1", list[BookRow]()
 
     def act(seen: int) -> Sequence[tuple[str, object]]:
         read = read_file(content, "members", _given(region))
@@ -212,18 +215,16 @@ def import_file() -> Response:
         faults = check_rows(read.rows, sources().desk.registry.current(), region=region)
         wrong = [(read.place(one), one) for one in faults if not one.is_warning]
         if not wrong:
-            listed = {row.key for row in read.rows}
-            left = [row for row in _rows(region) if row.content and row.key not in listed] if is_whole else []
-            done[:] = [*read.rows, *(BookRow(_KIND, row.scope, row.key, "") for row in left)]
+            done[:] = with_former([row for row in _rows(region) if row.content and is_whole], read.rows)
             _put(region, seen, done)
         return wrong
 
-    with _READ_LOCK:
-        content = sent.stream.read(MAX_FILE_BYTES + 1) if sent is not None else b""
+    with READ_LOCK:
+        _, content = sent_file(MAX_FILE_BYTES)
         try:
             wrong = retry_change(access_policy().desk.book, region, act)
         except BadSheets as error:
-            wrong = [("!".join(filter(None, (fault.sheet, fault.cell))), fault) for fault in error.faults]
+            wrong = [(fault.place, fault) for fault in error.faults]
         except Refused as error:
             return page_response(_render(error), 409)
     if wrong:
@@ -236,18 +237,15 @@ def import_file() -> Response:
 def file(name: str) -> Response:
     """The roll as a table, and the cards of a page of it (``?region=&q=&page=``), ten on a sheet of A4."""
     region, _ = _region()
-    if not region or name not in _TYPES:
-        raise NotFound(f"there are {', '.join(_TYPES)}")
+    if not region or name not in _FILES:
+        raise NotFound(f"there are {', '.join(_FILES)}")
     if name == "cards.pdf":
         content = _cards(region)
     else:
         rows = _rows(region)
         content = write_csv("members", rows) if name == "members.csv" else write_workbook(rows, ["members"])
     record(AuditAction.EXPORTED, name, f"{region}, {len(content)} bytes")
-    answer = make_response(content)
-    answer.headers["Content-Type"] = _TYPES[name]
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return file_response(content, name)
 
 
 def _cards(region: str) -> bytes:
@@ -256,7 +254,7 @@ def _cards(region: str) -> bytes:
     if not shown:
         raise NotFound("there is no member with a card")
     task = msgspec.json.encode(CardTask(shown, region, sources().now().date().isoformat()))
-    with _READ_LOCK:
+    with _DRAWING_LOCK:
         try:
             return run_job(_DRAW_CARDS, task, (), _DRAWING_S)
         except OSError as error:

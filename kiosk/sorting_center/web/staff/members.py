@@ -13,7 +13,7 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.reports.members import MemberYear
 from kiosk.sorting_center.reports.shared.figures import Figures, total
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, may_decide, record
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, record
 from kiosk.sorting_center.web.shared.frame import render_page
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.charts import ChartPoint, chart
@@ -48,7 +48,6 @@ def member(region: str, number: str) -> str:
         picture=picture,
         rows=member_year.receipts[page.first : page.first + _PAGE_SIZE],
         page=page,
-        may_decide=may_decide(),
         **record_context(),
     )
 

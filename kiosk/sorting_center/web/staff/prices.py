@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,7 +25,6 @@ from kiosk.sorting_center.configuration.files import (
 )
 from kiosk.sorting_center.configuration.price_grid import (
     NOT_BOUGHT,
-    BadPrice,
     GridView,
     ScopedPrices,
     cell_text,
@@ -43,13 +41,20 @@ from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
     current_principal,
-    may_decide,
     record,
 )
-from kiosk.sorting_center.web.shared.county import CountyDraft, changes_by_kind, county_draft, save_or_merge
+from kiosk.sorting_center.web.shared.county import CountyDraft, changes_by_kind, county_draft
+from kiosk.sorting_center.web.shared.files import (
+    ENVELOPE_BYTES,
+    READ_LOCK,
+    discard_checked,
+    file_response,
+    find_checked,
+    sent_file,
+    store_checked,
+)
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.texts.plain import plain
 
 prices = GuardedBlueprint("prices", __name__)
 
@@ -58,8 +63,7 @@ _MAY_EDIT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=_TABLE_BYTES)
 _DAY: Final = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _KEY: Final = re.compile(rf"[A-Z0-9-]{{1,16}}/(purchase|consignment)/({_DAY.pattern})?")
 _MAX_CHARS: Final = 20
-_MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYTES + 16 * 1024)
-_READ_LOCK: Final = threading.Lock()  # One file at a time: the largest takes some hundred megabytes for a moment
+_MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_FILE_BYTES + ENVELOPE_BYTES)
 _SHEETS: Final = tuple(name for name, sheet in SHEETS.items() if sheet.kind in PUBLISHED_KINDS)
 _MAX_SHOWN: Final = 200
 
@@ -101,7 +105,7 @@ def edit() -> Response:
         cell_text(present.own(county.scope, key)) == typed.seen.get(key, "") for key in (*typed.cells, *typed.seen)
     )
     try:
-        save_or_merge(county, lambda seen: county.save(changed, removed, seen), untouched=untouched)
+        county.save(changed, removed, untouched=untouched)
     except Refused as error:
         return page_response(_render(county, typed, refused=error), 409)
     record(AuditAction.PRICES_CHANGED, county.scope or county.region, _summary(changed, removed))
@@ -134,7 +138,7 @@ def _rows(scope: str, typed: Mapping[str, str]) -> tuple[Sequence[BookRow], Sequ
     for key, text in typed.items():
         try:
             content = parse_cell(text)
-        except BadPrice as error:
+        except Refused as error:
             faults[key] = error.code
             continue
         holds = content is not None and (content or scope != COUNTY)  # Not bought in a whole county: without a price
@@ -166,11 +170,9 @@ def _render(
         typed=typed,
         not_bought=NOT_BOUGHT,
         overrides=overrides,
-        goods=sorted(county.names),
+        goods=sorted(county.content.names),
         modes=[mode.value for mode in Mode],
-        may_edit=may_decide(),
         refused=refused,
-        done=request.args.get("done", "")[:5],
     )
 
 
@@ -180,36 +182,25 @@ def export(name: str) -> Response:
     county = county_draft()
     if not county.region or name not in ("prices.csv", "county.xlsx", "template.xlsx"):
         raise NotFound("there is no such file, or no county in the list of stations")
-    rows = () if name == "template.xlsx" else county.rows
+    rows = () if name == "template.xlsx" else county.content.rows
     content = write_csv("prices", rows) if name == "prices.csv" else write_workbook(rows, _SHEETS)
     record(AuditAction.EXPORTED, name, county.region)
-    answer = make_response(content)
-    answer.headers["Content-Type"] = (
-        "text/csv; charset=utf-8"
-        if name == "prices.csv"
-        else "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    )
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return file_response(content, name)
 
 
 @prices.post_route("/prices/check", _MAY_IMPORT)
 def check() -> Response:
     """Show what a ``file`` would change of the draft, or every fault by its cell; nothing is written."""
-    county, sent = county_draft(), request.files.get("file")
-    name = plain(sent.filename or "", 120) if sent is not None else ""
-    content = sent.stream.read(MAX_FILE_BYTES + 1) if sent is not None else b""
+    county, (name, content) = county_draft(), sent_file(MAX_FILE_BYTES)
     try:
         imported = _read(content)
     except BadSheets as error:
-        return page_response(_render_check(county, name, error.faults), 422)
+        return page_response(_render_check(county, name, [(fault.place, fault) for fault in error.faults]), 422)
     faults = _checked(county, imported)
     if any(not fault.is_warning for _, fault in faults):
         return page_response(_render_check(county, name, faults), 422)
-    stored = access_policy().desk.drafts.store(
-        current_principal().person.name, _session_csrf(), content, _base(county), access_policy().now()
-    )
-    present = [row for row in county.rows if row.kind in imported.kinds]
+    stored = store_checked(content, _base(county))
+    present = [row for row in county.content.rows if row.kind in imported.kinds]
     changes = release_changes(present, imported.rows, county.townships)
     groups = changes_by_kind(county, changes, ScopedPrices(present), ScopedPrices(imported.rows))
     return make_response(_render_check(county, name, (), groups=groups, file_sha256=stored.file_sha256))
@@ -217,7 +208,7 @@ def check() -> Response:
 
 def _read(content: bytes) -> ImportedRows:
     """Raises BadSheets, also for what is not drafted here, such as members."""
-    with _READ_LOCK:
+    with READ_LOCK:
         imported = read_file(content)
     if foreign := [kind for kind in imported.kinds if kind not in PUBLISHED_KINDS]:
         raise BadSheets([SheetFault("", "", "no_sheet", {"name": foreign[0], "sheets": ", ".join(_SHEETS)})])
@@ -226,44 +217,32 @@ def _read(content: bytes) -> ImportedRows:
 
 def _checked(county: CountyDraft, imported: ImportedRows) -> Sequence[tuple[str, BookFault]]:
     """The cell and the fault, of the draft as it would be."""
-    rows = [*imported.rows, *(row for row in county.rows if row.kind not in imported.kinds)]
+    rows = [*imported.rows, *(row for row in county.content.rows if row.kind not in imported.kinds)]
     found = check_book(rows, sources().desk.registry.current(), region=county.region)
     return [(imported.place(fault), fault) for fault in found if imported.place(fault)]
 
 
-def _render_check(
-    county: CountyDraft, name: str, faults: Sequence[SheetFault | tuple[str, BookFault]], **values: object
-) -> str:
-    shown = [(_cell(one), one) if isinstance(one, SheetFault) else one for one in faults]
-    return render_page("county-import.html", county=county, name=name, faults=shown, max_shown=_MAX_SHOWN, **values)
-
-
-def _cell(fault: SheetFault) -> str:
-    return "!".join(filter(None, (fault.sheet, fault.cell)))
+def _render_check(county: CountyDraft, name: str, faults: Sequence[tuple[str, object]], **values: object) -> str:
+    """``faults``: each with its cell."""
+    return render_page("county-import.html", county=county, name=name, faults=faults, max_shown=_MAX_SHOWN, **values)
 
 
 def _base(county: CountyDraft) -> str:
     return f"county {county.region} {county.draft.revision}"
 
 
-def _session_csrf() -> str:
-    session = current_principal().session
-    return session.csrf if session is not None else ""
-
-
 @prices.post_route("/prices/apply", StaffRole.OPERATOR)
 def apply() -> Response:
     """Take the ``file`` that was shown into the draft, if the draft is still the one it was compared with."""
     county, policy, who = county_draft(), access_policy(), current_principal().person.name
-    sha256 = form_text("file", 64)
     try:
-        stored = policy.desk.drafts.find(who, _session_csrf(), sha256, policy.now())
+        stored = find_checked()
         if stored.base != _base(county):
             raise Refused("changed_meanwhile", "somebody has changed the draft meanwhile: check the file again")
         imported = _read(stored.content)
         policy.desk.book.replace(county.region, imported.kinds, imported.rows, county.draft.revision, who, policy.now())
     except Refused as error:
         return page_response(_render_check(county, "", (), refused=error), 409)
-    record(AuditAction.CONFIGURATION_IMPORTED, county.region, f"{', '.join(imported.kinds)} {sha256}")
-    policy.desk.drafts.discard(who)
+    record(AuditAction.CONFIGURATION_IMPORTED, county.region, f"{', '.join(imported.kinds)} {stored.file_sha256}")
+    discard_checked()
     return redirect(county.address("prices.table", done=1), 303)

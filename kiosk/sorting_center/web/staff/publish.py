@@ -5,24 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from flask import redirect, request, url_for
+from flask import redirect, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
-from kiosk.sorting_center.configuration.checks import BookFault
 from kiosk.sorting_center.configuration.price_grid import ScopedPrices
 from kiosk.sorting_center.configuration.release_changes import release_changes
-from kiosk.sorting_center.desk.county_book import PUBLISHED_KINDS, BookRow
+from kiosk.sorting_center.desk.county_book import PUBLISHED_KINDS, BookRow, Release
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.web.shared.access import (
-    GuardedBlueprint,
-    access_policy,
-    current_principal,
-    may_decide,
-    record,
-)
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
 from kiosk.sorting_center.web.shared.county import CountyDraft, changes_by_kind, county_draft, seen_revision
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER
@@ -46,23 +39,17 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
     return render_page(
         "publish.html",
         county=county,
-        groups=changes_by_kind(county, county.changes, county.content.released_prices, county.content.prices),
-        stations=len({one for change in county.changes for one in change.stations}),
-        faults=_faults(county) if county.region else [],
+        groups=changes_by_kind(county, county.content.changes, county.content.released_prices, county.content.prices),
+        stations=len({one for change in county.content.changes for one in change.stations}),
+        faults=county.content.faults() if county.region else [],
         releases=sources().desk.book.releases(county.region, _MAX_RELEASES),
         is_own=person.name in county.draft.changed_by.split(),
         alone_allowed=alone_allowed,
-        may_publish=may_decide(),
         note=form_text("note", MAX_NOTE),
         max_note=MAX_NOTE,
         max_shown=MAX_SHOWN,
         refused=refused,
-        done=request.args.get("done", "")[:5],
     )
-
-
-def _faults(county: CountyDraft) -> Sequence[BookFault]:
-    return county.content.faults(sources().now().date().isoformat())
 
 
 @publish.post_route("/publish", StaffRole.OPERATOR)
@@ -71,7 +58,7 @@ def release() -> Response:
     county = county_draft()
     who, now, note = current_principal().person.name, access_policy().now(), form_text("note", MAX_NOTE).strip()
     try:
-        if any(not fault.is_warning for fault in _faults(county)):
+        if any(not fault.is_warning for fault in county.content.faults()):
             raise Refused("faults", "the draft has faults: mend them first")
         made = sources().desk.book.publish(
             county.region, seen_revision(), who, note, now, alone_allowed=sources().publish_alone
@@ -90,35 +77,34 @@ def release_page(number: int) -> str:
 
 
 def _render_release(county: CountyDraft, number: int, refused: Refused | None = None) -> str:
-    earlier, rows = _released(county.region, number)
+    shown, earlier, rows = _released(county.region, number)
     changes = release_changes(earlier, rows, county.townships)
-    releases = {one.number: one for one in sources().desk.book.releases(county.region, MAX_WHOLE_NUMBER)}
     return render_page(
         "release.html",
         county=county,
-        release=releases[number],
+        release=shown,
         groups=changes_by_kind(county, changes, ScopedPrices(earlier), ScopedPrices(rows)),
         max_shown=MAX_SHOWN,
-        may_edit=may_decide(),
         refused=refused,
     )
 
 
-def _released(region: str, number: int) -> tuple[Sequence[BookRow], Sequence[BookRow]]:
-    """The rows of the release before it, and its own. Raises NotFound."""
+def _released(region: str, number: int) -> tuple[Release, Sequence[BookRow], Sequence[BookRow]]:
+    """The release, the rows of that before it, and its own. Raises NotFound."""
     book = sources().desk.book
-    numbers = [one.number for one in book.releases(region, MAX_WHOLE_NUMBER)]
-    if number not in numbers:
+    releases = {one.number: one for one in book.releases(region, MAX_WHOLE_NUMBER)}
+    if number not in releases:
         raise NotFound("there is no such release")
-    before = max((one for one in numbers if one < number), default=None)
-    return (book.released(region, before) if before is not None else ()), book.released(region, number)
+    before = max((one for one in releases if one < number), default=None)
+    earlier = book.released(region, before) if before is not None else ()
+    return releases[number], earlier, book.released(region, number)
 
 
 @publish.post_route("/publish/<int:number>/restore", StaffRole.OPERATOR)
 def restore(number: int) -> Response:
     """Take the rows of a release as the draft; somebody publishes it then as any other."""
     county = county_draft()
-    _, rows = _released(county.region, number)
+    _, _, rows = _released(county.region, number)
     who, now = current_principal().person.name, access_policy().now()
     try:
         sources().desk.book.replace(county.region, PUBLISHED_KINDS, rows, seen_revision(), who, now)

@@ -25,13 +25,7 @@ from kiosk.sorting_center.ledger.quarantine import (
     QuarantineFilter,
 )
 from kiosk.sorting_center.ledger.shared.records import EventKey
-from kiosk.sorting_center.web.shared.access import (
-    GuardedBlueprint,
-    access_policy,
-    current_principal,
-    may_decide,
-    record,
-)
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
@@ -124,7 +118,6 @@ def _render(number: int, refused: str = "", act: str = "", reason: str = "") -> 
         history=history,
         waits=bool(history) and history[-1].act == "take_again" and not history[-1].outcome,
         by_the_reader=found.apart.reason in READMITTABLE_REASONS,
-        may_decide=may_decide(),
         refused=refused,
         act=act,
         reason=reason,

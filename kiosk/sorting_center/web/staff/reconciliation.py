@@ -23,13 +23,7 @@ from kiosk.sorting_center.reports import COUNTY
 from kiosk.sorting_center.reports.closings import Closing
 from kiosk.sorting_center.reports.days import StationFigures
 from kiosk.sorting_center.reports.receipts import ReceiptDetails
-from kiosk.sorting_center.web.shared.access import (
-    GuardedBlueprint,
-    access_policy,
-    current_principal,
-    may_decide,
-    record,
-)
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
 from kiosk.sorting_center.web.shared.settling import ReviewItem, subject_of
@@ -117,7 +111,6 @@ def day() -> str:
         cards=MAX_CARDS,
         next=page + 1 if any(len(rows) > here.stop for rows in lists.values()) else None,
         behind=reports.progress().behind,
-        may_decide=may_decide(),
     )
 
 
@@ -164,7 +157,6 @@ def _station_page(region: str, station: str, refused: str = "", subject: str = "
         refused=refused,
         refused_subject=subject,
         said=form_text("reason", _MAX_REASON),
-        may_decide=may_decide(),
     )
 
 

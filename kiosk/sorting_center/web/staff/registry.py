@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -18,8 +17,6 @@ from kiosk.sorting_center.desk.certificates import MachineCertificate
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import (
     ExpectedStation,
-    RegistryDifferences,
-    RegistryDraft,
     StationKey,
     StationRegister,
     Township,
@@ -48,14 +45,21 @@ from kiosk.sorting_center.web.shared.access import (
     GuardedBlueprint,
     access_policy,
     current_principal,
-    may_decide,
     record,
 )
+from kiosk.sorting_center.web.shared.files import (
+    ENVELOPE_BYTES,
+    READ_LOCK,
+    discard_checked,
+    file_response,
+    find_checked,
+    sent_file,
+    store_checked,
+)
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
-from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.fleet import telephone
-from kiosk.texts.plain import plain
+from kiosk.sorting_center.web.staff.links import requested_page
 
 registry = GuardedBlueprint("registry", __name__)
 
@@ -63,11 +67,8 @@ PAGE_SIZE: Final = 200  # A county is printed as one list
 MAX_SHOWN: Final = 100  # Of each sort of difference; the number of all is told
 EXPIRY_WARNING: Final = timedelta(days=30)  # So long a village needs to have a scale verified again
 VIEWS: Final = ("all", "never", "unexpected", "over", "soon")
-_ENVELOPE_BYTES: Final = 16 * 1024
 _FORM_CHARACTERS: Final = MAX_TEXT * 2  # What is longer than MAX_TEXT is refused in words, not cut
-_MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_BYTES + _ENVELOPE_BYTES)
-# One file is read at a time: the largest takes some hundred megabytes of memory for a moment.
-_READ_LOCK: Final = threading.Lock()
+_MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_BYTES + ENVELOPE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +91,6 @@ class TownshipGroup:
     rows: tuple[RegistryRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One station before and after: column, old text, new text."""
-
-    key: StationKey
-    cells: tuple[tuple[str, str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedImport:
-    name: str
-    read: ParsedRegistry
-    draft: RegistryDraft
-    found: RegistryDifferences
-    changes: tuple[Change, ...]
-    before: StationRegister
-    after: StationRegister
-
-
 @registry.get_route("/registry", StaffRole.VIEWER, menu=(110, "nav_registry"))
 def stations() -> str:
     """``?view=`` one of VIEWS, ``words=``, ``page=`` from 1."""
@@ -123,11 +105,10 @@ def _render(refused: str = "") -> str:
     words = request.args.get("words", "").strip()[:60]
     rows = [*_rows(register, known)]
     chosen = [row for row in rows if _is_shown(row, view, words)]
-    requested = max(1, parse_whole_number(request.args.get("page", "")) or 1)
-    page = min(requested, max(1, -(-len(chosen) // PAGE_SIZE)))
+    page = requested_page(len(chosen), PAGE_SIZE)
     return render_page(
         "registry.html",
-        groups=_groups(register, chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]),
+        groups=_groups(register, chosen[page.first : page.first + PAGE_SIZE]),
         unexpected=[key for key in against.unexpected if words.casefold() in key[1].casefold()][:PAGE_SIZE],
         counts={
             "all": len(rows),
@@ -139,11 +120,8 @@ def _render(refused: str = "") -> str:
         view=view,
         words=words,
         page=page,
-        more=page * PAGE_SIZE < len(chosen),
-        may_import=may_decide(),
         telephone=telephone,
         refused=refused,
-        done=request.args.get("done") == "1",
     )
 
 
@@ -175,60 +153,56 @@ def _groups(register: StationRegister, rows: list[RegistryRow]) -> list[Township
 def export() -> Response:
     content = write_registry(access_policy().desk.registry.current())
     record(AuditAction.EXPORTED, "registry.csv", f"{len(content)} bytes")
-    answer = make_response(content)
-    answer.headers["Content-Type"] = "text/csv; charset=utf-8"
-    answer.headers["Content-Disposition"] = 'attachment; filename="stations.csv"'
-    return answer
+    return file_response(content, "stations.csv")
 
 
 @registry.post_route("/registry/check", _MAY_IMPORT)
 def check() -> Response:
-    sent = request.files.get("file")
-    name = plain(sent.filename or "", 120) if sent is not None else ""
-    if sent is None or not name:
-        return page_response(_render("no_file"), 422)
-    with _READ_LOCK:
-        content = sent.stream.read(MAX_BYTES + 1)
+    with READ_LOCK:
+        name, content = sent_file(MAX_BYTES)
+        if not name:
+            return page_response(_render("no_file"), 422)
         try:
             read = read_registry(content)
         except BadRegistry as error:
             return page_response(
                 render_page("registry-check.html", name=name, faults=error.faults, columns=COLUMNS), 422
             )
-        return make_response(
-            render_page("registry-check.html", checked=_check_import(name, content, read), limit=MAX_SHOWN)
-        )
+        return make_response(_render_check(name, content, read))
 
 
-def _check_import(name: str, content: bytes, read: ParsedRegistry) -> CheckedImport:
-    session = current_principal().session
+def _render_check(name: str, content: bytes, read: ParsedRegistry) -> str:
     before, after = access_policy().desk.registry.current(), build_register(read.stations, read.townships)
-    word = session.csrf if session is not None else ""
-    draft = access_policy().desk.drafts.store(
-        current_principal().person.name, word, content, before.digest, access_policy().now()
-    )
-    found = differences(before, after)
-    changes = []
+    draft, found = store_checked(content, before.digest), differences(before, after)
+    changes = {}  # By station: column, old text, new text
     for key in found.changed[:MAX_SHOWN]:
         old, new = asdict(before.stations[key]), asdict(after.stations[key])
-        changes.append(Change(key, tuple((name, old[name], new[name]) for name in new if old[name] != new[name])))
-    return CheckedImport(name, read, draft, found, tuple(changes), before, after)
+        changes[key] = [(column, old[column], new[column]) for column in new if old[column] != new[column]]
+    return render_page(
+        "registry-check.html",
+        name=name,
+        read=read,
+        file_sha256=draft.file_sha256,
+        found=found,
+        changes=changes,
+        before=before,
+        after=after,
+        limit=MAX_SHOWN,
+    )
 
 
 @registry.post_route("/registry/apply", StaffRole.OPERATOR)
 def apply() -> Response:
     """Take the file that was shown, if the list is still the one it was compared with."""
-    found, who, session = access_policy(), current_principal().person.name, current_principal().session
-    now, sha256 = found.now(), form_text("file", 64)
     try:
-        draft = found.desk.drafts.find(who, session.csrf if session is not None else "", sha256, now)
-        with _READ_LOCK:
+        draft = find_checked()
+        with READ_LOCK:
             read = read_registry(draft.content)
-        done = found.desk.registry.replace(read.stations, read.townships, draft.base)
+        done = access_policy().desk.registry.replace(read.stations, read.townships, draft.base)
     except Refused as error:
         return page_response(_render(error.code), 409)
-    record(AuditAction.REGISTRY_IMPORTED, sha256, str(done))
-    found.desk.drafts.discard(who)
+    record(AuditAction.REGISTRY_IMPORTED, draft.file_sha256, str(done))
+    discard_checked()
     return redirect(url_for("registry.stations", done=1), 303)
 
 
@@ -263,13 +237,11 @@ def _render_station(region: str, station: str, refused: Refused | BadRegistry | 
             for one in desk.certificates.all()
             if one.subject.kind is MachineKind.STATION and (one.subject.region, one.subject.name) == (region, station)
         ],
-        may_change=may_decide(),
         may_revoke=current_principal().person.role >= StaffRole.ADMIN,
         max_reason=MAX_REASON,
         max_text=MAX_TEXT,
         faults=refused.faults if isinstance(refused, BadRegistry) else (),
         refused=refused if isinstance(refused, Refused) else None,
-        done=request.args.get("done") == "1",
     )
 
 
@@ -316,8 +288,4 @@ def identity_file(region: str, station: str) -> Response:
         raise NotFound("there is no file of this identity: its machine has it, or it was revoked")
     name = f"identity-{station}.toml"
     record(AuditAction.EXPORTED, name, region)
-    answer = make_response(content)
-    answer.headers["Content-Type"] = "application/toml"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return file_response(content, name)

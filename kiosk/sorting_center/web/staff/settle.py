@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.cases import MAX_REASON
-from kiosk.sorting_center.web.shared.access import GuardedBlueprint, may_decide
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number, query_with
 from kiosk.sorting_center.web.shared.sources import sources
@@ -79,5 +79,4 @@ def _render(seen: Mapping[int, int], refused: str = "") -> str:
         refused=refused,
         reason=form_text("reason", MAX_REASON * 2),
         max_reason=MAX_REASON,
-        may_decide=may_decide(),
     )

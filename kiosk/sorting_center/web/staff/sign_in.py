@@ -105,7 +105,7 @@ def sign_out() -> Response:
 
 @sign_in_blueprint.get_route("/account", StaffRole.VIEWER)
 def account() -> str:
-    return render_page("account.html", refused=None, done=request.args.get("done", "") == "1")
+    return render_page("account.html", refused=None)
 
 
 @sign_in_blueprint.post_route("/account/password", StaffRole.VIEWER)
@@ -123,7 +123,7 @@ def change_password() -> Response:
             policy.desk.throttle.succeeded(person.name, address, at)
             changed = policy.desk.people.set_password(person.name, new, policy.now())
     except Refused as error:
-        return page_response(render_page("account.html", refused=error, done=False), 409)
+        return page_response(render_page("account.html", refused=error), 409)
     record(AuditAction.PASSWORD_CHANGED, person.name)
     token = _begin_session(changed)
     if token is None:

@@ -15,13 +15,7 @@ from kiosk.domain.telephone_pin import DIGITS, answer
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.station_people import MIN_CLERKS, Station
-from kiosk.sorting_center.web.shared.access import (
-    GuardedBlueprint,
-    access_policy,
-    current_principal,
-    may_decide,
-    record,
-)
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.links import region_of
@@ -74,7 +68,6 @@ def _render(station: Station, refused: Refused | None = None, given: PinAnswer |
         too_few=len([one for one in people if one.role is Role.CLERK]) < MIN_CLERKS,
         has_secret=desk.certificates.pin_secret(station.region, station.number) is not None,
         roles=list(Role),
-        may_change=may_decide(),
         refused=refused,
         given=given,
         digits=DIGITS,

@@ -1,18 +1,19 @@
-"""Paths and ranges of updates, as they come from outside."""
+"""Paths and ranges of what stations fetch, as they come from outside."""
 
 from __future__ import annotations
 
 import pytest
 
-from kiosk.messaging.contract.updates import ByteRange, UpdatesPath, etag_of
+from kiosk.messaging.contract.downloads import CONFIGURATION, UPDATES, ByteRange, DownloadPath, etag_of
 
 SHA = "0123456789abcdef" * 4
 
 
 def test_paths_and_ranges() -> None:
-    for path in (UpdatesPath("S0147"), UpdatesPath("S0147", SHA)):
-        assert UpdatesPath.parse(str(path)) == path
-    assert str(UpdatesPath("S0147", SHA)) == f"/updates/S0147/{SHA}"
+    for kind in (UPDATES, CONFIGURATION):
+        for path in (DownloadPath(kind, "S0147"), DownloadPath(kind, "S0147", SHA)):
+            assert DownloadPath.parse(str(path)) == path
+    assert str(DownloadPath(UPDATES, "S0147", SHA)) == f"/updates/S0147/{SHA}"
     assert ByteRange.parse(str(ByteRange(0, 4095))) == ByteRange(0, 4095)
     assert etag_of(SHA) == f'"{SHA}"'
 
@@ -37,9 +38,12 @@ def test_what_is_no_path(subtests: pytest.Subtests) -> None:
         "/updates/S01477",
         "/updates/s0147",
         "/photos/S0147",
+        "/configuration/",
+        "/configuration/S0147/xyz",
+        "/configuration/S0147/a/b",
     ]:
         with subtests.test(path=path), pytest.raises(ValueError, match=r"station id|no path|no SHA"):
-            UpdatesPath.parse(path)
+            DownloadPath.parse(path)
 
 
 def test_what_is_no_range(subtests: pytest.Subtests) -> None:

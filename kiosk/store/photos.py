@@ -126,8 +126,6 @@ def _picture_columns(photo: NewPhoto, pictures: ListingPictures) -> dict[str, ob
         "size_bytes": master.size_bytes,
         "width": master.width,
         "height": master.height,
-        "judged": 1,
-        "removed": 0,
         "sent": 0,
         "natural_sha256": natural.sha256,
         "natural_size_bytes": natural.size_bytes,

@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -143,6 +143,15 @@ class MessageFile(Generic[B]):
         last = self.last()
         return last.body if last is not None and last.id == ident else None
 
+    def write_again(self, first: B, **changes: Any) -> B:
+        """The last message with these changes, or ``first`` with them where there is none. It stays with its id: it may
+        not have been read yet. Raises OSError.
+        """
+        last = self.last()
+        body = msgspec.structs.replace(last.body if last else first, **changes)  # type: ignore[type-var]
+        self.write(body, last.id if last else "")
+        return body
+
     @contextmanager
     def _folder(self) -> Iterator[int | None]:
         """None when there is no such folder; a link to one raises OSError."""
@@ -171,6 +180,22 @@ class MessageFile(Generic[B]):
             return Message(envelope.id, self._read_body(bytes(envelope.body)))
         except Unreadable as error:
             raise BadMessage(str(error)) from error
+
+
+class RequestFiles(Generic[B, A]):
+    """Where one kind of request and its answer lie, and who reads them."""
+
+    def __init__(self, kind: str, request: msgspec.json.Decoder[B], answer: msgspec.json.Decoder[A]) -> None:
+        self._kind, self._read_request, self._read_answer = kind, reader(request), reader(answer)
+
+    def request(self, data: Path) -> MessageFile[B]:
+        """``kiosk-KIND.path`` starts the helper when it changes."""
+        return MessageFile(data / REQUESTS / f"{self._kind}.json", self._read_request)
+
+    def answer(self, runtime: Path | None = None) -> MessageFile[A]:
+        """In the runtime folder of ``kiosk-KIND.service``."""
+        folder = runtime or Path("/run", f"kiosk-{self._kind}")
+        return MessageFile(folder / "answer.json", self._read_answer, PUBLIC)
 
 
 def _remove(folder: int, name: str) -> None:

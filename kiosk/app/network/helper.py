@@ -20,6 +20,7 @@ from typing import Final
 import msgspec
 
 from kiosk.app.network.requests import NetworkRequest, NetworkResponse, answer_file, request_file
+from kiosk.app.shared.helper_answer import answer_fields
 from kiosk.base.files import write_durably
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
@@ -75,7 +76,8 @@ class NetworkHelper:
                 answer = serve(request_file(self.paths.data), lambda message: self.answer(message.body), answers)
             except CannotRemove as error:
                 logger.warning("no request is carried out: %s", error)
-            return answer or self._publish()
+            now = self._state(self._last_networks())
+            return answer or answers.write_again(NetworkResponse(state=now), state=now)
 
     def settle(self) -> None:
         """The name of this machine, and the files of what is set; systemd reads them where they change."""
@@ -104,7 +106,7 @@ class NetworkHelper:
             refusal = Refused("network_failed", str(error))
         if refusal.code:
             logger.warning("%s is refused: %s %s", request.action, refusal.code, refusal)
-        return NetworkResponse(NetworkState(self.host(), self._settings(), networks), refusal.code, str(refusal))
+        return NetworkResponse(**answer_fields(refusal), state=self._state(networks))
 
     def _apply(self, settings: NetworkSettings) -> None:
         write_durably(self.paths.keys / SETTINGS, msgspec.json.encode(settings), 0o600)
@@ -152,10 +154,5 @@ class NetworkHelper:
         last = self.paths.answers.last()
         return last.body.state.wifi if last else ()
 
-    def _publish(self) -> NetworkResponse:
-        """What holds now. The last answer stays with its id: it may not have been read yet."""
-        last = self.paths.answers.last()
-        state = NetworkState(self.host(), self._settings(), self._last_networks())
-        answer = msgspec.structs.replace(last.body, state=state) if last else NetworkResponse(state)
-        self.paths.answers.write(answer, last.id if last else "")
-        return answer
+    def _state(self, networks: tuple[WifiNetwork, ...]) -> NetworkState:
+        return NetworkState(self.host(), self._settings(), networks)

@@ -9,14 +9,13 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
 
-from kiosk.base.json_reader import reader
+from kiosk.app.shared.helper_answer import HelperAnswer
 from kiosk.base.refused import Refused
-from kiosk.base.root_requests import PUBLIC, REQUESTS, Asker, MessageFile
+from kiosk.base.root_requests import Asker, MessageFile, RequestFiles
 from kiosk.devices.network.links import present_links
 from kiosk.devices.network.ports import Network, NetworkLink, NetworkState
 from kiosk.devices.network.settings import NetworkSettings
@@ -38,29 +37,14 @@ class NetworkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"NetworkRequest({self.action})"
 
 
-class NetworkResponse(msgspec.Struct, frozen=True):
-    """``word``: "" when all went well, else the code of a refusal; ``message`` is for the journal.
-
-    The helper writes one at each start of the machine, too, which answers no request.
-    """
+class NetworkResponse(HelperAnswer, frozen=True, kw_only=True):
+    """The helper writes one at each start of the machine, too, which answers no request."""
 
     state: NetworkState
-    word: str = ""
-    message: str = ""
 
 
-_read_request: Final = reader(msgspec.json.Decoder(NetworkRequest))
-_read_response: Final = reader(msgspec.json.Decoder(NetworkResponse))
-
-
-def request_file(data: Path) -> MessageFile[NetworkRequest]:
-    """``kiosk-network.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "network.json", _read_request)
-
-
-def answer_file(runtime: Path = Path("/run/kiosk-network")) -> MessageFile[NetworkResponse]:
-    """In the runtime folder of ``kiosk-network.service``."""
-    return MessageFile(runtime / "answer.json", _read_response, PUBLIC)
+_FILES: Final = RequestFiles("network", msgspec.json.Decoder(NetworkRequest), msgspec.json.Decoder(NetworkResponse))
+request_file, answer_file = _FILES.request, _FILES.answer
 
 
 @dataclass(frozen=True, slots=True)

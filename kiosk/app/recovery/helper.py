@@ -19,6 +19,7 @@ from kiosk.app.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.app.identity.helper import now
 from kiosk.app.recovery.media import MAX_KIT_TRIES, MediaContents, good_manifest, read_bounded, scan_media
 from kiosk.app.recovery.requests import WORKING, RecoveryRequest, RecoveryResponse, answer_file, request_file
+from kiosk.app.shared.helper_answer import answer_fields
 from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.app.shared.printer_address import systemctl
 from kiosk.base.refused import Refused
@@ -102,8 +103,7 @@ def _respond(where: RecoveryPaths, message: Message[RecoveryRequest]) -> Recover
         _restore_station(where, message)
     except Refused as refusal:
         logger.warning("%s was not put back: %s", station, refusal)
-        values = refusal.values
-        return RecoveryResponse(refusal.code, str(refusal), values.get("why", ""), int(values.get("seconds", 0)))
+        return RecoveryResponse(**answer_fields(refusal))
     logger.info("this machine is %s again", station)
     return RecoveryResponse()
 

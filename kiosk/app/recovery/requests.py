@@ -19,10 +19,10 @@ from typing import Annotated, Final, get_args
 import msgspec
 
 from kiosk.app.recovery.media import MediaContents, good_manifest, read_bounded, scan_media
+from kiosk.app.shared.helper_answer import HelperAnswer
 from kiosk.app.shared.media import ROOTS, IsMount
-from kiosk.base.json_reader import reader
 from kiosk.base.refused import Refused
-from kiosk.base.root_requests import PUBLIC, REQUESTS, TIMEOUT_S, Asker, MessageFile, is_working
+from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, RequestFiles, is_working
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.first_start.shared.ports import Lacks, OfferedRecovery, Recoveries, RecoveryRefusal
 from kiosk.station.recovery.kit_restore import has_series_file
@@ -49,29 +49,14 @@ class RecoveryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Request({self.station})"
 
 
-class RecoveryResponse(msgspec.Struct, frozen=True):
+class RecoveryResponse(HelperAnswer, frozen=True):
     """``word``: "working" from the moment the digits were found right, "" when the station is in place, else one of
-    ``RecoveryRefusal``; ``why`` is one of ``RecoveryWhy``. ``message`` is for the journal, and holds no secret.
+    ``RecoveryRefusal``; ``why`` is one of ``RecoveryWhy``.
     """
 
-    word: str = ""
-    message: str = ""
-    why: str = ""
-    wait_s: int = 0
 
-
-_read_request: Final = reader(msgspec.json.Decoder(RecoveryRequest))
-_read_answer: Final = reader(msgspec.json.Decoder(RecoveryResponse))
-
-
-def request_file(data: Path) -> MessageFile[RecoveryRequest]:
-    """``kiosk-recovery.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "recovery.json", _read_request)
-
-
-def answer_file(runtime: Path = Path("/run/kiosk-recovery")) -> MessageFile[RecoveryResponse]:
-    """In the runtime folder of ``kiosk-recovery.service``."""
-    return MessageFile(runtime / "answer.json", _read_answer, PUBLIC)
+_FILES: Final = RequestFiles("recovery", msgspec.json.Decoder(RecoveryRequest), msgspec.json.Decoder(RecoveryResponse))
+request_file, answer_file = _FILES.request, _FILES.answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +158,9 @@ class RequestedRecoveries(Recoveries):
 
 
 def refusal_of(answer: RecoveryResponse) -> Refused:
-    """As the screen shows it; its technical words are in the journal of kiosk-recovery.service."""
-    if answer.word == "wait":
-        return Refused("identity_wait", values={"why": "wait", "seconds": str(answer.wait_s)})
-    word = answer.word if answer.word in get_args(RecoveryRefusal) else "failed"
-    return Refused(f"recovery_{word}", values={"why": answer.why} if answer.why else {})
+    """The screen has a sentence for each word, and shows no technical ones."""
+    words = get_args(RecoveryRefusal)
+    return answer.refusal("recovery", words, ("failed", *words))
 
 
 def _key(path: Path) -> Key | None:

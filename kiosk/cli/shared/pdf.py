@@ -26,5 +26,5 @@ def text_picture(
     needs letters of Uyghur joined beforehand. Raises FontProblem.
     """
     room = round(size_mm[0] * dots_per_mm), round(size_mm[1] * dots_per_mm)
-    choices = styles(*(round(letter * dots_per_mm) for letter in letters_mm))
+    choices = styles(round(letters_mm[0] * dots_per_mm), round(letters_mm[1] * dots_per_mm))
     return draw(fit(text, room, choices, rtl), room, Align.CENTER).convert("L")

@@ -16,9 +16,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kiosk.base.json_reader import reader
 from kiosk.base.refused import Refused
-from kiosk.base.root_requests import PUBLIC, REQUESTS, Asker, MessageFile
+from kiosk.base.root_requests import Asker, RequestFiles
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.station.shared.clock import EARLIEST_VALID_TIME
 
@@ -46,18 +45,8 @@ class ClockResponse(msgspec.Struct, frozen=True):
     word: ClockRefusal = ""
 
 
-_read_request: Final = reader(msgspec.json.Decoder(ClockRequest))
-_read_response: Final = reader(msgspec.json.Decoder(ClockResponse))
-
-
-def request_file(data: Path) -> MessageFile[ClockRequest]:
-    """``kiosk-clock.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "clock.json", _read_request)
-
-
-def answer_file(runtime: Path = Path("/run/kiosk-clock")) -> MessageFile[ClockResponse]:
-    """In the runtime folder of ``kiosk-clock.service``."""
-    return MessageFile(runtime / "answer.json", _read_response, PUBLIC)
+_FILES: Final = RequestFiles("clock", msgspec.json.Decoder(ClockRequest), msgspec.json.Decoder(ClockResponse))
+request_file, answer_file = _FILES.request, _FILES.answer
 
 
 def judge(at: datetime, now: datetime, *, forward: bool) -> ClockRefusal:

@@ -259,20 +259,20 @@ def test_root_trusts_nothing_in_a_request(subtests: pytest.Subtests, box: Box, i
 def test_what_is_behind_a_refusal_is_a_text_in_three_languages_and_no_technical_words() -> None:
     for why in get_args(IdentityWhy):
         for word in ("damaged", "failed"):
-            told = refusal_of(IdentityResponse("", word, "technical", why=why))
+            told = refusal_of(IdentityResponse(word, "technical", why, machine=""))
             assert (told.code, told.values) == (f"identity_{word}", {"why": why})
             for language in LANGUAGES:
                 assert speech(language).one(f"setup.refused.why_{why}")
-    waits = refusal_of(IdentityResponse("", "wait", "technical", wait_s=12))
+    waits = refusal_of(IdentityResponse("wait", "technical", wait_s=12, machine=""))
     assert (waits.code, waits.values) == ("identity_wait", {"why": "wait", "seconds": "12"})
     for word in get_args(IdentityRefusal):
-        told = refusal_of(IdentityResponse("", word))
+        told = refusal_of(IdentityResponse(word, machine=""))
         assert (told.code, str(told)) == (f"identity_{word}", f"identity_{word}")
         for language in LANGUAGES:
             assert speech(language).one(f"setup.refused.{told.code}")
     for word in ("wrong", "claimed", "gone", "other"):
-        assert str(refusal_of(IdentityResponse("", word, "technical"))) == f"identity_{word}"
-    assert str(refusal_of(IdentityResponse("", "of other software", "technical"))) == "technical"
+        assert str(refusal_of(IdentityResponse(word, "technical", machine=""))) == f"identity_{word}"
+    assert str(refusal_of(IdentityResponse("of other software", "technical", machine=""))) == "technical"
 
 
 def test_nobody_answers(box: Box, identity: StationIdentity) -> None:

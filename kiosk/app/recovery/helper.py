@@ -17,11 +17,12 @@ from typing import Final
 
 from kiosk.app.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.app.identity.helper import now
-from kiosk.app.recovery.media import MAX_KIT_TRIES, MediaContents, good_manifest, read_bounded, scan_media
+from kiosk.app.recovery.media import MAX_KIT_TRIES, MediaContents, good_manifest, scan_media
 from kiosk.app.recovery.requests import WORKING, RecoveryRequest, RecoveryResponse, answer_file, request_file
 from kiosk.app.shared.helper_answer import answer_fields
 from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.app.shared.printer_address import systemctl
+from kiosk.base.files import read_bounded
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import Message, MessageFile, serve, working
 from kiosk.config.station import load

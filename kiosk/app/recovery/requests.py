@@ -18,9 +18,10 @@ from typing import Annotated, Final, get_args
 
 import msgspec
 
-from kiosk.app.recovery.media import MediaContents, good_manifest, read_bounded, scan_media
+from kiosk.app.recovery.media import MediaContents, good_manifest, scan_media
 from kiosk.app.shared.helper_answer import HelperAnswer
 from kiosk.app.shared.media import ROOTS, IsMount
+from kiosk.base.files import read_bounded
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, RequestFiles, is_working
 from kiosk.domain.identifiers import SERIES_LETTERS

@@ -32,7 +32,7 @@ def signed(authority: CountyAuthority) -> Sent:
 def step(shop: Shop) -> str:
     """What the document waits for, "" when there is none."""
     shop.service.county.step()
-    waiting = shop.service.county.waiting()
+    waiting = shop.service.county.inbox.waiting
     return waiting.why if waiting else ""
 
 

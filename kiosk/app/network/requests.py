@@ -17,7 +17,7 @@ from kiosk.app.shared.helper_answer import HelperAnswer
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import Asker, MessageFile, RequestFiles
 from kiosk.devices.network.links import present_links
-from kiosk.devices.network.ports import Network, NetworkLink, NetworkState
+from kiosk.devices.network.ports import MAX_NAME, Network, NetworkLink, NetworkState
 from kiosk.devices.network.settings import NetworkSettings
 
 ANSWER_S: Final = 75.0  # A search and a connection, each within its own time (kiosk/devices/network/iwd.py)
@@ -28,8 +28,8 @@ class NetworkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``password`` is secret. ``name`` and ``security`` say which network."""
 
     action: Literal["search", "join", "forget", "apply"]
-    name: Annotated[str, msgspec.Meta(max_length=32)] = ""
-    security: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    name: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] = ""
+    security: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] = ""
     password: Annotated[str, msgspec.Meta(pattern=r"^([ -~]{8,63})?\Z")] = ""
     settings: NetworkSettings | None = None
 

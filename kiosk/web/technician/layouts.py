@@ -72,7 +72,8 @@ class _LayoutPages:
     def page(self) -> str:
         """One kind of label as it is printed, or by another shipped layout; why the station's own file is not used."""
         kind, other = _requested(request.args)
-        problem = self.own.damage(kind)
+        of_county = self.own.is_of_county(kind)
+        problem = None if of_county else self.own.damage(kind)
         return self._page(
             "layouts",
             kind=kind,
@@ -82,6 +83,7 @@ class _LayoutPages:
             problem=problem,
             problem_id=f"technician.layouts.fault.{problem_word(problem)}" if problem is not None else "",
             own=self.own.is_own(kind),
+            of_county=of_county,
             told=bool(request.args.get("printed")),
         )
 
@@ -93,8 +95,10 @@ class _LayoutPages:
             draw_label(layout, SAMPLES[kind], _HEAD).to_image().save(png, "PNG")
         return Response(png.getvalue(), mimetype="image/png", headers={"Cache-Control": "no-store"})
 
-    def choose(self) -> AnyResponse:
+    def choose(self) -> AnyResponse | tuple[str, int]:
         kind, other = _requested(request.form)
+        if self.own.is_of_county(kind):
+            return self._page("refused", text_id="technician.layouts.of_county"), 409
         if other:
             self.own.choose(kind, OTHERS[kind][other])
         else:

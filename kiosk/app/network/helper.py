@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import msgspec
 
 from kiosk.app.network.requests import NetworkRequest, NetworkResponse, answer_file, request_file
 from kiosk.app.shared.helper_answer import answer_fields
+from kiosk.app.shared.systemd_control import run_command, settle_file
 from kiosk.base.files import write_durably
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
@@ -34,16 +34,7 @@ from kiosk.store.database.persistence import require_persistent
 logger = logging.getLogger(__name__)
 
 SETTINGS: Final = "network.json"
-_COMMAND_S: Final = 20.0
 _read_settings: Final = reader(msgspec.json.Decoder(NetworkSettings))
-
-
-def run_command(*command: str) -> None:
-    """One of systemd's own. Raises OSError when it fails."""
-    try:
-        subprocess.run(command, timeout=_COMMAND_S, check=True, capture_output=True)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise OSError(f"{command[0]} {command[1]} failed") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +115,8 @@ class NetworkHelper:
 
     def _write_files(self, settings: NetworkSettings) -> bool:
         """Whether anything had to change. Raises OSError."""
-        changed = False
-        for name, text in settings.drop_ins().items():
-            file = self.paths.systemd / name
-            if (file.read_text("ascii") if file.exists() else "") == text:
-                continue
-            changed = True
-            if text:
-                file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-                write_durably(file, text.encode("ascii"), 0o644)
-            else:
-                file.unlink(missing_ok=True)
-        return changed
+        changes = [settle_file(self.paths.systemd / name, text) for name, text in settings.drop_ins().items()]
+        return any(changes)
 
     def _reload(self) -> None:
         self._try("networkctl", "reload")

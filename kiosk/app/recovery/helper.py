@@ -21,7 +21,7 @@ from kiosk.app.recovery.media import MAX_KIT_TRIES, MediaContents, good_manifest
 from kiosk.app.recovery.requests import WORKING, RecoveryRequest, RecoveryResponse, answer_file, request_file
 from kiosk.app.shared.helper_answer import answer_fields
 from kiosk.app.shared.media import ROOTS, IsMount
-from kiosk.app.shared.printer_address import systemctl
+from kiosk.app.shared.systemd_control import systemctl
 from kiosk.base.files import read_bounded
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import Message, MessageFile, serve, working

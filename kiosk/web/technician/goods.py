@@ -57,7 +57,7 @@ class _GoodsPages:
     def page(self) -> str:
         name, page_text = request.args.get("file", ""), request.args.get("page")
         if not name:
-            version, catalog = self.catalogs.in_force()
+            version, catalog = self.catalogs.catalogs.get()
             files = rows_of(self.catalogs.files(), FILES, page_text)
             done = bool(request.args.get("done"))
             found = None if self._doctor is None else self._doctor.equipment.county

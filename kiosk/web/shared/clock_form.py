@@ -26,7 +26,9 @@ logger = logging.getLogger(__name__)
 def clock_blueprint(
     name: str, home: str, station: StationService, draw: Callable[..., str], *, forward: bool
 ) -> Blueprint:
-    """``draw`` gets what the templates need. ``forward``: at the public screen, where a clock that nobody has set goes forward, and no other."""
+    """``draw`` gets what the templates need. ``forward``: at the public screen, where a clock that nobody has set goes
+    forward, and no other.
+    """
     clock = Blueprint(name, __name__)
 
     @clock.get(home)

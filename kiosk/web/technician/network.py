@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, get_args
 
-from flask import Blueprint, abort, redirect, request
+from flask import Blueprint, abort, redirect, request, url_for
 from msgspec.structs import asdict
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -120,9 +120,11 @@ class _NetworkPages:
 
     def refused(self, code: str) -> tuple[str, int]:
         """A network whose password is not known, or was wrong, leads to the keys."""
-        status = 200 if request.method == "GET" else 409
-        chosen = _chosen() if code in NEEDS_PASSWORD else ""
-        return self._draw("network_refused", code=code, chosen=chosen), status
+        here = HOME if code != "network_unmanaged" else "/technician/about"
+        if code in NEEDS_PASSWORD:
+            here = url_for("network.password", network=_chosen())
+        page = draw(self._settings, "refused", "about", here, text_id=f"setup.refused.{code}")
+        return page, 200 if request.method == "GET" else 409
 
     def _draw(self, template: str, **extra: object) -> str:
         return draw(self._settings, template, "about", HOME, **extra)

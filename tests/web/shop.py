@@ -276,10 +276,6 @@ class Shop:
         self.photos.append((asked.subject, product))
         self.shots.append(asked)
 
-    @property
-    def prices_confirmed(self) -> bool:
-        return self.county.confirmed
-
     def stamp(self) -> Stamp:
         return replace(STAMP, moment=replace(STAMP.moment, quality=self.clock_quality))
 

@@ -66,7 +66,7 @@ def handle_request(where: IdentityPaths, clock: Callable[[], MachineTime] = now)
             logger.warning("no request is carried out: %s", error)
             answer = None
         unknown = IdentityResponse(machine=vault.machine)
-        return answer or where.answers.write_again(unknown, in_use=vault.in_use())
+        return answer or where.answers.renew(unknown, in_use=vault.in_use())
 
 
 def _answer(claimer: IdentityClaimer, vault: FileVault, request: IdentityRequest) -> IdentityResponse:

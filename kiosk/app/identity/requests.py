@@ -20,7 +20,7 @@ from kiosk.app.identity.mounted_folder import BOOT, MountedFolder, mounted_folde
 from kiosk.app.shared.helper_answer import HelperAnswer
 from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.base.refused import Refused
-from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, RequestFiles
+from kiosk.base.root_requests import Asker, RequestFiles
 from kiosk.first_start.identity.format import (
     CLEAR,
     BadClaim,
@@ -61,26 +61,24 @@ class IdentityResponse(HelperAnswer, frozen=True, kw_only=True):
     in_use: InUse | None = None
 
 
-_FILES: Final = RequestFiles("identity", msgspec.json.Decoder(IdentityRequest), msgspec.json.Decoder(IdentityResponse))
-request_file, answer_file = _FILES.request, _FILES.answer
+FILES: Final = RequestFiles("identity", msgspec.json.Decoder(IdentityRequest), msgspec.json.Decoder(IdentityResponse))
+request_file, answer_file = FILES.request, FILES.answer
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedIdentities(Identities):
     """Those of a box. ``seen`` spares reading a file twice; ``clock`` is in seconds."""
 
-    requests: MessageFile[IdentityRequest]
-    answers: MessageFile[IdentityResponse] = field(default_factory=answer_file)
+    asker: Asker[IdentityRequest, IdentityResponse]
     media: tuple[Path, ...] = ROOTS
     boot: Path = BOOT
     is_mount: IsMount = os.path.ismount
     seen: dict[tuple[str, int, int], OfferedIdentity | None] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
-    timeout_s: float = TIMEOUT_S
 
     def offered(self) -> tuple[OfferedIdentity, ...]:
         """By number, those another machine has claimed left out."""
-        own, until = self.answers.last(), self.clock() + SCAN_BUDGET_S
+        own, until = self.asker.answers.last(), self.clock() + SCAN_BUDGET_S
         found: dict[str, OfferedIdentity] = {}
         for place in mounted_folders(self.media, self.boot, self.is_mount):
             for name in place.names():
@@ -93,12 +91,11 @@ class RequestedIdentities(Identities):
 
     def in_use(self) -> InUse | None:
         """What root has published since the start of the machine."""
-        last = self.answers.last()
+        last = self.asker.answers.last()
         return last.body.in_use if last else None
 
     def take(self, station: str, code: str) -> InUse:
-        asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
-        answer = asker.ask(IdentityRequest(station, code))
+        answer = self.asker.ask(IdentityRequest(station, code))
         if answer is None:
             raise Refused("identity_failed", "kiosk-identity.service gave no answer", {"why": "silent"})
         if answer.word or answer.in_use is None:

@@ -68,7 +68,7 @@ class NetworkHelper:
             except CannotRemove as error:
                 logger.warning("no request is carried out: %s", error)
             now = self._state(self._last_networks())
-            return answer or answers.write_again(NetworkResponse(state=now), state=now)
+            return answer or answers.renew(NetworkResponse(state=now), state=now)
 
     def settle(self) -> None:
         """The name of this machine, and the files of what is set; systemd reads them where they change."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
@@ -17,7 +18,8 @@ class NetworkLink:
     address: str
 
 
-MAX_NAME: Final = 32  # IEEE 802.11: of the name of a network
+MAX_NAME: Final = 32  # IEEE 802.11: bytes of the name of a network
+PASSPHRASE: Final = re.compile(r"[ -~]{8,63}")
 WifiSecurity = Literal["open", "psk", "wep", "8021x", "hotspot"]  # As iwd has it
 
 

@@ -8,9 +8,7 @@ not keep the technician out who would mend it. So the public screen may only go 
 from __future__ import annotations
 
 import logging
-import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -45,8 +43,8 @@ class ClockResponse(msgspec.Struct, frozen=True):
     word: ClockRefusal = ""
 
 
-_FILES: Final = RequestFiles("clock", msgspec.json.Decoder(ClockRequest), msgspec.json.Decoder(ClockResponse))
-request_file, answer_file = _FILES.request, _FILES.answer
+FILES: Final = RequestFiles("clock", msgspec.json.Decoder(ClockRequest), msgspec.json.Decoder(ClockResponse))
+request_file, answer_file = FILES.request, FILES.answer
 
 
 def judge(at: datetime, now: datetime, *, forward: bool) -> ClockRefusal:
@@ -66,10 +64,6 @@ def typed_time(digits: str, zone: str) -> datetime:
         return datetime.strptime(digits, TYPED).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Refused("clock_no_time", "it is no date and time") from None
-
-
-def clock_asker(data: Path) -> Asker[ClockRequest, ClockResponse]:
-    return Asker(request_file(data), answer_file(), time.monotonic)
 
 
 class ClockSetter:

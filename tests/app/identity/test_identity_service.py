@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from kiosk.app.identity import requests as requests_module
 from kiosk.app.identity.helper import IdentityPaths, handle_request
 from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.app.identity.requests import (
+    FILES,
     IdentityRequest,
     IdentityResponse,
     RequestedIdentities,
@@ -66,7 +68,8 @@ class Box:
             writable=lambda medium: nullcontext(),
         )
         where, self.requests = self.helper, request_file(self.helper.data)
-        self.wizard = RequestedIdentities(self.requests, where.answers, where.media, where.boot, where.is_mount)
+        asker = FILES.asker(where.data, time.monotonic, where.answers)
+        self.wizard = RequestedIdentities(asker, where.media, where.boot, where.is_mount)
 
     @contextmanager
     def unit(self) -> Iterator[None]:
@@ -277,7 +280,7 @@ def test_what_is_behind_a_refusal_is_a_text_in_three_languages_and_no_technical_
 
 def test_nobody_answers(box: Box, identity: StationIdentity) -> None:
     with pytest.raises(Refused) as refused:
-        replace(box.wizard, timeout_s=0.0).take("S0147", CODE.digits)
+        replace(box.wizard, asker=replace(box.wizard.asker, timeout_s=0.0)).take("S0147", CODE.digits)
     assert refused.value.code == "identity_failed"
     assert not box.requests.exists()
 

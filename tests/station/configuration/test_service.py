@@ -50,7 +50,7 @@ def test_it_waits_for_the_intake_and_holds_at_once(store: Store, tmp_path: Path)
         assert step(shop) == ""
         found = service.county.in_force()
         assert found is not None
-        assert (str(found.version), found.confirmed, service.prices_confirmed) == ("1.18", True, True)
+        assert (str(found.version), found.confirmed, service.county.prices_confirmed()) == ("1.18", True, True)
         shop.agreed()
         shop.printed("printed", "printed")
         assert shop.label.sheets.told[-1].startswith(b"SIZE 60 mm,41")

@@ -25,9 +25,8 @@ from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.tools import TechnicianTools
 from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.store import StoreError
-from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician.frame import draw
+from kiosk.web.technician.frame import blueprint_of, draw, needs_technician
 
 HOME: Final = "/technician/layouts"
 # Shipped layouts that a label may have instead of the first one, by what the page calls them.
@@ -35,23 +34,15 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "bag": {"small": "bag_small", "shop": "bag_shop"},
     "member": {"card": "member_card"},
 }
-NEEDS: Mapping[str, Need] = {
-    "layouts.page": Need.TECHNICIAN,
-    "layouts.picture": Need.TECHNICIAN,
-    "layouts.act_choose": Need.TECHNICIAN,
-    "layouts.act_print": Need.TECHNICIAN,
-}
+NEEDS: Final = needs_technician("layouts", ("page", "picture"), ("choose", "print"))
 _HEAD: Final = PrintHead(203, 832)
 
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """Everything under ``/technician/layouts``; without a doctor these pages answer 503."""
-    routes = Blueprint("layouts", __name__)
     pages = _LayoutPages(settings, doctor)
-    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
+    routes = blueprint_of("layouts", HOME, {"page": pages.page}, {"choose": pages.choose, "print": pages.print})
     routes.add_url_rule(f"{HOME}.png", "picture", pages.picture, methods=["GET"])
-    routes.add_url_rule(f"{HOME}/choose", "act_choose", pages.choose, methods=["POST"])
-    routes.add_url_rule(f"{HOME}/print", "act_print", pages.print, methods=["POST"])
     routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     routes.register_error_handler(StoreError, lambda error: pages.refused("store_failed"))
     routes.register_error_handler(OSError, lambda error: pages.refused("store_failed"))

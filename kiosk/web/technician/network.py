@@ -18,17 +18,13 @@ from kiosk.devices.network.settings import LinkKind, NetworkSettings
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.password_keys import PASSWORD_KEYS
-from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician.frame import age, draw, row_values
+from kiosk.web.technician.frame import age, blueprint_of, draw, needs_technician, row_values
 
 HOME: Final = "/technician/network"
 PAGES: Final = ("page", "wifi", "password", "address", "time")
 POSTS: Final = ("search", "join", "forget", "apply")
-NEEDS: Final = {
-    **{f"network.{name}": Need.TECHNICIAN for name in PAGES},
-    **{f"network.act_{name}": Need.TECHNICIAN for name in POSTS},
-}
+NEEDS: Final = needs_technician("network", PAGES, POSTS)
 ROWS: Final = 3  # On one page
 _MAX_KEY: Final = 2 * MAX_NAME
 FIELDS: Final = ("address", "gateway", "dns")  # Typed one after another
@@ -38,12 +34,8 @@ _HOST_KEYS: Final = tuple("1234567890qwertyuiopasdfghjkl-zxcvbnm.")
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """``/technician/network``. Where somebody else sets the network the pages say so, and a post is refused."""
-    routes = Blueprint("network", __name__)
     pages = _NetworkPages(settings, doctor)
-    for name in PAGES:
-        routes.add_url_rule(HOME if name == "page" else f"{HOME}/{name}", name, pages.gets()[name], methods=["GET"])
-    for name in POSTS:
-        routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", pages.posts()[name], methods=["POST"])
+    routes = blueprint_of("network", HOME, pages.gets(), pages.posts())
     routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     routes.register_error_handler(OSError, lambda error: pages.refused("network_failed"))
     return routes

@@ -30,7 +30,6 @@ from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.telephone import TelephonePin, load_secret
 from kiosk.station.configuration.county import StationCounty, signature_check
 from kiosk.station.configuration.inbox import InboxTools
-from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
 from kiosk.station.counter.scans import ScanReader, ScanSources
 from kiosk.station.counter.settings import CounterSettings
@@ -68,7 +67,7 @@ from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scan_router import ScanRouter
 from kiosk.station.shared.clock import StationClock, metrology, software_id
 from kiosk.station.shared.clock_setting import FILES, ClockSetter
-from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.settings import CountyKeys, StationSettings
 from kiosk.station.update.updates import StationQuiet
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.persistence import BOX_VARIABLE

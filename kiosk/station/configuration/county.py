@@ -34,7 +34,7 @@ from kiosk.messaging.contract.configuration import (
 from kiosk.station.configuration.checks import NOTHING_LIVE, LiveContent
 from kiosk.station.configuration.floor import FloorFile
 from kiosk.station.configuration.inbox import DocumentInbox, InboxTools
-from kiosk.station.configuration.settings import CountyKeys
+from kiosk.station.shared.settings import CountyKeys
 from kiosk.store import StoreError
 from kiosk.store.catalogs import PreparedCatalog
 from kiosk.store.county_documents import CountyDocument

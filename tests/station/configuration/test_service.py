@@ -11,8 +11,8 @@ from kiosk.domain.moment import Moment
 from kiosk.labels.layout import shipped_text
 from kiosk.messaging.contract.configuration import CountySettings, LayoutsPart, SettingsPart, parse_document
 from kiosk.sorting_center.stations.authority import ConfigurationKey, CountyAuthority
-from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.shared.clock_setting import ClockSetter
+from kiosk.station.shared.settings import CountyKeys
 from kiosk.store import Store
 from tests.station.configuration.rig import GOODS, Sent, document, prices
 from tests.station.test_service import Shop, opened

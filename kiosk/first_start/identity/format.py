@@ -27,7 +27,6 @@ import msgspec
 import tomlkit
 
 from kiosk.base.json_reader import Unreadable, reader
-from kiosk.devices.network.ports import MAX_NAME, PASSPHRASE
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.domain.paper_code import PaperCode
 from kiosk.domain.telephone_pin import read_secret
@@ -55,6 +54,8 @@ SEALED: Final = re.compile(r"identity-(S[0-9]{4})\.toml")
 MAX_VILLAGE_LENGTH: Final = 40
 _MAX_PEM_LENGTH: Final = 32_000
 _MAX_URL_LENGTH: Final = 200
+_MAX_NETWORK_BYTES: Final = 32  # IEEE 802.11
+_PASSPHRASE: Final = re.compile(r"[ -~]{8,63}")
 _CERTIFICATE, _PRIVATE_KEY = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
 
 
@@ -216,9 +217,9 @@ def unseal(envelope: SealedIdentity, code: PaperCode) -> StationIdentity:
 
 
 def _check_wifi(network: str, password: str) -> None:
-    if len(network.encode()) > MAX_NAME or not network.isprintable():
-        raise ValueError(f"wifi_network must be printable text of at most {MAX_NAME} bytes")
-    if password and not (network and PASSPHRASE.fullmatch(password)):
+    if len(network.encode()) > _MAX_NETWORK_BYTES or not network.isprintable():
+        raise ValueError(f"wifi_network must be printable text of at most {_MAX_NETWORK_BYTES} bytes")
+    if password and not (network and _PASSPHRASE.fullmatch(password)):
         raise ValueError("wifi_password needs a wifi_network, and must be 8 to 63 printable characters of ASCII")
 
 

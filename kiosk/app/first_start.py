@@ -118,9 +118,9 @@ def _this_machine(settings: Path, data: Path) -> ThisMachine:
         return machine
     return replace(
         machine,
-        identities=identity.RequestedIdentities(identity.request_file(data)),
-        recoveries=recovery.RequestedRecoveries(recovery.request_file(data), data),
-        network=network.RequestedNetwork(network.request_file(data)),
+        identities=identity.RequestedIdentities(identity.FILES.asker(data, time.monotonic)),
+        recoveries=recovery.RequestedRecoveries(recovery.FILES.asker(data, time.monotonic), data),
+        network=network.RequestedNetwork(network.FILES.asker(data, time.monotonic, timeout_s=network.ANSWER_S)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiosk.app.network.requests import RequestedNetwork, request_file
+from kiosk.app.network.requests import ANSWER_S, FILES, RequestedNetwork
 from kiosk.app.shared.adapters import (
     make_camera,
     make_camera_scanner,
@@ -157,7 +158,9 @@ def make_station(
         updates=None if update is None else update.updates,
         catalogs=make_catalogs_on_sticks(service),
         county=service.county,
-        network=RequestedNetwork(request_file(config.station.data)) if is_box() else None,
+        network=RequestedNetwork(FILES.asker(config.station.data, time.monotonic, timeout_s=ANSWER_S))
+        if is_box()
+        else None,
     )
     return StationParts(
         service,

@@ -148,6 +148,12 @@ def open_regular(path: Path) -> BinaryIO:
         raise
 
 
+def read_bounded(path: Path, max_bytes: int) -> bytes:
+    """Of a file as ``open_regular`` has it; one byte more than may be is enough to be refused. Raises OSError."""
+    with open_regular(path) as file:
+        return file.read(max_bytes + 1)
+
+
 def _chown(path: Path, owner: int, group: int) -> None:
     """By a descriptor: whoever owns the folder may put a link in the file's place meanwhile. A medium whose file system
     knows no owners keeps its own: that is no reason to fail there.

@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -142,6 +142,15 @@ class MessageFile(Generic[B]):
     def answer_to(self, ident: str) -> B | None:
         last = self.last()
         return last.body if last is not None and last.id == ident else None
+
+    def renew(self, first: B, **changes: Any) -> B:
+        """The last message with these changes, or ``first`` with them where there is none. It stays with its id: it may
+        not have been read yet. Raises OSError.
+        """
+        last = self.last()
+        body = msgspec.structs.replace(last.body if last else first, **changes)  # type: ignore[type-var]
+        self.write(body, last.id if last else "")
+        return body
 
     @contextmanager
     def _folder(self) -> Iterator[int | None]:
@@ -266,6 +275,31 @@ class Asker(Generic[B, A]):
         finally:
             self.requests.path.unlink(missing_ok=True)  # it may hold a code
         return None
+
+
+class RequestFiles(Generic[B, A]):
+    """Where one kind of request and its answer lie, and who reads them."""
+
+    def __init__(self, kind: str, request: msgspec.json.Decoder[B], answer: msgspec.json.Decoder[A]) -> None:
+        self._kind, self._read_request, self._read_answer = kind, reader(request), reader(answer)
+
+    def request(self, data: Path) -> MessageFile[B]:
+        """``kiosk-KIND.path`` starts the helper when it changes."""
+        return MessageFile(data / REQUESTS / f"{self._kind}.json", self._read_request)
+
+    def answer(self, runtime: Path | None = None) -> MessageFile[A]:
+        """In the runtime folder of ``kiosk-KIND.service``."""
+        folder = runtime or Path("/run", f"kiosk-{self._kind}")
+        return MessageFile(folder / "answer.json", self._read_answer, PUBLIC)
+
+    def asker(
+        self,
+        data: Path,
+        clock: Callable[[], float],
+        answers: MessageFile[A] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Asker[B, A]:
+        return Asker(self.request(data), answers or self.answer(), clock, timeout_s)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ Each loads its helper alone: the unit of a stick needs no certificate.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import click
@@ -16,6 +18,17 @@ from kiosk.cli.shared.one_line import end
 from kiosk.store.shared.errors import StoreError
 
 _EXIT_REQUEST_NOT_REMOVED: Final = 3  # Its unit pauses, and tries again
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """What nobody can do anything about ends the program; its unit is red then."""
+    try:
+        yield
+    except CannotRemove as reason:
+        end(f"the request cannot be taken away: {reason}", _EXIT_REQUEST_NOT_REMOVED)
+    except (OSError, StoreError) as error:
+        end(str(error), 1)
 
 
 @click.group()
@@ -32,10 +45,8 @@ def attend_identity() -> None:
     """
     from kiosk.app.identity.helper import IdentityPaths, handle_request
 
-    try:
+    with _ending():
         answer = handle_request(IdentityPaths())
-    except (OSError, StoreError) as error:
-        end(str(error), 1)
     click.echo(f"{answer.in_use.station if answer.in_use else 'no station yet'} {answer.word or 'ok'}")
 
 
@@ -53,10 +64,8 @@ def attend_recovery() -> None:
     """
     from kiosk.app.recovery.helper import RecoveryPaths, handle_request
 
-    try:
+    with _ending():
         answer = handle_request(RecoveryPaths())
-    except (OSError, StoreError) as error:
-        end(str(error), 1)
     click.echo("no pending request" if answer is None else answer.word or "ok")
 
 
@@ -77,10 +86,8 @@ def attend_network() -> None:
     from kiosk.devices.network.iwd import Iwd
 
     setup_logging()
-    try:
+    with _ending():
         answer = NetworkHelper(NetworkPaths(), Iwd()).run()
-    except (OSError, StoreError) as error:
-        end(str(error), 1)
     click.echo(f"{answer.state.host} {answer.word or 'ok'}")
 
 
@@ -99,14 +106,13 @@ def mount(name: str) -> None:
     """
     from kiosk.app.mounting.mounting import mount_medium
 
-    try:
-        made = mount_medium(name)
-    except Refused as refusal:
-        click.echo(f"not mounted: {refusal}")
-        return
-    except OSError as error:
-        end(str(error), 1)
-    click.echo(f"{made.what} is mounted at {made.where} ({','.join(made.options)})")
+    with _ending():
+        try:
+            made = mount_medium(name)
+        except Refused as refusal:
+            click.echo(f"not mounted: {refusal}")
+        else:
+            click.echo(f"{made.what} is mounted at {made.where} ({','.join(made.options)})")
 
 
 @medium.command("copy-bundle")
@@ -118,16 +124,11 @@ def copy_bundle_() -> None:
     """
     from kiosk.app.mounting.mounting import ExportPaths, copy_bundle
 
-    try:
-        made = copy_bundle(ExportPaths())
-    except Refused as reason:
-        click.echo(f"nothing was copied: {reason}")
-        return
-    except CannotRemove as reason:
-        end(f"the request cannot be taken away: {reason}", _EXIT_REQUEST_NOT_REMOVED)
-    except OSError as error:
-        end(str(error), 1)
-    click.echo(f"the bundle lies at {made}")
+    with _ending():
+        try:
+            click.echo(f"the bundle lies at {copy_bundle(ExportPaths())}")
+        except Refused as reason:
+            click.echo(f"nothing was copied: {reason}")
 
 
 @click.group()
@@ -145,12 +146,8 @@ def attend_clock() -> None:
     from kiosk.app.shared.clock import ClockHelper
 
     setup_logging()
-    try:
+    with _ending():
         answer = ClockHelper().run()
-    except CannotRemove as reason:
-        end(f"the request cannot be taken away: {reason}", _EXIT_REQUEST_NOT_REMOVED)
-    except OSError as error:
-        end(str(error), 1)
     click.echo("no pending request" if answer is None else answer.word or "ok")
 
 

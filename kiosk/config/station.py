@@ -21,12 +21,11 @@ from kiosk.domain.metrology.check_weight import check_expected
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.protocols.scales import registry
-from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.shared.clock import relay_identity
-from kiosk.station.shared.settings import StationSettings, receipt_text_checks
+from kiosk.station.shared.settings import CountyKeys, StationSettings, receipt_text_checks
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.settings import WebSettings

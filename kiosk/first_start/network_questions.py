@@ -8,18 +8,17 @@ from typing import Final
 from msgspec.structs import replace
 
 from kiosk.base.refused import Refused
-from kiosk.devices.network.ports import Network, WifiNetwork
+from kiosk.devices.network.ports import NEEDS_PASSWORD, Network, WifiNetwork, split_key
 from kiosk.first_start.question import SKIP, Form, WizardQuestion, one_of, value
 from kiosk.first_start.shared.draft import SettingsDraft
 from kiosk.first_start.shared.ports import Choice, FirstStartMachine
 
 SEARCH: Final = "search"
-_NETWORK: Final = " "  # Between the kind of security and the name of a network that waits for its password
 
 
 def _ways(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     yield Choice(SKIP, text_id="setup.choice.network_cable", picture="link", chosen=not draft.wifi)
-    yield Choice(SEARCH, text_id="setup.choice.network_search", picture="scan", chosen=bool(draft.wifi))
+    yield Choice(SEARCH, text_id="setup.choice.network_search", picture="link-search", chosen=bool(draft.wifi))
 
 
 def _take_way(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
@@ -32,30 +31,27 @@ def _take_way(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> S
 def _networks(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     yield Choice(SKIP, text_id="setup.choice.network_cable", picture="link")
     for row in _found(machine):
-        word = "connected" if row.connected else row.strength
-        yield Choice(_key(row), row.name, "", "", f"setup.strength.{word}", "", row.connected)
+        yield Choice(row.key, row.name, "", "", f"setup.strength.{row.strength_word}", "", row.connected)
 
 
 def _take_network(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     if value(form) == SKIP:
         return replace(draft, wifi="")
-    row = next((one for one in _found(machine) if _key(one) == value(form)), None)
+    row = next((one for one in _found(machine) if one.key == value(form)), None)
     if row is None:
         raise Refused("network_out_of_range")
-    if row.security != "open" and not row.known:
-        return replace(draft, wifi=_key(row))
-    try:
-        _network(machine).join(row.name, row.security, "")
-    except Refused as refusal:
-        if refusal.code not in ("network_needs_password", "network_wrong_password"):
-            raise
-        return replace(draft, wifi=_key(row))
-    return replace(draft, wifi=SEARCH)
+    if row.needs_no_password:
+        try:
+            _network(machine).join(row.name, row.security, "")
+            return replace(draft, wifi=SEARCH)
+        except Refused as refusal:
+            if refusal.code not in NEEDS_PASSWORD:
+                raise
+    return replace(draft, wifi=row.key)
 
 
 def _take_password(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
-    security, _, name = draft.wifi.partition(_NETWORK)
-    _network(machine).join(name, security, value(form))
+    _network(machine).join(*split_key(draft.wifi), value(form))
     return replace(draft, wifi=SEARCH)
 
 
@@ -70,14 +66,10 @@ def _found(machine: FirstStartMachine) -> tuple[WifiNetwork, ...]:
     return () if state is None else state.wifi
 
 
-def _key(row: WifiNetwork) -> str:
-    return f"{row.security}{_NETWORK}{row.name}"
-
-
 NETWORK = (
     WizardQuestion("network", "broker", _take_way, _ways, lambda draft: draft.networked, root="network"),
     WizardQuestion("network_list", "broker", _take_network, _networks, lambda draft: bool(draft.wifi), root="network"),
     WizardQuestion(
-        "network_password", "broker", _take_password, when=lambda draft: _NETWORK in draft.wifi, root="network"
+        "network_password", "broker", _take_password, when=lambda draft: draft.wifi not in ("", SEARCH), root="network"
     ),
 )

@@ -1,4 +1,4 @@
-"""The fixed texts of the papers, each in three languages: one table, loaded once from paper_texts.toml."""
+"""The fixed texts of the papers, each in three languages: one table, loaded once from its file."""
 
 from __future__ import annotations
 
@@ -22,15 +22,24 @@ class PaperText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The three on one left-to-right line, for headings beside a figure."""
         return f"{self.zh} {self.en} {self.ug}"
 
+    def lines(self) -> tuple[tuple[str, bool], ...]:
+        """A line each, and whether it runs from right to left."""
+        return (self.ug, True), (self.zh, False), (self.en, False)
 
+
+_TEXTS: Final = Path(__file__).with_name("paper_texts.toml")
 _PREBUILT_DECODER: Final = msgspec.json.Decoder(dict[str, PaperText])
 
 
 @cache
-def paper_texts() -> dict[str, PaperText]:
+def read_texts(file: Path) -> dict[str, PaperText]:
     """Return the table by key. Raises msgspec.ValidationError when a row is incomplete or has a strange field."""
-    text = Path(__file__).with_name("paper_texts.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(text), dict[str, PaperText])
+    return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), dict[str, PaperText])
+
+
+def paper_texts() -> dict[str, PaperText]:
+    """The texts of labels and receipts."""
+    return read_texts(_TEXTS)
 
 
 def paper_text(key: str) -> PaperText:

@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -29,7 +30,6 @@ from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.telephone import TelephonePin, load_secret
 from kiosk.station.configuration.county import StationCounty, signature_check
 from kiosk.station.configuration.inbox import InboxTools
-from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
 from kiosk.station.counter.scans import ScanReader, ScanSources
 from kiosk.station.counter.settings import CounterSettings
@@ -66,8 +66,8 @@ from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scan_router import ScanRouter
 from kiosk.station.shared.clock import StationClock, metrology, software_id
-from kiosk.station.shared.clock_setting import ClockSetter, clock_asker
-from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.clock_setting import FILES, ClockSetter
+from kiosk.station.shared.settings import CountyKeys, StationSettings
 from kiosk.station.update.updates import StationQuiet
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.persistence import BOX_VARIABLE
@@ -239,7 +239,9 @@ class StationService:
     ) -> None:
         self.settings, self.store, self.clock = settings.station, store, clock
         self.software, self.metrology = software_id(), metrology()
-        self.clock_setter = ClockSetter(clock_asker(self.settings.data) if environ.get(BOX_VARIABLE) == "1" else None)
+        self.clock_setter = ClockSetter(
+            FILES.asker(self.settings.data, time.monotonic) if environ.get(BOX_VARIABLE) == "1" else None
+        )
         self._codes = settings.codes
         self._hardware = hardware
         self._signals = StationSignals()
@@ -361,11 +363,6 @@ class StationService:
     def phone(self) -> str:
         """Of the county, as receipts have it; "" where nobody has said."""
         return self.county.live.on_paper(self.settings).phone
-
-    @property
-    def prices_confirmed(self) -> bool:
-        """Raises StoreError."""
-        return self.county.prices_confirmed()
 
     def quiet(self) -> StationQuiet:
         return StationQuiet(self.desk.view, self.desk.intake_exit.unfinished, self.board, self.store.papers)

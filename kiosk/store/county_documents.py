@@ -7,7 +7,7 @@ applies the document is then short.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -59,6 +59,11 @@ class CheckedDocument:
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
+
+    def has_goods(self, codes: Collection[str]) -> bool:
+        """Whether each of these can still be brought in."""
+        prepared = self.catalog
+        return prepared is None or all(prepared.catalog.product(code) is not None for code in codes)
 
 
 class CountyDocuments(Tables):

@@ -56,7 +56,6 @@ _ROW = (
     .outerjoin(epoch_table, epoch_table.c.number == journal_table.c.epoch)
     .outerjoin(quarantined_table, _IS_QUARANTINED)
 )
-_ACCEPTED = photo_table.c.position.is_not(None)
 
 
 class Listings(Tables):
@@ -178,7 +177,7 @@ def _photos(connection: Connection, number: int) -> tuple[ListedPhoto, ...]:
         .outerjoin(arranged_table, arranged)
         .outerjoin(journal_table, journal_table.c.position == photo_table.c.position)
         .outerjoin(quarantined_table, _IS_QUARANTINED)
-        .where(photo_table.c.intake == number, _ACCEPTED)
+        .where(photo_table.c.intake == number)
         .order_by(arranged_table.c.place.is_(None), arranged_table.c.place, photo_table.c.shot)
     )
     return tuple(ListedPhoto(row[0], bool(row[1]), row[2], bool(row[3])) for row in connection.execute(query))

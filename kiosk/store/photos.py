@@ -71,7 +71,7 @@ class Photos(Tables):
     @reading
     def of_lot(self, connection: Connection, lot: str) -> list[PhotoRow]:
         joined = photo_table.join(lot_table, lot_table.c.intake == _c.intake)
-        query = select(lot_table.c.lot, photo_table).select_from(joined).where(_has_lot(lot)).order_by(_c.shot)
+        query = select(photo_table).select_from(joined).where(_has_lot(lot)).order_by(_c.shot)
         return [_row(row) for row in connection.execute(query).mappings()]
 
     @reading
@@ -126,8 +126,6 @@ def _picture_columns(photo: NewPhoto, pictures: ListingPictures) -> dict[str, ob
         "size_bytes": master.size_bytes,
         "width": master.width,
         "height": master.height,
-        "judged": 1,
-        "removed": 0,
         "sent": 0,
         "natural_sha256": natural.sha256,
         "natural_size_bytes": natural.size_bytes,
@@ -146,27 +144,14 @@ def _json(value: object) -> str:
 
 
 def _row(row: RowMapping) -> PhotoRow:
-    return PhotoRow(
-        lot=row["lot"],
-        sha256=row["sha256"],
-        size_bytes=row["size_bytes"],
-        width=row["width"],
-        height=row["height"],
-        captured_at=row["taken_at"],
-        sent=bool(row["sent"] and row["natural_sent"]),
-        pictures=_pictures(row),
-        overruled=_FINDINGS.decode(row["overruled"]) if row["overruled"] else (),
-        actor=row["actor"],
-    )
-
-
-def _pictures(row: RowMapping) -> ListingPictures:
-    return ListingPictures(
+    pictures = ListingPictures(
         PictureData(row["sha256"], row["size_bytes"], row["width"], row["height"]),
         PictureData(row["natural_sha256"], row["natural_size_bytes"], row["natural_width"], row["natural_height"]),
         _MEASURES.decode(row["measures"]),
         row["likeness"] or "",
     )
+    overruled = _FINDINGS.decode(row["overruled"]) if row["overruled"] else ()
+    return PhotoRow(pictures, bool(row["sent"] and row["natural_sent"]), overruled, row["actor"])
 
 
 def _acknowledged_only(query: Select[Any]) -> Select[Any]:

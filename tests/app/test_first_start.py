@@ -20,7 +20,7 @@ import pytest
 from kiosk.app import first_start
 from kiosk.app import first_start as setup_runtime
 from kiosk.app.first_start import SettingsFileWatcher, data_folder, run_first_start
-from kiosk.app.identity.requests import RequestedIdentities, request_file
+from kiosk.app.identity.requests import FILES, RequestedIdentities
 from kiosk.config.station import load
 from kiosk.first_start.identity.vault import InUse
 from kiosk.first_start.shared.draft import draft_path, load_draft
@@ -251,5 +251,5 @@ def test_a_service_that_has_not_got_the_certificate_begins_anew(
         (tmp_path / "kiosk-relay.crt").touch()
     present = InUse("S0147", "yarkant", "", "mqtts://center.example:8883", authority=True) if taken else None
     monkeypatch.setattr(RequestedIdentities, "in_use", lambda self: present)
-    machine = replace(named_devices(tmp_path), identities=RequestedIdentities(request_file(tmp_path)))
+    machine = replace(named_devices(tmp_path), identities=RequestedIdentities(FILES.asker(tmp_path, time.monotonic)))
     assert setup_runtime.has_certificate(machine) is goes_on

@@ -59,7 +59,7 @@ KINDS: Final[dict[str, tuple[object, Callable[[bytes, Path], object], type[Excep
         BadMessage,
     ),
     "identity answer": (
-        {"kind": "answer", "id": "0" * 32, "body": IdentityResponse(SHA, "wrong", "the code")},
+        {"kind": "answer", "id": "0" * 32, "body": IdentityResponse("wrong", "the code", machine=SHA)},
         of_file("answer.json", lambda folder: answer_file(folder).read()),
         BadMessage,
     ),

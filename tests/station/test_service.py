@@ -22,13 +22,12 @@ from kiosk.domain.metrology.pan import PanState
 from kiosk.domain.trade import Mode, Party
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.desk.live import Snapshot
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
 from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.shared.clock import StationClock
-from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.settings import CountyKeys, StationSettings
 from kiosk.store import DiskFull, Store
 from kiosk.store.database.opening import OpenOptions
 from tests.station.fakes import PROFILE, STAMP, walking

@@ -12,7 +12,7 @@ from typing import Any, Self
 from kiosk.base.refused import Refused
 from kiosk.devices.ports import LiveViewFrame
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
-from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
+from kiosk.domain.configuration import RefusalReason
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
@@ -24,9 +24,9 @@ from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.configuration.checks import WaitingDocument
 from kiosk.station.configuration.county import StickDocument
 from kiosk.station.configuration.floor import RefusedDocument
-from kiosk.station.configuration.inbox import WaitingDocument
 from kiosk.station.counter.state import CounterBoard, CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
@@ -146,8 +146,9 @@ class FakeCounty:
     def __init__(self) -> None:
         self.has_county, self.confirmed, self.by_hand, self.people = False, True, False, False
         self.document: CountyDocument | None = None
-        self.held: WaitingDocument | None = None
-        self.refused: RefusedDocument | None = None
+        self.waiting: WaitingDocument | None = None
+        self.last_refusal: RefusedDocument | None = None
+        self.inbox = self.floor = self
         self.sticks: tuple[StickDocument, ...] = ()
         self.taken: list[Path] = []
 
@@ -162,12 +163,6 @@ class FakeCounty:
 
     def prices_confirmed(self) -> bool:
         return self.confirmed
-
-    def waiting(self) -> WaitingDocument | None:
-        return self.held
-
-    def last_refusal(self) -> RefusedDocument | None:
-        return self.refused
 
     def candidates(self) -> tuple[StickDocument, ...]:
         return self.sticks
@@ -190,8 +185,8 @@ def telling_county() -> FakeCounty:
     """One document is in force and not confirmed, one waits, one was refused, one lies on a stick."""
     county = FakeCounty()
     county.has_county, county.confirmed, county.by_hand, county.document = True, False, True, in_force()
-    county.held = WaitingDocument(ConfigurationVersion(2, 18), "2026-12-01T03:00:00Z", None, "busy_pan")
-    county.refused = RefusedDocument("b" * 64, 2, 19, RefusalReason.CLERKS, "2026-12-01T04:00:00Z")
+    county.waiting = WaitingDocument(b"", document(18), "busy_pan")
+    county.last_refusal = RefusedDocument("b" * 64, 2, 19, RefusalReason.CLERKS, "2026-12-01T04:00:00Z")
     county.sticks = (StickDocument(Path("/run/kiosk-media/one"), document(18), None, same=False),)
     return county
 
@@ -280,10 +275,6 @@ class Shop:
     def _photo(self, asked: PhotoRequest, product: str) -> None:
         self.photos.append((asked.subject, product))
         self.shots.append(asked)
-
-    @property
-    def prices_confirmed(self) -> bool:
-        return self.county.confirmed
 
     def stamp(self) -> Stamp:
         return replace(STAMP, moment=replace(STAMP.moment, quality=self.clock_quality))

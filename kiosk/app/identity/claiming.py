@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -101,16 +102,11 @@ class IdentityClaimer:
         self._finish(PendingIdentity(self._open(station, name, content, code), name), place)
 
     def _open(self, station: str, name: str, content: bytes, code: PaperCode | None) -> StationIdentity:
-        """A wrong code is counted on the disk before anybody hears of it. Raises Refused, OSError."""
-        known, at = self._vault.wrong_codes(), self._clock()
-        wait_s = -(-known.wait(LOCKOUT_RULE, at.boot_id, at.monotonic_ms) // 1000)
-        if wait_s and code is not None:
-            raise Refused("wait", f"too many wrong codes: the next one in {wait_s} s", {"seconds": str(wait_s)})
-        try:
+        """Raises Refused, OSError."""
+        if code is None:
+            return _open_identity(station, name, content, None)
+        with counting_wrong_codes(self._vault, self._clock(), WrongCode):
             return _open_identity(station, name, content, code)
-        except WrongCode as error:
-            self._vault.count(known.after_failure(LOCKOUT_RULE, at.boot_id, at.monotonic_ms))
-            raise Refused("wrong", str(error)) from None
 
     def _remove_leftovers(self) -> None:
         """A stick that was not there at the end still holds the file, behind the mark of this machine."""
@@ -184,6 +180,22 @@ class IdentityClaimer:
                 match = SEALED.fullmatch(name)
                 if name == CLEAR or (match and match[1] == station):
                     yield place, name
+
+
+@contextmanager
+def counting_wrong_codes(vault: FileVault, at: MachineTime, wrong: type[Exception]) -> Iterator[None]:
+    """One try at a code. A ``wrong`` one is counted on the disk before anybody hears of it. Raises Refused: ``wait``
+    before the next may be tried, ``wrong``; and OSError.
+    """
+    known = vault.wrong_codes()
+    wait_s = -(-known.wait(LOCKOUT_RULE, at.boot_id, at.monotonic_ms) // 1000)
+    if wait_s:
+        raise Refused("wait", f"too many wrong codes: the next one in {wait_s} s", {"seconds": str(wait_s)})
+    try:
+        yield
+    except wrong as error:
+        vault.count(known.after_failure(LOCKOUT_RULE, at.boot_id, at.monotonic_ms))
+        raise Refused("wrong", str(error)) from error
 
 
 def _is_of(content: bytes, station: str) -> bool:

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from kiosk.app.identity.claiming import IdentityClaimer, MachineTime
 from kiosk.app.identity.mounted_folder import BOOT, mounted_folders
 from kiosk.app.identity.requests import IdentityRequest, IdentityResponse, answer_file, request_file
 from kiosk.app.mounting.writable import Writable, writable
+from kiosk.app.shared.helper_answer import answer_fields
 from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
@@ -66,13 +65,14 @@ def handle_request(where: IdentityPaths, clock: Callable[[], MachineTime] = now)
         except CannotRemove as error:
             logger.warning("no request is carried out: %s", error)
             answer = None
-        return answer or _published(where, vault)
+        unknown = IdentityResponse(machine=vault.machine)
+        return answer or where.answers.renew(unknown, in_use=vault.in_use())
 
 
 def _answer(claimer: IdentityClaimer, vault: FileVault, request: IdentityRequest) -> IdentityResponse:
     try:
         claimer.claim(request.station, PaperCode(request.code) if request.code else None)
-        return IdentityResponse(vault.machine, in_use=vault.in_use())
+        return IdentityResponse(machine=vault.machine, in_use=vault.in_use())
     except Refused as refused:
         refusal = refused
     except BadCode as error:
@@ -80,20 +80,4 @@ def _answer(claimer: IdentityClaimer, vault: FileVault, request: IdentityRequest
     except (OSError, StoreError, ValueError) as error:
         refusal = Refused("failed", str(error), {"why": "machine"})
     logger.warning("the identity of %s was not taken: %s", request.station, refusal)
-    values = refusal.values
-    return IdentityResponse(
-        vault.machine,
-        refusal.code,
-        str(refusal),
-        vault.in_use(),
-        values.get("why", ""),
-        int(values.get("seconds", 0)),
-    )
-
-
-def _published(where: IdentityPaths, vault: FileVault) -> IdentityResponse:
-    """What the machine is now. The last answer stays with its id: it may not have been read yet."""
-    last = where.answers.last()
-    answer = replace(last.body if last else IdentityResponse(vault.machine), in_use=vault.in_use())
-    where.answers.write(answer, last.id if last else "")
-    return answer
+    return IdentityResponse(**answer_fields(refusal), machine=vault.machine, in_use=vault.in_use())

@@ -12,7 +12,7 @@ from typing import Final
 
 from kiosk.app.mounting.writable import Writable, writable
 from kiosk.app.shared.media import IsMount, mounted
-from kiosk.base.files import open_regular, sync_folder, write_durably
+from kiosk.base.files import open_regular, read_bounded, sync_folder, write_durably
 from kiosk.first_start.identity.format import CLEAR, FOLDER, MAX_BYTES, SEALED
 
 BOOT: Final = Path("/boot/firmware")  # Where Raspberry Pi OS and our image mount the boot partition
@@ -43,8 +43,7 @@ class MountedFolder:
     def read(self, name: str) -> bytes | None:
         """At most one byte more than may be; None when there is no such file."""
         try:
-            with open_regular(self.folder / name) as file:
-                return file.read(MAX_BYTES + 1)
+            return read_bounded(self.folder / name, MAX_BYTES)
         except FileNotFoundError:
             return None
 

@@ -17,10 +17,10 @@ from typing import Annotated, Final, get_args
 import msgspec
 
 from kiosk.app.identity.mounted_folder import BOOT, MountedFolder, mounted_folders
+from kiosk.app.shared.helper_answer import HelperAnswer
 from kiosk.app.shared.media import ROOTS, IsMount
-from kiosk.base.json_reader import reader
 from kiosk.base.refused import Refused
-from kiosk.base.root_requests import PUBLIC, REQUESTS, TIMEOUT_S, Asker, MessageFile
+from kiosk.base.root_requests import Asker, RequestFiles
 from kiosk.first_start.identity.format import (
     CLEAR,
     BadClaim,
@@ -50,53 +50,35 @@ class IdentityRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Request({self.station})"
 
 
-class IdentityResponse(msgspec.Struct, frozen=True):
-    """``word``: "" when all went well, else one of ``IdentityRefusal``, or "failed"; ``why``, one of ``IdentityWhy``,
-    says more of it, ``message`` is for the journal. ``in_use`` is the station this machine is. ``machine`` is whose
-    marks are its own.
+class IdentityResponse(HelperAnswer, frozen=True, kw_only=True):
+    """``word``: one of ``IdentityRefusal``, or "failed"; ``why`` is one of ``IdentityWhy``. ``in_use`` is the station
+    this machine is. ``machine`` is whose marks are its own.
 
     The helper writes one at each start of the machine, too, which answers no request.
     """
 
     machine: str
-    word: str = ""
-    message: str = ""
     in_use: InUse | None = None
-    why: str = ""
-    wait_s: int = 0
 
 
-_read_request: Final = reader(msgspec.json.Decoder(IdentityRequest))
-_read_answer: Final = reader(msgspec.json.Decoder(IdentityResponse))
-
-
-def request_file(data: Path) -> MessageFile[IdentityRequest]:
-    """``kiosk-identity.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "identity.json", _read_request)
-
-
-def answer_file(runtime: Path = Path("/run/kiosk-identity")) -> MessageFile[IdentityResponse]:
-    """In the runtime folder of ``kiosk-identity.service``."""
-    return MessageFile(runtime / "answer.json", _read_answer, PUBLIC)
+FILES: Final = RequestFiles("identity", msgspec.json.Decoder(IdentityRequest), msgspec.json.Decoder(IdentityResponse))
+request_file, answer_file = FILES.request, FILES.answer
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedIdentities(Identities):
-    """Those of a box. ``seen`` spares reading a file twice;
-    ``clock`` is in seconds."""
+    """Those of a box. ``seen`` spares reading a file twice; ``clock`` is in seconds."""
 
-    requests: MessageFile[IdentityRequest]
-    answers: MessageFile[IdentityResponse] = field(default_factory=answer_file)
+    asker: Asker[IdentityRequest, IdentityResponse]
     media: tuple[Path, ...] = ROOTS
     boot: Path = BOOT
     is_mount: IsMount = os.path.ismount
     seen: dict[tuple[str, int, int], OfferedIdentity | None] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
-    timeout_s: float = TIMEOUT_S
 
     def offered(self) -> tuple[OfferedIdentity, ...]:
         """By number, those another machine has claimed left out."""
-        own, until = self.answers.last(), self.clock() + SCAN_BUDGET_S
+        own, until = self.asker.answers.last(), self.clock() + SCAN_BUDGET_S
         found: dict[str, OfferedIdentity] = {}
         for place in mounted_folders(self.media, self.boot, self.is_mount):
             for name in place.names():
@@ -109,12 +91,11 @@ class RequestedIdentities(Identities):
 
     def in_use(self) -> InUse | None:
         """What root has published since the start of the machine."""
-        last = self.answers.last()
+        last = self.asker.answers.last()
         return last.body.in_use if last else None
 
     def take(self, station: str, code: str) -> InUse:
-        asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
-        answer = asker.ask(IdentityRequest(station, code))
+        answer = self.asker.ask(IdentityRequest(station, code))
         if answer is None:
             raise Refused("identity_failed", "kiosk-identity.service gave no answer", {"why": "silent"})
         if answer.word or answer.in_use is None:
@@ -136,12 +117,7 @@ class RequestedIdentities(Identities):
 
 
 def refusal_of(answer: IdentityResponse) -> Refused:
-    """As the screen shows it; its technical words are in the journal of kiosk-identity.service, too."""
-    if answer.word == "wait":
-        return Refused("identity_wait", values={"why": "wait", "seconds": str(answer.wait_s)})
-    word = answer.word if answer.word in get_args(IdentityRefusal) else "failed"
-    message = "" if word in _SAYS_ALL else answer.message
-    return Refused(f"identity_{word}", message, {"why": answer.why} if answer.why else {})
+    return answer.refusal("identity", get_args(IdentityRefusal), _SAYS_ALL)
 
 
 def _offered(name: str, content: bytes) -> OfferedIdentity | None:

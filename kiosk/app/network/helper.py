@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ from typing import Final
 import msgspec
 
 from kiosk.app.network.requests import NetworkRequest, NetworkResponse, answer_file, request_file
+from kiosk.app.shared.helper_answer import answer_fields
+from kiosk.app.shared.systemd_control import run_command, settle_file
 from kiosk.base.files import write_durably
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
@@ -33,16 +34,7 @@ from kiosk.store.database.persistence import require_persistent
 logger = logging.getLogger(__name__)
 
 SETTINGS: Final = "network.json"
-_COMMAND_S: Final = 20.0
 _read_settings: Final = reader(msgspec.json.Decoder(NetworkSettings))
-
-
-def run_command(*command: str) -> None:
-    """One of systemd's own. Raises OSError when it fails."""
-    try:
-        subprocess.run(command, timeout=_COMMAND_S, check=True, capture_output=True)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise OSError(f"{command[0]} {command[1]} failed") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +67,8 @@ class NetworkHelper:
                 answer = serve(request_file(self.paths.data), lambda message: self.answer(message.body), answers)
             except CannotRemove as error:
                 logger.warning("no request is carried out: %s", error)
-            return answer or self._publish()
+            now = self._state(self._last_networks())
+            return answer or answers.renew(NetworkResponse(state=now), state=now)
 
     def settle(self) -> None:
         """The name of this machine, and the files of what is set; systemd reads them where they change."""
@@ -104,7 +97,7 @@ class NetworkHelper:
             refusal = Refused("network_failed", str(error))
         if refusal.code:
             logger.warning("%s is refused: %s %s", request.action, refusal.code, refusal)
-        return NetworkResponse(NetworkState(self.host(), self._settings(), networks), refusal.code, str(refusal))
+        return NetworkResponse(**answer_fields(refusal), state=self._state(networks))
 
     def _apply(self, settings: NetworkSettings) -> None:
         write_durably(self.paths.keys / SETTINGS, msgspec.json.encode(settings), 0o600)
@@ -122,18 +115,8 @@ class NetworkHelper:
 
     def _write_files(self, settings: NetworkSettings) -> bool:
         """Whether anything had to change. Raises OSError."""
-        changed = False
-        for name, text in settings.drop_ins().items():
-            file = self.paths.systemd / name
-            if (file.read_text("ascii") if file.exists() else "") == text:
-                continue
-            changed = True
-            if text:
-                file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-                write_durably(file, text.encode("ascii"), 0o644)
-            else:
-                file.unlink(missing_ok=True)
-        return changed
+        changes = [settle_file(self.paths.systemd / name, text) for name, text in settings.drop_ins().items()]
+        return any(changes)
 
     def _reload(self) -> None:
         self._try("networkctl", "reload")
@@ -152,10 +135,5 @@ class NetworkHelper:
         last = self.paths.answers.last()
         return last.body.state.wifi if last else ()
 
-    def _publish(self) -> NetworkResponse:
-        """What holds now. The last answer stays with its id: it may not have been read yet."""
-        last = self.paths.answers.last()
-        state = NetworkState(self.host(), self._settings(), self._last_networks())
-        answer = msgspec.structs.replace(last.body, state=state) if last else NetworkResponse(state)
-        self.paths.answers.write(answer, last.id if last else "")
-        return answer
+    def _state(self, networks: tuple[WifiNetwork, ...]) -> NetworkState:
+        return NetworkState(self.host(), self._settings(), networks)

@@ -5,73 +5,52 @@ Station and root helper speak by the protocol of ``kiosk/base/root_requests.py``
 
 from __future__ import annotations
 
-import re
 import threading
-import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
 
-from kiosk.base.json_reader import reader
+from kiosk.app.shared.helper_answer import HelperAnswer
 from kiosk.base.refused import Refused
-from kiosk.base.root_requests import PUBLIC, REQUESTS, Asker, MessageFile
+from kiosk.base.root_requests import Asker, RequestFiles
 from kiosk.devices.network.links import present_links
-from kiosk.devices.network.ports import Network, NetworkLink, NetworkState
+from kiosk.devices.network.ports import MAX_NAME, PASSPHRASE, Network, NetworkLink, NetworkState
 from kiosk.devices.network.settings import NetworkSettings
 
 ANSWER_S: Final = 75.0  # A search and a connection, each within its own time (kiosk/devices/network/iwd.py)
-_PASSWORD: Final = re.compile(r"[ -~]{8,63}\Z")
 
 
 class NetworkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``password`` is secret. ``name`` and ``security`` say which network."""
 
     action: Literal["search", "join", "forget", "apply"]
-    name: Annotated[str, msgspec.Meta(max_length=32)] = ""
-    security: Annotated[str, msgspec.Meta(max_length=32)] = ""
-    password: Annotated[str, msgspec.Meta(pattern=r"^([ -~]{8,63})?\Z")] = ""
+    name: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] = ""
+    security: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] = ""
+    password: Annotated[str, msgspec.Meta(pattern=rf"^({PASSPHRASE.pattern})?\Z")] = ""
     settings: NetworkSettings | None = None
 
     def __repr__(self) -> str:
         return f"NetworkRequest({self.action})"
 
 
-class NetworkResponse(msgspec.Struct, frozen=True):
-    """``word``: "" when all went well, else the code of a refusal; ``message`` is for the journal.
-
-    The helper writes one at each start of the machine, too, which answers no request.
-    """
+class NetworkResponse(HelperAnswer, frozen=True, kw_only=True):
+    """The helper writes one at each start of the machine, too, which answers no request."""
 
     state: NetworkState
-    word: str = ""
-    message: str = ""
 
 
-_read_request: Final = reader(msgspec.json.Decoder(NetworkRequest))
-_read_response: Final = reader(msgspec.json.Decoder(NetworkResponse))
-
-
-def request_file(data: Path) -> MessageFile[NetworkRequest]:
-    """``kiosk-network.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "network.json", _read_request)
-
-
-def answer_file(runtime: Path = Path("/run/kiosk-network")) -> MessageFile[NetworkResponse]:
-    """In the runtime folder of ``kiosk-network.service``."""
-    return MessageFile(runtime / "answer.json", _read_response, PUBLIC)
+FILES: Final = RequestFiles("network", msgspec.json.Decoder(NetworkRequest), msgspec.json.Decoder(NetworkResponse))
+request_file, answer_file = FILES.request, FILES.answer
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedNetwork(Network):
-    requests: MessageFile[NetworkRequest]
-    answers: MessageFile[NetworkResponse] = field(default_factory=answer_file)
-    timeout_s: float = ANSWER_S
+    asker: Asker[NetworkRequest, NetworkResponse]
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def state(self) -> NetworkState | None:
-        last = self.answers.last()
+        last = self.asker.answers.last()
         return None if last is None else last.body.state
 
     def links(self) -> tuple[NetworkLink, ...]:
@@ -81,7 +60,7 @@ class RequestedNetwork(Network):
         return self._ask(NetworkRequest("search"))
 
     def join(self, name: str, security: str, password: str) -> NetworkState:
-        if password and not _PASSWORD.match(password):
+        if password and not PASSPHRASE.fullmatch(password):
             raise Refused("network_password")
         return self._ask(NetworkRequest("join", name, security, password))
 
@@ -95,7 +74,7 @@ class RequestedNetwork(Network):
         if not self.lock.acquire(blocking=False):
             raise Refused("network_busy")
         try:
-            answer = Asker(self.requests, self.answers, time.monotonic, self.timeout_s).ask(request)
+            answer = self.asker.ask(request)
         finally:
             self.lock.release()
         if answer is None:

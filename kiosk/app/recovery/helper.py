@@ -15,12 +15,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
-from kiosk.app.identity.claiming import LOCKOUT_RULE, MachineTime
+from kiosk.app.identity.claiming import MachineTime, counting_wrong_codes
 from kiosk.app.identity.helper import now
-from kiosk.app.recovery.media import MAX_KIT_TRIES, MediaContents, good_manifest, read_bounded, scan_media
+from kiosk.app.recovery.media import MAX_KIT_TRIES, MediaContents, good_manifest, scan_media
 from kiosk.app.recovery.requests import WORKING, RecoveryRequest, RecoveryResponse, answer_file, request_file
+from kiosk.app.shared.helper_answer import answer_fields
 from kiosk.app.shared.media import ROOTS, IsMount
-from kiosk.app.shared.printer_address import systemctl
+from kiosk.app.shared.systemd_control import systemctl
+from kiosk.base.files import read_bounded
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import Message, MessageFile, serve, working
 from kiosk.config.station import load
@@ -102,8 +104,7 @@ def _respond(where: RecoveryPaths, message: Message[RecoveryRequest]) -> Recover
         _restore_station(where, message)
     except Refused as refusal:
         logger.warning("%s was not put back: %s", station, refusal)
-        values = refusal.values
-        return RecoveryResponse(refusal.code, str(refusal), values.get("why", ""), int(values.get("seconds", 0)))
+        return RecoveryResponse(**answer_fields(refusal))
     logger.info("this machine is %s again", station)
     return RecoveryResponse()
 
@@ -173,20 +174,16 @@ def _require_same_station(where: RecoveryPaths, station: str) -> None:
 
 
 def _open_kit(where: RecoveryPaths, request: RecoveryRequest, paths: list[Path]) -> Kit:
-    """Wrong digits are counted on the disk before anybody hears of them. Raises Refused."""
-    vault, at = FileVault(where.keys, where.credentials), where.clock()
-    known = vault.wrong_codes()
-    wait_s = -(-known.wait(LOCKOUT_RULE, at.boot_id, at.monotonic_ms) // 1000)
-    if wait_s:
-        raise Refused("wait", f"too many wrong codes: the next one in {wait_s} s", {"seconds": str(wait_s)})
-    try:
-        kit = _open_first(paths, request)
-        present = vault.in_use()
-    except WrongPaperCode as error:
-        vault.count(known.after_failure(LOCKOUT_RULE, at.boot_id, at.monotonic_ms))
-        raise Refused("wrong", str(error)) from error
-    except (KitRefused, OSError) as error:
-        raise _refusal_for(error, paths[0]) from error
+    """Raises Refused."""
+    vault = FileVault(where.keys, where.credentials)
+    with counting_wrong_codes(vault, where.clock(), WrongPaperCode):
+        try:
+            kit = _open_first(paths, request)
+            present = vault.in_use()
+        except WrongPaperCode:
+            raise
+        except (KitRefused, OSError) as error:
+            raise _refusal_for(error, paths[0]) from error
     if present is not None and present.region != kit.region:
         raise Refused("county", f"the kit is of {kit.region}, and this machine of {present.region}")
     return kit

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.app.shared.media import IsMount, mounted
-from kiosk.base.files import open_regular
+from kiosk.base.files import read_bounded
 from kiosk.store.backup.kit.kit_files import SUFFIX
 from kiosk.store.backup.medium import MANIFEST_NAME, BackupManifest, read_manifest
 from kiosk.store.journal.series import SERIES_FILE
@@ -72,12 +72,6 @@ def good_manifest(path: Path) -> BackupManifest | None:
         pictures = all(_PICTURE.fullmatch(name) for name in manifest.photos)
         return manifest if manifest.name == path.stem and pictures and _series_can_be_read(path) else None
     return None
-
-
-def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """At most one byte more than may be. Raises OSError, also for a link, a pipe and a folder."""
-    with open_regular(path) as file:
-        return file.read(max_bytes + 1)
 
 
 def _series_can_be_read(manifest: Path) -> bool:

@@ -18,11 +18,12 @@ from typing import Annotated, Final, get_args
 
 import msgspec
 
-from kiosk.app.recovery.media import MediaContents, good_manifest, read_bounded, scan_media
+from kiosk.app.recovery.media import MediaContents, good_manifest, scan_media
+from kiosk.app.shared.helper_answer import HelperAnswer
 from kiosk.app.shared.media import ROOTS, IsMount
-from kiosk.base.json_reader import reader
+from kiosk.base.files import read_bounded
 from kiosk.base.refused import Refused
-from kiosk.base.root_requests import PUBLIC, REQUESTS, TIMEOUT_S, Asker, MessageFile, is_working
+from kiosk.base.root_requests import Asker, RequestFiles, is_working
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.first_start.shared.ports import Lacks, OfferedRecovery, Recoveries, RecoveryRefusal
 from kiosk.station.recovery.kit_restore import has_series_file
@@ -49,44 +50,27 @@ class RecoveryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Request({self.station})"
 
 
-class RecoveryResponse(msgspec.Struct, frozen=True):
+class RecoveryResponse(HelperAnswer, frozen=True):
     """``word``: "working" from the moment the digits were found right, "" when the station is in place, else one of
-    ``RecoveryRefusal``; ``why`` is one of ``RecoveryWhy``. ``message`` is for the journal, and holds no secret.
+    ``RecoveryRefusal``; ``why`` is one of ``RecoveryWhy``.
     """
 
-    word: str = ""
-    message: str = ""
-    why: str = ""
-    wait_s: int = 0
 
-
-_read_request: Final = reader(msgspec.json.Decoder(RecoveryRequest))
-_read_answer: Final = reader(msgspec.json.Decoder(RecoveryResponse))
-
-
-def request_file(data: Path) -> MessageFile[RecoveryRequest]:
-    """``kiosk-recovery.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "recovery.json", _read_request)
-
-
-def answer_file(runtime: Path = Path("/run/kiosk-recovery")) -> MessageFile[RecoveryResponse]:
-    """In the runtime folder of ``kiosk-recovery.service``."""
-    return MessageFile(runtime / "answer.json", _read_answer, PUBLIC)
+FILES: Final = RequestFiles("recovery", msgspec.json.Decoder(RecoveryRequest), msgspec.json.Decoder(RecoveryResponse))
+request_file, answer_file = FILES.request, FILES.answer
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedRecoveries(Recoveries):
     """Those of a box. ``days`` and ``openable`` spare reading a file twice; ``clock`` is in seconds."""
 
-    requests: MessageFile[RecoveryRequest]
+    asker: Asker[RecoveryRequest, RecoveryResponse]
     data: Path
-    answers: MessageFile[RecoveryResponse] = field(default_factory=answer_file)
     media: tuple[Path, ...] = ROOTS
     is_mount: IsMount = os.path.ismount
     days: dict[Key, str | None] = field(default_factory=dict)
     openable: dict[Key, bool] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
-    timeout_s: float = TIMEOUT_S
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def offered(self) -> tuple[OfferedRecovery, ...]:
@@ -109,11 +93,10 @@ class RequestedRecoveries(Recoveries):
         if not self.lock.acquire(blocking=False):  # a second tap must not replace the request of the first one
             raise Refused("recovery_busy")
         try:
-            asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
-            answer = asker.ask(RecoveryRequest(station, code, letter))
+            answer = self.asker.ask(RecoveryRequest(station, code, letter))
         finally:
             self.lock.release()
-        if answer is None and is_working(self.answers.path.parent):
+        if answer is None and is_working(self.asker.answers.path.parent):
             raise Refused("recovery_busy")
         if answer is None:
             raise Refused("recovery_failed", "kiosk-recovery.service gave no answer", {"why": "silent"})
@@ -122,17 +105,17 @@ class RequestedRecoveries(Recoveries):
 
     def busy(self) -> bool:
         """By its lock: an answer outlives a helper that was killed."""
-        last = self.answers.last()
-        return last is not None and last.body.word == WORKING and is_working(self.answers.path.parent)
+        last = self.asker.answers.last()
+        return last is not None and last.body.word == WORKING and is_working(self.asker.answers.path.parent)
 
     def refusal(self) -> Refused | None:
-        last = self.answers.last()
+        last = self.asker.answers.last()
         if last is None:
             return Refused("recovery_cut")
         answer = last.body
         if answer.word == WORKING:
             # Looked at in this order: the answer is written before the lock is let go.
-            cut = not is_working(self.answers.path.parent) and self.answers.last() == last
+            cut = not is_working(self.asker.answers.path.parent) and self.asker.answers.last() == last
             return Refused("recovery_cut") if cut else None
         return refusal_of(answer) if answer.word else None
 
@@ -173,11 +156,9 @@ class RequestedRecoveries(Recoveries):
 
 
 def refusal_of(answer: RecoveryResponse) -> Refused:
-    """As the screen shows it; its technical words are in the journal of kiosk-recovery.service."""
-    if answer.word == "wait":
-        return Refused("identity_wait", values={"why": "wait", "seconds": str(answer.wait_s)})
-    word = answer.word if answer.word in get_args(RecoveryRefusal) else "failed"
-    return Refused(f"recovery_{word}", values={"why": answer.why} if answer.why else {})
+    """The screen has a sentence for each word, and shows no technical ones."""
+    words = get_args(RecoveryRefusal)
+    return answer.refusal("recovery", words, ("failed", *words))
 
 
 def _key(path: Path) -> Key | None:

@@ -10,16 +10,15 @@ Killed between any two lines it is run again and does what is left: at the next 
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from kiosk.app.shared.systemd_control import file_text, settle_file, systemctl
 from kiosk.base.files import sync_folder, write_durably
 from kiosk.base.root_requests import CannotRemove, Message, serve
 from kiosk.station.papers.network_printer import (
@@ -35,7 +34,6 @@ from kiosk.station.papers.network_printer import (
 logger = logging.getLogger(__name__)
 
 _SETTLED: Final = "settled"
-_SYSTEMCTL_S: Final = 20.0
 _MAX_REQUESTS: Final = 5  # Of one run: a request that cannot be removed would be there for ever
 
 
@@ -45,14 +43,6 @@ class AddressPaths:
     stored: Path = Path("/var/lib/kiosk-keys/printer-address")
     drop_in: Path = Path(f"/run/systemd/system/{STATION_UNIT}.d/50-kiosk-printer.conf")
     runtime: Path = Path("/run/kiosk-printer-address")
-
-
-def systemctl(*words: str) -> None:
-    """Raises OSError when systemd does not do it."""
-    try:
-        subprocess.run(["systemctl", *words], timeout=_SYSTEMCTL_S, check=True, capture_output=True)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise OSError(errno.EIO, f"systemctl {words[0]} failed", "systemctl") from error
 
 
 def is_own(address: Address) -> bool:
@@ -113,23 +103,14 @@ class PrinterAddress:
         """Bring systemd to what is kept, and start the station anew when that was otherwise. Raises OSError."""
         address, places = self._stored(), self.places
         drop_in_text = "" if address is None else f"[Service]\nIPAddressAllow={address}\n"
-        if _text(places.drop_in) == drop_in_text and _text(places.runtime / _SETTLED) == drop_in_text:
+        changed = settle_file(places.drop_in, drop_in_text)
+        if not changed and file_text(places.runtime / _SETTLED) == drop_in_text:
             return address
-        self._write_drop_in(drop_in_text)
         self.manager("daemon-reload")
         # Not waited for: the station waits for this unit.
         self.manager("--no-block", "try-restart", STATION_UNIT)
-        places.runtime.mkdir(parents=True, exist_ok=True)
-        _replace(places.runtime / _SETTLED, drop_in_text)
+        settle_file(places.runtime / _SETTLED, drop_in_text)
         return address
-
-    def _write_drop_in(self, text: str) -> None:
-        drop_in = self.places.drop_in
-        if text:
-            drop_in.parent.mkdir(parents=True, exist_ok=True)
-            _replace(drop_in, text)
-        else:
-            drop_in.unlink(missing_ok=True)
 
     def _stored(self) -> Address | None:
         """Judged as strictly as a request: nobody knows what a card gives back after years."""
@@ -140,19 +121,3 @@ class PrinterAddress:
         except ValueError as error:
             logger.warning("the address in %s is not used: %s", self.places.stored, error)
             return None
-
-
-def _text(path: Path) -> str:
-    """What is not there says as much as nothing."""
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
-        return ""
-
-
-def _replace(path: Path, text: str) -> None:
-    """Whole or not at all; in memory nothing has to be forced out."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, encoding="ascii")
-    fresh.chmod(0o644)
-    fresh.replace(path)

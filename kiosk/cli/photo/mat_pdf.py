@@ -6,22 +6,18 @@ the words are pictures, because a PDF needs their letters joined beforehand.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from fpdf import FPDF
 from fpdf.prefs import ViewerPreferences
 from PIL import Image, ImageOps
 
-from kiosk.labels.paper_texts import PaperText
-from kiosk.labels.typesetting.typeset import Align, draw, fit, styles
+from kiosk.cli.shared.pdf import new_pdf, text_picture
+from kiosk.labels.paper_texts import read_texts
 from kiosk.photo.markers import CELLS, white_cells
 from kiosk.photo.mat import (
     CORNER_MARKERS,
@@ -51,6 +47,7 @@ UNPRINTED_MM: Final = 5.0
 A4_WIDTH_MM: Final = 210.0
 # The right half is printed this far beyond its seam: scissors that stray leave no white line in the mat.
 BLEED_MM: Final = 1.0
+_TEXTS: Final = Path(__file__).with_name("mat_texts.toml")
 _DOTS_PER_MM: Final = 24
 _LINE_MM: Final = WORDS[0].height / 9
 _LETTER_MM: Final = 3.1
@@ -81,10 +78,7 @@ _RIGHT: Final = _SheetPart(
 
 def mat_pdf(paper: PaperSize) -> bytes:
     """Return the document, the same bytes at each call. Raises FontProblem when letters are missing."""
-    pdf = FPDF(unit="mm")
-    pdf.set_auto_page_break(False)
-    pdf.set_title("Photo mat, version 1")
-    pdf.set_creation_date(datetime(2026, 1, 1, tzinfo=UTC))
+    pdf = new_pdf("Photo mat, version 1")
     pdf.viewer_preferences = ViewerPreferences(print_scaling="None")
     if paper is PaperSize.A3:
         _page(pdf, _WHOLE, SHEET.width)
@@ -143,7 +137,7 @@ class _PdfSheet:
 
     def words(self, room: Box, texts: tuple[str, ...]) -> None:
         """Each text in three languages, a line each, from the bottom of the place up."""
-        lines = [(text, rtl) for name in texts for text, rtl in _languages(_texts()[name])]
+        lines = [(text, rtl) for name in texts for text, rtl in read_texts(_TEXTS)[name].lines()]
         top = room.bottom - len(lines) * _LINE_MM
         for number, (text, rtl) in enumerate(lines):
             picture = _line(text, rtl, (room.width, _LINE_MM))
@@ -172,22 +166,7 @@ def _stretches(cells: tuple[bool, ...]) -> Iterator[tuple[int, int]]:
             first = None
 
 
-def _languages(text: PaperText) -> tuple[tuple[str, bool], ...]:
-    return (text.ug, True), (text.zh, False), (text.en, False)
-
-
-_PREBUILT_DECODER: Final = msgspec.json.Decoder(dict[str, PaperText])
-
-
-@cache
-def _texts() -> dict[str, PaperText]:
-    text = Path(__file__).with_name("mat_texts.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(text), dict[str, PaperText])
-
-
 def _line(text: str, rtl: bool, size_mm: tuple[float, float]) -> Image.Image:
     """One line as black letters on the gray of the field."""
-    room = round(size_mm[0] * _DOTS_PER_MM), round(size_mm[1] * _DOTS_PER_MM)
-    choices = styles(round(_LETTER_MM * _DOTS_PER_MM), round(_SMALLEST_MM * _DOTS_PER_MM))
-    ink = draw(fit(text, room, choices, rtl), room, Align.CENTER)
-    return ImageOps.colorize(ink.convert("L"), black=(FIELD_GREY,) * 3, white=(BLACK,) * 3).convert("L")
+    ink = text_picture(text, rtl, size_mm, _DOTS_PER_MM, (_LETTER_MM, _SMALLEST_MM))
+    return ImageOps.colorize(ink, black=(FIELD_GREY,) * 3, white=(BLACK,) * 3).convert("L")

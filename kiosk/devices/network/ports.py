@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from kiosk.devices.network.settings import NetworkSettings
 
@@ -17,6 +18,8 @@ class NetworkLink:
     address: str
 
 
+MAX_NAME: Final = 32  # IEEE 802.11: bytes of the name of a network
+PASSPHRASE: Final = re.compile(r"[ -~]{8,63}")
 WifiSecurity = Literal["open", "psk", "wep", "8021x", "hotspot"]  # As iwd has it
 
 
@@ -29,6 +32,30 @@ class WifiNetwork:
     strength: int
     known: bool = False
     connected: bool = False
+
+    @property
+    def key(self) -> str:
+        """This network in a form, and in an address."""
+        return f"{self.security} {self.name}"
+
+    @property
+    def strength_word(self) -> str:
+        """How well it is heard, as texts have it."""
+        return "connected" if self.connected else str(self.strength)
+
+    @property
+    def needs_no_password(self) -> bool:
+        """Whether it is joined without a password being typed."""
+        return self.security == "open" or self.known
+
+
+NEEDS_PASSWORD: Final = ("network_needs_password", "network_wrong_password")  # Refusals after which one is typed
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """Name and kind of security of a ``WifiNetwork.key``; what is none is a network that nobody has."""
+    security, _, name = key.partition(" ")
+    return name[:MAX_NAME], security[:MAX_NAME]
 
 
 class Wifi(Protocol):

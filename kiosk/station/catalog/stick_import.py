@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -90,32 +90,16 @@ class CatalogPreview:
     seen: str
 
 
+@dataclass(frozen=True, slots=True)
 class StickCatalogs:
-    """Thread-safe. ``files`` are those in sight, ``busy`` why an import must wait, ``on_import`` follows one."""
+    """Thread-safe. ``files`` gives those in sight, ``busy`` why an import must wait, ``on_import`` follows one."""
 
-    def __init__(
-        self,
-        catalogs: Catalogs,
-        files: Callable[[], Sequence[Path]],
-        busy: Callable[[], str | None],
-        stamps: Callable[[], Stamp],
-        on_import: Callable[[], None],
-    ) -> None:
-        self._catalogs, self._files, self._busy, self._stamps, self._on_import = (
-            catalogs,
-            files,
-            busy,
-            stamps,
-            on_import,
-        )
-        self._reading = threading.Lock()
-
-    def files(self) -> tuple[Path, ...]:
-        """Those that may hold a catalog."""
-        return tuple(self._files())
-
-    def in_force(self) -> tuple[int, Catalog]:
-        return self._catalogs.get()
+    catalogs: Catalogs
+    files: Callable[[], Sequence[Path]]
+    busy: Callable[[], str | None]
+    stamps: Callable[[], Stamp]
+    on_import: Callable[[], None]
+    reading: threading.Lock = field(default_factory=threading.Lock)
 
     def preview(self, name: str) -> CatalogPreview:
         """What the file would change. Raises CatalogError, Refused, StoreError."""
@@ -128,12 +112,12 @@ class StickCatalogs:
             preview, catalog = self._load_preview(name)
             if preview.seen != seen:
                 raise Refused("stale")
-            busy = self._busy()
+            busy = self.busy()
             if busy is not None:
                 raise Refused(busy)
-            version = self._catalogs.add(catalog, self._stamps())
+            version = self.catalogs.add(catalog, self.stamps())
         logger.info("a technician imported catalog version %d from a stick", version)
-        self._on_import()
+        self.on_import()
         return version
 
     def _load_preview(self, name: str) -> tuple[CatalogPreview, Catalog]:
@@ -145,15 +129,15 @@ class StickCatalogs:
         except OSError as error:
             raise CatalogError(path.name, "", f"cannot be read: {error.strerror or error}", "unreadable") from error
         catalog = parse_catalog(content, path.name)
-        version, before = self.in_force()
+        version, before = self.catalogs.get()
         seen = hashlib.sha256(b"%d:" % version + content).hexdigest()
         return CatalogPreview(version, catalog == before, changes(before, catalog), seen), catalog
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
-        if not self._reading.acquire(timeout=WAIT_S):
+        if not self.reading.acquire(timeout=WAIT_S):
             raise Refused("wait")
         try:
             yield
         finally:
-            self._reading.release()
+            self.reading.release()

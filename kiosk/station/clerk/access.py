@@ -86,7 +86,7 @@ class Access:
 
     def authenticate_second(self, number: str, pin: str, not_same_as: Person) -> Person:
         """Another clerk who agrees, by number and PIN. Raises CounterRefused: same_person, forbidden and as above."""
-        if _same(number, not_same_as.number):
+        if is_same(number, not_same_as.number):
             raise CounterRefused("same_person")
         person = _person(self._check(number, pin))
         if person.number == not_same_as.number:
@@ -116,7 +116,7 @@ class Access:
     def sign_out(self, token: str) -> None:
         with self._lock:
             found = self._open
-        if found is not None and _same(found.session.token, token):
+        if found is not None and is_same(found.session.token, token):
             self._end(found)
 
     def expire(self) -> None:
@@ -178,7 +178,7 @@ class Access:
         self.expire()
         with self._lock:
             found = self._open
-        if found is None or not _same(found.session.token, token):
+        if found is None or not is_same(found.session.token, token):
             return None
         with as_counter_refusals():
             current = self._clerks.by_number(found.row.number)
@@ -210,5 +210,6 @@ def _person(row: ClerkRow) -> Person:
     return Person(row.number, row.name, row.role)
 
 
-def _same(left: str, right: str) -> bool:
+def is_same(left: str, right: str) -> bool:
+    """In constant time."""
     return hmac.compare_digest(left.encode("utf-8", "backslashreplace"), right.encode("utf-8", "backslashreplace"))

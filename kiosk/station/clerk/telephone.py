@@ -7,7 +7,6 @@ there.
 
 from __future__ import annotations
 
-import hmac
 import logging
 import secrets
 import threading
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.telephone_pin import answer, challenge_text, read_secret
-from kiosk.station.clerk.access import Access
+from kiosk.station.clerk.access import Access, is_same
 from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused
 
@@ -59,13 +58,7 @@ def load_secret(path: Path | None) -> bytes | None:
 class TelephonePin:
     """Thread-safe. ``secret`` is the one that the county has, too; None where there is no county."""
 
-    def __init__(
-        self,
-        access: Access,
-        station: str,
-        secret: bytes | None,
-        now_ms: Callable[[], int],
-    ) -> None:
+    def __init__(self, access: Access, station: str, secret: bytes | None, now_ms: Callable[[], int]) -> None:
         self._access, self._station, self._secret, self._now_ms = access, station, secret, now_ms
         self._lock = threading.Lock()
         self._open: PinChallenge | None = None
@@ -117,8 +110,7 @@ class TelephonePin:
     def answered_by(self, token: str) -> Person | None:
         """Whose new PIN this browser may set."""
         found = self.current
-        fits = found is not None and found.answered and _same(found.token, token)
-        return found.person if found is not None and fits else None
+        return found.person if found is not None and found.answered and is_same(found.token, token) else None
 
     def set_pin(self, token: str, pin: str) -> Person:
         """Once. Raises CounterRefused: challenge_over, and what ``Access.set_pin`` raises, BadPin too; then it may be
@@ -126,7 +118,7 @@ class TelephonePin:
         """
         with self._lock:
             found = self._current()
-            if found is None or not found.answered or not _same(found.token, token):
+            if found is None or not found.answered or not is_same(found.token, token):
                 raise CounterRefused("challenge_over")
             self._access.set_pin(found.person.number, pin)
             self._open = None
@@ -144,8 +136,4 @@ class TelephonePin:
 
     def _fits(self, found: PinChallenge, typed: str) -> bool:
         assert self._secret is not None
-        return _same(answer(self._secret, self._station, found.person.number, found.challenge), typed)
-
-
-def _same(left: str, right: str) -> bool:
-    return hmac.compare_digest(left.encode(), right.encode("utf-8", "backslashreplace"))
+        return is_same(answer(self._secret, self._station, found.person.number, found.challenge), typed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256 as hash_of
 from typing import Any, Final
 
 import msgspec
@@ -16,17 +17,13 @@ from kiosk.domain.clerk import Clerk, Role
 from kiosk.domain.configuration import RefusalReason
 from kiosk.domain.moment import Moment
 from kiosk.labels.layout import LABELS, LabelLayout
-from kiosk.messaging.contract.catalog.document import CatalogError
-from kiosk.messaging.contract.catalog.file import build_catalog, read_containers, read_members
+from kiosk.messaging.contract.catalog.file import read_containers, read_members, read_prices, read_products
 from kiosk.messaging.contract.catalog.tables import (
     MAX_CONTAINERS,
     MAX_MEMBERS,
     MAX_PRICES,
     MAX_PRODUCTS,
-    CatalogTable,
     MemberTable,
-    PriceTable,
-    ProductTable,
 )
 from kiosk.messaging.contract.configuration import (
     AnyPart,
@@ -51,8 +48,6 @@ _MAX_ROWS: Final = {
     "containers": MAX_CONTAINERS,
     "members": MAX_MEMBERS,
 }
-# Made with the module: two threads that are the first to have msgspec look at a type make it crash.
-_PRODUCTS: Final = msgspec.json.Decoder(tuple[ProductTable, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +67,18 @@ NOTHING_LIVE: Final = LiveContent({}, CountySettings())
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedContent:
-    """What is written, and what is used from then on."""
+class WaitingDocument:
+    """One that will be applied. ``why``: ``parts``, ``effective``, ``open_intake``, ``storage``, or why the station is
+    busy (``busy_pan``, …); "" while that is not known yet.
+    """
 
-    checked: CheckedDocument
-    live: LiveContent
+    content: bytes
+    document: ConfigurationDocument
+    why: str = ""
 
-    def has_goods(self, codes: Collection[str]) -> bool:
-        """Whether each of these can still be brought in."""
-        prepared = self.checked.catalog
-        return prepared is None or all(prepared.catalog.product(code) is not None for code in codes)
-
-
-@dataclass(frozen=True, slots=True)
-class StateBefore:
-    """What a document would replace."""
-
-    document: ConfigurationDocument | None
-    catalog: Catalog
-    moment: Moment
+    @property
+    def sha256(self) -> str:
+        return hash_of(self.content).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +91,27 @@ class DocumentChecks:
     station: StationSettings
     read_part: Callable[[str], bytes | None]
 
-    def check(self, content: bytes, document: ConfigurationDocument, before: StateBefore) -> CheckedContent:
+    def check(
+        self, found: WaitingDocument, before: ConfigurationDocument | None, catalog_before: Catalog, moment: Moment
+    ) -> tuple[CheckedDocument, LiveContent]:
+        """What is written, and what is used from then on. ``before`` and ``catalog_before`` are in force."""
+        document = found.document
         parts = self._parts(document, document.parts)
         catalog, people = None, None
         parcels: tuple[ExpectedParcel, ...] = ()
         if _MAX_ROWS.keys() & parts.keys():
-            whole = on_day(_catalog(parts, before.catalog), before.catalog, before.moment, document.issued[:10])
+            whole = on_day(_catalog(parts, catalog_before), catalog_before, moment, document.issued[:10])
             catalog = PreparedCatalog.of(whole)
             _try_prices(catalog)
         if "clerks" in parts:
             with _refused_as(RefusalReason.CLERKS):
                 people = _people(parts["clerks"].clerks)
         if "parcels" in parts:
-            listed = self._parts(before.document, ["parcels"]) if before.document else {}
+            listed = self._parts(before, ["parcels"]) if before else {}
             with _refused_as(RefusalReason.PARCELS):
                 known = set(listed["parcels"].parcels) if listed else set()
                 parcels = tuple(_parcel(row) for row in parts["parcels"].parcels if row not in known)
-        return CheckedContent(CheckedDocument(document, content, catalog, people, parcels), self._live(parts))
+        return CheckedDocument(document, found.content, catalog, people, parcels), self._live(parts)
 
     def live(self, document: ConfigurationDocument) -> LiveContent:
         """Of the document in force."""
@@ -167,7 +159,15 @@ def _catalog(parts: Mapping[str, Any], before: Catalog) -> Catalog:
     for name, limit in _MAX_ROWS.items():
         if name in parts and len(_rows(parts, name)) > limit:
             raise Refused(RefusalReason(name), f"there are more than {limit} {name}")
-    catalog = _with_goods_and_prices(parts, before) if parts.keys() & {"goods", "prices"} else before
+    catalog = before
+    if "goods" in parts:
+        with _refused_as(RefusalReason.GOODS):
+            catalog = replace(catalog, products=read_products(_rows(parts, "goods"), "document"))
+    if "goods" in parts or "prices" in parts:
+        priced = _rows(parts, "prices") if "prices" in parts else before.prices
+        with _refused_as(RefusalReason.PRICES):
+            codes = {product.code for product in catalog.products}
+            catalog = replace(catalog, prices=read_prices(priced, codes, "document"))
     if "containers" in parts:
         with _refused_as(RefusalReason.CONTAINERS):
             catalog = replace(catalog, containers=read_containers(_rows(parts, "containers"), "document"))
@@ -182,28 +182,6 @@ def _rows(parts: Mapping[str, Any], name: str) -> tuple[Any, ...]:
     """Of a part that is one list."""
     (rows,) = msgspec.structs.astuple(parts[name])
     return tuple(rows)
-
-
-def _with_goods_and_prices(parts: Mapping[str, Any], before: Catalog) -> Catalog:
-    """Each is checked against the other."""
-    products = _rows(parts, "goods") if "goods" in parts else _product_tables(before)
-    prices = _rows(parts, "prices") if "prices" in parts else _price_tables(before)
-    try:
-        made = build_catalog(CatalogTable(products, prices, (), ()), "document")
-    except CatalogError as error:
-        of_prices = error.place.startswith("prices")
-        raise Refused(RefusalReason.PRICES if of_prices else RefusalReason.GOODS, str(error)) from error
-    return replace(before, products=made.products, prices=made.prices)
-
-
-def _product_tables(catalog: Catalog) -> tuple[ProductTable, ...]:
-    rows = msgspec.to_builtins(catalog.products)
-    present = [{key: value for key, value in row.items() if value is not None} for row in rows]
-    return _PRODUCTS.decode(msgspec.json.encode(present))
-
-
-def _price_tables(catalog: Catalog) -> tuple[PriceTable, ...]:
-    return tuple(PriceTable(row.product, row.mode, row.fen_per_kg, row.since) for row in catalog.prices)
 
 
 def _try_prices(prepared: PreparedCatalog) -> None:

@@ -15,7 +15,7 @@ from hashlib import sha256 as hash_of
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import open_regular, write_durably
+from kiosk.base.files import read_bounded, write_durably
 from kiosk.base.refused import Refused
 from kiosk.base.worker import Worker
 from kiosk.domain.configuration import RefusalReason, believed_day, price_day
@@ -32,9 +32,9 @@ from kiosk.messaging.contract.configuration import (
     part_file,
 )
 from kiosk.station.configuration.checks import NOTHING_LIVE, LiveContent
-from kiosk.station.configuration.floor import FloorFile, RefusedDocument
-from kiosk.station.configuration.inbox import DocumentInbox, InboxTools, WaitingDocument
-from kiosk.station.configuration.settings import CountyKeys
+from kiosk.station.configuration.floor import FloorFile
+from kiosk.station.configuration.inbox import DocumentInbox, InboxTools
+from kiosk.station.shared.settings import CountyKeys
 from kiosk.store import StoreError
 from kiosk.store.catalogs import PreparedCatalog
 from kiosk.store.county_documents import CountyDocument
@@ -107,8 +107,8 @@ class StationCounty:
     def __init__(self, tools: InboxTools, has_county: bool, media: Callable[[], Sequence[Path]]) -> None:
         self._tools, self.has_county, self._media = tools, has_county, media
         self.live = NOTHING_LIVE
-        self._inbox = DocumentInbox(tools.station.data / INBOX, replace(tools, on_applied=self._use))
-        self._prices = PriceDay(tools, self._inbox.floor)
+        self.inbox = DocumentInbox(tools.station.data / INBOX, replace(tools, on_applied=self._use))
+        self._prices = PriceDay(tools, self.inbox.floor)
         self._taking = threading.Lock()
         self.worker = Worker("county", self.step, expected=(OSError, StoreError))
 
@@ -117,14 +117,14 @@ class StationCounty:
         try:
             found = self.in_force()
             if found is not None:
-                self._use(self._inbox.checks.live(found.document))
+                self._use(self.inbox.checks.live(found.document))
         except (Refused, StoreError, OSError) as error:
             logger.error("layouts and texts of the county cannot be used: %s", error)
 
     def step(self) -> float:
         """Of the worker."""
         self._prices.step()
-        return self._inbox.step()
+        return self.inbox.step()
 
     def in_force(self) -> CountyDocument | None:
         """Raises StoreError, as all that follow."""
@@ -147,27 +147,21 @@ class StationCounty:
         """
         if not self.has_county:
             return True
-        found, floor = self.in_force(), self._inbox.floor.version
+        found, floor = self.in_force(), self.inbox.floor.version
         if floor is not None and (found is None or found.version < floor):
             return False
         _, catalog = self._tools.store.catalogs.get()
         is_unset = self._tools.stamps().moment.quality is ClockQuality.UNSET
-        today = _LAST_DAY if is_unset else self._inbox.floor.day
+        today = _LAST_DAY if is_unset else self.inbox.floor.day
         if any(catalog.day < row.since <= today for row in catalog.prices):
             return False
         return found is None or found.confirmed
 
     def proven_time(self) -> datetime | None:
         """It is not earlier than that: when the newest document that was believed was issued."""
-        found, waiting = self.in_force(), self._inbox.waiting
-        issued = [found.document.issued] if found else []
-        return max(map(datetime.fromisoformat, [*issued, *([waiting.issued] if waiting else [])]), default=None)
-
-    def waiting(self) -> WaitingDocument | None:
-        return self._inbox.waiting
-
-    def last_refusal(self) -> RefusedDocument | None:
-        return self._inbox.floor.last_refusal
+        found, waiting = self.in_force(), self.inbox.waiting
+        issued = [found.document.issued_at] if found else []
+        return max([*issued, *([waiting.document.issued_at] if waiting else [])], default=None)
 
     def candidates(self) -> tuple[StickDocument, ...]:
         """Documents of this station on sticks. Raises StoreError, and OSError when no signature can be checked."""
@@ -194,15 +188,11 @@ class StationCounty:
 
     def _copy(self, folder: Path, document: ConfigurationDocument, content: bytes) -> None:
         """The parts that the station has not, then the document."""
-        inbox, parts = self._inbox.folder, {part.sha256: part for part in document.parts.values()}
+        inbox, parts = self.inbox.folder, {part.sha256: part for part in document.parts.values()}
+        stick = replace(self.inbox.checks, read_part=lambda name: _read(folder / part_file(name), MAX_PART_BYTES))
         inbox.mkdir(parents=True, exist_ok=True)
         for sha256 in self._tools.store.county_documents.missing(parts):
-            part = _read_of_stick(folder / part_file(sha256), MAX_PART_BYTES)
-            if part is None:
-                raise Refused(RefusalReason.PART_MISSING)
-            if hash_of(part).hexdigest() != sha256:
-                raise Refused(RefusalReason.PART_DAMAGED)
-            write_durably(inbox / part_file(sha256), part)
+            write_durably(inbox / part_file(sha256), stick.part(parts[sha256]))
         write_durably(inbox / DOCUMENT, content)
 
     def _on_sticks(self) -> Iterator[tuple[Path, bytes]]:
@@ -210,7 +200,7 @@ class StationCounty:
             folder = medium / FOLDER / self._tools.station.station
             if any(path.is_symlink() for path in (folder.parent, folder)):
                 continue
-            content = _read_of_stick(folder / DOCUMENT, MAX_DOCUMENT_BYTES)
+            content = _read(folder / DOCUMENT, MAX_DOCUMENT_BYTES)
             if content is not None:
                 yield folder, content
 
@@ -220,7 +210,7 @@ class StationCounty:
         with suppress(BadConfiguration):
             document = parse_document(content)
         try:
-            self._inbox.judge(content)
+            self.inbox.judge(content)
         except Refused as error:
             return StickDocument(folder, document, None if same else RefusalReason(error.code), same)
         return StickDocument(folder, document, None, same)
@@ -230,9 +220,9 @@ class StationCounty:
         self._tools.on_applied(live)
 
 
-def _read_of_stick(path: Path, max_bytes: int) -> bytes | None:
-    """None for what is not there, is no plain file, or is too large; a stick may be pulled at any moment."""
-    with suppress(OSError), open_regular(path) as file:
-        content = file.read(max_bytes + 1)
+def _read(path: Path, max_bytes: int) -> bytes | None:
+    """Of a stick: None for what is not there, is no plain file, or is too large; it may be pulled at any moment."""
+    with suppress(OSError):
+        content = read_bounded(path, max_bytes)
         return content if len(content) <= max_bytes else None
     return None

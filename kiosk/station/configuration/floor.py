@@ -87,17 +87,17 @@ class FloorFile:
 
     def may_report(self, refused: RefusedDocument) -> bool:
         """Once a document, and not too many on one day."""
-        last = self.last_refusal
         is_known = any((row.sha256, row.reason) == (refused.sha256, refused.reason) for row in self._content.refused)
-        is_same_day = last is not None and last.at[:10] == refused.at[:10]
-        return not is_known and not (is_same_day and self._content.reported >= MAX_REFUSALS_A_DAY)
+        return not is_known and self._reported_on_day_of(refused) < MAX_REFUSALS_A_DAY
 
     def remember(self, refused: RefusedDocument) -> None:
         """One that was reported. Raises OSError."""
-        last = self.last_refusal
-        is_same_day = last is not None and last.at[:10] == refused.at[:10]
         rows = (*self._content.refused, refused)[-_MAX_REMEMBERED:]
-        self._write(replace(self._content, refused=rows, reported=self._content.reported + 1 if is_same_day else 1))
+        self._write(replace(self._content, refused=rows, reported=self._reported_on_day_of(refused) + 1))
+
+    def _reported_on_day_of(self, refused: RefusedDocument) -> int:
+        last = self.last_refusal
+        return self._content.reported if last is not None and last.at[:10] == refused.at[:10] else 0
 
     def _write(self, content: _Content) -> None:
         write_durably(self._path, msgspec.json.encode(content))

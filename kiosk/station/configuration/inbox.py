@@ -17,9 +17,9 @@ from hashlib import sha256 as hash_of
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import open_regular, sync_folder
+from kiosk.base.files import read_bounded, sync_folder
 from kiosk.base.refused import Refused
-from kiosk.domain.configuration import ConfigurationVersion, RefusalReason, refusal_of
+from kiosk.domain.configuration import RefusalReason, refusal_of
 from kiosk.domain.events import ConfigRefused
 from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.contract.configuration import (
@@ -32,10 +32,11 @@ from kiosk.messaging.contract.configuration import (
     parse_document,
     part_file,
 )
-from kiosk.station.configuration.checks import CheckedContent, DocumentChecks, LiveContent, StateBefore
+from kiosk.station.configuration.checks import DocumentChecks, LiveContent, WaitingDocument
 from kiosk.station.configuration.floor import FloorFile, RefusedDocument
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
+from kiosk.store.county_documents import CheckedDocument
 
 logger = logging.getLogger(__name__)
 
@@ -64,28 +65,6 @@ class InboxTools:
     on_event: Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    content: bytes
-    document: ConfigurationDocument
-
-    @property
-    def sha256(self) -> str:
-        return hash_of(self.content).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingDocument:
-    """One that will be applied. ``why``: ``parts``, ``effective``, ``open_intake``, ``storage``, or why the station is
-    busy (``busy_pan``, …); "" while that is not known yet.
-    """
-
-    version: ConfigurationVersion
-    issued: str
-    effective: str | None
-    why: str
-
-
 class DocumentInbox:
     """For one thread, but for ``judge``, ``waiting`` and ``floor``."""
 
@@ -94,9 +73,9 @@ class DocumentInbox:
         self.floor = FloorFile(folder.parent)
         self.waiting: WaitingDocument | None = None
         self.checks = DocumentChecks(tools.station, self._part)
-        self._accepted: Accepted | None = None
         self._has_good_content = False
-        self._checked: tuple[int, CheckedContent] | None = None  # With the version of the catalog before it
+        # Of the document that waits; with the version of the catalog before it.
+        self._checked: tuple[int, CheckedDocument, LiveContent] | None = None
 
     def step(self) -> float:
         """Raises OSError, StoreError; then all is as it was, and the next call tries again."""
@@ -105,10 +84,10 @@ class DocumentInbox:
         if not arrived.exists() and (self.folder / DOCUMENT).exists():
             (self.folder / DOCUMENT).replace(arrived)
         refused = arrived.exists() and self._receive(arrived)
-        if self._accepted is None and (self.folder / ACCEPTED).exists():
+        if self.waiting is None and (self.folder / ACCEPTED).exists():
             self._load()
-        if self._accepted is not None:
-            self._advance(self._accepted)
+        if self.waiting is not None:
+            self._advance(self.waiting)
         return AFTER_REFUSAL_S if refused else POLL_S
 
     def judge(self, content: bytes) -> ConfigurationDocument:
@@ -129,7 +108,7 @@ class DocumentInbox:
     def _receive(self, arrived: Path) -> bool:
         """Whether it was refused."""
         try:
-            content = _read(arrived, MAX_DOCUMENT_BYTES)
+            content = read_bounded(arrived, MAX_DOCUMENT_BYTES)
         except OSError:
             arrived.unlink()  # or nothing that comes after it would be seen; the county sends it again
             raise
@@ -138,15 +117,15 @@ class DocumentInbox:
                 arrived.unlink()
                 return False
             document = self.judge(content)
-            if self._accepted is not None and document.number < self._accepted.document.number:
-                raise Refused(RefusalReason.OLDER, f"the document {self._accepted.document.number} waits already")
+            if self.waiting is not None and document.number < self.waiting.document.number:
+                raise Refused(RefusalReason.OLDER, f"the document {self.waiting.document.number} waits already")
         except Refused as error:
             self._refuse(content, error)
             arrived.unlink()
             return True
         arrived.replace(self.folder / ACCEPTED)
         sync_folder(self.folder)
-        self._take(Accepted(content, document))
+        self._take(WaitingDocument(content, document))
         return False
 
     def _confirms(self, content: bytes) -> bool:
@@ -175,7 +154,7 @@ class DocumentInbox:
 
     def _load(self) -> None:
         """After a start. What is damaged, or was applied before the power went, is dropped: it comes again."""
-        content = _read(self.folder / ACCEPTED, MAX_DOCUMENT_BYTES)
+        content = read_bounded(self.folder / ACCEPTED, MAX_DOCUMENT_BYTES)
         try:
             document = self._parse(content)
             if self._age(document) is RefusalReason.OLDER:
@@ -184,39 +163,33 @@ class DocumentInbox:
             logger.info("what was accepted before the start is dropped: %s", error)
             (self.folder / ACCEPTED).unlink()
         else:
-            self._take(Accepted(content, document))
+            self._take(WaitingDocument(content, document))
 
-    def _take(self, accepted: Accepted) -> None:
-        self._accepted, self._checked, self._has_good_content = accepted, None, False
-        self._wait("")
-
-    def _wait(self, why: str) -> None:
-        assert self._accepted is not None
-        document = self._accepted.document
-        self.waiting = WaitingDocument(document.number, document.issued, document.effective, why)
+    def _take(self, accepted: WaitingDocument) -> None:
+        self.waiting, self._checked, self._has_good_content = accepted, None, False
 
     def _drop(self) -> None:
-        self._accepted = self._checked = self.waiting = None
+        self._checked = self.waiting = None
         (self.folder / ACCEPTED).unlink(missing_ok=True)
 
-    def _advance(self, accepted: Accepted) -> None:
+    def _advance(self, accepted: WaitingDocument) -> None:
         try:
             found = self._tools.store.county_documents.in_force()
             is_stored = found is not None and found.sha256 == accepted.sha256  # The answer to its commit was lost
             why = None if is_stored else self._why_waiting(accepted)
             if why is not None:
-                self._wait(why)
+                self.waiting = replace(accepted, why=why)
             else:
                 self._apply(accepted.document, is_stored)
         except Refused as error:
             self._refuse(accepted.content, error)
             self._drop()
         except (StoreError, OSError):
-            if self._accepted is not None:
-                self._wait(STORAGE)
+            if self.waiting is not None:
+                self.waiting = replace(accepted, why=STORAGE)
             raise
 
-    def _why_waiting(self, accepted: Accepted) -> str | None:
+    def _why_waiting(self, accepted: WaitingDocument) -> str | None:
         """None when it may be applied now, as ``_checked`` has it. Raises Refused, StoreError, OSError."""
         if not self._store_parts(accepted.document):
             return PARTS
@@ -231,20 +204,20 @@ class DocumentInbox:
             return OPEN_INTAKE
         return self._tools.busy()
 
-    def _check(self, accepted: Accepted) -> CheckedContent:
+    def _check(self, accepted: WaitingDocument) -> CheckedDocument:
         version, catalog = self._tools.store.catalogs.get()
         if self._checked is None or self._checked[0] != version:
             found = self._tools.store.county_documents.in_force()
-            before = StateBefore(found.document if found else None, catalog, self._tools.stamps().moment)
+            before, moment = found.document if found else None, self._tools.stamps().moment
             with _sharing_the_interpreter():
-                self._checked = version, self.checks.check(accepted.content, accepted.document, before)
+                self._checked = version, *self.checks.check(accepted, before, catalog, moment)
             self._has_good_content = True
         return self._checked[1]
 
     def _apply(self, document: ConfigurationDocument, is_stored: bool) -> None:
         assert self._checked is not None
-        content, store = self._checked[1], self._tools.store
-        checked = content.checked
+        _, checked, live = self._checked
+        store = self._tools.store
         if not is_stored:
             while len(checked.parcels) > _MAX_PARCELS_AT_ONCE:  # expecting them again would change nothing
                 store.deliveries.expect(checked.parcels[:_MAX_PARCELS_AT_ONCE], self._tools.stamps())
@@ -253,7 +226,7 @@ class DocumentInbox:
             self.floor.raise_day(checked.catalog.catalog.day if checked.catalog else "")
             store.county_documents.apply(checked, self._tools.stamps())
         logger.info("the county's document %s is in force", document.number)
-        self._tools.on_applied(content.live)
+        self._tools.on_applied(live)
         self._tools.on_event()
         store.catalogs.get()  # into memory before somebody waits for it
         self._drop()
@@ -288,7 +261,7 @@ class DocumentInbox:
     def _part(self, sha256: str) -> bytes | None:
         stored = self._tools.store.county_documents.part(sha256)
         path = self.folder / part_file(sha256)
-        return stored if stored is not None or not path.exists() else _read(path, MAX_PART_BYTES)
+        return stored if stored is not None or not path.exists() else read_bounded(path, MAX_PART_BYTES)
 
     # --- refusals ---------------------------------------------------------------------------------------------------
 
@@ -318,9 +291,3 @@ def _sharing_the_interpreter() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-def _read(path: Path, max_bytes: int) -> bytes:
-    """One byte more than is allowed is enough to be refused."""
-    with open_regular(path) as file:
-        return file.read(max_bytes + 1)

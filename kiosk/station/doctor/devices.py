@@ -205,7 +205,7 @@ def metrology_findings(
 
 def county_finding(county: StationCounty) -> DoctorFinding:
     """Whether the county's prices can be relied on. Raises StoreError."""
-    found, refused = county.in_force(), county.last_refusal()
+    found, refused = county.in_force(), county.inbox.floor.last_refusal
     if not county.prices_confirmed():
         return _warn("county_prices", "county_unconfirmed")
     if refused is not None and (found is None or refused.at > found.applied_at):

@@ -42,6 +42,10 @@ class OwnLayouts:
         """From now on these stand before the station's own."""
         self._chain.maps[0] = dict(layouts)
 
+    def is_of_county(self, kind: str) -> bool:
+        """Whether the county's is used, whatever is chosen here."""
+        return kind in self._chain.maps[0]
+
     def is_own(self, kind: str) -> bool:
         return self._file(kind).is_file()
 

@@ -8,17 +8,14 @@ not keep the technician out who would mend it. So the public screen may only go 
 from __future__ import annotations
 
 import logging
-import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kiosk.base.json_reader import reader
 from kiosk.base.refused import Refused
-from kiosk.base.root_requests import PUBLIC, REQUESTS, Asker, MessageFile
+from kiosk.base.root_requests import Asker, RequestFiles
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.station.shared.clock import EARLIEST_VALID_TIME
 
@@ -46,18 +43,8 @@ class ClockResponse(msgspec.Struct, frozen=True):
     word: ClockRefusal = ""
 
 
-_read_request: Final = reader(msgspec.json.Decoder(ClockRequest))
-_read_response: Final = reader(msgspec.json.Decoder(ClockResponse))
-
-
-def request_file(data: Path) -> MessageFile[ClockRequest]:
-    """``kiosk-clock.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "clock.json", _read_request)
-
-
-def answer_file(runtime: Path = Path("/run/kiosk-clock")) -> MessageFile[ClockResponse]:
-    """In the runtime folder of ``kiosk-clock.service``."""
-    return MessageFile(runtime / "answer.json", _read_response, PUBLIC)
+FILES: Final = RequestFiles("clock", msgspec.json.Decoder(ClockRequest), msgspec.json.Decoder(ClockResponse))
+request_file, answer_file = FILES.request, FILES.answer
 
 
 def judge(at: datetime, now: datetime, *, forward: bool) -> ClockRefusal:
@@ -77,10 +64,6 @@ def typed_time(digits: str, zone: str) -> datetime:
         return datetime.strptime(digits, TYPED).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Refused("clock_no_time", "it is no date and time") from None
-
-
-def clock_asker(data: Path) -> Asker[ClockRequest, ClockResponse]:
-    return Asker(request_file(data), answer_file(), time.monotonic)
 
 
 class ClockSetter:

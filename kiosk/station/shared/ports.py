@@ -11,10 +11,9 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.messaging.relay.shared.settings import RelaySettings
-from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.settings import MetrologySettings
-from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.settings import CountyKeys, StationSettings
 from kiosk.store.backup.shared.settings import BackupSettings
 
 

@@ -77,3 +77,13 @@ def receipt_text_checks(station: StationSettings) -> Iterator[tuple[str, Callabl
 def _check_phone(phone: str) -> None:
     if phone and not re.fullmatch(r"\+?[0-9](?:[ -]?[0-9]){2,18}", phone):
         raise ValueError(f"{phone!r} must be 3 to 19 digits 0-9, spaces and hyphens between them, like 0998-8512345")
+
+
+@dataclass(frozen=True, slots=True)
+class CountyKeys:
+    """Which county a station believes. ``authority``: the county's certificate, PEM. ``pin_secret``: 64 hex digits that
+    the county has as well, by which a PIN is set over the telephone; None: that way is not open.
+    """
+
+    authority: Path
+    pin_secret: Path | None = None

@@ -25,8 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 # `PRAGMA user_version` of a file that fits this code: the number of the newest migration, counted from 1.
-SCHEMA_VERSION: Final = 2
-BASELINE_VERSION: Final = 2  # The oldest that can be brought up: before 1.0 the baseline is edited
+SCHEMA_VERSION: Final = 3
+BASELINE_VERSION: Final = 3  # The oldest that can be brought up: before 1.0 the baseline is edited
 
 # `PRAGMA application_id`: the letters KIOS (https://www.sqlite.org/fileformat2.html, offset 68).
 APPLICATION_ID: Final = 0x4B494F53
@@ -248,45 +248,26 @@ photo = _rowless(
     Column("sha256", Text, primary_key=True),
     *_integers("shot", "size_bytes", "width", "height"),
     Column("taken_at", Text, nullable=False),
-    *_integers("judged", "removed"),
-    Column("position", Integer, ForeignKey("journal.position")),
-    Column("sent", Integer),
-    Column("natural_sha256", Text),
-    Column("natural_size_bytes", Integer),
-    Column("natural_width", Integer),
-    Column("natural_height", Integer),
-    Column("natural_sent", Integer),
-    *_optional_texts("measures", "overruled", "actor", "likeness"),
+    Column("position", Integer, ForeignKey("journal.position"), nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("natural_sha256", Text, nullable=False),
+    *_integers("natural_size_bytes", "natural_width", "natural_height", "natural_sent"),
+    Column("measures", Text, nullable=False),
+    *_optional_texts("overruled", "actor", "likeness"),
     CheckConstraint("length(sha256) = 64 AND length(natural_sha256) = 64", name="sha256_length"),
     CheckConstraint("shot > 0 AND size_bytes > 0 AND width > 0 AND height > 0", name="sizes_positive"),
     CheckConstraint(
         "natural_size_bytes > 0 AND natural_width > 0 AND natural_height > 0", name="natural_sizes_positive"
     ),
-    CheckConstraint("judged IN (0, 1) AND removed IN (0, 1)", name="yes_or_no"),
     CheckConstraint("sent IN (0, 1) AND natural_sent IN (0, 1)", name="sent_or_not"),
-    CheckConstraint("removed = 0 OR (judged = 1 AND position IS NULL)", name="removed_after_the_verdict"),
-    CheckConstraint("position IS NULL OR judged = 1", name="accepted_by_a_verdict"),
-    CheckConstraint(
-        "(position IS NULL) = (natural_sha256 IS NULL) AND (position IS NULL) = (natural_size_bytes IS NULL) "
-        "AND (position IS NULL) = (natural_width IS NULL) AND (position IS NULL) = (natural_height IS NULL) "
-        "AND (position IS NULL) = (measures IS NULL)",
-        name="accepted_with_both_pictures",
-    ),
-    CheckConstraint(
-        "(position IS NULL) = (sent IS NULL) AND (position IS NULL) = (natural_sent IS NULL)",
-        name="sent_when_accepted",
-    ),
     CheckConstraint("(overruled IS NULL) = (actor IS NULL)", name="overruled_by_somebody"),
-    CheckConstraint(
-        "likeness IS NULL OR (length(likeness) = 16 AND position IS NOT NULL)", name="likeness_of_an_accepted_shot"
-    ),
+    CheckConstraint("length(likeness) = 16", name="likeness_length"),
 )
 Index(
     "photo_unsent",
     photo.c.position,
     sqlite_where=(photo.c.sent == text("0")) | (photo.c.natural_sent == text("0")),
 )
-Index("photo_unjudged", photo.c.sha256, sqlite_where=photo.c.judged == text("0"))
 
 listing = _table(
     "listing",

@@ -161,16 +161,14 @@ class NewPhoto:
 class PhotoRow:
     """A shot of a lot; its pictures are files named by their hashes. ``sent``: the sorting center has both."""
 
-    lot: str
-    sha256: str
-    size_bytes: int
-    width: int
-    height: int
-    captured_at: str
-    sent: bool
     pictures: ListingPictures
+    sent: bool
     overruled: tuple[Finding, ...]
     actor: str | None
+
+    @property
+    def sha256(self) -> str:
+        return self.pictures.master.sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class CounterHome:
             consents=[consent.value for consent in Consent],
             counts=self._counts(session, view),
             check=check_due(self._station.standing),
-            unconfirmed=unconfirmed_prices(self._station),
+            unconfirmed=unconfirmed_prices(self._station.county),
             camera=self._station.counter.scans.ways.request_camera_scan is not None,
             looking="camera" in request.args,
             open_first=self._tote_of(session, view),

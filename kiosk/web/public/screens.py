@@ -105,7 +105,7 @@ class Screens:
         if view.step is DeskStep.WHAT:
             extra["page"] = page_of(view.catalog.products, self._settings.tiles, request.args.get("page"))
         if view.step in (DeskStep.AGREE, DeskStep.TAKE):
-            extra["unconfirmed"] = unconfirmed_prices(self._station)
+            extra["unconfirmed"] = unconfirmed_prices(self._station.county)
         if view.step is DeskStep.AGREE:
             extra["scale_mark"] = public_mark(self._station.standing)
         if view.step is DeskStep.TAKE:

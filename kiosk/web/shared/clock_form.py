@@ -5,19 +5,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import request
+from flask import Blueprint, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.base.refused import Refused
+from kiosk.domain.moment import ClockQuality
 from kiosk.station.service import StationService
 from kiosk.station.shared.clock_setting import TYPED_DIGITS, judge, typed_time
+from kiosk.web.shared.roles import session
+
+logger = logging.getLogger(__name__)
 
 
-def clock_values(station: StationService, refused: str = "", *, forward: bool) -> Mapping[str, Any]:
+def clock_blueprint(
+    name: str, home: str, station: StationService, draw: Callable[..., str], *, forward: bool
+) -> Blueprint:
+    """``draw`` gets what the templates need. ``forward``: at the public screen, where a clock that nobody has set goes
+    forward, and no other.
+    """
+    clock = Blueprint(name, __name__)
+
+    @clock.get(home)
+    def page() -> str | AnyResponse:
+        return redirect("/", 303) if forward and not _is_unset(station) else draw(**_values(station, "", forward))
+
+    @clock.post(home)
+    def act_set() -> tuple[str, int] | AnyResponse:
+        moment = station.stamp().moment
+        try:
+            if forward and not _is_unset(station):
+                raise Refused("clock_set_already", "the public screen sets a clock that nobody has set, and no other")
+            station.clock_setter.set(typed_time(request.form.get("at", ""), moment.zone), moment, forward=forward)
+        except Refused as error:
+            return draw(**_values(station, _sentence(error), forward)), 409
+        if forward:
+            return redirect("/", 303)
+        logger.info("%s has set the clock", session().person.actor)
+        return redirect(f"{home}?done=1", 303)
+
+    return clock
+
+
+def _values(station: StationService, refused: str, forward: bool) -> Mapping[str, Any]:
     """What the templates need: ``typed`` is a good time that was typed, or None; ``refused`` the id of a sentence."""
     at, moment = request.args.get("at", ""), station.stamp().moment
     typed: datetime | None = None
@@ -28,7 +63,7 @@ def clock_values(station: StationService, refused: str = "", *, forward: bool) -
             if word:
                 raise Refused(f"clock_{word}")
         except Refused as error:
-            refused, typed = sentence(error), None
+            refused, typed = _sentence(error), None
     zone = ZoneInfo(moment.zone)
     return {
         "at": at,
@@ -41,11 +76,9 @@ def clock_values(station: StationService, refused: str = "", *, forward: bool) -
     }
 
 
-def set_clock(station: StationService, *, forward: bool) -> None:
-    """To what the form holds. Raises Refused."""
-    moment = station.stamp().moment
-    station.clock_setter.set(typed_time(request.form.get("at", ""), moment.zone), moment, forward=forward)
+def _is_unset(station: StationService) -> bool:
+    return station.stamp().moment.quality is ClockQuality.UNSET
 
 
-def sentence(error: Refused) -> str:
+def _sentence(error: Refused) -> str:
     return f"clock.refused.{error.code.removeprefix('clock_')}"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from kiosk.station.configuration.county import StationCounty
-
 S_co = TypeVar("S_co", covariant=True)
 
 
@@ -13,13 +11,6 @@ class SnapshotBoard(Protocol[S_co]):
     def snapshot(self) -> S_co: ...
     def wait(self, after: int, timeout_s: float) -> S_co | None: ...
     def wake(self) -> None: ...
-
-
-class PricedStation(Protocol):
-    @property
-    def prices_confirmed(self) -> bool: ...
-    @property
-    def county(self) -> StationCounty: ...
 
 
 class Endable(Protocol):

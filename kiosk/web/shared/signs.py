@@ -14,9 +14,9 @@ from typing import Final
 from flask import url_for
 
 from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, ScaleMark
+from kiosk.station.configuration.county import StationCounty
 from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.store.shared.errors import StoreError
-from kiosk.web.shared.ports import PricedStation
 
 logger = logging.getLogger(__name__)
 
@@ -90,14 +90,14 @@ def _read(read: Callable[[], ScaleLegalStatus | None]) -> ScaleLegalStatus | Non
         return None
 
 
-def unconfirmed_prices(station: PricedStation) -> str | None:
+def unconfirmed_prices(county: StationCounty) -> str | None:
     """The day that the prices in force here are of, while the county may have newer ones: after a restore, on a copy,
     under a clock that is not set. "" where nobody knows the day; None while the prices are confirmed.
     """
     try:
-        if station.prices_confirmed:
+        if county.prices_confirmed():
             return None
-        found = station.county.in_force()
+        found = county.in_force()
     except StoreError as error:
         logger.error("whether the county has confirmed the prices cannot be read now: %s", error)
         return None

@@ -12,7 +12,6 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.base.refused import Refused
-from kiosk.station.configuration.inbox import WaitingDocument
 from kiosk.station.service import StationService
 from kiosk.store import StoreError
 from kiosk.web.counter.rows import local_times
@@ -23,7 +22,7 @@ from kiosk.web.technician.frame import draw
 HOME: Final = "/technician/county"
 NEEDS: Final = {"county.page": Need.TECHNICIAN, "county.act_take": Need.TECHNICIAN}
 ROWS: Final = 4  # On the smallest panel
-WAITS: Final = ("parts", "effective", "open_intake", "storage")
+WAITS: Final = ("parts", "effective", "open_intake", "storage")  # For all that keeps the station busy: one sentence
 
 
 def blueprint(station: StationService, settings: WebSettings) -> Blueprint:
@@ -43,7 +42,7 @@ def blueprint(station: StationService, settings: WebSettings) -> Blueprint:
         found = station.county
         if not found.has_county:
             return draw(settings, "refused", "care", "/technician/goods", text_id="technician.county.none")
-        waiting, refused = found.waiting(), found.last_refusal()
+        waiting, refused = found.inbox.waiting, found.inbox.floor.last_refusal
         values = {
             "in_force": found.in_force(),
             "confirmed": found.prices_confirmed(),
@@ -53,7 +52,7 @@ def blueprint(station: StationService, settings: WebSettings) -> Blueprint:
             "sticks": found.candidates()[: ROWS - 1 - sum(row is not None for row in (waiting, refused))],
             "done": bool(request.args.get("done")),
         }
-        return draw(settings, "county", "care", HOME, moment=moment, waits=_waits, **values)
+        return draw(settings, "county", "care", HOME, moment=moment, waits=WAITS, **values)
 
     @county.post(f"{HOME}/take")
     def act_take() -> AnyResponse:
@@ -64,8 +63,3 @@ def blueprint(station: StationService, settings: WebSettings) -> Blueprint:
     county.register_error_handler(StoreError, lambda error: refuse("technician.refused.store_failed"))
     county.register_error_handler(OSError, lambda error: refuse("technician.county.reason.storage"))
     return county
-
-
-def _waits(waiting: WaitingDocument) -> str:
-    """The end of the sentence's id: what keeps the station busy is one sentence."""
-    return waiting.why if waiting.why in WAITS else "busy"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from flask import render_template, request
+from flask import Blueprint, render_template, request
 
 from kiosk.station.doctor.finding import DoctorFinding
 from kiosk.station.doctor.tools import BackupState
 from kiosk.texts.html import bdi_code
-from kiosk.web.shared.roles import session
+from kiosk.web.shared.roles import Need, session
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.signs import drawing
 from kiosk.web.shared.speech import speech_of
 
+View = Callable[[], Any]
 TABS: Final = (
     ("doctor", "/technician", "wrench"),
     ("tests", "/technician/tests", "scale"),
@@ -21,6 +23,22 @@ TABS: Final = (
     ("events", "/technician/events", "link"),
     ("about", "/technician/about", "receipt"),
 )
+
+
+def needs_technician(name: str, gets: Iterable[str], posts: Iterable[str]) -> dict[str, Need]:
+    """Of a blueprint with these pages and acts: all are the technician's."""
+    names = [*(f"{name}.{each}" for each in gets), *(f"{name}.act_{each}" for each in posts)]
+    return dict.fromkeys(names, Need.TECHNICIAN)
+
+
+def blueprint_of(name: str, home: str, gets: Mapping[str, View], posts: Mapping[str, View]) -> Blueprint:
+    """``page`` stands at ``home``; other pages and all acts stand below it."""
+    routes = Blueprint(name, __name__)
+    for each, show in gets.items():
+        routes.add_url_rule(home if each == "page" else f"{home}/{each}", each, show, methods=["GET"])
+    for each, act in posts.items():
+        routes.add_url_rule(f"{home}/{each}", f"act_{each}", act, methods=["POST"])
+    return routes
 
 
 def draw(settings: WebSettings, template: str, tab: str, here: str, **extra: Any) -> str:

@@ -23,7 +23,7 @@ from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.speech import Speech, speech_of
-from kiosk.web.technician.frame import draw
+from kiosk.web.technician.frame import blueprint_of, draw
 
 HOME: Final = "/technician/goods"
 NEEDS: Final = {"goods.page": Need.TECHNICIAN, "goods.act_bring": Need.TECHNICIAN}
@@ -35,10 +35,8 @@ Row = tuple[Markup, Markup]  # What it is, and what becomes of it
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """``/technician/goods``. Where no stick is looked for these pages answer 503."""
-    routes = Blueprint("goods", __name__)
     pages = _GoodsPages(settings, doctor)
-    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
-    routes.add_url_rule(f"{HOME}/bring", "act_bring", pages.bring, methods=["POST"])
+    routes = blueprint_of("goods", HOME, {"page": pages.page}, {"bring": pages.bring})
     routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     routes.register_error_handler(CatalogError, pages.faulty)
     routes.register_error_handler(StoreError, lambda error: pages.refuse("technician.refused.store_failed"))
@@ -57,7 +55,7 @@ class _GoodsPages:
     def page(self) -> str:
         name, page_text = request.args.get("file", ""), request.args.get("page")
         if not name:
-            version, catalog = self.catalogs.in_force()
+            version, catalog = self.catalogs.catalogs.get()
             files = rows_of(self.catalogs.files(), FILES, page_text)
             done = bool(request.args.get("done"))
             found = None if self._doctor is None else self._doctor.equipment.county

@@ -25,9 +25,8 @@ from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.tools import TechnicianTools
 from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.store import StoreError
-from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician.frame import draw
+from kiosk.web.technician.frame import blueprint_of, draw, needs_technician
 
 HOME: Final = "/technician/layouts"
 # Shipped layouts that a label may have instead of the first one, by what the page calls them.
@@ -35,23 +34,15 @@ OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "bag": {"small": "bag_small", "shop": "bag_shop"},
     "member": {"card": "member_card"},
 }
-NEEDS: Mapping[str, Need] = {
-    "layouts.page": Need.TECHNICIAN,
-    "layouts.picture": Need.TECHNICIAN,
-    "layouts.act_choose": Need.TECHNICIAN,
-    "layouts.act_print": Need.TECHNICIAN,
-}
+NEEDS: Final = needs_technician("layouts", ("page", "picture"), ("choose", "print"))
 _HEAD: Final = PrintHead(203, 832)
 
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """Everything under ``/technician/layouts``; without a doctor these pages answer 503."""
-    routes = Blueprint("layouts", __name__)
     pages = _LayoutPages(settings, doctor)
-    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
+    routes = blueprint_of("layouts", HOME, {"page": pages.page}, {"choose": pages.choose, "print": pages.print})
     routes.add_url_rule(f"{HOME}.png", "picture", pages.picture, methods=["GET"])
-    routes.add_url_rule(f"{HOME}/choose", "act_choose", pages.choose, methods=["POST"])
-    routes.add_url_rule(f"{HOME}/print", "act_print", pages.print, methods=["POST"])
     routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     routes.register_error_handler(StoreError, lambda error: pages.refused("store_failed"))
     routes.register_error_handler(OSError, lambda error: pages.refused("store_failed"))
@@ -72,7 +63,8 @@ class _LayoutPages:
     def page(self) -> str:
         """One kind of label as it is printed, or by another shipped layout; why the station's own file is not used."""
         kind, other = _requested(request.args)
-        problem = self.own.damage(kind)
+        of_county = self.own.is_of_county(kind)
+        problem = None if of_county else self.own.damage(kind)
         return self._page(
             "layouts",
             kind=kind,
@@ -82,6 +74,7 @@ class _LayoutPages:
             problem=problem,
             problem_id=f"technician.layouts.fault.{problem_word(problem)}" if problem is not None else "",
             own=self.own.is_own(kind),
+            of_county=of_county,
             told=bool(request.args.get("printed")),
         )
 
@@ -93,8 +86,10 @@ class _LayoutPages:
             draw_label(layout, SAMPLES[kind], _HEAD).to_image().save(png, "PNG")
         return Response(png.getvalue(), mimetype="image/png", headers={"Cache-Control": "no-store"})
 
-    def choose(self) -> AnyResponse:
+    def choose(self) -> AnyResponse | tuple[str, int]:
         kind, other = _requested(request.form)
+        if self.own.is_of_county(kind):
+            return self._page("refused", text_id="technician.layouts.of_county"), 409
         if other:
             self.own.choose(kind, OTHERS[kind][other])
         else:

@@ -8,28 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, get_args
 
-from flask import Blueprint, abort, redirect, request
+from flask import Blueprint, abort, redirect, request, url_for
 from msgspec.structs import asdict
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.base.refused import Refused
-from kiosk.devices.network.ports import Network, NetworkState
+from kiosk.devices.network.ports import MAX_NAME, NEEDS_PASSWORD, Network, NetworkState, split_key
 from kiosk.devices.network.settings import LinkKind, NetworkSettings
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.password_keys import PASSWORD_KEYS
-from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician.frame import age, draw, row_values
+from kiosk.web.technician.frame import age, blueprint_of, draw, needs_technician, row_values
 
 HOME: Final = "/technician/network"
 PAGES: Final = ("page", "wifi", "password", "address", "time")
-POSTS: Final = ("search", "join", "forget", "fixed", "automatic", "set_time")
-NEEDS: Final = {
-    **{f"network.{name}": Need.TECHNICIAN for name in PAGES},
-    **{f"network.act_{name}": Need.TECHNICIAN for name in POSTS},
-}
+POSTS: Final = ("search", "join", "forget", "apply")
+NEEDS: Final = needs_technician("network", PAGES, POSTS)
 ROWS: Final = 3  # On one page
+_MAX_KEY: Final = 2 * MAX_NAME
 FIELDS: Final = ("address", "gateway", "dns")  # Typed one after another
 _MIN_LENGTH: Final = {"address": 7, "gateway": 7}
 _HOST_KEYS: Final = tuple("1234567890qwertyuiopasdfghjkl-zxcvbnm.")
@@ -37,12 +34,8 @@ _HOST_KEYS: Final = tuple("1234567890qwertyuiopasdfghjkl-zxcvbnm.")
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """``/technician/network``. Where somebody else sets the network the pages say so, and a post is refused."""
-    routes = Blueprint("network", __name__)
     pages = _NetworkPages(settings, doctor)
-    for name in PAGES:
-        routes.add_url_rule(HOME if name == "page" else f"{HOME}/{name}", name, pages.gets()[name], methods=["GET"])
-    for name in POSTS:
-        routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", pages.posts()[name], methods=["POST"])
+    routes = blueprint_of("network", HOME, pages.gets(), pages.posts())
     routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     routes.register_error_handler(OSError, lambda error: pages.refused("network_failed"))
     return routes
@@ -56,7 +49,7 @@ class _NetworkPages:
         return {
             "page": self.page,
             "wifi": self.wifi,
-            "password": lambda: self._draw("network_password", **_chosen(), layers=PASSWORD_KEYS),
+            "password": self.password,
             "address": self.address,
             "time": lambda: self._type("", "time_server", {}, _HOST_KEYS),
         }
@@ -64,11 +57,9 @@ class _NetworkPages:
     def posts(self) -> dict[str, Callable[[], AnyResponse]]:
         return {
             "search": lambda: _done(self.network.search()),
-            "join": lambda: _done(self.network.join(**_chosen(), password=request.form.get("password", ""))),
-            "forget": lambda: _done(self.network.forget(**_chosen())),
-            "fixed": self._fix,
-            "automatic": lambda: self._apply(link="", **dict.fromkeys(FIELDS, "")),
-            "set_time": lambda: self._apply(time_server=request.form.get("time_server", "")),
+            "join": lambda: _done(self.network.join(*split_key(_chosen()), request.form.get("password", ""))),
+            "forget": lambda: _done(self.network.forget(*split_key(_chosen()))),
+            "apply": self._apply,
         }
 
     @property
@@ -92,6 +83,10 @@ class _NetworkPages:
         rows = rows_of(self._state().wifi, ROWS, request.args.get("page"))
         return self._draw("network_wifi", page=rows, done=bool(request.args.get("done")))
 
+    def password(self) -> str:
+        name, _ = split_key(_chosen())
+        return self._draw("network_password", name=name, chosen=_chosen(), layers=PASSWORD_KEYS)
+
     def address(self) -> str:
         """The first of what is typed for a fixed address that is not there yet."""
         typed = {name: request.args[name] for name in FIELDS[:-1] if name in request.args}
@@ -102,11 +97,12 @@ class _NetworkPages:
         min_length = _MIN_LENGTH.get(name, 0)
         return self._draw("network_type", link=link, field=name, typed=typed, keys=keys, min_length=min_length)
 
-    def _fix(self) -> AnyResponse:
-        values = {name: request.form.get(name, "") for name in FIELDS}
-        return self._apply(link=_link(request.form.get("link", "")), **values)
-
-    def _apply(self, **changes: str) -> AnyResponse:
+    def _apply(self) -> AnyResponse:
+        """A time server, or the address of a link: the same for all where the link is ""."""
+        form, link = request.form, request.form.get("link", "")
+        changes = {name: form.get(name, "") if link else "" for name in FIELDS} | {"link": link and _link(link)}
+        if "time_server" in form:
+            changes = {"time_server": form["time_server"]}
         try:
             settings = NetworkSettings(**{**asdict(self._state().settings), **changes})
         except ValueError as error:
@@ -116,22 +112,23 @@ class _NetworkPages:
 
     def refused(self, code: str) -> tuple[str, int]:
         """A network whose password is not known, or was wrong, leads to the keys."""
-        status = 200 if request.method == "GET" else 409
-        chosen = _chosen() if code in ("network_needs_password", "network_wrong_password") else {}
-        return self._draw("network_refused", code=code, chosen=chosen), status
+        here = HOME if code != "network_unmanaged" else "/technician/about"
+        if code in NEEDS_PASSWORD:
+            here = url_for("network.password", network=_chosen())
+        page = draw(self._settings, "refused", "about", here, text_id=f"setup.refused.{code}")
+        return page, 200 if request.method == "GET" else 409
 
     def _draw(self, template: str, **extra: object) -> str:
         return draw(self._settings, template, "about", HOME, **extra)
 
 
-def _chosen() -> dict[str, str]:
-    return {name: request.values.get(name, "")[:32] for name in ("name", "security")}
+def _chosen() -> str:
+    """The key of a ``WifiNetwork``."""
+    return request.values.get("network", "")[:_MAX_KEY]
 
 
-def _link(text: str) -> LinkKind:
-    if text not in get_args(LinkKind):
-        abort(400)
-    return "wifi" if text == "wifi" else "wired"
+def _link(text: str) -> str:
+    return text if text in get_args(LinkKind) else abort(400)
 
 
 def _done(state: NetworkState) -> AnyResponse:

@@ -21,19 +21,16 @@ from kiosk.station.service import StationService
 from kiosk.web.counter.forgotten import typed_twice
 from kiosk.web.counter.lists import ALPHABETS
 from kiosk.web.shared.paging import rows_of
-from kiosk.web.shared.roles import Need, session
+from kiosk.web.shared.roles import session
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician.frame import draw
+from kiosk.web.technician.frame import blueprint_of, draw, needs_technician
 
 logger = logging.getLogger(__name__)
 
 HOME: Final = "/technician/people"
 PAGES: Final = ("page", "new", "pin", "person")
 POSTS: Final = ("name", "add", "pin", "retire")
-NEEDS: Final = {
-    **{f"people.{name}": Need.TECHNICIAN for name in PAGES},
-    **{f"people.act_{name}": Need.TECHNICIAN for name in POSTS},
-}
+NEEDS: Final = needs_technician("people", PAGES, POSTS)
 ROWS: Final = 3  # On one page
 _STALE: Final = "technician.refused.stale_page"
 _FAILED: Final = "technician.refused.store_failed"
@@ -47,13 +44,9 @@ _REFUSED: Final = {
 
 
 def blueprint(station: StationService, settings: WebSettings) -> Blueprint:
-    routes = Blueprint("people", __name__)
     pages = _PeoplePages(station, settings)
-    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
-    for name, show in (("new", pages.new), ("pin", pages.pin), ("person", pages.person)):
-        routes.add_url_rule(f"{HOME}/{name}", name, show, methods=["GET"])
-    for name, act in pages.posts().items():
-        routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", act, methods=["POST"])
+    gets = {"page": pages.page, "new": pages.new, "pin": pages.pin, "person": pages.person}
+    routes = blueprint_of("people", HOME, gets, pages.posts())
     routes.register_error_handler(BadClerk, lambda error: pages.refused("setup.refused.name", f"{HOME}/new"))
     routes.register_error_handler(BadPin, lambda error: pages.refused(f"setup.refused.pin_{error.code}", _pad()))
     routes.register_error_handler(CounterRefused, lambda error: pages.refused(_REFUSED.get(error.code, _FAILED)))

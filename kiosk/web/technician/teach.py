@@ -15,10 +15,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.base.refused import Refused
 from kiosk.station.scale.teach import Teach
-from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.speech import speech_of
-from kiosk.web.technician.frame import draw
+from kiosk.web.technician.frame import blueprint_of, draw, needs_technician
 
 HOME: Final = "/technician/teach"
 ROWS: Final = 4  # Proposals on one screen; the likeliest stand first, and more than four were never seen
@@ -34,23 +33,17 @@ _ACTS: Final[Mapping[str, Callable[[Teach], object]]] = {
     "end": lambda teach: teach.end(),
 }
 POSTS: Final = tuple(_ACTS)
-NEEDS: Mapping[str, Need] = {
-    "teach.page": Need.TECHNICIAN,
-    "teach.state": Need.TECHNICIAN,
-    **{f"teach.act_{name}": Need.TECHNICIAN for name in POSTS},
-}
+NEEDS: Final = needs_technician("teach", ("page", "state"), POSTS)
 # Steps that share a template; the others have one of their own name.
 _BODIES: Final = {"emptied": "looking", "loaded": "looking"}
 
 
 def blueprint(teach: Teach | None, settings: WebSettings) -> Blueprint:
     """Everything under ``/technician/teach``. Where nothing can be taught these pages answer 503."""
-    routes = Blueprint("teach", __name__)
     pages = _TeachPages(teach, settings)
-    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
+    posts = {name: partial(pages.act, act) for name, act in _ACTS.items()}
+    routes = blueprint_of("teach", HOME, {"page": pages.page}, posts)
     routes.add_url_rule(f"{HOME}.json", "state", pages.state, methods=["GET"])
-    for name, act in _ACTS.items():
-        routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", partial(pages.act, act), methods=["POST"])
     routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     return routes
 

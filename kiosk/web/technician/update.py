@@ -16,7 +16,7 @@ from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.updates import Updates
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician.frame import age, draw, row_values
+from kiosk.web.technician.frame import age, blueprint_of, draw, row_values
 
 HOME: Final = "/technician/update"
 NEEDS: Final = {"update.page": Need.TECHNICIAN, "update.act_install": Need.TECHNICIAN}
@@ -24,10 +24,8 @@ NEEDS: Final = {"update.page": Need.TECHNICIAN, "update.act_install": Need.TECHN
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """``/technician/update``. Where nothing can be updated here the page says so, and an update is refused with 409."""
-    routes = Blueprint("update", __name__)
     pages = _UpdatePages(settings, doctor)
-    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
-    routes.add_url_rule(f"{HOME}/install", "act_install", pages.install, methods=["POST"])
+    routes = blueprint_of("update", HOME, {"page": pages.page}, {"install": pages.install})
     routes.register_error_handler(UpdateRefused, lambda error: pages.refused(f"why.{error.why}"))
     routes.register_error_handler(_OtherWay, lambda error: pages.refused("other_way"))
     routes.register_error_handler(OSError, lambda error: pages.refused("why.disk"))

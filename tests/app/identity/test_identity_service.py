@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from kiosk.app.identity import requests as requests_module
 from kiosk.app.identity.helper import IdentityPaths, handle_request
 from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.app.identity.requests import (
+    FILES,
     IdentityRequest,
     IdentityResponse,
     RequestedIdentities,
@@ -66,7 +68,8 @@ class Box:
             writable=lambda medium: nullcontext(),
         )
         where, self.requests = self.helper, request_file(self.helper.data)
-        self.wizard = RequestedIdentities(self.requests, where.answers, where.media, where.boot, where.is_mount)
+        asker = FILES.asker(where.data, time.monotonic, where.answers)
+        self.wizard = RequestedIdentities(asker, where.media, where.boot, where.is_mount)
 
     @contextmanager
     def unit(self) -> Iterator[None]:
@@ -259,25 +262,25 @@ def test_root_trusts_nothing_in_a_request(subtests: pytest.Subtests, box: Box, i
 def test_what_is_behind_a_refusal_is_a_text_in_three_languages_and_no_technical_words() -> None:
     for why in get_args(IdentityWhy):
         for word in ("damaged", "failed"):
-            told = refusal_of(IdentityResponse("", word, "technical", why=why))
+            told = refusal_of(IdentityResponse(word, "technical", why, machine=""))
             assert (told.code, told.values) == (f"identity_{word}", {"why": why})
             for language in LANGUAGES:
                 assert speech(language).one(f"setup.refused.why_{why}")
-    waits = refusal_of(IdentityResponse("", "wait", "technical", wait_s=12))
+    waits = refusal_of(IdentityResponse("wait", "technical", wait_s=12, machine=""))
     assert (waits.code, waits.values) == ("identity_wait", {"why": "wait", "seconds": "12"})
     for word in get_args(IdentityRefusal):
-        told = refusal_of(IdentityResponse("", word))
+        told = refusal_of(IdentityResponse(word, machine=""))
         assert (told.code, str(told)) == (f"identity_{word}", f"identity_{word}")
         for language in LANGUAGES:
             assert speech(language).one(f"setup.refused.{told.code}")
     for word in ("wrong", "claimed", "gone", "other"):
-        assert str(refusal_of(IdentityResponse("", word, "technical"))) == f"identity_{word}"
-    assert str(refusal_of(IdentityResponse("", "of other software", "technical"))) == "technical"
+        assert str(refusal_of(IdentityResponse(word, "technical", machine=""))) == f"identity_{word}"
+    assert str(refusal_of(IdentityResponse("of other software", "technical", machine=""))) == "technical"
 
 
 def test_nobody_answers(box: Box, identity: StationIdentity) -> None:
     with pytest.raises(Refused) as refused:
-        replace(box.wizard, timeout_s=0.0).take("S0147", CODE.digits)
+        replace(box.wizard, asker=replace(box.wizard.asker, timeout_s=0.0)).take("S0147", CODE.digits)
     assert refused.value.code == "identity_failed"
     assert not box.requests.exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 
 from kiosk.app.network.helper import SETTINGS, NetworkHelper, NetworkPaths
-from kiosk.app.network.requests import NetworkRequest, RequestedNetwork, answer_file, request_file
+from kiosk.app.network.requests import FILES, NetworkRequest, RequestedNetwork, answer_file, request_file
 from kiosk.base.refused import Refused
 from kiosk.devices.network.ports import NetworkLink, Wifi, WifiNetwork
 from kiosk.devices.network.settings import NetworkSettings
@@ -53,7 +54,7 @@ class Box:
             path.mkdir()
         self.air = AirOfOne(request_file(self.paths.data).path)
         self.calls, self.host = list[str](), "kiosk"
-        self.network = RequestedNetwork(request_file(self.paths.data), self.paths.answers, timeout_s=20)
+        self.network = RequestedNetwork(FILES.asker(self.paths.data, time.monotonic, self.paths.answers, 20))
 
     def run(self) -> list[str]:
         self.calls = []
@@ -107,7 +108,10 @@ def test_a_network_is_joined_and_its_password_is_nowhere(served: Box, tmp_path: 
     assert PASSWORD not in repr(NetworkRequest("join", "Bazar", "psk", PASSWORD))
     assert PASSWORD not in caplog.text  # type: ignore[attr-defined]
     request_file(served.paths.data).write(NetworkRequest("join", "Bazar", "psk", PASSWORD))
-    assert not served.network.requests.path.exists() or served.network.requests.path.stat().st_mode & 0o077 == 0
+    assert (
+        not served.network.asker.requests.path.exists()
+        or served.network.asker.requests.path.stat().st_mode & 0o077 == 0
+    )
 
 
 def test_a_fixed_address_is_kept_and_undone(served: Box) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from kiosk.app.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.app.recovery import requests as requests_module
 from kiosk.app.recovery.helper import RecoveryPaths, handle_request
 from kiosk.app.recovery.requests import (
+    FILES,
     WORKING,
     RecoveryRequest,
     RecoveryResponse,
@@ -82,7 +84,8 @@ class Box:
             clock=lambda: MachineTime("", "boot", self.now_ms),
         )
         where, self.requests = self.helper, request_file(self.helper.data)
-        self.wizard = RequestedRecoveries(self.requests, where.data, where.answers, where.media, where.is_mount)
+        asker = FILES.asker(where.data, time.monotonic, where.answers)
+        self.wizard = RequestedRecoveries(asker, where.data, where.media, where.is_mount)
 
     def insert(self) -> None:
         """A new card, as its first boot has left it."""
@@ -517,7 +520,7 @@ class TestTheRequest:
     def test_nobody_answers(self, box: Box, old: Old) -> None:
         def refused() -> str:
             with pytest.raises(Refused) as caught:
-                replace(box.wizard, timeout_s=0.0).begin(STATION, CODE.digits, "A")
+                replace(box.wizard, asker=replace(box.wizard.asker, timeout_s=0.0)).begin(STATION, CODE.digits, "A")
             assert not box.requests.exists()
             return caught.value.code
 

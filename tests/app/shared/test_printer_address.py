@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.shared.printer_address import AddressPaths, PrinterAddress, is_own, systemctl
+from kiosk.app.shared.printer_address import AddressPaths, PrinterAddress, is_own
+from kiosk.app.shared.systemd_control import systemctl
 from kiosk.station.papers.network_printer import AddressRequest, parse, request_access, request_file
 from tests.depth import many
 from tests.station.update.power import lines_of, run, worth_a_cut

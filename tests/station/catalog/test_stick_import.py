@@ -72,7 +72,7 @@ def test_what_was_shown_is_imported_once(sticks: Sticks) -> None:
     look = sticks.catalogs.preview(name)
     assert (look.version, look.same, look.changes.prices != ()) == (1, False, True)
     assert sticks.catalogs.import_file(name, look.seen) == 2
-    assert sticks.catalogs.in_force()[0] == 2
+    assert sticks.catalogs.catalogs.get()[0] == 2
     assert sticks.told == [1]
     assert sticks.refused(lambda: sticks.catalogs.import_file(name, look.seen)) == "stale", "a second touch"
     assert sticks.catalogs.preview(name).same
@@ -87,7 +87,7 @@ def test_what_was_shown_is_imported_once(sticks: Sticks) -> None:
     assert sticks.refused(lambda: sticks.catalogs.import_file(name, look.seen)) == "stale", (
         "another file under its name"
     )
-    assert sticks.catalogs.in_force()[0] == 2
+    assert sticks.catalogs.catalogs.get()[0] == 2
 
 
 def test_an_import_waits_for_the_end_of_an_intake(sticks: Sticks) -> None:
@@ -96,7 +96,7 @@ def test_an_import_waits_for_the_end_of_an_intake(sticks: Sticks) -> None:
     for busy in (UpdateRefusalReason.BUSY_PAN, UpdateRefusalReason.BUSY_INTAKE):
         sticks.busy = busy
         assert sticks.refused(lambda: sticks.catalogs.import_file(name, look.seen)) == str(busy)
-    assert (sticks.catalogs.in_force()[0], sticks.told) == (1, [])
+    assert (sticks.catalogs.catalogs.get()[0], sticks.told) == (1, [])
 
 
 def test_what_is_no_plain_file_is_not_read(subtests: pytest.Subtests, sticks: Sticks) -> None:

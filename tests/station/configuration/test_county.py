@@ -143,13 +143,13 @@ def test_what_is_refused_and_why(rig: CountyRig, subtests: pytest.Subtests) -> N
             rig.receive(sent)
             (reason,) = rig.refusals()[before:]
             assert reason in reasons
-            last = rig.county.last_refusal()
+            last = rig.county.inbox.floor.last_refusal
             assert last is not None
             assert (last.reason, last.sha256) == (reason, sent.sha256)
             rig.receive(sent)
             assert len(rig.refusals()) == before + 1, "reported once"
             assert (rig.version(), rig.price()) == ("1.17", 17)
-            assert rig.county.waiting() is None
+            assert rig.county.inbox.waiting is None
     rig.receive(document(18))
     assert (rig.version(), rig.price(), rig.county.prices_confirmed()) == ("1.18", 18, True)
 
@@ -177,13 +177,13 @@ def test_a_mistaken_number_is_undone_by_a_new_key(rig: CountyRig) -> None:
 def test_it_waits_while_an_intake_goes_on(rig: CountyRig) -> None:
     rig.busy = "busy_pan"
     rig.receive(document(17))
-    waiting = rig.county.waiting()
+    waiting = rig.county.inbox.waiting
     assert waiting is not None
-    assert (waiting.version, waiting.why, rig.version()) == (ConfigurationVersion(1, 17), "busy_pan", "")
+    assert (waiting.document.number, waiting.why, rig.version()) == (ConfigurationVersion(1, 17), "busy_pan", "")
     rig.start()  # The power goes meanwhile
     rig.busy = None
     rig.step()
-    assert (rig.version(), rig.county.waiting()) == ("1.17", None)
+    assert (rig.version(), rig.county.inbox.waiting) == ("1.17", None)
 
 
 def test_goods_of_an_open_intake_do_not_vanish(rig: CountyRig) -> None:
@@ -198,7 +198,7 @@ def test_goods_of_an_open_intake_do_not_vanish(rig: CountyRig) -> None:
 
 def test_it_waits_for_its_time(rig: CountyRig) -> None:
     rig.receive(document(17, effective="2026-11-25T18:00:00Z"))
-    waiting = rig.county.waiting()
+    waiting = rig.county.inbox.waiting
     assert waiting is not None
     assert (waiting.why, rig.version()) == ("effective", "")
     rig.on("1970-01-01", ClockQuality.UNSET)
@@ -224,7 +224,7 @@ def test_a_bad_one_does_not_take_the_place_of_one_that_waits(rig: CountyRig) -> 
 def test_parts_that_come_late(rig: CountyRig) -> None:
     sent = document(17)
     rig.receive(replace(sent, parts={}))
-    waiting = rig.county.waiting()
+    waiting = rig.county.inbox.waiting
     assert waiting is not None
     assert waiting.why == "parts"
     for sha256, content in sent.parts.items():
@@ -410,7 +410,7 @@ class TestAnOlderDatabase:
         assert not rig.county.prices_confirmed()
         rig.receive(document(17))
         assert rig.county.prices_confirmed()
-        assert (len(rig.events("config.refused")), rig.county.waiting()) == (0, None)
+        assert (len(rig.events("config.refused")), rig.county.inbox.waiting) == (0, None)
 
     def test_a_floor_that_cannot_be_read_is_no_stop(self, rig: CountyRig, caplog: pytest.LogCaptureFixture) -> None:
         rig.receive(document(17))
@@ -503,7 +503,7 @@ def test_a_disk_that_is_full_is_no_refusal_for_ever(rig: CountyRig, monkeypatch:
         document(17).put_into(rig.folder)
         with pytest.raises(StoreError):
             rig.step()
-        waiting = rig.county.waiting()
+        waiting = rig.county.inbox.waiting
         assert waiting is not None
         assert waiting.why == "storage"
     rig.step()

@@ -11,8 +11,8 @@ from kiosk.domain.moment import Moment
 from kiosk.labels.layout import shipped_text
 from kiosk.messaging.contract.configuration import CountySettings, LayoutsPart, SettingsPart, parse_document
 from kiosk.sorting_center.stations.authority import ConfigurationKey, CountyAuthority
-from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.shared.clock_setting import ClockSetter
+from kiosk.station.shared.settings import CountyKeys
 from kiosk.store import Store
 from tests.station.configuration.rig import GOODS, Sent, document, prices
 from tests.station.test_service import Shop, opened
@@ -32,7 +32,7 @@ def signed(authority: CountyAuthority) -> Sent:
 def step(shop: Shop) -> str:
     """What the document waits for, "" when there is none."""
     shop.service.county.step()
-    waiting = shop.service.county.waiting()
+    waiting = shop.service.county.inbox.waiting
     return waiting.why if waiting else ""
 
 
@@ -50,7 +50,7 @@ def test_it_waits_for_the_intake_and_holds_at_once(store: Store, tmp_path: Path)
         assert step(shop) == ""
         found = service.county.in_force()
         assert found is not None
-        assert (str(found.version), found.confirmed, service.prices_confirmed) == ("1.18", True, True)
+        assert (str(found.version), found.confirmed, service.county.prices_confirmed()) == ("1.18", True, True)
         shop.agreed()
         shop.printed("printed", "printed")
         assert shop.label.sheets.told[-1].startswith(b"SIZE 60 mm,41")

@@ -12,8 +12,8 @@ from kiosk.domain.configuration import RefusalReason
 from kiosk.messaging.contract.configuration import ConfigurationDocument, Part, from_base64, to_base64
 from kiosk.sorting_center.stations.authority import ConfigurationKey, CountyAuthority
 from kiosk.station.configuration.county import signature_check
-from kiosk.station.configuration.settings import CountyKeys
 from kiosk.station.configuration.signature import check_signature, main
+from kiosk.station.shared.settings import CountyKeys
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 AUTHORITY = CountyAuthority.create("shache", NOW)

@@ -178,7 +178,7 @@ def test_of_the_first_shot_buyers_see_every_picture_and_of_others_the_cut_out(
     assert first.master and first.natural and first.detail and second.master and second.natural
     rows = store.photos.of_lot(lot)
     assert [row.sha256 for row in rows] == [one.sha256 for one in (first.master, first.natural, first.detail)]
-    assert [(row.pictures.natural.sha256, row.width, bool(row.pictures.likeness)) for row in rows] == [
+    assert [(row.pictures.natural.sha256, row.pictures.master.width, bool(row.pictures.likeness)) for row in rows] == [
         (first.natural.sha256, 1600, True),
         (first.natural.sha256, 1600, False),
         (first.detail.sha256, 512, False),

@@ -98,8 +98,10 @@ def _lost_event(path: Path) -> None:
 
 def _lost_lot(path: Path) -> None:
     shot = (
-        "INSERT INTO photo (intake, sha256, shot, size_bytes, width, height, taken_at, judged, removed) "
-        "VALUES (3, printf('%064d', 0), 1, 1, 1, 1, '2026', 0, 0)"
+        "INSERT INTO photo (intake, sha256, shot, size_bytes, width, height, taken_at, position, sent, natural_sha256, "
+        "natural_size_bytes, natural_width, natural_height, natural_sent, measures) "
+        "SELECT 3, printf('%064d', 0), 1, 1, 1, 1, '2026', max(position), 0, printf('%064d', 1), 1, 1, 1, 0, '{}' "
+        "FROM journal"
     )
     change(path, shot, "DELETE FROM lot WHERE intake = 3")
 

@@ -24,7 +24,7 @@ ACTS = """bring parcel check-slip card no-card number-pad photo label receipt ag
 camera certificate grower cooperative"""
 COUNTER = """scan shelf clerk lock queue day undo damaged send-back handover not-there truck wrench void proxy offer
 bag-scan bag-twice bag-other bag-missing"""
-MARKS = "scale printer link link-off attention"
+MARKS = "scale printer link link-off link-search attention"
 WORTH = "check-weight check-failed not-for-trade seal-expired"
 DEVICES = {f"scale-{kind}" for kind in ("platform", "price", "balance", "board")} | {
     f"printer-{kind}" for kind in ("label", "belt", "sheet", "narrow", "wide")

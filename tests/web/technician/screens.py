@@ -52,7 +52,7 @@ PAGES: Final = (
     *("/people", "/people?page=2&done=1", "/people/new", "/people/new?letters=ug", "/people/pin?number=03"),
     *("/people/person?number=03", "/people/person?number=03&close=1"),
     *("/county", "/clock", "/clock?at=202612011435", "/clock?at=209912011435"),
-    *("/network", "/network/wifi?done=1", f"/network/password?name={LONG_NAME}&security=psk", "/network/time"),
+    *("/network", "/network/wifi?done=1", f"/network/password?network=psk%20{LONG_NAME}", "/network/time"),
     *("/network/address?link=wired", "/network/address?link=wifi&address=192.168.1.20/24&gateway=192.168.1.1"),
 )
 

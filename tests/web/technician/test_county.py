@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
+from kiosk.domain.configuration import RefusalReason
+from kiosk.station.configuration.checks import WaitingDocument
 from kiosk.station.configuration.county import StickDocument
 from kiosk.station.configuration.floor import RefusedDocument
-from kiosk.station.configuration.inbox import WaitingDocument
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES, load
 from kiosk.web.factory import create_app
@@ -57,8 +57,8 @@ def test_what_is_in_force_what_waits_and_what_was_refused(shop: CounterShop, cou
     assert "2.17" in page
     assert "2026-12-01 10:05" in page, "on the clock of the village"
     county.confirmed, county.by_hand = False, True
-    county.held = WaitingDocument(ConfigurationVersion(2, 18), "2026-12-01T03:00:00Z", None, "busy_pan")
-    county.refused = RefusedDocument("b" * 64, 2, 19, RefusalReason.SIGNATURE, "2026-12-01T04:00:00Z")
+    county.waiting = WaitingDocument(b"", document(18), "busy_pan")
+    county.last_refusal = RefusedDocument("b" * 64, 2, 19, RefusalReason.SIGNATURE, "2026-12-01T04:00:00Z")
     page = said(client)
     for word in ("waits.busy", "reason.signature"):
         assert EN.text(f"technician.county.{word}") in page

@@ -145,6 +145,24 @@ def test_another_shipped_layout_is_looked_at_then_kept_then_put_back(client: Fla
     assert (seen(client, "bag").width, bag_width(clinic), list(folder.iterdir())) == (480, 60, [])
 
 
+def test_while_the_county_s_layout_is_used_no_other_can_be_chosen(client: FlaskClient, clinic: Clinic) -> None:
+    clinic.own_layouts.choose("bag", "bag_shop")
+    clinic.own_layouts.use_county({"bag": shipped_layout("bag_small")})
+    for language in LANGUAGES:
+        client.set_cookie("lang", language)
+        for query in ("kind=bag", "kind=bag&other=small"):
+            page = unescape(client.get(f"{HOME}?{query}").text)
+            assert load(language, strict=True).text("technician.layouts.of_county") in page
+            assert (page.count(" disabled>") >= 2, "kind=bag&other=shop" in page) == (True, False)
+        for other in ("", "small"):
+            status, page = post(client, "choose", kind="bag", other=other)
+            assert (status, load(language).text("technician.layouts.of_county") in page) == (409, True)
+    assert (seen(client, "bag").width, clinic.own_layouts.is_own("bag")) == (320, True)
+    assert post(client, "choose", kind="member", other="card")[0] == 303, "the county has none of its own"
+    clinic.own_layouts.use_county({})
+    assert (seen(client, "bag").width, post(client, "choose", kind="bag")[0]) == (480, 303)
+
+
 def test_a_layout_of_the_station_s_own_is_shown_and_printed(clinic: Clinic) -> None:
     client = restarted(clinic, shipped_text("bag").replace("width = 60", "width = 62").encode())
     assert (seen(client, "bag").width, bag_width(clinic)) == (62 * 8, 62)

@@ -23,7 +23,7 @@ from tests.web.technician.screens import app_of
 from tests.web.village_air import PASSWORD, VillageAir
 
 HOME = pages.HOME
-BAZAR = {"name": "Bazar", "security": "psk"}
+BAZAR = {"network": "psk Bazar"}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_wifi_is_joined_with_a_typed_password_and_forgotten(clinic: Clinic, air:
     assert keys.count('type="radio"') == len(PASSWORD_KEYS)
     wrong = client.post(f"{HOME}/join", data={**BAZAR, "password": "apricot trees"})
     assert (wrong.status_code, "password is wrong" in wrong.text) == (409, True)
-    assert "/technician/network/password?name=Bazar" in wrong.text, "and back to the keys"
+    assert "/technician/network/password?network=psk+Bazar" in wrong.text, "and back to the keys"
     right = client.post(f"{HOME}/join", data={**BAZAR, "password": PASSWORD})
     assert (right.status_code, right.location) == (303, f"{HOME}/wifi?done=1")
     assert PASSWORD not in client.get(right.location).text
@@ -76,13 +76,13 @@ def test_an_address_is_fixed_in_three_steps_and_taken_back_with_one_tap(clinic: 
         page = client.get(f"{HOME}/address", query_string=asked).text
         assert (f'name="{name}"' in page, 'method="get"' in page) == (True, True)
         asked[name] = value
-    assert 'action="/technician/network/fixed"' in client.get(f"{HOME}/address", query_string=asked).text
-    assert client.post(f"{HOME}/set_time", data={"time_server": "ntp.county.example"}).location == HOME
-    assert client.post(f"{HOME}/fixed", data={**asked, "dns": ""}).location == HOME
+    assert 'action="/technician/network/apply"' in client.get(f"{HOME}/address", query_string=asked).text
+    assert client.post(f"{HOME}/apply", data={"time_server": "ntp.county.example"}).location == HOME
+    assert client.post(f"{HOME}/apply", data={**asked, "dns": ""}).location == HOME
     assert air.settings == NetworkSettings("wired", "192.168.1.20/24", "192.168.1.1", "", "ntp.county.example")
     shown = client.get(HOME).text
     assert ("fixed" in shown, "ntp.county.example" in shown, "station-s0147" in shown) == (True,) * 3
-    assert client.post(f"{HOME}/automatic").location == HOME
+    assert client.post(f"{HOME}/apply", data={"link": ""}).location == HOME
     assert air.settings == NetworkSettings(time_server="ntp.county.example")
 
 
@@ -90,15 +90,15 @@ def test_an_address_is_fixed_in_three_steps_and_taken_back_with_one_tap(clinic: 
 def test_what_cannot_be_is_said_and_changes_nothing(clinic: Clinic, air: VillageAir, language: str) -> None:
     client, texts = person(clinic, language), load(language)
     rows = [
-        ("fixed", {"link": "wired", "address": "192.168.1.300", "gateway": "192.168.1.1"}, "address"),
-        ("fixed", {"link": "wifi", "address": "192.168.1.20", "gateway": "192.168.2.1"}, "gateway"),
-        ("fixed", {"link": "wifi", "address": "192.168.1.20", "gateway": "192.168.1.1", "dns": "0.0.0.0"}, "dns"),
-        ("set_time", {"time_server": "ntp example"}, "time_server"),
+        ({"link": "wired", "address": "192.168.1.300", "gateway": "192.168.1.1"}, "address"),
+        ({"link": "wifi", "address": "192.168.1.20", "gateway": "192.168.2.1"}, "gateway"),
+        ({"link": "wifi", "address": "192.168.1.20", "gateway": "192.168.1.1", "dns": "0.0.0.0"}, "dns"),
+        ({"time_server": "ntp example"}, "time_server"),
     ]
-    for act, form, field in rows:
-        answer = client.post(f"{HOME}/{act}", data=form)
+    for form, field in rows:
+        answer = client.post(f"{HOME}/apply", data=form)
         assert (answer.status_code, texts.text(f"setup.refused.network_{field}") in answer.text) == (409, True), field
-    assert client.post(f"{HOME}/fixed", data={"link": "moon"}).status_code == 400
+    assert client.post(f"{HOME}/apply", data={"link": "moon"}).status_code == 400
     assert air.settings == NetworkSettings()
     for code in {*_ERRORS.values(), "network_no_adapter", "network_blocked", "network_silent", "network_failed"}:
         air.refusal = code

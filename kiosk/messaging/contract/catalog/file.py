@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import UnsetType
 
-from kiosk.base.files import open_regular
+from kiosk.base.files import read_bounded
 from kiosk.domain.catalog import Allergen, Catalog, Container, Grade, Member, Names, Origin, Pack, Price, Product, Sale
 from kiosk.domain.identifiers import BadIdentifier, parse_internal_code
 from kiosk.messaging.contract.catalog.document import MAX_BYTES, CatalogError, load_document, shorten
@@ -185,7 +185,7 @@ def build_catalog(tables: CatalogTable, file: str) -> Catalog:
     products = read_products(tables.products, file)
     return Catalog(
         products=products,
-        prices=_prices(tables.prices, {product.code for product in products}, file),
+        prices=read_prices(tables.prices, {product.code for product in products}, file),
         containers=read_containers(tables.containers, file),
         members=read_members(tables.members, file),
     )
@@ -193,8 +193,7 @@ def build_catalog(tables: CatalogTable, file: str) -> Catalog:
 
 def read_catalog_file(path: Path) -> bytes:
     """At most one byte more than a catalog may have. A link, a pipe or a device is no file: raises OSError."""
-    with open_regular(path) as file:
-        return file.read(MAX_BYTES + 1)
+    return read_bounded(path, MAX_BYTES)
 
 
 def read_products(rows: tuple[ProductTable, ...], file: str) -> tuple[Product, ...]:
@@ -211,7 +210,8 @@ def read_products(rows: tuple[ProductTable, ...], file: str) -> tuple[Product, .
     return tuple(products)
 
 
-def _prices(rows: tuple[PriceTable, ...], products: set[str], file: str) -> tuple[Price, ...]:
+def read_prices(rows: tuple[PriceTable | Price, ...], products: set[str], file: str) -> tuple[Price, ...]:
+    """``products``: the codes that may be priced."""
     seen: set[object] = set()
     prices = []
     for number, row in enumerate(rows, 1):

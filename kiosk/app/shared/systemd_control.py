@@ -1,0 +1,48 @@
+"""What root helpers change of the running systemd: files below /run, and commands of its own."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+from pathlib import Path
+from typing import Final
+
+_COMMAND_S: Final = 20.0
+
+
+def run_command(*command: str) -> None:
+    """One of systemd's own. Raises OSError when it fails."""
+    try:
+        subprocess.run(command, timeout=_COMMAND_S, check=True, capture_output=True)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise OSError(errno.EIO, f"{command[0]} {command[1]} failed", command[0]) from error
+
+
+def systemctl(*words: str) -> None:
+    """Raises OSError when systemd does not do it."""
+    run_command("systemctl", *words)
+
+
+def file_text(path: Path) -> str:
+    """What is not there says as much as nothing."""
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def settle_file(path: Path, text: str) -> bool:
+    """Give a file this text, or remove it for none; whether that was a change. Whole or not at all; in memory nothing
+    has to be forced out. Raises OSError.
+    """
+    if file_text(path) == text:
+        return False
+    if not text:
+        path.unlink()
+        return True
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, encoding="ascii")
+    fresh.chmod(0o644)
+    fresh.replace(path)
+    return True

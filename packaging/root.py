@@ -46,6 +46,7 @@ MODULES: Final = ("fs/overlayfs/overlay.ko", "fs/ext4/ext4.ko")
 SEALS: Final = ("scripts/init-bottom/overlayroot", "bin/busybox")
 """Without any of these the root cannot be mounted, or stays open and nobody says so."""
 
+AWAKE: Final = ("systemd-networkd.service", "iwd.service", "kiosk-grow.service")
 ASLEEP: Final = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer"),
     "systemd-networkd-wait-online.service",
@@ -143,8 +144,14 @@ def install(root: Path, kept: Path, debs: Path) -> None:
     run_emulated(["sh", "-c", _INSTALL, "sh", str(root), str(debs)])
     lay_settings(root)
     forget(root)
-    of_root = ["systemctl", f"--root={root}", "--quiet"]
-    subprocess.run([*of_root, "enable", "systemd-networkd.service", "iwd.service", "kiosk-grow.service"], check=True)
+    enable_units(root)
+
+
+def enable_units(root: Path) -> None:
+    """What a board starts, and nothing that a sealed root must not have."""
+    # A service with an old script beside it would have systemctl run the board's own update-rc.d, which is not emulated.
+    of_root = ["env", "SYSTEMCTL_SKIP_SYSV=1", "systemctl", f"--root={root}", "--quiet"]
+    subprocess.run([*of_root, "enable", *AWAKE], check=True)
     subprocess.run([*of_root, "mask", *ASLEEP], check=True)
 
 

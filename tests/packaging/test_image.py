@@ -229,6 +229,21 @@ def test_the_clock_of_the_image_is_that_of_the_county(tmp_path: Path) -> None:
     assert (tmp_path / "etc/localtime").readlink() == Path("/usr/share/zoneinfo", str(zone))
 
 
+def test_a_unit_with_an_old_script_beside_it_is_enabled(tmp_path: Path) -> None:
+    """Whose own tools are of another architecture, and cannot run here."""
+    system = tmp_path / "usr/lib/systemd/system"
+    system.mkdir(parents=True)
+    for unit in root.AWAKE:
+        (system / unit).write_text("[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n")
+    (tmp_path / "etc/init.d").mkdir(parents=True)
+    (tmp_path / "etc/init.d/iwd").write_text("#!/bin/sh\n")
+    (tmp_path / "etc/init.d/iwd").chmod(0o755)
+    root.enable_units(tmp_path)
+    enabled = {path.name for path in (tmp_path / "etc/systemd/system/multi-user.target.wants").iterdir()}
+    assert enabled == set(root.AWAKE)
+    assert (tmp_path / "etc/systemd/system" / root.ASLEEP[0]).readlink() == Path("/dev/null")
+
+
 def test_the_image_answers_no_question_for_its_name(tmp_path: Path) -> None:
     """LLMNR and mDNS would listen on every address, and anybody on the cable could answer for another."""
     (tmp_path / "etc").mkdir()

@@ -5,7 +5,7 @@ A number is never given to a second person: at a station it stands for who booke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
@@ -78,17 +78,29 @@ class StationPeople:
             rows = connection.execute(query.order_by(_c.ended_at.desc(), _c.number)).all()
         return [FormerPerson(*row) for row in rows if row.number not in present]
 
-    def add(self, station: Station, person: tuple[str, Role], used: Iterable[str], who: str, now: datetime) -> Clerk:
-        """A name and a role with the next number. ``used``: the numbers that the station has given itself."""
-        name, role = person
-        given = tuple(used)
+    def unclaimed(self, station: Station, used: Iterable[str]) -> list[str]:
+        """Of the numbers that the station has given itself, those that the county has given to nobody."""
+        taken = self._numbers(station)
+        return [number for number in used if number not in taken]
+
+    def _numbers(self, station: Station) -> set[str]:
+        return {row.key for row in self._rows(station)} | {one.number for one in self.former(station)}
+
+    def add(
+        self, station: Station, person: tuple[str, str, Role], used: Sequence[str], who: str, now: datetime
+    ) -> Clerk:
+        """Number, name and role; "" for the next number. ``used``: the numbers that the station has given itself, of
+        which an unclaimed one may be chosen: whoever has it and the same name there keeps the PIN.
+        """
+        chosen, name, role = person
 
         def add(seen: int) -> Clerk:
-            numbers = [*given, *(row.key for row in self._rows(station)), *(one.number for one in self.former(station))]
-            number = 1 + max(map(int, numbers), default=0)
-            if number > MAX_CLERK:
+            if chosen and chosen not in self.unclaimed(station, used):
+                raise Refused("number_taken", f"the number {chosen[:8]} is not free", {"name": chosen[:8]})
+            number = 1 + max(map(int, {*used, *self._numbers(station)}), default=0)
+            if not chosen and number > MAX_CLERK:
                 raise Refused("no_number", f"{station.number} has no number left")
-            made = Clerk(clerk_number(number), checked_name(name), role)
+            made = Clerk(chosen or clerk_number(number), checked_name(name), role)
             _require_technician([*self.at(station), made])
             self._book.change(station.region, [_row(station, made)], seen, who, now)
             return made

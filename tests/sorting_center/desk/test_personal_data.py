@@ -104,7 +104,7 @@ def plant(desk: CenterDesk, person: Person, station: Station, now: datetime) -> 
     desk.drafts.store("aygul", "session", PLANTED["drafts"].word.encode(), "", now)
     there = StationKey("shache", "S0147")
     for name, role in (("Turdi", Role.TECHNICIAN), (PLANTED["station_people"].word, Role.CLERK)):
-        desk.station_people.add(there, (name, role), (), "aygul", now)
+        desk.station_people.add(there, ("", name, role), (), "aygul", now)
     desk.station_people.end(there, "02", "aygul", now)
     assert person.does("/members/add", name=PLANTED["members"].word, scope="").status_code == 303
     reason = DecisionRationale("aygul", PLANTED["decisions"].word)

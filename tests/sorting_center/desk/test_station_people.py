@@ -20,7 +20,7 @@ CLERK, TECHNICIAN = Role.CLERK, Role.TECHNICIAN
 
 
 def add(desk: CenterDesk, name: str, role: Role = CLERK, used: tuple[str, ...] = (), place: Station = HERE) -> str:
-    return desk.station_people.add(place, (name, role), used, "gulnar", NOW).number
+    return desk.station_people.add(place, ("", name, role), used, "gulnar", NOW).number
 
 
 def test_a_number_is_given_once(desk: CenterDesk) -> None:
@@ -40,6 +40,19 @@ def test_a_number_is_given_once(desk: CenterDesk) -> None:
     erase_expired(desk.database, parse_terms(), NOW + timedelta(days=366))
     assert [one.name for one in desk.station_people.former(HERE)] == [""]
     assert add(desk, "Gulnar") == "06"
+
+
+def test_who_works_there_already_keeps_the_number(desk: CenterDesk) -> None:
+    used = ["01", "02"]
+    people = desk.station_people
+    assert people.add(HERE, ("02", "Turdi", TECHNICIAN), used, "gulnar", NOW).number == "02"
+    assert people.unclaimed(HERE, used) == ["01"]
+    assert add(desk, "Aygul", used=("01", "02")) == "03"
+    people.end(HERE, "03", "gulnar", NOW)
+    for number in ("02", "03", "04", "<b>"):
+        with pytest.raises(Refused, match="is not free"):
+            people.add(HERE, (number, "Ali", CLERK), [*used, "03"], "gulnar", NOW)
+    assert people.add(HERE, ("01", "Ali", CLERK), used, "gulnar", NOW).number == "01"
 
 
 def test_two_operators_at_once_give_two_numbers(desk: CenterDesk) -> None:

@@ -60,7 +60,7 @@ def fill(stores: Stores) -> None:
         pass
     here, people = Place("shache", "S0001"), stores.desk.station_people
     for name, role in (("تۇردى ئەخمەت", Role.TECHNICIAN), ("阿依古丽", Role.CLERK), ("Ali", Role.CLERK)):
-        people.add(here, (name, role), (), "gulnar", AT)
+        people.add(here, ("", name, role), (), "gulnar", AT)
     people.end(here, "03", "gulnar", AT)
     subject = stores.desk.certificates.next_subjects("shache", MachineKind.STATION, ["S0001"])[0]
     row = (subject, AT + timedelta(days=999), b"")

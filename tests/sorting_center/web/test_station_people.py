@@ -96,6 +96,16 @@ def test_people_come_and_go(office: Office, county: Stores) -> None:
     ]
 
 
+def test_who_works_there_already_is_named_under_the_own_number(office: Office, county: Stores) -> None:
+    assert "<option>01</option><option>02</option>" in office.sees()
+    assert office.sends("add", number="01", name="Turdi", role="technician").status_code == 303
+    assert office.sends("add", number="01", name="Ali", role="clerk").status_code == 409
+    page = office.sees()
+    assert "<option>02</option>" in page
+    assert "<option>01</option>" not in page
+    assert [one.number for one in county.desk.station_people.at(Place("shache", "S0147"))] == ["01"]
+
+
 def test_a_pin_by_telephone_is_what_the_station_expects(office: Office, county: Stores) -> None:
     office.sends("add", name="Turdi", role="technician")
     asked = {"number": "03", "challenge": "1234 5678"}

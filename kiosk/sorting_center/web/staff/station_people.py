@@ -55,6 +55,7 @@ def _station(region: str, station: str) -> Station:
 def _render(station: Station, refused: Refused | None = None, given: PinAnswer | None = None) -> str:
     desk, reports = sources().desk, sources().reports
     people = desk.station_people.at(station)
+    numbers = reports.stations.clerk_numbers(station.region, station.number)
     row = reports.fleet.row(station.region, station.number, reports.days.day_of(sources().now()))
     return render_page(
         "station-people.html",
@@ -62,7 +63,8 @@ def _render(station: Station, refused: Refused | None = None, given: PinAnswer |
         expected=desk.registry.station((station.region, station.number)),
         people=people,
         former=desk.station_people.former(station),
-        numbers=reports.stations.clerk_numbers(station.region, station.number),
+        numbers=numbers,
+        unclaimed=desk.station_people.unclaimed(station, numbers),
         configuration=desk.configurations.of_station(station.region, station.number),
         last_seen=row.last_seen.isoformat() if row is not None and row.last_seen is not None else "",
         too_few=len([one for one in people if one.role is Role.CLERK]) < MIN_CLERKS,
@@ -85,7 +87,7 @@ def _act(region: str, station: str, act: AuditAction, number: str) -> Response:
             name, role = form_text("name", 80), _role()
             if act is AuditAction.STATION_PERSON_ADDED:
                 used = sources().reports.stations.clerk_numbers(region, station)
-                person = people.add(place, (name, role), used, who, now)
+                person = people.add(place, (form_text("number", 8), name, role), used, who, now)
             else:
                 person = people.change(place, (number, name, role), who, now)
     except Refused as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,8 +33,10 @@ def card(cards: Cards) -> Card:
 
 
 @contextmanager
-def scale(booted: Booted, goods: str = "put 2.480kg") -> Iterator[None]:
-    """Outside the station's process, on a pseudo-terminal of the box, with goods on it."""
+def scale(booted: Booted, goods: str = "put 2.480kg") -> Iterator[Callable[[str], None]]:
+    """Outside the station's process, on a pseudo-terminal of the box, with goods on it; what it gives takes further
+    words.
+    """
     command = ["kiosk", "scale", "simulate", "--protocol", "st_gs_csv", "--link", "/dev/kiosk/scale"]
     booted.call("mkdir", "-p", "/dev/kiosk")
     enter = [*AS_ROOT, "nsenter", f"--target={booted.leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root"]
@@ -43,14 +45,19 @@ def scale(booted: Booted, goods: str = "put 2.480kg") -> Iterator[None]:
     ) as simulated:
         assert simulated.stdin is not None
         assert simulated.stdout is not None
+        words = simulated.stdin
+
+        def command(text: str) -> None:
+            words.write(f"{text}\n".encode())
+            words.flush()
+
         simulated.stdout.readline()
         booted.call("chmod", "-R", "a+rw", "/dev/pts")
-        simulated.stdin.write(f"{goods}\n".encode())
-        simulated.stdin.flush()
+        command(goods)
         try:
-            yield
+            yield command
         finally:
-            simulated.stdin.close()
+            words.close()
             simulated.terminate()
 
 

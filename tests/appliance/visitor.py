@@ -46,15 +46,19 @@ class Visitor:
     def press(self, path: str, action: str, **choice: str) -> None:
         """A button of a page, again and again until it is there and what it asks for is done."""
 
+        last = Answer(0, "", "")
+
         def done() -> bool:
-            found = self.get(path)
+            nonlocal last
+            last = self.get(path)
             try:
-                form = VisitedPage(found.status, path, found.page).form(action, **choice)
+                form = VisitedPage(last.status, path, last.page).form(action, **choice)
             except StepFailed:
                 return False
-            return self.post(action, **form.fields).status == 303
+            last = self.post(action, **form.fields)
+            return last.status == 303
 
-        wait_for(done, lambda: self.get(path).page)
+        wait_for(done, lambda: f"{path}: {last.status} {last.location}\n{last.page}")
 
     def comes(self, path: str = "/setup") -> None:
         """The station answers."""

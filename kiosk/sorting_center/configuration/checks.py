@@ -50,7 +50,7 @@ _LIMITS: Final = {
     "parcel": 5_000,
 }
 _UNREADABLE: Final = frozenset({"content", "missing", "price"})
-_WARNINGS: Final = frozenset({"fonts_unknown", "few_clerks"})
+_WARNINGS: Final = frozenset({"fonts_unknown", "few_clerks", "no_container"})
 
 # In English, for the command line; each has a sentence in every language of the pages.
 MESSAGES: Final[Mapping[str, str]] = {
@@ -69,6 +69,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "letter": "{text} has a character that does not belong to this language",
     "member_number": "a member number is M- and five digits",
     "missing": "is missing",
+    "no_container": "{station} has no container with a tare from the county: all that is on the pan is paid as goods",
     "no_goods": "{station} would have no goods at all",
     "no_letter": "{text} has no letter of this language",
     "no_price": "{station} would have no price for it",
@@ -303,6 +304,12 @@ def _goods_faults(rendering: CountyRendering, station: str, tables: Tables, toda
             yield BookFault("product", "", product, "", "no_price_until", values)
 
 
+def _container_faults(rendering: CountyRendering, station: str, tables: Tables, today: str) -> Iterator[BookFault]:
+    """A station that has none of its own weighs without one."""
+    if tables["product"] and not tables["container"]:
+        yield BookFault("container", "", "", "", "no_container", {"station": station})
+
+
 def _card_faults(rendering: CountyRendering, station: str, tables: Tables, today: str) -> Iterator[BookFault]:
     cards: dict[str, str] = {}
     for number, content in tables["member"].items():
@@ -326,6 +333,6 @@ _OF_STATIONS: Final[tuple[tuple[tuple[str, ...], _Check], ...]] = (
     (("product", "price"), _goods_faults),
     (("member",), _card_faults),
     (("person",), _people_faults),
-    (("container",), lambda *_: iter(())),
+    (("product", "container"), _container_faults),
     (("parcel",), lambda *_: iter(())),
 )

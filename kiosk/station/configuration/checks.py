@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from kiosk.base.refused import Refused
-from kiosk.domain.catalog import Catalog
+from kiosk.domain.catalog import Catalog, Container, Names
 from kiosk.domain.clerk import Clerk, Role
 from kiosk.domain.configuration import RefusalReason
 from kiosk.domain.moment import Moment
@@ -63,6 +63,8 @@ class LiveContent:
         return replace(station, **given) if given else station
 
 
+# Where the county gives goods and nobody has given containers: else nothing could be weighed.
+_NO_CONTAINER: Final = Container("NONE", Names("يوق", "无", "None"), 0, "none")
 NOTHING_LIVE: Final = LiveContent({}, CountySettings())
 
 
@@ -175,6 +177,8 @@ def _catalog(parts: Mapping[str, Any], before: Catalog) -> Catalog:
         rows = tuple(MemberTable(row.number, row.short_name, row.card or UNSET) for row in _rows(parts, "members"))
         with _refused_as(RefusalReason.MEMBERS):
             catalog = replace(catalog, members=read_members(rows, "document"))
+    if catalog.products and all(row.weighed for row in catalog.containers) and catalog.container("NONE") is None:
+        catalog = replace(catalog, containers=(_NO_CONTAINER, *catalog.containers))
     return catalog
 
 

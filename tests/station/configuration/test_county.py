@@ -154,6 +154,18 @@ def test_what_is_refused_and_why(rig: CountyRig, subtests: pytest.Subtests) -> N
     assert (rig.version(), rig.price(), rig.county.prices_confirmed()) == ("1.18", 18, True)
 
 
+def test_goods_can_be_weighed_where_nobody_has_given_containers(rig: CountyRig) -> None:
+    """Else every villager would hear that there is no price."""
+    _, before = rig.store.catalogs.get()
+    rig.store.catalogs.add(replace(before, containers=()), rig.stamp())
+    rig.receive(document(1, goods=GOODS, prices=prices(2)))
+    _, catalog = rig.store.catalogs.get()
+    assert [(row.code, row.tare_g, row.weighed) for row in catalog.containers] == [("NONE", 0, False)]
+    rig.receive(document(2, goods=GOODS, prices=prices(2), containers=CONTAINERS))
+    _, catalog = rig.store.catalogs.get()
+    assert [row.code for row in catalog.containers] == ["BARE"]
+
+
 def test_a_hostile_broker_does_not_fill_the_journal(rig: CountyRig) -> None:
     for number in range(MAX_REFUSALS_A_DAY + 5):
         rig.receive(document(number + 1).changed(signature="bad"))

@@ -233,7 +233,8 @@ class StationBox:
         page = visitor.get("/counter/intakes").page
         receipt: str = re.findall(r"/counter/intakes/([0-9]{4}-[A-Z]-[0-9]{6})", page)[0]
         shown = visitor.get(f"/counter/intakes/{receipt}").page
-        assert price in shown, shown
+        paid = (int(price.replace(".", "")) * int(kilograms.replace(".", "")) + 500) // 1000  # Fen for grams
+        assert f"¥{paid // 100}.{paid % 100:02d}" in shown, shown
         visitor.post("/counter/lock")
         return receipt
 

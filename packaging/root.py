@@ -149,7 +149,7 @@ def install(root: Path, kept: Path, debs: Path) -> None:
 
 def enable_units(root: Path) -> None:
     """What a board starts, and nothing that a sealed root must not have."""
-    # A service with an old script beside it would have systemctl run the board's own update-rc.d, which is not emulated.
+    # A service with an old script beside it would have systemctl run the board's own update-rc.d, not emulated here.
     of_root = ["env", "SYSTEMCTL_SKIP_SYSV=1", "systemctl", f"--root={root}", "--quiet"]
     subprocess.run([*of_root, "enable", *AWAKE], check=True)
     subprocess.run([*of_root, "mask", *ASLEEP], check=True)

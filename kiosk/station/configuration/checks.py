@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from kiosk.base.refused import Refused
-from kiosk.domain.catalog import Catalog
+from kiosk.domain.catalog import Catalog, Container, Names
 from kiosk.domain.clerk import Clerk, Role
 from kiosk.domain.configuration import RefusalReason
 from kiosk.domain.moment import Moment
@@ -51,6 +51,8 @@ _MAX_ROWS: Final = {
     "containers": MAX_CONTAINERS,
     "members": MAX_MEMBERS,
 }
+# What goods stand in where nobody has named anything: they lie on the pan as they are.
+NO_CONTAINER: Final = Container("NONE", Names("يوق", "无", "None"), 0, "none")
 # Made with the module: two threads that are the first to have msgspec look at a type make it crash.
 _PRODUCTS: Final = msgspec.json.Decoder(tuple[ProductTable, ...])
 
@@ -175,6 +177,8 @@ def _catalog(parts: Mapping[str, Any], before: Catalog) -> Catalog:
         rows = tuple(MemberTable(row.number, row.short_name, row.card or UNSET) for row in _rows(parts, "members"))
         with _refused_as(RefusalReason.MEMBERS):
             catalog = replace(catalog, members=read_members(rows, "document"))
+    if catalog is not before and all(row.weighed for row in catalog.containers):  # Else nothing could be brought
+        catalog = replace(catalog, containers=(NO_CONTAINER, *catalog.containers))
     return catalog
 
 

@@ -45,14 +45,14 @@ from kiosk.store.catalogs import PreparedCatalog, on_day
 from kiosk.store.county_documents import CheckedDocument
 from kiosk.store.shared.records import ExpectedParcel
 
+# What goods stand in where nobody has named anything: they lie on the pan as they are.
+NO_CONTAINER: Final = Container("NONE", Names("يوق", "无", "None"), 0, "none")
 _MAX_ROWS: Final = {
     "goods": MAX_PRODUCTS,
     "prices": MAX_PRICES,
     "containers": MAX_CONTAINERS,
     "members": MAX_MEMBERS,
 }
-# What goods stand in where nobody has named anything: they lie on the pan as they are.
-NO_CONTAINER: Final = Container("NONE", Names("يوق", "无", "None"), 0, "none")
 # Made with the module: two threads that are the first to have msgspec look at a type make it crash.
 _PRODUCTS: Final = msgspec.json.Decoder(tuple[ProductTable, ...])
 

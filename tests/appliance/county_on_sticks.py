@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.domain.telephone_pin import answer
 from kiosk.messaging.contract.configuration import FOLDER as DOCUMENTS
+from kiosk.sorting_center.configuration.keys import load_key
 from kiosk.sorting_center.configuration.rendering import CountyRendering
-from kiosk.sorting_center.configuration_worker import ConfigurationKeyFiles, CountyConfiguration
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.desk.documents import PartsOfStation
 from tests.appliance.paper import code_on
 from tests.sorting_center.test_identity_command import Office
 
@@ -55,9 +56,10 @@ class CountyOnSticks:
         begun, key, out = time.monotonic(), self._folder / "configuration.key", self._folder / "stick"
         phrase = ("--pass-phrase-file", str(self._office.phrase))
         self._done("configuration", "key", "--authority", str(self._office.keys), *phrase, "--file", str(key))
-        with Ledger.open(self._office.url) as ledger, CenterDesk.open(self._office.url) as desk:
-            sent = CountyConfiguration(ledger, ConfigurationKeyFiles(key), CountyRendering, lambda *_: True)
-            sent.follow(desk, 0.0)
+        with CenterDesk.open(self._office.url) as desk:
+            number, rows = desk.book.in_force(REGION)
+            made = PartsOfStation(station, CountyRendering(rows).parts(station, ""))
+            desk.documents.issue(load_key(key), number, [made], datetime.now(UTC))
         self._done("configuration", "stick", station, "--out", str(out))
         print(f"the document of {station}: {time.monotonic() - begun:.1f} s")
         return out / DOCUMENTS

@@ -18,7 +18,7 @@ from tests.systemd.box import RELAY, STATION
 STATIONS, MINE, OTHER = 3, "S0002", "S0003"
 REST = (
     *(("scale", "none"), ("label", "none"), ("receipt", "none"), ("scanner", "none"), ("camera", "none")),
-    *(("goods", "sample"), ("goods_shown", "yes"), ("backup", "none")),
+    *(("network", "skip"), ("goods", "sample"), ("goods_shown", "yes"), ("backup", "none")),
     *(("technician", "aygul"), ("technician_pin", "193746"), ("technician_again", "193746")),
     *(("clerk", "tursun"), ("clerk_pin", "582641"), ("clerk_again", "582641"), ("check", "go")),
 )

@@ -25,8 +25,7 @@ from kiosk.base.files import write_durably
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.refused import Refused
 from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
-from kiosk.devices.network.links import present_links
-from kiosk.devices.network.ports import NetworkLink, NetworkState, Wifi, WifiNetwork
+from kiosk.devices.network.ports import NetworkState, Wifi, WifiNetwork
 from kiosk.devices.network.settings import NetworkSettings
 from kiosk.first_start.identity.vault import FileVault
 from kiosk.store.database.persistence import require_persistent
@@ -54,7 +53,6 @@ class NetworkHelper:
     wifi: Wifi
     command: Callable[..., None] = run_command
     host: Callable[[], str] = socket.gethostname
-    links: Callable[[], tuple[NetworkLink, ...]] = present_links
 
     def run(self) -> NetworkResponse:
         """One turn. Raises OSError; NotPersistent on a box whose data partition is missing."""
@@ -119,9 +117,7 @@ class NetworkHelper:
         return any(changes)
 
     def _reload(self) -> None:
-        self._try("networkctl", "reload")
-        for link in self.links():
-            self._try("networkctl", "reconfigure", link.name)
+        self._try("networkctl", "reload")  # And each link whose files are others
         self._try("systemctl", "try-restart", "systemd-timesyncd.service")
 
     def _try(self, *command: str) -> None:

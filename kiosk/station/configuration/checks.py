@@ -42,6 +42,8 @@ from kiosk.store.catalogs import PreparedCatalog, on_day
 from kiosk.store.county_documents import CheckedDocument
 from kiosk.store.shared.records import ExpectedParcel
 
+# What goods stand in where nobody has named anything: they lie on the pan as they are.
+NO_CONTAINER: Final = Container("NONE", Names("يوق", "无", "None"), 0, "none")
 _MAX_ROWS: Final = {
     "goods": MAX_PRODUCTS,
     "prices": MAX_PRICES,
@@ -63,8 +65,6 @@ class LiveContent:
         return replace(station, **given) if given else station
 
 
-# Where the county gives goods and nobody has given containers: else nothing could be weighed.
-_NO_CONTAINER: Final = Container("NONE", Names("يوق", "无", "None"), 0, "none")
 NOTHING_LIVE: Final = LiveContent({}, CountySettings())
 
 
@@ -177,8 +177,9 @@ def _catalog(parts: Mapping[str, Any], before: Catalog) -> Catalog:
         rows = tuple(MemberTable(row.number, row.short_name, row.card or UNSET) for row in _rows(parts, "members"))
         with _refused_as(RefusalReason.MEMBERS):
             catalog = replace(catalog, members=read_members(rows, "document"))
-    if catalog.products and all(row.weighed for row in catalog.containers) and catalog.container("NONE") is None:
-        catalog = replace(catalog, containers=(_NO_CONTAINER, *catalog.containers))
+    is_weighable = any(not row.weighed for row in catalog.containers)
+    if catalog is not before and not is_weighable and catalog.container(NO_CONTAINER.code) is None:
+        catalog = replace(catalog, containers=(NO_CONTAINER, *catalog.containers))
     return catalog
 
 

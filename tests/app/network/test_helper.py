@@ -14,14 +14,14 @@ import pytest
 from kiosk.app.network.helper import SETTINGS, NetworkHelper, NetworkPaths
 from kiosk.app.network.requests import FILES, NetworkRequest, RequestedNetwork, answer_file, request_file
 from kiosk.base.refused import Refused
-from kiosk.devices.network.ports import NetworkLink, Wifi, WifiNetwork
+from kiosk.devices.network.ports import Wifi, WifiNetwork
 from kiosk.devices.network.settings import NetworkSettings
 from kiosk.first_start.identity.vault import RECORD, InUse
 
 PASSWORD = "Apricot trees 7"
 FIXED = NetworkSettings("wired", "192.168.1.20/24", "192.168.1.1", time_server="ntp.county.example")
 CABLE, TIME = "network/50-kiosk.network.d/50-kiosk-fixed.conf", "timesyncd.conf.d/50-kiosk.conf"
-RELOADED = ["networkctl reload", "networkctl reconfigure eth0", "systemctl try-restart systemd-timesyncd.service"]
+RELOADED = ["networkctl reload", "systemctl try-restart systemd-timesyncd.service"]
 
 
 @dataclass
@@ -58,10 +58,7 @@ class Box:
 
     def run(self) -> list[str]:
         self.calls = []
-        helper = NetworkHelper(
-            self.paths, self.air, self._command, lambda: self.host, lambda: (NetworkLink("eth0", False, ""),)
-        )
-        helper.run()
+        NetworkHelper(self.paths, self.air, self._command, lambda: self.host).run()
         return self.calls
 
     def _command(self, *words: str) -> None:
@@ -164,5 +161,5 @@ def test_systemd_that_cannot_is_no_reason_to_lose_what_was_set(box: Box) -> None
         raise OSError(f"{words[0]} failed")
 
     request_file(box.paths.data).write(NetworkRequest("apply", settings=FIXED))
-    NetworkHelper(box.paths, box.air, fails, lambda: "kiosk", tuple).run()
+    NetworkHelper(box.paths, box.air, fails, lambda: "kiosk").run()
     assert msgspec.json.decode((box.paths.keys / SETTINGS).read_bytes(), type=NetworkSettings) == FIXED

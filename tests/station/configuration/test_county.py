@@ -15,12 +15,13 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
 from kiosk.domain.moment import ClockQuality
 from kiosk.labels.layout import shipped_text
-from kiosk.messaging.contract.catalog.tables import NamesTable, ProductTable
+from kiosk.messaging.contract.catalog.tables import ContainerTable, NamesTable, ProductTable
 from kiosk.messaging.contract.configuration import (
     DOCUMENT,
     FOLDER,
     ClerkRow,
     ClerksPart,
+    ContainersPart,
     CountySettings,
     GoodsPart,
     LayoutsPart,
@@ -154,18 +155,6 @@ def test_what_is_refused_and_why(rig: CountyRig, subtests: pytest.Subtests) -> N
     assert (rig.version(), rig.price(), rig.county.prices_confirmed()) == ("1.18", 18, True)
 
 
-def test_goods_can_be_weighed_where_nobody_has_given_containers(rig: CountyRig) -> None:
-    """Else every villager would hear that there is no price."""
-    _, before = rig.store.catalogs.get()
-    rig.store.catalogs.add(replace(before, containers=()), rig.stamp())
-    rig.receive(document(1, goods=GOODS, prices=prices(2)))
-    _, catalog = rig.store.catalogs.get()
-    assert [(row.code, row.tare_g, row.weighed) for row in catalog.containers] == [("NONE", 0, False)]
-    rig.receive(document(2, goods=GOODS, prices=prices(2), containers=CONTAINERS))
-    _, catalog = rig.store.catalogs.get()
-    assert [row.code for row in catalog.containers] == ["BARE"]
-
-
 def test_a_hostile_broker_does_not_fill_the_journal(rig: CountyRig) -> None:
     for number in range(MAX_REFUSALS_A_DAY + 5):
         rig.receive(document(number + 1).changed(signature="bad"))
@@ -255,6 +244,18 @@ def test_parts_of_the_newest_two_documents_stay(rig: CountyRig) -> None:
     old, *newer = ({*one.parts} - {*document(1, goods=GOODS, containers=CONTAINERS).parts} for one in sent)
     assert rig.store.county_documents.missing(old) == list(old)
     assert not any(rig.store.county_documents.missing(names) for names in newer)
+
+
+def test_goods_lie_on_the_pan_as_they_are_where_nobody_has_named_a_container(rig: CountyRig) -> None:
+    weighed = ContainersPart((ContainerTable("OWN", NAMES, 0, "own-container", weighed=True),))
+    for number, parts, expected in (
+        (17, {"containers": CONTAINERS}, ["BARE"]),
+        (18, {"goods": GOODS, "prices": prices(18), "containers": ContainersPart(())}, ["NONE"]),
+        (19, {"goods": GOODS, "prices": prices(19), "containers": weighed}, ["NONE", "OWN"]),
+        (20, {"members": MembersPart(())}, ["NONE", "OWN"]),
+    ):
+        rig.receive(document(number, **parts))
+        assert [row.code for row in rig.store.catalogs.get()[1].containers] == expected, number
 
 
 def test_what_a_document_does_not_name_stays(rig: CountyRig) -> None:

@@ -59,7 +59,7 @@ _ROWS = select(
 
 def follow_county(connection: Connection, people: Sequence[Clerk], stamp: Stamp) -> None:
     """Make the list of people the county's: who is not in it works here no more, who is new or was somebody else has no
-    PIN yet; a PIN stays with its number and name.
+    PIN yet; a PIN stays with its number and name, in capital letters or not.
     """
     known = {number: _row(number, *values) for number, *values in connection.execute(_ROWS)}
     for person in people:
@@ -68,10 +68,10 @@ def follow_county(connection: Connection, people: Sequence[Clerk], stamp: Stamp)
         if row is None:
             connection.execute(insert(clerk_table).values(number=int(person.number), **values))
             journal.append(connection, ClerkAdded(person.actor, person.role), stamp)
-        elif not row.active or row.name != person.name:
+        elif not row.active or row.name.casefold() != person.name.casefold():
             _change(connection, replace(row, role=person.role), "person", stamp, **values)
-        elif row.role is not person.role:
-            _change(connection, replace(row, role=person.role), "role", stamp, role=person.role)
+        elif (row.name, row.role) != (person.name, person.role):
+            _change(connection, replace(row, role=person.role), "role", stamp, name=person.name, role=person.role)
     for row in known.values():
         if row.active:
             _change(connection, row, "retired", stamp, pin_hash="", active=0)

@@ -80,8 +80,8 @@ class StationPeople:
 
     def unclaimed(self, station: Station, used: Iterable[str]) -> list[str]:
         """Of the numbers that the station has given itself, those that the county has given to nobody."""
-        taken = self._numbers(station)
-        return [number for number in used if number not in taken]
+        claimed = self._numbers(station)
+        return [number for number in used if number not in claimed]
 
     def _numbers(self, station: Station) -> set[str]:
         return {row.key for row in self._rows(station)} | {one.number for one in self.former(station)}

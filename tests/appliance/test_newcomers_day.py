@@ -221,8 +221,15 @@ class StationBox:
         """A villager's intake at the price; its receipt."""
         visitor = self.visitor
         with scale(self.booted, "take") as command:
-            wait_for(lambda: weighs(self.booted), lambda: str(rows(self.booted)))
-            command(f"put {kilograms}kg")  # On an empty pan: what lay there before is nobody's
+
+            def is_seen() -> bool:
+                """On an empty pan: what lay there when the scale came is nobody's, and is taken off again."""
+                command("take")
+                wait_for(lambda: weighs(self.booted), lambda: str(rows(self.booted)))
+                command(f"put {kilograms}kg")
+                return any(visitor.get("/who").status == 200 for _ in range(20))
+
+            wait_for(is_seen, lambda: visitor.get("/").page)
             for path, act, form in (
                 ("/who", "/party", {"party": "non_member"}),
                 ("/what", "/product", {"code": PRODUCT}),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kiosk.sorting_center.desk.county_book import BookRow, scopes_of
 
 ByScope = Mapping[str, str]
+ByKey = Mapping[tuple[str, str], ByScope]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,11 @@ def release_changes(
         old, new = old_rows.get((kind, key), {}), new_rows.get((kind, key), {})
         changed = sorted(scope for scope in old.keys() | new.keys() if old.get(scope) != new.get(scope))
         stations: dict[str, set[str]] = {scope: set() for scope in changed}
-        for station, own in scopes.items() if changed else ():
-            if _holding(old, own) != _holding(new, own):
+        if not changed:
+            continue
+        present, next_ones = (_candidates(rows, kind, key) for rows in (old_rows, new_rows))
+        for station, own in scopes.items():
+            if _holding(present, own) != _holding(next_ones, own):
                 stations[next(scope for scope in own if scope in stations)].add(station)
         found += [
             RowChange(kind, scope, key, old.get(scope), new.get(scope), frozenset(stations[scope])) for scope in changed
@@ -50,6 +54,16 @@ def release_changes(
     return found
 
 
-def _holding(rows: ByScope, scopes: Sequence[str]) -> str:
-    """Empty where nothing holds."""
-    return next((rows[scope] for scope in scopes if scope in rows), "")
+def _candidates(rows: ByKey, kind: str, key: str) -> list[ByScope]:
+    """The rows that may hold on the first day of this one. Of a price, those of earlier days too, the latest first: a
+    township's own from before hides the county's.
+    """
+    line = key.rpartition("/")[0]
+    keys = [other for of, other in rows if of == kind and other.rpartition("/")[0] == line and other <= key]
+    keys = sorted(keys, reverse=True) if kind == "price" else [key]
+    return [rows.get((kind, other), {}) for other in keys]
+
+
+def _holding(candidates: Sequence[ByScope], scopes: Sequence[str]) -> str:
+    """The narrowest; empty where nothing holds."""
+    return next((rows[scope] for scope in scopes for rows in candidates if scope in rows), "")

@@ -323,7 +323,6 @@ def test_a_newcomers_day(way: str, package: Path, cards: Cards, playwright: Play
             with plugged(stick, booted):
                 boxes[name] = StationBox(name, booted)
                 boxes[name].begin(codes[name])
-            office.employ(name)
         day = Day(way, county, boxes, tmp_path)
         office.add_goods()
         office.set_price(FIRST_PRICE)

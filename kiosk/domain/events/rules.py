@@ -34,6 +34,7 @@ MAX_LISTING_PHOTOS: Final = 10  # The most any channel shows of one thing
 MAX_WORDS: Final = 120  # Characters of a title, of an origin and of a grade, in one language
 MAX_PIXELS: Final = 100_000  # A side of a picture: no camera of a station has a tenth of it
 MAX_STEP_S: Final = 10**10  # Of a clock: some 300 years; a clock that starts in 1970 jumps less than 60
+MAX_NUMBER: Final = 2**31 - 1  # Of a document of the county, and of its key
 MAX_MS: Final = 10**12  # Thirty years of milliseconds, of a load on the pan, or of readings at a thousand a second
 
 _MODES: Final = frozenset(mode.value for mode in Mode)
@@ -235,7 +236,7 @@ def _catalog(data: e.CatalogImported, _: str) -> None:
 
 
 def _config(data: e.ConfigApplied | e.ConfigRefused, _: str) -> None:
-    _count(data.key, data.number)
+    _count(data.key, data.number, maximum=MAX_NUMBER)
     _hash(data.document_sha256)
     if isinstance(data, e.ConfigApplied):
         _count(data.catalog_version)

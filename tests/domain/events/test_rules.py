@@ -12,6 +12,7 @@ from kiosk.domain.events import (
     EVENT_CLASSES,
     BagData,
     CertificateData,
+    ConfigApplied,
     CountersData,
     DayClosed,
     EventData,
@@ -95,6 +96,12 @@ def test_the_domain_makes_no_weighing_and_no_price_beyond_the_bounds() -> None:
 def test_an_example_of_every_type_passes_and_every_type_has_a_rule() -> None:
     assert {type(data) for data in EXAMPLES} == set(EVENT_CLASSES)
     assert [data for data in EXAMPLES if event_fault(data, STATION) is not None] == []
+
+
+def test_a_document_with_the_largest_number_can_be_reported() -> None:
+    """The station takes it, and a new key undoes it: the county must hear of it."""
+    assert event_fault(ConfigApplied(1, 2**31 - 1, "ab" * 32, 3), STATION) is None
+    assert event_fault(ConfigApplied(1, 2**31, "ab" * 32, 3), STATION) is not None
 
 
 BAG = BagData(1, 2480, 80, 2400, 7680, "SACK", "preset", 17, 3, 1200, "ab" * 32)

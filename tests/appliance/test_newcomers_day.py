@@ -268,6 +268,7 @@ class Screen:
         self.page = context.new_page()
 
     def keys(self, digits: str) -> None:
+        self.page.wait_for_function("customElements.get('touch-pad') !== undefined")
         for digit in digits:
             self.page.locator(f"[data-key='{digit}']").click()
 

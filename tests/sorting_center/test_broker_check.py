@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import subprocess
 import sys
@@ -114,6 +115,19 @@ def test_a_connection_that_is_lost_is_no_missing_right() -> None:
     assert "may not" not in result.stdout
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "was lost" in result.stderr
+
+
+def test_clients_close_their_sockets_without_the_collector() -> None:
+    """Else it is chance in which test a socket is found open."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = set(Path("/proc/self/fd").iterdir())
+        with listening(loses) as port:
+            check(f"mqtt://127.0.0.1:{port}")
+        assert set(Path("/proc/self/fd").iterdir()) <= before
+    finally:
+        gc.enable()
 
 
 def test_a_message_that_is_never_answered_says_nothing_of_rights(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,16 +59,23 @@ class TrialClient:
             raise BrokerUnusable(f"the broker does not answer at {self._address}: {error}") from error
         self._client.loop_start()
         if not self._wait_for(lambda: self._connected is not None) or self._connected is None:
-            self._client.loop_stop()
+            self._end()
             raise BrokerUnusable(f"the broker at {self._address} does not answer as one of MQTT 5 does")
         if self._connected.is_failure:
-            self._client.loop_stop()
+            self._end()
             raise BrokerUnusable(f"the broker at {self._address} refuses this login: {self._connected}")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        self._end()
+
+    def _end(self) -> None:
+        """Nothing holds the client then: it is freed at once, and closes the sockets of its loop with that."""
+        client = self._client
+        del self._client
+        client.loop_stop()
+        client.on_connect = client.on_disconnect = client.on_publish = client.on_subscribe = client.on_message = None
 
     def publish(self, topic: str, payloads: list[bytes]) -> list[str]:
         """The broker's answer to each, at QoS 1; "" for one that was not answered while others were, nor after.

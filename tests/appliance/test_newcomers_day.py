@@ -29,6 +29,7 @@ from tests.appliance.test_browser import rows, scale, weighs
 from tests.appliance.test_county import Server, blocks, server
 from tests.appliance.visitor import Visitor
 from tests.systemd.box import PATIENCE_S, STATION, Booted, wait_for
+from tests.web.counter.test_browser import SAME_TAP_MS
 from tree import CENTER
 
 PASSWORD: Final = "walnut-and-apricot-49"
@@ -269,6 +270,7 @@ class Screen:
 
     def keys(self, digits: str) -> None:
         self.page.wait_for_function("customElements.get('touch-pad') !== undefined")
+        self.page.wait_for_timeout(SAME_TAP_MS)  # What is tapped as a page comes was meant for the one before
         for digit in digits:
             self.page.locator(f"[data-key='{digit}']").click()
 

@@ -41,9 +41,9 @@ def release_changes(
     for kind, key in sorted(old_rows.keys() | new_rows.keys()):
         old, new = old_rows.get((kind, key), {}), new_rows.get((kind, key), {})
         changed = sorted(scope for scope in old.keys() | new.keys() if old.get(scope) != new.get(scope))
-        stations: dict[str, set[str]] = {scope: set() for scope in changed}
         if not changed:
             continue
+        stations: dict[str, set[str]] = {scope: set() for scope in changed}
         present, next_ones = (_candidates(rows, kind, key) for rows in (old_rows, new_rows))
         for station, own in scopes.items():
             if _holding(present, own) != _holding(next_ones, own):
@@ -58,10 +58,11 @@ def _candidates(rows: ByKey, kind: str, key: str) -> list[ByScope]:
     """The rows that may hold on the first day of this one. Of a price, those of earlier days too, the latest first: a
     township's own from before hides the county's.
     """
+    if kind != "price":
+        return [rows.get((kind, key), {})]
     line = key.rpartition("/")[0]
     keys = [other for of, other in rows if of == kind and other.rpartition("/")[0] == line and other <= key]
-    keys = sorted(keys, reverse=True) if kind == "price" else [key]
-    return [rows.get((kind, other), {}) for other in keys]
+    return [rows[kind, other] for other in sorted(keys, reverse=True)]
 
 
 def _holding(candidates: Sequence[ByScope], scopes: Sequence[str]) -> str:

@@ -72,16 +72,17 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     compileall.compile_dir(kiosk.__path__[0], quiet=1)
     rows: list[Row] = []
+    print("| what | measured | limit | | baseline in the same run | ratio |")
+    print("|---|---|---|---|---|---|", flush=True)
     for name in wanted:
         folder = Path(tempfile.mkdtemp(prefix=f"kiosk-bench-{name}-", dir=SCRATCH))
         try:
-            rows += ALL[name](folder)
+            measured = ALL[name](folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    print("| what | measured | limit | | baseline in the same run | ratio |")
-    print("|---|---|---|---|---|---|")
-    for row in rows:
-        print(line(row))
+        # At once: a later one that fails loses none.
+        print(*map(line, measured), sep="\n", flush=True)
+        rows += measured
     about = {"python": platform.python_version(), "machine": platform.machine()}
     RESULTS.write_text(json.dumps({"about": about, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
     return 0

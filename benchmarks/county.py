@@ -124,10 +124,13 @@ def publish(port: int, messages: Sequence[Message], login: tuple[str, str] | Non
 
 
 def _confirmed(read: bytes) -> tuple[int, bytes]:
-    """How many PUBACKs these are, and the rest; with reason 0 their last two bytes may be missing (3.4.2.1)."""
+    """How many PUBACKs these are, and the rest; with reason 0 their last two bytes may be missing (3.4.2.1).
+
+    A reason below 0x80 is none against the message: 0x10 says that nobody has subscribed yet.
+    """
     place = count = 0
     while len(read) >= place + 2 and len(read) >= (end := place + 2 + read[place + 1]):
-        if read[place] != 0x40 or (end - place > 4 and read[place + 4] != 0):
+        if read[place] != 0x40 or (end - place > 4 and read[place + 4] >= 0x80):
             raise SystemExit(f"the broker did not take a message: {read[place:end].hex()}")
         place, count = end, count + 1
     return count, read[place:]

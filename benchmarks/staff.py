@@ -28,7 +28,7 @@ from kiosk.sorting_center.ledger.database.opening import open_shared
 from kiosk.sorting_center.reports import Reports, ReportScope
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.shared.health import CenterHealth
-from kiosk.sorting_center.web.app import compile_templates, create_app
+from kiosk.sorting_center.web.app import create_app, load_pages
 from kiosk.sorting_center.web.shared.sources import Stores
 from tests.servers.postgres import running_postgres
 from tests.sorting_center.staff import sign_in
@@ -88,8 +88,8 @@ def _asked(answer: _Answer) -> float:
     return percentile(taken, 0.95)
 
 
-def rows_of(name: str, url: str) -> Iterator[Row]:
-    """All rows of one database, whose ledger is full."""
+def rows_of(name: str, url: str, settle: Callable[[], None]) -> Iterator[Row]:
+    """All rows of one database, whose ledger is full; ``settle`` does what a server does by itself after a day."""
     with Ledger.open_readonly(url) as ledger, Reports.open(url, ZONE) as reports:
         follower, began, done = ReportsFollower(ledger, reports), time.process_time(), 0
         # Of the last pages the first answers are asked while the follower goes on.
@@ -100,6 +100,7 @@ def rows_of(name: str, url: str) -> Iterator[Row]:
         yield Row(f"{name}: today while the feed is followed, p95", _while_following(follower, today), "ms", 50)
         while follower.step():
             pass
+        settle()
         for answer in _answers(reports):
             yield Row(f"{name}: {answer.name}, p95", _asked(answer), "ms", answer.limit_ms)
         with CenterDesk.open(url) as desk:
@@ -151,7 +152,7 @@ def page_rows(name: str, stores: Stores) -> Iterator[Row]:
 
     tending = threading.Thread(target=tend)
     tending.start()
-    compile_templates(app)  # as the process does when it begins
+    load_pages(app)  # as the process does when it begins
     try:
         client = app.test_client()
         sign_in(client, stores.desk)
@@ -204,10 +205,14 @@ def filled(url: str) -> str:
 
 def run(folder: Path) -> list[Row]:
     """The rows for the table."""
-    found = [*rows_of("staff, SQLite", filled(f"sqlite:///{folder / 'county.db'}"))]
+    found = [*rows_of("staff, SQLite", filled(f"sqlite:///{folder / 'county.db'}"), lambda: None)]
     with running_postgres() as server, server.fresh() as database:
+
+        def vacuum() -> None:
+            with server.connection(database) as connection:
+                connection.execute("VACUUM ANALYZE")
+
         url = filled(server.url(database))
-        with server.connection(database) as connection:
-            connection.execute("VACUUM ANALYZE")  # as a server has done that is not of tests
-        found += rows_of("staff, PostgreSQL", url)
+        vacuum()
+        found += rows_of("staff, PostgreSQL", url, vacuum)
     return found

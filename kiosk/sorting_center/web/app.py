@@ -21,7 +21,9 @@ from kiosk.sorting_center.web.shared.guard import Hosts, TrustedProxy
 from kiosk.sorting_center.web.shared.metrics import LedgerCollector
 from kiosk.sorting_center.web.shared.snapshots import PageSnapshots
 from kiosk.sorting_center.web.shared.sources import PageSources, Stores
+from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.sorting_center.web.staff.fleet import telephone
+from kiosk.texts.languages import LANGUAGES
 
 
 def page_blueprints() -> tuple[GuardedBlueprint, ...]:
@@ -51,8 +53,10 @@ class ExternalAddresses:
     storefront: PublicAddresses | None = None
 
 
-def compile_templates(app: Flask) -> None:
-    """All of them, so that nobody waits for it at the first look at a page: it takes about a second."""
+def load_pages(app: Flask) -> None:
+    """All templates and texts, so that nobody waits for it at the first look at a page: it takes about a second."""
+    for code in LANGUAGES:
+        center_texts(code)
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
 

@@ -39,7 +39,7 @@ from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.watch.county_watch import POLL_INTERVAL_S as WATCH_INTERVAL_S
 from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
 from kiosk.sorting_center.watch.old_prices import OldPrices
-from kiosk.sorting_center.web.app import ExternalAddresses, compile_templates, create_app
+from kiosk.sorting_center.web.app import ExternalAddresses, create_app, load_pages
 from kiosk.sorting_center.web.child import RemoteHealth, WebTask
 from kiosk.sorting_center.web.notice_words import case_line, mail_text
 from kiosk.sorting_center.web.shared.guard import Hosts
@@ -111,7 +111,7 @@ def serve(
             # A receiver may keep a notice longer than the stop waits; what is sent then is sent again.
             Worker("notices", dispatcher.step, retry_s=POLL_INTERVAL_S, expected=(DeskError,)),
         ]
-        templates = threading.Thread(target=compile_templates, args=(app,), name="templates", daemon=True)
+        templates = threading.Thread(target=load_pages, args=(app,), name="templates", daemon=True)
         server = WebServer(app, listen_socket)
         server.start()
         for worker in workers:

@@ -150,10 +150,10 @@ def the_network_is_set(screen: Screen, board: Board) -> None:
     state = "systemctl is-active iwd.service"
     assert board.call(state).stdout.strip() == "active", board.done("systemctl status --no-pager iwd.service")
     typed = {"address": f"{OWN}/{NETMASK}", "gateway": ROUTER, "dns": ROUTER}
-    screen.sent("/technician/network/fixed", link="wired", **typed)
+    screen.sent("/technician/network/apply", link="wired", **typed)
     board.until(LINK, lambda told: OWN in told and "DHCP" not in told)
     screen.shows("/technician/network", OWN)
-    screen.sent("/technician/network/automatic", now="1")
+    screen.sent("/technician/network/apply", link="")
     board.until(LINK, lambda told: f"{OWN} (DHCP" in told)
     screen.shows("/technician/network", OWN)
 

@@ -30,6 +30,7 @@ from kiosk.messaging.contract.configuration import (
     ClerkRow,
     ConfigurationDocument,
     CountySettings,
+    KeyRow,
     ParcelRow,
     Part,
     parse_part,
@@ -54,10 +55,14 @@ _MAX_ROWS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LiveContent:
-    """What of the document in force is no row of the database: label layouts, and texts of the county."""
+    """What of the document in force is no row of the database: label layouts, texts of the county, and what slips are
+    checked with: the keys of all stations, and the receipts that were made void.
+    """
 
     layouts: Mapping[str, LabelLayout]
     settings: CountySettings
+    keys: tuple[KeyRow, ...] = ()
+    voids: frozenset[str] = frozenset()
 
     def on_paper(self, station: StationSettings) -> StationSettings:
         """The station's settings with what the county sets."""
@@ -117,7 +122,7 @@ class DocumentChecks:
 
     def live(self, document: ConfigurationDocument) -> LiveContent:
         """Of the document in force."""
-        return self._live(self._parts(document, ["layouts", "settings"]))
+        return self._live(self._parts(document, ["layouts", "settings", "keys", "voids"]))
 
     def part(self, part: Part) -> bytes:
         content = self.read_part(part.sha256)
@@ -141,7 +146,12 @@ class DocumentChecks:
             if not layouts.keys() <= LABELS.keys():
                 raise ValueError(f"there are no such labels; there are {', '.join(LABELS)}")
             drawn = {kind: check_layout(kind, text) for kind, text in layouts.items()}
-        live = LiveContent(drawn, parts["settings"].settings if "settings" in parts else CountySettings())
+        live = LiveContent(
+            drawn,
+            parts["settings"].settings if "settings" in parts else CountySettings(),
+            parts["keys"].keys if "keys" in parts else (),
+            frozenset(parts["voids"].receipts if "voids" in parts else ()),
+        )
         with _refused_as(RefusalReason.SETTINGS):
             for _, check in receipt_text_checks(live.on_paper(self.station)):
                 check()

@@ -62,6 +62,20 @@ def _received() -> tuple[Column[Any], ...]:
 # `database.places`.
 event = Table("event", metadata, *_received(), Column("feedseq", BigInteger, unique=True))
 
+# The keys with which stations sign, as `station.key.made.v1` named them. `public`: 64 hex digits. `state` as in
+# `messaging.contract.configuration.KeyRow`. `made_seq`: of the event, in `made_epoch`.
+station_key = Table(
+    "station_key",
+    metadata,
+    Column("region", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("public", Code, primary_key=True),
+    Column("state", Code, nullable=False),
+    Column("made_epoch", Code, nullable=False),
+    Column("made_seq", BigInteger, nullable=False),
+    Column("received_at", TimestampColumn, nullable=False),
+)
+
 # `upto`: every event from 1 to here is stored and linked. `head`: the hash at `upto`.
 stream = Table(
     "stream",

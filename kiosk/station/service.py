@@ -68,6 +68,7 @@ from kiosk.station.scan_router import ScanRouter
 from kiosk.station.shared.clock import StationClock, metrology, software_id
 from kiosk.station.shared.clock_setting import FILES, ClockSetter
 from kiosk.station.shared.settings import CountyKeys, StationSettings
+from kiosk.station.shared.signing import StationSigning
 from kiosk.station.update.updates import StationQuiet
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.persistence import BOX_VARIABLE
@@ -239,6 +240,7 @@ class StationService:
     ) -> None:
         self.settings, self.store, self.clock = settings.station, store, clock
         self.software, self.metrology = software_id(), metrology()
+        self.signing = StationSigning(self.settings.data)
         self.clock_setter = ClockSetter(
             FILES.asker(self.settings.data, time.monotonic) if environ.get(BOX_VARIABLE) == "1" else None
         )
@@ -313,7 +315,7 @@ class StationService:
         signals.scale_link.connect(lambda link: self.board.mark(scale=SCALE_WORDS[link]))
 
     def stamp(self) -> Stamp:
-        return Stamp(self.clock.now(), self.software, self.settings.region)
+        return Stamp(self.clock.now(), self.software, self.settings.region, sign=self.signing.sign)
 
     def start(self) -> None:
         """Settle what the last stop left undone, then start every worker."""
@@ -464,6 +466,7 @@ class StationService:
         except DeskRefused as error:
             logger.error("an unfinished intake cannot be given up now: %s", error)
         self.counter.tick()
+        self.signing.poll(self.store, self.stamp)
 
     def _log_altered(self) -> None:
         """Once, beside the start and not before it: weighing goes on. What is altered is a matter for people."""

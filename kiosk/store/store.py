@@ -21,6 +21,7 @@ from kiosk.store.intakes import Intakes
 from kiosk.store.journal.journal import Journal
 from kiosk.store.journal.outbox import Outbox
 from kiosk.store.journal.series import SeriesMarker
+from kiosk.store.journal.signing import Signing
 from kiosk.store.listings import Listings
 from kiosk.store.papers.crates import Crates
 from kiosk.store.papers.papers import Papers
@@ -66,6 +67,7 @@ class Store:
         # What the sorting center is told
         self.journal = Journal(database)
         self.outbox = Outbox(database)
+        self.signing = Signing(database)
         self.epochs = Epochs(database, marker, station, stamps, opening)
 
     @classmethod

@@ -30,6 +30,7 @@ from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, key_path
 from kiosk.station.photos.folder import MIN_FREE_BYTES
 from kiosk.station.shared.ports import Configuration
 from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.signing import StationSigning
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.kit_files import is_kit_of, load_county_key
 from kiosk.store.backup.medium import disk_of, finished_manifests, read_manifest, uuid_of
@@ -177,6 +178,8 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
         yield catalog(seen)
         yield people(env, seen)
     yield _checked_row("pickup_key", lambda: pickup_key(env))
+    if seen is not None:
+        yield _checked_row("signing_key", lambda: signing_key(data))
     yield from link(env)
     if config.relay is not None and config.relay.photos is not None:
         yield pictures(PhotosStatusFile(data))
@@ -340,6 +343,18 @@ def pickup_key(env: Environment) -> DoctorFinding:
         values = {"place": str(path)}
         return DoctorFinding("pickup_key", False, False, Severity.WARN, "key_missing", values=values)
     return DoctorFinding("pickup_key", True, True)
+
+
+def signing_key(data: Path) -> DoctorFinding:
+    """What events and papers are signed with, as a reader of now finds it. Goods are taken in without it as well."""
+    try:
+        StationSigning(data).load()
+    except PermissionError:
+        raise  # Another user cannot tell
+    except (OSError, ValueError) as error:
+        found = not isinstance(error, FileNotFoundError)
+        return DoctorFinding("signing_key", found, False, Severity.WARN, "signing_key_failed")
+    return DoctorFinding("signing_key", True, True)
 
 
 def link(env: Environment) -> Iterator[DoctorFinding]:

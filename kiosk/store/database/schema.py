@@ -92,6 +92,18 @@ journal = _table(
     CheckConstraint("length(sha256) = 64", name="sha256_length"),
 )
 
+# One row once the station has had a signing key. `public` is the key that was last told of, "" when it has to be told
+# again; `position` that of the event which told of it. The rest bounds the events of the current epoch that have had no
+# signature since, 0 and "" for none.
+signing_key = _table(
+    "signing_key",
+    Column("id", Integer, CheckConstraint("id = 1", name="one_key"), primary_key=True),
+    Column("public", Text, nullable=False),
+    Column("position", Integer, ForeignKey("journal.position"), nullable=False),
+    *_integers("first_seq", "last_seq", "events"),
+    Column("head", Text, nullable=False),
+)
+
 quarantined = _rowless(
     "quarantined",
     Column("epoch", Integer, ForeignKey("epoch.number"), primary_key=True),

@@ -36,7 +36,7 @@ def find_journal_faults(events: Iterable[SealedEvent], keys: Iterable[bytes]) ->
     """Walk the events of one station, in order, epoch after epoch; ``keys`` are its public keys.
 
     Where the first event of an epoch that is given is not its first, it is taken at its word. What comes before the
-    key is proven by the event that announces it, as the first one of its epoch with a signature.
+    first announcement of a key in its epoch is proven by that.
     """
     by_id: defaultdict[bytes, list[bytes]] = defaultdict(list)
     for key in keys:
@@ -50,7 +50,7 @@ class _Epoch:
         self._keys = keys
         self._before: SealedEvent | None = None
         self._unsigned: dict[int, str] = {}  # Their hashes
-        self._has_key = False
+        self._announced = 0
 
     def walk(self, events: Iterable[SealedEvent]) -> Iterator[JournalFault]:
         for event in events:
@@ -59,7 +59,8 @@ class _Epoch:
                     yield JournalFault(event.epoch, event.seq, kind)
             self._before = event
         for seq in self._unsigned:
-            yield JournalFault(event.epoch, seq, JournalFaultKind.UNCOVERED)
+            if seq > self._announced:
+                yield JournalFault(event.epoch, seq, JournalFaultKind.UNCOVERED)
 
     def _chain_fault(self, event: SealedEvent) -> JournalFaultKind | None:
         if hash_of_body(event.body) != event.sha256:
@@ -86,9 +87,8 @@ class _Epoch:
         keys, message = self._keys.get(parsed.key_id, ()), message_of(event.sha256)
         if not any(is_signed_by(key, message, parsed.signature) for key in keys):
             return JournalFaultKind.SIGNATURE if keys else JournalFaultKind.UNKNOWN_KEY
-        if event.type == KeyMade.TYPE and not self._has_key:
-            self._unsigned.clear()
-        self._has_key = True
+        if event.type == KeyMade.TYPE and not self._announced:
+            self._announced = event.seq
         return JournalFaultKind.COVER if event.type == EventsCovered.TYPE and not self._covers(event) else None
 
     def _covers(self, event: SealedEvent) -> bool:

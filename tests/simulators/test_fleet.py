@@ -207,7 +207,7 @@ def test_what_was_told_again_is_written_twice_and_acknowledged_once(
     call(1, 2, timeout_s=0.3)
     change_epoch()
     waiting = call(1, 0, timeout_s=0.3)
-    # Five events in the first epoch; the second one begins with its own, tells three of them again, and of the key anew.
+    # Five events in the first epoch; the second has its own, three of them again, and the key anew.
     assert (waiting.written, waiting.acknowledged, waiting.pending) == (10, 0, 5)
     center = LedgerCenter(broker.port)
     sent = call(1, 0)

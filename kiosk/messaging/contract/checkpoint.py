@@ -18,8 +18,9 @@ from kiosk.base.ed25519 import PUBLIC_BYTES, is_signed_by
 MAX_SIZE: Final = 2**53 - 1
 MAX_PATH: Final = 64
 PROOF_HEAD: Final = "c2sp.org/tlog-proof@v1"
+CONSISTENCY_HEAD: Final = "kiosk/consistency@v1"
 _ED25519: Final = b"\x01"  # The type of a note's signature
-_ORIGIN: Final = re.compile(r"[a-z0-9-]{1,16}/20[2-9][0-9]")
+_ORIGIN: Final = re.compile(r"[a-z0-9-]{1,16}/20[2-9][0-9](\.([2-9]|[1-9][0-9]{1,3}))?")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _SIGNATURE: Final = re.compile("\N{EM DASH} ([^ +]+) ([A-Za-z0-9+/=]+)")
 
@@ -30,11 +31,20 @@ class BadCheckpoint(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """``origin``: region and year, ``shache/2026``. ``size`` in leaves."""
+    """``origin``: see `origin_of`. ``size`` in leaves."""
 
     origin: str
     size: int
     root: bytes
+
+    @property
+    def region(self) -> str:
+        return self.origin.partition("/")[0]
+
+    @property
+    def is_restart(self) -> bool:
+        """Whether another log of the same year came before it."""
+        return "." in self.origin
 
     @property
     def text(self) -> str:
@@ -69,8 +79,23 @@ class InclusionProof:
         return f"{PROOF_HEAD}\nindex {self.index}\n{_hash_lines(self.path)}\n{self.note}"
 
 
-def origin_of(region: str, year: int) -> str:
-    return f"{region}/{year}"
+@dataclass(frozen=True, slots=True)
+class ConsistencyProof:
+    """That the log of the note ``new`` begins with that of the note ``old``."""
+
+    path: tuple[bytes, ...]
+    old: str
+    new: str
+
+    @property
+    def text(self) -> str:
+        """A head line, the hashes, an empty line, the older note, an empty line, the newer note."""
+        return f"{CONSISTENCY_HEAD}\n{_hash_lines(self.path)}\n{self.old}\n{self.new}"
+
+
+def origin_of(region: str, year: int, number: int = 1) -> str:
+    """``shache/2026``; ``shache/2026.2`` for the second log of that year (``number``)."""
+    return f"{region}/{year}" if number == 1 else f"{region}/{year}.{number}"
 
 
 def note_key_id(name: str, public: bytes) -> bytes:
@@ -125,6 +150,15 @@ def parse_proof(text: str) -> InclusionProof:
     if not separator or rows[0] != PROOF_HEAD or match is None:
         raise BadCheckpoint("this is no proof of a log")
     return InclusionProof(int(match[1]), parse_path(rows[2:]), note)
+
+
+def parse_consistency(text: str) -> ConsistencyProof:
+    """Raises BadCheckpoint. Its notes are read by `parse_checkpoint`."""
+    pieces = text.split("\n\n")
+    head, *rows = pieces[0].split("\n")
+    if len(pieces) != 5 or head != CONSISTENCY_HEAD:
+        raise BadCheckpoint("this is no proof that a log has only grown")
+    return ConsistencyProof(parse_path(rows), f"{pieces[1]}\n\n{pieces[2]}\n", f"{pieces[3]}\n\n{pieces[4]}")
 
 
 def parse_path(lines: Sequence[str]) -> tuple[bytes, ...]:

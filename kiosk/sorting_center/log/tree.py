@@ -24,6 +24,7 @@ from kiosk.messaging.contract.merkle import leaf_hash, node_hash, range_hash
 from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.rows import insert_missing, upsert_rows
 from kiosk.sorting_center.ledger.database.schema import ARCHIVED, feed_position, log_block, log_tree
+from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged
 
 POSITION_NAME: Final = "log"
 BLOCK: Final = 256  # Leaves; a power of two
@@ -60,10 +61,10 @@ def trees(connection: Connection, region: str | None = None) -> list[Tree]:
 
 
 class StoredLeaves:
-    """What a connection sees of one tree. Raises IndexError for leaves that are not stored."""
+    """What a connection sees of one tree. Raises LedgerDamaged where something is missing."""
 
     def __init__(self, connection: Connection, origin: str) -> None:
-        self._connection, self._of_tree = connection, log_block.c.origin == origin
+        self._origin, self._connection, self._of_tree = origin, connection, log_block.c.origin == origin
         self.block = lru_cache(2)(self._block)
         self._subtrees = cache(self._read_subtrees)
 
@@ -71,15 +72,21 @@ class StoredLeaves:
         """The hash of the complete subtree [start, end)."""
         size = end - start
         if size >= BLOCK:
-            at = _HASH_BYTES * ((size // BLOCK).bit_length() - 1)
-            return self._subtrees(end // BLOCK - 1)[at : at + _HASH_BYTES]
+            number, at = end // BLOCK - 1, _HASH_BYTES * ((size // BLOCK).bit_length() - 1)
+            found = self._subtrees(number)[at : at + _HASH_BYTES]
+            if len(found) != _HASH_BYTES:
+                raise self._damage(number)
+            return found
         if size == 1:
             return leaf_hash(self.leaf(start).content)
         middle = start + size // 2
         return node_hash(self.subtree(start, middle), self.subtree(middle, end))
 
     def leaf(self, index: int) -> Leaf:
-        return self.block(index // BLOCK)[index % BLOCK]
+        block = self.block(index // BLOCK)
+        if index % BLOCK >= len(block):
+            raise self._damage(index // BLOCK)
+        return block[index % BLOCK]
 
     def root(self, size: int) -> bytes:
         return range_hash(0, size, self.subtree)
@@ -92,6 +99,11 @@ class StoredLeaves:
         if number is None or leaf not in (block := self.block(number)):
             return None
         return int(number) * BLOCK + block.index(leaf)
+
+    def _damage(self, number: int) -> LedgerDamaged:
+        return LedgerDamaged(
+            f"block {number} of the log {self._origin} is damaged: `sorting-center log rebuild` mends it"
+        )
 
     def _block(self, number: int) -> list[Leaf]:
         return parse_leaves(self._read(log_block.c.leaves, number))

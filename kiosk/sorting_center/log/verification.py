@@ -245,6 +245,7 @@ def _cut(connection: Connection, tree: Tree, place: int) -> None:
     size = 0
     if last is not None:
         leaves = [leaf for leaf in StoredLeaves(connection, tree.origin).block(last) if leaf.place <= place]
-        write_block(connection, tree, last, leaves)
+        if leaves:
+            write_block(connection, tree, last, leaves)
         size = last * BLOCK + len(leaves)
     connection.execute(update(log_tree).where(log_tree.c.origin == tree.origin).values(size=size))

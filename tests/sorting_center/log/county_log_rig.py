@@ -19,21 +19,25 @@ from kiosk.sorting_center.log.checkpoints import CheckpointParts
 from kiosk.sorting_center.log.tree import StoredLeaves, Tree, trees
 from kiosk.sorting_center.log.verification import LogCheck, verify_log
 from kiosk.sorting_center.log.worker import CountyLog
-from kiosk.sorting_center.stations.authority import ConfigurationKey, CountyAuthority
+from kiosk.sorting_center.stations.authority import ConfigurationKey, CountyAuthority, IssuedCertificate
 from tests.sorting_center.station_journal import NOW, Station
 
 REGION, ZONE = "shache", ZoneInfo("Asia/Urumqi")
 START = datetime(2026, 12, 1, 4, tzinfo=UTC)
 
 
-@cache
-def key(generation: int = 1, region: str = REGION) -> ConfigurationKey:
-    return ConfigurationKey(_authority(region).issue_configuration_key(region, generation, START))
+def key(generation: int = 1) -> ConfigurationKey:
+    return ConfigurationKey(issued(generation))
 
 
 @cache
-def _authority(region: str) -> CountyAuthority:
-    return CountyAuthority.create(region, START)
+def issued(generation: int) -> IssuedCertificate:
+    return _authority().issue_configuration_key(REGION, generation, START)
+
+
+@cache
+def _authority() -> CountyAuthority:
+    return CountyAuthority.create(REGION, START)
 
 
 class LogRig:
@@ -44,9 +48,8 @@ class LogRig:
         self.counter = 0
 
     def write_key(self, generation: int = 1) -> None:
-        issued = _authority(REGION).issue_configuration_key(REGION, generation, START)
-        self.key_file.write_text(issued.key)
-        self.key_file.with_suffix(".crt").write_text(issued.certificate)
+        self.key_file.write_text(issued(generation).key)
+        self.key_file.with_suffix(".crt").write_text(issued(generation).certificate)
 
     @contextmanager
     def opened(self) -> Iterator[Ledger]:

@@ -67,7 +67,8 @@ def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
         strip.row(Cell(line, "figures", align=Align.CENTER))
     if data.log_origin:
         strip.row(*caption(paper_text("county_log"), "small"))
-        strip.row(Cell(f"{clean(data.log_origin)} #{data.log_size}", "strong_figures", align=Align.CENTER))
+        strip.row(Cell(clean(data.log_origin), "figures", align=Align.CENTER))
+        strip.row(Cell(f"#{data.log_size}", "strong_figures", align=Align.CENTER))
         strip.row(Cell(_head_lines(data.log_root)[0], "figures", align=Align.CENTER))
     strip.rule()
     figure(strip, paper_text("closed_by"), clean(data.actor))

@@ -125,9 +125,8 @@ class DocumentChecks:
                 known = set(listed["parcels"].parcels) if listed else set()
                 parcels = tuple(_parcel(row) for row in parts["parcels"].parcels if row not in known)
         checkpoints: tuple[OfferedCheckpoint, ...] = ()
-        if "checkpoints" in parts and (
-            before is None or before.parts.get("checkpoints") != document.parts["checkpoints"]
-        ):
+        judged = before.parts.get("checkpoints") if before is not None else None
+        if "checkpoints" in parts and document.parts["checkpoints"] != judged:
             with _refused_as(RefusalReason.CHECKPOINTS):
                 checkpoints = _checkpoints(document, parts["checkpoints"].checkpoints)
         return CheckedDocument(document, found.content, catalog, people, parcels, checkpoints), self._live(parts)

@@ -72,8 +72,8 @@ def record(connection: Connection, offered: Iterable[OfferedCheckpoint], stamp: 
         if reason is None:
             journal.append(connection, CheckpointKept(found.origin, size, root), stamp)
         else:
-            kept_size = before.size if before is not None else 0
-            journal.append(connection, CheckpointRefused(found.origin, size, root, kept_size, reason), stamp)
+            before_size = before.size if before is not None else 0
+            journal.append(connection, CheckpointRefused(found.origin, size, root, before_size, reason), stamp)
 
 
 def _judge(one: OfferedCheckpoint, before: Checkpoint | None) -> str | None:

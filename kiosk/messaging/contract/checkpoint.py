@@ -42,11 +42,6 @@ class Checkpoint:
         return self.origin.partition("/")[0]
 
     @property
-    def is_restart(self) -> bool:
-        """Whether another log of the same year came before it."""
-        return "." in self.origin
-
-    @property
     def text(self) -> str:
         """What is signed."""
         return f"{self.origin}\n{self.size}\n{b64encode(self.root).decode('ascii')}\n"
@@ -61,22 +56,27 @@ class SignedCheckpoint:
 
     def is_signed_by(self, public: bytes) -> bool:
         origin, text = self.checkpoint.origin, self.checkpoint.text.encode("utf-8")
-        wanted = origin, note_key_id(origin, public)
-        return any(row[:2] == wanted and is_signed_by(public, text, row[2]) for row in self.signatures)
+        own = origin, note_key_id(origin, public)
+        return any(row[:2] == own and is_signed_by(public, text, row[2]) for row in self.signatures)
 
 
 @dataclass(frozen=True, slots=True)
 class InclusionProof:
-    """That the leaf at ``index`` (from 0) is in the log of ``note``, a signed checkpoint as text."""
+    """That the leaf at ``index`` (from 0) is in the log of ``note``, a signed checkpoint as text.
+
+    ``extra``: the leaf's content, the hash of an event; empty where the reader has it from elsewhere.
+    """
 
     index: int
     path: tuple[bytes, ...]
     note: str
+    extra: bytes = b""
 
     @property
     def text(self) -> str:
-        """C2SP tlog-proof: a head line, the index, the hashes, an empty line, the checkpoint."""
-        return f"{PROOF_HEAD}\nindex {self.index}\n{_hash_lines(self.path)}\n{self.note}"
+        """C2SP tlog-proof: a head line, the extra data, the index, the hashes, an empty line, the checkpoint."""
+        extra = f"extra {b64encode(self.extra).decode('ascii')}\n" if self.extra else ""
+        return f"{PROOF_HEAD}\n{extra}index {self.index}\n{_hash_lines(self.path)}\n{self.note}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +143,15 @@ def parse_checkpoint(note: str) -> SignedCheckpoint:
 
 
 def parse_proof(text: str) -> InclusionProof:
-    """Raises BadCheckpoint. The leaf's hash comes from the paper that is proven."""
+    """Raises BadCheckpoint. Without ``extra`` the leaf's hash comes from the paper that is proven."""
     head, separator, note = text.partition("\n\n")
     rows = head.split("\n")
+    has_extra = len(rows) > 2 and rows[1].startswith("extra ")
+    extra = _base64(rows.pop(1)[len("extra ") :]) if has_extra else b""
     match = re.fullmatch(r"index (0|[1-9][0-9]{0,15})", rows[1]) if len(rows) > 1 else None
-    if not separator or rows[0] != PROOF_HEAD or match is None:
+    if not separator or rows[0] != PROOF_HEAD or match is None or (has_extra and not extra):
         raise BadCheckpoint("this is no proof of a log")
-    return InclusionProof(int(match[1]), parse_path(rows[2:]), note)
+    return InclusionProof(int(match[1]), parse_path(rows[2:]), note, extra)
 
 
 def parse_consistency(text: str) -> ConsistencyProof:

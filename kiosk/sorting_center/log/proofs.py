@@ -39,10 +39,10 @@ def _inclusion(connection: Connection, stored: StoredLeaves, origin: str, index:
     if newest is None or newest.size <= index:
         raise Refused("no_checkpoint", f"no checkpoint of {origin} covers it yet: there is a proof from tomorrow on")
     path = inclusion_path(index, newest.size, stored.subtree)
-    leaf = leaf_hash(stored.leaf(index).content)
-    if root_of_inclusion(leaf, index, newest.size, path).hex() != newest.root:
+    content = stored.leaf(index).content
+    if root_of_inclusion(leaf_hash(content), index, newest.size, path).hex() != newest.root:
         raise LedgerDamaged(f"the log {origin} is not that of its checkpoint: see `sorting-center log verify`")
-    return InclusionProof(index, tuple(path), str(newest.note))
+    return InclusionProof(index, tuple(path), str(newest.note), content)
 
 
 def days_proof(connection: Connection, region: str | None, first: str, second: str) -> ConsistencyProof:

@@ -66,14 +66,14 @@ class StoredLeaves:
     def __init__(self, connection: Connection, origin: str) -> None:
         self._origin, self._connection, self._of_tree = origin, connection, log_block.c.origin == origin
         self.block = lru_cache(2)(self._block)
-        self._subtrees = cache(self._read_subtrees)
+        self.subtrees = cache(self._subtrees)  # Of a block, one after the other
 
     def subtree(self, start: int, end: int) -> bytes:
         """The hash of the complete subtree [start, end)."""
         size = end - start
         if size >= BLOCK:
             number, at = end // BLOCK - 1, _HASH_BYTES * ((size // BLOCK).bit_length() - 1)
-            found = self._subtrees(number)[at : at + _HASH_BYTES]
+            found = self.subtrees(number)[at : at + _HASH_BYTES]
             if len(found) != _HASH_BYTES:
                 raise self._damage(number)
             return found
@@ -108,7 +108,7 @@ class StoredLeaves:
     def _block(self, number: int) -> list[Leaf]:
         return parse_leaves(self._read(log_block.c.leaves, number))
 
-    def _read_subtrees(self, number: int) -> bytes:
+    def _subtrees(self, number: int) -> bytes:
         return self._read(log_block.c.subtrees, number)
 
     def _read(self, column: Any, number: int) -> bytes:
@@ -185,17 +185,23 @@ def _extend(connection: Connection, tree: Tree, leaves: list[Leaf]) -> None:
 
 
 def write_block(connection: Connection, tree: Tree, number: int, leaves: list[Leaf]) -> None:
-    subtrees: list[bytes] = []
-    if len(leaves) == BLOCK:
-        before, last = StoredLeaves(connection, tree.origin), number + 1
-        hashes = [leaf_hash(leaf.content) for leaf in leaves]
-        while len(hashes) > 1:
-            hashes = [node_hash(*hashes[at : at + 2]) for at in range(0, len(hashes), 2)]
-        subtrees = hashes
-        blocks = 1
-        while last % (2 * blocks) == 0:  # A larger subtree ends here, too; its left half ended that many blocks before
-            end = (last - blocks) * BLOCK
-            subtrees.append(node_hash(before.subtree(end - blocks * BLOCK, end), subtrees[-1]))
-            blocks *= 2
-    row = (tree.origin, number, leaves[0].place, encode_leaves(leaves), b"".join(subtrees))
+    subtrees = block_subtrees(StoredLeaves(connection, tree.origin), number, leaves)
+    row = (tree.origin, number, leaves[0].place, encode_leaves(leaves), subtrees)
     upsert_rows(connection, log_block, [row])
+
+
+def block_subtrees(stored: StoredLeaves, number: int, leaves: list[Leaf]) -> bytes:
+    """What ``log_block.subtrees`` has to be, from the blocks before this one."""
+    if len(leaves) < BLOCK:
+        return b""
+    hashes = [leaf_hash(leaf.content) for leaf in leaves]
+    while len(hashes) > 1:
+        hashes = [node_hash(*hashes[at : at + 2]) for at in range(0, len(hashes), 2)]
+    blocks = 1
+    while (number + 1) % (
+        2 * blocks
+    ) == 0:  # A larger subtree ends here, too: its left half ended so many blocks before
+        end = (number + 1 - blocks) * BLOCK
+        hashes.append(node_hash(stored.subtree(end - blocks * BLOCK, end), hashes[-1]))
+        blocks *= 2
+    return b"".join(hashes)

@@ -6,22 +6,21 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.messaging.contract.checkpoint import BadCheckpoint, Checkpoint, parse_checkpoint
+from kiosk.messaging.contract.checkpoint import Checkpoint
 from kiosk.messaging.contract.envelope import body_and_hash
-from kiosk.messaging.contract.merkle import EMPTY_ROOT, leaf_hash, node_hash
 from kiosk.messaging.contract.strict_json import canonical_parsed
 from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.opening import open_for_writing
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.database.schema import (
-    ARCHIVED,
     archived,
     feed_position,
     log_block,
@@ -37,11 +36,10 @@ from kiosk.sorting_center.log.tree import (
     StoredLeaves,
     Tree,
     append,
+    block_subtrees,
     lock_position,
-    parse_leaves,
     read_position,
     trees,
-    write_block,
 )
 
 _COLUMNS: Final = ("region", "station", "epoch", "seq", "sha256", "body")
@@ -50,8 +48,9 @@ _DECODER: Final = msgspec.json.Decoder(dict[str, Any])
 
 class LogFault(NamedTuple):
     """``kind``: `edited` (an event is not the one of the log), `deleted`, `moved` (it stands at another place of the
-    feed), `added` (it stands between events of the log and is not in it), `checkpoint` (the log is not that of the
-    day's checkpoint), `witness` (nor that which a station keeps). ``about``: an event, a day or a station.
+    feed), `added` (it stands between events of the log and is not in it), `block` (the log's hashes do not follow from
+    its leaves), `checkpoint` (the log is not that of the day's checkpoint), `witness` (nor that which a station keeps).
+    ``about``: an event, a block, a day or a station.
     """
 
     origin: str
@@ -67,31 +66,6 @@ class LogCheck:
     checkpoints: int = 0
     witnesses: int = 0
     faults: list[LogFault] = field(default_factory=list)
-
-
-class _Roots:
-    """The roots of a tree while leaves are added: its complete subtrees, from the largest to the smallest."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._subtrees: list[bytes] = []
-
-    def add(self, content: bytes) -> None:
-        self._subtrees.append(leaf_hash(content))
-        self.size += 1
-        trailing = self.size
-        while trailing % 2 == 0:
-            right, left = self._subtrees.pop(), self._subtrees.pop()
-            self._subtrees.append(node_hash(left, right))
-            trailing //= 2
-
-    def root(self) -> str:
-        if not self._subtrees:
-            return EMPTY_ROOT.hex()
-        result = self._subtrees[-1]
-        for left in reversed(self._subtrees[:-1]):
-            result = node_hash(left, result)
-        return result.hex()
 
 
 class _Strange(NamedTuple):
@@ -131,52 +105,44 @@ def verify_log(connection: Connection, on_progress: Callable[[int], None] = lamb
     """Recompute every event's hash and every root. Raises what the database says."""
     check, differences = LogCheck(), _Differences()
     for tree in trees(connection):
-        expected = _expected_roots(connection, tree.origin, check)
-        roots, wrong = _Roots(), list[LogFault]()
-        for leaves in _blocks(connection, tree):
+        stored = StoredLeaves(connection, tree.origin)
+        for number in range(-(-tree.size // BLOCK)):
+            leaves = stored.block(number)
             _compare_events(connection, tree, leaves, differences)
-            for leaf in leaves:
-                roots.add(leaf.content)
-                root = roots.root() if roots.size in expected else ""
-                wrong += [fault for was, fault in expected.pop(roots.size, ()) if was != root]
+            if not _is_whole(stored, number, leaves):
+                check.faults.append(LogFault(tree.origin, "block", str(number)))
             check.events += len(leaves)
             on_progress(check.events)
-        wrong += [fault for of_size in expected.values() for _, fault in of_size]  # It is shorter than that
-        check.faults += wrong
     check.faults += differences.faults(connection)
-    known = {tree.origin for tree in trees(connection)}
-    strange = [row for row in connection.execute(select(log_witness)) if row.origin not in known]
-    check.faults += [LogFault(row.origin, "witness", f"{row.station} at {row.size}") for row in strange]
+    roots = cache(lambda origin, size: _root(connection, origin, size))
+    for row in connection.execute(select(log_checkpoint).order_by(log_checkpoint.c.origin, log_checkpoint.c.day)):
+        check.checkpoints += 1
+        if roots(row.origin, row.size) != row.root or not row.note.startswith(_text(row)):
+            check.faults.append(LogFault(row.origin, "checkpoint", row.day))
+    for row in connection.execute(select(log_witness).order_by(log_witness.c.feedseq)):
+        check.witnesses += 1
+        if roots(row.origin, row.size) != row.root:
+            check.faults.append(LogFault(row.origin, "witness", f"{row.station} at {row.size}"))
     return check
 
 
-def _expected_roots(connection: Connection, origin: str, check: LogCheck) -> dict[int, list[tuple[str, LogFault]]]:
-    """By size the roots that must be, and what does not fit when they are not."""
-    expected: dict[int, list[tuple[str, LogFault]]] = {}
-    for row in connection.execute(select(log_checkpoint).where(log_checkpoint.c.origin == origin)):
-        check.checkpoints += 1
-        fault = LogFault(origin, "checkpoint", row.day)
-        try:
-            is_same = parse_checkpoint(row.note).checkpoint == Checkpoint(origin, row.size, bytes.fromhex(row.root))
-        except (BadCheckpoint, ValueError):
-            is_same = False
-        expected.setdefault(row.size, []).append((row.root if is_same else "", fault))
-    for row in connection.execute(select(log_witness).where(log_witness.c.origin == origin)):
-        check.witnesses += 1
-        fault = LogFault(origin, "witness", f"{row.station} at {row.size}")
-        expected.setdefault(row.size, []).append((row.root, fault))
-    return expected
+def _is_whole(stored: StoredLeaves, number: int, leaves: list[Leaf]) -> bool:
+    try:
+        return stored.subtrees(number) == block_subtrees(stored, number, leaves)
+    except LedgerDamaged:
+        return False
 
 
-def _blocks(connection: Connection, tree: Tree) -> Iterator[list[Leaf]]:
-    c, read = log_block.c, 0
-    for number in range(-(-tree.size // BLOCK)):
-        content = connection.execute(select(c.leaves).where(c.origin == tree.origin, c.number == number)).scalar()
-        leaves = parse_leaves(bytes(content or b""))
-        yield leaves
-        read += len(leaves)
-        if len(leaves) < BLOCK:  # The end, or what a hand took out: what is larger fits nothing any more
-            return
+def _root(connection: Connection, origin: str, size: int) -> str:
+    """ "" where the log is shorter."""
+    try:
+        return StoredLeaves(connection, origin).root(size).hex()
+    except LedgerDamaged:
+        return ""
+
+
+def _text(row: Any) -> str:
+    return Checkpoint(row.origin, row.size, bytes.fromhex(row.root)).text
 
 
 def _compare_events(connection: Connection, tree: Tree, leaves: list[Leaf], differences: _Differences) -> None:
@@ -209,43 +175,26 @@ def _hash_of(row: Any) -> bytes:
 
 
 def rebuild_log(url: str, on_progress: Callable[[int], None] = lambda _: None) -> LogCheck:
-    """Make the blocks again from the events that are here; what went into archives stays. All in one transaction, and
-    only when every checkpoint fits then. Raises a LedgerError, and then nothing is changed.
+    """Make the blocks again from the events, in one transaction, and only when every checkpoint fits then. Raises a
+    LedgerError, and then nothing is changed: so it is where events of the log are in an archive.
     """
     with closing(open_for_writing(url)) as opened:
         try:
             with opened.writing.begin() as connection:
-                end = lock_position(connection)
-                begin = connection.execute(
-                    select(func.max(feed_position.c.feedseq)).where(feed_position.c.name == ARCHIVED)
-                ).scalar()
-                for tree in trees(connection):
-                    _cut(connection, tree, begin or 0)
-                upsert_rows(connection, feed_position, [(POSITION_NAME, begin or 0)])
+                end, known = lock_position(connection), trees(connection)
+                first = min((tree.first_place for tree in known), default=1)
+                connection.execute(delete(log_block))
+                connection.execute(update(log_tree).values(size=0))
+                upsert_rows(connection, feed_position, [(POSITION_NAME, first - 1)])
                 while append(connection, None, end):
                     on_progress(read_position(connection))
                 check = verify_log(connection)
                 wrong = next((one for one in check.faults if one.kind == "checkpoint"), None)
-                if wrong is not None:
+                if wrong is not None or known != trees(connection):
                     raise LedgerDamaged(
-                        f"the log {wrong.origin} cannot be made again from the events: it is not that of the "
-                        f"checkpoint of {wrong.about}; nothing was changed"
+                        "the log cannot be made again from the events that are here: it would not be that of its "
+                        "checkpoints; nothing was changed"
                     )
                 return check
         except DBAPIError as error:
             raise translate_error(opened.address, error) from error
-
-
-def _cut(connection: Connection, tree: Tree, place: int) -> None:
-    """Take out the leaves above a place of the feed."""
-    c = log_block.c
-    of_tree = c.origin == tree.origin
-    last = connection.execute(select(func.max(c.number)).where(of_tree, c.first_place <= place)).scalar()
-    connection.execute(delete(log_block).where(of_tree, c.first_place > place))
-    size = 0
-    if last is not None:
-        leaves = [leaf for leaf in StoredLeaves(connection, tree.origin).block(last) if leaf.place <= place]
-        if leaves:
-            write_block(connection, tree, last, leaves)
-        size = last * BLOCK + len(leaves)
-    connection.execute(update(log_tree).where(log_tree.c.origin == tree.origin).values(size=size))

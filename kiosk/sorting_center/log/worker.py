@@ -12,7 +12,6 @@ from sqlalchemy import Connection, select
 
 from kiosk.base.worker import Worker
 from kiosk.domain.events import CheckpointKept, CheckpointRefused
-from kiosk.messaging.contract.checkpoint import Checkpoint
 from kiosk.sorting_center.configuration.keys import load_key
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ledger.database import places
@@ -20,7 +19,7 @@ from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.database.schema import log_witness
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
-from kiosk.sorting_center.log.checkpoints import due_trees, make_checkpoints
+from kiosk.sorting_center.log.checkpoints import make_checkpoints
 from kiosk.sorting_center.log.tree import append, read_position
 from kiosk.sorting_center.shared.alarm_texts import format_detail
 from kiosk.sorting_center.shared.stored_events import decode_envelope, decode_known
@@ -89,13 +88,10 @@ class CountyLog:
         self.make_checkpoints(key, day)
         self._made_for = day
 
-    def make_checkpoints(self, key: ConfigurationKey, day: date) -> list[Checkpoint]:
+    def make_checkpoints(self, key: ConfigurationKey, day: date) -> None:
         """Under ``day``, of the log as it is now. Raises LedgerError."""
-        with self._ledger.reading() as connection:
-            if not due_trees(connection, key.subject.region):
-                return []
         with self._ledger.writing() as connection:
-            return make_checkpoints(connection, key, day)
+            make_checkpoints(connection, key, day)
 
 
 def _record_witnesses(connection: Connection, done: range, at: str) -> None:
@@ -113,6 +109,6 @@ def _record_witnesses(connection: Connection, done: range, at: str) -> None:
             recorder.raise_alarm(COUNTY_LOG, key, format_detail(f"log_{reason}", **values))
         elif data.origin.startswith(f"{row.region}/"):
             known = connection.execute(select(log_witness.c.size).where(log_witness.c.origin == data.origin).limit(1))
-            if known.first() is None and Checkpoint(data.origin, 0, b"").is_restart:
+            if known.first() is None and "." in data.origin:
                 recorder.raise_alarm(COUNTY_LOG, key, format_detail("log_begun_again", origin=data.origin[:24]))
             upsert_rows(connection, log_witness, [(data.origin, event.station, data.size, data.root, int(row.feedseq))])

@@ -15,7 +15,7 @@ from kiosk.messaging.contract.checkpoint import SignedCheckpoint, parse_checkpoi
 from kiosk.messaging.contract.configuration import CheckpointRow, CheckpointsPart, parse_part
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.log.checkpoints import CheckpointParts
+from kiosk.sorting_center.log.checkpoints import checkpoint_parts
 from kiosk.sorting_center.log.tree import StoredLeaves, Tree, trees
 from kiosk.sorting_center.log.verification import LogCheck, verify_log
 from kiosk.sorting_center.log.worker import CountyLog
@@ -47,9 +47,11 @@ class LogRig:
         self.station = Station()
         self.counter = 0
 
-    def write_key(self, generation: int = 1) -> None:
-        self.key_file.write_text(issued(generation).key)
-        self.key_file.with_suffix(".crt").write_text(issued(generation).certificate)
+    def write_key(self, generation: int = 1, name: str = "configuration.key") -> Path:
+        file = self.folder / name
+        file.write_text(issued(generation).key)
+        file.with_suffix(".crt").write_text(issued(generation).certificate)
+        return file
 
     @contextmanager
     def opened(self) -> Iterator[Ledger]:
@@ -94,17 +96,12 @@ class LogRig:
             return StoredLeaves(connection, origin).root(size).hex()
 
     def rows(self, ledger: Ledger, station: str = "S0147", generation: int = 1) -> tuple[CheckpointRow, ...]:
-        with ledger.reading() as connection:
-            content = CheckpointParts(connection, key(generation)).part(station)
-        if content is None:
+        found = checkpoint_parts(ledger, self.write_key(generation, "documents.key"), REGION, station)
+        if not found:
             return ()
-        part = parse_part("checkpoints", content)
+        part = parse_part("checkpoints", found["checkpoints"])
         assert isinstance(part, CheckpointsPart)
         return part.checkpoints
-
-    def stamp(self, ledger: Ledger) -> tuple[object, ...]:
-        with ledger.reading() as connection:
-            return CheckpointParts(connection, key()).stamp
 
     def verify(self, ledger: Ledger) -> LogCheck:
         with ledger.reading() as connection:

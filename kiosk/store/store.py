@@ -11,6 +11,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store.catalogs import Catalogs
+from kiosk.store.checkpoints import CountyCheckpoints
 from kiosk.store.clerks import Clerks, Lockouts
 from kiosk.store.county_documents import CountyDocuments
 from kiosk.store.database.connection import LOG_FILES, Database, Reserve
@@ -58,6 +59,7 @@ class Store:
         self.days = Days(database)
         self.clerks = Clerks(database)
         self.county_documents = CountyDocuments(database)
+        self.county_checkpoints = CountyCheckpoints(database)
         self.lockouts = Lockouts(database)
         # The scale
         self.counters = EventCounters(database)

@@ -122,7 +122,7 @@ class Ledger(Closable):
             raise
 
     def _commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
-        with self._writing() as connection:
+        with self.writing() as connection:
             station_keys = {(item.station, region) for region, item in delivery.events}
             station_keys |= {(one.station, one.region) for one in delivery.sightings}
             regions = sightings.regions_of(connection, (station for station, _ in station_keys))
@@ -166,7 +166,7 @@ class Ledger(Closable):
         with the commit of a `Delivery` that names it. Raises LedgerUnwritable.
         """
         name, is_counter = _DELIVERED + digest, meta.c.name.startswith(_DELIVERED)
-        with self._writing() as connection:
+        with self.writing() as connection:
             before = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
             counters = select(func.count()).where(is_counter)
             if before is None and connection.execute(counters).scalar_one() >= _MAX_COUNTED:
@@ -190,7 +190,7 @@ class Ledger(Closable):
 
         Done by two processes at once, each event is released once. Raises LedgerUnwritable when nothing was stored.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             (chain,) = Acceptance(connection, received_at).accept({key: []})
             return self._state_of(connection, chain)
 
@@ -212,7 +212,7 @@ class Ledger(Closable):
 
         Raises LedgerUnwritable when nothing was stored.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             return readmit(connection, key)
 
     @property
@@ -255,7 +255,7 @@ class Ledger(Closable):
 
     def set_announced(self, generation: str) -> None:
         """Every stream was told this generation. Raises LedgerUnwritable."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             upsert_rows(connection, meta, [(_ANNOUNCED_KEY, generation)])
 
     def _state(self, connection: Connection, station: str, epoch: str, region: str) -> StreamState:
@@ -298,7 +298,7 @@ class Ledger(Closable):
 
     def set_feed_position(self, name: str, feedseq: int) -> None:
         """Everything up to ``feedseq`` has been taken by the broker. Raises LedgerUnwritable."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             upsert_rows(connection, feed_position, [(name, feedseq)])
 
     def events(self, *, with_standing: bool = True) -> Iterator[StoredEvent]:
@@ -337,7 +337,8 @@ class Ledger(Closable):
             raise translate_error(self._opened.address, error) from error
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """One transaction. Raises LedgerUnwritable."""
         check = self._opened.check
         if check is not None and check.finding:
             raise damage_error(self._opened.address, check.finding)

@@ -39,6 +39,10 @@ ENGLISH: Final[Mapping[str, str]] = {
     "not_bought": "buys {product} for {n} fen a kilogram since {since}; the county buys none there",
     "document_refused": "refused the county's document {version} on {at}: {why}",
     "early_clock": "{receipt} was written at {at} by a clock that is set; no event there is older than {since}",
+    "log_inconsistent": "refused the county's log {origin} with {n} events: it does not continue its own with {most}",
+    "log_smaller": "refused the county's log {origin} with {n} events: it keeps one with {most}",
+    "log_signature": "refused the county's log {origin} with {n} events: the county has not signed it",
+    "log_begun_again": "keeps {origin}: the county's log has begun again in this year",
 }
 _MINUTE_FORMAT: Final = "%Y-%m-%d %H:%M UTC"
 

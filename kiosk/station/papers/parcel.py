@@ -17,6 +17,7 @@ from kiosk.labels.papers.day_slip import DaySlip
 from kiosk.labels.papers.manifest import ManifestDocument, ManifestRow
 from kiosk.labels.papers.parcel import ParcelLabel, PickupSlip
 from kiosk.labels.papers.tags import MemberCard, SealTag, ToteTag
+from kiosk.messaging.contract.checkpoint import Checkpoint
 from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER, origin
 from kiosk.station.parcels.pickup_key import PickupCode, PickupKey
@@ -103,7 +104,10 @@ class CounterPapers:
         )
         return self._fitted(PICKUP_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
 
-    def day(self, totals: DayTotals, head: str, actor: str, stamp: Stamp) -> list[NewPaper]:
+    def day(
+        self, totals: DayTotals, head: str, actor: str, stamp: Stamp, log: Checkpoint | None = None
+    ) -> list[NewPaper]:
+        """``log``: the newest checkpoint of the county's log."""
         slip = DaySlip(
             time=stamp.moment.local_time,
             totals=totals,
@@ -111,6 +115,9 @@ class CounterPapers:
             seq=totals.last_seq,
             actor=actor,
             software=stamp.software,
+            log_origin=log.origin if log is not None else "",
+            log_size=log.size if log is not None else 0,
+            log_root=log.root.hex() if log is not None else "",
             **origin(self.settings, stamp),
         )
         return self._fitted(DAY_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))

@@ -130,6 +130,18 @@ county_document = _table(
     UniqueConstraint("key", "number", name="one_document_a_version"),
 )
 
+# Checkpoints of the county's log, as it signed them: those that are kept, and with a `reason` those that were refused.
+county_checkpoint = _table(
+    "county_checkpoint",
+    Column("id", Integer, primary_key=True),
+    *_texts("origin", "root", "note", "noted_at"),
+    Column("size", Integer, nullable=False),
+    Column("reason", Text),
+    CheckConstraint("size >= 0", name="size_not_negative"),
+    CheckConstraint("length(root) = 64", name="root_length"),
+    CheckConstraint("reason IN ('signature', 'smaller', 'inconsistent')", name="reason_known"),
+)
+
 # The bytes of the parts that the newest documents name.
 county_part = _table(
     "county_part",

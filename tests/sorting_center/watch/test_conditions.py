@@ -31,7 +31,7 @@ def group(kind: str, epoch: str = "", day: str = "2026-11-25", number: int = 1) 
     return ConditionGroup(kind, "shache", "S0001", epoch, day, number, "event 3 came twice")
 
 
-ALARMS = ["fork", "twin", "broken_chain", "receipt_twice", "second_region", "too_many_epochs"]
+ALARMS = ["fork", "twin", "broken_chain", "receipt_twice", "second_region", "too_many_epochs", "county_log"]
 
 
 @pytest.mark.parametrize("kind", ALARMS)

@@ -31,6 +31,7 @@ KINDS = (
     "receipt_twice",
     "second_region",
     "too_many_epochs",
+    "county_log",
     "quarantine",
     "gap",
     "quiet",

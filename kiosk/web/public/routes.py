@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
 from kiosk.station.service import StationService
@@ -25,7 +26,6 @@ Form = Mapping[str, str]
 Act = Callable[[Desk, Form], DeskView]
 
 _MAX_NUMBER = 18
-_MAX_SCAN = 256
 
 
 def _int_field(form: Form, field: str) -> int:
@@ -38,7 +38,7 @@ def _int_field(form: Form, field: str) -> int:
 
 def _scan(desk: Desk, form: Form) -> DeskView:
     text = form.get("text", "")
-    if len(text) > _MAX_SCAN:
+    if len(text) > MAX_NAMED_LENGTH:
         raise DeskRefused("not_a_member_card", "the scan is too long")
     return desk.choices.scan(text)
 
@@ -69,7 +69,7 @@ ACTS: Mapping[str, Act] = {
 _PAIR = "[a-z_]+=[A-Za-z0-9_-]*"
 # Pages that stay where they are when the language changes.
 _STAFF_PAGE = rf"(?:counter|technician|setup)(?:/[A-Za-z0-9-]+)*(?:\?{_PAIR}(?:&{_PAIR})*)?"
-_OWN_PAGE = re.compile(rf"/(?:parcel|help|clock|{_STAFF_PAGE})")
+_OWN_PAGE = re.compile(rf"/(?:parcel|slip|help|clock|{_STAFF_PAGE})")
 
 
 def _endpoints() -> list[str]:

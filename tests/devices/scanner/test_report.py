@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.devices.scanner.report import MAX_BURST_SCANS, MAX_SCAN, MISSING, OK, RECOVERY_S, ScanReporter
+from kiosk.devices.scanner.report import MAX_BURST_SCANS, MISSING, OK, RECOVERY_S, ScanReporter
 from kiosk.protocols.barcodes.refusal import ScanRefusal
+from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH
 from tests.depth import many
 from tests.station.hardware import Heard
 
@@ -20,7 +21,7 @@ def test_nothing_but_printable_ascii_and_gs_ever_passes(line: bytes) -> None:
     heard, refused = Heard(), Heard()
     ScanReporter(heard, clock=lambda: 0.0, on_refused=refused).scan(line)
     allowed = {0x1D, *range(0x20, 0x7F)}
-    fits = len(line) <= MAX_SCAN and set(line) <= allowed
+    fits = len(line) <= MAX_NAMED_LENGTH and set(line) <= allowed
     assert heard.told == ([line.decode("ascii")] if line and fits else [])
     assert len(refused.told) == (0 if fits else 1)
 
@@ -37,7 +38,7 @@ def test_nothing_of_a_refused_scan_is_logged(caplog: pytest.LogCaptureFixture) -
     heard = Heard()
     delivery = ScanReporter(heard, Heard(), lambda: 0.0)
     with caplog.at_level(logging.INFO):
-        for line in (b"", b"13812345678\x1b", b"1" * (MAX_SCAN + 1)):
+        for line in (b"", b"13812345678\x1b", b"1" * (MAX_NAMED_LENGTH + 1)):
             delivery.scan(line)
     assert heard.told == []
     assert [record.getMessage() for record in caplog.records] == [

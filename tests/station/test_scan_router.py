@@ -17,12 +17,14 @@ from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
 from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator
 from kiosk.station.counter.state import CounterBoard, CounterView
+from kiosk.station.desk.live import LiveBoard
 from kiosk.station.desk.view import DeskRefused, DeskView
 from kiosk.station.scan_router import ScanRouter
+from kiosk.station.slips import PublicSlips
 from kiosk.store.shared.records import ParcelRow
 from tests.station.counter.acts import watching
 from tests.station.counter.rig import PIN, CounterRig, foreign, waybill
-from tests.station.fakes import CARD
+from tests.station.fakes import CARD, Rig
 from tests.station.hardware import Heard
 
 
@@ -54,7 +56,9 @@ class Faces:
         self.desk = FakeDesk()
         self.board = CounterBoard(CounterView())
         self.notices: list[tuple[str, ParcelRow | None, int]] = []
-        self.router = ScanRouter(rig.counter, self.board, rig.access, self.desk, self.notice)
+        public = LiveBoard(Rig().desk.view())
+        self.slips = PublicSlips(rig.counter.scans.ways.check_slip, public)
+        self.router = ScanRouter(rig.counter, self.board, rig.access, self.desk, self.slips, self.notice)
 
     def notice(self, word: str, parcel: ParcelRow | None, wait_s: int) -> None:
         self.notices.append((word, parcel, wait_s))

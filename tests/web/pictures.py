@@ -25,6 +25,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.domain.slip import SlipVerdict
 from kiosk.domain.trade import Mode
 from kiosk.domain.verdict import Finding, Reason, Verdict
+from kiosk.messaging.contract.configuration import KeyRow
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.desk.view import PHOTO_TRIES, PhotoRequest
 from kiosk.station.shared.clock_setting import ClockSetter
@@ -190,11 +191,9 @@ def _stage_slip(shop: Shop, name: str) -> None:
     """Time stands still: the screens that end by themselves do not."""
     shop.slip_clock = lambda: 0.0
     shop.phone = "0998-1234567"
-    keys, live = (
-        {"key-doubted": (replace(KEYS[1], state="revoked"),), "key-unknown": ()}.get(name, KEYS),
-        shop.county.live,
-    )
-    shop.county.live = replace(live, keys=keys, voids=frozenset({str(OTHER)} if name == "voided" else ()))
+    keys = {"key-doubted": (KeyRow("S0201", KEYS[1].public, "revoked"),), "key-unknown": ()}.get(name, KEYS)
+    voids = frozenset({str(OTHER)} if name == "voided" else ())
+    shop.county.live = replace(shop.county.live, keys=keys, voids=voids)
     bags: dict[str, Any] = {"bags": 12, "net_g": 312_480, "amount_fen": 1_812_384}
     papers = {
         "copy": elsewhere(copy_no=1, mode=Mode.CONSIGNMENT, **bags),

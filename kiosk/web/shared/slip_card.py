@@ -37,11 +37,11 @@ def slip_card(station: StationService, checked: CheckedSlip, left_ms: int) -> di
     }
 
 
-def _goods(station: StationService, code: str) -> Names:
-    """Goods that are in the list no longer, or of another station, are called by their code."""
+def _goods(station: StationService, code: str) -> Names | None:
+    """None for goods that are in the list no longer, or of another station: they are called by their code."""
     try:
         product = station.store.catalogs.get()[1].product(code)
     except StoreError as error:
         logger.error("the names of goods cannot be read: %s", error)
-        product = None
-    return product.names if product is not None else Names(code, code, code)
+        return None
+    return product.names if product is not None else None

@@ -377,7 +377,7 @@ def test_idle_never_clears_goods_or_paper(shop: Shop, client: FlaskClient) -> No
 
 def test_the_start_has_no_door_that_leads_nowhere(client: FlaskClient) -> None:
     doors = re.findall(r'<(?:form[^>]*action|a class="tile[^"]*" href)="([^"]*)"', client.get("/").text)
-    assert doors == ["/language", "/begin", "/parcel"]
+    assert doors == ["/language", "/begin", "/parcel", "/slip/check"]
     assert client.get("/check").status_code == 404
     assert client.get("/parcel").status_code == 200
 

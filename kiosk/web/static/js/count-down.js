@@ -25,7 +25,7 @@ class CountDown extends HTMLElement {
     const left = Math.max(0, Math.ceil((this.#end - performance.now()) / 1000));
     const minutes = this.dataset.minutes !== undefined;
     const text = minutes ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : String(left);
-    const digits = this.querySelector("bdi");
+    const digits = this.querySelector(":scope > bdi");
     if (digits && digits.textContent !== text) digits.textContent = text;
     if (left > 0) return;
     clearInterval(this.#timer);

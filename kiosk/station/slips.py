@@ -44,7 +44,7 @@ def judge(
     signed: SignedSlip, keys: Iterable[tuple[bytes, str]], own: Own | None, voids: Collection[str]
 ) -> CheckedSlip:
     """Of a slip of this county. ``keys``: those of its station, with the county's word on each (`KeyRow`). ``own``: the
-    intake, where this station has it; then ``voids``, which may be older, says nothing.
+    intake, where this station has it; restored from a backup it may have forgotten a void that the county knows.
     """
     slip, known = signed.slip, sorted(keys, key=lambda row: key_id_of(row[0]) != signed.key_id)
     figures = (slip.product, slip.bags, slip.net_g, slip.price_fen_per_kg, slip.amount_fen, slip.mode)
@@ -55,8 +55,9 @@ def judge(
         return CheckedSlip(SlipVerdict.CHANGED, slip)
     if any(state for public, state in known if public == signer):
         return CheckedSlip(SlipVerdict.KEY_DOUBTED, slip)
-    if own[-1] if own is not None else str(slip.receipt) in voids:
-        return CheckedSlip(SlipVerdict.VOIDED, slip, str(own[-1]) if own is not None else None)
+    voided_at = str(own[-1]) if own is not None and own[-1] else None
+    if voided_at or str(slip.receipt) in voids:
+        return CheckedSlip(SlipVerdict.VOIDED, slip, voided_at)
     return CheckedSlip(SlipVerdict.COPY if slip.copy_no else SlipVerdict.RIGHT, slip)
 
 
@@ -137,7 +138,7 @@ class PublicSlips:
         return self._is_home() and self._board.snapshot().notice.word.startswith(NOTICE) and self.screen() is not None
 
     def screen(self) -> tuple[CheckedSlip | None, int] | None:
-        """The verdict (None while it asks for a receipt) and the milliseconds for which it stands; None for no check."""
+        """The verdict (None while it asks for a receipt) and for how many milliseconds it stands; None for no check."""
         checked, since = self._newest
         age_s = self._clock() - since
         if checked is None and age_s < SILENT_S:

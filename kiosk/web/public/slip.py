@@ -3,6 +3,9 @@ minute, or at a touch; nothing of it stands in an address."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from flask import Blueprint, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -13,12 +16,12 @@ from kiosk.web.public.screens import Screens
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.slip_card import slip_card
 
-NEEDS = {"slip.page": Need.PUBLIC, "slip.act": Need.PUBLIC}
+_ACTS = ("check", "time_up", "done")
+NEEDS = {f"slip.{name}": Need.PUBLIC for name in ("page", *_ACTS)}
 
 
 def blueprint(station: StationService, screens: Screens) -> Blueprint:
     slip, slips = Blueprint("slip", __name__), station.slips
-    acts = {"check": slips.hold, "time_up": slips.time_up, "done": slips.done}
 
     @slip.get("/slip")
     def page() -> str | AnyResponse:
@@ -29,9 +32,11 @@ def blueprint(station: StationService, screens: Screens) -> Blueprint:
         card = slip_card(station, checked, left_ms) if checked is not None else None
         return screens.page("slip.html", view, card=card, left_ms=left_ms)
 
-    @slip.post("/slip/<any(check, time_up, done):name>")
-    def act(name: str) -> AnyResponse:
-        acts[name]()
-        return redirect("/slip", 303)
-
+    for name, act in zip(_ACTS, (slips.hold, slips.time_up, slips.done), strict=True):
+        slip.add_url_rule(f"/slip/{name}", name, partial(_post, act), methods=["POST"])
     return slip
+
+
+def _post(act: Callable[[], None]) -> AnyResponse:
+    act()
+    return redirect("/slip", 303)

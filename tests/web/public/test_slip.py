@@ -110,7 +110,7 @@ def test_every_verdict_has_its_words_its_sound_and_only_a_believed_one_its_figur
 ) -> None:
     assert set(CARDS) == set(SlipVerdict)
     for verdict, (text, sound, tone) in CARDS.items():
-        with subtests.test(verdict):
+        with subtests.test(verdict.value):
             judged_by(shop, verdict)
             shop.slips.scanned(text)
             found = page(client)

@@ -33,9 +33,7 @@ NOT_NOW: Final = "slip_not_now"  # In the middle of an intake
 Own = tuple[str | int | None, ...]  # `Intakes.slip_figures`
 
 # One short sound is right. Two: nothing can be said, or it was printed again. Two long ones: it does not count.
-_SOUNDS: Final = {SlipVerdict.RIGHT: "ok"} | dict.fromkeys(
-    (SlipVerdict.CHANGED, SlipVerdict.KEY_DOUBTED, SlipVerdict.VOIDED), "error"
-)
+_SOUNDS: Final = {"right": "ok", "changed": "error", "key_doubted": "error", "voided": "error"}
 SOUNDS: Final[Mapping[str, str]] = {f"{NOTICE}{verdict}": _SOUNDS.get(verdict, "attention") for verdict in SlipVerdict}
 _UNREADABLE: Final = CheckedSlip(SlipVerdict.UNREADABLE)
 

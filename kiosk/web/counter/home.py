@@ -68,9 +68,8 @@ def last_scan(result: ScanResult, texts: Texts, *, may_change: bool) -> LastScan
     """``may_change``: the scan can still be taken back, so another carrier may be chosen too."""
     parcel, chooses = result.parcel, result.word in CHOICES
     offer = result.offer.id if result.offer and result.word in _OFFERED else ""
-    text_id = f"slip.{result.word}" if result.kind == "slip" else f"scan.{result.word}"
-    if result.kind == "refused":
-        text_id = refusal_id(result.word, texts)
+    of_kind = f"{'slip' if result.slip else 'scan'}.{result.word}"
+    text_id = refusal_id(result.word, texts) if result.kind == "refused" else of_kind
     left = parcel is not None and parcel.state in TERMINAL_STATES and result.kind != "parcel_known"
     if parcel is not None and left:
         text_id = f"counter.state.{parcel.state.value}"

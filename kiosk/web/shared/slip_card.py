@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,8 +12,6 @@ from kiosk.station.service import StationService
 from kiosk.station.slips import NOTICE, SOUNDS
 from kiosk.store.shared.errors import StoreError
 from kiosk.web.shared.signs import local_times
-
-logger = logging.getLogger(__name__)
 
 # Figures to be compared with the paper are shown where a key that is believed has signed them, and no others.
 _COMPARED: Final = frozenset({SlipVerdict.RIGHT, SlipVerdict.COPY, SlipVerdict.VOIDED})
@@ -38,10 +36,8 @@ def slip_card(station: StationService, checked: CheckedSlip, left_ms: int) -> di
 
 
 def _goods(station: StationService, code: str) -> Names | None:
-    """None for goods that are in the list no longer, or of another station: they are called by their code."""
-    try:
+    """None for goods that are in no list here: they are called by their code."""
+    with suppress(StoreError):
         product = station.store.catalogs.get()[1].product(code)
-    except StoreError as error:
-        logger.error("the names of goods cannot be read: %s", error)
-        return None
-    return product.names if product is not None else None
+        return product.names if product is not None else None
+    return None

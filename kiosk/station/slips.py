@@ -30,8 +30,6 @@ NOTICE: Final = "slip."  # Notices of the public board: this and a verdict, or .
 HOLD: Final = f"{NOTICE}hold"  # ... the screen that asks for a receipt
 NOT_NOW: Final = "slip_not_now"  # In the middle of an intake
 
-Own = tuple[str | int | None, ...]  # `Intakes.slip_figures`
-
 # One short sound is right. Two: nothing can be said, or it was printed again. Two long ones: it does not count.
 _SOUNDS: Final = {"right": "ok", "changed": "error", "key_doubted": "error", "voided": "error"}
 SOUNDS: Final[Mapping[str, str]] = {f"{NOTICE}{verdict}": _SOUNDS.get(verdict, "attention") for verdict in SlipVerdict}
@@ -39,10 +37,10 @@ _UNREADABLE: Final = CheckedSlip(SlipVerdict.UNREADABLE)
 
 
 def judge(
-    signed: SignedSlip, keys: Iterable[tuple[bytes, str]], own: Own | None, voids: Collection[str]
+    signed: SignedSlip, keys: Iterable[tuple[bytes, str]], own: tuple[object, ...] | None, voids: Collection[str]
 ) -> CheckedSlip:
-    """Of a slip of this county. ``keys``: those of its station, with the county's word on each (`KeyRow`). ``own``: the
-    intake, where this station has it; restored from a backup it may have forgotten a void that the county knows.
+    """Of a slip of this county. ``keys``: those of its station, with the county's word on each. ``own``: where this
+    station has it; restored from a backup, it may have forgotten a void that the county knows.
     """
     slip, known = signed.slip, sorted(keys, key=lambda row: key_id_of(row[0]) != signed.key_id)
     figures = (slip.product, slip.bags, slip.net_g, slip.price_fen_per_kg, slip.amount_fen, slip.mode)
@@ -53,7 +51,7 @@ def judge(
         return CheckedSlip(SlipVerdict.CHANGED, slip)
     if any(state for public, state in known if public == signer):
         return CheckedSlip(SlipVerdict.KEY_DOUBTED, slip)
-    voided_at = str(own[-1]) if own is not None and own[-1] else None
+    voided_at = str(own[-1]) if own and own[-1] else None
     if voided_at or str(slip.receipt) in voids:
         return CheckedSlip(SlipVerdict.VOIDED, slip, voided_at)
     return CheckedSlip(SlipVerdict.COPY if slip.copy_no else SlipVerdict.RIGHT, slip)

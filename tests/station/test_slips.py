@@ -25,12 +25,13 @@ from kiosk.protocols.barcodes.scan import slip_in
 from kiosk.station.configuration.checks import LiveContent
 from kiosk.station.desk.live import LiveBoard
 from kiosk.station.desk.view import DeskRefused
-from kiosk.station.slips import HOLD, NOT_NOW, SHOWN_S, SILENT_S, SOUNDS, Own, PublicSlips, SlipChecks
+from kiosk.station.slips import HOLD, NOT_NOW, SHOWN_S, SILENT_S, SOUNDS, PublicSlips, SlipChecks
 from kiosk.store import StoreError
 from tests.station.fakes import Rig
 from tests.station.papers_signed import KEY, KEYS, OTHER, OTHER_KEY, OWN, SLIP, STRANGER, elsewhere, paper
 
 V = SlipVerdict
+Own = tuple[str | int | None, ...]
 FIGURES: Own = ("BADAM", 1, 12_320, 5_800, 71_456, "purchase", None)
 VOIDED = "2026-12-01T04:05:06.000Z"
 NOTHING_BELIEVED = {V.UNREADABLE, V.OTHER_COUNTY, V.KEY_UNKNOWN, V.CHANGED}

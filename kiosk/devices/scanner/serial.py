@@ -76,12 +76,12 @@ class LineDecoder:
         for byte in data:
             if byte in _ENDS:
                 yield from self._end()
-            elif len(self._data) < max_length_of(self._data):
+            elif len(self._data) < max_length_of(bytes(self._data)):
                 if not self._refused:
                     self._data.append(byte)
             elif not self._refused:
                 # It may never end: this is told now, and not again at its end.
-                self._refused, self._reported = too_long(self._data), True
+                self._refused, self._reported = too_long(bytes(self._data)), True
                 self._data.clear()
                 yield ScannedLine(b"", self._refused)
 

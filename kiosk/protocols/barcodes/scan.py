@@ -84,7 +84,7 @@ def max_length_of(raw: bytes) -> int:
 def slip_in(text: str) -> str:
     """What a scan says that begins as the signed code of a receipt, however it goes on; "" for all others."""
     data = split_aim(text.encode("utf-8", "replace"))[1].strip()
-    return data.decode("utf-8", "replace") if _SLIP.match(data) else ""
+    return data.decode() if _SLIP.match(data) else ""
 
 
 def symbology(aim: str | None, data: str) -> str | None:

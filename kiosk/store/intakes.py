@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, false, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, false, func, insert, select, update
 
 from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
@@ -48,6 +48,15 @@ _SUMMARY = (
     .join(epoch_table, epoch_table.c.number == journal_table.c.epoch)
     .outerjoin(void_table, void_table.c.intake == intake_table.c.number)
 )
+_BAGS = select(func.count()).where(line_table.c.intake == intake_table.c.number).scalar_subquery()
+_SLIP = (
+    select(
+        intake_table.c.product, _BAGS, intake_table.c.net_g, intake_table.c.price_fen_per_kg,
+        intake_table.c.amount_fen, intake_table.c.mode, void_table.c.voided_at,
+    )
+    .outerjoin_from(intake_table, void_table, void_table.c.intake == intake_table.c.number)
+    .where(intake_table.c.state == IntakeState.CONFIRMED)
+)  # fmt: skip
 # What every intake needs is put together once: SQLAlchemy takes longer to build a statement than SQLite to run it.
 _OF_TOKEN = _SUMMARY.where(intake_table.c.token == bindparam("mine"))
 _STATE = select(intake_table.c.state).where(
@@ -137,6 +146,12 @@ class Intakes(Tables):
     @reading
     def confirmed(self, connection: Connection, receipt: str) -> ConfirmedRow | None:
         return _one(connection, _SUMMARY.where(is_intake(parse_receipt(receipt))))
+
+    @reading
+    def slip_figures(self, connection: Connection, receipt: ReceiptNumber) -> tuple[str | int | None, ...] | None:
+        """Goods, bags, net grams, fen per kg, fen and mode of a confirmed intake, and when it was made void."""
+        row = connection.execute(_SLIP.where(is_intake(receipt))).one_or_none()
+        return None if row is None else tuple(row)
 
     @reading
     def find(self, connection: Connection, text: str) -> ConfirmedRow | None:

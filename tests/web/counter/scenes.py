@@ -13,6 +13,7 @@ from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.telephone_pin import answer
 from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.counter.scans import ParsedScan
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.shared.clock_setting import ClockSetter
 from kiosk.web.server import Server
@@ -21,6 +22,7 @@ from kiosk.web.shared.settings import WebSettings
 from tests.station.counter.acts import collect_by_code
 from tests.station.fakes import MOMENT
 from tests.station.hardware import BLUR, TILT, judged
+from tests.station.papers_signed import STRANGER, elsewhere
 from tests.web import browsing
 from tests.web.counter.selling import LONGEST, lot_of, photograph, sell
 from tests.web.counter.shop import SECRET, CounterShop, waybill
@@ -154,6 +156,14 @@ def _photographed(shop: CounterShop) -> str:
 def _named(shop: CounterShop) -> str:
     shop.scan("13812345678")
     return "/counter"
+
+
+def _receipt(text: str) -> Callable[[CounterShop], str]:
+    def scanned(shop: CounterShop) -> str:
+        shop.phone = "0998-1234567"
+        return shop.counter.scans.scan(shop.session, ParsedScan.of(text)).path
+
+    return scanned
 
 
 def _out(shop: CounterShop) -> str:
@@ -467,6 +477,9 @@ SCENES = (
     CounterScene("counter-day", _at("/counter/day")),
     CounterScene("counter-close", _at("/counter/day?ask=close")),
     CounterScene("counter-closed", _closed),
+    CounterScene("counter-receipt", _receipt(elsewhere(bags=40, net_g=1_312_480, amount_fen=7_612_384, copy_no=1))),
+    CounterScene("counter-receipt-changed", _receipt(elsewhere(STRANGER))),
+    CounterScene("counter-receipt-home", _at("/counter")),
     CounterScene("parcel-pad", _at("/parcel")),
     CounterScene("parcel-found", _found),
     CounterScene("parcel-wrong", _told("wrong_code")),

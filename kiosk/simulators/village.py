@@ -48,6 +48,7 @@ payment_ug = "پۇل كېلەر ئاينىڭ 15-كۈنى بانكا كارتىڭ
 payment_zh = "货款于下月15日汇入您的银行卡。"
 payment_en = "Paid to your bank card on the 15th of the next month."
 phone = "0998-0000000"
+slip_host = "slip.yarkant.example.cn"
 data = "{data}"
 
 [web]

@@ -18,6 +18,7 @@ from kiosk.base.ed25519 import PUBLIC_BYTES, is_signed_by
 MAX_SIZE: Final = 2**53 - 1
 MAX_PATH: Final = 64
 PROOF_HEAD: Final = "c2sp.org/tlog-proof@v1"
+CONSISTENCY_HEAD: Final = "kiosk/consistency@v1"
 _ED25519: Final = b"\x01"  # The type of a note's signature
 _ORIGIN: Final = re.compile(r"[a-z0-9-]{1,16}/20[2-9][0-9]")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,15}")
@@ -57,16 +58,35 @@ class SignedCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class InclusionProof:
-    """That the leaf at ``index`` (from 0) is in the log of ``note``, a signed checkpoint as text."""
+    """That the leaf at ``index`` (from 0) is in the log of ``note``, a signed checkpoint as text.
+
+    ``extra``: the leaf's content, the hash of an event; empty where the reader has it from elsewhere.
+    """
 
     index: int
     path: tuple[bytes, ...]
     note: str
+    extra: bytes = b""
 
     @property
     def text(self) -> str:
-        """C2SP tlog-proof: a head line, the index, the hashes, an empty line, the checkpoint."""
-        return f"{PROOF_HEAD}\nindex {self.index}\n{_hash_lines(self.path)}\n{self.note}"
+        """C2SP tlog-proof: a head line, the extra data, the index, the hashes, an empty line, the checkpoint."""
+        extra = f"extra {b64encode(self.extra).decode('ascii')}\n" if self.extra else ""
+        return f"{PROOF_HEAD}\n{extra}index {self.index}\n{_hash_lines(self.path)}\n{self.note}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyProof:
+    """That the log of ``new`` begins with that of ``old``; both are signed checkpoints as text."""
+
+    path: tuple[bytes, ...]
+    old: str
+    new: str
+
+    @property
+    def text(self) -> str:
+        """A head line, the hashes, an empty line, the old checkpoint, the new one."""
+        return f"{CONSISTENCY_HEAD}\n{_hash_lines(self.path)}\n{self.old}{self.new}"
 
 
 def origin_of(region: str, year: int) -> str:
@@ -118,13 +138,25 @@ def parse_checkpoint(note: str) -> SignedCheckpoint:
 
 
 def parse_proof(text: str) -> InclusionProof:
-    """Raises BadCheckpoint. The leaf's hash comes from the paper that is proven."""
+    """Raises BadCheckpoint. Without ``extra`` the leaf's hash comes from the paper that is proven."""
     head, separator, note = text.partition("\n\n")
     rows = head.split("\n")
+    has_extra = len(rows) > 2 and rows[1].startswith("extra ")
+    extra = _base64(rows.pop(1)[len("extra ") :]) if has_extra else b""
     match = re.fullmatch(r"index (0|[1-9][0-9]{0,15})", rows[1]) if len(rows) > 1 else None
-    if not separator or rows[0] != PROOF_HEAD or match is None:
+    if not separator or rows[0] != PROOF_HEAD or match is None or (has_extra and not extra):
         raise BadCheckpoint("this is no proof of a log")
-    return InclusionProof(int(match[1]), parse_path(rows[2:]), note)
+    return InclusionProof(int(match[1]), parse_path(rows[2:]), note, extra)
+
+
+def parse_consistency(text: str) -> ConsistencyProof:
+    """Raises BadCheckpoint. The checkpoints are texts still: see `parse_checkpoint`."""
+    head, _, notes = text.partition("\n\n")
+    first, *rows = head.split("\n")
+    match = re.fullmatch(r"((?:[^\n]+\n){3}\n(?:\N{EM DASH} [^\n]*\n)+)(.+)", notes, re.DOTALL)
+    if first != CONSISTENCY_HEAD or match is None:
+        raise BadCheckpoint("this is no proof that a log only grew")
+    return ConsistencyProof(parse_path(rows), match[1], match[2])
 
 
 def parse_path(lines: Sequence[str]) -> tuple[bytes, ...]:

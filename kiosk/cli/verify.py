@@ -1,0 +1,112 @@
+"""``kiosk verify``: papers, proofs and ledgers, checked by public keys alone: on any machine, without a county."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import chain
+from pathlib import Path
+from typing import IO, Final
+
+import click
+
+from kiosk.base.json_reader import Unreadable
+from kiosk.cli.shared.one_line import counted, end, progress
+from kiosk.messaging.contract.envelope import MAX_EVENT_BYTES
+from kiosk.messaging.contract.event_chain import EVENT_CHECKS, EventLine, event_faults
+from kiosk.messaging.contract.paper_checks import CheckedFile, PaperCheck, check_text, unreadable, with_slips
+from kiosk.messaging.contract.public_keys import KeyRing, PublicKeys, parse_public_keys
+from kiosk.store import StoreError
+from kiosk.store.database.inspection import sealed_events
+
+MAX_FAULTS: Final = 20  # Of each check; the others are counted
+_MAX_KEYS: Final = 64_000_000  # Bytes
+_MAX_LINE: Final = MAX_EVENT_BYTES + 2
+_DATABASE: Final = b"SQLite format 3\0"
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option(
+    "--keys",
+    "keys_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The county's public keys; without them nothing that is signed is valid.",
+)
+def verify(files: tuple[str, ...], keys_file: Path | None) -> None:
+    """Check slips, proofs of the county's log, exports and stations' databases: one JSON object for each FILE.
+
+    Standard input when it is - or absent. A slip is the text of its code. A proof that is given together with slips
+    must be that of one of them. Changes nothing. Ends with 1 when one of them is not valid.
+    """
+    keys = _read_keys(keys_file)
+    found = [(name, _check_file(name, keys)) for name in files or ("-",)]
+    heads = [bytes.fromhex(one.says["head"]) for _, one in found if one.kind == "slip" and one.says]
+    is_valid = True
+    for name, one in found:
+        checked = with_slips(one, heads)
+        is_valid = is_valid and checked.verdict == "valid"
+        click.echo(json.dumps(_row(name, checked)))
+    raise SystemExit(0 if is_valid else 1)
+
+
+def _row(name: str, checked: CheckedFile) -> dict[str, object]:
+    """A name that is no text is written with ``\\udc`` escapes, as Python has it."""
+    checks = [{key: value for key, value in row._asdict().items() if value != ""} for row in checked.checks]
+    row = {"file": name, "kind": checked.kind, "verdict": checked.verdict, "checks": checks}
+    return {**row, "says": checked.says} if checked.says else row
+
+
+def _read_keys(path: Path | None) -> KeyRing:
+    if path is None:
+        return KeyRing(PublicKeys(""))
+    try:
+        with path.open("rb") as file:
+            return KeyRing(parse_public_keys(file.read(_MAX_KEYS)))
+    except (OSError, Unreadable) as error:
+        end(f"--keys {path}: no file of public keys: {error}", 2)
+
+
+def _check_file(name: str, keys: KeyRing) -> CheckedFile:
+    try:
+        with nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb") as file:  # noqa: PTH123 - as it is
+            first = file.readline(_MAX_LINE)
+            if first.startswith(b"{"):
+                return _check_events("export", _lines(chain([first], _pieces(file))), keys)
+            if not first.startswith(_DATABASE):
+                text = (first + file.read(_MAX_LINE)).decode("utf-8")
+                return check_text(text.removesuffix("\n"), keys) if "\n" not in text[:-1] else check_text(text, keys)
+        events = (EventLine(body, place, sha256) for place, sha256, body in sealed_events(Path(name)))
+        return _check_events("journal", events, keys)
+    except UnicodeDecodeError:
+        return unreadable(None, "this is no text")
+    except (OSError, ValueError) as error:
+        return unreadable(None, getattr(error, "strerror", None) or str(error))
+    except StoreError as error:
+        return unreadable("journal", str(error))
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.readline(_MAX_LINE):
+        yield piece
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[EventLine]:
+    for number, piece in enumerate(pieces, 1):
+        yield EventLine(piece.removesuffix(b"\n"), f"line {number}")
+
+
+def _check_events(kind: str, lines: Iterator[EventLine], keys: KeyRing) -> CheckedFile:
+    faults: list[PaperCheck] = []
+    counts: Counter[str] = Counter()
+    with progress("checking", "events") as show:
+        for fault in event_faults(counted(lines, show), keys):
+            counts[fault.check] += 1
+            if counts[fault.check] <= MAX_FAULTS:
+                faults.append(PaperCheck(fault.check, False, fault.what, fault.event))
+    more = [PaperCheck(name, False, f"{n - MAX_FAULTS} more") for name, n in counts.items() if n > MAX_FAULTS]
+    right = [PaperCheck(name, True) for name in EVENT_CHECKS if name not in counts]
+    return CheckedFile(kind, [PaperCheck("form", True), *right, *faults, *more])

@@ -13,11 +13,10 @@ from typing import IO, Final
 
 import click
 
-from kiosk.base.json_reader import Unreadable
 from kiosk.cli.shared.one_line import counted, end, progress
 from kiosk.messaging.contract.envelope import MAX_EVENT_BYTES
-from kiosk.messaging.contract.event_chain import EVENT_CHECKS, EventLine, event_faults
-from kiosk.messaging.contract.paper_checks import CheckedFile, PaperCheck, check_text, unreadable, with_slips
+from kiosk.messaging.contract.event_chain import EVENT_CHECKS, EventLine, NamedCheck, event_faults
+from kiosk.messaging.contract.paper_checks import CheckedFile, check_text, unreadable, with_slips
 from kiosk.messaging.contract.public_keys import KeyRing, PublicKeys, parse_public_keys
 from kiosk.store import StoreError
 from kiosk.store.database.inspection import sealed_events
@@ -66,7 +65,7 @@ def _read_keys(path: Path | None) -> KeyRing:
     try:
         with path.open("rb") as file:
             return KeyRing(parse_public_keys(file.read(_MAX_KEYS)))
-    except (OSError, Unreadable) as error:
+    except (OSError, ValueError) as error:
         end(f"--keys {path}: no file of public keys: {error}", 2)
 
 
@@ -77,8 +76,8 @@ def _check_file(name: str, keys: KeyRing) -> CheckedFile:
             if first.startswith(b"{"):
                 return _check_events("export", _lines(chain([first], _pieces(file))), keys)
             if not first.startswith(_DATABASE):
-                text = (first + file.read(_MAX_LINE)).decode("utf-8")
-                return check_text(text.removesuffix("\n"), keys) if "\n" not in text[:-1] else check_text(text, keys)
+                content = first + file.read(_MAX_LINE)
+                return unreadable(None, "too large") if file.read(1) else check_text(content.decode("utf-8"), keys)
         events = (EventLine(body, place, sha256) for place, sha256, body in sealed_events(Path(name)))
         return _check_events("journal", events, keys)
     except UnicodeDecodeError:
@@ -100,13 +99,20 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[EventLine]:
 
 
 def _check_events(kind: str, lines: Iterator[EventLine], keys: KeyRing) -> CheckedFile:
-    faults: list[PaperCheck] = []
+    faults: list[NamedCheck] = []
     counts: Counter[str] = Counter()
     with progress("checking", "events") as show:
-        for fault in event_faults(counted(lines, show), keys):
-            counts[fault.check] += 1
-            if counts[fault.check] <= MAX_FAULTS:
-                faults.append(PaperCheck(fault.check, False, fault.what, fault.event))
-    more = [PaperCheck(name, False, f"{n - MAX_FAULTS} more") for name, n in counts.items() if n > MAX_FAULTS]
-    right = [PaperCheck(name, True) for name in EVENT_CHECKS if name not in counts]
-    return CheckedFile(kind, [PaperCheck("form", True), *right, *faults, *more])
+
+        def count(number: int) -> None:
+            counts[""] = number
+            show(number)
+
+        for fault in event_faults(counted(lines, count), keys):
+            counts[fault.name] += 1
+            if counts[fault.name] <= MAX_FAULTS:
+                faults.append(fault)
+    is_form = counts.pop("", 0) > counts["readable"]
+    form = NamedCheck("form", is_form, "" if is_form else "no event of a station is in it")
+    more = [NamedCheck(name, False, f"{n - MAX_FAULTS} more") for name, n in counts.items() if n > MAX_FAULTS]
+    right = [NamedCheck(name, True) for name in EVENT_CHECKS if not counts[name]]
+    return CheckedFile(kind, [form, *right, *faults, *more])

@@ -6,8 +6,9 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from kiosk.messaging.contract.checkpoint import (
     CONSISTENCY_HEAD,
@@ -17,8 +18,8 @@ from kiosk.messaging.contract.checkpoint import (
     parse_checkpoint,
     parse_consistency,
     parse_proof,
-    parse_verifier,
 )
+from kiosk.messaging.contract.event_chain import NamedCheck
 from kiosk.messaging.contract.merkle import is_consistent, leaf_hash, root_of_inclusion
 from kiosk.messaging.contract.public_keys import KeyRing, signer_of
 from kiosk.messaging.contract.slip import BadSlip, NotCanonical, SignedSlip, parse_slip
@@ -38,15 +39,6 @@ _VERDICTS: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-class PaperCheck(NamedTuple):
-    """``what`` and ``event`` say more of one that failed."""
-
-    name: str
-    ok: bool
-    what: str = ""
-    event: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
     """``kind`` is None for what cannot be told. ``says``: what is signed, to compare by eye. ``leaf``: of a proof, what
@@ -54,7 +46,7 @@ class CheckedFile:
     """
 
     kind: str | None
-    checks: list[PaperCheck]
+    checks: list[NamedCheck]
     says: Mapping[str, Any] = field(default_factory=dict)
     leaf: bytes = b""
 
@@ -65,7 +57,7 @@ class CheckedFile:
 
 
 def unreadable(kind: str | None, what: str) -> CheckedFile:
-    return CheckedFile(kind, [PaperCheck("form", False, what)])
+    return CheckedFile(kind, [NamedCheck("form", False, what)])
 
 
 def check_text(text: str, keys: KeyRing) -> CheckedFile:
@@ -79,7 +71,7 @@ def check_text(text: str, keys: KeyRing) -> CheckedFile:
     except BadCheckpoint as error:
         return unreadable("proof", str(error))
     if _PAPER.match(text):
-        return _check_paper(text, keys)
+        return _check_paper(text.removesuffix("\n").removesuffix("\r"), keys)
     return unreadable(None, "this is no slip, proof, journal or export")
 
 
@@ -89,19 +81,14 @@ def with_slips(proof: CheckedFile, heads: Iterable[bytes]) -> CheckedFile:
     if not heads or not proof.leaf:
         return proof
     is_of_slip = any(proof.leaf.startswith(head) for head in heads)
-    check = PaperCheck("slip", is_of_slip, "" if is_of_slip else "it is a proof of another receipt")
+    check = NamedCheck("slip", is_of_slip, "" if is_of_slip else "it is a proof of another receipt")
     return CheckedFile(proof.kind, [*proof.checks, check], proof.says, proof.leaf)
 
 
 def _slip_fields(signed: SignedSlip) -> dict[str, Any]:
     slip = signed.slip
-    time = None if slip.minute is None else datetime.fromtimestamp(slip.minute * 60, UTC).strftime("%Y-%m-%dT%H:%MZ")
-    return {
-        **{"region": slip.region, "station": slip.receipt.station, "receipt": str(slip.receipt)},
-        **{"time": time, "clock": slip.clock.value, "product": slip.product, "bags": slip.bags, "net_g": slip.net_g},
-        **{"price_fen_per_kg": slip.price_fen_per_kg, "amount_fen": slip.amount_fen, "mode": slip.mode.value},
-        **{"copy": slip.copy_no, "head": slip.head.hex()},
-    }
+    names = {"receipt": str(slip.receipt), "station": slip.receipt.station, "head": slip.head.hex()}
+    return {**msgspec.to_builtins(slip), **names}
 
 
 # Kinds of signed codes: how each is read, and what it says; `region` and `station` choose the keys.
@@ -119,44 +106,44 @@ def _check_paper(text: str, keys: KeyRing) -> CheckedFile:
             faults.append(error)
             continue
         says = fields(signed)
-        return CheckedFile(kind, [_FORM, PaperCheck("canonical", True), *_check_signed(signed, says, keys)], says)
+        return CheckedFile(kind, [_FORM, NamedCheck("canonical", True), *_check_signed(signed, says, keys)], says)
     if isinstance(faults[0], NotCanonical):
-        return CheckedFile("slip", [_FORM, PaperCheck("canonical", False, str(faults[0]))])
+        return CheckedFile("slip", [NamedCheck("canonical", False, str(faults[0]))])
     return unreadable("slip", str(faults[0]))
 
 
-def _check_signed(signed: Any, says: Mapping[str, Any], keys: KeyRing) -> Iterable[PaperCheck]:
+def _check_signed(signed: Any, says: Mapping[str, Any], keys: KeyRing) -> Iterable[NamedCheck]:
     is_here = says["region"] == keys.region
-    yield PaperCheck("county", is_here, "" if is_here else f"of {says['region']}; the keys are of {keys.region or '-'}")
+    yield NamedCheck("county", is_here, "" if is_here else f"of {says['region']}; the keys are of {keys.region or '-'}")
     known = keys.of(says["station"], says["region"])
     if not is_here:
         return
-    yield PaperCheck("key_known", bool(known), "" if known else f"no key of {says['station']} is known")
+    yield NamedCheck("key_known", bool(known), "" if known else f"no key of {says['station']} is known")
     if known:
         signer = signer_of(known, signed.signed, signed.signature)
         has_id = any(key.key_id == signed.key_id for key in known)
         named = f"the key {signed.key_id.hex()}" + ("" if has_id else ", which is not among those of its station")
-        yield PaperCheck("signature", signer is not None, "" if signer else f"not signed as it says, by {named}")
+        yield NamedCheck("signature", signer is not None, "" if signer else f"not signed as it says, by {named}")
         if signer is not None:
-            yield PaperCheck("key_state", not signer.state, f"its key is {signer.state}" if signer.state else "")
+            yield NamedCheck("key_state", not signer.state, f"its key is {signer.state}" if signer.state else "")
     is_void = says.get("receipt") in keys.voids
-    yield PaperCheck("void", not is_void, "made void since" if is_void else "")
+    yield NamedCheck("void", not is_void, "made void since" if is_void else "")
 
 
 def _check_inclusion(text: str, keys: KeyRing) -> CheckedFile:
     proof = parse_proof(text)
     checkpoint, checks = _check_note(proof.note, keys)
     if len(proof.extra) != 32:
-        leaf = PaperCheck("leaf", False, "the hash of the event is not in it")
+        leaf = NamedCheck("leaf", False, "the hash of the event is not in it")
         return CheckedFile("proof", [_FORM, *checks, leaf])
     try:
         root = root_of_inclusion(leaf_hash(proof.extra), proof.index, checkpoint.size, proof.path)
     except ValueError:
         root = b""
     is_in = root == checkpoint.root
-    inclusion = PaperCheck("inclusion", is_in, "" if is_in else "the event is not at this place of the log")
+    inclusion = NamedCheck("inclusion", is_in, "" if is_in else "the event is not at this place of the log")
     says = {**_says(checkpoint), "index": proof.index, "leaf": proof.extra.hex()}
-    return CheckedFile("proof", [_FORM, *checks, PaperCheck("leaf", True), inclusion], says, proof.extra)
+    return CheckedFile("proof", [_FORM, *checks, NamedCheck("leaf", True), inclusion], says, proof.extra)
 
 
 def _check_consistency(text: str, keys: KeyRing) -> CheckedFile:
@@ -166,23 +153,22 @@ def _check_consistency(text: str, keys: KeyRing) -> CheckedFile:
     is_grown = is_consistent(old.size, old.root, new.size, new.root, proof.path)
     checks = [
         *(_FORM, *old_checks, *new_checks),
-        PaperCheck("origin", is_same, "" if is_same else "the checkpoints are of two logs"),
-        PaperCheck("consistency", is_grown, "" if is_grown else "the log does not begin with what it was"),
+        NamedCheck("origin", is_same, "" if is_same else "the checkpoints are of two logs"),
+        NamedCheck("consistency", is_grown, "" if is_grown else "the log does not begin with what it was"),
     ]
     return CheckedFile("proof", checks, {"old": _says(old), "new": _says(new)})
 
 
-def _check_note(note: str, keys: KeyRing) -> tuple[Checkpoint, list[PaperCheck]]:
+def _check_note(note: str, keys: KeyRing) -> tuple[Checkpoint, list[NamedCheck]]:
     """Raises BadCheckpoint."""
     signed = parse_checkpoint(note)
     checkpoint = signed.checkpoint
-    names = dict.fromkeys(keys.log)
-    known = [public for name, public in map(parse_verifier, names) if name == checkpoint.origin]
+    known = [public for name, public in keys.log if name == checkpoint.origin]
     name = f"{checkpoint.origin}, {checkpoint.size}"
-    checks = [PaperCheck("key_known", bool(known), "" if known else f"no key of this log is known: {name}")]
+    checks = [NamedCheck("key_known", bool(known), "" if known else f"no key of this log is known: {name}")]
     if known:
         is_signed = any(map(signed.is_signed_by, known))
-        checks.append(PaperCheck("signature", is_signed, "" if is_signed else f"the log did not sign this: {name}"))
+        checks.append(NamedCheck("signature", is_signed, "" if is_signed else f"the log did not sign this: {name}"))
     return checkpoint, checks
 
 
@@ -190,4 +176,4 @@ def _says(checkpoint: Checkpoint) -> dict[str, Any]:
     return {"log": checkpoint.origin, "size": checkpoint.size, "root": b64encode(checkpoint.root).decode("ascii")}
 
 
-_FORM: Final = PaperCheck("form", True)
+_FORM: Final = NamedCheck("form", True)

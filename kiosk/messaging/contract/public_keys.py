@@ -14,6 +14,7 @@ import msgspec
 
 from kiosk.base.ed25519 import is_signed_by, key_id_of
 from kiosk.base.json_reader import reader
+from kiosk.messaging.contract.checkpoint import parse_verifier
 from kiosk.messaging.contract.configuration import KeyRow
 
 
@@ -44,10 +45,11 @@ class KnownKey(NamedTuple):
 
 
 class KeyRing:
-    """The same, to look keys up by their station."""
+    """The same, to look keys up by their station. Raises ValueError. ``log``: names and keys of its lines."""
 
     def __init__(self, keys: PublicKeys) -> None:
-        self.region, self.voids, self.log = keys.region, frozenset(keys.voids), keys.log
+        self.region, self.voids = keys.region, frozenset(keys.voids)
+        self.log = [parse_verifier(line) for line in keys.log]
         self._rows: dict[str, list[KnownKey]] = defaultdict(list)
         for row in keys.keys:
             public = b64decode(row.public)

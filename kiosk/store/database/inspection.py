@@ -124,7 +124,7 @@ def last_events(path: Path, limit: int = _LAST_EVENTS) -> list[EventSummary]:
 
 
 def sealed_events(path: Path) -> Iterator[tuple[str, str, bytes]]:
-    """``{epoch}-{seq}``, hash and body of every event, as they stand there, whoever wrote the file. Raises StoreError."""
+    """``{epoch}-{seq}``, hash and body of every event, as they stand there. Raises StoreError."""
     with open_read_only(path) as connection:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_ROW_BYTES)
         tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('epoch', 'journal')"

@@ -99,13 +99,13 @@ def _faults(stream: _Stream, event: Mapping[str, Any], sha256: str, keys: KeyRin
     seq = event["seq"]
     if seq <= stream.upto:
         yield "order", "its number was here before, or it stands behind a later one"
-        return
-    if seq > stream.upto + 1:
+    elif seq > stream.upto + 1:
         yield "numbers", f"before it {stream.upto + 1} to {seq - 1} are missing"
     elif stream.head and event.get("prevhash") != stream.head:
         yield "chain", "it does not continue the event before it"
     has_data = "data" in event  # The ledger keeps the envelope alone of an event that was oversized
-    stream.upto, stream.head = seq, sha256 if has_data else ""
+    if seq > stream.upto:
+        stream.upto, stream.head = seq, sha256 if has_data else ""
     if not has_data:
         yield "body", "its envelope alone is here, without what was hashed and signed"
     elif "signature" in event:

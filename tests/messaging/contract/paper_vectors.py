@@ -329,7 +329,7 @@ def _event_rows() -> Iterator[Row]:
     yield row("two stations", [*whole, *_journal(key=OTHER_STATION, station="S0201")[:2]], "valid")
     yield row("an event is deleted", [*whole[:2], *whole[3:]], "incomplete", "numbers 4")
     yield row("the first event is deleted", whole[1:], "incomplete", "numbers 2")
-    yield row("two are exchanged", [whole[0], whole[2], whole[1], *whole[3:]], "changed", "numbers 3", "order 2")
+    yield row("two are exchanged", [*whole[:5], whole[6], whole[5]], "changed", "numbers 7", "order 6")
     yield row("one is there twice", [*whole[:3], *whole[2:]], "changed", "order 3")
     changed = whole[2].replace('"size":2', '"size":9')
     yield row("a number is changed", with_line(2, changed), "changed", "signature 3", "chain 4")

@@ -41,12 +41,12 @@ export async function checkEvents(file, check, county, stations) {
       const known = (region === county && stations.get(station)?.filter((one) => one.id === id)) || [];
       const message = Buffer.concat([Buffer.from("kiosk/event/1\n"), hash]);
       const signer = id && known.find((one) => one.signed(message, Buffer.from(by, "base64")));
-      const isCover = type === "station.events.covered.v1", isKey = type === "station.key.made.v1" && !stream.isSigned;
-      const covered = isCover && String([data.first_seq, data.last_seq, data.events, data.head]);
+      const isCover = type === "station.events.covered.v1", isKey = type === "station.key.made.v1";
+      const covered = isCover && String([data?.first_seq, data?.last_seq, data?.events, data?.head]);
       if (!signer || signer.state) fault(signer ? "key_state" : id && !known.length ? "key_known" : "signature", place);
       else if (isCover && covered !== String(stream.unsigned)) fault("covered", place);
-      else if (isCover || isKey) delete stream.unsigned; // They are in the chain that this event signs
-      stream.isSigned ||= signer && !signer.state;
+      else if (isCover || (isKey && !stream.hasKey)) delete stream.unsigned; // They are in the chain that this event signs
+      stream.hasKey ||= isKey && signer && !signer.state;
     }
   }
   for (const [key, { unsigned }] of streams) if (unsigned) fault("covered", `${key}-${unsigned[0]}`);

@@ -70,9 +70,9 @@ function checkSlip(url, check) {
 }
 
 // Checkpoints and proofs: C2SP signed-note, tlog-checkpoint, tlog-proof. Trees: RFC 9162, 2.1, from the root down.
-const NOTE = /^([a-z0-9-]{1,16}\/20[2-9][0-9])\n(0|[1-9][0-9]{0,15})\n(.+)\n\n((?:— [^ +\n]+ [A-Za-z0-9+/=]+\n)+)$/;
+const NOTE = /^([a-z0-9-]{1,16}\/20[2-9][0-9](?:\.[1-9][0-9]{0,3})?)\n(0|[1-9][0-9]{0,15})\n(.+)\n\n((?:— [^ +\n]+ [A-Za-z0-9+/=]+\n)+)$/;
 const PROOF = /^c2sp\.org\/tlog-proof@v1\n(?:extra (.+)\n)?index (0|[1-9][0-9]{0,15})\n((?:.+\n)*)\n([^]+)$/;
-const GROWN = /^kiosk\/consistency@v1\n((?:.+\n)*)\n((?:.+\n){3}\n(?:— .*\n)+)([^]+)$/;
+const GROWN = /^kiosk\/consistency@v1\n((?:.+\n)*)\n((?:.+\n){3}\n(?:.+\n)+)\n([^]+)$/;
 const node = (left, right) => sha256(Buffer.from([1]), left, right);
 const half = (size) => { let k = 1; while (k * 2 < size) k *= 2; return k; };
 const pop = (path) => need(path.pop(), "too short");
@@ -91,9 +91,8 @@ function checkpoint(note) {
   const [, origin, size, root, lines] = need(NOTE.exec(note), "no checkpoint");
   const rows = lines.trimEnd().split("\n").map((line) => line.split(" ")).map(([, name, text]) => [name, base64(text)]);
   const text = Buffer.from(`${origin}\n${size}\n${root}\n`), known = logKeys.filter((key) => key.name === origin);
-  const idOf = (key) => sha256(Buffer.from(`${origin}\n\x01`), key.raw).subarray(0, 4);
-  const isBy = (key, [name, row]) => name === origin && row.length === 68 && row.subarray(0, 4).equals(idOf(key)) &&
-    key.signed(text, row.subarray(4));
+  const isBy = (key, [name, row]) => name === origin && row.length === 68 && key.signed(text, row.subarray(4)) &&
+    row.indexOf(sha256(Buffer.from(`${origin}\n\x01`), key.raw).subarray(0, 4)) === 0; // The key's id
   const isSigned = known.some((key) => rows.some((row) => isBy(key, row)));
   need(base64(root).length === 32 && Number(size) < 2 ** 53, "no root or size");
   const run = (check) => check("key_known", known.length) && check("signature", isSigned);
@@ -107,7 +106,8 @@ function checkProof(text, check) {
   const leaf = extra && base64(extra), empty = [old.root, now?.size ? now.root : old.root];
   check("form", true), old.run(check), now?.run(check);
   if (now) {
-    const roots = old.size <= now.size && attempt(() => (old.size ? rootsOf(old.size, now.size, path, old.root) : empty));
+    const run = () => (old.size ? rootsOf(old.size, now.size, path, old.root) : empty);
+    const roots = old.size <= now.size && attempt(run);
     check("origin", old.origin === now.origin);
     check("consistency", roots && !path.length && roots[0].equals(old.root) && roots[1].equals(now.root));
   } else if (index && check("leaf", leaf?.length === 32)) {
@@ -121,7 +121,7 @@ const VERDICTS = Object.entries({
   unreadable: "form canonical", changed: "signature inclusion consistency origin slip readable hash order chain",
   unknown_key: "county key_known key_state", incomplete: "void leaf numbers covered body",
 }).map(([verdict, names]) => [verdict, names.split(" ")]);
-const rows = [];
+const rows = [], utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 for (const file of files) {
   const row = { file, kind: null, checks: [] };
   const check = (name, ok, event) => (row.checks.push({ name, ok: Boolean(ok), ...(event && { event }) }), Boolean(ok));
@@ -129,7 +129,7 @@ for (const file of files) {
   try {
     let first;
     for await (const chunk of createReadStream(file, { end: 0 })) first = chunk[0];
-    const text = first !== 0x7b && new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(file));
+    const text = first !== 0x7b && utf8.decode(readFileSync(file));
     if (!text) row.kind = "export";
     else if (/^(c2sp\.org\/tlog-proof@v1|kiosk\/consistency@v1)|\n\n— /.test(text)) row.kind = "proof";
     else if (/^https?:\/\/[^#]{1,60}\/s#/.test(text)) row.kind = "slip";

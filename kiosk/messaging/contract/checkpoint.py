@@ -20,7 +20,7 @@ MAX_PATH: Final = 64
 PROOF_HEAD: Final = "c2sp.org/tlog-proof@v1"
 CONSISTENCY_HEAD: Final = "kiosk/consistency@v1"
 _ED25519: Final = b"\x01"  # The type of a note's signature
-_ORIGIN: Final = re.compile(r"[a-z0-9-]{1,16}/20[2-9][0-9]")
+_ORIGIN: Final = re.compile(r"[a-z0-9-]{1,16}/20[2-9][0-9](\.([2-9]|[1-9][0-9]{1,3}))?")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _SIGNATURE: Final = re.compile("\N{EM DASH} ([^ +]+) ([A-Za-z0-9+/=]+)")
 
@@ -77,7 +77,7 @@ class InclusionProof:
 
 @dataclass(frozen=True, slots=True)
 class ConsistencyProof:
-    """That the log of ``new`` begins with that of ``old``; both are signed checkpoints as text."""
+    """That the log of the note ``new`` begins with that of the note ``old``."""
 
     path: tuple[bytes, ...]
     old: str
@@ -85,8 +85,8 @@ class ConsistencyProof:
 
     @property
     def text(self) -> str:
-        """A head line, the hashes, an empty line, the old checkpoint, the new one."""
-        return f"{CONSISTENCY_HEAD}\n{_hash_lines(self.path)}\n{self.old}{self.new}"
+        """A head line, the hashes, an empty line, the older note, an empty line, the newer note."""
+        return f"{CONSISTENCY_HEAD}\n{_hash_lines(self.path)}\n{self.old}\n{self.new}"
 
 
 def origin_of(region: str, year: int) -> str:
@@ -150,13 +150,12 @@ def parse_proof(text: str) -> InclusionProof:
 
 
 def parse_consistency(text: str) -> ConsistencyProof:
-    """Raises BadCheckpoint. The checkpoints are texts still: see `parse_checkpoint`."""
-    head, _, notes = text.partition("\n\n")
-    first, *rows = head.split("\n")
-    match = re.fullmatch(r"((?:[^\n]+\n){3}\n(?:\N{EM DASH} [^\n]*\n)+)(.+)", notes, re.DOTALL)
-    if first != CONSISTENCY_HEAD or match is None:
-        raise BadCheckpoint("this is no proof that a log only grew")
-    return ConsistencyProof(parse_path(rows), match[1], match[2])
+    """Raises BadCheckpoint. Its notes are read by `parse_checkpoint`."""
+    pieces = text.split("\n\n")
+    head, *rows = pieces[0].split("\n")
+    if len(pieces) != 5 or head != CONSISTENCY_HEAD:
+        raise BadCheckpoint("this is no proof that a log has only grown")
+    return ConsistencyProof(parse_path(rows), f"{pieces[1]}\n\n{pieces[2]}\n", f"{pieces[3]}\n\n{pieces[4]}")
 
 
 def parse_path(lines: Sequence[str]) -> tuple[bytes, ...]:

@@ -51,7 +51,7 @@ class _Stream:
 
     upto: int = 0
     head: str = ZERO_HASH  # "" for one that nobody can know
-    has_signed: bool = False
+    has_key: bool = False
     unsigned: EventsCovered | None = None
 
 
@@ -134,12 +134,12 @@ def _signature_faults(
     elif signer.state:
         yield "key_state", f"its key is {signer.state}"
     else:
-        is_first_key = event["type"] == KeyMade.TYPE and not stream.has_signed
-        if event["type"] == EventsCovered.TYPE and stream.unsigned != _covered(event["data"]):
+        is_key, is_cover = event["type"] == KeyMade.TYPE, event["type"] == EventsCovered.TYPE
+        if is_cover and stream.unsigned != _covered(event["data"]):
             yield "covered", "it covers other unsigned events than are here"
-        elif is_first_key or event["type"] == EventsCovered.TYPE:
+        elif is_cover or (is_key and not stream.has_key):
             stream.unsigned = None  # They are in the chain that this event signs
-        stream.has_signed = True
+        stream.has_key = stream.has_key or is_key
 
 
 def _covered(values: object) -> EventsCovered | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -41,14 +41,11 @@ _VERDICTS: Final[Mapping[str, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """``kind`` is None for what cannot be told. ``says``: what is signed, to compare by eye. ``leaf``: of a proof, what
-    it proves.
-    """
+    """``kind`` is None for what cannot be told. ``says``: what is signed or proven, to compare by eye."""
 
     kind: str | None
     checks: list[NamedCheck]
     says: Mapping[str, Any] = field(default_factory=dict)
-    leaf: bytes = b""
 
     @property
     def verdict(self) -> str:
@@ -75,14 +72,13 @@ def check_text(text: str, keys: KeyRing) -> CheckedFile:
     return unreadable(None, "this is no slip, proof, journal or export")
 
 
-def with_slips(proof: CheckedFile, heads: Iterable[bytes]) -> CheckedFile:
+def with_slips(file: CheckedFile, heads: Collection[str]) -> CheckedFile:
     """A proof, and the heads of slips that were given with it: one of them must be the paper that it proves."""
-    heads = list(heads)
-    if not heads or not proof.leaf:
-        return proof
-    is_of_slip = any(proof.leaf.startswith(head) for head in heads)
+    if not heads or "leaf" not in file.says:
+        return file
+    is_of_slip = file.says["leaf"].startswith(tuple(heads))
     check = NamedCheck("slip", is_of_slip, "" if is_of_slip else "it is a proof of another receipt")
-    return CheckedFile(proof.kind, [*proof.checks, check], proof.says, proof.leaf)
+    return replace(file, checks=[*file.checks, check])
 
 
 def _slip_fields(signed: SignedSlip) -> dict[str, Any]:
@@ -143,7 +139,7 @@ def _check_inclusion(text: str, keys: KeyRing) -> CheckedFile:
     is_in = root == checkpoint.root
     inclusion = NamedCheck("inclusion", is_in, "" if is_in else "the event is not at this place of the log")
     says = {**_says(checkpoint), "index": proof.index, "leaf": proof.extra.hex()}
-    return CheckedFile("proof", [_FORM, *checks, NamedCheck("leaf", True), inclusion], says, proof.extra)
+    return CheckedFile("proof", [_FORM, *checks, NamedCheck("leaf", True), inclusion], says)
 
 
 def _check_consistency(text: str, keys: KeyRing) -> CheckedFile:

@@ -22,7 +22,6 @@ from kiosk.store import StoreError
 from kiosk.store.database.inspection import sealed_events
 
 MAX_FAULTS: Final = 20  # Of each check; the others are counted
-_MAX_KEYS: Final = 64_000_000  # Bytes
 _MAX_LINE: Final = MAX_EVENT_BYTES + 2
 _DATABASE: Final = b"SQLite format 3\0"
 
@@ -58,8 +57,7 @@ def _read_keys(path: Path | None) -> KeyRing:
     if path is None:
         return KeyRing(PublicKeys(""))
     try:
-        with path.open("rb") as file:
-            return KeyRing(parse_public_keys(file.read(_MAX_KEYS)))
+        return KeyRing(parse_public_keys(path.read_bytes()))
     except (OSError, ValueError) as error:
         end(f"--keys {path}: no file of public keys: {error}", 2)
 

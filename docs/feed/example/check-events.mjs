@@ -43,9 +43,10 @@ export async function checkEvents(file, check, county, stations) {
       const signer = id && known.find((one) => one.signed(message, Buffer.from(by, "base64")));
       const isCover = type === "station.events.covered.v1", isKey = type === "station.key.made.v1";
       const covered = isCover && String([data?.first_seq, data?.last_seq, data?.events, data?.head]);
-      if (!signer || signer.state) fault(signer ? "key_state" : id && !known.length ? "key_known" : "signature", place);
+      if (!signer) fault(id && !known.length ? "key_known" : "signature", place);
+      else if (signer.state) fault("key_state", place);
       else if (isCover && covered !== String(stream.unsigned)) fault("covered", place);
-      else if (isCover || (isKey && !stream.hasKey)) delete stream.unsigned; // They are in the chain that this event signs
+      else if (isCover || (isKey && !stream.hasKey)) delete stream.unsigned; // They are in the chain that it signs
       stream.hasKey ||= isKey && signer && !signer.state;
     }
   }

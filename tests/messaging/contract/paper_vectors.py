@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -144,7 +144,6 @@ def slips() -> Iterator[Row]:
     yield row("the last byte is missing", text_of(content[:-1]), *form)
     yield row("a byte follows", text_of(content + b"\0"), *one_form)
     yield row("a zero before it", f"{_PREFIX}0{digits}", *form)
-    yield row("no digits", _PREFIX, *form)
     yield row("not of https", text.replace("https", "http"), *form)
     yield row("another page", text.replace("/s#", "/t#"), *form)
 
@@ -157,7 +156,6 @@ def slips() -> Iterator[Row]:
     yield row("signed: a later version", resigned((0, 2)), *form)
     yield row("signed: another type", resigned((1, 3)), *form)
     yield row("signed: a field more", text_of(_signed(cbor2.dumps([*fields, 0]))), *form)
-    yield row("signed: a negative weight", resigned((10, -52_310)), *form)
     yield row("signed: a date, and no clock", resigned((7, 2)), *form)
     yield row("signed: a map for a list", text_of(_signed(cbor2.dumps(dict(enumerate(fields))))), *form)
     yield row("signed: another algorithm", text_of(_signed(payload, header=cbor2.dumps({1: -7, 4: KEY.key_id}))), *form)
@@ -255,7 +253,6 @@ def proofs() -> Iterator[Row]:
     yield row("an event was removed", grown(8, 11, [*LEAVES[:4], *LEAVES[5:]]).text, *shrunk)
     yield row("smaller than before", replace(longer, old=longer.new, new=longer.old).text, *shrunk)
     yield row("the proof is cut", replace(longer, path=longer.path[:-1]).text, *shrunk)
-    yield row("a hash too many", replace(longer, path=(*longer.path, bytes(32))).text, *shrunk)
     yield row(
         "from one year to the next", replace(longer, new=note(11, origin="shache/2027")).text, "changed", "origin"
     )
@@ -355,9 +352,16 @@ def _event_rows() -> Iterator[Row]:
 
 
 def files() -> dict[str, bytes]:
-    made: dict[str, Any] = {"slips": [*slips()], "proofs": [*proofs()], "events": events()}
-    texts = {f"{name}.json": json.dumps(rows, ensure_ascii=False, indent=0) + "\n" for name, rows in made.items()}
-    return {"keys.json": KEYS.encode() + b"\n", **{name: text.encode() for name, text in texts.items()}}
+    """A row on each line."""
+    made = {"slips.json": {"rows": [*slips()]}, "proofs.json": {"rows": [*proofs()]}, "events.json": events()}
+    return {"keys.json": KEYS.encode() + b"\n", **{name: _text(parts).encode() for name, parts in made.items()}}
+
+
+def _text(parts: Mapping[str, Sequence[Any]]) -> str:
+    def lines(rows: Sequence[Any]) -> str:
+        return ",\n".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
+
+    return "{" + ",\n".join(f'"{name}": [\n{lines(rows)}\n]' for name, rows in parts.items()) + "}\n"
 
 
 if __name__ == "__main__":

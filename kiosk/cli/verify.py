@@ -46,7 +46,10 @@ def verify(files: tuple[str, ...], keys_file: Path | None) -> None:
     verdicts = set()
     for name, one in found:
         checked = with_slips(one, heads)
-        checks = [{key: value for key, value in row._asdict().items() if value != ""} for row in checked.checks]
+        checks = [
+            {key: value for key, value in row._asdict().items() if key in ("name", "ok") or (value and not row.ok)}
+            for row in checked.checks
+        ]
         row = {"file": name, "kind": checked.kind, "verdict": checked.verdict, "checks": checks}
         click.echo(json.dumps({**row, "says": checked.says} if checked.says else row))
         verdicts.add(checked.verdict)
@@ -100,7 +103,7 @@ def _check_events(kind: str, lines: Iterator[EventLine], keys: KeyRing) -> Check
             if counts[fault.name] <= MAX_FAULTS:
                 faults.append(fault)
     is_form = counts.pop("", 0) > counts["readable"]
-    form = NamedCheck("form", is_form, "" if is_form else "no event of a station is in it")
+    form = NamedCheck("form", is_form, "no event of a station is in it")
     more = [NamedCheck(name, False, f"{n - MAX_FAULTS} more") for name, n in counts.items() if n > MAX_FAULTS]
     right = [NamedCheck(name, True) for name in EVENT_CHECKS if not counts[name]]
     return CheckedFile(kind, [form, *right, *faults, *more])

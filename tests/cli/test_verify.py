@@ -15,11 +15,16 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.kiosk import main
+from kiosk.cli.sorting_center import main as sorting_center
+from kiosk.domain.events.signing import KeyMade
 from kiosk.messaging.contract.envelope import body_and_hash
 from kiosk.messaging.contract.public_keys import PublicKeys
+from kiosk.messaging.contract.receive import parse_event
+from kiosk.sorting_center.ledger import Ledger
 from kiosk.store.database.migrate import migrate
 from tests.messaging.contract import paper_vectors
-from tests.messaging.contract.paper_vectors import FOLDER, SLIP, proof_of
+from tests.messaging.contract.paper_vectors import EPOCH, FOLDER, KEY, SLIP, UNKNOWN, SignedJournal, proof_of
+from tests.sorting_center.station_journal import NOW, confirmed, of_weight
 
 NODE = Path(__file__).resolve().parents[2] / "docs/feed/example/check.mjs"
 KEYS = FOLDER / "keys.json"
@@ -190,9 +195,7 @@ def journal(tmp_path: Path) -> Path:
     path = tmp_path / "station.db"
     migrate(path)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(
-            "INSERT INTO epoch VALUES (1, ?, 'A', 'first', '2026-12-02T00:00:00.000Z', 0)", (paper_vectors.EPOCH,)
-        )
+        connection.execute("INSERT INTO epoch VALUES (1, ?, 'A', 'first', '2026-12-02T00:00:00.000Z', 0)", (EPOCH,))
         for seq, line in enumerate(json.loads((FOLDER / "events.json").read_bytes())["lines"][:7], 1):
             event = json.loads(line)
             row = ((1 << 32) + seq, 1, seq, event["type"], body_and_hash(event)[1], line.encode())
@@ -230,10 +233,7 @@ def test_what_was_done_to_a_database_is_named(
     with closing(sqlite3.connect(journal)) as connection:
         connection.executescript(f"PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; {statement}")
     answer = by_kiosk([journal])[0]
-    short = [
-        fault.replace(f"S0147 {paper_vectors.EPOCH}-", "").replace(f"{paper_vectors.EPOCH}-", "")
-        for fault in faults(answer)
-    ]
+    short = [fault.replace(f"S0147 {EPOCH}-", "").replace(f"{EPOCH}-", "") for fault in faults(answer)]
     assert (answer["verdict"], short) == (verdict, ["form"] if found is None else found)
 
 
@@ -242,6 +242,71 @@ def test_a_damaged_database_is_unreadable(journal: Path) -> None:
     for size in (100, 1024, len(whole) // 2):
         journal.write_bytes(whole[:size])
         assert by_kiosk([journal])[0]["verdict"] != "valid"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """A county's ledger with a day of a station that signs."""
+    path = tmp_path / "ledger.db"
+    journal = SignedJournal()
+    journal.add(KeyMade(KEY.public.hex(), "first"))
+    for counter in range(1, 9):
+        journal.add(confirmed("S0147", counter))
+    with closing(Ledger.open(f"sqlite:///{path}")) as opened:
+        opened.accept([parse_event(line.encode()) for line in journal.lines], "shache", NOW)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("statement", "verdict", "found"),
+    [
+        ("SELECT 1", "valid", []),
+        (
+            "UPDATE event SET body = CAST(replace(CAST(body AS TEXT), '12450', '11450') AS BLOB) WHERE seq = 5",
+            "changed",
+            ["chain 6", "signature 5"],
+        ),
+        ("DELETE FROM event WHERE seq = 5", "incomplete", ["numbers 6"]),
+        (
+            "UPDATE event SET seq = 904 WHERE seq = 5; UPDATE event SET seq = 5 WHERE seq = 4;"
+            "UPDATE event SET seq = 4 WHERE seq = 904",
+            "changed",
+            ["numbers 5", "order 4"],
+        ),
+    ],
+    ids=["whole", "edited", "deleted", "exchanged"],
+)
+def test_what_was_done_to_a_ledger_is_named(ledger: Path, statement: str, verdict: str, found: list[str]) -> None:
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.executescript(statement)
+    done = CliRunner().invoke(
+        sorting_center, ["ledger", "export", "--format", "jsonl", "--ledger", f"sqlite:///{ledger}"]
+    )
+    assert done.exit_code == 0
+    export = ledger.with_suffix(".jsonl")
+    export.write_bytes(done.stdout_bytes)
+    for check in CHECKERS:
+        answer = check([export])[0]
+        assert (answer["verdict"], [fault.replace(f"S0147 {EPOCH}-", "") for fault in faults(answer)]) == (
+            verdict,
+            found,
+        )
+
+
+def test_a_day_that_was_rewritten_is_named(ledger: Path) -> None:
+    """By a county with all its ledger and a key of its own: hashes and chain are right again, signatures are not."""
+    rewritten = SignedJournal()
+    rewritten.add(KeyMade(KEY.public.hex(), "first"))
+    for counter in range(1, 9):
+        rewritten.add(
+            confirmed("S0147", counter, **(of_weight(11_450) if counter > 4 else {})), KEY if counter < 5 else UNKNOWN
+        )
+    export = ledger.with_suffix(".jsonl")
+    export.write_text("".join(f"{line}\n" for line in rewritten.lines))
+    for check in CHECKERS:
+        answer = check([export])[0]
+        assert answer["verdict"] == "unknown_key"
+        assert faults(answer) == [f"key_known S0147 {EPOCH}-{seq}" for seq in range(6, 10)]
 
 
 def test_an_export_of_any_length_is_not_held_in_memory(tmp_path: Path) -> None:

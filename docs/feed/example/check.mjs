@@ -70,7 +70,7 @@ function checkSlip(url, check) {
 }
 
 // Checkpoints and proofs: C2SP signed-note, tlog-checkpoint, tlog-proof. Trees: RFC 9162, 2.1, from the root down.
-const NOTE = /^([a-z0-9-]{1,16}\/20[2-9]\d(?:\.[1-9]\d{0,3})?)\n(0|[1-9]\d{0,15})\n(.+)\n\n((?:— [^ +\n]+ [\w+/=]+\n)+)$/;
+const NOTE = /^([a-z\d-]{1,16}\/20[2-9]\d(?:\.[1-9]\d{0,3})?)\n(0|[1-9]\d{0,15})\n(.+)\n\n((?:— [^ +\n]+ [\w+/=]+\n)+)$/;
 const PROOF = /^c2sp\.org\/tlog-proof@v1\n(?:extra (.+)\n)?index (0|[1-9][0-9]{0,15})\n((?:.+\n)*)\n([^]+)$/;
 const GROWN = /^kiosk\/consistency@v1\n((?:.+\n)*)\n((?:.+\n){3}\n(?:.+\n)+)\n([^]+)$/;
 const node = (left, right) => sha256(Buffer.from([1]), left, right);

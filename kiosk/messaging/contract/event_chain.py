@@ -25,7 +25,7 @@ _MAX_STREAMS: Final = 50_000  # Stations' epochs; a county of two hundred statio
 
 
 class NamedCheck(NamedTuple):
-    """``what`` and ``event`` say more of one that failed."""
+    """``what`` and ``event`` say more of one that failed, and nothing of one that did not."""
 
     name: str
     ok: bool

@@ -32,7 +32,7 @@ _PAPER: Final = re.compile(r"https?://[^#]{1,60}/s#")
 _VERDICTS: Final[Mapping[str, frozenset[str]]] = {
     "unreadable": frozenset({"form", "canonical"}),
     "changed": frozenset(
-        ("signature", "inclusion", "consistency", "origin", "slip", "readable", "hash", "order", "chain")
+        {"signature", "inclusion", "consistency", "origin", "slip", "readable", "hash", "order", "chain"}
     ),
     "unknown_key": frozenset({"county", "key_known", "key_state"}),
     "incomplete": frozenset({"void", "leaf", "numbers", "covered", "body"}),
@@ -77,8 +77,7 @@ def with_slips(file: CheckedFile, heads: Collection[str]) -> CheckedFile:
     if not heads or "leaf" not in file.says:
         return file
     is_of_slip = file.says["leaf"].startswith(tuple(heads))
-    check = NamedCheck("slip", is_of_slip, "" if is_of_slip else "it is a proof of another receipt")
-    return replace(file, checks=[*file.checks, check])
+    return replace(file, checks=[*file.checks, NamedCheck("slip", is_of_slip, "it is a proof of another receipt")])
 
 
 def _slip_fields(signed: SignedSlip) -> dict[str, Any]:
@@ -110,47 +109,44 @@ def _check_paper(text: str, keys: KeyRing) -> CheckedFile:
 
 def _check_signed(signed: Any, says: Mapping[str, Any], keys: KeyRing) -> Iterable[NamedCheck]:
     is_here = says["region"] == keys.region
-    yield NamedCheck("county", is_here, "" if is_here else f"of {says['region']}; the keys are of {keys.region or '-'}")
-    known = keys.of(says["station"], says["region"])
+    yield NamedCheck("county", is_here, f"it is of {says['region']}; the keys are of {keys.region or 'no county'}")
     if not is_here:
         return
-    yield NamedCheck("key_known", bool(known), "" if known else f"no key of {says['station']} is known")
+    known = keys.of(says["station"], says["region"])
+    yield NamedCheck("key_known", bool(known), f"no key of {says['station']} is known")
     if known:
         signer = signer_of(known, signed.signed, signed.signature)
         has_id = any(key.key_id == signed.key_id for key in known)
-        named = f"the key {signed.key_id.hex()}" + ("" if has_id else ", which is not among those of its station")
-        yield NamedCheck("signature", signer is not None, "" if signer else f"not signed as it says, by {named}")
+        named = signed.key_id.hex() + ("" if has_id else ", which is not known of its station")
+        yield NamedCheck("signature", signer is not None, f"not signed by the key it names, {named}")
         if signer is not None:
-            yield NamedCheck("key_state", not signer.state, f"its key is {signer.state}" if signer.state else "")
-    is_void = says.get("receipt") in keys.voids
-    yield NamedCheck("void", not is_void, "made void since" if is_void else "")
+            yield NamedCheck("key_state", not signer.state, f"its key is {signer.state}")
+    yield NamedCheck("void", says.get("receipt") not in keys.voids, "made void since")
 
 
 def _check_inclusion(text: str, keys: KeyRing) -> CheckedFile:
     proof = parse_proof(text)
     checkpoint, checks = _check_note(proof.note, keys)
+    checks = [_FORM, *checks, NamedCheck("leaf", len(proof.extra) == 32, "the hash of the event is not in it")]
     if len(proof.extra) != 32:
-        leaf = NamedCheck("leaf", False, "the hash of the event is not in it")
-        return CheckedFile("proof", [_FORM, *checks, leaf])
+        return CheckedFile("proof", checks)
     try:
         root = root_of_inclusion(leaf_hash(proof.extra), proof.index, checkpoint.size, proof.path)
     except ValueError:
         root = b""
-    is_in = root == checkpoint.root
-    inclusion = NamedCheck("inclusion", is_in, "" if is_in else "the event is not at this place of the log")
+    inclusion = NamedCheck("inclusion", root == checkpoint.root, "the event is not at this place of the log")
     says = {**_says(checkpoint), "index": proof.index, "leaf": proof.extra.hex()}
-    return CheckedFile("proof", [_FORM, *checks, NamedCheck("leaf", True), inclusion], says)
+    return CheckedFile("proof", [*checks, inclusion], says)
 
 
 def _check_consistency(text: str, keys: KeyRing) -> CheckedFile:
     proof = parse_consistency(text)
     (old, old_checks), (new, new_checks) = _check_note(proof.old, keys), _check_note(proof.new, keys)
-    is_same = old.origin == new.origin
     is_grown = is_consistent(old.size, old.root, new.size, new.root, proof.path)
     checks = [
         *(_FORM, *old_checks, *new_checks),
-        NamedCheck("origin", is_same, "" if is_same else "the checkpoints are of two logs"),
-        NamedCheck("consistency", is_grown, "" if is_grown else "the log does not begin with what it was"),
+        NamedCheck("origin", old.origin == new.origin, "the checkpoints are of two logs"),
+        NamedCheck("consistency", is_grown, "the log does not begin with what it was"),
     ]
     return CheckedFile("proof", checks, {"old": _says(old), "new": _says(new)})
 
@@ -160,11 +156,10 @@ def _check_note(note: str, keys: KeyRing) -> tuple[Checkpoint, list[NamedCheck]]
     signed = parse_checkpoint(note)
     checkpoint = signed.checkpoint
     known = [public for name, public in keys.log if name == checkpoint.origin]
-    name = f"{checkpoint.origin}, {checkpoint.size}"
-    checks = [NamedCheck("key_known", bool(known), "" if known else f"no key of this log is known: {name}")]
+    checks = [NamedCheck("key_known", bool(known), f"no key of the log {checkpoint.origin} is known")]
     if known:
         is_signed = any(map(signed.is_signed_by, known))
-        checks.append(NamedCheck("signature", is_signed, "" if is_signed else f"the log did not sign this: {name}"))
+        checks.append(NamedCheck("signature", is_signed, f"not signed by the log {checkpoint.origin}"))
     return checkpoint, checks
 
 

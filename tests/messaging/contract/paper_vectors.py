@@ -268,7 +268,7 @@ EPOCH: Final = "ab12cd34ab12cd34"
 _MOMENT: Final = Moment(datetime(2026, 12, 2, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "b", 1)
 
 
-class _Journal:
+class SignedJournal:
     """Lines as a station writes them."""
 
     def __init__(self, station: str = "S0147") -> None:
@@ -290,7 +290,7 @@ def _kept(size: int) -> CheckpointKept:
 
 def _journal(first_size: int = 1, key: Ed25519Key | None = KEY, station: str = "S0147", lie: int = 0) -> list[str]:
     """An event before the first key, a day without a working key that is covered afterwards, and one event more."""
-    made = _Journal(station)
+    made = SignedJournal(station)
     made.add(_kept(first_size), None)
     made.add(KeyMade((key or KEY).public.hex(), "first"), key)
     made.add(_kept(2), key)

@@ -124,7 +124,8 @@ def _slip(row: list[Any]) -> Slip:
     _require((version, kind) == (VERSION, RECEIPT), "it is of a later version")
     counters, copy_no, head = rest
     for value, largest in (
-        (station, 9999), (counter, 999_999), (minute or 0, _MAX), (clock, 2), (bags, MAX_BAGS), (mode, 1),
+        (version, 1), (kind, 1), (station, 9999), (counter, 999_999), (0 if minute is None else minute, _MAX),
+        (clock, 2), (bags, MAX_BAGS), (mode, 1),
         (net_g, MAX_BAGS * MAX_GROSS_G), (price, MAX_FEN_PER_KG), (fen, 2**53), (copy_no, _MAX),
     ):  # fmt: skip
         _require(type(value) is int and 0 <= value <= largest, "one of its numbers is out of range")
@@ -138,9 +139,9 @@ def _slip(row: list[Any]) -> Slip:
         check_region(region)
     except (ValueError, TypeError) as error:
         raise BadSlip(str(error)) from error
-    moment = (minute, _CLOCKS[clock])
-    figures = (product, bags, net_g, price, fen, _MODES[mode])
-    return Slip(region, receipt, *moment, *figures, tuple(counters) if counters else None, copy_no, head)
+    counted = (counters[0], counters[1], counters[2]) if counters else None
+    goods = (product, bags, net_g, price, fen)
+    return Slip(region, receipt, minute, _CLOCKS[clock], *goods, _MODES[mode], counted, copy_no, head)
 
 
 def _array(content: bytes, length: int) -> list[Any]:

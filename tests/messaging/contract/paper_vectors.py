@@ -155,6 +155,7 @@ def slips() -> Iterator[Row]:
 
     yield row("signed: a later version", resigned((0, 2)), *form)
     yield row("signed: another type", resigned((1, 3)), *form)
+    yield row("signed: a version that is true", resigned((0, True)), *form)
     yield row("signed: a field more", text_of(_signed(cbor2.dumps([*fields, 0]))), *form)
     yield row("signed: a date, and no clock", resigned((7, 2)), *form)
     yield row("signed: a map for a list", text_of(_signed(cbor2.dumps(dict(enumerate(fields))))), *form)

@@ -40,6 +40,10 @@ class BadSlip(ValueError):
     """It is no slip of this version; the text says why."""
 
 
+class NotCanonical(BadSlip):
+    """It says something, and is not written in the one form in which a slip may say it."""
+
+
 @dataclass(frozen=True, slots=True)
 class SignedSlip:
     """``signed`` is the Sig_structure (RFC 9052 section 4.4) that ``signature`` is over."""
@@ -153,7 +157,8 @@ def _decode(content: bytes) -> Any:
         is_same = cbor2.dumps(found) == content
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, MemoryError, RecursionError) as error:
         raise BadSlip(f"it is no CBOR: {error}") from error
-    _require(is_same, "it is not written in the one form")
+    if not is_same:
+        raise NotCanonical("it is not written in the one form")
     return found
 
 

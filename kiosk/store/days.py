@@ -70,8 +70,7 @@ class Days(Tables):
 
     @reading
     def intakes(self, connection: Connection, limit: int = 50, offset: int = 0) -> list[ConfirmedRow]:
-        since = _last_close(connection)
-        return intakes.confirmed_since(connection, since.next_intake, since.position, limit, offset)
+        return intakes.newest_confirmed(connection, _of_the_day(_last_close(connection)), limit, offset)
 
     @writing
     def close(self, connection: Connection, actor: str, papers: DayPapers, stamp: Stamp) -> tuple[DayTotals, str]:

@@ -160,7 +160,7 @@ def _slip(row: list[Any]) -> Slip:
     region, station, series, counter, minute, clock, product, bags, net_g, price, fen, mode, *rest = row[2:]
     counters, copy_no, head = rest
     _check_numbers((
-        (station, 9999), (counter, 999_999), (minute or 0, _MAX), (clock, 2), (bags, MAX_BAGS), (mode, 1),
+        (station, 9999), (counter, 999_999), (bags, MAX_BAGS), (mode, 1),
         (net_g, MAX_BAGS * MAX_GROSS_G), (price, MAX_FEN_PER_KG), (fen, _MAX_SUM), (copy_no, _MAX),
     ))  # fmt: skip
     is_counted = isinstance(counters, list) and len(counters) == 3
@@ -187,7 +187,7 @@ def _statement_payload(statement: Statement) -> list[Any]:
 def _statement(row: list[Any]) -> Statement:
     region, station, member, minute, clock, series, counter, last_series, last, *sums, head = row[2:]
     _check_numbers((
-        (station, 9999), (member, 99_999), (minute or 0, _MAX), (clock, 2), (counter, 999_999), (last, 999_999),
+        (station, 9999), (member, 99_999), (counter, 999_999), (last, 999_999),
         *((value, _MAX_SUM) for value in sums),
     ))  # fmt: skip
     _check_common(region, minute, clock, head)
@@ -201,6 +201,7 @@ def _check_numbers(rows: Iterable[tuple[object, int]]) -> None:
 
 
 def _check_common(region: object, minute: int | None, clock: int, head: object) -> None:
+    _check_numbers(((0 if minute is None else minute, _MAX), (clock, len(_CLOCKS) - 1)))
     _require((minute is None) == (clock == 2), "its date does not fit its clock")
     _require(isinstance(head, bytes) and len(head) == HEAD_BYTES, "its hash has another length")
     try:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -52,7 +53,7 @@ class StatementFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     member: Annotated[str, msgspec.Meta(pattern=r"^M-[0-9]{5}\Z")]
     first: _Day
     last: _Day
-    lines: tuple[StatementLine, ...]
+    lines: list[StatementLine]
     sums: BroughtSums
     signature: Annotated[str, msgspec.Meta(max_length=120)] = ""
 
@@ -69,7 +70,7 @@ class StatementFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
         return canonical(msgspec.to_builtins(msgspec.structs.replace(self, signature=text)))
 
 
-def sums_of(lines: tuple[StatementLine, ...]) -> BroughtSums:
+def sums_of(lines: Sequence[StatementLine]) -> BroughtSums:
     return BroughtSums.of((1, line.mode, line.void, line.net_g, line.amount_fen) for line in lines)
 
 
@@ -80,7 +81,10 @@ _PREBUILT_DECODER: Final = msgspec.json.Decoder(StatementFile)
 def check_statement(content: bytes, keys: PublicKeys) -> list[tuple[str, bool]]:
     """Each check by name: form, region, lines, sums, key_known, signature. What has no form has no other check."""
     try:
-        found = msgspec.convert(read(content, max_bytes=MAX_BYTES), StatementFile)
+        raw = read(content, max_bytes=MAX_BYTES)
+        found = msgspec.convert(raw, StatementFile)
+        if msgspec.to_builtins(found) != raw:  # something is left out, or is there that nobody signs
+            return [("form", False)]
     except (StrictJsonError, msgspec.ValidationError):
         return [("form", False)]
     signature, known = parse_signature(found.signature), _signers(keys)

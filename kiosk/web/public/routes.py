@@ -69,7 +69,7 @@ ACTS: Mapping[str, Act] = {
 _PAIR = "[a-z_]+=[A-Za-z0-9_-]*"
 # Pages that stay where they are when the language changes.
 _STAFF_PAGE = rf"(?:counter|technician|setup)(?:/[A-Za-z0-9-]+)*(?:\?{_PAIR}(?:&{_PAIR})*)?"
-_OWN_PAGE = re.compile(rf"/(?:parcel|help|clock|{_STAFF_PAGE})")
+_OWN_PAGE = re.compile(rf"/(?:parcel|brought|help|clock|{_STAFF_PAGE})")
 
 
 def _endpoints() -> list[str]:

@@ -25,8 +25,8 @@ from kiosk.web.counter import live as counter_live
 from kiosk.web.counter import routes as counter
 from kiosk.web.counter.check import MAX_STREAMS, PanSnapshot, live_blueprint, pan_source
 from kiosk.web.counter.frame import CounterFrame
-from kiosk.web.public import clock as public_clock
 from kiosk.web.public import brought, live, my_parcel
+from kiosk.web.public import clock as public_clock
 from kiosk.web.public import routes as public
 from kiosk.web.public.live import Streams
 from kiosk.web.public.screens import Screens

@@ -137,6 +137,10 @@ class ConfigurationKey:
         certified = replace(document, certificate=to_base64(self._certificate), signature="")
         return replace(certified, signature=to_base64(self._key.sign(certified.signed_bytes())))
 
+    def sign_message(self, message: bytes) -> tuple[bytes, bytes]:
+        """The public key, and its signature over a message that begins with its kind and version."""
+        return self._key.public_key().public_bytes_raw(), self._key.sign(message)
+
 
 class ServerAuthority:
     """Its key lies open on the server, so that the certificates of servers renew themselves."""

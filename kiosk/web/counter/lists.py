@@ -168,7 +168,7 @@ class CounterLists:
         if printer and request.args.get("ask") == "code":
             where = Where("intakes", f"/counter/intakes?member={member}")
             question = Confirmation(
-                "counter.code.ask", "counter.code.print", "number-pad", f"/counter/members/{member}/code"
+                "counter.member_code.ask", "counter.member_code.print", "number-pad", f"/counter/members/{member}/code"
             )
             return self._confirm(session, where, question)
         page = self._of_member(member) if member else self._newest(session)

@@ -26,7 +26,7 @@ ROWS: Final = 4
 
 
 def blueprint(station: StationService, screens: Screens) -> Blueprint:
-    brought, members = Blueprint("brought", __name__), station.counter.members
+    brought = Blueprint("brought", __name__)
 
     @brought.get(HOME)
     def page() -> str | AnyResponse:
@@ -36,7 +36,7 @@ def blueprint(station: StationService, screens: Screens) -> Blueprint:
             return redirect(PATHS[view.step], 303)
         if not view.by_card:
             return screens.page("brought.html", view, found=None)
-        number = number_of(request.args.get("page"))
+        number, members = number_of(request.args.get("page")), station.counter.members
         with _at_desk():
             found = members.brought(member, ROWS, (number - 1) * ROWS)
             rows, total = members.rows(found), found.sums.receipts + found.sums.voids
@@ -47,7 +47,7 @@ def blueprint(station: StationService, screens: Screens) -> Blueprint:
     def code() -> AnyResponse:
         member = _member(station.desk.view())
         with _at_desk():
-            members.prove(member, request.form.get("code", ""))
+            station.counter.members.prove(member, request.form.get("code", ""))
         station.desk.choices.prove_member(member)
         return redirect(HOME, 303)
 
@@ -57,7 +57,7 @@ def blueprint(station: StationService, screens: Screens) -> Blueprint:
         if not view.by_card:
             raise DeskRefused("stale_page", "nobody has proven to be a member")
         with _at_desk():
-            members.print(_member(view))
+            station.counter.members.print(_member(view))
         return redirect(f"{HOME}?printed=1", 303)
 
     return brought

@@ -49,9 +49,9 @@ class MemberGoods(Tables):
         whose date is before it.
         """
         c = intake_table.c
-        mine = (c.party == member) & (c.state == IntakeState.CONFIRMED)
-        earlier = select(func.max(c.number)).where(mine, c.closed_at >= FIRST_DATE, c.closed_at < year_start)
-        of_year = mine & (c.number > (connection.execute(earlier).scalar_one() or 0))
+        own = (c.party == member) & (c.state == IntakeState.CONFIRMED)
+        earlier = select(func.max(c.number)).where(own, c.closed_at >= FIRST_DATE, c.closed_at < year_start)
+        of_year = own & (c.number > (connection.execute(earlier).scalar_one() or 0))
         ends = select(func.min(c.receipt), func.max(c.receipt)).where(of_year)
         first, last = connection.execute(ends).one()
         epoch = journal.current_epoch(connection)
@@ -66,8 +66,8 @@ class MemberGoods(Tables):
 
     @reading
     def has_code(self, connection: Connection, member: str, mac: bytes) -> bool:
-        mine = (code_table.c.member == member) & (code_table.c.mac == mac)
-        return connection.execute(select(code_table.c.member).where(mine)).first() is not None
+        own = (code_table.c.member == member) & (code_table.c.mac == mac)
+        return connection.execute(select(code_table.c.member).where(own)).first() is not None
 
     @writing
     def set_code(self, connection: Connection, member: str, mac: bytes, paper: NewPaper) -> None:

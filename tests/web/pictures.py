@@ -91,6 +91,7 @@ SCENES = (
     Scene("take-unknown-seal-expired"),
     Scene("parcel", "/parcel"),
     Scene("help", "/help"),
+    Scene("help-member", "/help"),
     Scene("about", "/about"),
     Scene("missing", "/nowhere"),
     Scene("overload"),
@@ -122,7 +123,7 @@ def stage(shop: Shop, name: str) -> None:
             shop.board.mark(scale="scale_silent", printer="paper_out", link="link_down")
         case "who" | "who-number":
             shop.at_who()
-        case "what" | "what-2":
+        case "what" | "what-2" | "help-member":
             shop.at_what(member=AYGUL)
         case "what-moving":
             shop.at_what(0, AYGUL)

@@ -167,10 +167,10 @@ def _slip(row: list[Any]) -> Slip:
     _require(counters is None or (is_counted and all(type(n) is int and 0 <= n <= _MAX for n in counters)), "counters")
     _require(isinstance(product, str) and _PRODUCT.fullmatch(product) is not None, "its goods are no code")
     _check_common(region, minute, clock, head)
-    receipt = _receipt(station, series, counter)
-    moment = (minute, _CLOCKS[clock])
-    figures = (product, bags, net_g, price, fen, _MODES[mode])
-    return Slip(region, receipt, *moment, *figures, tuple(counters) if counters else None, copy_no, head)
+    return Slip(
+        *(region, _receipt(station, series, counter), minute, _CLOCKS[clock], product, bags, net_g, price, fen),
+        *(_MODES[mode], tuple(counters) if counters else None, copy_no, head),
+    )
 
 
 def _statement_payload(statement: Statement) -> list[Any]:

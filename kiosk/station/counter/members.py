@@ -122,10 +122,11 @@ class MemberReceipts:
         """Empty where none can be made: a paper is printed in any case, and says so."""
         clock = stamp.moment.quality
         minute = None if clock is ClockQuality.UNSET else int(stamp.moment.utc.timestamp()) // 60
-        ends, head = map(ReceiptNumber.parse, (brought.first, brought.last)), bytes.fromhex(brought.head)[:HEAD_BYTES]
+        first, last = ReceiptNumber.parse(brought.first), ReceiptNumber.parse(brought.last)
+        head = bytes.fromhex(brought.head)[:HEAD_BYTES]
         try:
             key = self._papers.signing_key() if settings.slip_host else None
-            statement = Statement(settings.region, member, minute, clock, *ends, brought.sums, head)
+            statement = Statement(settings.region, member, minute, clock, first, last, brought.sums, head)
             return statement_text(settings.slip_host, key, statement) if key is not None else ""
         except Exception:  # as the key's device fails
             logger.exception("the statement of a member cannot be signed")

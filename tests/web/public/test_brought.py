@@ -42,7 +42,7 @@ def with_card(shop: CounterShop, client: FlaskClient, card: str = MINE) -> str:
     """The card is held under the scanner at the home screen; the page it leads to."""
     shop.desk.intake_exit.leave()
     shop.router.on_scan(card)
-    assert 'href="/brought"' in client.get("/what").text
+    assert 'href="/brought"' in client.get("/help").text
     return client.get("/brought").text
 
 
@@ -131,7 +131,7 @@ def test_nobody_but_a_member_at_the_goods_has_this_page(shop: CounterShop, clien
     shop.desk.choices.begin()
     assert client.get("/brought").location == "/who"
     shop.desk.choices.choose_party("non_member")
-    assert 'href="/brought"' not in client.get("/what").text
+    assert 'href="/brought"' not in client.get("/help").text
     assert client.get("/brought").location == "/what"
 
 

@@ -269,6 +269,7 @@ def test_reading_pages_changes_nothing(shop: Shop, app: Flask, client: FlaskClie
 def test_every_act_is_a_post_and_nothing_else(app: Flask) -> None:
     acts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or set())}
     doors = {"/alive", "/language", "/parcel/code", "/clock", "/counter/unlock", "/counter/lock"}
+    doors |= {"/brought/code", "/brought/print"}
     doors |= {f"/counter/forgotten/{act}" for act in POSTS}
     doors.add("/counter/check/take")  # no act of the clerk's alone
     doors.add("/counter/parcels/<about>/shown")  # a code is shown once: a page that no address leads back to

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from flask import request
@@ -57,12 +56,14 @@ def statement(region: str, number: str) -> Response:
     from kiosk.sorting_center.configuration.keys import load_key
     from kiosk.sorting_center.stations.authority import BadAuthority
 
-    _, found = _year(region, number, request.form.get("year", ""))
+    (_, found), file = _year(region, number, request.form.get("year", "")), sources().configuration_key
+    if file is None:
+        raise Refused("statement_key", "nobody has said where the county's key is")
     if found.cut_off:
         raise Refused("statement_cut_off", f"{number} has too many receipts")
     made = statement_of(found, sources().reports.journal.hashes([event_key(row) for row in found.receipts]))
     try:
-        key = load_key(sources().configuration_key or Path())
+        key = load_key(file)
     except (OSError, BadAuthority) as error:
         raise Refused("statement_key", f"the county's key cannot be used: {error}") from error
     if key.subject.region != region:

@@ -451,6 +451,7 @@ class StationService:
                 self._hardware.printers,
                 settings.codes,
                 _sheet_printer(self._hardware.printers),
+                lambda settings: self.county.live.on_paper(settings),
             ),
             photos=self.parcel_photos,
             slots=settings.parcels.slots,

@@ -71,8 +71,7 @@ class Days(Tables):
 
     @reading
     def intakes(self, connection: Connection, limit: int = 50, offset: int = 0) -> list[ConfirmedRow]:
-        since = _last_close(connection)
-        return intakes.confirmed_since(connection, since.next_intake, since.position, limit, offset)
+        return intakes.newest_confirmed(connection, _of_the_day(_last_close(connection)), limit, offset)
 
     @reading
     def county_log(self, connection: Connection) -> Checkpoint | None:

@@ -37,6 +37,7 @@ _ELSEWHERE: Mapping[str, ColumnElement[Any]] = {
     "acknowledged": journal_table.c.seq <= epoch_table.c.acked_upto,
     "voided": void_table.c.intake.is_not(None),
     "repeated": false(),
+    "bags": select(func.count()).where(line_table.c.intake == intake_table.c.number).scalar_subquery(),
 }
 _SUMMARY = (
     select(
@@ -173,14 +174,12 @@ class Intakes(Tables):
         return sealed_rows.find_altered_newest(sealed_rows.bare_of(connection))
 
 
-def confirmed_since(
-    connection: Connection, first_number: int, after_position: int, limit: int, offset: int
+def newest_confirmed(
+    connection: Connection, condition: ColumnElement[bool], limit: int, offset: int
 ) -> list[ConfirmedRow]:
-    """Intakes from this key on whose event is after this position, newest receipt first."""
-    condition = (intake_table.c.number >= first_number) & (intake_table.c.position > after_position)
-    return _rows(
-        connection, _SUMMARY.where(condition).order_by(intake_table.c.number.desc()).limit(limit).offset(offset)
-    )
+    """Confirmed intakes of which this is true, newest receipt first."""
+    query = _SUMMARY.where(condition).order_by(intake_table.c.number.desc())
+    return _rows(connection, query.limit(limit).offset(offset))
 
 
 def _next_receipt(connection: Connection) -> ReceiptNumber:

@@ -24,6 +24,7 @@ from kiosk.store.journal.outbox import Outbox
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.journal.signing import Signing
 from kiosk.store.listings import Listings
+from kiosk.store.members import MemberGoods
 from kiosk.store.papers.crates import Crates
 from kiosk.store.papers.papers import Papers
 from kiosk.store.parcels.deliveries import Deliveries
@@ -49,6 +50,7 @@ class Store:
         # The counter
         self.catalogs = Catalogs(database)
         self.intakes = Intakes(database)
+        self.members = MemberGoods(database)
         self.papers = Papers(database)
         self.crates = Crates(database)
         self.photos = Photos(database)

@@ -98,6 +98,7 @@ SCENES = (
     *(Scene(f"slip-{verdict.replace('_', '-')}", "/slip") for verdict in SlipVerdict),
     Scene("slip-right-undated", "/slip"),
     Scene("help", "/help"),
+    Scene("help-member", "/help"),
     Scene("about", "/about"),
     Scene("missing", "/nowhere"),
     Scene("overload"),
@@ -131,7 +132,7 @@ def stage(shop: Shop, name: str) -> None:
             shop.board.mark(scale="scale_silent", printer="paper_out", link="link_down")
         case "who" | "who-number":
             shop.at_who()
-        case "what" | "what-2":
+        case "what" | "what-2" | "help-member":
             shop.at_what(member=AYGUL)
         case "what-moving":
             shop.at_what(0, AYGUL)

@@ -140,8 +140,11 @@ class ConfigurationKey:
 
     def note_of(self, checkpoint: Checkpoint) -> str:
         """The checkpoint of the county's log, signed."""
-        public = self._key.public_key().public_bytes_raw()
-        return signed_note(checkpoint, public, self._key.sign(checkpoint.text.encode("ascii")))
+        return signed_note(checkpoint, *self.sign_message(checkpoint.text.encode("ascii")))
+
+    def sign_message(self, message: bytes) -> tuple[bytes, bytes]:
+        """The public key, and its signature over a message that begins with its kind and version."""
+        return self._key.public_key().public_bytes_raw(), self._key.sign(message)
 
 
 class ServerAuthority:

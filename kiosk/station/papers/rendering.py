@@ -17,6 +17,7 @@ from kiosk.labels.layout import SHIPPED, Layouts
 from kiosk.labels.papers.bag_label import BagLabel, CrateLabel, render_bag_label, render_crate_label
 from kiosk.labels.papers.day_slip import DaySlip, render_day_slip
 from kiosk.labels.papers.manifest import ManifestDocument, render_manifest
+from kiosk.labels.papers.member import MemberStatement, render_member_code, render_member_statement
 from kiosk.labels.papers.parcel import ParcelLabel, render_parcel_label, render_pickup_slip
 from kiosk.labels.papers.printer_diagnostics import TestLabel, TestReceipt, render_test_label, render_test_receipt
 from kiosk.labels.papers.receipt import ReceiptDocument, render_receipt
@@ -31,10 +32,13 @@ from kiosk.station.papers.parcel import (
     DAY_SLIP,
     MANIFEST_SHEET,
     MEMBER_CARD,
+    MEMBER_CODE,
+    MEMBER_STATEMENT,
     PARCEL_LABEL,
     PICKUP_SLIP,
     SEAL_TAG,
     TOTE_TAG,
+    WaitingCode,
     WaitingSlip,
 )
 from kiosk.station.parcels.pickup_key import PickupKey
@@ -66,6 +70,8 @@ DRAWINGS: Final[Mapping[str, Drawing]] = {
     RECEIPT: _sheet(ReceiptDocument, render_receipt, strip=True),
     CRATE_LABEL: Drawing(CrateLabel, render_crate_label),
     MEMBER_CARD: Drawing(MemberCard, render_member_label),
+    MEMBER_STATEMENT: _sheet(MemberStatement, render_member_statement, strip=True),
+    MEMBER_CODE: _sheet(WaitingCode, render_member_code, strip=True),
     TOTE_TAG: Drawing(ToteTag, render_tote_tag),
     SEAL_TAG: Drawing(SealTag, render_seal_tag),
     MANIFEST_SHEET: _sheet(ManifestDocument, render_manifest),
@@ -119,7 +125,7 @@ def paper_of(job: PrintJob, key: PickupKey = NO_KEY, signing_key: SigningKey = _
     if drawing is None:
         raise ValueError(f"there is no paper {job.document!r}")
     data = _BODIES[job.document].decode(job.body)
-    if isinstance(data, WaitingSlip):
+    if isinstance(data, WaitingSlip | WaitingCode):
         data = data.slip(key)
     marks = {"copy": job.copy_no > 0, "copy_no": job.copy_no, "void": job.void}
     drawn = replace(data, **{row.name: marks[row.name] for row in fields(data) if row.name in marks})

@@ -25,8 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 # `PRAGMA user_version` of a file that fits this code: the number of the newest migration, counted from 1.
-SCHEMA_VERSION: Final = 3
-BASELINE_VERSION: Final = 3  # The oldest that can be brought up: before 1.0 the baseline is edited
+SCHEMA_VERSION: Final = 4
+BASELINE_VERSION: Final = 4  # The oldest that can be brought up: before 1.0 the baseline is edited
 
 # `PRAGMA application_id`: the letters KIOS (https://www.sqlite.org/fileformat2.html, offset 68).
 APPLICATION_ID: Final = 0x4B494F53
@@ -173,6 +173,8 @@ intake = _table(
     CheckConstraint("(state = 'confirmed') = (certificate_kind IS NOT NULL)", name="confirmed_with_a_certificate"),
 )
 
+Index("intake_party", intake.c.party)
+
 intake_line = _rowless(
     "intake_line",
     Column("intake", Integer, ForeignKey("intake.number"), primary_key=True),
@@ -216,7 +218,8 @@ print_job = _table(
     Column("body", LargeBinary, nullable=False),
     CheckConstraint(
         "document IN ('bag_label', 'receipt', 'crate_label', 'parcel_label', 'pickup_slip', 'day_slip', "
-        "'member_card', 'tote_tag', 'seal_tag', 'manifest', 'test_label', 'test_receipt')",
+        "'member_card', 'member_statement', 'member_code', 'tote_tag', 'seal_tag', 'manifest', 'test_label', "
+        "'test_receipt')",
         name="document_known",
     ),
     CheckConstraint(
@@ -398,6 +401,13 @@ clerk = _table(
     CheckConstraint("number BETWEEN 1 AND 9999", name="number_range"),
     CheckConstraint("role IN ('clerk', 'technician')", name="role_known"),
     CheckConstraint("active IN (0, 1)", name="yes_or_no"),
+)
+
+# The code that a member without a card types: HMAC of number and code under the station's key.
+member_code = _rowless(
+    "member_code",
+    Column("member", Text, primary_key=True),
+    Column("mac", LargeBinary, nullable=False),
 )
 
 lockout = _rowless(

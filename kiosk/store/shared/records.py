@@ -59,6 +59,7 @@ class ConfirmedRow:
     acknowledged: bool
     voided: bool
     repeated: bool = False
+    bags: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,6 +243,10 @@ ACTS: Mapping[str, Run] = {
         lambda post: post.counter.listings.submit(post.session, post.about, post.field("seen")),
     ),
     "/counter/members/<about>/card": _then(_QUEUE, lambda post: post.counter.cards.print(post.session, post.about)),
+    "/counter/members/<about>/statement": _then(_QUEUE, lambda post: post.counter.members.print(post.about)),
+    "/counter/members/<about>/code": _then(
+        _QUEUE, lambda post: post.counter.members.print_code(post.session, post.about)
+    ),
     "/counter/totes/pack": _then(_TOTES, _pack_tote),
     "/counter/totes/unpack": _then(_TOTES, lambda post: post.counter.totes.unpack(post.session, post.field("tote"))),
     "/counter/totes/tag": _then(_QUEUE, lambda post: post.counter.totes.tag_copy(post.session, post.field("tote"))),

@@ -74,7 +74,7 @@ _SLIP_ACTS = {"check": PublicSlips.hold, "time_up": PublicSlips.time_up, "done":
 _PAIR = "[a-z_]+=[A-Za-z0-9_-]*"
 # Pages that stay where they are when the language changes.
 _STAFF_PAGE = rf"(?:counter|technician|setup)(?:/[A-Za-z0-9-]+)*(?:\?{_PAIR}(?:&{_PAIR})*)?"
-_OWN_PAGE = re.compile(rf"/(?:parcel|slip|help|clock|{_STAFF_PAGE})")
+_OWN_PAGE = re.compile(rf"/(?:parcel|slip|brought|help|clock|{_STAFF_PAGE})")
 
 
 def _endpoints() -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.identifiers import ReceiptNumber, internal_code
 from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.telephone_pin import answer
@@ -20,6 +20,7 @@ from kiosk.web.server import Server
 from kiosk.web.shared.roles import COOKIE
 from kiosk.web.shared.settings import WebSettings
 from tests.station.counter.acts import collect_by_code
+from tests.station.counter.rig import SECOND_PIN
 from tests.station.fakes import MOMENT
 from tests.station.hardware import BLUR, TILT, judged
 from tests.station.papers_signed import STRANGER, elsewhere
@@ -30,6 +31,8 @@ from tests.web.shop import in_force
 
 PUBLIC_SCENES = frozenset(
     {
+        "brought-code",
+        "brought",
         "parcel-pad",
         "parcel-found",
         "parcel-wrong",
@@ -303,6 +306,35 @@ def _closed(shop: CounterShop) -> str:
     return "/counter/day?ask=closed"
 
 
+def _by_number(shop: CounterShop) -> str:
+    shop.desk.intake_exit.leave()
+    shop.desk.choices.begin()
+    shop.desk.choices.choose_party("00017")
+    return "/brought"
+
+
+def _by_card(shop: CounterShop) -> str:
+    """After more than a page, both modes and a void one."""
+    shop.desk.intake_exit.leave()
+    for grams, product in ((48_310, "APRICOT"), (21_005, "BADAM"), (9_870, "RAISIN")):
+        shop.at_agree(grams, product, "00017")
+        shop.desk.choices.choose_mode("purchase")
+        sold = shop.desk.view()
+        shop.desk.agreement.agree(sold.reading_no, sold.token)
+        shop.rest(0)
+        shop.desk.result_screen.finish(anyway=True)
+    shop.counter.voids.void(shop.session, shop.store.intakes.recent(1)[0].receipt, "wrong_product", "02", SECOND_PIN)
+    shop.print_all()
+    shop.router.on_scan(internal_code("P", "00017"))
+    shop.access.sign_out(shop.session.token)
+    return "/brought"
+
+
+def _pad(shop: CounterShop) -> str:
+    shop.desk.intake_exit.leave()
+    return "/parcel"
+
+
 def _found(shop: CounterShop) -> str:
     parcel = shop.bring(711)
     shop.board.notify("my_parcel", shop.counter.handovers.public_code(shop.code_of(parcel)))
@@ -480,7 +512,9 @@ SCENES = (
     CounterScene("counter-receipt", _receipt(elsewhere(bags=40, net_g=1_312_480, amount_fen=7_612_384, copy_no=1))),
     CounterScene("counter-receipt-changed", _receipt(elsewhere(STRANGER))),
     CounterScene("counter-receipt-home", _at("/counter")),
-    CounterScene("parcel-pad", _at("/parcel")),
+    CounterScene("brought-code", _by_number),
+    CounterScene("brought", _by_card),
+    CounterScene("parcel-pad", _pad),
     CounterScene("parcel-found", _found),
     CounterScene("parcel-wrong", _told("wrong_code")),
     CounterScene("parcel-locked", _told("code_locked", 540)),

@@ -279,6 +279,7 @@ def test_every_act_is_a_post_and_nothing_else(app: Flask) -> None:
         "/counter/unlock",
         "/counter/lock",
     }
+    doors |= {"/brought/code", "/brought/print"}
     doors |= {f"/counter/forgotten/{act}" for act in POSTS}
     doors.add("/counter/check/take")  # no act of the clerk's alone
     doors.add("/counter/parcels/<about>/shown")  # a code is shown once: a page that no address leads back to

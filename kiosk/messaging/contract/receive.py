@@ -90,6 +90,7 @@ def _received(event: Mapping[str, Any], body: bytes, sha256: str) -> ReceivedEve
         problem=problem if usable else "bad_data",
         region=event.get("region", "") if usable else "",
         reissued=event.get("reissued") if usable else None,
+        signature=event.get("signature", "") if usable else "",
     )
     if known_data is None or len(body) <= MAX_UNKNOWN_BYTES:
         return received

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Row, delete, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
@@ -19,7 +19,9 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger import shares, sightings
 from kiosk.sorting_center.ledger.acceptance import streams
-from kiosk.sorting_center.ledger.acceptance.accept import Acceptance, Chain
+from kiosk.sorting_center.ledger.acceptance.accept import Acceptance
+from kiosk.sorting_center.ledger.acceptance.chain import Chain
+from kiosk.sorting_center.ledger.acceptance.signatures import NOTHING_REFUTED, BadSignatures
 from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.faults import damage_error, translate_error
 from kiosk.sorting_center.ledger.database.opening import (
@@ -45,10 +47,12 @@ from kiosk.sorting_center.ledger.shared.records import (
     StreamState,
 )
 from kiosk.sorting_center.ledger.shares import ROW_BYTES, DailyShares, HeldBack
+from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline
 
 MAX_FEED_PAGE: Final = 1000
 _ANNOUNCED_KEY: Final = "announced"
 _DELIVERED: Final = "delivered "  # Before the digest of a message; a row of `meta` each
+_Result = TypeVar("_Result")
 _MAX_COUNTED: Final = 1000  # As many as a broker has on its way to one process; beyond that counting restarts
 
 
@@ -111,17 +115,26 @@ class Ledger(Closable):
         """
         return self.commit(Delivery(events=[(region, item) for item in batch]), received_at)
 
-    def commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
-        """Take a whole delivery in, in one transaction; as `accept`."""
+    def commit(
+        self, delivery: Delivery, received_at: str, begin_checks: BeginChecks = check_inline
+    ) -> list[StreamState]:
+        """Take a whole delivery in, in one transaction; as `accept`. ``begin_checks`` checks its signatures."""
         if self._opened.partitions is not None:
             self._opened.partitions.prepare(received_at)
+        return _until_none_is_refuted(lambda refuted: self._commit(delivery, received_at, begin_checks, refuted))
+
+    def _commit(
+        self, delivery: Delivery, received_at: str, begin_checks: BeginChecks, refuted: frozenset[str]
+    ) -> list[StreamState]:
         try:
-            return self._commit(delivery, received_at)
+            return self._take_in(delivery, received_at, begin_checks, refuted)
         except BaseException:
             self._shares.forget()
             raise
 
-    def _commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
+    def _take_in(
+        self, delivery: Delivery, received_at: str, begin_checks: BeginChecks, refuted: frozenset[str]
+    ) -> list[StreamState]:
         with self._writing() as connection:
             station_keys = {(item.station, region) for region, item in delivery.events}
             station_keys |= {(one.station, one.region) for one in delivery.sightings}
@@ -137,7 +150,8 @@ class Ledger(Closable):
                     incoming.setdefault((item.station, item.epoch, region), []).append(item)
             held = self._shares.held_back(connection, {(key[0], key[2]) for key in incoming}, received_at)
             groups = {key: events for key, events in incoming.items() if (key[0], key[2]) not in held}
-            chains = Acceptance(connection, received_at).accept(groups) if groups else []
+            acceptance = Acceptance(connection, received_at, begin_checks, refuted)
+            chains = acceptance.accept(groups) if groups else []
             sizes: Counter[sightings.StationKey] = Counter()
             for chain in chains:
                 fresh = chain.fresh.values()
@@ -185,14 +199,20 @@ class Ledger(Closable):
         with self.reading() as connection:
             return streams.unfinished(connection)
 
-    def release_held(self, key: streams.StreamKey, received_at: str) -> StreamState:
+    def release_held(
+        self, key: streams.StreamKey, received_at: str, begin_checks: BeginChecks = check_inline
+    ) -> StreamState:
         """Release what was held of a known stream and is next in its chain, as much as one commit may.
 
         Done by two processes at once, each event is released once. Raises LedgerUnwritable when nothing was stored.
         """
-        with self._writing() as connection:
-            (chain,) = Acceptance(connection, received_at).accept({key: []})
-            return self._state_of(connection, chain)
+
+        def release(refuted: frozenset[str]) -> StreamState:
+            with self._writing() as connection:
+                (chain,) = Acceptance(connection, received_at, begin_checks, refuted).accept({key: []})
+                return self._state_of(connection, chain)
+
+        return _until_none_is_refuted(release)
 
     def number(self, limit: int) -> int:
         """Give events that were released their places in the feed; how many were done, places or not.
@@ -346,3 +366,13 @@ class Ledger(Closable):
                 yield connection
         except DBAPIError as error:
             raise translate_error(self._opened.address, error) from error
+
+
+def _until_none_is_refuted(take_in: Callable[[frozenset[str]], _Result]) -> _Result:
+    """An attempt whose signatures do not all fit was rolled back, and is made again without believing those."""
+    refuted = NOTHING_REFUTED
+    while True:
+        try:
+            return take_in(refuted)
+        except BadSignatures as found:
+            refuted |= found.hashes

@@ -1,0 +1,166 @@
+"""Whether the events that a commit releases are signed as their stations sign.
+
+They are judged in the order of their chains, so that each is measured by the keys that its station made before it. A
+signature proves more than the station's line does only where the key is known: a station without any is believed as it
+is. What is not signed, or with a key that is not believed any more, counts and is noted; what is signed wrongly is set
+apart. The arithmetic is done beside the rest of the commit (`begin`), and its verdict stands before the commit does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, select
+
+from kiosk.base.ed25519 import is_signed_by
+from kiosk.domain.events import EventsCovered, KeyMade
+from kiosk.messaging.contract.event_signature import message_of, parse_signature
+from kiosk.messaging.contract.received_event import ReceivedEvent
+from kiosk.sorting_center.ledger.acceptance import streams
+from kiosk.sorting_center.ledger.acceptance.chain import Chain
+from kiosk.sorting_center.ledger.database import station_keys
+from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.database.schema import unsigned
+from kiosk.sorting_center.ledger.database.station_keys import StationKeyRow
+from kiosk.sorting_center.ledger.shared.records import BAD_SIGNATURE
+from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline, pack_check
+from kiosk.sorting_center.shared.stored_events import decode_data
+
+NOTHING_REFUTED: Final[frozenset[str]] = frozenset()
+
+
+class BadSignatures(Exception):
+    """The commit has to be done again, with these events set apart; ``hashes`` are theirs."""
+
+    def __init__(self, hashes: frozenset[str]) -> None:
+        super().__init__(f"{len(hashes)} events are signed wrongly")
+        self.hashes = hashes
+
+
+class _UnsignedRow(NamedTuple):
+    """A row of ``unsigned``, in the order of its columns."""
+
+    station: str
+    epoch: str
+    region: str
+    first: int
+    last: int
+    events: int
+    since: str
+
+
+class Signatures:
+    """Of one commit. ``refuted``: hashes of events whose signatures were found wrong by an earlier attempt at it."""
+
+    def __init__(
+        self, connection: Connection, received_at: str, stations: Iterable[str], refuted: frozenset[str]
+    ) -> None:
+        self._connection, self._received_at, self._refuted = connection, received_at, refuted
+        self._keys = station_keys.load(connection, stations)
+        self._made: list[StationKeyRow] = []
+        self._cloned: list[StationKeyRow] = []
+        self._checks: list[bytes] = []
+        self._checked: list[str] = []  # For each check the hash of its event, of which one has to fit
+        self._verdict = check_inline(())
+        self._unsigned: dict[streams.StreamKey, _UnsignedRow | None] = {}
+
+    def problem_of(self, chain: Chain, item: ReceivedEvent) -> str | None:
+        """Of the next event in its chain: its own, or BAD_SIGNATURE. It is told of each event once."""
+        known = self._keys.get((chain.region, chain.station), [])
+        made = self._key_of(chain, item)
+        if made is None and not known:
+            return item.problem
+        if not item.signature and made is None:
+            if item.problem is None and any(row.made_epoch == chain.epoch for row in known):
+                self._note_unsigned(chain, item.seq)
+            return item.problem
+        signed = parse_signature(item.signature)
+        candidates = known if made is None else [made]
+        rows = [row for row in candidates if signed is not None and row.key_id == signed.key_id]
+        if signed is None or not rows or item.sha256 in self._refuted:
+            return BAD_SIGNATURE
+        self._checks += [pack_check(bytes.fromhex(row.public), item.sha256, signed.signature) for row in rows]
+        self._checked += [item.sha256] * len(rows)
+        if made is not None:
+            self._add_key(made, known)
+        elif item.problem is None:
+            if all(row.state for row in rows):
+                self._note_unsigned(chain, item.seq)
+            elif item.type == EventsCovered.TYPE:
+                self._cover(chain, decode_data(EventsCovered, item.data))
+        return item.problem
+
+    def note_fork(self, chain: Chain, item: ReceivedEvent) -> None:
+        """Two machines have written one event each in the same place: the key that signs the second one is in both."""
+        signed = parse_signature(item.signature)
+        keys = self._keys.get((chain.region, chain.station), [])
+        for place, row in enumerate(keys):
+            if signed is None or row.state or row.key_id != signed.key_id:
+                continue
+            if is_signed_by(bytes.fromhex(row.public), message_of(item.sha256), signed.signature):
+                keys[place] = row._replace(state=station_keys.CLONED)
+                self._cloned.append(row)
+
+    def begin(self, begin_checks: BeginChecks) -> None:
+        """Every event of the commit was judged."""
+        self._verdict = begin_checks(self._checks)
+
+    def write(self) -> None:
+        """What was found, beside the events."""
+        station_keys.register(self._connection, self._made)
+        for row in self._cloned:
+            station_keys.mark_cloned(self._connection, row)
+        for key, events in self._unsigned.items():
+            if events is None:
+                self._connection.execute(delete(unsigned).where(_is_stream(key)))
+        upsert_rows(self._connection, unsigned, [row for row in self._unsigned.values() if row is not None])
+
+    def require_good(self) -> None:
+        """Wait for the verdict. Raises BadSignatures."""
+        fitting = {sha256 for sha256, fits in zip(self._checked, self._verdict(), strict=True) if fits}
+        if bad := frozenset(self._checked) - fitting:
+            raise BadSignatures(bad)
+
+    def _key_of(self, chain: Chain, item: ReceivedEvent) -> StationKeyRow | None:
+        if item.type != KeyMade.TYPE or item.problem is not None:
+            return None
+        public = decode_data(KeyMade, item.data).public
+        return StationKeyRow(chain.region, chain.station, public, "", chain.epoch, item.seq, self._received_at)
+
+    def _add_key(self, made: StationKeyRow, known: list[StationKeyRow]) -> None:
+        again = next((place for place, row in enumerate(known) if row.public == made.public), None)
+        if again is not None:
+            known[again] = made._replace(state=known[again].state)
+        elif len(known) < station_keys.MAX_KEYS:
+            self._keys.setdefault((made.region, made.station), known).append(made)
+        else:
+            return
+        self._made.append(made)
+
+    def _note_unsigned(self, chain: Chain, seq: int) -> None:
+        before = self._unsigned_of(chain)
+        if before is None:
+            self._unsigned[chain.key] = _UnsignedRow(*chain.key, seq, seq, 1, self._received_at)
+        else:
+            self._unsigned[chain.key] = before._replace(last=seq, events=before.events + 1)
+
+    def _unsigned_of(self, chain: Chain) -> _UnsignedRow | None:
+        if chain.key not in self._unsigned:
+            row = self._connection.execute(select(unsigned).where(_is_stream(chain.key))).one_or_none()
+            self._unsigned[chain.key] = _UnsignedRow(*row) if row is not None else None
+        return self._unsigned[chain.key]
+
+    def _cover(self, chain: Chain, covered: EventsCovered) -> None:
+        """Nothing is covered by a word that does not fit what stands here."""
+        row = self._unsigned_of(chain)
+        if row is None or row.first < covered.first_seq or row.last > covered.last_seq:
+            return
+        here = (one.event.sha256 for one in chain.released if one.event.seq == covered.last_seq)
+        if covered.head == (next(here, "") or streams.hash_at(self._connection, chain, covered.last_seq)):
+            self._unsigned[chain.key] = None
+
+
+def _is_stream(key: streams.StreamKey) -> ColumnElement[bool]:
+    station, epoch, region = key
+    return and_(unsigned.c.station == station, unsigned.c.epoch == epoch, unsigned.c.region == region)

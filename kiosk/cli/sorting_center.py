@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "doctor": "kiosk.cli.center.doctor:doctor",
     "setup": "kiosk.cli.center.setup:setup",
     "storefront": "kiosk.cli.center.storefront:storefront",
+    "keys": "kiosk.cli.center.keys:keys",
     "kit": "kiosk.cli.center.kit:kit",
     "ledger": "kiosk.cli.center.ledger:ledger",
     "member": "kiosk.cli.center.members:member",

@@ -23,7 +23,7 @@ from kiosk.messaging.contract.configuration import BadConfiguration, Configurati
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.configuration.keys import load_key
-from kiosk.sorting_center.configuration.ledger_parts import LedgerParts
+from kiosk.sorting_center.configuration.ledger_parts import ledger_parts
 from kiosk.sorting_center.configuration.rendering import CountyRendering
 from kiosk.sorting_center.decision_worker import desk_exists
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -144,7 +144,7 @@ class CountyConfiguration:
         """
         self._ledger, self._key, self._send = ledger, key, send
         self._period_s, self._ledger_period_s = period_s, ledger_period_s
-        self._ledger_parts, self._station_parts = LedgerParts(ledger), station_parts
+        self._station_parts = station_parts
         self._content: _LedgerContent | None = None
         self._next_look = 0.0
         self._reports = _Reports()
@@ -194,8 +194,9 @@ class CountyConfiguration:
             self._answer(desk, self._basis, now)
 
     def _load_content(self, region: str, stations: Iterable[str]) -> _LedgerContent:
-        own = {station: self._station_parts(region, station) for station in stations}
-        return _LedgerContent(self._ledger_parts.parts(region), own)
+        common = ledger_parts(self._ledger, region)
+        own = {station: self._station_parts(region, station) for station in stations} if common else {}
+        return _LedgerContent(common, own)
 
     def _make_all(
         self, desk: CenterDesk, basis: _Basis, townships: Mapping[str, str], content: _LedgerContent, now: float
@@ -211,7 +212,7 @@ class CountyConfiguration:
         rendered = CountyRendering(rows)
         made: dict[str, PartsOfStation] = {}
         for station, township in sorted(townships.items()):
-            one = _parts(rendered, station, township, {**content.common, **content.own[station]})
+            one = _parts(rendered, station, township, {**content.common, **content.own.get(station, {})})
             if one is not None and (one.parts or station in newest):
                 made[station] = one
         self._made = made

@@ -22,7 +22,7 @@ from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.accept import Acceptance
 from kiosk.sorting_center.ledger.acceptance.chain import Chain
 from kiosk.sorting_center.ledger.acceptance.signatures import NOTHING_REFUTED, BadSignatures
-from kiosk.sorting_center.ledger.database import places
+from kiosk.sorting_center.ledger.database import places, station_keys
 from kiosk.sorting_center.ledger.database.faults import damage_error, translate_error
 from kiosk.sorting_center.ledger.database.opening import (
     OpenedLedger,
@@ -136,10 +136,10 @@ class Ledger(Closable):
         self, delivery: Delivery, received_at: str, begin_checks: BeginChecks, refuted: frozenset[str]
     ) -> list[StreamState]:
         with self._writing() as connection:
-            station_keys = {(item.station, region) for region, item in delivery.events}
-            station_keys |= {(one.station, one.region) for one in delivery.sightings}
+            heard = {(item.station, region) for region, item in delivery.events}
+            heard |= {(one.station, one.region) for one in delivery.sightings}
             regions = sightings.regions_of(connection, (station for station, _ in station_keys))
-            excess = sightings.excess_regions(station_keys, regions)
+            excess = sightings.excess_regions(heard, regions)
             refusals = list(delivery.refusals)
             incoming: dict[streams.StreamKey, list[ReceivedEvent]] = {}
             for region, item in delivery.events:
@@ -226,6 +226,11 @@ class Ledger(Closable):
             return self._opened.numberer.number(limit)
         except DBAPIError as error:
             raise translate_error(self._opened.address, error) from error
+
+    def revoke_key(self, region: str, station: str, key_id: str) -> int:
+        """How many keys of the station have this id, in hex: none is believed any more. Raises LedgerUnwritable."""
+        with self._writing() as connection:
+            return station_keys.revoke(connection, region, station, key_id)
 
     def readmit(self, key: EventKey) -> ReadmitResult:
         """Take an event in that was set apart, when this software believes it; nothing is changed when not.

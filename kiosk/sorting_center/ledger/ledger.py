@@ -138,7 +138,7 @@ class Ledger(Closable):
         with self._writing() as connection:
             heard = {(item.station, region) for region, item in delivery.events}
             heard |= {(one.station, one.region) for one in delivery.sightings}
-            regions = sightings.regions_of(connection, (station for station, _ in station_keys))
+            regions = sightings.regions_of(connection, (station for station, _ in heard))
             excess = sightings.excess_regions(heard, regions)
             refusals = list(delivery.refusals)
             incoming: dict[streams.StreamKey, list[ReceivedEvent]] = {}

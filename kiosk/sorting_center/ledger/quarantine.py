@@ -249,8 +249,8 @@ def _after_link(key: EventKey, after: Neighbour | None) -> NeighbourLink:
     return NeighbourLink.LINKED if after.prevhash == key.sha256 else NeighbourLink.BROKEN
 
 
-# Reasons that another reader may see otherwise. All others are the chain's.
-READMITTABLE_REASONS: Final = frozenset({"unknown_type", "bad_data"})
+# Reasons that another reader may see otherwise, or one who knows another key by now. All others are the chain's.
+READMITTABLE_REASONS: Final = frozenset({"unknown_type", "bad_data", BAD_SIGNATURE})
 
 
 class ReadmitResult(StrEnum):

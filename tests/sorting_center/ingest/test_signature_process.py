@@ -43,7 +43,7 @@ def running(stall_s: float = 600.0) -> Iterator[SignatureProcess]:
     process = SignatureProcess(stall_s)
     process.start()
     try:
-        until(lambda: process.pid is not None, "it was begun")
+        until(lambda: process.pid is not None)
         yield process
     finally:
         process.stop(5.0)
@@ -70,7 +70,7 @@ def test_what_is_answered_is_not_checked_again(monkeypatch: pytest.MonkeyPatch) 
             assert collect() == expected(64)
             return len(here) < 4
 
-        until(is_left_to_it, "it answers while this thread does something else")
+        until(is_left_to_it)
 
 
 def test_nothing_waits_for_one_that_is_killed_or_stands_still(subtests: pytest.Subtests) -> None:
@@ -83,7 +83,7 @@ def test_nothing_waits_for_one_that_is_killed_or_stands_still(subtests: pytest.S
                 assert collect() == expected(600)
                 for _ in range(20):  # more than waits between them
                     assert process.begin(MANY)() == expected(600)
-        until(lambda: process.pid not in (None, pid), "another one is begun")
+        until(lambda: process.pid not in (None, pid))
         assert process.begin(MANY)() == expected(600)
 
 
@@ -97,7 +97,7 @@ def test_one_that_stands_still_is_replaced() -> None:
             assert process.begin(MANY)() == expected(600)
             return process.pid not in (None, pid)
 
-        until(is_replaced, "another one is begun")
+        until(is_replaced)
 
 
 def test_a_commit_believes_its_verdict(ledger: Ledger) -> None:

@@ -72,7 +72,7 @@ class Signatures:
         if made is None and not known:
             return item.problem
         if not item.signature and made is None:
-            if item.problem is None and any(row.made_epoch == chain.epoch for row in known):
+            if item.problem is None:
                 self._note_unsigned(chain, item.seq)
             return item.problem
         signed = parse_signature(item.signature)
@@ -83,7 +83,7 @@ class Signatures:
         self._checks += [pack_check(bytes.fromhex(row.public), item.sha256, signed.signature) for row in rows]
         self._checked += [item.sha256] * len(rows)
         if made is not None:
-            self._add_key(made, known)
+            self._add_key(chain, made, known)
         elif item.problem is None:
             if all(row.state for row in rows):
                 self._note_unsigned(chain, item.seq)
@@ -128,15 +128,12 @@ class Signatures:
         public = decode_data(KeyMade, item.data).public
         return StationKeyRow(chain.region, chain.station, public, "", chain.epoch, item.seq, self._received_at)
 
-    def _add_key(self, made: StationKeyRow, known: list[StationKeyRow]) -> None:
-        again = next((place for place, row in enumerate(known) if row.public == made.public), None)
-        if again is not None:
-            known[again] = made._replace(state=known[again].state)
-        elif len(known) < station_keys.MAX_KEYS:
+    def _add_key(self, chain: Chain, made: StationKeyRow, known: list[StationKeyRow]) -> None:
+        if all(row.state or row.made_epoch != chain.epoch for row in known) and self._unsigned_of(chain):
+            self._unsigned[chain.key] = None  # Through the chain the first key of an epoch signs what was before it
+        if made.public not in (row.public for row in known) and len(known) < station_keys.MAX_KEYS:
             self._keys.setdefault((made.region, made.station), known).append(made)
-        else:
-            return
-        self._made.append(made)
+            self._made.append(made)
 
     def _note_unsigned(self, chain: Chain, seq: int) -> None:
         before = self._unsigned_of(chain)

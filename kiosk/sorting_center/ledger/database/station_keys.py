@@ -72,11 +72,8 @@ def of_region(connection: Connection, region: str) -> Sequence[StationKeyRow]:
 
 
 def register(connection: Connection, rows: Sequence[StationKeyRow]) -> None:
-    """Believe them. One that is there stays as it is, and may be made again in a later epoch."""
+    """Believe them. One that is there stays as it is."""
     insert_missing(connection, station_key, rows)
-    for row in rows:
-        made = {"made_epoch": row.made_epoch, "made_seq": row.made_seq}
-        connection.execute(update(station_key).where(_is_key(row)).values(made))
 
 
 def register_released(connection: Connection, events: Iterable[Any]) -> None:

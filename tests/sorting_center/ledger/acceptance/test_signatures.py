@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from kiosk.domain.events import KeyMade
@@ -14,6 +15,8 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
 from kiosk.sorting_center.ledger.database import station_keys
 from kiosk.sorting_center.ledger.database.schema import event, quarantine, station_key
+from kiosk.sorting_center.ledger.quarantine import ReadmitResult
+from kiosk.sorting_center.ledger.shared.records import EventKey
 from kiosk.sorting_center.shared.signature_checks import check_inline
 from tests.sorting_center.signing_station import SigningStation, key_of, with_signature
 from tests.sorting_center.station_journal import NOW, confirmed, of_weight
@@ -251,3 +254,28 @@ def test_what_is_released_in_steps_is_judged_in_steps(
         state = ledger.release_held(("S0147", signing.epoch, REGION), NOW, begin)
     assert (state.upto, counted(ledger), apart(ledger)) == (15, 12, [(items[8].seq, "bad_signature")])
     assert max(handed) <= 5
+
+
+def test_what_a_key_signed_that_came_too_late_is_taken_in_by_hand(ledger: Ledger, signing: SigningStation) -> None:
+    signing.key = key_of("second")
+    early, forged = signing.intake(1), signing.intake(2)
+    forged = with_signature(forged, sign_event(key_of("other"), forged.sha256))
+    events = [early, forged]
+    ledger.accept(events, REGION, NOW)
+    results = [ledger.readmit(EventKey(REGION, one.station, one.epoch, one.seq, one.sha256)) for one in events]
+    assert (results, counted(ledger)) == ([ReadmitResult.BAD_SIGNATURE] * 2, 0)
+    ledger.accept([signing.make_key("second", "repaired")], REGION, NOW)
+    results = [ledger.readmit(EventKey(REGION, one.station, one.epoch, one.seq, one.sha256)) for one in events]
+    while ledger.number(100):
+        pass
+    assert results == [ReadmitResult.ACCEPTED, ReadmitResult.BAD_SIGNATURE]
+    assert (counted(ledger), apart(ledger)) == (1, [(forged.seq, "bad_signature")])
+
+
+def test_a_later_program_knows_the_key_that_this_one_did_not(ledger: Ledger) -> None:
+    station = SigningStation()
+    start, made = station.start(), replace(station.make_key(), problem="unknown_type")
+    ledger.accept([start, made, station.intake(1)], REGION, NOW)
+    assert (keys(ledger), counted(ledger)) == ([], 1)
+    assert ledger.readmit(EventKey(REGION, made.station, made.epoch, made.seq, made.sha256)) is ReadmitResult.ACCEPTED
+    assert [state for _, state in keys(ledger)] == [""]

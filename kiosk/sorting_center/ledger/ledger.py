@@ -21,7 +21,7 @@ from kiosk.sorting_center.ledger import shares, sightings
 from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.accept import Acceptance
 from kiosk.sorting_center.ledger.acceptance.chain import Chain
-from kiosk.sorting_center.ledger.acceptance.signatures import NOTHING_REFUTED, BadSignatures
+from kiosk.sorting_center.ledger.acceptance.signatures import BadSignatures, ChecksAhead, StationKeys
 from kiosk.sorting_center.ledger.database import places, station_keys
 from kiosk.sorting_center.ledger.database.faults import damage_error, translate_error
 from kiosk.sorting_center.ledger.database.opening import (
@@ -63,6 +63,7 @@ class Ledger(Closable):
 
     def __init__(self, opened: OpenedLedger) -> None:
         self._opened = opened
+        self._seen_keys: StationKeys = {}
         # The disk of PostgreSQL's server is not known here: it has an administrator of its own.
         self._shares = DailyShares(opened.address.path.parent if opened.address.path is not None else None)
 
@@ -121,20 +122,31 @@ class Ledger(Closable):
         """Take a whole delivery in, in one transaction; as `accept`. ``begin_checks`` checks its signatures."""
         if self._opened.partitions is not None:
             self._opened.partitions.prepare(received_at)
-        return _until_none_is_refuted(lambda refuted: self._commit(delivery, received_at, begin_checks, refuted))
 
-    def _commit(
-        self, delivery: Delivery, received_at: str, begin_checks: BeginChecks, refuted: frozenset[str]
-    ) -> list[StreamState]:
-        try:
-            return self._take_in(delivery, received_at, begin_checks, refuted)
-        except BaseException:
-            self._shares.forget()
-            raise
+        def take_in(ahead: ChecksAhead) -> list[StreamState]:
+            try:
+                return self._commit(delivery, received_at, ahead)
+            except BaseException:
+                self._shares.forget()
+                raise
 
-    def _take_in(
-        self, delivery: Delivery, received_at: str, begin_checks: BeginChecks, refuted: frozenset[str]
-    ) -> list[StreamState]:
+        return self._until_all_fit(begin_checks, delivery.events, take_in)
+
+    def _until_all_fit(
+        self,
+        begin_checks: BeginChecks,
+        events: Sequence[tuple[str, ReceivedEvent]],
+        attempt: Callable[[ChecksAhead], _Result],
+    ) -> _Result:
+        """An attempt whose signatures do not all fit was rolled back, and is made again without believing those."""
+        refuted: frozenset[str] = frozenset()
+        while True:
+            try:
+                return attempt(ChecksAhead(begin_checks, self._seen_keys, events, refuted))
+            except BadSignatures as found:
+                refuted |= found.hashes
+
+    def _commit(self, delivery: Delivery, received_at: str, ahead: ChecksAhead) -> list[StreamState]:
         with self._writing() as connection:
             heard = {(item.station, region) for region, item in delivery.events}
             heard |= {(one.station, one.region) for one in delivery.sightings}
@@ -150,7 +162,7 @@ class Ledger(Closable):
                     incoming.setdefault((item.station, item.epoch, region), []).append(item)
             held = self._shares.held_back(connection, {(key[0], key[2]) for key in incoming}, received_at)
             groups = {key: events for key, events in incoming.items() if (key[0], key[2]) not in held}
-            acceptance = Acceptance(connection, received_at, begin_checks, refuted)
+            acceptance = Acceptance(connection, received_at, ahead)
             chains = acceptance.accept(groups) if groups else []
             sizes: Counter[sightings.StationKey] = Counter()
             for chain in chains:
@@ -170,10 +182,12 @@ class Ledger(Closable):
             if counters := [_DELIVERED + digest for digest in delivery.counted]:
                 connection.execute(delete(meta).where(meta.c.name.in_(counters)))
             held_states = [self._state(connection, *key) for key in incoming if key not in groups]
-            return [
+            states = [
                 *(self._state_of(connection, chain) for chain in chains),
                 *(replace(state, held_back=True) for state in held_states),
             ]
+            acceptance.signatures.require_good()
+            return states
 
     def count_delivery(self, digest: str) -> int:
         """Note that a message is taken in hand once more; how often that was so far. It survives this process, and ends
@@ -207,12 +221,14 @@ class Ledger(Closable):
         Done by two processes at once, each event is released once. Raises LedgerUnwritable when nothing was stored.
         """
 
-        def release(refuted: frozenset[str]) -> StreamState:
+        def release(ahead: ChecksAhead) -> StreamState:
             with self._writing() as connection:
-                (chain,) = Acceptance(connection, received_at, begin_checks, refuted).accept({key: []})
+                acceptance = Acceptance(connection, received_at, ahead)
+                (chain,) = acceptance.accept({key: []})
+                acceptance.signatures.require_good()
                 return self._state_of(connection, chain)
 
-        return _until_none_is_refuted(release)
+        return self._until_all_fit(begin_checks, (), release)
 
     def number(self, limit: int) -> int:
         """Give events that were released their places in the feed; how many were done, places or not.
@@ -371,13 +387,3 @@ class Ledger(Closable):
                 yield connection
         except DBAPIError as error:
             raise translate_error(self._opened.address, error) from error
-
-
-def _until_none_is_refuted(take_in: Callable[[frozenset[str]], _Result]) -> _Result:
-    """An attempt whose signatures do not all fit was rolled back, and is made again without believing those."""
-    refuted = NOTHING_REFUTED
-    while True:
-        try:
-            return take_in(refuted)
-        except BadSignatures as found:
-            refuted |= found.hashes

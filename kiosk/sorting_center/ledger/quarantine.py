@@ -19,7 +19,7 @@ from kiosk.messaging.contract.strict_json import StrictJsonError, read
 from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.accept import replace_nul
 from kiosk.sorting_center.ledger.acceptance.chain import Chain
-from kiosk.sorting_center.ledger.acceptance.signatures import NOTHING_REFUTED, BadSignatures, Signatures
+from kiosk.sorting_center.ledger.acceptance.signatures import BadSignatures, ChecksAhead, Signatures
 from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.rows import insert_autonumbered
 from kiosk.sorting_center.ledger.database.schema import (
@@ -32,7 +32,6 @@ from kiosk.sorting_center.ledger.database.schema import (
     unnumbered,
 )
 from kiosk.sorting_center.ledger.shared.records import BAD_SIGNATURE, EventKey
-from kiosk.sorting_center.shared.signature_checks import check_inline
 
 MAX_PAGE: Final = 100
 MAX_SAME_NUMBER: Final = 20  # Other contents of one number: a copied disk makes one, a stranger any number
@@ -320,10 +319,10 @@ def _is_signed(connection: Connection, stream_row: Row[Any], row: Row[Any], item
         item.station, item.epoch, stream_row.region, stream_row.upto, stream_row.head, stream_row.max_seen, None, ()
     )
     try:
-        signatures = Signatures(connection, row.received_at, [item.station], NOTHING_REFUTED)
+        signatures = Signatures(connection, row.received_at, ChecksAhead())
+        signatures.load_keys([item.station])
         if signatures.problem_of(chain, item) is not None:
             return False
-        signatures.begin(check_inline)
         signatures.require_good()
     except BadSignatures:
         return False

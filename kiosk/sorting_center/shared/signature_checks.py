@@ -16,8 +16,9 @@ CHECK_BYTES: Final = PUBLIC_BYTES + _MESSAGE_BYTES + SIGNATURE_BYTES
 BeginChecks = Callable[[Sequence[bytes]], Callable[[], bytes]]
 
 
-def pack_check(public: bytes, sha256: str, signature: bytes) -> bytes:
-    return public + bytes.fromhex(sha256) + signature
+def pack_check(public: str, sha256: str, signature: bytes) -> bytes:
+    """``public`` and ``sha256`` in hex."""
+    return bytes.fromhex(public + sha256) + signature
 
 
 def verdicts(packed: bytes) -> bytes:

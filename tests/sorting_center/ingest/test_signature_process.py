@@ -27,7 +27,7 @@ def checks(count: int) -> list[bytes]:
     for number in range(count):
         sha256 = f"{number:064x}"
         key = key_of("other") if number in BAD else KEY
-        found.append(pack_check(KEY.public, sha256, key.sign(message_of(sha256))))
+        found.append(pack_check(KEY.public.hex(), sha256, key.sign(message_of(sha256))))
     return found
 
 

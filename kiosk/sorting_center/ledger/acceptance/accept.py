@@ -27,7 +27,7 @@ from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.chain import Chain, Released
-from kiosk.sorting_center.ledger.acceptance.signatures import NOTHING_REFUTED, Signatures
+from kiosk.sorting_center.ledger.acceptance.signatures import ChecksAhead, Signatures
 from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
@@ -44,7 +44,6 @@ from kiosk.sorting_center.ledger.database.schema import (
 from kiosk.sorting_center.ledger.database.schema import event as event_table
 from kiosk.sorting_center.ledger.shared.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
 from kiosk.sorting_center.shared.alarm_texts import format_detail
-from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline
 
 # How far above `upto` an event may be held. A busy station writes some 700 a day and has at most 3,200 on their way (32
 # batches): no center that runs is further behind. One that is, because of a backup of months ago, is sent everything
@@ -68,18 +67,12 @@ _ESCAPED_NUL: Final = rb"\u0000"  # U+0000 as canonical JSON writes it
 class Acceptance:
     """Takes the events of one delivery in; ``received_at`` is RFC 3339 in UTC, the center's clock.
 
-    ``refuted`` as of `Signatures`, which ``begin_checks`` works for.
+    Whether it may be committed says ``signatures``.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        received_at: str,
-        begin_checks: BeginChecks = check_inline,
-        refuted: frozenset[str] = NOTHING_REFUTED,
-    ) -> None:
+    def __init__(self, connection: Connection, received_at: str, ahead: ChecksAhead) -> None:
         self._connection = connection
-        self._begin_checks, self._refuted = begin_checks, refuted
+        self.signatures = Signatures(connection, received_at, ahead)
         self._received_at = received_at
         self._dialect = connection.dialect.name
         # What is released then gets its place in the feed here; else a `numberer` gives it.
@@ -92,18 +85,16 @@ class Acceptance:
     def accept(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
         """Every chain as it is now; none for a stream that is one epoch too many: nothing of it is taken in.
 
-        A known stream without events is one that an earlier commit released in part: it goes on. Raises BadSignatures.
+        A known stream without events is one that an earlier commit released in part: it goes on.
         """
         chains = self._load_chains(groups)
+        self.signatures.load_keys(chain.station for chain in chains)
         known = self._stored_hashes(chains)
-        stations = [station for station, _, _ in groups]
-        signatures = Signatures(self._connection, self._received_at, stations, self._refuted)
         for chain in chains:
-            self._deduplicate(chain, known[chain.key], signatures)
-            self._advance(chain, signatures)
-        signatures.begin(self._begin_checks)
+            self._deduplicate(chain, known[chain.key])
+            self._advance(chain)
         self._store(chains)
-        signatures.write()
+        self.signatures.write()
         if self._is_single_writer:
             self._project(chains)
         else:
@@ -111,7 +102,6 @@ class Acceptance:
         self._write_streams(chains)
         for region, station in self._quarantined_stations:
             self._recorder(region).trim(station)
-        signatures.require_good()
         return chains
 
     def _load_chains(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
@@ -195,7 +185,7 @@ class Acceptance:
             for station, epoch, region, seq, sha256 in rows:
                 hashes[station, epoch, region][seq] = sha256
 
-    def _deduplicate(self, chain: Chain, known: dict[int, str], signatures: Signatures) -> None:
+    def _deduplicate(self, chain: Chain, known: dict[int, str]) -> None:
         """The same again is absorbed; the same key with another hash is a fork."""
         for item in chain.events:
             have = known.get(item.seq)
@@ -203,9 +193,9 @@ class Acceptance:
                 known[item.seq], chain.fresh[item.seq] = item.sha256, item
             elif have != item.sha256:
                 self._quarantine(chain, item, FORK, format_detail("came_twice", seq=item.seq))
-                signatures.note_fork(chain, item)
+                self.signatures.note_fork(chain, item)
 
-    def _advance(self, chain: Chain, signatures: Signatures) -> None:
+    def _advance(self, chain: Chain) -> None:
         """Upward from ``upto`` as far as the chain holds and the budget goes; the event that breaks it is evicted."""
         held = self._iter_held(chain)
         while True:
@@ -228,7 +218,7 @@ class Acceptance:
             if held_since is not None:
                 self._held_events_left -= 1
                 self._held_bytes_left -= len(item.body)
-            problem = signatures.problem_of(chain, item)
+            problem = self.signatures.problem_of(chain, item)
             if problem != item.problem:
                 item = replace(item, problem=problem)
                 if held_since is None:

@@ -3,19 +3,18 @@
 They are judged in the order of their chains, so that each is measured by the keys that its station made before it. A
 signature proves more than the station's line does only where the key is known: a station without any is believed as it
 is. What is not signed, or with a key that is not believed any more, counts and is noted; what is signed wrongly is set
-apart. The arithmetic is done beside the rest of the commit (`begin`), and its verdict stands before the commit does.
+apart. The arithmetic is begun before all else of a commit, and its verdict stands before the commit does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
-from kiosk.base.ed25519 import is_signed_by
 from kiosk.domain.events import EventsCovered, KeyMade
-from kiosk.messaging.contract.event_signature import message_of, parse_signature
+from kiosk.messaging.contract.event_signature import EventSignature, parse_signature
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.chain import Chain
@@ -24,10 +23,10 @@ from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.database.schema import unsigned
 from kiosk.sorting_center.ledger.database.station_keys import StationKeyRow
 from kiosk.sorting_center.ledger.shared.records import BAD_SIGNATURE
-from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline, pack_check
+from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline, pack_check, verdicts
 from kiosk.sorting_center.shared.stored_events import decode_data
 
-NOTHING_REFUTED: Final[frozenset[str]] = frozenset()
+_MAX_SEEN: Final = 20_000  # Stations whose keys are in memory: more than there are in a province
 
 
 class BadSignatures(Exception):
@@ -50,20 +49,69 @@ class _UnsignedRow(NamedTuple):
     since: str
 
 
-class Signatures:
-    """Of one commit. ``refuted``: hashes of events whose signatures were found wrong by an earlier attempt at it."""
+StationKeys = dict[tuple[str, str], list[StationKeyRow]]  # By region and station
+
+
+class ChecksAhead:
+    """Of one attempt at a commit: what will have to be checked, if the keys are still those that were seen before.
+
+    It is begun while the ledger is asked for the keys that hold; only these decide. ``refuted``: hashes of events whose
+    signatures were found wrong by an earlier attempt.
+    """
 
     def __init__(
-        self, connection: Connection, received_at: str, stations: Iterable[str], refuted: frozenset[str]
+        self,
+        begin_checks: BeginChecks = check_inline,
+        seen: StationKeys | None = None,
+        events: Iterable[tuple[str, ReceivedEvent]] = (),
+        refuted: frozenset[str] = frozenset(),
     ) -> None:
-        self._connection, self._received_at, self._refuted = connection, received_at, refuted
-        self._keys = station_keys.load(connection, stations)
+        """``seen`` by commits before this one, and then by this. ``events`` with their regions."""
+        self._begin_checks, self._seen, self.refuted = begin_checks, {} if seen is None else seen, refuted
+        self._parsed: dict[str, EventSignature | None] = {}
+        self._checks = [
+            check
+            for region, item in events
+            if item.signature
+            for check in self.checks_of(item, self._seen.get((region, item.station), ()))
+        ]
+        self._verdict = begin_checks(self._checks)
+
+    def checks_of(self, item: ReceivedEvent, keys: Iterable[StationKeyRow]) -> list[bytes]:
+        """One for each key that the signature may be of."""
+        if item.signature not in self._parsed:
+            self._parsed[item.signature] = parse_signature(item.signature)
+        signed = self._parsed[item.signature]
+        if signed is None:
+            return []
+        return [pack_check(row.public, item.sha256, signed.signature) for row in keys if row.key_id == signed.key_id]
+
+    def verdicts(self, checks: Sequence[bytes], keys: StationKeys) -> bytes:
+        """Of those that had to be made, with ``keys``."""
+        found = dict(zip(self._checks, self._verdict(), strict=True))
+        missing = [check for check in checks if check not in found]
+        found.update(zip(missing, self._begin_checks(missing)(), strict=True))
+        if len(self._seen) > _MAX_SEEN:
+            self._seen.clear()
+        self._seen.update(keys)
+        return bytes(found[check] for check in checks)
+
+
+class Signatures:
+    """Of one commit."""
+
+    def __init__(self, connection: Connection, received_at: str, ahead: ChecksAhead) -> None:
+        self._connection, self._received_at, self._ahead = connection, received_at, ahead
+        self._keys: StationKeys = {}
         self._made: list[StationKeyRow] = []
         self._cloned: list[StationKeyRow] = []
         self._checks: list[bytes] = []
         self._checked: list[str] = []  # For each check the hash of its event, of which one has to fit
-        self._verdict = check_inline(())
         self._unsigned: dict[streams.StreamKey, _UnsignedRow | None] = {}
+
+    def load_keys(self, stations: Iterable[str]) -> None:
+        """Of stations whose streams are in hand: no other process makes them a key before the commit is over."""
+        self._keys = station_keys.load(self._connection, stations)
 
     def problem_of(self, chain: Chain, item: ReceivedEvent) -> str | None:
         """Of the next event in its chain: its own, or BAD_SIGNATURE. It is told of each event once."""
@@ -75,17 +123,16 @@ class Signatures:
             if item.problem is None:
                 self._note_unsigned(chain, item.seq)
             return item.problem
-        signed = parse_signature(item.signature)
         candidates = known if made is None else [made]
-        rows = [row for row in candidates if signed is not None and row.key_id == signed.key_id]
-        if signed is None or not rows or item.sha256 in self._refuted:
+        checks = self._ahead.checks_of(item, candidates)
+        if not checks or item.sha256 in self._ahead.refuted:
             return BAD_SIGNATURE
-        self._checks += [pack_check(bytes.fromhex(row.public), item.sha256, signed.signature) for row in rows]
-        self._checked += [item.sha256] * len(rows)
+        self._checks += checks
+        self._checked += [item.sha256] * len(checks)
         if made is not None:
             self._add_key(chain, made, known)
         elif item.problem is None:
-            if all(row.state for row in rows):
+            if not self._ahead.checks_of(item, (row for row in known if not row.state)):
                 self._note_unsigned(chain, item.seq)
             elif item.type == EventsCovered.TYPE:
                 self._cover(chain, decode_data(EventsCovered, item.data))
@@ -93,18 +140,11 @@ class Signatures:
 
     def note_fork(self, chain: Chain, item: ReceivedEvent) -> None:
         """Two machines have written one event each in the same place: the key that signs the second one is in both."""
-        signed = parse_signature(item.signature)
         keys = self._keys.get((chain.region, chain.station), [])
         for place, row in enumerate(keys):
-            if signed is None or row.state or row.key_id != signed.key_id:
-                continue
-            if is_signed_by(bytes.fromhex(row.public), message_of(item.sha256), signed.signature):
+            if not row.state and any(verdicts(b"".join(self._ahead.checks_of(item, [row])))):
                 keys[place] = row._replace(state=station_keys.CLONED)
                 self._cloned.append(row)
-
-    def begin(self, begin_checks: BeginChecks) -> None:
-        """Every event of the commit was judged."""
-        self._verdict = begin_checks(self._checks)
 
     def write(self) -> None:
         """What was found, beside the events."""
@@ -118,7 +158,8 @@ class Signatures:
 
     def require_good(self) -> None:
         """Wait for the verdict. Raises BadSignatures."""
-        fitting = {sha256 for sha256, fits in zip(self._checked, self._verdict(), strict=True) if fits}
+        verdict = self._ahead.verdicts(self._checks, self._keys)
+        fitting = {sha256 for sha256, fits in zip(self._checked, verdict, strict=True) if fits}
         if bad := frozenset(self._checked) - fitting:
             raise BadSignatures(bad)
 

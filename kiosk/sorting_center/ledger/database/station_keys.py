@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
@@ -36,7 +36,12 @@ class StationKeyRow(NamedTuple):
 
     @property
     def key_id(self) -> bytes:
-        return key_id_of(bytes.fromhex(self.public))
+        return _key_id(self.public)
+
+
+@lru_cache(maxsize=4096)
+def _key_id(public: str) -> bytes:
+    return key_id_of(bytes.fromhex(public))
 
 
 class UnsignedEvents(NamedTuple):

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "doctor": "kiosk.cli.center.doctor:doctor",
     "setup": "kiosk.cli.center.setup:setup",
     "storefront": "kiosk.cli.center.storefront:storefront",
+    "keys": "kiosk.cli.center.keys:keys",
     "kit": "kiosk.cli.center.kit:kit",
     "ledger": "kiosk.cli.center.ledger:ledger",
     "log": "kiosk.cli.center.log:log_group",

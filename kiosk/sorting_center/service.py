@@ -19,6 +19,7 @@ from kiosk.sorting_center.feed.process import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.ingest.announcer import Announcer
 from kiosk.sorting_center.ingest.connections import receiving_connection
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
+from kiosk.sorting_center.ingest.signature_process import SignatureProcess
 from kiosk.sorting_center.ingest.watchdog import IngestWatchdog
 from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger
@@ -64,7 +65,8 @@ class SortingCenter:
         self._line = receiving_connection(broker, client_id, self.health, regions)
         self._feed = SupervisedProcess(feed_process_plan(ledger.url, broker, f"{client_id}-feed", self.health))
         wake = partial(self._feed.send, WAKE_UP)
-        self._ingest = IngestWorker(self._line, ledger, self.health, utc_now, wake)
+        self._signatures = SignatureProcess()
+        self._ingest = IngestWorker(self._line, ledger, self.health, utc_now, wake, self._signatures.begin)
         self._worker = self._ingest.thread
         self._announcer = Announcer(ledger, self._line.send).thread
         self._decisions = decision_worker(ledger, wake)
@@ -117,7 +119,8 @@ class SortingCenter:
         for part in (self._web, self._monitoring, self._photos, self._access, self._configuration):
             if part is not None:
                 part.start()
-        for one in (self._worker, self._feed, self._line, self._watchdog, self._announcer, self._decisions, self._log):
+        workers = (self._worker, self._feed, self._line, self._watchdog, self._announcer, self._decisions, self._log)
+        for one in (self._signatures, *workers):
             one.start()
         return self.health.wait_until_connected(wait_s, ending or threading.Event())
 
@@ -129,7 +132,8 @@ class SortingCenter:
         if self._web is not None:
             self._web.end()
         self._worker.stop(_WORKER_STOP_TIMEOUT_S)
-        stops = [self._log.stop, self._decisions.stop, self._announcer.stop, self._line.stop, self._feed.stop]
+        stops = [self._signatures.stop, self._log.stop, self._decisions.stop, self._announcer.stop, self._line.stop]
+        stops.append(self._feed.stop)
         optional_parts = (self._web, self._monitoring, self._photos, self._access, self._configuration)
         stops += [part.stop for part in optional_parts if part is not None]
         for stop in stops:

@@ -38,6 +38,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "old_price": "buys {product} for {n} fen a kilogram since {since}; the county's price is {most} fen",
     "not_bought": "buys {product} for {n} fen a kilogram since {since}; the county buys none there",
     "document_refused": "refused the county's document {version} on {at}: {why}",
+    "unsigned": "signature device failed: {n} events without a signature that is believed since {since}",
     "early_clock": "{receipt} was written at {at} by a clock that is set; no event there is older than {since}",
     "log_inconsistent": "refused the county's log {origin} with {n} events: it does not continue its own with {most}",
     "log_smaller": "refused the county's log {origin} with {n} events: it keeps one with {most}",

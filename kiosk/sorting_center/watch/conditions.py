@@ -10,6 +10,7 @@ from typing import Final
 from kiosk.sorting_center.desk.registry import ExpectedStation, StationRegister
 from kiosk.sorting_center.desk.shared.cases import Condition
 from kiosk.sorting_center.desk.station_configurations import StationConfiguration, StationKey
+from kiosk.sorting_center.ledger.database.station_keys import UnsignedEvents
 from kiosk.sorting_center.ledger.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.implausible import PRICE_KIND, ImplausibleFigure
@@ -54,6 +55,7 @@ class CountySnapshot:
     held_back: Sequence[HeldBack] = ()
     configurations: Mapping[StationKey, StationConfiguration] = field(default_factory=dict)
     old_prices: Sequence[OldPrice] = ()
+    unsigned: Sequence[UnsignedEvents] = ()
 
 
 def conditions(seen: CountySnapshot) -> list[Condition]:
@@ -67,6 +69,7 @@ def conditions(seen: CountySnapshot) -> list[Condition]:
         *(_of_held_back(one) for one in seen.held_back),
         *(condition for key, one in seen.configurations.items() for condition in _of_configuration(key, one)),
         *(_of_old_price(one) for one in seen.old_prices),
+        *(_of_unsigned(one) for one in seen.unsigned),
         *(condition for row in seen.rows for condition in _of_row(row, measure)),
         *(Condition("never_seen", expected.region, expected.station) for expected in silent),
         *(
@@ -120,6 +123,12 @@ def _of_old_price(one: OldPrice) -> Condition:
     else:
         detail = format_detail("old_price", product=paid.product, n=paid.fen_per_kg, most=one.county_fen, since=since)
     return Condition("old_price", paid.region, paid.station, f"{paid.product} {paid.mode}", detail)
+
+
+def _of_unsigned(one: UnsignedEvents) -> Condition:
+    """Over when a later signature of the station covers them."""
+    detail = format_detail("unsigned", n=one.events, since=format_minute(datetime.fromisoformat(one.since)))
+    return Condition("unsigned", one.region, one.station, "", detail)
 
 
 def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:

@@ -14,6 +14,7 @@ from kiosk.sorting_center.desk.registry import StationKey
 from kiosk.sorting_center.desk.shared.cases import Case
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.schema import alarm, quarantine, station_status, stream
+from kiosk.sorting_center.ledger.database.station_keys import unsigned_events
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.conditions import ConditionGroup, CountySnapshot, conditions
 from kiosk.sorting_center.watch.old_prices import OldPrices
@@ -32,7 +33,9 @@ def county_snapshot(
     alarms, quarantined, held_back = alarm_groups(ledger), quarantine_groups(ledger), ledger.held_back(now.isoformat())
     old_prices = (prices or OldPrices(desk.book)).findings(reports.paid.newest(today), register, configurations)
     seen = CountySnapshot(rows, register, alarms, quarantined, local, impossible, held_back)
-    return replace(seen, configurations=configurations, old_prices=old_prices)
+    with ledger.reading() as connection:
+        unsigned = unsigned_events(connection)
+    return replace(seen, configurations=configurations, old_prices=old_prices, unsigned=unsigned)
 
 
 class CountyWatch:

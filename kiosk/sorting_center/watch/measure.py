@@ -131,6 +131,7 @@ MARK_OF_CASE: Final[Mapping[str, StationMark]] = {
     "impossible_clock": StationMark.FAULT,
     "old_price": StationMark.FAULT,
     "document_refused": StationMark.FAULT,
+    "unsigned": StationMark.FAULT,
     "gap": StationMark.GAP,
 }
 

@@ -46,6 +46,7 @@ KINDS = (
     "held_back",
     "old_price",
     "document_refused",
+    "unsigned",
 )
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m{{ 7*7 }}"
 

@@ -51,6 +51,7 @@ class AuditAction(StrEnum):
     PIN_ANSWERED = "pin_answered"
     MEMBER_CHANGED = "member_changed"
     CONFIGURATION_KEY_MADE = "configuration_key_made"
+    KEY_REVOKED = "key_revoked"
     DAY_SETTLED = "day_settled"
     RECEIPT_SETTLED = "receipt_settled"
     NOTICE_TARGET_CHANGED = "notice_target_changed"

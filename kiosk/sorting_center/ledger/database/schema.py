@@ -58,8 +58,8 @@ def _received() -> tuple[Column[Any], ...]:
 
 
 # One row per (region, station, epoch, seq), first come. `feedseq` is null while a gap below holds the event back, and
-# for good when `problem` (unknown_type, bad_data, oversized) was set as it came. In PostgreSQL a view: see
-# `database.places`.
+# for good when `problem` (unknown_type, bad_data, oversized, bad_signature) was set until it was released. In
+# PostgreSQL a view: see `database.places`.
 event = Table("event", metadata, *_received(), Column("feedseq", BigInteger, unique=True))
 
 # The keys with which stations sign, as `station.key.made.v1` named them. `public`: 64 hex digits. `state` as in
@@ -74,6 +74,20 @@ station_key = Table(
     Column("made_epoch", Code, nullable=False),
     Column("made_seq", BigInteger, nullable=False),
     Column("received_at", TimestampColumn, nullable=False),
+)
+
+# Of a stream the released events that have no signature that is believed, though its station has a key, and that no
+# `station.events.covered.v1` covers: from the first to the last, among signed ones. `since`: when the first one came.
+unsigned = Table(
+    "unsigned",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("epoch", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("since", TimestampColumn, nullable=False),
 )
 
 # `upto`: every event from 1 to here is stored and linked. `head`: the hash at `upto`.
@@ -91,8 +105,8 @@ stream = Table(
     Column("last_received_at", TimestampColumn, nullable=False),
 )
 
-# `reason`: fork, broken_chain, far_ahead, unknown_type, bad_data or oversized. Bounded for each station: of the oldest,
-# and of those that are oversized, number, hash, reason and `size_bytes` are kept, and no `body`.
+# `reason`: fork, broken_chain, far_ahead, unknown_type, bad_data, oversized or bad_signature. Bounded for each station:
+# of the oldest, and of those that are oversized, number, hash, reason and `size_bytes` are kept, and no `body`.
 quarantine = Table(
     "quarantine",
     metadata,

@@ -29,6 +29,7 @@ _ACCIDENTS: Final = (
     ("impossible_price",),
     ("impossible_clock",),
     ("old_price", "document_refused"),
+    ("unsigned",),
     ("held_back",),
     (DAY_KIND,),
     ("reports",),

@@ -25,7 +25,7 @@ SYSTEM_USER: Final = "itself"  # Opens cases, and closes those of SELF_CLEARING 
 SELF_CLEARING: Final = frozenset(
     {
         *("quiet", "backlog", "gap", "offline", "reports", "never_seen", "old_software", "verification_over"),
-        *("held_back", "old_price", "document_refused"),
+        *("held_back", "old_price", "document_refused", "key_untried"),
     }
 )
 # Kinds of a day, which only a person reopens: while the reports are rebuilt their conditions are not seen.

@@ -53,9 +53,9 @@ class CountySnapshot:
     now: datetime
     impossible: Sequence[ImplausibleFigure] = ()
     held_back: Sequence[HeldBack] = ()
+    keys: Mapping[str, datetime] = field(default_factory=dict)
     configurations: Mapping[StationKey, StationConfiguration] = field(default_factory=dict)
     old_prices: Sequence[OldPrice] = ()
-    keys: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def conditions(seen: CountySnapshot) -> list[Condition]:
@@ -67,9 +67,9 @@ def conditions(seen: CountySnapshot) -> list[Condition]:
         *(_of_quarantine(group) for group in seen.quarantined if group.kind not in COVERED_BY_ALARM),
         *(_of_finding(finding) for finding in seen.impossible),
         *(_of_held_back(one) for one in seen.held_back),
+        *(condition for region, tried in seen.keys.items() for condition in _of_key(region, tried, seen.now)),
         *(condition for key, one in seen.configurations.items() for condition in _of_configuration(key, one)),
         *(_of_old_price(one) for one in seen.old_prices),
-        *(condition for region, tried in seen.keys.items() for condition in _of_key(region, tried, seen.now)),
         *(condition for row in seen.rows for condition in _of_row(row, measure)),
         *(Condition("never_seen", expected.region, expected.station) for expected in silent),
         *(
@@ -108,6 +108,13 @@ def _of_held_back(one: HeldBack) -> Condition:
     return Condition("held_back", one.region, one.station, "", detail)
 
 
+def _of_key(region: str, tried: datetime, now: datetime) -> Iterator[Condition]:
+    """A case each year: one that a person has closed hides only the year that it was opened in."""
+    if years := max(0, (now - tried) // KEY_TRIAL_TERM):
+        subject = (tried + years * KEY_TRIAL_TERM).date().isoformat()
+        yield Condition("key_untried", region, "", subject, format_detail("key_untried", day=tried.date().isoformat()))
+
+
 def _of_configuration(key: StationKey, one: StationConfiguration) -> Iterator[Condition]:
     """A refusal is over when the station applies a document after it."""
     if one.refused is not None:
@@ -123,13 +130,6 @@ def _of_old_price(one: OldPrice) -> Condition:
     else:
         detail = format_detail("old_price", product=paid.product, n=paid.fen_per_kg, most=one.county_fen, since=since)
     return Condition("old_price", paid.region, paid.station, f"{paid.product} {paid.mode}", detail)
-
-
-def _of_key(region: str, tried: datetime, now: datetime) -> Iterator[Condition]:
-    """A case each year: one that a person has closed hides only the year that it was opened in."""
-    if years := max(0, (now - tried) // KEY_TRIAL_TERM):
-        subject = (tried + years * KEY_TRIAL_TERM).date().isoformat()
-        yield Condition("key_untried", region, "", subject, format_detail("key_untried", day=tried.date().isoformat()))
 
 
 def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:

@@ -33,8 +33,8 @@ def county_snapshot(
     local = now.astimezone(reports.zone)
     alarms, quarantined, held_back = alarm_groups(ledger), quarantine_groups(ledger), ledger.held_back(now.isoformat())
     old_prices = (prices or OldPrices(desk.book)).findings(reports.paid.newest(today), register, configurations)
-    seen = CountySnapshot(rows, register, alarms, quarantined, local, impossible, held_back)
-    return replace(seen, configurations=configurations, old_prices=old_prices, keys=key_trials(desk))
+    seen = CountySnapshot(rows, register, alarms, quarantined, local, impossible, held_back, key_trials(desk))
+    return replace(seen, configurations=configurations, old_prices=old_prices)
 
 
 def key_trials(desk: CenterDesk) -> dict[str, datetime]:

@@ -164,11 +164,12 @@ def _convert(
     try:
         work(read, written)
     except BaseException as error:
-        if (cause := read.error or written.error) is not None:
-            raise cause from None
-        if not isinstance(error, (DecryptError, EncryptError, OSError)) and not _is_panic(error):
-            raise
-        raise fault from None
+        if read.error is written.error is None:
+            if not isinstance(error, (DecryptError, EncryptError, OSError)) and not _is_panic(error):
+                raise
+            raise fault from None
+    if (cause := read.error or written.error) is not None:  # Of the last write the library says nothing
+        raise cause
     return Digests(read.digest.hexdigest(), written.digest.hexdigest())
 
 

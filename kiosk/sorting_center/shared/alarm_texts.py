@@ -33,6 +33,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "scale_valid_until": "{text} valid until {day}",
     "valid_until": "valid until {day}",
     "software": "{text}",
+    "key_untried": "last tried on {day}",
     "above_max": "receipt {receipt} has a bag of {n} g; the scale shows {most} g at most",
     "far_price": "receipt {receipt} has {n} fen for a kilogram; other stations have {most} fen on that day",
     "old_price": "buys {product} for {n} fen a kilogram since {since}; the county's price is {most} fen",

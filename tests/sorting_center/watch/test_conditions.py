@@ -58,6 +58,15 @@ def test_what_is_set_apart_is_a_case_unless_an_alarm_says_so_already() -> None:
     ]
 
 
+@pytest.mark.parametrize(("days", "subjects"), [(0, []), (364, []), (365, [365]), (800, [730]), (-20_000, [])])
+def test_a_key_that_was_not_tried_is_a_case_of_its_year(days: int, subjects: list[int]) -> None:
+    tried = NOW - days * DAY
+    found = conditions(CountySnapshot([], register(), (), (), NOW, keys={"shache": tried}))
+    due = [(tried + one * DAY).date().isoformat() for one in subjects]
+    assert [one.key for one in found] == [("key_untried", "shache", "", one) for one in due]
+    assert all(english_detail(one.detail) == f"last tried on {tried.date()}" for one in found)
+
+
 def test_a_station_that_sends_too_much_is_named() -> None:
     held = [HeldBack("S0001", "shache", 67_108_864, "share"), HeldBack("S0002", "shache", 3_000_000, "disk")]
     first, second = conditions(CountySnapshot([], register(), (), (), NOW, held_back=held))

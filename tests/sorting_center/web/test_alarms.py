@@ -44,6 +44,7 @@ KINDS = (
     "impossible_price",
     "impossible_clock",
     "held_back",
+    "key_untried",
     "old_price",
     "document_refused",
     "unsigned",

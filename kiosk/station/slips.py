@@ -77,10 +77,10 @@ class SlipChecks:
             own = self.intakes.slip_figures(receipt) if receipt.station == self.station else None
             return judge(signed, self._keys(receipt.station, live), own, live.voids)
         except BadSlip:
-            return _UNREADABLE
+            pass
         except StoreError:
             logger.exception("a receipt of this station cannot be compared with its database")
-            return _UNREADABLE
+        return _UNREADABLE
 
     def _keys(self, station: str, live: LiveContent) -> Iterator[tuple[bytes, str]]:
         yield from ((from_base64(row.public), row.state) for row in live.keys if row.station == station)
@@ -113,10 +113,9 @@ class PublicSlips:
 
     def scanned(self, text: str) -> None:
         """A slip, or anything that was held here in its place."""
-        if self._is_home():
-            self._show(self._check(text))
-        else:
-            self._board.notify(NOT_NOW)
+        if not self._is_home():
+            return self._board.notify(NOT_NOW)
+        return self._show(self._check(text))
 
     def time_up(self) -> None:
         """Nothing was read. Said again, or too early, it changes nothing."""

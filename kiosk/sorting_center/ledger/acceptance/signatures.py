@@ -132,7 +132,8 @@ class Signatures:
         if made is not None:
             self._add_key(chain, made, known)
         elif item.problem is None:
-            if not self._ahead.checks_of(item, (row for row in known if not row.state)):
+            believed = [row for row in known if not row.state]
+            if len(believed) < len(known) and not self._ahead.checks_of(item, believed):
                 self._note_unsigned(chain, item.seq)
             elif item.type == EventsCovered.TYPE:
                 self._cover(chain, decode_data(EventsCovered, item.data))

@@ -44,3 +44,12 @@ class SlipVerdict(StrEnum):
     VOIDED = "voided"  # Signed, and two people made it void since
     COPY = "copy"  # Right, and printed again
     RIGHT = "right"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSlip:
+    """``slip`` is what the code says, None for `UNREADABLE`. ``voided_at``: RFC 3339, where this station knows it."""
+
+    verdict: SlipVerdict
+    slip: Slip | None = None
+    voided_at: str | None = None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
+from zoneinfo import ZoneInfo
 
 from kiosk.base.worker import Worker
 from kiosk.sorting_center.decision_worker import decision_worker
@@ -23,6 +24,7 @@ from kiosk.sorting_center.ingest.watchdog import IngestWatchdog
 from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import utc_now
+from kiosk.sorting_center.log.worker import CountyLog
 from kiosk.sorting_center.photos.monitor import PhotosMonitor
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.shared.child_process import SupervisedProcess
@@ -33,6 +35,7 @@ from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 if TYPE_CHECKING:
     from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 
+_DEFAULT_ZONE: Final = "Asia/Shanghai"  # As `CenterWebSettings` has it
 _WORKER_STOP_TIMEOUT_S: Final = 2.5
 _PART_STOP_TIMEOUT_S: Final = 0.6
 # All of it together, so that the process is gone within five seconds whatever the broker does.
@@ -78,6 +81,8 @@ class SortingCenter:
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
         has_photos = web is not None and web.photos_dir is not None
         self._photos = PhotosMonitor(ledger, PhotoIndex(ledger.url), self.health) if has_photos else None
+        self._zone = ZoneInfo(web.zone if web is not None else _DEFAULT_ZONE)
+        self._log = CountyLog(ledger, self._zone, None).thread
         self._broker = broker
         self._access: Worker | None = None
         self._configuration: Worker | None = None
@@ -89,11 +94,12 @@ class SortingCenter:
         self._access = BrokerAccess(self._ledger, self._broker, self.health).thread
 
     def send_configurations(self, key: Path) -> None:
-        """Before `start`: sign what the county gives its stations with this key, and send it."""
+        """Before `start`: sign what the county gives its stations with this key, and send it; and sign its log."""
         from kiosk.sorting_center.configuration_worker import CountyConfiguration
 
         made = CountyConfiguration(self._ledger, key, partial(self._line.send, qos=1))
         self._ingest.on_delivery, self._configuration = made.delivered, made.thread
+        self._log = CountyLog(self._ledger, self._zone, key).thread
 
     @property
     def http_address(self) -> str | None:
@@ -113,15 +119,8 @@ class SortingCenter:
         for part in (self._web, self._monitoring, self._photos, self._access, self._configuration):
             if part is not None:
                 part.start()
-        for one in (
-            self._signatures,
-            self._worker,
-            self._feed,
-            self._line,
-            self._watchdog,
-            self._announcer,
-            self._decisions,
-        ):
+        workers = (self._worker, self._feed, self._line, self._watchdog, self._announcer, self._decisions, self._log)
+        for one in (self._signatures, *workers):
             one.start()
         return self.health.wait_until_connected(wait_s, ending or threading.Event())
 
@@ -133,7 +132,8 @@ class SortingCenter:
         if self._web is not None:
             self._web.end()
         self._worker.stop(_WORKER_STOP_TIMEOUT_S)
-        stops = [self._signatures.stop, self._decisions.stop, self._announcer.stop, self._line.stop, self._feed.stop]
+        stops = [self._signatures.stop, self._log.stop, self._decisions.stop, self._announcer.stop, self._line.stop]
+        stops.append(self._feed.stop)
         optional_parts = (self._web, self._monitoring, self._photos, self._access, self._configuration)
         stops += [part.stop for part in optional_parts if part is not None]
         for stop in stops:

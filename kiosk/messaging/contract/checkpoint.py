@@ -18,8 +18,9 @@ from kiosk.base.ed25519 import PUBLIC_BYTES, is_signed_by
 MAX_SIZE: Final = 2**53 - 1
 MAX_PATH: Final = 64
 PROOF_HEAD: Final = "c2sp.org/tlog-proof@v1"
+CONSISTENCY_HEAD: Final = "kiosk/consistency@v1"
 _ED25519: Final = b"\x01"  # The type of a note's signature
-_ORIGIN: Final = re.compile(r"[a-z0-9-]{1,16}/20[2-9][0-9]")
+_ORIGIN: Final = re.compile(r"[a-z0-9-]{1,16}/20[2-9][0-9](\.([2-9]|[1-9][0-9]{1,3}))?")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _SIGNATURE: Final = re.compile("\N{EM DASH} ([^ +]+) ([A-Za-z0-9+/=]+)")
 
@@ -30,11 +31,15 @@ class BadCheckpoint(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """``origin``: region and year, ``shache/2026``. ``size`` in leaves."""
+    """``origin``: see `origin_of`. ``size`` in leaves."""
 
     origin: str
     size: int
     root: bytes
+
+    @property
+    def region(self) -> str:
+        return self.origin.partition("/")[0]
 
     @property
     def text(self) -> str:
@@ -51,26 +56,46 @@ class SignedCheckpoint:
 
     def is_signed_by(self, public: bytes) -> bool:
         origin, text = self.checkpoint.origin, self.checkpoint.text.encode("utf-8")
-        wanted = origin, note_key_id(origin, public)
-        return any(row[:2] == wanted and is_signed_by(public, text, row[2]) for row in self.signatures)
+        own = origin, note_key_id(origin, public)
+        return any(row[:2] == own and is_signed_by(public, text, row[2]) for row in self.signatures)
 
 
 @dataclass(frozen=True, slots=True)
 class InclusionProof:
-    """That the leaf at ``index`` (from 0) is in the log of ``note``, a signed checkpoint as text."""
+    """That the leaf at ``index`` (from 0) is in the log of ``note``, a signed checkpoint as text.
+
+    ``extra``: the leaf's content, the hash of an event; empty where the reader has it from elsewhere.
+    """
 
     index: int
     path: tuple[bytes, ...]
     note: str
+    extra: bytes = b""
 
     @property
     def text(self) -> str:
-        """C2SP tlog-proof: a head line, the index, the hashes, an empty line, the checkpoint."""
-        return f"{PROOF_HEAD}\nindex {self.index}\n{_hash_lines(self.path)}\n{self.note}"
+        """C2SP tlog-proof: a head line, the extra data, the index, the hashes, an empty line, the checkpoint."""
+        extra = f"extra {b64encode(self.extra).decode('ascii')}\n" if self.extra else ""
+        return f"{PROOF_HEAD}\n{extra}index {self.index}\n{_hash_lines(self.path)}\n{self.note}"
 
 
-def origin_of(region: str, year: int) -> str:
-    return f"{region}/{year}"
+@dataclass(frozen=True, slots=True)
+class ConsistencyProof:
+    """That the log of the note ``new`` begins with that of the note ``old``."""
+
+    path: tuple[bytes, ...]
+    old: str
+    new: str
+
+    @property
+    def text(self) -> str:
+        """A head line, the hashes, an empty line, the older note, an empty line, the newer note."""
+        return f"{CONSISTENCY_HEAD}\n{_hash_lines(self.path)}\n{self.old}\n{self.new}"
+
+
+def origin_of(region: str, year: int, number: int = 1) -> str:
+    """``shache/2026``; ``shache/2026.2`` for the second log of that year (``number``)."""
+    return f"{region}/{year}" if number == 1 else f"{region}/{year}.{number}"
 
 
 def note_key_id(name: str, public: bytes) -> bytes:
@@ -118,13 +143,24 @@ def parse_checkpoint(note: str) -> SignedCheckpoint:
 
 
 def parse_proof(text: str) -> InclusionProof:
-    """Raises BadCheckpoint. The leaf's hash comes from the paper that is proven."""
+    """Raises BadCheckpoint. Without ``extra`` the leaf's hash comes from the paper that is proven."""
     head, separator, note = text.partition("\n\n")
     rows = head.split("\n")
+    has_extra = len(rows) > 2 and rows[1].startswith("extra ")
+    extra = _base64(rows.pop(1)[len("extra ") :]) if has_extra else b""
     match = re.fullmatch(r"index (0|[1-9][0-9]{0,15})", rows[1]) if len(rows) > 1 else None
-    if not separator or rows[0] != PROOF_HEAD or match is None:
+    if not separator or rows[0] != PROOF_HEAD or match is None or (has_extra and not extra):
         raise BadCheckpoint("this is no proof of a log")
-    return InclusionProof(int(match[1]), parse_path(rows[2:]), note)
+    return InclusionProof(int(match[1]), parse_path(rows[2:]), note, extra)
+
+
+def parse_consistency(text: str) -> ConsistencyProof:
+    """Raises BadCheckpoint. Its notes are read by `parse_checkpoint`."""
+    pieces = text.split("\n\n")
+    head, *rows = pieces[0].split("\n")
+    if len(pieces) != 5 or head != CONSISTENCY_HEAD:
+        raise BadCheckpoint("this is no proof that a log has only grown")
+    return ConsistencyProof(parse_path(rows), f"{pieces[1]}\n\n{pieces[2]}\n", f"{pieces[3]}\n\n{pieces[4]}")
 
 
 def parse_path(lines: Sequence[str]) -> tuple[bytes, ...]:

@@ -10,7 +10,8 @@ from kiosk.base.ed25519 import Ed25519Key
 
 # What is signed begins with its kind and version: no signature of one thing is one of another.
 CONTEXT: Final = b"kiosk/event/1\n"
-_FORM: Final = re.compile(r"([0-9a-f]{8})\.([A-Za-z0-9+/]{86}==)")
+# Of the last digit before `==` four bits say nothing, and are 0: one text for one signature.
+_FORM: Final = re.compile(r"([0-9a-f]{8})\.([A-Za-z0-9+/]{85}[AQgw]==)")
 
 
 class EventSignature(NamedTuple):

@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from base64 import b64decode
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
+from kiosk.base.ed25519 import is_signed_by, key_id_of
 from kiosk.base.json_reader import reader
+from kiosk.messaging.contract.checkpoint import parse_verifier
 from kiosk.messaging.contract.configuration import KeyRow
 
 
@@ -29,3 +34,32 @@ class PublicKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 # Raises Unreadable.
 parse_public_keys: Final = reader(msgspec.json.Decoder(PublicKeys))
+
+
+class KnownKey(NamedTuple):
+    """``state`` as in `KeyRow`."""
+
+    public: bytes
+    key_id: bytes
+    state: str
+
+
+class KeyRing:
+    """The same, to look keys up by their station. Raises ValueError. ``log``: names and keys of its lines."""
+
+    def __init__(self, keys: PublicKeys) -> None:
+        self.region, self.voids = keys.region, frozenset(keys.voids)
+        self.log = [parse_verifier(line) for line in keys.log]
+        self._rows: dict[str, list[KnownKey]] = defaultdict(list)
+        for row in keys.keys:
+            public = b64decode(row.public)
+            self._rows[row.station].append(KnownKey(public, key_id_of(public), row.state))
+
+    def of(self, station: str, region: object) -> Sequence[KnownKey]:
+        """None of them is of another region."""
+        return self._rows.get(station, ()) if region == self.region else ()
+
+
+def signer_of(keys: Iterable[KnownKey], message: bytes, signature: bytes) -> KnownKey | None:
+    """Two keys may have the same id, so each is tried."""
+    return next((key for key in keys if is_signed_by(key.public, message, signature)), None)

@@ -1,14 +1,16 @@
-"""The text of the code on a receipt: ``https://HOST/s#`` and decimal digits, which are a COSE_Sign1 (RFC 9052).
+"""The text of the code on a receipt or a member's strip: ``https://HOST/s#`` and digits, a COSE_Sign1 (RFC 9052).
 
 Digits, because a QR code holds three and a third of a byte's worth of them in ten bits, and nothing after ``#`` leaves
-a telephone. The payload is one CBOR array, its version and type first, in the order of `_payload`. The array is not
-tagged; algorithm (EdDSA) and key id stand in the protected header, so they are signed, too.
+a telephone. The payload is one CBOR array, its version and type first, in the order of `_payload` for a receipt and of
+`_statement_payload` for the strip of what a member brought. The array is not tagged; algorithm (EdDSA) and key id stand
+in the protected header, so they are signed, too.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 import cbor2
@@ -19,10 +21,12 @@ from kiosk.domain.mass import MAX_GROSS_G
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.slip import Slip
+from kiosk.domain.statement import BroughtSums, Statement
 from kiosk.domain.trade import Mode
 
 VERSION: Final = 1
-RECEIPT: Final = 1  # The type; others have none yet
+RECEIPT: Final = 1  # The type: of a receipt, and of the strip of what a member brought
+STATEMENT: Final = 2
 HEAD_BYTES: Final = 8
 MAX_DIGITS: Final = 600  # 249 bytes; a slip has some 126
 MAX_HOST: Final = 40
@@ -34,23 +38,39 @@ _TEXT: Final = re.compile(r"https://[a-z0-9.-]{1,40}(?::[0-9]{1,5})?/s#([1-9][0-
 _HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,38}[a-z0-9])?")
 _PRODUCT: Final = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _MAX: Final = 2**31 - 1
+_MAX_SUM: Final = 2**53
+_FIELDS: Final = {RECEIPT: 17, STATEMENT: 18}
+_OTHER_PAPER: Final = {RECEIPT: "this is what a member brought, no receipt", STATEMENT: "this is a receipt"}
 
 
 class BadSlip(ValueError):
     """It is no slip of this version; the text says why."""
 
 
+class NotCanonical(BadSlip):
+    """It says something, and is not written in the one form in which a slip may say it."""
+
+
 @dataclass(frozen=True, slots=True)
-class SignedSlip:
+class SignedPaper:
     """``signed`` is the Sig_structure (RFC 9052 section 4.4) that ``signature`` is over."""
 
-    slip: Slip
     key_id: bytes
     signed: bytes
     signature: bytes
 
     def is_signed_by(self, public: bytes) -> bool:
         return is_signed_by(public, self.signed, self.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedSlip(SignedPaper):
+    slip: Slip
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStatement(SignedPaper):
+    statement: Statement
 
 
 def check_host(text: str) -> str:
@@ -62,16 +82,37 @@ def check_host(text: str) -> str:
 
 def slip_text(host: str, key: Ed25519Key, slip: Slip) -> str:
     """What the code on the receipt says. Raises BadSlip for a slip that `parse_slip` would not take."""
-    payload = cbor2.dumps(_payload(slip))
-    protected = cbor2.dumps({_ALGORITHM: _EDDSA, _KEY_ID: key.key_id})
-    content = cbor2.dumps([protected, {}, payload, key.sign(_sig_structure(protected, payload))])
-    text = f"https://{check_host(host)}/s#{int.from_bytes(content, 'big')}"
-    parse_slip(text)
-    return text
+    return _text(host, key, _payload(slip), parse_slip)
 
 
 def parse_slip(text: str) -> SignedSlip:
     """Its form alone; raises BadSlip. The same text is the only one with this content: nothing is left out or added."""
+    row, seal = _opened(text, RECEIPT)
+    return SignedSlip(*seal, _slip(row))
+
+
+def statement_text(host: str, key: Ed25519Key, statement: Statement) -> str:
+    """What the code on a member's strip says. Raises BadSlip for one that `parse_statement` would not take."""
+    return _text(host, key, _statement_payload(statement), parse_statement)
+
+
+def parse_statement(text: str) -> SignedStatement:
+    """As `parse_slip`."""
+    row, seal = _opened(text, STATEMENT)
+    return SignedStatement(*seal, _statement(row))
+
+
+def _text(host: str, key: Ed25519Key, fields: list[Any], parse: Callable[[str], SignedPaper]) -> str:
+    payload = cbor2.dumps(fields)
+    protected = cbor2.dumps({_ALGORITHM: _EDDSA, _KEY_ID: key.key_id})
+    content = cbor2.dumps([protected, {}, payload, key.sign(_sig_structure(protected, payload))])
+    text = f"https://{check_host(host)}/s#{int.from_bytes(content, 'big')}"
+    parse(text)
+    return text
+
+
+def _opened(text: str, kind: int) -> tuple[list[Any], tuple[bytes, bytes, bytes]]:
+    """The fields of the payload, whose type is ``kind``; key id, what is signed, and the signature."""
     match = _TEXT.fullmatch(text)
     if match is None:
         raise BadSlip("this is no code of a receipt")
@@ -86,7 +127,11 @@ def parse_slip(text: str) -> SignedSlip:
     _require(
         header[_ALGORITHM] == _EDDSA and isinstance(key_id, bytes) and len(key_id) == 4, "its key is of another kind"
     )
-    return SignedSlip(_slip(_array(payload, 17)), key_id, _sig_structure(protected, payload), signature)
+    row = _array(payload, *_FIELDS.values())
+    _require(all(type(field) is int for field in row[:2]) and row[0] == VERSION, "it is of a later version")
+    _require(row[1] == kind or row[1] not in _FIELDS, _OTHER_PAPER[kind])
+    _require(row[1] == kind and len(row) == _FIELDS[kind], "it is of a later version")
+    return row, (key_id, _sig_structure(protected, payload), signature)
 
 
 def _sig_structure(protected: bytes, payload: bytes) -> bytes:
@@ -116,32 +161,69 @@ def _payload(slip: Slip) -> list[Any]:
 
 
 def _slip(row: list[Any]) -> Slip:
-    version, kind, region, station, series, counter, minute, clock, product, bags, net_g, price, fen, mode, *rest = row
-    _require((version, kind) == (VERSION, RECEIPT), "it is of a later version")
+    region, station, series, counter, minute, clock, product, bags, net_g, price, fen, mode, *rest = row[2:]
     counters, copy_no, head = rest
-    for value, largest in (
-        (station, 9999), (counter, 999_999), (minute or 0, _MAX), (clock, 2), (bags, MAX_BAGS), (mode, 1),
-        (net_g, MAX_BAGS * MAX_GROSS_G), (price, MAX_FEN_PER_KG), (fen, 2**53), (copy_no, _MAX),
-    ):  # fmt: skip
-        _require(type(value) is int and 0 <= value <= largest, "one of its numbers is out of range")
-    _require((minute is None) == (clock == 2), "its date does not fit its clock")
+    _check_numbers((
+        (station, 9999), (counter, 999_999), (bags, MAX_BAGS), (mode, 1),
+        (net_g, MAX_BAGS * MAX_GROSS_G), (price, MAX_FEN_PER_KG), (fen, _MAX_SUM), (copy_no, _MAX),
+    ))  # fmt: skip
     is_counted = isinstance(counters, list) and len(counters) == 3
     _require(counters is None or (is_counted and all(type(n) is int and 0 <= n <= _MAX for n in counters)), "counters")
-    _require(isinstance(head, bytes) and len(head) == HEAD_BYTES, "its hash has another length")
     _require(isinstance(product, str) and _PRODUCT.fullmatch(product) is not None, "its goods are no code")
+    _check_common(region, minute, clock, head)
+    return Slip(
+        *(region, _receipt(station, series, counter), minute, _CLOCKS[clock], product, bags, net_g, price, fen),
+        *(_MODES[mode], tuple(counters) if counters else None, copy_no, head),
+    )
+
+
+def _statement_payload(statement: Statement) -> list[Any]:
+    first, last = statement.first, statement.last
+    return [
+        *(VERSION, STATEMENT, statement.region, int(first.station[1:]), int(statement.member[2:])),
+        *(statement.minute, _CLOCKS.index(statement.clock)),
+        *(first.series, first.counter, last.series, last.counter),
+        *astuple(statement.sums),
+        statement.head,
+    ]
+
+
+def _statement(row: list[Any]) -> Statement:
+    region, station, member, minute, clock, series, counter, last_series, last, *sums, head = row[2:]
+    _check_numbers((
+        (station, 9999), (member, 99_999), (counter, 999_999), (last, 999_999),
+        *((value, _MAX_SUM) for value in sums),
+    ))  # fmt: skip
+    _check_common(region, minute, clock, head)
+    ends = _receipt(station, series, counter), _receipt(station, last_series, last)
+    return Statement(region, f"M-{member:05d}", minute, _CLOCKS[clock], *ends, BroughtSums(*sums), head)
+
+
+def _check_numbers(rows: Iterable[tuple[object, int]]) -> None:
+    for value, largest in rows:
+        _require(type(value) is int and 0 <= value <= largest, "one of its numbers is out of range")
+
+
+def _check_common(region: object, minute: int | None, clock: int, head: object) -> None:
+    _check_numbers(((0 if minute is None else minute, _MAX), (clock, len(_CLOCKS) - 1)))
+    _require((minute is None) == (clock == 2), "its date does not fit its clock")
+    _require(isinstance(head, bytes) and len(head) == HEAD_BYTES, "its hash has another length")
     try:
-        receipt = ReceiptNumber(f"S{station:04d}", series, counter)
-        check_region(region)
+        check_region(region)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         raise BadSlip(str(error)) from error
-    moment = (minute, _CLOCKS[clock])
-    figures = (product, bags, net_g, price, fen, _MODES[mode])
-    return Slip(region, receipt, *moment, *figures, tuple(counters) if counters else None, copy_no, head)
 
 
-def _array(content: bytes, length: int) -> list[Any]:
+def _receipt(station: int, series: Any, counter: int) -> ReceiptNumber:
+    try:
+        return ReceiptNumber(f"S{station:04d}", series, counter)
+    except (ValueError, TypeError) as error:
+        raise BadSlip(str(error)) from error
+
+
+def _array(content: bytes, *lengths: int) -> list[Any]:
     found = _decode(content)
-    _require(isinstance(found, list) and len(found) == length, "it has more or fewer fields")
+    _require(isinstance(found, list) and len(found) in lengths, "it has more or fewer fields")
     return list(found)
 
 
@@ -152,7 +234,8 @@ def _decode(content: bytes) -> Any:
         is_same = cbor2.dumps(found) == content
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, MemoryError, RecursionError) as error:
         raise BadSlip(f"it is no CBOR: {error}") from error
-    _require(is_same, "it is not written in the one form")
+    if not is_same:
+        raise NotCanonical("it is not written in the one form")
     return found
 
 

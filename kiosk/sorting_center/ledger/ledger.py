@@ -147,11 +147,11 @@ class Ledger(Closable):
                 refuted |= found.hashes
 
     def _commit(self, delivery: Delivery, received_at: str, ahead: ChecksAhead) -> list[StreamState]:
-        with self._writing() as connection:
-            heard = {(item.station, region) for region, item in delivery.events}
-            heard |= {(one.station, one.region) for one in delivery.sightings}
-            regions = sightings.regions_of(connection, (station for station, _ in heard))
-            excess = sightings.excess_regions(heard, regions)
+        with self.writing() as connection:
+            station_keys = {(item.station, region) for region, item in delivery.events}
+            station_keys |= {(one.station, one.region) for one in delivery.sightings}
+            regions = sightings.regions_of(connection, (station for station, _ in station_keys))
+            excess = sightings.excess_regions(station_keys, regions)
             refusals = list(delivery.refusals)
             incoming: dict[streams.StreamKey, list[ReceivedEvent]] = {}
             for region, item in delivery.events:
@@ -194,7 +194,7 @@ class Ledger(Closable):
         with the commit of a `Delivery` that names it. Raises LedgerUnwritable.
         """
         name, is_counter = _DELIVERED + digest, meta.c.name.startswith(_DELIVERED)
-        with self._writing() as connection:
+        with self.writing() as connection:
             before = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
             counters = select(func.count()).where(is_counter)
             if before is None and connection.execute(counters).scalar_one() >= _MAX_COUNTED:
@@ -222,7 +222,7 @@ class Ledger(Closable):
         """
 
         def release(ahead: ChecksAhead) -> StreamState:
-            with self._writing() as connection:
+            with self.writing() as connection:
                 acceptance = Acceptance(connection, received_at, ahead)
                 (chain,) = acceptance.accept({key: []})
                 acceptance.signatures.require_good()
@@ -245,7 +245,7 @@ class Ledger(Closable):
 
     def revoke_key(self, region: str, station: str, key_id: str) -> int:
         """How many keys of the station have this id, in hex: none is believed any more. Raises LedgerUnwritable."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             return station_keys.revoke(connection, region, station, key_id)
 
     def readmit(self, key: EventKey) -> ReadmitResult:
@@ -253,7 +253,7 @@ class Ledger(Closable):
 
         Raises LedgerUnwritable when nothing was stored.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             return readmit(connection, key)
 
     @property
@@ -296,7 +296,7 @@ class Ledger(Closable):
 
     def set_announced(self, generation: str) -> None:
         """Every stream was told this generation. Raises LedgerUnwritable."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             upsert_rows(connection, meta, [(_ANNOUNCED_KEY, generation)])
 
     def _state(self, connection: Connection, station: str, epoch: str, region: str) -> StreamState:
@@ -339,7 +339,7 @@ class Ledger(Closable):
 
     def set_feed_position(self, name: str, feedseq: int) -> None:
         """Everything up to ``feedseq`` has been taken by the broker. Raises LedgerUnwritable."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             upsert_rows(connection, feed_position, [(name, feedseq)])
 
     def events(self, *, with_standing: bool = True) -> Iterator[StoredEvent]:
@@ -378,7 +378,8 @@ class Ledger(Closable):
             raise translate_error(self._opened.address, error) from error
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """One transaction. Raises LedgerUnwritable."""
         check = self._opened.check
         if check is not None and check.finding:
             raise damage_error(self._opened.address, check.finding)

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec.structs import replace
 
+from kiosk.messaging.contract.checkpoint import Checkpoint, signed_note
 from kiosk.messaging.contract.configuration import ConfigurationDocument, to_base64
 from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
 
@@ -136,6 +137,14 @@ class ConfigurationKey:
             raise ValueError(f"the document is not one of {self.subject}")
         certified = replace(document, certificate=to_base64(self._certificate), signature="")
         return replace(certified, signature=to_base64(self._key.sign(certified.signed_bytes())))
+
+    def note_of(self, checkpoint: Checkpoint) -> str:
+        """The checkpoint of the county's log, signed."""
+        return signed_note(checkpoint, *self.sign_message(checkpoint.text.encode("ascii")))
+
+    def sign_message(self, message: bytes) -> tuple[bytes, bytes]:
+        """The public key, and its signature over a message that begins with its kind and version."""
+        return self._key.public_key().public_bytes_raw(), self._key.sign(message)
 
 
 class ServerAuthority:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +12,16 @@ from kiosk.base.ed25519 import Ed25519Key
 from kiosk.domain.identifiers import SERIES_LETTERS, ReceiptNumber
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.slip import Slip
+from kiosk.domain.statement import BroughtSums, Statement
 from kiosk.domain.trade import Mode
-from kiosk.messaging.contract.slip import BadSlip, check_host, parse_slip, slip_text
+from kiosk.messaging.contract.slip import (
+    BadSlip,
+    check_host,
+    parse_slip,
+    parse_statement,
+    slip_text,
+    statement_text,
+)
 
 KEY = Ed25519Key(bytes(range(32)))
 OTHER = Ed25519Key(bytes(32))
@@ -32,6 +42,19 @@ SLIP = Slip(
 )
 TEXT = slip_text("kiosk.example.cn", KEY, SLIP)
 PREFIX, DIGITS = TEXT.split("#")
+
+FIRST, LAST = ReceiptNumber("S0147", "A", 12), ReceiptNumber("S0147", "B", 7)
+STATEMENT = Statement(
+    "shache",
+    "M-00017",
+    29_400_000,
+    ClockQuality.RESTORED,
+    FIRST,
+    LAST,
+    BroughtSums(312, 4, 8_120_000, 19_488_000, 77_005, 0),
+    bytes(range(8)),
+)
+STATEMENT_TEXT = statement_text("kiosk.example.cn", KEY, STATEMENT)
 
 dated = st.tuples(st.integers(0, 2**31 - 1), st.sampled_from([ClockQuality.SYNCED, ClockQuality.RESTORED]))
 slips = st.builds(
@@ -123,3 +146,58 @@ def test_a_host_is_a_name_in_lower_case(host: str) -> None:
     with pytest.raises(BadSlip):
         check_host(host)
     assert check_host("kiosk.shache.gov.cn") == "kiosk.shache.gov.cn"
+
+
+sums = st.builds(BroughtSums, *[st.integers(0, 2**31 - 1)] * 2, *[st.integers(0, 2**53)] * 4)
+statements = st.builds(
+    lambda when, **fields: Statement("shache", minute=when[0], clock=when[1], first=FIRST, last=LAST, **fields),
+    dated | st.just((None, ClockQuality.UNSET)),
+    member=st.integers(0, 99_999).map(lambda number: f"M-{number:05d}"),
+    sums=sums,
+    head=st.binary(min_size=8, max_size=8),
+)
+
+
+@given(statements)
+def test_what_a_member_brought_is_read_back(statement: Statement) -> None:
+    found = parse_statement(statement_text("a.cn", KEY, statement))
+    assert found.statement == statement
+    assert found.is_signed_by(KEY.public) and not found.is_signed_by(OTHER.public)
+
+
+def test_no_paper_is_taken_for_the_other() -> None:
+    with pytest.raises(BadSlip, match="this is what a member brought, no receipt"):
+        parse_slip(STATEMENT_TEXT)
+    with pytest.raises(BadSlip, match="this is a receipt"):
+        parse_statement(TEXT)
+
+
+def test_no_byte_of_a_statement_can_be_changed() -> None:
+    content = int(STATEMENT_TEXT.split("#")[1]).to_bytes(200, "big").lstrip(b"\0")
+    for place in range(len(content)):
+        for bit in range(8):
+            changed = bytearray(content)
+            changed[place] ^= 1 << bit
+            for parse in (parse_statement, parse_slip):
+                try:
+                    found = parse(f"{PREFIX}#{int.from_bytes(changed, 'big')}")
+                except BadSlip:
+                    continue
+                assert not found.is_signed_by(KEY.public), (place, bit)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"member": "M-100000"},
+        {"minute": None},
+        {"clock": ClockQuality.UNSET},
+        {"head": b"1234567"},
+        {"region": "feed"},
+        {"sums": BroughtSums(-1)},
+        {"sums": BroughtSums(0, 0, 2**53 + 1)},
+    ],
+)
+def test_a_statement_that_cannot_be_is_not_signed(changes: dict[str, object]) -> None:
+    with pytest.raises(BadSlip):
+        statement_text("a.cn", KEY, replace(STATEMENT, **changes))  # type: ignore[arg-type]

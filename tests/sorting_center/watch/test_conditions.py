@@ -32,7 +32,7 @@ def group(kind: str, epoch: str = "", day: str = "2026-11-25", number: int = 1) 
     return ConditionGroup(kind, "shache", "S0001", epoch, day, number, "event 3 came twice")
 
 
-ALARMS = ["fork", "twin", "broken_chain", "receipt_twice", "second_region", "too_many_epochs"]
+ALARMS = ["fork", "twin", "broken_chain", "receipt_twice", "second_region", "too_many_epochs", "county_log"]
 
 
 @pytest.mark.parametrize("kind", ALARMS)
@@ -56,6 +56,15 @@ def test_what_is_set_apart_is_a_case_unless_an_alarm_says_so_already() -> None:
     assert found(quarantined=[group(reason) for reason in reasons]) == [
         ("quarantine", "S0001", f"{reason} 2026-11-25") for reason in reasons[2:]
     ]
+
+
+@pytest.mark.parametrize(("days", "subjects"), [(0, []), (364, []), (365, [365]), (800, [730]), (-20_000, [])])
+def test_a_key_that_was_not_tried_is_a_case_of_its_year(days: int, subjects: list[int]) -> None:
+    tried = NOW - days * DAY
+    found = conditions(CountySnapshot([], register(), (), (), NOW, keys={"shache": tried}))
+    due = [(tried + one * DAY).date().isoformat() for one in subjects]
+    assert [one.key for one in found] == [("key_untried", "shache", "", one) for one in due]
+    assert all(english_detail(one.detail) == f"last tried on {tried.date()}" for one in found)
 
 
 def test_a_station_that_sends_too_much_is_named() -> None:

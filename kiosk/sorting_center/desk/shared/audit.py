@@ -50,6 +50,7 @@ class AuditAction(StrEnum):
     STATION_PERSON_ENDED = "station_person_ended"
     PIN_ANSWERED = "pin_answered"
     MEMBER_CHANGED = "member_changed"
+    KEY_TRIED = "key_tried"
     CONFIGURATION_KEY_MADE = "configuration_key_made"
     KEY_REVOKED = "key_revoked"
     DAY_SETTLED = "day_settled"

@@ -153,7 +153,7 @@ station_status = Table(
     Column("doctor", Code),
 )
 
-# `kind`: fork, broken_chain, receipt_twice, second_region or too_many_epochs.
+# `kind`: fork, broken_chain, receipt_twice, second_region, too_many_epochs or county_log.
 alarm = Table(
     "alarm",
     metadata,
@@ -266,6 +266,54 @@ archived = Table(
     Column("region", Code, primary_key=True),
     Column("sha256", Code, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# The county's log: see `sorting_center.log`. `origin` names a tree; `generation` is that of the feed, and `first_place`
+# the feedseq of the first leaf.
+log_tree = Table(
+    "log_tree",
+    metadata,
+    Column("origin", Code, primary_key=True),
+    Column("region", Code, nullable=False),
+    Column("year", BigInteger, nullable=False),
+    Column("generation", Code, nullable=False),
+    Column("first_place", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+)
+
+# `leaves`: of each its feedseq in 8 bytes, and the 32 of the event's hash. `subtrees`: when all leaves are there, the
+# hashes of the complete subtrees that end with this block, the smallest first, 32 bytes each.
+log_block = Table(
+    "log_block",
+    metadata,
+    Column("origin", Code, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_place", BigInteger, nullable=False),
+    Column("leaves", LargeBinary, nullable=False),
+    Column("subtrees", LargeBinary, nullable=False),
+    Index("log_block_place", "origin", "first_place"),
+)
+
+# `day`: 2026-12-01, in the county's zone; `root`: 64 hex digits; `note`: as it was signed.
+log_checkpoint = Table(
+    "log_checkpoint",
+    metadata,
+    Column("origin", Code, primary_key=True),
+    Column("day", Code, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", Code, nullable=False),
+    Column("note", Code, nullable=False),
+)
+
+# What stations say they keep of the log; `feedseq` of the event that said it last.
+log_witness = Table(
+    "log_witness",
+    metadata,
+    Column("origin", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", Code, nullable=False),
+    Column("feedseq", BigInteger, nullable=False),
 )
 
 # Alembic's own; made here, so that a new ledger does not need it.

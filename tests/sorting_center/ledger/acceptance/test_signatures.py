@@ -207,7 +207,7 @@ def test_keys_are_made_again_from_the_events(ledger_url: str) -> None:
         ledger.accept([station.start(), station.make_key(), station.make_key("second", "repaired")], REGION, NOW)
         ledger.revoke_key(REGION, "S0147", key_of("first").key_id.hex())
         before = keys(ledger)
-        with ledger._writing() as connection:
+        with ledger.writing() as connection:
             connection.execute(station_key.delete().where(station_key.c.state == ""))
     rebuild(ledger_url)
     with Ledger.open(ledger_url) as ledger:

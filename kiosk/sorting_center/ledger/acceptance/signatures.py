@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
 from kiosk.domain.events import EventsCovered, KeyMade
-from kiosk.messaging.contract.event_signature import EventSignature, parse_signature
+from kiosk.messaging.contract.event_signature import parse_signature
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.chain import Chain
@@ -68,7 +68,8 @@ class ChecksAhead:
     ) -> None:
         """``seen`` by commits before this one, and then by this. ``events`` with their regions."""
         self._begin_checks, self._seen, self.refuted = begin_checks, {} if seen is None else seen, refuted
-        self._parsed: dict[str, EventSignature | None] = {}
+        # By the hash of an event its signature, the keys, and what was made of them: it is called twice for each.
+        self._made: dict[str, tuple[str, Sequence[StationKeyRow], list[bytes]]] = {}
         self._checks = [
             check
             for region, item in events
@@ -77,14 +78,18 @@ class ChecksAhead:
         ]
         self._verdict = begin_checks(self._checks)
 
-    def checks_of(self, item: ReceivedEvent, keys: Iterable[StationKeyRow]) -> list[bytes]:
+    def checks_of(self, item: ReceivedEvent, keys: Sequence[StationKeyRow]) -> list[bytes]:
         """One for each key that the signature may be of."""
-        if item.signature not in self._parsed:
-            self._parsed[item.signature] = parse_signature(item.signature)
-        signed = self._parsed[item.signature]
-        if signed is None:
-            return []
-        return [pack_check(row.public, item.sha256, signed.signature) for row in keys if row.key_id == signed.key_id]
+        before = self._made.get(item.sha256)
+        if before is not None and before[:2] == (item.signature, keys):
+            return before[2]
+        signed = parse_signature(item.signature)
+        checks = []
+        if signed is not None:
+            fitting = (row for row in keys if row.key_id == signed.key_id)
+            checks = [pack_check(row.public, item.sha256, signed.signature) for row in fitting]
+        self._made[item.sha256] = item.signature, list(keys), checks
+        return checks
 
     def verdicts(self, checks: Sequence[bytes], keys: StationKeys) -> bytes:
         """Of those that had to be made, with ``keys``."""

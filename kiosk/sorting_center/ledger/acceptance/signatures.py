@@ -115,7 +115,7 @@ class Signatures:
         self._unsigned: dict[streams.StreamKey, _UnsignedRow | None] = {}
 
     def load_keys(self, stations: Iterable[str]) -> None:
-        """Of stations whose streams are in hand: no other process makes them a key before the commit is over."""
+        """When their streams are in hand: no other process takes in a key of these epochs until the commit is over."""
         self._keys = station_keys.load(self._connection, stations)
 
     def problem_of(self, chain: Chain, item: ReceivedEvent) -> str | None:
@@ -176,6 +176,9 @@ class Signatures:
         return StationKeyRow(chain.region, chain.station, public, "", chain.epoch, item.seq, self._received_at)
 
     def _add_key(self, chain: Chain, made: StationKeyRow, known: list[StationKeyRow]) -> None:
+        if any(row.state for row in known if row.public == made.public):
+            self._note_unsigned(chain, made.made_seq)
+            return
         if all(row.state or row.made_epoch != chain.epoch for row in known) and self._unsigned_of(chain):
             self._unsigned[chain.key] = None  # Through the chain the first key of an epoch signs what was before it
         if made.public not in (row.public for row in known) and len(known) < station_keys.MAX_KEYS:

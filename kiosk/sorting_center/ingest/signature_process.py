@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.ingest.signature_process")
 MIN_SENT: Final = 17  # Fewer are checked in less time than another process needs to wake up for them
-_PART_CHECKS: Final = 16  # At most so many are checked by both: 0.8 ms
+_PART_CHECKS: Final = 8  # At most so many are checked by both: 0.4 ms
 _PLACE: Final = struct.Struct("!II")  # Of which commit, and which of its parts
 _MAX_PART_BYTES: Final = 64 * 1024
 STALL_S: Final = 5.0  # A part takes a millisecond

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
 from kiosk.domain.events import EventsCovered, KeyMade
-from kiosk.messaging.contract.event_signature import EventSignature, parse_signature
+from kiosk.messaging.contract.event_signature import parse_signature
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.chain import Chain
@@ -68,7 +68,8 @@ class ChecksAhead:
     ) -> None:
         """``seen`` by commits before this one, and then by this. ``events`` with their regions."""
         self._begin_checks, self._seen, self.refuted = begin_checks, {} if seen is None else seen, refuted
-        self._parsed: dict[str, EventSignature | None] = {}
+        # By the hash of an event its signature, the keys, and what was made of them: it is called twice for each.
+        self._made: dict[str, tuple[str, Sequence[StationKeyRow], list[bytes]]] = {}
         self._checks = [
             check
             for region, item in events
@@ -77,14 +78,18 @@ class ChecksAhead:
         ]
         self._verdict = begin_checks(self._checks)
 
-    def checks_of(self, item: ReceivedEvent, keys: Iterable[StationKeyRow]) -> list[bytes]:
+    def checks_of(self, item: ReceivedEvent, keys: Sequence[StationKeyRow]) -> list[bytes]:
         """One for each key that the signature may be of."""
-        if item.signature not in self._parsed:
-            self._parsed[item.signature] = parse_signature(item.signature)
-        signed = self._parsed[item.signature]
-        if signed is None:
-            return []
-        return [pack_check(row.public, item.sha256, signed.signature) for row in keys if row.key_id == signed.key_id]
+        before = self._made.get(item.sha256)
+        if before is not None and before[:2] == (item.signature, keys):
+            return before[2]
+        signed = parse_signature(item.signature)
+        checks = []
+        if signed is not None:
+            fitting = (row for row in keys if row.key_id == signed.key_id)
+            checks = [pack_check(row.public, item.sha256, signed.signature) for row in fitting]
+        self._made[item.sha256] = item.signature, list(keys), checks
+        return checks
 
     def verdicts(self, checks: Sequence[bytes], keys: StationKeys) -> bytes:
         """Of those that had to be made, with ``keys``."""
@@ -110,7 +115,7 @@ class Signatures:
         self._unsigned: dict[streams.StreamKey, _UnsignedRow | None] = {}
 
     def load_keys(self, stations: Iterable[str]) -> None:
-        """Of stations whose streams are in hand: no other process makes them a key before the commit is over."""
+        """When their streams are in hand: no other process takes in a key of these epochs until the commit is over."""
         self._keys = station_keys.load(self._connection, stations)
 
     def problem_of(self, chain: Chain, item: ReceivedEvent) -> str | None:
@@ -132,7 +137,8 @@ class Signatures:
         if made is not None:
             self._add_key(chain, made, known)
         elif item.problem is None:
-            if not self._ahead.checks_of(item, (row for row in known if not row.state)):
+            believed = [row for row in known if not row.state]
+            if len(believed) < len(known) and not self._ahead.checks_of(item, believed):
                 self._note_unsigned(chain, item.seq)
             elif item.type == EventsCovered.TYPE:
                 self._cover(chain, decode_data(EventsCovered, item.data))
@@ -170,6 +176,9 @@ class Signatures:
         return StationKeyRow(chain.region, chain.station, public, "", chain.epoch, item.seq, self._received_at)
 
     def _add_key(self, chain: Chain, made: StationKeyRow, known: list[StationKeyRow]) -> None:
+        if any(row.state for row in known if row.public == made.public):
+            self._note_unsigned(chain, made.made_seq)
+            return
         if all(row.state or row.made_epoch != chain.epoch for row in known) and self._unsigned_of(chain):
             self._unsigned[chain.key] = None  # Through the chain the first key of an epoch signs what was before it
         if made.public not in (row.public for row in known) and len(known) < station_keys.MAX_KEYS:

@@ -185,6 +185,7 @@ def test_what_a_revoked_key_signs_counts_as_unsigned(ledger: Ledger, signing: Si
     assert (counted(ledger), unsigned(ledger), apart(ledger)) == (1, [("S0147", 1)], [(worse.seq, "bad_signature")])
     ledger.accept([signing.make_key("first", "repaired")], REGION, NOW)
     assert keys(ledger) == [(key_of("first").public.hex()[:8], "revoked")], "and is not believed when it is made again"
+    assert unsigned(ledger) == [("S0147", 2)]
     ledger.accept([signing.make_key("second", "repaired"), signing.cover([item])], REGION, NOW)
     assert unsigned(ledger) == []
 
@@ -207,7 +208,7 @@ def test_keys_are_made_again_from_the_events(ledger_url: str) -> None:
         ledger.accept([station.start(), station.make_key(), station.make_key("second", "repaired")], REGION, NOW)
         ledger.revoke_key(REGION, "S0147", key_of("first").key_id.hex())
         before = keys(ledger)
-        with ledger._writing() as connection:
+        with ledger.writing() as connection:
             connection.execute(station_key.delete().where(station_key.c.state == ""))
     rebuild(ledger_url)
     with Ledger.open(ledger_url) as ledger:

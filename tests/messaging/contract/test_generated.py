@@ -192,7 +192,8 @@ def validator(name: str) -> Draft202012Validator:
 
 
 def test_the_documents_are_those_the_code_makes() -> None:
-    found = {str(path.relative_to(FEED)): path.read_text(encoding="utf-8") for path in FEED.rglob("*.json")}
+    paths = [path for path in FEED.rglob("*.json") if path.parent.name != "vectors"]  # Others make those
+    found = {str(path.relative_to(FEED)): path.read_text(encoding="utf-8") for path in paths}
     assert found == build_files(), "run: python -m kiosk.messaging.contract.generate docs/feed"
 
 

@@ -87,7 +87,7 @@ def test_a_recovery_key_is_tried_once_a_year(office: Office) -> None:
     desk.audit.record("command", AuditAction.KEY_TRIED, "ledger.db.age", "", AT + 2 * year)
     assert office.watch(AT + 2 * year).step() == []
     assert desk.cases.get(again.id).state is CaseState.CLOSED
-    assert english_detail(office.watch(AT + 3 * year).step()[0].detail).endswith("2027-11-25")
+    assert english_detail(office.watch(AT + 3 * year).step()[0].detail).endswith("2028-11-24")
 
 
 def test_a_fork_of_another_day_is_a_case_of_its_own(office: Office, station: Station) -> None:

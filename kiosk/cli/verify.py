@@ -18,11 +18,13 @@ from kiosk.messaging.contract.envelope import MAX_EVENT_BYTES
 from kiosk.messaging.contract.event_chain import EVENT_CHECKS, EventLine, NamedCheck, event_faults
 from kiosk.messaging.contract.paper_checks import CheckedFile, check_text, unreadable, with_slips
 from kiosk.messaging.contract.public_keys import KeyRing, PublicKeys, parse_public_keys
+from kiosk.messaging.contract.statement import MAX_BYTES, check_statement
 from kiosk.store import StoreError
 from kiosk.store.database.inspection import sealed_events
 
 MAX_FAULTS: Final = 20  # Of each check; the others are counted
 _MAX_LINE: Final = MAX_EVENT_BYTES + 2
+_STATEMENT, _STATEMENT_HEAD = b'"kind":"statement"', 200  # Where it stands in the one form of a statement
 _DATABASE: Final = b"SQLite format 3\0"
 
 
@@ -69,6 +71,9 @@ def _check_file(name: str, keys: KeyRing) -> CheckedFile:
     try:
         with nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb") as file:  # noqa: PTH123 - as it is
             first = file.readline(_MAX_LINE)
+            if first.startswith(b"{") and _STATEMENT in first[:_STATEMENT_HEAD]:
+                rows = check_statement(first + file.read(MAX_BYTES), keys.source)
+                return CheckedFile("statement", [NamedCheck(*row) for row in rows])
             if first.startswith(b"{"):
                 return _check_events("export", _lines(first, file), keys)
             if not first.startswith(_DATABASE):

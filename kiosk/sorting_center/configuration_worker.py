@@ -146,7 +146,7 @@ class CountyConfiguration:
         self._period_s, self._ledger_period_s = period_s, ledger_period_s
         self._station_parts = station_parts
         self._content: _LedgerContent | None = None
-        self._next_look = 0.0
+        self._next_check = 0.0
         self._reports = _Reports()
         self._recipients: dict[str, _Recipient] = {}
         self._basis: _Basis | None = None
@@ -182,11 +182,11 @@ class CountyConfiguration:
             self._recipients.setdefault(station, _Recipient()).pending = report
         register = desk.registry.current()
         basis = _Basis(key, desk.book.draft(region).number, register.digest)
-        if basis != self._basis or now >= self._next_look:
+        if basis != self._basis or now >= self._next_check:
             townships = {name: row.township for (where, name), row in register.stations.items() if where == region}
             content = self._load_content(region, townships)
             # The first keys of a county are waited for by every station.
-            self._next_look = now + self._ledger_period_s if content.common else now
+            self._next_check = now + self._ledger_period_s if content.common else now
             if basis != self._basis or content != self._content:
                 self._basis, self._content = None, content
                 self._make_all(desk, basis, townships, content, now)

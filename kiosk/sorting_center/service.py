@@ -24,6 +24,7 @@ from kiosk.sorting_center.ingest.watchdog import IngestWatchdog
 from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import utc_now
+from kiosk.sorting_center.log.checkpoints import checkpoint_parts
 from kiosk.sorting_center.log.worker import CountyLog
 from kiosk.sorting_center.photos.monitor import PhotosMonitor
 from kiosk.sorting_center.photos.photos import PhotoIndex
@@ -97,7 +98,8 @@ class SortingCenter:
         """Before `start`: sign what the county gives its stations with this key, and send it; and sign its log."""
         from kiosk.sorting_center.configuration_worker import CountyConfiguration
 
-        made = CountyConfiguration(self._ledger, key, partial(self._line.send, qos=1))
+        send, checkpoints = partial(self._line.send, qos=1), partial(checkpoint_parts, self._ledger, key)
+        made = CountyConfiguration(self._ledger, key, send, station_parts=checkpoints)
         self._ingest.on_delivery, self._configuration = made.delivered, made.thread
         self._log = CountyLog(self._ledger, self._zone, key).thread
 

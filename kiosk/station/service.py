@@ -283,7 +283,11 @@ class StationService:
             lambda: self.stamp().moment.monotonic_ms,
         )
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
-        slip_checks = SlipChecks(self.settings.station, self.settings.region, store.intakes, lambda: self.county.live)
+        slip_checks = SlipChecks(
+            *(self.settings.station, self.settings.region, store.intakes),
+            live=lambda: self.county.live,
+            own_public=self.signing.current_public,
+        )
         ways = ScanSources(
             typed=hardware.scanner in (None, "camera"),
             request_camera_scan=self.code_requested if hardware.scanner == "camera" else None,
@@ -452,6 +456,7 @@ class StationService:
                 settings.codes,
                 _sheet_printer(self._hardware.printers),
                 lambda settings: self.county.live.on_paper(settings),
+                signing_key=self.signing.current_key,
             ),
             photos=self.parcel_photos,
             slots=settings.parcels.slots,
@@ -511,9 +516,9 @@ class StationService:
         return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
 
     def _worker(self, name: str, printer: Printer) -> Worker:
-        setup = printer.setup
+        setup, layouts, key = printer.setup, self.own_layouts, self.signing.current_key
         return print_worker(
-            FittedPrinter(name, printer, lambda job: render(job, setup, self._key, self.own_layouts.layouts)),
+            FittedPrinter(name, printer, lambda job: render(job, setup, self._key, layouts.layouts, key)),
             self.store.papers,
             self.stamp,
             PrintListeners(self._signals.paper_moved, self._marks.report),

@@ -184,7 +184,7 @@ def _to_reissue(connection: Connection, events: Iterable[SealedEvent]) -> list[S
     """Not what names events of its own epoch, and no key: that is announced anew, signed by itself."""
     found = list(events)
     if any(event.type == e.KeyMade.TYPE for event in found):
-        signing.announce_again(connection)
+        signing.repeat_announcement(connection)
     return [event for event in found if event.type not in _OF_ONE_EPOCH]
 
 

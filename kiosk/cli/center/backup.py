@@ -10,8 +10,8 @@ import click
 import msgspec
 
 from kiosk.base import files
+from kiosk.cli.center.county_key import county_key_option, county_seal
 from kiosk.cli.center.errors import PROGRAM, clear_errors
-from kiosk.cli.center.kit import county_key_option, county_seal
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.shared.one_line import end, progress
 from kiosk.sorting_center.ledger.database.times import to_rfc3339

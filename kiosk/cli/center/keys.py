@@ -45,12 +45,13 @@ def list_keys(region: str | None, url: str) -> None:
 @ledger_option
 @clear_errors
 def export(region: str | None, url: str) -> None:
-    """The public keys of all stations and the receipts that are void, as a file for `kiosk verify --keys`.
+    """The public keys of stations and of the county's log, and void receipts, as a file for `kiosk verify --keys`.
 
     To standard output. Changes nothing. There is no secret in it: publish it where everybody finds it.
     """
-    with Ledger.open_readonly(url) as ledger:
-        write_output(public_keys(ledger, _chosen(url, region)).encode() + b"\n")
+    of = _chosen(url, region)
+    with CenterDesk.open(url) as desk, Ledger.open_readonly(url) as ledger:
+        write_output(public_keys(ledger, of, desk.documents.certificates(of)).encode() + b"\n")
 
 
 @keys.command()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,14 +16,11 @@ from kiosk.cli.center.secrets import prompt_password
 from kiosk.cli.shared.one_line import end
 from kiosk.domain.paper_code import PaperCode
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.server.backup import Convert
-from kiosk.sorting_center.server.layout import ServerLayout
 from kiosk.store.backup.kit.contents import KitRefused
-from kiosk.store.backup.kit.kit_files import load_county_key, read_kit, write_folder
+from kiosk.store.backup.kit.kit_files import read_kit, write_folder
 from kiosk.store.backup.kit.sealing import open_as_county, seal_to_code
 from kiosk.store.backup.shared.county_key import CountyKey
-from kiosk.store.backup.shared.settings import BackupSettings
-from kiosk.store.shared.age_file import NotOpened, seal_stream, unseal_stream
+from kiosk.store.shared.age_file import NotOpened, unseal_stream
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -33,13 +29,6 @@ _MODE: Final = 0o600
 _MAX_KEY_BYTES: Final = 8 * 1024
 _file = click.Path(path_type=Path, dir_okay=False)
 _key_option = click.option("--key", "key_file", required=True, type=_file, help="The county's private key.")
-county_key_option = click.option(
-    "--county-key",
-    "county_key",
-    type=_file,
-    metavar="FILE",
-    help=f"Encrypt to the county's public key in FILE, by default {ServerLayout().kit_public} when it is there.",
-)
 _ledger_option = click.option(
     "--ledger", "url", default="", metavar="URL", help="Of the center: it notes that the key was tried."
 )
@@ -146,20 +135,6 @@ def _note_trial(url: str, file: Path) -> None:
 
         with audited_desk(url, AuditAction.KEY_TRIED, file.name):
             pass
-
-
-def county_seal(file: Path | None) -> Convert | None:
-    """Encrypts to the key in ``file``, else to that of this server, if it has one. Ends when it cannot be used."""
-    place = file or ServerLayout().kit_public
-    try:
-        if file is None:
-            place.stat()
-        county = load_county_key(BackupSettings(Path(), county_key_file=place))
-    except FileNotFoundError:
-        return None
-    except (KitRefused, OSError) as error:
-        end(f"{PROGRAM}: no backup is made unencrypted while the county has a key: {error}", 1)
-    return None if county is None else partial(seal_stream, public=county.public)
 
 
 def private_key(file: Path) -> X25519PrivateKey:

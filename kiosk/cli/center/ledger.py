@@ -13,8 +13,8 @@ from typing import Final
 
 import click
 
+from kiosk.cli.center.county_key import county_key_option, county_seal
 from kiosk.cli.center.errors import clear_errors
-from kiosk.cli.center.kit import county_key_option, county_seal
 from kiosk.cli.shared.one_line import counted, no_progress, progress
 from kiosk.sorting_center import export
 from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_copyable, require_free

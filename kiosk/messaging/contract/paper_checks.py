@@ -22,7 +22,14 @@ from kiosk.messaging.contract.checkpoint import (
 from kiosk.messaging.contract.event_chain import NamedCheck
 from kiosk.messaging.contract.merkle import is_consistent, leaf_hash, root_of_inclusion
 from kiosk.messaging.contract.public_keys import KeyRing, signer_of
-from kiosk.messaging.contract.slip import BadSlip, NotCanonical, SignedSlip, parse_slip
+from kiosk.messaging.contract.slip import (
+    BadSlip,
+    NotCanonical,
+    SignedSlip,
+    SignedStatement,
+    parse_slip,
+    parse_statement,
+)
 
 _SIGNATURE_LINE: Final = "\n\n\N{EM DASH} "
 _PAPER: Final = re.compile(r"https?://[^#]{1,60}/s#")
@@ -32,9 +39,21 @@ _PAPER: Final = re.compile(r"https?://[^#]{1,60}/s#")
 _VERDICTS: Final[Mapping[str, frozenset[str]]] = {
     "unreadable": frozenset({"form", "canonical"}),
     "changed": frozenset(
-        {"signature", "inclusion", "consistency", "origin", "slip", "readable", "hash", "order", "chain"}
+        {
+            "signature",
+            "inclusion",
+            "consistency",
+            "origin",
+            "slip",
+            "readable",
+            "hash",
+            "order",
+            "chain",
+            "lines",
+            "sums",
+        }
     ),
-    "unknown_key": frozenset({"county", "key_known", "key_state"}),
+    "unknown_key": frozenset({"county", "region", "key_known", "key_state"}),
     "incomplete": frozenset({"void", "leaf", "numbers", "covered", "body"}),
 }
 
@@ -86,9 +105,16 @@ def _slip_fields(signed: SignedSlip) -> dict[str, Any]:
     return {**msgspec.to_builtins(slip), **names}
 
 
+def _statement_fields(signed: SignedStatement) -> dict[str, Any]:
+    statement = signed.statement
+    names = {"first": str(statement.first), "last": str(statement.last), "head": statement.head.hex()}
+    return {**msgspec.to_builtins(statement), **names, "station": statement.first.station}
+
+
 # Kinds of signed codes: how each is read, and what it says; `region` and `station` choose the keys.
 _PAPERS: Final[tuple[tuple[str, Callable[[str], Any], Callable[[Any], dict[str, Any]]], ...]] = (
     ("slip", parse_slip, _slip_fields),
+    ("statement", parse_statement, _statement_fields),
 )
 
 

@@ -48,6 +48,7 @@ class KeyRing:
     """The same, to look keys up by their station. Raises ValueError. ``log``: names and keys of its lines."""
 
     def __init__(self, keys: PublicKeys) -> None:
+        self.source = keys
         self.region, self.voids = keys.region, frozenset(keys.voids)
         self.log = [parse_verifier(line) for line in keys.log]
         self._rows: dict[str, list[KnownKey]] = defaultdict(list)

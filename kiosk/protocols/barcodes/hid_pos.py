@@ -294,8 +294,8 @@ class ReportDecoder:
             self._refuse(ScanRefusal.HALF, "its parts have different AIM identifiers")
         elif count > len(room):
             self._refuse(ScanRefusal.HALF, "a part says that it is longer than a report")
-        elif len(aim) + len(self._code) + count > (longest := max_length_of(aim + self._code + room[:count])):
-            self._refuse(ScanRefusal.TOO_LONG, f"it is longer than {longest} characters")
+        elif len(aim) + len(self._code) + count > (limit := max_length_of(aim + self._code + room[:count])):
+            self._refuse(ScanRefusal.TOO_LONG, f"it is longer than {limit} characters")
         self._aim = aim
         if not self._refused:
             self._code += room[:count]

@@ -12,6 +12,8 @@ from kiosk.messaging.contract.public_keys import PublicKeys
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database import station_keys
 from kiosk.sorting_center.ledger.database.schema import intake, intake_void, same_receipt
+from kiosk.sorting_center.log.tree import trees
+from kiosk.sorting_center.stations.authority import log_lines
 
 _MAX_VOIDS: Final = 20_000  # Of a document; of a file as many as it takes
 _MAX_FILE_VOIDS: Final = 1_000_000
@@ -29,10 +31,11 @@ def ledger_parts(ledger: Ledger, region: str) -> Mapping[str, bytes]:
     return {"keys": encode_part(KeysPart(keys)), "voids": encode_part(VoidsPart(voids))}
 
 
-def public_keys(ledger: Ledger, region: str, log: Sequence[str] = ()) -> PublicKeys:
-    """``log`` as of `PublicKeys`. Raises a LedgerError."""
+def public_keys(ledger: Ledger, region: str, certificates: Sequence[bytes]) -> PublicKeys:
+    """``certificates``: of the county's configuration keys. Raises a LedgerError, ValueError."""
     with ledger.reading() as connection:
-        return PublicKeys(region, _keys(connection, region), _voids(connection, region, _MAX_FILE_VOIDS), tuple(log))
+        log = log_lines((tree.origin for tree in trees(connection, region)), certificates)
+        return PublicKeys(region, _keys(connection, region), _voids(connection, region, _MAX_FILE_VOIDS), log)
 
 
 def _keys(connection: Connection, region: str) -> tuple[KeyRow, ...]:

@@ -88,6 +88,10 @@ class StationSigning:
                 self._fail(error)
             return self._key
 
+    def current_public(self) -> bytes | None:
+        key = self.current_key()
+        return key.public if key is not None else None
+
     def load(self) -> Ed25519Key:
         """Read it anew. Raises OSError, and ValueError for what is no key of this machine."""
         key, binding = Ed25519Key(read_bounded(self._file, SEED_BYTES)), self._binding()

@@ -40,8 +40,8 @@ class Signing(Tables):
         epochs = {row.epoch: row.why for row in rows}
         if key is None:
             return SigningState("", "", epochs, 0)
-        told_in = next(row.epoch for row in rows if row.number == key.position // EPOCH_SHIFT)
-        return SigningState(key.public, told_in, epochs, key.events)
+        announced_in = next(row.epoch for row in rows if row.number == key.position // EPOCH_SHIFT)
+        return SigningState(key.public, announced_in, epochs, key.events)
 
     @writing
     def announce(self, connection: Connection, key: KeyMade, stamp: Stamp) -> None:
@@ -67,7 +67,7 @@ def begin_epoch(connection: Connection) -> None:
     connection.execute(update(key_table).values(_ALL_COVERED))
 
 
-def announce_again(connection: Connection) -> None:
+def repeat_announcement(connection: Connection) -> None:
     """The sorting center may not have the event any more that told of the key."""
     connection.execute(update(key_table).values(public=""))
 

@@ -42,8 +42,8 @@ def test_keys_and_voids_of_a_region(ledger: Ledger, numbered_at_once: None, monk
     receipts = ("0150-A-000001", "0201-A-000001", "0201-A-000003", "0147-A-000001", "0147-A-000003")
     assert voids.receipts == receipts, "in the order of the receipts, the newest last"
     assert ledger_parts.ledger_parts(ledger, REGION) == made
-    file = parse_public_keys(ledger_parts.public_keys(ledger, REGION, ["line"]).encode())
-    assert (file.region, file.keys, file.voids, file.log) == (REGION, keys.keys, receipts, ("line",))
+    file = parse_public_keys(ledger_parts.public_keys(ledger, REGION, []).encode())
+    assert (file.region, file.keys, file.voids, file.log) == (REGION, keys.keys, receipts, ())
     monkeypatch.setattr(ledger_parts, "_MAX_VOIDS", 2)
     newest = parse_part("voids", ledger_parts.ledger_parts(ledger, REGION)["voids"])
     assert isinstance(newest, VoidsPart) and newest.receipts == receipts[-2:]

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from kiosk.base.refused import Refused
 from kiosk.cli.center import kit
-from kiosk.cli.center.kit import county_seal, sealed_pair
+from kiosk.cli.center.county_key import county_seal
+from kiosk.cli.center.kit import sealed_pair
 from kiosk.cli.center.restore import ServerRestore, opener
 from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.desk.desk import CenterDesk

@@ -16,7 +16,6 @@ import pytest
 
 from kiosk.base import files
 from kiosk.domain.events import BackupMade
-from kiosk.messaging.contract.journal_check import JournalFault, find_journal_faults
 from kiosk.station.doctor.bundle import Subject, write_bundle
 from kiosk.station.doctor.tools import back_up
 from kiosk.station.recovery.kit_creation import KitSource, collect_kit
@@ -30,6 +29,7 @@ from kiosk.store.journal import journal
 from kiosk.store.journal import signing as store_signing
 from kiosk.store.journal.journal import rows_from
 from tests.depth import many
+from tests.messaging.journal_check import JournalFault, find_journal_faults
 from tests.station.doctor.clinic import Clinic
 from tests.station.fakes import STAMP
 from tests.station.update.power import lines_of, run, worth_a_cut

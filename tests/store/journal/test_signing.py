@@ -13,9 +13,9 @@ from kiosk.base.ed25519 import Ed25519Key
 from kiosk.domain.events import BackupMade, EventsCovered, KeyMade
 from kiosk.messaging.contract.envelope import MAX_EVENT_BYTES, hash_of_body, split_signature
 from kiosk.messaging.contract.event_signature import sign_event
-from kiosk.messaging.contract.journal_check import find_journal_faults
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.journal import journal
+from tests.messaging.journal_check import find_journal_faults
 from tests.store.village import bring_in, events, stamp
 
 KEY = Ed25519Key(b"k" * 32)

@@ -99,6 +99,15 @@ def test_a_case_is_taken_closed_and_opened_again(operator: Person, desk: CenterD
     ]
 
 
+def test_a_case_of_the_county_names_no_station(operator: Person, desk: CenterDesk) -> None:
+    (case,) = desk.cases.observe([Condition("key_untried", "shache", "", "2027-11-25")], NOW)
+    for path in (f"/alarms/{case.id}", "/alarms", "/settle"):
+        for language in ("en", "zh", "ug"):
+            page = operator.sees(f"{path}?lang={language}")
+            assert "/stations/shache/" not in page, path
+    assert "sorting-center kit decrypt" in operator.sees(f"/alarms/{case.id}?lang=en")
+
+
 def test_the_second_of_two_operators_is_told_and_changes_nothing(
     app: Flask, operator: Person, desk: CenterDesk
 ) -> None:

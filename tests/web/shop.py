@@ -159,6 +159,9 @@ class FakeCounty:
     def in_force(self) -> CountyDocument | None:
         return self.document
 
+    def log_refusal(self) -> str | None:
+        return None
+
     def manages_people(self) -> bool:
         return self.people
 

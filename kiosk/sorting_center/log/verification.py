@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
+from kiosk.base.json_reader import reader
 from kiosk.messaging.contract.checkpoint import Checkpoint
 from kiosk.messaging.contract.envelope import body_and_hash
 from kiosk.messaging.contract.strict_json import canonical_parsed
@@ -43,7 +44,7 @@ from kiosk.sorting_center.log.tree import (
 )
 
 _COLUMNS: Final = ("region", "station", "epoch", "seq", "sha256", "body")
-_DECODER: Final = msgspec.json.Decoder(dict[str, Any])
+_read_event: Final = reader(msgspec.json.Decoder(dict[str, Any]))
 
 
 class LogFault(NamedTuple):
@@ -168,8 +169,8 @@ def _hash_of(row: Any) -> bytes:
     digest = hashlib.sha256(body).hexdigest()
     if digest != row.sha256:
         try:
-            digest = body_and_hash(_DECODER.decode(body), canonical_parsed)[1]
-        except (msgspec.DecodeError, ValueError):
+            digest = body_and_hash(_read_event(body), canonical_parsed)[1]
+        except ValueError:
             return b""
     return bytes.fromhex(digest) if digest == row.sha256 else b""
 

@@ -33,7 +33,6 @@ _POLL_INTERVAL_S: Final = 5.0  # Nothing waits for a leaf before the checkpoint 
 _PAUSE_S: Final = 0.1
 _RETRY_S: Final = 5.0
 _FIRST_YEAR: Final = 2020  # A clock before it was not set: what is appended then would be of a year without a log
-_REASONS: Final = ("signature", "smaller")  # Any other is `inconsistent`
 _WITNESSES: Final = frozenset({CheckpointKept.TYPE, CheckpointRefused.TYPE})
 
 
@@ -107,10 +106,18 @@ def _record_witnesses(connection: Connection, done: range, at: str) -> None:
         recorder = IncidentRecorder(connection, row.region, at)
         if isinstance(data, CheckpointRefused):
             values: dict[str, str | int] = {"origin": data.origin[:24], "n": data.size, "most": data.kept_size}
-            reason = data.reason if data.reason in _REASONS else "inconsistent"
-            recorder.raise_alarm(COUNTY_LOG, key, format_detail(f"log_{reason}", **values))
+            recorder.raise_alarm(COUNTY_LOG, key, _refusal_detail(data.reason, values))
         elif data.origin.startswith(f"{row.region}/"):
             known = connection.execute(select(log_witness.c.size).where(log_witness.c.origin == data.origin).limit(1))
             if known.first() is None and "." in data.origin:
                 recorder.raise_alarm(COUNTY_LOG, key, format_detail("log_begun_again", origin=data.origin[:24]))
             upsert_rows(connection, log_witness, [(data.origin, event.station, data.size, data.root, int(row.feedseq))])
+
+
+def _refusal_detail(reason: str, values: dict[str, str | int]) -> str:
+    match reason:
+        case "signature":
+            return format_detail("log_signature", **values)
+        case "smaller":
+            return format_detail("log_smaller", **values)
+    return format_detail("log_inconsistent", **values)

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.base.refused import Refused
-from kiosk.cli.center import kit
+from kiosk.cli.center import county_key
 from kiosk.cli.center.county_key import county_seal
 from kiosk.cli.center.kit import sealed_pair
 from kiosk.cli.center.restore import ServerRestore, opener
@@ -182,7 +182,7 @@ def test_the_command_uses_the_key_of_the_server_and_none_that_it_cannot_read(
 ) -> None:
     """`ledger backup`, all or nothing."""
     layout = ServerLayout(tmp_path / "root")
-    monkeypatch.setattr(kit, "ServerLayout", lambda: layout)
+    monkeypatch.setattr(county_key, "ServerLayout", lambda: layout)
     file, url = disk / "ledger.db", ("--ledger", server.files.ledger_url)
     assert typed("ledger", "backup", *url, disk / "open.db")[0] == 0
     layout.kit_public.parent.mkdir(parents=True)

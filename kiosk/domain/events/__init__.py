@@ -53,4 +53,3 @@ from kiosk.domain.events.scale import (
     ScaleEvent,
     TaresChanged,
 )
-from kiosk.domain.events.signing import CheckpointKept, CheckpointRefused, EventsCovered, KeyMade

@@ -236,7 +236,6 @@ RecoveryRefusal = Literal[
     "no_kit",
     "no_backup",
     "backup",
-    "sealed",
     "letter",
     "stick",
     "room",

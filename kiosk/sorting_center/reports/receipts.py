@@ -63,7 +63,6 @@ class ReceiptRow:
     day: date
     late: bool
     voided: bool
-    price_fen: int = 0  # Of a kilogram, 0 where it is not known
 
     @classmethod
     def of(cls, row: Row[Any]) -> ReceiptRow:
@@ -77,7 +76,6 @@ class ReceiptRow:
             day=date.fromisoformat(row.day),
             late=bool(row.late),
             voided=bool(row.voided),
-            price_fen=row.price_fen,
         )
 
     @property

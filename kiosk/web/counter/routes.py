@@ -29,7 +29,6 @@ Answer = tuple[str, int] | AnyResponse
 _PAGES = (
     "code",
     "type",
-    "slip",
     "parcels",
     "parcel",
     "parcel_photo",
@@ -126,12 +125,11 @@ def _add_session_routes(counter: Blueprint, station: StationService, frame: Coun
 
 
 def _pages(counter: Blueprint, home: CounterHome, lists: CounterLists) -> None:
-    def page(path: str, name: str, draw: Callable[[CounterSession], str | AnyResponse]) -> None:
+    def page(path: str, name: str, draw: Callable[[CounterSession], str]) -> None:
         counter.add_url_rule(path, name, lambda: draw(roles.session()), methods=["GET"])
 
     page("/counter/code", "code", home.code)
     page("/counter/type", "type", home.type)
-    page("/counter/slip", "slip", home.slip)
     page("/counter/parcels", "parcels", lists.parcels)
     page("/counter/intakes", "intakes", lists.intakes)
     page("/counter/queue", "queue", lists.queue)

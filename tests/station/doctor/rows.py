@@ -20,7 +20,6 @@ DEVICES = [
     "catalog",
     "people",
     "pickup_key",
-    "signing_key",
     "link",
     "center",
     "backup",

@@ -92,8 +92,6 @@ def test_every_paper_has_its_drawing() -> None:
         "day_slip",
         "crate_label",
         "member_card",
-        "member_statement",
-        "member_code",
         "tote_tag",
         "seal_tag",
         "manifest",

@@ -294,7 +294,6 @@ DOCTOR = (
         "catalog",
         "people",
         "pickup_key",
-        "signing_key",
         "link",
         "center",
         "backup",

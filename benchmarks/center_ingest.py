@@ -9,18 +9,24 @@ them waits for the disk.
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.measure import Row
-from kiosk.domain.events import BagData, CertificateData, IntakeConfirmed
+from kiosk.base.ed25519 import Ed25519Key
+from kiosk.domain.events import BagData, CertificateData, IntakeConfirmed, KeyMade
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.messaging.contract.event_signature import sign_event
 from kiosk.messaging.contract.receive import build_batch, parse_batch, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
-from kiosk.sorting_center.ledger import Ledger
+from kiosk.messaging.contract.strict_json import canonical
+from kiosk.sorting_center.ingest.signature_process import SignatureProcess
+from kiosk.sorting_center.ledger import Delivery, Ledger
+from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline
 
 NOW = "2026-11-25T04:00:00.000Z"
 MOMENT = Moment(datetime(2026, 11, 25, 3, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "bench", 1)
@@ -60,17 +66,45 @@ def intake(counter: int, station: str = "S0147") -> IntakeConfirmed:
     )
 
 
-def take_in(bodies: list[bytes], size: int, folder: Path) -> float:
+def signed_journal(count: int) -> list[bytes]:
+    """The same with a key at its beginning, which signs all of them."""
+    key, prevhash, bodies = Ed25519Key(bytes(32)), ZERO_HASH, []
+    for seq in range(1, count + 1):
+        data = KeyMade(key.public.hex(), "first") if seq == 1 else intake(seq)
+        position = JournalPosition("00112233445566aa", seq, prevhash)
+        sealed = seal(data, EventSource("S0147", "1.0.0"), position, MOMENT)
+        bodies.append(canonical({**json.loads(sealed.body), "signature": sign_event(key, sealed.sha256)}))
+        prevhash = sealed.sha256
+    return bodies
+
+
+def take_in(bodies: list[bytes], size: int, folder: Path, begin_checks: BeginChecks = check_inline) -> float:
     """Events per second for reading, checking and committing in batches of ``size``."""
     messages = [build_batch(bodies[start : start + size]) for start in range(0, len(bodies), size)]
-    with Ledger.open(f"sqlite:///{folder / f'ledger-{size}.db'}") as ledger:
+    file = Path(tempfile.mkdtemp(dir=folder)) / "ledger.db"
+    with Ledger.open(f"sqlite:///{file}") as ledger:
         started = time.perf_counter()
         for message in messages:
-            ledger.accept([parse_event(body) for body in parse_batch(message)], "bench", NOW)
+            events = [("bench", parse_event(body)) for body in parse_batch(message)]
+            ledger.commit(Delivery(events=events), NOW, begin_checks)
         seconds = time.perf_counter() - started
-        if ledger.counts().events != len(bodies):
+        counts = ledger.counts()
+        if (counts.events, counts.quarantined) != (len(bodies), 0):
             raise SystemExit("the ledger does not hold what it was given")
     return len(bodies) / seconds
+
+
+def signed_share(bodies: list[bytes], folder: Path) -> float:
+    """Of the speed without signatures what is left with them, by turns, the better half of each."""
+    signed, process = signed_journal(len(bodies)), SignatureProcess()
+    process.start()
+    try:
+        take_in(signed[:2000], 100, folder, process.begin)  # It is there
+        pairs = [(take_in(signed, 100, folder, process.begin), take_in(bodies, 100, folder)) for _ in range(5)]
+    finally:
+        process.stop(2.0)
+    with_them, without = (sum(sorted(speeds)[2:]) for speeds in zip(*pairs, strict=True))
+    return float(with_them / without)
 
 
 def run(folder: Path, events: int = 10_000) -> list[Row]:
@@ -78,7 +112,8 @@ def run(folder: Path, events: int = 10_000) -> list[Row]:
     bodies = journal(events)
     single = take_in(bodies[: max(1, events // 10)], 1, folder)
     return [
-        Row("center: events taken in, 100 a commit", take_in(bodies, 100, folder), "/s", None, single, "1 a commit")
+        Row("center: events taken in, 100 a commit", take_in(bodies, 100, folder), "/s", None, single, "1 a commit"),
+        Row("center: signed events, ratio to unsigned", signed_share(bodies, folder), "", least=0.8),
     ]
 
 
@@ -89,7 +124,7 @@ def main() -> None:
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         for row in run(Path(folder), chosen.events):
-            print(f"{row.name}: {row.value:,.0f}{row.unit}; {row.baseline_name}: {row.baseline:,.0f}; {row.ratio:.1f}x")
+            print(f"{row.name}: {row.value:,.2f}{row.unit} {row.baseline_name}: {row.baseline or 0:,.0f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""A bag label from its data to the printer's bytes, beside a plain Pillow script that draws the same texts.
+"""A bag label from its data to the printer's bytes, beside a plain Pillow script that draws the same texts; and what
+the signed code of a receipt costs.
 
 Processor time of one thread: what a busy machine does meanwhile does not count.
 """
@@ -7,23 +8,34 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
+import msgspec
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.measure import Row, percentile
+from kiosk.base.ed25519 import Ed25519Key
 from kiosk.devices.printer.profiles import profile
-from kiosk.domain.identifiers import internal_code
+from kiosk.domain.identifiers import ReceiptNumber, internal_code
+from kiosk.domain.moment import ClockQuality
 from kiosk.labels.papers.bag_label import BagLabel, bag_content, render_bag_label
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine, UnsignedSlip
 from kiosk.labels.typesetting import fonts
 from kiosk.labels.typesetting.fonts import Script
 from kiosk.labels.typesetting.shaping import script_of
 from kiosk.protocols.printers import tspl
+from kiosk.station.papers.papers import RECEIPT
+from kiosk.station.papers.rendering import render
+from kiosk.store.shared.records import PrintJob
 
 _SETUP = profile("tspl_203").setup
 _WARM = 40
+_RECEIPT = ReceiptNumber("S0147", "A", 381)
+
+T = TypeVar("T")
 
 _GOODS = (
     ("بادام", "巴旦木", "Almonds"),
@@ -60,7 +72,50 @@ def run(folder: Path) -> list[Row]:
     for word, share, limit in (("median", 0.5, 8.0), ("p99", 0.99, 15.0)):
         name = f"label of 60 x 40 mm at 203 dpi, new names, {word}"
         rows.append(Row(name, percentile(ours, share), "ms cpu", limit, percentile(plain, share), "plain Pillow"))
-    return rows
+    return [*rows, _signed_receipt()]
+
+
+def _signed_receipt() -> Row:
+    """Of a copy each time: a code that was never drawn."""
+    setup, key = profile("escpos_58").setup, Ed25519Key(bytes(32))
+
+    def times(host: str) -> list[float]:
+        body = _receipt_body(host)
+        jobs = [PrintJob(1, str(_RECEIPT), RECEIPT, RECEIPT, 0, body, "queued", n, n) for n in range(1, 101)]
+        return _times(lambda job: render(job, setup, signing_key=lambda: key), jobs)
+
+    plain, signed = times(""), times("slip.county.example.cn")
+    more = percentile(signed, 0.5) - percentile(plain, 0.5)
+    name = "receipt on 58 mm paper at 203 dpi, more with a signed code, median"
+    return Row(name, more, "ms cpu", 12.0, percentile(plain, 0.5), "the receipt without")
+
+
+def _receipt_body(host: str) -> bytes:
+    line = ReceiptLine(
+        "ياڭاق", "核桃", "Walnuts", 1, 12_900, "خالتا", "编织袋", "woven sack", 420, 12_480, 3200, 39_936
+    )
+    receipt = ReceiptDocument(
+        receipt=str(_RECEIPT),
+        receipt_code=_RECEIPT.code,
+        station=_RECEIPT.station,
+        village="英艾日克村",
+        party="M-04412",
+        mode="purchase",
+        lines=(line,),
+        net_g=line.net_g,
+        amount_fen=line.amount_fen,
+        date="2026-11-25",
+        time="14:32",
+        zone="Asia/Urumqi",
+        certificate="none: small_grower",
+        lot_code=_RECEIPT.lot,
+        software="station-kiosk",
+        metrology="3f9a-21c4",
+        counters="3-12-5",
+        head="0123456789abcdef" * 4,
+        slip=UnsignedSlip(host, "yarkant", "WALNUT", 3200, 29_865_600, ClockQuality.SYNCED) if host else None,
+    )
+    return msgspec.json.encode(receipt)
 
 
 def _document(number: int, names: tuple[tuple[str, str, str], ...]) -> BagLabel:
@@ -90,7 +145,7 @@ def _document(number: int, names: tuple[tuple[str, str, str], ...]) -> BagLabel:
     )
 
 
-def _times(draw: Callable[[BagLabel], object], documents: list[BagLabel]) -> list[float]:
+def _times(draw: Callable[[T], object], documents: Sequence[T]) -> list[float]:
     """Milliseconds of this thread for each document after the first ones, which open the fonts."""
     took = []
     gc.disable()

@@ -37,7 +37,11 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.schema import listing_place
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.database.schema import intake
+from kiosk.sorting_center.log.proofs import receipt_proof
+from kiosk.sorting_center.log.worker import CountyLog
 from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.stations.authority import ConfigurationKey, CountyAuthority
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from tests.sorting_center.brokers import Peer
 
@@ -226,6 +230,29 @@ def export_rows(name: str, url: str, query: Query) -> Iterator[Row]:
         yield Row(f"{name}: export as {form}, at most", peak_mb, "MB RSS", 100)
 
 
+def log_rows(name: str, url: str) -> Iterator[Row]:
+    """The county's log of all of it, and proofs of a hundred receipts."""
+    zone, now = ZoneInfo(CenterWebSettings().zone), datetime.now(UTC)
+    key = ConfigurationKey(CountyAuthority.create(REGION, now).issue_configuration_key(REGION, 1, now))
+    with Ledger.open(url) as ledger:
+        log, began = CountyLog(ledger, zone, None), time.perf_counter()
+        appended = sum(iter(log.step, 0))
+        seconds = time.perf_counter() - began
+        if appended:  # The center that ran before may have done it
+            yield Row(f"{name}: appended to the county's log", appended / seconds, "/s")
+        log.make_checkpoints(key, now.date())
+        with ledger.reading() as connection:
+            receipts = connection.execute(select(intake.c.receipt).order_by(intake.c.feedseq)).scalars().all()
+        spent, sizes = [], []
+        for receipt in receipts[:: len(receipts) // 100]:
+            began = time.perf_counter()
+            with ledger.reading() as connection:
+                sizes.append(len(receipt_proof(connection, receipt).text))
+            spent.append(1000 * (time.perf_counter() - began))
+    yield Row(f"{name}: the proof of a receipt, p99", percentile(spent, 0.99), "ms", 20)
+    yield Row(f"{name}: the proof of a receipt, at most", max(sizes), "bytes", 2048)
+
+
 def rows_of(name: str, folder: Path, url: str, empty_url: str, query: Query) -> Iterator[Row]:
     """All rows of one database."""
     with started(folder / "empty", empty_url) as (_, least):
@@ -239,6 +266,7 @@ def rows_of(name: str, folder: Path, url: str, empty_url: str, query: Query) -> 
         running.get("/metrics")
         yield Row(f"{name}: more batches to the commit", more(running, url), "/s")
         yield Row(f"{name}: largest process of the center", running.memory_mb(), "MB PSS", 120)
+    yield from log_rows(name, url)
 
 
 def sqlite_rows(folder: Path) -> Iterator[Row]:

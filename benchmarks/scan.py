@@ -13,10 +13,20 @@ import time
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from benchmarks.measure import Row, percentile
+from kiosk.base.ed25519 import Ed25519Key
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.moment import ClockQuality
+from kiosk.domain.slip import Slip, SlipVerdict
+from kiosk.domain.trade import Mode
+from kiosk.messaging.contract.configuration import CountySettings, KeyRow, to_base64
+from kiosk.messaging.contract.slip import slip_text
 from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator, reports
-from kiosk.simulators.village import Village, VillagePlan
+from kiosk.simulators.village import REGION, Village, VillagePlan
+from kiosk.station.configuration.checks import LiveContent
+from kiosk.station.slips import SlipChecks
 
 SCANS = 300
 SHELVES = '\n[parcels]\nshelves = ["A-1:80", "A-2:80", "A-3:80", "A-4:80"]\n'
@@ -25,12 +35,13 @@ BARE = "bare socket → TCP"
 
 
 class CounterStream:
-    """Reads the counter's stream on a thread and notes when another scan was told of."""
+    """Reads the counter's stream on a thread and notes when another scan was told of; or another stream's ``field``."""
 
-    def __init__(self, address: str, cookie: str) -> None:
+    def __init__(self, address: str, cookie: str, path: str = "/counter/live", field: str = "scan") -> None:
+        self._field = field
         host, port = address.split(":")
         self._socket = socket.create_connection((host, int(port)))
-        self._socket.sendall(f"GET /counter/live HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\r\n".encode())
+        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\r\n".encode())
         self._condition = threading.Condition()
         self._newest: tuple[str, float] | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -41,7 +52,7 @@ class CounterStream:
             for line in lines:
                 at, start = time.monotonic(), line.find(b"data: {")
                 if start >= 0:
-                    scan = json.loads(line[start + 6 :])["scan"]
+                    scan = str(json.loads(line[start + 6 :])[self._field])
                     with self._condition:
                         if self._newest is None or self._newest[0] != scan:
                             self._newest = (scan, at)
@@ -128,22 +139,61 @@ def _clerk(village: Village) -> tuple[str, str]:
     return address, cookie
 
 
+_KEY = Ed25519Key(bytes(range(32)))
+
+
+def _receipt(number: int) -> str:
+    """Another station's, so that every one is new."""
+    receipt, minute = ReceiptNumber("S0201", "A", number + 1), 29_900_000
+    figures = ("BADAM", 3, 37_440, 5_800, 217_152, Mode.PURCHASE)
+    slip = Slip(REGION, receipt, minute, ClockQuality.SYNCED, *figures, (3, 1, 0), 0, bytes(8))
+    return slip_text("slips.example", _KEY, slip)
+
+
+def judged() -> list[float]:
+    """Milliseconds for a slip that is right, where the county's document is as long as it may be."""
+    others = (KeyRow(f"S{number % 9999:04d}", to_base64(bytes([number % 256] * 32))) for number in range(19_999))
+    keys = (*others, KeyRow("S0201", to_base64(_KEY.public)))
+    live = LiveContent({}, CountySettings(), keys, frozenset(f"0201-B-{number:06d}" for number in range(20_000)))
+    checks = SlipChecks("S0147", REGION, cast(Any, None), lambda: live)  # No receipt is of this station
+    took = []
+    for text in map(_receipt, range(SCANS)):
+        start = time.monotonic()
+        checked = checks.check(text)
+        took.append((time.monotonic() - start) * 1000)
+        if checked.verdict is not SlipVerdict.RIGHT:
+            raise RuntimeError(f"a receipt that is right was called {checked.verdict}")
+    return took
+
+
 def run(folder: Path) -> list[Row]:
-    """Scan → event over 300 scans, and the baseline beside it."""
+    """Scan → event over 300 scans, and the baseline beside it; then receipts before the villagers' screen."""
     base = bare_socket()
     with Village(folder, VillagePlan(hz=10, scanner="hid_pos", county=False, more_settings=SHELVES)) as village:
         scanner = village.scanner
         assert isinstance(scanner, HidPosScannerSimulator)
-        stream = CounterStream(*_clerk(village))
 
-        def act(number: int) -> float:
-            before, start = stream.newest(), time.monotonic()
-            scanner.scan(_waybill(number))
-            return (stream.after(before) - start) * 1000
+        def each(stream: CounterStream, text_of: Callable[[int], str]) -> list[float]:
+            def act(number: int) -> float:
+                before, start = stream.newest(), time.monotonic()
+                scanner.scan(text_of(number))
+                return (stream.after(before) - start) * 1000
 
-        took = _each_scan(act)
-        stream.close()
+            took = _each_scan(act)
+            stream.close()
+            return took
+
+        address = village.station_url.removeprefix("http://")
+        public = CounterStream(address, "", "/live", "notice")
+        while public.newest() == "0":  # The station may answer before it has opened its scanner
+            scanner.scan("WARM-UP")
+            time.sleep(0.5)
+        checked = each(public, _receipt)
+        took = each(CounterStream(*_clerk(village)), _waybill)
     return [
         Row("scan → event at the counter's page, p50", percentile(took, 0.5), "ms", None, percentile(base, 0.5), BARE),
         Row("scan → event at the counter's page, p99", percentile(took, 0.99), "ms", 100, percentile(base, 0.99), BARE),
+        Row("receipt scanned → verdict at the villagers' page, p50", percentile(checked, 0.5), "ms", None),
+        Row("receipt scanned → verdict at the villagers' page, p99", percentile(checked, 0.99), "ms", 50),
+        Row("signed code judged among 20,000 keys and voids, p99", percentile(judged(), 0.99), "ms", 10),
     ]

@@ -13,6 +13,7 @@ from kiosk.web.shared.signs import known_drawings
 ROOT = Path(__file__).resolve().parent.parent
 FACES = frozenset(
     {"counter", "listing", "technician", "setup", "mat", "bags", "advice", "intakes", "door", "unconfirmed"}
+    | {"slip", "brought"}
 )
 """Style sheets that are loaded on one face alone, or by one page: they are not in the weight of the public one."""
 PUBLIC_BYTES, SHEET_BYTES, SCRIPT_LINES = 28_000, 22_000, 150

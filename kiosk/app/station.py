@@ -211,6 +211,7 @@ def run_station(
             server.start()
             if not trial.run(stop):
                 return
+        parts.service.signing.start(store, parts.service.stamp)
         parts.service.start()
         if trial is None:
             server.start()

@@ -16,7 +16,6 @@ from kiosk.cli.shared.settings import SETTINGS_PATHS, config_option, read_config
 from kiosk.config.station import StationConfig, load
 from kiosk.station.papers.network_printer import STATION_UNIT
 from kiosk.station.shared.open_store import stamps
-from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Store, StoreError
 from kiosk.store.backup.backup import FinishedBackup
 from kiosk.store.backup.kit.contents import Kit
@@ -94,8 +93,9 @@ def _make(config: StationConfig, settings: BackupSettings, same_disk: bool, file
         require_persistent(folder)
     stamp = stamps(own)
     with closing(Store.open(own.database, own.station, stamp(), OpenOptions(check=False, stamps=stamp))) as store:
-        made = back_up(store, settings, own, stamp(), same_disk=same_disk)
-    return write_kit_beside(made, settings, KitSource(config, file, os.environ), stamp())
+        source = KitSource(config, file, os.environ)
+        made = back_up(store, settings, own, stamp(), same_disk=same_disk, own_key=source.own_key())
+    return write_kit_beside(made, settings, source, stamp())
 
 
 ADD_LETTER: Final = (
@@ -115,7 +115,7 @@ ADD_LETTER: Final = (
     help="For a new card: the recovery kit as the county has opened it. Asks for the digits on the paper.",
 )
 def restore(file: Path, path: Path | None, letter: str | None, kit_path: Path | None) -> None:
-    """Bring the backup FILE back; the station goes on in a new epoch with the next receipt letter.
+    """Bring the backup FILE (.age or .db) back; the station goes on in a new epoch with the next receipt letter.
 
     The station and its relay must be stopped. The present database is kept beside. With --kit a new card becomes the
     station: its settings, its key and its certificates are put in place as well, as administrator.
@@ -127,18 +127,21 @@ def restore(file: Path, path: Path | None, letter: str | None, kit_path: Path | 
         return
     config = read_config(path, load)
     try:
-        problem = _restore(file, config.station, letter)
+        problem = _restore(file, config, letter)
     except StoreError as error:
         end(str(error), 1)
     if problem:
         end(problem, 1)
 
 
-def _restore(file: Path, own: StationSettings, letter: str | None) -> str:
+def _restore(file: Path, config: StationConfig, letter: str | None) -> str:
     """A sentence when the database is in its place and something beside it is not. Raises StoreError."""
+    from kiosk.station.recovery.kit_creation import KitSource
+
+    own, key = config.station, KitSource(config, None, os.environ).own_key()
     has_letters = own.database.with_name("receipt-series").exists()
     require_persistent(own.data)
-    back = bring_back(file, own.database, own.station, stamps(own)(), RestoreOptions(letter))
+    back = bring_back(file, own.database, own.station, stamps(own)(), RestoreOptions(letter, own_key=key))
     for line in _summary(file, back, sure_of_letters=has_letters or letter is not None):
         click.echo(line)
     return back.problem

@@ -33,6 +33,7 @@ NOUNS = {
     "clerk": ("kiosk.cli.clerk:clerk", "The people at the counter and their PINs."),
     "parcels": ("kiosk.cli.parcels:parcels", "Parcels: the list of those that are on their way."),
     "doctor": ("kiosk.cli.doctor.command:doctor", "Every device and service: found, answering, what to do."),
+    "verify": ("kiosk.cli.verify:verify", "Slips, proofs, exports and databases: is this what was signed?"),
     "backup": ("kiosk.cli.backup:backup", "A copy of the database on a second medium, while the station works."),
     "restore": ("kiosk.cli.backup:restore", "Bring a backup back; the station goes on in a new epoch."),
     "update": (

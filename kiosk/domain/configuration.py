@@ -35,6 +35,9 @@ class RefusalReason(StrEnum):
     LAYOUTS = "layouts"
     SETTINGS = "settings"
     PARCELS = "parcels"
+    KEYS = "keys"
+    VOIDS = "voids"
+    CHECKPOINTS = "checkpoints"
     OPEN_INTAKE = "open_intake"  # A product of an intake that is going on would vanish
     SELF_TEST = "self_test"  # What was made of it does not work here
     STORAGE = "storage"  # The card or the database

@@ -70,7 +70,7 @@ def _first_backup(store: Store, draft: SettingsDraft, station: StationSettings, 
     if station.database.stat().st_size > SMALL_BYTES or (station.data / "photos").is_dir():
         return BACKUP_AT_NIGHT
     try:
-        settings = BackupSettings(Path(draft.backup), uuid=draft.backup_uuid)
+        settings = BackupSettings(Path(draft.backup), uuid=draft.backup_uuid, county_key=draft.county_key)
         problem = back_up(store, settings, station, stamp).problem
     except (StoreError, OSError) as error:
         problem = str(error)

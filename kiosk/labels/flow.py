@@ -132,13 +132,17 @@ class Strip:
         row.paste(box, (self._margin, 0))
         self._rows.append(row)
 
-    def beside(self, symbol: Image.Image, rows: Sequence[Cell]) -> None:
-        """Add a symbol at the left edge with rows of text at its right."""
-        texts = [self._row((cell,), self.width - symbol.width) for cell in rows]
+    def beside(self, symbol: Image.Image, rows: Sequence[Cell], small: Image.Image | None = None) -> None:
+        """Add a symbol at the left edge with rows of text at its right, below a ``small`` symbol if there is one."""
+        width = self.width - symbol.width
+        texts = [self._row((cell,), width) for cell in rows]
+        if small is not None:
+            texts.insert(0, Image.new("1", (width, small.height), 0))
+            texts[0].paste(1, ((width - small.width) // 2, 0), small)
         height = sum(each.height for each in texts)
         row = self._blank(max(symbol.height, height))
         row.paste(1, (0, (row.height - symbol.height) // 2), symbol)
-        column = Image.new("1", (self.width - symbol.width, row.height), 0)
+        column = Image.new("1", (width, row.height), 0)
         _stack(column, texts, (row.height - height) // 2, 1)
         row.paste(1, (symbol.width, 0), column)
         self._rows.append(row)

@@ -159,7 +159,7 @@ class ReceiptLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bar_module: float = MIN_CODE128_MODULE_MM
     height: float = 0.0
     rows: int = 0
-    # The square that is kept for the receipt's symbol: a signed one of version 12 fits with modules of 0.375 mm.
+    # The square that is kept for the receipt's own symbol.
     symbol: float = 27.0
 
 

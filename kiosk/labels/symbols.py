@@ -51,9 +51,9 @@ def _bars(modules: str, size: tuple[int, int], module_dots: int) -> Image.Image:
     return ink
 
 
-def qr(text: str, module_dots: int) -> Image.Image:
+def qr(text: str, module_dots: int, level: str = "") -> Image.Image:
     """Return an ink picture of the QR code with its quiet zone of four modules on every side."""
-    return _scaled(_framed(matrix.qr_modules(text), matrix.QUIET_ZONE_MODULES), module_dots)
+    return _scaled(_framed(matrix.qr_modules(text, level), matrix.QUIET_ZONE_MODULES), module_dots)
 
 
 def square(kind: str, text: str, side: int, min_dots: int, max_dots: int = 99) -> Image.Image:

@@ -33,6 +33,7 @@ from kiosk.simulators.shared.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.shared.processes import ChildProgram, HeldPort, StartFailed, answers
 from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.signing import StationSigning
 from kiosk.store import ConfirmedRow, Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
 
@@ -47,6 +48,7 @@ payment_ug = "پۇل كېلەر ئاينىڭ 15-كۈنى بانكا كارتىڭ
 payment_zh = "货款于下月15日汇入您的银行卡。"
 payment_en = "Paid to your bank card on the 15th of the next month."
 phone = "0998-0000000"
+slip_host = "slip.yarkant.example.cn"
 data = "{data}"
 
 [web]
@@ -242,7 +244,7 @@ class Village(Closable):
 
     def _stamp(self) -> Stamp:
         clock = StationClock(ZONE, synced=lambda: True) if self._plan.clock_set else StationClock(ZONE)
-        return Stamp(clock.now(), software_id(), REGION)
+        return Stamp(clock.now(), software_id(), REGION, sign=StationSigning(self.database.parent).sign)
 
     def _printers(self, text: str) -> None:
         self.label_printer.command(text)

@@ -23,6 +23,7 @@ from kiosk.messaging.contract.configuration import BadConfiguration, Configurati
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.configuration.keys import load_key
+from kiosk.sorting_center.configuration.ledger_parts import ledger_parts
 from kiosk.sorting_center.configuration.rendering import CountyRendering
 from kiosk.sorting_center.decision_worker import desk_exists
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -43,7 +44,14 @@ _MAX_SMALL_PART_BYTES: Final = 24 * 1024
 _REMEMBERED_DOCUMENTS: Final = 4  # Of each station: what it reports is among them, or it gets all small parts
 _AT_ONCE: Final = 100  # Documents of one transaction: others write the desk, too
 
+# Between two looks at what the ledger adds to documents. A slip that is void is known everywhere soon enough, and a
+# county's stations do not fetch a list for each of its voids.
+LEDGER_PERIOD_S: Final = 600.0
+
 Send = Callable[[str, bytes], bool]  # Whether there was a connection
+StationParts = Callable[
+    [str, str], Mapping[str, bytes]
+]  # By region and station the parts that it has beside the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +120,33 @@ class _Basis:
     register: str
 
 
+@dataclass(frozen=True, slots=True)
+class _LedgerContent:
+    """What the ledger adds to documents: for every station, and by station."""
+
+    common: Mapping[str, bytes]
+    own: Mapping[str, Mapping[str, bytes]]
+
+
 class CountyConfiguration:
-    def __init__(self, ledger: Ledger, key: Path, send: Send, period_s: float = PERIOD_S) -> None:
-        """``key``: its file, read again when it changes. ``send`` publishes at QoS 1. Does not close ``ledger``."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        key: Path,
+        send: Send,
+        period_s: float = PERIOD_S,
+        ledger_period_s: float = LEDGER_PERIOD_S,
+        station_parts: StationParts = lambda _region, _station: {},
+    ) -> None:
+        """``key``: its file, read again when it changes. ``send`` publishes at QoS 1. Does not close ``ledger``.
+
+        For what changed in the ledger alone documents are made again once in ``ledger_period_s``.
+        """
         self._ledger, self._key, self._send = ledger, key, send
-        self._period_s = period_s
+        self._period_s, self._ledger_period_s = period_s, ledger_period_s
+        self._station_parts = station_parts
+        self._content: _LedgerContent | None = None
+        self._next_check = 0.0
         self._reports = _Reports()
         self._recipients: dict[str, _Recipient] = {}
         self._basis: _Basis | None = None
@@ -152,14 +182,25 @@ class CountyConfiguration:
             self._recipients.setdefault(station, _Recipient()).pending = report
         register = desk.registry.current()
         basis = _Basis(key, desk.book.draft(region).number, register.digest)
-        if basis != self._basis:
-            self._basis = None
+        if basis != self._basis or now >= self._next_check:
             townships = {name: row.township for (where, name), row in register.stations.items() if where == region}
-            self._make_all(desk, basis, townships, now)
+            content = self._load_content(region, townships)
+            # The first keys of a county are waited for by every station.
+            self._next_check = now + self._ledger_period_s if content.common else now
+            if basis != self._basis or content != self._content:
+                self._basis, self._content = None, content
+                self._make_all(desk, basis, townships, content, now)
         if self._basis is not None:
             self._answer(desk, self._basis, now)
 
-    def _make_all(self, desk: CenterDesk, basis: _Basis, townships: Mapping[str, str], now: float) -> None:
+    def _load_content(self, region: str, stations: Iterable[str]) -> _LedgerContent:
+        common = ledger_parts(self._ledger, region)
+        own = {station: self._station_parts(region, station) for station in stations} if common else {}
+        return _LedgerContent(common, own)
+
+    def _make_all(
+        self, desk: CenterDesk, basis: _Basis, townships: Mapping[str, str], content: _LedgerContent, now: float
+    ) -> None:
         """By station the townships."""
         region = basis.key.subject.region
         number, rows = desk.book.in_force(region)
@@ -171,7 +212,7 @@ class CountyConfiguration:
         rendered = CountyRendering(rows)
         made: dict[str, PartsOfStation] = {}
         for station, township in sorted(townships.items()):
-            one = _parts(rendered, station, township)
+            one = _parts(rendered, station, township, {**content.common, **content.own.get(station, {})})
             if one is not None and (one.parts or station in newest):
                 made[station] = one
         self._made = made
@@ -250,10 +291,10 @@ def message_of(document: SignedDocument, one: PartsOfStation, base: Iterable[str
     return payload
 
 
-def _parts(rendered: CountyRendering, station: str, township: str) -> PartsOfStation | None:
+def _parts(rendered: CountyRendering, station: str, township: str, more: Mapping[str, bytes]) -> PartsOfStation | None:
     """None where a row of this station is wrong: the others get theirs."""
     try:
-        return PartsOfStation(station, rendered.parts(station, township))
+        return PartsOfStation(station, {**rendered.parts(station, township), **more})
     except ValueError as error:
         log.error("No document can be made for %s: %s", station, error)
         return None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
+from zoneinfo import ZoneInfo
 
 from kiosk.base.worker import Worker
 from kiosk.sorting_center.decision_worker import decision_worker
@@ -18,10 +19,13 @@ from kiosk.sorting_center.feed.process import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.ingest.announcer import Announcer
 from kiosk.sorting_center.ingest.connections import receiving_connection
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
+from kiosk.sorting_center.ingest.signature_process import SignatureProcess
 from kiosk.sorting_center.ingest.watchdog import IngestWatchdog
 from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import utc_now
+from kiosk.sorting_center.log.checkpoints import checkpoint_parts
+from kiosk.sorting_center.log.worker import CountyLog
 from kiosk.sorting_center.photos.monitor import PhotosMonitor
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.shared.child_process import SupervisedProcess
@@ -32,6 +36,7 @@ from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 if TYPE_CHECKING:
     from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 
+_DEFAULT_ZONE: Final = "Asia/Shanghai"  # As `CenterWebSettings` has it
 _WORKER_STOP_TIMEOUT_S: Final = 2.5
 _PART_STOP_TIMEOUT_S: Final = 0.6
 # All of it together, so that the process is gone within five seconds whatever the broker does.
@@ -61,7 +66,8 @@ class SortingCenter:
         self._line = receiving_connection(broker, client_id, self.health, regions)
         self._feed = SupervisedProcess(feed_process_plan(ledger.url, broker, f"{client_id}-feed", self.health))
         wake = partial(self._feed.send, WAKE_UP)
-        self._ingest = IngestWorker(self._line, ledger, self.health, utc_now, wake)
+        self._signatures = SignatureProcess()
+        self._ingest = IngestWorker(self._line, ledger, self.health, utc_now, wake, self._signatures.begin)
         self._worker = self._ingest.thread
         self._announcer = Announcer(ledger, self._line.send).thread
         self._decisions = decision_worker(ledger, wake)
@@ -76,6 +82,8 @@ class SortingCenter:
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
         has_photos = web is not None and web.photos_dir is not None
         self._photos = PhotosMonitor(ledger, PhotoIndex(ledger.url), self.health) if has_photos else None
+        self._zone = ZoneInfo(web.zone if web is not None else _DEFAULT_ZONE)
+        self._log = CountyLog(ledger, self._zone, None).thread
         self._broker = broker
         self._access: Worker | None = None
         self._configuration: Worker | None = None
@@ -87,11 +95,13 @@ class SortingCenter:
         self._access = BrokerAccess(self._ledger, self._broker, self.health).thread
 
     def send_configurations(self, key: Path) -> None:
-        """Before `start`: sign what the county gives its stations with this key, and send it."""
+        """Before `start`: sign what the county gives its stations with this key, and send it; and sign its log."""
         from kiosk.sorting_center.configuration_worker import CountyConfiguration
 
-        made = CountyConfiguration(self._ledger, key, partial(self._line.send, qos=1))
+        send, checkpoints = partial(self._line.send, qos=1), partial(checkpoint_parts, self._ledger, key)
+        made = CountyConfiguration(self._ledger, key, send, station_parts=checkpoints)
         self._ingest.on_delivery, self._configuration = made.delivered, made.thread
+        self._log = CountyLog(self._ledger, self._zone, key).thread
 
     @property
     def http_address(self) -> str | None:
@@ -111,7 +121,8 @@ class SortingCenter:
         for part in (self._web, self._monitoring, self._photos, self._access, self._configuration):
             if part is not None:
                 part.start()
-        for one in (self._worker, self._feed, self._line, self._watchdog, self._announcer, self._decisions):
+        workers = (self._worker, self._feed, self._line, self._watchdog, self._announcer, self._decisions, self._log)
+        for one in (self._signatures, *workers):
             one.start()
         return self.health.wait_until_connected(wait_s, ending or threading.Event())
 
@@ -123,7 +134,8 @@ class SortingCenter:
         if self._web is not None:
             self._web.end()
         self._worker.stop(_WORKER_STOP_TIMEOUT_S)
-        stops = [self._decisions.stop, self._announcer.stop, self._line.stop, self._feed.stop]
+        stops = [self._signatures.stop, self._log.stop, self._decisions.stop, self._announcer.stop, self._line.stop]
+        stops.append(self._feed.stop)
         optional_parts = (self._web, self._monitoring, self._photos, self._access, self._configuration)
         stops += [part.stop for part in optional_parts if part is not None]
         for stop in stops:

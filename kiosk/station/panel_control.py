@@ -10,6 +10,7 @@ from kiosk.devices.ports import Panel
 from kiosk.station.desk.live import OK, LiveBoard, Snapshot
 from kiosk.station.desk.view import DeskStep
 from kiosk.station.scan_router import CLERK_CALLED
+from kiosk.station.slips import SOUNDS
 
 _POLL_INTERVAL_S = 1.0
 
@@ -85,6 +86,8 @@ class PanelControl:
             self._panel.buzz("ok")
         photo, self._photo = self._photo, snapshot.view.photo.state
         notice, self._notice = self._notice, snapshot.notice.count
-        called = snapshot.notice.word == CLERK_CALLED and snapshot.notice.count > notice
-        if called or (self._photo == "help" and photo != "help"):
+        word = snapshot.notice.word if snapshot.notice.count > notice else ""
+        if word in SOUNDS:
+            self._panel.buzz(SOUNDS[word])
+        if word == CLERK_CALLED or (self._photo == "help" and photo != "help"):
             self._panel.buzz("attention")

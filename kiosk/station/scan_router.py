@@ -2,7 +2,8 @@
 
 A counter with a clerk and an open page gets every scan. Otherwise the scan is a villager's: a member card starts an
 intake, the label of a bag may be what the last screen asks for, a pickup slip puts its parcel up at the counter, the
-number of a certificate is taken for the goods on the screen, and everything else is named in a notice.
+signed code of a receipt is checked, and so is anything else while a check is on the screen, the number of a certificate
+is taken for the goods on the screen, and what is left is named in a notice.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from kiosk.station.counter.scans import ParsedScan
 from kiosk.station.counter.state import CounterBoard
 from kiosk.station.desk.choices import Choices
 from kiosk.station.desk.view import DeskRefused
+from kiosk.station.slips import PublicSlips
 from kiosk.store.shared.records import ParcelRow
 
 logger = logging.getLogger(__name__)
@@ -48,10 +50,16 @@ class ScanRouter:
     """Takes scans from the scanner's thread; never raises, and never logs what was scanned."""
 
     def __init__(
-        self, counter: ClerkCounter, board: CounterBoard, access: Access, desk: Choices, on_notice: OnNotice
+        self,
+        counter: ClerkCounter,
+        board: CounterBoard,
+        access: Access,
+        desk: Choices,
+        slips: PublicSlips,
+        on_notice: OnNotice,
     ) -> None:
         self._counter, self._board, self._access, self._desk = counter, board, access, desk
-        self._on_notice = on_notice
+        self._slips, self._on_notice = slips, on_notice
 
     def on_scan(self, text: str) -> None:
         self._route(partial(self._scanned, text))
@@ -81,16 +89,22 @@ class ScanRouter:
     def _refused(self, word: ScanRefusal, clerk: CounterSession | None) -> None:
         if clerk is not None:
             self._counter.scans.refuse(clerk, word.value)
+        elif self._slips.is_open():
+            self._slips.scanned("")
         else:
             self._on_notice(word.value, None, 0)
 
     def _public(self, scanned: ParsedScan) -> None:
         kind, valid = scanned.scan.kind, scanned.scan.valid
-        if kind in ("member", "bag") and valid:
+        if scanned.slip:
+            self._slips.scanned(scanned.slip)
+        elif kind in ("member", "bag") and valid:
             self._desk.scan(scanned.text)
         elif kind == "pickup" and valid:
             row = self._counter.handovers.public_code(scanned.text)
             self._on_notice(put_up_notice(self._access), row, 0)
+        elif self._slips.is_open():
+            self._slips.scanned(scanned.text)
         elif not self._certificate(scanned):
             self._on_notice(scanned.refusal if kind in _NAMED else _NOT_HERE, None, 0)
 

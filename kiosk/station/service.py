@@ -68,6 +68,8 @@ from kiosk.station.scan_router import ScanRouter
 from kiosk.station.shared.clock import StationClock, metrology, software_id
 from kiosk.station.shared.clock_setting import FILES, ClockSetter
 from kiosk.station.shared.settings import CountyKeys, StationSettings
+from kiosk.station.shared.signing import StationSigning
+from kiosk.station.slips import PublicSlips, SlipChecks
 from kiosk.station.update.updates import StationQuiet
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.persistence import BOX_VARIABLE
@@ -239,6 +241,7 @@ class StationService:
     ) -> None:
         self.settings, self.store, self.clock = settings.station, store, clock
         self.software, self.metrology = software_id(), metrology()
+        self.signing = StationSigning(self.settings.data)
         self.clock_setter = ClockSetter(
             FILES.asker(self.settings.data, time.monotonic) if environ.get(BOX_VARIABLE) == "1" else None
         )
@@ -280,8 +283,21 @@ class StationService:
             lambda: self.stamp().moment.monotonic_ms,
         )
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
-        self.counter = ClerkCounter(state, self._counter_tools(settings))
-        self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
+        slip_checks = SlipChecks(
+            *(self.settings.station, self.settings.region, store.intakes),
+            live=lambda: self.county.live,
+            own_public=self.signing.current_public,
+        )
+        ways = ScanSources(
+            typed=hardware.scanner in (None, "camera"),
+            request_camera_scan=self.code_requested if hardware.scanner == "camera" else None,
+            check_slip=slip_checks.check,
+        )
+        self.counter = ClerkCounter(state, self._counter_tools(settings, ways))
+        self.slips = PublicSlips(ways.check_slip, self.board, ways.request_camera_scan)
+        self.scans = ScanRouter(
+            self.counter, self.counter_board, self.access, self.desk.choices, self.slips, self.board.notify
+        )
         self._records_compared = False
         self._proven: datetime | None = None
         self.proven_time_worker = Worker("proven-time", self.prove_time, retry_s=TICK_S, expected=(StoreError,))
@@ -313,7 +329,7 @@ class StationService:
         signals.scale_link.connect(lambda link: self.board.mark(scale=SCALE_WORDS[link]))
 
     def stamp(self) -> Stamp:
-        return Stamp(self.clock.now(), self.software, self.settings.region)
+        return Stamp(self.clock.now(), self.software, self.settings.region, sign=self.signing.sign)
 
     def start(self) -> None:
         """Settle what the last stop left undone, then start every worker."""
@@ -427,7 +443,7 @@ class StationService:
             scan_after_sticking=self.settings.scan_after_sticking,
         )
 
-    def _counter_tools(self, settings: ServiceSettings) -> CounterTools:
+    def _counter_tools(self, settings: ServiceSettings, ways: ScanSources) -> CounterTools:
         return CounterTools(
             station=self.settings.station,
             store=self.store,
@@ -439,6 +455,8 @@ class StationService:
                 self._hardware.printers,
                 settings.codes,
                 _sheet_printer(self._hardware.printers),
+                lambda settings: self.county.live.on_paper(settings),
+                signing_key=self.signing.current_key,
             ),
             photos=self.parcel_photos,
             slots=settings.parcels.slots,
@@ -448,10 +466,7 @@ class StationService:
             on_event=self.committed,
             on_parcel_photo=self._shoot_parcel,
             lots=self._lot_camera,
-            ways=ScanSources(
-                typed=self._hardware.scanner in (None, "camera"),
-                request_camera_scan=self.code_requested if self._hardware.scanner == "camera" else None,
-            ),
+            ways=ways,
             reader=ScanReader(settings.codes.layouts, settings.codes.company),
         )
 
@@ -464,6 +479,7 @@ class StationService:
         except DeskRefused as error:
             logger.error("an unfinished intake cannot be given up now: %s", error)
         self.counter.tick()
+        self.signing.poll(self.store, self.stamp)
 
     def _log_altered(self) -> None:
         """Once, beside the start and not before it: weighing goes on. What is altered is a matter for people."""
@@ -500,9 +516,9 @@ class StationService:
         return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
 
     def _worker(self, name: str, printer: Printer) -> Worker:
-        setup = printer.setup
+        setup, layouts, key = printer.setup, self.own_layouts, self.signing.current_key
         return print_worker(
-            FittedPrinter(name, printer, lambda job: render(job, setup, self._key, self.own_layouts.layouts)),
+            FittedPrinter(name, printer, lambda job: render(job, setup, self._key, layouts.layouts, key)),
             self.store.papers,
             self.stamp,
             PrintListeners(self._signals.paper_moved, self._marks.report),

@@ -17,8 +17,9 @@ from kiosk.domain.clerk import Clerk
 from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
 from kiosk.domain.events import ConfigApplied, ConfigRefused
 from kiosk.messaging.contract.configuration import ConfigurationDocument, parse_document
-from kiosk.store import catalogs, clerks
+from kiosk.store import catalogs, checkpoints, clerks
 from kiosk.store.catalogs import PreparedCatalog
+from kiosk.store.checkpoints import OfferedCheckpoint
 from kiosk.store.database.schema import county_document as document_table
 from kiosk.store.database.schema import county_part as part_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
@@ -48,13 +49,16 @@ class CountyDocument:
 
 @dataclass(frozen=True, slots=True)
 class CheckedDocument:
-    """One that may be applied. What is None is left as it is; ``parcels`` are those that may be new."""
+    """One that may be applied. What is None is left as it is; ``parcels`` are those that may be new, ``checkpoints``
+    those of the county's log, which stop nothing.
+    """
 
     document: ConfigurationDocument
     content: bytes
     catalog: PreparedCatalog | None
     people: tuple[Clerk, ...] | None
     parcels: tuple[ExpectedParcel, ...]
+    checkpoints: tuple[OfferedCheckpoint, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -109,6 +113,7 @@ class CountyDocuments(Tables):
         added = {"catalog_version": version, "epoch": epoch, "applied_at": stamp.moment.timestamp}
         connection.execute(insert(document_table).values(**row, **added))
         journal.append(connection, ConfigApplied(key, number, checked.sha256, version), stamp)
+        checkpoints.record(connection, checked.checkpoints, stamp)
         if not _is_stored(connection, checked, version):
             raise StoreRefusal(RefusalReason.SELF_TEST, "what was written does not read back")
         return version

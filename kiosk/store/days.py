@@ -15,7 +15,8 @@ from kiosk.domain import events as e
 from kiosk.domain.day import DayTotals
 from kiosk.domain.intake import IntakeState
 from kiosk.domain.trade import Mode
-from kiosk.store import intakes
+from kiosk.messaging.contract.checkpoint import Checkpoint
+from kiosk.store import checkpoints, intakes
 from kiosk.store.database.schema import EPOCH_SHIFT
 from kiosk.store.database.schema import day as day_table
 from kiosk.store.database.schema import epoch as epoch_table
@@ -70,8 +71,12 @@ class Days(Tables):
 
     @reading
     def intakes(self, connection: Connection, limit: int = 50, offset: int = 0) -> list[ConfirmedRow]:
-        since = _last_close(connection)
-        return intakes.confirmed_since(connection, since.next_intake, since.position, limit, offset)
+        return intakes.newest_confirmed(connection, _of_the_day(_last_close(connection)), limit, offset)
+
+    @reading
+    def county_log(self, connection: Connection) -> Checkpoint | None:
+        """Of the newest checkpoint that is kept."""
+        return checkpoints.newest(connection)
 
     @writing
     def close(self, connection: Connection, actor: str, papers: DayPapers, stamp: Stamp) -> tuple[DayTotals, str]:

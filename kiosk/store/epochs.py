@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +24,7 @@ from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import station as station_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, reading
-from kiosk.store.journal import journal
+from kiosk.store.journal import journal, signing
 from kiosk.store.journal.numbering import number_of
 from kiosk.store.journal.series import Series, SeriesMarker, letter_after
 from kiosk.store.scale import event_counters
@@ -36,6 +36,7 @@ BEHIND: Final = "behind"
 # Of the 23 receipt letters of a station this many may ever be spent on the word of a broker. A card is brought back
 # with an older copy once in years; what is left belongs to people, who begin an epoch at the technician's page.
 MAX_BEHIND_EPOCHS: Final = 6
+_OF_ONE_EPOCH: Final = frozenset((e.EpochStarted.TYPE, e.KeyMade.TYPE, e.EventsCovered.TYPE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,10 @@ class Epochs(Tables):
         The center came back from a backup and gave those numbers to another machine with the same card. From now on
         ``after`` is what was acknowledged of it. Nothing is done for the current epoch: that one has to end first.
         """
-        region = self._stamps().region
+        stamp = self._stamps()
 
         def work(connection: Connection) -> int:
-            return _reissue_acknowledged(connection, epoch, after, region)
+            return _reissue_acknowledged(connection, epoch, after, stamp)
 
         return self.database.write(work, finishing=True)
 
@@ -168,18 +169,26 @@ def _begin(connection: Connection, new_epoch: NewEpoch, stamp: Stamp, floor: Map
             started_at=stamp.moment.timestamp,
         )
     )
+    signing.begin_epoch(connection)
     counters = e.CountersData.of(event_counters.read(connection))
     journal.append(connection, e.EpochStarted(series=new_epoch.series, why=new_epoch.why, counters=counters), stamp)
-    for event in waiting:
-        if old is None or event.type == e.EpochStarted.TYPE:
-            continue
+    for event in _to_reissue(connection, waiting):
+        assert old is not None
         before = journal.position_of(old.number, event.seq)
-        position = _reissue(connection, event, before, stamp.region)
+        position = _reissue(connection, event, before, stamp)
         if event.type == e.DayClosed.TYPE:
             connection.execute(update(day_table).where(day_table.c.position == before).values(position=position))
 
 
-def _reissue_acknowledged(connection: Connection, epoch: str, after: int, region: str) -> int:
+def _to_reissue(connection: Connection, events: Iterable[SealedEvent]) -> list[SealedEvent]:
+    """Not what names events of its own epoch, and no key: that is announced anew, signed by itself."""
+    found = list(events)
+    if any(event.type == e.KeyMade.TYPE for event in found):
+        signing.repeat_announcement(connection)
+    return [event for event in found if event.type not in _OF_ONE_EPOCH]
+
+
+def _reissue_acknowledged(connection: Connection, epoch: str, after: int, stamp: Stamp) -> int:
     query = select(epoch_table.c.number, epoch_table.c.acked_upto).where(epoch_table.c.epoch == epoch)
     earlier = connection.execute(query).one_or_none()
     if earlier is None or earlier.number == journal.current_epoch(connection).number or earlier.acked_upto <= after:
@@ -187,13 +196,12 @@ def _reissue_acknowledged(connection: Connection, epoch: str, after: int, region
     first = journal.position_of(earlier.number, after + 1)
     lost = [
         (event, position)
-        for event in journal.rows_from(connection, first, earlier.acked_upto - after)
-        if event.type != e.EpochStarted.TYPE
-        and not _is_superseded(connection, event, position := journal.position_of(earlier.number, event.seq))
+        for event in _to_reissue(connection, journal.rows_from(connection, first, earlier.acked_upto - after))
+        if not _is_superseded(connection, event, position := journal.position_of(earlier.number, event.seq))
     ]
     # A close of before stays where it was: what the current epoch tells already did not happen before it.
     for event, position in lost:
-        _reissue(connection, event, position, region)
+        _reissue(connection, event, position, stamp)
     connection.execute(update(epoch_table).where(epoch_table.c.number == earlier.number).values(acked_upto=after))
     return len(lost)
 
@@ -203,13 +211,13 @@ def _is_superseded(connection: Connection, event: SealedEvent, position: int) ->
     return event.type == e.ListingSubmitted.TYPE and not listings.is_current_offer(connection, position)
 
 
-def _reissue(connection: Connection, sealed: SealedEvent, before: int, region: str) -> int:
+def _reissue(connection: Connection, sealed: SealedEvent, before: int, now: Stamp) -> int:
     """Tell the event of position ``before`` again, and let what it tells name the new one; returns its position."""
     event = json.loads(sealed.body)
     data = data_as(EVENT_TYPES[sealed.type], event["data"])
     first_id = event.get("reissued", event["id"])
     # When it happened, not when it is told again; but from where the station stands now.
-    stamp = Stamp(journal.moment_of(event), event["software"], region, event.get("metrology", ""))
+    stamp = Stamp(journal.moment_of(event), event["software"], now.region, event.get("metrology", ""), now.sign)
     position = journal.append(connection, data, stamp, reissue_of=journal.ReissuedEvent(first_id, event["data"]))
     if isinstance(data, e.IntakeConfirmed | e.IntakeAbandoned):
         _point_to_event(connection, intake_table, intake_table.c.number, data.receipt, position)

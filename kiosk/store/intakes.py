@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, false, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, false, func, insert, select, update
 
 from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
@@ -37,6 +37,7 @@ _ELSEWHERE: Mapping[str, ColumnElement[Any]] = {
     "acknowledged": journal_table.c.seq <= epoch_table.c.acked_upto,
     "voided": void_table.c.intake.is_not(None),
     "repeated": false(),
+    "bags": select(func.count()).where(line_table.c.intake == intake_table.c.number).scalar_subquery(),
 }
 _SUMMARY = (
     select(
@@ -48,6 +49,15 @@ _SUMMARY = (
     .join(epoch_table, epoch_table.c.number == journal_table.c.epoch)
     .outerjoin(void_table, void_table.c.intake == intake_table.c.number)
 )
+_BAGS = select(func.count()).where(line_table.c.intake == intake_table.c.number).scalar_subquery()
+_SLIP = (
+    select(
+        intake_table.c.product, _BAGS, intake_table.c.net_g, intake_table.c.price_fen_per_kg,
+        intake_table.c.amount_fen, intake_table.c.mode, void_table.c.voided_at,
+    )
+    .outerjoin_from(intake_table, void_table, void_table.c.intake == intake_table.c.number)
+    .where(intake_table.c.state == IntakeState.CONFIRMED)
+)  # fmt: skip
 # What every intake needs is put together once: SQLAlchemy takes longer to build a statement than SQLite to run it.
 _OF_TOKEN = _SUMMARY.where(intake_table.c.token == bindparam("mine"))
 _STATE = select(intake_table.c.state).where(
@@ -139,6 +149,12 @@ class Intakes(Tables):
         return _one(connection, _SUMMARY.where(is_intake(parse_receipt(receipt))))
 
     @reading
+    def slip_figures(self, connection: Connection, receipt: ReceiptNumber) -> tuple[str | int | None, ...] | None:
+        """Goods, bags, net grams, fen per kg, fen and mode of a confirmed intake, and when it was made void."""
+        row = connection.execute(_SLIP.where(is_intake(receipt))).one_or_none()
+        return None if row is None else tuple(row)
+
+    @reading
     def find(self, connection: Connection, text: str) -> ConfirmedRow | None:
         """The confirmed intake of a receipt number, or of a receipt, lot or bag code; None for anything else."""
         receipt = receipt_in(text.strip().upper())
@@ -158,14 +174,12 @@ class Intakes(Tables):
         return sealed_rows.find_altered_newest(sealed_rows.bare_of(connection))
 
 
-def confirmed_since(
-    connection: Connection, first_number: int, after_position: int, limit: int, offset: int
+def newest_confirmed(
+    connection: Connection, condition: ColumnElement[bool], limit: int, offset: int
 ) -> list[ConfirmedRow]:
-    """Intakes from this key on whose event is after this position, newest receipt first."""
-    condition = (intake_table.c.number >= first_number) & (intake_table.c.position > after_position)
-    return _rows(
-        connection, _SUMMARY.where(condition).order_by(intake_table.c.number.desc()).limit(limit).offset(offset)
-    )
+    """Confirmed intakes of which this is true, newest receipt first."""
+    query = _SUMMARY.where(condition).order_by(intake_table.c.number.desc())
+    return _rows(connection, query.limit(limit).offset(offset))
 
 
 def _next_receipt(connection: Connection) -> ReceiptNumber:

@@ -11,6 +11,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store.catalogs import Catalogs
+from kiosk.store.checkpoints import CountyCheckpoints
 from kiosk.store.clerks import Clerks, Lockouts
 from kiosk.store.county_documents import CountyDocuments
 from kiosk.store.database.connection import LOG_FILES, Database, Reserve
@@ -21,7 +22,9 @@ from kiosk.store.intakes import Intakes
 from kiosk.store.journal.journal import Journal
 from kiosk.store.journal.outbox import Outbox
 from kiosk.store.journal.series import SeriesMarker
+from kiosk.store.journal.signing import Signing
 from kiosk.store.listings import Listings
+from kiosk.store.members import MemberGoods
 from kiosk.store.papers.crates import Crates
 from kiosk.store.papers.papers import Papers
 from kiosk.store.parcels.deliveries import Deliveries
@@ -47,6 +50,7 @@ class Store:
         # The counter
         self.catalogs = Catalogs(database)
         self.intakes = Intakes(database)
+        self.members = MemberGoods(database)
         self.papers = Papers(database)
         self.crates = Crates(database)
         self.photos = Photos(database)
@@ -57,6 +61,7 @@ class Store:
         self.days = Days(database)
         self.clerks = Clerks(database)
         self.county_documents = CountyDocuments(database)
+        self.county_checkpoints = CountyCheckpoints(database)
         self.lockouts = Lockouts(database)
         # The scale
         self.counters = EventCounters(database)
@@ -66,6 +71,7 @@ class Store:
         # What the sorting center is told
         self.journal = Journal(database)
         self.outbox = Outbox(database)
+        self.signing = Signing(database)
         self.epochs = Epochs(database, marker, station, stamps, opening)
 
     @classmethod

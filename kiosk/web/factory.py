@@ -25,8 +25,8 @@ from kiosk.web.counter import live as counter_live
 from kiosk.web.counter import routes as counter
 from kiosk.web.counter.check import MAX_STREAMS, PanSnapshot, live_blueprint, pan_source
 from kiosk.web.counter.frame import CounterFrame
+from kiosk.web.public import brought, live, my_parcel
 from kiosk.web.public import clock as public_clock
-from kiosk.web.public import live, my_parcel
 from kiosk.web.public import routes as public
 from kiosk.web.public.live import Streams
 from kiosk.web.public.screens import Screens
@@ -64,6 +64,7 @@ _FILTERS = {
 _BLUEPRINT_MODULES = (
     public,
     my_parcel,
+    brought,
     public_clock,
     technical,
     live,
@@ -138,6 +139,7 @@ def create_app(
     errors.install(app, service, screens, settings)
     app.register_blueprint(public.blueprint(service, screens))
     app.register_blueprint(my_parcel.blueprint(service, screens))
+    app.register_blueprint(brought.blueprint(service, screens))
     app.register_blueprint(public_clock.blueprint(service, screens))
     app.register_blueprint(technical.blueprint(service, settings, screens, alive))
     app.register_blueprint(live.blueprint(streams.public, settings.language, settings.weight_decimals))

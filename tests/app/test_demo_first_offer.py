@@ -29,6 +29,7 @@ from kiosk.sorting_center.storefront.app import create_app
 from kiosk.sorting_center.storefront.database import DeskReader
 from kiosk.sorting_center.storefront.pages import StorefrontSources
 from kiosk.sorting_center.storefront.published import PublishedListings
+from kiosk.sorting_center.storefront.slip_keys import SlipKeys
 from kiosk.sorting_center.web.shared.guard import Hosts
 from kiosk.station.shared.clock import StationClock
 from kiosk.store import Stamp, Store
@@ -86,7 +87,9 @@ def test_a_lot_is_offered_and_published_once_its_photo_is_there(
         assert state() == state() == [ListingState.PUBLISHED]
         assert [row.act for row in desk.audit.page()] == [AuditAction.LISTING_PUBLISHED]
     with closing(DeskReader(url)) as reader:
-        client = create_app(StorefrontSources(PublishedListings(reader), folder, None), Hosts()).test_client()
+        client = create_app(
+            StorefrontSources(PublishedListings(reader), SlipKeys(reader), folder, None), Hosts()
+        ).test_client()
         page = client.get("/en/").text
         assert "Yarkant almonds" in page and "¥29.00" in page
         (goods,) = set(re.findall(r'href="(/en/yarkant/[^"?]+)"', page))

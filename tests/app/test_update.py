@@ -98,7 +98,7 @@ def test_a_release_on_trial_shows_that_it_works_and_opens_when_it_is_kept(
     assert "The station is being updated" not in seen[2][1]
     with closing(Store.open(config.station.database, "S0147", stamp())) as store:
         written = store.outbox.counts().last_seq - before
-        assert written == 1, "the first profile of the scale; the intake that was tried has left nothing"
+        assert written == 2, "the key, the first profile of the scale; the intake that was tried has left nothing"
         assert store.intakes.recent() == []
 
 

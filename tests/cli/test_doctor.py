@@ -121,6 +121,7 @@ def test_a_stopped_station_whose_devices_are_well(village: Village) -> None:
     assert set(rows) == {*DEVICES, "broker"} - {"page"}
     assert {device: row["what_to_do"] for device, row in rows.items() if not row["ok"]} == {
         "station": "The station is not running: start it.",
+        "signing_key": rows["signing_key"]["what_to_do"],  # Its first start makes it
         **({"clock": rows["clock"]["what_to_do"]} if not rows["clock"]["ok"] else {}),
     }
     assert rows["scale"]["last_seen_s"] < PATIENCE_S

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from kiosk.cli.kiosk import main as kiosk_program
 from kiosk.cli.sorting_center import main as center_program
 from kiosk.config.station import load
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.station.clerk.access import Access
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Store
@@ -97,7 +98,7 @@ class Village:
 
     @property
     def backup(self) -> Path:
-        return max(self.medium.glob("*.db"))
+        return max(path for path in self.medium.iterdir() if path.suffix in (".age", ".db"))
 
     @property
     def kit(self) -> Path:
@@ -293,3 +294,62 @@ def test_the_county_s_key_is_guarded(village: Village) -> None:
     village.kit.write_bytes(seal_to_county(KIT, other))
     assert typed(center_program, "kit", "open", village.kit, "--key", plain, *target).exit_code == 0
     assert "another key" in typed(center_program, *words, "--paper", village.folder / "x", said=f"{PHRASE}\n").stderr
+
+
+def decrypted(village: Village, out: Path, *words: str | Path, phrase: str = PHRASE) -> Result:
+    words = (village.backup, "--key", village.key, "--out", out, *words)
+    return typed(center_program, "kit", "decrypt", *words, said=f"{phrase}\n")
+
+
+def test_the_drill_backup_decrypt_restore(village: Village) -> None:
+    """Without its key the station needs the county; the office's desk notes that the key was tried."""
+    made = village.back_up()
+    assert made.exit_code == 0, made.output
+    events, sealed = made.stdout.split(": ")[1].split()[0], village.backup
+    opened, ledger = sealed.with_suffix(".db"), f"sqlite:///{village.folder}/ledger.db"
+    done = decrypted(village, opened, "--ledger", ledger)
+    assert done.exit_code == 0, done.output
+    assert opened.stat().st_mode & 0o777 == 0o600
+    with CenterDesk.open(ledger) as desk:
+        (row,) = desk.audit.page(act="key_tried")
+    assert row.subject == sealed.name
+    assert decrypted(village, opened).exit_code == 2, "nothing is written over"
+    (village.old / "data/pickup-key").write_text("f" * 64)
+    here = ("--config", village.insert(village.old))
+    closed = typed(kiosk_program, "restore", sealed, *here)
+    assert (closed.exit_code, "sorting-center kit decrypt" in closed.stderr) == (1, True)
+    back = typed(kiosk_program, "restore", opened, *here)
+    assert back.exit_code == 0, back.output
+    assert f"({events} events; it is, byte for byte, what its manifest says)" in back.stdout
+
+
+def test_the_station_opens_its_own_backup(village: Village) -> None:
+    assert village.back_up().exit_code == 0
+    back = typed(kiosk_program, "restore", village.backup, "--config", village.insert(village.old))
+    assert back.exit_code == 0, back.output
+
+
+def test_what_does_not_open_leaves_nothing(village: Village, subtests: pytest.Subtests) -> None:
+    assert village.back_up().exit_code == 0
+    place, whole, out = village.backup, village.backup.read_bytes(), village.folder / "out/opened.db"
+    out.parent.mkdir()
+    other = village.folder / "other.key"
+    assert typed(center_program, "kit", "new-key", other, said=f"{PHRASE}\n").exit_code == 0
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 8]) + whole[middle + 1 :]
+    for content, key, word in (
+        (whole, other, "encrypted to another key"),
+        (whole[:-1], village.key, "cut off"),
+        (flipped, village.key, "changed"),
+        (b"", village.key, "does not open"),
+        (bytes(3_000_000), village.key, "does not open"),
+    ):
+        with subtests.test(word):
+            place.write_bytes(content)
+            words = ("kit", "decrypt", place, "--key", key, "--out", out)
+            done = typed(center_program, *words, said=f"{PHRASE}\n")
+            assert (done.exit_code, word in done.stderr) == (1, True), done.output
+            assert list(out.parent.iterdir()) == []
+    place.write_bytes(whole)
+    assert "another pass phrase" in decrypted(village, out, phrase="another one").stderr
+    assert list(out.parent.iterdir()) == []

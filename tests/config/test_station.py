@@ -29,6 +29,7 @@ payment_ug = "پۇل كېلەر ئاينىڭ 15-كۈنى تۆلىنىدۇ."
 payment_zh = "货款于下月15日付清。"
 payment_en = "Paid on the 15th of the next month."
 phone = "0998-8512345"
+slip_host = "slip.example.cn"
 zone = "Asia/Urumqi"
 certificate_reason = "small_grower"
 photo_budget_mb = 5000
@@ -218,6 +219,7 @@ def line_of(text: str) -> int:
                 ("payment_en", "Paid on the 15th of the next month.", "付款", "Latin letters"),
                 ("payment_en", "Paid on the 15th of the next month.", "3 yuan a jin", "names the jin"),
                 ("phone", "0998-8512345", "call us", "3 to 19 digits"),
+                ("slip_host", "slip.example.cn", "https://slip.example.cn", "no host name"),
                 ("phone", "0998-8512345", "٠٩٩٨", "3 to 19 digits"),
                 ("phone", "0998-8512345", "1" * 20, "3 to 19 digits"),
             )

@@ -20,7 +20,7 @@ from tests.house.documents import DOCS
 
 FOR_OFFICES = frozenset(
     {
-        *("bench", "conformance", "county-documents", "developer", "field-trial", "figures", "glossary"),
+        *("bench", "conformance", "county-documents", "county-log", "developer", "field-trial", "figures", "glossary"),
         *("goods-and-prices", "gs1", "listings", "lock-table", "messaging", "scale", "set-up-a-county"),
         *("sorting-center", "store", "storefront", "texts", "torture"),
     }

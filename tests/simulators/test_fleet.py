@@ -155,11 +155,11 @@ def test_every_event_arrives_once_and_a_second_call_goes_on(
     center: LedgerCenter, call: Callable[..., FleetResult], tmp_path: Path
 ) -> None:
     first = call(3, 2)
-    # Per station: epoch started, catalog imported, two intakes.
-    assert (first.written, first.acknowledged, first.pending) == (12, 12, 0)
+    # Per station: epoch started, key made, catalog imported, two intakes.
+    assert (first.written, first.acknowledged, first.pending) == (15, 15, 0)
     second = call(3, 1)
-    assert (second.written, second.acknowledged, second.pending) == (15, 15, 0)
-    assert len(center.events) == 15
+    assert (second.written, second.acknowledged, second.pending) == (18, 18, 0)
+    assert len(center.events) == 18
     assert sorted({station for station, _, _ in center.events}) == ["S0001", "S0002", "S0003"]
     assert (tmp_path / "stations" / "S0001").is_dir()
 
@@ -175,8 +175,8 @@ def test_a_broker_killed_on_the_way_costs_time_only(
     broker.kill()
     broker.restart()
     running.join(300)
-    assert [(result.written, result.pending) for result in results] == [(32, 0)]
-    assert len(center.events) == 32
+    assert [(result.written, result.pending) for result in results] == [(36, 0)]
+    assert len(center.events) == 36
 
 
 def test_a_center_back_from_a_backup_gets_the_rest_again(
@@ -193,11 +193,11 @@ def test_a_center_back_from_a_backup_gets_the_rest_again(
 def test_a_new_epoch_takes_nothing_from_the_count(
     center: LedgerCenter, call: Callable[..., FleetResult], change_epoch: Callable[[], None]
 ) -> None:
-    assert call(1, 3).written == 5
+    assert call(1, 3).written == 6
     change_epoch()
     after = call(1, 1)
-    assert (after.written, after.acknowledged, after.pending) == (7, 7, 0)
-    assert len(center.events) == 7
+    assert (after.written, after.acknowledged, after.pending) == (8, 8, 0)
+    assert len(center.events) == 8
 
 
 @pytest.mark.usefixtures("all_begin")
@@ -207,11 +207,11 @@ def test_what_was_told_again_is_written_twice_and_acknowledged_once(
     call(1, 2, timeout_s=0.3)
     change_epoch()
     waiting = call(1, 0, timeout_s=0.3)
-    # Four events in the first epoch; the second one begins with its own and tells three of them again.
-    assert (waiting.written, waiting.acknowledged, waiting.pending) == (8, 0, 4)
+    # Five events in the first epoch; the second has its own, three of them again, and the key anew.
+    assert (waiting.written, waiting.acknowledged, waiting.pending) == (10, 0, 5)
     center = LedgerCenter(broker.port)
     sent = call(1, 0)
-    assert (sent.written, sent.acknowledged, sent.pending) == (8, 4, 0)
+    assert (sent.written, sent.acknowledged, sent.pending) == (10, 5, 0)
     center.close()
 
 
@@ -225,17 +225,17 @@ def test_a_center_back_from_a_backup_gets_an_ended_epoch_again(
     with center.taken:
         center.events = {key: event for key, event in center.events.items() if key[2] <= 1}
     back = call(1, 0)
-    assert (back.written, back.acknowledged, back.pending) == (7, 7, 0)
+    assert (back.written, back.acknowledged, back.pending) == (8, 8, 0)
     assert set(center.events) == everything
 
 
 @pytest.mark.usefixtures("all_begin")
 def test_without_a_center_the_events_wait_for_the_next_call(broker: Broker, call: Callable[..., FleetResult]) -> None:
     waiting = call(2, 1, timeout_s=0.3)
-    assert (waiting.written, waiting.acknowledged, waiting.pending) == (6, 0, 6)
+    assert (waiting.written, waiting.acknowledged, waiting.pending) == (8, 0, 8)
     center = LedgerCenter(broker.port)
     assert call(2, 0).pending == 0
-    assert len(center.events) == 6
+    assert len(center.events) == 8
     center.close()
 
 
@@ -247,10 +247,10 @@ def journal(database: Path) -> list[dict[str, Any]]:
 def test_several_processes_share_the_stations(center: LedgerCenter, broker: Broker, tmp_path: Path) -> None:
     manner = Manner(processes=2, durable=False)
     done = Fleet(FleetPlan(3, 2, broker.url, tmp_path / "stations", 7, 300.0, manner)).run()
-    assert (done.written, done.acknowledged, done.pending, done.intakes) == (12, 12, 0, 6)
+    assert (done.written, done.acknowledged, done.pending, done.intakes) == (15, 15, 0, 6)
     assert done.synchronous == "off"
     assert done.intakes_per_s > 0
-    assert len(center.events) == 12
+    assert len(center.events) == 15
 
 
 def test_shares_whose_time_is_up_tell_what_waits(broker: Broker, tmp_path: Path) -> None:
@@ -309,8 +309,8 @@ def test_the_command(broker: Broker, center: LedgerCenter, tmp_path: Path, monke
     assert done.exit_code == 0
     answer = json.loads(done.stdout)
     assert {name: answer[name] for name in ("written", "acknowledged", "pending", "intakes", "synchronous")} == {
-        "written": 6,
-        "acknowledged": 6,
+        "written": 8,
+        "acknowledged": 8,
         "pending": 0,
         "intakes": 2,
         "synchronous": "full",
@@ -323,7 +323,7 @@ def test_the_command_says_when_something_is_left(broker: Broker, tmp_path: Path)
     arguments = ["--stations", "1", "--intakes", "1", "--broker", broker.url, "--dir", str(tmp_path / "stations")]
     left = CliRunner().invoke(fleet_command, [*arguments, "--timeout", "0.3"])
     assert left.exit_code == 1
-    assert json.loads(left.stdout)["pending"] == 3
+    assert json.loads(left.stdout)["pending"] == 4
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -38,10 +39,21 @@ def stores_of(ledger: Ledger) -> Iterator[Stores]:
 
 
 def app_of(
-    stores: Stores, health: CenterHealth | None = None, now: datetime = NOON, *, publish_alone: bool = False
+    stores: Stores,
+    health: CenterHealth | None = None,
+    now: datetime = NOON,
+    *,
+    publish_alone: bool = False,
+    configuration_key: Path | None = None,
 ) -> Flask:
     """The pages on the wall clock of a fixed noon."""
-    return create_app(stores, health or CenterHealth(), lambda: now, publish_alone=publish_alone)
+    return create_app(
+        stores,
+        health or CenterHealth(),
+        lambda: now,
+        publish_alone=publish_alone,
+        configuration_key=configuration_key,
+    )
 
 
 def sign_in(client: FlaskClient, desk: CenterDesk, role: StaffRole = StaffRole.VIEWER) -> str:

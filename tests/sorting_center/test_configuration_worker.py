@@ -13,6 +13,7 @@ from kiosk.domain.events import ConfigApplied, ConfigRefused
 from kiosk.messaging.contract.configuration import (
     MAX_NUMBER,
     BadConfiguration,
+    CheckpointsPart,
     ConfigurationDocument,
     ConfigurationMessage,
     encode_part,
@@ -22,8 +23,9 @@ from kiosk.messaging.contract.configuration import (
 from kiosk.messaging.contract.control import Hello, encode
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.configuration import rendering
+from kiosk.sorting_center.configuration import ledger_parts, rendering
 from kiosk.sorting_center.configuration_worker import (
+    LEDGER_PERIOD_S,
     MAX_SENT_BYTES,
     MIN_RESEND_S,
     CountyConfiguration,
@@ -39,7 +41,8 @@ from tests.servers.rabbitmq import RabbitMQ
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
 from tests.sorting_center.county_rows import County, members, person, price
 from tests.sorting_center.ingest.stands import MosquittoStand, RabbitStand, Stand, peer_of
-from tests.sorting_center.station_journal import Station
+from tests.sorting_center.signing_station import SigningStation, key_of
+from tests.sorting_center.station_journal import NOW, Station
 
 REGION = "shache"
 
@@ -130,6 +133,44 @@ def test_two_centers_make_each_document_once(server: Server) -> None:
         server.county.publish(price(fen))
     assert len(sent) == 6
     assert server.versions() == ["S0147 1.3", "S0148 1.3", "S0201 1.3"]
+
+
+def test_keys_reach_every_station_at_once_and_then_in_turns(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    stations = ["S0147", "S0148", "S0201"]
+    server.county.publish(price(2400))
+    server.step()
+    signing = SigningStation()
+    server.ledger.accept([signing.start(), signing.make_key(), signing.intake(1)], REGION, NOW)
+    sent = server.step()
+    assert [(station, names) for station, _, names in sent] == [(station, {"keys", "voids"}) for station in stations]
+    server.ledger.accept([signing.void(1)], REGION, NOW)
+    server.ledger.revoke_key(REGION, "S0147", key_of("first").key_id.hex())
+    assert server.step(LEDGER_PERIOD_S - 10) == []
+    made = []
+    monkeypatch.setattr(ledger_parts, "encode_part", lambda part: made.append(part) or encode_part(part))
+    sent = server.step(20)
+    assert [(station, names) for station, _, names in sent] == [(station, {"keys", "voids"}) for station in stations]
+    (row,) = made[0].keys
+    assert (len(made), row.state, made[1].receipts) == (2, "revoked", ("0147-A-000001",)), "once for all"
+    server.county.publish(price(2600, "township:Azatbagh"))
+    assert [(station, names) for station, _, names in server.step()] == [("S0147", {"prices"}), ("S0148", {"prices"})]
+    assert server.step(10 * LEDGER_PERIOD_S) == []
+    server.start()
+    assert server.step() == [], "a server that starts again makes nothing anew"
+
+
+def test_a_station_has_parts_of_its_own_beside_the_keys(server: Server) -> None:
+    signing = SigningStation()
+    server.ledger.accept([signing.start(), signing.make_key()], REGION, NOW)
+    own = {"S0148": {"checkpoints": encode_part(CheckpointsPart(()))}}
+    server.worker = CountyConfiguration(
+        server.ledger, server.county.key_file, server._send, station_parts=lambda _, station: own.get(station, {})
+    )
+    parts = {station: set(document.parts) for station, document, _ in server.step()}
+    assert parts == {one: {"keys", "voids"} | own.get(one, {}).keys() for one in ("S0147", "S0148", "S0201")}
+    own["S0148"] = {}
+    assert server.step() == []
+    assert server.versions(LEDGER_PERIOD_S) == ["S0148 1.2"]
 
 
 def test_a_county_of_twenty_thousand_members_makes_their_part_once(

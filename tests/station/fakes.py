@@ -148,6 +148,16 @@ class FakeStore:
             self.unreadable -= 1
             raise StoreError("the disk does not answer")
 
+    def slip_figures(self, receipt: ReceiptNumber) -> tuple[str | int | None, ...] | None:
+        intakes = (row.intake for row, *_ in self.booked if row.intake.receipt == receipt)
+        return next(
+            (
+                (one.product, len(one.lines), one.net_g, one.price_fen_per_kg, one.amount_fen, one.mode, None)
+                for one in intakes
+            ),
+            None,
+        )
+
     def confirmed(self, receipt: str) -> ConfirmedRow | None:
         self._reading()
         return self.rows.get(receipt)

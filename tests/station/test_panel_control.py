@@ -118,6 +118,16 @@ def test_the_clerk_is_called_once_for_each_code(board: LiveBoard, panel: FakePan
     assert panel.sounds == ["attention", "error"]
 
 
+@pytest.mark.parametrize(("word", "sound"), [("right", "ok"), ("unreadable", "attention"), ("changed", "error")])
+def test_a_checked_receipt_sounds_once(board: LiveBoard, panel: FakePanel, word: str, sound: str) -> None:
+    board.notify("slip.hold")
+    board.notify(f"slip.{word}")
+    panel.wait(READY, sound)
+    board.mark(scale="scale_missing")
+    panel.wait(FAULT, "error")
+    assert panel.sounds == [sound, "error"]
+
+
 def test_a_fault_sounds_once_and_clears_itself(board: LiveBoard, panel: FakePanel) -> None:
     board.mark(scale="scale_missing")
     panel.wait(FAULT, "error")

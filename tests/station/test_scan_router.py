@@ -15,15 +15,20 @@ from kiosk.devices.scanner.reader import ScannerReader
 from kiosk.devices.scanner.report import ScanReporter
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
+from kiosk.domain.slip import CheckedSlip, SlipVerdict
+from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator
 from kiosk.station.counter.state import CounterBoard, CounterView
+from kiosk.station.desk.live import LiveBoard
 from kiosk.station.desk.view import DeskRefused, DeskView
 from kiosk.station.scan_router import ScanRouter
+from kiosk.station.slips import PublicSlips
 from kiosk.store.shared.records import ParcelRow
 from tests.station.counter.acts import watching
 from tests.station.counter.rig import PIN, CounterRig, foreign, waybill
-from tests.station.fakes import CARD
+from tests.station.fakes import CARD, Rig
 from tests.station.hardware import Heard
+from tests.station.papers_signed import paper
 
 
 class FakeDesk:
@@ -54,10 +59,20 @@ class Faces:
         self.desk = FakeDesk()
         self.board = CounterBoard(CounterView())
         self.notices: list[tuple[str, ParcelRow | None, int]] = []
-        self.router = ScanRouter(rig.counter, self.board, rig.access, self.desk, self.notice)
+        self.public, self.asked = LiveBoard(Rig().desk.view()), list[str]()
+        self.slips = PublicSlips(self.check, self.public)
+        self.router = ScanRouter(rig.counter, self.board, rig.access, self.desk, self.slips, self.notice)
 
     def notice(self, word: str, parcel: ParcelRow | None, wait_s: int) -> None:
         self.notices.append((word, parcel, wait_s))
+
+    def check(self, text: str) -> CheckedSlip:
+        self.asked.append(text)
+        return CheckedSlip(SlipVerdict.UNREADABLE)
+
+    def checked(self) -> tuple[str, str]:
+        """The newest slip, and what the board says of it."""
+        return self.asked[-1], self.public.snapshot().notice.word
 
     def at_counter(self, text: str) -> None:
         with watching(self.board):
@@ -221,3 +236,40 @@ def test_the_scanners_thread_never_hears_of_a_failure(
     acts[break_]()
     assert "a scan could not be taken" in caplog.text
     assert waybill(1) not in caplog.text
+
+
+def test_a_receipt_at_the_public_face_is_checked(faces: Faces, caplog: pytest.LogCaptureFixture) -> None:
+    """With and without the identifier of its symbology; nothing of it is logged."""
+    caplog.set_level(logging.DEBUG)
+    for text in (paper(), f"]Q1{paper()}", f"{paper()}\r\n"):
+        faces.router.on_scan(text)
+        assert faces.checked() == (paper(), "slip.unreadable")
+    assert faces.notices == []
+    assert paper()[-40:] not in caplog.text
+
+
+def test_whatever_is_held_here_while_a_receipt_is_asked_for_is_a_bad_one(faces: Faces) -> None:
+    faces.slips.hold()
+    for text in (paper()[:200], paper()[-200:], waybill(1), "https://example.invalid", "6901234567892"):
+        faces.router.on_scan(text)
+        assert faces.checked() == (text, "slip.unreadable")
+    faces.router.on_refused(ScanRefusal.HALF)
+    assert faces.checked() == ("", "slip.unreadable")
+    assert (faces.desk.cards, faces.notices) == ([], [])
+    faces.router.on_scan(CARD)
+    assert faces.desk.cards == [CARD], "a member card begins an intake, as ever"
+
+
+def test_where_none_is_asked_for_a_bad_scan_is_named_as_ever(faces: Faces) -> None:
+    faces.router.on_scan(paper()[-200:])
+    faces.router.on_refused(ScanRefusal.HALF)
+    assert [word for word, _, _ in faces.notices] == ["not_a_waybill", "scan_half"]
+    assert faces.asked == []
+
+
+def test_a_receipt_at_the_open_counter_is_the_clerks(faces: Faces) -> None:
+    faces.at_counter(paper())
+    last = faces.rig.counter.state.view().last
+    assert last is not None
+    assert (last.kind, last.word, last.path, last.shown) == ("slip", "unreadable", "/counter/slip", "")
+    assert faces.public.snapshot().notice.count == 0

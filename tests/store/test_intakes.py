@@ -144,10 +144,14 @@ def test_a_void_is_one_more_document(store: Store, path: Path) -> None:
         store.intakes.void(void_of(intake), stamp())
     confirmed = store.intakes.confirm(weighed(intake), "tap", JOBS, stamp())
     line = rows(path, "SELECT * FROM intake")
+    figures = store.intakes.slip_figures(intake.receipt)
     store.intakes.void(void_of(intake), stamp())
     assert rows(path, "SELECT * FROM intake") == line
     row = store.intakes.confirmed(confirmed.receipt)
     assert row is not None and row.voided
+    bags = len(weighed(intake).intake.lines)
+    assert figures == (row.product, bags, row.net_g, intake.price_fen_per_kg, row.amount_fen, row.mode, None)
+    assert store.intakes.slip_figures(intake.receipt) == (*figures[:-1], stamp().moment.timestamp)
     with pytest.raises(StoreError, match="0147-A-000001 is void already"):
         store.intakes.void(void_of(intake), stamp())
     assert events(path)[-1]["data"]["actors"] == ["clerk:07", "witness:02"]
@@ -157,6 +161,7 @@ def test_a_void_is_one_more_document(store: Store, path: Path) -> None:
 def test_no_text_finds_a_receipt_that_is_not_there(store: Store, text: str) -> None:
     bring_in(store)
     assert store.intakes.confirmed(text) is None
+    assert store.intakes.slip_figures(ReceiptNumber("S0999", "A", 1)) is None
     assert store.papers.of_receipt(text) == []
     assert store.intakes.by_token(text) is None
 

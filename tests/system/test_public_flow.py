@@ -10,6 +10,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from kiosk.domain.identifiers import internal_code, parse_internal_code
+from kiosk.messaging.contract.slip import parse_slip
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.station_client import Form, StationClient
 from kiosk.simulators.village import Village, VillagePlan
@@ -101,7 +102,9 @@ def test_two_taps_for_a_known_member(village: Village, hand: Hand, language: str
     assert row.lot in codes
     assert {parse_internal_code(code).name for code in codes} == {"bag", "lot"}
     with Image.open(village.receipt_printer.printed[-1]) as receipt:
-        assert any(parse_internal_code(symbol.text).name == "receipt" for symbol in reader.read(receipt.convert("L")))
+        codes = [symbol.text for symbol in reader.read(receipt.convert("L"))]
+        assert [parse_internal_code(code).name for code in codes if not code.startswith("https://")] == ["receipt"]
+        assert [parse_slip(code).slip.receipt.lot for code in codes if code.startswith("https://")] == [row.lot]
 
     village.scale.command("take")
     hand.tap("form[action='/finish'] button")

@@ -20,6 +20,7 @@ from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.shared.ports import Inbound
+from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline
 from tests.torture.broker import MemoryBroker
 from tests.torture.machine import REGION
 
@@ -55,7 +56,7 @@ class WatchedLedger(Ledger):
     plan: Plan
     watch: Watch
 
-    def commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
+    def commit(self, delivery: Delivery, received_at: str, _: BeginChecks = check_inline) -> list[StreamState]:
         word = self.plan.next()
         if word == "killed before":
             raise Killed

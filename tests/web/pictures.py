@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +22,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from kiosk.devices.ports import GoodsShot
 from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Verification
 from kiosk.domain.moment import ClockQuality
+from kiosk.domain.slip import SlipVerdict
+from kiosk.domain.trade import Mode
 from kiosk.domain.verdict import Finding, Reason, Verdict
+from kiosk.messaging.contract.configuration import KeyRow
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.desk.view import PHOTO_TRIES, PhotoRequest
 from kiosk.station.shared.clock_setting import ClockSetter
@@ -30,6 +33,7 @@ from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.shared.settings import WebSettings
 from tests.house.documents import shown
+from tests.station.papers_signed import KEYS, OTHER, STRANGER, elsewhere
 from tests.web import browsing
 from tests.web.counter import scenes as counter_scenes
 from tests.web.counter.shop import CounterShop
@@ -90,7 +94,11 @@ SCENES = (
     Scene("take-done-check-failed"),
     Scene("take-unknown-seal-expired"),
     Scene("parcel", "/parcel"),
+    Scene("slip-hold", "/slip"),
+    *(Scene(f"slip-{verdict.replace('_', '-')}", "/slip") for verdict in SlipVerdict),
+    Scene("slip-right-undated", "/slip"),
     Scene("help", "/help"),
+    Scene("help-member", "/help"),
     Scene("about", "/about"),
     Scene("missing", "/nowhere"),
     Scene("overload"),
@@ -116,13 +124,15 @@ def stage(shop: Shop, name: str) -> None:
     for ending, worth in WORTH.items():
         if name.endswith(ending):
             shop.worth, name = worth, name.removesuffix(ending)
+    if name.startswith("slip-"):
+        _stage_slip(shop, name.removeprefix("slip-"))
     match name:
         case "home-lost":
             shop.desk.readings.on_expired(shop.now)
             shop.board.mark(scale="scale_silent", printer="paper_out", link="link_down")
         case "who" | "who-number":
             shop.at_who()
-        case "what" | "what-2":
+        case "what" | "what-2" | "help-member":
             shop.at_what(member=AYGUL)
         case "what-moving":
             shop.at_what(0, AYGUL)
@@ -176,6 +186,27 @@ def stage(shop: Shop, name: str) -> None:
             shop.rest(-35)
         case _:
             shop.rest(0)
+
+
+def _stage_slip(shop: Shop, name: str) -> None:
+    """Time stands still: the screens that end by themselves do not."""
+    shop.slip_clock = lambda: 0.0
+    shop.phone = "0998-1234567"
+    keys = {"key-doubted": (KeyRow("S0201", KEYS[1].public, "revoked"),), "key-unknown": ()}.get(name, KEYS)
+    voids = frozenset({str(OTHER)} if name == "voided" else ())
+    shop.county.live = replace(shop.county.live, keys=keys, voids=voids)
+    bags: dict[str, Any] = {"bags": 12, "net_g": 312_480, "amount_fen": 1_812_384}
+    papers = {
+        "copy": elsewhere(copy_no=1, mode=Mode.CONSIGNMENT, **bags),
+        "changed": elsewhere(STRANGER),
+        "other-county": elsewhere(region="maralbexi"),
+        "unreadable": elsewhere()[:200],
+        "right-undated": elsewhere(minute=None, clock=ClockQuality.UNSET, product="SUNFLOWER-SEED"),
+    }
+    if name == "hold":
+        shop.slips.hold()
+    else:
+        shop.slips.scanned(papers.get(name, elsewhere(**bags)))
 
 
 def _photo(shop: Shop) -> str:

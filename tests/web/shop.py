@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -18,13 +19,13 @@ from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
-from kiosk.messaging.contract.configuration import ConfigurationDocument
+from kiosk.messaging.contract.configuration import ConfigurationDocument, CountySettings
 from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.configuration.checks import WaitingDocument
+from kiosk.station.configuration.checks import LiveContent, WaitingDocument
 from kiosk.station.configuration.county import StickDocument
 from kiosk.station.configuration.floor import RefusedDocument
 from kiosk.station.counter.state import CounterBoard, CounterView
@@ -35,9 +36,11 @@ from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.station.photos.photographer import PreviewRequest
 from kiosk.station.shared.clock_setting import ClockSetter
 from kiosk.station.shared.settings import StationSettings
+from kiosk.station.slips import PublicSlips, SlipChecks
 from kiosk.store.county_documents import CountyDocument
 from kiosk.store.shared.records import IntakePapers, NewPaper, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
+from tests.station.papers_signed import KEYS
 
 HOSTILE = '<script>alert(1)</script>" onload=x \u202eevil\u202c ^XZ'
 _GOODS = (
@@ -151,9 +154,13 @@ class FakeCounty:
         self.inbox = self.floor = self
         self.sticks: tuple[StickDocument, ...] = ()
         self.taken: list[Path] = []
+        self.live = LiveContent({}, CountySettings(), KEYS)
 
     def in_force(self) -> CountyDocument | None:
         return self.document
+
+    def log_refusal(self) -> str | None:
+        return None
 
     def manages_people(self) -> bool:
         return self.people
@@ -260,9 +267,16 @@ class Shop:
         self.desk = Desk(PROFILE, self.desk_tools)
         self.board = LiveBoard(self.desk.view())
         self.board.mark(scale="ok")
+        self.slip_clock = time.monotonic
+        """By which the check of a receipt ends."""
+        self.slip_checks = SlipChecks("S0147", "yarkant", self.store.intakes, lambda: self.county.live)
+        self.slips = self._slips()
         self.live_view = NoLooks()
         self.access, self.counter = NobodyWorksHere(), NobodysCounter()
         self.counter_board = CounterBoard(CounterView())
+
+    def _slips(self) -> PublicSlips:
+        return PublicSlips(self.slip_checks.check, self.board, clock=lambda: self.slip_clock())
 
     def _store(self, catalog: Catalog) -> Any:
         return ShopStore(catalog)

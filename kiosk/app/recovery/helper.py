@@ -42,6 +42,8 @@ from kiosk.station.recovery.kit_restore import (
 )
 from kiosk.store.backup.kit.contents import CountyKeyRequired, Kit, KitRefused, UnsupportedKitVersion, WrongPaperCode
 from kiosk.store.backup.kit.sealing import MAX_KIT_BYTES, KitFile, open_with_paper
+from kiosk.store.backup.medium import database_file
+from kiosk.store.backup.restore import BackupSealed
 from kiosk.store.database.persistence import require_persistent
 from kiosk.store.shared.errors import DatabaseDamaged, DatabaseNewer, DiskFull, StoreError
 
@@ -62,6 +64,7 @@ _REFUSAL_BY_ERROR: Final[tuple[tuple[type[Exception], RecoveryRefusal], ...]] = 
     (LetterMissing, "letter"),
     (DiskFull, "room"),
     (DatabaseDamaged, "backup"),
+    (BackupSealed, "sealed"),
     (CardFailed, "failed"),
     (KitRefused, "kit"),
 )
@@ -208,7 +211,7 @@ def _newest_backup(found: MediaContents, station: str) -> Path:
     for path in found.backups:
         manifest = good_manifest(path)
         if manifest is not None and manifest.station == station:
-            return path.with_suffix(".db")
+            return database_file(path)
     raise Refused("backup", f"no backup of {station} has a manifest that can be used")
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from kiosk.app.shared.media import IsMount, mounted
 from kiosk.base.files import read_bounded
 from kiosk.store.backup.kit.kit_files import SUFFIX
-from kiosk.store.backup.medium import MANIFEST_NAME, BackupManifest, read_manifest
+from kiosk.store.backup.medium import DATABASE_ENDINGS, MANIFEST_NAME, BackupManifest, read_manifest
 from kiosk.store.journal.series import SERIES_FILE
 from kiosk.store.shared.errors import StoreError
 
@@ -49,7 +49,9 @@ def scan_media(roots: Iterable[Path], is_mount: IsMount) -> dict[str, MediaConte
             for name in sorted(names):
                 if (match := KIT.fullmatch(name)) is not None:
                     kits.setdefault(match[1], []).append(folder / name)
-                elif (match := MANIFEST_NAME.fullmatch(name)) is not None and _companion_name(name, ".db") in names:
+                elif (match := MANIFEST_NAME.fullmatch(name)) and any(
+                    _companion_name(name, ending) in names for ending in DATABASE_ENDINGS
+                ):
                     backups.setdefault(match[1], []).append(folder / name)
                     if _companion_name(name, SUFFIX) in names:
                         locked.add(match[1])

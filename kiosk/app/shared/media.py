@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from kiosk.store.backup.medium import disk_of, nearest_existing
+from kiosk.store.backup.medium import database_file, disk_of, nearest_existing
 
 # Below these, one or two levels deep, media are mounted (`kiosk-media@.service`; FHS 3.0, sections 3.11 and 3.12;
 # udisks2 mounts at /run/media/USER/NAME).
@@ -56,7 +56,7 @@ def _may_be_catalog(path: Path) -> bool:
     """The draft of the first start and the manifest of a backup end in .json, too."""
     if path.suffix.lower() not in CATALOG_ENDINGS or path.name.endswith(".draft.json"):
         return False
-    return not (path.suffix == ".json" and path.with_suffix(".db").exists())
+    return not (path.suffix == ".json" and database_file(path).exists())
 
 
 def on_another_disk(media: Iterable[Path], data: Path) -> tuple[Path, ...]:

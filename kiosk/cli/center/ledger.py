@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from kiosk.cli.center.county_key import county_key_option, county_seal
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.shared.one_line import counted, no_progress, progress
 from kiosk.sorting_center import export
@@ -23,6 +24,7 @@ from kiosk.sorting_center.ledger.care.backup import back_up
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
 from kiosk.sorting_center.ledger.database.times import utc_now
+from kiosk.sorting_center.server.backup import SEALED, sealed_into
 
 _FORMATS: dict[str, Callable[[Iterable[StoredEvent]], Iterable[str]]] = {
     "jsonl": export.jsonl,
@@ -118,23 +120,28 @@ def copy_whole(source: str, target: str) -> None:
 @ledger.command()
 @ledger_option
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@county_key_option
 @clear_errors
-def backup(url: str, file: Path) -> None:
+def backup(url: str, file: Path, county_key: Path | None) -> None:
     """The whole ledger as it is at this moment into FILE, a ledger of SQLite; also while a sorting center writes.
 
     And what people did, into a file beside it: for ledger.db ledger.desk.db. Changes nothing but these two, which must
-    not be there yet, and have their names only when they were checked. To go back: put copies of both in the ledger's
+    not be there yet, and have their names only when they were checked. With the county's key for recovery kits they are
+    encrypted, and end in .age: `kit decrypt` opens them. To go back: put copies of both in the ledger's
     place (or `ledger copy` FILE into an empty database), then call `ledger restored`.
     """
     require_free(file)
-    with progress("backing up"):
-        made = back_up(url, file)
+    seal = county_seal(county_key)
+    with progress("backing up"), sealed_into(file.parent, seal) as folder:
+        made = back_up(url, folder / file.name)
         try:
-            desk = back_up_desk(url, file)
+            desk = back_up_desk(url, made.file)
         except BaseException:
-            file.unlink()
+            made.file.unlink()
             raise
-    _print_json({**asdict(made), "desk": asdict(desk) if desk is not None else None})
+    ending = "" if seal is None else SEALED
+    named = [one and {**asdict(one), "file": file.with_name(one.file.name + ending)} for one in (made, desk)]
+    _print_json({**(named[0] or {}), "desk": named[1]})
 
 
 @ledger.command("archive")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+import msgspec
 from click.core import ParameterSource
 
 from kiosk.app.systemd import Notifier
@@ -114,6 +115,8 @@ def run(  # one parameter for each option
             f"--broker-access {broker_access} is for Mosquitto, over mqtt:// or mqtts://: leave it out"
         )
     ending = until_signal()
+    if web is not None and configuration_key is not None:
+        web = msgspec.structs.replace(web, configuration_key=str(configuration_key))
     with _assemble(ledger_url, address, web, regions, on_loopback("--metrics", metrics)) as center:
         if broker_access != "none":
             center.keep_broker_access()

@@ -29,7 +29,7 @@ _ALSO: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     ("reader", "add"): ("station", "identity"),
 }
 # These work where no settings are, or are about the settings themselves.
-_WITHOUT: Final = frozenset({"setup", "doctor", "certificates", "kit", "restore"})
+_WITHOUT: Final = frozenset({"setup", "doctor", "certificates", "restore"})
 _PGPASS: Final = "sorting-center.pgpass"
 
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from struct import Struct
 
-from kiosk.devices.scanner.report import MAX_SCAN
+from kiosk.devices.scanner.report import too_long
 from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
+from kiosk.protocols.barcodes.scan import max_length_of
 
 LAYOUT_64 = Struct("<qqHHi")
 # `struct input_event`: seconds, microseconds, type, code, value; 24 bytes where a long has 8, 16 where it has 4.
@@ -111,9 +112,10 @@ class KeyDecoder:
         key = self._character(code)
         if key is None:
             self._refuse(ScanRefusal.CONTROL, "it holds a key that is no printable character")
-        elif len(self._text) >= MAX_SCAN:
+        elif len(self._text) >= max_length_of(begin := "".join(self._text).encode()):
             # It may never end: this is told now, and not again at its end.
-            self._refuse(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
+            refused = too_long(begin)
+            self._refuse(refused.word, refused.why)
             self._reported = True
             yield TypedScan("", self._refused)
         elif not self._refused:

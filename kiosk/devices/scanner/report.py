@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 from kiosk.devices.ports import OnRefused, OnScan, OnState
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
+from kiosk.protocols.barcodes.scan import max_length_of
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T", str, ScanRefusal)
-MAX_SCAN = 256
 OK = "ok"
 MISSING = "scanner_missing"
 SECOND_KEYBOARD = "scanner_second_keyboard"
@@ -27,10 +27,14 @@ def ignore_refusal(_: ScanRefusal) -> None:
     """Nobody is there to be told."""
 
 
+def too_long(begin: bytes) -> RefusedScan:
+    return RefusedScan(ScanRefusal.TOO_LONG, f"it is longer than {max_length_of(begin)} characters")
+
+
 def scan_fault(line: bytes) -> RefusedScan | None:
     """Why a scan is none: only printable ASCII and GS may be in one."""
-    if len(line) > MAX_SCAN:
-        return RefusedScan(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
+    if len(line) > max_length_of(line):
+        return too_long(line)
     if any(byte > 0x7E for byte in line if byte != 0x7F):
         return RefusedScan(ScanRefusal.NOT_ASCII, f"its {len(line)} bytes are not all ASCII")
     if any(byte == 0x7F or byte < 0x20 for byte in line if byte != 0x1D):

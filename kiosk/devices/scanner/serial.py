@@ -10,13 +10,13 @@ from pathlib import Path
 import serial
 
 from kiosk.devices.scanner.keys import MAX_GAP_S
-from kiosk.devices.scanner.report import MAX_SCAN, OK, ScanReporter
+from kiosk.devices.scanner.report import OK, ScanReporter, too_long
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
+from kiosk.protocols.barcodes.scan import max_length_of
 
 _ENDS = b"\r\n\t"
 _GAP = RefusedScan(ScanRefusal.HALF, f"more than {MAX_GAP_S:g} s passed between two characters")
-_TOO_LONG = RefusedScan(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
 
 
 class SerialDevice:
@@ -76,13 +76,13 @@ class LineDecoder:
         for byte in data:
             if byte in _ENDS:
                 yield from self._end()
-            elif len(self._data) < MAX_SCAN:
+            elif len(self._data) < max_length_of(bytes(self._data)):
                 if not self._refused:
                     self._data.append(byte)
             elif not self._refused:
                 # It may never end: this is told now, and not again at its end.
+                self._refused, self._reported = too_long(bytes(self._data)), True
                 self._data.clear()
-                self._refused, self._reported = _TOO_LONG, True
                 yield ScannedLine(b"", self._refused)
 
     def _end(self) -> Iterator[ScannedLine]:

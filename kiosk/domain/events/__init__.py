@@ -53,3 +53,4 @@ from kiosk.domain.events.scale import (
     ScaleEvent,
     TaresChanged,
 )
+from kiosk.domain.events.signing import CheckpointKept, CheckpointRefused, EventsCovered, KeyMade

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import ModuleType
 
-from kiosk.domain.events import catalog, counter, epoch, intake, parcel, photo, scale
+from kiosk.domain.events import catalog, counter, epoch, intake, parcel, photo, scale, signing
 from kiosk.domain.events.event import EventData
 
-_MODULES = (epoch, intake, photo, catalog, counter, parcel, scale)
+_MODULES = (epoch, intake, photo, catalog, counter, parcel, scale, signing)
 
 
 def _events_of(module: ModuleType) -> Iterator[type[EventData]]:

@@ -16,8 +16,8 @@ class PrintUnknown(EventData):
 
     TYPE: ClassVar[str] = "station.print.unknown.v1"
     receipt: str  # Empty for a paper that is no intake's
-    # `bag_label`, `receipt`, `crate_label`, `parcel_label`, `pickup_slip`, `day_slip`, `member_card`, `tote_tag`,
-    # `seal_tag`, `manifest`, `test_label`, `test_receipt`.
+    # `bag_label`, `receipt`, `crate_label`, `parcel_label`, `pickup_slip`, `day_slip`, `member_card`,
+    # `member_statement`, `member_code`, `tote_tag`, `seal_tag`, `manifest`, `test_label`, `test_receipt`.
     document: str
     bag: int  # Of a crate label the number of the crate in its lot; 0 for all that is on neither
     why: str  # `restart` (the station died while sending) or `device`

@@ -45,6 +45,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _MONTH = re.compile(r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])")
 _ABOUT = re.compile(r"[A-Za-z0-9._-]{0,64}")
 _TEXT = re.compile(r"[ -~]{1,64}")
+_ORIGIN = re.compile(r"[a-z0-9./-]{1,64}")
 _TOO_MANY_BAGS: Final = f"a receipt has 1 to {MAX_BAGS} bags"
 _TOO_HEAVY: Final = f"a load is 1 to {MAX_GROSS_G} g"
 
@@ -335,6 +336,27 @@ def _load_left(data: e.LoadLeft, station: str) -> None:
         _receipt(data.receipt, station)
 
 
+def _key_made(data: e.KeyMade, _: str) -> None:
+    _hash(data.public)
+    _match(_WORD, "the reason", data.why)
+
+
+def _covered(data: e.EventsCovered, _: str) -> None:
+    _count(data.first_seq, minimum=1, maximum=data.last_seq)
+    _count(data.last_seq, minimum=1, maximum=MAX_NUMBER)
+    _count(data.events, minimum=1, maximum=data.last_seq - data.first_seq + 1)
+    _hash(data.head)
+
+
+def _checkpoint(data: e.CheckpointKept | e.CheckpointRefused, _: str) -> None:
+    _match(_ORIGIN, "the origin", data.origin)
+    _count(data.size, maximum=MAX_BYTES)
+    _hash(data.root)
+    if isinstance(data, e.CheckpointRefused):
+        _count(data.kept_size, maximum=MAX_BYTES)
+        _match(_WORD, "the reason", data.reason)
+
+
 # Every type but the steps of a parcel, which share one; a type without a rule fails a test.
 _RULES: Final[Mapping[type, Callable[..., None]]] = {
     e.EpochStarted: _epoch,
@@ -363,4 +385,8 @@ _RULES: Final[Mapping[type, Callable[..., None]]] = {
     e.ClockChanged: _clock,
     e.ScaleChecked: _scale_checked,
     e.LoadLeft: _load_left,
+    e.KeyMade: _key_made,
+    e.EventsCovered: _covered,
+    e.CheckpointKept: _checkpoint,
+    e.CheckpointRefused: _checkpoint,
 }

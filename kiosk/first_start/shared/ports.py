@@ -236,6 +236,7 @@ RecoveryRefusal = Literal[
     "no_kit",
     "no_backup",
     "backup",
+    "sealed",
     "letter",
     "stick",
     "room",

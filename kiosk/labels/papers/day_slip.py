@@ -22,7 +22,10 @@ _GROUP, _GROUPS_IN_LINE = 8, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaySlip(Paper):
-    """The close of a day; ``head`` is the hash of event ``seq``, the last one of the day. Raises DocumentProblem."""
+    """The close of a day; ``head`` is the hash of event ``seq``, the last one of the day. ``log_origin``, ``log_size``
+    and ``log_root`` (64 hex digits) are of the newest checkpoint of the county's log that is kept; "" for none. Raises
+    DocumentProblem.
+    """
 
     village: str
     time: str | None
@@ -31,6 +34,9 @@ class DaySlip(Paper):
     seq: int
     actor: str
     software: str
+    log_origin: str = ""
+    log_size: int = 0
+    log_root: str = ""
     copy: bool = False
 
     def __post_init__(self) -> None:
@@ -38,6 +44,8 @@ class DaySlip(Paper):
         if negative or self.seq < 0:
             raise DocumentProblem(f"{negative[0] if negative else 'seq'} cannot be negative on a day slip")
         check_head(self.head)
+        if self.log_origin:
+            check_head(self.log_root)
 
 
 def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
@@ -57,6 +65,11 @@ def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
     strip.row(Cell(f"#{data.seq}", "strong_figures", align=Align.CENTER))
     for line in _head_lines(data.head):
         strip.row(Cell(line, "figures", align=Align.CENTER))
+    if data.log_origin:
+        strip.row(*caption(paper_text("county_log"), "small"))
+        strip.row(Cell(clean(data.log_origin), "figures", align=Align.CENTER))
+        strip.row(Cell(f"#{data.log_size}", "strong_figures", align=Align.CENTER))
+        strip.row(Cell(_head_lines(data.log_root)[0], "figures", align=Align.CENTER))
     strip.rule()
     figure(strip, paper_text("closed_by"), clean(data.actor))
     strip.row(Cell(clean(data.software), "small", align=Align.CENTER, lines=2))

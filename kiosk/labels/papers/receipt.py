@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Final
 
+from PIL import Image
+
+from kiosk.domain.moment import ClockQuality
 from kiosk.labels import symbols
 from kiosk.labels.documents import DocumentProblem, Mode, Paper, check_copy, check_head
 from kiosk.labels.flow import Cell, Strip
@@ -22,6 +26,12 @@ _NOT_FOR_TRADE = "not_for_trade"
 _WORST = frozenset({_NOT_FOR_TRADE, "check_failed"})
 
 _HEAD_DIGITS = 8  # What a person compares with the head at the sorting center; the day slip has all 64
+
+# Millimeters. What was crumpled is read by large modules rather than by more error correction: the signed code has
+# version 8 to 10, which leaves room on 48 mm for the receipt's own; a longer one has smaller modules.
+_SLIP_MODULES_MM: Final = (0.5, 0.375)
+_MAX_SLIP_MM: Final = 33
+_SMALL_SYMBOL_MM: Final = 14.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,18 @@ class ReceiptLine:
             raise DocumentProblem(f"bag {self.bag}: {self.gross_g} g − {self.tare_g} g is not {self.net_g} g")
 
 
+@dataclass(frozen=True, slots=True)
+class UnsignedSlip:
+    """What the signed code says beside the figures of its receipt. ``minute``: since 1970, None for an unset clock."""
+
+    host: str
+    region: str
+    product: str
+    price_fen_per_kg: int
+    minute: int | None
+    clock: ClockQuality
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptDocument(Paper):
     """One intake. ``party`` is a member number or "non_member"; ``time`` as "14:32"; totals are sums of the lines.
@@ -57,7 +79,8 @@ class ReceiptDocument(Paper):
     profile, tare library, clock), ``scale_no`` the serial number on its plate, ``verified_until`` the date on its seal.
     ``head`` is the hash of the last event of the journal; a ``void`` receipt is printed only to show that it is void.
     ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted. ``payment_*`` say when and how one is
-    paid, in the words of the county. Raises DocumentProblem.
+    paid, in the words of the county. ``slip``: what is signed when it is printed, None in a county without such codes;
+    ``signed_code`` says it then, and stays empty where that failed. Raises DocumentProblem.
     """
 
     village: str
@@ -85,6 +108,8 @@ class ReceiptDocument(Paper):
     payment_zh: str = ""
     payment_en: str = ""
     phone: str = ""
+    slip: UnsignedSlip | None = None
+    signed_code: str = ""
 
     def __post_init__(self) -> None:
         check_copy(self.copy_no)
@@ -252,19 +277,36 @@ def _certificate(strip: Strip, certificate: str) -> None:
 
 
 def _codes(strip: Strip, data: ReceiptDocument, layout: ReceiptLayout, per_mm: int) -> None:
-    lot, keep = paper_text("lot"), paper_text("keep")
-    side, min_dots, max_dots = (round(mm * per_mm) for mm in (layout.symbol, MIN_CODE128_MODULE_MM, layout.qr_module))
-    strip.beside(
-        symbols.square("receipt", data.receipt_code, side, min_dots, max_dots),
-        (
-            Cell(clean(data.receipt_code), "figures"),
-            Cell(lot.caption(), "body"),
-            Cell(clean(data.lot_code), "figures"),
-            Cell(place(data.village, data.county), "small", lines=2),
-        ),
-    )
-    strip.row(Cell(keep.ug, "strong_ug", rtl=True, align=Align.CENTER))
-    strip.row(Cell(f"{keep.zh} {keep.en}", "small", align=Align.CENTER))
+    """On a void receipt nothing is signed."""
+    is_signed = bool(data.signed_code) and not data.void
+    if data.slip is not None and not data.void and not is_signed:
+        _framed(strip, paper_text("signature_failed"), inverted=False)
+
+    millimeters = _SMALL_SYMBOL_MM if is_signed else layout.symbol, MIN_CODE128_MODULE_MM, layout.qr_module
+    side, min_dots, max_dots = (round(mm * per_mm) for mm in millimeters)
+    own = symbols.square("receipt", data.receipt_code, side, min_dots, max_dots)
+    code, lot = Cell(clean(data.receipt_code), "figures", share=5), Cell(clean(data.lot_code), "figures", share=5)
+    lot_name, where = paper_text("lot").caption(), place(data.village, data.county)
+    if is_signed:
+        strip.beside(_slip_symbol(data.signed_code, per_mm), (), own)
+        strip.row(code, Cell(lot_name, "small", align=Align.CENTER, share=3, lines=2), replace(lot, align=Align.RIGHT))
+        _centered(strip, paper_text("check_slip"))
+    else:
+        strip.beside(own, (code, Cell(lot_name, "body"), lot, Cell(where, "small", lines=2)))
+    _centered(strip, paper_text("keep"))
     checks = map(clean, (data.counters, data.head[:_HEAD_DIGITS], data.software, data.metrology))
     strip.row(Cell(" · ".join(filter(None, checks)), "small", align=Align.CENTER, lines=2))  # For who checks it
     strip.gap()
+
+
+def _slip_symbol(text: str, per_mm: int) -> Image.Image:
+    for module_mm in _SLIP_MODULES_MM:
+        drawn = symbols.qr(text, round(module_mm * per_mm), "M")
+        if drawn.width <= _MAX_SLIP_MM * per_mm:
+            break
+    return drawn
+
+
+def _centered(strip: Strip, text: PaperText) -> None:
+    strip.row(Cell(text.ug, "strong_ug", rtl=True, align=Align.CENTER, lines=2))
+    strip.row(Cell(f"{text.zh} {text.en}", "small", align=Align.CENTER, lines=2))

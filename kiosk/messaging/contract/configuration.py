@@ -33,7 +33,10 @@ Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Counting = Annotated[int, msgspec.Meta(ge=1, le=MAX_NUMBER)]
 # RFC 3339 in UTC, whole seconds. A document of another century is a clock that was not set, or somebody's joke.
 Time = Annotated[str, msgspec.Meta(pattern=r"^20[2-8][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z\Z")]
-PART_NAMES: Final = ("goods", "prices", "containers", "members", "clerks", "layouts", "settings", "parcels")
+PART_NAMES: Final = (
+    *("goods", "prices", "containers", "members", "clerks", "layouts", "settings", "parcels"),
+    *("keys", "voids", "checkpoints"),
+)
 
 FOLDER: Final = "station-configuration"  # On a stick; a folder of each station's number lies in it
 DOCUMENT: Final = "document.json"  # Beside it ``{sha256}.json`` for each part
@@ -190,13 +193,15 @@ class LayoutsPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CountySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a county sets for its stations; None leaves what the station's own settings say.
 
-    The texts stand on every receipt: when and how one is paid. ``phone``: whom to call.
+    The texts stand on every receipt: when and how one is paid. ``phone``: whom to call. ``slip_host``: the name under
+    which telephones find the county's page of signed slips; without it no receipt has a signed code.
     """
 
     payment_ug: Annotated[str, msgspec.Meta(max_length=120)] | None = None
     payment_zh: Annotated[str, msgspec.Meta(max_length=120)] | None = None
     payment_en: Annotated[str, msgspec.Meta(max_length=120)] | None = None
     phone: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    slip_host: Annotated[str, msgspec.Meta(max_length=40)] | None = None
 
 
 class SettingsPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -209,7 +214,63 @@ class ParcelsPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parcels: Annotated[tuple[ParcelRow, ...], msgspec.Meta(max_length=5_000)]
 
 
-AnyPart = GoodsPart | PricesPart | ContainersPart | MembersPart | ClerksPart | LayoutsPart | SettingsPart | ParcelsPart
+class KeyRow(msgspec.Struct, frozen=True, array_like=True):
+    """``["S0147", "Ed25519 in base64", ""]``: a key that signs slips and events of a station.
+
+    ``state``: "" for one that is believed, also where a newer one has taken its place; ``revoked`` (stolen), ``cloned``
+    (two machines used it).
+    """
+
+    station: Annotated[str, msgspec.Meta(pattern=r"^S[0-9]{4}\Z")]
+    public: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{43}=\Z")]
+    state: Annotated[str, msgspec.Meta(pattern=r"^(revoked|cloned)?\Z")] = ""
+
+
+class KeysPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of all stations of the county, so that each can check the slips of the others without a line."""
+
+    keys: Annotated[tuple[KeyRow, ...], msgspec.Meta(max_length=20_000)]
+
+
+class VoidsPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Receipts of the county's stations that were made void, the newest last."""
+
+    receipts: Annotated[
+        tuple[Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-[A-Z]-[0-9]{6}\Z")], ...], msgspec.Meta(max_length=20_000)
+    ]
+
+
+class CheckpointRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``note``: a checkpoint of the county's log, as text (C2SP signed note).
+
+    ``proof``: hashes in base64 that lead from the log of ``from_size`` leaves to it (RFC 9162, section 2.1.4); empty
+    for ``from_size`` 0.
+    """
+
+    note: Annotated[str, msgspec.Meta(max_length=1000)]
+    from_size: Annotated[int, msgspec.Meta(ge=0)]
+    proof: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=44)], ...], msgspec.Meta(max_length=64)]
+
+
+class CheckpointsPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The newest checkpoint of the year, and at its turn the last one of the year before."""
+
+    checkpoints: Annotated[tuple[CheckpointRow, ...], msgspec.Meta(max_length=4)]
+
+
+AnyPart = (
+    GoodsPart
+    | PricesPart
+    | ContainersPart
+    | MembersPart
+    | ClerksPart
+    | LayoutsPart
+    | SettingsPart
+    | ParcelsPart
+    | KeysPart
+    | VoidsPart
+    | CheckpointsPart
+)
 PART_TYPES: Final[Mapping[str, type[AnyPart]]] = {
     "goods": GoodsPart,
     "prices": PricesPart,
@@ -219,6 +280,9 @@ PART_TYPES: Final[Mapping[str, type[AnyPart]]] = {
     "layouts": LayoutsPart,
     "settings": SettingsPart,
     "parcels": ParcelsPart,
+    "keys": KeysPart,
+    "voids": VoidsPart,
+    "checkpoints": CheckpointsPart,
 }
 _PART_READERS: Final = {name: reader(msgspec.json.Decoder(kind)) for name, kind in PART_TYPES.items()}
 _SORTED: Final = msgspec.json.Encoder(order="deterministic")

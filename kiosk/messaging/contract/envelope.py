@@ -110,6 +110,35 @@ def body_and_hash(event: Mapping[str, object], write: Callable[[object], bytes] 
     return body, hashlib.sha256(hashed).hexdigest()
 
 
+# To the end of the event: only in the envelope do none but plain members follow, whatever its data hold.
+_SIGNATURE: Final = re.compile(
+    rb',"signature":"([!#-\[\]-~]{1,1024})"'
+    rb'(?=(?:,"[a-z0-9]{1,64}":(?:"(?:[^"\\]|\\.)*"|-?[0-9]+|true|false|null))*\}\Z)',
+    re.DOTALL,
+)
+_SIGNATURE_START: Final = b',"signature":"'
+
+
+def split_signature(body: bytes) -> tuple[bytes, str]:
+    """Of RFC 8785 bytes those that are hashed, and ``signature``: "" for an event without one, or with one that only
+    the way of all others can take out (``body_and_hash``): no station writes such a one.
+    """
+    start = body.rfind(_SIGNATURE_START)
+    found = _SIGNATURE.match(body, start) if start >= 0 else None
+    return (body, "") if found is None else (body[:start] + body[found.end() :], found[1].decode("ascii"))
+
+
+def with_signature(body: bytes, signature: str) -> bytes:
+    """The RFC 8785 bytes of an event that has none, with it."""
+    before, after_it, rest = body.rpartition(b',"software":"')  # The envelope's: its members are the last
+    return before + _SIGNATURE_START + signature.encode("ascii") + b'"' + after_it + rest
+
+
+def hash_of_body(body: bytes) -> str:
+    """The hash of an event as a station keeps it: of all but its signature."""
+    return hashlib.sha256(split_signature(body)[0]).hexdigest()
+
+
 _Rules = Mapping[str, Callable[[str], object]]  # For each attribute what is None for a text that breaks its pattern
 
 

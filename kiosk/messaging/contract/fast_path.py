@@ -35,8 +35,8 @@ from kiosk.messaging.contract.envelope import (
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.strict_json import MAX_INTEGER
 
-# A signature is not among them: the hash is over the event without it.
-_OPTIONAL: Final = frozenset({"metrology", "region", "reissued"})
+_OPTIONAL: Final = frozenset(OPTIONAL_PATTERNS)
+_SIGNATURE_START: Final = len(',"signature":"')
 
 # Instead of the attribute's own pattern: where it must be the same as another one, where the own one would let through
 # what JSON escapes, and where that one looks for the end of the text.
@@ -47,14 +47,14 @@ _PATTERN_OVERRIDES: Final[Mapping[str, str]] = {
     "type": TYPE_PATTERN,
     "software": r"[ !#-\[\]-~]{1,64}",
     "region": r'(?!feed")[a-z0-9-]{1,16}',
+    "signature": r"[!#-\[\]-~]{1,1024}",
 }
 
 
 def _event_pattern() -> str:
     """The pattern of a whole event; its groups stand in the order of the attributes."""
     patterns = {**IDENTITY_PATTERNS, **DETAIL_PATTERNS, **OPTIONAL_PATTERNS, **_PATTERN_OVERRIDES}
-    del patterns["signature"]
-    named = {"epoch", "type", "prevhash", "time", "clock", "region", "reissued"}
+    named = {"epoch", "type", "prevhash", "time", "clock", "region", "reissued", "signature"}
     members = {
         name: f'"{name}":"({"?P<" + name + ">" if name in named else "?:"}{pattern})"'
         for name, pattern in patterns.items()
@@ -111,11 +111,16 @@ def parse_fast(payload: bytes) -> ReceivedEvent | None:
     found = _EVENT_PATTERN.fullmatch(payload.decode("ascii"))
     if found is None:
         return None
-    clock, text, epoch, number, prevhash, region, reissued, station, time, type_ = found.groups()
+    clock, text, epoch, number, prevhash, region, reissued, signature, station, time, type_ = found.groups()
     known, seq, data = _DATA_DECODERS.get(type_), int(number), text.encode("ascii")
     if known is None or seq > MAX_SEQ or not is_in_calendar(time) or not known.is_valid(data, station):
         return None
-    sha256 = hashlib.sha256(payload).hexdigest()
+    hashed = payload
+    if signature is not None:  # The hash is over the event without it
+        start, end = found.span("signature")
+        hashed = payload[: start - _SIGNATURE_START] + payload[end + 1 :]
+    sha256 = hashlib.sha256(hashed).hexdigest()
     return ReceivedEvent(
-        station, epoch, seq, type_, prevhash, sha256, payload, time, clock, data, None, region or "", reissued
+        *(station, epoch, seq, type_, prevhash, sha256, payload, time, clock, data, None, region or "", reissued),
+        signature=signature or "",
     )

@@ -21,6 +21,7 @@ from kiosk.messaging.contract.envelope import (
     detail_fault,
     identity_fault,
     known_attributes,
+    split_signature,
     usable_text,
 )
 from kiosk.messaging.contract.fast_path import parse_fast
@@ -62,8 +63,10 @@ def parse_event(payload: bytes, *, topic_station: str | None = None) -> Received
 def _read(payload: bytes) -> tuple[dict[str, Any], bytes, str]:
     """The event, its canonical bytes and its hash; a station's own bytes are canonical already."""
     sent = read_canonical(payload, max_bytes=MAX_EVENT_BYTES)
-    if sent is not None and "signature" not in sent:
-        return sent, payload, hashlib.sha256(payload).hexdigest()
+    if sent is not None:
+        hashed, signature = split_signature(payload)
+        if ("signature" in sent) == bool(signature):
+            return sent, payload, hashlib.sha256(hashed).hexdigest()
     try:
         event = read(payload, max_bytes=MAX_EVENT_BYTES)
         if not isinstance(event, dict):
@@ -90,6 +93,7 @@ def _received(event: Mapping[str, Any], body: bytes, sha256: str) -> ReceivedEve
         problem=problem if usable else "bad_data",
         region=event.get("region", "") if usable else "",
         reissued=event.get("reissued") if usable else None,
+        signature=event.get("signature", "") if usable else "",
     )
     if known_data is None or len(body) <= MAX_UNKNOWN_BYTES:
         return received

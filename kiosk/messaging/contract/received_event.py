@@ -16,6 +16,7 @@ class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
     the envelope alone, and ``left_out_bytes`` the size of the rest). ``region`` is what the event says of itself, ""
     when it says nothing: the topic proves it. ``data`` are its data as they stand in the body, ``null`` where it has
     none. ``reissued`` is the ``{epoch}-{seq}`` it had before its station began a new epoch, None for most.
+    ``signature`` is the attribute, not checked, "" for an event without one.
     """
 
     station: str
@@ -32,6 +33,7 @@ class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
     region: str = ""
     reissued: str | None = None
     left_out_bytes: int = 0
+    signature: str = ""
 
     def __repr__(self) -> str:
         """The identity alone: an event may be 64 KiB."""

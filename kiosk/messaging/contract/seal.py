@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,6 +17,7 @@ from kiosk.messaging.contract.envelope import (
     body_and_hash,
     detail_fault,
     identity_fault,
+    with_signature,
 )
 
 __all__ = ["ZERO_HASH", "EventSource", "JournalPosition", "SealedEvent", "seal"]
@@ -24,7 +25,9 @@ __all__ = ["ZERO_HASH", "EventSource", "JournalPosition", "SealedEvent", "seal"]
 
 @dataclass(frozen=True, slots=True)
 class SealedEvent:
-    """An event that can no longer change: ``body`` is its RFC 8785 JSON, ``sha256`` the hash over it."""
+    """An event that can no longer change: ``body`` is its RFC 8785 JSON, ``sha256`` the hash of it without its
+    signature.
+    """
 
     epoch: str
     seq: int
@@ -66,13 +69,14 @@ class EarlierEpoch:
 @dataclass(frozen=True, slots=True)
 class EventSource:
     """Who tells it. ``metrology`` names the legally relevant software, "" where nobody has said; ``region`` is the
-    station's, "" to leave it to the topic.
+    station's, "" to leave it to the topic. ``sign`` makes the attribute ``signature`` of a hash, "" while it cannot.
     """
 
     station: str
     software: str
     metrology: str = ""
     region: str = ""
+    sign: Callable[[str], str] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,10 @@ def seal(
     if fault is not None:
         raise ValueError(f"event {event['id']} of {source.station} cannot be sealed: {fault}")
     body, sha256 = body_and_hash(event)
+    signature = source.sign(sha256) if source.sign is not None else ""
+    # One that has no room for it is kept without: a signature stops nothing.
+    if signature and len(signed := with_signature(body, signature)) <= MAX_EVENT_BYTES:
+        body = signed
     if len(body) > MAX_EVENT_BYTES:
         raise ValueError(f"event {event['id']} of {source.station} has {len(body)} bytes, more than {MAX_EVENT_BYTES}")
     return SealedEvent(position.epoch, position.seq, data.TYPE, body, sha256)

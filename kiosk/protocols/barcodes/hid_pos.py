@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
-from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH
+from kiosk.protocols.barcodes.scan import max_length_of
 
 MAX_DESCRIPTOR: Final = 4096  # Bytes; the kernel hands over no more (HID_MAX_DESCRIPTOR_SIZE)
 # Bytes. A report of a full-speed device has at most 64; a descriptor that speaks of megabytes is a hostile one.
@@ -294,8 +294,8 @@ class ReportDecoder:
             self._refuse(ScanRefusal.HALF, "its parts have different AIM identifiers")
         elif count > len(room):
             self._refuse(ScanRefusal.HALF, "a part says that it is longer than a report")
-        elif len(aim) + len(self._code) + count > MAX_NAMED_LENGTH:
-            self._refuse(ScanRefusal.TOO_LONG, f"it is longer than {MAX_NAMED_LENGTH} characters")
+        elif len(aim) + len(self._code) + count > (limit := max_length_of(aim + self._code + room[:count])):
+            self._refuse(ScanRefusal.TOO_LONG, f"it is longer than {limit} characters")
         self._aim = aim
         if not self._refused:
             self._code += room[:count]

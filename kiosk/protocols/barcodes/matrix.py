@@ -12,14 +12,15 @@ QUIET_ZONE_MODULES = 4  # Light modules on every side (ISO/IEC 18004, clause 9.1
 DATAMATRIX_QUIET_ZONE_MODULES = 1  # Light modules on every side (ISO/IEC 16022, clause 7.2)
 
 
-def qr_modules(text: str) -> Modules:
-    """The QR code of ``text``, a Digital Link for example, at the library's own level of error correction.
+def qr_modules(text: str, level: str = "") -> Modules:
+    """The QR code of ``text``, a Digital Link for example, runs of digits as digits. It is as small as it can be, or
+    has the ``level`` of error correction that is asked for: "M" can do without 15 % of its codewords.
 
     Raises ValueError for an empty text or one too long for any QR code.
     """
     if not text:
         raise ValueError("a QR code needs at least one character")
-    return _modules(text, "QRCode")
+    return _modules(text, "QRCode", **({"ec_level": level} if level else {}))
 
 
 def gs1_datamatrix_modules(bracketed: str) -> Modules:
@@ -56,7 +57,7 @@ def _validate(bracketed: str) -> str:
     return to_bracketed(elements)
 
 
-def _modules(text: str, symbology: str, **options: bool) -> Modules:
+def _modules(text: str, symbology: str, **options: bool | str) -> Modules:
     import zxingcpp  # 3 MB of native code: loaded when the first symbol is drawn
 
     symbol = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, symbology), **options)

@@ -76,6 +76,17 @@ def split_aim(raw: bytes) -> tuple[str | None, bytes]:
     return (match[0].decode("ascii"), raw[match.end() :]) if match else (None, raw)
 
 
+def max_length_of(raw: bytes) -> int:
+    """How many characters a scan may have that begins like this, its identifier among them."""
+    return MAX_SLIP_LENGTH if _SLIP.match(split_aim(raw)[1]) else MAX_NAMED_LENGTH
+
+
+def slip_in(text: str) -> str:
+    """What a scan says that begins as the signed code of a receipt, however it goes on; "" for all others."""
+    data = split_aim(text.encode("utf-8", "replace"))[1].strip()
+    return data.decode() if _SLIP.match(data) else ""
+
+
 def symbology(aim: str | None, data: str) -> str | None:
     """The contract's name, or None without an identifier or for one the station does not know.
 
@@ -93,6 +104,9 @@ MAX_LENGTH = 64  # Characters of data; every code of this trade is shorter, but 
 # Most characters of GS1 data. Up to here a link is named as one, which helps more than "too long"; no scanner adapter
 # hands over more.
 MAX_NAMED_LENGTH = 256
+# The signed code of a receipt alone is longer: 600 digits behind a host (kiosk/messaging/contract/slip.py).
+MAX_SLIP_LENGTH: Final = 680
+_SLIP: Final = re.compile(rb"https://[^/\s]{1,46}/s#", re.IGNORECASE)
 # Words of the waybill room that refuse a scan wherever it was made, and the words used here.
 _FOREIGN_REASONS: Mapping[str, str] = {"url": "url", "wifi": "wifi", "phone_number": "phone", "id_number": "id_number"}
 # Without an identifier only these beginnings are taken for GS1: their check digit makes a mistake unlikely.

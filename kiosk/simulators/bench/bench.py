@@ -237,7 +237,7 @@ def drawings() -> dict[str, Traversable]:
     return {row.name.removesuffix(".svg"): row for row in folder.iterdir() if row.name.endswith(".svg")}
 
 
-_MAX_TEXT: Final = 256
+_MAX_TEXT: Final = 700  # `scan` and the signed code of a receipt
 _PAPERS: Final = 6
 
 

@@ -21,7 +21,7 @@ from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.county.counter import VillageCounter, catalog_of
 from kiosk.simulators.county.plan import CountyPlan, DayPlan, StationAct, StationKind, day_of, lived_days, local_date
 from kiosk.simulators.fleet.sending import FleetShutdown, send
-from kiosk.simulators.fleet.station import StationFolder, empty_database
+from kiosk.simulators.fleet.station import SimulatedSigning, StationFolder, empty_database
 from kiosk.simulators.offers import GoodsCamera, offer, send_pictures
 from kiosk.station.shared.clock import software_id
 from kiosk.store import Stamp, Store, StoreError
@@ -67,6 +67,7 @@ class CountyStation:
         self.name, self.kind = name, plan.own_stations[name]
         self._plan, self._template, self._ending, self._camera = plan, template, ending, camera
         self._card = StationFolder(name, plan.folder / name / "station.sqlite")
+        self._signing = SimulatedSigning(plan.seed, name)
         self._software = _OLD_SOFTWARE if self.kind is StationKind.OLD_SOFTWARE else software_id()
 
     def live(self) -> Lived:
@@ -108,6 +109,7 @@ class CountyStation:
 
         opening = OpenOptions(stamps, False, self._template, new_epoch, reserve_bytes=0, connect=connect_unsafe)
         with closing(Store.open(card.database, card.station, stamps(), opening)) as store:
+            self._signing.announce(store, stamps())
             yield store
 
     def _as_usual(self, days: Sequence[DayPlan]) -> Lived:
@@ -175,7 +177,7 @@ class CountyStation:
         return day.acts[0][0] if day.acts else self._plan.since
 
     def _stamp(self, day: DayPlan, at: datetime, *, unset: bool = False) -> Stamp:
-        return Stamp(day.moment(at, unset=unset), self._software, self._plan.region)
+        return Stamp(day.moment(at, unset=unset), self._software, self._plan.region, sign=self._signing.sign)
 
     def _send(self, card: StationFolder | None = None, stamps: Callable[[], Stamp] | None = None) -> None:
         """``stamps`` are of what is written meanwhile, if it is not written now."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import resource
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final
 
+from kiosk.base.ed25519 import Ed25519Key
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
+from kiosk.domain.events import KeyMade
 from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
+from kiosk.messaging.contract.event_signature import sign_event
 from kiosk.simulators.fleet.county import county_lane
 from kiosk.simulators.fleet.plan import REGION, FleetPlan, Tally
 from kiosk.simulators.fleet.sending import FleetShutdown, Stay, send
@@ -74,11 +79,25 @@ _MARKER: Final = "receipt-series"
 _DAY_MS: Final = 24 * 3600 * 1000
 
 
+class SimulatedSigning:
+    """The signing key of a simulated station, in no file: the same again for the same seed."""
+
+    def __init__(self, seed: int, station: str) -> None:
+        self._key = Ed25519Key(hashlib.sha256(f"{seed} {station}".encode()).digest())
+        self.sign = partial(sign_event, self._key)
+
+    def announce(self, store: Store, stamp: Stamp) -> None:
+        """Unless it is known."""
+        public = self._key.public.hex()
+        if store.signing.state().public != public:
+            store.signing.announce(KeyMade(public, "first"), stamp)
+
+
 class DayClock:
     """Goes through the last ``days`` days in ``steps`` equal steps; every day is a boot of its own."""
 
-    def __init__(self, days: int, steps: int, random: Random) -> None:
-        self._real = StationClock(ZONE)
+    def __init__(self, days: int, steps: int, random: Random, sign: Callable[[str], str] | None = None) -> None:
+        self._real, self._sign = StationClock(ZONE), sign
         self._start = datetime.now(UTC) - timedelta(days=days)
         self._step = timedelta(days=days) / max(steps, 1)
         self._boots, self._software = random.getrandbits(32), software_id()
@@ -89,14 +108,15 @@ class DayClock:
         """The moment of the step that is being done."""
         passed = self._step * self._steps_done
         if not self._step and not self.is_unset:
-            return Stamp(self._real.now(), self._software, REGION)
+            return Stamp(self._real.now(), self._software, REGION, sign=self._sign)
         boot_id = f"{self._boots:08x}-{passed.days:04x}"
         ms = int(passed.total_seconds() * 1000) % _DAY_MS
         if self.is_unset:
             utc, quality = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms), ClockQuality.UNSET
         else:
             utc, quality = self._start + passed, ClockQuality.SYNCED
-        return Stamp(Moment(utc, ZONE, _OFFSET_MIN, quality, boot_id, ms), self._software, REGION)
+        moment = Moment(utc, ZONE, _OFFSET_MIN, quality, boot_id, ms)
+        return Stamp(moment, self._software, REGION, sign=self._sign)
 
     def advance(self) -> None:
         self._steps_done += 1
@@ -123,7 +143,8 @@ class FleetStation:
     def __init__(self, plan: FleetPlan, card: StationFolder, template: Path, ending: FleetShutdown) -> None:
         self._plan, self.card, self._template, self._ending = plan, card, template, ending
         random = Random(f"{plan.seed} {card.database.parent}")  # noqa: S311  a simulator
-        self.clock = DayClock(plan.manner.days, plan.intakes, random)
+        self._signing = SimulatedSigning(plan.seed, card.station)
+        self.clock = DayClock(plan.manner.days, plan.intakes, random, self._signing.sign)
         self._is_checked = not card.database.exists()
 
     @contextmanager
@@ -138,6 +159,7 @@ class FleetStation:
         )
         with closing(Store.open(self.card.database, self.card.station, self.clock.stamp(), opening)) as store:
             self._is_checked = True
+            self._signing.announce(store, self.clock.stamp())
             yield store
 
     def write(self, count: int) -> int:

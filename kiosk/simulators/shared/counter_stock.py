@@ -30,6 +30,7 @@ from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import ParcelSweep
 from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.signing import StationSigning
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.shared.records import Arrival, ExpectedParcel, NewCode, ParcelRow, SlotAssignment
@@ -101,6 +102,7 @@ class _Stocking:
         now = clock.wall()
         self._earlier = replace(clock, boot_id=str(uuid.uuid4()), wall=lambda: now, synced=lambda: True)
         self._software = software_id()
+        self._signing = StationSigning(settings.data)
         self._parcels = ParcelSettings()
         key = PickupKey.load(self._parcels, settings.data, os.environ)
         self._key_there, self._pins = key.present, key.pins()
@@ -113,6 +115,7 @@ class _Stocking:
         with closing(
             Store.open(self._settings.database, self._settings.station, began, OpenOptions(stamps=self._now))
         ) as store:
+            self._signing.start(store, lambda: began)
             people = self._employ(store, began) if self._key_there else ()
             if new and self._key_there:
                 self._past(store, people[0])
@@ -183,11 +186,14 @@ class _Stocking:
         return tuple(DemoPickupSlip(row, self._codes[row.number]) for row in rows)
 
     def _now(self) -> Stamp:
-        return Stamp(self._clock.now(), self._software, self._settings.region)
+        return self._stamp(self._clock)
 
     def _ago(self, age: timedelta) -> Stamp:
         then = self._earlier.wall() - age.total_seconds()
-        return Stamp(replace(self._earlier, wall=lambda: then).now(), self._software, self._settings.region)
+        return self._stamp(replace(self._earlier, wall=lambda: then))
+
+    def _stamp(self, clock: StationClock) -> Stamp:
+        return Stamp(clock.now(), self._software, self._settings.region, sign=self._signing.sign)
 
 
 def new_pin(below: Callable[[int], int] = secrets.randbelow) -> str:

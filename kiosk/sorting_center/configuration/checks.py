@@ -36,6 +36,7 @@ from kiosk.messaging.contract.catalog.tables import (
     MemberTable,
 )
 from kiosk.messaging.contract.configuration import MemberRow
+from kiosk.messaging.contract.slip import BadSlip, check_host
 from kiosk.sorting_center.configuration.rendering import BadRow, CountyRendering, read_content
 from kiosk.sorting_center.desk.county_book import COUNTY, KINDS, LIVE_KINDS, BookRow, scopes_of, station_scope
 from kiosk.sorting_center.desk.registry import StationRegister
@@ -80,6 +81,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "price": "a price is from 0.01 to {most}.00 CNY per kilogram, and never 0",
     "scope": "{scope} is no township and no station of the list",
     "scope_station": "belongs to one station: name it",
+    "slip_host": "{text} is no name of a page: 1 to 40 of a-z, 0-9, . and -, with nothing before it or behind it",
     "space": "{text} begins or ends with a space",
     "swapped": "{text} is in the letters of another language: are two of them swapped?",
     "too_many": "{station} would have more than {most}",
@@ -169,12 +171,14 @@ def _row_faults(row: BookRow, scopes: set[str]) -> Iterator[BookFault]:
         yield _unreadable(row, str(error.__cause__))
         return
     try:
-        _CHECKS.get(row.kind, lambda _: None)(found)
+        _CHECKS.get(row.key if row.kind == "setting" else row.kind, lambda _: None)(found)
     except CatalogError as error:
         column = error.place.partition(".")[2]
         yield _catalog_fault(row, column, error, _text_at(found, column))
     except BadName as error:
         yield _fault(row, "name", error.word, text=found.name)
+    except BadSlip:
+        yield _fault(row, "value", "slip_host", text=found)
 
 
 def _unreadable(row: BookRow, problem: str) -> BookFault:
@@ -218,6 +222,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {
     "container": lambda row: read_containers((row,), ""),
     "member": _check_member,
     "person": lambda row: person_name(row.name),
+    "slip_host": check_host,
 }
 
 

@@ -12,8 +12,12 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Any, Final
 
+from kiosk.base.ed25519 import SEED_BYTES, Ed25519Key
 from kiosk.base.refused import Refused
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.moment import ClockQuality
 from kiosk.domain.money import amount_fen
+from kiosk.domain.slip import Slip
 from kiosk.domain.trade import Mode
 from kiosk.labels.documents import SAMPLE_CODE, SAMPLE_ORIGIN
 from kiosk.labels.label_page import draw_label
@@ -25,11 +29,14 @@ from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.messaging.contract.catalog.tables import ProductTable
 from kiosk.messaging.contract.configuration import CountySettings
+from kiosk.messaging.contract.slip import HEAD_BYTES, slip_text
 from kiosk.protocols.printers.page_setup import PrintHead
 
 LAYOUT_KINDS: Final = tuple(SAMPLES)
 _LABEL_HEAD, _RECEIPT_HEAD = PrintHead(203, 832), PrintHead(203, 576)
 _GROSS_G, _TARE_G = 12_640, 160
+_RECEIPT: Final = ReceiptNumber("S0000", "A", 1)
+_NOBODYS_KEY: Final = Ed25519Key(bytes(SEED_BYTES))  # Whoever scans the code is informed that no station has this key
 _DRAWING: Final = threading.Lock()  # A label of 400 x 400 mm takes 50 MB while it is drawn: one at a time
 
 
@@ -75,7 +82,7 @@ def receipt_png(product: ProductTable, mode: Mode, fen_per_kg: int, settings: Co
         **_in_languages("goods", product.names),
     )
     document = ReceiptDocument(
-        receipt="0000-A-000000",
+        receipt=str(_RECEIPT),
         receipt_code=SAMPLE_CODE,
         party="M-00000",
         mode="consignment" if mode is Mode.CONSIGNMENT else "purchase",
@@ -87,14 +94,21 @@ def receipt_png(product: ProductTable, mode: Mode, fen_per_kg: int, settings: Co
         lot_code=SAMPLE_CODE,
         software="",
         metrology="",
-        station="S0000",
+        station=_RECEIPT.station,
         payment_ug=settings.payment_ug or "",
         payment_zh=settings.payment_zh or "",
         payment_en=settings.payment_en or "",
         phone=settings.phone or "",
         **SAMPLE_ORIGIN,
     )
-    return _png(lambda: render_receipt(document, _RECEIPT_HEAD))
+    figures = (product.code, 1, net_g, fen_per_kg, amount, mode, None, 0, bytes(HEAD_BYTES))
+    slip = Slip("sample", _RECEIPT, None, ClockQuality.UNSET, *figures)
+
+    def draw() -> Raster:
+        code = slip_text(settings.slip_host, _NOBODYS_KEY, slip) if settings.slip_host else ""
+        return render_receipt(replace(document, signed_code=code), _RECEIPT_HEAD)
+
+    return _png(draw)
 
 
 def _in_languages(name: str, names: Any) -> dict[str, Any]:

@@ -100,6 +100,13 @@ class StationDocuments:
         with self._database.writing() as connection:
             connection.execute(insert(configuration_key).values(region=region, **values))
 
+    def certificates(self, region: str) -> list[bytes]:
+        """Of the county's keys, PEM, the first generation first."""
+        c = configuration_key.c
+        query = select(c.certificate).where(c.region == region).order_by(c.generation)
+        with self._database.reading() as connection:
+            return [text.encode("ascii") for text in connection.execute(query).scalars()]
+
     def newest(self, region: str, station: str) -> SignedDocument | None:
         with self._database.reading() as connection:
             return _newest(connection, region, station)

@@ -24,6 +24,7 @@ from kiosk.sorting_center.ledger.acceptance.streams import StreamKey
 from kiosk.sorting_center.ledger.shared.records import INTERNAL_ERROR
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.shared.ports import Inbound, Mailbox
+from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,9 @@ class _Stopped(Exception):
 
 
 class IngestWorker:
-    """One thread, one commit at a time. ``committed`` is called after every commit that took events in."""
+    """One thread, one commit at a time. ``committed`` is called after every commit that took events in;
+    ``begin_checks`` checks their signatures.
+    """
 
     def __init__(
         self,
@@ -79,12 +82,14 @@ class IngestWorker:
         health: CenterHealth,
         clock: Callable[[], str],
         committed: Callable[[], None] = lambda: None,
+        begin_checks: BeginChecks = check_inline,
     ) -> None:
         self._mailbox = mailbox
         self._ledger = ledger
         self._health = health
         self._clock = clock
         self._committed = committed
+        self._begin_checks = begin_checks
         # How often each message could not be stored, by its digest; the newest only.
         self._failed: OrderedDict[bytes, int] = OrderedDict()
         # Digests of messages that were in hand each time this program ended, and were set aside: they are set aside
@@ -222,7 +227,9 @@ class IngestWorker:
         return refusal
 
     def _store(self, delivery: Delivery) -> list[State]:
-        return self._retry_until_writable(lambda: self._ledger.commit(delivery, self._clock()), is_commit=True)
+        return self._retry_until_writable(
+            lambda: self._ledger.commit(delivery, self._clock(), self._begin_checks), is_commit=True
+        )
 
     def _retry_until_writable(self, call: Callable[[], _Result], *, is_commit: bool = False) -> _Result:
         """Call the ledger, again for as long as it cannot be written."""
@@ -265,7 +272,9 @@ class IngestWorker:
         (key, *others) = self._unfinished.pop(station)
         self._add_unfinished(others)
         try:
-            state = self._retry_until_writable(lambda: self._ledger.release_held(key, self._clock()), is_commit=True)
+            state = self._retry_until_writable(
+                lambda: self._ledger.release_held(key, self._clock(), self._begin_checks), is_commit=True
+            )
         except _Stopped:
             raise
         except Exception:

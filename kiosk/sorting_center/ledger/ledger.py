@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Row, delete, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
@@ -19,8 +19,10 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger import shares, sightings
 from kiosk.sorting_center.ledger.acceptance import streams
-from kiosk.sorting_center.ledger.acceptance.accept import Acceptance, Chain
-from kiosk.sorting_center.ledger.database import places
+from kiosk.sorting_center.ledger.acceptance.accept import Acceptance
+from kiosk.sorting_center.ledger.acceptance.chain import Chain
+from kiosk.sorting_center.ledger.acceptance.signatures import BadSignatures, ChecksAhead, StationKeys
+from kiosk.sorting_center.ledger.database import places, station_keys
 from kiosk.sorting_center.ledger.database.faults import damage_error, translate_error
 from kiosk.sorting_center.ledger.database.opening import (
     OpenedLedger,
@@ -45,10 +47,12 @@ from kiosk.sorting_center.ledger.shared.records import (
     StreamState,
 )
 from kiosk.sorting_center.ledger.shares import ROW_BYTES, DailyShares, HeldBack
+from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline
 
 MAX_FEED_PAGE: Final = 1000
 _ANNOUNCED_KEY: Final = "announced"
 _DELIVERED: Final = "delivered "  # Before the digest of a message; a row of `meta` each
+_Result = TypeVar("_Result")
 _MAX_COUNTED: Final = 1000  # As many as a broker has on its way to one process; beyond that counting restarts
 
 
@@ -59,6 +63,7 @@ class Ledger(Closable):
 
     def __init__(self, opened: OpenedLedger) -> None:
         self._opened = opened
+        self._seen_keys: StationKeys = {}
         # The disk of PostgreSQL's server is not known here: it has an administrator of its own.
         self._shares = DailyShares(opened.address.path.parent if opened.address.path is not None else None)
 
@@ -111,18 +116,38 @@ class Ledger(Closable):
         """
         return self.commit(Delivery(events=[(region, item) for item in batch]), received_at)
 
-    def commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
-        """Take a whole delivery in, in one transaction; as `accept`."""
+    def commit(
+        self, delivery: Delivery, received_at: str, begin_checks: BeginChecks = check_inline
+    ) -> list[StreamState]:
+        """Take a whole delivery in, in one transaction; as `accept`. ``begin_checks`` checks its signatures."""
         if self._opened.partitions is not None:
             self._opened.partitions.prepare(received_at)
-        try:
-            return self._commit(delivery, received_at)
-        except BaseException:
-            self._shares.forget()
-            raise
 
-    def _commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
-        with self._writing() as connection:
+        def take_in(ahead: ChecksAhead) -> list[StreamState]:
+            try:
+                return self._commit(delivery, received_at, ahead)
+            except BaseException:
+                self._shares.forget()
+                raise
+
+        return self._until_all_fit(begin_checks, delivery.events, take_in)
+
+    def _until_all_fit(
+        self,
+        begin_checks: BeginChecks,
+        events: Sequence[tuple[str, ReceivedEvent]],
+        attempt: Callable[[ChecksAhead], _Result],
+    ) -> _Result:
+        """An attempt whose signatures do not all fit was rolled back, and is made again without believing those."""
+        refuted: frozenset[str] = frozenset()
+        while True:
+            try:
+                return attempt(ChecksAhead(begin_checks, self._seen_keys, events, refuted))
+            except BadSignatures as found:
+                refuted |= found.hashes
+
+    def _commit(self, delivery: Delivery, received_at: str, ahead: ChecksAhead) -> list[StreamState]:
+        with self.writing() as connection:
             station_keys = {(item.station, region) for region, item in delivery.events}
             station_keys |= {(one.station, one.region) for one in delivery.sightings}
             regions = sightings.regions_of(connection, (station for station, _ in station_keys))
@@ -137,7 +162,8 @@ class Ledger(Closable):
                     incoming.setdefault((item.station, item.epoch, region), []).append(item)
             held = self._shares.held_back(connection, {(key[0], key[2]) for key in incoming}, received_at)
             groups = {key: events for key, events in incoming.items() if (key[0], key[2]) not in held}
-            chains = Acceptance(connection, received_at).accept(groups) if groups else []
+            acceptance = Acceptance(connection, received_at, ahead)
+            chains = acceptance.accept(groups) if groups else []
             sizes: Counter[sightings.StationKey] = Counter()
             for chain in chains:
                 fresh = chain.fresh.values()
@@ -156,17 +182,19 @@ class Ledger(Closable):
             if counters := [_DELIVERED + digest for digest in delivery.counted]:
                 connection.execute(delete(meta).where(meta.c.name.in_(counters)))
             held_states = [self._state(connection, *key) for key in incoming if key not in groups]
-            return [
+            states = [
                 *(self._state_of(connection, chain) for chain in chains),
                 *(replace(state, held_back=True) for state in held_states),
             ]
+            acceptance.signatures.require_good()
+            return states
 
     def count_delivery(self, digest: str) -> int:
         """Note that a message is taken in hand once more; how often that was so far. It survives this process, and ends
         with the commit of a `Delivery` that names it. Raises LedgerUnwritable.
         """
         name, is_counter = _DELIVERED + digest, meta.c.name.startswith(_DELIVERED)
-        with self._writing() as connection:
+        with self.writing() as connection:
             before = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
             counters = select(func.count()).where(is_counter)
             if before is None and connection.execute(counters).scalar_one() >= _MAX_COUNTED:
@@ -185,14 +213,22 @@ class Ledger(Closable):
         with self.reading() as connection:
             return streams.unfinished(connection)
 
-    def release_held(self, key: streams.StreamKey, received_at: str) -> StreamState:
+    def release_held(
+        self, key: streams.StreamKey, received_at: str, begin_checks: BeginChecks = check_inline
+    ) -> StreamState:
         """Release what was held of a known stream and is next in its chain, as much as one commit may.
 
         Done by two processes at once, each event is released once. Raises LedgerUnwritable when nothing was stored.
         """
-        with self._writing() as connection:
-            (chain,) = Acceptance(connection, received_at).accept({key: []})
-            return self._state_of(connection, chain)
+
+        def release(ahead: ChecksAhead) -> StreamState:
+            with self.writing() as connection:
+                acceptance = Acceptance(connection, received_at, ahead)
+                (chain,) = acceptance.accept({key: []})
+                acceptance.signatures.require_good()
+                return self._state_of(connection, chain)
+
+        return self._until_all_fit(begin_checks, (), release)
 
     def number(self, limit: int) -> int:
         """Give events that were released their places in the feed; how many were done, places or not.
@@ -207,12 +243,17 @@ class Ledger(Closable):
         except DBAPIError as error:
             raise translate_error(self._opened.address, error) from error
 
+    def revoke_key(self, region: str, station: str, key_id: str) -> int:
+        """How many keys of the station have this id, in hex: none is believed any more. Raises LedgerUnwritable."""
+        with self.writing() as connection:
+            return station_keys.revoke(connection, region, station, key_id)
+
     def readmit(self, key: EventKey) -> ReadmitResult:
         """Take an event in that was set apart, when this software believes it; nothing is changed when not.
 
         Raises LedgerUnwritable when nothing was stored.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             return readmit(connection, key)
 
     @property
@@ -255,7 +296,7 @@ class Ledger(Closable):
 
     def set_announced(self, generation: str) -> None:
         """Every stream was told this generation. Raises LedgerUnwritable."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             upsert_rows(connection, meta, [(_ANNOUNCED_KEY, generation)])
 
     def _state(self, connection: Connection, station: str, epoch: str, region: str) -> StreamState:
@@ -298,7 +339,7 @@ class Ledger(Closable):
 
     def set_feed_position(self, name: str, feedseq: int) -> None:
         """Everything up to ``feedseq`` has been taken by the broker. Raises LedgerUnwritable."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             upsert_rows(connection, feed_position, [(name, feedseq)])
 
     def events(self, *, with_standing: bool = True) -> Iterator[StoredEvent]:
@@ -337,7 +378,8 @@ class Ledger(Closable):
             raise translate_error(self._opened.address, error) from error
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """One transaction. Raises LedgerUnwritable."""
         check = self._opened.check
         if check is not None and check.finding:
             raise damage_error(self._opened.address, check.finding)

@@ -18,6 +18,8 @@ from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.strict_json import StrictJsonError, read
 from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.accept import replace_nul
+from kiosk.sorting_center.ledger.acceptance.chain import Chain
+from kiosk.sorting_center.ledger.acceptance.signatures import BadSignatures, ChecksAhead, Signatures
 from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.rows import insert_autonumbered
 from kiosk.sorting_center.ledger.database.schema import (
@@ -29,7 +31,7 @@ from kiosk.sorting_center.ledger.database.schema import (
     stream,
     unnumbered,
 )
-from kiosk.sorting_center.ledger.shared.records import EventKey
+from kiosk.sorting_center.ledger.shared.records import BAD_SIGNATURE, EventKey
 
 MAX_PAGE: Final = 100
 MAX_SAME_NUMBER: Final = 20  # Other contents of one number: a copied disk makes one, a stranger any number
@@ -246,14 +248,15 @@ def _after_link(key: EventKey, after: Neighbour | None) -> NeighbourLink:
     return NeighbourLink.LINKED if after.prevhash == key.sha256 else NeighbourLink.BROKEN
 
 
-# Reasons that another reader may see otherwise. All others are the chain's.
-READMITTABLE_REASONS: Final = frozenset({"unknown_type", "bad_data"})
+# Reasons that another reader may see otherwise, or one who knows another key by now. All others are the chain's.
+READMITTABLE_REASONS: Final = frozenset({"unknown_type", "bad_data", BAD_SIGNATURE})
 
 
 class ReadmitResult(StrEnum):
     ACCEPTED = "taken"  # Now, or before
     UNKNOWN_TYPE = "still_unknown_type"
     BAD_DATA = "still_bad_data"
+    BAD_SIGNATURE = "still_bad_signature"  # And set apart for that from now on
     CHAIN = "only_the_chain"  # Whether it stands among the events, its neighbours say, and no person
     ARCHIVED = "archived"  # Its body is in an archive
     NOT_HERE = "not_here"  # No such event is set apart
@@ -290,6 +293,9 @@ def readmit(connection: Connection, key: EventKey) -> ReadmitResult:
         return _STILL_INVALID[item.problem]
     if not _links_to_chain(connection, stream_row, item):
         return ReadmitResult.CHAIN
+    if key.seq <= stream_row.upto and not _is_signed(connection, stream_row, row, item):
+        connection.execute(update(quarantine).where(is_quarantined).values(reason=BAD_SIGNATURE))
+        return ReadmitResult.BAD_SIGNATURE
     if not _accept(connection, key, row, item, is_released=key.seq <= stream_row.upto):
         return ReadmitResult.ARCHIVED
     connection.execute(delete(quarantine).where(is_quarantined))
@@ -305,6 +311,23 @@ def _links_to_chain(connection: Connection, stream_row: Row[Any], item: Received
         return True
     before = ZERO_HASH if item.seq == 1 else streams.hash_at(connection, stream_row, item.seq - 1)
     return item.prevhash == before
+
+
+def _is_signed(connection: Connection, stream_row: Row[Any], row: Row[Any], item: ReceivedEvent) -> bool:
+    """Above ``upto`` that is looked at when the gap below is filled."""
+    chain = Chain(
+        item.station, item.epoch, stream_row.region, stream_row.upto, stream_row.head, stream_row.max_seen, None, ()
+    )
+    try:
+        signatures = Signatures(connection, row.received_at, ChecksAhead())
+        signatures.load_keys([item.station])
+        if signatures.problem_of(chain, item) is not None:
+            return False
+        signatures.require_good()
+    except BadSignatures:
+        return False
+    signatures.write()
+    return True
 
 
 def _accept(connection: Connection, key: EventKey, row: Row[Any], item: ReceivedEvent, *, is_released: bool) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.messaging.contract.control import DoctorRow, Hello
+from kiosk.sorting_center.ledger.database import station_keys
 from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
@@ -206,6 +207,9 @@ def _check_for_twins(connection: Connection, sighting: Sighting, hello: Hello, r
     if detail is not None:
         of = (sighting.station, hello.epoch, 0)
         IncidentRecorder(connection, sighting.region, received_at).raise_alarm(TWIN, of, detail)
+        keys = station_keys.load(connection, [sighting.station]).get((sighting.region, sighting.station), [])
+        for row in keys[-1:]:  # Those before it were given up, and are on no copied card
+            station_keys.mark_cloned(connection, row)
     upsert_rows(connection, meta, [(name, boots.with_hello(hello).text)])
 
 

@@ -61,7 +61,7 @@ class FleetRow:
     """One station. None is "it never said". ``complains`` is what its newest status says, "" for nothing.
 
     ``alarms`` and ``quarantined`` are numbers by kind (``fork``, ``twin``, ``broken_chain``, ``receipt_twice``,
-    ``second_region``, ``too_many_epochs``) and by reason (``fork``, ``bad_data``, ``unknown_type``, ...). ``today`` is
+    ``second_region``, ``too_many_epochs``) and by reason (``fork``, ``bad_data``, ``bad_signature``, ...). ``today`` is
     of the day that was asked for. ``doctor`` is the worst state of its doctor's rows, ``ok``, ``warn`` or ``fail``; ""
     without any. ``broken`` is the first row that says ``fail``.
     """

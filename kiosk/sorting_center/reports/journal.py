@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from itertools import product
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -28,6 +29,7 @@ from kiosk.sorting_center.reports.tables.schema import event_subject
 
 DataType = TypeVar("DataType", bound=EventData)
 
+_CHUNK: Final = 1000
 MAX_EVENTS: Final = 200  # About one thing, the newest: a receipt has a handful
 
 
@@ -134,6 +136,19 @@ class EventJournal:
             here = _load_by_key(connection, ledger_schema.event, keys) if keys else {}
         found = iter(self.events([here[key] for key in keys if key in here and here[key].feedseq is not None]))
         return tuple(next(found) if key in here and here[key].feedseq is not None else None for key in keys)
+
+    def hashes(self, keys: Sequence[Key]) -> dict[Key, str]:
+        """Of events that are in the ledger or in an archive."""
+        found: dict[Key, str] = {}
+        with self._ledger.reading() as connection:
+            for start, table in product(range(0, len(keys), _CHUNK), (ledger_schema.archived, ledger_schema.event)):
+                c = table.c
+                query = _by_key_query(connection.dialect.name, table).with_only_columns(
+                    c.station, c.epoch, c.region, c.seq, c.sha256
+                )
+                for row in connection.execute(query, as_parameter(keys[start : start + _CHUNK])):
+                    found[(row.station, row.epoch, row.region, row.seq)] = row.sha256
+        return found
 
     def alarms(self, kind: str, of: ReportScope, limit: int, skip: int = 0) -> tuple[AlarmRow, ...]:
         """The newest alarms of a kind but the newest ``skip``, newest first."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Select, exists, func, select
 
+from kiosk.domain.trade import Mode
+from kiosk.messaging.contract.statement import KIND, StatementFile, StatementLine, sums_of
 from kiosk.sorting_center.reports.days import GoodsRow
+from kiosk.sorting_center.reports.journal import Key
 from kiosk.sorting_center.reports.receipts import ReceiptRow
 from kiosk.sorting_center.reports.shared.figures import Figures, total
 from kiosk.sorting_center.reports.tables.opening import ReportTables
@@ -31,6 +34,40 @@ class MemberYear:
     goods: tuple[GoodsRow, ...]
     receipts: tuple[ReceiptRow, ...]
     cut_off: bool
+
+    @property
+    def stations(self) -> dict[str, Figures]:
+        """The sums of each station that took something in."""
+        found: dict[str, Figures] = {}
+        for row in self.receipts:
+            found[row.station] = found.get(row.station, Figures()) + row.figures
+        return dict(sorted(found.items()))
+
+
+def statement_of(found: MemberYear, hashes: Mapping[Key, str]) -> StatementFile:
+    """The year as a file to sign; ``hashes`` are those of the events of its receipts."""
+    lines = [
+        StatementLine(
+            row.receipt,
+            row.day.isoformat(),
+            not row.time_unknown,
+            row.product,
+            row.bags,
+            row.net_g,
+            row.price_fen,
+            row.amount_fen,
+            Mode(row.mode).value,
+            row.voided,
+            hashes[event_key(row)],
+        )
+        for row in found.receipts
+    ]
+    days = f"{found.year:04}-01-01", f"{found.year:04}-12-31"
+    return StatementFile(KIND, found.region, found.member, *days, lines, sums_of(lines))
+
+
+def event_key(row: ReceiptRow) -> Key:
+    return row.station, row.epoch, row.region, row.seq
 
 
 class Members:

@@ -63,6 +63,7 @@ class ReceiptRow:
     day: date
     late: bool
     voided: bool
+    price_fen: int = 0  # Of a kilogram, 0 where it is not known
 
     @classmethod
     def of(cls, row: Row[Any]) -> ReceiptRow:
@@ -76,6 +77,7 @@ class ReceiptRow:
             day=date.fromisoformat(row.day),
             late=bool(row.late),
             voided=bool(row.voided),
+            price_fen=row.price_fen,
         )
 
     @property

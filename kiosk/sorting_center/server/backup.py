@@ -2,6 +2,7 @@
 
 ``20261201T220000Z`` is one backup: ledger, desk, settings, authority and the list of its photographs. Its manifest is
 written last: a folder without one is no backup. ``photographs`` are those of all backups, each named by its content.
+With the county's key ledger and desk are encrypted to it, `ledger.db.age`: they are made on the server's disk first.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import os
 import re
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryDirectory
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -32,6 +35,7 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MANIFEST: Final = "manifest.json"
 LEDGER: Final = "ledger.db"
+SEALED: Final = ".age"
 PHOTOGRAPHS: Final = "photographs"
 PHOTOGRAPH_LIST: Final = "photographs.txt"
 PHOTOGRAPH_FILES: Final = "*/*/*/*.jpg"  # `PictureFolder`
@@ -42,6 +46,10 @@ OPTIONAL: Final = tuple(f"authority/{name}" for name in _AUTHORITY)
 _NAME: Final = re.compile(r"20[0-9]{6}T[0-9]{6}Z")
 _PRIVATE: Final = 0o600
 _BLOCK: Final = 1024 * 1024
+_LARGE_FILES: Final = "/var/tmp"  # noqa: S108 - a folder of our own in it; /tmp lies in memory
+
+# From one file into another; the SHA-256 of what was read, and of what was written.
+Convert = Callable[[BinaryIO, BinaryIO], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,9 @@ class ServerManifest(msgspec.Struct, frozen=True):
     files: dict[str, tuple[int, str]]
 
 
-def back_up_server(source: ServerFiles, folder: Path, now: datetime, keep: int) -> tuple[Path, ServerManifest]:
+def back_up_server(
+    source: ServerFiles, folder: Path, now: datetime, keep: int, seal: Convert | None = None
+) -> tuple[Path, ServerManifest]:
     """A new backup; afterwards the newest ``keep`` are there. Raises Refused, LedgerAddressError, OSError.
 
     Killed or failed at any moment, it leaves the older ones whole.
@@ -79,7 +89,7 @@ def back_up_server(source: ServerFiles, folder: Path, now: datetime, keep: int) 
     try:
         with files.exclusive_folder(folder):
             backup = _new_folder(folder, now)
-            manifest = _fill(source, backup, folder / PHOTOGRAPHS, now)
+            manifest = _fill(source, backup, folder / PHOTOGRAPHS, now, seal)
             os.sync()
             files.write_durably(backup / MANIFEST, msgspec.json.encode(manifest), _PRIVATE)
             _prune(folder, keep)
@@ -115,9 +125,35 @@ def _new_folder(folder: Path, now: datetime) -> Path:
     return backup
 
 
-def _fill(source: ServerFiles, backup: Path, photographs: Path, now: datetime) -> ServerManifest:
-    made = back_up(source.ledger_url, backup / LEDGER)
-    back_up_desk(source.ledger_url, backup / LEDGER)
+@contextmanager
+def sealed_into(folder: Path, seal: Convert | None) -> Iterator[Path]:
+    """Where to make files for ``folder``; with ``seal`` they are put there encrypted, all or none."""
+    if seal is None:
+        yield folder
+        return
+    with TemporaryDirectory(prefix="sorting-center-", dir=_LARGE_FILES) as made:
+        yield Path(made)
+        goals = {file: folder / f"{file.name}{SEALED}" for file in sorted(Path(made).iterdir())}
+        if there := [goal for goal in goals.values() if goal.exists()]:
+            raise Refused("there_already", f"{there[0]} is there already: a backup replaces none, give another name")
+        try:
+            for file, goal in goals.items():
+                with file.open("rb") as plain, files.atomic_writer(goal, _PRIVATE) as target:
+                    _, written = seal(plain, target)
+                if digest_of(goal)[1] != written:
+                    raise OSError(f"the disk does not give back what was written to {goal}: exchange it")
+        except BaseException:
+            for goal in goals.values():
+                goal.unlink(missing_ok=True)
+            raise
+
+
+def _fill(source: ServerFiles, backup: Path, photographs: Path, now: datetime, seal: Convert | None) -> ServerManifest:
+    with sealed_into(backup, seal) as folder:
+        made = back_up(source.ledger_url, folder / LEDGER)
+        back_up_desk(source.ledger_url, folder / LEDGER)
+        ledger_schema = _number(folder / LEDGER, "SELECT value FROM meta WHERE name = 'schema_version'")
+        desk_revision = _number(desk_path(folder / LEDGER), "SELECT version_num FROM desk_version")
     for name in (*REQUIRED, *OPTIONAL):
         path = source.configuration / name
         if name in REQUIRED or path.exists():
@@ -128,8 +164,8 @@ def _fill(source: ServerFiles, backup: Path, photographs: Path, now: datetime) -
     return ServerManifest(
         made_at=to_rfc3339(now),
         software=version("station-kiosk"),
-        ledger_schema=_number(backup / LEDGER, "SELECT value FROM meta WHERE name = 'schema_version'"),
-        desk_revision=_number(desk_path(backup / LEDGER), "SELECT version_num FROM desk_version"),
+        ledger_schema=ledger_schema,
+        desk_revision=desk_revision,
         events=made.rows["event"],
         photographs=len(names),
         damaged=damaged,

@@ -30,6 +30,8 @@ from kiosk.sorting_center.server.backup import (
     PHOTOGRAPH_LIST,
     PHOTOGRAPHS,
     REQUIRED,
+    SEALED,
+    Convert,
     ServerFiles,
     ServerManifest,
     backups,
@@ -59,7 +61,8 @@ def checked_backup(folder: Path) -> tuple[Path, ServerManifest]:
     if _is_newer(manifest):
         text = f"{backup} was made by newer software ({manifest.software}): install that version here first"
         raise Refused("newer", text)
-    for name in sorted({LEDGER, PHOTOGRAPH_LIST, *REQUIRED, *manifest.files}):
+    ledger = LEDGER if LEDGER in manifest.files else f"{LEDGER}{SEALED}"
+    for name in sorted({ledger, PHOTOGRAPH_LIST, *REQUIRED, *manifest.files}):
         path = backup / name
         if not path.is_file() or digest_of(path) != manifest.files.get(name):
             raise Refused("damaged", f"{path} is missing or damaged: name an older backup")
@@ -89,17 +92,21 @@ def put_configuration(backup: Path, configuration: Path) -> None:
         files.write_durably(path, content, _PUBLIC if path.suffix in (".toml", ".crt", ".pub") else _SECRET)
 
 
-def put_ledger(backup: Path, target: ServerFiles) -> bool:
+def put_ledger(backup: Path, target: ServerFiles, unseal: Convert | None = None) -> bool:
     """False: the ledger of the backup is there already. Raises Refused for another one that is not empty.
 
-    Brought up to this version, and in a new generation of the feed. Raises LedgerError, DeskError, OSError.
+    Brought up to this version, and in a new generation of the feed. Raises LedgerError, DeskError, OSError, and what
+    ``unseal`` raises, which a sealed backup needs.
     """
     path = LedgerAddress.parse(target.ledger_url).path
     staged = (path or target.photographs).parent / _STAGED / LEDGER
     shutil.rmtree(staged.parent, ignore_errors=True)
     staged.parent.mkdir(mode=0o700, parents=True)
     for source, copy in ((backup / LEDGER, staged), (desk_path(backup / LEDGER), desk_path(staged))):
-        if source.exists():
+        if unseal is not None and (sealed := source.with_name(f"{source.name}{SEALED}")).exists():
+            with files.open_regular(sealed) as closed, copy.open("wb") as opened:
+                unseal(closed, opened)
+        elif source.exists():
             shutil.copyfile(source, copy)
     url = f"sqlite:///{staged}"
     with Ledger.open(url) as ledger, closing(CenterDesk.open(url)):

@@ -33,12 +33,18 @@ ENGLISH: Final[Mapping[str, str]] = {
     "scale_valid_until": "{text} valid until {day}",
     "valid_until": "valid until {day}",
     "software": "{text}",
+    "key_untried": "last tried on {day}",
     "above_max": "receipt {receipt} has a bag of {n} g; the scale shows {most} g at most",
     "far_price": "receipt {receipt} has {n} fen for a kilogram; other stations have {most} fen on that day",
     "old_price": "buys {product} for {n} fen a kilogram since {since}; the county's price is {most} fen",
     "not_bought": "buys {product} for {n} fen a kilogram since {since}; the county buys none there",
     "document_refused": "refused the county's document {version} on {at}: {why}",
+    "unsigned": "signature device failed: {n} events without a signature that is believed since {since}",
     "early_clock": "{receipt} was written at {at} by a clock that is set; no event there is older than {since}",
+    "log_inconsistent": "refused the county's log {origin} with {n} events: it does not continue its own with {most}",
+    "log_smaller": "refused the county's log {origin} with {n} events: it keeps one with {most}",
+    "log_signature": "refused the county's log {origin} with {n} events: the county has not signed it",
+    "log_begun_again": "keeps {origin}: the county's log has begun again in this year",
 }
 _MINUTE_FORMAT: Final = "%Y-%m-%d %H:%M UTC"
 

@@ -80,6 +80,12 @@ class SupervisedProcess:
             process.kill()
         self._worker.stop(timeout_s)
 
+    def restart(self) -> None:
+        """Kill the one that runs, which stands still: another one is begun."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+
     @property
     def is_alive(self) -> bool:
         """Whether it is looked after, which goes on until `stop`."""

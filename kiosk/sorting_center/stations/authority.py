@@ -12,7 +12,7 @@ subject says station or reader.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec.structs import replace
 
+from kiosk.messaging.contract.checkpoint import Checkpoint, signed_note, verifier_line
 from kiosk.messaging.contract.configuration import ConfigurationDocument, to_base64
 from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
 
@@ -136,6 +137,27 @@ class ConfigurationKey:
             raise ValueError(f"the document is not one of {self.subject}")
         certified = replace(document, certificate=to_base64(self._certificate), signature="")
         return replace(certified, signature=to_base64(self._key.sign(certified.signed_bytes())))
+
+    def note_of(self, checkpoint: Checkpoint) -> str:
+        """The checkpoint of the county's log, signed."""
+        return signed_note(checkpoint, *self.sign_message(checkpoint.text.encode("ascii")))
+
+    def sign_message(self, message: bytes) -> tuple[bytes, bytes]:
+        """The public key, and its signature over a message that begins with its kind and version."""
+        return self._key.public_key().public_bytes_raw(), self._key.sign(message)
+
+
+def log_lines(origins: Iterable[str], certificates: Iterable[bytes]) -> tuple[str, ...]:
+    """By which checkpoints of these logs are checked, one for each of the county's configuration keys.
+
+    ``certificates``: theirs, PEM or DER. Raises ValueError.
+    """
+    loaded = [
+        x509.load_pem_x509_certificate(one) if one.startswith(b"-----") else x509.load_der_x509_certificate(one)
+        for one in certificates
+    ]
+    keys = [key.public_bytes_raw() for one in loaded if isinstance(key := one.public_key(), ed25519.Ed25519PublicKey)]
+    return tuple(verifier_line(origin, key) for origin in origins for key in keys)
 
 
 class ServerAuthority:

@@ -25,13 +25,16 @@ _CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+# The page of receipts has a script, which cannot send anything.
+_SLIP_POLICY: Final = _CONTENT_SECURITY_POLICY.replace("connect-src 'self'", "script-src 'self'")
 _HSTS: Final = f"max-age={365 * 24 * 3600}"
 _RETRY_AFTER_S: Final = 30
-_STATIC_MAX_AGE_S: Final = 3600
+_STATIC_MAX_AGE_S: Final = 24 * 3600  # As long as a telephone checks receipts without a line
+_SLIP_ENDPOINT: Final = "storefront.slip"
 _ERROR_TEXT_IDS: Final = {404: "not_found", 410: "gone", 503: "unavailable"}
 # Endpoints of people; all others are asked by programs.
 _HTML_ENDPOINTS: Final = frozenset(
-    {None, "storefront.front", "storefront.everything", "storefront.lots", "storefront.one", "storefront.way"}
+    {None, _SLIP_ENDPOINT, *(f"storefront.{name}" for name in ("front", "everything", "lots", "one", "way"))}
 )
 
 _log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, LOG_INTERVAL_S)
@@ -61,7 +64,8 @@ def create_app(sources: StorefrontSources, hosts: Hosts) -> Flask:
 def _add_security_headers(answer: Response) -> Response:
     for name, value in HEADERS.items():
         answer.headers.setdefault(name, value)
-    answer.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
+    is_slip = request.endpoint == _SLIP_ENDPOINT
+    answer.headers["Content-Security-Policy"] = _SLIP_POLICY if is_slip else _CONTENT_SECURITY_POLICY
     if request.is_secure and not request.host.lower().startswith("localhost"):
         answer.headers["Strict-Transport-Security"] = _HSTS
     if answer.status_code >= 400:
@@ -88,9 +92,9 @@ def _handle_http_error(error: HTTPException) -> Response:
 def _error_response(status: int) -> Response:
     if request.endpoint not in _HTML_ENDPOINTS or status == 403:
         return Response(f"{status}\n", status, mimetype="text/plain")
-    return Response(
-        render_page("message.html", text_id=_ERROR_TEXT_IDS.get(status, "not_possible")), status, mimetype="text/html"
-    )
+    is_slip = request.endpoint == _SLIP_ENDPOINT and status == 503
+    text_id = "slip_unavailable" if is_slip else _ERROR_TEXT_IDS.get(status, "not_possible")
+    return Response(render_page("message.html", text_id=text_id), status, mimetype="text/html")
 
 
 class _PathPrefixMiddleware:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from werkzeug.wrappers import Response
 from kiosk.domain.events.photo import WordsData
 from kiosk.domain.money import unit_price_fen
 from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.domain.slip import SlipVerdict
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.table import item_id
@@ -30,6 +31,7 @@ from kiosk.sorting_center.listings.records import ListingKey
 from kiosk.sorting_center.photos.folder import PictureFolder, read_picture
 from kiosk.sorting_center.storefront.published import GoodsKey, NoLongerPublished, PublishedListings, PublishedLot
 from kiosk.sorting_center.storefront.seller import NO_SELLER, Seller, qr_svg
+from kiosk.sorting_center.storefront.slip_keys import SlipKeys
 from kiosk.sorting_center.storefront.small_pictures import CARD_PX, MAX_BYTES, PAGE_PX, small_path
 from kiosk.sorting_center.web.shared.query_params import query_with
 from kiosk.sorting_center.web.shared.texts import CenterTexts, center_texts
@@ -47,6 +49,7 @@ MAX_SEARCH: Final = 60
 PICTURE_MAX_AGE_S: Final = 24 * 3600
 _MASTER_MAX_AGE_S: Final = 60  # A master that is given while its small picture is made
 LOG_INTERVAL_S: Final = 300.0
+_SLIPS_MAX_AGE_S: Final = 24 * 3600  # So long a telephone checks receipts without a line, and knows no newer voids
 _TEXTS_PACKAGE: Final = "kiosk.sorting_center.storefront"
 _LANGUAGE_PREFIX: Final = "/<any(zh, ug, en):language>"
 _LOT_ROUTE: Final = f"{_LANGUAGE_PREFIX}/<region>/<station>/<lot>"
@@ -65,6 +68,7 @@ class StorefrontSources:
     """``pictures`` and ``public``: None for none, and for addresses of whatever host somebody asks under."""
 
     listings: PublishedListings
+    slips: SlipKeys
     pictures: PictureFolder | None
     public: PublicAddresses | None
     seller: Seller = NO_SELLER
@@ -198,6 +202,35 @@ def picture(sha256: str) -> Response:
     raise NotFound("the picture is not here")
 
 
+@storefront.get("/s")
+def slip() -> Response:
+    """In all languages at once, as the paper is: whoever holds it need not be the owner of the telephone.
+
+    The browser checks: the digits stand behind ``#`` in the address, and no browser sends what stands there. All that
+    it needs is in the page, which works without a line once it is loaded.
+    """
+    counties = sources().slips.counties()
+    data = {
+        "counties": [one.keys for one in counties],
+        "goods": {one.keys.region: one.goods for one in counties},
+        "offset_minutes": (datetime.now(_ZONE).utcoffset() or timedelta()) // timedelta(minutes=1),
+    }
+    words = [(language, center_texts(language.code, _TEXTS_PACKAGE)) for language in LANGUAGES.values()]
+    states = (*SlipVerdict, "wait", "too_old")  # While nothing is found, and in a browser that cannot check
+    body = render_template("slip.html", words=words, states=states, data=_script_data(data))
+    return _slips_response(body, "text/html")
+
+
+@storefront.get("/keys.json")
+def public_keys() -> Response:
+    """``?region=``, where the center has several."""
+    region = request.args.get("region", "")
+    found = [one.keys for one in sources().slips.counties() if region in ("", one.keys.region)]
+    if len(found) != 1:
+        raise NotFound("name one region that there is")
+    return _slips_response(found[0].encode().decode(), "application/json")
+
+
 @storefront.get("/robots.txt")
 def robots() -> Response:
     """Everything may be read; a search leads to nothing that is not in the list."""
@@ -261,6 +294,12 @@ def _cacheable_response(body: str, mimetype: str) -> Response:
     answer = Response(body, mimetype=mimetype)
     answer.add_etag()
     return answer.make_conditional(request)
+
+
+def _slips_response(body: str, mimetype: str) -> Response:
+    answer = _cacheable_response(body, mimetype)
+    answer.headers["Cache-Control"] = f"public, max-age={_SLIPS_MAX_AGE_S}"
+    return answer
 
 
 def _picture_response(answer: Response, etag: str, max_age_s: int) -> Response:
@@ -386,6 +425,11 @@ def json_ld(goods: PublishedLot, addresses: PublicAddresses, language: str, sold
             **({"seller": seller} if seller else {}),
         },
     }
+    return _script_data(document)
+
+
+def _script_data(document: object) -> Markup:
+    """JSON that stands in a script element."""
     return Markup(_encode(document).decode().translate(_SCRIPT_ESCAPES))  # noqa: S704 - no sign of markup is left in it
 
 

@@ -20,6 +20,7 @@ from kiosk.sorting_center.storefront.database import DeskReader
 from kiosk.sorting_center.storefront.pages import StorefrontSources
 from kiosk.sorting_center.storefront.published import PublishedListings
 from kiosk.sorting_center.storefront.seller import NO_SELLER, BadSeller, Seller
+from kiosk.sorting_center.storefront.slip_keys import SlipKeys
 from kiosk.sorting_center.storefront.small_pictures import RETRY_S, SmallPictures
 from kiosk.sorting_center.web.shared.guard import Hosts
 from kiosk.texts.templates import use_compiled_cache
@@ -34,7 +35,8 @@ def serve(ledger_url: str, settings: StorefrontSettings, listening: socket.socke
         folder = PictureFolder(Path(settings.photos_dir)) if settings.photos_dir is not None else None
         public = settings.addresses
         hosts = Hosts(settings.host, [urlsplit(public.base).hostname or ""] if public is not None else ())
-        app = create_app(StorefrontSources(PublishedListings(reader), folder, public, settings.seller), hosts)
+        sources = StorefrontSources(PublishedListings(reader), SlipKeys(reader), folder, public, settings.seller)
+        app = create_app(sources, hosts)
         use_compiled_cache(app.jinja_env, app.root_path)
         for name in app.jinja_env.list_templates():
             app.jinja_env.get_template(name)  # compiled before anybody waits for it

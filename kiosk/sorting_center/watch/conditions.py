@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from kiosk.sorting_center.desk.registry import ExpectedStation, StationRegister
 from kiosk.sorting_center.desk.shared.cases import Condition
 from kiosk.sorting_center.desk.station_configurations import StationConfiguration, StationKey
+from kiosk.sorting_center.ledger.database.station_keys import UnsignedEvents
 from kiosk.sorting_center.ledger.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.implausible import PRICE_KIND, ImplausibleFigure
@@ -21,6 +22,7 @@ from kiosk.sorting_center.watch.old_prices import OldPrice
 
 # Events set apart for these reasons have an alarm of the ledger each: one case is enough.
 COVERED_BY_ALARM: Final = frozenset({"fork", "broken_chain"})
+KEY_TRIAL_TERM: Final = timedelta(days=365)
 LOST_SUBJECT: Final = "lost"  # Subject of the gap that no sending again can fill
 
 
@@ -43,7 +45,7 @@ class ConditionGroup:
 
 @dataclass(frozen=True, slots=True)
 class CountySnapshot:
-    """``now`` is on the wall clock of the county."""
+    """``now`` is on the wall clock of the county; ``keys``: when each region's recovery key was tried, or made."""
 
     rows: Sequence[FleetRow]
     register: StationRegister
@@ -52,8 +54,10 @@ class CountySnapshot:
     now: datetime
     impossible: Sequence[ImplausibleFigure] = ()
     held_back: Sequence[HeldBack] = ()
+    keys: Mapping[str, datetime] = field(default_factory=dict)
     configurations: Mapping[StationKey, StationConfiguration] = field(default_factory=dict)
     old_prices: Sequence[OldPrice] = ()
+    unsigned: Sequence[UnsignedEvents] = ()
 
 
 def conditions(seen: CountySnapshot) -> list[Condition]:
@@ -65,8 +69,10 @@ def conditions(seen: CountySnapshot) -> list[Condition]:
         *(_of_quarantine(group) for group in seen.quarantined if group.kind not in COVERED_BY_ALARM),
         *(_of_finding(finding) for finding in seen.impossible),
         *(_of_held_back(one) for one in seen.held_back),
+        *(condition for region, tried in seen.keys.items() for condition in _of_key(region, tried, seen.now)),
         *(condition for key, one in seen.configurations.items() for condition in _of_configuration(key, one)),
         *(_of_old_price(one) for one in seen.old_prices),
+        *(_of_unsigned(one) for one in seen.unsigned),
         *(condition for row in seen.rows for condition in _of_row(row, measure)),
         *(Condition("never_seen", expected.region, expected.station) for expected in silent),
         *(
@@ -105,6 +111,13 @@ def _of_held_back(one: HeldBack) -> Condition:
     return Condition("held_back", one.region, one.station, "", detail)
 
 
+def _of_key(region: str, tried: datetime, now: datetime) -> Iterator[Condition]:
+    """A case each year: one that a person has closed hides only the year that it was opened in."""
+    if years := max(0, (now - tried) // KEY_TRIAL_TERM):
+        subject = (tried + years * KEY_TRIAL_TERM).date().isoformat()
+        yield Condition("key_untried", region, "", subject, format_detail("key_untried", day=tried.date().isoformat()))
+
+
 def _of_configuration(key: StationKey, one: StationConfiguration) -> Iterator[Condition]:
     """A refusal is over when the station applies a document after it."""
     if one.refused is not None:
@@ -120,6 +133,12 @@ def _of_old_price(one: OldPrice) -> Condition:
     else:
         detail = format_detail("old_price", product=paid.product, n=paid.fen_per_kg, most=one.county_fen, since=since)
     return Condition("old_price", paid.region, paid.station, f"{paid.product} {paid.mode}", detail)
+
+
+def _of_unsigned(one: UnsignedEvents) -> Condition:
+    """Over when a later signature of the station covers them."""
+    detail = format_detail("unsigned", n=one.events, since=format_minute(datetime.fromisoformat(one.since)))
+    return Condition("unsigned", one.region, one.station, "", detail)
 
 
 def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:

@@ -7,13 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, select, union
+from sqlalchemy import Row, func, select, union
 
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import StationKey
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import Case
+from kiosk.sorting_center.desk.shared.schema import audit, configuration_key
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.schema import alarm, quarantine, station_status, stream
+from kiosk.sorting_center.ledger.database.station_keys import unsigned_events
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.conditions import ConditionGroup, CountySnapshot, conditions
 from kiosk.sorting_center.watch.old_prices import OldPrices
@@ -31,8 +34,20 @@ def county_snapshot(
     local = now.astimezone(reports.zone)
     alarms, quarantined, held_back = alarm_groups(ledger), quarantine_groups(ledger), ledger.held_back(now.isoformat())
     old_prices = (prices or OldPrices(desk.book)).findings(reports.paid.newest(today), register, configurations)
-    seen = CountySnapshot(rows, register, alarms, quarantined, local, impossible, held_back)
-    return replace(seen, configurations=configurations, old_prices=old_prices)
+    seen = CountySnapshot(rows, register, alarms, quarantined, local, impossible, held_back, key_trials(desk))
+    with ledger.reading() as connection:
+        unsigned = unsigned_events(connection)
+    return replace(seen, configurations=configurations, old_prices=old_prices, unsigned=unsigned)
+
+
+def key_trials(desk: CenterDesk) -> dict[str, datetime]:
+    """Of each region when its recovery key was tried last, at first when the county was set up. Raises DeskError."""
+    c = configuration_key.c
+    made = select(c.region, func.min(c.made_at).label("at")).group_by(c.region)
+    tried = select(func.max(audit.c.at)).where(audit.c.act == AuditAction.KEY_TRIED.value)
+    with desk.database.reading() as connection:
+        last = connection.execute(tried).scalar_one() or ""
+        return {row.region: datetime.fromisoformat(max(row.at, last)) for row in connection.execute(made)}
 
 
 class CountyWatch:

@@ -122,6 +122,7 @@ MARK_OF_CASE: Final[Mapping[str, StationMark]] = {
     "receipt_twice": StationMark.FAULT,
     "second_region": StationMark.FAULT,
     "too_many_epochs": StationMark.FAULT,
+    "county_log": StationMark.FAULT,
     "quarantine": StationMark.FAULT,
     "held_back": StationMark.FAULT,
     "verification_over": StationMark.FAULT,
@@ -130,6 +131,7 @@ MARK_OF_CASE: Final[Mapping[str, StationMark]] = {
     "impossible_clock": StationMark.FAULT,
     "old_price": StationMark.FAULT,
     "document_refused": StationMark.FAULT,
+    "unsigned": StationMark.FAULT,
     "gap": StationMark.GAP,
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Final
 
@@ -68,6 +69,7 @@ def create_app(
     addresses: ExternalAddresses | None = None,
     *,
     publish_alone: bool = False,
+    configuration_key: Path | None = None,
 ) -> Flask:
     addresses = addresses or ExternalAddresses()
     app = Flask(__name__)
@@ -75,7 +77,9 @@ def create_app(
     app.wsgi_app = TrustedProxy(app.wsgi_app, addresses.trusted_proxy)  # type: ignore[method-assign]
     pictures = PageSnapshots(stores.ledger, stores.desk, stores.reports, now)
     figures = LedgerCollector(stores.ledger)
-    app.extensions["sources"] = PageSources(stores, health, figures, pictures, now, addresses.storefront, publish_alone)
+    app.extensions["sources"] = PageSources(
+        stores, health, figures, pictures, now, addresses.storefront, publish_alone, configuration_key
+    )
     guard.install(app, addresses.hosts or Hosts())
     access.install(app, BLUEPRINTS, stores.desk)
     frame.install(app)

@@ -18,7 +18,9 @@ _ISOLATE: Final = "\u2066{}\u2069"  # Left-to-right isolate, as the pages do wit
 def case_line(case: NoticeCase, language: str) -> str:
     """``S0147 (shache): One number, two contents. event 4 came twice``."""
     texts = _texts(language)
-    place = texts.text("notices_place", station=plain(case.station, _MAX_CHARS), region=plain(case.region, _MAX_CHARS))
+    station, place = plain(case.station, _MAX_CHARS), plain(case.region, _MAX_CHARS)
+    if station:
+        place = texts.text("notices_place", station=station, region=place)
     kind_id = f"case_kind_{case.kind}"
     kind = texts.text(kind_id) if kind_id in texts else plain(case.kind, _MAX_CHARS)
     line = texts.text("notices_line", place=_isolated(texts, place), kind=kind)

@@ -89,7 +89,12 @@ def serve(
     with listen_socket, open_stores(ledger_url, zone, _path_or_none(settings.photos_dir)) as stores:
         outside = ExternalAddresses(Hosts(settings.host, settings.names), settings.trusted_proxy, settings.storefront())
         app = create_app(
-            stores, health, lambda: datetime.now(UTC).astimezone(zone), outside, publish_alone=settings.publish_alone
+            stores,
+            health,
+            lambda: datetime.now(UTC).astimezone(zone),
+            outside,
+            publish_alone=settings.publish_alone,
+            configuration_key=_path_or_none(settings.configuration_key),
         )
         use_compiled_cache(app.jinja_env, app.root_path)
         with app.app_context():

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
+from kiosk.base.ed25519 import PUBLIC_BYTES
 from kiosk.base.refused import Refused
 from kiosk.domain.catalog import Catalog, Container, Names
 from kiosk.domain.clerk import Clerk, Role
@@ -25,13 +26,17 @@ from kiosk.messaging.contract.catalog.tables import (
     MAX_PRODUCTS,
     MemberTable,
 )
+from kiosk.messaging.contract.checkpoint import parse_checkpoint, parse_path
 from kiosk.messaging.contract.configuration import (
     AnyPart,
+    CheckpointRow,
     ClerkRow,
     ConfigurationDocument,
     CountySettings,
+    KeyRow,
     ParcelRow,
     Part,
+    from_base64,
     parse_part,
 )
 from kiosk.station.clerk.pin_hash import clean_person_name
@@ -39,11 +44,13 @@ from kiosk.station.papers.own_layouts import check_layout
 from kiosk.station.parcels.expected_file import parse_row
 from kiosk.station.shared.settings import StationSettings, receipt_text_checks
 from kiosk.store.catalogs import PreparedCatalog, on_day
+from kiosk.store.checkpoints import OfferedCheckpoint
 from kiosk.store.county_documents import CheckedDocument
 from kiosk.store.shared.records import ExpectedParcel
 
 # What goods stand in where nobody has named anything: they lie on the pan as they are.
 NO_CONTAINER: Final = Container("NONE", Names("يوق", "无", "None"), 0, "none")
+_ED25519_KEY: Final = bytes.fromhex("302a300506032b6570032100")  # Before the 32 bytes of a public key, in DER
 _MAX_ROWS: Final = {
     "goods": MAX_PRODUCTS,
     "prices": MAX_PRICES,
@@ -54,10 +61,14 @@ _MAX_ROWS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LiveContent:
-    """What of the document in force is no row of the database: label layouts, and texts of the county."""
+    """What of the document in force is no row of the database: label layouts, texts of the county, and what slips are
+    checked with: the keys of all stations, and the receipts that were made void.
+    """
 
     layouts: Mapping[str, LabelLayout]
     settings: CountySettings
+    keys: tuple[KeyRow, ...] = ()
+    voids: frozenset[str] = frozenset()
 
     def on_paper(self, station: StationSettings) -> StationSettings:
         """The station's settings with what the county sets."""
@@ -113,11 +124,16 @@ class DocumentChecks:
             with _refused_as(RefusalReason.PARCELS):
                 known = set(listed["parcels"].parcels) if listed else set()
                 parcels = tuple(_parcel(row) for row in parts["parcels"].parcels if row not in known)
-        return CheckedDocument(document, found.content, catalog, people, parcels), self._live(parts)
+        checkpoints: tuple[OfferedCheckpoint, ...] = ()
+        judged = before.parts.get("checkpoints") if before is not None else None
+        if "checkpoints" in parts and document.parts["checkpoints"] != judged:
+            with _refused_as(RefusalReason.CHECKPOINTS):
+                checkpoints = _checkpoints(document, parts["checkpoints"].checkpoints)
+        return CheckedDocument(document, found.content, catalog, people, parcels, checkpoints), self._live(parts)
 
     def live(self, document: ConfigurationDocument) -> LiveContent:
         """Of the document in force."""
-        return self._live(self._parts(document, ["layouts", "settings"]))
+        return self._live(self._parts(document, ["layouts", "settings", "keys", "voids"]))
 
     def part(self, part: Part) -> bytes:
         content = self.read_part(part.sha256)
@@ -141,7 +157,12 @@ class DocumentChecks:
             if not layouts.keys() <= LABELS.keys():
                 raise ValueError(f"there are no such labels; there are {', '.join(LABELS)}")
             drawn = {kind: check_layout(kind, text) for kind, text in layouts.items()}
-        live = LiveContent(drawn, parts["settings"].settings if "settings" in parts else CountySettings())
+        live = LiveContent(
+            drawn,
+            parts["settings"].settings if "settings" in parts else CountySettings(),
+            parts["keys"].keys if "keys" in parts else (),
+            frozenset(parts["voids"].receipts if "voids" in parts else ()),
+        )
         with _refused_as(RefusalReason.SETTINGS):
             for _, check in receipt_text_checks(live.on_paper(self.station)):
                 check()
@@ -204,6 +225,25 @@ def _people(rows: tuple[ClerkRow, ...]) -> tuple[Clerk, ...]:
     if not any(person.role is Role.TECHNICIAN for person in people):
         raise ValueError("there is no technician, and nobody could look after the station")
     return people
+
+
+def _checkpoints(document: ConfigurationDocument, rows: tuple[CheckpointRow, ...]) -> tuple[OfferedCheckpoint, ...]:
+    """Raises ValueError for what is no checkpoint at all."""
+    public, offered = _public_key(document), []
+    for row in rows:
+        signed = parse_checkpoint(row.note)
+        is_signed = signed.checkpoint.region == document.region and signed.is_signed_by(public)
+        offered.append(OfferedCheckpoint(signed.checkpoint, row.note, is_signed, row.from_size, parse_path(row.proof)))
+    return tuple(offered)
+
+
+def _public_key(document: ConfigurationDocument) -> bytes:
+    """Of the certificate, which was believed with the document's signature; b"" for none that is found at sight.
+
+    Its key stands there in one form (RFC 8410, section 4): cryptography need not be loaded for it.
+    """
+    before, found, after = from_base64(document.certificate).partition(_ED25519_KEY)
+    return after[:PUBLIC_BYTES] if found and _ED25519_KEY not in before + after else b""
 
 
 def _parcel(row: ParcelRow) -> ExpectedParcel:

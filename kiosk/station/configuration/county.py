@@ -130,6 +130,10 @@ class StationCounty:
         """Raises StoreError, as all that follow."""
         return self._tools.store.county_documents.in_force()
 
+    def log_refusal(self) -> str | None:
+        """Why the last checkpoint of the county's log was not kept; None for one that was."""
+        return self._tools.store.county_checkpoints.refusal()
+
     def manages_people(self) -> bool:
         """Whether the list of people is the county's."""
         found = self.in_force()

@@ -17,6 +17,7 @@ from kiosk.station.counter.intakes import (
     Voids,
 )
 from kiosk.station.counter.listings import CounterListings
+from kiosk.station.counter.members import MemberReceipts
 from kiosk.station.counter.papers import CounterDay, MemberCards, PaperQueue
 from kiosk.station.counter.parcels import (
     DriverTotes,
@@ -60,7 +61,8 @@ class CounterTools:
 class ClerkCounter:
     """The acts of the counter, side by side. Thread-safe: they share one lock (``Acts``) and one state. Every act is a
     clerk's, checked against the open session, and raises CounterRefused, and then has changed nothing.
-    ``handovers.public_code`` alone is for everybody: it hands nothing out, it puts a parcel up for the clerk's tap.
+    For everybody are ``handovers.public_code``, which hands nothing out but puts a parcel up for the clerk's tap, and
+    what ``members`` shows whoever has proven to be one.
     """
 
     def __init__(self, state: CounterState, tools: CounterTools) -> None:
@@ -87,6 +89,7 @@ class ClerkCounter:
         self.crates = CounterCrates(acts, intakes, store, papers)
         self.papers = PaperQueue(acts, store.papers)
         self.cards = MemberCards(acts, store, papers)
+        self.members = MemberReceipts(acts, store, papers, self.proofs.guess_limit)
         self.day = CounterDay(acts, store.days, papers)
         self._access, self._desk, self._line = access, tools.desk, line
 

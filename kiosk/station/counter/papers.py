@@ -97,11 +97,12 @@ class CounterDay:
         now, asked inside the transaction that closes: an intake may be agreed on at this very moment.
         """
         with self._acts.act(session) as (person, stamp):
+            log = self._days.county_log()
 
             def slip(totals: DayTotals, head: str) -> Sequence[NewPaper]:
                 if seen_seq is not None and totals.last_seq != seen_seq:
                     raise CounterRefused("stale_page")
-                return self._papers.day(totals, head, person.actor, stamp)
+                return self._papers.day(totals, head, person.actor, stamp, log)
 
             closed = self._days.close(person.actor, slip, stamp)
             self._acts.notify_committed()

@@ -23,9 +23,10 @@ from kiosk.domain.identifiers import (
     parse_internal_code,
 )
 from kiosk.domain.parcel import ARRIVABLE_STATES, WAITING_STATES, ParcelNumber, ParcelState, read_shelf
+from kiosk.domain.slip import CheckedSlip, SlipVerdict
 from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix, own_serial
 from kiosk.protocols.barcodes.in_store import InStoreLayout
-from kiosk.protocols.barcodes.scan import PRODUCT_SYMBOLOGIES, Scan, parse_scan
+from kiosk.protocols.barcodes.scan import PRODUCT_SYMBOLOGIES, Scan, parse_scan, slip_in
 from kiosk.protocols.barcodes.waybills import CARRIERS, PackageIndex, identify
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.pin_hash import Person
@@ -93,19 +94,20 @@ _CHOSEN_DESPITE: Final = frozenset({"product", "not_a_waybill"})
 class ParsedScan:
     """What was sent, and the waybill that it may be. ``refusal`` says why it is no waybill that can be booked.
     ``waybill`` is the number as the store keeps it, None for what can be none. ``package`` is the one of several that
-    the bar code is on.
+    the bar code is on. ``slip``: the signed code of a receipt, or a part of one; "" for everything else.
     """
 
     scan: Scan
     refusal: str
     waybill: str | None = field(repr=False)
     package: PackageIndex | None
+    slip: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, text: str, in_store: Iterable[InStoreLayout] = ()) -> Self:
         """Judge a scan, or what was typed in its place. Never raises."""
         scan = parse_scan(text.encode("utf-8", "replace"), in_store)
-        return cls(scan, _refusal(scan), waybill_key(scan.as_waybill), package_of(scan.as_waybill))
+        return cls(scan, _refusal(scan), waybill_key(scan.as_waybill), package_of(scan.as_waybill), slip_in(text))
 
     @property
     def text(self) -> str:
@@ -139,7 +141,8 @@ class ParsedScan:
         password or of a pickup code.
         """
         data = self.scan.data
-        if code in _UNSHOWN or self.scan.kind == "pickup" or (code in _UNTRUSTED_CODES and _is_personal(data, code)):
+        is_secret = code in _UNSHOWN or self.scan.kind == "pickup" or self.slip
+        if is_secret or (code in _UNTRUSTED_CODES and _is_personal(data, code)):
             return ""
         return "".join(character for character in data if character.isprintable())[:MAX_SHOWN_CHARACTERS]
 
@@ -334,11 +337,13 @@ _ON_THE_LIST: Final = frozenset({ParcelState.EXPECTED, ParcelState.MISSING})
 @dataclass(frozen=True, slots=True)
 class ScanSources:
     """``typed``: what is typed into a page of the counter is a scan. Not where a scanner is set up: that types nowhere.
-    ``request_camera_scan`` has the camera look for a code; None where it is not the scanner.
+    ``request_camera_scan`` has the camera look for a code; None where it is not the scanner. ``check_slip`` judges the
+    signed code of a receipt.
     """
 
     typed: bool = True
     request_camera_scan: Callable[[], None] | None = None
+    check_slip: Callable[[str], CheckedSlip] = lambda text: CheckedSlip(SlipVerdict.UNREADABLE)
 
 
 class Scans:
@@ -400,6 +405,9 @@ class Scans:
         return self._receiving.show(replace(result, shown=scanned.display_text(result.word)))
 
     def _meaning(self, person: Person, scanned: ParsedScan) -> ScanResult:
+        if scanned.slip:
+            slip = self.ways.check_slip(scanned.slip)
+            return ScanResult("slip", slip.verdict, "/counter/slip", slip=slip)
         opened = self._own_codes.open_code(scanned)
         if opened is not None:
             return opened

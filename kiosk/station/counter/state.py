@@ -11,6 +11,7 @@ from typing import Any, Final
 from kiosk.devices.ports import GoodsShot
 from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelNumber
+from kiosk.domain.slip import CheckedSlip
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.pin_hash import Person
 from kiosk.station.desk.view import PhotoRequest, PhotoView
@@ -54,6 +55,7 @@ class ScanResult:
         member            member
         tote              tote            a tote that waits for the driver, or its seal
         manifest          manifest        the totes a driver has taken
+        slip              a verdict's     the signed code of a receipt, with what it says in ``slip``
         refused           a refusal's word
 
     ``path`` is where the counter's page goes, "" to stay. ``shown`` is the scan as plain text, at most 64 printable
@@ -74,6 +76,7 @@ class ScanResult:
     wait_s: int = 0
     at_monotonic: float = 0.0
     offer: WaybillOffer | None = None
+    slip: CheckedSlip | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

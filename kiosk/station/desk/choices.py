@@ -62,6 +62,14 @@ class Choices:
         with self._state.locks.acts:
             return self._take_party(party, by_card=False)
 
+    def prove_member(self, member: str) -> DeskView:
+        """The number that was typed is one's own, as a code has proven: from now on as with the card."""
+        with self._state.locks.acts, self._state.at_step(DeskStep.WHAT):
+            if self._state.draft.party != Party(member):
+                raise DeskRefused("stale_page")
+            self._state.replace_draft(replace(self._state.draft, by_card=True))
+            return self._state.publish()
+
     def _take_party(self, party: Party, *, by_card: bool) -> DeskView:
         version, catalog = self._catalog()
         if not catalog.accepts_party(party):

@@ -107,7 +107,7 @@ class Draft:
     catalog_version: int = 0
     catalog: Catalog = field(default=EMPTY_CATALOG, repr=False)
     party: Party | None = None
-    by_card: bool = False  # The party was told by a member card; a number anybody can type opens no name
+    by_card: bool = False  # The party has the card, or proved its number by a code: a number alone opens no name
     product: Product | None = None
     container: Container | None = None
     tare_g: int = 0

@@ -203,6 +203,12 @@ def metrology_findings(
         yield _check(standing.check)
 
 
+def county_log_finding(county: StationCounty) -> DoctorFinding:
+    """Whether the county's log continues what is kept here of it. Raises StoreError."""
+    is_refused = county.log_refusal() is not None
+    return _warn("county_log", "county_log_refused") if is_refused else DoctorFinding("county_log", True, True)
+
+
 def county_finding(county: StationCounty) -> DoctorFinding:
     """Whether the county's prices can be relied on. Raises StoreError."""
     found, refused = county.in_force(), county.inbox.floor.last_refusal

@@ -74,6 +74,7 @@ def _all(station: ExaminedStation, equipment: Equipment) -> Iterator[DoctorFindi
     if equipment.county is not None and equipment.county.has_county:
         with suppress(StoreError):  # a row of its own
             yield devices.county_finding(equipment.county)
+            yield devices.county_log_finding(equipment.county)
     yield from environment.findings(equipment.config, station.stamp().moment)
 
 

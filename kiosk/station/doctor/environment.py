@@ -30,9 +30,11 @@ from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, key_path
 from kiosk.station.photos.folder import MIN_FREE_BYTES
 from kiosk.station.shared.ports import Configuration
 from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.signing import StationSigning
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.kit_files import is_kit_of, load_county_key
 from kiosk.store.backup.medium import disk_of, finished_manifests, read_manifest, uuid_of
+from kiosk.store.backup.shared.county_key import CountyKey
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.connection import LOG_FILES
 from kiosk.store.database.inspection import DatabaseSummary, inspect_database
@@ -177,6 +179,8 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
         yield catalog(seen)
         yield people(env, seen)
     yield _checked_row("pickup_key", lambda: pickup_key(env))
+    if seen is not None:
+        yield _checked_row("signing_key", lambda: signing_key(data))
     yield from link(env)
     if config.relay is not None and config.relay.photos is not None:
         yield pictures(PhotosStatusFile(data))
@@ -342,6 +346,18 @@ def pickup_key(env: Environment) -> DoctorFinding:
     return DoctorFinding("pickup_key", True, True)
 
 
+def signing_key(data: Path) -> DoctorFinding:
+    """What events and papers are signed with, as a reader of now finds it. Goods are taken in without it as well."""
+    try:
+        StationSigning(data).load()
+    except PermissionError:
+        raise  # Another user cannot tell
+    except (OSError, ValueError) as error:
+        found = not isinstance(error, FileNotFoundError)
+        return DoctorFinding("signing_key", found, False, Severity.WARN, "signing_key_failed")
+    return DoctorFinding("signing_key", True, True)
+
+
 def link(env: Environment) -> Iterator[DoctorFinding]:
     """The relay, and the sorting center behind it: a station works for weeks without either."""
     if env.config.relay is None:
@@ -444,6 +460,11 @@ def _backup_on(settings: BackupSettings, env: Environment, values: dict[str, str
         return DoctorFinding("backup", True, False, Severity.WARN, "backup_same_disk", values=values)
     if unfit := _unfit(settings, values):
         return unfit
+    try:
+        county = load_county_key(settings)
+    except KitRefused:
+        values = {"place": "[backup] county_key_file"}
+        return DoctorFinding("backup", True, False, Severity.WARN, "kit_key", values=values)
     made = finished_manifests(folder, station.station)
     if not made:
         return DoctorFinding("backup", True, False, Severity.WARN, "backup_never", values=values)
@@ -453,7 +474,7 @@ def _backup_on(settings: BackupSettings, env: Environment, values: dict[str, str
     days = 0 if unset or age < 0 else int(age // 86_400)
     if days >= OLD_DAYS:
         return DoctorFinding("backup", True, False, Severity.WARN, "backup_old", last_seen_s=age, values={"n": days})
-    return _recovery_kit(settings, made[-1], env, None if unset or age < 0 else age)
+    return _recovery_kit(county, made[-1], env, None if unset or age < 0 else age)
 
 
 def _unfit(settings: BackupSettings, values: dict[str, str | int]) -> DoctorFinding | None:
@@ -471,16 +492,11 @@ def _bad(device: str, word: str, *, found: bool, place: object = None) -> Doctor
     return DoctorFinding(device, found, False, Severity.FAIL, word, needed=True, values=values)
 
 
-def _recovery_kit(settings: BackupSettings, newest: Path, env: Environment, age_s: float | None) -> DoctorFinding:
+def _recovery_kit(county: CountyKey | None, newest: Path, env: Environment, age_s: float | None) -> DoctorFinding:
     """The row of a backup that is in order: what it says of the recovery kit beside it. ``newest`` is the backup's
     manifest, ``age_s`` how long ago it was made, None when no clock tells. Without a county's key no kit is made:
     somebody with a shell can copy the station's key, on a box the kit is the only way. Raises PermissionError.
     """
-    try:
-        county = load_county_key(settings)
-    except KitRefused:
-        values = {"place": "[backup] county_key_file"}
-        return DoctorFinding("backup", True, False, Severity.WARN, "kit_key", last_seen_s=age_s, values=values)
     if county is None:
         values = {"place": "[backup] county_key"}
         box = is_box(env.environ)

@@ -65,10 +65,16 @@ class BackupState:
 
 
 def back_up(
-    store: Store, settings: BackupSettings, station: StationSettings, stamp: Stamp, *, same_disk: bool = False
+    store: Store,
+    settings: BackupSettings,
+    station: StationSettings,
+    stamp: Stamp,
+    *,
+    same_disk: bool = False,
+    own_key: bytes = b"",
 ) -> FinishedBackup:
     """Make a backup and tell it in an event. Raises StoreError; a backup whose event failed is told as a problem."""
-    made = make_backup(station.database, station.station, settings, stamp, same_disk=same_disk)
+    made = make_backup(station.database, station.station, settings, stamp, same_disk=same_disk, own_key=own_key)
     manifest = made.manifest
     store.journal.append(BackupMadeEvent(manifest.size_bytes, manifest.sha256, manifest.events), stamp)
     return made
@@ -253,9 +259,9 @@ class TechnicianTools:
     def _run(self, settings: BackupSettings) -> None:
         station = self._doctor.station
         try:
-            made = back_up(station.store, settings, station.settings, station.stamp())
             equipment = self._doctor.equipment
             source = KitSource(equipment.config, equipment.settings_file, os.environ)
+            made = back_up(station.store, settings, station.settings, station.stamp(), own_key=source.own_key())
             made = write_kit_beside(made, settings, source, station.stamp())
             state = BackupState("made", str(made.path))
             if made.problem:

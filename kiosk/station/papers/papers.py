@@ -13,9 +13,10 @@ from kiosk.domain.catalog import Catalog, Container, Names, Product
 from kiosk.domain.identifiers import ReceiptNumber, parse_internal_code
 from kiosk.domain.intake import ConfirmedIntake, Intake, IntakeLine
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
+from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import Certificate
 from kiosk.labels.papers.bag_label import BagLabel, CrateLabel
-from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine, UnsignedSlip
 from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.protocols.barcodes.gs1.keys import Crate, Gs1Bag
 from kiosk.station.shared.settings import StationSettings
@@ -180,10 +181,17 @@ def _receipt(settings: StationSettings, confirmed: ConfirmedIntake, catalog: Cat
         payment_zh=settings.payment_zh,
         payment_en=settings.payment_en,
         phone=settings.phone,
+        slip=_slip(settings, intake, stamp) if settings.slip_host else None,
         **_agreed(ReceiptDocument, intake),
         **scale_fields(confirmed.scale),
         **origin(settings, stamp),
     )
+
+
+def _slip(settings: StationSettings, intake: Intake, stamp: Stamp) -> UnsignedSlip:
+    clock = stamp.moment.quality
+    minute = None if clock is ClockQuality.UNSET else int(stamp.moment.utc.timestamp()) // 60
+    return UnsignedSlip(settings.slip_host, settings.region, intake.product, intake.price_fen_per_kg, minute, clock)
 
 
 def scale_fields(standing: ScaleLegalStatus | None) -> dict[str, Any]:

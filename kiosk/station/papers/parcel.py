@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, fields
 
 import msgspec
 
+from kiosk.base.ed25519 import Ed25519Key
 from kiosk.domain.catalog import Member
 from kiosk.domain.day import DayTotals
 from kiosk.domain.identifiers import SerialNumber
@@ -15,8 +16,10 @@ from kiosk.domain.parcel import ParcelNumber, slot_code
 from kiosk.labels.documents import Paper
 from kiosk.labels.papers.day_slip import DaySlip
 from kiosk.labels.papers.manifest import ManifestDocument, ManifestRow
+from kiosk.labels.papers.member import MemberCode
 from kiosk.labels.papers.parcel import ParcelLabel, PickupSlip
 from kiosk.labels.papers.tags import MemberCard, SealTag, ToteTag
+from kiosk.messaging.contract.checkpoint import Checkpoint
 from kiosk.protocols.barcodes.goods_codes import CodesSettings
 from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER, origin
 from kiosk.station.parcels.pickup_key import PickupCode, PickupKey
@@ -29,6 +32,8 @@ PARCEL_LABEL = "parcel_label"
 PICKUP_SLIP = "pickup_slip"
 DAY_SLIP = "day_slip"
 MEMBER_CARD = "member_card"
+MEMBER_STATEMENT = "member_statement"
+MEMBER_CODE = "member_code"
 TOTE_TAG = "tote_tag"
 SEAL_TAG = "seal_tag"
 MANIFEST_SHEET = "manifest"
@@ -64,6 +69,27 @@ class WaitingSlip(Paper):
         return PickupSlip(code=code, slip_code=ParcelNumber.parse(self.number).slip_code(code), **same)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingCode(Paper):
+    """A member's code on its way to the printer, as `WaitingSlip`."""
+
+    seed: str
+    mac: str = field(repr=False)
+    member: str
+
+    def slip(self, key: PickupKey) -> MemberCode:
+        """The paper with its code. Raises ValueError when the code was made under another key, CounterRefused."""
+        code = key.code_of(self.seed)
+        if not hmac.compare_digest(key.mac(f"{self.member} {code}").hex(), self.mac):
+            raise ValueError("this code was made under another key: print a new one")
+        same = {row.name: getattr(self, row.name) for row in fields(Paper)}
+        return MemberCode(member=self.member, code=code, **same)
+
+
+def no_key() -> None:
+    """There is none to sign with."""
+
+
 @dataclass(frozen=True, slots=True)
 class CounterPapers:
     """Makes the papers of the counter. One for which no printer is fitted would wait for ever: it is left out."""
@@ -75,6 +101,8 @@ class CounterPapers:
     codes: CodesSettings = field(default_factory=CodesSettings)
     # The printer of manifests: an office printer where one is set up, else 100 x 150 mm stock in the label printer.
     sheets: str = LABEL_PRINTER
+    on_paper: Callable[[StationSettings], StationSettings] = lambda settings: settings  # With what the county sets
+    signing_key: Callable[[], Ed25519Key | None] = no_key  # The station's; None while there is none, or it fails
 
     def label(self, row: ParcelRow, stamp: Stamp) -> list[NewPaper]:
         """What is stuck on the parcel: where it stands, and nothing that opens it."""
@@ -103,7 +131,10 @@ class CounterPapers:
         )
         return self._fitted(PICKUP_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
 
-    def day(self, totals: DayTotals, head: str, actor: str, stamp: Stamp) -> list[NewPaper]:
+    def day(
+        self, totals: DayTotals, head: str, actor: str, stamp: Stamp, log: Checkpoint | None = None
+    ) -> list[NewPaper]:
+        """``log``: the newest checkpoint of the county's log."""
         slip = DaySlip(
             time=stamp.moment.local_time,
             totals=totals,
@@ -111,6 +142,9 @@ class CounterPapers:
             seq=totals.last_seq,
             actor=actor,
             software=stamp.software,
+            log_origin=log.origin if log is not None else "",
+            log_size=log.size if log is not None else 0,
+            log_root=log.root.hex() if log is not None else "",
             **origin(self.settings, stamp),
         )
         return self._fitted(DAY_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
@@ -125,6 +159,17 @@ class CounterPapers:
             **origin(self.settings, stamp),
         )
         return self._fitted(MEMBER_CARD, LABEL_PRINTER, msgspec.json.encode(card))
+
+    def member_mac(self, member: str, code: str) -> bytes:
+        """What the database keeps of a member's code. Raises CounterRefused ``no_key``."""
+        return self.key.mac(f"{member} {code}")
+
+    def member_code(self, member: str, stamp: Stamp) -> tuple[bytes, NewPaper]:
+        """A new code as the database keeps it, and the paper that says it. Raises CounterRefused ``no_key``."""
+        new = self.key.new_code()
+        mac = self.member_mac(member, new.code)
+        slip = WaitingCode(seed=new.seed, mac=mac.hex(), member=member, **origin(self.settings, stamp))
+        return mac, NewPaper(MEMBER_CODE, RECEIPT_PRINTER, msgspec.json.encode(slip))
 
     def _fitted(self, document: str, printer: str, body: bytes) -> list[NewPaper]:
         return [NewPaper(document, printer, body)] if printer in self.printers else []

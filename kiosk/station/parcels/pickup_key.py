@@ -6,7 +6,7 @@ made again under this key when it is drawn, by the truncation of one-time passwo
 stands nowhere and nothing has to be encrypted.
 
 PINs are kept under a key of their own, made from this one by HKDF-Expand (RFC 5869 section 2.3): whoever learns the key
-of PINs learns nothing of this one; whoever has this one has both.
+of PINs learns nothing of this one; whoever has this one has both. So is the key that opens the station's own backups.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 
 # The info of HKDF-Expand. A key is 32 bytes, the length of the hash: one block, numbered 1, is the whole output.
 _PINS: Final = b"station-kiosk: PINs of the counter, 1"
+_BACKUPS: Final = b"station-kiosk: backups, 1"
 
 _SEED_BYTES = 16
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -94,6 +95,10 @@ class PickupKey:
         if self._key is None:
             return PinKey(None, self._source)
         return PinKey(hmac.digest(self._key, _PINS + b"\x01", "sha256"), self._source)
+
+    def backups(self) -> bytes:
+        """The private X25519 key that opens the station's own backups; empty when this one is missing."""
+        return b"" if self._key is None else hmac.digest(self._key, _BACKUPS + b"\x01", "sha256")
 
     def new_code(self) -> PickupCode:
         seed = secrets.token_hex(_SEED_BYTES)

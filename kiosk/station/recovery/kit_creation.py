@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from kiosk.station.parcels.pickup_key import CREDENTIALS, key_path
+from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, key_path
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.shared.ports import Configuration
 from kiosk.store import Stamp
@@ -83,6 +83,10 @@ class KitSource:
     config: Configuration
     settings_file: Path | None
     environ: Mapping[str, str]
+
+    def own_key(self) -> bytes:
+        """Opens what the station encrypts to itself; who opens the kit has it, too."""
+        return PickupKey.from_existing(self.config.parcels, self.config.station.data, self.environ).backups()
 
 
 def write_kit_beside(made: FinishedBackup, settings: BackupSettings, source: KitSource, stamp: Stamp) -> FinishedBackup:

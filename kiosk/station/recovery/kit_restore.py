@@ -161,7 +161,7 @@ class LetterMissing(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class RestoreSource:
-    """What a new card is made a station with: the opened kit, a backup's ``.db`` file, and the letter on the newest
+    """What a new card is made a station with: the opened kit, a backup's database file, and the letter on the newest
     paper receipt, None when nobody has told.
     """
 
@@ -209,9 +209,10 @@ def make_station(
                 "has its settings"
             )
         steps.judged(card)
-        check_backup(given.backup, own.database, own.station)
+        options = RestoreOptions(given.letter, own_key=PickupKey(bytes.fromhex(given.kit.pickup_key)).backups())
+        check_backup(given.backup, own.database, own.station, options.own_key)
         card.put_secrets()
-        back = restore(given.backup, own.database, own.station, stamps(own)(), RestoreOptions(given.letter))
+        back = restore(given.backup, own.database, own.station, stamps(own)(), options)
         steps.before_settings()
         card.put_settings()
     return back

@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 from kiosk.station.shared.clock import StationClock, software_id
 from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.signing import StationSigning
 from kiosk.store import Stamp, Store
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.database.persistence import require_persistent
 
 
 def stamps(station: StationSettings) -> Callable[[], Stamp]:
-    clock, software = StationClock(station.zone), software_id()
-    return lambda: Stamp(clock.now(), software, station.region)
+    clock, software, signing = StationClock(station.zone), software_id(), StationSigning(station.data)
+    return lambda: Stamp(clock.now(), software, station.region, sign=signing.sign)
 
 
 def open_store(station: StationSettings) -> Store:

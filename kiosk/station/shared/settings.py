@@ -12,6 +12,7 @@ from typing import Final
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
 from kiosk.messaging.contract.catalog.name_rules import chinese_name, english_name, uyghur_text
+from kiosk.messaging.contract.slip import check_host
 
 MIN_PHOTO_BUDGET_MB: Final = 100
 MAX_PHOTO_BUDGET_MB: Final = 1_000_000  # A few days of pictures; the other is beyond any card
@@ -37,6 +38,7 @@ class StationSettings:
     payment_zh: str = ""
     payment_en: str = ""
     phone: str = ""
+    slip_host: str = ""  # The name of the county's page of signed slips; without it receipts have no signed code
     # Million bytes for all photographs of goods: some two months of a busy station, an eighth of a 32 GB card.
     photo_budget_mb: int = 4_000
 
@@ -72,6 +74,8 @@ def receipt_text_checks(station: StationSettings) -> Iterator[tuple[str, Callabl
         yield "payment_zh", partial(chinese_name, station.payment_zh, MAX_PAYMENT)
         yield "payment_en", partial(english_name, station.payment_en, MAX_PAYMENT)
     yield "phone", partial(_check_phone, station.phone)
+    if station.slip_host:
+        yield "slip_host", partial(check_host, station.slip_host)
 
 
 def _check_phone(phone: str) -> None:

@@ -1,5 +1,7 @@
 """A copy of the station's database on a second medium, made while the station works.
 
+With a county's key the copy is made and checked on the card, and encrypted onto the medium: nothing lies open there.
+
 SQLite's backup API copies page by page. Its source holds one read transaction from the first page to the last: in
 write-ahead mode that keeps nobody from writing, and without it every commit of a clerk would begin the copy anew
 (https://www.sqlite.org/c3ref/backup_finish.html, "Concurrent Usage of Database Handles").
@@ -14,7 +16,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import sleep
@@ -24,13 +26,17 @@ import msgspec
 
 from kiosk.base.files import chown_to_folder_owner, flush_to_disk, make_private, sync_folder, write_durably
 from kiosk.store.backup import photos as backup_photos
+from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.kit_files import SUFFIX as KIT
+from kiosk.store.backup.kit.kit_files import load_county_key
 from kiosk.store.backup.medium import (
     LOCK,
     BackupManifest,
     BackupRefused,
     backup_lock,
     check_medium,
+    database_file,
+    drop_database,
     finished_manifests,
     prune,
 )
@@ -38,13 +44,12 @@ from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import ALONE, connect_existing
 from kiosk.store.journal.series import SERIES_FILE, Series, SeriesMarker
+from kiosk.store.shared.age_file import SEALED, Convert, NotSealed, seal_stream
 from kiosk.store.shared.errors import StoreError, translate_errors
 from kiosk.store.shared.records import Stamp
 
 _STEP_PAGES: Final = 1024
 _PAUSE_S: Final = 0.001  # After each step: the card and the processor belong to the clerk in between
-# So often what was copied is forced out: a long tail of unwritten pages would hold up the intake's own fsync.
-_SYNC_STEPS: Final = 8
 _SPARE_BYTES: Final = 1024 * 1024
 _CHUNK: Final = 1024 * 1024
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -77,44 +82,66 @@ class _Content:
 
 
 def make_backup(
-    database: Path, station: str, settings: BackupSettings, stamp: Stamp, *, same_disk: bool = False
+    database: Path,
+    station: str,
+    settings: BackupSettings,
+    stamp: Stamp,
+    *,
+    same_disk: bool = False,
+    own_key: bytes = b"",
 ) -> FinishedBackup:
-    """Copy, check, name, then bring the pictures. Raises BackupRefused; then nothing was made and nothing deleted."""
+    """Copy, check, name, then bring the pictures. Raises BackupRefused; then nothing was made and nothing deleted.
+
+    With a county's key all of it is encrypted to that, and to ``own_key``, the station's private one.
+    """
     folder = settings.folder
     try:
         check_medium(folder, database, same_disk=same_disk, uuid=settings.uuid)
+        county = load_county_key(settings)
+        seal = None if county is None else partial(seal_stream, public=county.public, own=own_key)
         with backup_lock(folder):
-            return _make(database, station, settings, stamp)
+            return _make(database, station, settings, stamp, seal)
+    except (KitRefused, NotSealed) as error:
+        raise BackupRefused("key", f"No backup is made unencrypted while a county's key is set: {error}") from error
     except (OSError, sqlite3.Error) as error:
         raise _refused(error, folder, database) from error
 
 
-def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp) -> FinishedBackup:
+def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp, seal: Convert | None) -> FinishedBackup:
     folder = settings.folder
-    copy = folder / f".{station}.part"
-    _clear(copy)
-    _require_room(database, folder)
-    copy.touch(mode=0o600)
+    goal = folder / f".{station}.part"
+    copy = goal if seal is None else database.with_name(goal.name)
+    for place, code in {copy: "database", goal: "full"}.items():
+        _clear(place)
+        _require_room(database, place.parent, code)
+        place.touch(mode=0o600)
     try:
         _copy(database, copy)
         content = _content(copy, station, database.with_name("photos"))
         manifest = _manifest(copy, content, station, SeriesMarker(database), stamp)
-        chown_to_folder_owner(copy)
-        path = _name(copy, manifest)
-    except BaseException:
-        _clear(copy)
-        raise
-    photos_copied, dropped, problem = _copy_companions(path, manifest, database, settings.keep)
+        if seal is not None:
+            manifest = _seal(copy, goal, manifest, seal)
+        chown_to_folder_owner(goal)
+        path = _name(goal, manifest)
+    finally:
+        for place in (goal, copy):
+            _clear(place)
+    photos_copied, dropped, problem = _copy_companions(path, manifest, database, settings.keep, seal)
     return FinishedBackup(path, manifest, photos_copied, dropped, problem)
 
 
-def _copy_companions(path: Path, manifest: BackupManifest, database: Path, keep: int) -> tuple[int, int, str]:
+def _copy_companions(
+    path: Path, manifest: BackupManifest, database: Path, keep: int, seal: Convert | None
+) -> tuple[int, int, str]:
     """What goes with the database: pictures copied, old backups dropped, and a sentence when some of it failed."""
     folder, station, photos = path.parent, manifest.station, database.with_name("photos")
+    there = folder / "photos"
     try:
         SeriesMarker(path).add_missing(station, SeriesMarker(database).used(station))
         make_private(*_backup_files(folder, station))
-        copied = backup_photos.copy(photos, folder / "photos", manifest.photos)
+        if seal is not None:  # Those of the time before the key
+            backup_photos.copy(there, there, backup_photos.hashes(there), seal=seal)
+        copied = backup_photos.copy(photos, there, manifest.photos, seal=seal)
         damage = ""
         if copied.broken:
             damage = f"{len(copied.broken)} pictures in {photos} are damaged and were not copied; the first: "
@@ -128,12 +155,12 @@ def _copy_companions(path: Path, manifest: BackupManifest, database: Path, keep:
 def _backup_files(folder: Path, station: str) -> Iterator[Path]:
     yield from (folder / LOCK, folder / SERIES_FILE)
     for manifest in finished_manifests(folder, station):
-        yield from (manifest, manifest.with_suffix(".db"), manifest.with_suffix(KIT))
+        yield from (manifest, database_file(manifest), manifest.with_suffix(KIT))
     photos = folder / "photos"
     for place in (photos, *(() if photos.is_symlink() else photos.glob("??"))):
         yield place
         if not place.is_symlink():
-            yield from place.glob("*.jpg")
+            yield from place.glob("*.jpg*")
 
 
 def _clear(copy: Path) -> None:
@@ -141,14 +168,14 @@ def _clear(copy: Path) -> None:
         copy.with_name(copy.name + suffix).unlink(missing_ok=True)
 
 
-def _require_room(database: Path, folder: Path) -> None:
+def _require_room(database: Path, folder: Path, code: str) -> None:
     log = database.with_name(f"{database.name}-wal")
     need = database.stat().st_size + (log.stat().st_size if log.exists() else 0) + _SPARE_BYTES
     free = shutil.disk_usage(folder).free
     if free < need:
         raise BackupRefused(
-            "full",
-            f"The backup medium {folder} is full: {free // _CHUNK} MB are free and {need // _CHUNK + 1} MB are needed. "
+            code,
+            f"The disk of {folder} is full: {free // _CHUNK} MB are free and {need // _CHUNK + 1} MB are needed. "
             "Free space on it, or exchange it.",
         )
 
@@ -167,13 +194,10 @@ def _copy(database: Path, copy: Path) -> None:
                 source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except StoreError as error:
             raise BackupRefused("database", str(error)) from error
-        steps = 0
 
         def pause_between_steps(status: int, remaining: int, total: int) -> None:
-            nonlocal steps
-            steps += 1
-            if steps % _SYNC_STEPS == 0:
-                os.fdatasync(written.fileno())
+            # A long tail of unwritten pages would hold up the intake's own fsync.
+            os.fdatasync(written.fileno())
             sleep(_PAUSE_S)
 
         source.backup(target, pages=_STEP_PAGES, progress=pause_between_steps)
@@ -228,6 +252,19 @@ def _content(copy: Path, station: str, photos: Path) -> _Content:
     )
 
 
+def _seal(copy: Path, goal: Path, manifest: BackupManifest, seal: Convert) -> BackupManifest:
+    """Encrypt what was checked. The station need not have a key that opens it: what the medium gives back is compared
+    with what was written. Raises NotSealed.
+    """
+    with copy.open("rb") as source, goal.open("wb") as target:
+        read, written = seal(source, target)
+        flush_to_disk(target)
+        os.posix_fadvise(target.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # So that it is the medium that gives it back
+    if read != manifest.sha256 or sha256_of(goal) != written:
+        raise BackupRefused("copy", f"{goal.parent} does not give back what was written to it: exchange the medium.")
+    return replace(manifest, sealed_sha256=written)
+
+
 def sha256_of(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -238,8 +275,9 @@ def sha256_of(path: Path) -> str:
 
 def _name(copy: Path, manifest: BackupManifest) -> Path:
     """The old manifest of the same name goes first, the new one comes last: a pair never lies."""
-    path = copy.with_name(f"{manifest.name}.db")
+    path = copy.with_name(f"{manifest.name}{SEALED if manifest.sealed_sha256 else '.db'}")
     path.with_suffix(".json").unlink(missing_ok=True)
+    drop_database(path)  # The same, encrypted or not
     copy.replace(path)
     sync_folder(path.parent)
     try:

@@ -1,9 +1,9 @@
 """The second medium: is it there, is it another disk than the database's, and which backups lie on it.
 
 A backup is two files with one name, ``S0147-A-0000000381-00c0ffee00c0ffee``: station, receipt series, number of the
-newest event, epoch. ``.db`` is the database, ``.json`` its manifest, written last: a ``.db`` without one was never
-finished. A ``.kit`` of the same name is its recovery kit. Letters and numbers only grow, so the names sort by age
-whatever the clock says.
+newest event, epoch. ``.age`` is the database, encrypted (``.db`` while no county's key is set), ``.json`` its manifest,
+written last: a database without one was never finished. A ``.kit`` of the same name is its recovery kit. Letters and
+numbers only grow, so the names sort by age whatever the clock says.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.store.backup.kit.kit_files import drop_orphans
 from kiosk.store.backup.shared.settings import MAX_UUID_LENGTH, UUID
 from kiosk.store.journal.series import series_line
+from kiosk.store.shared.age_file import SEALED
 from kiosk.store.shared.errors import StoreError
 
 MANIFEST_NAME: Final = re.compile(rf"(S[0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{10}})-([0-9a-f]{{16}})\.json")
 LOCK: Final = ".backup.lock"
+DATABASE_ENDINGS: Final = (".db", SEALED)
 # What was erased at the station stays in its backups for so long at the most.
 MAX_AGE: Final = timedelta(days=90)
 _BLOCK_DEVICES: Final = Path("/sys/dev/block")
@@ -44,7 +46,7 @@ class BackupRefused(StoreError, Refused):
     """No backup was made, and the older ones are as they were; the text names the medium and the act.
 
     ``code`` says why in a word the screens have a sentence for: medium, same_disk, other, read_only, running, full,
-    copy, broke_off, or database.
+    copy, broke_off, key, or database.
     """
 
 
@@ -54,6 +56,8 @@ class BackupManifest:
 
     ``made_at`` is what the clock said and ``clock`` how far that may be believed; ``receipt_series`` are the lines
     of the station's ``receipt-series``; ``photos`` are the SHA-256 of the pictures the station had.
+
+    ``size_bytes`` and ``sha256`` are those of the database, ``sealed_sha256`` is that of the encrypted file.
     """
 
     station: str
@@ -69,6 +73,7 @@ class BackupManifest:
     clock: str
     receipt_series: tuple[str, ...]
     photos: tuple[str, ...]
+    sealed_sha256: str = ""
 
     @property
     def name(self) -> str:
@@ -95,7 +100,18 @@ def read_manifest(path: Path) -> BackupManifest:
 def finished_manifests(folder: Path, station: str) -> list[Path]:
     names = sorted(path.name for path in folder.iterdir())
     own_names = [name for name in names if (match := MANIFEST_NAME.fullmatch(name)) and match[1] == station]
-    return [folder / name for name in own_names if (folder / name).with_suffix(".db").is_file()]
+    return [folder / name for name in own_names if database_file(folder / name).is_file()]
+
+
+def database_file(manifest: Path) -> Path:
+    """Of that backup. The county may have put the opened one beside the encrypted one."""
+    opened, sealed = (manifest.with_suffix(ending) for ending in DATABASE_ENDINGS)
+    return sealed if sealed.exists() and not opened.exists() else opened
+
+
+def drop_database(manifest: Path) -> None:
+    for ending in DATABASE_ENDINGS:
+        manifest.with_suffix(ending).unlink(missing_ok=True)
 
 
 def prune(folder: Path, newest: BackupManifest, keep: int) -> int:
@@ -106,7 +122,7 @@ def prune(folder: Path, newest: BackupManifest, keep: int) -> int:
     old = [*found[:-keep], *(path for path in found[-keep:-2] if _is_too_old(path, newest))]
     for manifest in old:
         manifest.unlink(missing_ok=True)
-        manifest.with_suffix(".db").unlink(missing_ok=True)
+        drop_database(manifest)
     drop_orphans(folder, newest.station)
     return len(old)
 

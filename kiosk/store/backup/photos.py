@@ -1,4 +1,7 @@
-"""Pictures on their way to the backup medium and back: each once, checked against the hash that is its name."""
+"""Pictures on their way to the backup medium and back: each once, checked against the hash that is its name.
+
+On a medium that is encrypted to the county each is an age file of its own, ``abcdef….jpg.age``.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,20 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from kiosk.base.files import chown_to_folder_owner, flush_to_disk, open_regular
+from kiosk.store.shared.age_file import SEALED, Convert, NotOpened, unseal
 
-_PICTURE = re.compile(r"[0-9a-f]{64}\.jpg")
+_PICTURE = re.compile(r"([0-9a-f]{64})\.jpg(\.age)?")
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoCopyResult:
-    """How many were copied, how many were there already, and the names of those whose content is not their name."""
+    """How many were copied, how many were there already, and the names of those whose content is not their name, or
+    which the key does not open.
+    """
 
     new: int
     known: int
@@ -25,35 +32,52 @@ class PhotoCopyResult:
 
 def hashes(folder: Path) -> tuple[str, ...]:
     """The pictures of a photo folder (``ab/abcdef….jpg``), sorted."""
-    return tuple(sorted(path.stem for path in folder.glob("??/*.jpg") if _PICTURE.fullmatch(path.name)))
+    return tuple(sorted({match[1] for path in folder.glob("??/*") if (match := _PICTURE.fullmatch(path.name))}))
 
 
-def copy(source: Path, target: Path, selected: Iterable[str]) -> PhotoCopyResult:
+def copy(
+    source: Path, target: Path, selected: Iterable[str], *, seal: Convert | None = None, private: bytes = b""
+) -> PhotoCopyResult:
     """Bring ``selected`` pictures from one photo folder into another; one that is gone from the source is passed over.
 
-    Raises OSError when the target cannot be written; what was copied before stays.
+    With ``seal`` they are encrypted there, and none stays open; ``private`` opens those that are at the source. Raises
+    OSError when the target cannot be written; what was copied before stays.
     """
     new = known = 0
     broken: list[str] = []
     for sha256 in selected:
         place = Path(sha256[:2], f"{sha256}.jpg")
-        if (target / place).exists():
+        goal = target / (place if seal is None else f"{place}{SEALED}")
+        if goal.exists():
             known += 1
-            continue
-        try:
-            with open_regular(source / place) as file:
-                content = file.read()
-        except FileNotFoundError:
-            continue
-        if hashlib.sha256(content).hexdigest() == sha256:
-            _write(content, target / place)
-            new += 1
         else:
-            broken.append(sha256)
+            try:
+                content = _read(source / place, private)
+            except FileNotFoundError:
+                continue
+            except NotOpened:
+                content = b""
+            if hashlib.sha256(content).hexdigest() != sha256:
+                broken.append(sha256)
+                continue
+            _write(content, goal, seal)
+            new += 1
+        if seal is not None:
+            (target / place).unlink(missing_ok=True)
     return PhotoCopyResult(new, known, tuple(broken))
 
 
-def _write(content: bytes, target: Path) -> None:
+def _read(picture: Path, private: bytes) -> bytes:
+    """Raises FileNotFoundError, NotOpened."""
+    try:
+        with open_regular(picture) as file:
+            return file.read()
+    except FileNotFoundError:
+        with open_regular(picture.with_name(picture.name + SEALED)) as file:
+            return unseal(file.read(), private)
+
+
+def _write(content: bytes, target: Path, seal: Convert | None) -> None:
     for folder in (target.parent.parent, target.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         chown_to_folder_owner(folder)
@@ -62,7 +86,10 @@ def _write(content: bytes, target: Path) -> None:
         partial.unlink(missing_ok=True)
         # Root may write here, in a folder of another user's: through no link. FAT would refuse a chmod afterwards.
         with open(partial, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(content)
+            if seal is not None:
+                seal(BytesIO(content), file)
+            else:
+                file.write(content)
             flush_to_disk(file)
         chown_to_folder_owner(partial)
         partial.replace(target)

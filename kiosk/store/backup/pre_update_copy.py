@@ -9,7 +9,6 @@ nothing else remembers that there was one: a card that ignores flushes may have 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
@@ -21,6 +20,7 @@ from typing import Final
 
 from kiosk.base.files import chown_to_folder_owner, flush_to_disk, sync_folder, write_synced
 from kiosk.domain.events import IntakeConfirmed, ParcelArrived, ParcelCollected
+from kiosk.messaging.contract.envelope import hash_of_body
 from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.restore import lock_exclusively
 from kiosk.store.database.check import check_file
@@ -125,7 +125,7 @@ def _require_damage(error: sqlite3.Error | UnicodeDecodeError, database: Path) -
 def _sealed(rows: Iterable[tuple[object, object, object]]) -> Iterator[tuple[bytes, bytes]]:
     """Type and body of those that are whole. A damaged page may give anything in the place of a column."""
     for kind, sha256, body in rows:
-        if isinstance(kind, bytes) and isinstance(body, bytes) and hashlib.sha256(body).hexdigest().encode() == sha256:
+        if isinstance(kind, bytes) and isinstance(body, bytes) and hash_of_body(body).encode() == sha256:
             yield kind, body
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, lockf
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from kiosk.base.files import chown_to_folder_owner, flush_to_disk, sync_folder, write_durably
 from kiosk.domain.identifiers import SERIES_LETTERS
@@ -26,6 +27,7 @@ from kiosk.store.backup.medium import BackupManifest, read_manifest
 from kiosk.store.database.inspection import event_counters
 from kiosk.store.database.opening import OpenOptions, random_epoch
 from kiosk.store.journal.series import Series, SeriesMarker, series_line
+from kiosk.store.shared.age_file import SEALED, NotOpened, unseal_stream
 from kiosk.store.shared.errors import SQLITE_ERRORS, DatabaseDamaged, DiskFull, StoreError
 from kiosk.store.shared.records import Stamp
 from kiosk.store.store import Store
@@ -71,10 +73,17 @@ class RestoreResult:
     problem: str = ""
 
 
+class BackupSealed(StoreError):
+    """The backup is encrypted, and there is no key here that opens it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RestoreOptions:
+    """``own_key`` opens what the station has encrypted to itself."""
+
     newest_letter: str | None = None  # The letter on the newest paper receipt, for a card without its `receipt-series`
     new_epoch: Callable[[], str] = random_epoch
+    own_key: bytes = b""
 
 
 def restore(
@@ -101,7 +110,7 @@ def restore(
                 raise _in_use(database)
             copy = database.parent / ".restore" / database.name
             manifest, marker = _manifest_of(backup, station, copy.parent), SeriesMarker(database)
-            _copy_in(backup, copy, manifest)
+            _copy_in(backup, copy, manifest, options.own_key)
             known = [
                 *marker.used(station),
                 *_series_beside(backup, manifest, station),
@@ -115,16 +124,16 @@ def restore(
         raise StoreError(f"The backup {backup} cannot be brought back ({error}): check the medium and the disk.") from (
             error
         )
-    photos, problem = _restore_companions(copy, backup, database, manifest, station)
+    photos, problem = _restore_companions(copy, backup, database, manifest, options.own_key, station)
     return RestoreResult(new_epoch, previous, photos, manifest is not None, problem)
 
 
-def check_backup(backup: Path, database: Path, station: str) -> None:
+def check_backup(backup: Path, database: Path, station: str, own_key: bytes) -> None:
     """Raises StoreError unless it is of this station, and byte for byte what its manifest says; changes nothing."""
     try:
         manifest = _manifest_of(backup, station, database.parent / ".restore")
-        if manifest is not None and sha256_of(backup) != manifest.sha256:
-            raise _altered(backup)
+        with Path(os.devnull).open("wb") as nowhere:
+            _transfer(backup, nowhere, manifest, own_key)
     except OSError as error:
         raise StoreError(f"The backup {backup} cannot be read ({error}): check the medium.") from error
 
@@ -135,8 +144,39 @@ def _altered(backup: Path) -> StoreError:
     )
 
 
+def _transfer(backup: Path, target: BinaryIO, manifest: BackupManifest | None, own_key: bytes) -> str:
+    """Write the database of the backup, opened; returns its SHA-256. Raises StoreError unless it is what the manifest
+    says, OSError.
+    """
+    with backup.open("rb") as source:
+        if backup.suffix == SEALED:
+            digest = _unseal(source, target, manifest, own_key)
+        else:
+            hashing = hashlib.sha256()
+            while piece := source.read(_CHUNK):
+                hashing.update(piece)
+                target.write(piece)
+            digest = hashing.hexdigest()
+    if manifest is not None and digest != manifest.sha256:
+        raise _altered(backup)
+    return digest
+
+
+def _unseal(source: BinaryIO, target: BinaryIO, manifest: BackupManifest | None, own_key: bytes) -> str:
+    backup = Path(source.name)
+    try:
+        return unseal_stream(source, target, own_key).written
+    except NotOpened as error:
+        if manifest is not None and sha256_of(backup) != manifest.sealed_sha256:
+            raise _altered(backup) from error
+        raise BackupSealed(
+            f"The backup {backup} is encrypted, and the station's key does not open it (or it was changed): the county "
+            "opens it: sorting-center kit decrypt. Nothing was changed."
+        ) from error
+
+
 def _restore_companions(
-    copy: Path, backup: Path, database: Path, manifest: BackupManifest | None, station: str
+    copy: Path, backup: Path, database: Path, manifest: BackupManifest | None, own_key: bytes, station: str
 ) -> tuple[int, str]:
     """What goes with the database: pictures brought, and a sentence when some of it failed."""
     marker, source = SeriesMarker(database), backup.with_name("photos")
@@ -145,7 +185,9 @@ def _restore_companions(
         with marker.locked():
             marker.add_missing(station, SeriesMarker(copy).used(station))
         shutil.rmtree(copy.parent)
-        return backup_photos.copy(source, database.with_name("photos"), selected).new, ""
+        brought = backup_photos.copy(source, database.with_name("photos"), selected, private=own_key)
+        closed = f"{len(brought.broken)} pictures are damaged, or encrypted to another key, and were not brought back."
+        return brought.new, closed if brought.broken else ""
     except (OSError, StoreError) as error:
         return 0, f"The database is in its place, but not all that goes with it: {error}"
 
@@ -156,7 +198,7 @@ def _manifest_of(backup: Path, station: str, working: Path) -> BackupManifest | 
             f"The backup {backup} lies in {working}, which is emptied first: move it to another folder, then restore."
         )
     if not backup.is_file():
-        raise StoreError(f"There is no backup {backup}: name the .db file of a backup.")
+        raise StoreError(f"There is no backup {backup}: name the .age or .db file of a backup.")
     path = backup.with_suffix(".json")
     if not path.is_file():
         return None
@@ -168,13 +210,13 @@ def _manifest_of(backup: Path, station: str, working: Path) -> BackupManifest | 
     return manifest
 
 
-def _copy_in(backup: Path, copy: Path, manifest: BackupManifest | None) -> None:
+def _copy_in(backup: Path, copy: Path, manifest: BackupManifest | None, own_key: bytes) -> None:
     """The copy on this disk, durable, and exactly what the manifest says."""
     if copy.parent.exists():
         shutil.rmtree(copy.parent)
     copy.parent.mkdir()
     chown_to_folder_owner(copy.parent)
-    log = None if manifest else _log_of(backup)
+    log = None if manifest or backup.suffix == SEALED else _log_of(backup)
     size = backup.stat().st_size + (log.stat().st_size if log else 0)
     free, need = shutil.disk_usage(copy.parent).free, size + _SPARE_BYTES
     if free < need:
@@ -182,16 +224,11 @@ def _copy_in(backup: Path, copy: Path, manifest: BackupManifest | None) -> None:
             f"The disk of {copy.parent.parent} has {free // _CHUNK} MB free and the backup needs {need // _CHUNK} MB: "
             "free space on it (photos first)."
         )
-    digest = hashlib.sha256()
-    with backup.open("rb") as source, copy.open("wb") as target:
-        while piece := source.read(_CHUNK):
-            digest.update(piece)
-            target.write(piece)
+    with copy.open("wb") as target:
+        digest = _transfer(backup, target, manifest, own_key)
         flush_to_disk(target)
     chown_to_folder_owner(copy)
-    if manifest is not None and digest.hexdigest() != manifest.sha256:
-        raise _altered(backup)
-    if sha256_of(copy) != digest.hexdigest():
+    if sha256_of(copy) != digest:
         raise StoreError(f"The disk of {copy.parent.parent} does not give back what was written: exchange it.")
     if log is not None:
         _copy_durably(log, copy.with_name(f"{copy.name}-wal"))

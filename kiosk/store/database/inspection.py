@@ -16,7 +16,7 @@ import msgspec
 
 from kiosk.domain.catalog import Catalog
 from kiosk.store.database.connection import connect_existing, reading
-from kiosk.store.shared.errors import translate_errors
+from kiosk.store.shared.errors import StoreError, translate_errors
 
 SQLITE_VERSION: Final = sqlite3.sqlite_version
 
@@ -25,6 +25,7 @@ _LAST_EVENTS: Final = 200
 # Columns that may hold words of a person or of a parcel.
 _PRIVATE_COLUMNS: Final = (("clerk", "name"), ("parcel", "waybill"), ("parcel", "proxy_name"))
 _MAX_PRIVATE: Final = 200_000
+_MAX_ROW_BYTES: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,19 @@ def last_events(path: Path, limit: int = _LAST_EVENTS) -> list[EventSummary]:
         rows = connection.execute("SELECT body FROM journal ORDER BY position DESC LIMIT ?", (limit,)).fetchall()
     found = (json.loads(body) for (body,) in reversed(rows))
     return [EventSummary(one["epoch"], one["seq"], one["type"], one["time"], one["clock"]) for one in found]
+
+
+def sealed_events(path: Path) -> Iterator[tuple[str, str, bytes]]:
+    """``{epoch}-{seq}``, hash and body of every event, as they stand there. Raises StoreError."""
+    with open_read_only(path) as connection:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_ROW_BYTES)
+        tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('epoch', 'journal')"
+        if _one(connection, tables) != 2:  # Views of these names may be of any length
+            raise StoreError(f"The database {path} is not that of a station: it has no journal.")
+        yield from connection.execute(
+            "SELECT coalesce(epoch.epoch, '') || '-' || seq, CAST(sha256 AS TEXT), CAST(body AS BLOB) "
+            "FROM journal LEFT JOIN epoch ON number = journal.epoch ORDER BY position"
+        )
 
 
 _catalog: Final = msgspec.json.Decoder(Catalog).decode

@@ -25,8 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 # `PRAGMA user_version` of a file that fits this code: the number of the newest migration, counted from 1.
-SCHEMA_VERSION: Final = 3
-BASELINE_VERSION: Final = 3  # The oldest that can be brought up: before 1.0 the baseline is edited
+SCHEMA_VERSION: Final = 4
+BASELINE_VERSION: Final = 4  # The oldest that can be brought up: before 1.0 the baseline is edited
 
 # `PRAGMA application_id`: the letters KIOS (https://www.sqlite.org/fileformat2.html, offset 68).
 APPLICATION_ID: Final = 0x4B494F53
@@ -92,6 +92,18 @@ journal = _table(
     CheckConstraint("length(sha256) = 64", name="sha256_length"),
 )
 
+# One row once the station has had a signing key. `public` is the key that was last told of, "" when it has to be told
+# again; `position` that of the event which told of it. The rest bounds the events of the current epoch that have had no
+# signature since, 0 and "" for none.
+signing_key = _table(
+    "signing_key",
+    Column("id", Integer, CheckConstraint("id = 1", name="one_key"), primary_key=True),
+    Column("public", Text, nullable=False),
+    Column("position", Integer, ForeignKey("journal.position"), nullable=False),
+    *_integers("first_seq", "last_seq", "events"),
+    Column("head", Text, nullable=False),
+)
+
 quarantined = _rowless(
     "quarantined",
     Column("epoch", Integer, ForeignKey("epoch.number"), primary_key=True),
@@ -116,6 +128,18 @@ county_document = _table(
     *_texts("sha256", "applied_at"),
     Column("document", LargeBinary, nullable=False),
     UniqueConstraint("key", "number", name="one_document_a_version"),
+)
+
+# Checkpoints of the county's log, as it signed them: those that are kept, and with a `reason` those that were refused.
+county_checkpoint = _table(
+    "county_checkpoint",
+    Column("id", Integer, primary_key=True),
+    *_texts("origin", "root", "note", "noted_at"),
+    Column("size", Integer, nullable=False),
+    Column("reason", Text),
+    CheckConstraint("size >= 0", name="size_not_negative"),
+    CheckConstraint("length(root) = 64", name="root_length"),
+    CheckConstraint("reason IN ('signature', 'smaller', 'inconsistent')", name="reason_known"),
 )
 
 # The bytes of the parts that the newest documents name.
@@ -148,6 +172,8 @@ intake = _table(
     CheckConstraint("(state = 'confirmed') = (net_g > 0)", name="confirmed_with_goods"),
     CheckConstraint("(state = 'confirmed') = (certificate_kind IS NOT NULL)", name="confirmed_with_a_certificate"),
 )
+
+Index("intake_party", intake.c.party)
 
 intake_line = _rowless(
     "intake_line",
@@ -192,7 +218,8 @@ print_job = _table(
     Column("body", LargeBinary, nullable=False),
     CheckConstraint(
         "document IN ('bag_label', 'receipt', 'crate_label', 'parcel_label', 'pickup_slip', 'day_slip', "
-        "'member_card', 'tote_tag', 'seal_tag', 'manifest', 'test_label', 'test_receipt')",
+        "'member_card', 'member_statement', 'member_code', 'tote_tag', 'seal_tag', 'manifest', 'test_label', "
+        "'test_receipt')",
         name="document_known",
     ),
     CheckConstraint(
@@ -374,6 +401,13 @@ clerk = _table(
     CheckConstraint("number BETWEEN 1 AND 9999", name="number_range"),
     CheckConstraint("role IN ('clerk', 'technician')", name="role_known"),
     CheckConstraint("active IN (0, 1)", name="yes_or_no"),
+)
+
+# The code that a member without a card types: HMAC of number and code under the station's key.
+member_code = _rowless(
+    "member_code",
+    Column("member", Text, primary_key=True),
+    Column("mac", LargeBinary, nullable=False),
 )
 
 lockout = _rowless(

@@ -6,7 +6,6 @@ that moves costs the memory card less than a mark on each row, and it may move b
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,14 +13,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from kiosk.domain.events import BackupMade, EventData
 from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.messaging.contract.envelope import hash_of_body, split_signature
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
 from kiosk.store.database.schema import EPOCH_SHIFT
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
+from kiosk.store.database.schema import signing_key as key_table
 from kiosk.store.database.schema import station as station_table
 from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.shared.errors import StoreError, damaged
@@ -56,6 +57,13 @@ _HEAD = (
     .limit(1)
 )
 _APPEND = insert(journal_table)
+# With the event itself, so that none is missed that a signature has to cover later. No row: there was no key yet.
+_COUNT_UNSIGNED = update(key_table).values(
+    first_seq=case((key_table.c.events == 0, bindparam("seq")), else_=key_table.c.first_seq),
+    last_seq=bindparam("seq"),
+    events=key_table.c.events + 1,
+    head=bindparam("sha256"),
+)
 _EVENTS = select(
     epoch_table.c.epoch, journal_table.c.seq, journal_table.c.type, journal_table.c.body, journal_table.c.sha256
 ).join(epoch_table)
@@ -159,14 +167,20 @@ def append_sealed(
     try:
         sealed = seal(
             data,
-            EventSource(station, stamp.software, stamp.metrology, stamp.region),
+            EventSource(station, stamp.software, stamp.metrology, stamp.region, stamp.sign),
             JournalPosition(epoch, (seq or 0) + 1, prevhash or ZERO_HASH, reissue_of.first_id if reissue_of else None),
             stamp.moment,
             reissue_of.data if reissue_of else None,
         )
     except ValueError as error:
         raise StoreError(f"Nothing was written: {error}.") from error
+    if not is_signed(sealed):
+        connection.execute(_COUNT_UNSIGNED, {"seq": sealed.seq, "sha256": sealed.sha256})
     return _insert(connection, number, sealed), sealed
+
+
+def is_signed(event: SealedEvent) -> bool:
+    return bool(split_signature(event.body)[1])
 
 
 def rows_from(connection: Connection, position: int, limit: int | None = None) -> Iterator[SealedEvent]:
@@ -197,7 +211,7 @@ def check_links(rows: Iterable[SealedEvent]) -> int:
 
 def _check_link(before: SealedEvent | None, row: SealedEvent) -> None:
     name = f"event {row.epoch}-{row.seq} of the journal"
-    if hashlib.sha256(row.body).hexdigest() != row.sha256:
+    if hash_of_body(row.body) != row.sha256:
         raise BrokenChain(f"{name} was changed (its hash differs)")
     event = json.loads(row.body)
     if (event["epoch"], event["seq"], event["type"]) != (row.epoch, row.seq, row.type):

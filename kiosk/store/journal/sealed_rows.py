@@ -14,7 +14,6 @@ Works on a bare connection: the station asks within its own transactions, the do
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -28,6 +27,7 @@ from sqlalchemy import Connection, Table
 from kiosk.domain.events import BagData, IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import IntakeState
+from kiosk.messaging.contract.envelope import hash_of_body
 from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.store.database.inspection import open_read_only
 from kiosk.store.database.schema import intake as intake_table
@@ -182,7 +182,7 @@ def _compare(cursor: sqlite3.Cursor, event: Row) -> AlteredRecord | None:
         body = json.loads(event["body"])
         named = str(body["data"]["receipt"])
         number = number_of(ReceiptNumber.parse(named))
-        if hashlib.sha256(event["body"]).hexdigest() != event["sha256"] or body["type"] != event["type"]:
+        if hash_of_body(event["body"]) != event["sha256"] or body["type"] != event["type"]:
             return AlteredRecord(named, ("event",))
         expected = _expected_void(body) if body["type"] == _VOIDED else _expected_intake(body)
     except (ValueError, KeyError, TypeError, AttributeError):

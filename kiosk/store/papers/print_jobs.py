@@ -25,8 +25,10 @@ CANCELLED: Final = "cancelled"
 PICKUP_SLIP: Final = "pickup_slip"
 SEAL_TAG: Final = "seal_tag"
 TOTE_TAG: Final = "tote_tag"
+MEMBER_CODE: Final = "member_code"
+SECRET: Final = frozenset({PICKUP_SLIP, MEMBER_CODE})  # A code can be made of what waits in the queue
 # Papers there is no copy of: a slip gets a new code, and a tote that is packed again a new seal.
-NEVER_TWICE: Final = frozenset({PICKUP_SLIP, SEAL_TAG})
+NEVER_TWICE: Final = SECRET | {SEAL_TAG}
 BAG_LABEL: Final = "bag_label"
 CRATE_LABEL: Final = "crate_label"
 # What sticks on goods: it says nothing true any more once the intake is void.
@@ -106,7 +108,7 @@ def cancel_about(connection: Connection, about: str) -> None:
 
 
 def cancel_slips(connection: Connection, about: str) -> None:
-    slips = (job_table.c.about == about) & (job_table.c.document == PICKUP_SLIP)
+    slips = (job_table.c.about == about) & job_table.c.document.in_(SECRET)
     _cancel(connection, slips & job_table.c.state.in_([QUEUED, UNKNOWN]))
 
 
@@ -163,5 +165,5 @@ def _cancel(connection: Connection, which: ColumnElement[bool]) -> None:
 
 
 def erase_slips(connection: Connection, which: ColumnElement[bool]) -> None:
-    """A slip holds a pickup code: nothing of it is kept once it cannot be printed any more."""
-    connection.execute(update(job_table).where(which, job_table.c.document == PICKUP_SLIP).values(body=b""))
+    """A slip holds a code: nothing of it is kept once it cannot be printed any more."""
+    connection.execute(update(job_table).where(which, job_table.c.document.in_(SECRET)).values(body=b""))

@@ -1,4 +1,4 @@
-"""What is sealed: an age file (age-encryption.org/v1) to one X25519 key, which pyrage makes and opens.
+"""What is sealed: an age file (age-encryption.org/v1) to one or two X25519 keys, which pyrage makes and opens.
 
 The key is that of a county, or one that a paper code gives by Argon2id (RFC 9106) under a fresh salt. age's own way
 with a pass phrase is not used: it needs half a gigabyte. Why: docs/decisions/recovery-kit.md.
@@ -9,20 +9,25 @@ its own.
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from kiosk.domain.paper_code import PaperCode
 
 if TYPE_CHECKING:
     from pyrage.x25519 import Identity
 
+SEALED: Final = ".age"  # Ends the names of such files
+
 SALT_BYTES: Final = 16
 _SECRET_BYTES: Final = 32
 _BEGIN: Final = b"age-encryption.org/v1\n"
 _END_OF_HEADER: Final = b"\n--- "
-# One recipient and what age adds as grease are below 500 bytes. The library reads a header in a time that grows with
+# Two recipients and what age adds as grease are below 700 bytes. The library reads a header in a time that grows with
 # the square of its length: 50 kB take seven seconds.
 _MAX_HEADER_BYTES: Final = 2048
 _BECH32: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -35,6 +40,16 @@ class NotOpened(ValueError):
 
 class NotSealed(ValueError):
     """Nothing can be sealed to this key: its share with any other is the same (RFC 7748, section 6.1)."""
+
+
+class Digests(NamedTuple):
+    """SHA-256 of what was read, and of what was written."""
+
+    read: str
+    written: str
+
+
+Convert = Callable[[BinaryIO, BinaryIO], Digests]  # From one file into another
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +66,36 @@ class Cost:
 COST: Final = Cost(3, 64 * 1024, 4)
 
 
-def seal(content: bytes, public: bytes) -> bytes:
-    """To whoever has the private half of the X25519 key (RFC 7748). Raises NotSealed."""
-    from pyrage import encrypt
-    from pyrage.x25519 import Recipient
-
-    try:
-        sealed: bytes = encrypt(content, [Recipient.from_str(_bech32("age", public))])
-    except BaseException as error:
-        if not _is_panic(error):
-            raise
-        raise NotSealed("this public key is none to seal to") from None
-    return sealed
+def seal(content: bytes, public: bytes, own: bytes = b"") -> bytes:
+    """As ``seal_stream``. Raises NotSealed."""
+    sealed = BytesIO()
+    seal_stream(BytesIO(content), sealed, public, own)
+    return sealed.getvalue()
 
 
 def unseal(sealed: bytes, private: bytes) -> bytes:
     """Raises NotOpened."""
     return _unseal(sealed, _identity(private))
+
+
+def seal_stream(source: BinaryIO, target: BinaryIO, public: bytes, own: bytes = b"") -> Digests:
+    """To whoever has the private half of the X25519 key (RFC 7748), and to the private key ``own``, in 64 KB of memory.
+
+    Raises NotSealed, OSError.
+    """
+    from pyrage import encrypt_io
+    from pyrage.x25519 import Recipient
+
+    def work(read: _HashedFile, written: _HashedFile) -> None:
+        others = [_identity(own).to_public()] if own else []
+        encrypt_io(read, written, [Recipient.from_str(_bech32("age", public)), *others])
+
+    return _convert(work, source, target, NotSealed("this public key is none to seal to"))
+
+
+def unseal_stream(source: BinaryIO, target: BinaryIO, private: bytes) -> Digests:
+    """Raises NotOpened, OSError: what was written is of no use then."""
+    return _unseal_stream(source, target, _identity(private))
 
 
 def seal_to_paper(content: bytes, code: PaperCode) -> bytes:
@@ -85,17 +113,64 @@ def unseal_with_paper(sealed: bytes, code: PaperCode) -> bytes:
 
 
 def _unseal(sealed: bytes, identity: Identity) -> bytes:
-    from pyrage import DecryptError, decrypt
+    opened = BytesIO()
+    _unseal_stream(BytesIO(sealed), opened, identity)
+    return opened.getvalue()
 
-    if not sealed.startswith(_BEGIN) or _END_OF_HEADER not in sealed[:_MAX_HEADER_BYTES]:
+
+def _unseal_stream(source: BinaryIO, target: BinaryIO, identity: Identity) -> Digests:
+    from pyrage import decrypt_io
+
+    start = source.read(_MAX_HEADER_BYTES)
+    if not start.startswith(_BEGIN) or _END_OF_HEADER not in start:
         raise NotOpened("this is no age file to one key")
-    try:
-        content: bytes = decrypt(sealed, [identity])
-    except BaseException as error:
-        if not isinstance(error, DecryptError) and not _is_panic(error):
+    source.seek(0)
+    fault = NotOpened("the key does not open this age file, or it was changed")
+    return _convert(lambda read, written: decrypt_io(read, written, [identity]), source, target, fault)
+
+
+class _HashedFile:
+    """What goes through it has the SHA-256 ``digest``; ``error`` ended it, of which the library hands on the text."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.digest = file, hashlib.sha256()
+        self.error: BaseException | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        return self._hash(lambda: self._file.read(size))
+
+    def write(self, piece: bytes) -> int:
+        return len(self._hash(lambda: piece[: self._file.write(piece)]))
+
+    def flush(self) -> None:
+        """The caller forces out what was written."""
+
+    def _hash(self, act: Callable[[], bytes]) -> bytes:
+        try:
+            piece = act()
+        except BaseException as error:
+            self.error = error
             raise
-        raise NotOpened("the key does not open this age file, or it was changed") from None
-    return content
+        self.digest.update(piece)
+        return piece
+
+
+def _convert(
+    work: Callable[[_HashedFile, _HashedFile], None], source: BinaryIO, target: BinaryIO, fault: Exception
+) -> Digests:
+    from pyrage import DecryptError, EncryptError
+
+    read, written = _HashedFile(source), _HashedFile(target)
+    try:
+        work(read, written)
+    except BaseException as error:
+        if read.error is written.error is None:
+            if not isinstance(error, (DecryptError, EncryptError, OSError)) and not _is_panic(error):
+                raise
+            raise fault from None
+    if (cause := read.error or written.error) is not None:  # Of the last write the library says nothing
+        raise cause
+    return Digests(read.digest.hexdigest(), written.digest.hexdigest())
 
 
 def _is_panic(error: BaseException) -> bool:

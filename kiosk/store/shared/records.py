@@ -26,13 +26,15 @@ class Stamp:
     """When, where and by which software something is written; the store has no clock and no settings of its own.
 
     ``region`` is the station's, "" where nobody has said. ``metrology`` is the digits of the legally relevant part,
-    those of this program unless an older event is told again; "" for one that does not tell them.
+    those of this program unless an older event is told again; "" for one that does not tell them. ``sign`` makes the
+    signature of an event's hash, "" while the key fails; None where there is no key.
     """
 
     moment: Moment
     software: str
     region: str = ""
     metrology: str = field(default_factory=metrology)
+    sign: Callable[[str], str] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class ConfirmedRow:
     acknowledged: bool
     voided: bool
     repeated: bool = False
+    bags: int = 0
 
 
 @dataclass(frozen=True, slots=True)

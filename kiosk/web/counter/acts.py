@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from kiosk.protocols.barcodes.scan import max_length_of
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.counter import ClerkCounter
@@ -19,7 +20,6 @@ from kiosk.station.counter.listings import ListingView
 from kiosk.web.counter.frame import HOME, Where
 from kiosk.web.counter.packing import parse_bags
 
-MAX_SCAN_CHARACTERS = 256
 _PICKUP_CODE = re.compile("[0-9]{6}")
 _MAX_DIGITS = 18
 _MAX_GRAM_DIGITS = 6
@@ -55,7 +55,7 @@ Run = Callable[[Post], str]  # Does it and says where to go on
 
 def _scan(post: Post) -> str:
     text = post.field("text")
-    if len(text) > MAX_SCAN_CHARACTERS:
+    if len(text) > max_length_of(text.encode("utf-8", "replace")):
         raise CounterRefused("text")
     if _PICKUP_CODE.fullmatch(text.strip()):
         return _put_up_code(post, text.strip())
@@ -243,6 +243,10 @@ ACTS: Mapping[str, Run] = {
         lambda post: post.counter.listings.submit(post.session, post.about, post.field("seen")),
     ),
     "/counter/members/<about>/card": _then(_QUEUE, lambda post: post.counter.cards.print(post.session, post.about)),
+    "/counter/members/<about>/statement": _then(_QUEUE, lambda post: post.counter.members.print(post.about)),
+    "/counter/members/<about>/code": _then(
+        _QUEUE, lambda post: post.counter.members.print_code(post.session, post.about)
+    ),
     "/counter/totes/pack": _then(_TOTES, _pack_tote),
     "/counter/totes/unpack": _then(_TOTES, lambda post: post.counter.totes.unpack(post.session, post.field("tote"))),
     "/counter/totes/tag": _then(_QUEUE, lambda post: post.counter.totes.tag_copy(post.session, post.field("tote"))),

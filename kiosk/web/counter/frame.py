@@ -17,10 +17,10 @@ from kiosk.station.counter.state import CounterSnapshot
 from kiosk.station.service import StationService
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.live import badges, scan_id
-from kiosk.web.counter.rows import carrier_name, clock, local_times, picture_of, refusal_view, short, tail
+from kiosk.web.counter.rows import carrier_name, clock, picture_of, refusal_view, short, tail
 from kiosk.web.shared.paging import page_of
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.shared.signs import drawing, shot_drawing
+from kiosk.web.shared.signs import drawing, local_times, shot_drawing
 from kiosk.web.shared.speech import Speech, speech_of
 
 HOME = "/counter"

@@ -6,20 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
-from flask import request
+from flask import redirect, request
 from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.parcel import TERMINAL_STATES, Consent, ParcelState
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.state import BOOKED, CHOICES, CounterView, ScanResult
 from kiosk.station.service import StationService
+from kiosk.station.slips import SHOWN_S
 from kiosk.store.parcels.totes import TOTE
 from kiosk.texts import Texts
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.frame import HOME, CounterFrame, Where
 from kiosk.web.counter.rows import LISTS, OTHER, REFUSAL_PICTURES, picture_of, refusal_id, tail
 from kiosk.web.shared.signs import check_due, unconfirmed_prices
+from kiosk.web.shared.slip_card import slip_card
 
 _SCAN_PICTURES = {
     "parcel_damaged": "damaged",
@@ -29,6 +32,7 @@ _SCAN_PICTURES = {
     "shelf": "shelf",
     "tote": "lock",
     "manifest": "truck",
+    "slip": "check-slip",
 }
 _TONES = {"parcel_in": "good", "parcel_known": "known", "parcel_damaged": "known", "refused": "bad"}
 
@@ -64,7 +68,8 @@ def last_scan(result: ScanResult, texts: Texts, *, may_change: bool) -> LastScan
     """``may_change``: the scan can still be taken back, so another carrier may be chosen too."""
     parcel, chooses = result.parcel, result.word in CHOICES
     offer = result.offer.id if result.offer and result.word in _OFFERED else ""
-    text_id = refusal_id(result.word, texts) if result.kind == "refused" else f"scan.{result.word}"
+    of_kind = f"{'slip' if result.slip else 'scan'}.{result.word}"
+    text_id = refusal_id(result.word, texts) if result.kind == "refused" else of_kind
     left = parcel is not None and parcel.state in TERMINAL_STATES and result.kind != "parcel_known"
     if parcel is not None and left:
         text_id = f"counter.state.{parcel.state.value}"
@@ -114,6 +119,15 @@ class CounterHome:
             looking="camera" in request.args,
             open_first=self._tote_of(session, view),
         )
+
+    def slip(self, session: CounterSession) -> str | AnyResponse:
+        """The receipt of the last scan, for as long as the villagers' screen would show it."""
+        last = self._station.counter.state.view().last
+        left_ms = round((last.at_monotonic + SHOWN_S) * 1000) - self._station.stamp().moment.monotonic_ms if last else 0
+        if last is None or last.slip is None or left_ms <= 0:
+            return redirect(HOME, 303)
+        card = slip_card(self._station, last.slip, left_ms)
+        return self._frame.page("slip", session.person, AT_HOME, card=card)
 
     def code(self, session: CounterSession) -> str:
         return self._frame.page("code", session.person, AT_HOME)

@@ -21,7 +21,7 @@ from kiosk.store.shared.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
 from kiosk.web.counter.home import parcel_count
 from kiosk.web.counter.rows import ACTS, LISTS, QUESTIONS, intake_row, shot_values
-from kiosk.web.shared.paging import Page, page_of
+from kiosk.web.shared.paging import Page, number_of, page_of
 from kiosk.web.shared.signs import check_due, send_estimate
 
 T = TypeVar("T")
@@ -46,6 +46,7 @@ _PAPER_PICTURES = {
     "crate_label": "label",
     "parcel_label": "label",
     "member_card": "card",
+    "member_code": "number-pad",
     "tote_tag": "label",
     "seal_tag": "lock",
     "test_label": "label",
@@ -57,7 +58,6 @@ _VOID_PICTURES = {
     VoidReason.GOODS_RETURNED: "sack",
 }
 _PAGE_DIGITS = 4
-AT_ONCE = 100  # Rows of one reading, where a whole day is gone through
 # Keys of the pad for a name; Uyghur vowels stand without their bearer, which has a key of its own. A Chinese name is
 # typed in Latin letters, as on a bank card: there is no room and no need for an input method at this counter.
 ALPHABETS = {
@@ -156,7 +156,7 @@ class CounterLists:
         )
 
     def intakes(self, session: CounterSession) -> str:
-        """Intakes since the last close, newest first; ``member`` keeps those of one member."""
+        """Intakes since the last close, newest first; of a ``member`` those of the year."""
         member = request.args.get("member", "")
         member = member if MEMBER_NUMBER.fullmatch(member) else ""
         card = bool(member) and self._station.counter.cards.has_card(session, member)
@@ -164,7 +164,14 @@ class CounterLists:
             where = Where("intakes", f"/counter/intakes?member={member}")
             question = Confirmation("counter.card.ask", "counter.card.print", "card", f"/counter/members/{member}/card")
             return self._confirm(session, where, question)
-        page = self._of_member(session, member) if member else self._newest(session)
+        printer = bool(member) and self._station.counter.members.has_printer
+        if printer and request.args.get("ask") == "code":
+            where = Where("intakes", f"/counter/intakes?member={member}")
+            question = Confirmation(
+                "counter.member_code.ask", "counter.member_code.print", "number-pad", f"/counter/members/{member}/code"
+            )
+            return self._confirm(session, where, question)
+        page = self._of_member(member) if member else self._newest(session)
         catalog = self._catalog()
         rows = Page(tuple(intake_row(row, catalog) for row in page.items), page.number, page.count)
         left = self._station.counter.intakes.unfinished(session)
@@ -177,6 +184,7 @@ class CounterLists:
             left=intake_row(left, catalog) if left and not member else None,
             member=member,
             card=card,
+            printer=printer,
             no_code=bool(member) and not card and self._station.counter.cards.lacks_code(session, member),
         )
 
@@ -185,13 +193,10 @@ class CounterLists:
         number, count = _page(counter.day.totals(session).intakes)
         return Page(tuple(counter.intakes.since_close(session, ROWS, (number - 1) * ROWS)), number, count)
 
-    def _of_member(self, session: CounterSession, member: str) -> Page[ConfirmedRow]:
-        rows: list[ConfirmedRow] = []
-        offset = 0
-        while read := self._station.counter.intakes.since_close(session, AT_ONCE, offset):
-            rows += [row for row in read if row.party == member]
-            offset += len(read)
-        return page_of_rows(rows, ROWS)
+    def _of_member(self, member: str) -> Page[ConfirmedRow]:
+        number = number_of(request.args.get("page"))
+        found = self._station.counter.members.brought(member, ROWS, (number - 1) * ROWS)
+        return Page(tuple(found.rows), number, max(1, ceil((found.sums.receipts + found.sums.voids) / ROWS)))
 
     def intake(self, session: CounterSession, receipt: str) -> str:
         row = self._station.counter.intakes.intake(session, receipt)

@@ -29,6 +29,7 @@ Answer = tuple[str, int] | AnyResponse
 _PAGES = (
     "code",
     "type",
+    "slip",
     "parcels",
     "parcel",
     "parcel_photo",
@@ -125,11 +126,12 @@ def _add_session_routes(counter: Blueprint, station: StationService, frame: Coun
 
 
 def _pages(counter: Blueprint, home: CounterHome, lists: CounterLists) -> None:
-    def page(path: str, name: str, draw: Callable[[CounterSession], str]) -> None:
+    def page(path: str, name: str, draw: Callable[[CounterSession], str | AnyResponse]) -> None:
         counter.add_url_rule(path, name, lambda: draw(roles.session()), methods=["GET"])
 
     page("/counter/code", "code", home.code)
     page("/counter/type", "type", home.type)
+    page("/counter/slip", "slip", home.slip)
     page("/counter/parcels", "parcels", lists.parcels)
     page("/counter/intakes", "intakes", lists.intakes)
     page("/counter/queue", "queue", lists.queue)

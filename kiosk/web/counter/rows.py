@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
@@ -21,8 +19,6 @@ from kiosk.texts import Texts
 from kiosk.texts.html import bdi_code, fill
 
 TAIL = 4
-# A time before the station was built came from a clock that was not set: better none than a wrong one.
-_FIRST_YEAR = 2026
 
 
 def tail(waybill: str) -> str:
@@ -34,19 +30,6 @@ def carrier_name(carrier: str, texts: Texts) -> Markup:
     """The carrier as people call it; its code where no name is known."""
     text_id = f"counter.carrier.{carrier.lower()}"
     return fill(texts, text_id) if text_id in texts else bdi_code(carrier)
-
-
-def local_times(zone: str) -> Callable[[str | None], datetime | None]:
-    """Reads a stored time (RFC 3339, UTC) on the clock of the zone; None for none and for one nobody can believe."""
-    there = ZoneInfo(zone)
-
-    def read(stored: str | None) -> datetime | None:
-        if not stored:
-            return None
-        found = datetime.fromisoformat(stored.replace("Z", "+00:00")).astimezone(UTC)
-        return found.astimezone(there) if found.year >= _FIRST_YEAR else None
-
-    return read
 
 
 def short(number: object) -> str:

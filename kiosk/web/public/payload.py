@@ -10,6 +10,7 @@ from kiosk.domain.metrology.pan import PanState
 from kiosk.station.desk.live import OK, Marks, Snapshot
 from kiosk.station.desk.view import DeskStep, DeskView
 from kiosk.station.scan_router import CLERK_CALLED, MY_PARCEL
+from kiosk.station.slips import HOLD, SOUNDS
 from kiosk.texts.formats import kilograms
 from kiosk.web.public.sentences import hint, mark_text
 from kiosk.web.shared.speech import Speech
@@ -21,6 +22,8 @@ PATHS = {
     DeskStep.AGREE: "/agree",
     DeskStep.TAKE: "/take",
 }
+# Notices that have a page of their own at the start; others lie over the first one.
+_NOTICE_PATHS = {MY_PARCEL: "/parcel", CLERK_CALLED: "/parcel", **dict.fromkeys((HOLD, *SOUNDS), "/slip")}
 
 
 def page_version(view: DeskView, marks: Marks) -> str:
@@ -49,10 +52,9 @@ def message(snapshot: Snapshot, speech: Speech, decimals: int) -> bytes:
         "drawn": page_version(view, snapshot.marks),
         "revision": view.revision,
         "notice": snapshot.notice.count,
-        "notice_path": "/parcel"
-        if word in (MY_PARCEL, CLERK_CALLED) and view.step is DeskStep.HOME
-        else PATHS[view.step],
+        "notice_path": _NOTICE_PATHS.get(word, "/") if view.step is DeskStep.HOME else PATHS[view.step],
         "clerk_called": word == CLERK_CALLED,
+        "checked": SOUNDS.get(word, "") if view.step is DeskStep.HOME else "",
         "press": snapshot.press.count,
         "button": snapshot.press.button,
         "weight": _weight(view, speech, decimals),

@@ -12,20 +12,22 @@ from collections.abc import Callable, Mapping
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
 from kiosk.station.service import StationService
+from kiosk.station.slips import PublicSlips
 from kiosk.texts import LANGUAGES
 from kiosk.web.public.payload import PATHS
 from kiosk.web.public.screens import Screens
 from kiosk.web.shared.roles import Need
+from kiosk.web.shared.slip_card import slip_card
 from kiosk.web.shared.speech import set_language_cookie
 
 Form = Mapping[str, str]
 Act = Callable[[Desk, Form], DeskView]
 
 _MAX_NUMBER = 18
-_MAX_SCAN = 256
 
 
 def _int_field(form: Form, field: str) -> int:
@@ -38,7 +40,7 @@ def _int_field(form: Form, field: str) -> int:
 
 def _scan(desk: Desk, form: Form) -> DeskView:
     text = form.get("text", "")
-    if len(text) > _MAX_SCAN:
+    if len(text) > MAX_NAMED_LENGTH:
         raise DeskRefused("not_a_member_card", "the scan is too long")
     return desk.choices.scan(text)
 
@@ -66,15 +68,19 @@ ACTS: Mapping[str, Act] = {
     "/photo/skip": lambda desk, form: desk.result_screen.skip_photo(),
 }
 
+# Of *Check a receipt*; a receipt is gone after half a minute, and nothing of it stands in an address.
+_SLIP_ACTS = {"check": PublicSlips.hold, "time_up": PublicSlips.time_up, "done": PublicSlips.done}
+
 _PAIR = "[a-z_]+=[A-Za-z0-9_-]*"
 # Pages that stay where they are when the language changes.
 _STAFF_PAGE = rf"(?:counter|technician|setup)(?:/[A-Za-z0-9-]+)*(?:\?{_PAIR}(?:&{_PAIR})*)?"
-_OWN_PAGE = re.compile(rf"/(?:parcel|help|clock|{_STAFF_PAGE})")
+_OWN_PAGE = re.compile(rf"/(?:parcel|slip|brought|help|clock|{_STAFF_PAGE})")
 
 
 def _endpoints() -> list[str]:
     shown = [f"show_{step.value}" for step in PATHS]
-    return [*shown, *(f"act{path.replace('/', '_')}" for path in ACTS), "help"]
+    slips = ["slip", *(f"slip_{name}" for name in _SLIP_ACTS)]
+    return [*shown, *(f"act{path.replace('/', '_')}" for path in ACTS), *slips, "help"]
 
 
 NEEDS = {
@@ -89,6 +95,9 @@ def blueprint(station: StationService, screens: Screens) -> Blueprint:
         public.add_url_rule(path, f"show_{step.value}", _show(station, screens, step), methods=["GET"])
     for path, act in ACTS.items():
         public.add_url_rule(path, f"act{path.replace('/', '_')}", _post(station, act), methods=["POST"])
+    public.add_url_rule("/slip", "slip", _slip(station, screens), methods=["GET"])
+    for name, check in _SLIP_ACTS.items():
+        public.add_url_rule(f"/slip/{name}", f"slip_{name}", _post_slip(station, check), methods=["POST"])
     public.add_url_rule("/help", "help", lambda: screens.page("help.html", station.desk.view()), methods=["GET"])
     public.add_url_rule("/language", "language", _language(station), methods=["POST"])
     return public
@@ -108,6 +117,26 @@ def _post(station: StationService, act: Act) -> Callable[[], AnyResponse]:
         if request.form.get("idle") == "1":
             station.counter.handovers.end_call()
         return redirect(PATHS[view.step], 303)
+
+    return post
+
+
+def _slip(station: StationService, screens: Screens) -> Callable[[], str | AnyResponse]:
+    def show() -> str | AnyResponse:
+        view, screen = station.desk.view(), station.slips.screen()
+        if view.step is not DeskStep.HOME or screen is None:
+            return redirect(PATHS[view.step], 303)
+        checked, left_ms = screen
+        card = slip_card(station, checked, left_ms) if checked is not None else None
+        return screens.page("slip.html", view, card=card, left_ms=left_ms)
+
+    return show
+
+
+def _post_slip(station: StationService, act: Callable[[PublicSlips], None]) -> Callable[[], AnyResponse]:
+    def post() -> AnyResponse:
+        act(station.slips)
+        return redirect("/slip", 303)
 
     return post
 

@@ -8,6 +8,7 @@ from kiosk.domain.metrology.pan import NotBookableReason, PanState
 from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.station.desk.view import DeskStep, DeskView, PanPhase
 from kiosk.station.scan_router import CLERK_CALLED, MY_PARCEL
+from kiosk.station.slips import HOLD, NOT_NOW, SOUNDS
 from kiosk.texts import Texts
 
 # Words whose sentence has another id; every other word has `reason.word` or `problem.word`.
@@ -77,6 +78,7 @@ _SCANS = {
     "bag_twice": Sentence("take.bag_twice", "bag-twice"),
     "bag_of_other": Sentence("take.bag_of_other", "bag-other"),
     "void_label": Sentence("take.bag_void", "void"),
+    **dict.fromkeys((NOT_NOW, HOLD, *SOUNDS), Sentence("slip.not_now", "receipt")),  # An intake has begun since
 }
 _SCAN_PROBLEM = Sentence("parcel.problem", "attention")
 

@@ -1,15 +1,17 @@
-"""Small signs on pages: drawings, marks of the scale, how long the rest takes."""
+"""Small signs on pages: drawings, times, marks of the scale, how long the rest takes."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from math import ceil
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from flask import url_for
 
@@ -22,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 
 UNKNOWN = "other"
+# A time before the station was built came from a clock that was not set: better none than a wrong one.
+_FIRST_YEAR = 2026
 
 
 @cache
@@ -38,6 +42,19 @@ def drawing(name: str) -> str:
 def shot_drawing(reason: str) -> str:
     name = f"shot-{reason}"
     return name if name in known_drawings() else "shot-again"
+
+
+def local_times(zone: str) -> Callable[[str | None], datetime | None]:
+    """Reads a stored time (RFC 3339, UTC) on the clock of the zone; None for none and for one nobody can believe."""
+    there = ZoneInfo(zone)
+
+    def read(stored: str | None) -> datetime | None:
+        if not stored:
+            return None
+        found = datetime.fromisoformat(stored.replace("Z", "+00:00")).astimezone(UTC)
+        return found.astimezone(there) if found.year >= _FIRST_YEAR else None
+
+    return read
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.base.refused import Refused
 from kiosk.station.service import StationService
 from kiosk.store import StoreError
-from kiosk.web.counter.rows import local_times
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.signs import local_times
 from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/county"

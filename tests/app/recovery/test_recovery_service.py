@@ -37,6 +37,7 @@ from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.vault import FileVault, InUse
 from kiosk.first_start.shared.draft import draft_path
 from kiosk.first_start.shared.ports import OfferedRecovery, RecoveryRefusal, RecoveryWhy
+from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.contents import Credential, Kit
 from kiosk.store.backup.kit.sealing import seal_to_code, seal_to_county
@@ -45,6 +46,7 @@ from kiosk.store.backup.shared.county_key import CountyKey
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.persistence import NotPersistent
+from kiosk.store.shared.age_file import unseal
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.speech import speech
 from tests.depth import many
@@ -160,8 +162,8 @@ class Old:
     def lay(self, box: Box, code: PaperCode = CODE, kit: Kit | None = None) -> None:
         """The kit on one stick, the backup on the other."""
         (box.stick / f"{STATION}.kit").write_bytes(seal_to_code(kit or self.kit, code))
-        for ending in (".db", ".json"):
-            shutil.copy(self.backup.with_suffix(ending), box.other)
+        for path in (self.backup, self.backup.with_suffix(".json")):
+            shutil.copy(path, box.other)
 
     def with_settings(self, old: str, new: str) -> Kit:
         return replace(self.kit, settings=self.kit.settings.replace(old.encode(), new.encode()))
@@ -169,15 +171,18 @@ class Old:
 
 @pytest.fixture(scope="module")
 def dead(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The backup, made once."""
+    """The backup, encrypted to the county and to the key in the kit; made once."""
     folder = tmp_path_factory.mktemp("dead")
     medium = folder / "medium"
     medium.mkdir()
     migrate(folder / "empty.db")
+    settings, key = BackupSettings(medium, county_key=COUNTY.text), bytes.fromhex(OWN_KEY)
     with closing(open_store(folder / "old/station.db", folder / "empty.db")) as store:
         store.catalogs.add(CATALOG, stamp())
         bring_in(store)
-        made = make_backup(folder / "old/station.db", STATION, BackupSettings(medium), stamp(), same_disk=True)
+        made = make_backup(
+            folder / "old/station.db", STATION, settings, stamp(), same_disk=True, own_key=PickupKey(key).backups()
+        )
     return made.path
 
 
@@ -301,7 +306,7 @@ class TestRefused:
             "no backup": ("no_backup", lambda: [path.unlink() for path in box.other.iterdir()]),
             "a backup without its manifest": ("no_backup", lambda: [p.unlink() for p in box.other.glob("*.json")]),
             "a damaged manifest": ("backup", lambda: [p.write_text("{") for p in box.other.glob("*.json")]),
-            "a damaged backup": ("backup", lambda: [p.write_bytes(b"x" * 9000) for p in box.other.glob("*.db")]),
+            "a damaged backup": ("backup", lambda: [p.write_bytes(b"x" * 9000) for p in box.other.glob("*.age")]),
             "locked": ("unopened", lambda: (box.stick / name).write_bytes(seal_to_county(old.kit, COUNTY))),
             "damaged": ("kit", lambda: (box.stick / name).write_bytes(b"station-kiosk-kit 1 S0")),
             "changed": ("wrong", lambda: _flip(box.stick / name)),
@@ -343,6 +348,18 @@ class TestRefused:
 
         judged()
 
+    def test_a_backup_under_another_key_is_opened_by_the_county_first(self, box: Box, old: Old) -> None:
+        other = replace(old.kit, pickup_key="ef" * 32)
+        old.lay(box, kit=other)
+        assert box.ask().word == "sealed"
+        assert box.is_new()
+        opened = box.other / old.backup.with_suffix(".db").name
+        key = PickupKey(bytes.fromhex(OWN_KEY)).backups()
+        opened.write_bytes(unseal(old.backup.read_bytes(), key))
+        assert box.wizard.offered() == (OfferedRecovery(STATION, "2026-11-24", ""),)
+        assert box.ask().word == ""
+        assert box.key() == other.pickup_key
+
     def test_a_letter_that_is_missing_or_the_last_one(self, box: Box, old: Old) -> None:
         old.lay(box)
         assert box.ask(letter="").word == "letter"
@@ -363,11 +380,11 @@ class TestRefused:
         old.lay(box)
         gone = OSError(5, "Input/output error")
 
-        def read(path: Path) -> str:
+        def read(*_: object) -> None:
             raise gone
 
         with monkeypatch.context() as patch:
-            patch.setattr("kiosk.store.backup.restore.sha256_of", read)
+            patch.setattr("kiosk.store.backup.restore.unseal_stream", read)
             assert box.ask().word == "stick"
         assert box.is_new()
 

@@ -479,7 +479,7 @@ def test_codes_that_lie_are_not_believed_and_a_child_that_hangs_on_one_is_ended(
     for lie in (
         "say(pack(CodesDetected(ask().number, ('A',)), JPEG))",  # a picture, which nobody asked for
         "say(pack(CodesDetected(ask().number, ('A',) * 5)))",
-        "say(pack(CodesDetected(ask().number, ('A' * 301,))))",
+        "say(pack(CodesDetected(ask().number, ('A' * 701,))))",
         "say(pack(mat(ask().number), JPEG))",
         "ask(); sys.exit(1)",
     ):

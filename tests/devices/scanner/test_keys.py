@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.devices.scanner.keys import LAYOUT_32, LAYOUT_64, MAX_GAP_S, NATIVE, PLAIN, SHIFTED, KeyDecoder, TypedScan
-from kiosk.devices.scanner.report import MAX_SCAN
 from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
+from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH
 from kiosk.simulators.scanner.typing import typed
 
 A, B, ENTER, TAB, KP_ENTER, SHIFT, R_SHIFT, CTRL, ALT, META = 30, 48, 28, 15, 96, 42, 54, 29, 56, 125
@@ -135,9 +135,9 @@ def test_whatever_steers_refuses_the_whole_scan_and_not_the_next(steering: bytes
 
 def test_at_most_256_characters() -> None:
     fit, too_many, after = decoded(
-        press(*[A] * MAX_SCAN, ENTER), press(*[A] * (MAX_SCAN + 1), B, ENTER), press(B, ENTER)
+        press(*[A] * MAX_NAMED_LENGTH, ENTER), press(*[A] * (MAX_NAMED_LENGTH + 1), B, ENTER), press(B, ENTER)
     )
-    assert (fit, after) == (TypedScan("a" * MAX_SCAN), TypedScan("b"))
+    assert (fit, after) == (TypedScan("a" * MAX_NAMED_LENGTH), TypedScan("b"))
     assert too_many.refused is not None
     assert too_many.refused.word is ScanRefusal.TOO_LONG
 
@@ -147,7 +147,7 @@ def test_a_key_held_for_ever_does_not_fill_the_memory_and_is_told_once() -> None
     (told,) = [found for _ in range(200) for found in decoder.feed(press(*[A] * 100), 0.0)]
     assert told.refused is not None
     assert told.refused.word is ScanRefusal.TOO_LONG
-    assert len(decoder._text) <= MAX_SCAN
+    assert len(decoder._text) <= MAX_NAMED_LENGTH
 
 
 def test_a_gap_drops_the_scan_up_to_its_end() -> None:
@@ -190,7 +190,7 @@ def test_no_bytes_ever_make_more_than_printable_text(data: bytes, times: list[fl
         for found in decoder.feed(data, at):
             assert not (found.text and found.refused)
             assert set(found.text) <= {*string.printable[:95], "\x1d"}
-            assert len(found.text) <= MAX_SCAN
+            assert len(found.text) <= MAX_NAMED_LENGTH
 
 
 @settings(deadline=None)

@@ -13,9 +13,10 @@ import pytest
 
 from kiosk.devices.scanner import reader
 from kiosk.devices.scanner.reader import ScannerReader
-from kiosk.devices.scanner.report import MAX_SCAN, ScanReporter
+from kiosk.devices.scanner.report import ScanReporter
 from kiosk.devices.scanner.serial import SerialDevice
 from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from tests.station.hardware import Heard
 
@@ -71,7 +72,7 @@ def test_codes_come_through_in_order(simulator: ScannerSimulator, tmp_path: Path
         simulator.send(b"BOTH\r\n")
         simulator.send(b"\r\r\n\n")
         simulator.send(b"TAB\t\r\n")
-        simulator.scan("x" * MAX_SCAN)
+        simulator.scan("x" * MAX_NAMED_LENGTH)
         heard.wait(lambda told: len(told) == 7)
     assert heard.told == [
         "Y1P04412J",
@@ -80,7 +81,7 @@ def test_codes_come_through_in_order(simulator: ScannerSimulator, tmp_path: Path
         "LF",
         "BOTH",
         "TAB",
-        "x" * MAX_SCAN,
+        "x" * MAX_NAMED_LENGTH,
     ]
 
 
@@ -103,7 +104,7 @@ def test_a_code_in_pieces_is_one_code(simulator: ScannerSimulator, tmp_path: Pat
         "ئايگۈل".encode(),
         b"\xff\xfe",
         b"\x1c\x1e\x1f",
-        b"x" * (MAX_SCAN + 1),
+        b"x" * (MAX_NAMED_LENGTH + 1),
         b"x" * 3000,
     ],
 )

@@ -6,6 +6,7 @@ from dataclasses import fields
 import pytest
 
 from kiosk.domain.day import DayTotals
+from kiosk.labels.documents import DocumentProblem
 from kiosk.labels.papers.day_slip import DaySlip, render_day_slip
 from kiosk.labels.typesetting.shaping import ELLIPSIS
 from tests.labels.heads import STRIP
@@ -68,3 +69,14 @@ def test_hostile_text_is_drawn_as_text(day: Callable[..., DaySlip]) -> None:
         for text in ("<b>\x1b@\x1dV\u202e^XZ\n", "<b>@V^XZ")
     ]
     assert papers[0] == papers[1]
+
+
+def test_the_county_log_stands_on_it_with_sixteen_digits(day: Callable[..., DaySlip], texts: list[str]) -> None:
+    without = render_day_slip(day(), STRIP[203])
+    assert not any("2026" in text and "/" in text for text in texts)
+    largest = day(log_origin="sixteen-letters-/2026.12", log_size=2**40, log_root="0123456789abcdef" * 4)
+    assert render_day_slip(largest, STRIP[203]).height_dots > without.height_dots
+    assert {"sixteen-letters-/2026.12", "#1099511627776", "01234567 89abcdef"} <= set(texts)
+    assert any("县级日志" in text for text in texts)
+    with pytest.raises(DocumentProblem):
+        day(log_origin="shache/2026", log_size=3, log_root="0123")

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image, ImageStat
 
 from kiosk.domain.metrology.legal_status import ScaleMark
+from kiosk.domain.moment import ClockQuality
 from kiosk.labels import symbols
 from kiosk.labels.paper_texts import paper_text
-from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine, render_receipt
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine, UnsignedSlip, render_receipt
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.shaping import ELLIPSIS
 from kiosk.protocols.barcodes.reader import Symbol, read
@@ -367,3 +368,36 @@ def test_where_the_county_has_set_nothing_nothing_is_printed(receipt: Make, text
     assert paper_text("phone").zh not in " ".join(texts)
     plain = render_receipt(receipt(), STRIP[203]).height_dots
     assert render_receipt(receipt(phone=PAYMENT["phone"]), STRIP[203]).height_dots > plain
+
+
+SLIP = UnsignedSlip("slip.yarkant.example.cn", "yarkant", "WALNUT", 3200, 29_865_600, ClockQuality.SYNCED)
+SIGNED_CODE = f"https://{SLIP.host}/s#{'3141592653' * 33}"
+
+
+def test_a_signed_code_says_where_it_is_checked_and_a_missing_one_why(receipt: Make, texts: list[str]) -> None:
+    checked, failed = (paper_text(key) for key in ("check_slip", "signature_failed"))
+    for changes, due in (
+        ({"slip": SLIP, "signed_code": SIGNED_CODE}, checked),
+        ({"slip": SLIP}, failed),
+        ({"slip": SLIP, "void": True}, None),
+        ({"slip": SLIP, "signed_code": SIGNED_CODE, "void": True}, None),
+        ({}, None),
+    ):
+        for head in HEADS:
+            texts.clear()
+            found = {symbol.text for symbol in read(render_receipt(receipt(**changes), head).to_image())}
+            assert found == {CODE, *([SIGNED_CODE] if due is checked else [])}
+            said = " ".join(texts)
+            for text in (checked, failed):
+                present = [all(part in said for part in words.split()) for words in (text.ug, text.zh, text.en)]
+                assert present == [text is due] * 3, (changes, text)
+            assert not any(ELLIPSIS in text for text in texts)
+            assert LOT_CODE in texts and CODE in texts
+
+
+def test_twelve_bags_with_a_signed_code_fit_too(receipt: Make, line: MakeLine) -> None:
+    document = receipt(
+        lines=bags(line, 12), certificate="none: not_presented", slip=SLIP, signed_code=SIGNED_CODE, **SCALE
+    )
+    lengths = [render_receipt(document, head).height_dots / head.per_mm for head in HEADS]
+    assert [length <= limit for length, limit in zip(lengths, (295, 220, 215, 295), strict=True)] == [True] * 4, lengths

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kiosk.base.ed25519 import Ed25519Key
 from kiosk.domain.moment import ClockQuality, Moment
-from kiosk.messaging.contract.envelope import MAX_EVENT_BYTES
+from kiosk.messaging.contract.envelope import MAX_EVENT_BYTES, hash_of_body
+from kiosk.messaging.contract.event_signature import sign_event
 from kiosk.messaging.contract.fast_path import parse_fast
 from kiosk.messaging.contract.receive import BadEvent, parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
@@ -22,7 +24,8 @@ from tests.messaging.contract.test_generated import EXAMPLES
 
 EPOCH = "00c0ffee00c0ffee"
 MOMENT = Moment(datetime(2026, 11, 25, 3, 4, 5, tzinfo=UTC), "Asia/Urumqi", 360, ClockQuality.SYNCED, "boot-1", 3_000)
-FULL = EventSource("S0147", "kiosk 0.1.0", metrology="1+a91f03c7", region="shache")
+KEY = Ed25519Key(b"k" * 32)
+FULL = EventSource("S0147", "kiosk 0.1.0", "1+a91f03c7", "shache", lambda sha256: sign_event(KEY, sha256))
 BODIES = tuple(
     seal(data, source, JournalPosition(EPOCH, seq, ZERO_HASH, reissued), MOMENT).body
     for seq, data in enumerate(EXAMPLES, 1)
@@ -46,7 +49,10 @@ def strict(payload: bytes) -> ReceivedEvent | str:
 def test_every_type_of_event_is_read_at_once_as_the_strict_reader_reads_it() -> None:
     """Texts of people in their own scripts are not what it is made for: listings alone have any."""
     for body in BODIES:
-        assert outcome(body) == strict(body)
+        read = outcome(body)
+        assert read == strict(body)
+        assert isinstance(read, ReceivedEvent) and read.sha256 == hash_of_body(body)
+        assert bool(read.signature) == (read.reissued is not None)
         if body.isascii():
             assert parse_fast(body) == strict(body)
         else:

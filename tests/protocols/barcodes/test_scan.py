@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kiosk.domain.identifiers import CODE_TYPES, internal_code
 from kiosk.protocols.barcodes.gs1.elements import build_element_string, parse_notation
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
-from kiosk.protocols.barcodes.scan import MAX_LENGTH, MAX_NAMED_LENGTH, parse_scan
+from kiosk.protocols.barcodes.scan import MAX_LENGTH, MAX_NAMED_LENGTH, max_length_of, parse_scan, slip_in
 from kiosk.protocols.barcodes.shared.digits import gs1_check_digit
 from tests.depth import many
 
@@ -367,6 +367,20 @@ def test_length() -> None:
     four_kilobytes = parse_scan(b"]Q1" + b"7" * 4096)
     assert (four_kilobytes.kind, four_kilobytes.error) == ("rejected", "too_long")
     assert len(four_kilobytes.data) == MAX_NAMED_LENGTH
+
+
+def test_the_code_of_a_receipt_is_known_by_its_beginning_and_named_as_any_link() -> None:
+    """However it goes on, and in capitals, as a keyboard that holds Shift types it."""
+    text = "https://slips.example:8443/s#" + "3" * 400
+    for begin in ("", "]Q1", " "):
+        for end in ("", "\r\n"):
+            assert slip_in(begin + text + end) == text
+    assert slip_in(text.upper()) == text.upper()
+    assert slip_in(text[:29]) == text[:29]
+    for other in (text[:28], text[1:], f"x{text}", "https://a/b/s#1", "https:///s#1", "", "\ud800"):
+        assert slip_in(other) == ""
+    assert judged(text[:200]) == ("rejected", "url")
+    assert max_length_of(text.encode()) > max_length_of(text[1:].encode()) == MAX_NAMED_LENGTH
 
 
 _PIECES = "]C1 ]Q1 01 06901234567892 10 310 Y1P04412J https:// a/01/ ? % & 20 WIFI: ^XA ٣ SF1385123456789"

@@ -45,6 +45,7 @@ GOOD = (
     _row("person", "03", {"name": "Dilshat", "role": "technician"}, HERE),
     _row("layout", "bag", {"text": shipped_text("bag")}),
     _row("setting", "payment_zh", {"value": "当场付款"}),
+    _row("setting", "slip_host", {"value": "slip.example.cn"}),
     _row("parcel", "SF1385000000", {"carrier": "SF", "phone_last4": "0412"}, HERE),
 )
 
@@ -85,6 +86,9 @@ def test_a_book_without_faults_has_none() -> None:
         (_row("layout", "bag", {"text": "name = 'x'"}), "text", "layout"),
         (_row("layout", "poster", {"text": "name = 'x'"}), "text", "layout"),
         (_row("setting", "color", {"value": "green"}), "", "content"),
+        (_row("setting", "slip_host", {"value": "https://slip.example.cn/s"}), "value", "slip_host"),
+        (_row("setting", "slip_host", {"value": "slip.example.cn/"}), "value", "slip_host"),
+        (_row("setting", "slip_host", {"value": "x" * 41}), "slip_host", "content"),
         (_row("product", "BADAM", None, township_scope("Karasu")), "", "no_goods"),
         (_product("WALNUT"), "", "no_price"),
     ],

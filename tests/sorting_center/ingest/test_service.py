@@ -23,6 +23,7 @@ from kiosk.sorting_center.feed.feed import POSITION_NAME
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.service import SortingCenter
+from kiosk.sorting_center.shared.signature_checks import BeginChecks
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from tests.depth import many
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, Stopwatch, until
@@ -211,9 +212,9 @@ def test_connected_and_taking_nothing_in_is_not_well(
     monkeypatch.setattr("kiosk.sorting_center.ingest.watchdog.STALLED_S", 0.3)
     commit, goes_on = Ledger.commit, threading.Event()
 
-    def hang(ledger: Ledger, delivery: Delivery, received_at: str) -> list[StreamState]:
+    def hang(ledger: Ledger, delivery: Delivery, received_at: str, begin_checks: BeginChecks) -> list[StreamState]:
         assert goes_on.wait(SOON_S)
-        return commit(ledger, delivery, received_at)
+        return commit(ledger, delivery, received_at, begin_checks)
 
     def stalled() -> bool:
         status, health = health_of(center)  # one answer: the next may be of the moment after
@@ -243,11 +244,11 @@ def test_a_message_that_cannot_be_stored_is_delivered_three_times_by_a_real_brok
     monkeypatch.setattr("kiosk.sorting_center.ingest.mqtt.link.RECONNECT_S", (0.02, 0.05))
     commit, tries = Ledger.commit, []
 
-    def choke(ledger: Ledger, delivery: Delivery, received_at: str) -> list[StreamState]:
+    def choke(ledger: Ledger, delivery: Delivery, received_at: str, begin_checks: BeginChecks) -> list[StreamState]:
         if any(event.seq == 2 for _, event in delivery.events):
             tries.append(len(delivery.events))
             raise RuntimeError("unforeseen")
-        return commit(ledger, delivery, received_at)
+        return commit(ledger, delivery, received_at, begin_checks)
 
     monkeypatch.setattr(Ledger, "commit", choke)
     with running(broker, ledger_url) as center:

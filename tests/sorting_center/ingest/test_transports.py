@@ -21,6 +21,7 @@ from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.service import SortingCenter
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.shared.ports import Inbound, ReceivingConnection
+from kiosk.sorting_center.shared.signature_checks import BeginChecks
 from tests.depth import TORTURE
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
@@ -153,10 +154,10 @@ def test_a_message_that_cannot_be_stored_is_set_aside_and_the_others_go_on(
 ) -> None:
     commit = Ledger.commit
 
-    def choke(ledger: Ledger, delivery: Delivery, received_at: str) -> list[StreamState]:
+    def choke(ledger: Ledger, delivery: Delivery, received_at: str, begin_checks: BeginChecks) -> list[StreamState]:
         if any(event.seq == 2 for _, event in delivery.events):
             raise RuntimeError("unforeseen")
-        return commit(ledger, delivery, received_at)
+        return commit(ledger, delivery, received_at, begin_checks)
 
     monkeypatch.setattr(Ledger, "commit", choke)
     with running(stand, ledger_url) as center, peer_of(stand, TOPICS.ack) as peer:

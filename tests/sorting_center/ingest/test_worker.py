@@ -18,6 +18,7 @@ from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerUnwritable, Stre
 from kiosk.sorting_center.ledger.database.schema import refused
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.shared.ports import Inbound
+from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.station_journal import NOW, Station
 
@@ -67,9 +68,11 @@ class Watched(Ledger):
 
     before: Callable[[Delivery], None] = staticmethod(lambda _: None)
 
-    def commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
+    def commit(
+        self, delivery: Delivery, received_at: str, begin_checks: BeginChecks = check_inline
+    ) -> list[StreamState]:
         self.before(delivery)
-        return super().commit(delivery, received_at)
+        return super().commit(delivery, received_at, begin_checks)
 
 
 @pytest.fixture(autouse=True)

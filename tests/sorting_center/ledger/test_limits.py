@@ -82,7 +82,7 @@ def test_no_stored_number_closes_a_page_an_export_or_a_count(
         | {"net_g": value, "amount_fen": value, "received_at": NOW}
         for number, value in enumerate([LARGEST] * 1100 + [2**63 - 1, -(2**63)])
     ]
-    with ledger._writing() as connection:
+    with ledger.writing() as connection:
         connection.execute(insert(intake), rows)
     assert len(ledger.intakes(0, 500)) == 500
     totals = ledger.overview("").totals

@@ -202,6 +202,7 @@ class ExpectedIntake:
     station: str
     product: str
     figures: Figures
+    party: str
 
 
 def expected_intakes(ledger: Ledger) -> Iterator[ExpectedIntake]:
@@ -227,7 +228,7 @@ def expected_intakes(ledger: Ledger) -> Iterator[ExpectedIntake]:
             part = {"purchase": "bought", "consignment": "consigned"}[data["mode"]]
             weights = {f"{part}_g": data["net_g"], f"{part}_fen": data["amount_fen"]}
             figures = Figures(1, bags=len(data["bags"]), late=int(is_late), time_unknown=int(at is None), **weights)
-        yield ExpectedIntake(day, one.region, one.station, data["product"], figures)
+        yield ExpectedIntake(day, one.region, one.station, data["product"], figures, data["party"])
 
 
 def expected_days(ledger: Ledger) -> dict[str, Figures]:

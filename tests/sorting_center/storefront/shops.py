@@ -20,6 +20,7 @@ from kiosk.sorting_center.storefront.database import DeskReader
 from kiosk.sorting_center.storefront.pages import StorefrontSources
 from kiosk.sorting_center.storefront.published import PublishedListings
 from kiosk.sorting_center.storefront.seller import Seller
+from kiosk.sorting_center.storefront.slip_keys import SlipKeys
 from kiosk.sorting_center.web.shared.guard import Hosts
 from tests.sorting_center.listings.centers import REGION, Center
 from tests.sorting_center.photos.lanes import Shot, shots
@@ -47,6 +48,7 @@ class Shop:
         self.center = center
         self.folder = PictureFolder(folder)
         self.listings = PublishedListings(reader)
+        self.slips = SlipKeys(reader)
         center.take(center.station.start())
 
     def offer(self, counter: int = 1, numbers: Sequence[int] = (0, 1), **changes: object) -> None:
@@ -86,7 +88,13 @@ class Shop:
     def buyer(self, public: str | None = None, hosts: Hosts | None = None, **sources: Any) -> Buyer:
         """Somebody new."""
         addresses = PublicAddresses(public) if public is not None else None
-        given = {"listings": self.listings, "pictures": self.folder, "public": addresses, **sources}
+        given = {
+            "listings": self.listings,
+            "slips": self.slips,
+            "pictures": self.folder,
+            "public": addresses,
+            **sources,
+        }
         return Buyer(create_app(StorefrontSources(**given), hosts or Hosts()).test_client())
 
 
@@ -100,7 +108,8 @@ class Buyer:
         """Whatever is answered has the headers of the storefront, sets no cookie, and tells of nobody."""
         answer = self._client.open(path, method=method, buffered=True, **more)
         assert "Set-Cookie" not in answer.headers
-        assert "script-src" not in (policy := answer.headers["Content-Security-Policy"])
+        policy = answer.headers["Content-Security-Policy"]
+        assert ("script-src 'self'" in policy, "connect-src" in policy) == ((path == "/s"), (path != "/s"))
         assert policy.startswith("default-src 'none'; style-src 'self'; img-src 'self'")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "no-referrer"

@@ -36,7 +36,7 @@ def looked_at(shop: Shop, browser: Browser, language: str, width: int = 0) -> It
     """Its own server, and a browser of that language; nothing may be said on the console but that a page is missing."""
     said: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        app = create_app(StorefrontSources(shop.listings, shop.folder, None, SELLER), Hosts())
+        app = create_app(StorefrontSources(shop.listings, shop.slips, shop.folder, None, SELLER), Hosts())
         server = WebServer(app, listening, 4096)
         server.start()
         view = {"width": width or WIDTHS_PX[language], "height": 900}

@@ -10,6 +10,7 @@ import pytest
 
 from kiosk.sorting_center.desk.registry import StationRegister
 from kiosk.sorting_center.desk.shared.cases import Condition
+from kiosk.sorting_center.ledger.database.station_keys import UnsignedEvents
 from kiosk.sorting_center.ledger.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow, GapFacts
 from kiosk.sorting_center.shared.alarm_texts import english_detail, format_detail
@@ -31,7 +32,7 @@ def group(kind: str, epoch: str = "", day: str = "2026-11-25", number: int = 1) 
     return ConditionGroup(kind, "shache", "S0001", epoch, day, number, "event 3 came twice")
 
 
-ALARMS = ["fork", "twin", "broken_chain", "receipt_twice", "second_region", "too_many_epochs"]
+ALARMS = ["fork", "twin", "broken_chain", "receipt_twice", "second_region", "too_many_epochs", "county_log"]
 
 
 @pytest.mark.parametrize("kind", ALARMS)
@@ -51,10 +52,19 @@ def test_a_thousand_alarms_of_a_day_are_one_case_and_another_day_is_another() ->
 
 
 def test_what_is_set_apart_is_a_case_unless_an_alarm_says_so_already() -> None:
-    reasons = ["fork", "broken_chain", "far_ahead", "unknown_type", "bad_data"]
+    reasons = ["fork", "broken_chain", "far_ahead", "unknown_type", "bad_data", "bad_signature"]
     assert found(quarantined=[group(reason) for reason in reasons]) == [
-        ("quarantine", "S0001", f"{reason} 2026-11-25") for reason in ("far_ahead", "unknown_type", "bad_data")
+        ("quarantine", "S0001", f"{reason} 2026-11-25") for reason in reasons[2:]
     ]
+
+
+@pytest.mark.parametrize(("days", "subjects"), [(0, []), (364, []), (365, [365]), (800, [730]), (-20_000, [])])
+def test_a_key_that_was_not_tried_is_a_case_of_its_year(days: int, subjects: list[int]) -> None:
+    tried = NOW - days * DAY
+    found = conditions(CountySnapshot([], register(), (), (), NOW, keys={"shache": tried}))
+    due = [(tried + one * DAY).date().isoformat() for one in subjects]
+    assert [one.key for one in found] == [("key_untried", "shache", "", one) for one in due]
+    assert all(english_detail(one.detail) == f"last tried on {tried.date()}" for one in found)
 
 
 def test_a_station_that_sends_too_much_is_named() -> None:
@@ -67,6 +77,15 @@ def test_a_station_that_sends_too_much_is_named() -> None:
     assert (second.station, english_detail(second.detail).partition(";")[0]) == (
         "S0002",
         "the disk of the sorting center is nearly full",
+    )
+
+
+def test_a_station_whose_key_fails_is_one_case() -> None:
+    unsigned = [UnsignedEvents("shache", "S0001", 70, "2026-11-24T03:00:00.000Z")]
+    (one,) = conditions(CountySnapshot([], register(), (), (), NOW, unsigned=unsigned))
+    assert (one.key, english_detail(one.detail)) == (
+        ("unsigned", "shache", "S0001", ""),
+        "signature device failed: 70 events without a signature that is believed since 2026-11-24 03:00 UTC",
     )
 
 

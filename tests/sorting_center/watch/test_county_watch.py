@@ -14,6 +14,7 @@ from kiosk.domain.events import ScaleChanged
 from kiosk.messaging.contract.control import Status
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import ExpectedStation
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import CaseState
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.reports.follower import ReportsFollower
@@ -70,6 +71,23 @@ def test_a_fork_is_a_case_once(office: Office, station: Station) -> None:
     assert office.watch().step() == []
     office.desk.cases.close(case.id, case.version, "aygul", "the copied card is out", AT)
     assert office.watch().step() == [], "what came before it was closed does not open it again"
+
+
+def test_a_recovery_key_is_tried_once_a_year(office: Office) -> None:
+    year, desk = timedelta(days=365), office.desk
+    assert office.watch(AT + 9 * year).step() == [], "no county was set up"
+    desk.documents.add_generation("shache", 1, "certificate", AT)
+    assert office.watch(AT + year - timedelta(minutes=1)).step() == []
+    (case,) = office.watch(AT + year).step()
+    assert (case.kind, case.region, case.station) == ("key_untried", "shache", "")
+    desk.cases.close(case.id, case.version, "aygul", "tried at the office", AT + year)
+    assert office.watch(AT + 1.5 * year).step() == []
+    (again,) = office.watch(AT + 2 * year).step()
+    assert again.id != case.id
+    desk.audit.record("command", AuditAction.KEY_TRIED, "ledger.db.age", "", AT + 2 * year)
+    assert office.watch(AT + 2 * year).step() == []
+    assert desk.cases.get(again.id).state is CaseState.CLOSED
+    assert english_detail(office.watch(AT + 3 * year).step()[0].detail).endswith("2028-11-24")
 
 
 def test_a_fork_of_another_day_is_a_case_of_its_own(office: Office, station: Station) -> None:

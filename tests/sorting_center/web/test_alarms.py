@@ -31,6 +31,7 @@ KINDS = (
     "receipt_twice",
     "second_region",
     "too_many_epochs",
+    "county_log",
     "quarantine",
     "gap",
     "quiet",
@@ -43,8 +44,10 @@ KINDS = (
     "impossible_price",
     "impossible_clock",
     "held_back",
+    "key_untried",
     "old_price",
     "document_refused",
+    "unsigned",
 )
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m{{ 7*7 }}"
 
@@ -94,6 +97,15 @@ def test_a_case_is_taken_closed_and_opened_again(operator: Person, desk: CenterD
         (AuditAction.CASE_CLOSED, subject, "the card was taken out"),
         (AuditAction.CASE_CLAIMED, subject, ""),
     ]
+
+
+def test_a_case_of_the_county_names_no_station(operator: Person, desk: CenterDesk) -> None:
+    (case,) = desk.cases.observe([Condition("key_untried", "shache", "", "2027-11-25")], NOW)
+    for path in (f"/alarms/{case.id}", "/alarms", "/settle"):
+        for language in ("en", "zh", "ug"):
+            page = operator.sees(f"{path}?lang={language}")
+            assert "/stations/shache/" not in page, path
+    assert "sorting-center kit decrypt" in operator.sees(f"/alarms/{case.id}?lang=en")
 
 
 def test_the_second_of_two_operators_is_told_and_changes_nothing(

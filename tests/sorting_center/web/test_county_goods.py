@@ -12,6 +12,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from kiosk.labels.layout import shipped_text
+from kiosk.messaging.contract.slip import parse_slip
+from kiosk.protocols.barcodes.reader import read
 from kiosk.sorting_center.configuration.goods_form import form_fields, row_content
 from kiosk.sorting_center.configuration.rendering import read_content
 from kiosk.sorting_center.desk.desk import CenterDesk
@@ -143,6 +145,18 @@ def test_settings_and_labels_are_the_countys_where_it_chooses(operator: Person, 
     assert operator.does(to("labels"), revision=4, kind="bag").status_code == 303
     assert content(desk, "layout", "bag") is None
     assert operator.does(to("labels"), revision=5, kind="wall").status_code == 404
+
+
+def test_the_page_of_signed_codes_is_a_name_and_its_code_is_in_the_preview(operator: Person, desk: CenterDesk) -> None:
+    refused = operator.does(to("settings"), revision=2, slip_host="https://slip.example.cn/")
+    assert (refused.status_code, "without https:// before it" in refused.text) == (422, True)
+    assert 'value="https://slip.example.cn/"' in refused.text
+    path = f"/county-goods/product/BADAM/receipt.png?mode=purchase&region={REGION}"
+    for host, codes in (("", 0), ("slip.example.cn", 1)):
+        operator.does(to("settings"), revision=2, slip_host=host)
+        found = [symbol.text for symbol in read(Image.open(io.BytesIO(operator.client.get(path).data)))]
+        signed = [parse_slip(text).slip for text in found if "#" in text]
+        assert [(one.product, one.region) for one in signed] == [("BADAM", "sample")] * codes
 
 
 def test_papers_are_drawn_as_stations_draw_them(app: Flask, desk: CenterDesk) -> None:

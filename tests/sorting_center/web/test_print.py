@@ -35,7 +35,7 @@ SHEETS = {
     f"/days/{DAY}": 2,
     "/days?month=2026-11": 2,
     "/goods?month=2026-11": 2,
-    f"/members/{REGION}/{MEMBER}": 2,
+    f"/members/{REGION}/{MEMBER}": 3,  # With the sums of each station
     "/alarms/1": 1,
     "/fleet": 2,
     f"/stations/{REGION}/S0147": 2,

@@ -59,6 +59,8 @@ OF_PAGES: Mapping[str, str] = {
     "figures_changed": "the receipt was told once more",
     "not_drawn": "a layout that is none",
     "not_written": "the file cannot be made",
+    "statement_cut_off": "the member has too many receipts",
+    "statement_key": "the county's key cannot be used",
     "none_chosen": "choose what you decide on",
     "no_cards": "the cards could not be drawn",
     "no_place": "there is no such township or station",
@@ -161,7 +163,7 @@ def refused(stores: Stores) -> Iterator[Refused]:
 def test_every_refusal_has_a_sentence_in_every_language(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "MAX_WAITING", 0)
     found = list(refused(stores))
-    of_files = ("hours", "registry_csv", "care", "certificates", "backup", "restore", "keys")
+    of_files = ("hours", "registry_csv", "care", "certificates", "backup", "restore", "keys", "proofs")
     of_cells = ("sheets", "files", "price_grid")
     assert {error.code for error in found} == codes_of("Refused", *of_files, *of_cells)
     for error in found:

@@ -19,6 +19,7 @@ from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.texts.languages import LANGUAGES
 from tests.sorting_center.reports.ledgers import ClockedStation, closed
+from tests.sorting_center.signing_station import SigningStation, key_of
 from tests.sorting_center.staff import NOON, app_of, looked_after, sign_in
 from tests.sorting_center.station_journal import NOW, Station, believed, of_weight
 from tests.sorting_center.web.county_month import fill
@@ -40,6 +41,21 @@ def test_a_station_nobody_knows_has_no_page(stores: Stores, station: Station) ->
         for path in ("/stations/yarkant/S0147", "/stations/shache/S0001", "/stations/shache/%3Cscript%3E"):
             assert client.get(path).status_code == 404
         assert client.get("/stations/shache/S0147").status_code == 200
+
+
+def test_whether_its_key_is_known_and_signs_stands_in_words(stores: Stores) -> None:
+    signing, path = SigningStation(), "/stations/shache/S0147"
+    stores.ledger.accept([signing.start()], "shache", NOW)
+    assert "Signing key not known" in bare(page(stores, path))
+    stores.ledger.accept([signing.make_key(), signing.intake(1)], "shache", NOW)
+    text = bare(page(stores, path))
+    assert "known since 04:00:00 its events are signed" in text
+    assert f"Id of the signing key {key_of('first').key_id.hex()}" in text
+    signing.key = None
+    stores.ledger.accept([signing.intake(2)], "shache", NOW)
+    assert "1 events not signed, since 04:00:00" in bare(page(stores, path))
+    stores.ledger.revoke_key("shache", "S0147", key_of("first").key_id.hex())
+    assert "revoked: not believed" in bare(page(stores, path))
 
 
 def test_one_that_is_expected_and_was_never_heard_has_one(stores: Stores) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from kiosk.base.ed25519 import Ed25519Key
 from kiosk.domain.configuration import RefusalReason
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import Mode
@@ -29,6 +30,7 @@ from kiosk.messaging.contract.configuration import (
     encode_part,
     parse_document,
     part_file,
+    to_base64,
 )
 from kiosk.station.configuration.county import StationCounty
 from kiosk.station.configuration.inbox import InboxTools
@@ -41,6 +43,9 @@ GOODS = GoodsPart((ProductTable("BADAM", NAMES, "badam"), ProductTable("HONEY", 
 CONTAINERS = ContainersPart((ContainerTable("BARE", NAMES, 0, "none"),))
 MEMBERS = MembersPart((MemberRow("M-00001", "Aygul"),))
 PEOPLE = ClerksPart((ClerkRow("01", "Patime", "technician"), ClerkRow("02", "Memet", "clerk")))
+KEY = Ed25519Key(bytes(32))
+# As the certificate of the county's key has it; the rest of it is for the check of signatures, which is a fake here.
+CERTIFICATE = to_base64(b"county" + bytes.fromhex("302a300506032b6570032100") + KEY.public + b"end")
 ISSUED = "2026-11-25T06:00:00Z"
 
 
@@ -84,13 +89,13 @@ def document(number: int, key: int = 1, effective: str | None = None, issued: st
         parts = {"goods": GOODS, "prices": prices(number), "containers": CONTAINERS}
     made = {name: part if isinstance(part, bytes) else encode_part(part) for name, part in parts.items()}
     named = {name: Part.of(content) for name, content in made.items()}
-    sent = ConfigurationDocument("S0147", "yarkant", (key, number), issued, effective, named, "county")
+    sent = ConfigurationDocument("S0147", "yarkant", (key, number), issued, effective, named, CERTIFICATE)
     return Sent(signed(sent).encode(), {named[name].sha256: content for name, content in made.items()})
 
 
 def signature(content: bytes) -> RefusalReason | None:
     found = parse_document(content)
-    if found.certificate != "county":
+    if found.certificate != CERTIFICATE:
         return RefusalReason.OTHER_COUNTY
     return None if found == signed(found) else RefusalReason.SIGNATURE
 

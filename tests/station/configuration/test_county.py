@@ -63,8 +63,8 @@ def test_a_document_is_applied_and_says_so(rig: CountyRig) -> None:
 
 
 def flipped(sent: Sent) -> Sent:
-    middle = len(sent.content) // 2
-    return replace(sent, content=sent.content[:middle] + bytes([sent.content[middle] ^ 1]) + sent.content[middle + 1 :])
+    at = sent.content.index(b'"sha256"') + 12
+    return replace(sent, content=sent.content[:at] + bytes([sent.content[at] ^ 1]) + sent.content[at + 1 :])
 
 
 def damaged(sent: Sent) -> Sent:

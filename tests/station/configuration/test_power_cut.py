@@ -9,16 +9,19 @@ from pathlib import Path
 import pytest
 
 from kiosk.base import files
-from kiosk.messaging.contract.configuration import ClerkRow, ClerksPart
+from kiosk.messaging.contract.configuration import CheckpointsPart, ClerkRow, ClerksPart
 from kiosk.station.configuration import checks, county, floor, inbox
-from kiosk.store import Store, catalogs, clerks, county_documents
+from kiosk.store import Store, catalogs, checkpoints, clerks, county_documents
 from kiosk.store.database.opening import OpenOptions
 from tests.depth import many
 from tests.station.configuration.rig import CONTAINERS, GOODS, PEOPLE, CountyRig, Sent, document, prices
+from tests.station.configuration.test_checkpoints import row
 from tests.station.fakes import STAMP
 from tests.station.update.power import lines_of, run, worth_a_cut
 
-FILES = {module.__file__ for module in (files, checks, county, floor, inbox, catalogs, clerks, county_documents)}
+FILES = {
+    module.__file__ for module in (files, checks, county, floor, inbox, catalogs, checkpoints, clerks, county_documents)
+}
 CUTS = many(24, torture=10_000, quick=4)
 BEFORE, AFTER = "1.17", "1.18"
 PERSON = {"1.17": ["Patime", "Memet"], "1.18": ["Aygul"]}
@@ -26,7 +29,8 @@ PERSON = {"1.17": ["Patime", "Memet"], "1.18": ["Aygul"]}
 
 def sent(number: int) -> Sent:
     people = PEOPLE if number == 17 else ClerksPart((ClerkRow("01", "Aygul", "technician"),))
-    return document(number, goods=GOODS, containers=CONTAINERS, prices=prices(number), clerks=people)
+    log = CheckpointsPart((row(number, number - 1 if number > 17 else 0),))
+    return document(number, goods=GOODS, containers=CONTAINERS, prices=prices(number), clerks=people, checkpoints=log)
 
 
 def opened(folder: Path) -> closing[Store]:
@@ -44,6 +48,7 @@ def look(rig: CountyRig) -> str:
     assert rig.price() == int(version.partition(".")[2])
     assert [row.name for row in rig.store.clerks.everyone()] == PERSON[version]
     assert [f"{row['key']}.{row['number']}" for row in rig.events("config.applied")][-1] == version
+    assert [row["size"] for row in rig.events("checkpoint.kept")] == list(range(17, rig.price() + 1))
     assert rig.county.prices_confirmed() or version == BEFORE
     return version
 

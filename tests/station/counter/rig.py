@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import msgspec
@@ -113,6 +114,7 @@ class CounterRig:
     parcels: ParcelSettings = PARCELS
     codes: CodesSettings = CODES
     take_people: bool = True
+    signs: Mapping[str, Any] = field(default_factory=dict)  # What else the papers are made with
 
     def __post_init__(self) -> None:
         self.views: list[CounterView] = []
@@ -138,7 +140,7 @@ class CounterRig:
             station="S0147",
             store=self.store,
             access=self.access,
-            papers=CounterPapers(SETTINGS, self.parcels, self.key, self.printers, self.codes),
+            papers=CounterPapers(SETTINGS, self.parcels, self.key, self.printers, self.codes, **self.signs),
             photos=self.photos,
             slots=self.parcels.slots,
             undo_s=CounterSettings().undo_s,

@@ -27,6 +27,7 @@ from kiosk.station.papers.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.shared.ports import Configuration
 from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.signing import StationSigning
 from kiosk.store import Stamp, Store
 from kiosk.store.backup.shared.settings import BackupSettings
 from tests.station.fakes import MOMENT, Rig
@@ -96,6 +97,7 @@ class Clinic:
         data = folder / "data"
         self.settings = StationSettings(STATION, "yarkant", data, village="Test village")
         self.moment = MOMENT
+        self.signing = StationSigning(data)
         self.own_layouts = OwnLayouts(data / LAYOUTS)
         self.store: Store = open_store(self.settings.database, template)
         self.board = LiveBoard(Rig().desk.view())
@@ -132,13 +134,14 @@ class Clinic:
         self.doctor = Doctor(self, self.equipment, clock=lambda: self.monotonic)
 
     def stamp(self) -> Stamp:
-        return Stamp(self.moment, self.software)
+        return Stamp(self.moment, self.software, sign=self.signing.sign)
 
     def cure(self) -> None:
         """Everything a station can wish for."""
         self.store.catalogs.add(CATALOG, self.stamp())
         self.store.clerks.add("Reyhan", Role.TECHNICIAN, "hash", self.stamp())
         self.store.clerks.add("Tursun", Role.CLERK, "hash", self.stamp())
+        self.signing.start(self.store, self.stamp)
         self.store.outbox.acknowledge(self.store.outbox.counts().last_seq, ())
         (self.settings.data / "pickup-key").write_text("ab" * 32)
         self.reads()

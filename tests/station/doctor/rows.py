@@ -20,6 +20,7 @@ DEVICES = [
     "catalog",
     "people",
     "pickup_key",
+    "signing_key",
     "link",
     "center",
     "backup",

@@ -93,6 +93,7 @@ def test_a_new_station_is_told_what_it_lacks(clinic: Clinic) -> None:
         "catalog": ("fail", "catalog_none"),
         "people": ("fail", "people_none"),
         "pickup_key": ("warn", "key_missing"),
+        "signing_key": ("warn", "signing_key_failed"),
         "link": ("warn", "link_waits"),
         "center": ("warn", "center_never"),
         "backup": ("warn", "backup_medium"),
@@ -426,6 +427,19 @@ def test_the_pickup_key_wherever_it_belongs(well: Clinic, monkeypatch: pytest.Mo
     assert well.rows()["pickup_key"] == ("ok", "fine")
     well.config.parcels = ParcelSettings(key_file=well.folder / "named")
     assert well.rows()["pickup_key"] == ("warn", "key_missing")
+
+
+def test_a_signing_key_that_fails_is_no_failure_of_the_station(well: Clinic) -> None:
+    key = well.settings.data / "signing.key"
+    content = key.read_bytes()
+    for damaged in (b"", b"x" * 32, None):
+        key.unlink()
+        if damaged is not None:
+            key.write_bytes(damaged)
+        assert well.rows()["signing_key"] == ("warn", "signing_key_failed")
+        assert not has_failure(well.doctor.findings(fresh=True))
+        key.write_bytes(content)
+        assert well.rows()["signing_key"] == ("ok", "fine")
 
 
 # --- link, center, backup ---------------------------------------------------------------------------------------------

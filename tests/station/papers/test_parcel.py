@@ -92,6 +92,8 @@ def test_every_paper_has_its_drawing() -> None:
         "day_slip",
         "crate_label",
         "member_card",
+        "member_statement",
+        "member_code",
         "tote_tag",
         "seal_tag",
         "manifest",

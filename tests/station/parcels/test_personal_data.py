@@ -34,7 +34,16 @@ PLANTED: Final[Mapping[str, str]] = {
     "clerks": "Tursunay Planted",
 }
 NO_WORDS: Final = {
-    *("pickup_codes", "journal", "papers", "goods_pictures", "station_logs", "station_backups", "bundles"),
+    *(
+        "pickup_codes",
+        "member_code",
+        "journal",
+        "papers",
+        "goods_pictures",
+        "station_logs",
+        "station_backups",
+        "bundles",
+    ),
 }
 """Numbers, pictures of goods, copies of the above, and what programs write."""
 HOUR: Final = timedelta(hours=1)

@@ -274,6 +274,8 @@ def test_what_is_asked_often_reads_no_whole_table(store: Store, path: Path) -> N
     store.parcels.by_mac(b"")
     store.parcels.in_states({row.state})
     store.lockouts.get("pin")
+    store.members.brought("M-00001", "2026", "2026-11-25", 4, 8)
+    store.members.has_code("M-00001", b"")
     questions = [(sql, values) for sql, values in asked if sql.startswith("SELECT")]
     assert len(questions) >= 20
     connection = sqlite3.connect(path)

@@ -8,19 +8,22 @@ from typing import Any, cast
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.identifiers import ReceiptNumber, internal_code
 from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.telephone_pin import answer
 from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.counter.scans import ParsedScan
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.shared.clock_setting import ClockSetter
 from kiosk.web.server import Server
 from kiosk.web.shared.roles import COOKIE
 from kiosk.web.shared.settings import WebSettings
 from tests.station.counter.acts import collect_by_code
+from tests.station.counter.rig import SECOND_PIN
 from tests.station.fakes import MOMENT
 from tests.station.hardware import BLUR, TILT, judged
+from tests.station.papers_signed import STRANGER, elsewhere
 from tests.web import browsing
 from tests.web.counter.selling import LONGEST, lot_of, photograph, sell
 from tests.web.counter.shop import SECRET, CounterShop, waybill
@@ -28,6 +31,8 @@ from tests.web.shop import in_force
 
 PUBLIC_SCENES = frozenset(
     {
+        "brought-code",
+        "brought",
         "parcel-pad",
         "parcel-found",
         "parcel-wrong",
@@ -154,6 +159,14 @@ def _photographed(shop: CounterShop) -> str:
 def _named(shop: CounterShop) -> str:
     shop.scan("13812345678")
     return "/counter"
+
+
+def _receipt(text: str) -> Callable[[CounterShop], str]:
+    def scanned(shop: CounterShop) -> str:
+        shop.phone = "0998-1234567"
+        return shop.counter.scans.scan(shop.session, ParsedScan.of(text)).path
+
+    return scanned
 
 
 def _out(shop: CounterShop) -> str:
@@ -291,6 +304,35 @@ def _queue(shop: CounterShop) -> str:
 def _closed(shop: CounterShop) -> str:
     shop.counter.day.close(shop.session)
     return "/counter/day?ask=closed"
+
+
+def _by_number(shop: CounterShop) -> str:
+    shop.desk.intake_exit.leave()
+    shop.desk.choices.begin()
+    shop.desk.choices.choose_party("00017")
+    return "/brought"
+
+
+def _by_card(shop: CounterShop) -> str:
+    """After more than a page, both modes and a void one."""
+    shop.desk.intake_exit.leave()
+    for grams, product in ((48_310, "APRICOT"), (21_005, "BADAM"), (9_870, "RAISIN")):
+        shop.at_agree(grams, product, "00017")
+        shop.desk.choices.choose_mode("purchase")
+        sold = shop.desk.view()
+        shop.desk.agreement.agree(sold.reading_no, sold.token)
+        shop.rest(0)
+        shop.desk.result_screen.finish(anyway=True)
+    shop.counter.voids.void(shop.session, shop.store.intakes.recent(1)[0].receipt, "wrong_product", "02", SECOND_PIN)
+    shop.print_all()
+    shop.router.on_scan(internal_code("P", "00017"))
+    shop.access.sign_out(shop.session.token)
+    return "/brought"
+
+
+def _pad(shop: CounterShop) -> str:
+    shop.desk.intake_exit.leave()
+    return "/parcel"
 
 
 def _found(shop: CounterShop) -> str:
@@ -467,7 +509,12 @@ SCENES = (
     CounterScene("counter-day", _at("/counter/day")),
     CounterScene("counter-close", _at("/counter/day?ask=close")),
     CounterScene("counter-closed", _closed),
-    CounterScene("parcel-pad", _at("/parcel")),
+    CounterScene("counter-receipt", _receipt(elsewhere(bags=40, net_g=1_312_480, amount_fen=7_612_384, copy_no=1))),
+    CounterScene("counter-receipt-changed", _receipt(elsewhere(STRANGER))),
+    CounterScene("counter-receipt-home", _at("/counter")),
+    CounterScene("brought-code", _by_number),
+    CounterScene("brought", _by_card),
+    CounterScene("parcel-pad", _pad),
     CounterScene("parcel-found", _found),
     CounterScene("parcel-wrong", _told("wrong_code")),
     CounterScene("parcel-locked", _told("code_locked", 540)),

@@ -26,7 +26,7 @@ from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.telephone import TelephonePin
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
-from kiosk.station.counter.scans import ParsedScan
+from kiosk.station.counter.scans import ParsedScan, ScanSources
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterBoard, CounterState, CounterView, ScanResult
 from kiosk.station.desk.desk import Desk
@@ -137,17 +137,23 @@ class CounterShop(Shop):
                 on_event=lambda: None,
                 on_parcel_photo=lambda asked, number: self.wanted.append(number),
                 lots=self.lots,
+                ways=ScanSources(check_slip=self.slip_checks.check),
             ),
         )
-        self.router = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
+        self.router = self._router()
 
     def restart_desk(self) -> None:
         """What was on the screen is forgotten, as when the power goes; the store is not."""
         self.desk = Desk(PROFILE, self.desk_tools)
         self.board = LiveBoard(self.desk.view())
         self.board.mark(scale="ok")
-        self.router = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
+        self.slips = self._slips()
+        self.router = self._router()
         self.desk.result_screen.resume()
+
+    def _router(self) -> ScanRouter:
+        faces = (self.counter, self.counter_board, self.access, self.desk.choices)
+        return ScanRouter(*faces, self.slips, self.board.notify)
 
     def _store(self, catalog: Catalog) -> Store:
         if self._people:

@@ -37,13 +37,14 @@ TRUCK = many(30, torture=200)
 TYPE = """
 (text, end = 'Enter') => {
   const value = performance.now();
-  const code = (letter) => /[0-9]/.test(letter) ? `Digit${letter}` : letter === '-' ? 'Minus' : `Key${letter}`;
+  const signs = { '-': 'Minus', '.': 'Period', '/': 'Slash', ':': 'Semicolon', '#': 'Digit3' };
+  const code = (letter) => signs[letter] ?? (/[0-9]/.test(letter) ? `Digit${letter}` : `Key${letter.toUpperCase()}`);
   const press = (code, shiftKey = false) => {
     const event = new KeyboardEvent(
       'keydown', { code, key: code.slice(-1), shiftKey, bubbles: true, cancelable: true });
     document.body.dispatchEvent(Object.defineProperty(event, 'timeStamp', { value }));
   };
-  for (const letter of text) press(code(letter), /[A-Z]/.test(letter));
+  for (const letter of text) press(code(letter), /[A-Z:#]/.test(letter));
   press(end);
 }
 """

@@ -52,7 +52,7 @@ def test_a_member_s_list_has_pages_of_that_member_alone(shop: CounterShop, clien
     assert shown == [mine[:2:-1], mine[2::-1]]
     assert 'name="here" value="/counter/intakes?member=M-00017"' in first, "another language keeps the list"
     shop.counter.day.close(shop.session)
-    assert load("en").template("counter.intakes.none", {}) in client.get("/counter/intakes?member=M-00017").text
+    assert mine[0] in client.get("/counter/intakes?member=M-00017&page=2").text, "the year does not end with the day"
 
 
 def test_a_card_is_printed_from_the_member_s_page_and_a_lost_one_as_a_copy(
@@ -92,10 +92,24 @@ def test_a_member_whose_card_the_office_has_not_named_yet_is_told_so(shop: Count
         assert said not in client.get(f"/counter/intakes?member={other}").text
 
 
-def test_more_intakes_than_one_reading_holds_are_all_a_member_s(
-    shop: CounterShop, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kiosk.web.counter.lists.AT_ONCE", 2)
-    mine = [shop.book(member=member) for member in ("00017", "04412", "00017", "04412", "00017")][::2]
-    page = client.get("/counter/intakes?member=M-00017").text
-    assert re.findall(r'href="/counter/intakes/(0147-A-[0-9]{6})"', page) == mine[::-1]
+def test_a_code_and_a_statement_are_printed_from_the_member_s_page(shop: CounterShop, client: FlaskClient) -> None:
+    here = "/counter/intakes?member=M-00017"
+    assert "/statement" not in client.get(here).text, "nothing was brought yet"
+    assert client.post("/counter/members/M-00017/statement").status_code == 409
+    receipt = shop.book(member="00017")
+    assert 'action="/counter/members/M-00017/statement"' in client.get(here).text
+    assert 'action="/counter/members/M-00017/code"' in client.get(f"{here}&ask=code").text
+    shop.print_all()
+    for act in ("statement", "statement", "code", "code"):
+        assert client.post(f"/counter/members/M-00017/{act}").location == "/counter/queue"
+    strip, code = shop.store.papers.open_jobs()
+    assert (strip.document, strip.printer, code.document) == ("member_statement", "receipt", "member_code")
+    assert paper_of(strip).rows[0].receipt == receipt[5:]
+    page = client.get("/counter/queue").text
+    assert all(load("en").text(f"counter.paper.member_{paper}") in page for paper in ("statement", "code"))
+    shop.store.papers.sending(code.id)
+    shop.store.papers.unknown(code.id, "device", shop.stamp())
+    refused = client.post(f"/counter/prints/{code.id}/resolve", data={"came_out": "0"})
+    assert refused.status_code == 409, "no code is printed twice"
+    assert client.post("/counter/members/M-99999/code").status_code == 409
+    assert client.post("/counter/members/nobody/code").status_code == 409

@@ -294,6 +294,7 @@ DOCTOR = (
         "catalog",
         "people",
         "pickup_key",
+        "signing_key",
         "link",
         "center",
         "backup",

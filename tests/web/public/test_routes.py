@@ -268,7 +268,18 @@ def test_reading_pages_changes_nothing(shop: Shop, app: Flask, client: FlaskClie
 
 def test_every_act_is_a_post_and_nothing_else(app: Flask) -> None:
     acts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or set())}
-    doors = {"/alive", "/language", "/parcel/code", "/clock", "/counter/unlock", "/counter/lock"}
+    doors = {
+        "/alive",
+        "/language",
+        "/parcel/code",
+        "/slip/check",
+        "/slip/time_up",
+        "/slip/done",
+        "/clock",
+        "/counter/unlock",
+        "/counter/lock",
+    }
+    doors |= {"/brought/code", "/brought/print"}
     doors |= {f"/counter/forgotten/{act}" for act in POSTS}
     doors.add("/counter/check/take")  # no act of the clerk's alone
     doors.add("/counter/parcels/<about>/shown")  # a code is shown once: a page that no address leads back to
@@ -377,7 +388,7 @@ def test_idle_never_clears_goods_or_paper(shop: Shop, client: FlaskClient) -> No
 
 def test_the_start_has_no_door_that_leads_nowhere(client: FlaskClient) -> None:
     doors = re.findall(r'<(?:form[^>]*action|a class="tile[^"]*" href)="([^"]*)"', client.get("/").text)
-    assert doors == ["/language", "/begin", "/parcel"]
+    assert doors == ["/language", "/begin", "/parcel", "/slip/check"]
     assert client.get("/check").status_code == 404
     assert client.get("/parcel").status_code == 200
 

@@ -26,6 +26,7 @@ COUNTER = """scan shelf clerk lock queue day undo damaged send-back handover not
 bag-scan bag-twice bag-other bag-missing"""
 MARKS = "scale printer link link-off link-search attention"
 WORTH = "check-weight check-failed not-for-trade seal-expired"
+SLIPS = """slip-hold slip-right slip-copy slip-changed slip-voided slip-unknown slip-unreadable"""
 DEVICES = {f"scale-{kind}" for kind in ("platform", "price", "balance", "board")} | {
     f"printer-{kind}" for kind in ("label", "belt", "sheet", "narrow", "wide")
 }
@@ -48,7 +49,7 @@ def tag(element: ET.Element) -> str:
 def test_every_drawing_the_screens_name_is_there_and_no_other() -> None:
     states = {f"state-{state}" for state in PanState}
     wanted = (states | SHOTS | DEVICES).union(
-        *(words.split() for words in (GOODS, CONTAINERS, ACTS, COUNTER, MARKS, WORTH))
+        *(words.split() for words in (GOODS, CONTAINERS, ACTS, COUNTER, MARKS, WORTH, SLIPS))
     )
     assert {path.name for path in DRAWINGS} == {f"{name}.svg" for name in wanted}
 

@@ -24,8 +24,9 @@ SYSTEM_USER: Final = "itself"  # Opens cases, and closes those of SELF_CLEARING 
 # Kinds that are over when they are no longer seen.
 SELF_CLEARING: Final = frozenset(
     {
+        "key_untried",
         *("quiet", "backlog", "gap", "offline", "reports", "never_seen", "old_software", "verification_over"),
-        *("held_back", "old_price", "document_refused"),
+        *("held_back", "old_price", "document_refused", "unsigned"),
     }
 )
 # Kinds of a day, which only a person reopens: while the reports are rebuilt their conditions are not seen.

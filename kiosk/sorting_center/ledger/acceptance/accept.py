@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -27,12 +26,21 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger.acceptance import streams
+from kiosk.sorting_center.ledger.acceptance.chain import Chain, Released
+from kiosk.sorting_center.ledger.acceptance.signatures import ChecksAhead, Signatures
 from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.postgres import lock_stations
 from kiosk.sorting_center.ledger.database.rows import insert_autonumbered, insert_missing, upsert_rows
-from kiosk.sorting_center.ledger.database.schema import archived, quarantine, same_stream, stream, unnumbered
+from kiosk.sorting_center.ledger.database.schema import (
+    archived,
+    event_by_month,
+    quarantine,
+    same_stream,
+    stream,
+    unnumbered,
+)
 from kiosk.sorting_center.ledger.database.schema import event as event_table
 from kiosk.sorting_center.ledger.shared.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
 from kiosk.sorting_center.shared.alarm_texts import format_detail
@@ -56,44 +64,15 @@ _HELD_COLUMNS: Final = [event_table.c[name] for name in ("body", "sha256", "prev
 _ESCAPED_NUL: Final = rb"\u0000"  # U+0000 as canonical JSON writes it
 
 
-class Released(NamedTuple):
-    """An event whose place in the chain is sure; ``feedseq`` is None where it has, or has yet, no place in the feed."""
-
-    event: ReceivedEvent
-    feedseq: int | None
-    held_since: str | None  # When it came, of an event that was held above a gap before this delivery
-
-
-@dataclass(slots=True)
-class Chain:
-    """The row of ``stream`` while a delivery is taken in: walked in memory, written once."""
-
-    station: str
-    epoch: str
-    region: str
-    upto: int
-    head: str
-    max_seen: int
-    gap_since: str | None
-    events: Sequence[ReceivedEvent]
-    highest_stored: int = 0  # No event above it was stored before this delivery
-    has_quarantined: bool = False  # It may have events in quarantine
-    fresh: dict[int, ReceivedEvent] = field(default_factory=dict)  # What is new, by seq
-    released: list[Released] = field(default_factory=list)
-    last_received_at: str = ""  # When the newest delivery with events of this stream came
-    # The budget of the commit was spent: held events that are next in the chain may still be there.
-    has_more: bool = False
-
-    @property
-    def key(self) -> streams.StreamKey:
-        return (self.station, self.epoch, self.region)
-
-
 class Acceptance:
-    """Takes the events of one delivery in; ``received_at`` is RFC 3339 in UTC, the center's clock."""
+    """Takes the events of one delivery in; ``received_at`` is RFC 3339 in UTC, the center's clock.
 
-    def __init__(self, connection: Connection, received_at: str) -> None:
+    Whether it may be committed says ``signatures``.
+    """
+
+    def __init__(self, connection: Connection, received_at: str, ahead: ChecksAhead) -> None:
         self._connection = connection
+        self.signatures = Signatures(connection, received_at, ahead)
         self._received_at = received_at
         self._dialect = connection.dialect.name
         # What is released then gets its place in the feed here; else a `numberer` gives it.
@@ -109,11 +88,13 @@ class Acceptance:
         A known stream without events is one that an earlier commit released in part: it goes on.
         """
         chains = self._load_chains(groups)
+        self.signatures.load_keys(chain.station for chain in chains)
         known = self._stored_hashes(chains)
         for chain in chains:
             self._deduplicate(chain, known[chain.key])
             self._advance(chain)
         self._store(chains)
+        self.signatures.write()
         if self._is_single_writer:
             self._project(chains)
         else:
@@ -212,6 +193,7 @@ class Acceptance:
                 known[item.seq], chain.fresh[item.seq] = item.sha256, item
             elif have != item.sha256:
                 self._quarantine(chain, item, FORK, format_detail("came_twice", seq=item.seq))
+                self.signatures.note_fork(chain, item)
 
     def _advance(self, chain: Chain) -> None:
         """Upward from ``upto`` as far as the chain holds and the budget goes; the event that breaks it is evicted."""
@@ -236,12 +218,25 @@ class Acceptance:
             if held_since is not None:
                 self._held_events_left -= 1
                 self._held_bytes_left -= len(item.body)
+            problem = self.signatures.problem_of(chain, item)
+            if problem != item.problem:
+                item = replace(item, problem=problem)
+                if held_since is None:
+                    chain.fresh[seq] = item
+                else:
+                    self._set_apart_held(chain, item, held_since)
             feedseq = None
             if self._is_single_writer and item.problem is None:
                 self._feedseq += 1
                 feedseq = self._feedseq
             chain.upto, chain.head = seq, item.sha256
             chain.released.append(Released(item, feedseq, held_since))
+
+    def _set_apart_held(self, chain: Chain, item: ReceivedEvent, held_since: str) -> None:
+        table = event_table if self._is_single_writer else event_by_month
+        here = same_stream(table, chain) & (table.c.seq == item.seq) & (table.c.received_at == held_since)
+        self._connection.execute(update(table).where(here).values(problem=item.problem))
+        self._quarantine(chain, item, str(item.problem))
 
     def _iter_held(self, chain: Chain) -> Iterator[tuple[ReceivedEvent, str]]:
         """Stored events above ``upto`` and when they came, ascending, read in small steps as far as asked for, or until

@@ -1,4 +1,4 @@
-"""What is made of the events, made again: receipts that count, voids, the alarms of receipts confirmed twice."""
+"""What is made of the events, made again: receipts that count, voids, the alarms of receipts confirmed twice, keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Exists, Table, delete, exists, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.sorting_center.ledger.database import projection
+from kiosk.sorting_center.ledger.database import projection, station_keys
 from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.numberer import NUMBERER_LOCK
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
@@ -88,6 +88,7 @@ def _replay(connection: Connection, on_progress: Callable[[int], None]) -> int:
     while rows := feed_page(connection, after, _CHUNK, (*projection.EVENT_COLUMNS, "problem")):
         projected = [row for row in rows if row.problem is None and row.type in projection.TYPES]
         projection.project(connection, projected)
+        station_keys.register_released(connection, [row for row in rows if row.problem is None])
         done, after = done + len(projected), rows[-1].feedseq
         on_progress(done)
     return done

@@ -58,9 +58,37 @@ def _received() -> tuple[Column[Any], ...]:
 
 
 # One row per (region, station, epoch, seq), first come. `feedseq` is null while a gap below holds the event back, and
-# for good when `problem` (unknown_type, bad_data, oversized) was set as it came. In PostgreSQL a view: see
-# `database.places`.
+# for good when `problem` (unknown_type, bad_data, oversized, bad_signature) was set until it was released. In
+# PostgreSQL a view: see `database.places`.
 event = Table("event", metadata, *_received(), Column("feedseq", BigInteger, unique=True))
+
+# The keys with which stations sign, as `station.key.made.v1` named them. `public`: 64 hex digits. `state` as in
+# `messaging.contract.configuration.KeyRow`. `made_seq`: of the event, in `made_epoch`.
+station_key = Table(
+    "station_key",
+    metadata,
+    Column("region", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("public", Code, primary_key=True),
+    Column("state", Code, nullable=False),
+    Column("made_epoch", Code, nullable=False),
+    Column("made_seq", BigInteger, nullable=False),
+    Column("received_at", TimestampColumn, nullable=False),
+)
+
+# Of a stream the released events that have no signature that is believed, though its station has a key, and that no
+# `station.events.covered.v1` covers: from the first to the last, among signed ones. `since`: when the first one came.
+unsigned = Table(
+    "unsigned",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("epoch", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("since", TimestampColumn, nullable=False),
+)
 
 # `upto`: every event from 1 to here is stored and linked. `head`: the hash at `upto`.
 stream = Table(
@@ -77,8 +105,8 @@ stream = Table(
     Column("last_received_at", TimestampColumn, nullable=False),
 )
 
-# `reason`: fork, broken_chain, far_ahead, unknown_type, bad_data or oversized. Bounded for each station: of the oldest,
-# and of those that are oversized, number, hash, reason and `size_bytes` are kept, and no `body`.
+# `reason`: fork, broken_chain, far_ahead, unknown_type, bad_data, oversized or bad_signature. Bounded for each station:
+# of the oldest, and of those that are oversized, number, hash, reason and `size_bytes` are kept, and no `body`.
 quarantine = Table(
     "quarantine",
     metadata,
@@ -125,7 +153,7 @@ station_status = Table(
     Column("doctor", Code),
 )
 
-# `kind`: fork, broken_chain, receipt_twice, second_region or too_many_epochs.
+# `kind`: fork, broken_chain, receipt_twice, second_region, too_many_epochs or county_log.
 alarm = Table(
     "alarm",
     metadata,
@@ -238,6 +266,54 @@ archived = Table(
     Column("region", Code, primary_key=True),
     Column("sha256", Code, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# The county's log: see `sorting_center.log`. `origin` names a tree; `generation` is that of the feed, and `first_place`
+# the feedseq of the first leaf.
+log_tree = Table(
+    "log_tree",
+    metadata,
+    Column("origin", Code, primary_key=True),
+    Column("region", Code, nullable=False),
+    Column("year", BigInteger, nullable=False),
+    Column("generation", Code, nullable=False),
+    Column("first_place", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+)
+
+# `leaves`: of each its feedseq in 8 bytes, and the 32 of the event's hash. `subtrees`: when all leaves are there, the
+# hashes of the complete subtrees that end with this block, the smallest first, 32 bytes each.
+log_block = Table(
+    "log_block",
+    metadata,
+    Column("origin", Code, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_place", BigInteger, nullable=False),
+    Column("leaves", LargeBinary, nullable=False),
+    Column("subtrees", LargeBinary, nullable=False),
+    Index("log_block_place", "origin", "first_place"),
+)
+
+# `day`: 2026-12-01, in the county's zone; `root`: 64 hex digits; `note`: as it was signed.
+log_checkpoint = Table(
+    "log_checkpoint",
+    metadata,
+    Column("origin", Code, primary_key=True),
+    Column("day", Code, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", Code, nullable=False),
+    Column("note", Code, nullable=False),
+)
+
+# What stations say they keep of the log; `feedseq` of the event that said it last.
+log_witness = Table(
+    "log_witness",
+    metadata,
+    Column("origin", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", Code, nullable=False),
+    Column("feedseq", BigInteger, nullable=False),
 )
 
 # Alembic's own; made here, so that a new ledger does not need it.

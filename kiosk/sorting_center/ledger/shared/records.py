@@ -21,6 +21,8 @@ RECEIPT_TWICE: Final = "receipt_twice"
 SECOND_REGION: Final = "second_region"
 TOO_MANY_EPOCHS: Final = "too_many_epochs"  # More epochs of one station than there are receipt letters
 TOO_MANY_REGIONS: Final = "too_many_regions"  # One number in more regions than a province has counties
+# The signature is of another form, of no key of this station, or does not fit the event.
+BAD_SIGNATURE: Final = "bad_signature"
 TWIN: Final = "twin"  # Two machines send by turns under one station number
 
 # Of a message that could not be stored, three times, for an unexpected error: stored whole.

@@ -18,6 +18,7 @@ READ_LOCK: Final = threading.Lock()  # One file at a time: the largest takes som
 _TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "json": "application/json",
     "pdf": "application/pdf",
     "toml": "application/toml",
 }

@@ -34,7 +34,8 @@ class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
     center's days. ``webhook_hosts``: those inside this network that webhooks and mail may go to; ``mail_logins``: the
     folder of the files with users and passwords of mail servers. ``photos_dir``: where the pictures of stations are
     kept. ``storefront_url``: where buyers find what is published. ``terms``: KIND=DAYS, of what the desk stores.
-    ``publish_alone``: whether who changed prices and goods may publish them.
+    ``publish_alone``: whether who changed prices and goods may publish them. ``configuration_key``: the file of the
+    county's key, by which statements of members are signed.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +49,7 @@ class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
     storefront_url: str | None = None
     terms: tuple[str, ...] = ()
     publish_alone: bool = False
+    configuration_key: str | None = None
 
     def validate(self) -> CenterWebSettings:
         try:

@@ -21,6 +21,7 @@ _DAYS: Final = timedelta(days=14)  # A day that differs waits so long in the lis
 # The gravest first. Kinds of one line are signs of one accident; the first of them names it, in addresses too.
 _ACCIDENTS: Final = (
     ("fork", "twin", "too_many_epochs", "broken_chain", "receipt_twice"),
+    ("county_log",),
     ("second_region",),
     ("quarantine",),
     ("verification_over",),
@@ -28,6 +29,7 @@ _ACCIDENTS: Final = (
     ("impossible_price",),
     ("impossible_clock",),
     ("old_price", "document_refused"),
+    ("unsigned",),
     ("held_back",),
     (DAY_KIND,),
     ("reports",),

@@ -53,7 +53,7 @@ def open_stores(ledger_url: str, zone: ZoneInfo, photos: Path | None = None) -> 
 class PageSources:
     """``now`` is the local time, with its zone; the center's days are those of this zone. ``storefront`` is where
     buyers find what is published, None where nobody has said so. ``publish_alone``: whether who changed prices may
-    publish them."""
+    publish them. ``configuration_key``: the county's, None where nobody has said where it is."""
 
     stores: Stores
     health: HealthSource
@@ -62,6 +62,7 @@ class PageSources:
     now: Callable[[], datetime]
     storefront: PublicAddresses | None = None
     publish_alone: bool = False
+    configuration_key: Path | None = None
 
     @property
     def ledger(self) -> Ledger:

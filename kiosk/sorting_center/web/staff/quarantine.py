@@ -33,7 +33,7 @@ from kiosk.sorting_center.web.staff.links import receipt_number, record_context
 
 quarantine = GuardedBlueprint("quarantine", __name__)
 
-REASONS: Final = ("fork", "broken_chain", "far_ahead", "unknown_type", "bad_data", "oversized")
+REASONS: Final = ("fork", "broken_chain", "far_ahead", "unknown_type", "bad_data", "oversized", "bad_signature")
 OPEN, ALL = "open", "all"
 _PAGE_SIZE: Final = 50
 # Pages of what is decided already, before a list of what is open is shown as far as it goes.

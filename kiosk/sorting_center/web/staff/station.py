@@ -12,6 +12,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.ledger.database.station_keys import StationKeyRow, UnsignedEvents, load, unsigned_events
 from kiosk.sorting_center.ledger.epochs import EpochRow
 from kiosk.sorting_center.ledger.overview import AlarmRow, GapRow
 from kiosk.sorting_center.reports.closings import Closing
@@ -75,6 +76,7 @@ def shown(region: str, station: str) -> str:
         configuration=desk.configurations.of_station(region, station),
         identity=desk.certificates.newest(MachineKind.STATION).get((region, station)),
         device=broken_device(tile) if tile is not None else None,
+        signing=_signing(region, station),
         listings=sources().listings.of_station(region, station, _MAX_LISTINGS),
         parcels=sources().reports.parcels.shelved(region, station),
         doctor=doctor_summary(sources().reports.stations.doctor(region, station), texts()),
@@ -122,6 +124,14 @@ def _history(region: str, station: str, days: int) -> History:
         reports.stations.checks(region, station, _MAX_CHECKS),
         reports.stations.scale(region, station),
     )
+
+
+def _signing(region: str, station: str) -> tuple[StationKeyRow | None, UnsignedEvents | None]:
+    """Its newest key, and what it has sent without a signature."""
+    with sources().ledger.reading() as connection:
+        keys = load(connection, [station]).get((region, station), [None])
+        unsigned = [one for one in unsigned_events(connection) if (one.region, one.station) == (region, station)]
+    return keys[-1], next(iter(unsigned), None)
 
 
 def _tile(region: str, station: str) -> Tile | None:

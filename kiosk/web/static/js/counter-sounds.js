@@ -15,6 +15,8 @@ export function knowScan(page) {
 
 /** The sound of what came of a scan, by the page that shows it. */
 export function earconOf(page) {
+  const slip = page.querySelector("[data-earcon]");
+  if (slip !== null) return slip.dataset.earcon;
   const result = page.querySelector(".result");
   if (result === null) return "ok";
   if (result.matches(".result-bad")) return result.querySelector("[action='/counter/arrive']") ? "attention" : "error";

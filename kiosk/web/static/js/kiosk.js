@@ -1,6 +1,7 @@
 // The public face. Every page works without this file; with it the weight is live and the screen follows the desk.
 
 import "./alive.js";
+import "./count-down.js";
 import { guardKeys } from "./key-guard.js";
 import { live } from "./live.js";
 import "./live-parts.js";

@@ -11,6 +11,7 @@ const isLocked = (message) => message.step === "agree" && message.weight.state =
 export function earconOf(before, now) {
   const turned = (state) => now.weight.state === state && before.weight.state !== state;
   if (turned("overload") || (turned("lost") && OPEN.has(now.step))) return "attention";
+  if (now.checked && now.notice > before.notice) return now.checked;
   if (now.clerk_called && now.notice > before.notice) return "attention";
   if (now.step === "take" && before.step !== "take") return "ok";
   return isLocked(now) && !isLocked(before) ? "ok" : null;

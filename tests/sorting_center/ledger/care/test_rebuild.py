@@ -59,7 +59,7 @@ def test_what_was_damaged_is_as_it_was(ledger_url: str) -> None:
         crowded_ledger(ledger, random.Random(7))
         before = projections(ledger_url)
         feed = ledger.feed(0, 1000)
-        with ledger._writing() as connection:
+        with ledger.writing() as connection:
             stray = connection.execute(select(intake).limit(1)).mappings().one()
             connection.execute(delete(intake).where(intake.c.receipt != stray["receipt"]))
             connection.execute(delete(intake_void))
@@ -82,7 +82,7 @@ def _void_of(row: Mapping[str, Any]) -> dict[str, object]:
 def test_a_station_whose_row_is_missing_is_listed_again(ledger_url: str, station: Station) -> None:
     with Ledger.open(ledger_url) as ledger:
         ledger.accept(station.run(3), "shache", NOW)
-        with ledger._writing() as connection:
+        with ledger.writing() as connection:
             connection.execute(delete(station_status))
     assert rebuild(ledger_url).stations_added == 1
     with Ledger.open_readonly(ledger_url) as ledger:

@@ -1,0 +1,55 @@
+"""The signed code on a receipt: what it says, and what a check of it can find."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.moment import ClockQuality
+from kiosk.domain.trade import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """Grams, fen per kg, fen. ``minute``: minutes since 1970 in UTC, None where the clock was not set.
+
+    ``counters``: scale profile, tare library and clock, None where the station has none. ``copy_no``: 0 for the first
+    print. ``head``: the first 8 bytes of the hash of the event of this intake.
+    """
+
+    region: str
+    receipt: ReceiptNumber
+    minute: int | None
+    clock: ClockQuality
+    product: str
+    bags: int
+    net_g: int
+    price_fen_per_kg: int
+    amount_fen: int
+    mode: Mode
+    counters: tuple[int, int, int] | None
+    copy_no: int
+    head: bytes
+
+
+class SlipVerdict(StrEnum):
+    """What a station, a telephone or the county finds; the first that holds, in this order, but for ``copy``."""
+
+    UNREADABLE = "unreadable"  # No slip, or one of a later version
+    OTHER_COUNTY = "other_county"  # It names another region; its keys are not here
+    KEY_UNKNOWN = "key_unknown"  # No key of this station is known here: nothing is said of the paper
+    CHANGED = "changed"  # A key of that station is known, and did not sign this
+    KEY_DOUBTED = "key_doubted"  # Signed, by a key that was stolen, or that two machines used
+    VOIDED = "voided"  # Signed, and two people made it void since
+    COPY = "copy"  # Right, and printed again
+    RIGHT = "right"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSlip:
+    """``slip`` is what the code says, None for `UNREADABLE`. ``voided_at``: RFC 3339, where this station knows it."""
+
+    verdict: SlipVerdict
+    slip: Slip | None = None
+    voided_at: str | None = None

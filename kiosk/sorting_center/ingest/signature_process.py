@@ -1,0 +1,128 @@
+"""A process that checks signatures beside the one that takes events in, on another core.
+
+A commit sends what it has to check in parts, does the rest of its work, and takes the answers that are there; what is
+not answered by then it checks itself, from the end on, until the two meet. So nothing ever waits for this process: when
+it is gone or stands still, checking takes longer and that is all.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from kiosk.sorting_center.shared.child_process import (
+    SupervisedProcess,
+    SupervisedProcessPlan,
+    exit_with_parent,
+    open_stdin,
+    read_task,
+)
+from kiosk.sorting_center.shared.signature_checks import check_inline, verdicts
+
+log = logging.getLogger(__name__)
+
+_COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.ingest.signature_process")
+MIN_SENT: Final = 17  # Fewer are checked in less time than another process needs to wake up for them
+_PART_CHECKS: Final = 8  # At most so many are checked by both: 0.4 ms
+_PLACE: Final = struct.Struct("!II")  # Of which commit, and which of its parts
+_MAX_PART_BYTES: Final = 64 * 1024
+STALL_S: Final = 5.0  # A part takes a millisecond
+
+
+class SignatureProcess:
+    """For one thread."""
+
+    def __init__(self, stall_s: float = STALL_S) -> None:
+        # Messages, each whole or not at all. Both ends stay open here: the next process goes on where one has ended.
+        self._own, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._own.setblocking(False)
+        task = b"%d\n" % self._theirs.fileno()
+        plan = SupervisedProcessPlan(
+            "signature checks", _COMMAND, task, lambda _: None, self._log_exit, (self._theirs.fileno(),)
+        )
+        self._process = SupervisedProcess(plan)
+        self._stall_s = stall_s
+        self._commit = 0
+        self._waiting_since: float | None = None  # For any answer
+
+    @staticmethod
+    def _log_exit(status: int) -> None:
+        log.error("The process of signature checks has ended with status %d; it is begun again.", status)
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    def start(self) -> None:
+        self._process.start()
+
+    def stop(self, timeout_s: float) -> None:
+        self._process.stop(timeout_s)
+        self._own.close()
+        self._theirs.close()
+
+    def begin(self, checks: Sequence[bytes]) -> Callable[[], bytes]:
+        """As `BeginChecks`."""
+        if len(checks) < MIN_SENT:
+            return check_inline(checks)
+        self._commit = (self._commit + 1) % 2**32
+        self._receive({})
+        self._restart_stalled()
+        parts = [b"".join(checks[start : start + _PART_CHECKS]) for start in range(0, len(checks), _PART_CHECKS)]
+        for number, part in enumerate(parts):
+            try:
+                self._own.send(_PLACE.pack(self._commit, number) + part)
+            except OSError:  # As much waits there as there is room for
+                break
+            self._waiting_since = self._waiting_since or time.monotonic()
+        return partial(self._collect, parts)
+
+    def _collect(self, parts: Sequence[bytes]) -> bytes:
+        answers: dict[int, bytes] = {}
+        for number in reversed(range(len(parts))):
+            self._receive(answers)
+            if number not in answers:
+                answers[number] = verdicts(parts[number])
+        return b"".join(answers[number] for number in range(len(parts)))
+
+    def _receive(self, answers: dict[int, bytes]) -> None:
+        """What has come of this commit; what comes of an earlier one is not needed any more."""
+        while True:
+            try:
+                answer = self._own.recv(_MAX_PART_BYTES)
+            except OSError:
+                return
+            self._waiting_since = None
+            commit, number = _PLACE.unpack_from(answer)
+            if commit == self._commit:
+                answers[number] = answer[_PLACE.size :]
+
+    def _restart_stalled(self) -> None:
+        since = self._waiting_since
+        if since is not None and time.monotonic() - since > self._stall_s:
+            self._waiting_since = None
+            self._process.restart()
+
+
+def main() -> int:
+    """Until the parent process ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
+    lines = open_stdin()
+    with socket.socket(fileno=int(read_task(lines))) as line, suppress(OSError):
+        threading.Thread(target=exit_with_parent, args=(lines.fileno(),), daemon=True).start()
+        while part := line.recv(_MAX_PART_BYTES):
+            line.send(part[: _PLACE.size] + verdicts(part[_PLACE.size :]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

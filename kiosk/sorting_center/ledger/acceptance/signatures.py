@@ -1,0 +1,213 @@
+"""Whether the events that a commit releases are signed as their stations sign.
+
+They are judged in the order of their chains, so that each is measured by the keys that its station made before it. A
+signature proves more than the station's line does only where the key is known: a station without any is believed as it
+is. What is not signed, or with a key that is not believed any more, counts and is noted; what is signed wrongly is set
+apart. The arithmetic is begun before all else of a commit, and its verdict stands before the commit does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, select
+
+from kiosk.domain.events import EventsCovered, KeyMade
+from kiosk.messaging.contract.event_signature import parse_signature
+from kiosk.messaging.contract.received_event import ReceivedEvent
+from kiosk.sorting_center.ledger.acceptance import streams
+from kiosk.sorting_center.ledger.acceptance.chain import Chain
+from kiosk.sorting_center.ledger.database import station_keys
+from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.database.schema import unsigned
+from kiosk.sorting_center.ledger.database.station_keys import StationKeyRow
+from kiosk.sorting_center.ledger.shared.records import BAD_SIGNATURE
+from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline, pack_check, verdicts
+from kiosk.sorting_center.shared.stored_events import decode_data
+
+_MAX_SEEN: Final = 20_000  # Stations whose keys are in memory: more than there are in a province
+
+
+class BadSignatures(Exception):
+    """The commit has to be done again, with these events set apart; ``hashes`` are theirs."""
+
+    def __init__(self, hashes: frozenset[str]) -> None:
+        super().__init__(f"{len(hashes)} events are signed wrongly")
+        self.hashes = hashes
+
+
+class _UnsignedRow(NamedTuple):
+    """A row of ``unsigned``, in the order of its columns."""
+
+    station: str
+    epoch: str
+    region: str
+    first: int
+    last: int
+    events: int
+    since: str
+
+
+StationKeys = dict[tuple[str, str], list[StationKeyRow]]  # By region and station
+
+
+class ChecksAhead:
+    """Of one attempt at a commit: what will have to be checked, if the keys are still those that were seen before.
+
+    It is begun while the ledger is asked for the keys that hold; only these decide. ``refuted``: hashes of events whose
+    signatures were found wrong by an earlier attempt.
+    """
+
+    def __init__(
+        self,
+        begin_checks: BeginChecks = check_inline,
+        seen: StationKeys | None = None,
+        events: Iterable[tuple[str, ReceivedEvent]] = (),
+        refuted: frozenset[str] = frozenset(),
+    ) -> None:
+        """``seen`` by commits before this one, and then by this. ``events`` with their regions."""
+        self._begin_checks, self._seen, self.refuted = begin_checks, {} if seen is None else seen, refuted
+        # By the hash of an event its signature, the keys, and what was made of them: it is called twice for each.
+        self._made: dict[str, tuple[str, Sequence[StationKeyRow], list[bytes]]] = {}
+        self._checks = [
+            check
+            for region, item in events
+            if item.signature
+            for check in self.checks_of(item, self._seen.get((region, item.station), ()))
+        ]
+        self._verdict = begin_checks(self._checks)
+
+    def checks_of(self, item: ReceivedEvent, keys: Sequence[StationKeyRow]) -> list[bytes]:
+        """One for each key that the signature may be of."""
+        before = self._made.get(item.sha256)
+        if before is not None and before[:2] == (item.signature, keys):
+            return before[2]
+        signed = parse_signature(item.signature)
+        checks = []
+        if signed is not None:
+            fitting = (row for row in keys if row.key_id == signed.key_id)
+            checks = [pack_check(row.public, item.sha256, signed.signature) for row in fitting]
+        self._made[item.sha256] = item.signature, list(keys), checks
+        return checks
+
+    def verdicts(self, checks: Sequence[bytes], keys: StationKeys) -> bytes:
+        """Of those that had to be made, with ``keys``."""
+        found = dict(zip(self._checks, self._verdict(), strict=True))
+        missing = [check for check in checks if check not in found]
+        found.update(zip(missing, self._begin_checks(missing)(), strict=True))
+        if len(self._seen) > _MAX_SEEN:
+            self._seen.clear()
+        self._seen.update(keys)
+        return bytes(found[check] for check in checks)
+
+
+class Signatures:
+    """Of one commit."""
+
+    def __init__(self, connection: Connection, received_at: str, ahead: ChecksAhead) -> None:
+        self._connection, self._received_at, self._ahead = connection, received_at, ahead
+        self._keys: StationKeys = {}
+        self._made: list[StationKeyRow] = []
+        self._cloned: list[StationKeyRow] = []
+        self._checks: list[bytes] = []
+        self._checked: list[str] = []  # For each check the hash of its event, of which one has to fit
+        self._unsigned: dict[streams.StreamKey, _UnsignedRow | None] = {}
+
+    def load_keys(self, stations: Iterable[str]) -> None:
+        """When their streams are in hand: no other process takes in a key of these epochs until the commit is over."""
+        self._keys = station_keys.load(self._connection, stations)
+
+    def problem_of(self, chain: Chain, item: ReceivedEvent) -> str | None:
+        """Of the next event in its chain: its own, or BAD_SIGNATURE. It is told of each event once."""
+        known = self._keys.get((chain.region, chain.station), [])
+        made = self._key_of(chain, item)
+        if made is None and not known:
+            return item.problem
+        if not item.signature and made is None:
+            if item.problem is None:
+                self._note_unsigned(chain, item.seq)
+            return item.problem
+        candidates = known if made is None else [made]
+        checks = self._ahead.checks_of(item, candidates)
+        if not checks or item.sha256 in self._ahead.refuted:
+            return BAD_SIGNATURE
+        self._checks += checks
+        self._checked += [item.sha256] * len(checks)
+        if made is not None:
+            self._add_key(chain, made, known)
+        elif item.problem is None:
+            believed = [row for row in known if not row.state]
+            if len(believed) < len(known) and not self._ahead.checks_of(item, believed):
+                self._note_unsigned(chain, item.seq)
+            elif item.type == EventsCovered.TYPE:
+                self._cover(chain, decode_data(EventsCovered, item.data))
+        return item.problem
+
+    def note_fork(self, chain: Chain, item: ReceivedEvent) -> None:
+        """Two machines have written one event each in the same place: the key that signs the second one is in both."""
+        keys = self._keys.get((chain.region, chain.station), [])
+        for place, row in enumerate(keys):
+            if not row.state and any(verdicts(b"".join(self._ahead.checks_of(item, [row])))):
+                keys[place] = row._replace(state=station_keys.CLONED)
+                self._cloned.append(row)
+
+    def write(self) -> None:
+        """What was found, beside the events."""
+        station_keys.register(self._connection, self._made)
+        for row in self._cloned:
+            station_keys.mark_cloned(self._connection, row)
+        for key, events in self._unsigned.items():
+            if events is None:
+                self._connection.execute(delete(unsigned).where(_is_stream(key)))
+        upsert_rows(self._connection, unsigned, [row for row in self._unsigned.values() if row is not None])
+
+    def require_good(self) -> None:
+        """Wait for the verdict. Raises BadSignatures."""
+        verdict = self._ahead.verdicts(self._checks, self._keys)
+        fitting = {sha256 for sha256, fits in zip(self._checked, verdict, strict=True) if fits}
+        if bad := frozenset(self._checked) - fitting:
+            raise BadSignatures(bad)
+
+    def _key_of(self, chain: Chain, item: ReceivedEvent) -> StationKeyRow | None:
+        if item.type != KeyMade.TYPE or item.problem is not None:
+            return None
+        public = decode_data(KeyMade, item.data).public
+        return StationKeyRow(chain.region, chain.station, public, "", chain.epoch, item.seq, self._received_at)
+
+    def _add_key(self, chain: Chain, made: StationKeyRow, known: list[StationKeyRow]) -> None:
+        if any(row.state for row in known if row.public == made.public):
+            self._note_unsigned(chain, made.made_seq)
+            return
+        if all(row.state or row.made_epoch != chain.epoch for row in known) and self._unsigned_of(chain):
+            self._unsigned[chain.key] = None  # Through the chain the first key of an epoch signs what was before it
+        if made.public not in (row.public for row in known) and len(known) < station_keys.MAX_KEYS:
+            self._keys.setdefault((made.region, made.station), known).append(made)
+            self._made.append(made)
+
+    def _note_unsigned(self, chain: Chain, seq: int) -> None:
+        before = self._unsigned_of(chain)
+        if before is None:
+            self._unsigned[chain.key] = _UnsignedRow(*chain.key, seq, seq, 1, self._received_at)
+        else:
+            self._unsigned[chain.key] = before._replace(last=seq, events=before.events + 1)
+
+    def _unsigned_of(self, chain: Chain) -> _UnsignedRow | None:
+        if chain.key not in self._unsigned:
+            row = self._connection.execute(select(unsigned).where(_is_stream(chain.key))).one_or_none()
+            self._unsigned[chain.key] = _UnsignedRow(*row) if row is not None else None
+        return self._unsigned[chain.key]
+
+    def _cover(self, chain: Chain, covered: EventsCovered) -> None:
+        """Nothing is covered by a word that does not fit what stands here."""
+        row = self._unsigned_of(chain)
+        if row is None or row.first < covered.first_seq or row.last > covered.last_seq:
+            return
+        here = (one.event.sha256 for one in chain.released if one.event.seq == covered.last_seq)
+        if covered.head == (next(here, "") or streams.hash_at(self._connection, chain, covered.last_seq)):
+            self._unsigned[chain.key] = None
+
+
+def _is_stream(key: streams.StreamKey) -> ColumnElement[bool]:
+    station, epoch, region = key
+    return and_(unsigned.c.station == station, unsigned.c.epoch == epoch, unsigned.c.region == region)

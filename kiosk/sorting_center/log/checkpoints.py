@@ -1,0 +1,78 @@
+"""The checkpoints of each day, and what of them each station is given: the newest, from the one it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Row, select
+
+from kiosk.messaging.contract.checkpoint import Checkpoint
+from kiosk.messaging.contract.configuration import CheckpointRow, CheckpointsPart, encode_part, to_base64
+from kiosk.messaging.contract.merkle import consistency_path
+from kiosk.sorting_center.configuration.keys import load_key
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.database.rows import insert_missing
+from kiosk.sorting_center.ledger.database.schema import log_checkpoint, log_witness
+from kiosk.sorting_center.log.tree import StoredLeaves, Tree, trees
+from kiosk.sorting_center.stations.authority import ConfigurationKey
+
+# For so long the last checkpoint of a year goes on to be given beside those of the next: a station may be away.
+_TURN: Final = timedelta(days=31)
+
+
+def newest_checkpoint(connection: Connection, origin: str, until: str = "9999") -> Row[tuple[str, ...]] | None:
+    """The largest of those that were made for a day up to ``until``."""
+    c = log_checkpoint.c
+    query = select(log_checkpoint).where(c.origin == origin, c.day <= until).order_by(c.size.desc(), c.day)
+    return connection.execute(query.limit(1)).first()
+
+
+def due_trees(connection: Connection, region: str) -> list[Tree]:
+    """Those that have grown since their newest checkpoint."""
+    found = [(tree, newest_checkpoint(connection, tree.origin)) for tree in trees(connection, region)]
+    return [tree for tree, newest in found if tree.size > (newest.size if newest is not None else 0)]
+
+
+def make_checkpoints(connection: Connection, key: ConfigurationKey, day: date) -> None:
+    """Of every tree of the key's region that has grown, as it is now, under this day. One that is there stays."""
+    for tree in due_trees(connection, key.subject.region):
+        checkpoint = Checkpoint(tree.origin, tree.size, StoredLeaves(connection, tree.origin).root(tree.size))
+        row = (tree.origin, day.isoformat(), tree.size, checkpoint.root.hex(), key.note_of(checkpoint))
+        insert_missing(connection, log_checkpoint, [row])
+
+
+def checkpoint_parts(ledger: Ledger, key_file: Path, region: str, station: str) -> Mapping[str, bytes]:
+    """The part `checkpoints` of a station's document; nothing before the first checkpoint. Raises LedgerError, OSError,
+    BadAuthority.
+
+    The key signs anew: a note of a generation before it would not be believed with a document of this one.
+    """
+    key = load_key(key_file)
+    if key.subject.region != region:
+        return {}
+    with ledger.reading() as connection:
+        rows = tuple(_row(connection, key, one, station) for one in _newest(connection, region))
+    return {"checkpoints": encode_part(CheckpointsPart(rows))} if rows else {}
+
+
+def _newest(connection: Connection, region: str) -> list[Checkpoint]:
+    """And before it the last one of the year before, when that is not long ago."""
+    found = [(tree, newest_checkpoint(connection, tree.origin)) for tree in trees(connection, region)]
+    rows = [(row, tree.generation) for tree, row in found if row is not None][-2:]
+    if len(rows) == 2:
+        days = [date.fromisoformat(row.day) for row, _ in rows]
+        if rows[0][1] != rows[1][1] or days[1] - days[0] > _TURN:
+            del rows[0]
+    return [Checkpoint(row.origin, row.size, bytes.fromhex(row.root)) for row, _ in rows]
+
+
+def _row(connection: Connection, key: ConfigurationKey, one: Checkpoint, station: str) -> CheckpointRow:
+    c = log_witness.c
+    # What it said after it got this checkpoint does not count: its part stays the same until the next one.
+    before = select(c.size).where(c.origin == one.origin, c.station == station, c.size < one.size)
+    old = connection.execute(before.order_by(c.feedseq.desc()).limit(1)).scalar() or 0
+    path = consistency_path(old, one.size, StoredLeaves(connection, one.origin).subtree) if old else ()
+    return CheckpointRow(key.note_of(one), old, tuple(map(to_base64, path)))

@@ -1,4 +1,4 @@
-"""Makes the documents of stations whenever what they are to have changes, and sends them.
+"""Makes the documents of stations whenever what they are to have changes, and sends them; and what is asked of them.
 
 It has a thread and a database connection of its own: whatever fails here holds up no event. What stations say they have
 is left here by the thread that takes messages in.
@@ -25,6 +25,7 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.configuration.keys import load_key
 from kiosk.sorting_center.configuration.ledger_parts import ledger_parts
 from kiosk.sorting_center.configuration.rendering import CountyRendering
+from kiosk.sorting_center.configuration.requests import RequestSender
 from kiosk.sorting_center.decision_worker import desk_exists
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.documents import PartsOfStation, SignedDocument
@@ -147,7 +148,7 @@ class CountyConfiguration:
         self._station_parts = station_parts
         self._content: _LedgerContent | None = None
         self._next_check = 0.0
-        self._reports = _Reports()
+        self._reports, self._requests = _Reports(), RequestSender(send)
         self._recipients: dict[str, _Recipient] = {}
         self._basis: _Basis | None = None
         self._made: dict[str, PartsOfStation] = {}  # Of the basis
@@ -178,7 +179,9 @@ class CountyConfiguration:
         """Make what has to be made, and answer stations. Raises what ``thread`` expects."""
         key = load_key(self._key)
         region = key.subject.region
-        for station, report in self._reports.collect(region).items():
+        reports = self._reports.collect(region)
+        self._requests.follow(desk.requests, key, reports, datetime.now(UTC), now)
+        for station, report in reports.items():
             self._recipients.setdefault(station, _Recipient()).pending = report
         register = desk.registry.current()
         basis = _Basis(key, desk.book.draft(region).number, register.digest)

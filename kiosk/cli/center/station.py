@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import reduce, wraps
 from pathlib import Path
@@ -23,6 +25,7 @@ from kiosk.cli.shared.one_line import end, progress
 from kiosk.domain.telephone_pin import SECRET_BYTES
 from kiosk.first_start.identity.format import MAX_VILLAGE_LENGTH, StationIdentity
 from kiosk.labels.typesetting.fonts import FontProblem
+from kiosk.messaging.contract.station_request import RequestKind
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import ExpectedStation, RegistryDifferences, build_register, differences
 from kiosk.sorting_center.desk.registry_csv import (
@@ -36,12 +39,15 @@ from kiosk.sorting_center.desk.registry_csv import (
 )
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import checked_reason
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
+from kiosk.sorting_center.photos.folder import ANSWERS_FOLDER
 from kiosk.sorting_center.stations.authority import BadAuthority, BadPassPhrase, CountyAuthority
 from kiosk.sorting_center.stations.shared.subject import MachineKind
 from kiosk.texts.plain import plain
 
 _STATION: Final = MachineKind.STATION
 _MAX_CHARACTERS: Final = 64 * 1024
+_RELEASE: Final = re.compile(r"[0-9A-Za-z.+~-]{1,40}")
 _COLUMN_HELP: Final = {
     "village": "Its village.",
     "township": "Its township.",
@@ -306,6 +312,42 @@ def _choose(desk: CenterDesk, region: str, numbers: Sequence[str], *, replacing:
             )
         chosen.append(stations[key])
     return chosen
+
+
+@station.command()
+@click.argument("number", metavar="STATION")
+@click.argument("kind", type=click.Choice([kind.value for kind in RequestKind]))
+@click.option("--release", default="", metavar="VERSION", help="Of `update`: the release that it is about.")
+@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="So long it may be answered.")
+@county_command
+def request(desk: CenterDesk, region: str, number: str, kind: str, release: str, days: int) -> None:
+    """Ask STATION for the doctor's report, a support bundle, or a look for updates.
+
+    Changes the desk's database; the sorting center signs and sends it, again at each hello until it is answered.
+    """
+    if (kind == RequestKind.UPDATE) != bool(_RELEASE.fullmatch(release)):
+        raise click.UsageError(
+            "--release names a version of up to 40 letters, digits and .+~- for `update`, and only it"
+        )
+    if (region, number) not in desk.registry.current().stations:
+        raise Refused("unknown", f"{number[:40]!r} of {region} is not in the list: {PROGRAM} station add")
+    now = datetime.now(UTC)
+    desk.audit.record(COMMAND, AuditAction.STATION_ASKED, f"{region}/{number}", f"{kind} {release}".strip(), now)
+    asked = desk.requests.add(region, number, RequestKind(kind), release, days, now)
+    click.echo(json.dumps({"station": number, "request": asked}))
+
+
+@station.command()
+@ledger_option
+@clear_errors
+def requests(url: str) -> None:
+    """Requests to stations, a JSON object each; `file` is where an answer lies, or will, in the folder of pictures."""
+    now = to_rfc3339(datetime.now(UTC))
+    with CenterDesk.open(url) as desk:
+        for row in desk.requests.all():
+            state = row.outcome or ("open" if row.expires_at > now else "expired")
+            file = f"{ANSWERS_FOLDER}/{row.region}/{row.station}/{row.sha256[:2]}/{row.sha256}" if row.sha256 else ""
+            click.echo(json.dumps({**asdict(row), "outcome": state, "file": file}))
 
 
 @station.command()

@@ -50,6 +50,7 @@ _CHANNELS: Final = (
     _AsyncApiChannel("ack", f"{_STATION}/down/ack", "receive", ("ack",), "What the ledger has committed.", 0),
     _AsyncApiChannel("resend", f"{_STATION}/down/resend", "receive", ("resend",), "What the ledger wants again.", 0),
     _AsyncApiChannel("config", f"{_STATION}/down/config", "receive", ("config",), "What the county gives it.", 1),
+    _AsyncApiChannel("cmd", f"{_STATION}/down/cmd", "receive", ("stationrequest",), "What the county asks of it.", 1),
 )
 
 

@@ -15,9 +15,10 @@ from kiosk.messaging.contract.envelope import (
     MAX_SEQ,
     OPTIONAL_PATTERNS,
 )
+from kiosk.messaging.contract.station_request import StationRequest
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-CONTROL_MESSAGES: Final = (Hello, Status, Ack, Resend)
+CONTROL_MESSAGES: Final = (Hello, Status, Ack, Resend, StationRequest)
 
 Schema = dict[str, object]
 

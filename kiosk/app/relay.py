@@ -11,7 +11,6 @@ from kiosk.app.update.board import UPDATE_PATHS
 from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.configuration.folder import FolderInbox
 from kiosk.messaging.relay.configuration.lane import CountyLane, StationConfiguration
-from kiosk.messaging.relay.configuration.requests import RequestInbox
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.shared.ports import StationSide
@@ -35,8 +34,8 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
         manager.ready(f"sends for {config.station.station}")
         data = config.station.data
         rows = DoctorStatusFile(data).rows
-        requests = RequestInbox(config.relay, data)
-        side = StationSide(RelayStatusFile(data), rows, county.version, county.received, requests.received)
+        status = RelayStatusFile(data)
+        side = StationSide(status, rows, county.version, county.received, county.request_received)
         relay = Relay(store, Pace(config.relay), side=side)
         relay.run(LoopStop(stop, manager))
         manager.stopping()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +21,11 @@ from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
 from kiosk.domain.events import ConfigApplied, ConfigRefused
 from kiosk.messaging.contract.configuration import BadConfiguration, ConfigurationMessage, parse_document
 from kiosk.messaging.contract.received_event import ReceivedEvent
+from kiosk.messaging.contract.station_request import StationRequest
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.configuration.keys import load_key
 from kiosk.sorting_center.configuration.ledger_parts import ledger_parts
 from kiosk.sorting_center.configuration.rendering import CountyRendering
-from kiosk.sorting_center.configuration.requests import RequestSender
 from kiosk.sorting_center.decision_worker import desk_exists
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.documents import PartsOfStation, SignedDocument
@@ -148,7 +148,7 @@ class CountyConfiguration:
         self._station_parts = station_parts
         self._content: _LedgerContent | None = None
         self._next_check = 0.0
-        self._reports, self._requests = _Reports(), RequestSender(send)
+        self._reports, self._asked = _Reports(), dict[str, tuple[int, float]]()  # By station which number, and when
         self._recipients: dict[str, _Recipient] = {}
         self._basis: _Basis | None = None
         self._made: dict[str, PartsOfStation] = {}  # Of the basis
@@ -180,7 +180,7 @@ class CountyConfiguration:
         key = load_key(self._key)
         region = key.subject.region
         reports = self._reports.collect(region)
-        self._requests.follow(desk.requests, key, reports, datetime.now(UTC), now)
+        self._send_requests(desk, key, reports, now)
         for station, report in reports.items():
             self._recipients.setdefault(station, _Recipient()).pending = report
         register = desk.registry.current()
@@ -195,6 +195,19 @@ class CountyConfiguration:
                 self._make_all(desk, basis, townships, content, now)
         if self._basis is not None:
             self._answer(desk, self._basis, now)
+
+    def _send_requests(self, desk: CenterDesk, key: ConfigurationKey, greeted: Collection[str], now: float) -> None:
+        """Each when it is made, and again at a hello until it is answered; the same bytes each time."""
+        region, generation = key.subject.region, key.subject.generation
+        for row in desk.requests.next_open(region, datetime.now(UTC)):
+            station, number = row["station"], row["number"]
+            last, sent_at = self._asked.get(station, (0, 0.0))
+            if last == number and (station not in greeted or now < sent_at + MIN_RESEND_S):
+                continue
+            times, asked = (f"{row[name][:19]}Z" for name in ("issued_at", "expires_at")), (row["kind"], row["release"])
+            request = key.sign(StationRequest(station, region, (generation, number), *times, *asked, ""))
+            if self._send(Topics(region, station).cmd, request.encode()):
+                self._asked[station] = number, now
 
     def _load_content(self, region: str, stations: Iterable[str]) -> _LedgerContent:
         common = ledger_parts(self._ledger, region)

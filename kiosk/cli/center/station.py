@@ -7,7 +7,6 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import reduce, wraps
 from pathlib import Path
@@ -292,6 +291,10 @@ def only_region(desk: CenterDesk) -> str:
     return regions.pop()
 
 
+def _not_listed(region: str, number: str) -> Refused:
+    return Refused("unknown", f"{number[:40]!r} of {region} is not in the list: {PROGRAM} station add")
+
+
 def _choose(desk: CenterDesk, region: str, numbers: Sequence[str], *, replacing: bool) -> list[ExpectedStation]:
     """Those of the list that get an identity, each once. Raises Refused."""
     stations, identities = desk.registry.current().stations, desk.certificates.newest(_STATION)
@@ -305,7 +308,7 @@ def _choose(desk: CenterDesk, region: str, numbers: Sequence[str], *, replacing:
     for number in dict.fromkeys(numbers):
         key = (region, number)
         if key not in stations:
-            raise Refused("unknown", f"{number[:40]!r} of {region} is not in the list: {PROGRAM} station add")
+            raise _not_listed(region, number)
         if key in valid and not replacing:
             raise Refused(
                 "identity_exists", f"{number} has an identity: {PROGRAM} station replace {number} makes it another"
@@ -317,7 +320,7 @@ def _choose(desk: CenterDesk, region: str, numbers: Sequence[str], *, replacing:
 @station.command()
 @click.argument("number", metavar="STATION")
 @click.argument("kind", type=click.Choice([kind.value for kind in RequestKind]))
-@click.option("--release", default="", metavar="VERSION", help="Of `update`: the release that it is about.")
+@click.option("--release", default="", metavar="VERSION", help="The release that an `update` is about.")
 @click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="So long it may be answered.")
 @county_command
 def request(desk: CenterDesk, region: str, number: str, kind: str, release: str, days: int) -> None:
@@ -326,28 +329,25 @@ def request(desk: CenterDesk, region: str, number: str, kind: str, release: str,
     Changes the desk's database; the sorting center signs and sends it, again at each hello until it is answered.
     """
     if (kind == RequestKind.UPDATE) != bool(_RELEASE.fullmatch(release)):
-        raise click.UsageError(
-            "--release names a version of up to 40 letters, digits and .+~- for `update`, and only it"
-        )
+        raise click.UsageError("--release names a version of 1 to 40 of A-Z a-z 0-9 . + ~ - for `update` alone")
     if (region, number) not in desk.registry.current().stations:
-        raise Refused("unknown", f"{number[:40]!r} of {region} is not in the list: {PROGRAM} station add")
+        raise _not_listed(region, number)
     now = datetime.now(UTC)
-    desk.audit.record(COMMAND, AuditAction.STATION_ASKED, f"{region}/{number}", f"{kind} {release}".strip(), now)
-    asked = desk.requests.add(region, number, RequestKind(kind), release, days, now)
-    click.echo(json.dumps({"station": number, "request": asked}))
+    desk.audit.record(COMMAND, AuditAction.STATION_ASKED, f"{region}/{number}", f"{kind} {release}", now)
+    click.echo(json.dumps({"station": number, "number": desk.requests.add(region, number, kind, release, days, now)}))
 
 
 @station.command()
 @ledger_option
 @clear_errors
 def requests(url: str) -> None:
-    """Requests to stations, a JSON object each; `file` is where an answer lies, or will, in the folder of pictures."""
+    """Print what stations were asked, a JSON object each; `file`: where the answer lies in the folder of pictures."""
     now = to_rfc3339(datetime.now(UTC))
     with CenterDesk.open(url) as desk:
         for row in desk.requests.all():
-            state = row.outcome or ("open" if row.expires_at > now else "expired")
-            file = f"{ANSWERS_FOLDER}/{row.region}/{row.station}/{row.sha256[:2]}/{row.sha256}" if row.sha256 else ""
-            click.echo(json.dumps({**asdict(row), "outcome": state, "file": file}))
+            state = row["outcome"] or ("open" if row["expires_at"] > now else "expired")
+            place = (ANSWERS_FOLDER, row["region"], row["station"], row["sha256"][:2], row["sha256"])
+            click.echo(json.dumps({**row, "outcome": state, "file": "/".join(place) if row["sha256"] else ""}))
 
 
 @station.command()

@@ -63,7 +63,7 @@ class RequestAnswered(EventData):
     kind: str
     outcome: str  # `done`, `refused` or `failed`
     # Of a refusal: `older` (the number, or the key), `expired`, `date` (issued in the future), `unknown_kind`,
-    # `disk_full`, `too_large`, `no_lane`, `no_updates`, `installed` (that release runs). Failed: `storage`. Else empty.
+    # `disk_full`, `too_large`, `no_place`, `no_updates`, `installed` (it runs). Of a failure: `storage`. Else empty.
     reason: str
     sha256: str
     size_bytes: int

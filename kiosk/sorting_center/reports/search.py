@@ -40,6 +40,7 @@ _RECEIPT: Final = re.compile(r"([0-9]{4})[- ]?([A-Z])[- ]?([0-9]{1,6})")
 _SHORT_RECEIPT: Final = re.compile(r"([A-Z])(?:[- ]([0-9]{1,6})|([0-9]{6}))")
 _PARCEL: Final = re.compile(r"P[- ]?([0-9]{4})[- ]?([A-Z])[- ]?([0-9]{1,6})")
 _MEMBER: Final = re.compile(r"([0-9]{5})|M[- ]?([0-9]{1,5})")
+_PRINTED_MEMBER: Final = re.compile(r"M-[0-9]{5}")
 _SERIAL: Final = re.compile(r"[TZM]-[0-9]{4}-[A-Z]-[0-9]{6}")
 _STATION: Final = re.compile(r"S?([0-9]{4})")
 _DIGEST: Final = re.compile(r"[0-9A-F]{8}")
@@ -180,13 +181,15 @@ class Search:
         if match := _RECEIPT.fullmatch(cleaned):
             number = _number(ReceiptNumber, match)
             yield from self._receipts(number) if number is not None else ()
-        if match := _SHORT_RECEIPT.fullmatch(cleaned):
+        if match := _MEMBER.fullmatch(cleaned):
+            yield from self._members(match[1] or match[2].zfill(5))
+        # "M-04412" is a member as it is printed: of the receipts of that series, which a station reaches after a dozen
+        # lost databases, all six digits are typed. They are looked for at every station.
+        if (match := _SHORT_RECEIPT.fullmatch(cleaned)) and not _PRINTED_MEMBER.fullmatch(cleaned):
             yield from self._short_receipts(match[1], int(match[2] or match[3]))
         if match := _PARCEL.fullmatch(cleaned):
             parcel_number = _number(ParcelNumber, match)
             yield from self._parcel(parcel_number) if parcel_number is not None else ()
-        if match := _MEMBER.fullmatch(cleaned):
-            yield from self._members(match[1] or match[2].zfill(5))
         if match := _STATION.fullmatch(cleaned):
             yield from self._stations(f"S{match[1]}")
         if _SERIAL.fullmatch(cleaned):

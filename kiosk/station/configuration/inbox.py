@@ -281,7 +281,7 @@ class DocumentInbox:
         if not self.floor.may_report(refused):
             return
         logger.warning("a document of the county is not applied (%s): %s", error.code, error)
-        event = ConfigRefused(key, number, sha256, refused.reason.value)
+        event = ConfigRefused(key, number, sha256, refused.reason)
         self._tools.store.county_documents.report(event, stamp)
         self.floor.remember(refused)
         self._tools.on_event()

@@ -204,8 +204,9 @@ class CountyConfiguration:
             last, sent_at = self._asked.get(station, (0, 0.0))
             if last == number and (station not in greeted or now < sent_at + MIN_RESEND_S):
                 continue
-            times, asked = (f"{row[name][:19]}Z" for name in ("issued_at", "expires_at")), (row["kind"], row["release"])
-            request = key.sign(StationRequest(station, region, (generation, number), *times, *asked, ""))
+            issued, expires = (f"{row[name][:19]}Z" for name in ("issued_at", "expires_at"))
+            own = station, region, (generation, number)
+            request = key.sign(StationRequest(*own, issued, expires, row["kind"], row["release"], ""))
             if self._send(Topics(region, station).cmd, request.encode()):
                 self._asked[station] = number, now
 

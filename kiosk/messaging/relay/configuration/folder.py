@@ -32,8 +32,8 @@ _MODE: Final = 0o600
 class FolderInbox:
     """``SHA256.json`` for each part, then ``document.json``; ``.SHA256.part`` while one comes.
 
-    One thread alone writes it, but for requests; the station's process removes what it has taken. Any call may raise OSError and the
-    store's errors.
+    One thread alone writes it, but for requests; the station's process removes what it has taken. Any call may raise
+    OSError and the store's errors.
     """
 
     def __init__(self, data: Path, documents: AppliedDocuments) -> None:

@@ -282,7 +282,7 @@ class CountyLane(Lane):
         center = ConfigurationClient(settings)
         work = ConfigurationWork(settings, center, station)
         super().__init__(work, center)
-        self._own, self._work, self._inbox = (settings.station, settings.region), work, station.inbox
+        self._own, self._receiver, self._inbox = (settings.station, settings.region), work, station.inbox
 
     def version(self) -> str:
         """In force, as a hello says it. Raises the store's errors."""
@@ -290,7 +290,7 @@ class CountyLane(Lane):
         return str(found.version) if found is not None else ""
 
     def received(self, payload: bytes) -> None:
-        self._work.received(payload)
+        self._receiver.received(payload)
         self.wake()
 
     def request_received(self, payload: bytes) -> None:
@@ -301,4 +301,4 @@ class CountyLane(Lane):
                 raise BadConfiguration(f"it is for {request.station} of {request.region}")
             self._inbox.put_request(payload)
         except (BadConfiguration, OSError) as error:
-            self._work.log.write(f"what came as the county's request is dropped: {error}", kind="request")
+            self._receiver.log.write(f"what came as the county's request is dropped: {error}", kind="request")

@@ -27,7 +27,7 @@ from kiosk.sorting_center.ledger.database.times import TimestampColumn
 
 SCHEMA: Final = "desk"  # Of PostgreSQL
 
-REVISION: Final = "0005"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
+REVISION: Final = "0006"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
 
 metadata = MetaData()
 

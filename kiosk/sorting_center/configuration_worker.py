@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,6 +104,9 @@ class _Recipient:
     resends: int = 0
     next_send: float = 0.0
     pending: _Report | None = None  # Not answered yet
+    asked: int = 0  # The request that was sent last
+    next_request: float = 0.0
+    is_heard: bool = False  # Since then
 
     def remember(self, document: SignedDocument) -> None:
         parts = parse_document(document.content).parts.values()
@@ -148,7 +151,7 @@ class CountyConfiguration:
         self._station_parts = station_parts
         self._content: _LedgerContent | None = None
         self._next_check = 0.0
-        self._reports, self._asked = _Reports(), dict[str, tuple[int, float]]()  # By station which number, and when
+        self._reports = _Reports()
         self._recipients: dict[str, _Recipient] = {}
         self._basis: _Basis | None = None
         self._made: dict[str, PartsOfStation] = {}  # Of the basis
@@ -179,10 +182,10 @@ class CountyConfiguration:
         """Make what has to be made, and answer stations. Raises what ``thread`` expects."""
         key = load_key(self._key)
         region = key.subject.region
-        reports = self._reports.collect(region)
-        self._send_requests(desk, key, reports, now)
-        for station, report in reports.items():
-            self._recipients.setdefault(station, _Recipient()).pending = report
+        for station, report in self._reports.collect(region).items():
+            recipient = self._recipients.setdefault(station, _Recipient())
+            recipient.pending, recipient.is_heard = report, True
+        self._send_requests(desk, key, now)
         register = desk.registry.current()
         basis = _Basis(key, desk.book.draft(region).number, register.digest)
         if basis != self._basis or now >= self._next_check:
@@ -196,19 +199,19 @@ class CountyConfiguration:
         if self._basis is not None:
             self._answer(desk, self._basis, now)
 
-    def _send_requests(self, desk: CenterDesk, key: ConfigurationKey, greeted: Collection[str], now: float) -> None:
+    def _send_requests(self, desk: CenterDesk, key: ConfigurationKey, now: float) -> None:
         """Each when it is made, and again at a hello until it is answered; the same bytes each time."""
         region, generation = key.subject.region, key.subject.generation
         for row in desk.requests.next_open(region, datetime.now(UTC)):
             station, number = row["station"], row["number"]
-            last, sent_at = self._asked.get(station, (0, 0.0))
-            if last == number and (station not in greeted or now < sent_at + MIN_RESEND_S):
+            recipient = self._recipients.setdefault(station, _Recipient())
+            if recipient.asked == number and (not recipient.is_heard or now < recipient.next_request):
                 continue
             issued, expires = (f"{row[name][:19]}Z" for name in ("issued_at", "expires_at"))
             own = station, region, (generation, number)
             request = key.sign(StationRequest(*own, issued, expires, row["kind"], row["release"], ""))
             if self._send(Topics(region, station).cmd, request.encode()):
-                self._asked[station] = number, now
+                recipient.asked, recipient.next_request, recipient.is_heard = number, now + MIN_RESEND_S, False
 
     def _load_content(self, region: str, stations: Iterable[str]) -> _LedgerContent:
         common = ledger_parts(self._ledger, region)

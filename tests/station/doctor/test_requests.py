@@ -23,16 +23,15 @@ from kiosk.messaging.contract.station_request import MAX_REQUEST_BYTES, StationR
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.sorting_center.stations.authority import ConfigurationKey, CountyAuthority
 from kiosk.station.configuration import floor, inbox
-from kiosk.station.configuration.county import StationCounty
 from kiosk.station.configuration.floor import MAX_REFUSALS_A_DAY, FloorFile
-from kiosk.station.configuration.inbox import AFTER_REFUSAL_S, POLL_S, InboxTools
+from kiosk.station.configuration.inbox import POLL_S
 from kiosk.station.configuration.signature import check_signature
 from kiosk.station.doctor import requests
-from kiosk.station.doctor.requests import CountyRequests
 from kiosk.station.update.messages import LOOK
 from kiosk.store import Store
 from kiosk.store.database.opening import OpenOptions
 from tests.depth import many
+from tests.station.doctor.asked import Asked
 from tests.station.doctor.clinic import Clinic
 from tests.station.fakes import MOMENT
 from tests.station.update.power import lines_of, run, worth_a_cut
@@ -55,58 +54,12 @@ def signature(content: bytes) -> Any:
     return check_signature(parse_request(content), AUTHORITY.certificate.encode())
 
 
-class Asked:
-    """A station of which something is asked; its worker is stepped by hand."""
-
-    def __init__(self, clinic: Clinic) -> None:
-        self.clinic = clinic
-        self.busy: str | None = None
-        clinic.config.relay = RelaySettings(
-            *("mqtt://127.0.0.1:1", "yarkant", "S0147", "test"),
-            photos="http://127.0.0.1:1",
-            updates="http://127.0.0.1:1",
-        )
-        clinic.config.county = None
-        self.folder = clinic.settings.data / "requests"
-        self.start()
-
-    def start(self) -> None:
-        own = self.clinic
-        tools = InboxTools(
-            own.settings, own.store, own.stamp, signature, lambda: self.busy, tuple, lambda _: None, lambda: None
-        )
-        self.county = StationCounty(tools, True, tuple)
-        self.worker = CountyRequests(own.doctor, self.county)
-
-    def put(self, request: StationRequest | bytes) -> None:
-        self.folder.mkdir(exist_ok=True)
-        (self.folder / "request.json").write_bytes(request if isinstance(request, bytes) else request.encode())
-
-    def take(self, request: StationRequest | bytes) -> list[tuple[str, str]]:
-        """What was told of it: outcomes and reasons."""
-        before = len(self.events())
-        self.put(request)
-        assert self.worker.step() in (POLL_S, AFTER_REFUSAL_S)
-        return [(row["outcome"], row["reason"]) for row in self.events()[before:]]
-
-    def events(self) -> list[dict[str, Any]]:
-        rows = self.clinic.store.outbox.pending(10_000)
-        return [json.loads(row.body)["data"] for row in rows if row.type == "station.request.answered.v1"]
-
-    def waits(self) -> bool:
-        return (self.folder / "request.json").exists()
-
-    def files(self) -> dict[str, bytes]:
-        found = self.folder / "answers"
-        return {path.name: path.read_bytes() for path in found.iterdir()} if found.is_dir() else {}
-
-
 @pytest.fixture
 def station(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
     monkeypatch.setattr("kiosk.base.systemd.MARK", tmp_path / "none")
     clinic = Clinic(tmp_path, template)
     clinic.cure()
-    yield Asked(clinic)
+    yield Asked(clinic, signature)
     clinic.store.close()
 
 
@@ -126,9 +79,7 @@ def test_a_report_and_a_bundle_are_files_that_their_events_announce(station: Ask
     (station.clinic.folder / "b.zip").write_bytes(contents[bundle["sha256"]])
     with zipfile.ZipFile(station.clinic.folder / "b.zip") as opened:
         assert "doctor.txt" in opened.namelist()
-    assert sorted(path.name for path in station.folder.iterdir()) == ["answers", floor.FILE_NAME], (
-        "nothing else"
-    )
+    assert sorted(path.name for path in station.folder.iterdir()) == ["answers", floor.FILE_NAME], "nothing else"
 
 
 def test_an_update_only_makes_the_relay_look(station: Asked, subtests: pytest.Subtests) -> None:

@@ -61,6 +61,7 @@ from kiosk.domain.events import (
     PrintReprinted,
     PrintResolved,
     PrintUnknown,
+    RequestAnswered,
     ScaleChanged,
     ScaleChecked,
     ScaleData,
@@ -78,6 +79,7 @@ from kiosk.messaging.contract.generate import build_files, main
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.schemas import all_schemas
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
+from kiosk.messaging.contract.station_request import StationRequest
 
 FEED = Path(__file__).parents[3] / "docs" / "feed"
 EPOCH = "00c0ffee00c0ffee"
@@ -150,6 +152,7 @@ EXAMPLES: tuple[EventData, ...] = (
     CatalogImported(3, "ab" * 32, 12, 20, 4, 30),
     ConfigApplied(1, 17, "ab" * 32, 3),
     ConfigRefused(1, 18, "ab" * 32, "signature"),
+    RequestAnswered(1, 3_637_441, "bundle", "done", "", "ab" * 32, 48_201),
     ScaleChanged(4, "ab" * 32, "cd" * 32, "xk3190_tf0", 5, 30_000, "kg", True),
     TaresChanged(13, "ab" * 32, "cd" * 32, 7, 5),
     ClockChanged(6, ClockQuality.RESTORED, ClockQuality.SYNCED, 86_400),
@@ -236,6 +239,9 @@ def test_real_control_messages_obey_their_schema(subtests: pytest.Subtests) -> N
         Hello(epoch=EPOCH, next=1, oldest=1, pending=0, software="k"),
         Status(online=False, pending=0, software="k", epoch=EPOCH),
         Resend(epoch=EPOCH, ranges=((1, 2),)),
+        StationRequest(
+            "S0147", "shache", (1, 7), "2026-12-01T08:00:00Z", "2026-12-08T08:00:00Z", "report", "", "MII=", "aa=="
+        ),
     ]:
         with subtests.test(message=message):
             validator(type(message).__name__.lower()).validate(json.loads(encode(message)))

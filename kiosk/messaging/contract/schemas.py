@@ -15,10 +15,9 @@ from kiosk.messaging.contract.envelope import (
     MAX_SEQ,
     OPTIONAL_PATTERNS,
 )
-from kiosk.messaging.contract.station_request import StationRequest
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-CONTROL_MESSAGES: Final = (Hello, Status, Ack, Resend, StationRequest)
+CONTROL_MESSAGES: Final = (Hello, Status, Ack, Resend)
 
 Schema = dict[str, object]
 

@@ -79,7 +79,6 @@ from kiosk.messaging.contract.generate import build_files, main
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.schemas import all_schemas
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
-from kiosk.messaging.contract.station_request import StationRequest
 
 FEED = Path(__file__).parents[3] / "docs" / "feed"
 EPOCH = "00c0ffee00c0ffee"

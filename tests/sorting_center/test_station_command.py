@@ -134,4 +134,4 @@ def test_a_station_is_asked_for_what_there_is_and_nothing_else(url: str, subtest
     assert (row["release"], row["outcome"], row["file"]) == ("1.4.0", "open", "")
     with CenterDesk.open(url) as desk:
         newest = desk.audit.page()[0]
-    assert (newest.act, newest.subject, newest.detail) == ("station_asked", "shache/S0147", "update 1.4.0")
+    assert (newest.act, newest.subject, newest.detail) == ("station_requested", "shache/S0147", "update 1.4.0")

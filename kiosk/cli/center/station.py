@@ -333,7 +333,7 @@ def request(desk: CenterDesk, region: str, number: str, kind: str, release: str,
     if (region, number) not in desk.registry.current().stations:
         raise _not_listed(region, number)
     now = datetime.now(UTC)
-    desk.audit.record(COMMAND, AuditAction.STATION_ASKED, f"{region}/{number}", f"{kind} {release}", now)
+    desk.audit.record(COMMAND, AuditAction.STATION_REQUESTED, f"{region}/{number}", f"{kind} {release}", now)
     click.echo(json.dumps({"station": number, "number": desk.requests.add(region, number, kind, release, days, now)}))
 
 

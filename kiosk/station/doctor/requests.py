@@ -36,7 +36,7 @@ from kiosk.station.configuration.inbox import AFTER_REFUSAL_S, POLL_S
 from kiosk.station.doctor.bundle import write_bundle
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.photos.folder import CARD_FULL, MIN_FREE_BYTES, free_bytes
-from kiosk.station.update.messages import LOOK
+from kiosk.station.update.messages import POLL_NOW
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class CountyRequests:
         self._makers: Mapping[str, Callable[[StationRequest], bytes]] = {
             RequestKind.REPORT: self._report,
             RequestKind.BUNDLE: self._bundle,
-            RequestKind.UPDATE: self._look,
+            RequestKind.UPDATE: self._poll_updates,
         }
 
     def step(self) -> float:
@@ -86,16 +86,16 @@ class CountyRequests:
                     return False
                 made = self._do(request)
                 self._floor.record(RecordedAnswer(digest, made))
-                self._tell(made)
+                self._publish(made)
                 return True
             answer = RequestAnswered(*request.version, request.kind, "refused", refusal, "", 0)
-        again = RefusedDocument(digest, *request.version, answer.reason or answer.outcome, stamp.moment.timestamp)
-        if self._floor.may_report(again):
-            self._tell(answer)
-            self._floor.remember(again)
+        repeat = RefusedDocument(digest, *request.version, answer.reason or answer.outcome, stamp.moment.timestamp)
+        if self._floor.may_report(repeat):
+            self._publish(answer)
+            self._floor.remember(repeat)
         return True
 
-    def _tell(self, answer: RequestAnswered) -> None:
+    def _publish(self, answer: RequestAnswered) -> None:
         logger.info("%s %d of the county: %s %s", answer.kind, answer.number, answer.outcome, answer.reason)
         self._tools.store.county_documents.report(answer, self._tools.stamps())
         self._tools.on_event()
@@ -148,10 +148,10 @@ class CountyRequests:
         path.unlink()
         return content
 
-    def _look(self, request: StationRequest) -> bytes:
+    def _poll_updates(self, request: StationRequest) -> bytes:
         if self._doctor.equipment.updates is None:
             raise Refused("no_updates")
         if self._doctor.station.software.rpartition("/")[2] == request.release:
             raise Refused("installed")
-        write_durably(self._tools.station.data / LOOK, b"")
+        write_durably(self._tools.station.data / POLL_NOW, b"")
         return b""

@@ -27,7 +27,7 @@ from kiosk.station.configuration.floor import MAX_REFUSALS_A_DAY, FloorFile
 from kiosk.station.configuration.inbox import POLL_S
 from kiosk.station.configuration.signature import check_signature
 from kiosk.station.doctor import requests
-from kiosk.station.update.messages import LOOK
+from kiosk.station.update.messages import POLL_NOW
 from kiosk.store import Store
 from kiosk.store.database.opening import OpenOptions
 from tests.depth import many
@@ -83,7 +83,7 @@ def test_a_report_and_a_bundle_are_files_that_their_events_announce(station: Ask
 
 
 def test_an_update_only_makes_the_relay_look(station: Asked, subtests: pytest.Subtests) -> None:
-    look = station.clinic.settings.data / LOOK
+    look = station.clinic.settings.data / POLL_NOW
     update = {"kind": "update", "release": "9.9.9"}
     assert station.take(asked(1, **update)) == [("refused", "no_updates")]
     station.clinic.equipment.updates = object()  # type: ignore[assignment]

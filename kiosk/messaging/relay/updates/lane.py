@@ -167,7 +167,7 @@ class UpdatesWork:
     def _step(self) -> float:
         now = self._clock()
         self._report(now)
-        if self._fetching is None and self._inbox.look_requested():
+        if self._fetching is None and self._inbox.poll_requested():
             self._next_poll_at = now
         if self._fetching is None and now < self._next_poll_at:
             self._center.close()

@@ -54,7 +54,7 @@ class InsufficientSpace(Exception):
 class BundleInbox(Protocol):
     """The station's folder of bundles. Any call may raise OSError."""
 
-    def look_requested(self) -> bool: ...  # Whether the county has asked for a look now; True once for each time
+    def poll_requested(self) -> bool: ...  # Whether the county has asked for a look now; True once for each time
 
     def choose(self, offers: Sequence[UpdateOffer]) -> UpdateOffer | None:
         """What this station has a use for; what was begun of any other is removed."""

@@ -104,9 +104,9 @@ class _Recipient:
     resends: int = 0
     next_send: float = 0.0
     pending: _Report | None = None  # Not answered yet
-    asked: int = 0  # The request that was sent last
+    last_request: int = 0  # The request that was sent last
     next_request: float = 0.0
-    is_heard: bool = False  # Since then
+    has_greeted: bool = False  # Since then
 
     def remember(self, document: SignedDocument) -> None:
         parts = parse_document(document.content).parts.values()
@@ -184,7 +184,7 @@ class CountyConfiguration:
         region = key.subject.region
         for station, report in self._reports.collect(region).items():
             recipient = self._recipients.setdefault(station, _Recipient())
-            recipient.pending, recipient.is_heard = report, True
+            recipient.pending, recipient.has_greeted = report, True
         self._send_requests(desk, key, now)
         register = desk.registry.current()
         basis = _Basis(key, desk.book.draft(region).number, register.digest)
@@ -205,13 +205,17 @@ class CountyConfiguration:
         for row in desk.requests.next_open(region, datetime.now(UTC)):
             station, number = row["station"], row["number"]
             recipient = self._recipients.setdefault(station, _Recipient())
-            if recipient.asked == number and (not recipient.is_heard or now < recipient.next_request):
+            if recipient.last_request == number and (not recipient.has_greeted or now < recipient.next_request):
                 continue
             issued, expires = (f"{row[name][:19]}Z" for name in ("issued_at", "expires_at"))
             own = station, region, (generation, number)
             request = key.sign(StationRequest(*own, issued, expires, row["kind"], row["release"], ""))
             if self._send(Topics(region, station).cmd, request.encode()):
-                recipient.asked, recipient.next_request, recipient.is_heard = number, now + MIN_RESEND_S, False
+                recipient.last_request, recipient.next_request, recipient.has_greeted = (
+                    number,
+                    now + MIN_RESEND_S,
+                    False,
+                )
 
     def _load_content(self, region: str, stations: Iterable[str]) -> _LedgerContent:
         common = ledger_parts(self._ledger, region)

@@ -28,7 +28,7 @@ def test_one_after_the_other(desk: CenterDesk) -> None:
     assert open_ones(desk, NOW + timedelta(days=7)) == [("S0148", other)]
     answer = RequestAnswered(2, first, "bundle", "done", "", "ab" * 32, 4_999_999)
     with desk.database.writing() as connection:
-        for wrong in (
+        for one in (
             ("hotan", STATION, answer),
             (REGION, "S0148", answer),
             (REGION, STATION, replace(answer, number=1)),

@@ -15,7 +15,7 @@ from tests.station.counter.acts import watching
 from tests.station.counter.rig import PIN
 from tests.web.counter.shop import CounterShop, waybill
 
-POLL_NOW = 'action="/counter/camera"'
+LOOK = 'action="/counter/camera"'
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def test_the_camera_is_asked_by_a_tap_and_what_it_saw_comes_as_any_scan(
     counter_shop: CounterShop, client: FlaskClient
 ) -> None:
     asked: list[str] = []
-    assert POLL_NOW not in client.get("/counter").text
+    assert LOOK not in client.get("/counter").text
     assert client.post("/counter/camera").status_code == 409
     counter_shop.counter.scans.ways = ScanSources(request_camera_scan=lambda: asked.append("look"))
     for language in LANGUAGES:
         client.set_cookie("lang", language)
         page = client.get("/counter").text
-        assert POLL_NOW in page
+        assert LOOK in page
         assert load(language).text("counter.camera_scan") in page
         answer = client.post("/counter/camera", follow_redirects=True)
         assert load(language).text("counter.camera_scan_now") in answer.text

@@ -34,7 +34,8 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
         manager.ready(f"sends for {config.station.station}")
         data = config.station.data
         rows = DoctorStatusFile(data).rows
-        side = StationSide(RelayStatusFile(data), rows, county.version, county.received)
+        status = RelayStatusFile(data)
+        side = StationSide(status, rows, county.version, county.received, county.request_received)
         relay = Relay(store, Pace(config.relay), side=side)
         relay.run(LoopStop(stop, manager))
         manager.stopping()

@@ -28,6 +28,7 @@ from kiosk.app.systemd import Notifier
 from kiosk.app.update.board import UPDATE_PATHS, UpdatePaths
 from kiosk.app.update.station import StationUpdate, make_station_update, sticks
 from kiosk.base.loading import loading
+from kiosk.base.worker import Worker
 from kiosk.config.station import StationConfig, load
 from kiosk.devices.ports import Camera, Panel, Pausable, PinFactory, Scale, ScaleListener, Scanner
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
@@ -38,6 +39,7 @@ from kiosk.protocols.scales.shared.protocol import Transport
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor.doctor import Doctor, DoctorReporter, Equipment
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
+from kiosk.station.doctor.requests import CountyRequests
 from kiosk.station.doctor.status_files import DoctorStatusFile
 from kiosk.station.panel_control import PanelControl
 from kiosk.station.papers.rendering import require_fonts
@@ -49,7 +51,7 @@ from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.health import HealthReporter, PageHeartbeat, StationHealth, fetch
 from kiosk.station.shared.open_store import open_store
 from kiosk.station.update.updates import Gate
-from kiosk.store import Store
+from kiosk.store import Store, StoreError
 from kiosk.store.database.persistence import is_box
 
 if TYPE_CHECKING:
@@ -228,7 +230,7 @@ def run_station(
 
 
 def _start_listening(parts: StationParts, ends: ExitStack) -> None:
-    """From now on buttons and scans are heard, and whether an update may begin."""
+    """From now on buttons and scans are heard, whether an update may begin, and what the county asks."""
     parts.panel.start()
     ends.callback(parts.panel.stop)
     if parts.panel.fitted:
@@ -240,6 +242,11 @@ def _start_listening(parts: StationParts, ends: ExitStack) -> None:
     if parts.update is not None:
         parts.update.watch.start()
         ends.callback(parts.update.watch.stop)
+    if parts.service.county.has_county:
+        step = CountyRequests(parts.doctor, parts.service.county).step
+        requests = Worker("county-requests", step, expected=(OSError, StoreError))
+        requests.start()
+        ends.callback(requests.stop)
 
 
 def _scanner(

@@ -1,4 +1,4 @@
-"""Makes the documents of stations whenever what they are to have changes, and sends them.
+"""Makes the documents of stations whenever what they are to have changes, and sends them; and what is asked of them.
 
 It has a thread and a database connection of its own: whatever fails here holds up no event. What stations say they have
 is left here by the thread that takes messages in.
@@ -21,6 +21,7 @@ from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
 from kiosk.domain.events import ConfigApplied, ConfigRefused
 from kiosk.messaging.contract.configuration import BadConfiguration, ConfigurationMessage, parse_document
 from kiosk.messaging.contract.received_event import ReceivedEvent
+from kiosk.messaging.contract.station_request import StationRequest
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.configuration.keys import load_key
 from kiosk.sorting_center.configuration.ledger_parts import ledger_parts
@@ -103,6 +104,9 @@ class _Recipient:
     resends: int = 0
     next_send: float = 0.0
     pending: _Report | None = None  # Not answered yet
+    last_request: int = 0  # The request that was sent last
+    next_request: float = 0.0
+    has_greeted: bool = False  # Since then
 
     def remember(self, document: SignedDocument) -> None:
         parts = parse_document(document.content).parts.values()
@@ -179,7 +183,9 @@ class CountyConfiguration:
         key = load_key(self._key)
         region = key.subject.region
         for station, report in self._reports.collect(region).items():
-            self._recipients.setdefault(station, _Recipient()).pending = report
+            recipient = self._recipients.setdefault(station, _Recipient())
+            recipient.pending, recipient.has_greeted = report, True
+        self._send_requests(desk, key, now)
         register = desk.registry.current()
         basis = _Basis(key, desk.book.draft(region).number, register.digest)
         if basis != self._basis or now >= self._next_check:
@@ -192,6 +198,24 @@ class CountyConfiguration:
                 self._make_all(desk, basis, townships, content, now)
         if self._basis is not None:
             self._answer(desk, self._basis, now)
+
+    def _send_requests(self, desk: CenterDesk, key: ConfigurationKey, now: float) -> None:
+        """Each when it is made, and again at a hello until it is answered; the same bytes each time."""
+        region, generation = key.subject.region, key.subject.generation
+        for row in desk.requests.next_open(region, datetime.now(UTC)):
+            station, number = row["station"], row["number"]
+            recipient = self._recipients.setdefault(station, _Recipient())
+            if recipient.last_request == number and (not recipient.has_greeted or now < recipient.next_request):
+                continue
+            issued, expires = (f"{row[name][:19]}Z" for name in ("issued_at", "expires_at"))
+            own = station, region, (generation, number)
+            request = key.sign(StationRequest(*own, issued, expires, row["kind"], row["release"], ""))
+            if self._send(Topics(region, station).cmd, request.encode()):
+                recipient.last_request, recipient.next_request, recipient.has_greeted = (
+                    number,
+                    now + MIN_RESEND_S,
+                    False,
+                )
 
     def _load_content(self, region: str, stations: Iterable[str]) -> _LedgerContent:
         common = ledger_parts(self._ledger, region)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kiosk.domain.clerk import Clerk
 from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
-from kiosk.domain.events import ConfigApplied, ConfigRefused
+from kiosk.domain.events import ConfigApplied, ConfigRefused, RequestAnswered
 from kiosk.messaging.contract.configuration import ConfigurationDocument, parse_document
 from kiosk.store import catalogs, checkpoints, clerks
 from kiosk.store.catalogs import PreparedCatalog
@@ -138,8 +138,8 @@ class CountyDocuments(Tables):
             _update_newest(connection, epoch=journal.current_epoch(connection).number)
 
     @finishing
-    def refuse(self, connection: Connection, refused: ConfigRefused, stamp: Stamp) -> None:
-        journal.append(connection, refused, stamp)
+    def report(self, connection: Connection, event: ConfigRefused | RequestAnswered, stamp: Stamp) -> None:
+        journal.append(connection, event, stamp)
 
     @writing
     def prune(self, connection: Connection) -> None:

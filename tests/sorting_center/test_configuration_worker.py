@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from kiosk.domain.configuration import ConfigurationVersion
-from kiosk.domain.events import ConfigApplied, ConfigRefused
+from kiosk.domain.events import ConfigApplied, ConfigRefused, RequestAnswered
 from kiosk.messaging.contract.configuration import (
     MAX_NUMBER,
     BadConfiguration,
@@ -22,6 +24,7 @@ from kiosk.messaging.contract.configuration import (
 )
 from kiosk.messaging.contract.control import Hello, encode
 from kiosk.messaging.contract.received_event import ReceivedEvent
+from kiosk.messaging.contract.station_request import parse_request
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.configuration import ledger_parts, rendering
 from kiosk.sorting_center.configuration_worker import (
@@ -31,6 +34,7 @@ from kiosk.sorting_center.configuration_worker import (
     CountyConfiguration,
 )
 from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.station_requests import record_answer
 from kiosk.sorting_center.ingest.message_parsing import parse_message as parse_inbound
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Delivery, Ledger
@@ -207,6 +211,48 @@ def test_a_station_with_another_version_gets_the_newest_now_and_then(server: Ser
     server.says("", region="hotan")
     server.says("", station="S0999")
     assert server.step(4000.0) == []
+
+
+def test_requests_are_sent_one_after_the_other_until_they_are_answered(server: Server) -> None:
+    now = datetime.now(UTC)
+    first, second = (server.desk.requests.add(REGION, "S0147", kind, "", 7, now) for kind in ("bundle", "report"))
+    assert second == first + 1 > 3_600_000
+    server.desk.requests.add(REGION, "S0148", "report", "", 7, now - timedelta(days=8))  # expired
+    server.desk.requests.add("hotan", "S0147", "report", "", 7, now)
+
+    def sent(seconds: float = 2.0) -> list[int]:
+        """The numbers of what was sent, each believed by the station."""
+        server.now += seconds
+        server.worker.follow(server.desk, server.now)
+        payloads, server.sent = server.sent, []
+        requests = [parse_request(payload) for _, payload in payloads]
+        root = server.county.authority.certificate.encode()
+        assert all(check_signature(one, root) is None and one.station == "S0147" for one in requests)
+        return [one.version[1] for one in requests]
+
+    server.is_connected = False
+    assert sent() == []
+    server.is_connected = True
+    assert (sent(), sent()) == ([first], []), "as soon as there is a line, and once"
+    server.says("")
+    assert sent() == [], "it was sent a moment ago"
+    assert (sent(MIN_RESEND_S), sent(MIN_RESEND_S)) == ([first], []), "but the hello counts"
+    server.start()
+    assert sent() == [first]
+    answer = RequestAnswered(1, first, "bundle", "done", "", "ab" * 32, 17)
+    with server.desk.database.writing() as connection:
+        record_answer(connection, REGION, "S0148", answer)
+        record_answer(connection, REGION, "S0147", replace(answer, kind="report"))
+    assert sent() == []
+    with server.desk.database.writing() as connection:
+        record_answer(connection, REGION, "S0147", answer)
+        record_answer(connection, REGION, "S0147", replace(answer, outcome="refused"))
+    assert sent() == [second]
+    rows = [row for row in server.desk.requests.all() if (row["region"], row["station"]) == (REGION, "S0147")]
+    assert [(row["number"], row["outcome"], row["size_bytes"]) for row in rows] == [
+        (first, "done", 17),
+        (second, "", 0),
+    ]
 
 
 def test_the_report_that_it_is_applied_ends_the_sending(server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,28 @@ def test_one_station_is_added_and_changed_by_the_rules_of_the_file(url: str) -> 
         assert desk.registry.current().stations["shache", "S0001"].village == "=1+1"
         assert len(desk.registry.current().stations) == 2
     assert ",'=1+1," in call(url, "list").stdout
+
+
+def test_a_station_is_asked_for_what_there_is_and_nothing_else(url: str, subtests: pytest.Subtests) -> None:
+    call(url, "add", "S0147", "--region", "shache")
+    for arguments, said in {
+        ("S0147", "shell"): "'shell' is not one of",
+        ("S0147", "update"): "--release",
+        ("S0147", "update", "--release", "1.0; reboot"): "--release",
+        ("S0147", "report", "--release", "1.0"): "--release",
+        ("S0147", "report", "--days", "0"): "--days",
+        ("S0999", "report"): "not in the list",
+        ("$(sh)", "report"): "not in the list",
+    }.items():
+        with subtests.test(arguments=arguments):
+            refused = call(url, "request", *arguments)
+            assert refused.exit_code != 0
+            assert said in refused.stderr
+    assert call(url, "requests").stdout == ""
+    asked = json.loads(call(url, "request", "S0147", "update", "--release", "1.4.0", "--days", "2").stdout)
+    (row,) = map(json.loads, call(url, "requests").stdout.splitlines())
+    assert (row["station"], row["number"], row["kind"]) == ("S0147", asked["number"], "update")
+    assert (row["release"], row["outcome"], row["file"]) == ("1.4.0", "open", "")
+    with CenterDesk.open(url) as desk:
+        newest = desk.audit.page()[0]
+    assert (newest.act, newest.subject, newest.detail) == ("station_requested", "shache/S0147", "update 1.4.0")

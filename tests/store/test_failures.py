@@ -134,7 +134,7 @@ USES: dict[str, Use] = {
     "county prices of another day": lambda store: store.county_documents.change_day(
         PreparedCatalog.of(replace(CATALOG, day="2026-12-01")), 1, stamp()
     ),
-    "county document refused": lambda store: store.county_documents.refuse(
+    "county document refused": lambda store: store.county_documents.report(
         ConfigRefused(1, 18, "ab" * 32, "signature"), stamp()
     ),
     "parts of the county": lambda store: store.county_documents.add_part(b"{}"),

@@ -19,7 +19,7 @@ from kiosk.messaging.contract.updates import UpdateOffer
 from kiosk.messaging.relay.updates.ports import BundleDamaged, InsufficientSpace
 from kiosk.station.update.bundle import HEAD_BYTES, MAX_MANIFEST, parse_head, verify_manifest
 from kiosk.station.update.journal import JournalFile
-from kiosk.station.update.messages import BUNDLE_END, BUNDLES
+from kiosk.station.update.messages import BUNDLE_END, BUNDLES, POLL_NOW
 from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.release import ALL, is_version, order_of
 
@@ -35,10 +35,17 @@ class FetchedBundles:
     """An ``Inbox`` of the updates lane. One thread alone uses it."""
 
     def __init__(self, data: Path, places: UpdatePaths, board: ThisBoard) -> None:
-        self._folder, self._board = data / BUNDLES, board
+        self._folder, self._board, self._poll_flag = data / BUNDLES, board, data / POLL_NOW
         self._releases = ReleaseFolder(places.releases, places.package)
         self._journal = JournalFile(places.releases)
         self._checked = ""
+
+    def poll_requested(self) -> bool:
+        try:
+            self._poll_flag.unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def choose(self, offers: Sequence[UpdateOffer]) -> UpdateOffer | None:
         """The newest that this machine can run; of two of one version the smaller.

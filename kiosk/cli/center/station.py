@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from kiosk.cli.shared.one_line import end, progress
 from kiosk.domain.telephone_pin import SECRET_BYTES
 from kiosk.first_start.identity.format import MAX_VILLAGE_LENGTH, StationIdentity
 from kiosk.labels.typesetting.fonts import FontProblem
+from kiosk.messaging.contract.station_request import RequestKind
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import ExpectedStation, RegistryDifferences, build_register, differences
 from kiosk.sorting_center.desk.registry_csv import (
@@ -36,12 +38,15 @@ from kiosk.sorting_center.desk.registry_csv import (
 )
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import checked_reason
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
+from kiosk.sorting_center.photos.folder import ANSWERS_FOLDER
 from kiosk.sorting_center.stations.authority import BadAuthority, BadPassPhrase, CountyAuthority
 from kiosk.sorting_center.stations.shared.subject import MachineKind
 from kiosk.texts.plain import plain
 
 _STATION: Final = MachineKind.STATION
 _MAX_CHARACTERS: Final = 64 * 1024
+_RELEASE: Final = re.compile(r"[0-9A-Za-z.+~-]{1,40}")
 _COLUMN_HELP: Final = {
     "village": "Its village.",
     "township": "Its township.",
@@ -286,6 +291,10 @@ def only_region(desk: CenterDesk) -> str:
     return regions.pop()
 
 
+def _not_listed(region: str, number: str) -> Refused:
+    return Refused("unknown", f"{number[:40]!r} of {region} is not in the list: {PROGRAM} station add")
+
+
 def _choose(desk: CenterDesk, region: str, numbers: Sequence[str], *, replacing: bool) -> list[ExpectedStation]:
     """Those of the list that get an identity, each once. Raises Refused."""
     stations, identities = desk.registry.current().stations, desk.certificates.newest(_STATION)
@@ -299,13 +308,46 @@ def _choose(desk: CenterDesk, region: str, numbers: Sequence[str], *, replacing:
     for number in dict.fromkeys(numbers):
         key = (region, number)
         if key not in stations:
-            raise Refused("unknown", f"{number[:40]!r} of {region} is not in the list: {PROGRAM} station add")
+            raise _not_listed(region, number)
         if key in valid and not replacing:
             raise Refused(
                 "identity_exists", f"{number} has an identity: {PROGRAM} station replace {number} makes it another"
             )
         chosen.append(stations[key])
     return chosen
+
+
+@station.command()
+@click.argument("number", metavar="STATION")
+@click.argument("kind", type=click.Choice([kind.value for kind in RequestKind]))
+@click.option("--release", default="", metavar="VERSION", help="The release that an `update` is about.")
+@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="So long it may be answered.")
+@county_command
+def request(desk: CenterDesk, region: str, number: str, kind: str, release: str, days: int) -> None:
+    """Ask STATION for the doctor's report, a support bundle, or a look for updates.
+
+    Changes the desk's database; the sorting center signs and sends it, again at each hello until it is answered.
+    """
+    if (kind == RequestKind.UPDATE) != bool(_RELEASE.fullmatch(release)):
+        raise click.UsageError("--release names a version of 1 to 40 of A-Z a-z 0-9 . + ~ - for `update` alone")
+    if (region, number) not in desk.registry.current().stations:
+        raise _not_listed(region, number)
+    now = datetime.now(UTC)
+    desk.audit.record(COMMAND, AuditAction.STATION_REQUESTED, f"{region}/{number}", f"{kind} {release}", now)
+    click.echo(json.dumps({"station": number, "number": desk.requests.add(region, number, kind, release, days, now)}))
+
+
+@station.command()
+@ledger_option
+@clear_errors
+def requests(url: str) -> None:
+    """Print what stations were asked, a JSON object each; `file`: where the answer lies in the folder of pictures."""
+    now = to_rfc3339(datetime.now(UTC))
+    with CenterDesk.open(url) as desk:
+        for row in desk.requests.all():
+            state = row["outcome"] or ("open" if row["expires_at"] > now else "expired")
+            place = (ANSWERS_FOLDER, row["region"], row["station"], row["sha256"][:2], row["sha256"])
+            click.echo(json.dumps({**row, "outcome": state, "file": "/".join(place) if row["sha256"] else ""}))
 
 
 @station.command()

@@ -1,7 +1,7 @@
 """What the station tells the sorting center: one module an object."""
 
 from kiosk.domain.events.all import EVENT_CLASSES
-from kiosk.domain.events.catalog import CatalogImported, ConfigApplied, ConfigRefused
+from kiosk.domain.events.catalog import CatalogImported, ConfigApplied, ConfigRefused, RequestAnswered
 from kiosk.domain.events.counter import (
     AuthLocked,
     BackupMade,

@@ -1,4 +1,4 @@
-"""What the station tells about its catalog and about what the county gives it."""
+"""What the station tells about its catalog, and about what the county gives it and asks of it."""
 
 from __future__ import annotations
 
@@ -47,3 +47,23 @@ class ConfigRefused(EventData):
     number: int
     document_sha256: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAnswered(EventData):
+    """The county's signed request ``key.number`` was done, refused or has failed; told again when it comes again.
+
+    ``kind``: `report`, `bundle` or `update`, as it was asked. ``sha256`` and ``size_bytes`` are of the file that
+    follows on the way of the pictures; empty and 0 without one.
+    """
+
+    TYPE: ClassVar[str] = "station.request.answered.v1"
+    key: int
+    number: int
+    kind: str
+    outcome: str  # `done`, `refused` or `failed`
+    # Of a refusal: `older` (the number, or the key), `expired`, `date` (issued in the future), `unknown_kind`,
+    # `disk_full`, `too_large`, `no_place`, `no_updates`, `installed` (it runs). Of a failure: `storage`. Else empty.
+    reason: str
+    sha256: str
+    size_bytes: int

@@ -30,6 +30,7 @@ MAX_PICTURE_BYTES: Final = 8_000_000  # Of one listing picture: 1600 x 1600 at t
 # Of one listing picture, in pixels: more than twice what a station makes. A few kilobytes can say 65,535, and whoever
 # opens such a picture needs gigabytes for it.
 MAX_PICTURE_SIDE: Final = 4_000
+MAX_ANSWER_BYTES: Final = 5_000_000  # Of the file that answers a request of the county
 MAX_LISTING_PHOTOS: Final = 10  # The most any channel shows of one thing
 MAX_WORDS: Final = 120  # Characters of a title, of an origin and of a grade, in one language
 MAX_PIXELS: Final = 100_000  # A side of a picture: no camera of a station has a tenth of it
@@ -245,6 +246,14 @@ def _config(data: e.ConfigApplied | e.ConfigRefused, _: str) -> None:
         _match(_WORD, "a reason", data.reason)
 
 
+def _answer(data: e.RequestAnswered, _: str) -> None:
+    _count(data.key, data.number, minimum=1, maximum=MAX_NUMBER)
+    _match(_WORD, "a word of the answer", data.kind, data.outcome, *([data.reason] if data.reason else []))
+    _require(data.outcome in ("done", "refused", "failed"), "the outcome is none")
+    _hash(data.sha256 or None)
+    _count(data.size_bytes, minimum=bool(data.sha256), maximum=MAX_ANSWER_BYTES if data.sha256 else 0)
+
+
 def _print(data: e.PrintUnknown | e.PrintReprinted | e.PrintResolved, station: str) -> None:
     """``about`` is a receipt or a parcel of this station, or a paper of no one's (``day-12``, ``test-...``)."""
     _match(_WORD, "the document", data.document)
@@ -371,6 +380,7 @@ _RULES: Final[Mapping[type, Callable[..., None]]] = {
     e.CatalogImported: _catalog,
     e.ConfigApplied: _config,
     e.ConfigRefused: _config,
+    e.RequestAnswered: _answer,
     e.PrintUnknown: _print,
     e.PrintReprinted: _print,
     e.PrintResolved: _print,

@@ -33,6 +33,8 @@ Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Counting = Annotated[int, msgspec.Meta(ge=1, le=MAX_NUMBER)]
 # RFC 3339 in UTC, whole seconds. A document of another century is a clock that was not set, or somebody's joke.
 Time = Annotated[str, msgspec.Meta(pattern=r"^20[2-8][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z\Z")]
+Certificate = Annotated[str, msgspec.Meta(max_length=4096)]
+Signature = Annotated[str, msgspec.Meta(max_length=100)]
 PART_NAMES: Final = (
     *("goods", "prices", "containers", "members", "clerks", "layouts", "settings", "parcels"),
     *("keys", "voids", "checkpoints"),
@@ -59,30 +61,21 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return cls(hashlib.sha256(content).hexdigest(), len(content))
 
 
-class ConfigurationDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``issued`` proves that it is no earlier than that. ``effective``: not before then, None for at once.
+class CountyMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the county's configuration key signs for one station. ``issued`` proves that it is no earlier than that.
 
-    ``certificate``: DER in base64, of the configuration key, signed by the county's authority. ``signature``: Ed25519
-    in base64, over the RFC 8785 bytes of everything else.
+    Each kind ends with ``certificate``, DER in base64, of that key, signed by the county's authority, and
+    ``signature``, Ed25519 in base64, over the RFC 8785 bytes of everything else. No two kinds have the same fields.
     """
 
     station: str
     region: str
     version: tuple[Counting, Counting]
     issued: Time
-    effective: Time | None
-    parts: dict[str, Part]
-    certificate: Annotated[str, msgspec.Meta(max_length=4096)]
-    signature: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
     def __post_init__(self) -> None:
         check_station(self.station)
         check_region(self.region)
-        unknown = [name for name in self.parts if name not in PART_NAMES]
-        if unknown:
-            raise UnknownPart(f"this software knows no part {unknown[0][:40]!r}: update the station first")
-        if sum(part.size for part in self.parts.values()) > MAX_PARTS_BYTES:
-            raise ValueError(f"its parts are larger than {MAX_PARTS_BYTES} bytes together")
 
     @property
     def number(self) -> ConfigurationVersion:
@@ -100,6 +93,23 @@ class ConfigurationDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
     def encode(self) -> bytes:
         return canonical(msgspec.to_builtins(self))
+
+
+class ConfigurationDocument(CountyMessage, frozen=True, forbid_unknown_fields=True):
+    """``effective``: not before then, None for at once."""
+
+    effective: Time | None
+    parts: dict[str, Part]
+    certificate: Certificate
+    signature: Signature = ""
+
+    def __post_init__(self) -> None:
+        CountyMessage.__post_init__(self)
+        unknown = [name for name in self.parts if name not in PART_NAMES]
+        if unknown:
+            raise UnknownPart(f"this software knows no part {unknown[0][:40]!r}: update the station first")
+        if sum(part.size for part in self.parts.values()) > MAX_PARTS_BYTES:
+            raise ValueError(f"its parts are larger than {MAX_PARTS_BYTES} bytes together")
 
 
 # With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).

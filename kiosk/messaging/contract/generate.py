@@ -50,6 +50,7 @@ _CHANNELS: Final = (
     _AsyncApiChannel("ack", f"{_STATION}/down/ack", "receive", ("ack",), "What the ledger has committed.", 0),
     _AsyncApiChannel("resend", f"{_STATION}/down/resend", "receive", ("resend",), "What the ledger wants again.", 0),
     _AsyncApiChannel("config", f"{_STATION}/down/config", "receive", ("config",), "What the county gives it.", 1),
+    _AsyncApiChannel("cmd", f"{_STATION}/down/cmd", "receive", ("cmd",), "What the county asks of it.", 1),
 )
 
 
@@ -117,7 +118,13 @@ def _messages() -> Schema:
         ),
         "payload": {"type": "string", "format": "binary"},
     }
-    return events | {"batch": batch, "config": config} | controls
+    cmd = {
+        "name": "cmd",
+        "contentType": "application/json",
+        "summary": "The county's signed request for a report, a bundle or a look for updates; at most 4 KiB.",
+        "payload": {"type": "object"},
+    }
+    return events | {"batch": batch, "config": config, "cmd": cmd} | controls
 
 
 def _message(name: str, content_type: str = "application/json") -> Schema:

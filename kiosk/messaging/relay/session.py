@@ -112,7 +112,7 @@ class RelaySession:
         self._mqtt_5 = options.mqtt_5
         self._pace.throughput.idle()
         will = Will(self._topics.status, encode(self._status(online=False)))
-        subscriptions = self._topics.ack, self._topics.resend, self._topics.config
+        subscriptions = self._topics.ack, self._topics.resend, self._topics.config, self._topics.cmd
         with BrokerConnection(options, subscriptions, will, self._pace.tuning) as connection:
             connection.open()
             while not self._lost and not stop.is_set():
@@ -151,6 +151,8 @@ class RelaySession:
                 self._on_resend(decode(Resend, payload))
             elif topic == self._topics.config:
                 self._side.configuration_received(payload)
+            elif topic == self._topics.cmd:
+                self._side.request_received(payload)
         except BadControl as error:
             self._log.write(f"message on {topic} ignored: {error}", kind="unreadable")
 

@@ -16,6 +16,7 @@ from kiosk.sorting_center.desk.shared.cases import Cases
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.station_configurations import StationConfigurations
 from kiosk.sorting_center.desk.station_people import StationPeople
+from kiosk.sorting_center.desk.station_requests import StationRequests
 from kiosk.sorting_center.desk.throttle import SignInThrottle
 from kiosk.sorting_center.desk.tokens import Tokens
 
@@ -34,6 +35,7 @@ class CenterDesk(Closable):
         self.documents = StationDocuments(database)
         self.station_people = StationPeople(database, self.book)
         self.configurations = StationConfigurations(database)
+        self.requests = StationRequests(database)
         self.drafts = RegistryDrafts(database)
         self.cases = Cases(database)
         self.decisions = Decisions(database)

@@ -1,5 +1,5 @@
 """Follows the feed of the ledger into the desk: what stations offer, the pictures of it, intakes that are voided, and
-what stations say of the county's documents.
+what stations say of the county's documents and requests.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
-from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
+from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted, RequestAnswered
 from kiosk.sorting_center.desk import station_configurations
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_place, listing_step
+from kiosk.sorting_center.desk.station_requests import record_answer
 from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_missing
@@ -33,9 +34,8 @@ from kiosk.sorting_center.listings.records import (
 from kiosk.sorting_center.shared.stored_events import decode_envelope, decode_known
 
 STEP_EVENTS: Final = 250  # Were all of them offers, people at the desk would wait for a fraction of a second
-_TYPES: Final = frozenset(
-    {ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE, *station_configurations.EVENT_TYPES}
-)
+_OWN_TYPES: Final = (ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE, RequestAnswered.TYPE)
+_TYPES: Final = frozenset({*_OWN_TYPES, *station_configurations.EVENT_TYPES})
 
 
 class OfferFollower:
@@ -87,6 +87,8 @@ def _apply_event(connection: Connection, entry: FeedEntry, at: datetime) -> None
         key = ListingKey(entry.region, event.station, data.lot)
         if (one := load_listing(connection, key)) is not None:
             _withdraw(connection, one, now)
+    elif isinstance(data, RequestAnswered):
+        record_answer(connection, entry.region, event.station, data)
     elif data is not None:
         station_configurations.record_event(connection, (entry.region, entry.feedseq), event, data, at)
 

@@ -1,4 +1,6 @@
-"""The pictures on the disk: ``{region}/{station}/ab/abcd….jpg``, and beside it ``.abcd….part`` while it comes."""
+"""The pictures on the disk: ``{region}/{station}/ab/abcd….jpg``, and beside it ``.abcd….part`` while it comes. Below
+``_requests`` lie files that answer requests of the county, in the same way and without an ending.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from kiosk.base.files import flush_to_disk, sync_folder
 from kiosk.domain.events.rules import MAX_PICTURE_BYTES
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.photos.jpeg import NotPlainJpeg, plain_jpeg_size
+
+ANSWERS_FOLDER: Final = "_requests"
 
 
 class PictureBusy(Exception):
@@ -37,12 +42,16 @@ def read_picture(path: Path, sha256: str) -> bytes | None:
 class PictureFolder:
     """Every method but `path` may raise OSError. Used by several threads, and by several processes with one folder."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, suffix: str = ".jpg") -> None:
+        self.root, self._suffix = root, suffix
+
+    def of_answers(self) -> PictureFolder:
+        """Of files that answer requests of the county. No region has such a name."""
+        return PictureFolder(self.root / ANSWERS_FOLDER, "")
 
     def path(self, name: PictureName) -> Path:
         """Where the whole picture is, or would be."""
-        return self.root / name.region / name.station / name.sha256[:2] / f"{name.sha256}.jpg"
+        return self.root / name.region / name.station / name.sha256[:2] / f"{name.sha256}{self._suffix}"
 
     def offset(self, name: PictureName) -> int:
         """How many bytes have come of one that is not whole."""

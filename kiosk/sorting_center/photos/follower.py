@@ -1,4 +1,4 @@
-"""Follows the feed of the ledger for the pictures it announces."""
+"""Follows the feed of the ledger for the pictures and the answers to requests that it announces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kiosk.domain.events import PhotoAccepted
+from kiosk.domain.events import PhotoAccepted, RequestAnswered
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
@@ -57,9 +57,15 @@ class PhotoFollower:
 
 def _announcements_in(entries: Sequence[FeedEntry]) -> Iterator[AnnouncedPicture]:
     for entry in entries:
-        if entry.type != PhotoAccepted.TYPE:
+        if entry.type not in (PhotoAccepted.TYPE, RequestAnswered.TYPE):
             continue
         event = decode_envelope(entry.body)
+        if entry.type == RequestAnswered.TYPE:
+            answer = decode_data(RequestAnswered, event.data)
+            if answer.sha256:
+                name = PictureName(entry.region, event.station, answer.sha256)
+                yield AnnouncedPicture(name, answer.size_bytes, 0, 0, entry.feedseq)
+            continue
         shot = decode_data(PhotoAccepted, event.data)
         for one in (shot.master, shot.natural):
             name = PictureName(entry.region, event.station, one.sha256)

@@ -35,13 +35,17 @@ class PictureStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedPicture:
-    """What an event said of a picture; sides in pixels."""
+    """What an event said of a picture; sides in pixels, 0 of the file that answers a request, which is no picture."""
 
     name: PictureName
     size_bytes: int
     width: int
     height: int
     feedseq: int
+
+    @property
+    def is_picture(self) -> bool:
+        return self.width > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +219,7 @@ def _matches(table: Table, region: str, station: str, sha256: str) -> ColumnElem
 
 def _not_received(query: Select[Any]) -> Select[Any]:
     same = [received.c[name] == announced.c[name] for name in ("station", "region", "sha256")]
-    return query.where(~select(received.c.station).where(*same).exists())
+    return query.where(announced.c.width > 0, ~select(received.c.station).where(*same).exists())
 
 
 def _make_tables(connection: Connection) -> None:

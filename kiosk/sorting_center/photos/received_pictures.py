@@ -30,13 +30,17 @@ class ReceivedPictures:
         path = self._folder.path(PictureName(region, station, sha256))
         return path if path.is_file() and not path.is_symlink() else None
 
+    def folder_of(self, one: AnnouncedPicture) -> PictureFolder:
+        return self._folder if one.is_picture else self._folder.of_answers()
+
     def record(self, one: AnnouncedPicture) -> None:
-        """Its file has just been put in place."""
-        self._photos.receive(one, self._now())
+        """Its file has just been put in place; of what is no picture it says all."""
+        if one.is_picture:
+            self._photos.receive(one, self._now())
 
     def adopt(self, one: AnnouncedPicture) -> bool:
         """Whether its file is in place, of whatever time; then it is received. Raises OSError and LedgerError."""
-        if not self._folder.holds(one.name):
+        if not self.folder_of(one).holds(one.name):
             return False
         self.record(one)
         return True

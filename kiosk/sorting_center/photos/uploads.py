@@ -168,15 +168,15 @@ class Uploads:
             return UploadResult(409, reason=RefusalReason.SIZE)
         if self._folder.free_bytes() < RESERVE_BYTES + part.total:
             raise OSError(errno.ENOSPC, f"less than {RESERVE_BYTES // 1_000_000} MB would be left free")
-        with self._folder.writing(announced.name) as file:
+        with self._received.folder_of(announced).writing(announced.name) as file:
             return self._append(announced, part, body, file)
 
     def _offset(self, announced: AnnouncedPicture) -> UploadResult:
         """Of a picture whose last byte came and no more, before a power cut or on a full disk, the rest is done now."""
-        offset = self._folder.offset(announced.name)
+        offset = self._received.folder_of(announced).offset(announced.name)
         if offset < announced.size_bytes:
             return UploadResult(204, complete=False, offset=offset)
-        with self._folder.writing(announced.name) as file:
+        with self._received.folder_of(announced).writing(announced.name) as file:
             if file.size != announced.size_bytes:
                 file.discard()
                 return UploadResult(204, complete=False, offset=0)
@@ -207,7 +207,7 @@ class Uploads:
         why: RefusalReason | None = None
         if hashlib.sha256(content).hexdigest() != announced.name.sha256:
             why = RefusalReason.HASH
-        else:
+        elif announced.is_picture:
             try:
                 fits = plain_jpeg_size(content) == (announced.width, announced.height)
             except NotPlainJpeg:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -27,9 +27,11 @@ from msgspec.structs import replace
 
 from kiosk.messaging.contract.checkpoint import Checkpoint, signed_note, verifier_line
 from kiosk.messaging.contract.configuration import ConfigurationDocument, to_base64
+from kiosk.messaging.contract.station_request import StationRequest
 from kiosk.sorting_center.stations.shared.subject import MachineKind, MachineSubject
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+Signable = TypeVar("Signable", ConfigurationDocument, StationRequest)
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 MACHINE_LIFETIME: Final = timedelta(days=40 * 365)  # Machines are revoked by the county's list, not by their age
@@ -116,7 +118,7 @@ class CountyAuthority:
 
 
 class ConfigurationKey:
-    """Signs the documents that stations are given. Its key lies open on the server: see `issue_configuration_key`."""
+    """Signs what stations are given and asked. Its key lies open on the server: see `issue_configuration_key`."""
 
     def __init__(self, issued: IssuedCertificate) -> None:
         """Raises BadAuthority."""
@@ -131,7 +133,7 @@ class ConfigurationKey:
         self.subject = MachineSubject.parse(certificate.subject.rfc4514_string({NameOID.SERIAL_NUMBER: "serialNumber"}))
         self._certificate = certificate.public_bytes(serialization.Encoding.DER)
 
-    def sign(self, document: ConfigurationDocument) -> ConfigurationDocument:
+    def sign(self, document: Signable) -> Signable:
         """The same with this certificate and a signature; its version must name this generation."""
         if document.version[0] != self.subject.generation or document.region != self.subject.region:
             raise ValueError(f"the document is not one of {self.subject}")

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
-from kiosk.messaging.contract.topics import ROOT, UP_KINDS
+from kiosk.messaging.contract.topics import DOWN_KINDS, ROOT, UP_KINDS
 from kiosk.sorting_center.stations.shared.subject import BadSubject, MachineKind, MachineSubject
 
 CONTROL_TOPIC: Final = "$CONTROL/dynamic-security/v1"
@@ -175,7 +175,7 @@ def initial_document(password: str) -> bytes:
         "iterations": _ITERATIONS,
         "roles": [{"rolename": "admin"}, {"rolename": CENTER_NAME}],
     }
-    down = [_sendable(f"{ROOT}/+/+/down/{kind}") for kind in ("ack", "resend", "config")]
+    down = [_sendable(f"{ROOT}/+/+/down/{kind}") for kind in DOWN_KINDS]
     roles = {
         "admin": _readable("$CONTROL/dynamic-security/#") | {_sendable("$CONTROL/dynamic-security/#")},
         CENTER_NAME: _readable(f"{ROOT}/+/+/up/#") | {*down, _sendable(f"{ROOT}/+/feed/#")},

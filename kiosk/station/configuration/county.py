@@ -105,7 +105,7 @@ class StationCounty:
     """Thread-safe. ``media``: the top folders of sticks."""
 
     def __init__(self, tools: InboxTools, has_county: bool, media: Callable[[], Sequence[Path]]) -> None:
-        self._tools, self.has_county, self._media = tools, has_county, media
+        self.tools, self.has_county, self._media = tools, has_county, media
         self.live = NOTHING_LIVE
         self.inbox = DocumentInbox(tools.station.data / INBOX, replace(tools, on_applied=self._use))
         self._prices = PriceDay(tools, self.inbox.floor)
@@ -128,11 +128,11 @@ class StationCounty:
 
     def in_force(self) -> CountyDocument | None:
         """Raises StoreError, as all that follow."""
-        return self._tools.store.county_documents.in_force()
+        return self.tools.store.county_documents.in_force()
 
     def log_refusal(self) -> str | None:
         """Why the last checkpoint of the county's log was not kept; None for one that was."""
-        return self._tools.store.county_checkpoints.refusal()
+        return self.tools.store.county_checkpoints.refusal()
 
     def manages_people(self) -> bool:
         """Whether the list of people is the county's."""
@@ -141,7 +141,7 @@ class StationCounty:
 
     def is_by_hand(self) -> bool:
         """Whether goods and prices were imported by hand, after the document in force or without one."""
-        found, (version, _) = self.in_force(), self._tools.store.catalogs.get()
+        found, (version, _) = self.in_force(), self.tools.store.catalogs.get()
         return version != (found.catalog_version if found else 0)
 
     def prices_confirmed(self) -> bool:
@@ -154,8 +154,8 @@ class StationCounty:
         found, floor = self.in_force(), self.inbox.floor.version
         if floor is not None and (found is None or found.version < floor):
             return False
-        _, catalog = self._tools.store.catalogs.get()
-        is_unset = self._tools.stamps().moment.quality is ClockQuality.UNSET
+        _, catalog = self.tools.store.catalogs.get()
+        is_unset = self.tools.stamps().moment.quality is ClockQuality.UNSET
         today = _LAST_DAY if is_unset else self.inbox.floor.day
         if any(catalog.day < row.since <= today for row in catalog.prices):
             return False
@@ -195,13 +195,13 @@ class StationCounty:
         inbox, parts = self.inbox.folder, {part.sha256: part for part in document.parts.values()}
         stick = replace(self.inbox.checks, read_part=lambda name: _read(folder / part_file(name), MAX_PART_BYTES))
         inbox.mkdir(parents=True, exist_ok=True)
-        for sha256 in self._tools.store.county_documents.missing(parts):
+        for sha256 in self.tools.store.county_documents.missing(parts):
             write_durably(inbox / part_file(sha256), stick.part(parts[sha256]))
         write_durably(inbox / DOCUMENT, content)
 
     def _on_sticks(self) -> Iterator[tuple[Path, bytes]]:
         for medium in self._media():
-            folder = medium / FOLDER / self._tools.station.station
+            folder = medium / FOLDER / self.tools.station.station
             if any(path.is_symlink() for path in (folder.parent, folder)):
                 continue
             content = _read(folder / DOCUMENT, MAX_DOCUMENT_BYTES)
@@ -221,7 +221,7 @@ class StationCounty:
 
     def _use(self, live: LiveContent) -> None:
         self.live = live
-        self._tools.on_applied(live)
+        self.tools.on_applied(live)
 
 
 def _read(path: Path, max_bytes: int) -> bytes | None:

@@ -1,6 +1,6 @@
 """Outside the database, so that an older copy of it cannot go back: the newest document that was ever about to be
 applied here, and the newest day whose prices were. And which documents were refused, so that one that comes again and
-again is reported once.
+again is reported once. In a second file the same of the county's requests, with the answers.
 """
 
 from __future__ import annotations
@@ -14,27 +14,38 @@ from msgspec.structs import replace
 
 from kiosk.base.files import write_durably
 from kiosk.base.json_reader import Unreadable, reader
-from kiosk.domain.configuration import ConfigurationVersion, RefusalReason
+from kiosk.domain.configuration import ConfigurationVersion
+from kiosk.domain.events import RequestAnswered
 
 logger = logging.getLogger(__name__)
 
 FILE_NAME: Final = "configuration-floor.json"  # In the station's data folder
 MAX_REFUSALS_A_DAY: Final = 10  # A hostile broker must not fill the journal
+MAX_ANSWERS: Final = 10
 _MAX_REMEMBERED: Final = 20
 
 
 class RefusedDocument(msgspec.Struct, frozen=True):
-    """A document that was not applied. ``key`` and ``number`` are 0 where it could not be read; ``at``: RFC 3339."""
+    """A document that was not applied. ``key`` and ``number`` are 0 where it could not be read; ``at``: RFC 3339;
+    ``reason``: a `RefusalReason`, or a word of a request's answer.
+    """
 
     sha256: str
     key: int
     number: int
-    reason: RefusalReason
+    reason: str
     at: str
 
     @property
     def version(self) -> ConfigurationVersion | None:
         return ConfigurationVersion(self.key, self.number) if self.number else None
+
+
+class RecordedAnswer(msgspec.Struct, frozen=True):
+    """``request``: SHA-256 of its RFC 8785 bytes."""
+
+    request: str
+    answer: RequestAnswered
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -43,6 +54,7 @@ class _Content(msgspec.Struct, frozen=True):
     day: str = ""
     refused: tuple[RefusedDocument, ...] = ()  # The oldest first
     reported: int = 0  # Of those, on the day of the newest
+    answers: tuple[RecordedAnswer, ...] = ()  # The oldest first
 
 
 _read: Final = reader(msgspec.json.Decoder(_Content))
@@ -79,6 +91,15 @@ class FloorFile:
         """Durable when it returns. Raises OSError."""
         if self.version is None or version > self.version:
             self._write(replace(self._content, key=version.key, number=version.number))
+
+    @property
+    def answers(self) -> tuple[RecordedAnswer, ...]:
+        return self._content.answers
+
+    def record(self, made: RecordedAnswer) -> None:
+        """What was done, and the newest number with it. Durable when it returns. Raises OSError."""
+        answers = (*self.answers, made)[-MAX_ANSWERS:]
+        self._write(replace(self._content, answers=answers, key=made.answer.key, number=made.answer.number))
 
     def raise_day(self, day: str) -> None:
         """Durable when it returns. Raises OSError."""

@@ -28,6 +28,7 @@ from kiosk.messaging.contract.configuration import (
     MAX_PART_BYTES,
     BadConfiguration,
     ConfigurationDocument,
+    CountyMessage,
     UnknownPart,
     parse_document,
     part_file,
@@ -64,6 +65,15 @@ class InboxTools:
     on_applied: Callable[[LiveContent], None]
     on_event: Callable[[], None]
 
+    def origin_refusal(self, message: CountyMessage, content: bytes) -> RefusalReason | None:
+        """Why it is none of this county's for this station. Raises OSError when no signature can be checked."""
+        reason = self.signature(content)
+        if reason is None and message.region != self.station.region:
+            reason = RefusalReason.OTHER_COUNTY
+        if reason is None and message.station != self.station.station:
+            reason = RefusalReason.OTHER_STATION
+        return reason
+
 
 class DocumentInbox:
     """For one thread, but for ``judge``, ``waiting`` and ``floor``."""
@@ -93,12 +103,7 @@ class DocumentInbox:
     def judge(self, content: bytes) -> ConfigurationDocument:
         """Whose it is, and whether it is newer than what is, or was about to be, in force. Raises Refused."""
         document = self._parse(content)
-        reason = self._tools.signature(content)
-        if reason is None and document.region != self._tools.station.region:
-            reason = RefusalReason.OTHER_COUNTY
-        if reason is None and document.station != self._tools.station.station:
-            reason = RefusalReason.OTHER_STATION
-        reason = reason or self._age(document)
+        reason = self._tools.origin_refusal(document, content) or self._age(document)
         if reason is not None:
             raise Refused(reason, f"the document {document.number} is refused: {reason}")
         return document
@@ -276,8 +281,8 @@ class DocumentInbox:
         if not self.floor.may_report(refused):
             return
         logger.warning("a document of the county is not applied (%s): %s", error.code, error)
-        event = ConfigRefused(key, number, sha256, refused.reason.value)
-        self._tools.store.county_documents.refuse(event, stamp)
+        event = ConfigRefused(key, number, sha256, refused.reason)
+        self._tools.store.county_documents.report(event, stamp)
         self.floor.remember(refused)
         self._tools.on_event()
 

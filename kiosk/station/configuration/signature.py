@@ -1,4 +1,4 @@
-"""Whether a document was signed by this county's configuration key, which its authority has certified.
+"""Whether a document or a request was signed by this county's configuration key, which its authority has certified.
 
 Loads cryptography: in a process of its own, ``python -m kiosk.station.configuration.signature``.
 """
@@ -20,9 +20,10 @@ from kiosk.messaging.contract.configuration import (
     from_base64,
     parse_document,
 )
+from kiosk.messaging.contract.station_request import StationRequest, parse_request
 
 
-def check_signature(document: ConfigurationDocument, authority: bytes) -> RefusalReason | None:
+def check_signature(document: ConfigurationDocument | StationRequest, authority: bytes) -> RefusalReason | None:
     """None for a good one. ``authority``: the county's certificates, PEM. Their dates are not looked at: a station's
     clock may stand in 1970, and a key that must not be used any more is replaced by the next generation.
     """
@@ -62,10 +63,18 @@ def _is_issued_by(certificate: x509.Certificate, root: x509.Certificate) -> bool
 
 
 def main(arguments: list[str]) -> int:
-    """``DOCUMENT AUTHORITY``: prints a refusal's reason, or nothing."""
+    """``DOCUMENT AUTHORITY``, or a request in its place: prints a refusal's reason, or nothing."""
     document, authority = (Path(name).read_bytes() for name in arguments)
-    sys.stdout.write(f"{check_signature(parse_document(document), authority) or ''}\n")
+    sys.stdout.write(f"{check_signature(_parse(document), authority) or ''}\n")
     return 0
+
+
+def _parse(content: bytes) -> ConfigurationDocument | StationRequest:
+    """No bytes are both: their fields differ, and none may be unknown."""
+    try:
+        return parse_document(content)
+    except BadConfiguration:
+        return parse_request(content)
 
 
 if __name__ == "__main__":

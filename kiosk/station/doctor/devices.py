@@ -215,7 +215,7 @@ def county_finding(county: StationCounty) -> DoctorFinding:
     if not county.prices_confirmed():
         return _warn("county_prices", "county_unconfirmed")
     if refused is not None and (found is None or refused.at > found.applied_at):
-        values: dict[str, str | int] = {"version": str(refused.version or "?"), "reason": refused.reason.value}
+        values: dict[str, str | int] = {"version": str(refused.version or "?"), "reason": refused.reason}
         return DoctorFinding("county_prices", True, False, Severity.WARN, "county_refused", values=values)
     return DoctorFinding("county_prices", found is not None, found is not None)
 

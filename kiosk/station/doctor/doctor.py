@@ -18,6 +18,7 @@ from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.configuration.county import StationCounty
 from kiosk.station.doctor import devices, environment
+from kiosk.station.doctor.bundle import Subject
 from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
 from kiosk.station.doctor.ports import ExaminedStation
@@ -119,6 +120,12 @@ class Doctor:
                 self._found = examine(self.station, self.equipment)
                 self._good_until = self._clock() + _KEEP_S
             return self._found
+
+    def bundle_subject(self) -> Subject:
+        """What a support bundle is made of now."""
+        found, station = self.findings(fresh=True), self.station
+        software, moment = (station.software, station.metrology), station.stamp().moment
+        return Subject(station.settings, self.equipment.settings_file, found, moment, *software, running=True)
 
     def as_json(self) -> dict[str, object]:
         """For ``/doctor.json``: words without places, names and values; anybody on this machine may read it."""

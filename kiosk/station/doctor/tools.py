@@ -18,7 +18,7 @@ from kiosk.base.root_requests import REQUESTS, MessageFile
 from kiosk.devices.ports import CameraFault, CommandOutcome, Panel, Shot
 from kiosk.domain.events import BackupMade as BackupMadeEvent
 from kiosk.labels.papers.printer_diagnostics import TestLabel, TestReceipt
-from kiosk.station.doctor.bundle import Subject, write_bundle
+from kiosk.station.doctor.bundle import write_bundle
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.papers.network_printer import host_of, is_reachable, reachable_networks, request_access
 from kiosk.station.papers.papers import LABEL_PRINTER, origin
@@ -202,20 +202,10 @@ class TechnicianTools:
 
     def bundle(self) -> Path:
         """Write the support bundle to the station's own backup medium, else into the data folder. Raises Refused."""
-        doctor, station = self._doctor, self._doctor.station
-        backup, data = doctor.equipment.config.backup, station.settings.data
+        backup, data = self._doctor.equipment.config.backup, self._doctor.station.settings.data
         folder = backup.folder if backup is not None and _is_available(backup) else data
-        subject = Subject(
-            station.settings,
-            doctor.equipment.settings_file,
-            doctor.findings(fresh=True),
-            station.stamp().moment,
-            station.software,
-            station.metrology,
-            running=True,
-        )
         try:
-            path = write_bundle(subject, folder)
+            path = write_bundle(self._doctor.bundle_subject(), folder)
             self.last_bundle = str(path)
             if folder == data and os.environ.get(BOX_VARIABLE) == "1":
                 copy_request_file(data).write(CopyRequest(path.name))

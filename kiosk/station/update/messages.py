@@ -22,6 +22,7 @@ from kiosk.base.root_requests import REQUESTS, BadMessage, MessageFile
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 
 BUNDLES: Final = "updates"  # The folder in the station's data folder
+POLL_NOW: Final = "poll-for-updates"  # A file beside it: the relay shall ask for updates now, and removes it
 BUNDLE_END: Final = ".kioskupdate"
 _BUNDLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}\.kioskupdate")
 _BUSY: Final = frozenset(

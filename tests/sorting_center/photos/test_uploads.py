@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from kiosk.domain.events import RequestAnswered
 from kiosk.messaging.contract.photos import ContentRange
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.photos import uploads
+from kiosk.sorting_center.photos.folder import ANSWERS_FOLDER
 from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus
 from kiosk.sorting_center.photos.refusals import RefusalReason
 from kiosk.sorting_center.photos.uploads import BodyTruncated
@@ -32,7 +34,7 @@ from tests.sorting_center.photos.lanes import (
     stored_refusals,
 )
 from tests.sorting_center.photos.test_jpeg import ATTACK, slow
-from tests.sorting_center.station_journal import Station
+from tests.sorting_center.station_journal import NOW, Station
 
 
 @pytest.fixture
@@ -301,3 +303,35 @@ def test_killed_at_the_nth_operation_it_is_whole_or_gone_on_with(
             break
     assert struck > 15, "as many operations as there are"
     assert not list((tmp_path / "photos").rglob("*.part"))
+
+
+def test_an_answer_to_a_request_comes_the_same_way_and_is_no_picture(receiving: Receiving, station: Station) -> None:
+    file = Shot.of(b"PK\x03\x04" + bytes(5_000))
+    made = RequestAnswered(1, 7, "bundle", "done", "", file.told.sha256, len(file.content))
+    none = RequestAnswered(1, 8, "update", "done", "", "", 0)
+    receiving.ledger.accept([station.start(), station.add(made), station.add(none)], REGION, NOW)
+    receiving.follow()
+    assert receiving.uploads.progress(STATION, file.name()).offset == 0
+    assert receiving.uploads.progress("S0148", file.name()).status == 403
+    assert receiving.send(file, 0, 1000) == 204
+    assert receiving.uploads.progress(STATION, file.name()).offset == 1000
+    assert receiving.send(file, 1000) == 201
+    assert receiving.uploads.progress(STATION, file.name()).complete
+    sha256 = file.told.sha256
+    place = receiving.folder.root / ANSWERS_FOLDER / REGION / STATION / sha256[:2] / sha256
+    assert place.read_bytes() == file.content
+    assert not receiving.folder.path(file.name()).exists()
+    assert receiving.arrivals.path(REGION, STATION, sha256) is None
+    assert (receiving.photos.figures().received, receiving.photos.figures().pending) == (0, 0)
+    assert list(receiving.photos.all_pending()) == []
+    with pytest.raises(ValueError, match="region"):
+        file.name(region=ANSWERS_FOLDER)
+
+
+def test_other_bytes_than_the_answer_s_are_refused(receiving: Receiving, station: Station) -> None:
+    file = Shot.of(b"report" * 100)
+    made = RequestAnswered(1, 7, "report", "done", "", file.told.sha256, len(file.content))
+    receiving.ledger.accept([station.start(), station.add(made)], REGION, NOW)
+    receiving.follow()
+    assert receiving.send(Shot(b"REPORT" * 100, file.told)) == 422
+    assert files(receiving) == []

@@ -21,6 +21,7 @@ from kiosk.messaging.contract.configuration import (
     parse_document,
     part_file,
 )
+from kiosk.messaging.contract.station_request import REQUEST, REQUESTS
 from kiosk.messaging.relay.configuration.ports import AppliedDocuments, DocumentInForce, PartDamaged
 
 _COMING: Final = ".part"
@@ -31,12 +32,12 @@ _MODE: Final = 0o600
 class FolderInbox:
     """``SHA256.json`` for each part, then ``document.json``; ``.SHA256.part`` while one comes.
 
-    One thread alone writes it; the station's process removes what it has taken. Any call may raise OSError and the
-    store's errors.
+    One thread alone writes it, but for requests; the station's process removes what it has taken. Any call may raise
+    OSError and the store's errors.
     """
 
     def __init__(self, data: Path, documents: AppliedDocuments) -> None:
-        self._folder, self._documents = data / INBOX, documents
+        self._folder, self._request, self._documents = data / INBOX, data / REQUESTS / REQUEST, documents
 
     def in_force(self) -> DocumentInForce | None:
         found = self._documents.in_force()
@@ -99,6 +100,12 @@ class FolderInbox:
         for path in self._folder.iterdir():
             if _PART.fullmatch(path.name) and path.name not in expected:
                 path.unlink(missing_ok=True)
+
+    def put_request(self, content: bytes) -> None:
+        """For the station's process. While one waits others are dropped: the county sends them again at a hello."""
+        if not self._request.exists():
+            self._request.parent.mkdir(mode=0o700, exist_ok=True)
+            write_durably(self._request, content, _MODE)
 
     def _named_parts(self, document: ConfigurationDocument) -> set[str]:
         """Files of this document, and of all documents that are in the folder."""

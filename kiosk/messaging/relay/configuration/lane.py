@@ -27,6 +27,7 @@ from kiosk.messaging.contract.configuration import (
     parse_message,
 )
 from kiosk.messaging.contract.downloads import CONFIGURATION, DownloadPath
+from kiosk.messaging.contract.station_request import parse_request
 from kiosk.messaging.relay.configuration.folder import FolderInbox
 from kiosk.messaging.relay.configuration.ports import DocumentInForce, PartDamaged
 from kiosk.messaging.relay.shared.center_line import CenterUnreachable
@@ -281,7 +282,7 @@ class CountyLane(Lane):
         center = ConfigurationClient(settings)
         work = ConfigurationWork(settings, center, station)
         super().__init__(work, center)
-        self._receive, self._inbox = work.received, station.inbox
+        self._own, self._receiver, self._inbox = (settings.station, settings.region), work, station.inbox
 
     def version(self) -> str:
         """In force, as a hello says it. Raises the store's errors."""
@@ -289,5 +290,15 @@ class CountyLane(Lane):
         return str(found.version) if found is not None else ""
 
     def received(self, payload: bytes) -> None:
-        self._receive(payload)
+        self._receiver.received(payload)
         self.wake()
+
+    def request_received(self, payload: bytes) -> None:
+        """What came on ``down/cmd``. Of another station, or too large: dropped. Raises nothing."""
+        try:
+            request = parse_request(payload)
+            if (request.station, request.region) != self._own:
+                raise BadConfiguration(f"it is for {request.station} of {request.region}")
+            self._inbox.put_request(payload)
+        except (BadConfiguration, OSError) as error:
+            self._receiver.log.write(f"what came as the county's request is dropped: {error}", kind="request")

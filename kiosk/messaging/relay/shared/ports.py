@@ -117,10 +117,12 @@ class StationSide:
     """Who at the station is told, and who is asked, beside its database.
 
     ``configuration``: the version of the county's document that is in force, "" for none; may raise the store's errors.
-    ``configuration_received`` is given what comes on ``down/config``; it must return at once and raise nothing.
+    ``configuration_received`` is given what comes on ``down/config``, ``request_received`` what comes on ``down/cmd``;
+    they must return at once and raise nothing.
     """
 
     watcher: LinkWatcher = field(default_factory=NullLinkWatcher)
     doctor_rows: DoctorRows = tuple
     configuration: Callable[[], str] = str
     configuration_received: Callable[[bytes], None] = lambda _: None
+    request_received: Callable[[bytes], None] = lambda _: None

@@ -167,6 +167,8 @@ class UpdatesWork:
     def _step(self) -> float:
         now = self._clock()
         self._report(now)
+        if self._fetching is None and self._inbox.poll_requested():
+            self._next_poll_at = now
         if self._fetching is None and now < self._next_poll_at:
             self._center.close()
             return min(self._next_poll_at - now, _IDLE_POLL_S)

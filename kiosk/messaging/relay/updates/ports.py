@@ -54,6 +54,8 @@ class InsufficientSpace(Exception):
 class BundleInbox(Protocol):
     """The station's folder of bundles. Any call may raise OSError."""
 
+    def poll_requested(self) -> bool: ...  # Whether the county has asked for a look now; True once for each time
+
     def choose(self, offers: Sequence[UpdateOffer]) -> UpdateOffer | None:
         """What this station has a use for; what was begun of any other is removed."""
 

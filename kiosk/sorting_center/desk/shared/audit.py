@@ -45,6 +45,7 @@ class AuditAction(StrEnum):
     STATION_CHANGED = "station_changed"
     IDENTITY_MADE = "identity_made"
     IDENTITY_REVOKED = "identity_revoked"
+    STATION_REQUESTED = "station_requested"
     STATION_PERSON_ADDED = "station_person_added"
     STATION_PERSON_CHANGED = "station_person_changed"
     STATION_PERSON_ENDED = "station_person_ended"

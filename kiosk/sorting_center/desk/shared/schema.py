@@ -27,7 +27,7 @@ from kiosk.sorting_center.ledger.database.times import TimestampColumn
 
 SCHEMA: Final = "desk"  # Of PostgreSQL
 
-REVISION: Final = "0005"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
+REVISION: Final = "0006"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
 
 metadata = MetaData()
 
@@ -189,6 +189,16 @@ station_configuration = _table(
     *_required(BigInteger, "key", "number", "catalog_version", "feedseq"),
     *_required(Code, "sha256", "reason"),
     *_required(TimestampColumn, "at"),
+)
+
+# What the county asks of a station, signed when it is sent; `outcome` is "" while it is open. `number` only goes up.
+station_request = _table(
+    "station_request",
+    *_key("region", "station"),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    *_required(Code, "kind", "release", "outcome", "reason", "sha256"),
+    *_required(BigInteger, "size_bytes"),
+    *_required(TimestampColumn, "issued_at", "expires_at"),
 )
 
 # Somebody of a station who has left, until the term of the name is over; the number stays, it is never given again.

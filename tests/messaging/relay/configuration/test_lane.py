@@ -15,6 +15,7 @@ import pytest
 
 from kiosk.domain.configuration import ConfigurationVersion
 from kiosk.messaging.contract.configuration import DOCUMENT, INBOX, ConfigurationMessage, Part, part_file
+from kiosk.messaging.contract.station_request import MAX_REQUEST_BYTES, StationRequest
 from kiosk.messaging.relay.configuration.folder import FolderInbox
 from kiosk.messaging.relay.configuration.lane import (
     MAX_FETCH_DELAY_S,
@@ -25,6 +26,7 @@ from kiosk.messaging.relay.configuration.lane import (
     REPEAT_S,
     ConfigurationClient,
     ConfigurationWork,
+    CountyLane,
     StationConfiguration,
 )
 from kiosk.messaging.relay.configuration.ports import DocumentInForce
@@ -330,3 +332,28 @@ def test_a_part_that_is_there_no_more_makes_the_lane_ask_for_the_newest_document
     old = issue(members=MEMBERS)
     newest = issue(members=MEMBERS.replace(b"name", b"new!"))
     assert village.after(message(old), until=lambda: village.has(newest), most=400)
+
+
+def test_a_request_lies_there_for_the_station_alone_and_only_its_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = RelaySettings("mqtt://127.0.0.1:1", REGION, STATION, "kiosk test")
+    lane = CountyLane(settings, StationConfiguration(FolderInbox(tmp_path, Applied()), Outbox()))
+
+    def request(number: int, station: str = STATION) -> bytes:
+        times = ("2026-12-01T08:00:00Z", "2026-12-08T08:00:00Z")
+        return KEY.sign(StationRequest(station, REGION, (1, number), *times, "report", "", "")).encode()
+
+    place = tmp_path / "requests" / "request.json"
+    for dropped in (b"", b"reboot", request(1, "S0148"), request(1)[:-1], request(1) + b" " * MAX_REQUEST_BYTES):
+        lane.request_received(dropped)
+        assert not place.exists()
+    assert len(caplog.records) == 1, "a line for all of them"
+    lane.request_received(request(1))
+    lane.request_received(request(2))
+    assert place.read_bytes() == request(1), "one after the other"
+    assert place.stat().st_mode & 0o777 == 0o600
+    place.unlink()
+    place.parent.rmdir()
+    place.parent.touch()
+    lane.request_received(request(2))  # a card that fails ends no connection

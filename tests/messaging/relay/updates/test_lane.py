@@ -22,6 +22,7 @@ from kiosk.simulators.link import LinkConditions, SimulatedLink
 from kiosk.sorting_center.updates.downloads import Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
 from kiosk.station.update.journal import JournalFile, UpdateOutcome
+from kiosk.station.update.messages import POLL_NOW
 from kiosk.station.update.refusals import UpdateRefusalReason
 from tests.depth import many
 from tests.messaging.authority import Authority
@@ -88,6 +89,20 @@ def test_an_update_comes_and_is_listed_and_the_newer_one_takes_its_place(
     village.days(village.lane(), 3)
     assert village.fetched == [], "what runs is not fetched again"
     assert (village.told[-1].version, village.told[-1].here, village.fault) == ("", "", None)
+
+
+def test_a_request_of_the_county_makes_it_look_now(village: Village, folder: Path, tmp_path: Path) -> None:
+    offer(folder, bundle(tmp_path))
+    lane, began = village.lane(), village.clock.now
+    (village.machine.data / POLL_NOW).touch()
+    village.outbox.waits = True
+    for _ in range(10):
+        village.clock.now += lane.turn()
+    assert village.parts == [], "events go first all the same"
+    village.outbox.waits = False
+    assert village.turns(lane, lambda: village.parts, 100)
+    assert village.clock.now - began < 60
+    assert not (village.machine.data / POLL_NOW).exists()
 
 
 def test_events_go_first(village: Village, folder: Path, tmp_path: Path) -> None:

@@ -38,67 +38,7 @@ from kiosk.store import ConfirmedRow, Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
 
 REGION, STATION, VILLAGE, ZONE = "yarkant", "S0147", "Demo village", "Asia/Shanghai"
-SETTINGS = """\
-[station]
-station = "{station}"
-region = "{region}"
-village = "{village}"
-county = "莎车县"
-payment_ug = "پۇل كېلەر ئاينىڭ 15-كۈنى بانكا كارتىڭىزغا تۆلىنىدۇ."
-payment_zh = "货款于下月15日汇入您的银行卡。"
-payment_en = "Paid to your bank card on the 15th of the next month."
-phone = "0998-0000000"
-slip_host = "slip.yarkant.example.cn"
-data = "{data}"
-
-[web]
-host = "127.0.0.1"
-port = {port}
-
-[scale]
-port = "{scale}"
-protocol = "{protocol}"
-e_g = 5
-max_g = 50000
-
-[printer.label]
-kind = "tcp"
-address = "127.0.0.1:{label_port}"
-profile = "tspl"
-
-[printer.receipt]
-kind = "tcp"
-address = "127.0.0.1:{receipt_port}"
-profile = "escpos"
-
-[camera]
-kind = "file"
-path = "{camera}"
-
-[scanner]
-kind = "{scanner_kind}"
-port = "{scanner}"
-
-[panel]
-ready = 17
-busy = 27
-fault = 22
-buzzer = 23
-ok = 5
-help = 6
-factory = "simulated"
-
-[backup]
-folder = "{backups}"
-
-[relay]
-broker_url = "mqtt://127.0.0.1:{link_port}"
-resend_s = 1.0
-resend_max_s = 5.0
-reconnect_s = 0.2
-reconnect_max_s = 2.0
-photos = "http://127.0.0.1:{photos_link_port}"
-"""
+SETTINGS = Path(__file__).with_name("station_settings.txt").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,16 @@ class Days(Tables):
 
 def _totals(connection: Connection) -> DayTotals:
     since = _last_close(connection)
-    counts = _event_counts(connection, since)
+    types = [kind.TYPE for kind in _COUNTED]
+    newest = journal.current_epoch(connection).number
+    not_reissued = or_(journal_table.c.epoch == newest, journal_table.c.seq <= epoch_table.c.acked_upto)
+    query = (
+        select(journal_table.c.type, func.count())
+        .join(epoch_table)
+        .where(_happened_after(since), journal_table.c.type.in_(types), not_reissued)
+        .group_by(journal_table.c.type)
+    )
+    counts = dict.fromkeys(types, 0) | {row[0]: row[1] for row in connection.execute(query)}
     goods = _goods(connection, since)
     epoch = journal.current_epoch(connection)
     last = journal.last_seq(connection, epoch.number)
@@ -130,19 +139,6 @@ def _next_intake(connection: Connection) -> int:
     first = connection.execute(opened).scalar_one()
     last = connection.execute(select(func.max(intake_table.c.number))).scalar_one()
     return int(first if first is not None else (last or 0) + 1)
-
-
-def _event_counts(connection: Connection, since: _LastClose) -> dict[str, int]:
-    types = [kind.TYPE for kind in _COUNTED]
-    newest = journal.current_epoch(connection).number
-    not_reissued = or_(journal_table.c.epoch == newest, journal_table.c.seq <= epoch_table.c.acked_upto)
-    query = (
-        select(journal_table.c.type, func.count())
-        .join(epoch_table)
-        .where(_happened_after(since), journal_table.c.type.in_(types), not_reissued)
-        .group_by(journal_table.c.type)
-    )
-    return dict.fromkeys(types, 0) | {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _voids(connection: Connection, since: _LastClose) -> int:

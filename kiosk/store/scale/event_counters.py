@@ -89,7 +89,7 @@ def tares_sha256(catalog: Catalog) -> str:
 def _observe(connection: Connection, counter: EventCounter, sha256: str, event: EventOf, stamp: Stamp) -> int:
     row = _row(connection, counter)
     if row is None:
-        _start(connection, counter, sha256)
+        connection.execute(insert(counter_table).values(name=counter.value, value=0, sha256=sha256))
         return 0
     value, before = row
     if before == sha256:
@@ -103,10 +103,6 @@ def _row(connection: Connection, counter: EventCounter) -> tuple[int, str | None
     query = select(counter_table.c.value, counter_table.c.sha256).where(counter_table.c.name == counter.value)
     row = connection.execute(query).one_or_none()
     return (row[0], row[1]) if row else None
-
-
-def _start(connection: Connection, counter: EventCounter, sha256: str) -> None:
-    connection.execute(insert(counter_table).values(name=counter.value, value=0, sha256=sha256))
 
 
 def _put(connection: Connection, counter: EventCounter, value: int, sha256: str | None) -> None:

@@ -156,7 +156,16 @@ class ListingPages:
         sale = view.product.sale
         ask = request.args.get("ask", "")
         if sale is not None and ask in ("pack", "grade") and VOIDED not in view.hindrances:
-            return self._choose(session, view, sale, ask)
+            packs = [(pack, str(pack.net_g), unit_price_fen(pack.price_fen, pack.net_g)) for pack in sale.packs]
+            return self._frame.page(
+                "listing_choose",
+                session.person,
+                Where("intakes", listing_path(view.receipt)),
+                listing=view,
+                field=ask,
+                packs=packs if ask == "pack" else [],
+                grades=sale.grades if ask == "grade" else [],
+            )
         cards = self._cards(view)
         return self._frame.page(
             "listing",
@@ -223,18 +232,6 @@ class ListingPages:
             offered_at=self._frame.moment(view.offered_at),
             waiting=self._waiting(view),
             refused=any(not photo.accepted and not photo.left_out for photo in view.photos),
-        )
-
-    def _choose(self, session: CounterSession, view: ListingView, sale: Sale, field: str) -> str:
-        packs = [(pack, str(pack.net_g), unit_price_fen(pack.price_fen, pack.net_g)) for pack in sale.packs]
-        return self._frame.page(
-            "listing_choose",
-            session.person,
-            Where("intakes", listing_path(view.receipt)),
-            listing=view,
-            field=field,
-            packs=packs if field == "pack" else [],
-            grades=sale.grades if field == "grade" else [],
         )
 
     def _cards(self, view: ListingView) -> list[PhotoCard]:

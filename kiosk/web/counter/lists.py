@@ -111,7 +111,11 @@ class CounterLists:
         where, ask = Where("parcels", here), request.args.get("ask", "")
         names = [act.name for act in ACTS.get(parcel.state, ())]
         if ask == "proxy" and ask in names:
-            return self._proxy(session, where, parcel)
+            requested = request.args.get("letters", self._frame.speech.language.code)
+            alphabet = requested if requested in ALPHABETS else "en"
+            return self._frame.page(
+                "proxy", session.person, where, parcel=parcel, alphabet=alphabet, keys=ALPHABETS[alphabet]
+            )
         if ask in QUESTIONS and ask in names:
             picture = next(act.picture for act in ACTS[parcel.state] if act.name == ask)
             seen = ("number", str(parcel.number))
@@ -133,13 +137,6 @@ class CounterLists:
     def shown(self, session: CounterSession, number: str) -> str:
         code = self._station.counter.codes.show(session, number)
         return self._frame.page("shown", session.person, Where("parcels", f"/counter/parcels/{number}"), code=code)
-
-    def _proxy(self, session: CounterSession, where: Where, parcel: ParcelRow) -> str:
-        requested = request.args.get("letters", self._frame.speech.language.code)
-        alphabet = requested if requested in ALPHABETS else "en"
-        return self._frame.page(
-            "proxy", session.person, where, parcel=parcel, alphabet=alphabet, keys=ALPHABETS[alphabet]
-        )
 
     def _parcel_shot(self, parcel: ParcelRow) -> dict[str, Any]:
         if not parcel.damaged:

@@ -127,7 +127,12 @@ class _DescriptorParser:
             case 0x90 | 0xB0:
                 self._usages.clear()
             case 0xA0:
-                self._open(value)
+                self._depth += 1
+                if self._depth > _MAX_DEPTH:
+                    raise BadDescriptor("its description is nested too deeply")
+                if value == 0x01:
+                    self._applications.update(self._usages[-1:])
+                self._usages.clear()
             case 0xC0:
                 self._depth -= 1
                 self._usages.clear()
@@ -186,14 +191,6 @@ class _DescriptorParser:
                 if not self._stack:
                     raise BadDescriptor("its description takes back what it never kept")
                 self._globals = self._stack.pop()
-
-    def _open(self, kind: int) -> None:
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise BadDescriptor("its description is nested too deeply")
-        if kind == 0x01:
-            self._applications.update(self._usages[-1:])
-        self._usages.clear()
 
     def _input(self, flags: int) -> None:
         now = self._globals

@@ -69,10 +69,6 @@ def _nci_shown(shown: bytes | None, status: bytes, message: bytes) -> Decoded:
         return Rejected(RejectReason.FRAMING, message)
     if over or under:
         return _nci_reading(None, status, over, under, message)
-    return _nci_weighed(shown, status, message)
-
-
-def _nci_weighed(shown: bytes | None, status: bytes, message: bytes) -> Decoded:
     if shown is None:
         in_motion = bool(status[0] & 1)
         return _nci_reading(None, status, False, False, message) if in_motion else _no_weight(message)
@@ -142,10 +138,6 @@ def _parse_sma(frame: bytes) -> Decoded:
         return Rejected(RejectReason.FRAMING, frame)
     if match["state"] in _SMA_ERRORS:
         return Rejected(_SMA_ERRORS[match["state"]], frame)
-    return _sma_weighed(match, frame)
-
-
-def _sma_weighed(match: re.Match[bytes], frame: bytes) -> Decoded:
     over, under = match["state"] == b"O", match["state"] == b"U"
     weight, unit = from_text(match["number"]), ANY_CASE.get(match["unit"].strip())
     kind = match["type"].upper()

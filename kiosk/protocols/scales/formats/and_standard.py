@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile, slices
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT, UNITS, ReplyPattern, TextFormat, match_reply
@@ -139,10 +138,6 @@ class _AcknowledgedLines:
             yield from self._lines.feed(data[begin:])
 
 
-def _decoder(given: Params) -> Decoder:
-    return _AcknowledgedLines(_BY_COMPARATOR[given[COMPARATOR.name]].parse)
-
-
 _NAMES = {name: unit for unit, name in _UNITS.items() if unit != b"PC"}
 
 
@@ -186,7 +181,7 @@ PROTOCOLS = (
     ScaleProtocol(
         id="and_standard",
         reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
-        make_decoder=_decoder,
+        make_decoder=lambda given: _AcknowledgedLines(_BY_COMPARATOR[given[COMPARATOR.name]].parse),
         encode_frame=encode_frame,
         respond=_respond,
         commands=_COMMANDS,

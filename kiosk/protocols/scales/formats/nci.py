@@ -275,10 +275,6 @@ _PENN_COMMANDS = {
 }
 
 
-def _respond_penn(name: str, shown: DisplayState, params: Params) -> bytes:
-    return b"" if name in ("zero", "tare") else encode_penn(shown, params)
-
-
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 _ALL_FLAGS = ("weight", "unit", "stable", "net", "overload", "underload")
@@ -347,7 +343,7 @@ _ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank be
         encode_frame=encode_penn,
         commands=_PENN_COMMANDS,
         poll=_POLL,
-        respond=_respond_penn,
+        respond=lambda name, shown, params: b"" if name in ("zero", "tare") else encode_penn(shown, params),
         devices="Pennsylvania Scale 7600, 7600/4, Sterling 7600",
         source="Pennsylvania 7600 manual UM-12199, commands of the serial port; captures of firmware 4.31",
         menu="RS-232 9600 8N1, no echo where it can be switched off",

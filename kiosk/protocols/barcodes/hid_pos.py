@@ -280,7 +280,14 @@ class ReportDecoder:
             yield HidScan(b"", self._refused)
         more = self._layout.more
         if more is None or not report[more[0]] >> more[1] & 1:
-            yield from self._end()
+            code, aim = bytes(self._code).rstrip(_LINE_ENDS), self._aim or b""
+            refused, reported = self._refused, self._reported
+            self._code.clear()
+            self._aim, self._in_progress, self._refused, self._reported = None, False, None, False
+            if refused and not reported:
+                yield HidScan(b"", refused)
+            elif code and not refused:
+                yield HidScan(aim + code)
 
     def _take(self, report: bytes) -> None:
         count, room, place = report[self._layout.count], report[self._layout.data], self._layout.identifier
@@ -300,13 +307,3 @@ class ReportDecoder:
     def _refuse(self, word: ScanRefusal, why: str) -> None:
         self._code.clear()
         self._refused = self._refused or RefusedScan(word, why)
-
-    def _end(self) -> Iterator[HidScan]:
-        code, aim = bytes(self._code).rstrip(_LINE_ENDS), self._aim or b""
-        refused, reported = self._refused, self._reported
-        self._code.clear()
-        self._aim, self._in_progress, self._refused, self._reported = None, False, None, False
-        if refused and not reported:
-            yield HidScan(b"", refused)
-        elif code and not refused:
-            yield HidScan(aim + code)

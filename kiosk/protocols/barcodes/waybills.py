@@ -42,16 +42,12 @@ _MAX_CHECKED_LENGTH = 256
 _PRODUCT_LENGTHS = (8, 13)
 
 
-def is_product(text: str) -> bool:
-    """Whether the text is a GTIN of 8 or 13 digits with a right check digit (one waybill in ten looks like one)."""
-    return len(text) in _PRODUCT_LENGTHS and has_valid_check_digit(text)
-
-
 def foreign_code_kind(text: str) -> str | None:
     """The word of the first row that the whole text fits, ``product_code``, or None."""
     stripped = text[:_MAX_CHECKED_LENGTH].strip()
     found = next((row.name for row in FOREIGN_CODES if row.pattern.fullmatch(stripped)), None)
-    if found in (None, "pickup_code") and is_product(stripped):
+    # One waybill in ten looks like a GTIN.
+    if found in (None, "pickup_code") and len(stripped) in _PRODUCT_LENGTHS and has_valid_check_digit(stripped):
         return "product_code"
     return found
 

@@ -63,7 +63,9 @@ def read(connection: Connection) -> CounterValues:
 
 
 def observe_tares(connection: Connection, catalog: Catalog, version: int, stamp: Stamp) -> int:
-    sha256 = tares_sha256(catalog)
+    # Over code, preset tare and "weighed" of every container, by code: what can change a net weight
+    rows = sorted((row.code, row.tare_g, row.weighed) for row in catalog.containers)
+    sha256 = hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
 
     def event(value: int, old: str) -> TaresChanged:
         return TaresChanged(value, old, sha256, version, len(catalog.containers))
@@ -78,12 +80,6 @@ def raise_all(connection: Connection, floor: Mapping[str, int]) -> CounterValues
         value, sha256 = row if row else (0, None)
         _put(connection, counter, max(value, floor.get(counter.value, 0)) + 1, sha256)
     return read(connection)
-
-
-def tares_sha256(catalog: Catalog) -> str:
-    """Over code, preset tare and "weighed" of every container, by code: what can change a net weight."""
-    rows = sorted((row.code, row.tare_g, row.weighed) for row in catalog.containers)
-    return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
 
 
 def _observe(connection: Connection, counter: EventCounter, sha256: str, event: EventOf, stamp: Stamp) -> int:

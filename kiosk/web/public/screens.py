@@ -101,7 +101,10 @@ class Screens:
         notice = notice or self._scan_notice()
         extra: dict[str, Any] = {"ask": "" if notice else self._ask(view), "notice": notice}
         if view.step is DeskStep.WHO:
-            extra["digits"] = _digits(request.args.get("number"))
+            # What stands on the pad so far; anything but a few Western digits is an empty pad
+            typed = request.args.get("number")
+            good = typed is not None and typed.isascii() and typed.isdigit() and len(typed) <= MEMBER_DIGITS
+            extra["digits"] = typed if typed is not None and good else ""
         if view.step is DeskStep.WHAT:
             extra["page"] = page_of(view.catalog.products, self._settings.tiles, request.args.get("page"))
         if view.step in (DeskStep.AGREE, DeskStep.TAKE):
@@ -164,9 +167,3 @@ class Screens:
             return "certificate"
         requested = request.args.get("ask", "")
         return requested if requested in _ASKS.get(view.step, ()) else ""
-
-
-def _digits(typed: str | None) -> str:
-    """What stands on the pad so far; anything but a few Western digits is an empty pad."""
-    good = typed is not None and typed.isascii() and typed.isdigit() and len(typed) <= MEMBER_DIGITS
-    return typed if typed is not None and good else ""

@@ -70,7 +70,11 @@ class Lines:
         """A line that says what lies on the scale, without its end; other indicators can be set to it as well."""
         for row in self.formats:
             if row.pattern.fullmatch(line):
-                return _counted(row.parse(line))
+                # QT heads a count of pieces; in front of a mass it is damage
+                decoded = row.parse(line)
+                if isinstance(decoded, Reading) and decoded.unit != "pcs" and b"QT," in decoded.raw:
+                    return Rejected(RejectReason.FRAMING, decoded.raw)
+                return decoded
         match = self.out_of_range.fullmatch(line)
         if match is None:
             return Rejected(RejectReason.FRAMING, line)
@@ -102,13 +106,6 @@ _REPLIES = (
     ReplyPattern(re.compile(rb"PT: *([-+]?[0-9.]{1,9} *[A-Za-z%]{1,3})"), "preset_tare"),
     ReplyPattern(re.compile(rb"Q|S|SI|SIR|C|Z|T|ON|OFF|P|U|SMP|\?PT"), ACKNOWLEDGEMENT),
 )
-
-
-def _counted(decoded: Decoded) -> Decoded:
-    """QT heads a count of pieces; in front of a mass it is damage."""
-    if isinstance(decoded, Reading) and decoded.unit != "pcs" and b"QT," in decoded.raw:
-        return Rejected(RejectReason.FRAMING, decoded.raw)
-    return decoded
 
 
 _BY_COMPARATOR: Mapping[str, Lines] = {name: _lines(beside) for name, beside in _BESIDE.items()}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from flask import redirect, request
-from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.parcel import TERMINAL_STATES, Consent, ParcelState

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import msgspec
 from flask import request
 
-from kiosk.domain.catalog import Catalog
 from kiosk.domain.void import VoidReason
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.counter.scans import MEMBER_NUMBER
@@ -57,7 +56,6 @@ _VOID_PICTURES = {
     VoidReason.WRONG_CONTAINER: "crate",
     VoidReason.GOODS_RETURNED: "sack",
 }
-_PAGE_DIGITS = 4
 # Keys of the pad for a name; Uyghur vowels stand without their bearer, which has a key of its own. A Chinese name is
 # typed in Latin letters, as on a bank card: there is no room and no need for an input method at this counter.
 ALPHABETS = {
@@ -87,7 +85,7 @@ class CounterLists:
         where = Where("parcels", "/counter/parcels?state=expected")
         if request.args.get("ask") == "delivery":
             question = Confirmation("counter.delivery.ask", "counter.delivery.yes", "truck", "/counter/delivery")
-            return self._confirm(session, where, question)
+            return confirm(self._frame, session, where, question)
         counter, chosen = self._station.counter, request.args.get("state", "")
         chosen = chosen if chosen in LISTS else "waiting"
         counts = counter.shelf.counts(session)
@@ -120,7 +118,7 @@ class CounterLists:
             picture = next(act.picture for act in ACTS[parcel.state] if act.name == ask)
             seen = ("number", str(parcel.number))
             question = Confirmation(f"counter.ask.{ask}", f"counter.act.{ask}", picture, f"{here}/{ask}", seen)
-            return self._confirm(session, where, question)
+            return confirm(self._frame, session, where, question)
         up = self._station.counter.state.view().handover
         return self._frame.page(
             "parcel",
@@ -160,16 +158,16 @@ class CounterLists:
         if card and request.args.get("ask") == "card":
             where = Where("intakes", f"/counter/intakes?member={member}")
             question = Confirmation("counter.card.ask", "counter.card.print", "card", f"/counter/members/{member}/card")
-            return self._confirm(session, where, question)
+            return confirm(self._frame, session, where, question)
         printer = bool(member) and self._station.counter.members.has_printer
         if printer and request.args.get("ask") == "code":
             where = Where("intakes", f"/counter/intakes?member={member}")
             question = Confirmation(
                 "counter.member_code.ask", "counter.member_code.print", "number-pad", f"/counter/members/{member}/code"
             )
-            return self._confirm(session, where, question)
+            return confirm(self._frame, session, where, question)
         page = self._of_member(member) if member else self._newest(session)
-        catalog = self._catalog()
+        _, catalog = self._station.store.catalogs.get()
         rows = Page(tuple(intake_row(row, catalog) for row in page.items), page.number, page.count)
         left = self._station.counter.intakes.unfinished(session)
         return self._frame.page(
@@ -207,7 +205,7 @@ class CounterLists:
             "intake",
             session.person,
             where,
-            intake=intake_row(row, self._catalog()),
+            intake=intake_row(row, self._station.store.catalogs.get()[1]),
             row=row,
             papers=offered,
             paper_picture=_paper_picture,
@@ -230,9 +228,6 @@ class CounterLists:
                 [person for person in others if person.role is first.role], PEOPLE_ON_A_PAGE, request.args.get("page")
             ),
         )
-
-    def _catalog(self) -> Catalog:
-        return self._station.store.catalogs.get()[1]
 
     def queue(self, session: CounterSession) -> str:
         jobs = sorted(self._station.counter.papers.queue(session), key=lambda job: job.state != "unknown")
@@ -262,7 +257,7 @@ class CounterLists:
         if ask == "close":
             seen = ("last_seq", str(totals.last_seq))
             question = Confirmation("counter.day.ask", "counter.day.yes", "day", "/counter/day/close", seen)
-            return self._confirm(session, where, question)
+            return confirm(self._frame, session, where, question)
         if ask == "closed":
             return self._frame.page("closed", session.person, where)
         return self._frame.page(
@@ -273,9 +268,6 @@ class CounterLists:
             counted=[(name, getattr(totals, name)) for name in _COUNTED],
             check=check_due(self._station.standing),
         )
-
-    def _confirm(self, session: CounterSession, where: Where, question: Confirmation) -> str:
-        return confirm(self._frame, session, where, question)
 
 
 def confirm(frame: CounterFrame, session: CounterSession, where: Where, question: Confirmation) -> str:
@@ -309,9 +301,7 @@ def _bag(papers: Sequence[PrintJob]) -> int:
 def _page(total: int, size: int = ROWS) -> tuple[int, int]:
     """The page asked for and how many there are; the nearest one when the query makes no sense."""
     count = max(1, ceil(total / size))
-    requested = request.args.get("page", "")
-    number = int(requested) if requested.isascii() and requested.isdigit() and len(requested) <= _PAGE_DIGITS else 1
-    return min(max(number, 1), count), count
+    return min(number_of(request.args.get("page")), count), count
 
 
 def page_of_rows(rows: Sequence[T], size: int) -> Page[T]:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import render_template, request
 
 from kiosk.domain.moment import ClockQuality
-from kiosk.station.desk.live import OK, Marks
+from kiosk.station.desk.live import OK, Marks, ScanNotice
 from kiosk.station.desk.view import BAG_LABEL, DeskStep, DeskView, PrintView
 from kiosk.station.service import StationService
 from kiosk.texts import Texts
@@ -98,7 +98,8 @@ class Screens:
 
     def step(self, view: DeskView, notice: Sentence | None = None) -> str:
         """The page of the desk's step. ``notice`` lies over it until it is touched away."""
-        notice = notice or self._scan_notice()
+        asked = self.requested_notice()
+        notice = notice or (scan_sentence(asked.word, self.texts()) if asked is not None else None)
         extra: dict[str, Any] = {"ask": "" if notice else self._ask(view), "notice": notice}
         if view.step is DeskStep.WHO:
             # What stands on the pad so far; anything but a few Western digits is an empty pad
@@ -153,12 +154,10 @@ class Screens:
             "settings": self._settings,
         }
 
-    def _scan_notice(self) -> Sentence | None:
+    def requested_notice(self) -> ScanNotice | None:
         """What came of the scan this address asks for, as long as it is the newest one."""
         notice = self._station.board.snapshot().notice
-        if not notice.count or request.args.get("notice") != str(notice.count):
-            return None
-        return scan_sentence(notice.word, self.texts())
+        return notice if notice.count and request.args.get("notice") == str(notice.count) else None
 
     @staticmethod
     def _ask(view: DeskView) -> str:

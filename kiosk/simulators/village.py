@@ -123,7 +123,9 @@ class Village(Closable):
                     self._offer()
             self.center_access = access.result()
             more = ["--photos-dir", str(self.photos_dir)]
-            beside = [_photos(self.ledger_url, f"127.0.0.1:{photos_port}", more, logs)]
+            http = ["--ledger", self.ledger_url, "--http", f"127.0.0.1:{photos_port}"]
+            photos = ["kiosk.cli.sorting_center", "photos", *http, *more]
+            beside = [ChildProgram("sorting center's photos", photos, logs / "photos.log")]
             if self.storefront_url is not None:
                 beside.append(_storefront(self.ledger_url, self.storefront_url, more, logs))
                 more = [*more, "--storefront-url", self.storefront_url]
@@ -258,11 +260,6 @@ def _sorting_center(broker_url: str, ledger_url: str, url: str, more: Sequence[s
     http = url.removeprefix("http://")
     command = ["kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", ledger_url, "--http", http]
     return ChildProgram("sorting center", [*command, *more], logs / "sorting-center.log", answers(f"{url}/health"))
-
-
-def _photos(ledger_url: str, address: str, more: Sequence[str], logs: Path) -> ChildProgram:
-    command = ["kiosk.cli.sorting_center", "photos", "--ledger", ledger_url, "--http", address, *more]
-    return ChildProgram("sorting center's photos", command, logs / "photos.log")
 
 
 # Who sells in the demo; a company that does not exist, and a telephone number that nobody has.

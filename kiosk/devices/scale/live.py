@@ -338,7 +338,7 @@ class LiveScale:
     def _report_expired(self, now: float) -> None:
         self._newest = None
         if self._exchange is not None:
-            self._exchange.forget_weighing()
+            self._exchange.last_weighing.forget()
         self._report.expired(now)
 
     def _why_silent(self) -> str:

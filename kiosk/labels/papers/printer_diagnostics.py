@@ -43,14 +43,11 @@ def ruler(width: int, per_mm: int) -> Image.Image:
             style = Style(round(2.4 * per_mm), bold=True, tight=True)
             block = typeset.fit(str(millimeter), room, (style,), rtl=False)
             ink.paste(1, ((millimeter - 3) * per_mm, 0), typeset.draw(block, room, Align.CENTER))
-    _staircase(ink, (_FOOT_MM + 1) * per_mm, per_mm // 4)
-    return ink
-
-
-def _staircase(ink: Image.Image, top: int, step: int) -> None:
-    for left in range(ink.width):
-        start = top + left % _STEPS * step
+    step = per_mm // 4
+    for left in range(width):
+        start = (_FOOT_MM + 1) * per_mm + left % _STEPS * step
         ink.paste(1, (left, start, left + 1, start + step))
+    return ink
 
 
 CALIBRATION = "calibration"  # The sample that is no label of the station: the stock in the printer is judged by it

@@ -424,7 +424,10 @@ class Scans:
             # Where the next touch books it, the clerk stays: on its page there is nothing to do.
             return replace(known_parcel_result(row), path="" if offer else page_of(row), offer=offer)
         if row is not None and row.state not in ARRIVABLE_STATES:
-            return _another(scanned, scanned.package) if scanned.package else known_parcel_result(row)
+            if scanned.package is None:
+                return known_parcel_result(row)
+            numbers = {"package": str(scanned.package.number), "total": str(scanned.package.total)}
+            return ScanResult("refused", ANOTHER_PACKAGE, carriers=scanned.carriers, values=numbers)
         if scanned.waybill is not None and scanned.is_bookable:
             return self._receiving.arrive(person, IncomingWaybill(scanned.waybill, scanned.carriers))
         if scanned.may_choose_carrier:
@@ -443,11 +446,6 @@ class Scans:
         """Whether the screen asks about this very package: a second tap, or an old page, books no second parcel."""
         last = self._state.view().last
         return last is not None and (last.word, last.shown) == (ANOTHER_PACKAGE, scanned.display_text(ANOTHER_PACKAGE))
-
-
-def _another(scanned: ParsedScan, package: PackageIndex) -> ScanResult:
-    numbers = {"package": str(package.number), "total": str(package.total)}
-    return ScanResult("refused", ANOTHER_PACKAGE, carriers=scanned.carriers, values=numbers)
 
 
 def _offer(scanned: ParsedScan) -> WaybillOffer | None:

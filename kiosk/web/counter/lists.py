@@ -200,7 +200,9 @@ class CounterLists:
             return self._void(session, where)
         jobs = self._station.counter.papers.of_intake(session, row.receipt)
         papers = [job for job in jobs if not job.copy_no]
-        offered = [paper for paper in papers if _is_offered(paper, row)]
+        # A copy is offered beside the intake. Those of crates are on the page of each crate.
+        left_out = (CRATE_LABEL, BAG_LABEL) if row.voided else (CRATE_LABEL,)
+        offered = [paper for paper in papers if paper.document not in left_out]
         return self._frame.page(
             "intake",
             session.person,
@@ -285,11 +287,6 @@ def confirm(frame: CounterFrame, session: CounterSession, where: Where, question
 
 def _paper_picture(job: PrintJob) -> str:
     return _PAPER_PICTURES.get(job.document, "receipt")
-
-
-def _is_offered(paper: PrintJob, row: ConfirmedRow) -> bool:
-    """Whether a copy is offered beside the intake. Those of crates are on the page of each crate."""
-    return paper.document != CRATE_LABEL and not (row.voided and paper.document == BAG_LABEL)
 
 
 def _bag(papers: Sequence[PrintJob]) -> int:

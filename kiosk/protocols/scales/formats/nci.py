@@ -22,10 +22,6 @@ _ALWAYS = 0x30  # Bits that every NCI status byte has
 _FOLLOWS = 0x40
 
 
-def _units(*, dot: bytes) -> dict[bytes, str]:
-    return {name + dot: unit for name, unit in ANY_CASE.items() if unit in ("kg", "g", "lb", "oz", "t")}
-
-
 # --- nci_ecr ----------------------------------------------------------------------------------------------------------
 
 # Two bytes, or three when bit 6 of the second says so.
@@ -194,7 +190,7 @@ _UPS = TextFormat(
     # A sign stands in the first place or at its digits: one out of a broken message is not the sign of the next.
     # The blanks before a right-aligned number prove that its first digit has not been lost.
     pattern=re.compile(rb"(?P<number>(?:[-+] +| +[-+]?)[0-9][0-9.]*) +(?P<unit>[A-Za-z]+\.) +(?P<stable>GR|gr) *\r\n"),
-    units=_units(dot=b"."),
+    units={name + b".": unit for name, unit in ANY_CASE.items() if unit in ("kg", "g", "lb", "oz", "t")},
     stable={b"GR": True, b"gr": False},
     says_over=True,
 )

@@ -238,11 +238,6 @@ def _long(goods: long.Long, ways: tuple[Arrangement, ...], min_count: int = 2, m
     return Produce(partial(long.draw_long, goods), goods.length, goods.width, ways, min_count, max_count)
 
 
-def _flat(name: str) -> Produce:
-    flat = FLATS[name]
-    return Produce(partial(draw_flat, flat), flat.length, flat.width, (Arrangement.ONE,))
-
-
 _HEAPED = (Arrangement.HEAP, Arrangement.PILE)
 _SPREAD = (Arrangement.SEVERAL, Arrangement.HEAP, Arrangement.PILE)
 
@@ -266,7 +261,9 @@ PRODUCE: Mapping[str, Produce] = {
     "greens": _long(long.LEAF, (Arrangement.BUNCH, Arrangement.SEVERAL), 6, 10),
 }
 # Things whose length and width are known to a tenth of a millimetre.
-FLAT: Mapping[str, Produce] = {name: _flat(name) for name in FLATS}
+FLAT: Mapping[str, Produce] = {
+    name: Produce(partial(draw_flat, flat), flat.length, flat.width, (Arrangement.ONE,)) for name, flat in FLATS.items()
+}
 # Of small goods a heap takes hundreds: ten of them, drawn once in eight turns, look like hundreds.
 _VARIANTS, _CACHED_LENGTH_MM = 10, 45.0
 _TURNS = 8

@@ -47,22 +47,7 @@ def prepare_file(path: Path, opening: OpenOptions) -> None:
     if not path.exists():
         _create(path, opening.template)
     elif check_file(path, thorough=opening.check) < SCHEMA_VERSION:
-        search_path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
-        failed = f"The database {path} could not be brought to schema {SCHEMA_VERSION}"
-        try:
-            child = subprocess.run(
-                [sys.executable, "-m", "kiosk.base.loading", "kiosk.store.database.migrate", str(path)],
-                env=os.environ | {"PYTHONPATH": search_path},
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_MIGRATION_SECONDS,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise StoreError(f"{failed} in {error.timeout:.0f} seconds: check the disk.") from error
-        if child.returncode != 0:
-            last = (child.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise StoreError(f"{failed}: {last}")
+        _migrate_in_child(path)
 
 
 def _create(path: Path, template: Path | None) -> None:
@@ -85,3 +70,22 @@ def _create(path: Path, template: Path | None) -> None:
     chown_to_folder_owner(building)
     building.replace(path)
     sync_folder(path.parent)
+
+
+def _migrate_in_child(path: Path) -> None:
+    search_path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
+    failed = f"The database {path} could not be brought to schema {SCHEMA_VERSION}"
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "kiosk.base.loading", "kiosk.store.database.migrate", str(path)],
+            env=os.environ | {"PYTHONPATH": search_path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_MIGRATION_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StoreError(f"{failed} in {error.timeout:.0f} seconds: check the disk.") from error
+    if child.returncode != 0:
+        last = (child.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise StoreError(f"{failed}: {last}")

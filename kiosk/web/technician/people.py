@@ -14,6 +14,7 @@ from flask import Blueprint, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import BadClerk, BadPin, Role
+from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.pin_hash import Person, clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.service import StationService
@@ -57,10 +58,14 @@ class _PeoplePages(TechnicianArea):
 
     def __init__(self, station: StationService, settings: WebSettings) -> None:
         super().__init__(settings, None, "care", HOME)
-        self._station, self.access = station, station.access
+        self._station = station
         self._lock = threading.Lock()
         # Token of the session, name and role of the person who waits for a PIN.
         self._named: tuple[str, str, Role] | None = None
+
+    @property
+    def access(self) -> Access:
+        return self._station.access
 
     def page(self) -> str:
         rows = rows_of(list(self.access.staff().items()), ROWS, request.args.get("page"))

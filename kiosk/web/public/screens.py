@@ -98,8 +98,8 @@ class Screens:
 
     def step(self, view: DeskView, notice: Sentence | None = None) -> str:
         """The page of the desk's step. ``notice`` lies over it until it is touched away."""
-        asked = self.requested_notice()
-        notice = notice or (scan_sentence(asked.word, self.texts()) if asked is not None else None)
+        requested = self.requested_notice()
+        notice = notice or (scan_sentence(requested.word, self.texts()) if requested is not None else None)
         extra: dict[str, Any] = {"ask": "" if notice else self._ask(view), "notice": notice}
         if view.step is DeskStep.WHO:
             # What stands on the pad so far; anything but a few Western digits is an empty pad

@@ -215,8 +215,8 @@ class _TechnicianPages:
         return self.page("tests", "tests", closed=self.tools.unreachable_printers() if self._tools else {})
 
     def scale_page(self) -> str:
-        told = request.args.get("told", "")
-        outcome = told if told in OUTCOME_WORDS else ""
+        outcome = request.args.get("told", "")
+        outcome = outcome if outcome in OUTCOME_WORDS else ""
         return self.page("scale", "tests", sign=self.scale_sign(), keys=self.tools.scale_keys(), told=outcome)
 
     def care_page(self) -> str:

@@ -92,7 +92,20 @@ def run_first_start(
         ends.callback(server.stop)
         server.start()
         logger.info("there is no %s yet: the first start waits on %s", config_file, server.url)
-        _wait(wizard, server, stop, SettingsFileWatcher(config_file))
+        # Until the file is there or the end; the service manager hears of it while the pages answer
+        file_watcher = SettingsFileWatcher(config_file)
+        manager = Notifier.from_environ()
+        every_s = min(_WATCH_S, manager.watchdog_s / 4) if manager.watchdog_s else _WATCH_S
+        notified = False
+        while not stop.is_set() and not wizard.written.is_set():
+            if _pages_answer(server):
+                if not notified:
+                    manager.ready("first start: the wizard waits on the screen")
+                    notified = True
+                manager.alive()
+            if file_watcher.poll():
+                wizard.yield_to_file()
+            _wait_for_either(wizard.written, stop, every_s)
         Notifier.from_environ().restarting(STATION_START_S)
         if wizard.written.is_set():
             _wait_for_either(wizard.left, stop, LAST_PAGE_S)
@@ -122,22 +135,6 @@ def _this_machine(settings: Path, data: Path) -> ThisMachine:
         recoveries=recovery.RequestedRecoveries(recovery.FILES.asker(data, time.monotonic), data),
         network=network.RequestedNetwork(network.FILES.asker(data, time.monotonic, timeout_s=network.ANSWER_S)),
     )
-
-
-def _wait(wizard: FirstStartWizard, server: Server, stop: threading.Event, file_watcher: SettingsFileWatcher) -> None:
-    """Until the file is there or the end; the service manager hears of it while the pages answer."""
-    manager = Notifier.from_environ()
-    every_s = min(_WATCH_S, manager.watchdog_s / 4) if manager.watchdog_s else _WATCH_S
-    notified = False
-    while not stop.is_set() and not wizard.written.is_set():
-        if _pages_answer(server):
-            if not notified:
-                manager.ready("first start: the wizard waits on the screen")
-                notified = True
-            manager.alive()
-        if file_watcher.poll():
-            wizard.yield_to_file()
-        _wait_for_either(wizard.written, stop, every_s)
 
 
 def _pages_answer(server: Server) -> bool:

@@ -91,7 +91,8 @@ class ThisMachine:
 
     def cameras(self) -> tuple[tuple[FittedKind, str], ...]:
         """Kind and path of each camera; of a device that shows several nodes the one that gives pictures."""
-        found = [path for path in _names(self.dev / "v4l/by-id") if not _is_metadata_node(path)]
+        # A UVC camera has a second node that gives no pictures: udev names it by its index, 1
+        found = [path for path in _names(self.dev / "v4l/by-id") if not path.name.endswith("-video-index1")]
         cameras: list[tuple[FittedKind, str]] = [("file" if path.is_file() else "v4l2", str(path)) for path in found]
         if self._has_connector_camera():
             cameras.append(("rpicam", "0"))
@@ -161,8 +162,3 @@ def _text(file: Path) -> str:
 
 def _target(path: Path) -> str:
     return str(path.resolve())
-
-
-def _is_metadata_node(path: Path) -> bool:
-    """A UVC camera has a second node that gives no pictures: udev names it by its index, 1."""
-    return path.name.endswith("-video-index1")

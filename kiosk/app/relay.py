@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def run_relay(config: RelayConfig, stop: threading.Event) -> None:
     store = open_store(config.station)
-    county = _county_lane(config, store)
+    station = StationConfiguration(FolderInbox(config.station.data, store.county_documents), StoredEvents(store))
+    county = CountyLane(config.relay, station)
     found = (_photos_lane(config, store), _updates_lane(config, store), county)
     lanes = [lane for lane in found if lane is not None]
     try:
@@ -43,11 +44,6 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
         for lane in lanes:
             lane.stop()
         store.close()
-
-
-def _county_lane(config: RelayConfig, store: Store) -> CountyLane:
-    station = StationConfiguration(FolderInbox(config.station.data, store.county_documents), StoredEvents(store))
-    return CountyLane(config.relay, station)
 
 
 def _photos_lane(config: RelayConfig, store: Store) -> Lane | None:

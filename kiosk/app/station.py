@@ -88,11 +88,6 @@ def make_hardware(config: StationConfig) -> Hardware:
     )
 
 
-def make_pausable_scale(config: StationConfig, listeners: ScaleListeners) -> PausableScale | None:
-    """The scale that all listeners hear and that can be taught; None when none is set up."""
-    return PausableScale(partial(make_scale, config.scale), listeners) if config.scale else None
-
-
 def simulated_pins(config: StationConfig) -> PinFactory:
     """The pins of the demo: pressed and looked at from the bench over a socket in the data folder."""
 
@@ -128,7 +123,9 @@ def make_station(
     """Everything in the order in which one needs the other."""
     scale_watch, scanner_watch, listeners = ScaleWatch(), ScannerWatch(), ScaleListeners()
     listeners.subscribe(scale_watch)
-    hardware, scale = make_hardware(config), make_pausable_scale(config, listeners)
+    hardware = make_hardware(config)
+    # All listeners hear it, and it can be taught.
+    scale = PausableScale(partial(make_scale, config.scale), listeners) if config.scale else None
     if scale is not None:
 
         def subscribed(listener: ScaleListener) -> Scale:

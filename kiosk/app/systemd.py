@@ -78,7 +78,9 @@ class LoopStop(threading.Event):
         self._next = -float("inf")
 
     def is_set(self) -> bool:
-        self._feed_watchdog()
+        if self._every_s is not None and self._clock() >= self._next:
+            self._next = self._clock() + self._every_s
+            self._manager.alive()
         return self._stop.is_set()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -90,11 +92,6 @@ class LoopStop(threading.Event):
                 return False
             self._stop.wait(min((part for part in (left, self._every_s) if part is not None), default=None))
         return True
-
-    def _feed_watchdog(self) -> None:
-        if self._every_s is not None and self._clock() >= self._next:
-            self._next = self._clock() + self._every_s
-            self._manager.alive()
 
 
 def _socket_address(text: str) -> str | None:

@@ -21,7 +21,6 @@ from kiosk.first_start.shared.draft import PersonDraft, SettingsDraft
 from kiosk.first_start.shared.ports import BACKUP_AT_NIGHT
 from kiosk.station.doctor.tools import back_up
 from kiosk.station.shared.open_store import open_store, stamps
-from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.backup.shared.settings import BackupSettings
 
@@ -43,7 +42,19 @@ def fill(draft: SettingsDraft, data: Path) -> str:
         _enrol(store, draft, stamp)
         if catalog is not None:
             store.catalogs.add(catalog, stamp())
-        return _first_backup(store, draft, station, stamp())
+        # Proves the medium while somebody is there who can exchange it
+        if not draft.backup:
+            return ""
+        if station.database.stat().st_size > SMALL_BYTES or (station.data / "photos").is_dir():
+            return BACKUP_AT_NIGHT
+        try:
+            settings = BackupSettings(Path(draft.backup), uuid=draft.backup_uuid, county_key=draft.county_key)
+            problem = back_up(store, settings, station, stamp()).problem
+        except (StoreError, OSError) as error:
+            problem = str(error)
+        if problem:
+            logger.warning("the first backup: %s", problem)
+        return problem
 
 
 def _enrol(store: Store, draft: SettingsDraft, stamp: Callable[[], Stamp]) -> None:
@@ -61,19 +72,3 @@ def _enrol(store: Store, draft: SettingsDraft, stamp: Callable[[], Stamp]) -> No
             store.clerks.add(person.name, role, person.pin_hash, stamp())
         else:
             store.clerks.set_pin(number, person.pin_hash, stamp())
-
-
-def _first_backup(store: Store, draft: SettingsDraft, station: StationSettings, stamp: Stamp) -> str:
-    """Proves the medium while somebody is there who can exchange it."""
-    if not draft.backup:
-        return ""
-    if station.database.stat().st_size > SMALL_BYTES or (station.data / "photos").is_dir():
-        return BACKUP_AT_NIGHT
-    try:
-        settings = BackupSettings(Path(draft.backup), uuid=draft.backup_uuid, county_key=draft.county_key)
-        problem = back_up(store, settings, station, stamp).problem
-    except (StoreError, OSError) as error:
-        problem = str(error)
-    if problem:
-        logger.warning("the first backup: %s", problem)
-    return problem

@@ -141,10 +141,6 @@ def _lines(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]
     yield from (Choice(f"{baud} {other}", f"{baud}", detail=other) for other in others)
 
 
-def _take_line(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
-    return _at_line(draft, value(form))
-
-
 def _at_line(draft: SettingsDraft, line: str) -> SettingsDraft:
     baud, _, layout = line.partition(" ")
     if layout not in FORMATS:
@@ -203,7 +199,7 @@ _has_scale = has("scale")
 SCALE = (
     WizardQuestion("scale", "scale", _take_scale, _scales),
     WizardQuestion("protocol", "scale", _take_protocol, _protocols, _has_scale, trial=_listen),
-    WizardQuestion("line", "scale", _take_line, _lines, _has_scale),
+    WizardQuestion("line", "scale", lambda draft, form, machine: _at_line(draft, value(form)), _lines, _has_scale),
     WizardQuestion("reads", "scale", when=_has_scale, trial=_read_scale, proves="scale"),
     WizardQuestion("e", "scale", _take_e, when=_has_scale, typed=_typed_e),
     WizardQuestion("max", "scale", _take_max, when=_has_scale, typed=_typed_max),

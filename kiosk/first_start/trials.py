@@ -29,6 +29,7 @@ from kiosk.first_start.shared.ports import TrialView, fault_text
 from kiosk.protocols.scales.probe.proposals import Proposal, without_equivalents
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.doctor.devices import printer_fault_word
+from kiosk.texts.plain import printable
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +37,6 @@ WAITING, WORKING, SEEN, POOR, FAILED = "waiting", "working", "seen", "poor", "fa
 _RAW = 64
 ALIKE = 5  # Readings alike, one after the other, before a weight counts as still where the indicator does not say so
 JOIN_S = 30.0  # Above every deadline of an attempt
-
-
-def printable(data: bytes) -> str:
-    """A frame for people: control characters by name, at most 64 characters."""
-    return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data)[:_RAW]
 
 
 class DeviceTrial:
@@ -86,7 +82,7 @@ class ScaleTrial(DeviceTrial):
             state = FAILED if link is LinkState.MISSING else SEEN if seen else WAITING
             return TrialView(state, detail if link is not LinkState.CONNECTED else "", motion="lost")
         weight = "" if reading.weight is None else f"{reading.weight} {reading.unit or ''}".strip()
-        return TrialView(SEEN if seen else WAITING, "", weight, _motion(reading, still), printable(reading.raw))
+        return TrialView(SEEN if seen else WAITING, "", weight, _motion(reading, still), printable(reading.raw)[:_RAW])
 
     def close(self) -> None:
         self._scale.stop()
@@ -138,7 +134,7 @@ class ListenTrial(DeviceTrial):
         self._thread.join(JOIN_S)
 
     def _on_progress(self, progress: ProbeProgress) -> None:
-        self._view = TrialView(WORKING, progress.line, raw=printable(progress.sample))
+        self._view = TrialView(WORKING, progress.line, raw=printable(progress.sample)[:_RAW])
 
     def _run(self) -> None:
         found: tuple[Proposal, ...] = ()

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from kiosk.protocols.barcodes import reader
-from kiosk.simulators.station_client import StationClient, StepFailed, VisitedPage
+from kiosk.simulators.station_client import StationClient, StepFailed
 from kiosk.simulators.village import Village
 
 
@@ -54,7 +54,13 @@ class OneIntake:
                 village = Village(self.folder)
             with village, closing(StationClient(village.station_url)) as visitor:
                 self._intake(village, visitor)
-                self._label(village)
+                with self._step("the label comes out"):
+                    if not village.label_printer.wait_for(1, 30):
+                        raise StepFailed("no label came out of the printer within 30 s")
+                    self.outcome.label_text = read_label(village.label_printer.printed[-1])
+                with self._step("the receipt comes out"):
+                    if not village.receipt_printer.wait_for(1, 30):
+                        raise StepFailed("no receipt came out of the printer within 30 s")
                 self._photo(village, visitor)
                 with self._step("the sorting center acknowledges"):
                     visitor.wait_live("the acknowledgement", {"acknowledged": True, "pending": 0}, 40)
@@ -81,14 +87,7 @@ class OneIntake:
             visitor.press("/who", "/party", party="non_member")
         with self._step("what: choose the goods"):
             visitor.press("/what", "/product", code=self.product)
-        page = self._agree(visitor)
-        if page.path != "/take":
-            raise StepFailed(f"after agreeing the page was {page.path}")
-        row = village.newest_intake()
-        self.outcome.receipt, self.outcome.net_g = row.receipt, row.net_g
-
-    def _agree(self, visitor: StationClient) -> VisitedPage:
-        """On a machine that stands still for a second the weight is unknown again when the button is pressed."""
+        # On a machine that stands still for a second the weight is unknown again when the button is pressed
         for more in (2, 1, 0):
             with self._step("the weight locks"):
                 visitor.wait_live("a locked weight", {"step": "agree", "weight": {"state": "locked"}})
@@ -98,16 +97,10 @@ class OneIntake:
                     break
         if page.status != 200:
             raise StepFailed(f"/agree was refused with {page.status} on {page.path}")
-        return page
-
-    def _label(self, village: Village) -> None:
-        with self._step("the label comes out"):
-            if not village.label_printer.wait_for(1, 30):
-                raise StepFailed("no label came out of the printer within 30 s")
-            self.outcome.label_text = read_label(village.label_printer.printed[-1])
-        with self._step("the receipt comes out"):
-            if not village.receipt_printer.wait_for(1, 30):
-                raise StepFailed("no receipt came out of the printer within 30 s")
+        if page.path != "/take":
+            raise StepFailed(f"after agreeing the page was {page.path}")
+        row = village.newest_intake()
+        self.outcome.receipt, self.outcome.net_g = row.receipt, row.net_g
 
     def _photo(self, village: Village, visitor: StationClient) -> None:
         with self._step("a shot of the goods"):

@@ -28,7 +28,7 @@ from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator, SimulatedScanner
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
 from kiosk.simulators.shared.center_access import CenterAccess
-from kiosk.simulators.shared.counter_stock import CounterStock, stock_counter
+from kiosk.simulators.shared.counter_stock import stock_counter
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.shared.processes import ChildProgram, HeldPort, StartFailed, answers
 from kiosk.station.shared.clock import StationClock, software_id
@@ -38,67 +38,7 @@ from kiosk.store import ConfirmedRow, Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
 
 REGION, STATION, VILLAGE, ZONE = "yarkant", "S0147", "Demo village", "Asia/Shanghai"
-SETTINGS = """\
-[station]
-station = "{station}"
-region = "{region}"
-village = "{village}"
-county = "莎车县"
-payment_ug = "پۇل كېلەر ئاينىڭ 15-كۈنى بانكا كارتىڭىزغا تۆلىنىدۇ."
-payment_zh = "货款于下月15日汇入您的银行卡。"
-payment_en = "Paid to your bank card on the 15th of the next month."
-phone = "0998-0000000"
-slip_host = "slip.yarkant.example.cn"
-data = "{data}"
-
-[web]
-host = "127.0.0.1"
-port = {port}
-
-[scale]
-port = "{scale}"
-protocol = "{protocol}"
-e_g = 5
-max_g = 50000
-
-[printer.label]
-kind = "tcp"
-address = "127.0.0.1:{label_port}"
-profile = "tspl"
-
-[printer.receipt]
-kind = "tcp"
-address = "127.0.0.1:{receipt_port}"
-profile = "escpos"
-
-[camera]
-kind = "file"
-path = "{camera}"
-
-[scanner]
-kind = "{scanner_kind}"
-port = "{scanner}"
-
-[panel]
-ready = 17
-busy = 27
-fault = 22
-buzzer = 23
-ok = 5
-help = 6
-factory = "simulated"
-
-[backup]
-folder = "{backups}"
-
-[relay]
-broker_url = "mqtt://127.0.0.1:{link_port}"
-resend_s = 1.0
-resend_max_s = 5.0
-reconnect_s = 0.2
-reconnect_max_s = 2.0
-photos = "http://127.0.0.1:{photos_link_port}"
-"""
+SETTINGS = Path(__file__).with_name("station_settings.txt").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +95,11 @@ class Village(Closable):
             # Held from the start: much is started, and takes ports, before these two listen.
             self.station_url = f"http://127.0.0.1:{plan.ports.station or _held(ends)}"
             self.center_url = f"http://127.0.0.1:{plan.ports.center or _held(ends)}"
-            self.storefront_url = _storefront_url(plan.ports, ends)
-            self.scale = ends.enter_context(_scale(plan, devices / "scale"))
+            storefront = None if plan.ports.storefront is None else plan.ports.storefront or _held(ends)
+            self.storefront_url = None if storefront is None else f"http://127.0.0.1:{storefront}"
+            indicator = IndicatorSettings(step_g=5)
+            scale = ScaleSimulator(plan.protocol, devices / "scale", plan.hz, plan.settle_s, indicator)
+            self.scale = ends.enter_context(scale)
             self.scanner = ends.enter_context(closing(_SCANNERS[plan.scanner](devices / "scanner")))
             self.label_printer = ends.enter_context(PrinterSimulator("tspl", folder / "labels"))
             self.receipt_printer = ends.enter_context(PrinterSimulator("escpos", folder / "receipts"))
@@ -171,20 +114,26 @@ class Village(Closable):
             self._write_settings()
             with ThreadPoolExecutor(1, "access") as beside_it:
                 access = beside_it.submit(plan.access, self.ledger_url)
-                self.counter_stock = _stocked(folder, plan) if plan.stocked else None
-                self.catalog = plan.catalog or _sample_catalog(folder)
+                settings = StationSettings(plan.station, REGION, folder / "station", VILLAGE, ZONE)
+                self.counter_stock = stock_counter(settings, StationClock(ZONE)) if plan.stocked else None
+                with as_file(files("kiosk.catalogs").joinpath("yarkant.toml")) as sample:
+                    self.catalog = plan.catalog or Path(shutil.copy(sample, folder / "catalog.toml"))
                 self._import_catalog()
                 if plan.offers:
                     self._offer()
             self.center_access = access.result()
             more = ["--photos-dir", str(self.photos_dir)]
-            beside = [_photos(self.ledger_url, f"127.0.0.1:{photos_port}", more, logs)]
+            http = ["--ledger", self.ledger_url, "--http", f"127.0.0.1:{photos_port}"]
+            photos = ["kiosk.cli.sorting_center", "photos", *http, *more]
+            beside = [ChildProgram("sorting center's photos", photos, logs / "photos.log")]
             if self.storefront_url is not None:
                 beside.append(_storefront(self.ledger_url, self.storefront_url, more, logs))
                 more = [*more, "--storefront-url", self.storefront_url]
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
             self.station = _station(self.config, self.station_url, logs, clock_set=plan.clock_set)
-            self.relay = _relay(self.config, logs)
+            self.relay = ChildProgram(
+                "relay", ["kiosk.cli.kiosk", "relay", "--config", str(self.config)], logs / "relay.log"
+            )
             side_by_side = (self.center, self.station) if plan.county else (self.station,)
             for child in side_by_side:
                 child.begin()
@@ -209,22 +158,23 @@ class Village(Closable):
 
     def command(self, device: str, text: str) -> None:
         """Apply a fault word; raises BadFaultWord."""
-        targets: dict[str, Callable[[str], None]] = {
-            "scale": self.scale.command,
-            "printer": self._printers,
-            "label": self.label_printer.command,
-            "receipt": self.receipt_printer.command,
-            "camera": self.camera.command,
-            "scanner": self.scanner.command,
-            "panel": self.panel.command,
-            "link": self._links,
-            "broker": self.broker.command,
-            "process": lambda word: self.station.stall(stall_s(word)),
-            "power": self._power,
+        targets: dict[str, tuple[Callable[[str], None], ...]] = {
+            "scale": (self.scale.command,),
+            "printer": (self.label_printer.command, self.receipt_printer.command),
+            "label": (self.label_printer.command,),
+            "receipt": (self.receipt_printer.command,),
+            "camera": (self.camera.command,),
+            "scanner": (self.scanner.command,),
+            "panel": (self.panel.command,),
+            "link": (self.link.command, self.photos_link.command),  # One line carries events and pictures
+            "broker": (self.broker.command,),
+            "process": (lambda word: self.station.stall(stall_s(word)),),
+            "power": (self._power,),
         }
         if device not in targets:
             raise BadFaultWord(f"{device!r} is not here; there are {', '.join(targets)}")
-        targets[device](text)
+        for command in targets[device]:
+            command(text)
 
     def newest_intake(self) -> ConfirmedRow:
         """The newest confirmed intake, read from the station's own database; raises IndexError when there is none."""
@@ -245,15 +195,6 @@ class Village(Closable):
     def _stamp(self) -> Stamp:
         clock = StationClock(ZONE, synced=lambda: True) if self._plan.clock_set else StationClock(ZONE)
         return Stamp(clock.now(), software_id(), REGION, sign=StationSigning(self.database.parent).sign)
-
-    def _printers(self, text: str) -> None:
-        self.label_printer.command(text)
-        self.receipt_printer.command(text)
-
-    def _links(self, text: str) -> None:
-        """One line carries events and pictures."""
-        self.link.command(text)
-        self.photos_link.command(text)
 
     def _power(self, text: str) -> None:
         parse_fault("power", text)
@@ -311,39 +252,14 @@ _SCANNERS: Mapping[str, Callable[[Path], SimulatedScanner]] = {
 }
 
 
-def _scale(plan: VillagePlan, path: Path) -> ScaleSimulator:
-    return ScaleSimulator(plan.protocol, path, plan.hz, plan.settle_s, IndicatorSettings(step_g=5))
-
-
 def _held(ends: ExitStack) -> int:
     return ends.enter_context(HeldPort()).number
-
-
-def _storefront_url(ports: VillagePorts, ends: ExitStack) -> str | None:
-    if ports.storefront is None:
-        return None
-    return f"http://127.0.0.1:{ports.storefront or _held(ends)}"
-
-
-def _stocked(folder: Path, plan: VillagePlan) -> CounterStock:
-    settings = StationSettings(plan.station, REGION, folder / "station", VILLAGE, ZONE)
-    return stock_counter(settings, StationClock(ZONE))
-
-
-def _sample_catalog(folder: Path) -> Path:
-    with as_file(files("kiosk.catalogs").joinpath("yarkant.toml")) as path:
-        return Path(shutil.copy(path, folder / "catalog.toml"))
 
 
 def _sorting_center(broker_url: str, ledger_url: str, url: str, more: Sequence[str], logs: Path) -> ChildProgram:
     http = url.removeprefix("http://")
     command = ["kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", ledger_url, "--http", http]
     return ChildProgram("sorting center", [*command, *more], logs / "sorting-center.log", answers(f"{url}/health"))
-
-
-def _photos(ledger_url: str, address: str, more: Sequence[str], logs: Path) -> ChildProgram:
-    command = ["kiosk.cli.sorting_center", "photos", "--ledger", ledger_url, "--http", address, *more]
-    return ChildProgram("sorting center's photos", command, logs / "photos.log")
 
 
 # Who sells in the demo; a company that does not exist, and a telephone number that nobody has.
@@ -367,7 +283,3 @@ def _station(config: Path, url: str, logs: Path, *, clock_set: bool) -> ChildPro
     program = "kiosk.simulators.trusted_clock" if clock_set else "kiosk.cli.kiosk"
     command = [program, "run", "--config", str(config)]
     return ChildProgram("station", command, logs / "station.log", answers(f"{url}/health"))
-
-
-def _relay(config: Path, logs: Path) -> ChildProgram:
-    return ChildProgram("relay", ["kiosk.cli.kiosk", "relay", "--config", str(config)], logs / "relay.log")

@@ -97,15 +97,27 @@ class Days(Tables):
 
 def _totals(connection: Connection) -> DayTotals:
     since = _last_close(connection)
-    counts = _event_counts(connection, since)
+    types = [kind.TYPE for kind in _COUNTED]
+    newest = journal.current_epoch(connection).number
+    not_reissued = or_(journal_table.c.epoch == newest, journal_table.c.seq <= epoch_table.c.acked_upto)
+    query = (
+        select(journal_table.c.type, func.count())
+        .join(epoch_table)
+        .where(_happened_after(since), journal_table.c.type.in_(types), not_reissued)
+        .group_by(journal_table.c.type)
+    )
+    counts = dict.fromkeys(types, 0) | {row[0]: row[1] for row in connection.execute(query)}
     goods = _goods(connection, since)
+    is_void_event = journal_table.c.position == void_table.c.position
+    voids = select(func.count()).select_from(void_table).join(journal_table, is_void_event)
+    bags = select(func.count()).select_from(line_table).join(intake_table).where(_counted_goods(since))
     epoch = journal.current_epoch(connection)
     last = journal.last_seq(connection, epoch.number)
     return DayTotals(
         intakes=_closed(connection, since, IntakeState.CONFIRMED),
-        voids=_voids(connection, since),
+        voids=int(connection.execute(voids.where(_happened_after(since))).scalar_one()),
         abandoned=_closed(connection, since, IntakeState.ABANDONED),
-        bags=_bags(connection, since),
+        bags=int(connection.execute(bags).scalar_one()),
         net_g=sum(net_g for net_g, _ in goods.values()),
         purchase_fen=goods.get(Mode.PURCHASE, (0, 0))[1],
         consignment_fen=goods.get(Mode.CONSIGNMENT, (0, 0))[1],
@@ -132,27 +144,6 @@ def _next_intake(connection: Connection) -> int:
     return int(first if first is not None else (last or 0) + 1)
 
 
-def _event_counts(connection: Connection, since: _LastClose) -> dict[str, int]:
-    types = [kind.TYPE for kind in _COUNTED]
-    newest = journal.current_epoch(connection).number
-    not_reissued = or_(journal_table.c.epoch == newest, journal_table.c.seq <= epoch_table.c.acked_upto)
-    query = (
-        select(journal_table.c.type, func.count())
-        .join(epoch_table)
-        .where(_happened_after(since), journal_table.c.type.in_(types), not_reissued)
-        .group_by(journal_table.c.type)
-    )
-    return dict.fromkeys(types, 0) | {row[0]: row[1] for row in connection.execute(query)}
-
-
-def _voids(connection: Connection, since: _LastClose) -> int:
-    is_void_event = journal_table.c.position == void_table.c.position
-    query = (
-        select(func.count()).select_from(void_table).join(journal_table, is_void_event).where(_happened_after(since))
-    )
-    return int(connection.execute(query).scalar_one())
-
-
 def _happened_after(since: _LastClose) -> ColumnElement[bool]:
     """Of a row of the journal. Where it was told first is read from its body, so only when there was a close."""
     after = journal_table.c.position > since.position
@@ -164,7 +155,8 @@ def _of_the_day(since: _LastClose) -> ColumnElement[bool]:
 
 
 def _closed(connection: Connection, since: _LastClose, state: IntakeState) -> int:
-    return _count(connection, _of_the_day(since) & (intake_table.c.state == state))
+    query = select(func.count()).where(_of_the_day(since) & (intake_table.c.state == state))
+    return int(connection.execute(query).scalar_one())
 
 
 def _counted_goods(since: _LastClose) -> ColumnElement[bool]:
@@ -179,12 +171,3 @@ def _goods(connection: Connection, since: _LastClose) -> dict[str, tuple[int, in
         .group_by(intake_table.c.mode)
     )
     return {mode: (net_g, amount_fen) for mode, net_g, amount_fen in connection.execute(query)}
-
-
-def _bags(connection: Connection, since: _LastClose) -> int:
-    query = select(func.count()).select_from(line_table).join(intake_table).where(_counted_goods(since))
-    return int(connection.execute(query).scalar_one())
-
-
-def _count(connection: Connection, which: ColumnElement[bool]) -> int:
-    return int(connection.execute(select(func.count()).where(which)).scalar_one())

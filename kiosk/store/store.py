@@ -90,17 +90,14 @@ class Store:
                 chown_to_folder_owner(path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES))
                 database = Database(path, opening.connect, Reserve(path, opening.reserve_bytes))
                 store = cls(database, marker, station, opening.stamps or (lambda: stamp), opening)
-                store._settle(stamp)
+                try:
+                    store.epochs.settle(stamp)
+                except BaseException:
+                    store.close()
+                    raise
                 return store
         except OSError as error:
             raise StoreError(f"The database {path} cannot be opened ({error}): check disk and owner.") from error
-
-    def _settle(self, stamp: Stamp) -> None:
-        try:
-            self.epochs.settle(stamp)
-        except BaseException:
-            self.close()
-            raise
 
     def rehearse_intake(self, catalog_version: int, product: str, stamp: Stamp) -> None:
         """Open an intake, confirm it, and take both back: no number is used, no event stays. Raises StoreError."""

@@ -29,6 +29,11 @@ def plain(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + _ELLIPSIS
 
 
+def printable(data: bytes) -> str:
+    """Bytes for people: control characters and everything beyond ASCII by their number."""
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data)
+
+
 def _is_visible(char: str) -> bool:
     """Joiners stay (shaping needs them); other invisible format characters, private use and lone surrogates go."""
     return char in _JOINERS or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co"}

@@ -36,7 +36,6 @@ from kiosk.first_start.trials import (
     OnDemandTrial,
     ScaleTrial,
     ScannerTrial,
-    printable,
 )
 from kiosk.first_start.wizard import FirstStartWizard
 from kiosk.protocols.scales import registry
@@ -483,11 +482,6 @@ class TestAttempt:
         assert (said.state, said.detail, said.text_id) == (FAILED, "no way", text_id)
         for language in LANGUAGES if text_id else ():
             assert load(language).text(text_id, place="here")
-
-
-def test_frames_are_shown_as_printable_text() -> None:
-    assert printable(b"\x02+001.230\x03\r\n\xff") == "<02>+001.230<03><0D><0A><FF>"
-    assert len(printable(b"\x00" * 500)) <= 64
 
 
 def test_a_device_that_cannot_even_be_tried_leaves_the_screen_usable(bench: Bench) -> None:

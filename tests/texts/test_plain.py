@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from kiosk.texts import MissingText, isolate, load, plain
 from kiosk.texts import html as bdi
+from kiosk.texts.plain import printable
 
 ANY_TEXT = st.text(st.characters(), max_size=80)
 
@@ -91,3 +92,16 @@ def test_fill_counts() -> None:
     texts = load("en", strict=True)
     assert bdi.fill(texts, "count.bags", n=1) == '<bdi dir="ltr">1</bdi> bag'
     assert bdi.fill(texts, "count.bags", n=1200) == '<bdi dir="ltr">1,200</bdi> bags'
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b"ST,GS", "ST,GS"),
+        (b"\x02<b>\r\n", "<02><b><0D><0A>"),
+        ("=\u202e".encode(), "=<E2><80><AE>"),
+        (b"\x02+001.230\x03\r\n\xff", "<02>+001.230<03><0D><0A><FF>"),
+    ],
+)
+def test_bytes_for_people(data: bytes, shown: str) -> None:
+    assert printable(data) == shown

@@ -82,7 +82,10 @@ class NetworkHelper:
         networks, refusal = self._last_networks(), Refused("")
         try:
             if request.action == "apply":
-                self._apply(request.settings or NetworkSettings())
+                settings = request.settings or NetworkSettings()
+                write_durably(self.paths.keys / SETTINGS, msgspec.json.encode(settings), 0o600)
+                self._write_files(settings)
+                self._reload()
             elif request.action == "join":
                 self.wifi.join(request.name, request.security, request.password)
             elif request.action == "forget":
@@ -96,11 +99,6 @@ class NetworkHelper:
         if refusal.code:
             logger.warning("%s is refused: %s %s", request.action, refusal.code, refusal)
         return NetworkResponse(**answer_fields(refusal), state=self._state(networks))
-
-    def _apply(self, settings: NetworkSettings) -> None:
-        write_durably(self.paths.keys / SETTINGS, msgspec.json.encode(settings), 0o600)
-        self._write_files(settings)
-        self._reload()
 
     def _settings(self) -> NetworkSettings:
         """Judged as strictly as a request: nobody knows what a card gives back after years."""

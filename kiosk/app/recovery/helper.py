@@ -116,7 +116,9 @@ def _restore_station(where: RecoveryPaths, message: Message[RecoveryRequest]) ->
     """Raises Refused, and then the card is no station."""
     request = message.body
     _require_new(where)
-    _require_same_station(where, request.station)
+    present = FileVault(where.keys, where.credentials).in_use()
+    if present is not None and present.station != request.station:
+        raise Refused("other", f"this machine is {present.station} already")
     found = scan_media(where.media, where.is_mount).get(request.station, MediaContents())
     if not found.kits:
         raise Refused("unopened" if found.locked else "no_kit", f"no medium has {request.station}.kit")
@@ -168,12 +170,6 @@ def _restart_for_key(where: RecoveryPaths) -> None:
 def _require_new(where: RecoveryPaths) -> None:
     if os.path.lexists(where.settings):
         raise Refused("here", f"there is {where.settings} already: this card is a station")
-
-
-def _require_same_station(where: RecoveryPaths, station: str) -> None:
-    present = FileVault(where.keys, where.credentials).in_use()
-    if present is not None and present.station != station:
-        raise Refused("other", f"this machine is {present.station} already")
 
 
 def _open_kit(where: RecoveryPaths, request: RecoveryRequest, paths: list[Path]) -> Kit:

@@ -118,7 +118,10 @@ class GpioPanel:
         board.switch("fault", self._fault.is_lit(now))
         board.switch("buzzer", sounds)
         for button, word in words:
-            self._notify(button, word)
+            try:
+                self._on_button(button, word)
+            except Exception:
+                logger.exception("a press of the button %s could not be used", button)
         return max(0.0, min([_POLL_INTERVAL_S, *(due - now for due in dues if due is not None)]))
 
     def _read_buttons(self, board: PanelBoard) -> list[tuple[str, str]]:
@@ -129,12 +132,6 @@ class GpioPanel:
         for name, button in self._buttons.items():
             words += [(name, word) for word in button.update(board.is_pressed(name), self._clock())]
         return words
-
-    def _notify(self, button: str, word: str) -> None:
-        try:
-            self._on_button(button, word)
-        except Exception:
-            logger.exception("a press of the button %s could not be used", button)
 
 
 def pin_factory(settings: PanelSettings, simulated: PinFactory | None) -> Any:

@@ -51,20 +51,17 @@ class Button:
         if due is None or at < due:
             return ()
         if self._level != self._settled:
-            return self._settle()
+            held = self._level_since >= self._settled_since + self._timing.hold_s
+            self._settled, self._settled_since = self._level, self._level_since
+            if self._settled:
+                self._reported = False
+                return ()
+            reported, self._reported = self._reported, True
+            if reported:
+                return ()
+            return (HOLD,) if held else (PRESS,)
         self._reported = True
         return (HOLD,)
-
-    def _settle(self) -> tuple[str, ...]:
-        held = self._level_since >= self._settled_since + self._timing.hold_s
-        self._settled, self._settled_since = self._level, self._level_since
-        if self._settled:
-            self._reported = False
-            return ()
-        reported, self._reported = self._reported, True
-        if reported:
-            return ()
-        return (HOLD,) if held else (PRESS,)
 
     def due(self) -> float | None:
         """The second at which ``advance`` may have something to say though nothing moves; None when never."""

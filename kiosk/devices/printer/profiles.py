@@ -54,12 +54,9 @@ class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     counts_labels: bool = False
 
     def __post_init__(self) -> None:
-        for wrong, reason in self._rules():
+        for wrong, reason in (*self._paper_rules(), *self._language_rules()):
             if wrong:
                 raise ValueError(f"printer {self.id}: {reason}")
-
-    def _rules(self) -> tuple[tuple[bool, str], ...]:
-        return (*self._paper_rules(), *self._language_rules())
 
     def _paper_rules(self) -> tuple[tuple[bool, str], ...]:
         offsets = (self.offset_x_mm, self.offset_y_mm)

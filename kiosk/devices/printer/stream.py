@@ -138,7 +138,13 @@ class StreamPrinter(ABC):
             before_first_byte()
             sent = _SentJob(monotonic(), until, len(data), counted)
             self._send_all(channel, data, until)
-            self._prove(channel, sent)
+            try:
+                if self.proof == "drained":
+                    self._await_drained(channel, sent)
+                elif self.proof != "write":
+                    self._await_idle(channel, sent)
+            except ChannelBroken as error:
+                raise self._uncertain(str(error)) from error
         finally:
             channel.close()
 
@@ -176,15 +182,6 @@ class StreamPrinter(ABC):
             if not sent:
                 raise PrintNotStarted(self._name.unreachable(reason)) from error
             raise self._uncertain(f"the job broke off after {sent} of {len(data)} bytes: {reason}") from error
-
-    def _prove(self, channel: PrinterChannel, sent: _SentJob) -> None:
-        try:
-            if self.proof == "drained":
-                self._await_drained(channel, sent)
-            elif self.proof != "write":
-                self._await_idle(channel, sent)
-        except ChannelBroken as error:
-            raise self._uncertain(str(error)) from error
 
     def _await_idle(self, channel: PrinterChannel, sent: _SentJob) -> None:
         """Done when the printer went busy and back to idle without a fault, or its counter of labels moved.

@@ -218,7 +218,7 @@ class Exchange:
         # Each packet stands for itself: half of one is never completed by the next.
         self._packets = indicator.row.transport is not Transport.SERIAL
         self.settle_at: float | None = None  # When a frame that only the next byte could end is whole all the same
-        self._last_weighing = LastWeighing()
+        self.last_weighing = LastWeighing()
         self._poller = self._make_poller()
 
     def _make_poller(self) -> Poller | None:
@@ -230,7 +230,7 @@ class Exchange:
         return Poller(poll, self._indicator.encode, self._port.write, self._clean)
 
     def _clean(self) -> None:
-        self._last_weighing.query_sent()
+        self.last_weighing.query_sent()
         self._port.discard()
         self._fresh_decoder()
 
@@ -287,7 +287,7 @@ class Exchange:
             if decoded and pending.sent:
                 poller.pause(min(now, poller.due_at()))
         readings = poller.receive(decoded, now)
-        still = self._last_weighing.answered(decoded, readings, over=due and poller.idle)
+        still = self.last_weighing.answered(decoded, readings, over=due and poller.idle)
         return readings or ([still] if still else [])
 
     def discard_until(self, until: float) -> None:
@@ -295,7 +295,3 @@ class Exchange:
         self._fresh_decoder()
         if self._poller is not None:
             self._poller.pause(until)
-
-    def forget_weighing(self) -> None:
-        """The newest reading is too old."""
-        self._last_weighing.forget()

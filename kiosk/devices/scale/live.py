@@ -147,18 +147,15 @@ class LiveScale:
             except Exception as error:  # whatever happens, the station must see its scale again
                 self._failures.write(f"The scale at {self._where} failed and is opened again.", error=error)
                 self._report_missing(f"The scale at {self._where} failed ({error}): it is opened again.")
-            self._on_closed()
+            with self._asking:
+                self._connected = False
+                pending = self._pending
+            self._fresh.closed()
+            self._exchange = self._newest = None
+            self._silent = False
+            if pending is not None:
+                pending.give_up()
             self._wait(None, self._clock() + self._backoff.next())
-
-    def _on_closed(self) -> None:
-        with self._asking:
-            self._connected = False
-            pending = self._pending
-        self._fresh.closed()
-        self._exchange = self._newest = None
-        self._silent = False
-        if pending is not None:
-            pending.give_up()
 
     def _session(self) -> None:
         """From opening the port until it is gone."""
@@ -197,7 +194,11 @@ class LiveScale:
                 if not port.is_present():
                     raise PortDisconnected("another device has its place")
                 recheck_at = now + self._timing.retry_max_s
-            self._send_due(exchange, now)
+            pending = self._pending
+            if pending is not None:
+                pending.expire(now)
+            if now >= self._discard_until:
+                exchange.send_due(now, pending, self._newest)
             ready = self._wait(port, self._next_turn(exchange, recheck_at))
             if self._loop.late:
                 self._resume_after_stall(port, exchange)
@@ -205,13 +206,6 @@ class LiveScale:
                 self._read_port(port, exchange)
             elif (decoded := exchange.settle()) is not None:
                 self._process_frames(exchange, decoded)
-
-    def _send_due(self, exchange: Exchange, now: float) -> None:
-        pending = self._pending
-        if pending is not None:
-            pending.expire(now)
-        if now >= self._discard_until:
-            exchange.send_due(now, pending, self._newest)
 
     def _begin_exchange(self, port: LinePort) -> Exchange:
         now = self._clock()
@@ -344,7 +338,7 @@ class LiveScale:
     def _report_expired(self, now: float) -> None:
         self._newest = None
         if self._exchange is not None:
-            self._exchange.forget_weighing()
+            self._exchange.last_weighing.forget()
         self._report.expired(now)
 
     def _why_silent(self) -> str:

@@ -296,23 +296,18 @@ class ScaleProbe:
                 sent.add(steps)
                 self._report_progress(line, asking=True)
                 assert opened_line is not None
-                self._query_repeatedly(opened_line, line, row, steps)
+                answers: list[bytes] = []
+                while len(answers) < _ANSWERS_PER_QUERY:
+                    answer = opened_line.ask(row, steps, self._timing)
+                    self._note(answer)
+                    if not answer:
+                        break
+                    answers.append(answer)
+                    if len(answers) == 2 and not propose([Recording(line, tuple(answers), steps)]):
+                        break
+                if answers:
+                    self._recordings.append(Recording(line, tuple(answers), steps))
         return propose(self._recordings)
-
-    def _query_repeatedly(
-        self, opened_line: ProbeLine, line: LineSettings, row: ScaleProtocol, steps: tuple[bytes, ...]
-    ) -> None:
-        answers: list[bytes] = []
-        while len(answers) < _ANSWERS_PER_QUERY:
-            answer = opened_line.ask(row, steps, self._timing)
-            self._note(answer)
-            if not answer:
-                break
-            answers.append(answer)
-            if len(answers) == 2 and not propose([Recording(line, tuple(answers), steps)]):
-                break
-        if answers:
-            self._recordings.append(Recording(line, tuple(answers), steps))
 
     # --- the port -----------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from fcntl import ioctl
 from pathlib import Path
 
 from kiosk.devices.scanner.keyboards import DeviceList, InputDevice, second_keyboards
-from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, TypedScan
+from kiosk.devices.scanner.keys import NATIVE, KeyDecoder
 from kiosk.devices.scanner.ports import InputSystem
 from kiosk.devices.scanner.reader import is_device_name
 from kiosk.devices.scanner.report import OK, SECOND_KEYBOARD, ScanReporter
@@ -48,19 +48,16 @@ class EvdevDevice:
     def on_reads(self, reads: Sequence[bytes], waited_s: float) -> None:
         for data in reads:
             for typed in self._decoder.feed(data, waited_s):
-                self._report_scan(typed)
+                if typed.refused:
+                    self._report.refused(typed.refused)
+                elif not self._is_alone():
+                    self._report.refused(_SECOND_KEYBOARD)
+                else:
+                    self._report.scan(typed.text.encode("ascii"))
 
     def idle(self) -> None:
         """However seldom something is scanned, a second keyboard is seen."""
         self._is_alone()
-
-    def _report_scan(self, typed: TypedScan) -> None:
-        if typed.refused:
-            self._report.refused(typed.refused)
-        elif not self._is_alone():
-            self._report.refused(_SECOND_KEYBOARD)
-        else:
-            self._report.scan(typed.text.encode("ascii"))
 
     def _is_alone(self) -> bool:
         alone = not second_keyboards(self._system.devices(self.path), self._node)

@@ -104,22 +104,25 @@ class KeyDecoder:
         self._newest_at = at
         self._held.add(code)
         if code in _ENDS:
-            yield from self._end()
+            steered = self._held & (_CTRLS | _STEERING)
+            if steered and not self._refused:
+                self._refuse(ScanRefusal.CONTROL, "it ends with a steering key")
+            if (self._text or self._refused) and not self._reported:
+                yield TypedScan("".join(self._text), self._refused)
+            self._text.clear()
+            self._refused, self._reported = None, False
         elif code not in _SHIFTS | _CTRLS | _STEERING and code != _NUM_LOCK:
-            yield from self._type(code)
-
-    def _type(self, code: int) -> Iterator[TypedScan]:
-        key = self._character(code)
-        if key is None:
-            self._refuse(ScanRefusal.CONTROL, "it holds a key that is no printable character")
-        elif len(self._text) >= max_length_of(begin := "".join(self._text).encode()):
-            # It may never end: this is told now, and not again at its end.
-            refused = too_long(begin)
-            self._refuse(refused.word, refused.why)
-            self._reported = True
-            yield TypedScan("", self._refused)
-        elif not self._refused:
-            self._text.append(key)
+            key = self._character(code)
+            if key is None:
+                self._refuse(ScanRefusal.CONTROL, "it holds a key that is no printable character")
+            elif len(self._text) >= max_length_of(begin := "".join(self._text).encode()):
+                # It may never end: this is told now, and not again at its end.
+                refused = too_long(begin)
+                self._refuse(refused.word, refused.why)
+                self._reported = True
+                yield TypedScan("", self._refused)
+            elif not self._refused:
+                self._text.append(key)
 
     def _character(self, code: int) -> str | None:
         if self._held & _STEERING:
@@ -133,12 +136,3 @@ class KeyDecoder:
         """The rest up to the next Enter belongs to the same scan and goes with it."""
         self._text.clear()
         self._refused = self._refused or RefusedScan(word, why)
-
-    def _end(self) -> Iterator[TypedScan]:
-        steered = self._held & (_CTRLS | _STEERING)
-        if steered and not self._refused:
-            self._refuse(ScanRefusal.CONTROL, "it ends with a steering key")
-        if (self._text or self._refused) and not self._reported:
-            yield TypedScan("".join(self._text), self._refused)
-        self._text.clear()
-        self._refused, self._reported = None, False

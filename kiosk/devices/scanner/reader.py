@@ -63,19 +63,22 @@ class ScannerReader:
     def _step(self) -> float:
         """From opening the device until it is gone."""
         try:
-            self._session()
+            with self._opened() as descriptor:
+                self._settle(descriptor)
+                self._device.begin(descriptor)
+                self._lost = None
+                self._backoff.reset()
+                logger.info("the scanner at %s is connected", self._device.path)
+                self._read(descriptor)
         except Exception as error:
-            self._report_missing(error)
+            # Say once why the scanner is not there, not every second until somebody comes
+            self._report.state(MISSING)
+            if self._lost != str(error):
+                self._lost = str(error)
+                trace = None if isinstance(error, (OSError, ValueError)) else error
+                where = self._device.path
+                logger.warning("the scanner at %s is not there: check its cable (%s)", where, error, exc_info=trace)
         return self._backoff.next()
-
-    def _session(self) -> None:
-        with self._opened() as descriptor:
-            self._settle(descriptor)
-            self._device.begin(descriptor)
-            self._lost = None
-            self._backoff.reset()
-            logger.info("the scanner at %s is connected", self._device.path)
-            self._read(descriptor)
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
@@ -84,15 +87,6 @@ class ScannerReader:
             yield descriptor
         finally:
             os.close(descriptor)
-
-    def _report_missing(self, error: Exception) -> None:
-        """Say once why the scanner is not there, not every second until somebody comes."""
-        self._report.state(MISSING)
-        if self._lost != str(error):
-            self._lost = str(error)
-            trace = None if isinstance(error, (OSError, ValueError)) else error
-            where = self._device.path
-            logger.warning("the scanner at %s is not there: check its cable (%s)", where, error, exc_info=trace)
 
     def _settle(self, descriptor: int) -> None:
         """What is on its way while the device is opened is the end of a code, and is thrown away."""

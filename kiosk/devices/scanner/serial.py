@@ -75,7 +75,10 @@ class LineDecoder:
             self._refused = _GAP
         for byte in data:
             if byte in _ENDS:
-                yield from self._end()
+                if (self._data or self._refused) and not self._reported:
+                    yield ScannedLine(bytes(self._data), self._refused)
+                self._data.clear()
+                self._refused, self._reported = None, False
             elif len(self._data) < max_length_of(bytes(self._data)):
                 if not self._refused:
                     self._data.append(byte)
@@ -84,9 +87,3 @@ class LineDecoder:
                 self._refused, self._reported = too_long(bytes(self._data)), True
                 self._data.clear()
                 yield ScannedLine(b"", self._refused)
-
-    def _end(self) -> Iterator[ScannedLine]:
-        if (self._data or self._refused) and not self._reported:
-            yield ScannedLine(bytes(self._data), self._refused)
-        self._data.clear()
-        self._refused, self._reported = None, False

@@ -109,7 +109,10 @@ class StationIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_center("photos", self.photos)
         check_center("updates", self.updates)
         check_county_key(self.county_key)
-        _check_wifi(self.wifi_network, self.wifi_password)
+        if len(self.wifi_network.encode()) > _MAX_NETWORK_BYTES or not self.wifi_network.isprintable():
+            raise ValueError(f"wifi_network must be printable text of at most {_MAX_NETWORK_BYTES} bytes")
+        if self.wifi_password and not (self.wifi_network and _PASSPHRASE.fullmatch(self.wifi_password)):
+            raise ValueError("wifi_password needs a wifi_network, and must be 8 to 63 printable characters of ASCII")
         if self.pin_secret:
             read_secret(self.pin_secret)
             if not self.authority:
@@ -214,13 +217,6 @@ def unseal(envelope: SealedIdentity, code: PaperCode) -> StationIdentity:
     if inside != (envelope.station, envelope.region, envelope.village):
         raise BadIdentity("what is inside is another station than the file says")
     return identity
-
-
-def _check_wifi(network: str, password: str) -> None:
-    if len(network.encode()) > _MAX_NETWORK_BYTES or not network.isprintable():
-        raise ValueError(f"wifi_network must be printable text of at most {_MAX_NETWORK_BYTES} bytes")
-    if password and not (network and _PASSPHRASE.fullmatch(password)):
-        raise ValueError("wifi_password needs a wifi_network, and must be 8 to 63 printable characters of ASCII")
 
 
 def _check_pem(name: str, text: str, marker: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from kiosk.labels.documents import SAMPLE_CODE, SAMPLE_ORIGIN, DocumentProblem, Mode, Paper, check_copy, check_weight
+from kiosk.labels.documents import DocumentProblem, Mode, Paper, check_copy, check_weight
 from kiosk.labels.label_page import LabelContent, LabelRenderer
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.strip_parts import copy_text, member_text, place
@@ -69,29 +69,6 @@ class BagLabel(GoodsLabel):
             raise DocumentProblem(f"bag {self.bag} of {self.bags} does not exist")
 
 
-BAG_SAMPLE: Final = BagLabel(
-    "بادام 1-دەرىجە",
-    "巴旦木",
-    "Badam almonds",
-    12_480,
-    lot_code=SAMPLE_CODE,
-    receipt="0000-A-000000",
-    station="S0000",
-    bag=2,
-    bags=12,
-    mode="consignment",
-    not_for_trade=True,
-    bag_code=SAMPLE_CODE,
-    in_store="2099999000007",
-    producer="M-00000",
-    grade_ug="1-دەرىجە",
-    grade_zh="一级",
-    grade_en="first grade",
-    harvest="2026-09",
-    **SAMPLE_ORIGIN,
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrateLabel(GoodsLabel):
     """A crate or pallet of one lot, 100 x 150 mm. The bars say ``code``, or the 18 digits of ``sscc`` where it has one.
@@ -111,27 +88,6 @@ class CrateLabel(GoodsLabel):
             raise DocumentProblem(f"a crate cannot hold {self.bags} bags")
         if self.gross_g and self.gross_g < self.net_g:
             raise DocumentProblem(f"gross {self.gross_g} g is less than net {self.net_g} g")
-
-
-CRATE_SAMPLE: Final = CrateLabel(
-    "قۇرۇق ئۈزۈم",
-    "葡萄干",
-    "Raisins",
-    412_480,
-    code=SAMPLE_CODE,
-    lot_code=SAMPLE_CODE,
-    station="S0000",
-    gross_g=420_000,
-    bags=12,
-    crate=2,
-    not_for_trade=True,
-    producer="M-00000",
-    grade_ug="1-دەرىجە",
-    grade_zh="一级",
-    grade_en="first grade",
-    harvest="2026-09",
-    **SAMPLE_ORIGIN,
-)
 
 
 def bag_content(data: BagLabel) -> LabelContent:

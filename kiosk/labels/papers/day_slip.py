@@ -57,7 +57,20 @@ def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
     copy_mark(strip, data.copy)
     moment(strip, data.date, data.time, data.zone, unset="clock_not_set")
     strip.rule()
-    for key, text in _rows(data.totals):
+    for key, text in (
+        ("intakes", str(data.totals.intakes)),
+        ("bags", str(data.totals.bags)),
+        ("net", kg_text(data.totals.net_g)),
+        ("purchases", money(data.totals.purchase_fen)),
+        ("consignments", money(data.totals.consignment_fen)),
+        ("voids", str(data.totals.voids)),
+        ("abandoned", str(data.totals.abandoned)),
+        ("parcels_in", str(data.totals.parcels_in)),
+        ("parcels_out", str(data.totals.parcels_out)),
+        ("parcels_returned", str(data.totals.parcels_returned)),
+        ("photos", str(data.totals.photos)),
+        ("prints_unknown", str(data.totals.prints_unknown)),
+    ):
         figure(strip, paper_text(key), text, "strong_figures")
     strip.rule()
     figure(strip, paper_text("events"), f"{data.totals.first_seq}–{data.totals.last_seq}")
@@ -75,23 +88,6 @@ def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
     strip.row(Cell(clean(data.software), "small", align=Align.CENTER, lines=2))
     strip.gap()
     return strip.raster()
-
-
-def _rows(totals: DayTotals) -> tuple[tuple[str, str], ...]:
-    return (
-        ("intakes", str(totals.intakes)),
-        ("bags", str(totals.bags)),
-        ("net", kg_text(totals.net_g)),
-        ("purchases", money(totals.purchase_fen)),
-        ("consignments", money(totals.consignment_fen)),
-        ("voids", str(totals.voids)),
-        ("abandoned", str(totals.abandoned)),
-        ("parcels_in", str(totals.parcels_in)),
-        ("parcels_out", str(totals.parcels_out)),
-        ("parcels_returned", str(totals.parcels_returned)),
-        ("photos", str(totals.photos)),
-        ("prints_unknown", str(totals.prints_unknown)),
-    )
 
 
 def _head_lines(head: str) -> list[str]:

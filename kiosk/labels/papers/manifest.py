@@ -85,7 +85,14 @@ def render_manifest(data: ManifestDocument, head: PrintHead) -> Raster:
     strip.rule()
     _rows(strip, data, layout.rows)
     strip.rule()
-    _foot(strip, data, sheets)
+    weight = f" · {kg_text(data.net_g)}" if data.net_g else ""  # nobody weighs parcels
+    fact(strip, paper_text("total"), f"{len(data.rows)} · {data.items}{weight}", "total")
+    if sheets > 1:
+        fact(strip, paper_text("sheet"), f"{data.sheet}/{sheets}")
+    for key, name in (("handed_over_by", data.actor), ("received_by", "")):
+        fact(strip, paper_text(key), f"{name} {'_' * 12}")
+    if data.software:
+        strip.row(Cell(clean(data.software), "small", align=Align.CENTER))
     copy_mark(strip, data.copy, data.copy_no)
     bars = symbols.code128(data.code, (strip.width, _BARS_MM * head.per_mm), round(layout.bar_module * head.per_mm))
     strip.gap()
@@ -141,14 +148,3 @@ def _rows(strip: Strip, data: ManifestDocument, room: int) -> None:
         ],
         "bag",
     )
-
-
-def _foot(strip: Strip, data: ManifestDocument, sheets: int) -> None:
-    weight = f" · {kg_text(data.net_g)}" if data.net_g else ""  # nobody weighs parcels
-    fact(strip, paper_text("total"), f"{len(data.rows)} · {data.items}{weight}", "total")
-    if sheets > 1:
-        fact(strip, paper_text("sheet"), f"{data.sheet}/{sheets}")
-    for key, name in (("handed_over_by", data.actor), ("received_by", "")):
-        fact(strip, paper_text(key), f"{name} {'_' * 12}")
-    if data.software:
-        strip.row(Cell(clean(data.software), "small", align=Align.CENTER))

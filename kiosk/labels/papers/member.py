@@ -96,7 +96,15 @@ def render_member_statement(data: MemberStatement, head: PrintHead) -> Raster:
     _sums(strip, data.sums)
     strip.rule()
     for row in data.rows:
-        _receipt(strip, row)
+        date = clean(row.date) if row.date else paper_text("date_not_set").zh
+        strip.row(Cell(clean(row.receipt), "strong_figures"), Cell(date, "figures", align=Align.RIGHT))
+        names = clean(f"{row.names.zh} {row.names.en}")
+        strip.row(Cell(names, "small", lines=2), Cell(clean(row.names.ug), "body", rtl=True, lines=2))
+        amount = f"{'≈ ' if row.mode == 'consignment' else ''}{money(row.amount_fen)}"
+        strip.table([(f"{row.bags} ×", kg_text(row.net_g), amount)], "figures")
+        if row.void:
+            mark(strip, paper_text("void"))
+        strip.rule()
     if any(data.earlier):
         strip.row(*caption(paper_text("earlier_receipts"), "strong"))
         _sums(strip, BroughtSums(*data.earlier))
@@ -122,18 +130,6 @@ def _sums(strip: Strip, sums: BroughtSums) -> None:
         figure(strip, paper_text(name), amount, "strong_figures")
         figure(strip, paper_text("net"), kg_text(net_g))
     figure(strip, paper_text("voids"), str(sums.voids))
-
-
-def _receipt(strip: Strip, row: StatementRow) -> None:
-    date = clean(row.date) if row.date else paper_text("date_not_set").zh
-    strip.row(Cell(clean(row.receipt), "strong_figures"), Cell(date, "figures", align=Align.RIGHT))
-    names = clean(f"{row.names.zh} {row.names.en}")
-    strip.row(Cell(names, "small", lines=2), Cell(clean(row.names.ug), "body", rtl=True, lines=2))
-    amount = f"{'≈ ' if row.mode == 'consignment' else ''}{money(row.amount_fen)}"
-    strip.table([(f"{row.bags} ×", kg_text(row.net_g), amount)], "figures")
-    if row.void:
-        mark(strip, paper_text("void"))
-    strip.rule()
 
 
 def render_member_code(data: MemberCode, head: PrintHead) -> Raster:

@@ -96,7 +96,8 @@ def render_pickup_slip(data: PickupSlip, head: PrintHead) -> Raster:
     strip.row(Cell(clean(data.shelf), "shelf", align=Align.CENTER))
     strip.rule()
     strip.row(*caption(paper_text("pickup_code")))
-    strip.row(Cell(_spaced(data.code), "code", align=Align.CENTER))
+    halves = (data.code[:_HALF_CODE], data.code[_HALF_CODE:])
+    strip.row(Cell(_WIDER.join(_WIDE.join(half) for half in halves), "code", align=Align.CENTER))
     strip.rule()
     strip.beside(symbols.qr(data.slip_code, round(layout.qr_module * head.per_mm)), _parcel(data))
     figure(strip, paper_text("days_to_fetch"), str(data.overdue_days), "days")
@@ -121,7 +122,3 @@ def _parcel(data: PickupSlip) -> tuple[Cell, ...]:
 
 def _tail(text: str) -> str:
     return f"•••{clean(text)}"
-
-
-def _spaced(code: str) -> str:
-    return _WIDER.join(_WIDE.join(half) for half in (code[:_HALF_CODE], code[_HALF_CODE:]))

@@ -35,30 +35,19 @@ def ruler(width: int, per_mm: int) -> Image.Image:
     """
     ink = Image.new("1", (width, HEIGHT_MM * per_mm), 0)
     for millimeter in range(width // per_mm):
-        _tick(ink, millimeter, per_mm)
+        height = next(tick for step, tick in _TICKS_MM.items() if millimeter % step == 0)
+        left, foot = millimeter * per_mm, _FOOT_MM * per_mm
+        ink.paste(1, (left, foot - round(height * per_mm), left + 1, foot))
         if millimeter and millimeter % 10 == 0:
-            _number(ink, millimeter, per_mm)
-    _staircase(ink, (_FOOT_MM + 1) * per_mm, per_mm // 4)
-    return ink
-
-
-def _tick(ink: Image.Image, millimeter: int, per_mm: int) -> None:
-    height = next(tick for step, tick in _TICKS_MM.items() if millimeter % step == 0)
-    left, foot = millimeter * per_mm, _FOOT_MM * per_mm
-    ink.paste(1, (left, foot - round(height * per_mm), left + 1, foot))
-
-
-def _number(ink: Image.Image, millimeter: int, per_mm: int) -> None:
-    room = (6 * per_mm, _NUMBERS_MM * per_mm)
-    style = Style(round(2.4 * per_mm), bold=True, tight=True)
-    block = typeset.fit(str(millimeter), room, (style,), rtl=False)
-    ink.paste(1, ((millimeter - 3) * per_mm, 0), typeset.draw(block, room, Align.CENTER))
-
-
-def _staircase(ink: Image.Image, top: int, step: int) -> None:
-    for left in range(ink.width):
-        start = top + left % _STEPS * step
+            room = (6 * per_mm, _NUMBERS_MM * per_mm)
+            style = Style(round(2.4 * per_mm), bold=True, tight=True)
+            block = typeset.fit(str(millimeter), room, (style,), rtl=False)
+            ink.paste(1, ((millimeter - 3) * per_mm, 0), typeset.draw(block, room, Align.CENTER))
+    step = per_mm // 4
+    for left in range(width):
+        start = (_FOOT_MM + 1) * per_mm + left % _STEPS * step
         ink.paste(1, (left, start, left + 1, start + step))
+    return ink
 
 
 CALIBRATION = "calibration"  # The sample that is no label of the station: the stock in the printer is judged by it

@@ -128,23 +128,7 @@ def render_receipt(data: ReceiptDocument, head: PrintHead) -> Raster:
     layout = receipt_layout(head.width_dots / head.per_mm)
     strip = Strip(layout, head)
     heading(strip, data.station, data.village, data.county)
-    _marks(strip, data)
-    _number_and_party(strip, data)
-    strip.gap(0.5)
-    _framed(strip, paper_text("on_consignment" if data.mode == "consignment" else "sold_now"), inverted=False)
-    for _, lines in groupby(data.lines, _same):
-        _goods(strip, list(lines), data)
-    _totals(strip, data)
-    _payment(strip, data)
-    _facts(strip, data)
-    if data.void or data.copy or data.copy_no:
-        strip.stamp(paper_text("void").caption() if data.void else copy_text(data.copy, data.copy_no))
-    _codes(strip, data, layout, head.per_mm)
-    return strip.raster()
-
-
-def _marks(strip: Strip, data: ReceiptDocument) -> None:
-    """What this paper is not, before any figure."""
+    # What this paper is not, before any figure
     if data.void:
         mark(strip, paper_text("void"))
         strip.gap(0.5)
@@ -152,6 +136,31 @@ def _marks(strip: Strip, data: ReceiptDocument) -> None:
     for word in data.scale_marks:  # the worst two white on black; a word of a newer station stands as it is
         text = paper_texts().get(f"scale_{word}", PaperText(word, word, word))
         _framed(strip, PaperText(clean(text.ug), clean(text.zh), clean(text.en)), inverted=word in _WORST)
+    fact(strip, paper_text("receipt"), data.receipt, "number")
+    if data.party == NON_MEMBER:
+        name = paper_text("non_member")
+        strip.row(Cell(f"{name.zh} {name.en}", "strong"), Cell(name.ug, "strong_ug", rtl=True))
+    else:
+        fact(strip, paper_text("member"), data.party)
+    strip.gap(0.5)
+    _framed(strip, paper_text("on_consignment" if data.mode == "consignment" else "sold_now"), inverted=False)
+    for _, lines in groupby(data.lines, _same):
+        _goods(strip, list(lines), data)
+    _totals(strip, data)
+    # When and how one is paid, and whom to call; nothing where the county has set nothing
+    if data.payment_ug:
+        strip.row(Cell(clean(data.payment_ug), "strong_ug", rtl=True, lines=5))
+        strip.row(Cell(clean(data.payment_zh), "strong", lines=6))
+        strip.row(Cell(clean(data.payment_en), "small", lines=5))
+    if data.phone:
+        fact(strip, paper_text("phone"), data.phone)
+    if data.payment_ug or data.phone:
+        strip.rule()
+    _facts(strip, data)
+    if data.void or data.copy or data.copy_no:
+        strip.stamp(paper_text("void").caption() if data.void else copy_text(data.copy, data.copy_no))
+    _codes(strip, data, layout, head.per_mm)
+    return strip.raster()
 
 
 def _framed(strip: Strip, text: PaperText, inverted: bool) -> None:
@@ -163,15 +172,6 @@ def _framed(strip: Strip, text: PaperText, inverted: bool) -> None:
         inverted=inverted,
     )
     strip.gap(0.5)
-
-
-def _number_and_party(strip: Strip, data: ReceiptDocument) -> None:
-    fact(strip, paper_text("receipt"), data.receipt, "number")
-    if data.party == NON_MEMBER:
-        name = paper_text("non_member")
-        strip.row(Cell(f"{name.zh} {name.en}", "strong"), Cell(name.ug, "strong_ug", rtl=True))
-    else:
-        fact(strip, paper_text("member"), data.party)
 
 
 def _same(line: ReceiptLine) -> tuple[str | int, ...]:
@@ -190,12 +190,6 @@ def _goods(strip: Strip, lines: list[ReceiptLine], data: ReceiptDocument) -> Non
     if _NOT_FOR_TRADE in data.scale_marks:  # at the figures it is about, and not only on top of the paper
         mark(strip, paper_text(_NOT_FOR_TRADE))
     strip.gap(0.5)
-    _columns(strip, first)
-    strip.table([_bag(line, data) for line in lines], "bag")
-    strip.rule()
-
-
-def _columns(strip: Strip, first: ReceiptLine) -> None:
     gross, tare, net = (paper_text(key) for key in ("gross", "container", "net"))
     figures = (f"{gross.zh} − {tare.zh} = {net.zh}", f"{gross.en} − {tare.en} = {net.en}")
     strip.row(Cell(f"{gross.ug} − {tare.ug} = {net.ug} (kg)", "body", rtl=True, lines=2))
@@ -204,6 +198,8 @@ def _columns(strip: Strip, first: ReceiptLine) -> None:
         Cell(f"{tare.zh} {isolate(clean(first.container_zh))} {clean(first.container_en)}", "small", share=5, lines=2),
         Cell(f"{tare.ug} {clean(first.container_ug)}", "small", rtl=True, share=4, lines=2),
     )
+    strip.table([_bag(line, data) for line in lines], "bag")
+    strip.rule()
 
 
 def _bag(line: ReceiptLine, data: ReceiptDocument) -> tuple[str, str, str]:
@@ -227,18 +223,6 @@ def _totals(strip: Strip, data: ReceiptDocument) -> None:
     elif data.amount_fen:
         fact(strip, paper_text("estimate"), f"≈ {money(data.amount_fen)}", "strong_figures")
     strip.rule()
-
-
-def _payment(strip: Strip, data: ReceiptDocument) -> None:
-    """When and how one is paid, and whom to call; nothing where the county has set nothing."""
-    if data.payment_ug:
-        strip.row(Cell(clean(data.payment_ug), "strong_ug", rtl=True, lines=5))
-        strip.row(Cell(clean(data.payment_zh), "strong", lines=6))
-        strip.row(Cell(clean(data.payment_en), "small", lines=5))
-    if data.phone:
-        fact(strip, paper_text("phone"), data.phone)
-    if data.payment_ug or data.phone:
-        strip.rule()
 
 
 def _facts(strip: Strip, data: ReceiptDocument) -> None:

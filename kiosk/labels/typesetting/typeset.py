@@ -200,15 +200,11 @@ def draw(block: Block, size: tuple[int, int], align: Align) -> Image.Image:
     ink = Image.new("1", size, 0)
     top = max(0, (size[1] - block.height) // 2)
     for line in block.lines:
-        left = _left(line, block, size[0], align)
+        spare = size[0] - width(line, block.style, block.rtl)
+        left = {Align.LEFT: 0, Align.CENTER: spare // 2, Align.RIGHT: spare}[align]
         _draw_line(ink, (left, top + block.style.baseline), line, block)
         top += block.style.line_height
     return ink
-
-
-def _left(line: str, block: Block, room: int, align: Align) -> int:
-    spare = room - width(line, block.style, block.rtl)
-    return {Align.LEFT: 0, Align.CENTER: spare // 2, Align.RIGHT: spare}[align]
 
 
 def _draw_line(ink: Image.Image, origin: tuple[int, int], line: str, block: Block) -> None:

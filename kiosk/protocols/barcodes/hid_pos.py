@@ -127,7 +127,12 @@ class _DescriptorParser:
             case 0x90 | 0xB0:
                 self._usages.clear()
             case 0xA0:
-                self._open(value)
+                self._depth += 1
+                if self._depth > _MAX_DEPTH:
+                    raise BadDescriptor("its description is nested too deeply")
+                if value == 0x01:
+                    self._applications.update(self._usages[-1:])
+                self._usages.clear()
             case 0xC0:
                 self._depth -= 1
                 self._usages.clear()
@@ -186,14 +191,6 @@ class _DescriptorParser:
                 if not self._stack:
                     raise BadDescriptor("its description takes back what it never kept")
                 self._globals = self._stack.pop()
-
-    def _open(self, kind: int) -> None:
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise BadDescriptor("its description is nested too deeply")
-        if kind == 0x01:
-            self._applications.update(self._usages[-1:])
-        self._usages.clear()
 
     def _input(self, flags: int) -> None:
         now = self._globals
@@ -283,7 +280,14 @@ class ReportDecoder:
             yield HidScan(b"", self._refused)
         more = self._layout.more
         if more is None or not report[more[0]] >> more[1] & 1:
-            yield from self._end()
+            code, aim = bytes(self._code).rstrip(_LINE_ENDS), self._aim or b""
+            refused, reported = self._refused, self._reported
+            self._code.clear()
+            self._aim, self._in_progress, self._refused, self._reported = None, False, None, False
+            if refused and not reported:
+                yield HidScan(b"", refused)
+            elif code and not refused:
+                yield HidScan(aim + code)
 
     def _take(self, report: bytes) -> None:
         count, room, place = report[self._layout.count], report[self._layout.data], self._layout.identifier
@@ -303,13 +307,3 @@ class ReportDecoder:
     def _refuse(self, word: ScanRefusal, why: str) -> None:
         self._code.clear()
         self._refused = self._refused or RefusedScan(word, why)
-
-    def _end(self) -> Iterator[HidScan]:
-        code, aim = bytes(self._code).rstrip(_LINE_ENDS), self._aim or b""
-        refused, reported = self._refused, self._reported
-        self._code.clear()
-        self._aim, self._in_progress, self._refused, self._reported = None, False, None, False
-        if refused and not reported:
-            yield HidScan(b"", refused)
-        elif code and not refused:
-            yield HidScan(aim + code)

@@ -215,7 +215,15 @@ def _classify(scan: Scan) -> Scan:
         return _product(scan)
     text = scan.data.strip()
     if text.startswith(CODE_PREFIX):
-        return _internal(scan, text)
+        match = _INTERNAL.fullmatch(text)
+        if match is None:
+            return _rejected(scan, "unknown_code")
+        kind = CODE_TYPES[match[1]]
+        try:
+            parse_internal_code(text)
+        except BadIdentifier:
+            return _rejected(scan, "check_character", kind)
+        return replace(scan, kind=kind)
     if scan.aim is None and (GS in text or text.startswith(_GS1_KEYS)) and _elements(text):
         return _gs1(scan)
     return _link(scan, text) if is_link(text) else _foreign(scan, text)
@@ -251,18 +259,6 @@ def _product(scan: Scan) -> Scan:
 def _is_carton(scan: Scan) -> bool:
     """A GTIN-14 in the bars that are printed on cartons alone; no carrier uses them."""
     return scan.symbology == "ITF" and len(scan.data) == _CARTON_LENGTH and has_valid_check_digit(scan.data)
-
-
-def _internal(scan: Scan, text: str) -> Scan:
-    match = _INTERNAL.fullmatch(text)
-    if match is None:
-        return _rejected(scan, "unknown_code")
-    kind = CODE_TYPES[match[1]]
-    try:
-        parse_internal_code(text)
-    except BadIdentifier:
-        return _rejected(scan, "check_character", kind)
-    return replace(scan, kind=kind)
 
 
 def _foreign(scan: Scan, text: str) -> Scan:

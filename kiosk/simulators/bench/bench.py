@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+import tomllib
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from kiosk.domain.catalog import Catalog
 from kiosk.simulators.printer.mechanism import SimulatedPrinter
@@ -109,41 +111,14 @@ def fetch(url: str, path: str, token: str = "") -> Any:
         return json.loads(body)
 
 
-# Each device on the bench and the kind of device whose words it obeys.
-KINDS: Mapping[str, str] = {
-    "scale": "scale",
-    "label": "printer",
-    "receipt": "printer",
-    "camera": "camera",
-    "scanner": "scanner",
-    "panel": "panel",
-    "link": "link",
-    "broker": "broker",
-    "process": "process",
-    "power": "power",
-}
-
+_TABLES: Final = tomllib.loads(Path(__file__).with_name("bench.toml").read_text(encoding="utf-8"))
+KINDS: Final = msgspec.convert(_TABLES["kinds"], dict[str, str])
 # Words that put something right; their buttons look different.
 CURES = frozenset({"take", "replug", "paper-in", "on", "up", "restart"})
 # Words that leave nothing behind which could still be wrong a moment later.
 _PASSING = CURES | {"put", "cut", "garble", "scan", "burst", "keyboard", "press", "hold", "scene", "stall"}
 _NEUTRAL = frozenset({"unit kg", "net 0kg"})
-_LINE = frozenset({"freeze", "unplug", "silent", "low-baud"})
-# What a word ends, as the simulators do it.
-_ENDS: Mapping[tuple[str, str], frozenset[str]] = {
-    ("scale", "put"): frozenset({"jitter", "overload"}),
-    ("scale", "take"): frozenset({"jitter", "overload"}),
-    ("scale", "replug"): _LINE,
-    ("printer", "paper-in"): frozenset({"paper-out", "head-open", "late"}),
-    ("printer", "on"): frozenset({"paper-out", "head-open", "jam", "off", "slow", "forget", "late"}),
-    ("link", "down"): frozenset({"slow", "lossy"}),
-    ("link", "up"): frozenset({"down", "slow", "lossy"}),
-    ("link", "slow"): frozenset({"down", "lossy"}),
-    ("link", "lossy"): frozenset({"down", "slow"}),
-    ("broker", "kill"): frozenset({"deny"}),
-    ("broker", "deny"): frozenset({"kill"}),
-    ("broker", "restart"): frozenset({"kill", "deny"}),
-}
+_ENDS: Final = msgspec.convert(_TABLES["ends"], dict[str, dict[str, frozenset[str]]])
 
 
 def words_of(device: str) -> tuple[FaultWord, ...]:
@@ -164,7 +139,7 @@ class WordsInForce:
         word, _, argument = text.strip().partition(" ")
         with self._lock:
             words = self._in_force[device]
-            for ended in _ENDS.get((KINDS[device], word), frozenset()):
+            for ended in _ENDS.get(KINDS[device], {}).get(word, ()):
                 words.pop(ended, None)
             if text.strip() in _NEUTRAL:
                 words.pop(word, None)
@@ -193,31 +168,11 @@ class BenchProduct:
     meaning: str
 
 
-GOODS = (
-    BenchProduct("Sack", "sack", 12_480, "A sack of almonds"),
-    BenchProduct("Crate", "crate", 18_650, "A crate of walnuts"),
-    BenchProduct("Bucket", "bucket", 5_240, "A bucket of honey"),
-    BenchProduct("Empty", "crate", 1_850, "An empty crate, to be weighed as the container"),
-    BenchProduct("Pinch", "badam", 85, "Less than Min, which is 20 e = 100 g"),
-    BenchProduct("Heavy", "own-container", 62_500, "More than Max, which is 50 kg"),
-)
+GOODS: Final = msgspec.convert(_TABLES["goods"], tuple[BenchProduct, ...])
 
 _BUCKET_G, _SACK_G = 8_000, 16_000
 
-# Scenes whose drawing has another name.
-SCENE_PICTURES = {
-    "empty": "none",
-    "black-raisin": "raisin",
-    "prune": "other",
-    "egg": "other",
-    "orange": "apple",
-    "potato": "other",
-    "garlic": "other",
-    "radish": "other",
-    "aubergine": "other",
-    "pepper": "chili",
-    "greens": "other",
-}
+SCENE_PICTURES: Final = msgspec.convert(_TABLES["scene_pictures"], dict[str, str])
 
 
 def lying(load_g: int) -> str:

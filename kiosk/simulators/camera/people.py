@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from kiosk.photo.mat import INTERIOR
@@ -160,8 +163,7 @@ def _draw(canvas: Picture, center: tuple[float, float], scale: float) -> None:
         canvas[:] = (canvas * (1 - weight) + np.array(row.color) * weight + 0.5).astype(np.uint8)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ellipse:
+class _Ellipse(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One stroke of the face in units of a face 200 wide, from its center; ``soft`` blurs its edge."""
 
     x: float
@@ -172,34 +174,6 @@ class _Ellipse:
     soft: float = 0
 
 
-_SKIN, _SHADE, _DARK, _WHITE = (138, 172, 214), (96, 128, 176), (34, 34, 44), (232, 236, 240)
-_FACE = (
-    _Ellipse(0, 262, 118, 130, (86, 58, 42)),
-    _Ellipse(0, 130, 48, 60, (112, 144, 190)),
-    _Ellipse(0, -40, 106, 112, (30, 28, 34)),
-    _Ellipse(-98, 10, 14, 28, _SHADE),
-    _Ellipse(98, 10, 14, 28, _SHADE),
-    _Ellipse(0, 0, 96, 128, _SKIN),
-    _Ellipse(0, 92, 60, 30, (118, 150, 196), 14),
-    _Ellipse(0, -52, 60, 24, (158, 190, 228), 14),
-    _Ellipse(-48, 40, 26, 20, (150, 176, 226), 10),
-    _Ellipse(48, 40, 26, 20, (150, 176, 226), 10),
-    _Ellipse(-40, -16, 34, 20, _SHADE, 7),
-    _Ellipse(40, -16, 34, 20, _SHADE, 7),
-    _Ellipse(-40, -36, 29, 6, _DARK, 3),
-    _Ellipse(40, -36, 29, 6, _DARK, 3),
-    _Ellipse(-40, -12, 20, 9, _WHITE, 1.5),
-    _Ellipse(40, -12, 20, 9, _WHITE, 1.5),
-    _Ellipse(-40, -12, 9, 9, _DARK, 1.5),
-    _Ellipse(40, -12, 9, 9, _DARK, 1.5),
-    _Ellipse(12, 14, 9, 30, _SHADE, 6),
-    _Ellipse(-2, 10, 8, 34, (160, 192, 230), 5),
-    _Ellipse(0, 44, 19, 7, (84, 112, 158), 5),
-    _Ellipse(0, 78, 34, 10, (86, 92, 168), 3),
-    _Ellipse(0, 76, 32, 2.6, (52, 52, 92), 1.5),
-    _Ellipse(0, -118, 92, 50, (64, 104, 38)),
-    _Ellipse(0, -96, 94, 20, (44, 76, 26)),
-    _Ellipse(-44, -128, 15, 15, (200, 224, 232)),
-    _Ellipse(0, -134, 15, 15, (200, 224, 232)),
-    _Ellipse(44, -128, 15, 15, (200, 224, 232)),
+_FACE = msgspec.convert(
+    tomllib.loads(Path(__file__).with_name("face.toml").read_text(encoding="utf-8"))["face"], tuple[_Ellipse, ...]
 )

@@ -151,8 +151,10 @@ class Stage:
 
 def draw_stage(plan: StagePlan) -> Stage:
     """Draw it; raises KeyError for goods that are not in the list, OSError for a file that is no picture."""
+    import cv2
+
     canvas = _canvas(plan.goods, plan.light.lamp)
-    mask = _mask(canvas)
+    mask = cv2.threshold(_interior(canvas.cover), 127, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
     homography = sheet_to_frame(plan.pose)
     flat = FLAT.get(plan.goods.name)
     return Stage(
@@ -229,12 +231,6 @@ def _interior(sheet: Picture) -> Picture:
     )
     size = (round(INTERIOR.width * MASK_PX_PER_MM), round(INTERIOR.height * MASK_PX_PER_MM))
     return cv2.resize(sheet[rows, columns], size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
-
-
-def _mask(canvas: Canvas) -> Plane:
-    import cv2
-
-    return cv2.threshold(_interior(canvas.cover), 127, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
 
 
 def _faults(plan: StagePlan, mask: Plane, homography: Matrix) -> set[Reason]:

@@ -116,16 +116,13 @@ class CountyStation:
         lived = self._write(days)
         number = self._plan.names.index(self.name)
         if self._camera is not None and self._plan.photos_url and self.kind is StationKind.USUAL and number < _OFFERING:
-            self._offer(self._camera, number)
+            try:
+                with self.store(self.stamp_now) as store:
+                    offer(store, self._card.database.parent, number, self._camera, self.stamp_now)
+            except OSError as error:
+                raise StoreError(f"Nothing can be offered: {error}") from error
         self._send()
         return lived
-
-    def _offer(self, camera: GoodsCamera, number: int) -> None:
-        try:
-            with self.store(self.stamp_now) as store:
-                offer(store, self._card.database.parent, number, camera, self.stamp_now)
-        except OSError as error:
-            raise StoreError(f"Nothing can be offered: {error}") from error
 
     def _on_a_slow_line(self, days: Sequence[DayPlan]) -> Lived:
         passed = len(days) - min(_WAITING_DAYS, len(days) // 2)

@@ -77,7 +77,14 @@ class CpclInterpreter(PrinterInterpreter):
 
     def _line(self, line: bytes) -> list[Event]:
         if header := _BEGIN.fullmatch(line):
-            return self._label(header)
+            # `! offset 200 200 height copies`: a blank label as wide as the head
+            self._offset, across, down, height, self._copies = (int(figure) for figure in header.groups())
+            if (across, down) != (200, 200) or not 0 < height * self._head_dots <= _MAX_DOTS:
+                self.unknown.append(header[0])
+                return []
+            self._in_label = True
+            self._ink = Image.new("1", (self._head_dots, height), 0)
+            return []
         if not self._in_label:
             self.unknown.append(line)
         elif line == b"PRINT":
@@ -87,14 +94,4 @@ class CpclInterpreter(PrinterInterpreter):
             self._ink = self._ink.crop((0, 0, max(1, min(int(width[1]), self._head_dots)), self._ink.height))
         elif not _SETTING.fullmatch(line):
             self.unknown.append(line)
-        return []
-
-    def _label(self, header: re.Match[bytes]) -> list[Event]:
-        """``! offset 200 200 height copies``: a blank label as wide as the head."""
-        self._offset, across, down, height, self._copies = (int(figure) for figure in header.groups())
-        if (across, down) != (200, 200) or not 0 < height * self._head_dots <= _MAX_DOTS:
-            self.unknown.append(header[0])
-            return []
-        self._in_label = True
-        self._ink = Image.new("1", (self._head_dots, height), 0)
         return []

@@ -128,7 +128,9 @@ class PrinterSimulator(SimulatedPrinter):
             self._listener = None
             threads, self._threads = self._threads, []
             for each in sockets:
-                _wake(each)
+                # End a blocking accept or recv in another thread
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
         for thread in threads:
             thread.join()
 
@@ -208,9 +210,3 @@ def _receive(link: socket.socket) -> bytes:
 def _answer(link: socket.socket, reply: bytes) -> None:
     with suppress(OSError):  # the client may have gone
         link.sendall(reply)
-
-
-def _wake(link: socket.socket) -> None:
-    """End a blocking accept or recv in another thread."""
-    with suppress(OSError):
-        link.shutdown(socket.SHUT_RDWR)

@@ -63,7 +63,14 @@ class ScaleSimulator:
         self._row = registry.get(protocol)
         self._params = validated(protocol, registry.parameters(protocol), settings.params)
         self._period_s = 1 / hz if hz and self._row.mode is TransmissionMode.STREAM else None
-        self._pan = self._make_pan(settings, settle_s)
+        # Left to itself an indicator shows kg, or grams when its format has no place for the decimals
+        for usual in (settings.unit,) if settings.unit else (self._row.default_unit or "kg", "g"):
+            self._pan = SimulatedPan(usual, settings.decimals, settings.step_g, settle_s)
+            self._pan.put(1234, 0, settle=False)
+            with suppress(ValueError):
+                self._row.encode_frame(self._pan.shown(0), self._params)
+                break
+        self._pan.put(0, 0, settle=False)
         self.usual_unit = self._pan.unit
         self._commands = Commands(self._row, self._params)
         self._line = _LINES[self._row.transport](line) if line is None or isinstance(line, Path) else line
@@ -75,17 +82,6 @@ class ScaleSimulator:
         self._owed = b""
         self._last_frames: dict[str, bytes] = {}
         self._heal()
-
-    def _make_pan(self, settings: IndicatorSettings, settle_s: float) -> SimulatedPan:
-        """Left to itself an indicator shows kg, or grams when its format has no place for the decimals."""
-        for usual in (settings.unit,) if settings.unit else (self._row.default_unit or "kg", "g"):
-            pan = SimulatedPan(usual, settings.decimals, settings.step_g, settle_s)
-            pan.put(1234, 0, settle=False)
-            with suppress(ValueError):
-                self._row.encode_frame(pan.shown(0), self._params)
-                break
-        pan.put(0, 0, settle=False)
-        return pan
 
     def _heal(self) -> None:
         self._frozen = self._silent = self._cut = False

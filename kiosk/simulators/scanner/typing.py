@@ -104,13 +104,10 @@ class _Node:
             try:
                 os.write(self._pipe, piece)
             except BlockingIOError:
-                self._empty()
+                with suppress(BlockingIOError):
+                    while os.read(self._pipe, NATIVE.size * 1000):
+                        pass
                 os.write(self._pipe, piece)
-
-    def _empty(self) -> None:
-        with suppress(BlockingIOError):
-            while os.read(self._pipe, NATIVE.size * 1000):
-                pass
 
 
 def kernel_words(bits: int) -> str:

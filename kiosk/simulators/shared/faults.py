@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class FaultWord:
+class FaultWord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A word, an example of its argument ("" when it takes none), and what happens."""
 
     device: str
@@ -16,58 +19,8 @@ class FaultWord:
     meaning: str
 
 
-FAULT_WORDS: tuple[FaultWord, ...] = (
-    FaultWord("scale", "put", "2.480kg", "goods of this weight are put on the pan"),
-    FaultWord("scale", "take", "", "everything is taken off the pan"),
-    FaultWord("scale", "jitter", "0.010kg", "the weight swings by up to this much"),
-    FaultWord("scale", "freeze", "", "the indicator repeats its last frame for ever"),
-    FaultWord("scale", "garble", "3", "the next N frames are damaged"),
-    FaultWord("scale", "cut", "", "one frame breaks off in the middle"),
-    FaultWord("scale", "unplug", "", "the cable is pulled: the port disappears"),
-    FaultWord("scale", "replug", "", "the cable is put back"),
-    FaultWord("scale", "overload", "", "more than the scale can carry"),
-    FaultWord("scale", "silent", "", "the cable is in and nothing is sent"),
-    FaultWord("scale", "unit", "lb", "the indicator is switched to another unit"),
-    FaultWord("scale", "net", "0.640kg", "the indicator's own tare key was pressed"),
-    FaultWord("scale", "low-baud", "", "the indicator sends at another speed"),
-    FaultWord("printer", "paper-out", "", "the roll is empty"),
-    FaultWord("printer", "paper-in", "", "a new roll is in"),
-    FaultWord("printer", "head-open", "", "the head is lifted; paper-in or on closes it"),
-    FaultWord("printer", "jam", "", "the paper is stuck"),
-    FaultWord("printer", "off", "", "no power"),
-    FaultWord("printer", "on", "", "power and every fault cleared"),
-    FaultWord("printer", "slow", "", "each label takes seconds"),
-    FaultWord("printer", "forget", "", "accepts the job, says it is done, prints nothing"),
-    FaultWord("printer", "late", "", "accepts the job and prints it after the fault is cleared"),
-    FaultWord("camera", "scene", "badam", "another scene lies under the camera"),
-    FaultWord("camera", "blur", "", "out of focus"),
-    FaultWord("camera", "dark", "", "too little light"),
-    FaultWord("camera", "bright", "", "far too much light"),
-    FaultWord("camera", "black", "", "lens cap on"),
-    FaultWord("camera", "cast", "", "a colored lamp, beyond what the grey patches can set right"),
-    FaultWord("camera", "glare", "", "the lamp is mirrored in the goods"),
-    FaultWord("camera", "banding", "", "dark stripes: the lamp flickers with the mains"),
-    FaultWord("camera", "tilt", "", "the camera hangs askew"),
-    FaultWord("camera", "hand", "", "a hand reaches in over the mat"),
-    FaultWord("camera", "freeze", "", "the same frame for ever"),
-    FaultWord("camera", "unplug", "", "the camera is gone; any scene word brings it back"),
-    FaultWord("camera", "face", "", "somebody looks into the picture"),
-    FaultWord("scanner", "scan", "TEXT", "the scanner reads this"),
-    FaultWord("scanner", "keyboard", "TEXT", "somebody types this on a second keyboard"),
-    FaultWord("scanner", "burst", "A B", "two codes in quick succession"),
-    FaultWord("panel", "press", "ok", "a button is pressed: ok or help"),
-    FaultWord("panel", "hold", "help", "a button is held"),
-    FaultWord("link", "down", "", "nothing passes"),
-    FaultWord("link", "up", "", "everything passes"),
-    FaultWord("link", "slow", "32kbit", "only so much a second passes"),
-    FaultWord("link", "lossy", "20%", "connections break with this likelihood in each KiB begun, each way"),
-    FaultWord("broker", "kill", "", "the broker is killed"),
-    FaultWord("broker", "restart", "", "the broker is started again"),
-    FaultWord("broker", "deny", "", "the broker refuses every client"),
-    FaultWord("clock", "unset", "", "the clock starts in 1970"),
-    FaultWord("clock", "jump", "-1d", "the clock jumps: -1d or 10y"),
-    FaultWord("process", "stall", "2s", "the station's process is stopped for so long, then goes on: 0.1s to 30s"),
-    FaultWord("power", "cut", "", "every process of the station dies at once"),
+FAULT_WORDS: Final = msgspec.convert(
+    tomllib.loads(Path(__file__).with_name("faults.toml").read_text(encoding="utf-8"))["words"], tuple[FaultWord, ...]
 )
 
 MIN_STALL_S, MAX_STALL_S = 0.1, 30.0

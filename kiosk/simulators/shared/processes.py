@@ -92,8 +92,9 @@ class ChildProgram:
         """Start one that does not run, without waiting for it: others may begin meanwhile."""
         self._ending.clear()
         with self._log.open("ab") as log:
+            environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
             self._process = subprocess.Popen(
-                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment()
+                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
             )
 
     def until_ready(self, timeout_s: float = 60.0) -> None:
@@ -145,7 +146,3 @@ class ChildProgram:
             process.kill()
             process.wait()
         self._process = None
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}

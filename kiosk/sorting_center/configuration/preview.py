@@ -22,9 +22,9 @@ from kiosk.domain.trade import Mode
 from kiosk.labels.documents import SAMPLE_CODE, SAMPLE_ORIGIN
 from kiosk.labels.label_page import draw_label
 from kiosk.labels.layout import LABELS, parse_label, shipped_text
-from kiosk.labels.papers.bag_label import BAG_SAMPLE, bag_content
+from kiosk.labels.papers.bag_label import bag_content
 from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine, render_receipt
-from kiosk.labels.papers.samples import SAMPLES
+from kiosk.labels.papers.samples import BAG_SAMPLE, SAMPLES
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.messaging.contract.catalog.tables import ProductTable

@@ -122,7 +122,7 @@ class Access:
     def expire(self) -> None:
         with self._lock:
             found = self._open
-        if found is not None and self._idle(found):
+        if found is not None and (self._now_ms() - found.used_ms > self._idle_ms):
             self._end(found)
 
     def add(self, name: str, role: Role, pin: str) -> Person:
@@ -198,9 +198,6 @@ class Access:
             self._open = None
         logger.info("the counter is locked")
         self._on_change(self)
-
-    def _idle(self, found: _OpenSession) -> bool:
-        return self._now_ms() - found.used_ms > self._idle_ms
 
     def _now_ms(self) -> int:
         return self._stamps().moment.monotonic_ms

@@ -100,7 +100,9 @@ class MemberReceipts:
     def _brought(self, member: str, stamp: Stamp, limit: int, offset: int = 0) -> Brought:
         local = stamp.moment.local.replace(hour=0, minute=0, second=0, microsecond=0)
         starts = [local.replace(month=1, day=1), local] if stamp.moment.quality is not ClockQuality.UNSET else []
-        year_start, day_start = [_text(start) for start in starts] or ["", ""]
+        # As the database has times
+        texts = [start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z") for start in starts]
+        year_start, day_start = texts or ["", ""]
         return self._store.members.brought(member, year_start, day_start, limit, offset)
 
     def _statement(self, member: str, brought: Brought, stamp: Stamp) -> MemberStatement:
@@ -131,11 +133,6 @@ class MemberReceipts:
         except Exception:  # as the key's device fails
             logger.exception("the statement of a member cannot be signed")
             return ""
-
-
-def _text(start: datetime) -> str:
-    """As the database has times."""
-    return start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _row(row: ConfirmedRow, catalog: Catalog, zone: ZoneInfo) -> StatementRow:

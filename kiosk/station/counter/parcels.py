@@ -348,15 +348,12 @@ class DriverTotes:
             going = [parcel for tote in self._totes.packed()[:MAX_TOTES_PER_MANIFEST] for parcel in tote.parcels]
 
             def papers(number: SerialNumber, rows: Sequence[ToteRow]) -> list[NewPaper]:
-                return self._sheet(number, rows, person.actor, stamp)
+                body = msgspec.json.encode(manifest(self._papers.settings, number, rows, person.actor, stamp))
+                return [NewPaper(MANIFEST_SHEET, self._papers.sheets, body, number.text(MANIFEST))]
 
             self._totes.hand_over([_number(TOTE, text) for text in totes], papers, person.actor, stamp)
             for parcel in going:
                 self._steps.after_move(parcel)
-
-    def _sheet(self, number: SerialNumber, rows: Sequence[ToteRow], actor: str, stamp: Stamp) -> list[NewPaper]:
-        body = msgspec.json.encode(manifest(self._papers.settings, number, rows, actor, stamp))
-        return [NewPaper(MANIFEST_SHEET, self._papers.sheets, body, number.text(MANIFEST))]
 
 
 def _number(kind: str, text: str) -> SerialNumber:

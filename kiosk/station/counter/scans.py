@@ -229,7 +229,14 @@ class OwnCodes:
         }
         open_ = openers.get(kind)
         if open_ is None:
-            return self._crate(scanned)
+            # The lot of a crate, by its SSCC; None for everything else, and for an SSCC of somebody else
+            sscc = dict(scanned.scan.ais).get(_SSCC)
+            found = self._intakes.by_sscc(sscc) if sscc and scanned.scan.valid else None
+            if found is None:
+                return None
+            receipt, crate = found
+            path = f"/counter/intakes/{receipt}/crate"
+            return ScanResult("lot", "crate", path, receipt=receipt, values={"crate": str(crate)})
         if not scanned.scan.valid:
             raise CounterRefused("unknown_code")
         return open_(scanned.text)
@@ -244,16 +251,6 @@ class OwnCodes:
             parcel = self._parcels.row(self._parcels.number(text))
             return replace(known_parcel_result(parcel), path=page_of(parcel))
         return self._member_page(lambda catalog: catalog.member(text)) if MEMBER_NUMBER.fullmatch(text) else None
-
-    def _crate(self, scanned: ParsedScan) -> ScanResult | None:
-        """The lot of a crate, by its SSCC; None for everything else, and for an SSCC of somebody else."""
-        sscc = dict(scanned.scan.ais).get(_SSCC)
-        found = self._intakes.by_sscc(sscc) if sscc and scanned.scan.valid else None
-        if found is None:
-            return None
-        receipt, crate = found
-        path = f"/counter/intakes/{receipt}/crate"
-        return ScanResult("lot", "crate", path, receipt=receipt, values={"crate": str(crate)})
 
     def _receipt(self, code: str) -> ScanResult:
         row = self._intakes.by_code(code, "foreign_receipt")
@@ -418,9 +415,19 @@ class Scans:
     def _waybill(self, person: Person, scanned: ParsedScan, mode: str) -> ScanResult:
         row = self._receiving.book.by_waybill(scanned.waybill) if scanned.waybill is not None else None
         if mode != IN:
-            return _lookup_result(row, mode, scanned)
+            offer = _offer(scanned) if mode == NO_MODE and (row is None or row.state in _ON_THE_LIST) else None
+            if row is None:
+                why_not = "unknown_parcel" if scanned.scan.as_waybill.accept else scanned.refusal
+                return ScanResult("refused", why_not, offer=offer)
+            if mode == OUT and row.state in WAITING_STATES:
+                return ScanResult("parcel_out", "waiting", page_of(row), parcel=row)
+            # Where the next touch books it, the clerk stays: on its page there is nothing to do.
+            return replace(known_parcel_result(row), path="" if offer else page_of(row), offer=offer)
         if row is not None and row.state not in ARRIVABLE_STATES:
-            return _another(scanned, scanned.package) if scanned.package else known_parcel_result(row)
+            if scanned.package is None:
+                return known_parcel_result(row)
+            numbers = {"package": str(scanned.package.number), "total": str(scanned.package.total)}
+            return ScanResult("refused", ANOTHER_PACKAGE, carriers=scanned.carriers, values=numbers)
         if scanned.waybill is not None and scanned.is_bookable:
             return self._receiving.arrive(person, IncomingWaybill(scanned.waybill, scanned.carriers))
         if scanned.may_choose_carrier:
@@ -439,22 +446,6 @@ class Scans:
         """Whether the screen asks about this very package: a second tap, or an old page, books no second parcel."""
         last = self._state.view().last
         return last is not None and (last.word, last.shown) == (ANOTHER_PACKAGE, scanned.display_text(ANOTHER_PACKAGE))
-
-
-def _another(scanned: ParsedScan, package: PackageIndex) -> ScanResult:
-    numbers = {"package": str(package.number), "total": str(package.total)}
-    return ScanResult("refused", ANOTHER_PACKAGE, carriers=scanned.carriers, values=numbers)
-
-
-def _lookup_result(row: ParcelRow | None, mode: str, scanned: ParsedScan) -> ScanResult:
-    offer = _offer(scanned) if mode == NO_MODE and (row is None or row.state in _ON_THE_LIST) else None
-    if row is None:
-        why_not = "unknown_parcel" if scanned.scan.as_waybill.accept else scanned.refusal
-        return ScanResult("refused", why_not, offer=offer)
-    if mode == OUT and row.state in WAITING_STATES:
-        return ScanResult("parcel_out", "waiting", page_of(row), parcel=row)
-    # Where the next touch books it, the clerk stays: on its page there is nothing to do.
-    return replace(known_parcel_result(row), path="" if offer else page_of(row), offer=offer)
 
 
 def _offer(scanned: ParsedScan) -> WaybillOffer | None:

@@ -49,7 +49,11 @@ class IntakeExit:
                 if idle and any(row.state in ("queued", "sending") for row in draft.prints):
                     raise DeskRefused("printing")
             if idle and draft.step is DeskStep.AGREE and draft.intake is not None and draft.intake.lines:
-                self._keep(draft, draft.intake)
+                # One is kept; an older one is given up
+                if self._unfinished is not None:
+                    self._abandon(self._unfinished.intake, AbandonReason.IDLE)
+                with self._state.locks.state:
+                    self._unfinished = UnfinishedDraft(draft, draft.intake, self._tools.clock() + KEEP_UNFINISHED_S)
             elif draft.intake is not None and draft.step is not DeskStep.TAKE:
                 why = AbandonReason.IDLE if idle else AbandonReason.LEFT
                 self._abandon(draft.intake, why)
@@ -96,13 +100,6 @@ class IntakeExit:
                 self._unfinished = replace(unfinished, until=self._tools.clock() + RETRY_S)
                 raise
             self._unfinished = None
-
-    def _keep(self, draft: Draft, intake: Intake) -> None:
-        """One is kept; an older one is given up."""
-        if self._unfinished is not None:
-            self._abandon(self._unfinished.intake, AbandonReason.IDLE)
-        with self._state.locks.state:
-            self._unfinished = UnfinishedDraft(draft, intake, self._tools.clock() + KEEP_UNFINISHED_S)
 
     def _abandon(self, intake: Intake, why: AbandonReason) -> None:
         stage = "weighed" if intake.lines else "opened"

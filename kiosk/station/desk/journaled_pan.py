@@ -53,7 +53,12 @@ class JournaledPan:
         view = self.pan.feed(indication, at, reading.raw)
         if indication.grams is None:
             self._journal.unreadable()
-        self._follow(at)
+        if self.pan.rests_at_zero:
+            self._emit_notes(self._journal.on_zero(at))
+        elif (grams := self.pan.rest_g) is not None:
+            self._emit_notes(
+                self._journal.on_rest(grams, at, self.pan.view().load_no, hold_requested=self.pan.hold_requested)
+            )
         return view
 
     def lose(self) -> None:
@@ -85,14 +90,6 @@ class JournaledPan:
 
     def stop(self) -> None:
         self._emit_notes(self._journal.stop())
-
-    def _follow(self, at: float) -> None:
-        if self.pan.rests_at_zero:
-            self._emit_notes(self._journal.on_zero(at))
-        elif (grams := self.pan.rest_g) is not None:
-            self._emit_notes(
-                self._journal.on_rest(grams, at, self.pan.view().load_no, hold_requested=self.pan.hold_requested)
-            )
 
     def _emit_notes(self, notes: Iterable[PanNote]) -> None:
         for note in notes:

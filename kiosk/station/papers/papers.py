@@ -11,7 +11,7 @@ import msgspec
 
 from kiosk.domain.catalog import Catalog, Container, Names, Product
 from kiosk.domain.identifiers import ReceiptNumber, parse_internal_code
-from kiosk.domain.intake import ConfirmedIntake, Intake, IntakeLine
+from kiosk.domain.intake import ConfirmedIntake, Intake
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import Certificate
@@ -170,7 +170,17 @@ def _receipt(settings: StationSettings, confirmed: ConfirmedIntake, catalog: Cat
     return ReceiptDocument(
         receipt_code=intake.receipt.code,
         lines=tuple(
-            _line(goods, _names(catalog.container(line.container), line.container), line) for line in intake.lines
+            ReceiptLine(
+                bag=line.number,
+                gross_g=line.gross_g,
+                tare_g=line.tare_g,
+                net_g=line.net_g,
+                price_fen_per_kg=line.price_fen_per_kg,
+                amount_fen=line.amount_fen,
+                **_in_languages("goods", goods),
+                **_in_languages("container", _names(catalog.container(line.container), line.container)),
+            )
+            for line in intake.lines
         ),
         time=stamp.moment.local_time,
         certificate=_certificate(confirmed.certificate),
@@ -203,19 +213,6 @@ def scale_fields(standing: ScaleLegalStatus | None) -> dict[str, Any]:
         "scale_no": standing.serial_no,
         "verified_until": standing.verified_until.isoformat() if standing.verified_until else "",
     }
-
-
-def _line(goods: Names, container: Names, line: IntakeLine) -> ReceiptLine:
-    return ReceiptLine(
-        bag=line.number,
-        gross_g=line.gross_g,
-        tare_g=line.tare_g,
-        net_g=line.net_g,
-        price_fen_per_kg=line.price_fen_per_kg,
-        amount_fen=line.amount_fen,
-        **_in_languages("goods", goods),
-        **_in_languages("container", container),
-    )
 
 
 def _certificate(certificate: Certificate) -> str:

@@ -124,7 +124,9 @@ class _PrintQueue:
             self._printer.print(drawn.data, deadline_s, lambda: self._sending(job))
         except PrintNotStarted as error:
             if self._unwritten_outcome is None:
-                self._not_started(job, error)
+                logger.info("printer %s: job %s waits: %s", self._name, job.id, error)
+                problems = [PROBLEMS[flag] for flag in error.flags if flag in PROBLEMS]
+                self._notify_problem(problems[0] if problems else "printer_off")
                 return False
             # The cable went between the mark and the first byte; from *sending* no way leads back to *queued*.
             self._uncertain(job, error)
@@ -160,11 +162,6 @@ class _PrintQueue:
             self._unwritten_outcome()
             self._unwritten_outcome = None
             self._notify_job()
-
-    def _not_started(self, job: PrintJob, error: PrintNotStarted) -> None:
-        logger.info("printer %s: job %s waits: %s", self._name, job.id, error)
-        problems = [PROBLEMS[flag] for flag in error.flags if flag in PROBLEMS]
-        self._notify_problem(problems[0] if problems else "printer_off")
 
     def _uncertain(self, job: PrintJob, error: Exception) -> None:
         logger.warning("printer %s: job %s is uncertain: %s", self._name, job.id, error)

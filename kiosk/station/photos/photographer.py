@@ -146,7 +146,12 @@ class Previews:
         except CameraFault as fault:
             logger.debug("no look at the mat: %s", fault)
         finally:
-            self._schedule_next(started_at, failed=preview is None)
+            now = self._clock()
+            with self._lock:
+                self._next_at = max(started_at + GAP_S, now + (now - started_at) * (1 - _SHARE) / _SHARE)
+                if preview is None:
+                    self._newest, self._next_at = None, now + _FAULT_PAUSE_S
+                    self._shutter.start_over()
         if preview is not None and self._store(watch, preview):
             self._shoot(watch)
 
@@ -156,14 +161,6 @@ class Previews:
 
     def _active_request(self, now: float) -> PreviewRequest | None:
         return self._watch if now - self._requested_at < REQUEST_TIMEOUT_S else None
-
-    def _schedule_next(self, started_at: float, *, failed: bool) -> None:
-        now = self._clock()
-        with self._lock:
-            self._next_at = max(started_at + GAP_S, now + (now - started_at) * (1 - _SHARE) / _SHARE)
-            if failed:
-                self._newest, self._next_at = None, now + _FAULT_PAUSE_S
-                self._shutter.start_over()
 
     def _store(self, watch: PreviewRequest, preview: LiveViewFrame) -> bool:
         now = self._clock()
@@ -264,10 +261,6 @@ class Photographer:
                 return due_s
             self._previews.take()
             return self._previews.due()
-        self._answer(request)
-        return 0.0
-
-    def _answer(self, request: Request) -> None:
         try:
             notify = self._take(request)
         except Exception as error:
@@ -279,6 +272,7 @@ class Photographer:
             notify()
         except Exception:
             logger.exception("the screen was not told of the shot of %s", request.photo_request.subject)
+        return 0.0
 
     @staticmethod
     def _problem(subject: str, error: Exception) -> str:

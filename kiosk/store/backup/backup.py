@@ -118,7 +118,24 @@ def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp, 
     try:
         _copy(database, copy)
         content = _content(copy, station, database.with_name("photos"))
-        manifest = _manifest(copy, content, station, SeriesMarker(database), stamp)
+        newest = content.series[-1]
+        used = SeriesMarker(database).used(station)
+        series = [*used, *(one for one in content.series if one not in used)]
+        manifest = BackupManifest(
+            station=station,
+            series=newest.letter,
+            epoch=newest.epoch,
+            seq=content.seq,
+            events=content.events,
+            schema=content.schema,
+            size_bytes=copy.stat().st_size,
+            sha256=sha256_of(copy),
+            software=stamp.software,
+            made_at=stamp.moment.timestamp,
+            clock=stamp.moment.quality.value,
+            receipt_series=tuple(f"{station} {one.letter} {one.epoch}" for one in series),
+            photos=content.photos,
+        )
         if seal is not None:
             manifest = _seal(copy, goal, manifest, seal)
         chown_to_folder_owner(goal)
@@ -202,27 +219,6 @@ def _copy(database: Path, copy: Path) -> None:
 
         source.backup(target, pages=_STEP_PAGES, progress=pause_between_steps)
         flush_to_disk(written)
-
-
-def _manifest(copy: Path, content: _Content, station: str, marker: SeriesMarker, stamp: Stamp) -> BackupManifest:
-    newest = content.series[-1]
-    used = marker.used(station)
-    series = [*used, *(one for one in content.series if one not in used)]
-    return BackupManifest(
-        station=station,
-        series=newest.letter,
-        epoch=newest.epoch,
-        seq=content.seq,
-        events=content.events,
-        schema=content.schema,
-        size_bytes=copy.stat().st_size,
-        sha256=sha256_of(copy),
-        software=stamp.software,
-        made_at=stamp.moment.timestamp,
-        clock=stamp.moment.quality.value,
-        receipt_series=tuple(f"{station} {one.letter} {one.epoch}" for one in series),
-        photos=content.photos,
-    )
 
 
 def _content(copy: Path, station: str, photos: Path) -> _Content:

@@ -174,7 +174,16 @@ class PreUpdateCopy:
             pass
         self._folder.mkdir(mode=0o700)
         with translate_errors(self._database):
-            _copy_pages(self._database, self._copy)
+            write_synced(self._copy, b"")
+            with (
+                closing(connect_existing(self._database, timeout_s=_BUSY_S)) as source,
+                closing(sqlite3.connect(self._copy, isolation_level=None)) as target,
+                self._copy.open("rb") as written,
+            ):
+                target.execute("PRAGMA journal_mode = OFF")
+                target.execute("PRAGMA synchronous = OFF")
+                source.backup(target)
+                flush_to_disk(written)
         check_file(self._copy, thorough=True, with_log=False)
         chown_to_folder_owner(self._folder, self._copy)
         sync_folder(self._folder)
@@ -195,7 +204,9 @@ class PreUpdateCopy:
         staged, why = self._stage(sha256)
         if staged is None:
             return self._keep_database(schema, why)
-        _fold_log(self._database)
+        # A database that SQLite cannot read is about to be replaced anyway
+        with suppress(*SQLITE_ERRORS), closing(connect_existing(self._database, timeout_s=_BUSY_S)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for log in logs:
             log.unlink(missing_ok=True)
         sync_folder(self._database.parent)
@@ -249,22 +260,3 @@ class PreUpdateCopy:
         if self._folder.exists():
             shutil.rmtree(self._folder)
             sync_folder(self._folder.parent)
-
-
-def _copy_pages(database: Path, copy: Path) -> None:
-    write_synced(copy, b"")
-    with (
-        closing(connect_existing(database, timeout_s=_BUSY_S)) as source,
-        closing(sqlite3.connect(copy, isolation_level=None)) as target,
-        copy.open("rb") as written,
-    ):
-        target.execute("PRAGMA journal_mode = OFF")
-        target.execute("PRAGMA synchronous = OFF")
-        source.backup(target)
-        flush_to_disk(written)
-
-
-def _fold_log(database: Path) -> None:
-    """A database that SQLite cannot read is about to be replaced anyway."""
-    with suppress(*SQLITE_ERRORS), closing(connect_existing(database, timeout_s=_BUSY_S)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -285,7 +285,12 @@ def _enter_new_epoch(copy: Path, backup: Path, station: str, stamp: Stamp, openi
             if store.epochs.identity().epoch == old.epoch:  # else the letters beside it made the opening begin one
                 store.epochs.start("restored", stamp)
             reissued_events = store.outbox.counts().last_seq - 1
-            papers = _recover_print_jobs(store, stamp)
+            # What waited to be printed then has mostly been printed since: a person decides, as after a
+            # power cut
+            for printer in _PRINTERS:
+                while (job := store.papers.next(printer)) is not None:
+                    store.papers.sending(job.id)
+            papers = len(store.papers.recover(stamp))
             now = store.epochs.identity()
     except DatabaseDamaged as error:
         message = f"The backup {backup} is not whole: take an older one. Nothing was changed."
@@ -302,14 +307,6 @@ def _newest(copy: Path, backup: Path) -> tuple[Series, int]:
     except (*SQLITE_ERRORS, TypeError) as error:
         message = f"The backup {backup} is not whole, or is none of a station: take another one."
         raise DatabaseDamaged(message) from error
-
-
-def _recover_print_jobs(store: Store, stamp: Stamp) -> int:
-    """What waited to be printed then has mostly been printed since: a person decides, as after a power cut."""
-    for printer in _PRINTERS:
-        while (job := store.papers.next(printer)) is not None:
-            store.papers.sending(job.id)
-    return len(store.papers.recover(stamp))
 
 
 def _swap(copy: Path, database: Path) -> Path | None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import CheckConstraint, Connection, Table, false, literal, or_, select, text
 
-from kiosk.store.database.connection import ALONE, Connect, connect_existing, engine_for, reading
+from kiosk.store.database.connection import ALONE, connect_existing, engine_for, reading
 from kiosk.store.database.schema import APPLICATION_ID, BASELINE_VERSION, SCHEMA_VERSION, metadata
 from kiosk.store.journal import journal
 from kiosk.store.shared.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translate_errors
@@ -30,7 +30,14 @@ def check_file(path: Path, *, thorough: bool, with_log: bool = True, links: int 
     """
     if not path.is_file():
         raise StoreError(f"The database {path} cannot be opened: it is no file. Check the path in the settings.")
-    _require_header(path)
+    # The file itself must be one of SQLite's, also where a log beside it has a whole first page. Without its log
+    # it may well look torn, in the middle of a checkpoint or after a power cut: that is no finding.
+    try:
+        with closing(connect_existing(path, ALONE)) as alone:
+            alone.execute("PRAGMA application_id").fetchone()
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_NOTADB:
+            raise damaged(path, "it is not an SQLite file") from error
     how = reading(path) if with_log else ALONE
     with translate_errors(path), closing(connect_existing(path, how)) as raw:
         version = _version(raw, path)
@@ -39,21 +46,17 @@ def check_file(path: Path, *, thorough: bool, with_log: bool = True, links: int 
             if found != "ok":
                 raise damaged(path, " ".join(str(found).split()))
     if thorough and version == SCHEMA_VERSION:
-        _check_content(path, lambda file: connect_existing(file, how), links)
+        engine = engine_for(path, lambda file: connect_existing(file, how), "BEGIN")
+        try:
+            with translate_errors(path), engine.begin() as connection:
+                for table in metadata.sorted_tables:
+                    _check_rules(connection, path, table)
+                start = 0 if links is None else journal.position_of_last(connection, links + 1)
+                journal.check(connection, path, start)
+                _check_acknowledged(connection, path)
+        finally:
+            engine.dispose()
     return version
-
-
-def _require_header(path: Path) -> None:
-    """The file itself must be one of SQLite's, also where a log beside it has a whole first page.
-
-    Without its log it may well look torn, in the middle of a checkpoint or after a power cut: that is no finding.
-    """
-    try:
-        with closing(connect_existing(path, ALONE)) as alone:
-            alone.execute("PRAGMA application_id").fetchone()
-    except sqlite3.Error as error:
-        if error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_NOTADB:
-            raise damaged(path, "it is not an SQLite file") from error
 
 
 def _version(raw: sqlite3.Connection, path: Path) -> int:
@@ -67,19 +70,6 @@ def _version(raw: sqlite3.Connection, path: Path) -> int:
             "Nothing was changed."
         )
     return int(version)
-
-
-def _check_content(path: Path, connect: Connect, links: int | None) -> None:
-    engine = engine_for(path, connect, "BEGIN")
-    try:
-        with translate_errors(path), engine.begin() as connection:
-            for table in metadata.sorted_tables:
-                _check_rules(connection, path, table)
-            start = 0 if links is None else journal.position_of_last(connection, links + 1)
-            journal.check(connection, path, start)
-            _check_acknowledged(connection, path)
-    finally:
-        engine.dispose()
 
 
 def _check_rules(connection: Connection, path: Path, table: Table) -> None:

@@ -83,19 +83,29 @@ def inspect_database(path: Path) -> DatabaseSummary | None:
         if not epochs:
             return None
         newest = epochs[-1]
+        waiting = connection.execute(
+            "SELECT body FROM journal WHERE position = (SELECT max(number) FROM epoch) * 4294967296 + ?",
+            (newest.acked_upto + 1,),
+        ).fetchone()
+        people = connection.execute(
+            "SELECT role, count(*) FROM clerk WHERE active = 1 AND pin_hash <> '' GROUP BY role"
+        ).fetchall()
+        hashes = connection.execute("SELECT pin_hash FROM clerk WHERE active = 1 AND pin_hash <> ''")
+        # `$keyed$NAME$…` (pin_hash.py), no more of it.
+        keys = (re.match(r"\$keyed\$([0-9a-f]{16})\$", str(pin_hash)) for (pin_hash,) in hashes)
         return DatabaseSummary(
             schema=_one(connection, "PRAGMA user_version"),
             station=_one(connection, "SELECT station FROM station"),
             epoch=newest,
             pending=newest.last_seq - newest.acked_upto,
-            waiting_since=_waiting_since(connection, newest),
+            waiting_since=str(json.loads(waiting[0])["time"]) if waiting else None,
             quarantined=_one(
                 connection,
                 "SELECT count(*) FROM quarantined WHERE epoch = (SELECT max(number) FROM epoch)",
             ),
             catalog_version=_one(connection, "SELECT coalesce(max(version), 0) FROM catalog_version"),
-            people=_people(connection),
-            pin_keys=_pin_keys(connection),
+            people=dict(people),
+            pin_keys=dict(Counter(match[1] for match in keys if match)),
         )
 
 
@@ -159,26 +169,6 @@ def _epochs(connection: sqlite3.Connection) -> list[EpochSummary]:
         "AND position < (number + 1) * 4294967296) ORDER BY number"
     )
     return [EpochSummary(*row) for row in rows]
-
-
-def _waiting_since(connection: sqlite3.Connection, newest: EpochSummary) -> str | None:
-    row = connection.execute(
-        "SELECT body FROM journal WHERE position = (SELECT max(number) FROM epoch) * 4294967296 + ?",
-        (newest.acked_upto + 1,),
-    ).fetchone()
-    return str(json.loads(row[0])["time"]) if row else None
-
-
-def _people(connection: sqlite3.Connection) -> dict[str, int]:
-    rows = connection.execute("SELECT role, count(*) FROM clerk WHERE active = 1 AND pin_hash <> '' GROUP BY role")
-    return dict(rows.fetchall())
-
-
-def _pin_keys(connection: sqlite3.Connection) -> dict[str, int]:
-    """From ``$keyed$NAME$…`` (pin_hash.py), no more of it."""
-    rows = connection.execute("SELECT pin_hash FROM clerk WHERE active = 1 AND pin_hash <> ''")
-    found = (re.match(r"\$keyed\$([0-9a-f]{16})\$", str(pin_hash)) for (pin_hash,) in rows)
-    return dict(Counter(match[1] for match in found if match))
 
 
 def _one(connection: sqlite3.Connection, query: str) -> Any:

@@ -6,7 +6,6 @@ A job is marked as sending before its first byte leaves, so after a crash it is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
@@ -145,7 +144,9 @@ class Papers(Tables):
             raise StoreRefusal("void_label", f"Receipt {receipt} is void: its bags have no label any more.")
         if any(job.scanned for job in jobs):
             raise StoreRefusal("bag_twice", f"Bag {bag} of receipt {receipt} was scanned before.")
-        proved = _proved(jobs)
+        is_out = any(job.state == PRINTED for job in jobs)
+        waiting = (job for job in reversed(jobs) if job.state in (SENDING, UNKNOWN))
+        proved = None if is_out else next(waiting, None)  # The job that the scan now proves
         row = {"intake": number_of(receipt), "bag": bag, "scanned_at": stamp.moment.timestamp}
         connection.execute(insert(scanned_table).values(row | {"print_job": proved.id if proved else None}))
         if proved is not None and proved.state == UNKNOWN:
@@ -205,13 +206,6 @@ def _unknown(connection: Connection, job_id: int, why: str, stamp: Stamp) -> Non
     if not proved:
         job = print_jobs.get(connection, job_id)
         journal.append(connection, PrintUnknown(job.receipt, job.document, job.bag, why, job.about), stamp)
-
-
-def _proved(jobs: Sequence[PrintJob]) -> PrintJob | None:
-    """The job of a bag, of all its jobs, that a scan of the bag now proves."""
-    if any(job.state == PRINTED for job in jobs):
-        return None
-    return next((job for job in reversed(jobs) if job.state in (SENDING, UNKNOWN)), None)
 
 
 def _is_unpacked(connection: Connection, job: PrintJob) -> bool:

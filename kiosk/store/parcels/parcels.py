@@ -163,7 +163,13 @@ class Parcels(Tables):
     def collect(self, connection: Connection, number: ParcelNumber, handover: HandoverProof, stamp: Stamp) -> ParcelRow:
         """Hand over for good. Refused: collected, not_waiting, code_used, proxy_needs_name, unknown_parcel."""
         _row_before(connection, number, _S.COLLECTED)
-        _check_proof(connection, number, handover)
+        if handover.proof is Proof.CODE:
+            if handover.mac is None or handover.mac != rows.mac_of(connection, number):
+                raise StoreRefusal(
+                    "code_used", f"This code does not open parcel {number} any more: ask for the newest slip."
+                )
+        elif not handover.proxy_name or len(handover.proxy_name) > MAX_NAME:
+            raise StoreRefusal("proxy_needs_name", f"A proxy is named, in 1 to {MAX_NAME} characters.")
         collected = e.ParcelCollected(str(number), handover.actor, handover.proof, handover.by)
         return end_parcel(connection, number, _S.COLLECTED, collected, stamp, proxy_name=handover.proxy_name)
 
@@ -355,13 +361,3 @@ def _with_papers(connection: Connection, number: ParcelNumber, papers: PaperMake
     for paper in papers(row):
         print_jobs.queue(connection, paper, str(number))
     return row
-
-
-def _check_proof(connection: Connection, number: ParcelNumber, handover: HandoverProof) -> None:
-    if handover.proof is Proof.CODE:
-        if handover.mac is None or handover.mac != rows.mac_of(connection, number):
-            raise StoreRefusal(
-                "code_used", f"This code does not open parcel {number} any more: ask for the newest slip."
-            )
-    elif not handover.proxy_name or len(handover.proxy_name) > MAX_NAME:
-        raise StoreRefusal("proxy_needs_name", f"A proxy is named, in 1 to {MAX_NAME} characters.")

@@ -75,7 +75,9 @@ class Totes(Tables):
     @writing
     def unpack(self, connection: Connection, number: SerialNumber, stamp: Stamp) -> None:
         """The tote is opened: its parcels are on their shelf again, its tags are worth nothing. Refused: stale_page."""
-        tote = _one(connection, number)
+        tote = next((tote for tote in _packed(connection) if tote.number == number), None)
+        if tote is None:
+            raise StoreRefusal("stale_page", f"Tote {number.text(TOTE)} does not wait for the driver.")
         condition = tote_table.c.number == _key(number)
         connection.execute(update(tote_table).where(condition).values(unpacked_at=stamp.moment.timestamp))
         connection.execute(delete(parcel_table).where(parcel_table.c.tote == _key(number)))
@@ -107,7 +109,11 @@ class Totes(Tables):
             condition = tote_table.c.number == _key(tote.number)
             connection.execute(update(tote_table).where(condition).values(manifest=row["number"]))
             for parcel in tote.parcels:
-                _return(connection, tote, parcel, actor, stamp)
+                try:
+                    end_parcel(connection, parcel, ParcelState.RETURNED, ParcelReturned(str(parcel), actor), stamp)
+                except StoreRefusal as error:
+                    named = {"tote": tote.number.text(TOTE), "parcel": str(parcel)}
+                    raise StoreRefusal("tote_changed", f"Open tote {named['tote']}: {error}", named) from error
         _queue(connection, papers(number, totes))
         return number
 
@@ -116,14 +122,6 @@ def _free(connection: Connection) -> list[ParcelRow]:
     inside = set(connection.execute(select(parcel_table.c.parcel)).scalars())
     going = rows.in_states(connection, {ParcelState.RETURN_DUE})
     return [row for row in going if key_of(row.number.series, row.number.counter) not in inside]
-
-
-def _return(connection: Connection, tote: ToteRow, parcel: ParcelNumber, actor: str, stamp: Stamp) -> None:
-    try:
-        end_parcel(connection, parcel, ParcelState.RETURNED, ParcelReturned(str(parcel), actor), stamp)
-    except StoreRefusal as error:
-        named = {"tote": tote.number.text(TOTE), "parcel": str(parcel)}
-        raise StoreRefusal("tote_changed", f"Open tote {named['tote']}: {error}", named) from error
 
 
 def _packed(connection: Connection) -> list[ToteRow]:
@@ -140,13 +138,6 @@ def _totes(connection: Connection, which: ColumnElement[bool]) -> list[ToteRow]:
         found.append(
             ToteRow(SerialNumber(station, *split_key(number)), SerialNumber(station, *split_key(seal)), parcels)
         )
-    return found
-
-
-def _one(connection: Connection, number: SerialNumber) -> ToteRow:
-    found = next((tote for tote in _packed(connection) if tote.number == number), None)
-    if found is None:
-        raise StoreRefusal("stale_page", f"Tote {number.text(TOTE)} does not wait for the driver.")
     return found
 
 

@@ -63,7 +63,9 @@ def read(connection: Connection) -> CounterValues:
 
 
 def observe_tares(connection: Connection, catalog: Catalog, version: int, stamp: Stamp) -> int:
-    sha256 = tares_sha256(catalog)
+    # Over code, preset tare and "weighed" of every container, by code: what can change a net weight
+    rows = sorted((row.code, row.tare_g, row.weighed) for row in catalog.containers)
+    sha256 = hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
 
     def event(value: int, old: str) -> TaresChanged:
         return TaresChanged(value, old, sha256, version, len(catalog.containers))
@@ -80,16 +82,10 @@ def raise_all(connection: Connection, floor: Mapping[str, int]) -> CounterValues
     return read(connection)
 
 
-def tares_sha256(catalog: Catalog) -> str:
-    """Over code, preset tare and "weighed" of every container, by code: what can change a net weight."""
-    rows = sorted((row.code, row.tare_g, row.weighed) for row in catalog.containers)
-    return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
-
-
 def _observe(connection: Connection, counter: EventCounter, sha256: str, event: EventOf, stamp: Stamp) -> int:
     row = _row(connection, counter)
     if row is None:
-        _start(connection, counter, sha256)
+        connection.execute(insert(counter_table).values(name=counter.value, value=0, sha256=sha256))
         return 0
     value, before = row
     if before == sha256:
@@ -103,10 +99,6 @@ def _row(connection: Connection, counter: EventCounter) -> tuple[int, str | None
     query = select(counter_table.c.value, counter_table.c.sha256).where(counter_table.c.name == counter.value)
     row = connection.execute(query).one_or_none()
     return (row[0], row[1]) if row else None
-
-
-def _start(connection: Connection, counter: EventCounter, sha256: str) -> None:
-    connection.execute(insert(counter_table).values(name=counter.value, value=0, sha256=sha256))
 
 
 def _put(connection: Connection, counter: EventCounter, value: int, sha256: str | None) -> None:

@@ -25,7 +25,6 @@ from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.state import CounterBoard, CounterSnapshot
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import LiveBoard
-from kiosk.station.scale.check_weight import CheckView
 from kiosk.station.service import StationService
 from kiosk.store.shared.records import CheckRow, LoadRow
 from kiosk.texts.formats import kilograms
@@ -184,7 +183,16 @@ class CheckPages:
         view, expected_g = self._station.check_weight.view(), _parse_grams(request.args.get("expected"))
         done = request.args.get("done", "")
         if view.last is not None and done == str(view.last.number):
-            return self._checked(session.person, view, view.last)
+            retry_path = CHECK if view.expected_g is not None else f"{CHECK}?expected={view.last.expected_g}"
+            return self._frame.page(
+                "checked",
+                session.person,
+                Where("day", retry_path),
+                stream=STREAM,
+                row=view.last,
+                off_g=view.last.read_g - view.last.expected_g,
+                back=_back(session.person),
+            )
         expected_g = view.expected_g or expected_g
         if expected_g is None:
             return self._frame.page("check_pad", session.person, Where("day", CHECK), back=_back(session.person))
@@ -225,18 +233,6 @@ class CheckPages:
             more=len(rows) > ROWS,
             since=self._since,
             back=_back(session.person),
-        )
-
-    def _checked(self, person: Person, view: CheckView, row: CheckRow) -> str:
-        retry_path = CHECK if view.expected_g is not None else f"{CHECK}?expected={row.expected_g}"
-        return self._frame.page(
-            "checked",
-            person,
-            Where("day", retry_path),
-            stream=STREAM,
-            row=row,
-            off_g=row.read_g - row.expected_g,
-            back=_back(person),
         )
 
     def _since(self, row: LoadRow) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import g, render_template, request
 
-from kiosk.domain.catalog import Names
 from kiosk.domain.clerk import Role
 from kiosk.domain.trade import NON_MEMBER
 from kiosk.station.clerk.pin_hash import Person
@@ -129,7 +128,7 @@ class CounterFrame:
             moment=self.moment,
             hour=self.hour,
             whose=lambda party: speech.one("party.non_member") if party == NON_MEMBER else bdi_code(party),
-            own_name=lambda names: _own_name(names, speech),
+            own_name=lambda names: str(getattr(names, speech.language.code)),
             **extra,
         )
 
@@ -148,7 +147,3 @@ class CounterFrame:
     def _clock(self, stored: str | None, shape: str) -> str:
         found: datetime | None = self._local(stored)
         return found.strftime(shape) if found else ""
-
-
-def _own_name(names: Names, speech: Speech) -> str:
-    return str(getattr(names, speech.language.code))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from flask import redirect, request
-from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.parcel import TERMINAL_STATES, Consent, ParcelState
@@ -60,11 +59,8 @@ class LastScan:
     def wait_ms(self) -> int:
         return self.wait_s * 1000
 
-    def with_values(self, values: Mapping[str, object]) -> LastScan:
-        return replace(self, values=values)
 
-
-def last_scan(result: ScanResult, texts: Texts, *, may_change: bool) -> LastScan:
+def last_scan(result: ScanResult, texts: Texts, values: Mapping[str, object], *, may_change: bool) -> LastScan:
     """``may_change``: the scan can still be taken back, so another carrier may be chosen too."""
     parcel, chooses = result.parcel, result.word in CHOICES
     offer = result.offer.id if result.offer and result.word in _OFFERED else ""
@@ -80,7 +76,7 @@ def last_scan(result: ScanResult, texts: Texts, *, may_change: bool) -> LastScan
         tone="known" if offer else _TONES.get(result.kind, "plain"),
         picture=picture,
         text_id=text_id if text_id in texts else OTHER,
-        values=result.values,
+        values=values,
         shelf=parcel.shelf if parcel else None,
         of=f"{parcel.carrier} {tail(parcel.waybill)}" if parcel else (result.receipt or result.shown),
         phone=parcel.phone_last4 if parcel else None,
@@ -154,15 +150,10 @@ class CounterHome:
     def _last(self, view: CounterView, *, may_change: bool) -> LastScan | None:
         if view.last is None:
             return None
-        found = last_scan(view.last, self._frame.speech.main, may_change=may_change)
-        return found.with_values(self._times(view))
-
-    def _times(self, view: CounterView) -> dict[str, Markup]:
-        parcel = view.last.parcel if view.last else None
-        values = {name: bdi_code(value) for name, value in view.last.values.items()} if view.last else {}
+        parcel, values = view.last.parcel, {name: bdi_code(value) for name, value in view.last.values.items()}
         if parcel is not None:
             values["time"] = bdi_code(self._frame.moment(parcel.closed_at or parcel.arrived_at) or "–")
-        return values
+        return last_scan(view.last, self._frame.speech.main, values, may_change=may_change)
 
     def _undo_ms(self, view: CounterView) -> int:
         """Until when the scan that is shown can be taken back; 0 when it is over, or another scan came after it."""

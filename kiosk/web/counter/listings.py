@@ -6,10 +6,9 @@ Nobody writes here: every text is of the product data. Reading changes nothing. 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
-from math import ceil
 from pathlib import Path
 from unicodedata import east_asian_width
 
@@ -38,6 +37,7 @@ from kiosk.texts import LANGUAGES, Language, Texts, load
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.acts import PICTURES, intake_path, listing_path
 from kiosk.web.counter.frame import CounterFrame, Where
+from kiosk.web.counter.lists import page_of_rows
 from kiosk.web.counter.rows import short, shot_values
 from kiosk.web.shared import roles
 from kiosk.web.shared.paging import Page, number_of
@@ -156,14 +156,23 @@ class ListingPages:
         sale = view.product.sale
         ask = request.args.get("ask", "")
         if sale is not None and ask in ("pack", "grade") and VOIDED not in view.hindrances:
-            return self._choose(session, view, sale, ask)
+            packs = [(pack, str(pack.net_g), unit_price_fen(pack.price_fen, pack.net_g)) for pack in sale.packs]
+            return self._frame.page(
+                "listing_choose",
+                session.person,
+                Where("intakes", listing_path(view.receipt)),
+                listing=view,
+                field=ask,
+                packs=packs if ask == "pack" else [],
+                grades=sale.grades if ask == "grade" else [],
+            )
         cards = self._cards(view)
         return self._frame.page(
             "listing",
             session.person,
             Where("intakes", here),
             listing=view,
-            page=_page(cards),
+            page=page_of_rows(cards, PICTURES),
             most=PICTURES,
             last=len(cards) - 1,
             grade=_grade(view),
@@ -225,18 +234,6 @@ class ListingPages:
             refused=any(not photo.accepted and not photo.left_out for photo in view.photos),
         )
 
-    def _choose(self, session: CounterSession, view: ListingView, sale: Sale, field: str) -> str:
-        packs = [(pack, str(pack.net_g), unit_price_fen(pack.price_fen, pack.net_g)) for pack in sale.packs]
-        return self._frame.page(
-            "listing_choose",
-            session.person,
-            Where("intakes", listing_path(view.receipt)),
-            listing=view,
-            field=field,
-            packs=packs if field == "pack" else [],
-            grades=sale.grades if field == "grade" else [],
-        )
-
     def _cards(self, view: ListingView) -> list[PhotoCard]:
         cards, number = list[PhotoCard](), 0
         for place, photo in enumerate(view.photos):
@@ -288,12 +285,6 @@ def _small(path: Path) -> bytes | None:
 def _is_offered(view: ListingView) -> bool:
     """The sorting center takes the offer of a void intake back by itself."""
     return view.state in (SUBMITTED, CHANGED) and VOIDED not in view.hindrances
-
-
-def _page(cards: Sequence[PhotoCard]) -> Page[PhotoCard]:
-    count = max(1, ceil(len(cards) / PICTURES))
-    number = min(number_of(request.args.get("page")), count)
-    return Page(tuple(cards[(number - 1) * PICTURES : number * PICTURES]), number, count)
 
 
 def _like(photo: ListingPhoto) -> Markup | str:

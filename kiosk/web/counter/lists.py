@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import msgspec
 from flask import request
 
-from kiosk.domain.catalog import Catalog
 from kiosk.domain.void import VoidReason
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.counter.scans import MEMBER_NUMBER
@@ -57,7 +56,6 @@ _VOID_PICTURES = {
     VoidReason.WRONG_CONTAINER: "crate",
     VoidReason.GOODS_RETURNED: "sack",
 }
-_PAGE_DIGITS = 4
 # Keys of the pad for a name; Uyghur vowels stand without their bearer, which has a key of its own. A Chinese name is
 # typed in Latin letters, as on a bank card: there is no room and no need for an input method at this counter.
 ALPHABETS = {
@@ -87,7 +85,7 @@ class CounterLists:
         where = Where("parcels", "/counter/parcels?state=expected")
         if request.args.get("ask") == "delivery":
             question = Confirmation("counter.delivery.ask", "counter.delivery.yes", "truck", "/counter/delivery")
-            return self._confirm(session, where, question)
+            return confirm(self._frame, session, where, question)
         counter, chosen = self._station.counter, request.args.get("state", "")
         chosen = chosen if chosen in LISTS else "waiting"
         counts = counter.shelf.counts(session)
@@ -111,12 +109,16 @@ class CounterLists:
         where, ask = Where("parcels", here), request.args.get("ask", "")
         names = [act.name for act in ACTS.get(parcel.state, ())]
         if ask == "proxy" and ask in names:
-            return self._proxy(session, where, parcel)
+            requested = request.args.get("letters", self._frame.speech.language.code)
+            alphabet = requested if requested in ALPHABETS else "en"
+            return self._frame.page(
+                "proxy", session.person, where, parcel=parcel, alphabet=alphabet, keys=ALPHABETS[alphabet]
+            )
         if ask in QUESTIONS and ask in names:
             picture = next(act.picture for act in ACTS[parcel.state] if act.name == ask)
             seen = ("number", str(parcel.number))
             question = Confirmation(f"counter.ask.{ask}", f"counter.act.{ask}", picture, f"{here}/{ask}", seen)
-            return self._confirm(session, where, question)
+            return confirm(self._frame, session, where, question)
         up = self._station.counter.state.view().handover
         return self._frame.page(
             "parcel",
@@ -133,13 +135,6 @@ class CounterLists:
     def shown(self, session: CounterSession, number: str) -> str:
         code = self._station.counter.codes.show(session, number)
         return self._frame.page("shown", session.person, Where("parcels", f"/counter/parcels/{number}"), code=code)
-
-    def _proxy(self, session: CounterSession, where: Where, parcel: ParcelRow) -> str:
-        requested = request.args.get("letters", self._frame.speech.language.code)
-        alphabet = requested if requested in ALPHABETS else "en"
-        return self._frame.page(
-            "proxy", session.person, where, parcel=parcel, alphabet=alphabet, keys=ALPHABETS[alphabet]
-        )
 
     def _parcel_shot(self, parcel: ParcelRow) -> dict[str, Any]:
         if not parcel.damaged:
@@ -163,16 +158,16 @@ class CounterLists:
         if card and request.args.get("ask") == "card":
             where = Where("intakes", f"/counter/intakes?member={member}")
             question = Confirmation("counter.card.ask", "counter.card.print", "card", f"/counter/members/{member}/card")
-            return self._confirm(session, where, question)
+            return confirm(self._frame, session, where, question)
         printer = bool(member) and self._station.counter.members.has_printer
         if printer and request.args.get("ask") == "code":
             where = Where("intakes", f"/counter/intakes?member={member}")
             question = Confirmation(
                 "counter.member_code.ask", "counter.member_code.print", "number-pad", f"/counter/members/{member}/code"
             )
-            return self._confirm(session, where, question)
+            return confirm(self._frame, session, where, question)
         page = self._of_member(member) if member else self._newest(session)
-        catalog = self._catalog()
+        _, catalog = self._station.store.catalogs.get()
         rows = Page(tuple(intake_row(row, catalog) for row in page.items), page.number, page.count)
         left = self._station.counter.intakes.unfinished(session)
         return self._frame.page(
@@ -205,12 +200,14 @@ class CounterLists:
             return self._void(session, where)
         jobs = self._station.counter.papers.of_intake(session, row.receipt)
         papers = [job for job in jobs if not job.copy_no]
-        offered = [paper for paper in papers if _is_offered(paper, row)]
+        # A copy is offered beside the intake. Those of crates are on the page of each crate.
+        left_out = (CRATE_LABEL, BAG_LABEL) if row.voided else (CRATE_LABEL,)
+        offered = [paper for paper in papers if paper.document not in left_out]
         return self._frame.page(
             "intake",
             session.person,
             where,
-            intake=intake_row(row, self._catalog()),
+            intake=intake_row(row, self._station.store.catalogs.get()[1]),
             row=row,
             papers=offered,
             paper_picture=_paper_picture,
@@ -233,9 +230,6 @@ class CounterLists:
                 [person for person in others if person.role is first.role], PEOPLE_ON_A_PAGE, request.args.get("page")
             ),
         )
-
-    def _catalog(self) -> Catalog:
-        return self._station.store.catalogs.get()[1]
 
     def queue(self, session: CounterSession) -> str:
         jobs = sorted(self._station.counter.papers.queue(session), key=lambda job: job.state != "unknown")
@@ -265,7 +259,7 @@ class CounterLists:
         if ask == "close":
             seen = ("last_seq", str(totals.last_seq))
             question = Confirmation("counter.day.ask", "counter.day.yes", "day", "/counter/day/close", seen)
-            return self._confirm(session, where, question)
+            return confirm(self._frame, session, where, question)
         if ask == "closed":
             return self._frame.page("closed", session.person, where)
         return self._frame.page(
@@ -276,9 +270,6 @@ class CounterLists:
             counted=[(name, getattr(totals, name)) for name in _COUNTED],
             check=check_due(self._station.standing),
         )
-
-    def _confirm(self, session: CounterSession, where: Where, question: Confirmation) -> str:
-        return confirm(self._frame, session, where, question)
 
 
 def confirm(frame: CounterFrame, session: CounterSession, where: Where, question: Confirmation) -> str:
@@ -298,11 +289,6 @@ def _paper_picture(job: PrintJob) -> str:
     return _PAPER_PICTURES.get(job.document, "receipt")
 
 
-def _is_offered(paper: PrintJob, row: ConfirmedRow) -> bool:
-    """Whether a copy is offered beside the intake. Those of crates are on the page of each crate."""
-    return paper.document != CRATE_LABEL and not (row.voided and paper.document == BAG_LABEL)
-
-
 def _bag(papers: Sequence[PrintJob]) -> int:
     """The bag whose label was scanned, as the address says; 0 for none of this intake."""
     requested = request.args.get("bag", "")
@@ -312,9 +298,7 @@ def _bag(papers: Sequence[PrintJob]) -> int:
 def _page(total: int, size: int = ROWS) -> tuple[int, int]:
     """The page asked for and how many there are; the nearest one when the query makes no sense."""
     count = max(1, ceil(total / size))
-    requested = request.args.get("page", "")
-    number = int(requested) if requested.isascii() and requested.isdigit() and len(requested) <= _PAGE_DIGITS else 1
-    return min(max(number, 1), count), count
+    return min(number_of(request.args.get("page")), count), count
 
 
 def page_of_rows(rows: Sequence[T], size: int) -> Page[T]:

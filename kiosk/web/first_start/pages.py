@@ -69,7 +69,7 @@ class WizardPages:
             "speech": spoken,
             "one": spoken.one,
             "drawing": picture,
-            "seconds": _seconds,
+            "seconds": lambda refused: int(refused.values.get("seconds", "0")),
             "tongues": {code: speech(code).one("setup.ask.language") for code in LANGUAGES},
             "size": _size(view),
             "measures": mat_rows(view.trial),
@@ -83,10 +83,6 @@ def _detail(refused: Refused | None) -> str:
     if refused is None or "why" in refused.values or str(refused) == refused.code:
         return ""
     return str(refused)
-
-
-def _seconds(refused: Refused) -> int:
-    return int(refused.values.get("seconds", "0"))
 
 
 def _size(view: WizardView) -> str:

@@ -41,7 +41,8 @@ def blueprint(station: StationService, screens: Screens) -> Blueprint:
             found = members.brought(member, ROWS, (number - 1) * ROWS)
             rows, total = members.rows(found), found.sums.receipts + found.sums.voids
         shown = Page(rows, number, max(1, -(-total // ROWS)))
-        return screens.page("brought.html", view, found=found, year=members.year(), page=shown, **_paper(station))
+        paper = {"printed": request.args.get("printed") == "1", "printer": members.has_printer}
+        return screens.page("brought.html", view, found=found, year=members.year(), page=shown, **paper)
 
     @brought.post(f"{HOME}/code")
     def code() -> AnyResponse:
@@ -65,10 +66,6 @@ def blueprint(station: StationService, screens: Screens) -> Blueprint:
 
 def _member(view: DeskView) -> str:
     return (view.party.member or "") if view.step is DeskStep.WHAT and view.party is not None else ""
-
-
-def _paper(station: StationService) -> dict[str, bool]:
-    return {"printed": request.args.get("printed") == "1", "printer": station.counter.members.has_printer}
 
 
 @contextmanager

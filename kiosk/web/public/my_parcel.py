@@ -68,9 +68,8 @@ def answer(notice: ScanNotice, texts: Texts) -> ParcelAnswer:
 
 
 def _notice_answer(station: StationService, screens: Screens) -> ParcelAnswer | None:
-    """The answer this address asks for, as long as it is the newest one."""
-    notice = station.board.snapshot().notice
-    if not notice.count or request.args.get("notice") != str(notice.count):
+    notice = screens.requested_notice()
+    if notice is None:
         return None
     attended = station.access.is_clerk_present()
     if notice.word == CLERK_CALLED and attended:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import render_template, request
 
 from kiosk.domain.moment import ClockQuality
-from kiosk.station.desk.live import OK, Marks
+from kiosk.station.desk.live import OK, Marks, ScanNotice
 from kiosk.station.desk.view import BAG_LABEL, DeskStep, DeskView, PrintView
 from kiosk.station.service import StationService
 from kiosk.texts import Texts
@@ -98,10 +98,14 @@ class Screens:
 
     def step(self, view: DeskView, notice: Sentence | None = None) -> str:
         """The page of the desk's step. ``notice`` lies over it until it is touched away."""
-        notice = notice or self._scan_notice()
+        requested = self.requested_notice()
+        notice = notice or (scan_sentence(requested.word, self.texts()) if requested is not None else None)
         extra: dict[str, Any] = {"ask": "" if notice else self._ask(view), "notice": notice}
         if view.step is DeskStep.WHO:
-            extra["digits"] = _digits(request.args.get("number"))
+            # What stands on the pad so far; anything but a few Western digits is an empty pad
+            typed = request.args.get("number")
+            good = typed is not None and typed.isascii() and typed.isdigit() and len(typed) <= MEMBER_DIGITS
+            extra["digits"] = typed if typed is not None and good else ""
         if view.step is DeskStep.WHAT:
             extra["page"] = page_of(view.catalog.products, self._settings.tiles, request.args.get("page"))
         if view.step in (DeskStep.AGREE, DeskStep.TAKE):
@@ -150,12 +154,10 @@ class Screens:
             "settings": self._settings,
         }
 
-    def _scan_notice(self) -> Sentence | None:
+    def requested_notice(self) -> ScanNotice | None:
         """What came of the scan this address asks for, as long as it is the newest one."""
         notice = self._station.board.snapshot().notice
-        if not notice.count or request.args.get("notice") != str(notice.count):
-            return None
-        return scan_sentence(notice.word, self.texts())
+        return notice if notice.count and request.args.get("notice") == str(notice.count) else None
 
     @staticmethod
     def _ask(view: DeskView) -> str:
@@ -164,9 +166,3 @@ class Screens:
             return "certificate"
         requested = request.args.get("ask", "")
         return requested if requested in _ASKS.get(view.step, ()) else ""
-
-
-def _digits(typed: str | None) -> str:
-    """What stands on the pad so far; anything but a few Western digits is an empty pad."""
-    good = typed is not None and typed.isascii() and typed.isdigit() and len(typed) <= MEMBER_DIGITS
-    return typed if typed is not None and good else ""

@@ -44,8 +44,8 @@ def pages(items: Sequence[T], tiles: int) -> list[Page[T]]:
 def page_of(items: Sequence[T], tiles: int, requested: str | None) -> Page[T]:
     """The page asked for in a query; the first one when the query makes no sense."""
     all_pages = pages(items, tiles)
-    number = int(requested) if requested and requested.isascii() and requested.isdigit() and len(requested) < 4 else 1
-    return all_pages[number - 1] if 1 <= number <= len(all_pages) else all_pages[0]
+    number = number_of(requested)
+    return all_pages[number - 1] if number <= len(all_pages) else all_pages[0]
 
 
 def rows_of(items: Sequence[T], rows: int, requested: str | None) -> Page[T]:

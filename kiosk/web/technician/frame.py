@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template, request
 
+from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.finding import DoctorFinding
 from kiosk.station.doctor.tools import BackupState
 from kiosk.texts.html import bdi_code
@@ -56,6 +57,19 @@ def draw(settings: WebSettings, template: str, tab: str, here: str, **extra: Any
         "who": session().person,
     }
     return render_template(f"technician/{template}.html", **words, **extra)
+
+
+class TechnicianArea:
+    """Pages of one tab, drawn with what they need of the machine; what is refused leads back to ``home``."""
+
+    def __init__(self, settings: WebSettings, doctor: Doctor | None, tab: str, home: str) -> None:
+        self._settings, self._doctor, self._tab, self._home = settings, doctor, tab, home
+
+    def draw(self, template: str, **extra: Any) -> str:
+        return draw(self._settings, template, self._tab, self._home, **extra)
+
+    def refuse(self, text_id: str) -> tuple[str, int]:
+        return self.draw("refused", text_id=text_id), 409
 
 
 def row_values(row: DoctorFinding | BackupState) -> dict[str, object]:

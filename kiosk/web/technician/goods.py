@@ -23,7 +23,7 @@ from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.speech import Speech, speech_of
-from kiosk.web.technician.frame import blueprint_of, draw
+from kiosk.web.technician.frame import TechnicianArea, blueprint_of
 
 HOME: Final = "/technician/goods"
 NEEDS: Final = {"goods.page": Need.TECHNICIAN, "goods.act_bring": Need.TECHNICIAN}
@@ -35,18 +35,16 @@ Row = tuple[Markup, Markup]  # What it is, and what becomes of it
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """``/technician/goods``. Where no stick is looked for these pages answer 503."""
-    pages = _GoodsPages(settings, doctor)
+    pages = _GoodsPages(settings, doctor, "care", HOME)
     routes = blueprint_of("goods", HOME, {"page": pages.page}, {"bring": pages.bring})
     routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
-    routes.register_error_handler(CatalogError, pages.faulty)
-    routes.register_error_handler(StoreError, lambda error: pages.refuse("technician.refused.store_failed"))
+    routes.register_error_handler(CatalogError, lambda error: pages.faulty("goods_fault", fault=error))
+    failed = "technician.refused.store_failed"
+    routes.register_error_handler(StoreError, lambda error: pages.faulty("refused", text_id=failed))
     return routes
 
 
-class _GoodsPages:
-    def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
-        self._settings, self._doctor = settings, doctor
-
+class _GoodsPages(TechnicianArea):
     @property
     def catalogs(self) -> StickCatalogs:
         catalogs = None if self._doctor is None else self._doctor.equipment.catalogs
@@ -62,33 +60,23 @@ class _GoodsPages:
             county = found if found is not None and found.has_county else None
             by_hand = county is not None and county.is_by_hand()
             values = {"version": version, "n": len(catalog.products), "done": done}
-            return self._draw("goods", page=files, county=county is not None, by_hand=by_hand, **values)
+            return self.draw("goods", page=files, county=county is not None, by_hand=by_hand, **values)
         preview = self.catalogs.preview(name)
         rows = [*_rows(preview.changes, speech_of(request, self._settings.language))]
-        return self._draw("goods_look", look=preview, file=name, page=rows_of(rows, ROWS, page_text))
+        return self.draw("goods_look", look=preview, file=name, page=rows_of(rows, ROWS, page_text))
 
     def bring(self) -> AnyResponse:
         """The form names a file, and what was seen of it."""
         self.catalogs.import_file(request.form.get("file", ""), request.form.get("seen", ""))
         return redirect(f"{HOME}?done=1", 303)
 
-    def faulty(self, fault: CatalogError) -> tuple[str, int]:
-        return self._draw("goods_fault", fault=fault), _status()
+    def faulty(self, template: str, **extra: object) -> tuple[str, int]:
+        """A look that tells of a fault has done what it was asked for."""
+        return self.draw(template, **extra), 409 if request.method == "POST" else 200
 
     def refused(self, code: str) -> tuple[str, int]:
         face = "update.why" if code.startswith("busy") else "goods.refused"
-        return self.refuse(f"technician.{face}.{code}")
-
-    def refuse(self, text_id: str) -> tuple[str, int]:
-        return self._draw("refused", text_id=text_id), _status()
-
-    def _draw(self, template: str, **extra: object) -> str:
-        return draw(self._settings, template, "care", HOME, **extra)
-
-
-def _status() -> int:
-    """A look that tells of a fault has done what it was asked for."""
-    return 409 if request.method == "POST" else 200
+        return self.faulty("refused", text_id=f"technician.{face}.{code}")
 
 
 def _rows(changes: Changes, speech: Speech) -> Iterator[Row]:

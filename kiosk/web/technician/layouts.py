@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any, Final
+from typing import Final
 
 from flask import Blueprint, Response, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -26,7 +26,7 @@ from kiosk.station.doctor.tools import TechnicianTools
 from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.store import StoreError
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician.frame import blueprint_of, draw, needs_technician
+from kiosk.web.technician.frame import TechnicianArea, blueprint_of, needs_technician
 
 HOME: Final = "/technician/layouts"
 # Shipped layouts that a label may have instead of the first one, by what the page calls them.
@@ -43,15 +43,15 @@ def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     pages = _LayoutPages(settings, doctor)
     routes = blueprint_of("layouts", HOME, {"page": pages.page}, {"choose": pages.choose, "print": pages.print})
     routes.add_url_rule(f"{HOME}.png", "picture", pages.picture, methods=["GET"])
-    routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
-    routes.register_error_handler(StoreError, lambda error: pages.refused("store_failed"))
-    routes.register_error_handler(OSError, lambda error: pages.refused("store_failed"))
+    routes.register_error_handler(Refused, lambda error: pages.refuse(f"technician.refused.{error.code}"))
+    routes.register_error_handler(StoreError, lambda error: pages.refuse("technician.refused.store_failed"))
+    routes.register_error_handler(OSError, lambda error: pages.refuse("technician.refused.store_failed"))
     return routes
 
 
-class _LayoutPages:
+class _LayoutPages(TechnicianArea):
     def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
-        self._settings = settings
+        super().__init__(settings, doctor, "care", HOME)
         self._tools = TechnicianTools(doctor) if doctor is not None else None
         self._own = doctor.station.own_layouts if doctor is not None else None
         self._drawing = threading.Lock()  # A label of 400 x 400 mm takes 50 MB while it is drawn: one at a time
@@ -65,7 +65,7 @@ class _LayoutPages:
         kind, other = _requested(request.args)
         of_county = self.own.is_of_county(kind)
         problem = None if of_county else self.own.damage(kind)
-        return self._page(
+        return self.draw(
             "layouts",
             kind=kind,
             kinds=tuple(SAMPLES),
@@ -89,7 +89,7 @@ class _LayoutPages:
     def choose(self) -> AnyResponse | tuple[str, int]:
         kind, other = _requested(request.form)
         if self.own.is_of_county(kind):
-            return self._page("refused", text_id="technician.layouts.of_county"), 409
+            return self.refuse("technician.layouts.of_county")
         if other:
             self.own.choose(kind, OTHERS[kind][other])
         else:
@@ -100,12 +100,6 @@ class _LayoutPages:
         kind, _ = _requested(request.form)
         (self._tools or abort(503)).print_sample(CALIBRATION if "calibration" in request.form else kind)
         return redirect(f"{HOME}?kind={kind}&printed=1", 303)
-
-    def refused(self, code: str) -> tuple[str, int]:
-        return self._page("refused", text_id=f"technician.refused.{code}"), 409
-
-    def _page(self, template: str, **extra: Any) -> str:
-        return draw(self._settings, template, "care", HOME, **extra)
 
 
 def _requested(values: Mapping[str, str]) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from kiosk.station.doctor.doctor import Doctor
 from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.password_keys import PASSWORD_KEYS
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician.frame import age, blueprint_of, draw, needs_technician, row_values
+from kiosk.web.technician.frame import TechnicianArea, age, blueprint_of, draw, needs_technician, row_values
 
 HOME: Final = "/technician/network"
 PAGES: Final = ("page", "wifi", "password", "address", "time")
@@ -34,17 +34,14 @@ _HOST_KEYS: Final = tuple("1234567890qwertyuiopasdfghjkl-zxcvbnm.")
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """``/technician/network``. Where somebody else sets the network the pages say so, and a post is refused."""
-    pages = _NetworkPages(settings, doctor)
+    pages = _NetworkPages(settings, doctor, "about", HOME)
     routes = blueprint_of("network", HOME, pages.gets(), pages.posts())
     routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
     routes.register_error_handler(OSError, lambda error: pages.refused("network_failed"))
     return routes
 
 
-class _NetworkPages:
-    def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
-        self._settings, self._doctor = settings, doctor
-
+class _NetworkPages(TechnicianArea):
     def gets(self) -> dict[str, Callable[[], str]]:
         return {
             "page": self.page,
@@ -77,15 +74,15 @@ class _NetworkPages:
         assert self._doctor is not None
         center = next((row for row in self._doctor.findings() if row.device == "center"), None)
         shown = {"values": row_values, "ago": age, "center": center}
-        return self._draw("network", state=state, links=self.network.links(), **shown)
+        return self.draw("network", state=state, links=self.network.links(), **shown)
 
     def wifi(self) -> str:
         rows = rows_of(self._state().wifi, ROWS, request.args.get("page"))
-        return self._draw("network_wifi", page=rows, done=bool(request.args.get("done")))
+        return self.draw("network_wifi", page=rows, done=bool(request.args.get("done")))
 
     def password(self) -> str:
         name, _ = split_key(_chosen())
-        return self._draw("network_password", name=name, chosen=_chosen(), layers=PASSWORD_KEYS)
+        return self.draw("network_password", name=name, chosen=_chosen(), layers=PASSWORD_KEYS)
 
     def address(self) -> str:
         """The first of what is typed for a fixed address that is not there yet."""
@@ -95,7 +92,7 @@ class _NetworkPages:
 
     def _type(self, link: str, name: str, typed: dict[str, str], keys: tuple[str, ...]) -> str:
         min_length = _MIN_LENGTH.get(name, 0)
-        return self._draw("network_type", link=link, field=name, typed=typed, keys=keys, min_length=min_length)
+        return self.draw("network_type", link=link, field=name, typed=typed, keys=keys, min_length=min_length)
 
     def _apply(self) -> AnyResponse:
         """A time server, or the address of a link: the same for all where the link is ""."""
@@ -117,9 +114,6 @@ class _NetworkPages:
             here = url_for("network.password", network=_chosen())
         page = draw(self._settings, "refused", "about", here, text_id=f"setup.refused.{code}")
         return page, 200 if request.method == "GET" else 409
-
-    def _draw(self, template: str, **extra: object) -> str:
-        return draw(self._settings, template, "about", HOME, **extra)
 
 
 def _chosen() -> str:

@@ -23,7 +23,7 @@ from kiosk.web.counter.lists import ALPHABETS
 from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.roles import session
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician.frame import blueprint_of, draw, needs_technician
+from kiosk.web.technician.frame import TechnicianArea, blueprint_of, draw, needs_technician
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +53,12 @@ def blueprint(station: StationService, settings: WebSettings) -> Blueprint:
     return routes
 
 
-class _PeoplePages:
+class _PeoplePages(TechnicianArea):
     """Draws and acts. A name that has no PIN yet is forgotten with the session."""
 
     def __init__(self, station: StationService, settings: WebSettings) -> None:
-        self._station, self._settings = station, settings
+        super().__init__(settings, None, "care", HOME)
+        self._station = station
         self._lock = threading.Lock()
         # Token of the session, name and role of the person who waits for a PIN.
         self._named: tuple[str, str, Role] | None = None
@@ -68,7 +69,7 @@ class _PeoplePages:
 
     def page(self) -> str:
         rows = rows_of(list(self.access.staff().items()), ROWS, request.args.get("page"))
-        return self._draw("people", page=rows, done=bool(request.args.get("done")), managed=self._managed())
+        return self.draw("people", page=rows, done=bool(request.args.get("done")), managed=self._managed())
 
     def _managed(self) -> bool:
         """Whether the county says who works here; then a technician gives PINs and nothing else."""
@@ -83,19 +84,17 @@ class _PeoplePages:
         self._require_own_list()
         requested = request.args.get("letters", "")
         alphabet = requested if requested in ALPHABETS else "en"
-        return self._draw("people_name", alphabet=alphabet, keys=ALPHABETS[alphabet], all_roles=tuple(Role))
+        return self.draw("people_name", alphabet=alphabet, keys=ALPHABETS[alphabet], all_roles=tuple(Role))
 
     def pin(self) -> str | AnyResponse:
         if "number" in request.args:
             person = self._person()
-            return self._draw("people_pin", name=person.name, number=person.number)
+            return self.draw("people_pin", name=person.name, number=person.number)
         named = self._waiting()
-        return redirect(f"{HOME}/new", 303) if named is None else self._draw("people_pin", name=named[0], number="")
+        return redirect(f"{HOME}/new", 303) if named is None else self.draw("people_pin", name=named[0], number="")
 
     def person(self) -> str:
-        return self._draw(
-            "people_person", person=self._person(), close="close" in request.args, managed=self._managed()
-        )
+        return self.draw("people_person", person=self._person(), close="close" in request.args, managed=self._managed())
 
     def refused(self, text_id: str, here: str = HOME) -> tuple[str, int]:
         return draw(self._settings, "refused", "care", here, text_id=text_id), 409
@@ -142,9 +141,6 @@ class _PeoplePages:
     def _person(self) -> Person:
         number = request.args.get("number", "")
         return next((one for one in self.access.staff() if one.number == number), None) or abort(404)
-
-    def _draw(self, template: str, **extra: object) -> str:
-        return draw(self._settings, template, "care", HOME, **extra)
 
 
 def _done(what: str, number: str) -> AnyResponse:

@@ -31,6 +31,7 @@ from kiosk.station.shared.ports import Configuration
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES, Texts
 from kiosk.texts.html import bdi, bdi_code, bdi_kg
+from kiosk.texts.plain import printable
 from kiosk.web.shared.paging import rows_of
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
@@ -98,20 +99,12 @@ OUTCOME_WORDS: Final = (
 )
 
 
-def outcome_word(key: str, outcome: CommandOutcome) -> str:
-    return f"{key}_{outcome}" if outcome is CommandOutcome.DONE else outcome.value
-
-
-def known_outcome(word: str) -> str:
-    return word if word in OUTCOME_WORDS else ""
-
-
 def frame_words(live: ScaleLiveness, texts: Texts) -> dict[str, str]:
     """The newest frame as the indicator sent it; dashes when it is too old to be live."""
     return {
         "weight": _weight(live) or "– – –",
         "word": texts.text(f"technician.scale.{_scale_word(live)}"),
-        "raw": _raw(live),
+        "raw": printable((live.reading.raw if live.reading else b"")[:_RAW]),
     }
 
 
@@ -128,11 +121,6 @@ def _scale_word(live: ScaleLiveness) -> str:
     if live.reading.overload:
         return "overload"
     return {True: "stable", False: "moving", None: "unknown"}[live.reading.stable]
-
-
-def _raw(live: ScaleLiveness) -> str:
-    data = live.reading.raw if live.reading else b""
-    return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data[:_RAW])
 
 
 ROWS: Final = 4
@@ -227,7 +215,8 @@ class _TechnicianPages:
         return self.page("tests", "tests", closed=self.tools.unreachable_printers() if self._tools else {})
 
     def scale_page(self) -> str:
-        outcome = known_outcome(request.args.get("told", ""))
+        outcome = request.args.get("told", "")
+        outcome = outcome if outcome in OUTCOME_WORDS else ""
         return self.page("scale", "tests", sign=self.scale_sign(), keys=self.tools.scale_keys(), told=outcome)
 
     def care_page(self) -> str:
@@ -271,7 +260,6 @@ class _TechnicianPages:
         return jsonify(self.doctor.as_json())
 
     def scale_sign(self) -> dict[str, str]:
-        """The newest frame as the indicator sent it; dashes when it is too old to be live."""
         return frame_words(self.doctor.equipment.scale.liveness(), speech_of(request, self._settings.language).main)
 
     def shot_jpg(self) -> AnyResponse:
@@ -286,7 +274,9 @@ class _TechnicianPages:
 
     def press(self, key: str) -> AnyResponse:
         """One press of a key of the scale. What was sent is told on a page that can be read again without sending."""
-        return redirect(f"/technician/scale?told={outcome_word(key, self.tools.press(key))}", 303)
+        outcome = self.tools.press(key)
+        word = f"{key}_{outcome}" if outcome is CommandOutcome.DONE else outcome.value
+        return redirect(f"/technician/scale?told={word}", 303)
 
     def lamp(self) -> AnyResponse:
         name = request.form.get("lamp", "")

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.base.refused import Refused
 from kiosk.station.scale.teach import Teach
+from kiosk.texts.plain import printable
 from kiosk.web.shared.settings import WebSettings
 from kiosk.web.shared.speech import speech_of
 from kiosk.web.technician.frame import blueprint_of, draw, needs_technician
@@ -68,7 +69,7 @@ class _TeachPages:
             rows=view.rows[:ROWS],
             ports=view.ports[:MAX_PORTS],
             name_of=_shown,
-            sample=printable(view.progress.sample),
+            sample=printable(view.progress.sample[-_RAW:]),
             percent=round(view.progress.done * 100),
         )
 
@@ -81,7 +82,7 @@ class _TeachPages:
             word = "asking" if view.progress.asking else "listening"
             parts["line"] = texts.text(f"technician.teach.{word}", line=view.progress.line)
             parts["bytes"] = texts.text("technician.teach.bytes", n=view.progress.received_bytes)
-            parts["sample"] = printable(view.progress.sample)
+            parts["sample"] = printable(view.progress.sample[-_RAW:])
         return jsonify({"step": view.step, "done": round(view.progress.done, 2), "parts": parts})
 
     def refused(self, code: str) -> tuple[str, int]:
@@ -90,11 +91,6 @@ class _TeachPages:
     def act(self, run: Callable[[Teach], object]) -> AnyResponse:
         run(self.teach)
         return redirect(HOME, 303)
-
-
-def printable(data: bytes) -> str:
-    """Bytes for people: control characters and everything beyond ASCII by their number."""
-    return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data[-_RAW:])
 
 
 def _shown(port: str) -> str:

@@ -52,7 +52,11 @@ def blueprint(
 
     @technical.get("/station.css")
     def station_css() -> AnyResponse:
-        return Response(_screen_css(settings), mimetype="text/css")
+        return Response(
+            f":root{{--mm:{settings.px_per_mm:.2f}px;--room:{settings.roominess:.2f};--columns:{settings.columns};"
+            f"--rows:{settings.tiles // settings.columns};--ring:{settings.ring_s:g}s}}\n",
+            mimetype="text/css",
+        )
 
     @technical.get("/photos/<sha256>.jpg")
     def photo(sha256: str) -> AnyResponse:
@@ -64,13 +68,6 @@ def blueprint(
         return send_file(path, mimetype="image/jpeg", max_age=0, conditional=False, etag=False)
 
     return technical
-
-
-def _screen_css(settings: WebSettings) -> str:
-    return (
-        f":root{{--mm:{settings.px_per_mm:.2f}px;--room:{settings.roominess:.2f};--columns:{settings.columns};"
-        f"--rows:{settings.tiles // settings.columns};--ring:{settings.ring_s:g}s}}\n"
-    )
 
 
 def _rows(station: StationService, settings: WebSettings) -> list[tuple[str, str]]:

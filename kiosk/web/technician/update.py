@@ -16,7 +16,7 @@ from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.updates import Updates
 from kiosk.web.shared.roles import Need
 from kiosk.web.shared.settings import WebSettings
-from kiosk.web.technician.frame import age, blueprint_of, draw, row_values
+from kiosk.web.technician.frame import TechnicianArea, age, blueprint_of, draw, row_values
 
 HOME: Final = "/technician/update"
 NEEDS: Final = {"update.page": Need.TECHNICIAN, "update.act_install": Need.TECHNICIAN}
@@ -24,11 +24,11 @@ NEEDS: Final = {"update.page": Need.TECHNICIAN, "update.act_install": Need.TECHN
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """``/technician/update``. Where nothing can be updated here the page says so, and an update is refused with 409."""
-    pages = _UpdatePages(settings, doctor)
+    pages = _UpdatePages(settings, doctor, "about", HOME)
     routes = blueprint_of("update", HOME, {"page": pages.page}, {"install": pages.install})
-    routes.register_error_handler(UpdateRefused, lambda error: pages.refused(f"why.{error.why}"))
-    routes.register_error_handler(_OtherWay, lambda error: pages.refused("other_way"))
-    routes.register_error_handler(OSError, lambda error: pages.refused("why.disk"))
+    routes.register_error_handler(UpdateRefused, lambda error: pages.refuse(f"technician.update.why.{error.why}"))
+    routes.register_error_handler(_OtherWay, lambda error: pages.refuse("technician.update.other_way"))
+    routes.register_error_handler(OSError, lambda error: pages.refuse("technician.update.why.disk"))
     return routes
 
 
@@ -36,10 +36,7 @@ class _OtherWay(Exception):
     """This station has no updater of its own: its program comes with the system's packages, or from a source tree."""
 
 
-class _UpdatePages:
-    def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
-        self._settings, self._doctor = settings, doctor
-
+class _UpdatePages(TechnicianArea):
     @property
     def updates(self) -> Updates:
         if self._doctor is None or self._doctor.equipment.updates is None:
@@ -52,11 +49,8 @@ class _UpdatePages:
         except _OtherWay:
             return draw(self._settings, "refused", "about", "/technician/about", text_id="technician.update.other_way")
         line = None if self._doctor is None else updates(self._doctor.equipment.config)
-        return draw(self._settings, "update", "about", HOME, view=view, line=line, values=row_values, ago=age)
+        return self.draw("update", view=view, line=line, values=row_values, ago=age)
 
     def install(self) -> AnyResponse:
         self.updates.install(request.form.get("bundle", ""))
         return redirect(HOME, 303)
-
-    def refused(self, word: str) -> tuple[str, int]:
-        return draw(self._settings, "refused", "about", HOME, text_id=f"technician.update.{word}"), 409

@@ -79,7 +79,7 @@ def test_every_shape_in_order_of_likelihood(subtests: pytest.Subtests) -> None:
 def test_every_row_has_an_example_and_a_carrier_of_the_contract() -> None:
     unused = [row for row in NUMBER_PATTERNS if not any(row.pattern.fullmatch(number) for number, _ in EXAMPLES)]
     assert unused == []
-    assert {row.carrier for row in NUMBER_PATTERNS} == set(CARRIERS)
+    assert {row.name for row in NUMBER_PATTERNS} == set(CARRIERS)
 
 
 def test_a_number_is_found_as_it_is_typed_and_printed(subtests: pytest.Subtests) -> None:
@@ -164,7 +164,7 @@ def test_candidates_stay_for_a_number_that_may_be_a_product_all_the_same() -> No
 
 
 def test_every_stranger_is_named_by_its_own_row() -> None:
-    assert {row.word for row in FOREIGN_CODES} < WHY_NOT
+    assert {row.name for row in FOREIGN_CODES} < WHY_NOT
     assert foreign_code_kind("SF1385123456789") is None
 
 

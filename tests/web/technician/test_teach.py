@@ -125,19 +125,6 @@ def _until(met: Callable[[], bool]) -> None:
     assert met()
 
 
-@pytest.mark.parametrize(
-    ("data", "shown"),
-    [
-        (b"ST,GS", "ST,GS"),
-        (b"\x02<b>\r\n", "<02><b><0D><0A>"),
-        ("=\u202e".encode(), "=<E2><80><AE>"),
-        (b"x" * 100, "x" * 40),
-    ],
-)
-def test_bytes_for_people(data: bytes, shown: str) -> None:
-    assert teach.printable(data) == shown
-
-
 def test_each_step_that_is_drawn_has_a_template() -> None:
     folder = Path(teach.__file__).parent.parent / "templates" / "technician"
     steps = ("ports", "listening", "heard", "emptied", "known", "loaded", "offer", "unclear", "nothing", "failed")

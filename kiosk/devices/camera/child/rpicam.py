@@ -258,7 +258,13 @@ def run(command: Sequence[str], within_s: float, max_bytes: int, keep_open: int)
         except subprocess.TimeoutExpired:
             raise TimeoutError from None
     finally:
-        _end(process)
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+        if process.returncode is None:
+            # Not waited for yet, so that the group still bears its number, also when only others of it are left.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     return status, bytes(output), complaint.decode(errors="replace").strip()
 
 
@@ -277,13 +283,3 @@ def _read(process: subprocess.Popen[bytes], end: float, max_bytes: int) -> tuple
                 key.data.extend(piece)
             del complaint[:-_MAX_STDERR_BYTES]
     return output, complaint
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()
-    if process.returncode is None:
-        # Not waited for yet, so that the group still bears its number, also when only others of it are left.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -77,16 +77,13 @@ class Judge:
         seen = self._pipeline.assess_live_view(self._source.live_frame(), before)
         self._before = seen.small
         if seen.lights == (Reason.EMPTY,) and self._fixed_until is None:
-            self._fix()
+            with suppress(CameraFault):  # the next frame tells
+                self._source.fix_exposure()
+                self._fixed_until = self._clock() + EXPOSURE_FIXED_S
         if seen.picture is None:
             return wire.WireLiveView(number, seen.lights, still=False), b""
         jpeg = _small_jpeg(seen.picture)
         return wire.WireLiveView(number, seen.lights, seen.still, _picture(seen.picture, jpeg)), jpeg
-
-    def _fix(self) -> None:
-        with suppress(CameraFault):  # the next frame tells
-            self._source.fix_exposure()
-            self._fixed_until = self._clock() + EXPOSURE_FIXED_S
 
     def _release(self) -> None:
         if self._fixed_until is not None:
@@ -208,7 +205,12 @@ def _answer(source: PictureSource, judge: Judge, request: wire.Request) -> tuple
             case "goods":
                 return judge.judge_shot(request.number)
             case "shoot":
-                return _plain(source, request.number)
+                frame = source.shoot()
+                jpeg = encode_jpeg(frame)
+                if len(jpeg) > wire.MAX_BODY:
+                    raise CameraFault("format", f"The picture is {len(jpeg)} bytes large: set a smaller picture size.")
+                height, width = frame.shape[:2]
+                return wire.ShotCaptured(request.number, width, height), jpeg
     except CameraFault as fault:
         code = cast(wire.FaultCode, fault.code) if fault.code in get_args(wire.FaultCode) else "broken"
         return wire.ShotRefused(request.number, code, str(fault)[:_MESSAGE_LENGTH]), b""
@@ -216,15 +218,6 @@ def _answer(source: PictureSource, judge: Judge, request: wire.Request) -> tuple
         what = f"{type(error).__name__}: {error}"[: _MESSAGE_LENGTH // 2]
         message = f"The camera program failed ({what}): try again; if it stays, restart the station."
         return wire.ShotRefused(request.number, "broken", message), b""
-
-
-def _plain(source: PictureSource, number: int) -> tuple[wire.Answer, bytes]:
-    frame = source.shoot()
-    jpeg = encode_jpeg(frame)
-    if len(jpeg) > wire.MAX_BODY:
-        raise CameraFault("format", f"The picture is {len(jpeg)} bytes large: set a smaller picture size.")
-    height, width = frame.shape[:2]
-    return wire.ShotCaptured(number, width, height), jpeg
 
 
 def detect_codes(source: PictureSource, number: int) -> wire.CodesDetected:

@@ -75,18 +75,14 @@ def _parse(text: str) -> Address:
     if text.startswith("gpio:/"):
         return Address(text, AddressKind.SIMULATED_PINS, path=text.removeprefix("gpio:"))
     if text.startswith("gpio:"):
-        return _pins(text)
+        match = _PINS.fullmatch(text)
+        data, clock = (int(match[1]), int(match[2])) if match else (0, 0)
+        if match is None or data == clock or max(data, clock) > _MAX_PIN:
+            raise ValueError(f"port {text!r} must be gpio:DOUT,SCK with two BCM numbers from 0 to {_MAX_PIN}")
+        return Address(text, AddressKind.GPIO, data_pin=data, clock_pin=clock, gain=int(match[3] or 128))
     if "://" in text:
         return _server(text)
     return Address(text, AddressKind.FILE, path=text)
-
-
-def _pins(text: str) -> Address:
-    match = _PINS.fullmatch(text)
-    data, clock = (int(match[1]), int(match[2])) if match else (0, 0)
-    if match is None or data == clock or max(data, clock) > _MAX_PIN:
-        raise ValueError(f"port {text!r} must be gpio:DOUT,SCK with two BCM numbers from 0 to {_MAX_PIN}")
-    return Address(text, AddressKind.GPIO, data_pin=data, clock_pin=clock, gain=int(match[3] or 128))
 
 
 def _server(text: str) -> Address:

@@ -44,7 +44,10 @@ def parse_digital_link(text: str) -> Elements:
         raise BadElementString("link", "an address begins with http:// or https://, a domain and a path")
     path = tuple(_of_path(match["path"], match.start("path")))
     query = tuple(_of_query(match["query"] or "", match.start("query")))
-    _check_order(path)
+    # Only qualifiers of the key stand behind it, in their order, none twice
+    key, *behind = (identifier for identifier, _ in path)
+    if not _is_order(key, behind):
+        raise BadElementString("link", f"({key}) does not take {'/'.join(behind)} behind it", key)
     elements = path + query
     _check_once(elements)
     _check_query(path, query)
@@ -117,13 +120,6 @@ def _value(identifier: str, written: str, at: int) -> str:
     except BadElementString as error:
         raise error.shifted(at) from None
     return value
-
-
-def _check_order(path: Elements) -> None:
-    """Only qualifiers of the key stand behind it, in their order, none twice."""
-    key, *behind = (identifier for identifier, _ in path)
-    if not _is_order(key, behind):
-        raise BadElementString("link", f"({key}) does not take {'/'.join(behind)} behind it", key)
 
 
 def _is_order(key: str, behind: list[str]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from kiosk.protocols.barcodes.gs1.rules import RULES
-from kiosk.protocols.barcodes.gs1.table import CHARSETS, PREDEFINED_LENGTH, TABLE, ValuePart, matches, needs_separator
+from kiosk.protocols.barcodes.gs1.table import CHARSETS, PREDEFINED_LENGTH, TABLE, matches, needs_separator
 
 SIGNATURE = "8030"
 # A digital signature is for one item: these keys stand for a class of items when they have no more than this.
@@ -144,22 +144,18 @@ def check_value(identifier: str, value: str) -> None:
         piece = value[at : at + part.max_length]
         if not piece and part.may_be_absent:
             break
-        _check_piece(identifier, part, piece, at)
+        wrong = next((place for place, one in enumerate(piece) if one not in CHARSETS[part.charset]), None)
+        if wrong is not None:
+            raise BadElementString("charset", f"({identifier}) cannot hold {piece[wrong]!r}", identifier, at + wrong)
+        if len(piece) < part.min_length:
+            message = f"({identifier}) is too short: {piece!r} must have {part.min_length} characters or more"
+            raise BadElementString("length", message, identifier, at)
+        for name in part.rules:
+            if not RULES[name].holds(piece):
+                raise BadElementString(RULES[name].code, f"({identifier}) has a wrong value {piece!r}", identifier, at)
         at += len(piece)
     if at != len(value):
         raise BadElementString("length", f"({identifier}) takes at most {at} characters", identifier, at)
-
-
-def _check_piece(identifier: str, part: ValuePart, piece: str, at: int) -> None:
-    wrong = next((place for place, one in enumerate(piece) if one not in CHARSETS[part.charset]), None)
-    if wrong is not None:
-        raise BadElementString("charset", f"({identifier}) cannot hold {piece[wrong]!r}", identifier, at + wrong)
-    if len(piece) < part.min_length:
-        message = f"({identifier}) is too short: {piece!r} must have {part.min_length} characters or more"
-        raise BadElementString("length", message, identifier, at)
-    for name in part.rules:
-        if not RULES[name].holds(piece):
-            raise BadElementString(RULES[name].code, f"({identifier}) has a wrong value {piece!r}", identifier, at)
 
 
 FNC1 = "^"  # No character set of GS1 has it

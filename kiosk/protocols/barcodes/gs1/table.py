@@ -1,12 +1,11 @@
-"""The rows of application identifiers (AI) as values: what a value looks like and what it may stand beside."""
+"""The application identifiers (AI) of rows.txt as values: what a value looks like and what it may stand beside."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-from kiosk.protocols.barcodes.gs1.rows import ROWS
+from pathlib import Path
 
 CHARSETS: Mapping[str, frozenset[str]] = {
     "n": frozenset("0123456789"),
@@ -114,4 +113,5 @@ def _rows(line: str) -> Iterator[IdentifierRow]:
 
 
 # Identifier to its row. No identifier is the beginning of another.
-TABLE: Mapping[str, IdentifierRow] = {row.identifier: row for line in ROWS.splitlines() for row in _rows(line)}
+_LINES = Path(__file__).with_name("rows.txt").read_text(encoding="utf-8").splitlines()
+TABLE: Mapping[str, IdentifierRow] = {row.identifier: row for line in _LINES if line[0] != "#" for row in _rows(line)}

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile, slices
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT, UNITS, ReplyPattern, TextFormat, match_reply
@@ -71,7 +70,11 @@ class Lines:
         """A line that says what lies on the scale, without its end; other indicators can be set to it as well."""
         for row in self.formats:
             if row.pattern.fullmatch(line):
-                return _counted(row.parse(line))
+                # QT heads a count of pieces; in front of a mass it is damage
+                decoded = row.parse(line)
+                if isinstance(decoded, Reading) and decoded.unit != "pcs" and b"QT," in decoded.raw:
+                    return Rejected(RejectReason.FRAMING, decoded.raw)
+                return decoded
         match = self.out_of_range.fullmatch(line)
         if match is None:
             return Rejected(RejectReason.FRAMING, line)
@@ -105,13 +108,6 @@ _REPLIES = (
 )
 
 
-def _counted(decoded: Decoded) -> Decoded:
-    """QT heads a count of pieces; in front of a mass it is damage."""
-    if isinstance(decoded, Reading) and decoded.unit != "pcs" and b"QT," in decoded.raw:
-        return Rejected(RejectReason.FRAMING, decoded.raw)
-    return decoded
-
-
 _BY_COMPARATOR: Mapping[str, Lines] = {name: _lines(beside) for name, beside in _BESIDE.items()}
 weighing = _BY_COMPARATOR["any"].weighing
 
@@ -137,10 +133,6 @@ class _AcknowledgedLines:
         if begin < len(data):
             self._in_line = True
             yield from self._lines.feed(data[begin:])
-
-
-def _decoder(given: Params) -> Decoder:
-    return _AcknowledgedLines(_BY_COMPARATOR[given[COMPARATOR.name]].parse)
 
 
 _NAMES = {name: unit for unit, name in _UNITS.items() if unit != b"PC"}
@@ -186,7 +178,7 @@ PROTOCOLS = (
     ScaleProtocol(
         id="and_standard",
         reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
-        make_decoder=_decoder,
+        make_decoder=lambda given: _AcknowledgedLines(_BY_COMPARATOR[given[COMPARATOR.name]].parse),
         encode_frame=encode_frame,
         respond=_respond,
         commands=_COMMANDS,

@@ -62,17 +62,13 @@ def _decoder(given: Params) -> Decoder:
     return LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, partial(_parse, metric=given[METRIC.name] == "true")))
 
 
-def _digits(shown: DisplayState, metric: bool) -> bytes:
-    unit, width, decimals = ("kg", 5, 3) if metric else ("lb", 4, 2)
+def encode_frame(shown: DisplayState, params: Params) -> bytes:
+    """What is answered to S14: a number too long for its digits is over capacity, one below zero is under zero."""
+    unit, width, decimals = ("kg", 5, 3) if (params[METRIC.name] == "true") else ("lb", 4, 2)
     if shown.unit != unit or shown.weight.as_tuple().exponent != -decimals:
         raise ValueError(f"magellan_s carries {unit} with {decimals} decimals, not {shown.weight} {shown.unit}")
     text = f"{int(shown.weight.scaleb(decimals)):0{width}d}"
-    return text.encode("ascii") if len(text) == width else b""
-
-
-def encode_frame(shown: DisplayState, params: Params) -> bytes:
-    """What is answered to S14: a number too long for its digits is over capacity, one below zero is under zero."""
-    digits = _digits(shown, params[METRIC.name] == "true")
+    digits = text.encode("ascii") if len(text) == width else b""
     if not shown.overload and (shown.underload or shown.weight < 0):
         return b"S145\r"
     if shown.overload or not digits:

@@ -80,38 +80,30 @@ def _parse(frame: bytes) -> Decoded:
         return Rejected(RejectReason.CHECKSUM, frame)
     command = body[0]
     if command in (_WEIGHT, _WEIGHT_SHORT):
-        return _weighed(body, frame)
+        lengths = (7,) if body[0] == _WEIGHT_SHORT else (9, 13)
+        if len(body) not in lengths or body[5] > _MAX_DECIMALS or any(flag not in _FLAGS for flag in body[6:9]):
+            return Rejected(RejectReason.FRAMING, frame)
+        weight = _counted(body[1:5], body[5])
+        return Reading(
+            weight,
+            "kg",
+            stable=_FLAGS[body[6]],
+            net=_FLAGS[body[7]] if len(body) > 7 else None,
+            overload=False,
+            underload=False,
+            raw=frame,
+            tare=_counted(body[9:13], body[5]) if len(body) == 13 else None,
+        )
     if command in (_ERROR, *_NACKS):
-        return _refused(body, frame)
+        if len(body) == 1:
+            return Rejected(_NACKS.get(body[0], RejectReason.DEVICE_ERROR), frame)
+        if body[1] == _OVERLOAD:
+            return Reading(None, None, overload=True, underload=False, raw=frame)
+        return Rejected(_ERRORS.get(body[1], RejectReason.DEVICE_ERROR), frame)
     if command in _RECORDS:
         text = body[1:].decode("latin-1") if len(body) > 1 else f"{command:02X}"
         return Record(_RECORDS[command], text, frame)
     return Record("message", body.hex(" ").upper(), frame)
-
-
-def _refused(body: bytes, frame: bytes) -> Decoded:
-    if len(body) == 1:
-        return Rejected(_NACKS.get(body[0], RejectReason.DEVICE_ERROR), frame)
-    if body[1] == _OVERLOAD:
-        return Reading(None, None, overload=True, underload=False, raw=frame)
-    return Rejected(_ERRORS.get(body[1], RejectReason.DEVICE_ERROR), frame)
-
-
-def _weighed(body: bytes, frame: bytes) -> Decoded:
-    lengths = (7,) if body[0] == _WEIGHT_SHORT else (9, 13)
-    if len(body) not in lengths or body[5] > _MAX_DECIMALS or any(flag not in _FLAGS for flag in body[6:9]):
-        return Rejected(RejectReason.FRAMING, frame)
-    weight = _counted(body[1:5], body[5])
-    return Reading(
-        weight,
-        "kg",
-        stable=_FLAGS[body[6]],
-        net=_FLAGS[body[7]] if len(body) > 7 else None,
-        overload=False,
-        underload=False,
-        raw=frame,
-        tare=_counted(body[9:13], body[5]) if len(body) == 13 else None,
-    )
 
 
 def _counted(field: bytes, division: int) -> Decimal:

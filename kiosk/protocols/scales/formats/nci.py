@@ -22,10 +22,6 @@ _ALWAYS = 0x30  # Bits that every NCI status byte has
 _FOLLOWS = 0x40
 
 
-def _units(*, dot: bytes) -> dict[bytes, str]:
-    return {name + dot: unit for name, unit in ANY_CASE.items() if unit in ("kg", "g", "lb", "oz", "t")}
-
-
 # --- nci_ecr ----------------------------------------------------------------------------------------------------------
 
 # Two bytes, or three when bit 6 of the second says so.
@@ -69,10 +65,6 @@ def _nci_shown(shown: bytes | None, status: bytes, message: bytes) -> Decoded:
         return Rejected(RejectReason.FRAMING, message)
     if over or under:
         return _nci_reading(None, status, over, under, message)
-    return _nci_weighed(shown, status, message)
-
-
-def _nci_weighed(shown: bytes | None, status: bytes, message: bytes) -> Decoded:
     if shown is None:
         in_motion = bool(status[0] & 1)
         return _nci_reading(None, status, False, False, message) if in_motion else _no_weight(message)
@@ -142,10 +134,6 @@ def _parse_sma(frame: bytes) -> Decoded:
         return Rejected(RejectReason.FRAMING, frame)
     if match["state"] in _SMA_ERRORS:
         return Rejected(_SMA_ERRORS[match["state"]], frame)
-    return _sma_weighed(match, frame)
-
-
-def _sma_weighed(match: re.Match[bytes], frame: bytes) -> Decoded:
     over, under = match["state"] == b"O", match["state"] == b"U"
     weight, unit = from_text(match["number"]), ANY_CASE.get(match["unit"].strip())
     kind = match["type"].upper()
@@ -202,7 +190,7 @@ _UPS = TextFormat(
     # A sign stands in the first place or at its digits: one out of a broken message is not the sign of the next.
     # The blanks before a right-aligned number prove that its first digit has not been lost.
     pattern=re.compile(rb"(?P<number>(?:[-+] +| +[-+]?)[0-9][0-9.]*) +(?P<unit>[A-Za-z]+\.) +(?P<stable>GR|gr) *\r\n"),
-    units=_units(dot=b"."),
+    units={name + b".": unit for name, unit in ANY_CASE.items() if unit in ("kg", "g", "lb", "oz", "t")},
     stable={b"GR": True, b"gr": False},
     says_over=True,
 )
@@ -283,10 +271,6 @@ _PENN_COMMANDS = {
 }
 
 
-def _respond_penn(name: str, shown: DisplayState, params: Params) -> bytes:
-    return b"" if name in ("zero", "tare") else encode_penn(shown, params)
-
-
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 _ALL_FLAGS = ("weight", "unit", "stable", "net", "overload", "underload")
@@ -355,7 +339,7 @@ _ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank be
         encode_frame=encode_penn,
         commands=_PENN_COMMANDS,
         poll=_POLL,
-        respond=_respond_penn,
+        respond=lambda name, shown, params: b"" if name in ("zero", "tare") else encode_penn(shown, params),
         devices="Pennsylvania Scale 7600, 7600/4, Sterling 7600",
         source="Pennsylvania 7600 manual UM-12199, commands of the serial port; captures of firmware 4.31",
         menu="RS-232 9600 8N1, no echo where it can be switched off",

@@ -65,10 +65,6 @@ def _lines(given: Params, of: TextFormat) -> Decoder:
     return LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, with_width(of, given).parse))
 
 
-def _stx18(given: Params) -> Decoder:
-    return FixedEngine(FixedProfile(0x02, 0x0D, 18, _STX18.parse))
-
-
 def _encode(shown: DisplayState, params: Params, layout: str) -> bytes:
     """The line for this display; beyond eight characters the indicator shows overload.
 
@@ -171,7 +167,7 @@ PROTOCOLS = (
     _t_scale("QHW", _QHW, "{status},{kind},{number} {unit}\r\n", "S S , T T , sign number 20 unit"),
     _row(
         id="st_gs_stx18",
-        make_decoder=_stx18,
+        make_decoder=lambda given: FixedEngine(FixedProfile(0x02, 0x0D, 18, _STX18.parse)),
         encode_frame=_encode_stx18,
         devices="clones of CAS PD-II and others that send 18 bytes with one CR and no LF",
         source="lines recorded from such indicators; the manual of CAS PD-II does not show it",

@@ -80,7 +80,15 @@ def identify_profile(
             fallen.append(judged)
         else:
             fits.append(judged)
-    left = _distinct(fits)
+    # Those that can be told apart; of those that cannot the best ranked stands, and names the others
+    groups: list[tuple[_FittingProposal, list[str]]] = []
+    for fit in fits:
+        same = next((row for row in groups if _alike(row[0], fit)), None)
+        if same is None:
+            groups.append((fit, []))
+        else:
+            same[1].append(fit.proposal.candidate.name)
+    left = tuple(IdentifiedProfile(fit.proposal.candidate, fit.unit, tuple(names)) for fit, names in groups)
     return WeighOutcome(left[0] if len(left) == 1 else None, left, tuple(fallen))
 
 
@@ -163,18 +171,6 @@ def _step(readings: Sequence[Reading]) -> Decimal:
     counts = [int(weight.scaleb(-finest)) for weight in weights]
     coarse = next((step for step in _INTERVALS if counts and all(count % step == 0 for count in counts)), 1)
     return Decimal(coarse).scaleb(finest)
-
-
-def _distinct(fits: Sequence[_FittingProposal]) -> tuple[IdentifiedProfile, ...]:
-    """Those that can be told apart; of those that cannot the best ranked stands, and names the others."""
-    groups: list[tuple[_FittingProposal, list[str]]] = []
-    for fit in fits:
-        same = next((row for row in groups if _alike(row[0], fit)), None)
-        if same is None:
-            groups.append((fit, []))
-        else:
-            same[1].append(fit.proposal.candidate.name)
-    return tuple(IdentifiedProfile(fit.proposal.candidate, fit.unit, tuple(names)) for fit, names in groups)
 
 
 def _alike(one: _FittingProposal, other: _FittingProposal) -> bool:

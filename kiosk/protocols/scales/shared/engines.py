@@ -121,7 +121,12 @@ class LineEngine:
         *ended, rest = part.translate(self._one_end).split(self._end)
         for piece in ended:
             yield from self._grow(piece)
-            yield from self._finish()
+            line, overrun = self._line, self._overrun
+            self._line, self._overrun = b"", False
+            if overrun:
+                yield from self._last_frame(line)
+            elif line:
+                yield from self._judge(line)
         yield from self._grow(rest)
 
     def _grow(self, piece: bytes) -> Iterator[Decoded]:
@@ -133,14 +138,6 @@ class LineEngine:
             self._overrun = True
             yield Rejected(RejectReason.FRAMING, self._line[:max_length])
         self._line = self._line[-max_length:]
-
-    def _finish(self) -> Iterator[Decoded]:
-        line, overrun = self._line, self._overrun
-        self._line, self._overrun = b"", False
-        if overrun:
-            yield from self._last_frame(line)
-        elif line:
-            yield from self._judge(line)
 
     def _judge(self, line: bytes) -> Iterator[Decoded]:
         whole = self._profile.parse(line)

@@ -49,7 +49,10 @@ def draw_flat(flat: Flat, rng: np.random.Generator, lamp: Direction, turn: float
     corner = flat.corner_mm * PX_PER_MM
     box = int(2 * np.hypot(half_x, half_y) + 9) | 1
     along, across = turned_axes(box, turn)
-    inside = _inside(along, across, half_x, half_y, corner)
+    # Pixels from the outline to the inside; negative outside
+    x, y = np.abs(along) - (half_x - corner), np.abs(across) - (half_y - corner)
+    outside = np.hypot(np.maximum(x, 0), np.maximum(y, 0)) + np.minimum(np.maximum(x, y), 0)
+    inside: Field = (corner - outside).astype(np.float32)
     ink = np.abs(inside - 4.5 * PX_PER_MM) < 0.5 * PX_PER_MM
     rows = (across / (half_y * 0.22)) % 1.0 < 0.3
     ink |= rows & (np.abs(along + half_x * 0.2) < half_x * 0.5) & (np.abs(across) < half_y * 0.5)
@@ -59,14 +62,6 @@ def draw_flat(flat: Flat, rng: np.random.Generator, lamp: Direction, turn: float
     height = (along * along + across * across) * (-0.12 / (half_x * half_x)) + 0.9 * np.clip(inside / 3, 0, 1)
     alpha = np.clip(inside + 0.5, 0, 1).astype(np.float32)
     return light(Relief(height.astype(np.float32), albedo.astype(np.float32), alpha, 0.03), lamp)
-
-
-def _inside(along: Field, across: Field, half_x: float, half_y: float, corner: float) -> Field:
-    """Pixels from the outline to the inside; negative outside."""
-    x, y = np.abs(along) - (half_x - corner), np.abs(across) - (half_y - corner)
-    outside = np.hypot(np.maximum(x, 0), np.maximum(y, 0)) + np.minimum(np.maximum(x, y), 0)
-    inside: Field = (corner - outside).astype(np.float32)
-    return inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +162,10 @@ def draw_jar(rng: np.random.Generator, lamp: Direction, turn: float) -> Piece:
     box = round(_JAR_MM[0] * 1.1 * PX_PER_MM) | 1
     along, across = turned_axes(box, turn)
     u, v = along / (width / 2), across / (height / 2)
-    silhouette = _profile(u)
+    # Half height of the jar along its axis, as a share: lid, neck, shoulder, body, rounded foot
+    stops = (-1.0, -0.985, -0.75, -0.74, -0.69, -0.55, -0.44, 0.90, 0.96, 0.99, 1.0)
+    sides = (0.80, 0.86, 0.86, 0.74, 0.74, 0.94, 1.0, 1.0, 0.97, 0.90, 0.82)
+    silhouette = np.interp(u, stops, sides).astype(np.float32)
     inside = np.clip((silhouette - np.abs(v)) * height / 2 + 0.5, 0, 1)
     inside *= np.clip((1 - np.abs(u)) * width / 2 + 0.5, 0, 1)
     dome = np.sqrt(np.clip(1 - (v / np.maximum(silhouette, 0.05)) ** 2, 0, 1))
@@ -178,13 +176,6 @@ def draw_jar(rng: np.random.Generator, lamp: Direction, turn: float) -> Piece:
         albedo += (streak * strength)[..., None]
     relief = (dome * height * 0.24 + ribs).astype(np.float32)
     return light(Relief(relief, albedo, inside.astype(np.float32), 0.10), lamp)
-
-
-def _profile(u: Field) -> Field:
-    """Half height of the jar along its axis, as a share: lid, neck, shoulder, body, rounded foot."""
-    stops = (-1.0, -0.985, -0.75, -0.74, -0.69, -0.55, -0.44, 0.90, 0.96, 0.99, 1.0)
-    sides = (0.80, 0.86, 0.86, 0.74, 0.74, 0.94, 1.0, 1.0, 0.97, 0.90, 0.82)
-    return np.interp(u, stops, sides).astype(np.float32)
 
 
 def _jar_skin(u: Field, v: Field, dome: Field, rng: np.random.Generator, turn: float) -> Field:
@@ -247,11 +238,6 @@ def _long(goods: long.Long, ways: tuple[Arrangement, ...], min_count: int = 2, m
     return Produce(partial(long.draw_long, goods), goods.length, goods.width, ways, min_count, max_count)
 
 
-def _flat(name: str) -> Produce:
-    flat = FLATS[name]
-    return Produce(partial(draw_flat, flat), flat.length, flat.width, (Arrangement.ONE,))
-
-
 _HEAPED = (Arrangement.HEAP, Arrangement.PILE)
 _SPREAD = (Arrangement.SEVERAL, Arrangement.HEAP, Arrangement.PILE)
 
@@ -275,7 +261,9 @@ PRODUCE: Mapping[str, Produce] = {
     "greens": _long(long.LEAF, (Arrangement.BUNCH, Arrangement.SEVERAL), 6, 10),
 }
 # Things whose length and width are known to a tenth of a millimetre.
-FLAT: Mapping[str, Produce] = {name: _flat(name) for name in FLATS}
+FLAT: Mapping[str, Produce] = {
+    name: Produce(partial(draw_flat, flat), flat.length, flat.width, (Arrangement.ONE,)) for name, flat in FLATS.items()
+}
 # Of small goods a heap takes hundreds: ten of them, drawn once in eight turns, look like hundreds.
 _VARIANTS, _CACHED_LENGTH_MM = 10, 45.0
 _TURNS = 8

@@ -33,7 +33,10 @@ def draw_mat(px_per_mm: int) -> Picture:
         sheet.draw_marker(marker)
     for patch in PATCHES:
         sheet.fill(patch.box, patch.grey)
-    _draw_bar(sheet)
+    sheet.fill(SCALE_BAR, 0)
+    for step in range(int(SCALE_BAR.width / TICK_EVERY_MM) + 1):
+        left = SCALE_BAR.left + step * TICK_EVERY_MM - 0.25
+        sheet.fill(Box(left, SCALE_BAR.top - TICK_MM / 2, 0.5, TICK_MM / 2), 0)
     return sheet.picture
 
 
@@ -62,10 +65,3 @@ class _Sheet:
 
     def _px(self, millimetres: float) -> int:
         return round(millimetres * self._px_per_mm)
-
-
-def _draw_bar(sheet: _Sheet) -> None:
-    sheet.fill(SCALE_BAR, 0)
-    for step in range(int(SCALE_BAR.width / TICK_EVERY_MM) + 1):
-        left = SCALE_BAR.left + step * TICK_EVERY_MM - 0.25
-        sheet.fill(Box(left, SCALE_BAR.top - TICK_MM / 2, 0.5, TICK_MM / 2), 0)

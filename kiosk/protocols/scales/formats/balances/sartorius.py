@@ -50,20 +50,17 @@ _MAX_LINE_BYTES = 20
 def _parse(line: bytes, length: str) -> Decoded:
     status = _STATUS.fullmatch(line)
     if status is not None:
-        return _condition(status["word"], line)
+        word = status["word"]
+        if word in _OVER or word in _UNDER:
+            over = word in _OVER
+            return Reading(None, None, overload=over, underload=not over, raw=line)
+        if word.startswith(b"Err"):
+            return Rejected(RejectReason.DEVICE_ERROR, line)
+        return Rejected(RejectReason.BUSY if word.startswith(b"Cal") else RejectReason.NO_WEIGHT, line)
     match = _LINE.fullmatch(line)
     if match is None or length not in ("any", str(len(line) + 2)):
         return Rejected(RejectReason.FRAMING, line)
     return _weighed((match["id"] or b"").strip(), match["number"], match["unit"].strip(), line)
-
-
-def _condition(word: bytes, line: bytes) -> Decoded:
-    if word in _OVER or word in _UNDER:
-        over = word in _OVER
-        return Reading(None, None, overload=over, underload=not over, raw=line)
-    if word.startswith(b"Err"):
-        return Rejected(RejectReason.DEVICE_ERROR, line)
-    return Rejected(RejectReason.BUSY if word.startswith(b"Cal") else RejectReason.NO_WEIGHT, line)
 
 
 def _weighed(kind: bytes, number: bytes, unit: bytes, line: bytes) -> Decoded:

@@ -108,10 +108,6 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
         return b"TA I\r\n" if shown.net else b"TA A      0.000 kg\r\n"
     if name == "clear_tare":
         return _DONE[name]
-    return _set(name, shown)
-
-
-def _set(name: str, shown: DisplayState) -> bytes:
     word = _COMMANDS[name].strip()
     if shown.overload or shown.underload:
         return b"%b %b\r\n" % (word, b"+" if shown.overload else b"-")

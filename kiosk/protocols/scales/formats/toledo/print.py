@@ -52,10 +52,6 @@ def _line(size: str) -> LineProfile:
 _LINES = {size: _line(size) for size in _SIZES}
 
 
-def _print_decoder(given: Params) -> Decoder:
-    return LineEngine(_LINES[given[LENGTH.name]])
-
-
 def _encode_print(shown: DisplayState, params: Params) -> bytes:
     """The line for this display, b"" out of range, for then the key prints nothing; ValueError when it is too wide."""
     if shown.overload or shown.underload:
@@ -165,7 +161,7 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
         id="mt_print",
         reports=("weight", "unit", "net", "tare"),
         no_booking=_PRESSED,
-        make_decoder=_print_decoder,
+        make_decoder=lambda given: LineEngine(_LINES[given[LENGTH.name]]),
         encode_frame=_encode_print,
         parameters=(LENGTH,),
         devices="Mettler Toledo MS and MS-TS bench balances, by print key",

@@ -79,7 +79,10 @@ def _parse(frame: bytes, given: Params) -> Decoded:
     if liden and c & _UNIT_CODE == 1 and not given[UNITS.name]:
         return Rejected(RejectReason.NO_WEIGHT, frame)
     if b & _OUT_OF_RANGE:
-        return _out_of_range(b, unit, frame)
+        # No weight whatever stands in the field; the sign tells under from over
+        under = bool(b & _NEGATIVE)
+        stable, net = not b & _MOTION, bool(b & _NET)
+        return Reading(None, unit, stable, net, overload=not under, underload=under, raw=frame)
     if b & _ZERO_NOT_CAPTURED or not weight.strip(b" "):
         return Rejected(RejectReason.NO_WEIGHT, frame)
     digits, tare_digits = _WEIGHT.fullmatch(weight), _TARE.fullmatch(tare)
@@ -108,13 +111,6 @@ def _value(a: int, given: Params, negative: bool, digits: bytes) -> Decimal | No
 def _undecided(frame: bytes, given: Params) -> tuple[str, ...]:
     """The parameter without which digits of this display are no weight."""
     return (DUMMY_ZEROS.name,) if not given[DUMMY_ZEROS.name] and frame[1] & _POINT_CODE < _FEW_DECIMALS else ()
-
-
-def _out_of_range(b: int, unit: str, frame: bytes) -> Reading:
-    """No weight whatever stands in the field; the sign tells under from over."""
-    under = bool(b & _NEGATIVE)
-    stable, net = not b & _MOTION, bool(b & _NET)
-    return Reading(None, unit, stable, net, overload=not under, underload=under, raw=frame)
 
 
 def _weighed(

@@ -79,10 +79,6 @@ class EqualsEngine:
         return weight[0]
 
 
-def _backwards(field: bytes) -> Decimal | None:
-    return from_text(field[::-1])
-
-
 _UNITS: Mapping[bytes, str | None] = {b"kg": "kg", b"lb": "lb", b"pc": "pcs"}
 _NUMBERS = rb"[^0-9A-Za-z=][0-9. -]{7}"
 # Of formats 3 and 4: unit, then price and amount, each behind a separator; the station reckons them itself.
@@ -148,7 +144,7 @@ _row = partial(
 PROTOCOLS = (
     _row(
         id="xk3190_eq_reversed",
-        make_decoder=partial(_decoder, number=_REVERSED, read=_backwards),
+        make_decoder=partial(_decoder, number=_REVERSED, read=lambda field: from_text(field[::-1])),
         encode_frame=partial(_encode, reverse=True),
         picture=f"""\
 =  n n n n n n n  s  [u u  x  unit price  x  amount]

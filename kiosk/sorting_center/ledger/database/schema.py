@@ -40,7 +40,7 @@ Counting = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only
 metadata = MetaData()
 
 
-def _table(name: str, *items: SchemaItem, **options: bool) -> Table:
+def _table(name: str, *items: SchemaItem, **options: Any) -> Table:
     return Table(name, metadata, *items, **options)
 
 

@@ -42,7 +42,10 @@ class DeskDatabase:
         self._lock = threading.Lock()
         with ExitStack() as parts, self._desk_errors("opened"):
             if self.path is not None:
-                _make_private(self.path)
+                # Hashes of passwords and sessions are in it: no other user of the machine reads it, from its first
+                # byte on.
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
                 self._writer = sqlite.writer(self.path)
                 parts.callback(self._writer.dispose)
                 self._reader = sqlite.reader(self.path)
@@ -138,12 +141,6 @@ def insert_named(connection: Connection, table: Table, row: Mapping[str, object]
     if connection.execute(select(table.c.name).where(table.c.name == name)).first() is not None:
         raise Refused("name_taken", f"there is a {name} already: take another name", {"name": name})
     connection.execute(insert(table).values(row))
-
-
-def _make_private(path: Path) -> None:
-    """Hashes of passwords and sessions are in it: no other user of the machine reads it, from its first byte on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
 
 
 def in_schema(engine: Engine) -> Engine:

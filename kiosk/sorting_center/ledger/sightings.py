@@ -231,16 +231,12 @@ def store_rejected(connection: Connection, refusals: Sequence[RejectedMessage], 
         ],
     )
     if any(item.code == INTERNAL_ERROR for item in refusals):
-        _truncate_payloads(connection)
+        whole = select(refused.c.id).where(refused.c.code == INTERNAL_ERROR).order_by(refused.c.id.desc())
+        older = refused.c.id <= whole.offset(MAX_COMPLETE_PAYLOADS).limit(1).scalar_subquery()
+        connection.execute(
+            update(refused)
+            .where(refused.c.code == INTERNAL_ERROR, older)
+            .values(payload=func.substr(refused.c.payload, 1, MAX_REFUSED_BYTES))
+        )
     newest_dropped = select(refused.c.id).order_by(refused.c.id.desc()).offset(MAX_REFUSED).limit(1).scalar_subquery()
     connection.execute(delete(refused).where(refused.c.id <= newest_dropped))
-
-
-def _truncate_payloads(connection: Connection) -> None:
-    whole = select(refused.c.id).where(refused.c.code == INTERNAL_ERROR).order_by(refused.c.id.desc())
-    older = refused.c.id <= whole.offset(MAX_COMPLETE_PAYLOADS).limit(1).scalar_subquery()
-    connection.execute(
-        update(refused)
-        .where(refused.c.code == INTERNAL_ERROR, older)
-        .values(payload=func.substr(refused.c.payload, 1, MAX_REFUSED_BYTES))
-    )

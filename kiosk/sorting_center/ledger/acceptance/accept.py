@@ -89,7 +89,13 @@ class Acceptance:
         """
         chains = self._load_chains(groups)
         self.signatures.load_keys(chain.station for chain in chains)
-        known = self._stored_hashes(chains)
+        # The hashes of the numbers that may have come before.
+        known: dict[streams.StreamKey, dict[int, str]] = {chain.key: {} for chain in chains}
+        items = [(chain, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored]
+        self._add_hashes(event_table, ((*chain.key, seq) for chain, seq in items), known)
+        # What stands below ``upto`` and is not here any more.
+        missing = ((*chain.key, seq) for chain, seq in items if seq <= chain.upto and seq not in known[chain.key])
+        self._add_hashes(archived, missing, known)
         for chain in chains:
             self._deduplicate(chain, known[chain.key])
             self._advance(chain)
@@ -163,16 +169,6 @@ class Acceptance:
             chain.events = [item for item in chain.events if item.seq <= limit]
             seqs = [item.seq for item in chain.events]
         chain.max_seen = max([chain.max_seen, *seqs])
-
-    def _stored_hashes(self, chains: Sequence[Chain]) -> dict[streams.StreamKey, dict[int, str]]:
-        """Of the numbers that may have come before."""
-        hashes: dict[streams.StreamKey, dict[int, str]] = {chain.key: {} for chain in chains}
-        items = [(chain, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored]
-        self._add_hashes(event_table, ((*chain.key, seq) for chain, seq in items), hashes)
-        # What stands below ``upto`` and is not here any more.
-        missing = ((*chain.key, seq) for chain, seq in items if seq <= chain.upto and seq not in hashes[chain.key])
-        self._add_hashes(archived, missing, hashes)
-        return hashes
 
     def _add_hashes(
         self,

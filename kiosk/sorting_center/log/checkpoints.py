@@ -16,7 +16,7 @@ from kiosk.sorting_center.configuration.keys import load_key
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_missing
 from kiosk.sorting_center.ledger.database.schema import log_checkpoint, log_witness
-from kiosk.sorting_center.log.tree import StoredLeaves, Tree, trees
+from kiosk.sorting_center.log.tree import StoredLeaves, trees
 from kiosk.sorting_center.stations.authority import ConfigurationKey
 
 # For so long the last checkpoint of a year goes on to be given beside those of the next: a station may be away.
@@ -30,15 +30,12 @@ def newest_checkpoint(connection: Connection, origin: str, until: str = "9999") 
     return connection.execute(query.limit(1)).first()
 
 
-def due_trees(connection: Connection, region: str) -> list[Tree]:
-    """Those that have grown since their newest checkpoint."""
-    found = [(tree, newest_checkpoint(connection, tree.origin)) for tree in trees(connection, region)]
-    return [tree for tree, newest in found if tree.size > (newest.size if newest is not None else 0)]
-
-
 def make_checkpoints(connection: Connection, key: ConfigurationKey, day: date) -> None:
     """Of every tree of the key's region that has grown, as it is now, under this day. One that is there stays."""
-    for tree in due_trees(connection, key.subject.region):
+    for tree in trees(connection, key.subject.region):
+        newest = newest_checkpoint(connection, tree.origin)
+        if (newest is not None and tree.size <= newest.size) or not tree.size:
+            continue
         checkpoint = Checkpoint(tree.origin, tree.size, StoredLeaves(connection, tree.origin).root(tree.size))
         row = (tree.origin, day.isoformat(), tree.size, checkpoint.root.hex(), key.note_of(checkpoint))
         insert_missing(connection, log_checkpoint, [row])

@@ -118,7 +118,8 @@ def verify_log(connection: Connection, on_progress: Callable[[int], None] = lamb
     roots = cache(lambda origin, size: _root(connection, origin, size))
     for row in connection.execute(select(log_checkpoint).order_by(log_checkpoint.c.origin, log_checkpoint.c.day)):
         check.checkpoints += 1
-        if roots(row.origin, row.size) != row.root or not row.note.startswith(_text(row)):
+        text = Checkpoint(row.origin, row.size, bytes.fromhex(row.root)).text
+        if roots(row.origin, row.size) != row.root or not row.note.startswith(text):
             check.faults.append(LogFault(row.origin, "checkpoint", row.day))
     for row in connection.execute(select(log_witness).order_by(log_witness.c.feedseq)):
         check.witnesses += 1
@@ -140,10 +141,6 @@ def _root(connection: Connection, origin: str, size: int) -> str:
         return StoredLeaves(connection, origin).root(size).hex()
     except LedgerDamaged:
         return ""
-
-
-def _text(row: Any) -> str:
-    return Checkpoint(row.origin, row.size, bytes.fromhex(row.root)).text
 
 
 def _compare_events(connection: Connection, tree: Tree, leaves: list[Leaf], differences: _Differences) -> None:

@@ -37,9 +37,7 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 # In English, for the command line; each has a sentence in every language of the pages.
-MESSAGES: Final[Mapping[str, str]] = tomllib.loads(
-    files("kiosk.sorting_center.desk").joinpath("registry_faults.toml").read_text("utf-8")
-)
+MESSAGES: Final[Mapping[str, str]] = tomllib.loads(Path(__file__).with_name("registry_faults.toml").read_text("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,7 @@ import msgspec
 from kiosk.base.json_reader import Unreadable, reader
 
 # For programs, in webhooks. Codes without a sentence here are shown on pages alone.
-ENGLISH: Final[Mapping[str, str]] = tomllib.loads(
-    files("kiosk.sorting_center.shared").joinpath("alarm_texts.toml").read_text("utf-8")
-)
+ENGLISH: Final[Mapping[str, str]] = tomllib.loads(Path(__file__).with_name("alarm_texts.toml").read_text("utf-8"))
 _MINUTE_FORMAT: Final = "%Y-%m-%d %H:%M UTC"
 
 

@@ -100,8 +100,7 @@ Key = tuple[str, str, str, int]  # Station, epoch, region, seq
 
 class EventJournal:
     def __init__(self, tables: ReportTables, ledger: Ledger) -> None:
-        self._tables = tables
-        self._ledger = ledger
+        self._tables, self._ledger = tables, ledger
 
     def about(
         self, subject: str, region: str, types: Sequence[str] = (), limit: int = MAX_EVENTS

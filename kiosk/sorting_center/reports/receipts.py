@@ -160,8 +160,7 @@ class Receipts:
     """Raises a LedgerError when one of the databases cannot be read."""
 
     def __init__(self, tables: ReportTables, journal: EventJournal) -> None:
-        self._tables = tables
-        self._journal = journal
+        self._tables, self._journal = tables, journal
 
     def find(self, number: ReceiptNumber, region: str | None = None) -> tuple[ReceiptDetails, ...]:
         regions = [region] if region is not None else self._journal.regions(str(number))

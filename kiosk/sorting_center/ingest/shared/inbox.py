@@ -49,8 +49,7 @@ class IngestInbox:
 
     def __init__(self, dropped: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
         """``dropped`` is called for every message that is not kept."""
-        self._dropped = dropped
-        self._clock = clock
+        self._dropped, self._clock = dropped, clock
         self._changed = threading.Condition()
         self._waiting: OrderedDict[str, deque[Inbound]] = OrderedDict()  # By station; the first has the next turn
         # Tags in the order in which they came; true: done, and released as soon as all before it are.

@@ -83,8 +83,7 @@ class _ClosingSpan:
     def __init__(self, event: FeedEvent, data: DayClosed) -> None:
         epoch, _, seq = (event.reissued or f"{event.epoch}-{event.seq}").partition("-")
         self.key: CloseKey = (event.station, event.region, epoch, int(seq))
-        self.event = event
-        self.data = data
+        self.event, self.data = event, data
         self.events = max(0, data.last_seq - data.first_seq + 1)
         self.begins_after = 0  # Where the day before it ended
         self.event_range = (

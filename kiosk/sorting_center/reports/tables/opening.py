@@ -49,10 +49,7 @@ class ReportTables:
     """The tables of the reports of one ledger. Safe to use from several threads."""
 
     def __init__(self, name: str, writer: Engine, reader: Engine, leader_lock: LeaderLock) -> None:
-        self._name = name
-        self._writer = writer
-        self._reader = reader
-        self.leader_lock = leader_lock
+        self._name, self._writer, self._reader, self.leader_lock = name, writer, reader, leader_lock
 
     @classmethod
     def open(cls, ledger_url: str, stamp: ReportsStamp) -> ReportTables:

@@ -63,9 +63,7 @@ class TodaySnapshot:
 
 class TodaySource:
     def __init__(self, ledger: Ledger, reports: Reports, fleet: Callable[[], FleetSnapshot]) -> None:
-        self._ledger = ledger
-        self._reports = reports
-        self._fleet = fleet
+        self._ledger, self._reports, self._fleet = ledger, reports, fleet
 
     def snapshot(self, now: datetime) -> TodaySnapshot:
         days = self._reports.days

@@ -115,16 +115,12 @@ def _of_documents(seen: CountySnapshot) -> Iterator[Condition]:
             detail = format_detail("document_refused", version=version, why=one.refused.reason, at=at)
             yield Condition("document_refused", *key, "", detail)
     for old in seen.old_prices:
-        paid = old.paid
-        values: dict[str, str | int] = {
-            "product": paid.product,
-            "n": paid.fen_per_kg,
-            "since": format_minute(old.since),
-        }
+        paid, since = old.paid, format_minute(old.since)
         if old.county_fen is None:
-            detail = format_detail("not_bought", **values)
+            detail = format_detail("not_bought", product=paid.product, n=paid.fen_per_kg, since=since)
         else:
-            detail = format_detail("old_price", **values, most=old.county_fen)
+            values: dict[str, str | int] = {"product": paid.product, "n": paid.fen_per_kg, "most": old.county_fen}
+            detail = format_detail("old_price", **values, since=since)
         yield Condition("old_price", paid.region, paid.station, f"{paid.product} {paid.mode}", detail)
     for lack in seen.unsigned:  # Over when a later signature of the station covers them
         detail = format_detail("unsigned", n=lack.events, since=format_minute(datetime.fromisoformat(lack.since)))

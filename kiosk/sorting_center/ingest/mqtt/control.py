@@ -37,13 +37,7 @@ class MqttControl:
         if self._client is not None and self._client.loop(0.01) == mqtt.MQTT_ERR_SUCCESS:
             return False
         self.close()
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=mqtt.MQTTv5)
-        client.suppress_exceptions = True
-        client.connect_timeout = CONNECT_TIMEOUT_S
-        client.on_connect = lambda _client, _userdata, _flags, code, _properties: self._codes.append(code)
-        client.on_subscribe = lambda _client, _userdata, _mid, codes, _properties: self._codes.extend(codes)
-        client.on_message = lambda _client, _userdata, came: self._answers.append(bytes(came.payload))
-        self._client, self._codes = client, []
+        self._client, self._codes = self._make_client(), []
         if failure := _open(self._client, self._address):
             self._client = None
             raise NoControlAnswer(f"the broker does not answer at {self._address} ({failure})")
@@ -53,6 +47,15 @@ class MqttControl:
             self.close()
             raise NoControlAnswer(_DENIED.format(topic=self._topic, reason=refused))
         return True
+
+    def _make_client(self) -> mqtt.Client:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=mqtt.MQTTv5)
+        client.suppress_exceptions = True
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.on_connect = lambda _client, _userdata, _flags, code, _properties: self._codes.append(code)
+        client.on_subscribe = lambda _client, _userdata, _mid, codes, _properties: self._codes.extend(codes)
+        client.on_message = lambda _client, _userdata, came: self._answers.append(bytes(came.payload))
+        return client
 
     def exchange(self, message: bytes, is_answer: Callable[[bytes], bool], is_stopping: Callable[[], bool]) -> bytes:
         """The answer; raises NoControlAnswer. Only after ``connect``."""

@@ -14,7 +14,7 @@ from kiosk.cli.center.errors import PROGRAM, clear_errors, write_output
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.shared.one_line import progress
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.log.proofs import days_proof, receipt_proof
+from kiosk.sorting_center.log.checkpoints import days_proof, receipt_proof
 from kiosk.sorting_center.log.verification import verify_log
 
 _OUT = click.option(

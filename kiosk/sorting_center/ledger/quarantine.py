@@ -18,8 +18,8 @@ from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.strict_json import StrictJsonError, read
 from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.accept import replace_nul
-from kiosk.sorting_center.ledger.acceptance.chain import Chain
 from kiosk.sorting_center.ledger.acceptance.signatures import BadSignatures, ChecksAhead, Signatures
+from kiosk.sorting_center.ledger.acceptance.streams import Chain
 from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.rows import insert_autonumbered
 from kiosk.sorting_center.ledger.database.schema import (

@@ -15,8 +15,7 @@ from kiosk.base.json_reader import Unreadable, reader
 from kiosk.messaging.contract.control import DoctorRow, Hello
 from kiosk.sorting_center.ledger.database import station_keys
 from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter, upsert_rows
 from kiosk.sorting_center.ledger.database.schema import meta, refused, station_status
 from kiosk.sorting_center.ledger.shared.records import (
     INTERNAL_ERROR,

@@ -20,7 +20,7 @@ from kiosk.domain.events import (
     PictureData,
 )
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter
 from kiosk.sorting_center.reports.days import COUNTY, ReportScope
 from kiosk.sorting_center.reports.journal import EventJournal, EventRow, RecordsCheck, data_of
 from kiosk.sorting_center.reports.projection.feed_batch import receipt_of_lot

@@ -26,13 +26,18 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger.acceptance import streams
-from kiosk.sorting_center.ledger.acceptance.chain import Chain, Released
 from kiosk.sorting_center.ledger.acceptance.signatures import ChecksAhead, Signatures
+from kiosk.sorting_center.ledger.acceptance.streams import Chain, Released
 from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.postgres import lock_stations
-from kiosk.sorting_center.ledger.database.rows import insert_autonumbered, insert_missing, upsert_rows
+from kiosk.sorting_center.ledger.database.rows import (
+    Keys,
+    as_parameter,
+    insert_autonumbered,
+    insert_missing,
+    upsert_rows,
+)
 from kiosk.sorting_center.ledger.database.schema import (
     archived,
     event_by_month,

@@ -38,8 +38,7 @@ from kiosk.domain.events.rules import MAX_WORDS
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.trade import NON_MEMBER
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter, insert_missing, insert_rows, upsert_rows
 from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEvent
 from kiosk.sorting_center.reports.shared.figures import Figures, measures_of, part_of
 from kiosk.sorting_center.reports.shared.times import (

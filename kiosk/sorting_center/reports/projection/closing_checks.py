@@ -33,7 +33,7 @@ from kiosk.domain.events import (
 )
 from kiosk.domain.trade import Mode
 from kiosk.sorting_center.ledger.database import schema as ledger
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter
 from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEvent, LedgerReader
 from kiosk.sorting_center.reports.shared.times import receipt_timing
 from kiosk.sorting_center.reports.tables.schema import closing

@@ -77,14 +77,12 @@ class StationConfiguration:
             return DocumentState.NONE
         if self.applied is not None and self.applied.sha256 == self.sha256:
             return DocumentState.CURRENT
-        if self.refused is not None and self._is_of_newest(self.refused):
-            return DocumentState.REFUSED
-        return DocumentState.WAITING
-
-    def _is_of_newest(self, refused: Report) -> bool:
-        """What could not be read has no version."""
-        is_unreadable = refused.version.number == 0 and refused.at >= self.made_at
-        return is_unreadable or refused.version == self.newest
+        if self.refused is None:
+            return DocumentState.WAITING
+        # What could not be read has no version.
+        is_unreadable = self.refused.version.number == 0 and self.refused.at >= self.made_at
+        is_of_newest = is_unreadable or self.refused.version == self.newest
+        return DocumentState.REFUSED if is_of_newest else DocumentState.WAITING
 
     @property
     def by_hand_since(self) -> str:

@@ -18,6 +18,7 @@ from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_picture, listing_shown, listing_step
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.listings.lot_receipts import LotReceipts
+from kiosk.sorting_center.listings.ports import PictureStore
 from kiosk.sorting_center.listings.records import (
     RESULTING_STATE,
     Listing,
@@ -28,7 +29,6 @@ from kiosk.sorting_center.listings.records import (
     ListingTexts,
     LotWeighing,
     OfferPhoto,
-    PictureStore,
     Published,
     StationOffer,
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -185,15 +185,3 @@ class OfferPhoto:
     @property
     def may_be_shown(self) -> bool:
         return self.known and self.path is not None
-
-
-class PictureStore(Protocol):
-    def path(self, region: str, station: str, sha256: str) -> Path | None:
-        """The whole picture, checked when it came; None while it is not here."""
-
-
-class NoPictureStore:
-    """Of a center that receives none."""
-
-    def path(self, region: str, station: str, sha256: str) -> Path | None:
-        return None

@@ -21,7 +21,8 @@ from kiosk.sorting_center.desk.shared.cases import CaseState, Condition
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
-from kiosk.sorting_center.listings.records import ListingKey, NoPictureStore
+from kiosk.sorting_center.listings.ports import NoPictureStore
+from kiosk.sorting_center.listings.records import ListingKey
 from kiosk.sorting_center.listings.records import ListingState as Listed
 from tests.sorting_center.desk.shared.test_cases import NOW
 from tests.sorting_center.station_journal import NOW as CAME

@@ -25,7 +25,8 @@ from kiosk.sorting_center.desk.station_people import Station as Place
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
-from kiosk.sorting_center.listings.records import ListingKey, ListingTexts, NoPictureStore
+from kiosk.sorting_center.listings.ports import NoPictureStore
+from kiosk.sorting_center.listings.records import ListingKey, ListingTexts
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.sorting_center.web.staff import exports

@@ -22,7 +22,8 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.listings import CenterListings
-from kiosk.sorting_center.listings.records import ListingState, NoPictureStore
+from kiosk.sorting_center.listings.ports import NoPictureStore
+from kiosk.sorting_center.listings.records import ListingState
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.child import STALE_S, RemoteHealth, WebProcess
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings

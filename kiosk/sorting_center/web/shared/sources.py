@@ -19,7 +19,7 @@ from kiosk.sorting_center.ledger.overview import Overview
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.listings import CenterListings
 from kiosk.sorting_center.listings.lot_receipts import LotReceipts
-from kiosk.sorting_center.listings.records import NoPictureStore, PictureStore
+from kiosk.sorting_center.listings.ports import NoPictureStore, PictureStore
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures

@@ -38,7 +38,7 @@ from kiosk.sorting_center.desk.shared.schema import listing_place
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.schema import intake
-from kiosk.sorting_center.log.proofs import receipt_proof
+from kiosk.sorting_center.log.checkpoints import receipt_proof
 from kiosk.sorting_center.log.worker import CountyLog
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.stations.authority import ConfigurationKey, CountyAuthority

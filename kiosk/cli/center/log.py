@@ -14,8 +14,8 @@ from kiosk.cli.center.errors import PROGRAM, clear_errors, write_output
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.shared.one_line import progress
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.log.proofs import days_proof, receipt_proof
-from kiosk.sorting_center.log.verification import LogCheck, rebuild_log, verify_log
+from kiosk.sorting_center.log.checkpoints import days_proof, receipt_proof
+from kiosk.sorting_center.log.verification import verify_log
 
 _OUT = click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write, instead of standard output."
@@ -38,22 +38,12 @@ def verify(url: str) -> None:
     """
     with Ledger.open_readonly(url) as opened, progress("verifying", "events") as show, opened.reading() as connection:
         check = verify_log(connection, show)
-    _print(check)
+    for fault in check.faults:
+        click.echo(json.dumps(fault._asdict()))
+    figures = {"events": check.events, "checkpoints": check.checkpoints, "witnesses": check.witnesses}
+    click.echo(json.dumps({**figures, "faults": len(check.faults)}))
     if check.faults:
         sys.exit(1)
-
-
-@log_group.command()
-@ledger_option
-@clear_errors
-def rebuild(url: str) -> None:
-    """Make the log again from the events. Changes nothing unless every checkpoint fits then. Stop the sorting center.
-
-    For a ledger whose log was damaged; of events in archives the log stays as it is.
-    """
-    with progress("rebuilding", "events") as show:
-        check = rebuild_log(url, show)
-    _print(check)
 
 
 @click.command()
@@ -95,10 +85,3 @@ def _write(text: str, out: Path | None) -> None:
         return
     out.write_text(text, encoding="utf-8")
     click.echo(f"{PROGRAM}: {out} is written", err=True)
-
-
-def _print(check: LogCheck) -> None:
-    for fault in check.faults:
-        click.echo(json.dumps(fault._asdict()))
-    figures = {"events": check.events, "checkpoints": check.checkpoints, "witnesses": check.witnesses}
-    click.echo(json.dumps({**figures, "faults": len(check.faults)}))

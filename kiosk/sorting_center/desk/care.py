@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, Table, insert, select, text
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.base.refused import Refused
@@ -79,7 +79,14 @@ def copy_desk(source_url: str, target_url: str) -> DeskDigest | None:
         with closing(DeskDatabase(target_url)) as target, target.writing() as writing:
             _require_empty(writing, target_url)
             for table in metadata.sorted_tables:
-                _copy_rows(reading, writing, table)
+                rows = reading.execute(select(table).order_by(*table.primary_key.columns))
+                for page in rows.mappings().partitions(_CHUNK):
+                    writing.execute(insert(table), [dict(row) for row in page])
+                if writing.dialect.name == "postgresql" and "id" in table.columns:
+                    # PostgreSQL counts for itself, and has not seen the numbers that were brought along.
+                    sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
+                    highest = f"coalesce((SELECT max(id) FROM {table.name}), 0)"  # noqa: S608 - names of our tables
+                    writing.execute(text(f"SELECT setval({sequence}, {highest} + 1, false)"))
             here = _digest(writing)
             if sent != here:
                 raise DeskError(f"the copy of the desk is not what was read, and is not kept: {sent} became {here}")
@@ -132,17 +139,6 @@ def _require_empty(connection: Connection, url: str) -> None:
     if any(connection.execute(select(table).limit(1)).first() is not None for table in (person, audit)):
         desk = LedgerAddress.parse(url)
         raise Refused("not_empty", f"{desk} has people at its desk already: give one that is not there yet")
-
-
-def _copy_rows(reading: Connection, writing: Connection, table: Table) -> None:
-    rows = reading.execute(select(table).order_by(*table.primary_key.columns))
-    for page in rows.mappings().partitions(_CHUNK):
-        writing.execute(insert(table), [dict(row) for row in page])
-    if writing.dialect.name == "postgresql" and "id" in table.columns:
-        # PostgreSQL counts for itself, and has not seen the numbers that were brought along.
-        sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
-        highest = f"coalesce((SELECT max(id) FROM {table.name}), 0)"  # noqa: S608 - names of our tables
-        writing.execute(text(f"SELECT setval({sequence}, {highest} + 1, false)"))
 
 
 def _digest(connection: Connection) -> DeskDigest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from kiosk.base.refused import Refused
-from kiosk.sorting_center.desk.shared.database import DeskDatabase, insert_named
+from kiosk.sorting_center.desk.shared.database import DeskDatabase, hash_secret, insert_named
 from kiosk.sorting_center.desk.shared.errors import DeskError, check_name
 from kiosk.sorting_center.desk.shared.schema import person, session
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
@@ -219,7 +218,7 @@ class StaffSessions:
             oldest = tokens.order_by(session.c.seen_at.desc()).offset(MAX_PER_PERSON - 1)
             ended = connection.execute(oldest).scalars().all()
             connection.execute(delete(session).where(session.c.token_sha256.in_(ended)))
-            row = {"token_sha256": _hash(fresh), "person": who.name, "host": host, "began_at": at, "seen_at": at}
+            row = {"token_sha256": hash_secret(fresh), "person": who.name, "host": host, "began_at": at, "seen_at": at}
             connection.execute(insert(session).values(**row))
         return fresh
 
@@ -227,7 +226,7 @@ class StaffSessions:
         """None for a token that is unknown or expired, or was issued under another name of this host."""
         if not token:
             return None
-        key = _hash(token)
+        key = hash_secret(token)
         with self._database.reading() as connection:
             row = connection.execute(
                 select(session, person.c.role, person.c.language, person.c.disabled)
@@ -251,13 +250,9 @@ class StaffSessions:
 
     def end(self, token: str) -> None:
         with self._database.writing() as connection:
-            connection.execute(delete(session).where(session.c.token_sha256 == _hash(token)))
+            connection.execute(delete(session).where(session.c.token_sha256 == hash_secret(token)))
 
     def end_all(self, name: str) -> int:
         """Sign out everywhere; the number of sessions."""
         with self._database.writing() as connection:
             return connection.execute(delete(session).where(session.c.person == name)).rowcount
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

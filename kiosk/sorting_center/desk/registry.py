@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, text
 
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.hours import OpeningHours
-from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.database import DeskDatabase, hash_secret
 from kiosk.sorting_center.desk.shared.schema import expected_station, registry_draft, township
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
@@ -186,7 +186,7 @@ class RegistryDrafts:
     def store(self, who: str, session: str, content: bytes, base: str, now: datetime) -> RegistryDraft:
         """``session`` is its ``csrf``."""
         draft = RegistryDraft(content, hashlib.sha256(content).hexdigest(), base)
-        row = {"who": who, "session_sha256": _hash(session), "file_sha256": draft.file_sha256, "base": base}
+        row = {"who": who, "session_sha256": hash_secret(session), "file_sha256": draft.file_sha256, "base": base}
         with self._database.writing() as connection:
             connection.execute(delete(registry_draft).where(registry_draft.c.who == who))
             connection.execute(insert(registry_draft).values(**row, content=content, made_at=to_rfc3339(now)))
@@ -198,7 +198,7 @@ class RegistryDrafts:
             row = connection.execute(select(registry_draft).where(registry_draft.c.who == who)).first()
         if (
             row is None
-            or not hmac.compare_digest(row.session_sha256, _hash(session))
+            or not hmac.compare_digest(row.session_sha256, hash_secret(session))
             or row.file_sha256 != file_sha256
             or row.made_at < to_rfc3339(now - DRAFT_LIFETIME)
         ):
@@ -208,7 +208,3 @@ class RegistryDrafts:
     def discard(self, who: str) -> None:
         with self._database.writing() as connection:
             connection.execute(delete(registry_draft).where(registry_draft.c.who == who))
-
-
-def _hash(session: str) -> str:
-    return hashlib.sha256(session.encode()).hexdigest()

@@ -6,10 +6,12 @@ import codecs
 import csv
 import io
 import re
+import tomllib
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Final
 
 from kiosk.base.refused import Refused
@@ -36,32 +38,7 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 # In English, for the command line; each has a sentence in every language of the pages.
-MESSAGES: Final[Mapping[str, str]] = {
-    "bad_date": "{text!r} is no date like 2026-05-31",
-    "bad_quiet": "a whole number of minutes from 1 to {most}",
-    "bad_region": "region id {text!r} must be 1 to 16 of a-z, 0-9 and -, and not 'feed'",
-    "bad_station": "station id {text!r} must be S and four digits, like S0147",
-    "cells": "{n} cells where the first line names {names} columns",
-    "column_missing": "the column {name} is missing",
-    "column_twice": "the column {name} is there twice",
-    "empty": "the file is empty: its first line names the columns {columns}",
-    "hidden": "a hidden character, {mark}",
-    "hours_backward": "{text!r} ends before it begins",
-    "hours_no_time": "{text} is no time of day",
-    "hours_twice": "{text} has hours twice",
-    "hours_unreadable": "{text!r} is none: hours look like mon-fri 09:00-18:00; sat 10:00-14:00",
-    "hours_without_township": "hours are those of a township: name it",
-    "no_column": "there is no column {name!r}; there are {columns}",
-    "no_csv": "no CSV: {problem}",
-    "no_encoding": "neither UTF-8 nor GB18030: save it as CSV UTF-8",
-    "no_station": "there is no station in the file",
-    "no_utf16": "no UTF-16 at byte {at}",
-    "other_hours": "other hours than line {line} gives for {name}",
-    "station_twice": "{station} of {region} is there twice",
-    "too_large": "the file has {n} bytes, at most {most} are read",
-    "too_long": "{n} characters, at most {most} are kept",
-    "too_many": "more than {most} stations",
-}
+MESSAGES: Final[Mapping[str, str]] = tomllib.loads(Path(__file__).with_name("registry_faults.toml").read_text("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

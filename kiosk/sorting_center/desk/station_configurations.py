@@ -77,14 +77,12 @@ class StationConfiguration:
             return DocumentState.NONE
         if self.applied is not None and self.applied.sha256 == self.sha256:
             return DocumentState.CURRENT
-        if self.refused is not None and self._is_of_newest(self.refused):
-            return DocumentState.REFUSED
-        return DocumentState.WAITING
-
-    def _is_of_newest(self, refused: Report) -> bool:
-        """What could not be read has no version."""
-        is_unreadable = refused.version.number == 0 and refused.at >= self.made_at
-        return is_unreadable or refused.version == self.newest
+        if self.refused is None:
+            return DocumentState.WAITING
+        # What could not be read has no version.
+        is_unreadable = self.refused.version.number == 0 and self.refused.at >= self.made_at
+        is_of_newest = is_unreadable or self.refused.version == self.newest
+        return DocumentState.REFUSED if is_of_newest else DocumentState.WAITING
 
     @property
     def by_hand_since(self) -> str:
@@ -153,7 +151,15 @@ def record_event(
         # A day with other prices has the same document applied again, which answers no refusal.
         if _record(connection, (region, event.station, APPLIED), values, at):
             connection.execute(delete(station_configuration).where(of_station, _c.state == REFUSED))
-        _mark_locked_out(connection, region, event.station, data.document_sha256, at)
+        # Those who have left, when the document that is in force now does not have them. An older one proves nothing.
+        person = former_person.c
+        left = (person.region == region) & (person.station == event.station) & person.locked_out_at.is_(None)
+        numbers = connection.execute(select(person.number).where(left)).scalars().all()
+        clerks = _clerks(connection, region, event.station, data.document_sha256) if numbers else None
+        if clerks is not None:
+            present = {row.number for row in clerks.clerks}
+            missing = [number for number in numbers if number not in present]
+            connection.execute(update(former_person).where(left, person.number.in_(missing)).values(locked_out_at=at))
     elif isinstance(data, ConfigRefused):
         values = (data.key, data.number, 0, feedseq, data.document_sha256, data.reason)
         _record(connection, (region, event.station, REFUSED), values, at)
@@ -171,18 +177,6 @@ def _record(connection: Connection, key: tuple[str, str, str], values: tuple[Any
         at = before.at
     upsert_rows(connection, station_configuration, [(*key, *values, at)])
     return is_new
-
-
-def _mark_locked_out(connection: Connection, region: str, station: str, sha256: str, at: str) -> None:
-    """Those who have left, when the document that is in force now does not have them. An older one proves nothing."""
-    person = former_person.c
-    left = (person.region == region) & (person.station == station) & person.locked_out_at.is_(None)
-    numbers = connection.execute(select(person.number).where(left)).scalars().all()
-    clerks = _clerks(connection, region, station, sha256) if numbers else None
-    if clerks is not None:
-        present = {row.number for row in clerks.clerks}
-        missing = [number for number in numbers if number not in present]
-        connection.execute(update(former_person).where(left, person.number.in_(missing)).values(locked_out_at=at))
 
 
 def _clerks(connection: Connection, region: str, station: str, sha256: str) -> ClerksPart | None:

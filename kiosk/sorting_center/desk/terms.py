@@ -65,21 +65,17 @@ def erase_step(ledger: Ledger, database: DeskDatabase, terms: Mapping[str, int],
 
     Two processes that do it at once erase the same.
     """
-    if not is_plausible(ledger, now):
+    # It must be near what set clocks of stations say in the newest events; without any nothing is erased.
+    newest = ledger.feed(max(0, ledger.feed_end() - _EVENTS), _EVENTS)
+    events = (decode_envelope(entry.body) for entry in newest)
+    times = [datetime.fromisoformat(event.time) for event in events if event.clock == ClockQuality.SYNCED]
+    if not times or abs(now - median_low(times)) > TOLERANCE:
         return INTERVAL_S
     erased = erase_expired(database, terms, now)
     database.empty_log()
     if found := ", ".join(f"{number} {kind}" for kind, number in erased.items() if number):
         log.info("Erased what was over its term: %s.", found)
     return INTERVAL_S if max(erased.values()) < MAX_ROWS else 1.0
-
-
-def is_plausible(ledger: Ledger, now: datetime) -> bool:
-    """Whether ``now`` is near what set clocks of stations say in the newest events; not without any."""
-    newest = ledger.feed(max(0, ledger.feed_end() - _EVENTS), _EVENTS)
-    events = (decode_envelope(entry.body) for entry in newest)
-    times = [datetime.fromisoformat(event.time) for event in events if event.clock == ClockQuality.SYNCED]
-    return bool(times) and abs(now - median_low(times)) <= TOLERANCE
 
 
 def erase_expired(database: DeskDatabase, terms: Mapping[str, int], now: datetime) -> Mapping[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import threading
 import time
@@ -15,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Row, select, update
 
 from kiosk.base.refused import Refused
-from kiosk.sorting_center.desk.shared.database import DeskDatabase, insert_named
+from kiosk.sorting_center.desk.shared.database import DeskDatabase, hash_secret, insert_named
 from kiosk.sorting_center.desk.shared.errors import check_name
 from kiosk.sorting_center.desk.shared.schema import token as token_table
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
@@ -72,7 +71,7 @@ class Tokens:
         secret = _PREFIX + secrets.token_urlsafe(32)
         row = {
             "name": name,
-            "secret_sha256": _hash(secret),
+            "secret_sha256": hash_secret(secret),
             "scopes": " ".join(scope_words),
             "per_minute": per_minute,
             "made_at": to_rfc3339(now),
@@ -89,7 +88,7 @@ class Tokens:
         valid = token_table.c.revoked_at.is_(None) & (
             token_table.c.expires_at.is_(None) | (token_table.c.expires_at > to_rfc3339(now))
         )
-        same_secret = token_table.c.secret_sha256 == _hash(secret)
+        same_secret = token_table.c.secret_sha256 == hash_secret(secret)
         with self._database.reading() as connection:
             row = connection.execute(select(token_table).where(same_secret, valid)).first()
         return _token(row) if row is not None else None
@@ -135,7 +134,3 @@ def _token(row: Row[Any]) -> Token:
     return Token(
         row.name, frozenset(map(Scope, row.scopes.split())), row.per_minute, row.made_at, row.expires_at, row.revoked_at
     )
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -73,6 +73,12 @@ def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
     for event in events:
         body = json.loads(event.body)
         fields = _data(body)
+        # None for an event without bags, or with bags without codes.
+        bags = fields.get("bags")
+        codes = [bag.get("code") for bag in bags if isinstance(bag, Mapping)] if isinstance(bags, list) else []
+        found = event.standing
+        is_it = found is not None and (found.epoch, found.seq) == (event.epoch, event.seq)
+        part = part_of(str(fields.get("mode")), found.voided) if found is not None and is_it else ""
         yield [
             event.station,
             event.epoch,
@@ -84,15 +90,9 @@ def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
             *(fields.get(name) for name in _DATA),
             event.region,
             *_count_cells(event),
-            _bag_codes(fields.get("bags")),
-            *_money_cells(event, fields),
+            " ".join(code for code in codes if isinstance(code, str)) or None,
+            *(fields.get("amount_fen") if one == part else None for one in PARTS),
         ]
-
-
-def _bag_codes(bags: object) -> str | None:
-    """None for an event without bags, or with bags without codes."""
-    codes = [bag.get("code") for bag in bags if isinstance(bag, Mapping)] if isinstance(bags, list) else []
-    return " ".join(code for code in codes if isinstance(code, str)) or None
 
 
 def _count_cells(event: StoredEvent) -> tuple[str | None, str | None, str | None]:
@@ -105,13 +105,6 @@ def _count_cells(event: StoredEvent) -> tuple[str | None, str | None, str | None
         None if is_it else f"{found.epoch}-{found.seq}",
         "yes" if found.voided else None,
     )
-
-
-def _money_cells(event: StoredEvent, fields: Mapping[str, object]) -> list[object]:
-    found = event.standing
-    is_it = found is not None and (found.epoch, found.seq) == (event.epoch, event.seq)
-    part = part_of(str(fields.get("mode")), found.voided) if found is not None and is_it else ""
-    return [fields.get("amount_fen") if one == part else None for one in PARTS]
 
 
 def _cell(value: object) -> str:

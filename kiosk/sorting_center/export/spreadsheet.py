@@ -207,16 +207,12 @@ def workbook(to: IO[bytes], rows: Iterable[ReceiptRow], facts: AboutSheet, of: R
             sheets.about(facts, collected)
             book.close()
         except BaseException:
-            _close_row_files(book)
+            # The library closes the files of its rows only when it has read them again.
+            for sheet in book.worksheets():
+                with suppress(OSError):
+                    sheet.row_data_fh.close()
             raise
     return collected
-
-
-def _close_row_files(book: xlsxwriter.Workbook) -> None:
-    """The library closes the files of its rows only when it has read them again."""
-    for sheet in book.worksheets():
-        with suppress(OSError):
-            sheet.row_data_fh.close()
 
 
 _WIDTHS: Final[Mapping[str, int]] = {

@@ -58,10 +58,7 @@ class Feed:
     def __init__(
         self, ledger: Ledger, publisher: Publisher, health: CenterHealth, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._ledger = ledger
-        self._publisher = publisher
-        self._health = health
-        self._clock = clock
+        self._ledger, self._publisher, self._health, self._clock = ledger, publisher, health, clock
         self._failing = ""
         self._published_upto = 0  # Up to where the broker has taken everything, as far as this process knows
         self._position_saved_at = clock()

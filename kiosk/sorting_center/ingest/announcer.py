@@ -38,8 +38,7 @@ class Announcer:
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         """``wait`` waits for so many seconds, and is true when the program ends meanwhile."""
-        self._ledger = ledger
-        self._send = send
+        self._ledger, self._send = ledger, send
         self.thread = Worker("announcer", self.run, retry_s=_RETRY_S, expected=(LedgerError,))
         self._wait = wait or self.thread.pause
 

@@ -76,7 +76,10 @@ class SignatureProcess:
             return check_inline(checks)
         self._commit = (self._commit + 1) % 2**32
         self._receive({})
-        self._restart_stalled()
+        since = self._waiting_since
+        if since is not None and time.monotonic() - since > self._stall_s:
+            self._waiting_since = None
+            self._process.restart()
         parts = [b"".join(checks[start : start + _PART_CHECKS]) for start in range(0, len(checks), _PART_CHECKS)]
         for number, part in enumerate(parts):
             try:
@@ -105,12 +108,6 @@ class SignatureProcess:
             commit, number = _PLACE.unpack_from(answer)
             if commit == self._commit:
                 answers[number] = answer[_PLACE.size :]
-
-    def _restart_stalled(self) -> None:
-        since = self._waiting_since
-        if since is not None and time.monotonic() - since > self._stall_s:
-            self._waiting_since = None
-            self._process.restart()
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
 from kiosk.sorting_center.ledger.database import projection
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.schema import event, intake, intake_void, same_receipt, same_stream, stream
 from kiosk.sorting_center.ledger.shared.records import CountedEvent, StoredEvent
 from kiosk.sorting_center.shared.stored_events import decode_event

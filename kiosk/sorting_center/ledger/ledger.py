@@ -20,8 +20,8 @@ from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger import shares, sightings
 from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.accept import Acceptance
-from kiosk.sorting_center.ledger.acceptance.chain import Chain
 from kiosk.sorting_center.ledger.acceptance.signatures import BadSignatures, ChecksAhead, StationKeys
+from kiosk.sorting_center.ledger.acceptance.streams import Chain
 from kiosk.sorting_center.ledger.database import places, station_keys
 from kiosk.sorting_center.ledger.database.faults import damage_error, translate_error
 from kiosk.sorting_center.ledger.database.opening import (

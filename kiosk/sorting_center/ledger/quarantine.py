@@ -18,8 +18,8 @@ from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.strict_json import StrictJsonError, read
 from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.acceptance.accept import replace_nul
-from kiosk.sorting_center.ledger.acceptance.chain import Chain
 from kiosk.sorting_center.ledger.acceptance.signatures import BadSignatures, ChecksAhead, Signatures
+from kiosk.sorting_center.ledger.acceptance.streams import Chain
 from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.rows import insert_autonumbered
 from kiosk.sorting_center.ledger.database.schema import (
@@ -180,15 +180,11 @@ def _find_fault(found: dict[str, Any] | None, station: str) -> str:
         data = data_as(known, found.get("data"))
     except msgspec.ValidationError as error:
         return str(error)
-    if _has_nul(found):
+    fields = found.get("data")
+    values = fields.values() if isinstance(fields, dict) else ()
+    if any(isinstance(value, str) and "\0" in value for value in values):
         return "a text has the character U+0000"
     return event_fault(data, station) or ""
-
-
-def _has_nul(found: dict[str, Any]) -> bool:
-    data = found.get("data")
-    values = data.values() if isinstance(data, dict) else ()
-    return any(isinstance(value, str) and "\0" in value for value in values)
 
 
 def _neighbourhood(connection: Connection, quarantined_event: QuarantinedEvent, prevhash: str) -> ChainNeighbourhood:
@@ -291,30 +287,21 @@ def readmit(connection: Connection, key: EventKey) -> ReadmitResult:
         return ReadmitResult.BAD_DATA
     if item.problem is not None:
         return _STILL_INVALID[item.problem]
-    if not _links_to_chain(connection, stream_row, item):
+    is_released = key.seq <= stream_row.upto  # Above it both are looked at when the gap below is filled
+    # An event whose envelope was unreadable was linked by its successor alone: now it names its predecessor.
+    before = ZERO_HASH if item.seq == 1 else streams.hash_at(connection, stream_row, item.seq - 1)
+    if is_released and item.prevhash != before:
         return ReadmitResult.CHAIN
-    if key.seq <= stream_row.upto and not _is_signed(connection, stream_row, row, item):
+    if is_released and not _is_signed(connection, stream_row, row, item):
         connection.execute(update(quarantine).where(is_quarantined).values(reason=BAD_SIGNATURE))
         return ReadmitResult.BAD_SIGNATURE
-    if not _accept(connection, key, row, item, is_released=key.seq <= stream_row.upto):
+    if not _accept(connection, key, row, item, is_released=is_released):
         return ReadmitResult.ARCHIVED
     connection.execute(delete(quarantine).where(is_quarantined))
     return ReadmitResult.ACCEPTED
 
 
-def _links_to_chain(connection: Connection, stream_row: Row[Any], item: ReceivedEvent) -> bool:
-    """An event whose envelope was unreadable was linked by its successor alone: now it names its predecessor.
-
-    Above ``upto`` that is looked at when the gap below is filled.
-    """
-    if item.seq > stream_row.upto:
-        return True
-    before = ZERO_HASH if item.seq == 1 else streams.hash_at(connection, stream_row, item.seq - 1)
-    return item.prevhash == before
-
-
 def _is_signed(connection: Connection, stream_row: Row[Any], row: Row[Any], item: ReceivedEvent) -> bool:
-    """Above ``upto`` that is looked at when the gap below is filled."""
     chain = Chain(
         item.station, item.epoch, stream_row.region, stream_row.upto, stream_row.head, stream_row.max_seen, None, ()
     )

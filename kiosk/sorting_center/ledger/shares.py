@@ -18,8 +18,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, Select, select
 
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter, upsert_rows
 from kiosk.sorting_center.ledger.database.schema import meta
 
 # 200 weighings and 500 scans are 700 events, of 0.7 KB and a row: 1.2 MB a day, and 25 MB after three weeks without a

@@ -15,8 +15,7 @@ from kiosk.base.json_reader import Unreadable, reader
 from kiosk.messaging.contract.control import DoctorRow, Hello
 from kiosk.sorting_center.ledger.database import station_keys
 from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter, upsert_rows
 from kiosk.sorting_center.ledger.database.schema import meta, refused, station_status
 from kiosk.sorting_center.ledger.shared.records import (
     INTERNAL_ERROR,
@@ -231,16 +230,12 @@ def store_rejected(connection: Connection, refusals: Sequence[RejectedMessage], 
         ],
     )
     if any(item.code == INTERNAL_ERROR for item in refusals):
-        _truncate_payloads(connection)
+        whole = select(refused.c.id).where(refused.c.code == INTERNAL_ERROR).order_by(refused.c.id.desc())
+        older = refused.c.id <= whole.offset(MAX_COMPLETE_PAYLOADS).limit(1).scalar_subquery()
+        connection.execute(
+            update(refused)
+            .where(refused.c.code == INTERNAL_ERROR, older)
+            .values(payload=func.substr(refused.c.payload, 1, MAX_REFUSED_BYTES))
+        )
     newest_dropped = select(refused.c.id).order_by(refused.c.id.desc()).offset(MAX_REFUSED).limit(1).scalar_subquery()
     connection.execute(delete(refused).where(refused.c.id <= newest_dropped))
-
-
-def _truncate_payloads(connection: Connection) -> None:
-    whole = select(refused.c.id).where(refused.c.code == INTERNAL_ERROR).order_by(refused.c.id.desc())
-    older = refused.c.id <= whole.offset(MAX_COMPLETE_PAYLOADS).limit(1).scalar_subquery()
-    connection.execute(
-        update(refused)
-        .where(refused.c.code == INTERNAL_ERROR, older)
-        .values(payload=func.substr(refused.c.payload, 1, MAX_REFUSED_BYTES))
-    )

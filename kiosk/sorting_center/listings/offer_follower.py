@@ -95,7 +95,10 @@ def _apply_event(connection: Connection, entry: FeedEntry, at: datetime) -> None
 
 def _apply_offer(connection: Connection, key: ListingKey, offer: StationOffer, now: str) -> None:
     """A newer offer replaces the older one, and nothing else: what people did stays."""
-    if _is_recorded(connection, key, offer):
+    steps = listing_step.c
+    same = (steps.region == key.region) & (steps.station == key.station) & (steps.lot == key.lot)
+    query = select(steps.id).where(same, steps.act == ListingAction.OFFER.value, steps.reason == offer.place)
+    if connection.execute(query.limit(1)).first() is not None:
         return
     one = load_listing(connection, key)
     step = ListingStep(now, LEDGER_USER, ListingAction.OFFER.value, offer.place)
@@ -117,10 +120,3 @@ def _withdraw(connection: Connection, one: Listing, now: str) -> None:
         return
     step = ListingStep(now, LEDGER_USER, ListingAction.WITHDRAW.value, VOIDED)
     apply_step(connection, one, step, {"state": ListingState.WITHDRAWN.value, "version": one.version + 1})
-
-
-def _is_recorded(connection: Connection, key: ListingKey, offer: StationOffer) -> bool:
-    steps = listing_step.c
-    same = (steps.region == key.region) & (steps.station == key.station) & (steps.lot == key.lot)
-    query = select(steps.id).where(same, steps.act == ListingAction.OFFER.value, steps.reason == offer.place)
-    return connection.execute(query.limit(1)).first() is not None

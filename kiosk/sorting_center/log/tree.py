@@ -10,8 +10,7 @@ whole when events go into an archive.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import groupby
@@ -101,9 +100,7 @@ class StoredLeaves:
         return int(number) * BLOCK + block.index(leaf)
 
     def _damage(self, number: int) -> LedgerDamaged:
-        return LedgerDamaged(
-            f"block {number} of the log {self._origin} is damaged: `sorting-center log rebuild` mends it"
-        )
+        return LedgerDamaged(f"block {number} of the log {self._origin} is damaged: bring a backup of the ledger back")
 
     def _block(self, number: int) -> list[Leaf]:
         return parse_leaves(self._read(log_block.c.leaves, number))
@@ -140,10 +137,10 @@ def lock_position(connection: Connection) -> int:
     return int(connection.execute(own.with_for_update()).scalar_one())
 
 
-def append(connection: Connection, newest: tuple[int, str] | None, end: int) -> range:
+def append(connection: Connection, newest: tuple[int, str], end: int) -> range:
     """Append what is released up to the place ``end``, at most a batch; the places that were gone through.
 
-    ``newest``: year and generation to which events belong now; None where only known trees are made again.
+    ``newest``: year and generation to which events belong now.
     """
     position = lock_position(connection)
     upto = min(position + _BATCH, end)
@@ -152,25 +149,21 @@ def append(connection: Connection, newest: tuple[int, str] | None, end: int) -> 
     rows = sorted(places.placed_events(connection, position, upto, _COLUMNS), key=lambda row: str(row.region))
     for region, of_region in groupby(rows, key=lambda row: str(row.region)):
         leaves = [Leaf(row.feedseq, bytes.fromhex(row.sha256)) for row in of_region]
-        for tree, group in _by_tree(connection, region, leaves, newest):
-            _extend(connection, tree, group)
+        _extend(connection, _newest_tree(connection, region, newest, leaves[0].place), leaves)
     upsert_rows(connection, feed_position, [(POSITION_NAME, upto)])
     return range(position + 1, upto + 1)
 
 
-def _by_tree(
-    connection: Connection, region: str, leaves: list[Leaf], newest: tuple[int, str] | None
-) -> Iterator[tuple[Tree, list[Leaf]]]:
+def _newest_tree(connection: Connection, region: str, newest: tuple[int, str], first_place: int) -> Tree:
+    """That of this year and generation, which begins at ``first_place`` when it is not there yet."""
     known = trees(connection, region)
-    if newest is not None and (not known or (known[-1].year, known[-1].generation) != newest):
-        year, generation = newest
-        number = 1 + sum(tree.year == year for tree in known)
-        known.append(Tree(origin_of(region, year, number), region, year, generation, leaves[0].place, 0))
-        connection.execute(insert(log_tree).values(**{name: getattr(known[-1], name) for name in Tree.__slots__}))
-    starts = [tree.first_place for tree in known]
-    for at, group in groupby(leaves, key=lambda leaf: bisect_right(starts, leaf.place) - 1):
-        if at >= 0:
-            yield known[at], list(group)
+    if known and (known[-1].year, known[-1].generation) == newest:
+        return known[-1]
+    year, generation = newest
+    number = 1 + sum(tree.year == year for tree in known)
+    tree = Tree(origin_of(region, year, number), region, year, generation, first_place, 0)
+    connection.execute(insert(log_tree).values(**{name: getattr(tree, name) for name in Tree.__slots__}))
+    return tree
 
 
 def _extend(connection: Connection, tree: Tree, leaves: list[Leaf]) -> None:

@@ -1,47 +1,24 @@
-"""The log against the events, its checkpoints and what stations keep of it; and the log made again from the events."""
+"""The log against the events, its checkpoints and what stations keep of it."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, select
 
 from kiosk.base.json_reader import reader
 from kiosk.messaging.contract.checkpoint import Checkpoint
 from kiosk.messaging.contract.envelope import body_and_hash
 from kiosk.messaging.contract.strict_json import canonical_parsed
 from kiosk.sorting_center.ledger.database import places
-from kiosk.sorting_center.ledger.database.faults import translate_error
-from kiosk.sorting_center.ledger.database.opening import open_for_writing
-from kiosk.sorting_center.ledger.database.rows import upsert_rows
-from kiosk.sorting_center.ledger.database.schema import (
-    archived,
-    feed_position,
-    log_block,
-    log_checkpoint,
-    log_tree,
-    log_witness,
-)
+from kiosk.sorting_center.ledger.database.schema import archived, log_checkpoint, log_witness
 from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged
-from kiosk.sorting_center.log.tree import (
-    BLOCK,
-    POSITION_NAME,
-    Leaf,
-    StoredLeaves,
-    Tree,
-    append,
-    block_subtrees,
-    lock_position,
-    read_position,
-    trees,
-)
+from kiosk.sorting_center.log.tree import BLOCK, Leaf, StoredLeaves, Tree, block_subtrees, trees
 
 _COLUMNS: Final = ("region", "station", "epoch", "seq", "sha256", "body")
 _read_event: Final = reader(msgspec.json.Decoder(dict[str, Any]))
@@ -118,7 +95,8 @@ def verify_log(connection: Connection, on_progress: Callable[[int], None] = lamb
     roots = cache(lambda origin, size: _root(connection, origin, size))
     for row in connection.execute(select(log_checkpoint).order_by(log_checkpoint.c.origin, log_checkpoint.c.day)):
         check.checkpoints += 1
-        if roots(row.origin, row.size) != row.root or not row.note.startswith(_text(row)):
+        text = Checkpoint(row.origin, row.size, bytes.fromhex(row.root)).text
+        if roots(row.origin, row.size) != row.root or not row.note.startswith(text):
             check.faults.append(LogFault(row.origin, "checkpoint", row.day))
     for row in connection.execute(select(log_witness).order_by(log_witness.c.feedseq)):
         check.witnesses += 1
@@ -140,10 +118,6 @@ def _root(connection: Connection, origin: str, size: int) -> str:
         return StoredLeaves(connection, origin).root(size).hex()
     except LedgerDamaged:
         return ""
-
-
-def _text(row: Any) -> str:
-    return Checkpoint(row.origin, row.size, bytes.fromhex(row.root)).text
 
 
 def _compare_events(connection: Connection, tree: Tree, leaves: list[Leaf], differences: _Differences) -> None:
@@ -173,29 +147,3 @@ def _hash_of(row: Any) -> bytes:
         except ValueError:
             return b""
     return bytes.fromhex(digest) if digest == row.sha256 else b""
-
-
-def rebuild_log(url: str, on_progress: Callable[[int], None] = lambda _: None) -> LogCheck:
-    """Make the blocks again from the events, in one transaction, and only when every checkpoint fits then. Raises a
-    LedgerError, and then nothing is changed: so it is where events of the log are in an archive.
-    """
-    with closing(open_for_writing(url)) as opened:
-        try:
-            with opened.writing.begin() as connection:
-                end, known = lock_position(connection), trees(connection)
-                first = min((tree.first_place for tree in known), default=1)
-                connection.execute(delete(log_block))
-                connection.execute(update(log_tree).values(size=0))
-                upsert_rows(connection, feed_position, [(POSITION_NAME, first - 1)])
-                while append(connection, None, end):
-                    on_progress(read_position(connection))
-                check = verify_log(connection)
-                wrong = next((one for one in check.faults if one.kind == "checkpoint"), None)
-                if wrong is not None or known != trees(connection):
-                    raise LedgerDamaged(
-                        "the log cannot be made again from the events that are here: it would not be that of its "
-                        "checkpoints; nothing was changed"
-                    )
-                return check
-        except DBAPIError as error:
-            raise translate_error(opened.address, error) from error

@@ -93,8 +93,7 @@ class DayReports:
     """
 
     def __init__(self, tables: ReportTables, zone: ZoneInfo) -> None:
-        self._tables = tables
-        self._zone = zone
+        self._tables, self._zone = tables, zone
 
     def day_of(self, moment: datetime) -> date:
         return moment.astimezone(self._zone).date()

@@ -87,9 +87,7 @@ class FleetReport:
     """What the ledger knows is read from the ledger, and never copied. Raises a LedgerError."""
 
     def __init__(self, tables: ReportTables, ledger: Ledger, days: DayReports) -> None:
-        self._tables = tables
-        self._ledger = ledger
-        self._days = days
+        self._tables, self._ledger, self._days = tables, ledger, days
 
     def rows(self, today: date, of: ReportScope = COUNTY) -> tuple[FleetRow, ...]:
         """Every station that was ever heard, ordered by region and number."""

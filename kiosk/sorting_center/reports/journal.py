@@ -20,7 +20,7 @@ from kiosk.messaging.contract.envelope import ZERO_HASH, body_and_hash, data_as
 from kiosk.messaging.contract.strict_json import canonical_parsed
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database import schema as ledger_schema
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter
 from kiosk.sorting_center.ledger.overview import AlarmRow
 from kiosk.sorting_center.reports.days import ReportScope
 from kiosk.sorting_center.reports.shared.times import MAX_MS, boot_number, counting_offset, from_milliseconds_or_none
@@ -100,8 +100,7 @@ Key = tuple[str, str, str, int]  # Station, epoch, region, seq
 
 class EventJournal:
     def __init__(self, tables: ReportTables, ledger: Ledger) -> None:
-        self._tables = tables
-        self._ledger = ledger
+        self._tables, self._ledger = tables, ledger
 
     def about(
         self, subject: str, region: str, types: Sequence[str] = (), limit: int = MAX_EVENTS

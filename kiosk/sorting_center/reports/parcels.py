@@ -63,8 +63,7 @@ class ParcelReports:
     """Raises a LedgerError when one of the databases cannot be read."""
 
     def __init__(self, tables: ReportTables, journal: EventJournal) -> None:
-        self._tables = tables
-        self._journal = journal
+        self._tables, self._journal = tables, journal
 
     def find(self, number: ParcelNumber, region: str | None = None) -> tuple[Parcel, ...]:
         c = parcel.c

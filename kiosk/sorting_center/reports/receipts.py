@@ -20,7 +20,7 @@ from kiosk.domain.events import (
     PictureData,
 )
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter
 from kiosk.sorting_center.reports.days import COUNTY, ReportScope
 from kiosk.sorting_center.reports.journal import EventJournal, EventRow, RecordsCheck, data_of
 from kiosk.sorting_center.reports.projection.feed_batch import receipt_of_lot
@@ -160,8 +160,7 @@ class Receipts:
     """Raises a LedgerError when one of the databases cannot be read."""
 
     def __init__(self, tables: ReportTables, journal: EventJournal) -> None:
-        self._tables = tables
-        self._journal = journal
+        self._tables, self._journal = tables, journal
 
     def find(self, number: ReceiptNumber, region: str | None = None) -> tuple[ReceiptDetails, ...]:
         regions = [region] if region is not None else self._journal.regions(str(number))

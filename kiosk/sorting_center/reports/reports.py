@@ -42,9 +42,7 @@ class Reports(Closable):
     """
 
     def __init__(self, tables: ReportTables, ledger: Ledger, zone: ZoneInfo) -> None:
-        self.tables = tables
-        self.zone = zone
-        self._ledger = ledger
+        self.tables, self.zone, self._ledger = tables, zone, ledger
         self.journal = EventJournal(tables, ledger)
         self.days = DayReports(tables, zone)
         self.fleet = FleetReport(tables, ledger, self.days)

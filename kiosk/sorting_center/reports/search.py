@@ -115,10 +115,7 @@ class Search:
     """Never raises for what is asked; a LedgerError when one of the databases cannot be read."""
 
     def __init__(self, tables: ReportTables, ledger: Ledger, parcels: ParcelReports, names: GoodsNames) -> None:
-        self._tables = tables
-        self._ledger = ledger
-        self._parcels = parcels
-        self._names = names
+        self._tables, self._ledger, self._parcels, self._names = tables, ledger, parcels, names
 
     def find(self, text: str) -> tuple[Hit, ...]:
         """What is there under this text, the surest first; empty for anything that cannot be a code or a name."""

@@ -74,9 +74,7 @@ class Stations:
     """Raises a LedgerError when one of the databases cannot be read."""
 
     def __init__(self, tables: ReportTables, ledger: Ledger, journal: EventJournal) -> None:
-        self._tables = tables
-        self._ledger = ledger
-        self._journal = journal
+        self._tables, self._ledger, self._journal = tables, ledger, journal
 
     def regions(self, station: str) -> tuple[str, ...]:
         status = ledger_schema.station_status.c

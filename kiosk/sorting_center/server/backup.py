@@ -92,7 +92,15 @@ def back_up_server(
             manifest = _fill(source, backup, folder / PHOTOGRAPHS, now, seal)
             os.sync()
             files.write_durably(backup / MANIFEST, msgspec.json.encode(manifest), _PRIVATE)
-            _prune(folder, keep)
+            # What was erased at the server goes with the last backup that had it.
+            for old in backups(folder, finished=True)[:-keep]:
+                (old / MANIFEST).unlink()  # First: what is half deleted is no backup
+                shutil.rmtree(old)
+            lists = [(path / PHOTOGRAPH_LIST).read_text("ascii") for path in backups(folder, finished=True)]
+            listed = {name for text in lists for name in text.splitlines()}
+            for path in (folder / PHOTOGRAPHS).glob(PHOTOGRAPH_FILES):
+                if str(path.relative_to(folder / PHOTOGRAPHS)) not in listed:
+                    path.unlink()
     except BlockingIOError as error:
         raise Refused("running", f"another backup is being made in {folder}: wait until it has ended") from error
     except (OSError, sqlite3.Error, LedgerError, DeskError) as error:
@@ -216,15 +224,3 @@ def copy_photograph(path: Path, target: Path) -> bool:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     files.write_durably(target, content, _PRIVATE)
     return True
-
-
-def _prune(folder: Path, keep: int) -> None:
-    """What was erased at the server goes with the last backup that had it."""
-    for old in backups(folder, finished=True)[:-keep]:
-        (old / MANIFEST).unlink()  # First: what is half deleted is no backup
-        shutil.rmtree(old)
-    lists = [(path / PHOTOGRAPH_LIST).read_text("ascii") for path in backups(folder, finished=True)]
-    listed = {name for text in lists for name in text.splitlines()}
-    for path in (folder / PHOTOGRAPHS).glob(PHOTOGRAPH_FILES):
-        if str(path.relative_to(folder / PHOTOGRAPHS)) not in listed:
-            path.unlink()

@@ -58,7 +58,11 @@ def checked_backup(folder: Path) -> tuple[Path, ServerManifest]:
         manifest = _read_manifest((backup / MANIFEST).read_bytes())
     except Unreadable as error:
         raise Refused("damaged", f"{backup / MANIFEST} is damaged ({error}): name an older backup") from error
-    if _is_newer(manifest):
+    made, here = (
+        [int(number) for number in re.findall(r"[0-9]+", text.partition("+")[0])]
+        for text in (manifest.software, version("station-kiosk"))
+    )
+    if made > here or manifest.ledger_schema > SCHEMA_VERSION or manifest.desk_revision > int(REVISION):
         text = f"{backup} was made by newer software ({manifest.software}): install that version here first"
         raise Refused("newer", text)
     ledger = LEDGER if LEDGER in manifest.files else f"{LEDGER}{SEALED}"
@@ -67,14 +71,6 @@ def checked_backup(folder: Path) -> tuple[Path, ServerManifest]:
         if not path.is_file() or digest_of(path) != manifest.files.get(name):
             raise Refused("damaged", f"{path} is missing or damaged: name an older backup")
     return backup, manifest
-
-
-def _is_newer(manifest: ServerManifest) -> bool:
-    made, here = (
-        [int(number) for number in re.findall(r"[0-9]+", text.partition("+")[0])]
-        for text in (manifest.software, version("station-kiosk"))
-    )
-    return made > here or manifest.ledger_schema > SCHEMA_VERSION or manifest.desk_revision > int(REVISION)
 
 
 def put_configuration(backup: Path, configuration: Path) -> None:
@@ -114,7 +110,15 @@ def put_ledger(backup: Path, target: ServerFiles, unseal: Convert | None = None)
     Ledger.begin_generation(url)
     new = not _holds(target.ledger_url, ledger_id)
     if path is not None and new:
-        _put_files(staged, path)
+        # The ledger comes last: while it is not there, all of it is done once more.
+        for left in path.parent.glob(f"{path.stem}.*"):  # Also what was made of another ledger's events
+            left.unlink()
+        for fresh, place in ((desk_path(staged), desk_path(path)), (staged, path)):
+            with fresh.open("rb") as written:
+                files.flush_to_disk(written)
+            fresh.replace(place)
+            files.chown_to_folder_owner(place)
+            files.sync_folder(place.parent)
     elif path is None:
         if new:
             copy_ledger(url, target.ledger_url)
@@ -134,18 +138,6 @@ def _holds(url: str, ledger_id: str) -> bool:
                 "not_empty", f"{without_password(url)} holds another ledger: move it away first. It was not changed"
             )
         return ledger.ledger_id == ledger_id
-
-
-def _put_files(staged: Path, path: Path) -> None:
-    """The ledger comes last: while it is not there, all of it is done once more."""
-    for left in path.parent.glob(f"{path.stem}.*"):  # Also what was made of another ledger's events
-        left.unlink()
-    for fresh, place in ((desk_path(staged), desk_path(path)), (staged, path)):
-        with fresh.open("rb") as written:
-            files.flush_to_disk(written)
-        fresh.replace(place)
-        files.chown_to_folder_owner(place)
-        files.sync_folder(place.parent)
 
 
 def put_photographs(backup: Path, target: Path) -> Iterator[str]:

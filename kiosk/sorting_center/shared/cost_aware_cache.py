@@ -19,9 +19,7 @@ class CostAwareCache(Generic[T]):
     """
 
     def __init__(self, make: Callable[[], T], min_age_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._make = make
-        self._min_age_s = min_age_s
-        self._clock = clock
+        self._make, self._min_age_s, self._clock = make, min_age_s, clock
         self._lock = threading.Lock()
         self._made: tuple[T, float] | None = None  # And until when it is good
 

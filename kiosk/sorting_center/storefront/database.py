@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine
@@ -21,7 +21,6 @@ from kiosk.sorting_center.ledger.database.address import LedgerAddress
 
 # For a desk that is being changed from the ground up. Whoever looks at a page does not wait longer.
 _WAIT_S: Final = 1.0
-_SESSION: Final = f"SET statement_timeout = '{_WAIT_S:.0f}s'"
 
 
 class DeskReader:
@@ -34,7 +33,11 @@ class DeskReader:
     def __init__(self, ledger_url: str) -> None:
         address = LedgerAddress.parse(ledger_url)
         self._name = str(address if address.path is None else desk_path(address.path))
-        self._engine = _postgres_engine(address) if address.path is None else _sqlite_engine(desk_path(address.path))
+        if address.path is None:
+            reader = in_schema(postgres.reader(address.url))
+            self._engine = postgres.executing_on_connect(reader, f"SET statement_timeout = '{_WAIT_S:.0f}s'")
+        else:
+            self._engine = _sqlite_engine(desk_path(address.path))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -63,17 +66,5 @@ def _sqlite_engine(path: Path) -> Engine:
     @sqlalchemy_event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
-
-    return engine
-
-
-def _postgres_engine(address: LedgerAddress) -> Engine:
-    engine = in_schema(postgres.reader(address.url))
-
-    @sqlalchemy_event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: object) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(_SESSION)
-        connection.commit()
 
     return engine

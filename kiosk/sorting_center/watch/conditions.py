@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from kiosk.sorting_center.desk.registry import ExpectedStation, StationRegister
+from kiosk.sorting_center.desk.registry import StationRegister
 from kiosk.sorting_center.desk.shared.cases import Condition
 from kiosk.sorting_center.desk.station_configurations import StationConfiguration, StationKey
 from kiosk.sorting_center.ledger.database.station_keys import UnsignedEvents
@@ -64,81 +64,67 @@ def conditions(seen: CountySnapshot) -> list[Condition]:
     measure = Measure.of(seen.rows, seen.register, seen.now)
     reporting = {(row.region, row.station) for row in seen.rows}
     silent = [expected for key, expected in seen.register.stations.items() if key not in reporting]
-    found = [
-        *(_of_alarm(group) for group in seen.alarms),
-        *(_of_quarantine(group) for group in seen.quarantined if group.kind not in COVERED_BY_ALARM),
-        *(_of_finding(finding) for finding in seen.impossible),
-        *(_of_held_back(one) for one in seen.held_back),
-        *(condition for region, tried in seen.keys.items() for condition in _of_key(region, tried, seen.now)),
-        *(condition for key, one in seen.configurations.items() for condition in _of_configuration(key, one)),
-        *(_of_old_price(one) for one in seen.old_prices),
-        *(_of_unsigned(one) for one in seen.unsigned),
-        *(condition for row in seen.rows for condition in _of_row(row, measure)),
-        *(Condition("never_seen", expected.region, expected.station) for expected in silent),
-        *(
-            _verification_expired(expected)
-            for expected in seen.register.stations.values()
-            if measure.is_verification_expired(expected)
-        ),
-    ]
+    found = [*_of_events(seen), *_of_documents(seen)]
+    found += [condition for row in seen.rows for condition in _of_row(row, measure)]
+    found += [Condition("never_seen", expected.region, expected.station) for expected in silent]
+    for expected in filter(measure.is_verification_expired, seen.register.stations.values()):
+        day = expected.valid_until
+        detail = format_detail("valid_until", day=day)
+        if expected.scale:
+            detail = format_detail("scale_valid_until", text=expected.scale, day=day)
+        found.append(Condition("verification_over", expected.region, expected.station, day, detail))
     return list({condition.key: condition for condition in found}.values())
 
 
-def _of_alarm(group: ConditionGroup) -> Condition:
-    subject = " ".join(filter(None, (group.epoch, group.day)))
-    detail = group.detail if group.number == 1 else format_detail("many_times", n=group.number, said=group.detail)
-    return Condition(group.kind, group.region, group.station, subject, detail)
+def _of_events(seen: CountySnapshot) -> Iterator[Condition]:
+    """Of what came from stations, and was not taken in, or cannot be."""
+    for group in seen.alarms:
+        subject = " ".join(filter(None, (group.epoch, group.day)))
+        detail = group.detail if group.number == 1 else format_detail("many_times", n=group.number, said=group.detail)
+        yield Condition(group.kind, group.region, group.station, subject, detail)
+    for group in seen.quarantined:
+        if group.kind not in COVERED_BY_ALARM:
+            detail = format_detail("set_apart", n=group.number, reason=group.kind)
+            yield Condition("quarantine", group.region, group.station, f"{group.kind} {group.day}", detail)
+    for one in seen.impossible:
+        if one.kind == MASS_KIND:
+            detail = format_detail("above_max", receipt=one.about, n=one.figure, most=one.limit)
+        elif one.kind == PRICE_KIND:
+            detail = format_detail("far_price", receipt=one.about, n=one.figure, most=one.limit)
+        else:
+            at, since = format_minute(moment_of(one.figure)), format_minute(moment_of(one.limit))
+            detail = format_detail("early_clock", receipt=one.about, at=at, since=since)
+        yield Condition(one.kind, one.region, one.station, one.day, detail)
+    for held in seen.held_back:
+        megabytes = held.size_bytes // 1_000_000
+        detail = format_detail("too_much_today" if held.why == "share" else "little_disk", n=megabytes)
+        yield Condition("held_back", held.region, held.station, "", detail)
 
 
-def _of_quarantine(group: ConditionGroup) -> Condition:
-    detail = format_detail("set_apart", n=group.number, reason=group.kind)
-    return Condition("quarantine", group.region, group.station, f"{group.kind} {group.day}", detail)
-
-
-def _of_finding(one: ImplausibleFigure) -> Condition:
-    if one.kind == MASS_KIND:
-        detail = format_detail("above_max", receipt=one.about, n=one.figure, most=one.limit)
-    elif one.kind == PRICE_KIND:
-        detail = format_detail("far_price", receipt=one.about, n=one.figure, most=one.limit)
-    else:
-        at, since = moment_of(one.figure), moment_of(one.limit)
-        detail = format_detail("early_clock", receipt=one.about, at=format_minute(at), since=format_minute(since))
-    return Condition(one.kind, one.region, one.station, one.day, detail)
-
-
-def _of_held_back(one: HeldBack) -> Condition:
-    detail = format_detail("too_much_today" if one.why == "share" else "little_disk", n=one.size_bytes // 1_000_000)
-    return Condition("held_back", one.region, one.station, "", detail)
-
-
-def _of_key(region: str, tried: datetime, now: datetime) -> Iterator[Condition]:
-    """A case each year: one that a person has closed hides only the year that it was opened in."""
-    if years := max(0, (now - tried) // KEY_TRIAL_TERM):
-        subject = (tried + years * KEY_TRIAL_TERM).date().isoformat()
-        yield Condition("key_untried", region, "", subject, format_detail("key_untried", day=tried.date().isoformat()))
-
-
-def _of_configuration(key: StationKey, one: StationConfiguration) -> Iterator[Condition]:
-    """A refusal is over when the station applies a document after it."""
-    if one.refused is not None:
-        version, at = str(one.refused.version), format_minute(datetime.fromisoformat(one.refused.at))
-        detail = format_detail("document_refused", version=version, why=one.refused.reason, at=at)
-        yield Condition("document_refused", *key, "", detail)
-
-
-def _of_old_price(one: OldPrice) -> Condition:
-    paid, since = one.paid, format_minute(one.since)
-    if one.county_fen is None:
-        detail = format_detail("not_bought", product=paid.product, n=paid.fen_per_kg, since=since)
-    else:
-        detail = format_detail("old_price", product=paid.product, n=paid.fen_per_kg, most=one.county_fen, since=since)
-    return Condition("old_price", paid.region, paid.station, f"{paid.product} {paid.mode}", detail)
-
-
-def _of_unsigned(one: UnsignedEvents) -> Condition:
-    """Over when a later signature of the station covers them."""
-    detail = format_detail("unsigned", n=one.events, since=format_minute(datetime.fromisoformat(one.since)))
-    return Condition("unsigned", one.region, one.station, "", detail)
+def _of_documents(seen: CountySnapshot) -> Iterator[Condition]:
+    """Of the county's keys, documents and prices, and of what is not signed."""
+    for region, tried in seen.keys.items():
+        # A case each year: one that a person has closed hides only the year that it was opened in.
+        if years := max(0, (seen.now - tried) // KEY_TRIAL_TERM):
+            subject = (tried + years * KEY_TRIAL_TERM).date().isoformat()
+            detail = format_detail("key_untried", day=tried.date().isoformat())
+            yield Condition("key_untried", region, "", subject, detail)
+    for key, one in seen.configurations.items():
+        if one.refused is not None:  # Over when the station applies a document after it
+            version, at = str(one.refused.version), format_minute(datetime.fromisoformat(one.refused.at))
+            detail = format_detail("document_refused", version=version, why=one.refused.reason, at=at)
+            yield Condition("document_refused", *key, "", detail)
+    for old in seen.old_prices:
+        paid, since = old.paid, format_minute(old.since)
+        if old.county_fen is None:
+            detail = format_detail("not_bought", product=paid.product, n=paid.fen_per_kg, since=since)
+        else:
+            values: dict[str, str | int] = {"product": paid.product, "n": paid.fen_per_kg, "most": old.county_fen}
+            detail = format_detail("old_price", **values, since=since)
+        yield Condition("old_price", paid.region, paid.station, f"{paid.product} {paid.mode}", detail)
+    for lack in seen.unsigned:  # Over when a later signature of the station covers them
+        detail = format_detail("unsigned", n=lack.events, since=format_minute(datetime.fromisoformat(lack.since)))
+        yield Condition("unsigned", lack.region, lack.station, "", detail)
 
 
 def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:
@@ -161,11 +147,3 @@ def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:
         yield of("gap", LOST_SUBJECT, format_detail("never_came", n=row.gaps.lost))
     if measure.is_old(row):
         yield of("old_software", "", format_detail("software", text=row.software or ""))
-
-
-def _verification_expired(expected: ExpectedStation) -> Condition:
-    day = expected.valid_until
-    detail = format_detail("valid_until", day=day)
-    if expected.scale:
-        detail = format_detail("scale_valid_until", text=expected.scale, day=day)
-    return Condition("verification_over", expected.region, expected.station, day, detail)

@@ -60,10 +60,7 @@ class CountyWatch:
         is_leader: Callable[[], bool],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._snapshot = snapshot
-        self._desk = desk
-        self._is_leader = is_leader
-        self._now = now
+        self._snapshot, self._desk, self._is_leader, self._now = snapshot, desk, is_leader, now
 
     def step(self) -> list[Case]:
         """Look once: the cases that were opened, or opened again. Raises LedgerError and DeskError."""

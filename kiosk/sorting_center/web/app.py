@@ -20,8 +20,7 @@ from kiosk.sorting_center.web.shared import access, frame, guard
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
 from kiosk.sorting_center.web.shared.guard import Hosts, TrustedProxy
 from kiosk.sorting_center.web.shared.metrics import LedgerCollector
-from kiosk.sorting_center.web.shared.snapshots import PageSnapshots
-from kiosk.sorting_center.web.shared.sources import PageSources, Stores
+from kiosk.sorting_center.web.shared.sources import PageSnapshots, PageSources, Stores
 from kiosk.sorting_center.web.shared.texts import center_texts
 from kiosk.sorting_center.web.staff.fleet import telephone
 from kiosk.texts.languages import LANGUAGES

@@ -19,8 +19,7 @@ from kiosk.messaging.contract.merkle import (
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
-from kiosk.sorting_center.log.tree import BLOCK, Leaf, StoredLeaves, append, lock_position, trees
-from kiosk.sorting_center.log.verification import rebuild_log
+from kiosk.sorting_center.log.tree import Leaf, StoredLeaves, append, lock_position, trees
 from tests.sorting_center.log.county_log_rig import REGION, LogRig
 from tests.sorting_center.station_journal import NOW, Station
 
@@ -147,8 +146,7 @@ def test_a_restored_ledger_begins_another_log(rig: LogRig) -> None:
         assert not rig.verify(ledger).faults
 
 
-def test_made_again_from_the_events(rig: LogRig, tmp_path: str) -> None:
-    """Also where a part of them is in an archive, and in a copy."""
+def test_events_in_an_archive_and_a_copy(rig: LogRig, tmp_path: str) -> None:
     for_archive = f"{tmp_path}/archive"
     with rig.opened() as ledger:
         events = [rig.station.start(), *(rig.station.intake(n) for n in range(1, 400))]
@@ -156,9 +154,7 @@ def test_made_again_from_the_events(rig: LogRig, tmp_path: str) -> None:
         ledger.accept(events[300:], REGION, NOW)
         rig.follow(ledger)
         ledger.set_feed_position("mqtt", 400)
-        checkpoint = rig.checkpoint(ledger, "2026-12-01").checkpoint
-    assert rebuild_log(rig.url).faults == []
-
+        assert rig.checkpoint(ledger, "2026-12-01").checkpoint.size == 400
     Path(for_archive).mkdir()
     assert [month.events for month in archive(rig.url, "2026-11", Path(for_archive))] == [300]
     with rig.opened() as ledger:
@@ -166,28 +162,10 @@ def test_made_again_from_the_events(rig: LogRig, tmp_path: str) -> None:
     rig.sql("UPDATE log_block SET leaves = :empty, subtrees = :empty WHERE number = 1 AND first_place > 256", empty=b"")
     with rig.opened() as ledger:
         assert rig.verify(ledger).faults
-    with pytest.raises(LedgerError, match="cannot be made again"):
-        rebuild_log(rig.url)  # Leaves of archived events were in it
-    assert checkpoint.size == 400
     copy = f"sqlite:///{tmp_path}/copy.db"
     copy_ledger(rig.url, copy)
     with Ledger.open(copy) as ledger, ledger.reading() as connection:
         assert [tree.size for tree in trees(connection)] == [400]
-
-
-def test_a_block_that_was_lost_is_made_again(rig: LogRig) -> None:
-    with rig.opened() as ledger:
-        rig.intakes(ledger, 2 * BLOCK + 10)
-        checkpoint = rig.checkpoint(ledger, "2026-12-01").checkpoint
-    rig.sql("DELETE FROM log_block WHERE number = 1")
-    with rig.opened() as ledger:
-        assert [fault.kind for fault in rig.verify(ledger).faults] == ["checkpoint"]
-    assert not rebuild_log(rig.url).faults
-    with rig.opened() as ledger:
-        assert rig.root(ledger, ORIGIN, checkpoint.size) == checkpoint.root.hex()
-        rig.intakes(ledger, 300)
-        rig.follow(ledger)
-        assert rig.root(ledger, ORIGIN, 822) == other_root(rig, 822)
 
 
 def test_events_in_an_archive_before_the_log_began_are_not_in_it(rig: LogRig) -> None:

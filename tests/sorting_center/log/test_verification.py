@@ -10,7 +10,7 @@ from sqlalchemy import text
 from kiosk.domain.events import CheckpointKept
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.log.tree import StoredLeaves, encode_leaves, parse_leaves, trees, write_block
-from kiosk.sorting_center.log.verification import LogFault, rebuild_log
+from kiosk.sorting_center.log.verification import LogFault
 from tests.sorting_center.log.county_log_rig import LogRig
 
 ORIGIN, EPOCH = "shache/2026", "00112233445566aa"
@@ -96,10 +96,8 @@ def test_an_event_that_was_put_between(ledger_with_days: LogRig) -> None:
     assert set(faults(rig)) == {event(40, "added"), LogFault(ORIGIN, "block", "0")}
 
 
-@pytest.mark.parametrize("with_program", [False, True])
-def test_a_day_that_was_written_again(ledger_with_days: LogRig, *, with_program: bool) -> None:
-    """Its event, and the leaf of the log; or all that follows from it as well."""
-    rig = ledger_with_days
+def write_again(rig: LogRig, *, with_program: bool) -> None:
+    """The event 500 and its leaf of the log; or all that follows from it as well."""
     digest = edit(rig, 500, with_hash=True)
     with rig.opened() as ledger, ledger.writing() as connection:
         (tree,) = trees(connection)
@@ -110,6 +108,12 @@ def test_a_day_that_was_written_again(ledger_with_days: LogRig, *, with_program:
         else:
             values = {"leaves": encode_leaves(leaves)}
             connection.execute(text("UPDATE log_block SET leaves = :leaves WHERE number = 1"), values)
+
+
+@pytest.mark.parametrize("with_program", [False, True])
+def test_a_day_that_was_written_again(ledger_with_days: LogRig, *, with_program: bool) -> None:
+    rig = ledger_with_days
+    write_again(rig, with_program=with_program)
     expected = {
         False: {LogFault(ORIGIN, "block", "1")},
         True: {LogFault(ORIGIN, "checkpoint", "2026-12-02"), LogFault(ORIGIN, "witness", "S0147 at 600")},
@@ -119,9 +123,8 @@ def test_a_day_that_was_written_again(ledger_with_days: LogRig, *, with_program:
 
 def test_a_day_that_was_written_again_and_signed_again(ledger_with_days: LogRig) -> None:
     rig = ledger_with_days
-    edit(rig, 500, with_hash=True)
+    write_again(rig, with_program=True)
     rig.sql("DELETE FROM log_checkpoint WHERE day = '2026-12-02'")
-    rebuild_log(rig.url)
     with rig.opened() as ledger:
         rig.checkpoint(ledger, "2026-12-02")
     assert faults(rig) == [LogFault(ORIGIN, "witness", "S0147 at 600")]

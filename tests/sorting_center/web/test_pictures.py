@@ -16,7 +16,7 @@ from kiosk.sorting_center.web.shared.refreshing_cache import (
     RenderedHtml,
     etag_of,
 )
-from kiosk.sorting_center.web.shared.snapshots import start_of_day
+from kiosk.sorting_center.web.shared.sources import start_of_day
 
 
 class Clock:

@@ -163,7 +163,7 @@ def refused(stores: Stores) -> Iterator[Refused]:
 def test_every_refusal_has_a_sentence_in_every_language(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "MAX_WAITING", 0)
     found = list(refused(stores))
-    of_files = ("hours", "registry_csv", "care", "certificates", "backup", "restore", "keys", "proofs")
+    of_files = ("hours", "registry_csv", "care", "certificates", "backup", "restore", "keys", "checkpoints")
     of_cells = ("sheets", "files", "price_grid")
     assert {error.code for error in found} == codes_of("Refused", *of_files, *of_cells)
     for error in found:

@@ -36,10 +36,7 @@ class NoticeDispatcher:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         share: Callable[[], float] = lambda: random.uniform(0.5, 1.0),  # noqa: S311 - nothing secret
     ) -> None:
-        self._notices = notices
-        self._senders = senders
-        self._now = now
-        self._share = share
+        self._notices, self._senders, self._now, self._share = notices, senders, now, share
 
     def step(self) -> float:
         """Write what is new and try one notice; seconds until the next step. Raises DeskError."""

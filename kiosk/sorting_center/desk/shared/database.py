@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, func, insert, inspect, select, text
-from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.base.refused import Refused
@@ -42,7 +42,10 @@ class DeskDatabase:
         self._lock = threading.Lock()
         with ExitStack() as parts, self._desk_errors("opened"):
             if self.path is not None:
-                _make_private(self.path)
+                # Hashes of passwords and sessions are in it: no other user of the machine reads it, from its first
+                # byte on.
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
                 self._writer = sqlite.writer(self.path)
                 parts.callback(self._writer.dispose)
                 self._reader = sqlite.reader(self.path)
@@ -130,6 +133,11 @@ def revision_of(connection: Connection, address: LedgerAddress) -> str | None:
     return found
 
 
+def hash_secret(secret: str) -> str:
+    """As secrets of programs and browsers are stored."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
 def insert_named(connection: Connection, table: Table, row: Mapping[str, object], max_rows: int) -> None:
     """A row with a new name. Raises Refused: too_many, name_taken."""
     if connection.execute(select(func.count()).select_from(table)).scalar_one() >= max_rows:
@@ -140,17 +148,5 @@ def insert_named(connection: Connection, table: Table, row: Mapping[str, object]
     connection.execute(insert(table).values(row))
 
 
-def _make_private(path: Path) -> None:
-    """Hashes of passwords and sessions are in it: no other user of the machine reads it, from its first byte on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
-
-
 def in_schema(engine: Engine) -> Engine:
-    @sqlalchemy_event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: object) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET search_path = {SCHEMA}")
-        connection.commit()
-
-    return engine
+    return postgres.executing_on_connect(engine, f"SET search_path = {SCHEMA}")

@@ -5,7 +5,7 @@ In SQLite a file of its own beside the ledger, in PostgreSQL the schema ``desk``
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
-from kiosk.sorting_center.ledger.database.schema import Code, Counting
+from kiosk.sorting_center.ledger.database.schema import Code, counted, key, required
 from kiosk.sorting_center.ledger.database.times import TimestampColumn
 
 SCHEMA: Final = "desk"  # Of PostgreSQL
@@ -32,22 +32,13 @@ REVISION: Final = "0006"  # Of the newest migration, counted from 1; `desk_versi
 metadata = MetaData()
 
 
-def _key(*names: str) -> list[Column[Any]]:
-    return [Column(name, Code, primary_key=True) for name in names]
-
-
 def _table(name: str, *items: SchemaItem) -> Table:
     return Table(name, metadata, *items)
 
 
 def _counted_table(name: str, *items: SchemaItem) -> Table:
     """``id`` counts up, and no number is given twice."""
-    key = Column("id", Counting, primary_key=True, autoincrement=True)
-    return Table(name, metadata, key, *items, sqlite_autoincrement=True)
-
-
-def _required(kind: Any, *names: str) -> list[Column[Any]]:
-    return [Column(name, kind, nullable=False) for name in names]
+    return Table(name, metadata, counted(), *items, sqlite_autoincrement=True)
 
 
 # As Alembic would make it.
@@ -61,37 +52,37 @@ desk_version = Table(
 # `password_hash`: Argon2id in the form of RFC 9106's reference code. `language`: "" for that of the browser.
 person = _table(
     "person",
-    *_key("name"),
-    *_required(Code, "role", "password_hash", "language"),
-    *_required(Boolean, "disabled"),
-    *_required(TimestampColumn, "changed_at"),
+    *key("name"),
+    *required(Code, "role", "password_hash", "language"),
+    *required(Boolean, "disabled"),
+    *required(TimestampColumn, "changed_at"),
 )
 
 # `host`: the name the pages were asked under when it began; under another one it opens nothing.
 session = _table(
     "session",
-    *_key("token_sha256"),
+    *key("token_sha256"),
     Column("person", Code, ForeignKey("person.name"), nullable=False),
-    *_required(Code, "host"),
-    *_required(TimestampColumn, "began_at", "seen_at"),
+    *required(Code, "host"),
+    *required(TimestampColumn, "began_at", "seen_at"),
     Index("session_person", "person"),
 )
 
 # A `kiosk.domain.lockout.Lockout` for each key; `failures_ms` are its ages, parted by spaces.
 throttle = _table(
     "throttle",
-    *_key("key"),
-    *_required(Code, "failures_ms", "boot_id"),
-    *_required(BigInteger, "wait_ms", "monotonic_ms"),
-    *_required(TimestampColumn, "touched_at"),
+    *key("key"),
+    *required(Code, "failures_ms", "boot_id"),
+    *required(BigInteger, "wait_ms", "monotonic_ms"),
+    *required(TimestampColumn, "touched_at"),
     Index("throttle_touched_at", "touched_at"),
 )
 
 # Added to, and erased after its terms; see `desk.terms`.
 audit = _counted_table(
     "audit",
-    *_required(TimestampColumn, "at"),
-    *_required(Code, "who", "act", "subject", "detail"),
+    *required(TimestampColumn, "at"),
+    *required(Code, "who", "act", "subject", "detail"),
     Index("audit_who", "who", "id"),
     Index("audit_act", "act", "id"),
 )
@@ -99,34 +90,34 @@ audit = _counted_table(
 # `scopes`: words parted by spaces.
 token = _table(
     "token",
-    *_key("name"),
+    *key("name"),
     Column("secret_sha256", Code, nullable=False, unique=True),
-    *_required(Code, "scopes"),
-    *_required(BigInteger, "per_minute"),
-    *_required(TimestampColumn, "made_at"),
+    *required(Code, "scopes"),
+    *required(BigInteger, "per_minute"),
+    *required(TimestampColumn, "made_at"),
     Column("expires_at", TimestampColumn),
     Column("revoked_at", TimestampColumn),
 )
 
 # `hours` as `hours.OpeningHours` writes them. After `quiet_min` minutes of them without a word one is quiet.
-township = _table("township", *_key("region", "name"), *_required(Code, "hours"), *_required(BigInteger, "quiet_min"))
+township = _table("township", *key("region", "name"), *required(Code, "hours"), *required(BigInteger, "quiet_min"))
 
 # `contact` is that of the post, not of a person; `route` of the truck. Dates as YYYY-MM-DD, "" where none is known.
 expected_station = _table(
     "expected_station",
-    *_key("region", "station"),
-    *_required(Code, "village", "township", "contact", "scale", "route", "verified_on", "valid_until"),
+    *key("region", "station"),
+    *required(Code, "village", "township", "contact", "scale", "route", "verified_on", "valid_until"),
 )
 
 # A `MachineSubject` for each certificate ever made. `sealed`: the station's identity under its paper code, until the
 # station has it.
 machine_certificate = _table(
     "machine_certificate",
-    *_key("region", "kind", "name"),
+    *key("region", "kind", "name"),
     Column("generation", BigInteger, primary_key=True, autoincrement=False),
-    *_required(TimestampColumn, "made_at", "not_after"),
+    *required(TimestampColumn, "made_at", "not_after"),
     Column("revoked_at", TimestampColumn),
-    *_required(Code, "reason"),
+    *required(Code, "reason"),
     Column("sealed", LargeBinary),
     Column("pin_secret", LargeBinary),
 )
@@ -134,61 +125,61 @@ machine_certificate = _table(
 # What a county gives its stations. `kind`: one of `county_book.KINDS`; `scope`: "" for all, `township:NAME` or
 # `station:S0147`; `content`: JSON, "" for a row of a wider scope that does not hold here. Prices, goods and what else
 # is published are the draft; members and people hold at once.
-county_row = _table("county_row", *_key("region", "kind", "scope", "key"), *_required(Code, "content"))
+county_row = _table("county_row", *key("region", "kind", "scope", "key"), *required(Code, "content"))
 
 # `revision` counts changes of the draft; `number` the releases and the changes that hold at once, see `Numbering`.
 county_draft = _table(
     "county_draft",
-    *_key("region"),
-    *_required(BigInteger, "revision", "number"),
-    *_required(Code, "changed_by"),
-    *_required(TimestampColumn, "changed_at"),
+    *key("region"),
+    *required(BigInteger, "revision", "number"),
+    *required(Code, "changed_by"),
+    *required(TimestampColumn, "changed_at"),
 )
 
 # What was published: all rows of the kinds that are published, as JSON, zlib. `alone`: by the person who changed it.
 county_release = _table(
     "county_release",
-    *_key("region"),
+    *key("region"),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    *_required(Code, "changed_by", "published_by", "note"),
-    *_required(Boolean, "alone"),
-    *_required(TimestampColumn, "published_at"),
+    *required(Code, "changed_by", "published_by", "note"),
+    *required(Boolean, "alone"),
+    *required(TimestampColumn, "published_at"),
     Column("content", LargeBinary, nullable=False),
 )
 
 # The county's key that signs documents, by generation: its certificate, PEM. Its private part is a file.
 configuration_key = _table(
     "configuration_key",
-    *_key("region"),
+    *key("region"),
     Column("generation", BigInteger, primary_key=True, autoincrement=False),
-    *_required(Code, "certificate"),
-    *_required(TimestampColumn, "made_at"),
+    *required(Code, "certificate"),
+    *required(TimestampColumn, "made_at"),
 )
 
 # The newest document of each station, signed; `parts_sha256` tells whether another one is needed.
 station_document = _table(
     "station_document",
-    *_key("region", "station"),
-    *_required(BigInteger, "key", "number"),
-    *_required(Code, "parts_sha256", "sha256"),
-    *_required(TimestampColumn, "made_at"),
+    *key("region", "station"),
+    *required(BigInteger, "key", "number"),
+    *required(Code, "parts_sha256", "sha256"),
+    *required(TimestampColumn, "made_at"),
     Column("document", LargeBinary, nullable=False),
 )
 
 # The parts that these documents name, once each, and which document names which.
-document_part = _table("document_part", *_key("sha256"), Column("content", LargeBinary, nullable=False))
+document_part = _table("document_part", *key("sha256"), Column("content", LargeBinary, nullable=False))
 station_document_part = _table(
-    "station_document_part", *_key("region", "station", "sha256"), Index("station_document_part_sha256", "sha256")
+    "station_document_part", *key("region", "station", "sha256"), Index("station_document_part_sha256", "sha256")
 )
 
 # What a station said last: `state` is applied, refused or imported (its newest catalog), `reason` that of a refusal,
 # `at` when it happened there.
 station_configuration = _table(
     "station_configuration",
-    *_key("region", "station", "state"),
-    *_required(BigInteger, "key", "number", "catalog_version", "feedseq"),
-    *_required(Code, "sha256", "reason"),
-    *_required(TimestampColumn, "at"),
+    *key("region", "station", "state"),
+    *required(BigInteger, "key", "number", "catalog_version", "feedseq"),
+    *required(Code, "sha256", "reason"),
+    *required(TimestampColumn, "at"),
 )
 
 # What the county asks of a station, signed when it is sent; `outcome` is "" while it is open. `number` only goes up.
@@ -205,19 +196,19 @@ station_request = _table(
 # `locked_out_at`: since when a document without this person is in force there.
 former_person = _table(
     "former_person",
-    *_key("region", "station", "number"),
-    *_required(Code, "name", "role"),
-    *_required(TimestampColumn, "ended_at"),
+    *key("region", "station", "number"),
+    *required(Code, "name", "role"),
+    *required(TimestampColumn, "ended_at"),
     Column("locked_out_at", TimestampColumn),
 )
 
 # `state`: open, taken or closed. `present`: the condition was seen the last time. `who` made the last step.
 alarm_case = _counted_table(
     "alarm_case",
-    *_required(Code, "kind", "region", "station", "subject", "detail", "state", "who", "reason"),
-    *_required(Boolean, "present"),
-    *_required(BigInteger, "version"),
-    *_required(TimestampColumn, "opened_at", "seen_at"),
+    *required(Code, "kind", "region", "station", "subject", "detail", "state", "who", "reason"),
+    *required(Boolean, "present"),
+    *required(BigInteger, "version"),
+    *required(TimestampColumn, "opened_at", "seen_at"),
     UniqueConstraint("kind", "region", "station", "subject"),
     Index("alarm_case_state", "state", "id"),
 )
@@ -226,8 +217,8 @@ alarm_case = _counted_table(
 case_step = _counted_table(
     "case_step",
     Column("alarm_case", BigInteger, ForeignKey("alarm_case.id"), nullable=False),
-    *_required(TimestampColumn, "at"),
-    *_required(Code, "who", "state", "reason"),
+    *required(TimestampColumn, "at"),
+    *required(Code, "who", "state", "reason"),
     Column("told", Boolean, nullable=False, default=False),
     Index("case_step_case", "alarm_case", "id"),
     Index("case_step_told", "told", "state", "id"),
@@ -236,9 +227,9 @@ case_step = _counted_table(
 # `number` counts the decisions on one subject: two people who saw the same ones cannot both add the next.
 decision = _counted_table(
     "decision",
-    *_required(Code, "kind", "subject", "act", "reason", "who", "outcome"),
-    *_required(BigInteger, "number"),
-    *_required(TimestampColumn, "at"),
+    *required(Code, "kind", "subject", "act", "reason", "who", "outcome"),
+    *required(BigInteger, "number"),
+    *required(TimestampColumn, "at"),
     Column("figures", Code, nullable=False, server_default=""),
     UniqueConstraint("kind", "subject", "number"),
 )
@@ -246,21 +237,21 @@ decision = _counted_table(
 # A file that was checked and not applied yet, one a person. `base`: the digest of the list it was compared with.
 registry_draft = _table(
     "registry_draft",
-    *_key("who"),
-    *_required(Code, "session_sha256", "file_sha256", "base"),
+    *key("who"),
+    *required(Code, "session_sha256", "file_sha256", "base"),
     Column("content", LargeBinary, nullable=False),
-    *_required(TimestampColumn, "made_at"),
+    *required(TimestampColumn, "made_at"),
 )
 
 # `way`: mail or webhook. `kinds`: of cases, parted by spaces, "" for all. `secret` signs webhooks. `turn` counts the
 # attempts, `failures` those since the last success.
 notice_target = _table(
     "notice_target",
-    *_key("name"),
-    *_required(Code, "way", "address", "server", "sender", "login", "secret", "language", "kinds"),
-    *_required(Boolean, "paused"),
-    *_required(TimestampColumn, "made_at", "next_at"),
-    *_required(BigInteger, "turn", "failures"),
+    *key("name"),
+    *required(Code, "way", "address", "server", "sender", "login", "secret", "language", "kinds"),
+    *required(Boolean, "paused"),
+    *required(TimestampColumn, "made_at", "next_at"),
+    *required(BigInteger, "turn", "failures"),
 )
 
 # `code`: 128 random bits, the same however often it is sent. `cases`: JSON, what was so when it was written; `number`
@@ -269,9 +260,9 @@ notice = _counted_table(
     "notice",
     Column("code", Code, nullable=False, unique=True),
     Column("target", Code, ForeignKey("notice_target.name"), nullable=False),
-    *_required(Code, "cases", "state", "result"),
-    *_required(BigInteger, "number", "tries"),
-    *_required(TimestampColumn, "made_at"),
+    *required(Code, "cases", "state", "result"),
+    *required(BigInteger, "number", "tries"),
+    *required(TimestampColumn, "made_at"),
     Column("ended_at", TimestampColumn),
     Index("notice_state", "state", "target", "tries", "id"),
 )
@@ -280,43 +271,43 @@ notice = _counted_table(
 # instead; `published`: JSON of exactly what buyers see. `version` counts all that was done to it.
 listing = _table(
     "listing",
-    *_key("region", "station", "lot"),
-    *_required(Code, "offered", "state"),
-    *_required(BigInteger, "version"),
+    *key("region", "station", "lot"),
+    *required(Code, "offered", "state"),
+    *required(BigInteger, "version"),
     Column("edited", Code),
     Column("published", Code),
-    *_required(TimestampColumn, "updated_at"),
+    *required(TimestampColumn, "updated_at"),
     Index("listing_state", "state", "updated_at"),
 )
 
 # Only ever added to. An offer has as `reason` which event it came with, `{epoch}-{seq}`: it is taken once.
 listing_step = _counted_table(
     "listing_step",
-    *_required(Code, "region", "station", "lot", "who", "act", "reason"),
-    *_required(TimestampColumn, "at"),
+    *required(Code, "region", "station", "lot", "who", "act", "reason"),
+    *required(TimestampColumn, "at"),
     Index("listing_step_listing", "region", "station", "lot", "id"),
     Index("listing_step_reason", "region", "station", "lot", "reason"),
 )
 
 # What accepted events said of a lot, offered by then or not: the SHA-256 of each master, or `voided`.
-listing_facts = _table("listing_told", *_key("region", "station", "lot", "what"))
+listing_facts = _table("listing_told", *key("region", "station", "lot", "what"))
 
 # One row: up to where the ledger's feed is followed, in which generation of it.
-listing_place = _table("listing_place", *_key("generation"), *_required(BigInteger, "feedseq"))
+listing_place = _table("listing_place", *key("generation"), *required(BigInteger, "feedseq"))
 
 # A row for each listing that buyers see now: since when, in which words it is found, and with what it stands on a card.
 listing_shown = _table(
     "listing_shown",
-    *_key("region", "station", "lot"),
-    *_required(TimestampColumn, "at"),
-    *_required(Code, "words", "product", "grade"),
-    *_required(BigInteger, "price_fen", "pack_g"),
+    *key("region", "station", "lot"),
+    *required(TimestampColumn, "at"),
+    *required(Code, "words", "product", "grade"),
+    *required(BigInteger, "price_fen", "pack_g"),
     Index("listing_shown_goods", "region", "product", "grade", "at", "station", "lot"),
 )
 
 # The pictures of these listings, by hash: no other one is shown to buyers.
 listing_picture = _table(
     "listing_picture",
-    *_key("sha256", "region", "station", "lot"),
+    *key("sha256", "region", "station", "lot"),
     Index("listing_picture_listing", "region", "station", "lot"),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,8 +70,7 @@ class AmqpLink:
     """Connects, reconnects with growing random pauses, and says so once per change."""
 
     def __init__(self, address: BrokerAddress, name: str, callbacks: AmqpCallbacks) -> None:
-        self._address = address
-        self._callbacks = callbacks
+        self._address, self._callbacks = address, callbacks
         self._parameters = parameters(address, name)
         self._backoff = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
         self._lock = threading.Lock()
@@ -174,10 +173,17 @@ class AmqpLink:
             self._close()
 
     def _not_opened(self, _connection: Connection, error: BaseException | str) -> None:
-        refusals = [found for found in _causes(error) if _is_refusal(found)]
+        # The library calls any end of a connection before it is open a probable refusal, and says which in the text.
+        refusals = [
+            found
+            for found in _causes(error)
+            if isinstance(found, _REFUSALS) and not any(word in str(found) for word in _NOT_REFUSALS)
+        ]
         if refusals:
+            own_texts = (str(found.reply_text) for found in refusals if isinstance(found, ConnectionClosedByBroker))
+            reason = next(own_texts, str(refusals[0]) or type(refusals[0]).__name__)
             self._report(
-                f"The broker at {self._address} refuses the sorting center ({_reply_text(refusals)}): "
+                f"The broker at {self._address} refuses the sorting center ({reason}): "
                 "check user name, password, virtual host and certificate."
             )
         else:
@@ -249,16 +255,3 @@ def _causes(error: BaseException | str) -> Iterator[BaseException]:
         for found in inner:
             if isinstance(found, BaseException):
                 yield from _causes(found)
-
-
-def _is_refusal(error: BaseException) -> bool:
-    """The library calls any end of a connection before it is open a probable refusal, and says which in the text."""
-    return isinstance(error, _REFUSALS) and not any(word in str(error) for word in _NOT_REFUSALS)
-
-
-def _reply_text(refusals: Sequence[BaseException]) -> str:
-    """The broker's own, where it has any."""
-    for found in refusals:
-        if isinstance(found, ConnectionClosedByBroker):
-            return str(found.reply_text)
-    return str(refusals[0]) or type(refusals[0]).__name__

@@ -98,8 +98,7 @@ class MqttLink:
     """Connects, reconnects with growing random pauses, and says so once per change."""
 
     def __init__(self, address: BrokerAddress, session: MqttSession, callbacks: MqttCallbacks) -> None:
-        self._address = address
-        self._callbacks = callbacks
+        self._address, self._callbacks = address, callbacks
         self._calls: deque[Callable[[], object]] = deque()
         self._received_count = 0
         self._was_refused = False

@@ -49,8 +49,7 @@ class IngestInbox:
 
     def __init__(self, dropped: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
         """``dropped`` is called for every message that is not kept."""
-        self._dropped = dropped
-        self._clock = clock
+        self._dropped, self._clock = dropped, clock
         self._changed = threading.Condition()
         self._waiting: OrderedDict[str, deque[Inbound]] = OrderedDict()  # By station; the first has the next turn
         # Tags in the order in which they came; true: done, and released as soon as all before it are.
@@ -201,7 +200,10 @@ class StationShares:
             self._detect_flood(now)
         self._arrived[station] += 1
         self._was_full = self._was_full or is_full
-        self._note_seen(station, now)
+        self._last_seen[station] = now
+        self._last_seen.move_to_end(station)
+        if len(self._last_seen) > _MAX_REMEMBERED_STATIONS:
+            self._last_seen.popitem(last=False)
         held = self._bytes[station]
         if held and held + size > MAX_STATION_BYTES:
             return False
@@ -234,12 +236,6 @@ class StationShares:
         self._arrived.clear()
         self._shed, self._was_full = 0, False
         self._period_end = now + PERIOD_S
-
-    def _note_seen(self, station: str, now: float) -> None:
-        self._last_seen[station] = now
-        self._last_seen.move_to_end(station)
-        if len(self._last_seen) > _MAX_REMEMBERED_STATIONS:
-            self._last_seen.popitem(last=False)
 
     def _others_seen_recently(self, station: str, now: float) -> bool:
         """Whether another station was heard lately."""

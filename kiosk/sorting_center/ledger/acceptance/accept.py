@@ -26,13 +26,18 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger.acceptance import streams
-from kiosk.sorting_center.ledger.acceptance.chain import Chain, Released
 from kiosk.sorting_center.ledger.acceptance.signatures import ChecksAhead, Signatures
+from kiosk.sorting_center.ledger.acceptance.streams import Chain, Released
 from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.postgres import lock_stations
-from kiosk.sorting_center.ledger.database.rows import insert_autonumbered, insert_missing, upsert_rows
+from kiosk.sorting_center.ledger.database.rows import (
+    Keys,
+    as_parameter,
+    insert_autonumbered,
+    insert_missing,
+    upsert_rows,
+)
 from kiosk.sorting_center.ledger.database.schema import (
     archived,
     event_by_month,
@@ -89,7 +94,13 @@ class Acceptance:
         """
         chains = self._load_chains(groups)
         self.signatures.load_keys(chain.station for chain in chains)
-        known = self._stored_hashes(chains)
+        # The hashes of the numbers that may have come before.
+        known: dict[streams.StreamKey, dict[int, str]] = {chain.key: {} for chain in chains}
+        items = [(chain, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored]
+        self._add_hashes(event_table, ((*chain.key, seq) for chain, seq in items), known)
+        # What stands below ``upto`` and is not here any more.
+        missing = ((*chain.key, seq) for chain, seq in items if seq <= chain.upto and seq not in known[chain.key])
+        self._add_hashes(archived, missing, known)
         for chain in chains:
             self._deduplicate(chain, known[chain.key])
             self._advance(chain)
@@ -163,16 +174,6 @@ class Acceptance:
             chain.events = [item for item in chain.events if item.seq <= limit]
             seqs = [item.seq for item in chain.events]
         chain.max_seen = max([chain.max_seen, *seqs])
-
-    def _stored_hashes(self, chains: Sequence[Chain]) -> dict[streams.StreamKey, dict[int, str]]:
-        """Of the numbers that may have come before."""
-        hashes: dict[streams.StreamKey, dict[int, str]] = {chain.key: {} for chain in chains}
-        items = [(chain, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored]
-        self._add_hashes(event_table, ((*chain.key, seq) for chain, seq in items), hashes)
-        # What stands below ``upto`` and is not here any more.
-        missing = ((*chain.key, seq) for chain, seq in items if seq <= chain.upto and seq not in hashes[chain.key])
-        self._add_hashes(archived, missing, hashes)
-        return hashes
 
     def _add_hashes(
         self,

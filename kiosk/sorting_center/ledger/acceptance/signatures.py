@@ -17,7 +17,7 @@ from kiosk.domain.events import EventsCovered, KeyMade
 from kiosk.messaging.contract.event_signature import parse_signature
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.acceptance import streams
-from kiosk.sorting_center.ledger.acceptance.chain import Chain
+from kiosk.sorting_center.ledger.acceptance.streams import Chain
 from kiosk.sorting_center.ledger.database import station_keys
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.database.schema import unsigned

@@ -1,12 +1,15 @@
-"""Questions about single streams."""
+"""Questions about single streams, and one stream as a commit has it in hand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.database.schema import archived, event, quarantine, same_stream, stream
 from kiosk.sorting_center.shared.ports import StreamReach
 
@@ -73,3 +76,36 @@ def hash_at(connection: Connection, row: StreamReach, seq: int) -> str:
 def _held_numbers(connection: Connection, row: StreamReach) -> Iterator[int]:
     held = select(event.c.seq).where(same_stream(event, row), event.c.seq > row.upto)
     return iter(connection.execute(held.order_by(event.c.seq)).scalars())
+
+
+class Released(NamedTuple):
+    """An event whose place in the chain is sure; ``feedseq`` is None where it has, or has yet, no place in the feed."""
+
+    event: ReceivedEvent
+    feedseq: int | None
+    held_since: str | None  # When it came, of an event that was held above a gap before this delivery
+
+
+@dataclass(slots=True)
+class Chain:
+    """The row of ``stream`` while a delivery is taken in: walked in memory, written once."""
+
+    station: str
+    epoch: str
+    region: str
+    upto: int
+    head: str
+    max_seen: int
+    gap_since: str | None
+    events: Sequence[ReceivedEvent]
+    highest_stored: int = 0  # No event above it was stored before this delivery
+    has_quarantined: bool = False  # It may have events in quarantine
+    fresh: dict[int, ReceivedEvent] = field(default_factory=dict)  # What is new, by seq
+    released: list[Released] = field(default_factory=list)
+    last_received_at: str = ""  # When the newest delivery with events of this stream came
+    # The budget of the commit was spent: held events that are next in the chain may still be there.
+    has_more: bool = False
+
+    @property
+    def key(self) -> StreamKey:
+        return (self.station, self.epoch, self.region)

@@ -59,23 +59,19 @@ def archive(url: str, before: str, folder: Path, followed: Mapping[str, int] | N
         raise LedgerError(f"{before} has not begun yet: a month that is not over stays")
     with closing(open_for_writing(url)) as opened:
         try:
-            for month in _months(opened, before):
+            # Found from one to the next: events stand in no order of time.
+            months = []
+            with opened.reader.connect() as connection:
+                after = select(func.min(event.c.received_at))
+                found = connection.execute(after).scalar()
+                while found is not None and found[:7] < before:
+                    months.append(found[:7])
+                    following = f"{next_month(found[:7])}-01T00:00:00.000Z"
+                    found = connection.execute(after.where(event.c.received_at >= following)).scalar()
+            for month in months:
                 yield _archive_month(opened, month, folder, followed or {})
         except DBAPIError as error:
             raise translate_error(opened.address, error) from error
-
-
-def _months(opened: OpenedLedger, before: str) -> list[str]:
-    """Found from one to the next: events stand in no order of time."""
-    months = []
-    with opened.reader.connect() as connection:
-        after = select(func.min(event.c.received_at))
-        found = connection.execute(after).scalar()
-        while found is not None and found[:7] < before:
-            months.append(found[:7])
-            following = f"{next_month(found[:7])}-01T00:00:00.000Z"
-            found = connection.execute(after.where(event.c.received_at >= following)).scalar()
-    return months
 
 
 def _archive_month(opened: OpenedLedger, month: str, folder: Path, followed: Mapping[str, int]) -> ArchivedMonth:

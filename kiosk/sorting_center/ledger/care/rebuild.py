@@ -69,21 +69,6 @@ def _rebuild(connection: Connection, opened: OpenedLedger, on_progress: Callable
     for table in (intake, intake_void):
         connection.execute(delete(table).where(_has_event(table)))
     connection.execute(delete(alarm).where(alarm.c.kind == RECEIPT_TWICE, _has_event(alarm)))
-    events = _replay(connection, on_progress)
-    return RebuildResult(
-        events=events,
-        intakes=_count(connection, intake),
-        voids=_count(connection, intake_void),
-        receipts_twice=connection.execute(select(func.count()).where(alarm.c.kind == RECEIPT_TWICE)).scalar_one(),
-        stations_added=_add_stations(connection),
-    )
-
-
-def _has_event(table: Table) -> Exists:
-    return exists().where(same_stream(event, table.c), event.c.seq == table.c.seq)
-
-
-def _replay(connection: Connection, on_progress: Callable[[int], None]) -> int:
     done, after = 0, 0
     while rows := feed_page(connection, after, _CHUNK, (*projection.EVENT_COLUMNS, "problem")):
         projected = [row for row in rows if row.problem is None and row.type in projection.TYPES]
@@ -91,11 +76,7 @@ def _replay(connection: Connection, on_progress: Callable[[int], None]) -> int:
         station_keys.register_released(connection, [row for row in rows if row.problem is None])
         done, after = done + len(projected), rows[-1].feedseq
         on_progress(done)
-    return done
-
-
-def _add_stations(connection: Connection) -> int:
-    """A station whose row is missing was heard when its last event came; the others know more than events tell."""
+    # A station whose row is missing was heard when its last event came; the others know more than events tell.
     known = exists().where(station_status.c.station == stream.c.station, station_status.c.region == stream.c.region)
     missing = (
         select(stream.c.station, stream.c.region, func.max(stream.c.last_received_at))
@@ -103,7 +84,17 @@ def _add_stations(connection: Connection) -> int:
         .group_by(stream.c.station, stream.c.region)
     )
     added = insert(station_status).from_select(["station", "region", "last_seen"], missing)
-    return connection.execute(added.execution_options(preserve_rowcount=True)).rowcount
+    return RebuildResult(
+        events=done,
+        intakes=_count(connection, intake),
+        voids=_count(connection, intake_void),
+        receipts_twice=connection.execute(select(func.count()).where(alarm.c.kind == RECEIPT_TWICE)).scalar_one(),
+        stations_added=connection.execute(added.execution_options(preserve_rowcount=True)).rowcount,
+    )
+
+
+def _has_event(table: Table) -> Exists:
+    return exists().where(same_stream(event, table.c), event.c.seq == table.c.seq)
 
 
 def _count(connection: Connection, table: Table) -> int:

@@ -21,9 +21,7 @@ class IncidentRecorder:
     """What a person must look into, of the stations of one region, written through one connection."""
 
     def __init__(self, connection: Connection, region: str, received_at: str) -> None:
-        self._connection = connection
-        self._region = region
-        self._received_at = received_at
+        self._connection, self._region, self._received_at = connection, region, received_at
 
     def record_quarantined(self, item: ReceivedEvent, reason: str) -> None:
         """Keep the event apart for a person; a graver reason replaces an earlier one."""

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Delete, Engine, Integer, Select, bindparam, d
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.sorting_center.ledger.database import places, projection
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.schema import unnumbered
 
 NUMBERER_LOCK: Final = 0x53_4B_01

@@ -70,12 +70,16 @@ def _engine(url: URL, session: tuple[str, ...], **options: Any) -> Engine:
     pooled = {} if "poolclass" in options else {"pool_pre_ping": True}
     # What the URL says of the connection goes before what is set here.
     arguments = {name: value for name, value in _CONNECT.items() if name not in url.query}
-    engine = create_engine(url, connect_args=arguments, **pooled, **options)
+    return executing_on_connect(create_engine(url, connect_args=arguments, **pooled, **options), *session)
+
+
+def executing_on_connect(engine: Engine, *statements: str) -> Engine:
+    """The engine, whose every new connection executes these first."""
 
     @sqlalchemy_event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: object) -> None:
         with connection.cursor() as cursor:
-            for statement in session:
+            for statement in statements:
                 cursor.execute(statement)
         connection.commit()
 

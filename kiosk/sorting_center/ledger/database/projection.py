@@ -11,8 +11,7 @@ from sqlalchemy import Connection, Select, and_, select
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
 from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter, insert_missing, insert_rows
 from kiosk.sorting_center.ledger.database.schema import bag, intake, intake_void
 from kiosk.sorting_center.ledger.shared.records import RECEIPT_TWICE
 from kiosk.sorting_center.shared.alarm_texts import format_detail

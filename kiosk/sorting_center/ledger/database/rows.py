@@ -1,16 +1,53 @@
 """Many rows of one table with one statement, each a tuple in the order of the table's columns.
 
-Straight to the driver: of a commit's time SQLAlchemy's handling of single values would be the largest part.
+Straight to the driver: of a commit's time SQLAlchemy's handling of single values would be the largest part. And many
+keys as one parameter, a JSON array of arrays: the text of a statement is the same however many there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Table
+import msgspec
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+)
+from sqlalchemy.sql.selectable import TableValuedAlias
+
+
+class Keys:
+    """A table of keys to join with, in a statement of this dialect."""
+
+    def __init__(self, dialect: str) -> None:
+        given = bindparam("keys", type_=Text)
+        each = func.json_array_elements(cast(given, JSON)) if dialect == "postgresql" else func.json_each(given)
+        self.table: TableValuedAlias = each.table_valued("value", name="wanted")
+
+    def text(self, place: int) -> ColumnElement[str]:
+        """The part of the key at this place, from 0."""
+        return self.table.c.value.op("->>")(literal_column(str(place)))
+
+    def number(self, place: int) -> ColumnElement[int]:
+        return cast(self.text(place), BigInteger)
+
+
+def as_parameter(keys: Iterable[Sequence[str | int]]) -> dict[str, str]:
+    """What `Keys` is given when the statement is executed."""
+    return {"keys": msgspec.json.encode(list(keys)).decode()}
+
 
 Rows = Sequence[tuple[Any, ...]]
 

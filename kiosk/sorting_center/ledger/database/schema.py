@@ -26,6 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
 )
+from sqlalchemy.schema import SchemaItem
 
 from kiosk.sorting_center.ledger.database.times import TimestampColumn
 
@@ -38,112 +39,105 @@ Counting = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only
 
 metadata = MetaData()
 
+
+def _table(name: str, *items: SchemaItem, **options: Any) -> Table:
+    return Table(name, metadata, *items, **options)
+
+
+def key(*names: str, kind: Any = Code) -> list[Column[Any]]:
+    return [Column(name, kind, primary_key=True) for name in names]
+
+
+def required(kind: Any, *names: str) -> list[Column[Any]]:
+    return [Column(name, kind, nullable=False) for name in names]
+
+
+def counted() -> Column[int]:
+    return Column("id", Counting, primary_key=True, autoincrement=True)
+
+
 # `schema_version`, `ledger_id`, `generation`, and `announced`: the generation every station was told.
-meta = Table("meta", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
+meta = _table("meta", *key("name"), *required(Code, "value"))
 
 
 def _received() -> tuple[Column[Any], ...]:
     return (
-        Column("station", Code, primary_key=True),
-        Column("epoch", Code, primary_key=True),
-        Column("seq", BigInteger, primary_key=True),
-        Column("region", Code, primary_key=True),
-        Column("sha256", Code, nullable=False),
-        Column("prevhash", Code, nullable=False),
-        Column("type", Code, nullable=False),
+        *key("station", "epoch"),
+        *key("seq", kind=BigInteger),
+        *key("region"),
+        *required(Code, "sha256", "prevhash", "type"),
         Column("problem", Code),
-        Column("body", LargeBinary, nullable=False),
-        Column("received_at", TimestampColumn, nullable=False),
+        *required(LargeBinary, "body"),
+        *required(TimestampColumn, "received_at"),
     )
 
 
 # One row per (region, station, epoch, seq), first come. `feedseq` is null while a gap below holds the event back, and
 # for good when `problem` (unknown_type, bad_data, oversized, bad_signature) was set until it was released. In
 # PostgreSQL a view: see `database.places`.
-event = Table("event", metadata, *_received(), Column("feedseq", BigInteger, unique=True))
+event = _table("event", *_received(), Column("feedseq", BigInteger, unique=True))
 
 # The keys with which stations sign, as `station.key.made.v1` named them. `public`: 64 hex digits. `state` as in
 # `messaging.contract.configuration.KeyRow`. `made_seq`: of the event, in `made_epoch`.
-station_key = Table(
+station_key = _table(
     "station_key",
-    metadata,
-    Column("region", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
-    Column("public", Code, primary_key=True),
-    Column("state", Code, nullable=False),
-    Column("made_epoch", Code, nullable=False),
-    Column("made_seq", BigInteger, nullable=False),
-    Column("received_at", TimestampColumn, nullable=False),
+    *key("region", "station", "public"),
+    *required(Code, "state", "made_epoch"),
+    *required(BigInteger, "made_seq"),
+    *required(TimestampColumn, "received_at"),
 )
 
 # Of a stream the released events that have no signature that is believed, though its station has a key, and that no
 # `station.events.covered.v1` covers: from the first to the last, among signed ones. `since`: when the first one came.
-unsigned = Table(
+unsigned = _table(
     "unsigned",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("epoch", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("first", BigInteger, nullable=False),
-    Column("last", BigInteger, nullable=False),
-    Column("events", BigInteger, nullable=False),
-    Column("since", TimestampColumn, nullable=False),
+    *key("station", "epoch", "region"),
+    *required(BigInteger, "first", "last", "events"),
+    *required(TimestampColumn, "since"),
 )
 
 # `upto`: every event from 1 to here is stored and linked. `head`: the hash at `upto`.
-stream = Table(
+stream = _table(
     "stream",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("epoch", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("upto", BigInteger, nullable=False),
-    Column("head", Code, nullable=False),
-    Column("max_seen", BigInteger, nullable=False),
+    *key("station", "epoch", "region"),
+    *required(BigInteger, "upto"),
+    *required(Code, "head"),
+    *required(BigInteger, "max_seen"),
     Column("gap_since", TimestampColumn),
-    Column("first_received_at", TimestampColumn, nullable=False),
-    Column("last_received_at", TimestampColumn, nullable=False),
+    *required(TimestampColumn, "first_received_at", "last_received_at"),
 )
 
 # `reason`: fork, broken_chain, far_ahead, unknown_type, bad_data, oversized or bad_signature. Bounded for each station:
 # of the oldest, and of those that are oversized, number, hash, reason and `size_bytes` are kept, and no `body`.
-quarantine = Table(
+quarantine = _table(
     "quarantine",
-    metadata,
-    Column("id", Counting, primary_key=True, autoincrement=True),
-    Column("station", Code, nullable=False),
-    Column("epoch", Code, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("sha256", Code, nullable=False),
-    Column("reason", Code, nullable=False),
-    Column("type", Code, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("received_at", TimestampColumn, nullable=False),
-    Column("region", Code, nullable=False),
-    Column("size_bytes", BigInteger, nullable=False),
+    counted(),
+    *required(Code, "station", "epoch"),
+    *required(BigInteger, "seq"),
+    *required(Code, "sha256", "reason", "type"),
+    *required(LargeBinary, "body"),
+    *required(TimestampColumn, "received_at"),
+    *required(Code, "region"),
+    *required(BigInteger, "size_bytes"),
     UniqueConstraint("station", "epoch", "seq", "sha256", "region"),
 )
 
 # What cannot be attributed to a station's event, raw; only the newest are kept.
-refused = Table(
+refused = _table(
     "refused",
-    metadata,
-    Column("id", Counting, primary_key=True, autoincrement=True),
-    Column("topic", Code, nullable=False),
-    Column("code", Code, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
-    Column("size_bytes", BigInteger, nullable=False),
-    Column("received_at", TimestampColumn, nullable=False),
+    counted(),
+    *required(Code, "topic", "code"),
+    *required(LargeBinary, "payload"),
+    *required(BigInteger, "size_bytes"),
+    *required(TimestampColumn, "received_at"),
     sqlite_autoincrement=True,
 )
 
 # `alarm`: what the station's newest status complains of, "" for nothing. `doctor`: the rows of its newest status as
 # JSON of `SeenRow`; null until it has sent one.
-station_status = Table(
+station_status = _table(
     "station_status",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
+    *key("station", "region"),
     Column("online", Boolean),
     Column("pending", BigInteger),
     Column("epoch", Code),
@@ -154,170 +148,128 @@ station_status = Table(
 )
 
 # `kind`: fork, broken_chain, receipt_twice, second_region, too_many_epochs or county_log.
-alarm = Table(
+alarm = _table(
     "alarm",
-    metadata,
-    Column("id", Counting, primary_key=True, autoincrement=True),
-    Column("kind", Code, nullable=False),
-    Column("station", Code, nullable=False),
-    Column("epoch", Code, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("detail", Code, nullable=False),
-    Column("raised_at", TimestampColumn, nullable=False),
-    Column("region", Code, nullable=False),
+    counted(),
+    *required(Code, "kind", "station", "epoch"),
+    *required(BigInteger, "seq"),
+    *required(Code, "detail"),
+    *required(TimestampColumn, "raised_at"),
+    *required(Code, "region"),
     UniqueConstraint("kind", "station", "epoch", "seq", "region"),
 )
 
 # One row per receipt, however often its event was re-issued: what totals are made of.
-intake = Table(
+intake = _table(
     "intake",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("receipt", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("epoch", Code, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("feedseq", BigInteger, nullable=False),
-    Column("data_sha256", Code, nullable=False),
+    *key("station", "receipt", "region"),
+    *required(Code, "epoch"),
+    *required(BigInteger, "seq", "feedseq"),
+    *required(Code, "data_sha256"),
     Column("reissued", Code),
-    Column("lot", Code, nullable=False),
-    Column("product", Code, nullable=False),
-    Column("mode", Code, nullable=False),
-    Column("net_g", BigInteger, nullable=False),
-    Column("amount_fen", BigInteger, nullable=False),
-    Column("received_at", TimestampColumn, nullable=False),
+    *required(Code, "lot", "product", "mode"),
+    *required(BigInteger, "net_g", "amount_fen"),
+    *required(TimestampColumn, "received_at"),
     Index("intake_feedseq", "feedseq"),
     Index("intake_received_at", "received_at"),
 )
 
 # The bags of each row of `intake`; `code` is null for those whose event tells none. A bag is found by its code, which
 # holds its receipt and its number.
-bag = Table(
+bag = _table(
     "bag",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("receipt", Code, primary_key=True),
+    *key("station", "receipt"),
     Column("bag", BigInteger, primary_key=True, autoincrement=False),
-    Column("region", Code, primary_key=True),
+    *key("region"),
     Column("code", Code),
-    Column("net_g", BigInteger, nullable=False),
+    *required(BigInteger, "net_g"),
 )
 
-intake_void = Table(
+intake_void = _table(
     "intake_void",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("receipt", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("epoch", Code, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("reason", Code, nullable=False),
+    *key("station", "receipt", "region"),
+    *required(Code, "epoch"),
+    *required(BigInteger, "seq"),
+    *required(Code, "reason"),
     Column("replacement", Code),
 )
 
 # How far a publisher got: everything up to here was acknowledged by its broker. `ARCHIVED` is no publisher: up to there
 # events were archived, some of them at least, and the feed can no longer be read from its beginning.
-feed_position = Table(
-    "feed_position",
-    metadata,
-    Column("name", Code, primary_key=True),
-    Column("feedseq", BigInteger, nullable=False),
-)
+feed_position = _table("feed_position", *key("name"), *required(BigInteger, "feedseq"))
 
 ARCHIVED: Final = "archived"
 
 # Released ranges, both ends included, whose events have no place in the feed yet: only where many processes write. No
 # event with a problem is in one; none was received before `since`.
-unnumbered = Table(
+unnumbered = _table(
     "unnumbered",
-    metadata,
-    Column("id", Counting, primary_key=True, autoincrement=True),
-    Column("station", Code, nullable=False),
-    Column("epoch", Code, nullable=False),
-    Column("region", Code, nullable=False),
-    Column("first", BigInteger, nullable=False),
-    Column("last", BigInteger, nullable=False),
-    Column("since", TimestampColumn, nullable=False),
+    counted(),
+    *required(Code, "station", "epoch", "region"),
+    *required(BigInteger, "first", "last"),
+    *required(TimestampColumn, "since"),
     sqlite_autoincrement=True,
 )
 
 # The same ranges when they have their places: the event `last` has `last_feedseq`, and those before it the places
 # before that. Only in PostgreSQL has it rows; see `database.places`.
-numbered = Table(
+numbered = _table(
     "numbered",
-    metadata,
     Column("last_feedseq", BigInteger, primary_key=True, autoincrement=False),
-    Column("station", Code, nullable=False),
-    Column("epoch", Code, nullable=False),
-    Column("region", Code, nullable=False),
-    Column("first", BigInteger, nullable=False),
-    Column("last", BigInteger, nullable=False),
-    Column("since", TimestampColumn, nullable=False),
+    *required(Code, "station", "epoch", "region"),
+    *required(BigInteger, "first", "last"),
+    *required(TimestampColumn, "since"),
     Index("numbered_stream", "station", "epoch", "region", "last", unique=True),
 )
 
 # What is left of an event whose body is in an archive: enough to tell a duplicate from a fork.
-archived = Table(
+archived = _table(
     "archived",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("epoch", Code, primary_key=True),
-    Column("seq", BigInteger, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("sha256", Code, nullable=False),
+    *key("station", "epoch"),
+    *key("seq", kind=BigInteger),
+    *key("region"),
+    *required(Code, "sha256"),
     sqlite_with_rowid=False,
 )
 
 # The county's log: see `sorting_center.log`. `origin` names a tree; `generation` is that of the feed, and `first_place`
 # the feedseq of the first leaf.
-log_tree = Table(
+log_tree = _table(
     "log_tree",
-    metadata,
-    Column("origin", Code, primary_key=True),
-    Column("region", Code, nullable=False),
-    Column("year", BigInteger, nullable=False),
-    Column("generation", Code, nullable=False),
-    Column("first_place", BigInteger, nullable=False),
-    Column("size", BigInteger, nullable=False),
+    *key("origin"),
+    *required(Code, "region"),
+    *required(BigInteger, "year"),
+    *required(Code, "generation"),
+    *required(BigInteger, "first_place", "size"),
 )
 
 # `leaves`: of each its feedseq in 8 bytes, and the 32 of the event's hash. `subtrees`: when all leaves are there, the
 # hashes of the complete subtrees that end with this block, the smallest first, 32 bytes each.
-log_block = Table(
+log_block = _table(
     "log_block",
-    metadata,
-    Column("origin", Code, primary_key=True),
+    *key("origin"),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("first_place", BigInteger, nullable=False),
-    Column("leaves", LargeBinary, nullable=False),
-    Column("subtrees", LargeBinary, nullable=False),
+    *required(BigInteger, "first_place"),
+    *required(LargeBinary, "leaves", "subtrees"),
     Index("log_block_place", "origin", "first_place"),
 )
 
 # `day`: 2026-12-01, in the county's zone; `root`: 64 hex digits; `note`: as it was signed.
-log_checkpoint = Table(
-    "log_checkpoint",
-    metadata,
-    Column("origin", Code, primary_key=True),
-    Column("day", Code, primary_key=True),
-    Column("size", BigInteger, nullable=False),
-    Column("root", Code, nullable=False),
-    Column("note", Code, nullable=False),
+log_checkpoint = _table(
+    "log_checkpoint", *key("origin", "day"), *required(BigInteger, "size"), *required(Code, "root", "note")
 )
 
 # What stations say they keep of the log; `feedseq` of the event that said it last.
-log_witness = Table(
+log_witness = _table(
     "log_witness",
-    metadata,
-    Column("origin", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
+    *key("origin", "station"),
     Column("size", BigInteger, primary_key=True, autoincrement=False),
-    Column("root", Code, nullable=False),
-    Column("feedseq", BigInteger, nullable=False),
+    *required(Code, "root"),
+    *required(BigInteger, "feedseq"),
 )
 
 # Alembic's own; made here, so that a new ledger does not need it.
-alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
+alembic_version = _table("alembic_version", *key("version_num", kind=String(32)))
 
 # Only in PostgreSQL: what `event` is a view of. A partition for each month (see `database.postgres`), and one for a
 # clock gone mad. The key must hold the column it is parted by, so it cannot keep a second copy out: the row of

@@ -10,8 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, up
 
 from kiosk.base.ed25519 import key_id_of
 from kiosk.domain.events import KeyMade
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.rows import insert_missing
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter, insert_missing
 from kiosk.sorting_center.ledger.database.schema import station_key, unsigned
 from kiosk.sorting_center.shared.stored_events import decode_event
 

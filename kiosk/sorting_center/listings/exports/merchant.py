@@ -62,10 +62,14 @@ def has_title(one: Published, language: str) -> bool:
 
 def _row(key: ListingKey, one: Published, data: ProductData) -> Mapping[str, str]:
     pictures = [data.addresses.picture(sha256) for sha256 in one.photos]
+    # Story, storage and warnings; when it is too long, the story loses its end and never a warning.
+    storage = shortened(_text(one.storage, data.language), _MAX_STORAGE)
+    after = " ".join(filter(None, (storage, *(_warning(word, data.words) for word in one.allergens))))
+    story = _text(one.texts.story, data.language) or _text(one.texts.title, data.language)
     return {
         "id": item_id(key),
         "title": shortened(_text(one.texts.title, data.language), MAX_TITLE),
-        "description": _description(one, data),
+        "description": f"{shortened(story, MAX_DESCRIPTION - 1 - len(after))} {after}".rstrip(),
         "link": data.addresses.page(key, data.language),
         "image_link": pictures[0],
         "additional_image_link": ",".join(pictures[1 : 1 + MAX_FURTHER_PICTURES]),
@@ -80,14 +84,6 @@ def _row(key: ListingKey, one: Published, data: ProductData) -> Mapping[str, str
         "custom_label_0": key.region,
         "custom_label_1": key.station,
     }
-
-
-def _description(one: Published, data: ProductData) -> str:
-    """Story, storage and warnings; when it is too long, the story loses its end and never a warning."""
-    storage = shortened(_text(one.storage, data.language), _MAX_STORAGE)
-    after = " ".join(filter(None, (storage, *(_warning(word, data.words) for word in one.allergens))))
-    story = _text(one.texts.story, data.language) or _text(one.texts.title, data.language)
-    return f"{shortened(story, MAX_DESCRIPTION - 1 - len(after))} {after}".rstrip()
 
 
 def _warning(word: str, words: Words) -> str:

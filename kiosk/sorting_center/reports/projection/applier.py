@@ -5,7 +5,7 @@ What the tables say after a page hangs on the events before its end alone, not o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Any, Final
@@ -38,8 +38,7 @@ from kiosk.domain.events.rules import MAX_WORDS
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.trade import NON_MEMBER
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter, insert_missing, insert_rows, upsert_rows
 from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEvent
 from kiosk.sorting_center.reports.shared.figures import Figures, measures_of, part_of
 from kiosk.sorting_center.reports.shared.times import (
@@ -172,7 +171,13 @@ class _SumChanges:
     def write(self, connection: Connection) -> None:
         for table, sums in self._sums.items():
             rows = [(*key, *figures) for key, figures in sums.items()]
-            _add_to_sums(connection, table, rows, [key for key in sums if key in self._reduced])
+            # Every column that is no key is added to. Of the keys in ``reduced`` an empty row is deleted, so that the
+            # rows do not show in which steps the sums were made.
+            reduced = [key for key in sums if key in self._reduced]
+            if rows:
+                connection.exec_driver_sql(_upsert_statement(table, connection.dialect.paramstyle), rows)
+            if reduced:
+                connection.exec_driver_sql(_delete_statement(table, connection.dialect.paramstyle), reduced)
 
 
 class FeedApplier:
@@ -188,7 +193,12 @@ class FeedApplier:
         self._mark_voided(voided - {row.key for row in new})
         self._correct_times(page.events, new)
         self._sums.write(self._connection)
-        self._add_subjects(page.events)
+        rows = [
+            (subject, one.region, one.type, one.feedseq, one.station, one.epoch, one.seq)
+            for one in page.events
+            for subject in one.subjects
+        ]
+        insert_rows(self._connection, event_subject, rows)
         upsert_rows(self._connection, parcel, _parcel_rows(page.events), unless_null=True)
         upsert_rows(self._connection, name, name_rows(page.events), unless_null=True)
         self._record_newest(page)
@@ -288,14 +298,6 @@ class FeedApplier:
                 changed.append(astuple(after))
         upsert_rows(self._connection, receipt, changed)
 
-    def _add_subjects(self, events: Iterable[FeedEvent]) -> None:
-        rows = [
-            (subject, one.region, one.type, one.feedseq, one.station, one.epoch, one.seq)
-            for one in events
-            for subject in one.subjects
-        ]
-        insert_rows(self._connection, event_subject, rows)
-
     def _record_newest(self, page: FeedBatch) -> None:
         rows: dict[tuple[str, str], tuple[Any, ...]] = {}
         receipts: dict[tuple[str, str], str | None] = {}
@@ -368,18 +370,6 @@ def _parcel_rows(events: Iterable[FeedEvent]) -> list[ParcelColumns]:
         shelf = getattr(data, "shelf", None) or shelf
         rows[key] = (*key, digest, carrier, _STATES.get(one.type, state), shelf, one.feedseq)
     return list(rows.values())
-
-
-def _add_to_sums(
-    connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], reduced: Collection[tuple[Any, ...]]
-) -> None:
-    """Add every column that is no key; ``rows`` have the order of the columns. Of the keys in ``reduced`` an empty row
-    is deleted, so that the rows do not show in which steps the sums were made.
-    """
-    if rows:
-        connection.exec_driver_sql(_upsert_statement(table, connection.dialect.paramstyle), list(rows))
-    if reduced:
-        connection.exec_driver_sql(_delete_statement(table, connection.dialect.paramstyle), list(reduced))
 
 
 @cache

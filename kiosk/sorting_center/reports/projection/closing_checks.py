@@ -33,7 +33,7 @@ from kiosk.domain.events import (
 )
 from kiosk.domain.trade import Mode
 from kiosk.sorting_center.ledger.database import schema as ledger
-from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import Keys, as_parameter
 from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEvent, LedgerReader
 from kiosk.sorting_center.reports.shared.times import receipt_timing
 from kiosk.sorting_center.reports.tables.schema import closing
@@ -83,8 +83,7 @@ class _ClosingSpan:
     def __init__(self, event: FeedEvent, data: DayClosed) -> None:
         epoch, _, seq = (event.reissued or f"{event.epoch}-{event.seq}").partition("-")
         self.key: CloseKey = (event.station, event.region, epoch, int(seq))
-        self.event = event
-        self.data = data
+        self.event, self.data = event, data
         self.events = max(0, data.last_seq - data.first_seq + 1)
         self.begins_after = 0  # Where the day before it ended
         self.event_range = (

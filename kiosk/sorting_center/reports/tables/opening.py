@@ -49,10 +49,7 @@ class ReportTables:
     """The tables of the reports of one ledger. Safe to use from several threads."""
 
     def __init__(self, name: str, writer: Engine, reader: Engine, leader_lock: LeaderLock) -> None:
-        self._name = name
-        self._writer = writer
-        self._reader = reader
-        self.leader_lock = leader_lock
+        self._name, self._writer, self._reader, self.leader_lock = name, writer, reader, leader_lock
 
     @classmethod
     def open(cls, ledger_url: str, stamp: ReportsStamp) -> ReportTables:
@@ -76,7 +73,12 @@ class ReportTables:
             tables = cls(name, *engines)
             parts.callback(tables.close)
             with tables.writing() as connection:
-                _lock_schema(connection)
+                # Of two processes that begin, one makes the tables. With SQLite the transaction itself is enough.
+                if connection.dialect.name == "postgresql":
+                    connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+                    # Who may use one that is there need not be allowed to make one.
+                    if not inspect(connection).has_schema(SCHEMA):
+                        connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
                 stored = ReportsStamp.read(connection) if inspect(connection).has_table("stamp") else None
                 if stored is None or (stored.schema, stored.zone) != (stamp.schema, stamp.zone):
                     recreate_tables(connection, stamp)
@@ -123,14 +125,6 @@ def _is_corrupt(error: BaseException | None) -> bool:
     return isinstance(error.orig, sqlite3.DatabaseError) and any(
         words in str(error.orig) for words in ("malformed", "not a database")
     )
-
-
-def _lock_schema(connection: Connection) -> None:
-    """Of two processes that begin, one makes the tables. With SQLite the transaction itself is enough."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        if not inspect(connection).has_schema(SCHEMA):  # who may use one that is there need not be allowed to make one
-            connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
 
 
 def _open_file(path: Path) -> tuple[Engine, Engine, LeaderLock]:

@@ -10,14 +10,20 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, text
+from sqlalchemy.schema import SchemaItem
 
-Code = Text().with_variant(Text(collation="C"), "postgresql")  # Text that is ordered by its bytes, on every database
+from kiosk.sorting_center.ledger.database.schema import Code, key, required
 
 metadata = MetaData()
 
+
+def _table(name: str, *items: SchemaItem) -> Table:
+    return Table(name, metadata, *items, sqlite_with_rowid=False)
+
+
 # What the tables were made of and how far; see `stamps.ReportsStamp`.
-stamp = Table("stamp", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
+stamp = Table("stamp", metadata, *key("name"), *required(Code, "value"))
 
 _IS_UNSET: Final = text("clock <> 'synced'")
 _IS_MEMBERS: Final = text("member IS NOT NULL")
@@ -31,153 +37,93 @@ class NameKind(StrEnum):
 
 # One row for each receipt the ledger counts. `at_ms` is the corrected time, null where nobody can know it: then `day`
 # and `hour` are those of the arrival. `price_fen` is of a kilogram, 0 where it is not known.
-receipt = Table(
+receipt = _table(
     "receipt",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("receipt", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("epoch", Code, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("feedseq", BigInteger, nullable=False),
-    Column("lot", Code, nullable=False),
-    Column("product", Code, nullable=False),
-    Column("mode", Code, nullable=False),
+    *key("station", "receipt", "region"),
+    *required(Code, "epoch"),
+    *required(BigInteger, "seq", "feedseq"),
+    *required(Code, "lot", "product", "mode"),
     Column("member", Code),
-    Column("bags", BigInteger, nullable=False),
-    Column("net_g", BigInteger, nullable=False),
-    Column("amount_fen", BigInteger, nullable=False),
-    Column("price_fen", BigInteger, nullable=False),
-    Column("clock", Code, nullable=False),
-    Column("boot", BigInteger, nullable=False),
-    Column("monotonic_ms", BigInteger, nullable=False),
-    Column("written_ms", BigInteger, nullable=False),
-    Column("received_ms", BigInteger, nullable=False),
+    *required(BigInteger, "bags", "net_g", "amount_fen", "price_fen"),
+    *required(Code, "clock"),
+    *required(BigInteger, "boot", "monotonic_ms", "written_ms", "received_ms"),
     Column("at_ms", BigInteger),
-    Column("day", Code, nullable=False),
-    Column("hour", Integer, nullable=False),
-    Column("late", Boolean, nullable=False),
-    Column("voided", Boolean, nullable=False),
+    *required(Code, "day"),
+    *required(Integer, "hour"),
+    *required(Boolean, "late", "voided"),
     Index("receipt_feedseq", "feedseq"),
     Index("receipt_day", "day", "station"),
     Index("receipt_station", "station", "day"),
     Index("receipt_member", "member", "day", sqlite_where=_IS_MEMBERS, postgresql_where=_IS_MEMBERS),
     Index("receipt_unset", "station", "boot", sqlite_where=_IS_UNSET, postgresql_where=_IS_UNSET),
-    sqlite_with_rowid=False,
 )
 
 # The first void of each receipt, also of one that is not here yet.
-void = Table(
+void = _table(
     "void",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("receipt", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("epoch", Code, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("feedseq", BigInteger, nullable=False),
-    Column("reason", Code, nullable=False),
+    *key("station", "receipt", "region"),
+    *required(Code, "epoch"),
+    *required(BigInteger, "seq", "feedseq"),
+    *required(Code, "reason"),
     Column("replacement", Code),
-    sqlite_with_rowid=False,
 )
 
 # What the events of a set clock say of their boot: from `monotonic_ms` on, UTC is `offset_ms` above that clock.
-clock_point = Table(
-    "clock_point",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("boot", BigInteger, primary_key=True),
-    Column("monotonic_ms", BigInteger, primary_key=True),
-    Column("offset_ms", BigInteger, primary_key=True),
-    Column("region", Code, primary_key=True),
-    sqlite_with_rowid=False,
+clock_point = _table(
+    "clock_point", *key("station"), *key("boot", "monotonic_ms", "offset_ms", kind=BigInteger), *key("region")
 )
 
 # Which events are about what: a receipt, a parcel, or the station itself. The events are in the ledger.
-event_subject = Table(
+event_subject = _table(
     "told",
-    metadata,
-    Column("subject", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("type", Code, primary_key=True),
-    Column("feedseq", BigInteger, primary_key=True),
-    Column("station", Code, nullable=False),
-    Column("epoch", Code, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
+    *key("subject", "region", "type"),
+    *key("feedseq", kind=BigInteger),
+    *required(Code, "station", "epoch"),
+    *required(BigInteger, "seq"),
 )
 
 # `digest`: eight hexadecimal digits of the SHA-256 of the normalized waybill. `shelf` is the slot it was put on last.
 # `feedseq` is of its newest event.
-parcel = Table(
+parcel = _table(
     "parcel",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("parcel", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
+    *key("station", "parcel", "region"),
     Column("digest", Code),
     Column("carrier", Code),
     Column("state", Code),
     Column("shelf", Code),
-    Column("feedseq", BigInteger, nullable=False),
+    *required(BigInteger, "feedseq"),
     Index("parcel_digest", "digest"),
     Index("parcel_shelf", "shelf"),
-    sqlite_with_rowid=False,
 )
 
 # The newest event of each station in the feed, and its newest receipt that counts or did.
-newest = Table(
-    "newest",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("clock", Code, nullable=False),
-    Column("receipt", Code),
-    sqlite_with_rowid=False,
-)
+newest = _table("newest", *key("station", "region"), *required(Code, "clock"), Column("receipt", Code))
 
 # Closes of days, each once, keyed by the event that told it first; `told_epoch` and `told_seq` are of the one in the
 # feed. `day` is when it was closed, or came where its clock was not set. `end_seq` is where the days of its epoch end
 # so far. `said`, `found` and `not_counted` are JSON, see `projection.closing_checks`.
-closing = Table(
+closing = _table(
     "closing",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("epoch", Code, primary_key=True),
-    Column("seq", BigInteger, primary_key=True),
-    Column("feedseq", BigInteger, nullable=False),
-    Column("told_epoch", Code, nullable=False),
-    Column("told_seq", BigInteger, nullable=False),
-    Column("day", Code, nullable=False),
-    Column("first_seq", BigInteger, nullable=False),
-    Column("last_seq", BigInteger, nullable=False),
-    Column("end_seq", BigInteger, nullable=False),
-    Column("verdict", Code, nullable=False),
-    Column("missing", BigInteger, nullable=False),
-    Column("said", Code, nullable=False),
-    Column("found", Code, nullable=False),
-    Column("not_counted", Code, nullable=False),
-    Column("prints_unknown", BigInteger, nullable=False),
+    *key("station", "region", "epoch"),
+    *key("seq", kind=BigInteger),
+    *required(BigInteger, "feedseq"),
+    *required(Code, "told_epoch"),
+    *required(BigInteger, "told_seq"),
+    *required(Code, "day"),
+    *required(BigInteger, "first_seq", "last_seq", "end_seq"),
+    *required(Code, "verdict"),
+    *required(BigInteger, "missing"),
+    *required(Code, "said", "found", "not_counted"),
+    *required(BigInteger, "prints_unknown"),
     Index("closing_day", "day", "region", "station"),
-    sqlite_with_rowid=False,
 )
 
 # Every product that was ever brought in.
-goods = Table("goods", metadata, Column("product", Code, primary_key=True), sqlite_with_rowid=False)
+goods = _table("goods", *key("product"))
 
 # What goods, grades and origins are called: the newest word of each language that an offer told, null without any.
 # `kind` is one of `NameKind`; the code of a grade is that of its goods, a slash, and its own.
-name = Table(
-    "name",
-    metadata,
-    Column("kind", Code, primary_key=True),
-    Column("code", Code, primary_key=True),
-    Column("ug", Code),
-    Column("zh", Code),
-    Column("en", Code),
-    sqlite_with_rowid=False,
-)
+name = _table("name", *key("kind", "code"), Column("ug", Code), Column("zh", Code), Column("en", Code))
 
 
 # What is bought is to be paid, what is on consignment is an estimate, and what is void is neither: three sums.
@@ -190,102 +136,48 @@ MEASURES: Final = (
 )
 
 
-def _measures() -> tuple[Column[int], ...]:
-    return tuple(Column(name, BigInteger, nullable=False) for name in MEASURES)
-
-
 # Sums of `receipt`. All but `voided` and those that begin with `void_` are of receipts that are not void.
-station_day = Table(
+station_day = _table(
     "station_day",
-    metadata,
-    Column("day", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
-    *_measures(),
+    *key("day", "region", "station"),
+    *required(BigInteger, *MEASURES),
     Index("station_day_station", "station", "day"),
-    sqlite_with_rowid=False,
 )
 
 # The same sums over all stations, by the hour.
-county_hour = Table(
-    "county_hour",
-    metadata,
-    Column("day", Code, primary_key=True),
-    Column("hour", Integer, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("product", Code, primary_key=True),
-    *_measures(),
-    sqlite_with_rowid=False,
+county_hour = _table(
+    "county_hour", *key("day"), *key("hour", kind=Integer), *key("region", "product"), *required(BigInteger, *MEASURES)
 )
 
 # The same sums by the price of a kilogram.
-station_price = Table(
+station_price = _table(
     "station_price",
-    metadata,
-    Column("day", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("product", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
+    *key("day", "region", "product", "station"),
     Column("price_fen", BigInteger, primary_key=True, autoincrement=False),
-    *_measures(),
-    sqlite_with_rowid=False,
+    *required(BigInteger, *MEASURES),
 )
 
 # The same sums of a year by the station that has the goods, and by the price of a kilogram.
-station_year = Table(
-    "station_year",
-    metadata,
-    Column("year", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("product", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
-    *_measures(),
-    sqlite_with_rowid=False,
-)
-price_year = Table(
+station_year = _table("station_year", *key("year", "region", "product", "station"), *required(BigInteger, *MEASURES))
+price_year = _table(
     "price_year",
-    metadata,
-    Column("year", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("product", Code, primary_key=True),
+    *key("year", "region", "product"),
     Column("price_fen", BigInteger, primary_key=True, autoincrement=False),
-    *_measures(),
-    sqlite_with_rowid=False,
+    *required(BigInteger, *MEASURES),
 )
 
 # What each station's scale can show at most, as its newest event of a changed scale says.
-scale_limit = Table(
-    "scale_limit",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("limit_g", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
+scale_limit = _table("scale_limit", *key("station", "region"), *required(BigInteger, "limit_g"))
 
 # When the first event of an epoch was written, where its clock was set.
-epoch_begin = Table(
-    "epoch_begin",
-    metadata,
-    Column("station", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("epoch", Code, primary_key=True),
-    Column("written_ms", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
+epoch_begin = _table("epoch_begin", *key("station", "region", "epoch"), *required(BigInteger, "written_ms"))
 
 # See `impossible.Finding`; those of prices are not in it.
-impossible = Table(
+impossible = _table(
     "impossible",
-    metadata,
-    Column("kind", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
-    Column("day", Code, primary_key=True),
-    Column("about", Code, nullable=False),
-    Column("figure", BigInteger, nullable=False),
-    Column("allowed", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
+    *key("kind", "region", "station", "day"),
+    *required(Code, "about"),
+    *required(BigInteger, "figure", "allowed"),
 )
 
 SUMS: Final = (station_day, county_hour, station_price, station_year, price_year)

@@ -184,6 +184,11 @@ def document() -> Response:
 
 
 def build_document() -> Schema:
+    kinds = [kind for doc in _DOCS.values() for kind in doc.answers.values()]
+    _, schemas = msgspec.json.schema_components([Fault, *kinds], ref_template=_REFERENCE)
+    for schema in schemas.values():
+        if "description" in schema:  # its newlines are those of the source file
+            schema["description"] = " ".join(schema["description"].split())
     return {
         "openapi": "3.1.0",
         "info": {
@@ -200,7 +205,7 @@ def build_document() -> Schema:
             if current_app.view_functions[rule.endpoint] in _DOCS
         },
         "components": {
-            "schemas": _schemas(),
+            "schemas": dict(sorted(schemas.items())) | {"FeedEvent": _feed_event()},
             "securitySchemes": {
                 "token": {
                     "type": "http",
@@ -255,15 +260,6 @@ def _answer(status: int, kind: Any, media: str) -> Schema:
         name, kind, text = _HEADERS[status]
         answer["headers"] = {name: {"description": text, "schema": {"type": kind}}}
     return answer
-
-
-def _schemas() -> Schema:
-    kinds = [kind for doc in _DOCS.values() for kind in doc.answers.values()]
-    _, schemas = msgspec.json.schema_components([Fault, *kinds], ref_template=_REFERENCE)
-    for schema in schemas.values():
-        if "description" in schema:  # its newlines are those of the source file
-            schema["description"] = " ".join(schema["description"].split())
-    return dict(sorted(schemas.items())) | {"FeedEvent": _feed_event()}
 
 
 def _feed_event() -> Schema:

@@ -162,17 +162,13 @@ def county_draft() -> CountyDraft:
         raise NotFound("there is no such county, township or station in the list of stations")
     villages = {name: row.village for name, row in own.items()}
     draft = sources().desk.book.draft(region)
-    return CountyDraft(region, scope, regions, townships, villages, draft, _content(region, draft.revision, townships))
-
-
-def _content(region: str, revision: int, townships: Mapping[str, str]) -> CountyContent:
     found: dict[str, CountyContent] = current_app.extensions.setdefault("county_content", {})
     stored = found.get(region)
-    if stored is None or (stored.revision, stored.townships) != (revision, townships):
+    if stored is None or (stored.revision, stored.townships) != (draft.revision, townships):
         if len(found) >= _MAX_STORED:
             found.clear()
-        stored = found[region] = CountyContent(region, revision, townships)
-    return stored
+        stored = found[region] = CountyContent(region, draft.revision, townships)
+    return CountyDraft(region, scope, regions, townships, villages, draft, stored)
 
 
 def seen_revision() -> int:

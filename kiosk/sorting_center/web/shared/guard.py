@@ -99,8 +99,7 @@ class TrustedProxy:
     """
 
     def __init__(self, app: Callable[..., Any], address: str | None) -> None:
-        self._app = app
-        self._address = address
+        self._app, self._address = app, address
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         forwarded = {name: environ.pop(f"HTTP_X_FORWARDED_{name}", "") for name in ("FOR", "PROTO", "HOST")}

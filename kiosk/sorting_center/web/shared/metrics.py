@@ -10,7 +10,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from kiosk.sorting_center.ledger import Ledger, LedgerError
-from kiosk.sorting_center.ledger.overview import MonitoringFigures
 from kiosk.sorting_center.shared.cost_aware_cache import CostAwareCache
 from kiosk.sorting_center.shared.health import REFUSED_PREFIX
 from kiosk.sorting_center.shared.ports import HealthSource
@@ -68,18 +67,15 @@ class LedgerCollector(Collector):
             yield _gauge("readable", "1: the ledger can be read.", 0)
         else:
             yield _gauge("readable", "1: the ledger can be read.", 1)
-            yield from _of_ledger(found)
-
-
-def _of_ledger(found: MonitoringFigures) -> Iterator[Metric]:
-    yield _gauge("events", "Events without a gap below them.", found.events)
-    yield _gauge("stations", "Stations that have sent events.", found.stations)
-    yield _gauge("streams_with_gaps", "Streams that wait for a missing event.", found.streams_with_gaps)
-    yield _gauges("quarantined", "Events kept apart.", "reason", found.quarantined)
-    yield _gauges("alarms", "What a person must look into.", "kind", found.alarms)
-    yield _gauge("unnumbered", "Events that have no place in the feed yet.", found.unnumbered)
-    yield _gauge("feed_end", "The last place of the feed.", found.feed_end)
-    yield _gauges("feed_position", "The place up to which the feed is published.", "publisher", found.feed_positions)
+            yield _gauge("events", "Events without a gap below them.", found.events)
+            yield _gauge("stations", "Stations that have sent events.", found.stations)
+            yield _gauge("streams_with_gaps", "Streams that wait for a missing event.", found.streams_with_gaps)
+            yield _gauges("quarantined", "Events kept apart.", "reason", found.quarantined)
+            yield _gauges("alarms", "What a person must look into.", "kind", found.alarms)
+            yield _gauge("unnumbered", "Events that have no place in the feed yet.", found.unnumbered)
+            yield _gauge("feed_end", "The last place of the feed.", found.feed_end)
+            text = "The place up to which the feed is published."
+            yield _gauges("feed_position", text, "publisher", found.feed_positions)
 
 
 def _gauge(name: str, text: str, value: int) -> Metric:

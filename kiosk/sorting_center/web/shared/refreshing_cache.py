@@ -46,9 +46,7 @@ class RefreshingCache(Generic[Shown]):
         clock: Callable[[], float] = time.monotonic,
         depends_on: Sequence[RefreshingCache[Any]] = (),
     ) -> None:
-        self._make = make
-        self._clock = clock
-        self._depends_on = depends_on
+        self._make, self._clock, self._depends_on = make, clock, depends_on
         self._refresh_lock = threading.Lock()
         self._current: VersionedValue[Shown] | None = None
         self._version = 0

@@ -6,10 +6,10 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, Decisions
+from kiosk.sorting_center.desk.decisions import Decision, DecisionKind
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.desk.shared.cases import Case, CaseState
@@ -81,7 +81,15 @@ def open_accidents(desk: CenterDesk, reports: Reports, now: datetime) -> tuple[A
     cases, days = defaultdict[_Key, list[Case]](list), defaultdict[_Key, list[Closing]](list)
     for case in sorted(desk.cases.all_open(), key=lambda case: (_gravity(case.kind), case.id)):
         cases[_accident_of(case), case.region, case.station].append(case)
-    for closing in open_days(reports, desk.decisions, reports.days.day_of(now)):
+    # Days that differ and that nobody has accepted, or that differ otherwise since.
+    today = reports.days.day_of(now)
+    closings = {subject_of(closing): closing for closing in reports.closings.differing(today - _DAYS)}
+    latest = desk.decisions.latest(DecisionKind.DAY, closings)
+    for closing in [
+        closing
+        for subject, closing in closings.items()
+        if subject not in latest or not ReviewItem(subject, [latest[subject]], closing.figures).is_settled
+    ]:
         days[DAY_KIND, closing.region, closing.station].append(closing)
     stations = desk.registry.current().stations
     found = [Accident(*key, stations.get(key[1:]), cases=tuple(some)) for key, some in cases.items()]
@@ -100,17 +108,6 @@ def _accident_of(case: Case) -> str:
 
 def _gravity(kind: str) -> int:
     return _GRAVITY.get(kind, len(_GRAVITY))
-
-
-def open_days(reports: Reports, decisions: Decisions, today: date) -> Sequence[Closing]:
-    """Days that differ and that nobody has accepted, or that differ otherwise since."""
-    closings = {subject_of(closing): closing for closing in reports.closings.differing(today - _DAYS)}
-    latest = decisions.latest(DecisionKind.DAY, closings)
-    return [
-        closing
-        for subject, closing in closings.items()
-        if subject not in latest or not ReviewItem(subject, [latest[subject]], closing.figures).is_settled
-    ]
 
 
 def subject_of(closing: Closing) -> str:

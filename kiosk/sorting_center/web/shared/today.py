@@ -63,9 +63,7 @@ class TodaySnapshot:
 
 class TodaySource:
     def __init__(self, ledger: Ledger, reports: Reports, fleet: Callable[[], FleetSnapshot]) -> None:
-        self._ledger = ledger
-        self._reports = reports
-        self._fleet = fleet
+        self._ledger, self._reports, self._fleet = ledger, reports, fleet
 
     def snapshot(self, now: datetime) -> TodaySnapshot:
         days = self._reports.days
@@ -73,7 +71,9 @@ class TodaySource:
         yesterday, week_before = day - timedelta(days=1), day - timedelta(days=7)
         fleet = self._fleet()
         behind = self._reports.progress().behind
-        goods, newest = top_goods(days.goods(day, day)), self._newest()
+        after = max(0, self._ledger.feed_end() - _MAX_SCANNED_PLACES)
+        found = self._ledger.intakes(after, _MAX_SCANNED_PLACES)[-MAX_NEWEST:]
+        goods, newest = top_goods(days.goods(day, day)), tuple(self._with_time(intake) for intake in reversed(found))
         codes = sorted({*(one.product for one in goods), *(row.intake.product for row in newest)})
         return TodaySnapshot(
             days.compare(day, hour),
@@ -94,11 +94,6 @@ class TodaySource:
 
     def _stations(self, day: date) -> int:
         return self._reports.days.each(day, day)[0].stations
-
-    def _newest(self) -> tuple[NewestRow, ...]:
-        after = max(0, self._ledger.feed_end() - _MAX_SCANNED_PLACES)
-        found = self._ledger.intakes(after, _MAX_SCANNED_PLACES)[-MAX_NEWEST:]
-        return tuple(self._with_time(intake) for intake in reversed(found))
 
     def _with_time(self, intake: IntakeRow) -> NewestRow:
         try:

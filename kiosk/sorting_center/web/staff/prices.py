@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from kiosk.base.refused import Refused
 from kiosk.domain.trade import Mode
-from kiosk.sorting_center.configuration.checks import BookFault, check_book
+from kiosk.sorting_center.configuration.checks import check_book
 from kiosk.sorting_center.configuration.files import (
     MAX_FILE_BYTES,
     BadSheets,
@@ -196,7 +196,10 @@ def check() -> Response:
         imported = _read(content)
     except BadSheets as error:
         return page_response(_render_check(county, name, [(fault.place, fault) for fault in error.faults]), 422)
-    faults = _checked(county, imported)
+    # The cell and the fault, of the draft as it would be.
+    rows = [*imported.rows, *(row for row in county.content.rows if row.kind not in imported.kinds)]
+    found = check_book(rows, sources().desk.registry.current(), region=county.region)
+    faults = [(imported.place(fault), fault) for fault in found if imported.place(fault)]
     if any(not fault.is_warning for _, fault in faults):
         return page_response(_render_check(county, name, faults), 422)
     stored = store_checked(content, _base(county))
@@ -213,13 +216,6 @@ def _read(content: bytes) -> ImportedRows:
     if foreign := [kind for kind in imported.kinds if kind not in PUBLISHED_KINDS]:
         raise BadSheets([SheetFault("", "", "no_sheet", {"name": foreign[0], "sheets": ", ".join(_SHEETS)})])
     return imported
-
-
-def _checked(county: CountyDraft, imported: ImportedRows) -> Sequence[tuple[str, BookFault]]:
-    """The cell and the fault, of the draft as it would be."""
-    rows = [*imported.rows, *(row for row in county.content.rows if row.kind not in imported.kinds)]
-    found = check_book(rows, sources().desk.registry.current(), region=county.region)
-    return [(imported.place(fault), fault) for fault in found if imported.place(fault)]
 
 
 def _render_check(county: CountyDraft, name: str, faults: Sequence[tuple[str, object]], **values: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +20,7 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.listings.records import ListingKey
 from kiosk.sorting_center.reports import ReceiptDetails
-from kiosk.sorting_center.reports.journal import EventRow, data_of
+from kiosk.sorting_center.reports.journal import data_of
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal, record
 from kiosk.sorting_center.web.shared.frame import form_text, render_page
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
@@ -103,9 +102,14 @@ def _render(found: ReceiptDetails, lot: str = "") -> str:
     confirmed, twice, void = found.confirmed, found.conflicts, found.void
     party = confirmed.party if confirmed is not None else found.row.member if found.row is not None else None
     lot_code = confirmed.lot if confirmed is not None else ReceiptNumber.parse(found.number).lot
-    compared = _compare(found, twice)
+    # What each of them says, the one that counts first.
+    standing = found.counted_event
+    events = [*([standing] if standing is not None else []), *twice] if twice else []
+    compared = [(event, data_of(event, IntakeConfirmed)) for event in events]
     bag_number = parse_whole_number(request.args.get("bag", ""))
     void_place = (void.epoch, void.seq) if void is not None else None
+    # The fields in which they do not say the same.
+    readable = [asdict(data) for _, data in compared if data is not None]
     return render_page(
         "receipt.html",
         receipt=found,
@@ -119,21 +123,8 @@ def _render(found: ReceiptDetails, lot: str = "") -> str:
         pictures=_photo_files(found),
         twice=twice,
         compared=compared,
-        differing=_differing(compared),
+        differing=frozenset(name for data in readable for name, value in data.items() if value != readable[0][name]),
         settling=review_item_of(found) if twice else None,
         acts=sorted(ACTS[DecisionKind.RECEIPT]),
         **record_context(),
     )
-
-
-def _compare(found: ReceiptDetails, twice: Sequence[EventRow]) -> Sequence[tuple[EventRow, IntakeConfirmed | None]]:
-    """What each of them says, the one that counts first."""
-    standing = found.counted_event
-    events = [*([standing] if standing is not None else []), *twice] if twice else []
-    return [(event, data_of(event, IntakeConfirmed)) for event in events]
-
-
-def _differing(compared: Sequence[tuple[EventRow, IntakeConfirmed | None]]) -> frozenset[str]:
-    """The fields in which they do not say the same."""
-    readable = [asdict(data) for _, data in compared if data is not None]
-    return frozenset(name for data in readable for name, value in data.items() if value != readable[0][name])

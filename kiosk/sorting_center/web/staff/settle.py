@@ -35,7 +35,10 @@ def everything() -> str:
 def decide() -> Response:
     """Take or close all cases of the rows that were chosen, or none when one of them was decided meanwhile."""
     one_row = request.form.get("take")
-    seen = _parse_seen([one_row] if one_row is not None else request.form.getlist("seen"))
+    # Numbers of cases with the versions that were read; whatever makes no sense is a version that nothing has.
+    rows = [one_row] if one_row is not None else request.form.getlist("seen")
+    pairs = [pair.partition(":") for row in rows for pair in row.split()]
+    seen = {parse_whole_number(number) or 0: parse_whole_number(version) or 0 for number, _, version in pairs}
     try:
         if not 0 < len(seen) <= MAX_AT_ONCE:
             raise Refused("none_chosen", f"choose what you decide on, at most {MAX_AT_ONCE} cases")
@@ -43,12 +46,6 @@ def decide() -> Response:
     except Refused as error:
         return page_response(_render(seen, error.code), 409)
     return redirect(url_for("settle.everything") + query_with(request.args.items(multi=True)), 303)
-
-
-def _parse_seen(rows: list[str]) -> dict[int, int]:
-    """Numbers of cases with the versions that were read; whatever makes no sense is a version that nothing has."""
-    pairs = [pair.partition(":") for row in rows for pair in row.split()]
-    return {parse_whole_number(number) or 0: parse_whole_number(version) or 0 for number, _, version in pairs}
 
 
 def _render(seen: Mapping[int, int], refused: str = "") -> str:

@@ -23,7 +23,6 @@ from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.reports.stations import ScaleCheckRow, ScaleFacts
 from kiosk.sorting_center.stations.shared.subject import MachineKind
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
-from kiosk.sorting_center.web.shared.fleet import Tile
 from kiosk.sorting_center.web.shared.frame import path_if_routed, render_page, texts
 from kiosk.sorting_center.web.shared.names import doctor_summary
 from kiosk.sorting_center.web.shared.sources import sources
@@ -64,7 +63,9 @@ def shown(region: str, station: str) -> str:
     expected = register.stations.get((region, station))
     if history.row is None and expected is None:
         raise NotFound("no station of this number was heard in this region, and none is expected")
-    tile = _tile(region, station)
+    # None for a moment of a station that was just heard for the first time.
+    tiles = sources().snapshots.fleet.current().value.tiles
+    tile = next((tile for tile in tiles if (tile.region, tile.station) == (region, station)), None)
     return render_page(
         "station.html",
         region=region,
@@ -132,9 +133,3 @@ def _signing(region: str, station: str) -> tuple[StationKeyRow | None, UnsignedE
         keys = load(connection, [station]).get((region, station), [None])
         unsigned = [one for one in unsigned_events(connection) if (one.region, one.station) == (region, station)]
     return keys[-1], next(iter(unsigned), None)
-
-
-def _tile(region: str, station: str) -> Tile | None:
-    """None for a moment of a station that was just heard for the first time."""
-    tiles = sources().snapshots.fleet.current().value.tiles
-    return next((tile for tile in tiles if (tile.region, tile.station) == (region, station)), None)

@@ -55,9 +55,9 @@ function checkSlip(url, check) {
   const hex = BigInt(need(digits, "no code of a receipt")[1]).toString(16);
   const outer = need(OUTER.exec(cbor(Buffer.from(hex.length % 2 ? `0${hex}` : hex, "hex"))), "no COSE_Sign1, RFC 9052");
   const [header, payload, signature] = outer.slice(1).map((text) => Buffer.from(text, "hex"));
-  need(/^\{"map":\[1,-8,4,\{"hex":".{8}"\}\]\}$/.test(cbor(header)), "not Ed25519 with a key id");
+  const [, id] = need(/^\{"map":\[1,-8,4,\{"hex":"(.{8})"\}\]\}$/.exec(cbor(header)), "not Ed25519 with a key id");
   const [, region, number, series, counter, head] = need(FIELDS.exec(cbor(payload)), "another version or type");
-  const station = `S${number.padStart(4, "0")}`, known = stations.get(station) ?? [];
+  const station = `S${number.padStart(4, "0")}`, known = (stations.get(station) ?? []).filter((key) => key.id === id);
   const start = Buffer.from("\x84\x6aSignature1", "latin1");
   const text = Buffer.concat([start, string(header), Buffer.from("@"), string(payload)]); // Sig_structure, section 4.4
   check("form", true), check("canonical", true);

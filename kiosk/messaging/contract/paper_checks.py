@@ -138,13 +138,11 @@ def _check_signed(signed: Any, says: Mapping[str, Any], keys: KeyRing) -> Iterab
     yield NamedCheck("county", is_here, f"it is of {says['region']}; the keys are of {keys.region or 'no county'}")
     if not is_here:
         return
-    known = keys.of(says["station"], says["region"])
-    yield NamedCheck("key_known", bool(known), f"no key of {says['station']} is known")
+    known = [key for key in keys.of(says["station"], says["region"]) if key.key_id == signed.key_id]
+    yield NamedCheck("key_known", bool(known), f"no key {signed.key_id.hex()} of {says['station']} is known")
     if known:
         signer = signer_of(known, signed.signed, signed.signature)
-        has_id = any(key.key_id == signed.key_id for key in known)
-        named = signed.key_id.hex() + ("" if has_id else ", which is not known of its station")
-        yield NamedCheck("signature", signer is not None, f"not signed by the key it names, {named}")
+        yield NamedCheck("signature", signer is not None, f"not signed by the key it names, {signed.key_id.hex()}")
         if signer is not None:
             yield NamedCheck("key_state", not signer.state, f"its key is {signer.state}")
     yield NamedCheck("void", says.get("receipt") not in keys.voids, "made void since")

@@ -114,8 +114,8 @@ def slips() -> Iterator[Row]:
     yield row("a station without a known key", of(receipt=unknown), "unknown_key", "key_known")
     yield row("a stolen key", of(REVOKED), "unknown_key", "key_state")
     yield row("a key that two machines used", of(CLONED), "unknown_key", "key_state")
-    yield row("signed with the key of another station", of(OTHER_STATION), "changed", "signature")
-    yield row("signed with a key nobody knows", of(UNKNOWN), "changed", "signature")
+    yield row("signed with the key of another station", of(OTHER_STATION), "unknown_key", "key_known")
+    yield row("signed with a key nobody knows", of(UNKNOWN), "unknown_key", "key_known")
     forged = cbor2.dumps({1: -8, 4: KEY.key_id})
     yield row(
         "another key under the id of the right one", text_of(_signed(payload, UNKNOWN, forged)), "changed", "signature"
@@ -128,12 +128,17 @@ def slips() -> Iterator[Row]:
     for place, name in enumerate(_FIELDS):
         changed = cbor2.dumps([*fields[:place], others[place], *fields[place + 1 :]])
         found = {0: ("unreadable", "form"), 1: ("unreadable", "form"), 2: ("unknown_key", "county")}
+        found[3] = ("unknown_key", "key_known")
         verdict = found.get(place, ("changed", "signature"))
         yield row(f"changed: {name}", text_of(cbor2.dumps([protected, {}, changed, signature])), *verdict)
     flipped = bytes([signature[0] ^ 1]) + signature[1:]
     yield row("changed: signature", text_of(cbor2.dumps([protected, {}, payload, flipped])), "changed", "signature")
-    header = cbor2.dumps({1: -8, 4: UNKNOWN.key_id})
-    yield row("changed: key id", text_of(cbor2.dumps([header, {}, payload, signature])), "changed", "signature")
+    for name, key, *found_so in (
+        ("changed: key id", UNKNOWN, "unknown_key", "key_known"),
+        ("changed: the id of the station's older key", OLDER, "changed", "signature"),
+    ):
+        header = cbor2.dumps({1: -8, 4: key.key_id})
+        yield row(name, text_of(cbor2.dumps([header, {}, payload, signature])), *found_so)
     yield row("the last digit", f"{text[:-1]}{(int(text[-1]) + 1) % 10}", "changed", "signature")
 
     form, one_form = ("unreadable", "form"), ("unreadable", "canonical")

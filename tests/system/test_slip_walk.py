@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import threading
@@ -140,8 +139,6 @@ def check(page: Page, scanner: ScannerSimulator, text: str, words: str) -> None:
     """The paper is held under the scanner, and this is what the screen says."""
     scanner.scan(f"]Q1{text}")
     expect(page.locator(".slip-verdict")).to_contain_text(words, timeout=WAIT_MS)
-    if "SHOTS" in os.environ:
-        page.screenshot(path=f"{os.environ['SHOTS']}/{words.split()[-1]}.png")
 
 
 def test_a_receipt_is_right_changed_and_void_at_a_station_that_was_cut_off(

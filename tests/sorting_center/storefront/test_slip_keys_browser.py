@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import cbor2
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from kiosk.base.ed25519 import Ed25519Key, key_id_of
 from kiosk.domain.identifiers import ReceiptNumber
@@ -85,6 +85,9 @@ def test_a_telephone_says_in_three_languages_what_a_receipt_is_worth_and_sends_n
         page.goto(f"{url}/s#{digits(RIGHT)}")
         expect(verdict(page)).to_have_attribute("data-verdict", "right")
         page.context.set_offline(True)
+        assert page.evaluate("navigator.onLine") is False
+        with pytest.raises(Error, match="ERR_INTERNET_DISCONNECTED"):
+            page.context.new_page().goto(f"{url}/keys.json")
         for text, due in SHOWN:
             with subtests.test(str(due), text=text[-9:]):
                 page.evaluate("(digits) => { location.hash = digits; }", digits(text))

@@ -1,4 +1,4 @@
-"""One receipt, from the printer of a station to the scanner of another whose line is down, and until it is void there."""
+"""One receipt, from the printer of a station to the scanner of another whose line is down, until it is void there."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def signed_share(bodies: list[bytes], folder: Path) -> float:
     finally:
         process.stop(2.0)
     with_them, without = (sum(sorted(speeds)[2:]) for speeds in zip(*pairs, strict=True))
-    return with_them / without
+    return float(with_them / without)
 
 
 def run(folder: Path, events: int = 10_000) -> list[Row]:

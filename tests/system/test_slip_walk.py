@@ -109,14 +109,18 @@ class Place:
         self.type("clerk", "add", name, said=f"{pin}\n{pin}\n")
 
     def until_acknowledged(self) -> None:
+        """All that the running station has written so far, as its database says: its page is told a moment later."""
         until(answers(f"{self.url}/health"))
-        self.visitor.wait_live("every acknowledgement", {"pending": 0}, SOON_S)
+        until(lambda: self._count("SELECT (SELECT MAX(seq) FROM journal) - acked_upto FROM epoch") == 0)
 
     def documents(self) -> int:
         """How many of the county's were applied here."""
+        return self._count(f"SELECT COUNT(*) FROM journal WHERE type = '{ConfigApplied.TYPE}'")
+
+    def _count(self, query: str) -> int:
         with closing(sqlite3.connect(self.folder / "station.db")) as database:
-            found = database.execute("SELECT COUNT(*) FROM journal WHERE type = ?", (ConfigApplied.TYPE,)).fetchone()
-        return int(found[0])
+            ((found,),) = database.execute(query)
+        return int(found)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from kiosk.messaging.contract.checkpoint import (
     PROOF_HEAD,
     BadCheckpoint,
     Checkpoint,
+    note_key_id,
     parse_checkpoint,
     parse_consistency,
     parse_proof,
@@ -178,12 +179,13 @@ def _check_consistency(text: str, keys: KeyRing) -> CheckedFile:
 def _check_note(note: str, keys: KeyRing) -> tuple[Checkpoint, list[NamedCheck]]:
     """Raises BadCheckpoint."""
     signed = parse_checkpoint(note)
-    checkpoint = signed.checkpoint
-    known = [public for name, public in keys.log if name == checkpoint.origin]
-    checks = [NamedCheck("key_known", bool(known), f"no key of the log {checkpoint.origin} is known")]
+    checkpoint, origin = signed.checkpoint, signed.checkpoint.origin
+    named = {key_id for name, key_id, _ in signed.signatures if name == origin}
+    known = [public for name, public in keys.log if name == origin and note_key_id(name, public) in named]
+    checks = [NamedCheck("key_known", bool(known), f"no key of the log {origin} that signed it is known")]
     if known:
         is_signed = any(map(signed.is_signed_by, known))
-        checks.append(NamedCheck("signature", is_signed, f"not signed by the log {checkpoint.origin}"))
+        checks.append(NamedCheck("signature", is_signed, f"not signed by the log {origin}"))
     return checkpoint, checks
 
 

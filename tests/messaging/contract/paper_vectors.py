@@ -219,7 +219,7 @@ def proofs() -> Iterator[Row]:
     yield row("the log of another year", note(11, origin="shache/2027"))
     yield row("the second log of a year", note(11, origin="shache/2026.2"))
     yield row("the log of a year without a key", note(11, origin="shache/2028"), "unknown_key", "key_known")
-    yield row("signed by another", note(11, key=UNKNOWN), "changed", "signature")
+    yield row("signed by another", note(11, key=UNKNOWN), "unknown_key", "key_known")
     yield row("another size", here.replace("\n11\n", "\n12\n"), "changed", "signature")
     root = here.split("\n")[2]
     yield row("another root", here.replace(root, note(10).split("\n")[2]), "changed", "signature")
@@ -246,8 +246,8 @@ def proofs() -> Iterator[Row]:
     yield row(
         "a checkpoint that the log did not sign",
         replace(proof, note=note(11, key=UNKNOWN)).text,
-        "changed",
-        "signature",
+        "unknown_key",
+        "key_known",
     )
     yield row("a later version", proof.text.replace("@v1", "@v2"), "unreadable", "form")
     yield row("a place with a zero before it", proof.text.replace("index 5", "index 05"), "unreadable", "form")
@@ -263,7 +263,7 @@ def proofs() -> Iterator[Row]:
         "from one year to the next", replace(longer, new=note(11, origin="shache/2027")).text, "changed", "origin"
     )
     yield row(
-        "the old one is signed by another", replace(longer, old=note(3, key=UNKNOWN)).text, "changed", "signature"
+        "the old one is signed by another", replace(longer, old=note(3, key=UNKNOWN)).text, "unknown_key", "key_known"
     )
     yield row("only one checkpoint", longer.text[: -len(longer.new) - 1], "unreadable", "form")
 

@@ -7,7 +7,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import pytest
@@ -20,6 +22,7 @@ from kiosk.app.station import run_station
 from kiosk.cli.kiosk import main
 from kiosk.cli.sorting_center import main as sorting_center
 from kiosk.config import relay, station
+from kiosk.devices.scanner.report import REPEAT_S
 from kiosk.domain.events import ConfigApplied
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.broker import Broker
@@ -139,10 +142,20 @@ def read_paper(picture: Path) -> str:
     return one
 
 
-def check(page: Page, scanner: ScannerSimulator, text: str, words: str) -> None:
-    """The paper is held under the scanner, and this is what the screen says."""
-    scanner.scan(f"]Q1{text}")
-    expect(page.locator(".slip-verdict")).to_contain_text(words, timeout=WAIT_MS)
+@dataclass
+class Villager:
+    """Holds papers under the scanner before a screen."""
+
+    page: Page
+    scanner: ScannerSimulator
+    read_at: float = float("-inf")
+
+    def check(self, text: str, words: str) -> None:
+        """This is what the screen says. A code that is seen again too soon counts once."""
+        until(lambda: monotonic() - self.read_at > REPEAT_S)
+        self.scanner.scan(f"]Q1{text}")
+        expect(self.page.locator(".slip-verdict")).to_contain_text(words, timeout=WAIT_MS)
+        self.read_at = monotonic()
 
 
 def test_a_receipt_is_right_changed_and_void_at_a_station_that_was_cut_off(
@@ -191,23 +204,24 @@ def test_a_receipt_is_right_changed_and_void_at_a_station_that_was_cut_off(
     ends.callback(view.close)
     page, troubles = view.new_page(), list[str]()
     page.on("pageerror", lambda error: troubles.append(str(error)))
+    villager = Villager(page, scanner)
     page.goto(witness.url)
     page.locator("form[action='/slip/check'] button").tap(timeout=WAIT_MS)
     page.locator(".slip-hold").wait_for(timeout=WAIT_MS)
-    check(page, scanner, slip, "The receipt is right")
+    villager.check(slip, "The receipt is right")
     expect(page.locator(".slip-figures")).to_contain_text("0147-A-000001")
     expect(page.locator(".slip-figures")).to_contain_text("12.480")
-    check(page, scanner, changed(slip), "This receipt was changed")
+    villager.check(changed(slip), "This receipt was changed")
     expect(page.locator("main")).not_to_contain_text("12.480")
 
     void(buyer)
-    check(page, scanner, slip, "The receipt is right")
+    villager.check(slip, "The receipt is right")
     witness.employ("Aygul", PIN)
     witness.link.command("up")
     witness.until_acknowledged()
     county.expect({"S0147": "", "S0201": "Azatbagh"})
     until(lambda: witness.documents() == 2)
-    check(page, scanner, slip, "This receipt is void")
+    villager.check(slip, "This receipt is void")
     expect(page.locator(".slip-figures")).to_contain_text("12.480")
     assert verified(ledger_url, tmp_path) == ("incomplete", ["void"])
     assert troubles == []

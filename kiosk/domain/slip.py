@@ -38,8 +38,8 @@ class SlipVerdict(StrEnum):
 
     UNREADABLE = "unreadable"  # No slip, or one of a later version
     OTHER_COUNTY = "other_county"  # It names another region; its keys are not here
-    KEY_UNKNOWN = "key_unknown"  # No key of this station is known here: nothing is said of the paper
-    CHANGED = "changed"  # A key of that station is known, and did not sign this
+    KEY_UNKNOWN = "key_unknown"  # The key it names is none of its station's here: nothing is said of the paper
+    CHANGED = "changed"  # That key is known, and did not sign this; or this station recorded other figures
     KEY_DOUBTED = "key_doubted"  # Signed, by a key that was stolen, or that two machines used
     VOIDED = "voided"  # Signed, and two people made it void since
     COPY = "copy"  # Right, and printed again

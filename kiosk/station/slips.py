@@ -42,14 +42,16 @@ def judge(
     """Of a slip of this county. ``keys``: those of its station, with the county's word on each. ``own``: where this
     station has it; restored from a backup, it may have forgotten a void that the county knows.
     """
-    slip, known = signed.slip, sorted(keys, key=lambda row: key_id_of(row[0]) != signed.key_id)
+    slip, named = signed.slip, [row for row in keys if key_id_of(row[0]) == signed.key_id]
     figures = (slip.product, slip.bags, slip.net_g, slip.price_fen_per_kg, slip.amount_fen, slip.mode)
-    signer = next((public for public, _ in known if signed.is_signed_by(public)), None)
-    if not known:
-        return CheckedSlip(SlipVerdict.KEY_UNKNOWN, slip)
-    if signer is None or (own is not None and own[:-1] != figures):
+    if own is not None and own[:-1] != figures:
         return CheckedSlip(SlipVerdict.CHANGED, slip)
-    if any(state for public, state in known if public == signer):
+    if not named:
+        return CheckedSlip(SlipVerdict.KEY_UNKNOWN, slip)
+    states = [state for public, state in named if signed.is_signed_by(public)]
+    if not states:
+        return CheckedSlip(SlipVerdict.CHANGED, slip)
+    if any(states):
         return CheckedSlip(SlipVerdict.KEY_DOUBTED, slip)
     voided_at = str(own[-1]) if own and own[-1] else None
     if voided_at or str(slip.receipt) in voids:

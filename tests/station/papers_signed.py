@@ -29,6 +29,11 @@ def paper(key: Ed25519Key = KEY, **changes: Any) -> str:
     return slip_text(HOST, key, replace(SLIP, **changes))
 
 
+def changed(text: str) -> str:
+    """The last digit is another one, so a byte of the signature is."""
+    return f"{text[:-1]}{(int(text[-1]) + 1) % 10}"
+
+
 def elsewhere(key: Ed25519Key = OTHER_KEY, **changes: Any) -> str:
     """A receipt of S0201."""
     return paper(key, receipt=OTHER, **changes)

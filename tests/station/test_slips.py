@@ -27,8 +27,9 @@ from kiosk.station.desk.live import LiveBoard
 from kiosk.station.desk.view import DeskRefused
 from kiosk.station.slips import HOLD, NOT_NOW, SHOWN_S, SILENT_S, SOUNDS, PublicSlips, SlipChecks
 from kiosk.store import StoreError
+from tests.messaging.contract.paper_vectors import content_of, text_of
 from tests.station.fakes import Rig
-from tests.station.papers_signed import KEY, KEYS, OTHER, OTHER_KEY, OWN, SLIP, STRANGER, elsewhere, paper
+from tests.station.papers_signed import KEY, KEYS, OTHER, OTHER_KEY, OWN, SLIP, STRANGER, changed, elsewhere, paper
 
 V = SlipVerdict
 Own = tuple[str | int | None, ...]
@@ -66,6 +67,11 @@ def with_own(place: int, value: Any) -> Book:
     return Book((*FIGURES[:place], value, *FIGURES[place + 1 :]))
 
 
+def forged(text: str) -> str:
+    """Somebody else's signature in the name of the key of S0201."""
+    return text_of(content_of(text).replace(STRANGER.key_id, OTHER_KEY.key_id))
+
+
 REVOKED = (KEYS[0], row("S0201", OTHER_KEY, "revoked"))
 CASES: tuple[tuple[str, SlipVerdict, str, SlipChecks], ...] = (
     ("own", V.RIGHT, paper(), checks()),
@@ -86,9 +92,12 @@ CASES: tuple[tuple[str, SlipVerdict, str, SlipChecks], ...] = (
     ("another county's, by nobody", V.OTHER_COUNTY, elsewhere(STRANGER, region="maralbexi"), checks()),
     ("no key of the station", V.KEY_UNKNOWN, elsewhere(), checks(KEYS[:1])),
     ("own key of another station", V.KEY_UNKNOWN, elsewhere(KEY), checks((), own=KEY.public)),
-    ("signed by nobody", V.CHANGED, elsewhere(STRANGER), checks()),
-    ("signed by another station", V.CHANGED, elsewhere(KEY), checks()),
-    ("own, signed by another station", V.CHANGED, paper(OTHER_KEY), checks()),
+    ("a key that the station has not yet", V.KEY_UNKNOWN, elsewhere(STRANGER), checks()),
+    ("signed by another station", V.KEY_UNKNOWN, elsewhere(KEY), checks()),
+    ("own, signed by another station", V.KEY_UNKNOWN, paper(OTHER_KEY), checks()),
+    ("own, other figures signed by nobody", V.CHANGED, paper(STRANGER, bags=2), checks()),
+    ("a digit differs", V.CHANGED, changed(elsewhere()), checks()),
+    ("signed by nobody under the right key's id", V.CHANGED, forged(elsewhere(STRANGER)), checks()),
     *(
         (f"own figure {place} differs", V.CHANGED, paper(), checks(book=with_own(place, value)))
         for place, value in enumerate(("WALNUT", 2, 12_321, 5_801, 71_457, "consignment"))
@@ -240,7 +249,7 @@ def test_a_scan_ends_the_wait_and_the_next_one_is_a_check_of_its_own(face: Face)
     face.clock.now += SILENT_S
     face.slips.time_up()
     assert (face.notice, face.verdict()) == ((2, "slip.right"), (V.RIGHT, 27_000))
-    for text, word in ((elsewhere(STRANGER), "changed"), (paper(), "right"), (paper(), "right"), ("", "unreadable")):
+    for text, word in ((changed(elsewhere()), "changed"), (paper(), "right"), (paper(), "right"), ("", "unreadable")):
         face.slips.scanned(text)
         assert face.notice[1] == f"slip.{word}"
         assert face.verdict() == (V(word), 30_000)

@@ -33,7 +33,7 @@ from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.shared.settings import WebSettings
 from tests.house.documents import shown
-from tests.station.papers_signed import KEYS, OTHER, STRANGER, elsewhere
+from tests.station.papers_signed import KEYS, OTHER, changed, elsewhere
 from tests.web import browsing
 from tests.web.counter import scenes as counter_scenes
 from tests.web.counter.shop import CounterShop
@@ -198,7 +198,7 @@ def _stage_slip(shop: Shop, name: str) -> None:
     bags: dict[str, Any] = {"bags": 12, "net_g": 312_480, "amount_fen": 1_812_384}
     papers = {
         "copy": elsewhere(copy_no=1, mode=Mode.CONSIGNMENT, **bags),
-        "changed": elsewhere(STRANGER),
+        "changed": changed(elsewhere()),
         "other-county": elsewhere(region="maralbexi"),
         "unreadable": elsewhere()[:200],
         "right-undated": elsewhere(minute=None, clock=ClockQuality.UNSET, product="SUNFLOWER-SEED"),

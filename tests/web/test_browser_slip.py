@@ -16,7 +16,7 @@ from kiosk.devices.scanner.serial import SerialDevice
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from tests.station.hardware import Heard
-from tests.station.papers_signed import OTHER, STRANGER, elsewhere
+from tests.station.papers_signed import OTHER, changed, elsewhere
 from tests.web.counter.shop import CounterShop
 from tests.web.counter.test_browser import TYPE
 from tests.web.shop import Shop
@@ -72,7 +72,7 @@ def test_from_the_tile_to_the_verdict(browser: Browser, tmp_path: Path) -> None:
             expect(ear.page.locator(".slip-figures")).to_contain_text("0201-A-000007")
             ear.hears("ok")
             ear.forget()
-            simulator.scan(elsewhere(STRANGER))
+            simulator.scan(changed(elsewhere()))
             expect(ear.page.locator(VERDICT)).to_contain_text("This receipt was changed")
             expect(ear.page.locator("main")).not_to_contain_text("12.320")
             ear.hears("error")
@@ -163,7 +163,7 @@ def test_the_clerk_sees_and_hears_it_at_the_counter(browser: Browser, tmp_path: 
         with listening(browser, shop) as ear:
             ear.page.goto(f"{ear.url}/counter")
             ear.page.locator(".work-home").wait_for()
-            shop.router.on_scan(elsewhere(STRANGER))
+            shop.router.on_scan(changed(elsewhere()))
             expect(ear.page.locator(VERDICT)).to_contain_text("This receipt was changed")
             ear.hears("error")
             ear.forget()

@@ -16,14 +16,14 @@ const base64 = (text) => {
 const DER = Buffer.from("302a300506032b6570032100", "hex"); // RFC 8410: what stands before an Ed25519 key
 function keyOf(raw, state = "") {
   const object = createPublicKey({ key: Buffer.concat([DER, raw]), format: "der", type: "spki" });
-  return { raw, state, id: sha256(raw).toString("hex", 0, 4), signed: (text, by) => verify(null, text, object, by) };
+  return { state, id: sha256(raw).toString("hex", 0, 4), signed: (text, by) => verify(null, text, object, by) };
 }
 const [keysFile, ...files] = process.argv.slice(2);
 const { region: county, keys = [], voids = [], log = [] } = JSON.parse(readFileSync(keysFile, "utf8"));
 const stations = new Map(keys.map(([station]) => [station, []]));
 for (const [station, text, state] of keys) stations.get(station).push(keyOf(base64(text), state));
-const logKeys = log.map((line) => /^(.*?)\+[0-9a-f]{8}\+(.*)$/.exec(line))
-  .map(([, name, text]) => ({ name, ...keyOf(base64(text).subarray(1)) }));
+const logKeys = log.map((line) => /^(.*?)\+([0-9a-f]{8})\+(.*)$/.exec(line))
+  .map(([, name, id, text]) => ({ ...keyOf(base64(text).subarray(1)), name, id }));
 
 // CBOR (RFC 8949), of it what a slip has, as JSON. In one form alone: lengths and numbers are as short as they can be.
 function cbor(bytes) {
@@ -55,9 +55,9 @@ function checkSlip(url, check) {
   const hex = BigInt(need(digits, "no code of a receipt")[1]).toString(16);
   const outer = need(OUTER.exec(cbor(Buffer.from(hex.length % 2 ? `0${hex}` : hex, "hex"))), "no COSE_Sign1, RFC 9052");
   const [header, payload, signature] = outer.slice(1).map((text) => Buffer.from(text, "hex"));
-  need(/^\{"map":\[1,-8,4,\{"hex":".{8}"\}\]\}$/.test(cbor(header)), "not Ed25519 with a key id");
+  const [, id] = need(/^\{"map":\[1,-8,4,\{"hex":"(.{8})"\}\]\}$/.exec(cbor(header)), "not Ed25519 with a key id");
   const [, region, number, series, counter, head] = need(FIELDS.exec(cbor(payload)), "another version or type");
-  const station = `S${number.padStart(4, "0")}`, known = stations.get(station) ?? [];
+  const station = `S${number.padStart(4, "0")}`, known = (stations.get(station) ?? []).filter((key) => key.id === id);
   const start = Buffer.from("\x84\x6aSignature1", "latin1");
   const text = Buffer.concat([start, string(header), Buffer.from("@"), string(payload)]); // Sig_structure, section 4.4
   check("form", true), check("canonical", true);
@@ -90,10 +90,10 @@ function rootsOf(old, size, path, known) {
 function checkpoint(note) {
   const [, origin, size, root, lines] = need(NOTE.exec(note), "no checkpoint");
   const rows = lines.trimEnd().split("\n").map((line) => line.split(" ")).map(([, name, text]) => [name, base64(text)]);
-  const text = Buffer.from(`${origin}\n${size}\n${root}\n`), known = logKeys.filter((key) => key.name === origin);
-  const isBy = (key, [name, row]) => name === origin && row.length === 68 && key.signed(text, row.subarray(4)) &&
-    row.indexOf(sha256(Buffer.from(`${origin}\n\x01`), key.raw).subarray(0, 4)) === 0; // The key's id
-  const isSigned = known.some((key) => rows.some((row) => isBy(key, row)));
+  const text = Buffer.from(`${origin}\n${size}\n${root}\n`);
+  const isOf = (key, [name, row]) => name === origin && name === key.name && row.toString("hex", 0, 4) === key.id;
+  const known = logKeys.filter((key) => rows.some((row) => isOf(key, row)));
+  const isSigned = known.some((key) => rows.some((row) => isOf(key, row) && key.signed(text, row[1].subarray(4))));
   need(base64(root).length === 32 && Number(size) < 2 ** 53, "no root or size");
   const run = (check) => check("key_known", known.length) && check("signature", isSigned);
   return { origin, size: Number(size), root: base64(root), run };

@@ -15,6 +15,7 @@ from kiosk.messaging.contract.checkpoint import (
     PROOF_HEAD,
     BadCheckpoint,
     Checkpoint,
+    note_key_id,
     parse_checkpoint,
     parse_consistency,
     parse_proof,
@@ -138,13 +139,11 @@ def _check_signed(signed: Any, says: Mapping[str, Any], keys: KeyRing) -> Iterab
     yield NamedCheck("county", is_here, f"it is of {says['region']}; the keys are of {keys.region or 'no county'}")
     if not is_here:
         return
-    known = keys.of(says["station"], says["region"])
-    yield NamedCheck("key_known", bool(known), f"no key of {says['station']} is known")
+    known = [key for key in keys.of(says["station"], says["region"]) if key.key_id == signed.key_id]
+    yield NamedCheck("key_known", bool(known), f"no key {signed.key_id.hex()} of {says['station']} is known")
     if known:
         signer = signer_of(known, signed.signed, signed.signature)
-        has_id = any(key.key_id == signed.key_id for key in known)
-        named = signed.key_id.hex() + ("" if has_id else ", which is not known of its station")
-        yield NamedCheck("signature", signer is not None, f"not signed by the key it names, {named}")
+        yield NamedCheck("signature", signer is not None, f"not signed by the key it names, {signed.key_id.hex()}")
         if signer is not None:
             yield NamedCheck("key_state", not signer.state, f"its key is {signer.state}")
     yield NamedCheck("void", says.get("receipt") not in keys.voids, "made void since")
@@ -180,12 +179,13 @@ def _check_consistency(text: str, keys: KeyRing) -> CheckedFile:
 def _check_note(note: str, keys: KeyRing) -> tuple[Checkpoint, list[NamedCheck]]:
     """Raises BadCheckpoint."""
     signed = parse_checkpoint(note)
-    checkpoint = signed.checkpoint
-    known = [public for name, public in keys.log if name == checkpoint.origin]
-    checks = [NamedCheck("key_known", bool(known), f"no key of the log {checkpoint.origin} is known")]
+    checkpoint, origin = signed.checkpoint, signed.checkpoint.origin
+    named = {key_id for name, key_id, _ in signed.signatures if name == origin}
+    known = [public for name, public in keys.log if name == origin and note_key_id(name, public) in named]
+    checks = [NamedCheck("key_known", bool(known), f"no key of the log {origin} that signed it is known")]
     if known:
         is_signed = any(map(signed.is_signed_by, known))
-        checks.append(NamedCheck("signature", is_signed, f"not signed by the log {checkpoint.origin}"))
+        checks.append(NamedCheck("signature", is_signed, f"not signed by the log {origin}"))
     return checkpoint, checks
 
 

@@ -79,7 +79,9 @@ _PREBUILT_DECODER: Final = msgspec.json.Decoder(StatementFile)
 
 
 def check_statement(content: bytes, keys: PublicKeys) -> list[tuple[str, bool]]:
-    """Each check by name: form, region, lines, sums, key_known, signature. What has no form has no other check."""
+    """Each check by name: form, region, lines, sums, key_known, signature. What has no form has no other check, and of
+    a key that is not known nothing is said of the signature.
+    """
     try:
         raw = read(content, max_bytes=MAX_BYTES)
         found = msgspec.convert(raw, StatementFile)
@@ -88,18 +90,17 @@ def check_statement(content: bytes, keys: PublicKeys) -> list[tuple[str, bool]]:
     except (StrictJsonError, msgspec.ValidationError):
         return [("form", False)]
     signature, known = parse_signature(found.signature), _signers(keys)
-    signers = [public for public in known if signature is not None and key_id_of(public) == signature.key_id]
-    return [
+    rows = [
         ("form", True),
         ("region", found.region == keys.region),
         ("lines", _are_receipts(found)),
         ("sums", sums_of(found.lines) == found.sums),
-        ("key_known", bool(signers)),
-        (
-            "signature",
-            signature is not None and any(is_signed_by(key, found.message, signature.signature) for key in signers),
-        ),
     ]
+    if signature is None:
+        return [*rows, ("signature", False)]
+    signers = [public for public in known if key_id_of(public) == signature.key_id]
+    is_signed = any(is_signed_by(key, found.message, signature.signature) for key in signers)
+    return [*rows, ("key_known", bool(signers)), *([("signature", is_signed)] if signers else [])]
 
 
 def _are_receipts(found: StatementFile) -> bool:

@@ -114,8 +114,8 @@ def slips() -> Iterator[Row]:
     yield row("a station without a known key", of(receipt=unknown), "unknown_key", "key_known")
     yield row("a stolen key", of(REVOKED), "unknown_key", "key_state")
     yield row("a key that two machines used", of(CLONED), "unknown_key", "key_state")
-    yield row("signed with the key of another station", of(OTHER_STATION), "changed", "signature")
-    yield row("signed with a key nobody knows", of(UNKNOWN), "changed", "signature")
+    yield row("signed with the key of another station", of(OTHER_STATION), "unknown_key", "key_known")
+    yield row("signed with a key nobody knows", of(UNKNOWN), "unknown_key", "key_known")
     forged = cbor2.dumps({1: -8, 4: KEY.key_id})
     yield row(
         "another key under the id of the right one", text_of(_signed(payload, UNKNOWN, forged)), "changed", "signature"
@@ -128,12 +128,17 @@ def slips() -> Iterator[Row]:
     for place, name in enumerate(_FIELDS):
         changed = cbor2.dumps([*fields[:place], others[place], *fields[place + 1 :]])
         found = {0: ("unreadable", "form"), 1: ("unreadable", "form"), 2: ("unknown_key", "county")}
+        found[3] = ("unknown_key", "key_known")
         verdict = found.get(place, ("changed", "signature"))
         yield row(f"changed: {name}", text_of(cbor2.dumps([protected, {}, changed, signature])), *verdict)
     flipped = bytes([signature[0] ^ 1]) + signature[1:]
     yield row("changed: signature", text_of(cbor2.dumps([protected, {}, payload, flipped])), "changed", "signature")
-    header = cbor2.dumps({1: -8, 4: UNKNOWN.key_id})
-    yield row("changed: key id", text_of(cbor2.dumps([header, {}, payload, signature])), "changed", "signature")
+    for name, key, *found_so in (
+        ("changed: key id", UNKNOWN, "unknown_key", "key_known"),
+        ("changed: the id of the station's older key", OLDER, "changed", "signature"),
+    ):
+        header = cbor2.dumps({1: -8, 4: key.key_id})
+        yield row(name, text_of(cbor2.dumps([header, {}, payload, signature])), *found_so)
     yield row("the last digit", f"{text[:-1]}{(int(text[-1]) + 1) % 10}", "changed", "signature")
 
     form, one_form = ("unreadable", "form"), ("unreadable", "canonical")
@@ -214,7 +219,7 @@ def proofs() -> Iterator[Row]:
     yield row("the log of another year", note(11, origin="shache/2027"))
     yield row("the second log of a year", note(11, origin="shache/2026.2"))
     yield row("the log of a year without a key", note(11, origin="shache/2028"), "unknown_key", "key_known")
-    yield row("signed by another", note(11, key=UNKNOWN), "changed", "signature")
+    yield row("signed by another", note(11, key=UNKNOWN), "unknown_key", "key_known")
     yield row("another size", here.replace("\n11\n", "\n12\n"), "changed", "signature")
     root = here.split("\n")[2]
     yield row("another root", here.replace(root, note(10).split("\n")[2]), "changed", "signature")
@@ -241,8 +246,8 @@ def proofs() -> Iterator[Row]:
     yield row(
         "a checkpoint that the log did not sign",
         replace(proof, note=note(11, key=UNKNOWN)).text,
-        "changed",
-        "signature",
+        "unknown_key",
+        "key_known",
     )
     yield row("a later version", proof.text.replace("@v1", "@v2"), "unreadable", "form")
     yield row("a place with a zero before it", proof.text.replace("index 5", "index 05"), "unreadable", "form")
@@ -258,7 +263,7 @@ def proofs() -> Iterator[Row]:
         "from one year to the next", replace(longer, new=note(11, origin="shache/2027")).text, "changed", "origin"
     )
     yield row(
-        "the old one is signed by another", replace(longer, old=note(3, key=UNKNOWN)).text, "changed", "signature"
+        "the old one is signed by another", replace(longer, old=note(3, key=UNKNOWN)).text, "unknown_key", "key_known"
     )
     yield row("only one checkpoint", longer.text[: -len(longer.new) - 1], "unreadable", "form")
 

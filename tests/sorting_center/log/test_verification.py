@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import text
 
+from kiosk.cli.sorting_center import main
 from kiosk.domain.events import CheckpointKept
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.log.tree import StoredLeaves, encode_leaves, parse_leaves, trees, write_block
@@ -57,9 +60,8 @@ def edit(rig: LogRig, seq: int, *, with_hash: bool) -> bytes:
     return bytes.fromhex(digest)
 
 
-@pytest.mark.parametrize("with_hash", [False, True])
-def test_an_event_that_was_edited(ledger_with_days: LogRig, *, with_hash: bool) -> None:
-    edit(ledger_with_days, 40, with_hash=with_hash)
+def test_an_event_that_was_edited_beside_its_hash(ledger_with_days: LogRig) -> None:
+    edit(ledger_with_days, 40, with_hash=False)
     assert faults(ledger_with_days) == [event(40, "edited")]
 
 
@@ -68,13 +70,11 @@ def test_an_event_that_is_no_json_any_more(ledger_with_days: LogRig) -> None:
     assert faults(ledger_with_days) == [event(40, "edited")]
 
 
-def test_an_event_that_was_deleted(ledger_with_days: LogRig) -> None:
-    ledger_with_days.sql(f"DELETE FROM {table(ledger_with_days)} WHERE seq IN (40, 500)")
-    assert faults(ledger_with_days) == [LogFault(ORIGIN, "deleted", f"feedseq {seq}") for seq in (40, 500)]
+def delete(rig: LogRig) -> None:
+    rig.sql(f"DELETE FROM {table(rig)} WHERE seq IN (40, 500)")
 
 
-def test_two_that_were_swapped(ledger_with_days: LogRig) -> None:
-    rig = ledger_with_days
+def swap(rig: LogRig) -> None:
     with rig.hand() as hand:
         if table(rig) == "event":
             for was, becomes in ((40, -1), (500, 40), (-1, 500)):
@@ -82,7 +82,6 @@ def test_two_that_were_swapped(ledger_with_days: LogRig) -> None:
         else:  # Their contents, there: places are those of ranges
             for was, becomes in ((40, -1), (500, 40), (-1, 500)):
                 hand.execute(text(f"UPDATE event_by_month SET seq = {becomes} WHERE seq = {was}"))
-    assert sorted(faults(rig)) == sorted(event(seq, "moved") for seq in (40, 500))
 
 
 def test_an_event_that_was_put_between(ledger_with_days: LogRig) -> None:
@@ -96,8 +95,8 @@ def test_an_event_that_was_put_between(ledger_with_days: LogRig) -> None:
     assert set(faults(rig)) == {event(40, "added"), LogFault(ORIGIN, "block", "0")}
 
 
-def write_again(rig: LogRig, *, with_program: bool) -> None:
-    """The event 500 and its leaf of the log; or all that follows from it as well."""
+def rewrite(rig: LogRig, *, with_program: bool = True) -> None:
+    """An event of the second day, and the leaf of the log; or all that follows from it as well."""
     digest = edit(rig, 500, with_hash=True)
     with rig.opened() as ledger, ledger.writing() as connection:
         (tree,) = trees(connection)
@@ -110,20 +109,37 @@ def write_again(rig: LogRig, *, with_program: bool) -> None:
             connection.execute(text("UPDATE log_block SET leaves = :leaves WHERE number = 1"), values)
 
 
-@pytest.mark.parametrize("with_program", [False, True])
-def test_a_day_that_was_written_again(ledger_with_days: LogRig, *, with_program: bool) -> None:
-    rig = ledger_with_days
-    write_again(rig, with_program=with_program)
-    expected = {
-        False: {LogFault(ORIGIN, "block", "1")},
-        True: {LogFault(ORIGIN, "checkpoint", "2026-12-02"), LogFault(ORIGIN, "witness", "S0147 at 600")},
-    }
-    assert set(faults(rig)) == expected[with_program]
+NAMED = {
+    "edited": (lambda rig: edit(rig, 40, with_hash=True), {event(40, "edited")}),
+    "deleted": (delete, {LogFault(ORIGIN, "deleted", f"feedseq {seq}") for seq in (40, 500)}),
+    "swapped": (swap, {event(seq, "moved") for seq in (40, 500)}),
+    "a day rewritten": (
+        rewrite,
+        {LogFault(ORIGIN, "checkpoint", "2026-12-02"), LogFault(ORIGIN, "witness", "S0147 at 600")},
+    ),
+}
+
+
+@pytest.mark.parametrize("done", NAMED)
+def test_what_was_done_to_a_ledger_is_named_by_the_command(ledger_with_days: LogRig, done: str) -> None:
+    """The event by its station, epoch and number, one that is gone by its place in the feed, a day by its date."""
+    command = ["log", "verify", "--ledger", ledger_with_days.url]
+    assert CliRunner().invoke(main, command).exit_code == 0
+    do, expected = NAMED[done]
+    do(ledger_with_days)
+    found = CliRunner().invoke(main, command)
+    *rows, summary = map(json.loads, found.stdout.splitlines())
+    assert (found.exit_code, {LogFault(**row) for row in rows}, summary["faults"]) == (1, expected, len(expected))
+
+
+def test_the_leaf_of_an_event_that_was_written_again(ledger_with_days: LogRig) -> None:
+    rewrite(ledger_with_days, with_program=False)
+    assert faults(ledger_with_days) == [LogFault(ORIGIN, "block", "1")]
 
 
 def test_a_day_that_was_written_again_and_signed_again(ledger_with_days: LogRig) -> None:
     rig = ledger_with_days
-    write_again(rig, with_program=True)
+    rewrite(rig)
     rig.sql("DELETE FROM log_checkpoint WHERE day = '2026-12-02'")
     with rig.opened() as ledger:
         rig.checkpoint(ledger, "2026-12-02")

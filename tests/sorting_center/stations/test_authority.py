@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from kiosk.messaging.contract.checkpoint import Checkpoint, parse_checkpoint, parse_verifier
+from kiosk.messaging.contract.public_keys import KeyRing, PublicKeys
 from kiosk.sorting_center.stations.authority import (
     BadAuthority,
     BadPassPhrase,
+    ConfigurationKey,
     CountyAuthority,
     IssuedCertificate,
     ServerAuthority,
+    log_lines,
 )
 from kiosk.sorting_center.stations.shared.subject import BadSubject, MachineKind, MachineSubject
 
@@ -114,3 +118,22 @@ def test_a_subject_is_read_as_it_is_written(subject: MachineSubject) -> None:
 def test_what_no_authority_of_a_county_writes_is_refused(text: str) -> None:
     with pytest.raises(BadSubject):
         MachineSubject.parse(text)
+
+
+def test_the_lines_of_a_log_check_what_each_key_of_the_county_signed(authority: CountyAuthority) -> None:
+    """Of each log a line for each key, from certificates as files and as documents have them."""
+    made = [authority.issue_configuration_key("yarkant", generation, NOW) for generation in (1, 2)]
+    pem = [one.certificate.encode() for one in made]
+    der = [x509.load_pem_x509_certificate(one).public_bytes(Encoding.DER) for one in pem]
+    lines = log_lines(("yarkant/2026", "yarkant/2027"), (pem[0], der[1]))
+    assert [line.partition("+")[0] for line in lines] == [f"yarkant/{year}" for year in (2026, 2026, 2027, 2027)]
+    assert lines == log_lines(("yarkant/2026", "yarkant/2027"), (der[0], pem[1]))
+    note = parse_checkpoint(ConfigurationKey(made[1]).note_of(Checkpoint("yarkant/2027", 5, bytes(32))))
+    ring = KeyRing(PublicKeys("yarkant", log=lines))
+    assert [note.is_signed_by(public) for _, public in ring.log] == [False, True, False, True]
+    assert ring.log == list(map(parse_verifier, lines))
+    assert log_lines((), pem) == log_lines(("yarkant/2026",), ()) == ()
+    assert log_lines(("yarkant/2026",), [authority.certificate.encode()]) == (), "no key that signs a log"
+    for damaged in (b"", b"-----", pem[0][:99], der[0][:-1]):
+        with pytest.raises(ValueError, match=r".+"):
+            log_lines(("yarkant/2026",), (damaged,))

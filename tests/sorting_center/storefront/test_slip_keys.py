@@ -17,8 +17,18 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.slip import Slip
 from kiosk.domain.trade import Mode
-from kiosk.messaging.contract.configuration import KeyRow, KeysPart, VoidsPart, encode_part, to_base64
-from kiosk.messaging.contract.public_keys import PublicKeys, parse_public_keys
+from kiosk.messaging.contract.checkpoint import Checkpoint
+from kiosk.messaging.contract.configuration import (
+    CheckpointRow,
+    CheckpointsPart,
+    KeyRow,
+    KeysPart,
+    VoidsPart,
+    encode_part,
+    to_base64,
+)
+from kiosk.messaging.contract.paper_checks import check_text
+from kiosk.messaging.contract.public_keys import KeyRing, PublicKeys, parse_public_keys
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.documents import PartsOfStation
 from kiosk.sorting_center.stations.authority import ConfigurationKey, CountyAuthority
@@ -118,6 +128,21 @@ def test_each_of_two_counties_has_its_own_keys(shop: Shop) -> None:
     assert client.asks("/keys.json").status_code == 404, "which of the two?"
     for keys in (KEYS, other):
         assert parse_public_keys(client.asks(f"/keys.json?region={keys.region}").data) == keys
+
+
+def test_the_file_checks_checkpoints_of_the_log(shop: Shop) -> None:
+    """As the newest document has them: of this year, and of the one before."""
+    key = ConfigurationKey(CountyAuthority.create(REGION, NOW).issue_configuration_key(REGION, 1, NOW))
+    notes = [key.note_of(Checkpoint(f"{REGION}/{year}", 5, bytes(32))) for year in (2026, 2027)]
+    rows = tuple(CheckpointRow(note, 0, ()) for note in notes)
+    parts = {"keys": encode_part(KeysPart(KEYS.keys)), "checkpoints": encode_part(CheckpointsPart(rows))}
+    shop.center.desk.documents.issue(key, 0, [PartsOfStation("S0147", parts)], NOW)
+    keys = shop.buyer().asks("/keys.json").data
+    for note in notes:
+        assert check_text(note, KeyRing(parse_public_keys(keys))).verdict == "valid"
+    stranger = ConfigurationKey(CountyAuthority.create(REGION, NOW).issue_configuration_key(REGION, 1, NOW))
+    other = stranger.note_of(Checkpoint(f"{REGION}/2026", 5, bytes(32)))
+    assert check_text(other, KeyRing(parse_public_keys(keys))).verdict == "unknown_key"
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)

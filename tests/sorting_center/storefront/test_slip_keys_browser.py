@@ -11,18 +11,19 @@ from typing import Any, Final
 
 import cbor2
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
-from kiosk.base.ed25519 import Ed25519Key
+from kiosk.base.ed25519 import Ed25519Key, key_id_of
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.slip import SlipVerdict
 from kiosk.domain.trade import Mode
 from kiosk.messaging.contract.public_keys import PublicKeys, parse_public_keys
 from kiosk.messaging.contract.slip import BadSlip, parse_slip, slip_text
+from tests.messaging.contract.paper_vectors import content_of, text_of
 from tests.sorting_center.storefront.shops import Shop
 from tests.sorting_center.storefront.test_browser import faults, looked_at
-from tests.sorting_center.storefront.test_slip_keys import HOST, KEY, KEYS, NOBODYS, STOLEN, publish, slip
+from tests.sorting_center.storefront.test_slip_keys import HOST, KEY, KEYS, NEIGHBOUR, NOBODYS, STOLEN, publish, slip
 from tests.web.browsing import Browsers
 
 VECTORS: Final = Path(__file__).resolve().parents[3] / "docs/feed/vectors"
@@ -48,7 +49,9 @@ SHOWN: Final = (
     (slip_text(HOST, KEY, slip(receipt=ReceiptNumber("S0147", "A", 382))), SlipVerdict.VOIDED),
     (slip_text(HOST, KEY, slip(region="hotan")), SlipVerdict.OTHER_COUNTY),
     (slip_text(HOST, NOBODYS, slip(receipt=ReceiptNumber("S0149", "A", 1))), SlipVerdict.KEY_UNKNOWN),
-    (slip_text(HOST, NOBODYS, slip()), SlipVerdict.CHANGED),
+    (slip_text(HOST, NOBODYS, slip()), SlipVerdict.KEY_UNKNOWN),
+    (slip_text(HOST, NEIGHBOUR, slip()), SlipVerdict.KEY_UNKNOWN),
+    (text_of(content_of(slip_text(HOST, NOBODYS, slip())).replace(NOBODYS.key_id, KEY.key_id)), SlipVerdict.CHANGED),
     (slip_text(HOST, STOLEN, slip()), SlipVerdict.KEY_DOUBTED),
     (slip_text(HOST, KEY, slip(copy_no=2)), SlipVerdict.COPY),
     (RIGHT[:-1], SlipVerdict.UNREADABLE),
@@ -82,6 +85,9 @@ def test_a_telephone_says_in_three_languages_what_a_receipt_is_worth_and_sends_n
         page.goto(f"{url}/s#{digits(RIGHT)}")
         expect(verdict(page)).to_have_attribute("data-verdict", "right")
         page.context.set_offline(True)
+        assert page.evaluate("navigator.onLine") is False
+        with pytest.raises(Error, match="ERR_INTERNET_DISCONNECTED"):
+            page.context.new_page().goto(f"{url}/keys.json")
         for text, due in SHOWN:
             with subtests.test(str(due), text=text[-9:]):
                 page.evaluate("(digits) => { location.hash = digits; }", digits(text))
@@ -151,8 +157,9 @@ def reference(text: str, keys: PublicKeys) -> str:
         return SlipVerdict.UNREADABLE
     if signed.slip.region != keys.region:
         return SlipVerdict.OTHER_COUNTY
-    known = [row for row in keys.keys if row.station == signed.slip.receipt.station]
-    signers = [row for row in known if signed.is_signed_by(b64decode(row.public))]
+    of_station = [(b64decode(row.public), row) for row in keys.keys if row.station == signed.slip.receipt.station]
+    known = [(public, row) for public, row in of_station if key_id_of(public) == signed.key_id]
+    signers = [row for public, row in known if signed.is_signed_by(public)]
     if not signers:
         return SlipVerdict.CHANGED if known else SlipVerdict.KEY_UNKNOWN
     if any(row.state for row in signers):

@@ -23,7 +23,7 @@ from tests.station.counter.acts import collect_by_code
 from tests.station.counter.rig import SECOND_PIN
 from tests.station.fakes import MOMENT
 from tests.station.hardware import BLUR, TILT, judged
-from tests.station.papers_signed import STRANGER, elsewhere
+from tests.station.papers_signed import changed, elsewhere
 from tests.web import browsing
 from tests.web.counter.selling import LONGEST, lot_of, photograph, sell
 from tests.web.counter.shop import SECRET, CounterShop, waybill
@@ -510,7 +510,7 @@ SCENES = (
     CounterScene("counter-close", _at("/counter/day?ask=close")),
     CounterScene("counter-closed", _closed),
     CounterScene("counter-receipt", _receipt(elsewhere(bags=40, net_g=1_312_480, amount_fen=7_612_384, copy_no=1))),
-    CounterScene("counter-receipt-changed", _receipt(elsewhere(STRANGER))),
+    CounterScene("counter-receipt-changed", _receipt(changed(elsewhere()))),
     CounterScene("counter-receipt-home", _at("/counter")),
     CounterScene("brought-code", _by_number),
     CounterScene("brought", _by_card),

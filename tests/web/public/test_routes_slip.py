@@ -18,7 +18,7 @@ from kiosk.station.slips import SHOWN_S, SILENT_S
 from kiosk.texts import load
 from kiosk.web.factory import create_app
 from kiosk.web.shared.settings import WebSettings
-from tests.station.papers_signed import KEYS, OTHER, STRANGER, elsewhere, paper
+from tests.station.papers_signed import KEYS, OTHER, changed, elsewhere, paper
 from tests.web.shop import Shop
 
 EN = load("en")
@@ -88,7 +88,7 @@ CARDS = {
     SlipVerdict.RIGHT: (elsewhere(bags=12), "ok", "right"),
     SlipVerdict.COPY: (elsewhere(bags=12, copy_no=2), "attention", "right"),
     SlipVerdict.VOIDED: (elsewhere(bags=12), "error", "wrong"),
-    SlipVerdict.CHANGED: (elsewhere(STRANGER, bags=12), "error", "wrong"),
+    SlipVerdict.CHANGED: (changed(elsewhere(bags=12)), "error", "wrong"),
     SlipVerdict.KEY_DOUBTED: (elsewhere(bags=12), "error", "wrong"),
     SlipVerdict.KEY_UNKNOWN: (elsewhere(bags=12), "attention", "open"),
     SlipVerdict.OTHER_COUNTY: (elsewhere(region="maralbexi", bags=12), "attention", "open"),
@@ -135,7 +135,7 @@ def test_what_a_paper_does_not_say_is_not_made_up(shop: Shop, client: FlaskClien
     assert "X-17" in shown
     assert "≈ ¥714.56" in shown
     shop.phone = ""
-    shop.slips.scanned(elsewhere(STRANGER))
+    shop.slips.scanned(changed(elsewhere()))
     assert EN.text("slip.do.changed") in words(page(client))
 
 
@@ -153,7 +153,7 @@ def test_a_receipt_does_not_stay(shop: Shop, client: FlaskClient) -> None:
 
 def test_another_receipt_is_another_check(shop: Shop, client: FlaskClient) -> None:
     shop.slips.scanned(elsewhere())
-    shop.slips.scanned(elsewhere(STRANGER))
+    shop.slips.scanned(changed(elsewhere()))
     assert EN.text("slip.changed") in page(client)
     shop.slips.scanned(elsewhere())
     assert EN.text("slip.right") in page(client)

@@ -112,12 +112,16 @@ function parseSlip(digits) {
   const [payload, rawPayload] = raw(BYTES), signature = outer.string(BYTES);
   need(signature.length === 64);
   outer.end();
-  return {...readPayload(payload), signature, signed: Uint8Array.of(...PREFIX, ...rawHeader, 0x40, ...rawPayload)};
+  const signed = Uint8Array.of(...PREFIX, ...rawHeader, 0x40, ...rawPayload);
+  return {...readPayload(payload), keyId: hexOf(header.subarray(5)), signature, signed};
 }
 
-async function isSignedBy(publicKey, slip) {
+// The first four bytes of its SHA-256; two keys may have the same.
+const idOf = async (raw) => hexOf(new Uint8Array(await crypto.subtle.digest("SHA-256", raw), 0, 4));
+
+async function isSignedBy(raw, slip) {
   try {
-    const key = await crypto.subtle.importKey("raw", fromBase64(publicKey), {name: "Ed25519"}, false, ["verify"]);
+    const key = await crypto.subtle.importKey("raw", raw, {name: "Ed25519"}, false, ["verify"]);
     return await crypto.subtle.verify({name: "Ed25519"}, key, slip.signature, slip.signed);
   } catch (fault) {
     if (fault.name === "DataError") return false;  // This one is no key
@@ -136,12 +140,15 @@ async function checkSlip(digits, counties) {
   }
   const county = counties.find((one) => one.region === slip.region);
   if (!county) return ["other_county", slip];
-  const keys = county.keys.filter(([station]) => station === slip.station);
-  if (!keys.length) return ["key_unknown", slip];
-  const signers = [];
-  for (const key of keys) if (await isSignedBy(key[1], slip)) signers.push(key);
-  if (!signers.length) return ["changed", slip];
-  if (signers.some(([, , state]) => state)) return ["key_doubted", slip];
+  const named = [], states = [];
+  for (const [, text, state] of county.keys.filter(([station]) => station === slip.station)) {
+    const raw = fromBase64(text);
+    if (await idOf(raw) === slip.keyId) named.push([raw, state]);
+  }
+  if (!named.length) return ["key_unknown", slip];
+  for (const [raw, state] of named) if (await isSignedBy(raw, slip)) states.push(state);
+  if (!states.length) return ["changed", slip];
+  if (states.some(Boolean)) return ["key_doubted", slip];
   if (county.voids.includes(slip.receipt)) return ["voided", slip];
   return [slip.copy ? "copy" : "right", slip];
 }

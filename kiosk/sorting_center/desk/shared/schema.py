@@ -185,11 +185,11 @@ station_configuration = _table(
 # What the county asks of a station, signed when it is sent; `outcome` is "" while it is open. `number` only goes up.
 station_request = _table(
     "station_request",
-    *_key("region", "station"),
+    *key("region", "station"),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    *_required(Code, "kind", "release", "outcome", "reason", "sha256"),
-    *_required(BigInteger, "size_bytes"),
-    *_required(TimestampColumn, "issued_at", "expires_at"),
+    *required(Code, "kind", "release", "outcome", "reason", "sha256"),
+    *required(BigInteger, "size_bytes"),
+    *required(TimestampColumn, "issued_at", "expires_at"),
 )
 
 # Somebody of a station who has left, until the term of the name is over; the number stays, it is never given again.

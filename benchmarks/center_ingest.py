@@ -85,7 +85,11 @@ def take_in(bodies: list[bytes], size: int, folder: Path, begin_checks: BeginChe
     with Ledger.open(f"sqlite:///{file}") as ledger:
         started = time.perf_counter()
         for message in messages:
-            events = [("bench", parse_event(body)) for body in parse_batch(message)]
+            events = []
+            for body in parse_batch(message):
+                item = parse_event(body)
+                ledger.expect("bench", item, begin_checks)
+                events.append(("bench", item))
             ledger.commit(Delivery(events=events), NOW, begin_checks)
         seconds = time.perf_counter() - started
         counts = ledger.counts()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -18,16 +18,17 @@ log = logging.getLogger(__name__)
 
 _TOPICS: Final = 4096  # Of the stations of a county, four each: the same topics come again and again
 _parse_up: Final = lru_cache(_TOPICS)(parse_up)
+OnEvent = Callable[[str, ReceivedEvent], None]
 
 
-def parse_message(message: Inbound) -> Delivery:
-    """Take a message apart.
+def parse_message(message: Inbound, on_event: OnEvent = lambda _region, _item: None) -> Delivery:
+    """Take a message apart. ``on_event`` is called with the region of each event and the event, as soon as it is read.
 
     An unexpected error makes it a refusal as well (``unreadable``): one that came out of here would leave
     the message, and all that wait with it, unacknowledged, and a window of those is all a broker sends.
     """
     try:
-        return _parse(message)
+        return _parse(message, on_event)
     except Exception:
         log.exception("Unexpected error while reading a message; stored as rejected.")
         return refuse(message, "unreadable")
@@ -48,7 +49,7 @@ def merge_deliveries(deliveries: Iterable[Delivery]) -> Delivery:
     )
 
 
-def _parse(message: Inbound) -> Delivery:
+def _parse(message: Inbound, on_event: OnEvent) -> Delivery:
     if message.is_dead:
         return refuse(message, INTERNAL_ERROR)  # its workers died, time and again, and it may be why
     try:
@@ -59,10 +60,10 @@ def _parse(message: Inbound) -> Delivery:
         # The broker keeps it for later subscribers: it says nothing about now, and no station sends it so.
         return refuse(message, "retained")
     if topic.kind == "event":
-        return _events(message, topic, [message.payload])
+        return _events(message, topic, [message.payload], on_event)
     if topic.kind == "batch":
         try:
-            return _events(message, topic, parse_batch(message.payload))
+            return _events(message, topic, parse_batch(message.payload), on_event)
         except BadEvent as error:
             return refuse(message, error.code)
     try:
@@ -78,12 +79,14 @@ def _parse(message: Inbound) -> Delivery:
     return Delivery(sightings=[seen])
 
 
-def _events(message: Inbound, topic: UpTopic, payloads: Iterable[bytes]) -> Delivery:
+def _events(message: Inbound, topic: UpTopic, payloads: Iterable[bytes], on_event: OnEvent) -> Delivery:
     events: list[tuple[str, ReceivedEvent]] = []
     refusals: list[RejectedMessage] = []
     for payload in payloads:
         try:
-            events.append((topic.region, parse_event(payload, topic_station=topic.station)))
+            item = parse_event(payload, topic_station=topic.station)
+            on_event(topic.region, item)
+            events.append((topic.region, item))
         except BadEvent as error:
             refusals.append(RejectedMessage(message.topic, error.code, payload))
         except Exception:

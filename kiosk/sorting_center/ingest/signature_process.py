@@ -1,8 +1,8 @@
 """A process that checks signatures beside the one that takes events in, on another core.
 
-A commit sends what it has to check in parts, does the rest of its work, and takes the answers that are there; what is
-not answered by then it checks itself, from the end on, until the two meet. So nothing ever waits for this process: when
-it is gone or stands still, checking takes longer and that is all.
+What is to be checked is sent in parts while messages are read. A commit does the rest of its work, and takes the answers
+that are there; what is not answered by then it checks itself, from the end on, until the two meet. So nothing ever waits
+for this process: when it is gone or stands still, checking takes longer and that is all.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ log = logging.getLogger(__name__)
 
 _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.ingest.signature_process")
 MIN_SENT: Final = 17  # Fewer are checked in less time than another process needs to wake up for them
-_PART_CHECKS: Final = 8  # At most so many are checked by both: 0.4 ms
-_PLACE: Final = struct.Struct("!II")  # Of which commit, and which of its parts
+_PART_CHECKS: Final = 16  # At most so many are checked by both: 0.8 ms
+_PLACE: Final = struct.Struct("!II")  # Of which call of `begin`, and which of its parts
+_MAX_BEGUN: Final = 128  # Calls; what was begun for commits that failed is forgotten
 _MAX_PART_BYTES: Final = 64 * 1024
 STALL_S: Final = 5.0  # A part takes a millisecond
 
@@ -51,7 +52,8 @@ class SignatureProcess:
         )
         self._process = SupervisedProcess(plan)
         self._stall_s = stall_s
-        self._commit = 0
+        self._begun = 0
+        self._answers: dict[int, dict[int, bytes]] = {}  # Of calls of `begin` that are not collected yet
         self._waiting_since: float | None = None  # For any answer
 
     @staticmethod
@@ -74,8 +76,11 @@ class SignatureProcess:
         """As `BeginChecks`."""
         if len(checks) < MIN_SENT:
             return check_inline(checks)
-        self._commit = (self._commit + 1) % 2**32
-        self._receive({})
+        self._receive()
+        self._begun = (self._begun + 1) % 2**32
+        self._answers[self._begun] = {}
+        if len(self._answers) > _MAX_BEGUN:
+            del self._answers[next(iter(self._answers))]
         since = self._waiting_since
         if since is not None and time.monotonic() - since > self._stall_s:
             self._waiting_since = None
@@ -83,31 +88,32 @@ class SignatureProcess:
         parts = [b"".join(checks[start : start + _PART_CHECKS]) for start in range(0, len(checks), _PART_CHECKS)]
         for number, part in enumerate(parts):
             try:
-                self._own.send(_PLACE.pack(self._commit, number) + part)
+                self._own.send(_PLACE.pack(self._begun, number) + part)
             except OSError:  # As much waits there as there is room for
                 break
             self._waiting_since = self._waiting_since or time.monotonic()
-        return partial(self._collect, parts)
+        return partial(self._collect, self._begun, parts)
 
-    def _collect(self, parts: Sequence[bytes]) -> bytes:
-        answers: dict[int, bytes] = {}
+    def _collect(self, begun: int, parts: Sequence[bytes]) -> bytes:
+        answers = self._answers.setdefault(begun, {})
         for number in reversed(range(len(parts))):
-            self._receive(answers)
+            self._receive()
             if number not in answers:
                 answers[number] = verdicts(parts[number])
+        del self._answers[begun]
         return b"".join(answers[number] for number in range(len(parts)))
 
-    def _receive(self, answers: dict[int, bytes]) -> None:
-        """What has come of this commit; what comes of an earlier one is not needed any more."""
+    def _receive(self) -> None:
+        """What has come; what comes too late is not needed any more."""
         while True:
             try:
                 answer = self._own.recv(_MAX_PART_BYTES)
             except OSError:
                 return
             self._waiting_since = None
-            commit, number = _PLACE.unpack_from(answer)
-            if commit == self._commit:
-                answers[number] = answer[_PLACE.size :]
+            begun, number = _PLACE.unpack_from(answer)
+            if begun in self._answers:
+                self._answers[begun][number] = answer[_PLACE.size :]
 
 
 def main() -> int:

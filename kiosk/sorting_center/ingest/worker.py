@@ -16,6 +16,7 @@ from kiosk.base.worker import Worker
 from kiosk.domain.backoff import Backoff
 from kiosk.messaging.contract.control import encode
 from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ingest.message_parsing import merge_deliveries, parse_message, refuse
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerDamaged, LedgerError, LedgerUnwritable
@@ -153,7 +154,9 @@ class IngestWorker:
                 self._postponed = counted
                 break
             # One that this program has ended with too often is not looked into.
-            delivery = parse_message(message) if times < MAX_DELIVERIES else refuse(message, INTERNAL_ERROR)
+            delivery = (
+                parse_message(message, self._expect) if times < MAX_DELIVERIES else refuse(message, INTERNAL_ERROR)
+            )
             if times:
                 delivery = replace(delivery, counted=[counted.digest])
             batch.append((message, delivery))
@@ -165,6 +168,9 @@ class IngestWorker:
                 break
             timeout_s = COLLECT_S - spent_s
         return batch
+
+    def _expect(self, region: str, item: ReceivedEvent) -> None:
+        self._ledger.expect(region, item, self._begin_checks)
 
     def _next(self, timeout_s: float) -> _CountedMessage | None:
         """Only what comes again is counted: other messages cost nothing."""

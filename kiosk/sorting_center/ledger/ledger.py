@@ -64,6 +64,7 @@ class Ledger(Closable):
     def __init__(self, opened: OpenedLedger) -> None:
         self._opened = opened
         self._seen_keys: StationKeys = {}
+        self._ahead: ChecksAhead | None = None  # What the next commit has to check
         # The disk of PostgreSQL's server is not known here: it has an administrator of its own.
         self._shares = DailyShares(opened.address.path.parent if opened.address.path is not None else None)
 
@@ -109,6 +110,11 @@ class Ledger(Closable):
         """Release the file. No call may follow."""
         self._opened.close()
 
+    def expect(self, region: str, item: ReceivedEvent, begin_checks: BeginChecks) -> None:
+        """Begin to check its signature: the next `commit`, by this thread, takes it in."""
+        self._ahead = self._ahead or ChecksAhead(begin_checks, self._seen_keys)
+        self._ahead.add(region, item)
+
     def accept(self, batch: Sequence[ReceivedEvent], region: str, received_at: str) -> list[StreamState]:
         """Take events of one region in, in one transaction; the state of every stream they touched.
 
@@ -141,8 +147,12 @@ class Ledger(Closable):
         """An attempt whose signatures do not all fit was rolled back, and is made again without believing those."""
         refuted: frozenset[str] = frozenset()
         while True:
+            ahead, self._ahead = self._ahead or ChecksAhead(begin_checks, self._seen_keys, refuted), None
+            for region, item in events:
+                ahead.add(region, item)
+            ahead.begin()
             try:
-                return attempt(ChecksAhead(begin_checks, self._seen_keys, events, refuted))
+                return attempt(ahead)
             except BadSignatures as found:
                 refuted |= found.hashes
 

@@ -8,7 +8,7 @@ apart. The arithmetic is begun before all else of a commit, and its verdict stan
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
@@ -26,6 +26,7 @@ from kiosk.sorting_center.ledger.shared.records import BAD_SIGNATURE
 from kiosk.sorting_center.shared.signature_checks import BeginChecks, check_inline, pack_check, verdicts
 from kiosk.sorting_center.shared.stored_events import decode_data
 
+_BEGIN_CHECKS: Final = 32  # So many at a time: 2 ms for another process
 _MAX_SEEN: Final = 20_000  # Stations whose keys are in memory: more than there are in a province
 
 
@@ -55,28 +56,36 @@ StationKeys = dict[tuple[str, str], list[StationKeyRow]]  # By region and statio
 class ChecksAhead:
     """Of one attempt at a commit: what will have to be checked, if the keys are still those that were seen before.
 
-    It is begun while the ledger is asked for the keys that hold; only these decide. ``refuted``: hashes of events whose
-    signatures were found wrong by an earlier attempt.
+    It is begun while messages are read and the ledger is asked for the keys that hold; only these decide. ``refuted``:
+    hashes of events whose signatures were found wrong by an earlier attempt.
     """
 
     def __init__(
         self,
         begin_checks: BeginChecks = check_inline,
         seen: StationKeys | None = None,
-        events: Iterable[tuple[str, ReceivedEvent]] = (),
         refuted: frozenset[str] = frozenset(),
     ) -> None:
-        """``seen`` by commits before this one, and then by this. ``events`` with their regions."""
+        """``seen`` by commits before this one, and then by this."""
         self._begin_checks, self._seen, self.refuted = begin_checks, {} if seen is None else seen, refuted
         # By the hash of an event its signature, the keys, and what was made of them: it is called twice for each.
         self._made: dict[str, tuple[str, Sequence[StationKeyRow], list[bytes]]] = {}
-        self._checks = [
-            check
-            for region, item in events
-            if item.signature
-            for check in self.checks_of(item, self._seen.get((region, item.station), ()))
-        ]
-        self._verdict = begin_checks(self._checks)
+        self._waiting: list[bytes] = []
+        self._begun: list[tuple[list[bytes], Callable[[], bytes]]] = []
+        self._found: dict[bytes, int] = {}
+
+    def add(self, region: str, item: ReceivedEvent) -> None:
+        """Begin to check its signature, together with those of others. Said again it changes nothing."""
+        if item.signature and item.sha256 not in self._made:
+            self._waiting += self.checks_of(item, self._seen.get((region, item.station), ()))
+            if len(self._waiting) >= _BEGIN_CHECKS:
+                self.begin()
+
+    def begin(self) -> None:
+        """With those that were added and are not begun yet."""
+        if self._waiting:
+            self._begun.append((self._waiting, self._begin_checks(self._waiting)))
+            self._waiting = []
 
     def checks_of(self, item: ReceivedEvent, keys: Sequence[StationKeyRow]) -> list[bytes]:
         """One for each key that the signature may be of."""
@@ -93,13 +102,16 @@ class ChecksAhead:
 
     def verdicts(self, checks: Sequence[bytes], keys: StationKeys) -> bytes:
         """Of those that had to be made, with ``keys``."""
-        found = dict(zip(self._checks, self._verdict(), strict=True))
-        missing = [check for check in checks if check not in found]
-        found.update(zip(missing, self._begin_checks(missing)(), strict=True))
+        missing = set(checks).difference(*(begun for begun, _ in self._begun), self._found)
+        self._waiting = list(missing)
+        self.begin()
+        for begun, verdict in reversed(self._begun):
+            self._found.update(zip(begun, verdict(), strict=True))
+        self._begun.clear()
         if len(self._seen) > _MAX_SEEN:
             self._seen.clear()
         self._seen.update(keys)
-        return bytes(found[check] for check in checks)
+        return bytes(self._found[check] for check in checks)
 
 
 class Signatures:

@@ -1,8 +1,8 @@
 """A process that checks signatures beside the one that takes events in, on another core.
 
-What is to be checked is sent in parts while messages are read. A commit does the rest of its work, and takes the answers
-that are there; what is not answered by then it checks itself, from the end on, until the two meet. So nothing ever waits
-for this process: when it is gone or stands still, checking takes longer and that is all.
+What is to be checked is sent in parts while messages are read. A commit does the rest of its work, and takes the
+answers that are there; what is not answered by then it checks itself, from the end on, until the two meet. So nothing
+ever waits for this process: when it is gone or stands still, checking takes longer and that is all.
 """
 
 from __future__ import annotations

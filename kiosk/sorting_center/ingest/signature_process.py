@@ -34,7 +34,7 @@ _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_ce
 MIN_SENT: Final = 17  # Fewer are checked in less time than another process needs to wake up for them
 _PART_CHECKS: Final = 16  # At most so many are checked by both: 0.8 ms
 _PLACE: Final = struct.Struct("!II")  # Of which call of `begin`, and which of its parts
-_MAX_BEGUN: Final = 128  # Calls; what was begun for commits that failed is forgotten
+_MAX_STARTED: Final = 128  # Calls; what was begun for commits that failed is forgotten
 _MAX_PART_BYTES: Final = 64 * 1024
 STALL_S: Final = 5.0  # A part takes a millisecond
 
@@ -52,7 +52,7 @@ class SignatureProcess:
         )
         self._process = SupervisedProcess(plan)
         self._stall_s = stall_s
-        self._begun = 0
+        self._started = 0
         self._answers: dict[int, dict[int, bytes]] = {}  # Of calls of `begin` that are not collected yet
         self._waiting_since: float | None = None  # For any answer
 
@@ -77,9 +77,9 @@ class SignatureProcess:
         if len(checks) < MIN_SENT:
             return check_inline(checks)
         self._receive()
-        self._begun = (self._begun + 1) % 2**32
-        self._answers[self._begun] = {}
-        if len(self._answers) > _MAX_BEGUN:
+        self._started = (self._started + 1) % 2**32
+        self._answers[self._started] = {}
+        if len(self._answers) > _MAX_STARTED:
             del self._answers[next(iter(self._answers))]
         since = self._waiting_since
         if since is not None and time.monotonic() - since > self._stall_s:
@@ -88,19 +88,19 @@ class SignatureProcess:
         parts = [b"".join(checks[start : start + _PART_CHECKS]) for start in range(0, len(checks), _PART_CHECKS)]
         for number, part in enumerate(parts):
             try:
-                self._own.send(_PLACE.pack(self._begun, number) + part)
+                self._own.send(_PLACE.pack(self._started, number) + part)
             except OSError:  # As much waits there as there is room for
                 break
             self._waiting_since = self._waiting_since or time.monotonic()
-        return partial(self._collect, self._begun, parts)
+        return partial(self._collect, self._started, parts)
 
-    def _collect(self, begun: int, parts: Sequence[bytes]) -> bytes:
-        answers = self._answers.setdefault(begun, {})
+    def _collect(self, started: int, parts: Sequence[bytes]) -> bytes:
+        answers = self._answers.setdefault(started, {})
         for number in reversed(range(len(parts))):
             self._receive()
             if number not in answers:
                 answers[number] = verdicts(parts[number])
-        del self._answers[begun]
+        del self._answers[started]
         return b"".join(answers[number] for number in range(len(parts)))
 
     def _receive(self) -> None:
@@ -111,9 +111,9 @@ class SignatureProcess:
             except OSError:
                 return
             self._waiting_since = None
-            begun, number = _PLACE.unpack_from(answer)
-            if begun in self._answers:
-                self._answers[begun][number] = answer[_PLACE.size :]
+            started, number = _PLACE.unpack_from(answer)
+            if started in self._answers:
+                self._answers[started][number] = answer[_PLACE.size :]
 
 
 def main() -> int:

@@ -71,7 +71,7 @@ class ChecksAhead:
         # By the hash of an event its signature, the keys, and what was made of them: it is called twice for each.
         self._made: dict[str, tuple[str, Sequence[StationKeyRow], list[bytes]]] = {}
         self._waiting: list[bytes] = []
-        self._begun: list[tuple[list[bytes], Callable[[], bytes]]] = []
+        self._started: list[tuple[list[bytes], Callable[[], bytes]]] = []
         self._found: dict[bytes, int] = {}
 
     def add(self, region: str, item: ReceivedEvent) -> None:
@@ -84,7 +84,7 @@ class ChecksAhead:
     def begin(self) -> None:
         """With those that were added and are not begun yet."""
         if self._waiting:
-            self._begun.append((self._waiting, self._begin_checks(self._waiting)))
+            self._started.append((self._waiting, self._begin_checks(self._waiting)))
             self._waiting = []
 
     def checks_of(self, item: ReceivedEvent, keys: Sequence[StationKeyRow]) -> list[bytes]:
@@ -102,12 +102,12 @@ class ChecksAhead:
 
     def verdicts(self, checks: Sequence[bytes], keys: StationKeys) -> bytes:
         """Of those that had to be made, with ``keys``."""
-        missing = set(checks).difference(*(begun for begun, _ in self._begun), self._found)
+        missing = set(checks).difference(*(started for started, _ in self._started), self._found)
         self._waiting = list(missing)
         self.begin()
-        for begun, verdict in reversed(self._begun):
-            self._found.update(zip(begun, verdict(), strict=True))
-        self._begun.clear()
+        for started, verdict in reversed(self._started):
+            self._found.update(zip(started, verdict(), strict=True))
+        self._started.clear()
         if len(self._seen) > _MAX_SEEN:
             self._seen.clear()
         self._seen.update(keys)

@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from kiosk.base.refused import Refused
 from kiosk.cli.center import backup as command
 from kiosk.cli.sorting_center import main
+from kiosk.sorting_center.desk.shared.schema import REVISION
+from kiosk.sorting_center.ledger.database.schema import SCHEMA_VERSION
 from kiosk.sorting_center.server import backup as module
 from kiosk.sorting_center.server.backup import (
     LEDGER,
@@ -54,7 +56,7 @@ def test_everything_is_in_it_and_root_alone_reads_it(server: Server, disk: Path)
     assert assert_whole(backup) == manifest
     assert manifest.files.keys() == {LEDGER, "ledger.desk.db", PHOTOGRAPH_LIST, *REQUIRED, *OPTIONAL}
     assert (manifest.events, manifest.photographs, manifest.damaged) == (5, 3, 0)
-    assert (manifest.ledger_schema, manifest.desk_revision) == (1, 5)
+    assert (manifest.ledger_schema, manifest.desk_revision) == (SCHEMA_VERSION, int(REVISION))
     assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in disk.glob("*")} == {0}
 
 
@@ -64,7 +66,7 @@ def test_of_postgresql(server: Server, disk: Path, tmp_path: Path, postgres: Pos
     other.fill()
     backup, manifest = back_up_server(other.files, disk, night(0), keep=2)
     assert assert_whole(backup).events == manifest.events == 5
-    assert manifest.desk_revision == 5
+    assert manifest.desk_revision == int(REVISION)
 
 
 def test_photographs_are_copied_once_and_leave_with_the_last_backup_that_had_them(server: Server, disk: Path) -> None:

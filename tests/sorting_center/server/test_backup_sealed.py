@@ -19,7 +19,9 @@ from kiosk.cli.center.kit import sealed_pair
 from kiosk.cli.center.restore import ServerRestore, opener
 from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.shared.schema import REVISION
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.database.schema import SCHEMA_VERSION
 from kiosk.sorting_center.server.backup import LEDGER, PHOTOGRAPH_LIST, Convert, ServerFiles, back_up_server, backups
 from kiosk.sorting_center.server.layout import ServerLayout
 from kiosk.sorting_center.server.restore import checked_backup, put_ledger
@@ -61,7 +63,7 @@ def test_the_drill(server: Server, disk: Path, pair: tuple[Path, Path], seal: Co
     """Backup, encrypted, opened with the county's key, counted: nothing is missing, and the trial is noted."""
     backup, manifest = back_up_server(server.files, disk, night(0), keep=2, seal=seal)
     assert [name for name in manifest.files if "ledger" in name] == SEALED
-    assert (manifest.events, manifest.ledger_schema, manifest.desk_revision) == (5, 1, 5)
+    assert (manifest.events, manifest.ledger_schema, manifest.desk_revision) == (5, SCHEMA_VERSION, int(REVISION))
     assert not [path for path in disk.rglob("*") if path.is_file() and path.read_bytes()[:6] == b"SQLite"]
     assert checked_backup(disk) == (backup, manifest)
     for name in SEALED:

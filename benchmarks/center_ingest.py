@@ -66,13 +66,12 @@ def intake(counter: int, station: str = "S0147") -> IntakeConfirmed:
     )
 
 
-def signed_journal(count: int) -> list[bytes]:
+def signed_journal(count: int, station: str = "S0147", epoch: str = "00112233445566aa") -> list[bytes]:
     """The same with a key at its beginning, which signs all of them."""
-    key, prevhash, bodies = Ed25519Key(bytes(32)), ZERO_HASH, []
+    key, prevhash, bodies = Ed25519Key(epoch.encode() * 2), ZERO_HASH, []
     for seq in range(1, count + 1):
-        data = KeyMade(key.public.hex(), "first") if seq == 1 else intake(seq)
-        position = JournalPosition("00112233445566aa", seq, prevhash)
-        sealed = seal(data, EventSource("S0147", "1.0.0"), position, MOMENT)
+        data = KeyMade(key.public.hex(), "first") if seq == 1 else intake(seq, station)
+        sealed = seal(data, EventSource(station, "1.0.0"), JournalPosition(epoch, seq, prevhash), MOMENT)
         bodies.append(canonical({**json.loads(sealed.body), "signature": sign_event(key, sealed.sha256)}))
         prevhash = sealed.sha256
     return bodies

@@ -22,7 +22,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from benchmarks.center_ingest import MOMENT, intake
+from benchmarks.center_ingest import MOMENT, intake, signed_journal
 from benchmarks.measure import Row, pss_mb
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
@@ -78,6 +78,15 @@ def journals(events: int) -> list[list[tuple[str, bytes]]]:
             bodies.append((Topics(REGION, source.station).event, sealed.body))
             prevhash = sealed.sha256
         found.append(bodies)
+    return found
+
+
+def signed_journals(events: int) -> list[list[tuple[str, bytes]]]:
+    """The same, signed."""
+    found = []
+    for number in range(1, STATIONS + 1):
+        topic = Topics(REGION, f"S{number:04d}").event
+        found.append([(topic, body) for body in signed_journal(events, f"S{number:04d}", f"{number:016x}")])
     return found
 
 
@@ -254,6 +263,9 @@ def run(folder: Path) -> list[Row]:
     rows.append(Row("county, SQLite: single events to the commit", kept, "/s", None, bare_single, name, least=5000))
     rows.append(Row("county, SQLite: the feed meanwhile", fed, "/s"))
     rows.append(Row("county, SQLite: the feed alone", feed_alone(folder, url, single), "/s", least=5000))
+    url = f"sqlite:///{folder / 'signed.db'}"
+    signed, _, _ = through(folder, url, singles(signed_journals(SINGLE)), single)
+    rows.append(Row("county, SQLite: signed single events, ratio to unsigned", signed / kept, "", least=0.8))
     url = f"sqlite:///{folder / 'batched.db'}"
     kept, fed, memory = through(folder, url, together, batched)
     rows.append(Row("county, SQLite: batches to the commit", kept, "/s", None, bare_batched, name, least=12_000))

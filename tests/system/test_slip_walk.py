@@ -223,6 +223,7 @@ def test_a_receipt_is_right_changed_and_void_at_a_station_that_was_cut_off(
     until(lambda: witness.documents() == 2)
     villager.check(slip, "This receipt is void")
     expect(page.locator(".slip-figures")).to_contain_text("12.480")
+    expect(page.locator(".slip-foot")).to_contain_text("Ask the clerk")
     assert verified(ledger_url, tmp_path) == ("incomplete", ["void"])
     assert troubles == []
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from kiosk.simulators.offers import ACTOR as OFFERED_BY
 from kiosk.simulators.shared.center_access import CenterAccess, SignIn
 from kiosk.simulators.shared.processes import StartFailed
 from kiosk.simulators.village import REGION, STATION, VILLAGE, Village
+from kiosk.sorting_center.configuration.keys import issue_key
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.people import MEMORY_KIB, PARALLELISM, TIME_COST, StaffRole
@@ -41,6 +43,7 @@ from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.stations.authority import CountyAuthority
 from kiosk.store import StoreError
 
 _ROLES: Final = {"demo": StaffRole.ADMIN, "operator": StaffRole.OPERATOR, "viewer": StaffRole.VIEWER}
@@ -50,10 +53,11 @@ _ROLES: Final = {"demo": StaffRole.ADMIN, "operator": StaffRole.OPERATOR, "viewe
 PASSWORDS: Final = {"demo": "almond-basket", "operator": "blue-donkey", "viewer": "green-apple"}
 
 
-def demo_access(ledger_url: str, stations: Sequence[str] = ()) -> CenterAccess:
+def demo_access(ledger_url: str, stations: Sequence[str] = (), keys: Path | None = None) -> CenterAccess:
     """Three people with the passwords of a demo, a new token for the bench, and what the county expects to hear.
 
-    ``stations`` are those of the county behind the demo. Raises DeskError.
+    ``stations`` are those of the county behind the demo. ``keys``: where its county has its keys, or gets them. Raises
+    DeskError, OSError.
     """
     now = datetime.now(UTC)
     with CenterDesk.open(ledger_url) as desk:
@@ -65,7 +69,12 @@ def demo_access(ledger_url: str, stations: Sequence[str] = ()) -> CenterAccess:
         desk.audit.record("demo", AuditAction.REGISTRY_IMPORTED, REGION, "", now)
         name = f"bench-{secrets.token_hex(4)}"
         token_secret = desk.tokens.add(name, [Scope.READ], now, MAX_PER_MINUTE)
-        return CenterAccess(admin.name, admin.password, token_secret, tuple(others))
+        if keys is not None and not (keys / "configuration.key").exists():
+            keys.mkdir(exist_ok=True)
+            authority = CountyAuthority.create(REGION, now)
+            (keys / "authority.crt").write_text(authority.certificate, encoding="ascii")
+            issue_key(authority, desk.documents, keys / "configuration.key", now)
+        return CenterAccess(admin.name, admin.password, token_secret, tuple(others), keys)
 
 
 def _enroll(desk: CenterDesk, name: str, role: StaffRole, now: datetime) -> SignIn:

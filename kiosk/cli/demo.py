@@ -77,7 +77,7 @@ def _run_demo(folder: Path, stations: int) -> None:
     def access(ledger_url: str) -> CenterAccess:
         if county is not None:
             take_in_past(ledger_url, county)
-        return demo_access(ledger_url, names)
+        return demo_access(ledger_url, names, folder / "keys")
 
     ports = VillagePorts(STATION, CENTER, STOREFRONT)
     plan = VillagePlan(ports, stocked=True, offers=True, access=access, clock_set=True)

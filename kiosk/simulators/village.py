@@ -111,7 +111,6 @@ class Village(Closable):
             self.photos_url = f"http://127.0.0.1:{photos_port}"
             self.photos_dir = folder / "photos"
             self.photos_link = ends.enter_context(SimulatedLink(photos_port))
-            self._write_settings()
             with ThreadPoolExecutor(1, "access") as beside_it:
                 access = beside_it.submit(plan.access, self.ledger_url)
                 settings = StationSettings(plan.station, REGION, folder / "station", VILLAGE, ZONE)
@@ -122,6 +121,7 @@ class Village(Closable):
                 if plan.offers:
                     self._offer()
             self.center_access = access.result()
+            self._write_settings()
             more = ["--photos-dir", str(self.photos_dir)]
             http = ["--ledger", self.ledger_url, "--http", f"127.0.0.1:{photos_port}"]
             photos = ["kiosk.cli.sorting_center", "photos", *http, *more]
@@ -129,6 +129,8 @@ class Village(Closable):
             if self.storefront_url is not None:
                 beside.append(_storefront(self.ledger_url, self.storefront_url, more, logs))
                 more = [*more, "--storefront-url", self.storefront_url]
+            if self.center_access.keys is not None:
+                more = [*more, "--configuration-key", str(self.center_access.keys / "configuration.key")]
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
             self.station = _station(self.config, self.station_url, logs, clock_set=plan.clock_set)
             self.relay = ChildProgram(
@@ -205,6 +207,8 @@ class Village(Closable):
 
     def _write_settings(self) -> None:
         station_port = self.station_url.rsplit(":", 1)[1]
+        keys = self.center_access.keys
+        county = "" if keys is None else f'\n[county]\nauthority = "{keys / "authority.crt"}"\n'
         self.config.write_text(
             SETTINGS.format(
                 station=self._plan.station,
@@ -223,6 +227,7 @@ class Village(Closable):
                 link_port=self.link.port,
                 photos_link_port=self.photos_link.port,
             )
+            + county
             + self._plan.more_settings,
             encoding="utf-8",
         )

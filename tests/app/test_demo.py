@@ -12,6 +12,7 @@ from kiosk.app.demo import PASSWORDS, demo_access, lock_up
 from kiosk.base.refused import Refused
 from kiosk.simulators.county import CountyPlan
 from kiosk.simulators.village import REGION, STATION
+from kiosk.sorting_center.configuration.keys import load_key
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import registry_coverage
@@ -39,6 +40,15 @@ def test_three_people_sign_in_with_words_one_can_type_until_the_demo_ends(ledger
     lock_up(ledger_url)
     with CenterDesk.open(ledger_url) as desk:
         assert [desk.people.verify(person.name, person.password) for person in second.people] == [None] * 3
+
+
+def test_its_county_has_the_same_key_at_every_start(ledger_url: str, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    found = [(demo_access(ledger_url, (), keys).keys, (keys / "configuration.key").read_bytes()) for _ in range(2)]
+    assert found[0] == found[1]
+    assert found[0][0] == keys
+    certified = load_key(keys / "configuration.key")
+    assert (certified.subject.region, certified.subject.generation) == (REGION, 1)
 
 
 def test_nobody_else_can_choose_a_password_of_the_demo(ledger_url: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,18 +56,7 @@ def foreign_code_kind(text: str) -> str | None:
 # Postal items of the world: UPU standard S10-12, 13 characters.
 _FORM = re.compile(r"([A-Z]{2})([0-9]{8})([0-9])([A-Z]{2})")
 
-# First letter of the service indicator; the others are for use within a country or between two.
-_SERVICES = {
-    "E": "ems",
-    "C": "parcel",
-    "R": "registered",
-    "L": "tracked_letter",
-    "V": "insured",
-    "U": "untracked_letter",
-    "H": "ecommerce_parcel",
-    "J": "reserved",
-    "K": "reserved",
-}
+_SERVICES: Mapping[str, str] = _TABLES["services"]
 
 # Countries and territories with a post of their own (ISO 3166-1; XK is Kosovo's user-assigned code).
 _WITHOUT_POST = frozenset(("AQ", "BL", "BV", "CC", "CX", "EH", "GS", "HM", "IO", "MF", "SJ", "TF", "UM"))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 from kiosk.protocols.scales.formats import (
@@ -73,7 +76,11 @@ _FAMILIES: tuple[tuple[ScaleProtocol, ...], ...] = (
     hx711.PROTOCOLS,
 )
 
-PROTOCOLS: Mapping[str, ScaleProtocol] = MappingProxyType({row.id: row for rows in _FAMILIES for row in rows})
+_DESCRIPTIONS = tomllib.loads(Path(__file__).with_name("descriptions.toml").read_text(encoding="utf-8"))
+
+PROTOCOLS: Mapping[str, ScaleProtocol] = MappingProxyType(
+    {row.id: replace(row, **_DESCRIPTIONS[row.id]) for rows in _FAMILIES for row in rows}
+)
 
 
 class UnknownProtocol(ValueError):

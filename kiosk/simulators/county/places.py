@@ -1,13 +1,12 @@
-"""Where the stations of a county stand: villages in a handful of townships, all of them made up.
-
-The Uyghur names are words of published lists for what grows in such a place, without a word for village or township.
-"""
+"""Where the stations of a county stand: villages in a handful of townships, all of them made up."""
 
 from __future__ import annotations
 
 import csv
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from io import StringIO
 from typing import Final
 
@@ -15,33 +14,9 @@ from kiosk.domain.catalog import Names
 from kiosk.domain.identifiers import check_station
 
 _MAX_NAME: Final = 40
-TOWNSHIPS: Final = (
-    Names("بادام", "巴旦木乡", "Badam"),
-    Names("ياڭاق", "核桃乡", "Yangaq"),
-    Names("ئانار", "石榴乡", "Anar"),
-    Names("قوغۇن", "甜瓜乡", "Qoghun"),
-    Names("ئۈزۈم", "葡萄乡", "Üzüm"),
-    Names("ئۆرۈك", "杏乡", "Örük"),
-    Names("ئەنجۈر", "无花果镇", "Enjür"),
-)
-# A township has no two of one name; another one may have the same.
-VILLAGES: Final = (
-    Names("شاپتۇل", "桃", "Shaptul"),
-    Names("نەشپۈت", "梨", "Neshpüt"),
-    Names("ئالما", "苹果", "Alma"),
-    Names("تاۋۇز", "西瓜", "Tawuz"),
-    Names("ئۈجمە", "桑", "Üjme"),
-    Names("گىلاس", "樱桃", "Gilas"),
-    Names("پىستە", "开心果", "Piste"),
-    Names("چىلان", "红枣", "Chilan"),
-    Names("قارىئۆرۈك", "西梅", "Qariörük"),
-    Names("كاشتان", "栗子", "Kashtan"),
-    Names("قوناق", "玉米", "Qonaq"),
-    Names("سەۋزە", "胡萝卜", "Sewze"),
-    Names("پىياز", "洋葱", "Piyaz"),
-    Names("گۈرۈچ", "稻", "Gürüch"),
-    Names("ھەسەل", "蜂蜜", "Hesel"),
-)
+_NAMES: Final = tomllib.loads(files(__package__).joinpath("places.toml").read_text(encoding="utf-8"))
+TOWNSHIPS: Final = tuple(Names(*row) for row in _NAMES["townships"])
+VILLAGES: Final = tuple(Names(*row) for row in _NAMES["villages"])
 
 
 @dataclass(frozen=True, slots=True)

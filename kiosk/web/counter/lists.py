@@ -85,7 +85,7 @@ class CounterLists:
         where = Where("parcels", "/counter/parcels?state=expected")
         if request.args.get("ask") == "delivery":
             question = Confirmation("counter.delivery.ask", "counter.delivery.yes", "truck", "/counter/delivery")
-            return confirm(self._frame, session, where, question)
+            return self._frame.page("confirm", session.person, where, question=question)
         counter, chosen = self._station.counter, request.args.get("state", "")
         chosen = chosen if chosen in LISTS else "waiting"
         counts = counter.shelf.counts(session)
@@ -118,7 +118,7 @@ class CounterLists:
             picture = next(act.picture for act in ACTS[parcel.state] if act.name == ask)
             seen = ("number", str(parcel.number))
             question = Confirmation(f"counter.ask.{ask}", f"counter.act.{ask}", picture, f"{here}/{ask}", seen)
-            return confirm(self._frame, session, where, question)
+            return self._frame.page("confirm", session.person, where, question=question)
         up = self._station.counter.state.view().handover
         return self._frame.page(
             "parcel",
@@ -158,14 +158,14 @@ class CounterLists:
         if card and request.args.get("ask") == "card":
             where = Where("intakes", f"/counter/intakes?member={member}")
             question = Confirmation("counter.card.ask", "counter.card.print", "card", f"/counter/members/{member}/card")
-            return confirm(self._frame, session, where, question)
+            return self._frame.page("confirm", session.person, where, question=question)
         printer = bool(member) and self._station.counter.members.has_printer
         if printer and request.args.get("ask") == "code":
             where = Where("intakes", f"/counter/intakes?member={member}")
             question = Confirmation(
                 "counter.member_code.ask", "counter.member_code.print", "number-pad", f"/counter/members/{member}/code"
             )
-            return confirm(self._frame, session, where, question)
+            return self._frame.page("confirm", session.person, where, question=question)
         page = self._of_member(member) if member else self._newest(session)
         _, catalog = self._station.store.catalogs.get()
         rows = Page(tuple(intake_row(row, catalog) for row in page.items), page.number, page.count)
@@ -259,7 +259,7 @@ class CounterLists:
         if ask == "close":
             seen = ("last_seq", str(totals.last_seq))
             question = Confirmation("counter.day.ask", "counter.day.yes", "day", "/counter/day/close", seen)
-            return confirm(self._frame, session, where, question)
+            return self._frame.page("confirm", session.person, where, question=question)
         if ask == "closed":
             return self._frame.page("closed", session.person, where)
         return self._frame.page(
@@ -270,19 +270,6 @@ class CounterLists:
             counted=[(name, getattr(totals, name)) for name in _COUNTED],
             check=check_due(self._station.standing),
         )
-
-
-def confirm(frame: CounterFrame, session: CounterSession, where: Where, question: Confirmation) -> str:
-    return frame.page(
-        "confirm",
-        session.person,
-        where,
-        question=question.ask,
-        yes=question.yes,
-        picture=question.picture,
-        path=question.path,
-        proof=question.seen,
-    )
 
 
 def _paper_picture(job: PrintJob) -> str:

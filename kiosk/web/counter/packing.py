@@ -13,7 +13,7 @@ from kiosk.station.service import StationService
 from kiosk.store.parcels.totes import MAX_TOTES_PER_MANIFEST, SEAL, TOTE
 from kiosk.store.shared.records import CrateBag, ParcelRow, ToteRow
 from kiosk.web.counter.frame import CounterFrame, Where
-from kiosk.web.counter.lists import ROWS, ROWS_ABOVE_A_FOOT, Confirmation, confirm, page_of_rows
+from kiosk.web.counter.lists import ROWS, ROWS_ABOVE_A_FOOT, Confirmation, page_of_rows
 from kiosk.web.counter.rows import short
 from kiosk.web.shared.paging import Page
 
@@ -50,7 +50,8 @@ class CratePages:
             question = Confirmation(
                 "counter.crate.ask", "counter.crate.yes", "crate", f"{here}/pack", ("bags", bags_text)
             )
-            return confirm(self._frame, session, Where("intakes", f"{here}?bags={bags_text}"), question)
+            where = Where("intakes", f"{here}?bags={bags_text}")
+            return self._frame.page("confirm", session.person, where, question=question)
         page = page_of_rows(bags, ROWS_ABOVE_A_FOOT)
         rows = tuple(_row(bag, chosen, page.number) for bag in page.items)
         return self._frame.page(
@@ -75,7 +76,7 @@ class CratePages:
             question = Confirmation(
                 "counter.crate.unpack_ask", "counter.crate.unpack", "undo", f"{crates}/unpack", seen
             )
-            return confirm(self._frame, session, where, question)
+            return self._frame.page("confirm", session.person, where, question=question)
         counter = self._station.counter
         jobs = counter.papers.of_intake(session, receipt)
         label_jobs = [job for job in jobs if job.document == "crate_label" and job.bag == crate]
@@ -160,7 +161,7 @@ class TotePages:
         if request.args.get("ask") == "hand_over" and tiles:
             seen = ("totes", ".".join(tile.number for tile in tiles[:MAX_TOTES_PER_MANIFEST]))
             question = Confirmation("counter.tote.ask", "counter.tote.hand_over", "truck", f"{HERE}/hand_over", seen)
-            return confirm(self._frame, session, _AT, question)
+            return self._frame.page("confirm", session.person, _AT, question=question)
         return self._frame.page(
             "totes",
             session.person,
@@ -179,7 +180,8 @@ class TotePages:
             question = Confirmation(
                 "counter.tote.pack_ask", "counter.tote.yes", "parcel", f"{HERE}/pack", ("parcels", chosen_text)
             )
-            return confirm(self._frame, session, Where("parcels", f"{HERE}?parcels={chosen_text}"), question)
+            where = Where("parcels", f"{HERE}?parcels={chosen_text}")
+            return self._frame.page("confirm", session.person, where, question=question)
         page = page_of_rows(free, ROWS_ABOVE_A_FOOT)
         rows = tuple(_choice(row, known, chosen, page.number) for row in page.items)
         return self._frame.page(
@@ -215,7 +217,7 @@ class TotePages:
             question = Confirmation(
                 "counter.tote.unpack_ask", "counter.tote.unpack", "undo", f"{HERE}/unpack", ("tote", number)
             )
-            return confirm(self._frame, session, where, question)
+            return self._frame.page("confirm", session.person, where, question=question)
         return self._frame.page(
             "tote", session.person, where, tote=_tile(tote), inside=tote.parcels[:ROWS_ABOVE_A_FOOT]
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +54,11 @@ def test_a_row_tells_a_technician_what_to_do(subtests: pytest.Subtests) -> None:
             assert max(map(len, row.picture.splitlines())) <= 100
             assert row.line.bytesize in (7, 8)
             assert row.line.parity in ("N", "E", "O")
+
+
+def test_nothing_is_described_that_no_format_is() -> None:
+    text = Path(registry.__file__).with_name("descriptions.toml").read_text(encoding="utf-8")
+    assert set(tomllib.loads(text)) == set(registry.PROTOCOLS)
 
 
 def test_a_format_that_is_asked_says_how(subtests: pytest.Subtests) -> None:

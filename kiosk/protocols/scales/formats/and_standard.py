@@ -184,18 +184,5 @@ PROTOCOLS = (
         commands=_COMMANDS,
         parameters=(COMPARATOR,),
         line=LineSettings(2400, 7, "E", 1),
-        devices="A&D GC, GP, EK-L, EK-AEP, FX, GX and AD-43xx, set to the standard format",
-        source="GC manual p. 51, GP-102K p. 45, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45",
-        menu="A&D standard format, stream; 2400 7E1 as delivered, 600 to 19200, 7E1, 7O1 or 8N1. Where the output "
-        "of the comparator is switched on, set `comparator=on`",
-        picture="""\
-H H ,  [LO|OK|HI|-- ,]  [T T ,]  s n n n n n n n n  u u u  CR LF
-|       |                |       | |                `-- kg, g, lb, oz, ozt, pc, %
-|       |                |       | `------------------- eight digits with the point
-|       |                |       `--------------------- + or -
-|       |                `----------------------------- GS gross, NT net, TR tare, PT preset tare
-|       `---------------------------------------------- comparator, where its output is switched on
-`------------------------------------------------------ ST stable, US unstable, QT count, OL over""",
-        trade=True,
     ),
 )

@@ -221,14 +221,6 @@ def _respond22(name: str, shown: DisplayState, params: Params) -> bytes:
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
-_PICTURE6 = """\
-01  02  STA  SIGN  w w w w w w [w]  u u  BCC  03  04
-|        |    |    |                |    `-- XOR of STA to u, one raw byte of any value
-|        |    |    |                `------- kg, g, lb, oz, TJ and TL (taels), SJ (jin)
-|        |    |    `------------------------ six characters (some: 7) with the point; F: overload
-|        |    `----------------------------- space or -; F: overload
-|        `---------------------------------- S stable, U unstable, F abnormal
-`------------------------------------------- 81 on some"""
 _REPORTS6 = ("weight", "unit", "stable", "overload")
 _POLL6 = Poll(("enquiry", "request_weight"), interval_s=0.2, timeout_s=0.5, retries=2)
 _WORDS6 = {"enquiry": _ENQ, "request_weight": _DC1}
@@ -245,11 +237,6 @@ PROTOCOLS = (
         respond=_respond6,
         commands=_WORDS6,
         poll=_POLL6,
-        devices="CAS AP, ER, PD-II set to Type 6 (ER-670), Samsung ER, Gram ZFOC and copies",
-        source="CAS PD-II manual p. 19 and 23, Gram ZFOC manual p. 42, rkeeper scale-driver page",
-        menu="Type 6, 9600 8N1 (7E1 on some)",
-        picture=_PICTURE6,
-        trade=True,
     ),
     ScaleProtocol(
         id="cas_22",
@@ -259,19 +246,6 @@ PROTOCOLS = (
         respond=_respond22,
         commands=_COMMANDS22,
         parameters=(ADDRESS,),
-        devices="CAS CI, NT and DB indicators, CI-150A, CI-400, CI-600D, NT-200, Caston-III",
-        source="CI-400 manual p. 103, CI-600D p. 74, NT-200 p. 48, CI-150A p. 54",
-        menu="CAS 22 bytes, stream, 9600 8N1; lines of the number alone are read, but never proposed",
-        picture="""\
-S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
-|     |     | |    |                |  `-- kg, g, lb, t
-|     |     | |    |                `----- blank, or the states of eight relays
-|     |     | |    `---------------------- eight characters with sign and point
-|     |     | `--------------------------- lamps: bit 6 stable 4 hold 3 print 2 gross 1 tare 0 zero
-|     |     `----------------------------- 30h + number of the device
-|     `----------------------------------- GS gross, NT net
-`----------------------------------------- ST stable, US unstable, OL overload""",
-        trade=True,
     ),
     ScaleProtocol(
         id="cas_m_pro",
@@ -283,10 +257,5 @@ S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
         respond=_respond_m,
         commands=_WORDS_M,
         poll=_POLL6,
-        devices="Mertech M-ER set to CAS-M or CAS-M Pro",
-        source="Mertech page on CAS-M and CAS-M Pro",
-        menu="protocol CAS, 9600 8N1",
-        picture=f"{_PICTURE6}\nanswer to a query, CAS-M Pro only:  name = text CR LF    (mode, sern, max)",
-        trade=True,
     ),
 )

@@ -114,16 +114,5 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
         make_decoder=_decoder,
         encode_frame=encode_frame,
         parameters=(VARIANT,),
-        devices="boards of price-computing scales (d6_stable), HT9800 (d4_stable)",
-        source="HT9800: public source; price-scale board: its maker's description (blog.gitcode.com)",
-        menu="continuous output, ten frames a second: the board 9600 8N1, the HT9800 8N2. Which layout it is "
-        "cannot be seen from the frames alone: put a known weight on. The HT9800 can also send the "
-        "format `xk3190_tf0`.",
-        picture="""\
-FF  s  n n  n n  n n
-    |  `-- six BCD digits; d6_stable: first byte lowest pair, d4_stable: first byte highest pair
-    `-- d6_stable: bits 0-2 decimals + 1, 3-4 weight, count or percent, 5 negative, 6 stable, 7 over
-        d4_stable: bits 0-2 decimals, 4 stable, 5 negative, 7 overload""",
-        trade=True,
     ),
 )

@@ -76,16 +76,10 @@ PROTOCOLS = (
     ScaleProtocol(
         id="hx711",
         reports=("weight", "overload"),
-        trade=False,
         make_decoder=_decoder,
         encode_frame=encode_frame,
         parameters=(COUNTS_PER_KG, ZERO_COUNTS),
         default_unit="kg",
         transport=Transport.GPIO,
-        devices="HX711 boards with load cells of 5 to 200 kg",
-        source="AVIA Semiconductor HX711 datasheet, serial interface",
-        wiring="DOUT and SCK to two pins; channel A, gain 128; SCK high for less than 50 microseconds",
-        menu="none; counts_per_kg and zero_counts from a weighing of the empty pan and of a known weight",
-        picture="h m l    24 bits, two's complement, most significant byte first",
     ),
 )

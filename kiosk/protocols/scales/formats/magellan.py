@@ -97,14 +97,5 @@ PROTOCOLS = (
         commands={"request_weight": b"S11\r", "read": b"S14\r"},
         poll=Poll(("read",)),
         respond=_respond,
-        devices="Datalogic Magellan 8xxx, 9xxx scanner-scales, single cable",
-        source="Datalogic knowledge base KA-01089",
-        wiring="one RS-232 cable for scanner and scale",
-        menu="single cable, 9600 7O1",
-        picture="""\
-host  S11 CR    scale  S11 d d d d d CR
-host  S14 CR    scale  S14 c [d d d d d] CR
-                           `-- 0 not ready, 1 motion, 2 over, 3 zero, 4 weight, 5 under zero""",
-        trade=True,
     ),
 )

@@ -168,19 +168,10 @@ PROTOCOLS = (
         commands={"request_weight": _packed(bytes((_GET_WEIGHT,))), "zero": _packed(bytes((_SET_ZERO,)))},
         poll=Poll(),
         respond=_respond,
-        devices="Massa-K terminals and scales with Protocol 100",
-        source="Massa-K Protocol 100, appendix on the check; public programs",
-        menu="Protocol 100, 57600 8N1 (USB) or 4800 8E1 (RS-232)",
-        picture="""\
-F8 55 CE  len len  body  crc crc
-                   24  w w w w  d  stable  net  zero  [t t t t]
-                                `-- one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg""",
-        trade=True,
     ),
     ScaleProtocol(
         id="massak_j",
         reports=("weight", "stable"),
-        trade=False,  # five bytes without a mark or a check, known from one device
         make_decoder=lambda _: FrameLengthEngine(
             FrameLengthProfile(_ANY_BYTE, _J_LENGTH, fixed_length(_J_LENGTH), _parse_j)
         ),
@@ -189,12 +180,5 @@ F8 55 CE  len len  body  crc crc
         commands={"request_weight": b"J"},
         default_unit="g",
         poll=Poll(),
-        devices="older Massa-K scales that answer the letter J",
-        source="one device, observed in a public program",
-        menu="4800 8E1",
-        picture="""\
-status  ?  g g  ?
-  |        `-- grams, signed, low byte first
-  `-- bit 7 stable""",
     ),
 )

@@ -285,16 +285,6 @@ PROTOCOLS = (
         commands={"request_weight": b"W\r", "handshake": b"S\r", "zero": b"Z\r", "tare": b"T\r"},
         poll=_POLL,
         respond=_respond_nci,
-        devices="Weigh-Tronix NCI 6702, 7800, Avery Berkel 7821, Brecknell DS-1000, Fairbanks; not SCP-12",
-        source="NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37, SCP-01",
-        menu="protocol NCI or ECR (SCP-01), 9600 7E1",
-        picture="""\
-0A  weight unit  0D  0A  [S] h1 h2 [h3]  0D  03
-    |                         |  |  `-- bit 2 net
-    |                         |  `----- bit 0 under, 1 over
-    |                         `-------- bit 0 motion
-    `-- or a row of ^ over, _ under, - zero error""",
-        trade=True,
     ),
     ScaleProtocol(
         id="sma",
@@ -304,17 +294,6 @@ PROTOCOLS = (
         commands=_SMA_COMMANDS,
         poll=_POLL,
         respond=_respond_sma,
-        devices="Avery Weigh-Tronix, Brecknell, Cardinal, Fairbanks, Rice Lake in SMA mode",
-        source="SMA SCP-0499, Cardinal 190 p. 81",
-        menu="protocol SMA, 9600 8N1",
-        picture="""\
-0A  s r n m f  w w w w w w w w w w  u u u  0D
-    | | | |    `-- weight, right-aligned
-    | | | `------- M motion
-    | | `--------- G gross, N net, T tare
-    | `----------- range
-    `------------- O over, U under, E I zero error, T tare error""",
-        trade=True,
     ),
     ScaleProtocol(
         id="ups_worldship",
@@ -324,13 +303,6 @@ PROTOCOLS = (
         line=LineSettings(9600, 7, "O", 2),
         commands={"request_weight": b"\r"},
         poll=_POLL,
-        devices="scales in UPS WorldShip emulation: NCI, Brecknell, Fairbanks, Pennsylvania",
-        source="SCP-01 appendix, Pennsylvania 7600 manual, emulation modes",
-        menu="emulation UPS, 9600 7O2",
-        picture="""\
-_ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank before the number
-0D 03                              over capacity""",
-        trade=True,
     ),
     ScaleProtocol(
         id="penn_7600",
@@ -340,12 +312,5 @@ _ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank be
         commands=_PENN_COMMANDS,
         poll=_POLL,
         respond=lambda name, shown, params: b"" if name in ("zero", "tare") else encode_penn(shown, params),
-        devices="Pennsylvania Scale 7600, 7600/4, Sterling 7600",
-        source="Pennsylvania 7600 manual UM-12199, commands of the serial port; captures of firmware 4.31",
-        menu="RS-232 9600 8N1, no echo where it can be switched off",
-        picture="""\
-[echo]  Gross  number  unit[.]  0D 0A
-        Net, Count, Piece Weight""",
-        trade=True,
     ),
 )

@@ -133,15 +133,5 @@ PROTOCOLS = (
         default_unit="g",
         poll=Poll(accept=_ACK, refuse=_NAK),
         respond=_respond,
-        devices="Shtrikh-M and Mertech checkout and packing scales with POS2",
-        source="Mertech POS2-M protocol description; public driver of Shtrikh-M",
-        menu="protocol POS2, 9600 8N1; the password is that of the scale's administrator",
-        picture="""\
-02  len  3A  e  s s  w w w w  t t  [more]  lrc
-             |  |    |        `-- tare, grams
-             |  |    `-- weight, grams, signed
-             |  `-- state: bits 0, 4 stable, 3 tare, 6 over, 8 under
-             `-- 0, or an error""",
-        trade=True,
     ),
 )

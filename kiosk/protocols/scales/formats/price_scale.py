@@ -285,14 +285,6 @@ PROTOCOLS = (
         commands={"request_weight": _d06_price, "enquiry": b"\x04\x05", "handshake": b"\x04\x0208\x03"},
         poll=Poll(("request_weight", "enquiry"), interval_s=0.5, timeout_s=1.0, why="handshake"),
         respond=_respond_d06,
-        devices="Bizerba, Mettler Toledo DIVA, Cely PI100 and other European checkout scales, Dialog 06",
-        source="DIVA service manual p. 54-61, Cely PI100 p. 14, Dibal p. 52",
-        menu="Dialog 06, 9600 7O1; scales that ask for the checksum challenge (record 11) must have it switched off",
-        picture="""\
-host  04 02 0 1 1B price(6) 1B 03    scale  06
-host  04 05                          scale  02 0 2 1B u 1B weight(5) 1B price(6) 1B amount(6) 03
-host  04 02 0 8 03                   scale  02 0 9 1B code(2) 03""",
-        trade=True,
     ),
     ScaleProtocol(
         id="dibal_tisa",
@@ -305,16 +297,6 @@ host  04 02 0 8 03                   scale  02 0 9 1B code(2) 03""",
         default_unit="kg",
         poll=Poll(),
         respond=_respond_tisa,
-        devices="Dibal and other Spanish checkout scales, TISA",
-        source="Dibal p. 52, Dibal DPOS400 p. 15 and 28",
-        menu="protocol TISA; the load has to change by 20 divisions from one weighing to the next",
-        picture="""\
-host   9 8 P P P P P x 0D 0A
-scale  9 9 S W W W W W E A A A A A A x 0D 0A
-           |           |             `-- XOR of all before it
-           |           `-- 1: no valid amount
-           `-- 1: no valid weight""",
-        trade=True,
     ),
     ScaleProtocol(
         id="toledo_prix",
@@ -324,12 +306,6 @@ scale  9 9 S W W W W W E A A A A A A x 0D 0A
         commands={"request_weight": b"\x05", "enquiry": b"\x05"},
         default_unit="g",
         poll=Poll(),
-        devices="Toledo Prix III and its relatives (Brazil)",
-        source="description in public programs for Brazilian checkouts",
-        menu="protocol PRT1 or Prix, 9600 8N1",
-        picture="""\
-host  05    scale  02 d d d d d 03    grams; letters: no weight""",
-        trade=True,
     ),
     ScaleProtocol(
         id="micheletti_p15",
@@ -339,15 +315,5 @@ host  05    scale  02 d d d d d 03    grams; letters: no weight""",
         commands={"request_weight": b"\x05", "enquiry": b"\x05"},
         default_unit="g",
         poll=Poll(),
-        devices="Micheletti P15 (Brazil)",
-        source="description in a public program for Brazilian checkouts",
-        menu="9600 8N1",
-        picture="""\
-host   05
-scale  02 w w w w w w _ p p p p p p _ a a a a a a 03
-          |             |             `-- amount, hundredths
-          |             `-- unit price, hundredths
-          `-- weight, grams; each right-aligned in six""",
-        trade=True,
     ),
 )

@@ -86,7 +86,6 @@ def _encode_stx18(shown: DisplayState, params: Params) -> bytes:
     return _encode(shown, params, "\x02{status},{kind},{number}{unit:>2.2}\r")
 
 
-_SOURCE = "manuals of these indicators, tables of the serial format"
 _REPORTS = ("weight", "unit", "stable", "net", "overload", "underload", "tare")
 
 COMMANDS = Parameter(
@@ -124,24 +123,16 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
 
 _KELI = "{status},{kind},{number}{unit}\r\n"
 _T_SCALE = _COMMANDS_OF["tbw"]
-_row = partial(ScaleProtocol, trade=True, reports=_REPORTS)
+_row = partial(ScaleProtocol, reports=_REPORTS)
 
 
-def _t_scale(model: str, pattern: TextFormat, layout: str, picture: str) -> ScaleProtocol:
+def _t_scale(row_id: str, pattern: TextFormat, layout: str) -> ScaleProtocol:
     return _row(
-        id=f"t_scale_{model.lower()}",
+        id=row_id,
         make_decoder=partial(_lines, of=pattern),
         encode_frame=partial(_encode, layout=layout),
         commands=_T_SCALE,
         parameters=(WIDTH,),
-        devices=f"T-Scale {model} and its kin",
-        source="lines recorded from these indicators; T-Scale TBW manual, commands",
-        menu="CONT: continuous output, 9600 8N1",
-        picture=f"""\
-{picture}  CR LF
-|     |
-|     `-- GS gross, NT net
-`-------- ST stable, US unstable, OL overload""",
     )
 
 
@@ -150,34 +141,15 @@ PROTOCOLS = (
         id="st_gs_csv",
         make_decoder=partial(_lines, of=_ANY),
         encode_frame=partial(_encode, layout=_KELI),
-        devices="Keli D2008, T-Scale, Excell, Jadever type, Selleton, Gram, Dini Argeo",
-        source=_SOURCE,
-        menu="continuous output, 9600 8N1; makers' commands differ: set `commands` before the keys are used",
-        picture="""\
-[nn] S S , T T [,] sign number [spaces] [,] unit [spaces]  CR LF
- |   |     |                               `-- kg g lb oz t pcs
- |   |     `---------------------------------- GS gross, NT net, TR tare, PT preset tare
- |   `---------------------------------------- ST stable, US unstable, OL overload, UL underload
- `-------------------------------------------- address, on some""",
         commands={name: _says(name) for known in _COMMANDS_OF.values() for name in known},
         parameters=(WIDTH, COMMANDS),
         respond=_respond,
     ),
-    _t_scale("NHB", _NHB, "{status},{kind}{number}{unit}  \r\n", "S S , T T sign number unit 20 20"),
-    _t_scale("QHW", _QHW, "{status},{kind},{number} {unit}\r\n", "S S , T T , sign number 20 unit"),
+    _t_scale("t_scale_nhb", _NHB, "{status},{kind}{number}{unit}  \r\n"),
+    _t_scale("t_scale_qhw", _QHW, "{status},{kind},{number} {unit}\r\n"),
     _row(
         id="st_gs_stx18",
         make_decoder=lambda given: FixedEngine(FixedProfile(0x02, 0x0D, 18, _STX18.parse)),
         encode_frame=_encode_stx18,
-        devices="clones of CAS PD-II and others that send 18 bytes with one CR and no LF",
-        source="lines recorded from such indicators; the manual of CAS PD-II does not show it",
-        menu="continuous output, 9600 8N1",
-        picture="""\
-02  S S , T T ,  s  n n n n n n n  u u  0D
-    |     |      |  |              `-- kg, g, lb, oz, t, pc, or blank
-    |     |      |  `----------------- number with its point, filled with spaces
-    |     |      `-------------------- +, - or space
-    |     `--------------------------- GS gross, NT net
-    `--------------------------------- ST stable, US unstable, OL overload""",
     ),
 )

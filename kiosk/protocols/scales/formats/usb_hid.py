@@ -97,20 +97,10 @@ PROTOCOLS = (
     ScaleProtocol(
         id="usb_hid_scale",
         reports=("weight", "unit", "stable", "overload", "underload"),
-        trade=False,
         make_decoder=lambda _: FrameLengthEngine(
             FrameLengthProfile(bytes(range(_FAULT, _REZERO + 1)), _LENGTH, _length, _parse)
         ),
         encode_frame=encode_frame,
         transport=Transport.HID,
-        devices="Dymo M25, S100 and other USB postal scales",
-        source="USB HID Point of Sale Usage Tables, section 4",
-        wiring="USB; a udev rule gives the station the right to the hidraw device",
-        menu="the unit is chosen on the scale; it falls asleep after three minutes and then is gone from USB",
-        picture="""\
-03  status  unit  exponent  low high
-    |       |     `-- signed: FD three decimals
-    |       `-- 2 g, 3 kg, 11 oz, 12 lb
-    `-- 2 zero, 3 motion, 4 stable, 5 under, 6 over""",
     ),
 )

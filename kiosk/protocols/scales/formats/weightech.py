@@ -65,15 +65,5 @@ PROTOCOLS = (
         reports=("weight", "stable", "net", "overload", "tare"),
         make_decoder=lambda _: LineEngine(LineProfile(_LINE, _HEAD, _parse)),
         encode_frame=encode_frame,
-        devices="Weightech WT1000",
-        source="lines recorded from such indicators",
-        menu="continuous output, 9600 8N1",
-        picture="""\
-f , g g g g g g g , t t t t t t t , n n n n n n n  CR LF
-|   |               |               `-- net
-|   |               `------------------ tare
-|   `---------------------------------- gross; ol in a field is overload
-`-------------------------------------- 0 stable, 1 unstable""",
-        trade=True,
     ),
 )

@@ -6,9 +6,11 @@ and a known weight leave one (``probe_weights``). Bytes in, proposals out; who l
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
+from pathlib import Path
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.numbers import to_text
@@ -19,22 +21,12 @@ from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Reje
 # The only commands a probe may send. Nothing is zeroed, tared or printed by them.
 PROBE_COMMANDS = frozenset({"request_weight", "enquiry", "read"})
 
-# Parameters that change what a format reads, and the values to try where the format has them. Of those that only change
-# what a flag means (`unit_means`) the default stays: it claims least, and no weight on the pan can tell.
+_TABLES = tomllib.loads(Path(__file__).with_name("formats.toml").read_text(encoding="utf-8"))
 TRIED_PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "checksum": ("on", "off"),
-    "dummy_zeros": ("omitted", "sent"),
-    "units": ("liden",),
-    "variant": ("d6_stable", "d4_stable"),
-    "metric": ("true", "false"),
-    "width": ("any", "6", "7", "8", "9"),
-    "length": ("any", "16", "22", "26", "27"),
-    "layout": ("any", "defender", "defender_3000", "ranger", "10", "11", "12"),
-    "address": tuple("0123456789"),
-    "strip_parity": ("false", "true"),
+    name: tuple(values) for name, values in _TABLES["tried_parameters"].items()
 }
 
-# Of those, the ones that an empty pan cannot tell: zero is zero in each, and only a weight shows which is right.
+# Of these, the ones that an empty pan cannot tell: zero is zero in each, and only a weight shows which is right.
 DECIMAL_POINT_PARAMETERS = frozenset({"dummy_zeros", "variant"})
 # Formats with a check that cannot be switched off; the others have the parameter `checksum`.
 CHECKED_FORMATS = frozenset({"cas_type6", "cas_m_pro", "dibal_tisa", "massak_100", "pos2_m"})
@@ -59,30 +51,8 @@ class AmbiguousFormats:
     same: bool
 
 
-# No other formats are ever proposed together.
-AMBIGUOUS_FORMATS = (
-    AmbiguousFormats(
-        frozenset({"xk3190_eq_reversed", "xk3190_eq_forward", "eq_forward_integer"}),
-        "the same characters, read from one end or from the other",
-        same=False,
-    ),
-    AmbiguousFormats(
-        frozenset({"xk3190_eq_forward", "eq_forward_integer"}),
-        "a whole number is a number without its point",
-        same=True,
-    ),
-    AmbiguousFormats(
-        frozenset({"st_gs_csv", "t_scale_nhb", "t_scale_qhw", "cas_22", "and_standard"}),
-        "status, type, weight, unit: one layout with small differences",
-        same=True,
-    ),
-    AmbiguousFormats(
-        frozenset({"kern_18", "adam_highland", "ohaus_print"}),
-        "a number and a unit, right-aligned; they differ in what the rest of the line may say",
-        same=True,
-    ),
-    AmbiguousFormats(frozenset({"cas_type6", "cas_m_pro"}), "one frame of two makers", same=True),
-    AmbiguousFormats(frozenset({"mt_8217", "mt_8213"}), "one frame of two models", same=True),
+AMBIGUOUS_FORMATS = tuple(
+    AmbiguousFormats(frozenset(row["formats"]), row["why"], row["same"]) for row in _TABLES["ambiguous"]
 )
 
 _DAMAGE = frozenset(

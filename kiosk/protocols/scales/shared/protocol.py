@@ -104,19 +104,18 @@ class ScaleProtocol:
     None when it answers every reading command with ``encode_frame`` and the others not at all. Both are for
     simulators. A format without ``poll`` is streamed.
 
-    What a technician has to know, and ``docs/scales.md`` is made of: ``devices``, indicators that speak it; ``source``,
-    manual and page; ``wiring``, plug and pins, or "" when they are the usual ones (2, 3, 5 of a DB9); ``menu``, what to
-    set at the indicator; ``picture``, the frame, drawn in lines of at most 100 characters, each field named.
+    The registry fills ``devices``, ``source``, ``picture``, ``trade``, ``wiring`` and ``menu`` from descriptions.toml,
+    which tells what they are.
     """
 
     id: str
     reports: tuple[str, ...]
     make_decoder: Callable[[Params], Decoder]
     encode_frame: Callable[[DisplayState, Params], bytes]
-    devices: str
-    source: str
-    picture: str
-    trade: bool
+    devices: str = ""
+    source: str = ""
+    picture: str = ""
+    trade: bool = False
     wiring: str = ""
     menu: str = ""
     line: LineSettings = field(default_factory=LineSettings)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
 import numpy as np
 
 from kiosk.simulators.camera.goods import long
@@ -24,6 +27,8 @@ from kiosk.simulators.camera.goods.pieces import (
     turned_axes,
 )
 
+_GOODS = tomllib.loads(Path(__file__).with_name("goods.toml").read_text(encoding="utf-8"))
+
 
 @dataclass(frozen=True, slots=True)
 class Flat:
@@ -36,11 +41,7 @@ class Flat:
     ink: tuple[int, int, int]
 
 
-FLATS: Mapping[str, Flat] = {
-    "card": Flat(85.6, 54.0, 3.2, (196, 120, 46), (232, 240, 244)),
-    "disc": Flat(70.0, 70.0, 35.0, (64, 150, 188), (44, 116, 150)),
-    "box-lid": Flat(150.0, 100.0, 2.0, (60, 96, 138), (190, 214, 226)),
-}
+FLATS = msgspec.convert(_GOODS["flats"], dict[str, Flat])
 
 
 def draw_flat(flat: Flat, rng: np.random.Generator, lamp: Direction, turn: float) -> Piece:
@@ -83,18 +84,7 @@ class Fruit:
     seam: float  # A ridge along the middle in millimetres, negative for a cleft
 
 
-FRUITS = {
-    "badam": Fruit(23, 13.5, 0.34, 0.75, (52, 92, 158), 0.13, (38, 66, 118), 0.55, 1.3, 11, 0.12, 0.02, 0),
-    "walnut": Fruit(39, 34, 0.10, 0.95, (112, 166, 210), 0.09, (78, 122, 172), 1.15, 5.0, 9.0, 0.10, 0.03, 2.6),
-    "jujube": Fruit(33, 22, 0.06, 0.90, (26, 30, 128), 0.16, (20, 22, 78), 0.55, 2.8, 8.0, 0.34, 0.05, 0),
-    "raisin": Fruit(14, 8.5, 0.12, 0.80, (52, 122, 152), 0.20, (34, 78, 116), 0.7, 1.9, 4.2, 0.30, 0.09, 0),
-    "apricot": Fruit(38, 34, 0.08, 0.42, (28, 118, 226), 0.11, (18, 74, 186), 1.3, 7.0, 10.0, 0.38, 0.08, -2.2),
-    "black-raisin": Fruit(15, 9, 0.12, 0.80, (46, 34, 40), 0.20, (30, 22, 26), 0.7, 1.9, 4.2, 0.20, 0.09, 0),
-    "prune": Fruit(40, 30, 0.10, 0.70, (46, 30, 36), 0.15, (30, 22, 26), 1.3, 4.0, 8.0, 0.26, 0.06, 0),
-    "egg": Fruit(57, 44, 0.15, 0.92, (206, 224, 236), 0.05, (196, 214, 230), 0.03, 3.0, 3.0, 0.05, 0.0, 0),
-    "orange": Fruit(74, 72, 0.0, 0.92, (18, 124, 240), 0.05, (14, 108, 226), 0.16, 1.7, 1.7, 0.16, 0.008, 0),
-    "potato": Fruit(92, 64, 0.06, 0.72, (116, 138, 152), 0.12, (92, 114, 132), 0.16, 4.0, 7.0, 0.03, 0.05, 0),
-}
+FRUITS = msgspec.convert(_GOODS["fruits"], dict[str, Fruit])
 
 
 def draw_fruit(fruit: Fruit, rng: np.random.Generator, lamp: Direction, turn: float | None = None) -> Piece:
@@ -234,10 +224,12 @@ def _fruit(name: str, ways: tuple[Arrangement, ...], min_count: int = 2, max_cou
     return Produce(partial(draw_fruit, fruit), fruit.length, fruit.width, ways, min_count, max_count)
 
 
-def _long(goods: long.Long, ways: tuple[Arrangement, ...], min_count: int = 2, max_count: int = 4) -> Produce:
+def _long(name: str, ways: tuple[Arrangement, ...], min_count: int = 2, max_count: int = 4) -> Produce:
+    goods = LONGS[name]
     return Produce(partial(long.draw_long, goods), goods.length, goods.width, ways, min_count, max_count)
 
 
+LONGS = msgspec.convert(_GOODS["longs"], dict[str, long.Long])
 _HEAPED = (Arrangement.HEAP, Arrangement.PILE)
 _SPREAD = (Arrangement.SEVERAL, Arrangement.HEAP, Arrangement.PILE)
 
@@ -253,12 +245,12 @@ PRODUCE: Mapping[str, Produce] = {
     "potato": _fruit("potato", (Arrangement.ONE, Arrangement.SEVERAL, Arrangement.HEAP), 2, 4),
     "prune": _fruit("prune", _SPREAD, 5, 12),
     "black-raisin": _fruit("black-raisin", _HEAPED),
-    "garlic": _long(long.GARLIC, _SPREAD, 3, 7),
-    "radish": _long(long.RADISH, (Arrangement.ONE, Arrangement.SEVERAL), 2, 3),
-    "aubergine": _long(long.AUBERGINE, (Arrangement.ONE, Arrangement.SEVERAL), 2, 2),
-    "pepper": _long(long.PEPPER, (Arrangement.SEVERAL, Arrangement.HEAP), 4, 9),
-    "melon": _long(long.MELON, (Arrangement.ONE, Arrangement.SEVERAL), 2, 2),
-    "greens": _long(long.LEAF, (Arrangement.BUNCH, Arrangement.SEVERAL), 6, 10),
+    "garlic": _long("garlic", _SPREAD, 3, 7),
+    "radish": _long("radish", (Arrangement.ONE, Arrangement.SEVERAL), 2, 3),
+    "aubergine": _long("aubergine", (Arrangement.ONE, Arrangement.SEVERAL), 2, 2),
+    "pepper": _long("pepper", (Arrangement.SEVERAL, Arrangement.HEAP), 4, 9),
+    "melon": _long("melon", (Arrangement.ONE, Arrangement.SEVERAL), 2, 2),
+    "greens": _long("greens", (Arrangement.BUNCH, Arrangement.SEVERAL), 6, 10),
 }
 # Things whose length and width are known to a tenth of a millimetre.
 FLAT: Mapping[str, Produce] = {

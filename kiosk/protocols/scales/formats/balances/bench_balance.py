@@ -178,7 +178,6 @@ def _encode_adam(shown: DisplayState, params: Params) -> bytes:
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
-_PUBLIC = "public source (a controller for many balances)"
 
 PROTOCOLS: tuple[ScaleProtocol, ...] = (
     ScaleProtocol(
@@ -189,17 +188,6 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
         line=LineSettings(600),
         parameters=(COMMUNICATION_ID,),
         commands={name: _gg_command(letter) for name, letter in _GG_LETTERS.items()},
-        devices="G&G, Shuangjie (双杰) bench balances",
-        source="G&G manual, serial interface",
-        wiring="DB9 straight through: 2 RXD, 3 TXD, 5 GND",
-        menu="600 baud (as delivered) to 9600 8N1; printing only while stable is a setting of the balance: switch "
-        "it on, for the line does not say whether the weight is stable",
-        picture="""\
-s  n n n n n n n n  u u u  CR LF
-|  |                `-- unit
-|  `------------------- number, 8 or 9 characters, right-aligned
-`---------------------- - or space""",
-        trade=True,
     ),
     ScaleProtocol(
         id="kern_18",
@@ -207,72 +195,29 @@ s  n n n n n n n n  u u u  CR LF
         make_decoder=lambda given: LineEngine(_KERN[given[UNIT_MEANS.name]]),
         encode_frame=_encode_kern,
         parameters=(UNIT_MEANS,),
-        devices="older KERN balances",
-        source="KERN manuals, 18-character print line",
-        menu="print or continuous output, 9600 8N1; if the unit is left away while unstable, set `unit_means`",
-        picture="""\
-n n n n n n n n n n n n  _  u u u  CR LF
-|                           `-- unit, left-aligned; blank while unstable, if set so
-`------------------------------ number, right-aligned, the minus sign directly before the digits""",
-        trade=True,
     ),
     ScaleProtocol(
         id="steinberg_sbs",
         reports=("weight", "unit", "stable"),
         make_decoder=_always(_lines(_STEINBERG.parse, 15, head=b"(?=S[ D])")),
         encode_frame=_encode_steinberg,
-        devices="Steinberg SBS",
-        source=_PUBLIC,
-        menu="continuous output, 9600 8N1",
-        picture="""\
-S _ | S D  n n n n n n n n n  _  U U U  CR LF
-|          |                     `-- unit in capitals
-|          `------------------------ number, right-aligned
-`----------------------------------- S stable, SD dynamic""",
-        trade=True,
     ),
     ScaleProtocol(
         id="ussolid",
         reports=("weight", "unit", "overload", "underload"),
         make_decoder=_always(_lines(_parse_ussolid, 13)),
         encode_frame=_encode_ussolid,
-        devices="U.S. Solid balances",
-        source=_PUBLIC,
-        menu="continuous output, 9600 8N1",
-        picture="""\
-s  n n n n n n n n n  u u u  CR LF
-|  |                  `-- unit, glued on
-|  `--------------------- number, right-aligned; ~ in place of digits: out of range
-`------------------------ sign""",
-        trade=True,
     ),
     ScaleProtocol(
         id="creedmoor",
         reports=("weight", "unit"),
         make_decoder=_always(_lines(_CREEDMOOR.parse, 12, head=b"(?=[-+ ][.0-9]{7} )")),
         encode_frame=_encode_creedmoor,
-        devices="Creedmoor balances",
-        source=_PUBLIC,
-        menu="continuous output, 9600 8N1",
-        picture="""\
-s  0 0 0 0 0 0 0  _  u u u  CR LF
-|  |                 `-- unit
-|  `-------------------- number with its point, filled with zeros
-`----------------------- sign""",
-        trade=True,
     ),
     ScaleProtocol(
         id="adam_highland",
         reports=("weight", "unit"),
         make_decoder=_always(_lines(_ADAM.parse, 16)),
         encode_frame=_encode_adam,
-        devices="Adam Highland",
-        source=_PUBLIC,
-        menu="continuous output or print key, 9600 8N1",
-        picture="""\
-n n n n n n n n n n n n  _  u u u  CR LF
-|                           `-- unit; PCS without the space before it
-`------------------------------ number, right-aligned""",
-        trade=True,
     ),
 )

@@ -172,23 +172,5 @@ PROTOCOLS = (
         respond=_respond,
         commands=_COMMANDS,
         parameters=(LAYOUT,),
-        devices="Ohaus Defender, Defender 3000, Ranger, Scout, Navigator",
-        source="Ohaus RS232 manual p. 5, Defender 3000 p. 37 and captures of two of them, Ranger RC p. 36, "
-        "RD p. 29, Navigator p. 93",
-        menu="print continuous; 2400 or 9600; data bits and parity by model: 7N2, 7E1 or 8N1. Set `layout` by the "
-        "model: then a lost or doubled byte cannot make one layout of another",
-        picture="""\
-s _ n n n n n n n _ u u u u u m g g g  CR LF      Defender as its manual says
-s n n n n n n n _ u u u u u m g...  CR LF         Defender 3000 as it sends
-|   |               |         | `-- G gross, N or NET net, T tare, or blank
-|   |               |         `---- ? unstable, space stable
-|   |               `-------------- five characters, left-aligned
-|   `------------------------------ seven characters, right-aligned
-`---------------------------------- space or -
-
-s _ _ n n n n n n n _ u u _ m _ g g g  CR LF      Ranger: legend NET, or B/G for gross
-
-n n n n n n n n n n n [n] _ u... [ ?] [ legend]  CR LF      Scout, Navigator""",
-        trade=True,
     ),
 )

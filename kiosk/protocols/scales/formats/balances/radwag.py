@@ -118,16 +118,5 @@ PROTOCOLS = (
         respond=_respond,
         commands=_COMMANDS,
         poll=Poll(interval_s=0.2, timeout_s=1.0, retries=2),
-        devices="Radwag balances and indicators, WTC price scales",
-        source="Radwag manuals (WTC p. 48), tables of commands and answers",
-        menu="9600 8N1",
-        picture="""\
-C C C  m _ s  n n n n n n n n n  _ u u u  CR LF
-|      |   |  |                    `-- unit, left-aligned
-|      |   |  `----------------------- nine characters, right-aligned
-|      |   `-------------------------- space or -
-|      `------------------------------ space stable, ? unstable, ^ over, v under
-`------------------------------------- S, SI, SU, SUI: the command that is answered; OT: a tare""",
-        trade=True,
     ),
 )

@@ -106,12 +106,5 @@ PROTOCOLS = (
         commands={"request_weight": b"\x1bP\r\n", "print": b"\x1bP\r\n", "tare": b"\x1bT\r\n", "zero": b"\x1bV\r\n"},
         poll=Poll(interval_s=0.5, timeout_s=1.0),
         respond=_respond,
-        devices="Sartorius and Minebea CP, LE, GC, Quintix, WZA; other balances with SBI",
-        source="CP 323 S p. 55, LE 2202 S p. 51, GC 803 p. 57, Quintix p. 87, WZA p. 24",
-        menu="SBI, 1200 7O1 with hardware handshake, newer ones 9600 8O1; 22 characters, so that net is told",
-        picture="""\
-[identification(6)]  sign  space  number(8)  space  unit(3)  0D 0A
- `-- N net, G gross, T tare, Stat            `-- blank while unstable""",
-        trade=True,
     ),
 )

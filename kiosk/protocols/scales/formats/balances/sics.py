@@ -126,15 +126,5 @@ PROTOCOLS = (
         commands=_COMMANDS,
         parameters=(WIDTH,),
         poll=Poll(interval_s=0.2, timeout_s=1.0, retries=2),
-        devices="Mettler Toledo balances and terminals, KERN with KCP",
-        source="MT-SICS manuals AL-IC p. 72, AT p. 87 and XPR; KERN KIB-TM and KCP-ZB 1.1.2",
-        menu="MT-SICS, 9600 8N1 (UC3 terminals 7E1); KERN: KCP, automatic print off",
-        picture="""\
-S _ S _ n n n n n n n n n n _ u...  CR LF
-|   |   |                     `-- g, kg, mg, lb, oz, pcs, %
-|   |   `------------------------ ten characters, right-aligned
-|   `---------------------------- S stable, D moving; I not now, + overload, - underload
-`-------------------------------- the answer to S, SI, SIR""",
-        trade=True,
     ),
 )

@@ -147,15 +147,8 @@ def _respond(model: _Model, name: str, shown: DisplayState, params: Params) -> b
     return _encode(model, shown, params) if name in ("read", "request_weight") else _status(shown)
 
 
-_PICTURE = """\
-02  n n . n n n [N]  0D      weight: kg three decimals, lb two%s; N net
-02  ?  b             0D      no weight
-       `-- bit 0 motion, 1 over capacity, 2 under zero, 3 outside zero capture,
-               4 at zero, 5 net, 6 always 1"""
-
-
-def _row(model: _Model, devices: str, picture: str) -> ScaleProtocol:
-    return ScaleProtocol(
+PROTOCOLS = tuple(
+    ScaleProtocol(
         id=model.id,
         reports=("weight", "unit", "stable", "net", "overload", "underload"),
         make_decoder=partial(_decoder, model),
@@ -165,15 +158,6 @@ def _row(model: _Model, devices: str, picture: str) -> ScaleProtocol:
         parameters=(METRIC, HIGH_RESOLUTION),
         poll=Poll(interval_s=0.25, timeout_s=0.5, retries=2),
         line=LineSettings(9600, 7, "E", 1),
-        devices=devices,
-        source="Mettler Toledo DIVA service manual p. 39-45, Salter 3700LP p. 11, Datalogic KA-01089",
-        menu="9600 7E1, echo off; a scale set to pounds needs `metric=false`",
-        picture=picture,
-        trade=True,
     )
-
-
-PROTOCOLS = (
-    _row(_8217, "Mettler Toledo 8217, DIVA, Ariva-S (USB as well), Salter 3700LP", _PICTURE % ""),
-    _row(_8213, "Mettler Toledo 8213 and DIVA set to 8213, three decimals in kg", _PICTURE % " behind a 0"),
+    for model in (_8217, _8213)
 )

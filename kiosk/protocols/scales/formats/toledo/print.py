@@ -149,8 +149,6 @@ def _encode_block(shown: DisplayState, params: Params) -> bytes:
     return "\r\n".join(lines).encode("ascii")
 
 
-_SOURCE = "captures of the devices in a public source"
-
 _PRESSED = (
     "it sends one line at each press of its print key, and a rest of half a second cannot be seen in one line. "
     "Set the indicator to continuous output, or to another format"
@@ -164,15 +162,6 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
         make_decoder=lambda given: LineEngine(_LINES[given[LENGTH.name]]),
         encode_frame=_encode_print,
         parameters=(LENGTH,),
-        devices="Mettler Toledo MS and MS-TS bench balances, by print key",
-        source=_SOURCE,
-        menu="print-out with CR LF. Nothing comes until the key is pressed.",
-        picture="""\
-_____ L  ________7.385 _ kg__  CR LF
-      |          |       `-- unit, left-aligned
-      |          `---------- weight, right-aligned
-      `--------------------- N net, G gross, T tare (not a weight)""",
-        trade=True,
     ),
     ScaleProtocol(
         id="mt_jik6cab",
@@ -180,21 +169,5 @@ _____ L  ________7.385 _ kg__  CR LF
         no_booking=_PRESSED,
         make_decoder=_block_decoder,
         encode_frame=_encode_block,
-        devices="JIK-6CAB, by print key",
-        source=_SOURCE,
-        menu="print-out of all lines. Nothing comes until the key is pressed.",
-        picture="""\
-^KJIK000        header
-2026-03-09      date, time
-17:05:21
-  0.250 kg      tare
-  7.635 kg      gross
-0               two lines of unknown meaning
-0
-  7.385 kg      net, twice
-  7.385 kg
-    0 pcs       count
-~P1             trailer""",
-        trade=True,
     ),
 )

@@ -172,21 +172,5 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
         undecided=_undecided,
         commands={"clear_tare": b"C", "tare": b"T", "print": b"P", "zero": b"Z"},
         respond=lambda name, shown, params: b"",
-        devices="Mettler Toledo IND2xx, IND5xx, Jaguar, Puma, LIDEN and many Chinese indicators with a 托利多 format",
-        source="Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 15-17",
-        menu="continuous output, at least 4800 baud; Mettler Toledo terminals often 9600 7E1, copies 8N1. Look up "
-        "whether the check byte is switched on, and set `checksum` the same. A display in steps of 10 or 100 needs "
-        "`dummy_zeros`: *Teach me this scale* finds it with a known weight. A LIDEN LUW2001 set to kg needs "
-        "nothing more; in pounds, which the station refuses, it needs `units=liden`. The commands are not "
-        "acknowledged.",
-        picture="""\
-02  A B C  w w w w w w  t t t t t t  0D  [k]
-    | | |  |            |                 `-- check byte, when it is switched on
-    | | |  |            `-- tare, six digits without point
-    | | |  `-- weight on the display, six digits without point
-    | | `-- bits 0-2 unit (0 see B, 1 g, 2 t, 3 oz, 4 ozt), 3 print, 4 expanded display
-    | `-- bits 0 net, 1 negative, 2 out of range, 3 in motion, 4 kg, 6 zero not captured
-    `-- bits 0-2 point (0 x100, 1 x10, 2 none, 3-7 decimals), 3-4 scale interval""",
-        trade=True,
     ),
 )

@@ -147,8 +147,6 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     return _answer(replace(shown, weight=shown.weight + tare, net=False), params)
 
 
-_WIRING = "DB15: 6 RXD, 7 TXD, 8 GND. Its other pins carry the current loop of a scoreboard and may damage a port."
-
 PROTOCOLS = (
     ScaleProtocol(
         id="xk3190_tf0",
@@ -156,17 +154,6 @@ PROTOCOLS = (
         make_decoder=_decoder_tf0,
         encode_frame=encode_frame,
         parameters=(CHECKSUM,),
-        devices="Yaohua XK3190-A9, A9+, A6, A23p, D10, DS3 and their copies, set to tF=0",
-        source="XK3190-A9+ manual p. 9-11, XK3190-A23p manual p. 24-27",
-        wiring=_WIRING,
-        menu="tF=0, 9600 or 1200 baud",
-        picture="""\
-02  s  d d d d d d  p  c c  03
-    |  |            |  `-- XOR of bytes 2-9 as two hexadecimal characters
-    |  |            `----- decimals, 0-4
-    |  `------------------ six digits, most significant first
-    `--------------------- + or -""",
-        trade=True,
     ),
     ScaleProtocol(
         id="xk3190_tf1",
@@ -183,19 +170,5 @@ PROTOCOLS = (
         },
         poll=Poll(interval_s=0.2, timeout_s=0.3, retries=2, answers=_answers),
         respond=_respond,
-        devices="Yaohua XK3190-A9, A9+, A6, A23p, D10, DS3, C602 and their copies, set to tF=1",
-        source="XK3190-A9+ manual p. 9-11, XK3190-A23p manual p. 24-27, XK3190-C602 manual",
-        wiring=f"{_WIRING} RS-485, where fitted: A and B on pins 1-4.",
-        menu="tF=1, address 1-26 (adr), 9600 baud",
-        picture="""\
-asked    02  a  k  c c  03
-answer   02  a  k  s  d d d d d d  p  c c  03
-             |  |  |  |            |  `-- XOR of all between 02 and here, two hexadecimal digits
-             |  |  |  |            `----- decimals, 0-4
-             |  |  |  `------------------ six digits, most significant first
-             |  |  `--------------------- + or -
-             |  `------------------------ A handshake (no number), B gross, C tare, D net
-             `--------------------------- address, A-Z = 1-26""",
-        trade=True,
     ),
 )

@@ -128,51 +128,22 @@ def _encode_integer(shown: DisplayState, params: Params) -> bytes:
     return f"={text}".encode("ascii") if text else b""
 
 
-_SIGN = "0 positive, - negative"
-_WIDTH_8 = "Where each frame has nine bytes, width=8 refuses one that lost a byte."
-_WARNING = "The other direction looks the same: put a known weight on before the first weighing."
-
-_row = partial(
-    ScaleProtocol,
-    trade=True,
-    reports=("weight", "unit"),
-    parameters=(WIDTH,),
-    devices="Yaohua XK3190-A26, A23p and their copies",
-    source="XK3190-A23p manual p. 24-27, XK3190-A26 manual p. 12-13",
-)
+_row = partial(ScaleProtocol, reports=("weight", "unit"), parameters=(WIDTH,))
 
 PROTOCOLS = (
     _row(
         id="xk3190_eq_reversed",
         make_decoder=partial(_decoder, number=_REVERSED, read=lambda field: from_text(field[::-1])),
         encode_frame=partial(_encode, reverse=True),
-        picture=f"""\
-=  n n n n n n n  s  [u u  x  unit price  x  amount]
-   |              |   `-- format 3 only: kg , lb, pc; x is a separator
-   |              `------ {_SIGN}
-   `--------------------- number with its point, LEAST significant first: 7.385 is =583.7000""",
-        menu=f"continuous format 1 or 3, 9600 8N1. {_WIDTH_8} {_WARNING}",
     ),
     _row(
         id="xk3190_eq_forward",
         make_decoder=partial(_decoder, number=_FORWARD, read=from_text),
         encode_frame=partial(_encode, reverse=False),
-        picture=f"""\
-=  s  n n n n n n n  [u u  x  unit price  x  amount]
-   |  |               `-- format 4 only: kg, lb, pc; x is a separator
-   |  `------------------ number with its point, most significant first: 7.385 is =0007.385
-   `--------------------- {_SIGN}""",
-        menu=f"continuous format 2 or 4, 9600 8N1. {_WIDTH_8} {_WARNING}",
     ),
     _row(
         id="eq_forward_integer",
         make_decoder=partial(_decoder, number=_INTEGER, read=from_text),
         encode_frame=_encode_integer,
-        picture=f"""\
-=  s  n n n n n n n
-   |  `-- whole number, most significant first
-   `----- {_SIGN}""",
-        menu="continuous output, 9600 8N1; the unit is the one set at the indicator",
-        devices="weighbridge indicators and copies of the XK3190 that show whole units",
     ),
 )

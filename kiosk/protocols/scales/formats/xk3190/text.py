@@ -119,17 +119,6 @@ PROTOCOLS = (
         make_decoder=_decoder_a12e,
         encode_frame=encode_a12e,
         parameters=(CHECKSUM,),
-        devices="Yaohua XK3190-A12E and copies",
-        source="XK3190-A12E manual p. 13",
-        wiring="DB9: 2, 3, 5",
-        menu="continuous output, 9600 8N1",
-        picture="""\
-W  t  n n n n n n n  k g  c c  CR LF
-   |  |                   `-- XOR of bytes 1-11 as two hexadecimal characters
-   |  `---------------------- weight, right-aligned
-   `------------------------- G gross, N net
-nine spaces  O L  c c  CR LF   overload; L O underload""",
-        trade=True,
     ),
     ScaleProtocol(
         id="xk3190_ww",
@@ -139,14 +128,5 @@ nine spaces  O L  c c  CR LF   overload; L O underload""",
         commands={"request_weight": b"R", "read": b"R", "tare": b"T", "zero": b"Z"},
         respond=_respond_ww,
         parameters=(WIDTH,),
-        devices="boards of the type XK3190-A12, A15",
-        source="lines recorded from such boards",
-        menu="continuous output or on command R, 9600 8N1",
-        picture="""\
-w  t  n n n n n n n  u u  CR LF
-   |  |              `-- kg or lb
-   |  `----------------- filled with zeros; - first when negative
-   `-------------------- w gross, n net, t tare""",
-        trade=True,
     ),
 )

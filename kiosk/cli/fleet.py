@@ -16,10 +16,6 @@ from kiosk.simulators.fleet import Fleet, FleetPlan, Manner
 from kiosk.store import StoreError
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0))
-
-
 @click.command()
 @click.option("--stations", type=int, required=True, help="How many stations: S0001, S0002 and so on.")
 @click.option("--intakes", type=int, required=True, help="Confirmed intakes per station; 0 only sends what is left.")
@@ -39,7 +35,7 @@ def _processors() -> int:
 @click.option(
     "--processes",
     type=int,
-    default=_processors,
+    default=lambda: len(os.sched_getaffinity(0)),
     metavar="N",
     help="Share the stations among N processes; else one a core.",
 )

@@ -176,10 +176,6 @@ def _picked(*names: str) -> Callable[[Fields], dict[str, Any]]:
     return lambda cells: {name: cells[name] for name in names}
 
 
-def _yuan(fen: int) -> str:
-    return str(Decimal(fen).scaleb(-2))
-
-
 SHEETS: Final[Mapping[str, Sheet]] = {
     "goods": Sheet(
         "product",
@@ -199,7 +195,7 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         {**_WHERE, "product": _text, "mode": _text, "since": _day, "cny_per_kg": _fen, **_HIDDEN},
         ("product", "mode", "since"),
         lambda cells: {"fen_per_kg": cells["cny_per_kg"]},
-        lambda key, fields: {"cny_per_kg": _yuan(fields["fen_per_kg"])},
+        lambda key, fields: {"cny_per_kg": str(Decimal(fields["fen_per_kg"]).scaleb(-2))},
     ),
     "containers": Sheet(
         "container",

@@ -17,6 +17,7 @@ from kiosk.domain.events.rules import MAX_PICTURE_BYTES
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.photos.jpeg import NotPlainJpeg, plain_jpeg_size
 
+# Files that answer requests of the county. No region has such a name.
 ANSWERS_FOLDER: Final = "_requests"
 
 
@@ -44,10 +45,6 @@ class PictureFolder:
 
     def __init__(self, root: Path, suffix: str = ".jpg") -> None:
         self.root, self._suffix = root, suffix
-
-    def of_answers(self) -> PictureFolder:
-        """Of files that answer requests of the county. No region has such a name."""
-        return PictureFolder(self.root / ANSWERS_FOLDER, "")
 
     def path(self, name: PictureName) -> Path:
         """Where the whole picture is, or would be."""

@@ -7,19 +7,14 @@ from pathlib import Path
 
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.ledger.database.times import utc_now
-from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.photos.folder import ANSWERS_FOLDER, PictureFolder
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
 
 
 class ReceivedPictures:
     """First the file, whole and on the disk, then its row: killed in between, the file is found and the row made."""
 
-    def __init__(
-        self,
-        photos: PhotoIndex,
-        folder: PictureFolder,
-        now: Callable[[], str] = utc_now,
-    ) -> None:
+    def __init__(self, photos: PhotoIndex, folder: PictureFolder, now: Callable[[], str] = utc_now) -> None:
         """``now``: RFC 3339 in UTC."""
         self._photos, self._folder, self._now = photos, folder, now
 
@@ -31,7 +26,7 @@ class ReceivedPictures:
         return path if path.is_file() and not path.is_symlink() else None
 
     def folder_of(self, one: AnnouncedPicture) -> PictureFolder:
-        return self._folder if one.is_picture else self._folder.of_answers()
+        return self._folder if one.is_picture else PictureFolder(self._folder.root / ANSWERS_FOLDER, "")
 
     def record(self, one: AnnouncedPicture) -> None:
         """Its file has just been put in place; of what is no picture it says all."""

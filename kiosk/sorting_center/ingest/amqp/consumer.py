@@ -125,7 +125,7 @@ class AmqpConsumer(IngestInbox):
         body: bytes,
         is_dead: bool = False,
     ) -> None:
-        topic = queues.topic_of(delivery.routing_key)
+        topic = delivery.routing_key.replace(".", "/")
         result = self.put(Inbound(topic, body, tag=delivery.delivery_tag, is_dead=is_dead))
         if result is PutResult.SHED:
             self._send_acknowledgements()

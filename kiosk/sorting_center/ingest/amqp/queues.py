@@ -39,10 +39,6 @@ def intake_queues(regions: Sequence[str]) -> dict[str, str]:
     return {f"intake.{check_region(region)}": f"kiosk.v1.{region}.*.up.#" for region in regions}
 
 
-def topic_of(routing_key: str) -> str:
-    return routing_key.replace(".", "/")
-
-
 def routing_key_of(topic: str) -> str:
     """What RabbitMQ makes of an MQTT topic; none of ours has a dot."""
     return topic.replace("/", ".")

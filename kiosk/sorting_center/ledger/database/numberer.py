@@ -31,7 +31,7 @@ class Numberer:
         self._engine = engine
         self._lock = threading.Lock()
         self._connection: Connection | None = None
-        self._has_role = False
+        self.has_role = False
 
     def number(self, limit: int) -> int:
         """Give at most ``limit`` events their places, in one transaction; 0 when there is nothing to do here.
@@ -43,12 +43,12 @@ class Numberer:
                 if self._connection is None:
                     self._connection = self._engine.connect()
                 connection = self._connection
-                if not self._has_role:
+                if not self.has_role:
                     with connection.begin():
-                        self._has_role = bool(
+                        self.has_role = bool(
                             connection.execute(select(func.pg_try_advisory_lock(NUMBERER_LOCK))).scalar()
                         )
-                if not self._has_role:
+                if not self.has_role:
                     return 0
                 with connection.begin():
                     return number_released(connection, limit)
@@ -56,17 +56,12 @@ class Numberer:
                 self._disconnect()
                 raise
 
-    @property
-    def has_role(self) -> bool:
-        """As far as this process knows: the database may have ended the connection since."""
-        return self._has_role
-
     def close(self) -> None:
         with self._lock:
             self._disconnect()
 
     def _disconnect(self) -> None:
-        connection, self._connection, self._has_role = self._connection, None, False
+        connection, self._connection, self.has_role = self._connection, None, False
         if connection is not None:
             connection.invalidate()
             connection.close()

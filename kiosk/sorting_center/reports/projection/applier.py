@@ -131,9 +131,6 @@ class _ReceiptRecord(msgspec.Struct, frozen=True):
     def timing(self) -> ReceiptTiming:
         return ReceiptTiming(self.at_ms, self.day, self.hour, self.late)
 
-    def with_timing(self, timing: ReceiptTiming) -> _ReceiptRecord:
-        return replace(self, at_ms=timing.at_ms, day=timing.day, hour=timing.hour, late=timing.late)
-
 
 def _figures(row: _ReceiptRecord) -> Figures:
     goods = (row.bags, row.net_g, row.amount_fen)
@@ -292,7 +289,7 @@ class FeedApplier:
             at_ms = None if offset_ms is None else before.monotonic_ms + offset_ms
             timing = receipt_timing(at_ms, before.received_ms, self._zone)
             if timing != before.timing:
-                after = before.with_timing(timing)
+                after = replace(before, at_ms=timing.at_ms, day=timing.day, hour=timing.hour, late=timing.late)
                 self._sums.subtract(before)
                 self._sums.add(after)
                 changed.append(astuple(after))

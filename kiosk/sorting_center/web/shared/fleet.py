@@ -82,10 +82,6 @@ class FleetSnapshot:
         counted = Counter(tile.mark for tile in self.tiles)
         return {mark: counted.get(mark, 0) for mark in StationMark}
 
-    @cached_property
-    def stations_with_intakes(self) -> int:
-        return sum(tile.has_intakes for tile in self.tiles)
-
 
 def fleet_snapshot(reports: Reports, desk: CenterDesk, now: datetime) -> FleetSnapshot:
     day = reports.days.day_of(now)

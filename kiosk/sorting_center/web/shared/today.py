@@ -78,7 +78,7 @@ class TodaySource:
         return TodaySnapshot(
             days.compare(day, hour),
             hour,
-            (fleet.stations_with_intakes, self._stations(yesterday), self._stations(week_before)),
+            (sum(tile.has_intakes for tile in fleet.tiles), self._stations(yesterday), self._stations(week_before)),
             days.hours(day),
             days.hours(yesterday),
             goods,

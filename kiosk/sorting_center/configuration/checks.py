@@ -10,9 +10,11 @@ A product of an intake that is going on cannot be seen from here: the station re
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -53,39 +55,7 @@ _LIMITS: Final = {
 _UNREADABLE: Final = frozenset({"content", "missing", "price"})
 _WARNINGS: Final = frozenset({"fonts_unknown", "few_clerks", "no_container"})
 
-# In English, for the command line; each has a sentence in every language of the pages.
-MESSAGES: Final[Mapping[str, str]] = {
-    "card": "the code of a card is Y1P, five digits and the check character",
-    "card_twice": "member {other} has the same card",
-    "claim": "{text} is a word that advertising law forbids, or that only certified goods may have",
-    "content": "cannot be used: {problem}",
-    "ends": "a price cannot end on a day: publish without it when the day has come",
-    "few_clerks": "{station} has fewer than two clerks: nobody can agree to a void",
-    "fonts_unknown": "cannot be checked here: {problem}",
-    "glyph": "no font of labels and receipts has {signs}: a box would be printed",
-    "hidden": "{text} has a character that nobody sees: type it again",
-    "jin": "{text} names the jin: only kilograms and grams are used",
-    "layout": "cannot be drawn: {problem}",
-    "length": "is empty or too long",
-    "letter": "{text} has a character that does not belong to this language",
-    "member_number": "a member number is M- and five digits",
-    "missing": "is missing",
-    "no_container": "{station} has no container with a tare from the county: all that is on the pan is paid as goods",
-    "no_goods": "{station} would have no goods at all",
-    "no_letter": "{text} has no letter of this language",
-    "no_price": "{station} would have no price for it",
-    "no_price_until": "{station} would have no price for it before {day}",
-    "no_product": "there are no goods with the code {product}",
-    "no_technician": "{station} has no technician: nobody could look after it",
-    "number": "looks like a telephone or identity number, which is never stored",
-    "price": "a price is from 0.01 to {most}.00 CNY per kilogram, and never 0",
-    "scope": "{scope} is no township and no station of the list",
-    "scope_station": "belongs to one station: name it",
-    "slip_host": "{text} is no name of a page: 1 to 40 of a-z, 0-9, . and -, with nothing before it or behind it",
-    "space": "{text} begins or ends with a space",
-    "swapped": "{text} is in the letters of another language: are two of them swapped?",
-    "too_many": "{station} would have more than {most}",
-}
+MESSAGES: Final[Mapping[str, str]] = tomllib.loads(Path(__file__).with_name("book_faults.toml").read_text("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 from kiosk.base.refused import Refused
@@ -37,32 +39,7 @@ _ZIP, _OLD_EXCEL = b"PK", b"\xd0\xcf\x11\xe0"
 _FORMULA: Final = object()  # A cell that is calculated, or whose calculation failed
 _WIDTHS: Final = {"sale": 40, "ug": 24, "zh": 24, "en": 24, "short_name": 24, "waybill": 24}
 
-# In English, for the command line; each has a sentence in every language of the pages.
-MESSAGES: Final[Mapping[str, str]] = {
-    "bad_date": "{text} is no certain day: write it like 2026-12-01",
-    "bad_number": "{text} is no whole number",
-    "bad_price": "{text} is no price: CNY per kilogram with at most two decimals, like 24.00",
-    "bad_sale": "not what the page of goods has written there: {text}",
-    "bad_yes": "{text} is neither yes nor empty",
-    "column_missing": "the column {name} is missing",
-    "column_twice": "the column {name} is there twice",
-    "digits_lost": "the spreadsheet has taken digits away from {text}: make the column text, and type it again",
-    "empty": "there is no row",
-    "empty_cell": "this cell must not be empty",
-    "formula": "is calculated: put its value there",
-    "no_column": "there is no column {name}; there are {columns}",
-    "no_csv": "no CSV: {problem}",
-    "no_encoding": "neither UTF-8 nor GB18030: save it as CSV UTF-8",
-    "no_name": "its column has no name in the first row",
-    "no_sheet": "there is no sheet {name}; there are {sheets}",
-    "no_utf16": "no UTF-16 at byte {at}",
-    "no_workbook": "this workbook cannot be read: {problem}",
-    "not_text": "{text} is a number or a day, and may have lost zeros: make the column text, and type it again",
-    "old_excel": "this is a workbook of Excel before 2007: save it as XLSX",
-    "too_large": "the file, or what is packed in it, is larger than {most} bytes",
-    "too_many": "there are more than {most} rows",
-    "twice": "the same stands in {cell}",
-}
+MESSAGES: Final[Mapping[str, str]] = tomllib.loads(Path(__file__).with_name("sheet_faults.toml").read_text("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)

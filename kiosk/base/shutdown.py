@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import threading
+from time import monotonic
 from typing import Final
 
 _SLEEP_S: Final = 1.0
 
 
 class ShutdownEvent(threading.Event):
-    """Set by the handler of a signal. Who waits for ever sleeps a second at a time: of a signal that comes in the
-    instant before a thread falls asleep Python hears only when that thread wakes.
+    """Set by the handler of a signal, which runs in the middle of whatever the main thread does.
+
+    It may stand in a method of this event, and hold the lock: so that is one that a thread may take again. Who waits
+    sleeps a second at a time: of a signal that comes in the instant before a thread falls asleep Python hears only when
+    that thread wakes.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = threading.Condition(threading.RLock())
+        self._is_shutdown = False
+
+    def is_set(self) -> bool:
+        return self._is_shutdown
+
+    def set(self) -> None:
+        with self._changed:
+            self._is_shutdown = True
+            self._changed.notify_all()
+
     def wait(self, timeout: float | None = None) -> bool:
-        if timeout is not None:
-            return super().wait(timeout)
-        while not super().wait(_SLEEP_S):
-            pass
-        return True
+        end = None if timeout is None else monotonic() + timeout
+        with self._changed:
+            while not self._is_shutdown:
+                left_s = _SLEEP_S if end is None else min(_SLEEP_S, end - monotonic())
+                if left_s <= 0:
+                    break
+                self._changed.wait(left_s)
+            return self._is_shutdown

@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from kiosk.base.shutdown import ShutdownEvent
 from kiosk.messaging.relay.pace import TUNING, Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.shared.ports import StationSide
@@ -100,7 +101,7 @@ _HOW_MANY: Final = (6, 1, 1)
 
 def go_on(plan: CountyPlan, stations: Iterable[CountyStation], ending: FleetShutdown) -> None:
     """Until ``ending``, in the calling thread: relays of the stations that are on, and an act every few seconds."""
-    over = threading.Event()
+    over = ShutdownEvent()
     ending.sending.append(over)
     if ending.is_over:
         return

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from kiosk.base.shutdown import ShutdownEvent
 from kiosk.messaging.contract.control import DoctorRow
 from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.messaging.relay.pace import Pace
@@ -189,7 +190,7 @@ class CountyStation:
             elif self.kind is not StationKind.QUIET or store.outbox.counts().pending:
                 send(settings, store, self._ending, self.doctor_rows)
                 if self._plan.photos_url and not self._ending.is_over:
-                    self._ending.sending.append(over := threading.Event())
+                    self._ending.sending.append(over := ShutdownEvent())
                     send_pictures(settings, store, self._card.database.parent, over)
 
 
@@ -255,7 +256,7 @@ def send_with_a_gap(settings: RelaySettings, store: StorePort, ending: FleetShut
     if not counts.pending:
         return
     lost = counts.acked_upto + 1 if counts.acked_upto else max(2, counts.last_seq - _BEHIND_THE_GAP)
-    stop = threading.Event()
+    stop = ShutdownEvent()
     ending.sending.append(stop)
 
     class GapWatcher(NullLinkWatcher):

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import Final
 
+from kiosk.base.shutdown import ShutdownEvent
 from kiosk.messaging.relay.configuration.lane import CountyLane
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
@@ -58,7 +59,7 @@ def send(
     waits for the answer a little while only, as there may be no center at all. An alarm ends it, too: a person must
     do something first.
     """
-    stop, is_over = threading.Event(), threading.Event()
+    stop, is_over = ShutdownEvent(), threading.Event()
     silence = threading.Timer(SILENCE_S, stop.set)
     alarms = [""]
 

@@ -31,7 +31,7 @@ class Numberer:
         self._engine = engine
         self._lock = threading.Lock()
         self._connection: Connection | None = None
-        self.has_role = False
+        self.has_role = False  # As far as is known here: the database may have ended the connection since
 
     def number(self, limit: int) -> int:
         """Give at most ``limit`` events their places, in one transaction; 0 when there is nothing to do here.

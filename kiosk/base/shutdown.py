@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from time import monotonic
 from typing import Final
 
 _SLEEP_S: Final = 1.0
@@ -31,11 +30,10 @@ class ShutdownEvent(threading.Event):
             self._changed.notify_all()
 
     def wait(self, timeout: float | None = None) -> bool:
-        end = None if timeout is None else monotonic() + timeout
+        left_s = timeout
         with self._changed:
-            while not self._is_shutdown:
-                left_s = _SLEEP_S if end is None else min(_SLEEP_S, end - monotonic())
-                if left_s <= 0:
-                    break
-                self._changed.wait(left_s)
+            while not self._is_shutdown and (left_s is None or left_s > 0):
+                sleep_s = _SLEEP_S if left_s is None else min(_SLEEP_S, left_s)
+                self._changed.wait(sleep_s)
+                left_s = None if left_s is None else left_s - sleep_s
             return self._is_shutdown

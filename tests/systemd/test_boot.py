@@ -285,6 +285,7 @@ def test_the_doctor_looks_at_the_box_and_says_when_its_seal_failed(read_only: Bo
 def test_a_printer_on_the_network_is_let_through_and_the_station_starts_anew(read_only: Box) -> None:
     """Asked for by the station's user; what is taken and refused is judged in tests/app/test_printer_address.py."""
     box = read_only
+    assert box.page("/"), "it is up, its data are there"
     before = box.property(STATION, "MainPID")
     asked = box.call("runuser", "-u", "kiosk", "--", "sh", "-c", ASK)
     assert asked.returncode == 0, asked.stderr

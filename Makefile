@@ -65,7 +65,7 @@ check:           ## Format, lint, types, import rules, sizes, rooms, words of na
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
-	@$(BIN)/mypy --explicit-package-bases --namespace-packages benchmarks
+	@$(BIN)/mypy --explicit-package-bases --namespace-packages benchmarks scripts
 	@MYPYPATH=packaging $(BIN)/mypy $(PACKAGING)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/sizes.py
@@ -95,7 +95,7 @@ pictures:        ## Screenshots of every screen into var/pictures; documents get
 
 docs:            ## Generate the documents that are made from code
 	@scripts/setup dev
-	@$(BIN)/python -m kiosk.messaging.contract.generate docs/feed
+	@$(BIN)/python -m scripts.feed_documents docs/feed
 	@$(BIN)/python -m tests.protocols.scales.page
 
 deb:             ## Debian packages of station, box and sorting center into build/deb, for amd64 and arm64

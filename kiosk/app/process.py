@@ -1,15 +1,11 @@
-"""What every process of a station begins with: its log, its signals, its malloc, its GIL switch interval."""
+"""What every process of a station begins with: its log, its malloc, its GIL switch interval."""
 
 from __future__ import annotations
 
 import ctypes
 import logging
-import signal
 import sys
-import threading
 from typing import Any
-
-from kiosk.base.shutdown import ShutdownEvent
 
 
 def setup_logging() -> None:
@@ -74,11 +70,3 @@ def shorten_switch_interval() -> None:
     that draws a paper before it goes on.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-
-
-def until_signal() -> threading.Event:
-    """An event that SIGTERM and SIGINT set."""
-    stop = ShutdownEvent()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import Final
 
@@ -37,3 +38,14 @@ class ShutdownEvent(threading.Event):
                 self._changed.wait(sleep_s)
                 left_s = None if left_s is None else left_s - sleep_s
             return self._is_shutdown
+
+
+def shutdown_event(from_terminal: bool = True) -> ShutdownEvent:
+    """An event that SIGTERM sets, and SIGINT ``from_terminal``.
+
+    A terminal sends SIGINT to all its processes: a child process ignores it, and is ended by its parent.
+    """
+    event = ShutdownEvent()
+    signal.signal(signal.SIGTERM, lambda *_: event.set())
+    signal.signal(signal.SIGINT, (lambda *_: event.set()) if from_terminal else signal.SIG_IGN)
+    return event

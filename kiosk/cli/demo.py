@@ -90,12 +90,13 @@ def _run_demo(folder: Path, stations: int) -> None:
 
 def serve_demo(begin: Callable[[], AbstractContextManager[Village]], bench_port: int) -> None:
     """The village that ``begin`` starts, until Ctrl-C: its addresses to open in a browser."""
-    from kiosk.app.process import setup_logging, until_signal
+    from kiosk.app.process import setup_logging
+    from kiosk.base.shutdown import shutdown_event
     from kiosk.simulators.bench.app import BenchServer, create_bench
 
     setup_logging()
     logging.getLogger().setLevel(logging.WARNING)
-    stop = until_signal()
+    stop = shutdown_event()
     with begin() as village:
         bench = BenchServer(create_bench(village), "127.0.0.1", bench_port)
         try:

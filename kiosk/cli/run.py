@@ -22,7 +22,8 @@ EXIT_NOT_PERSISTENT = 4
 
 
 def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
-    from kiosk.app.process import limit_malloc, setup_logging, shorten_switch_interval, until_signal
+    from kiosk.app.process import limit_malloc, setup_logging, shorten_switch_interval
+    from kiosk.base.shutdown import shutdown_event
     from kiosk.store import StoreError
     from kiosk.store.database.persistence import NotPersistent
 
@@ -30,7 +31,7 @@ def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
     shorten_switch_interval()
     setup_logging()
     try:
-        work(config, until_signal())
+        work(config, shutdown_event())
     except NotPersistent as error:
         end(str(error), EXIT_NOT_PERSISTENT)
     except (StoreError, ValueError, OSError) as error:

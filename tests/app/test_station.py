@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -109,19 +107,6 @@ def test_the_text_of_an_exception_is_as_plain_and_indented(logged: io.StringIO, 
 def test_letters_of_every_script_stay_readable(logged: io.StringIO) -> None:
     logging.getLogger("kiosk.test").error("%s", "ئايگۈل 王芳 Äsqar")
     assert logged.getvalue() == "ERROR kiosk.test: ئايگۈل 王芳 Äsqar\n"
-
-
-def test_a_signal_to_end_is_heard() -> None:
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        for number in before:
-            stop = process.until_signal()
-            assert not stop.is_set()
-            os.kill(os.getpid(), number)
-            assert stop.wait(5)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def config_of(folder: Path, text: str = "", port: int = 8080) -> StationConfig:

@@ -6,14 +6,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
 from typing import Any
 
 import pytest
 
-from kiosk.base.shutdown import ShutdownEvent
+from kiosk.base.shutdown import ShutdownEvent, shutdown_event
 
 
 def at_line(place: int, handle: Callable[[], None], act: Callable[[], object]) -> bool:
@@ -103,3 +103,29 @@ class Unheard(ShutdownEvent):
 def test_who_waits_for_ever_looks_again_though_nobody_wakes_it() -> None:
     wait_until_woken(Unheard())
     assert not ShutdownEvent().wait(0)
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_end_is_received(number: int) -> None:
+    stop = shutdown_event()
+    assert not stop.is_set()
+    os.kill(os.getpid(), number)
+    assert stop.wait(5)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_child_process_leaves_the_key_of_a_terminal_to_its_parent() -> None:
+    stop = shutdown_event(from_terminal=False)
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.wait(5)
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN

@@ -123,7 +123,7 @@ def test_the_demo_prints_where_to_begin_and_no_pin(
         def wait(self, timeout: float | None = None) -> bool:
             return True
 
-    monkeypatch.setattr("kiosk.app.process.until_signal", Stop)
+    monkeypatch.setattr("kiosk.base.shutdown.shutdown_event", Stop)
     # The program's own way would have every later test log here.
     monkeypatch.setattr("kiosk.app.process.setup_logging", lambda: logging.getLogger().setLevel(logging.INFO))
     village = Standing(tmp_path, storefront_url="http://127.0.0.1:2")

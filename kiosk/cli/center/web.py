@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -11,7 +10,7 @@ from typing import Any
 
 import click
 
-from kiosk.base.shutdown import ShutdownEvent
+from kiosk.base.shutdown import ShutdownEvent, shutdown_event
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.sorting_center.ledger import without_password
@@ -131,11 +130,8 @@ def web(url: str, web: CenterWebSettings) -> None:
 
 def until_signal() -> ShutdownEvent:
     """Set by SIGTERM and SIGINT; from now on the log goes to standard error."""
-    ending = ShutdownEvent()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    return ending
+    return shutdown_event()
 
 
 def on_loopback(option: str, text: str | None) -> tuple[str, int] | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from kiosk.base.shutdown import ShutdownEvent
+from kiosk.base.shutdown import shutdown_event
 from kiosk.base.worker import Worker
 from kiosk.sorting_center.feed.feed import Feed, numbering_worker
 from kiosk.sorting_center.ingest.connections import feed_connection
@@ -71,9 +70,7 @@ def _address(fields: dict[str, Any]) -> BrokerAddress:
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s feed: %(message)s", stream=sys.stderr)
-    ending = ShutdownEvent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
-    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    ending = shutdown_event(from_terminal=False)
     lines = open_stdin()
     parameters = json.loads(read_task(lines))
     try:

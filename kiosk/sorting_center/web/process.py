@@ -7,7 +7,6 @@ in is. The end of it says that the sorting center has ended, however it ended.
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 import sys
 import threading
@@ -20,7 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from kiosk.base.refused import Refused
-from kiosk.base.shutdown import ShutdownEvent
+from kiosk.base.shutdown import shutdown_event
 from kiosk.base.worker import Worker
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.notices.dispatcher import POLL_INTERVAL_S, NoticeDispatcher
@@ -62,9 +61,7 @@ _decode_task: Final = msgspec.json.Decoder(WebTask).decode
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s web: %(message)s", stream=sys.stderr)
     sys.setswitchinterval(_GIL_SWITCH_INTERVAL_S)
-    shutdown = ShutdownEvent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
-    signal.signal(signal.SIGTERM, lambda *_: shutdown.set())
+    shutdown = shutdown_event(from_terminal=False)
     lines = open_stdin()
     task = _decode_task(read_task(lines))
     health = RemoteHealth()

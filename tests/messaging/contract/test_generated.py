@@ -75,10 +75,10 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.parcel import CollectedBy, Consent, Proof
 from kiosk.domain.verdict import Finding, Measures, Reason
 from kiosk.messaging.contract.control import Ack, Hello, Resend, Status, encode
-from kiosk.messaging.contract.generate import build_files, main
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.schemas import all_schemas
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
+from scripts.feed_documents import build_files, main
 
 FEED = Path(__file__).parents[3] / "docs" / "feed"
 EPOCH = "00c0ffee00c0ffee"
@@ -196,7 +196,7 @@ def validator(name: str) -> Draft202012Validator:
 def test_the_documents_are_those_the_code_makes() -> None:
     paths = [path for path in FEED.rglob("*.json") if path.parent.name != "vectors"]  # Others make those
     found = {str(path.relative_to(FEED)): path.read_text(encoding="utf-8") for path in paths}
-    assert found == build_files(), "run: python -m kiosk.messaging.contract.generate docs/feed"
+    assert found == build_files(), "run: python -m scripts.feed_documents docs/feed"
 
 
 def test_there_is_an_example_of_every_event_type() -> None:

@@ -1,4 +1,4 @@
-"""Write the documents of the feed: ``python -m kiosk.messaging.contract.generate docs/feed``."""
+"""Write the documents of the feed: ``python -m scripts.feed_documents docs/feed``."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def build_files() -> dict[str, str]:
 def main(arguments: list[str]) -> int:
     """Write all files into the folder named by the only argument; 2 on wrong usage."""
     if len(arguments) != 1:
-        sys.stderr.write("usage: python -m kiosk.messaging.contract.generate FOLDER\n")
+        sys.stderr.write("usage: python -m scripts.feed_documents FOLDER\n")
         return 2
     for path, text in build_files().items():
         place = Path(arguments[0]) / path

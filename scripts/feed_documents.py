@@ -1,18 +1,35 @@
-"""Write the documents of the feed: ``python -m scripts.feed_documents docs/feed``."""
+"""Write the documents of the feed, with a JSON Schema (2020-12) of every message, made from the code that checks them:
+
+python -m scripts.feed_documents docs/feed
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from kiosk.messaging.contract.configuration import MAX_MESSAGE_BYTES
-from kiosk.messaging.contract.envelope import EVENT_TYPES
-from kiosk.messaging.contract.schemas import CONTROL_MESSAGES, Schema, all_schemas
+from kiosk.messaging.contract.control import Ack, Hello, Resend, Status
+from kiosk.messaging.contract.envelope import (
+    DETAIL_PATTERNS,
+    EVENT_TYPES,
+    IDENTITY_PATTERNS,
+    MAX_SEQ,
+    OPTIONAL_PATTERNS,
+    text_schema,
+)
 from kiosk.messaging.contract.topics import GENERATION_PROPERTY, ROOT, feed_topic
 
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+CONTROL_MESSAGES: Final = (Hello, Status, Ack, Resend)
+
+Schema = dict[str, object]
 VERSION: Final = "1.0.0"
 EVENT_CONTENT: Final = "application/cloudevents+json"
 _FEED_TEXT: Final = (
@@ -129,6 +146,50 @@ def _messages() -> Schema:
 
 def _message(name: str, content_type: str = "application/json") -> Schema:
     return {"name": name, "contentType": content_type, "payload": {"$ref": f"./schemas/{name}.json"}}
+
+
+def event_schema(type_: str) -> Schema:
+    """The schema of a whole event of this type, envelope and data; KeyError for an unknown type."""
+    cls = EVENT_TYPES[type_]
+    patterns = {**IDENTITY_PATTERNS, **DETAIL_PATTERNS}
+    properties: Schema = {name: text_schema(rule) for name, rule in {**patterns, **OPTIONAL_PATTERNS}.items()}
+    data, parts = _parts(cls)
+    properties |= {
+        "type": {"const": type_},
+        "seq": {"type": "integer", "minimum": 1, "maximum": MAX_SEQ},
+        "feedseq": {"type": "integer", "minimum": 1, "description": "Only on the feed; not part of the hash."},
+        "data": data,
+    }
+    return {
+        "$schema": DIALECT,
+        "title": type_,
+        "description": (cls.__doc__ or "").strip().partition("\n")[0],
+        "type": "object",
+        "properties": dict(sorted(properties.items())),
+        "required": sorted([*patterns, "seq", "data"]),
+        "$defs": parts,
+    }
+
+
+def control_schema(cls: type[msgspec.Struct]) -> Schema:
+    schema, parts = _parts(cls)
+    return {"$schema": DIALECT, **schema, "$defs": parts}
+
+
+def all_schemas() -> dict[str, Schema]:
+    events = {type_: event_schema(type_) for type_ in EVENT_TYPES}
+    return events | {cls.__name__.lower(): control_schema(cls) for cls in CONTROL_MESSAGES}
+
+
+def _parts(cls: type) -> tuple[Schema, Schema]:
+    (schema,), parts = msgspec.json.schema_components([cls], ref_template="#/$defs/{name}")
+    return schema, {name: _tidy(part) for name, part in sorted(parts.items())}
+
+
+def _tidy(part: Mapping[str, object]) -> Schema:
+    """Descriptions as one line; the newlines in them are the source file's."""
+    described = part.get("description")
+    return dict(part) | ({"description": " ".join(described.split())} if isinstance(described, str) else {})
 
 
 def build_files() -> dict[str, str]:

@@ -60,6 +60,11 @@ OPTIONAL_PATTERNS: Final[Mapping[str, str]] = {
 }
 
 
+def text_schema(pattern: str) -> dict[str, object]:
+    """JSON Schema of a text that is ``pattern``, in ECMAScript and in Python (whose ``$`` takes a line end)."""
+    return {"type": "string", "pattern": rf"^(?:{pattern})(?!\n)$"}
+
+
 def identity_fault(event: Mapping[str, object]) -> str | None:
     """What stops this event from being attributed to (station, epoch, seq), in one line; None when nothing does."""
     wrong = _first_mismatch(event, _IDENTITY)

@@ -76,9 +76,8 @@ from kiosk.domain.parcel import CollectedBy, Consent, Proof
 from kiosk.domain.verdict import Finding, Measures, Reason
 from kiosk.messaging.contract.control import Ack, Hello, Resend, Status, encode
 from kiosk.messaging.contract.receive import parse_event
-from kiosk.messaging.contract.schemas import all_schemas
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
-from scripts.feed_documents import build_files, main
+from scripts.feed_documents import all_schemas, build_files, main
 
 FEED = Path(__file__).parents[3] / "docs" / "feed"
 EPOCH = "00c0ffee00c0ffee"

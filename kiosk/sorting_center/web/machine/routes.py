@@ -16,8 +16,13 @@ from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import BadRequest
 
 from kiosk.domain.moment import ClockQuality
-from kiosk.messaging.contract.envelope import DETAIL_PATTERNS, IDENTITY_PATTERNS, MAX_SEQ, OPTIONAL_PATTERNS
-from kiosk.messaging.contract.schemas import text_schema
+from kiosk.messaging.contract.envelope import (
+    DETAIL_PATTERNS,
+    IDENTITY_PATTERNS,
+    MAX_SEQ,
+    OPTIONAL_PATTERNS,
+    text_schema,
+)
 from kiosk.sorting_center.desk.station_configurations import NO_CONFIGURATION, StationConfiguration
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.feed.feed import feed_message

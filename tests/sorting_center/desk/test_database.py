@@ -141,7 +141,7 @@ def test_one_of_the_version_before_is_brought_up_and_opened_twice(
             assert [person.name for person in again.people.all()] == ["gulnar"]
 
 
-@pytest.mark.parametrize("other", [NEXT, "9999", "0000", "c0ffee"])
+@pytest.mark.parametrize("other", [NEXT, "9999", f"{int(REVISION) - 1:04}", "0000", "c0ffee"])
 def test_one_of_another_version_is_refused_and_left_as_it_is(
     desk: CenterDesk, ledger_url: str, tmp_path: Path, other: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import psycopg
@@ -21,7 +22,7 @@ from tests.sorting_center.station_journal import NOW, Station
 
 STEP = """from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 
 
 def upgrade() -> None:
@@ -36,10 +37,10 @@ def begin_second_version(folder: Path, monkeypatch: pytest.MonkeyPatch, between:
     """From now on the program knows a second version."""
     scripts = folder / "migrations"
     shutil.copytree(Path(opening.__file__).parents[1] / "migrations", scripts, dirs_exist_ok=True)
-    (scripts / "versions/0002_second.py").write_text(STEP.format(between=between))
+    (scripts / "versions/0003_second.py").write_text(STEP.format(between=between))
     monkeypatch.setattr(opening, "_SCRIPTS", scripts)
-    monkeypatch.setattr(opening, "SCHEMA_VERSION", 2)
-    monkeypatch.setattr(opening, "REVISION", "0002")
+    monkeypatch.setattr(opening, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(opening, "REVISION", "0003")
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def versions(ledger: Ledger) -> tuple[str, str]:
 
 
 def test_the_number_of_the_baseline_is_that_of_its_schema() -> None:
-    assert (SCHEMA_VERSION, schema_digest(metadata)) == (1, "cc6867459fa07a25"), CHANGED
+    assert (SCHEMA_VERSION, schema_digest(metadata)) == (2, "cc6867459fa07a25"), CHANGED
 
 
 def test_the_newest_migration_is_the_version_of_the_code() -> None:
@@ -85,10 +86,10 @@ def test_a_ledger_of_the_version_before_is_brought_up_and_opened_twice(
         feed, generation = list(ledger.feed(0, 100)), ledger.generation
     begin_second_version(tmp_path, monkeypatch)
     with Ledger.open_readonly(url) as ledger:
-        assert versions(ledger) == ("1", "0001"), "who only looks changes nothing"
+        assert versions(ledger) == ("2", "0002"), "who only looks changes nothing"
     for _ in range(2):
         with Ledger.open(url) as ledger, ledger.reading() as connection:
-            assert versions(ledger) == ("2", "0002")
+            assert versions(ledger) == ("3", "0003")
             assert connection.execute(text("SELECT word FROM second")).scalars().all() == ["first"]
             assert (list(ledger.feed(0, 100)), ledger.generation, ledger.feed_position("mqtt")) == (feed, generation, 2)
     with Ledger.open(url) as ledger:
@@ -103,13 +104,13 @@ def test_an_upgrade_that_is_cut_off_leaves_the_old_ledger(
     with pytest.raises(OSError, match="power"):
         Ledger.open(url)
     with Ledger.open_readonly(url) as ledger, ledger.reading() as connection:
-        assert versions(ledger) == ("1", "0001")
+        assert versions(ledger) == ("2", "0002")
         assert not inspect(connection).has_table("second")
         assert ledger.counts().events == 4
     shutil.rmtree(tmp_path / "migrations")
     begin_second_version(tmp_path, monkeypatch)
     with Ledger.open(url) as ledger:
-        assert versions(ledger) == ("2", "0002")
+        assert versions(ledger) == ("3", "0003")
 
 
 def test_an_older_ledger_that_is_used_is_not_changed(
@@ -121,17 +122,43 @@ def test_an_older_ledger_that_is_used_is_not_changed(
         older.execute("SELECT pg_advisory_lock_shared(%s)", [IN_USE_LOCK])
         with pytest.raises(LedgerInUse, match="older version"):
             Ledger.open(postgres_ledger_url)
-        assert older.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone() == ("1",)
+        assert older.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone() == ("2",)
     with Ledger.open(postgres_ledger_url) as ledger:
-        assert versions(ledger) == ("2", "0002")
+        assert versions(ledger) == ("3", "0003")
 
 
-@pytest.mark.parametrize("version", ["0", "2", "7", "9999"])
+@pytest.mark.parametrize("version", ["0", "1", "3", "9999"])
 def test_a_ledger_of_another_version_is_refused_and_left_as_it_is(url: str, version: str) -> None:
     with Ledger.open(url) as ledger, ledger._opened.writing.begin() as connection:
         connection.execute(meta.update().where(meta.c.name == "schema_version").values(value=version))
     act = "move the file away" if url.startswith("sqlite") else "name an empty database"
-    said = rf"another version of the program \(schema {version}, this one uses 1\): install that version.*, or {act}"
+    said = rf"another version of the program \(schema {version}, this one uses 2\): install that version.*, or {act}"
     for open_it in (Ledger.open, Ledger.open_readonly, Ledger.begin_generation):
         with pytest.raises(LedgerNewer, match=said):
             open_it(url)
+
+
+def test_a_center_that_has_just_ended_does_not_use_the_ledger(
+    postgres_ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Ledger.open(postgres_ledger_url).close()
+    begin_second_version(tmp_path, monkeypatch)
+    is_over = threading.Event()
+    with psycopg.connect(postgres_ledger_url, autocommit=True) as older:
+        older.execute("SELECT pg_advisory_lock_shared(%s)", [IN_USE_LOCK])
+        ending = threading.Thread(target=end_when_waited_for, args=(postgres_ledger_url, older, is_over))
+        ending.start()
+        try:
+            with Ledger.open(postgres_ledger_url) as ledger:
+                assert versions(ledger) == ("3", "0003")
+        finally:
+            is_over.set()
+            ending.join()
+
+
+def end_when_waited_for(url: str, older: psycopg.Connection, is_over: threading.Event) -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
+    with psycopg.connect(url, autocommit=True) as watching:
+        while watching.execute(waiting, [IN_USE_LOCK]).fetchone() == (0,) and not is_over.is_set():
+            pass
+    older.close()

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.errors import DeskError
-from kiosk.sorting_center.desk.shared.schema import REVISION, SCHEMA, desk_version, metadata
+from kiosk.sorting_center.desk.shared.schema import BASELINE, REVISION, SCHEMA, desk_version, metadata
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 
@@ -123,7 +123,7 @@ def revision_of(connection: Connection, address: LedgerAddress) -> str | None:
     if not inspect(connection).has_table(desk_version.name, SCHEMA if address.path is None else None):
         return None
     found = str(connection.execute(select(desk_version.c.version_num)).scalar())
-    if not (found.isdecimal() and 1 <= int(found) <= int(REVISION)):
+    if not (found.isdecimal() and int(BASELINE) <= int(found) <= int(REVISION)):
         path = desk_path(address.path) if address.path is not None else None
         empty = "name an empty database" if path is None else "move the file away and start with an empty desk"
         raise DeskError(

@@ -28,6 +28,7 @@ from kiosk.sorting_center.ledger.database.times import TimestampColumn
 SCHEMA: Final = "desk"  # Of PostgreSQL
 
 REVISION: Final = "0006"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
+BASELINE: Final = "0006"  # The oldest that can be brought up: before 1.0 the baseline is edited
 
 metadata = MetaData()
 

@@ -17,7 +17,14 @@ from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import damage_error, translate_open_error
 from kiosk.sorting_center.ledger.database.numberer import Numberer
-from kiosk.sorting_center.ledger.database.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
+from kiosk.sorting_center.ledger.database.schema import (
+    BASELINE_VERSION,
+    REVISION,
+    SCHEMA_VERSION,
+    alembic_version,
+    meta,
+    metadata,
+)
 from kiosk.sorting_center.ledger.shared.errors import (
     LedgerForeign,
     LedgerInUse,
@@ -222,7 +229,7 @@ def _read_identity(connection: Connection, address: LedgerAddress) -> LedgerIden
     version = rows.get("schema_version", "")
     if not version.isdecimal() or not {"ledger_id", "generation"} <= rows.keys():
         raise foreign
-    if not 1 <= int(version) <= SCHEMA_VERSION:
+    if not BASELINE_VERSION <= int(version) <= SCHEMA_VERSION:
         empty = (
             "name an empty database" if address.path is None else "move the file away and start with an empty ledger"
         )

@@ -37,8 +37,12 @@ _CONNECT: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
+_LOCK_TIMEOUT: Final = "10s"
+# A server ends what was a process's an instant after the process. Below `deadlock_timeout`, 1 s as PostgreSQL comes.
+_IN_USE_TIMEOUT: Final = "500ms"
+_LOCK_NOT_AVAILABLE: Final = "55P03"  # PostgreSQL, appendix A
 _SESSION: Final = (
-    "SET lock_timeout = '10s'",
+    f"SET lock_timeout = '{_LOCK_TIMEOUT}'",
     "SET idle_in_transaction_session_timeout = '60s'",
     # An acknowledged event is on the disk of the server, whatever its administrator has set for others.
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
@@ -110,7 +114,16 @@ def lock_stations(connection: Connection, stations: Iterable[str]) -> None:
 
 def is_in_use(connection: Connection) -> bool:
     """Whether another process writes the ledger; until the transaction ends none begins to."""
-    return not connection.execute(select(func.pg_try_advisory_xact_lock(IN_USE_LOCK))).scalar_one()
+    try:
+        with connection.begin_nested():
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_IN_USE_TIMEOUT}'"))
+            connection.execute(select(func.pg_advisory_xact_lock(IN_USE_LOCK)))
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", "") != _LOCK_NOT_AVAILABLE:
+            raise
+        return True
+    return False
 
 
 class Partitions:

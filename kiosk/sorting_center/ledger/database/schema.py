@@ -30,7 +30,8 @@ from sqlalchemy.schema import SchemaItem
 
 from kiosk.sorting_center.ledger.database.times import TimestampColumn
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+BASELINE_VERSION: Final = 2  # The oldest that can be brought up: before 1.0 the baseline is edited
 REVISION: Final = f"{SCHEMA_VERSION:04}"  # The same as Alembic calls it
 
 Code = Text().with_variant(Text(collation="C"), "postgresql")  # Text that is ordered by its bytes, on every database

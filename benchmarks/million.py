@@ -241,6 +241,9 @@ def log_rows(name: str, url: str) -> Iterator[Row]:
         if appended:  # The center that ran before may have done it
             yield Row(f"{name}: appended to the county's log", appended / seconds, "/s")
         log.make_checkpoints(key, now.date())
+        with ledger.writing() as connection:
+            if connection.dialect.name == "postgresql":  # Else it writes the whole log to the disk meanwhile
+                connection.exec_driver_sql("CHECKPOINT")
         with ledger.reading() as connection:
             receipts = connection.execute(select(intake.c.receipt).order_by(intake.c.feedseq)).scalars().all()
         spent, sizes = [], []

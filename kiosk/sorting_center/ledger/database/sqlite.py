@@ -32,7 +32,7 @@ _WRITER_PRAGMAS: Final = (
     "wal_autocheckpoint=4000",
     "secure_delete=ON",  # As Debian builds SQLite: of what is deleted no byte stays
 )
-_LEDGER_CACHE_KIB: Final = 64 * 1024  # For the same reason
+_LEDGER_CACHE_KIB: Final = 24 * 1024  # For the same reason, and a process of the center stays below 120 MB
 # Said instead of SQLite's own message: that quotes the damaged schema, and Python reads it as strict UTF-8.
 _UNREADABLE: Final = "malformed database schema"
 

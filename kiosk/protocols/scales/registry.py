@@ -5,30 +5,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from types import MappingProxyType
 
-from kiosk.protocols.scales.formats import (
-    and_standard,
-    cas,
-    ff_bcd,
-    hx711,
-    magellan,
-    massak,
-    nci,
-    pos2_m,
-    price_scale,
-    st_gs_csv,
-    usb_hid,
-    weightech,
-)
-from kiosk.protocols.scales.formats.balances import bench_balance, ohaus, radwag, sartorius, sics
-from kiosk.protocols.scales.formats.toledo import checkout as toledo_checkout
-from kiosk.protocols.scales.formats.toledo import print as toledo_print
-from kiosk.protocols.scales.formats.toledo import stream as toledo_stream
-from kiosk.protocols.scales.formats.xk3190 import binary as xk3190
-from kiosk.protocols.scales.formats.xk3190 import equals as xk3190_equals
-from kiosk.protocols.scales.formats.xk3190 import text as xk3190_text
+from kiosk.protocols.scales import formats
 from kiosk.protocols.scales.shared.engines import StripParity
 from kiosk.protocols.scales.shared.params import STRIP_PARITY, BadParameter, Parameter, validated
 from kiosk.protocols.scales.shared.ports import Decoder, settled
@@ -50,37 +32,19 @@ __all__ = [
 ]
 
 # In the order a technician is shown them: the likeliest first.
-_FAMILIES: tuple[tuple[ScaleProtocol, ...], ...] = (
-    xk3190.PROTOCOLS,
-    xk3190_equals.PROTOCOLS,
-    xk3190_text.PROTOCOLS,
-    st_gs_csv.PROTOCOLS,
-    weightech.PROTOCOLS,
-    toledo_stream.PROTOCOLS,
-    toledo_print.PROTOCOLS,
-    ff_bcd.PROTOCOLS,
-    bench_balance.PROTOCOLS,
-    cas.PROTOCOLS,
-    and_standard.PROTOCOLS,
-    sics.PROTOCOLS,
-    radwag.PROTOCOLS,
-    toledo_checkout.PROTOCOLS,
-    ohaus.PROTOCOLS,
-    nci.PROTOCOLS,
-    price_scale.PROTOCOLS,
-    magellan.PROTOCOLS,
-    massak.PROTOCOLS,
-    pos2_m.PROTOCOLS,
-    sartorius.PROTOCOLS,
-    usb_hid.PROTOCOLS,
-    hx711.PROTOCOLS,
-)
-
 _DESCRIPTIONS = tomllib.loads(Path(__file__).with_name("descriptions.toml").read_text(encoding="utf-8"))
 
-PROTOCOLS: Mapping[str, ScaleProtocol] = MappingProxyType(
-    {row.id: replace(row, **_DESCRIPTIONS[row.id]) for rows in _FAMILIES for row in rows}
-)
+
+def _formats() -> Mapping[str, ScaleProtocol]:
+    """The rows of all modules in `formats`, by id: a format is there because its module is."""
+    found = walk_packages(formats.__path__, f"{formats.__name__}.")
+    rows = {row.id: row for each in found if not each.ispkg for row in import_module(each.name).PROTOCOLS}
+    if rows.keys() != _DESCRIPTIONS.keys():
+        raise ValueError(f"a format needs a module and a description: {sorted(rows.keys() ^ _DESCRIPTIONS.keys())}")
+    return MappingProxyType({row_id: replace(rows[row_id], **about) for row_id, about in _DESCRIPTIONS.items()})
+
+
+PROTOCOLS: Mapping[str, ScaleProtocol] = _formats()
 
 
 class UnknownProtocol(ValueError):

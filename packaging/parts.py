@@ -47,9 +47,10 @@ READ_AS_FILES: Final = {
     "kiosk.sorting_center.ledger.database.opening": "kiosk.sorting_center.ledger.migrations",
     "kiosk.sorting_center.desk.shared.database": "kiosk.sorting_center.desk.migrations",
     "kiosk.sorting_center.web.app": "kiosk.sorting_center.web.staff",
+    "kiosk.protocols.scales.registry": "kiosk.protocols.scales.formats",
 }
 """Modules that load a whole folder of others by its path: the legally relevant part, the steps of a database, the
-pages of the county's staff.
+pages of the county's staff, the scale formats.
 """
 
 

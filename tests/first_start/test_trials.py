@@ -22,8 +22,7 @@ from kiosk.devices.ports import CameraFault, MatShot, PrintNotStarted, PrintUnce
 from kiosk.devices.printer.profiles import profiles
 from kiosk.devices.scale.probe import TIMING, ScaleProbe
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
-from kiosk.first_start.device_kinds import printer_makers, scale_makers, scale_picture
-from kiosk.first_start.device_questions import with_found
+from kiosk.first_start.device_questions import printer_makers, scale_makers, scale_picture, with_found
 from kiosk.first_start.shared.draft import CameraDraft, draft_path, load_draft
 from kiosk.first_start.shared.ports import Choice, TrialView
 from kiosk.first_start.trials import (

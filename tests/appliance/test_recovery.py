@@ -129,7 +129,7 @@ def opened_by_the_county(stick: Stick, county_key: Path, folder: Path) -> tuple[
     """The kit for the technician, and the digits on the paper."""
     with stick.mounted() as top:
         (sealed,) = top.glob("*.kit")
-        beside = [sealed.with_suffix(ending) for ending in (".kit", ".db", ".json")]
+        beside = [sealed.with_suffix(ending) for ending in (".kit", ".age", ".json")]
         assert [path.stat().st_mode & 0o777 for path in beside] == [0o600] * 3, "for the station alone"
         paper = folder / "S0147.kit"
         words = ["kit", "open", str(sealed), "--key", str(county_key), "--paper", str(paper)]
@@ -143,7 +143,7 @@ def ready(booted: Booted, kit: bytes) -> str:
     assert booted.call("systemctl", "start", MEDIUM).returncode == 0, booted.journal(MEDIUM)
     booted.call("sh", "-euc", f"umask 077; printf %s {kit.hex()} | {UNHEX} >{KIT}")
     booted.call("systemctl", "stop", STATION, RELAY)
-    return sorted(booted.call("sh", "-c", f"ls {BACKUP}/*.db").stdout.split())[-1]
+    return sorted(booted.call("sh", "-c", f"ls {BACKUP}/*.age").stdout.split())[-1]
 
 
 UNHEX = "/usr/bin/python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))'"

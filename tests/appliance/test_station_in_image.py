@@ -174,7 +174,7 @@ def a_backup_is_made(screen: Screen, board: Board) -> None:
     screen.shows("/technician/care", "The backup is made")
     new = set(board.done(f"ls {BACKUP}").split()) - before
     print(f"before: {sorted(before)}; the button made: {sorted(new)}")
-    assert sorted(Path(name).suffix for name in new) == [".db", ".json", ".kit"]
+    assert sorted(Path(name).suffix for name in new) == [".age", ".json", ".kit"]
     assert len({Path(name).stem for name in new}) == 1
 
 

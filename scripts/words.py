@@ -1,4 +1,6 @@
-"""Refuse definitions whose names have a word of ``words.toml``; count class names that are used for several things."""
+"""Refuse definitions whose names have a word of ``words.toml``, and docstrings of functions that begin with one of its
+first words; count class names that are used for several things.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +23,20 @@ class Definitions(ast.NodeVisitor):
     def __init__(self) -> None:
         self.found: dict[str, int] = {}
         self.classes: list[str] = []
+        self.first_words: list[tuple[int, str]] = []  # Of the docstrings of functions, by line; of properties none
         self._scopes: list[str] = []
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self.classes.append(node.name)
         self._scope(node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        text = ast.get_docstring(node) or ""
+        if text and not any(ast.unparse(one).endswith("property") for one in node.decorator_list):
+            self.first_words.append((node.lineno, text.split()[0].strip("`.,:;")))
         self._scope(node)
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self._scope(node)
+    visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_arg(self, node: ast.arg) -> None:
         self._add(node.arg, node.lineno)
@@ -69,10 +74,15 @@ def problems(root: Path) -> tuple[list[str], int]:
     """Every breach below ``root``, and the number of exceptions in use."""
     rules = tomllib.loads((root / "scripts" / "words.toml").read_text(encoding="utf-8"))
     words, exceptions = rules["words"], dict(rules["exceptions"])
+    first_words = set(rules["docstrings"]["first"].split())
     found, used = [], set[str]()
     classes: Counter[str] = Counter()
     for path, names in definitions(root):
         classes.update(names.classes)
+        wrong = [(line, word) for line, word in names.first_words if word in first_words]
+        found += [
+            f"{path}:{line}: a docstring begins with {word!r}, not with what the function does" for line, word in wrong
+        ]
         for name, line in names.found.items():
             refused = [part.lower() for part in PARTS.findall(name.rpartition(".")[2]) if part.lower() in words]
             if refused and f"{path}:{name}" in exceptions:

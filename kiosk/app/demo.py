@@ -54,7 +54,7 @@ PASSWORDS: Final = {"demo": "almond-basket", "operator": "blue-donkey", "viewer"
 
 
 def demo_access(ledger_url: str, stations: Sequence[str] = (), keys: Path | None = None) -> CenterAccess:
-    """Three people with the passwords of a demo, a new token for the bench, and what the county expects to hear.
+    """Make three people with the passwords of a demo, a new token for the bench, and the county's registry.
 
     ``stations`` are those of the county behind the demo. ``keys``: where its county has its keys, or gets them. Raises
     DeskError, OSError.
@@ -78,7 +78,7 @@ def demo_access(ledger_url: str, stations: Sequence[str] = (), keys: Path | None
 
 
 def _enroll(desk: CenterDesk, name: str, role: StaffRole, now: datetime) -> SignIn:
-    """Also one who was here in an earlier run, whatever was made of that person then."""
+    """Add a person, or reset one of an earlier run, whatever was changed since."""
     password = secrets.token_urlsafe(12)
     if name in [person.name for person in desk.people.all()]:
         desk.people.set_password(name, password, now)
@@ -94,7 +94,7 @@ def _enroll(desk: CenterDesk, name: str, role: StaffRole, now: datetime) -> Sign
 
 
 def lock_up(ledger_url: str) -> None:
-    """The passwords of the demo open nothing any more, whoever serves this ledger next."""
+    """Replace the demo's passwords by random ones, so that they are useless if this ledger is served again."""
     try:
         with CenterDesk.open(ledger_url) as desk:
             for name in _ROLES:
@@ -104,7 +104,7 @@ def lock_up(ledger_url: str) -> None:
 
 
 def take_in_past(ledger_url: str, county: CountyPlan) -> None:
-    """What stations have told that are silent by now; before the sorting center starts. Raises StartFailed."""
+    """Add the events of stations that are silent by now; before the sorting center starts. Raises StartFailed."""
     try:
         with Ledger.open(ledger_url) as ledger:
             for last_seen, events in silent_events(county):
@@ -125,7 +125,7 @@ _SCALES: Final = ("XK3190-A12E", "XK3190-A27E", "DIGI DS-788", "T520")
 def registry(
     region: str, own: tuple[str, str], stations: Sequence[str], today: date
 ) -> tuple[list[ExpectedStation], list[Township]]:
-    """For the demo's ``own`` station, number and village, and the county's ``stations``.
+    """Build the registry of the demo's ``own`` station, number and village, and the county's ``stations``.
 
     The last of them is not expected; one verification is over, one soon is.
     """
@@ -173,7 +173,7 @@ _UNDECIDED: Final = 8  # One of so many stations: what it offers waits on the pa
 
 @contextmanager
 def published(begin: Callable[[], AbstractContextManager[Village]]) -> Iterator[Village]:
-    """The village that ``begin`` starts. What the demo offers is published as soon as it is there with its photo."""
+    """Start the village with ``begin`` and end it; publish the demo's offers as soon as each has its photo."""
     ending = threading.Event()
     with begin() as village:
         waiting = threading.Thread(target=_publish, args=(village, ending), name="offers", daemon=True)
@@ -202,7 +202,7 @@ def _publish(village: Village, ending: threading.Event) -> None:
 
 
 def publish_offers(desk: CenterDesk, listings: CenterListings) -> None:
-    """Those of the demo that have a photo here and that nobody has touched; some are left for people. Raises DeskError,
+    """Publish offers of the demo that have a photo here and are untouched; leave some for people. Raises DeskError,
     LedgerError and Refused.
     """
     for one in listings.page([ListingState.REVIEW], 0, _MAX_OFFERS):

@@ -52,7 +52,7 @@ _WATCH_S = 5.0
 
 
 def data_folder(config_file: Path, environ: Mapping[str, str]) -> Path:
-    """Where the station will keep its data when nobody says: the service's state folder, else beside the file.
+    """Return the default data folder: the service's state folder, else one beside the file.
 
     STATE_DIRECTORY is set for a unit with StateDirectory= (systemd.exec(5)).
     """
@@ -71,13 +71,13 @@ def run_first_start(
     data: Path | None = None,
     machine: ThisMachine | None = None,
 ) -> bool:
-    """Serve the wizard until ``stop`` is set or it has ended; True when ``config_file`` is there, and this process may
-    become the station.
+    """Serve the wizard until ``stop`` is set or it has ended; return True when ``config_file`` is there, and this
+    process may become the station.
 
-    It ends by its last answer, or by a whole settings file that somebody else has put there meanwhile.
+    It ends by its last answer, or by a whole settings file that was put there meanwhile.
 
     Certificates, passwords and catalogs are looked for beside ``config_file`` and in the data folder. Raises OSError
-    when the port cannot be used, NotLasting on a box whose answers would be gone at the next start.
+    when the port cannot be used, NotPersistent on a box whose answers would be gone at the next start.
     """
     data = (data or data_folder(config_file, os.environ)).absolute()
     for place in (data, config_file.absolute().parent):
@@ -113,8 +113,8 @@ def run_first_start(
 
 
 def has_certificate(machine: ThisMachine) -> bool:
-    """Whether this process holds what the station needs. systemd gives a service the certificate when it starts it: one
-    that an identity has brought since is there after another start alone, which its unit does by itself.
+    """Return whether this process has the certificate it needs. systemd gives it to a service at its start: one that an
+    identity has brought since is there only after another start, which its unit does by itself.
     """
     if os.environ.get(BOX_VARIABLE) != "1" or machine.identities.in_use() is None:
         return True
@@ -125,7 +125,7 @@ def has_certificate(machine: ThisMachine) -> bool:
 
 
 def _this_machine(settings: Path, data: Path) -> ThisMachine:
-    """Identities are taken and stations put back by root helpers, which a box alone has."""
+    """Return this machine; the root helpers for identities, recoveries and the network exist on a box alone."""
     machine = ThisMachine(keys=(settings, data), media=ROOTS, data=data)
     if not is_box():
         return machine
@@ -147,7 +147,7 @@ def _pages_answer(server: Server) -> bool:
 
 
 def _wait_for_either(event: threading.Event, stop: threading.Event, timeout_s: float) -> None:
-    """Wait for the first of two events; a signal's event is looked at twice a second."""
+    """Wait for the first of two events; a signal's event is polled twice a second."""
     slices = max(1, round(timeout_s / 0.5))
     for _ in range(slices):
         if stop.is_set() or event.wait(timeout_s / slices):
@@ -171,7 +171,7 @@ class SettingsFileWatcher:
         self._refused: Fingerprint | None = None
 
     def poll(self) -> bool:
-        """Whether a file is there that the station can begin with."""
+        """Return whether a file is there that the station can begin with."""
         fingerprint = _fingerprint(self._file)
         now = self._clock()
         if fingerprint is None or fingerprint != self._fingerprint:
@@ -199,7 +199,7 @@ class SettingsFileWatcher:
 
 
 def _fingerprint(file: Path) -> Fingerprint | None:
-    """Changes with every write and with every other file of the name."""
+    """Return what changes with every write and with every other file of the name; None without a file."""
     try:
         found = file.stat()
     except OSError:
@@ -208,7 +208,7 @@ def _fingerprint(file: Path) -> Fingerprint | None:
 
 
 def _is_open_for_writing(file: Path) -> bool | None:
-    """Whether somebody has it open for writing; None when that cannot be known.
+    """Return whether a process has it open for writing; None when that cannot be known.
 
     A read lease is given for no such file, and only to its owner (fcntl(2), F_SETLEASE).
     """

@@ -62,7 +62,7 @@ class ThisMachine:
     network: Network | None = None
 
     def serial_ports(self) -> tuple[str, ...]:
-        """Serial ports by id, then those that have no id by the socket they are plugged into."""
+        """List serial ports by id, then those that have no id by the socket they are plugged into."""
         by_id = _names(self.dev / "serial/by-id")
         known = {_target(path) for path in by_id}
         by_path = [path for path in _names(self.dev / "serial/by-path") if _target(path) not in known]
@@ -75,7 +75,7 @@ class ThisMachine:
         return tuple(str(path) for path in _names(self.dev / "kiosk") if self._is_hid_scanner(path))
 
     def _is_hid_scanner(self, path: Path) -> bool:
-        """Anybody may read what a HID device says of itself; the node itself need not be opened."""
+        """Return whether its report descriptor is a scanner's; any user may read it without opening the node."""
         try:
             read_descriptor((self.sys / "class/hidraw" / path.resolve().name / "device/report_descriptor").read_bytes())
         except (OSError, BadDescriptor):
@@ -86,11 +86,11 @@ class ThisMachine:
         return tuple(str(path) for path in _names(self.dev / "usb") if path.name.startswith("lp"))
 
     def printer_language(self, path: str) -> StreamLanguage | None:
-        """What a printer on USB says of itself, by its name in ``printers``."""
+        """Propose the language from what a USB printer reports of itself, by its name in ``printers``."""
         return proposed_language(_text(self.sys / "class/usbmisc" / Path(path).resolve().name / "device/ieee1284_id"))
 
     def cameras(self) -> tuple[tuple[FittedKind, str], ...]:
-        """Kind and path of each camera; of a device that shows several nodes the one that gives pictures."""
+        """Return kind and path of each camera; of a device with several nodes the one that gives pictures."""
         # A UVC camera has a second node that gives no pictures: udev names it by its index, 1
         found = [path for path in _names(self.dev / "v4l/by-id") if not path.name.endswith("-video-index1")]
         cameras: list[tuple[FittedKind, str]] = [("file" if path.is_file() else "v4l2", str(path)) for path in found]
@@ -99,7 +99,7 @@ class ThisMachine:
         return tuple(cameras)
 
     def _has_connector_camera(self) -> bool:
-        """The receiver of the board's connector is listed only when a sensor was found at it."""
+        """Find the receiver of the board's connector, which is listed only when a sensor was found at it."""
         titles = (_text(node / "name") for node in _names(self.sys / "class/video4linux"))
         return any(title.startswith(_RECEIVERS) for title in titles)
 
@@ -108,7 +108,7 @@ class ThisMachine:
         return tuple(str(path) for path in files if path.is_file())
 
     def catalogs(self) -> tuple[str, ...]:
-        """Files that may be a catalog, beside the settings, in the data folder and on media."""
+        """Find files that may be a catalog, beside the settings, in the data folder and on media."""
         return tuple(map(str, catalog_files((*self.keys, *mounted(self.media, self.is_mount)))))
 
     def backup_media(self) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ class ThisMachine:
         return make_scanner(settings, on_scan, on_state)
 
     def printer(self, settings: PrinterSettings) -> Printer:
-        """The adapter of a printer. Raises PrintNotStarted while access to one on the network is being enabled."""
+        """Make the adapter. Raises PrintNotStarted while access to a printer on the network is being enabled."""
         host = host_of(settings)
         if host and not is_reachable(host, reachable_networks()):
             try:
@@ -138,7 +138,7 @@ class ThisMachine:
         return make_camera(settings)
 
     def reach(self, settings: RelaySettings) -> str:
-        """Connect to the broker as the relay will, TLS included, and hang up; says what answered. Raises OSError."""
+        """Connect to the broker as the relay will, TLS included, and hang up; return what answered. Raises OSError."""
         place = settings.endpoint
         with socket.create_connection((place.host, place.port), timeout=REACH_S) as link:
             if not place.tls:

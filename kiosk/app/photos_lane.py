@@ -34,7 +34,7 @@ class StoredPictures:
         self._photos, self._folder, self._answers = store.photos, data / "photos", data / REQUESTS / ANSWERS
 
     def waiting(self, limit: int) -> Sequence[UnsentPicture]:
-        """The smallest first."""
+        """Return the pictures and files to send, the smallest first."""
         answers = self._answers.iterdir() if self._answers.is_dir() else ()
         files = [UnsentPicture(path.name, path.stat().st_size) for path in answers if len(path.name) == 64]
         return sorted([*self._photos.unsent(limit), *files], key=lambda one: one.size_bytes)[:limit]
@@ -49,7 +49,7 @@ class StoredPictures:
         return (self._folder / sha256[:2] / f"{sha256}.jpg").open("rb")
 
     def sent(self, sha256: str) -> None:
-        """Raises StoreError; then the center is asked once more."""
+        """Record that it was sent. Raises StoreError; then the center is asked once more."""
         self._photos.mark_sent(sha256)
         (self._answers / sha256).unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def setup_logging() -> None:
-    """Lines to standard error, where systemd and the demo pick them up; one line a record, whatever it holds."""
+    """Log to standard error, where systemd and the demo read it; one line a record, whatever it contains."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
@@ -26,7 +26,7 @@ class OneLine(logging.Formatter):
         return _plain(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:
-        """The traceback; an exception's own text is no better than a name."""
+        """Indent the traceback: an exception's own text is no safer than a name."""
         return _indented(super().formatException(ei))
 
     def formatStack(self, stack_info: str) -> str:
@@ -66,7 +66,7 @@ SWITCH_INTERVAL_S = 0.001  # A fifth of Python's own
 def shorten_switch_interval() -> None:
     """Let threads take turns more often.
 
-    A page that is made gives the interpreter back at every read of the database, and waits a whole turn of the thread
-    that draws a paper before it goes on.
+    A thread that builds a page releases the interpreter at every read of the database, and then waits a whole turn of
+    the thread that draws a paper.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)

@@ -47,7 +47,7 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
 
 
 def _photos_lane(config: RelayConfig, store: Store) -> Lane | None:
-    """None where no place for pictures is set; then nothing of it is loaded."""
+    """Make the lane; None when no place for pictures is set: then none of its modules is loaded."""
     if config.relay.photos is None:
         return None
     from kiosk.app.photos_lane import photos_lane
@@ -56,7 +56,7 @@ def _photos_lane(config: RelayConfig, store: Store) -> Lane | None:
 
 
 def _updates_lane(config: RelayConfig, store: Store) -> Lane | None:
-    """None where no place of updates is set, or where nothing can be updated; then nothing of it is loaded."""
+    """Make the lane; None when no place of updates is set, or none is possible: then no module is loaded."""
     if config.relay.updates is None or not UPDATE_PATHS.releases.is_dir():
         return None
     from kiosk.app.update.board import ThisBoard

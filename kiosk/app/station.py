@@ -64,7 +64,7 @@ NO_SCALE = ScaleProfile(e_g=1, max_g=100_000)
 
 
 def make_catalogs_on_sticks(service: StationService) -> StickCatalogs:
-    """Imported while no intake goes on."""
+    """Make the import of catalogs from sticks, which waits while an intake is open."""
     busy = service.quiet().serving
     return StickCatalogs(
         service.store.catalogs, lambda: catalog_files(sticks()), busy, service.stamp, service.committed
@@ -72,7 +72,7 @@ def make_catalogs_on_sticks(service: StationService) -> StickCatalogs:
 
 
 def make_hardware(config: StationConfig) -> Hardware:
-    """All adapters of a station; what is not set up is simply not there."""
+    """Make all adapters of a station; what is not set up is left out."""
     camera = make_camera(config.camera) if config.camera and config.camera.kind != "none" else None
     scanner = config.scanner.kind if config.scanner else None
     return Hardware(
@@ -89,7 +89,7 @@ def make_hardware(config: StationConfig) -> Hardware:
 
 
 def simulated_pins(config: StationConfig) -> PinFactory:
-    """The pins of the demo: pressed and looked at from the bench over a socket in the data folder."""
+    """Make the pins of the demo: pressed and read from the bench over a socket in the data folder."""
 
     def make() -> object:
         from kiosk.simulators.panel.pins import SimulatedPins
@@ -120,7 +120,6 @@ def make_station(
     settings_file: Path | None,
     places: UpdatePaths = UPDATE_PATHS,
 ) -> StationParts:
-    """Everything in the order in which one needs the other."""
     scale_watch, scanner_watch, listeners = ScaleWatch(), ScannerWatch(), ScaleListeners()
     listeners.subscribe(scale_watch)
     hardware = make_hardware(config)
@@ -181,7 +180,7 @@ def run_station(
     clock: StationClock | None = None,
     places: UpdatePaths = UPDATE_PATHS,
 ) -> None:
-    """The station until ``stop`` is set: pages, devices, print workers. ``clock`` stands for the system's in tests.
+    """Run pages, devices and print workers until ``stop`` is set. ``clock`` replaces the system's in tests.
 
     Raises ValueError when a paper could not be drawn, StoreError, OSError.
     """
@@ -227,7 +226,7 @@ def run_station(
 
 
 def _start_listening(parts: StationParts, ends: ExitStack) -> None:
-    """From now on buttons and scans are heard, whether an update may begin, and what the county asks."""
+    """Start to watch buttons, scans, whether an update may begin, and the county's requests."""
     parts.panel.start()
     ends.callback(parts.panel.stop)
     if parts.panel.fitted:
@@ -284,7 +283,7 @@ def make_health(config: StationConfig, service: StationService) -> StationHealth
 
 
 def make_scale_keys(config: StationConfig, service: StationService) -> ScaleKeys | None:
-    """The keys of the scale that its format has; None without a scale."""
+    """Make the keys of the scale that its format has; None without a scale."""
     if config.scale is None or service.scale is None:
         return None
     protocol, params = config.scale.protocol, config.scale.params
@@ -304,12 +303,12 @@ def make_teach(
     own_scale: Pausable | None,
     machine: Callable[[], ThisMachine] = _this_machine,
 ) -> Teach:
-    """The use case of this station; nothing is opened before a technician names a port."""
+    """Make the use case of this station; nothing is opened before a technician names a port."""
     scale = config.scale
     own = scale.port if scale is not None and registry.get(scale.protocol).transport is Transport.SERIAL else ""
 
     def ports() -> tuple[str, ...]:
-        """The port that is set first: it may be a device server, which is not found by looking."""
+        """List the ports, the configured one first: it may be a device server, which no search finds."""
         return tuple(dict.fromkeys(filter(None, (own, *machine().serial_ports()))))
 
     tools = TeachTools(

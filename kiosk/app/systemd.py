@@ -22,23 +22,23 @@ class Notifier:
     """The way to the service manager. No call raises: a station does not end because nobody listens to it."""
 
     def __init__(self, address: str | None = None, watchdog_s: float | None = None) -> None:
-        """``address`` as in NOTIFY_SOCKET, None for nobody; ``watchdog_s`` is None when no watchdog is armed."""
+        """Take ``address`` as in NOTIFY_SOCKET, None for no receiver; ``watchdog_s`` is None without a watchdog."""
         self._address = _socket_address(address) if address else None
         self.watchdog_s = watchdog_s
         self._complained = False
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ, pid: int | None = None) -> Self:
-        """As systemd set this process up (sd_notify(3), sd_watchdog_enabled(3)); ``pid`` is this process's own."""
+        """Read how systemd set this process up (sd_notify(3), sd_watchdog_enabled(3)); ``pid`` is its own."""
         return cls(environ.get("NOTIFY_SOCKET"), _watchdog_s(environ, os.getpid() if pid is None else pid))
 
     def ready(self, status: str) -> None:
-        """The service can be used from now on; from here the watchdog counts, as the unit has it."""
+        """Report that the service can be used; from here the watchdog counts, as the unit has it."""
         armed = () if self.watchdog_s is None else (f"WATCHDOG_USEC={round(self.watchdog_s * 1_000_000)}",)
         self._notify("READY=1", f"STATUS={_one_line(status)}", *armed)
 
     def restarting(self, within_s: float) -> None:
-        """The same process becomes another service: until that is ready the watchdog waits as long as for a start."""
+        """Report a change to another service: until that is ready the watchdog waits as long as for a start."""
         if self.watchdog_s is not None:
             self._notify(f"WATCHDOG_USEC={round(within_s * 1_000_000)}", "WATCHDOG=1")
 
@@ -46,7 +46,7 @@ class Notifier:
         self._notify("WATCHDOG=1")
 
     def status(self, text: str) -> None:
-        """The line that ``systemctl status`` shows."""
+        """Set the line that ``systemctl status`` shows."""
         self._notify(f"STATUS={_one_line(text)}")
 
     def stopping(self) -> None:
@@ -95,14 +95,14 @@ class LoopStop(threading.Event):
 
 
 def _socket_address(text: str) -> str | None:
-    """A path, or an abstract name that is written with ``@``; other kinds (vsock) are not this machine's."""
+    """Return a path, or an abstract name written with ``@``; None for other kinds (vsock): not this machine's."""
     if text.startswith("@"):
         return "\0" + text[1:]
     return text if text.startswith("/") else None
 
 
 def _watchdog_s(environ: Mapping[str, str], pid: int) -> float | None:
-    """WATCHDOG_USEC in seconds when it is meant for this process."""
+    """Return WATCHDOG_USEC in seconds when it is meant for this process."""
     text, owner = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
     if not text.isascii() or not text.isdecimal() or int(text) == 0 or owner not in ("", str(pid)):
         return None
@@ -110,5 +110,5 @@ def _watchdog_s(environ: Mapping[str, str], pid: int) -> float | None:
 
 
 def _one_line(text: str) -> str:
-    """A newline would begin another assignment."""
+    """Replace newlines: one would begin another assignment."""
     return " ".join(text.split())

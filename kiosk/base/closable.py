@@ -13,7 +13,7 @@ class Closable(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """No call may follow."""
+        """Close the object. No call may follow."""
 
     def __enter__(self) -> Self:
         return self

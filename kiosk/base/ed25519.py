@@ -15,12 +15,12 @@ KEY_ID_BYTES: Final = 4
 
 
 def key_id_of(public: bytes) -> bytes:
-    """The first four bytes of the key's SHA-256. Two keys may share it: try all that do."""
+    """Return the first four bytes of the key's SHA-256. Two keys may share them: try each."""
     return sha256(public).digest()[:KEY_ID_BYTES]
 
 
 def is_signed_by(public: bytes, message: bytes, signature: bytes) -> bool:
-    """False for anything that is no key, no signature, or another's."""
+    """Verify a signature; return False also for a malformed key or signature."""
     if len(public) != PUBLIC_BYTES or len(signature) != SIGNATURE_BYTES:
         return False
     try:
@@ -40,5 +40,5 @@ class Ed25519Key:
         self.key_id = key_id_of(self.public)
 
     def sign(self, message: bytes) -> bytes:
-        """64 bytes, the same for the same message."""
+        """Return the signature, 64 bytes, the same for the same message."""
         return bytes(bindings.crypto_sign(message, self._secret)[:SIGNATURE_BYTES])

@@ -35,7 +35,7 @@ def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:
 def stage(path: Path, content: bytes, mode: int | None = None) -> Path:
     """Write the file durably under a hidden name beside ``path``; the caller puts it in place.
 
-    ``mode`` holds whatever the umask takes away; without one the umask decides. Raises OSError; then nothing is left.
+    ``mode`` is set in spite of the umask; without one the umask decides. Raises OSError; then nothing is left.
     """
     fresh = path.with_name(f".{path.name}.new")
     with _new_file(fresh, mode) as file:
@@ -46,7 +46,7 @@ def stage(path: Path, content: bytes, mode: int | None = None) -> Path:
 
 @contextmanager
 def _new_file(fresh: Path, mode: int | None) -> Iterator[BinaryIO]:
-    """A file of our own, whatever had its name; nothing is left of it when anything is raised."""
+    """Create a new file in place of any with its name; remove it when anything is raised."""
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
     try:
@@ -74,9 +74,9 @@ def write_synced(path: Path, content: bytes) -> None:
 
 @contextmanager
 def exclusive_folder(folder: Path) -> Iterator[None]:
-    """Alone in bringing large files into a folder; what one that was killed has left of them is removed first.
+    """Hold a folder's lock while adding large files; first remove what a killed process has left of them.
 
-    Raises BlockingIOError while another thread or process does it, and OSError.
+    Raises BlockingIOError while another thread or process holds it, and OSError.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -90,10 +90,10 @@ def exclusive_folder(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_writer(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
-    """A file that is written piece by piece: it gets its name when it is whole and on the disk, or nothing is left.
+    """Open a file to write piece by piece; it gets its name once whole and on the disk, or nothing is left.
 
-    ``mode`` as ``stage`` has it. What a kill leaves goes with the next ``exclusive_folder`` of the folder. Raises
-    OSError."""
+    ``mode`` as in ``stage``. The folder's next ``exclusive_folder`` removes what a kill leaves. Raises OSError.
+    """
     fresh = path.with_name(f".{path.name}.new")
     with _new_file(fresh, mode) as file:
         yield file
@@ -114,7 +114,7 @@ def sync_folder(folder: Path) -> None:
 def chown_to_folder_owner(*paths: Path) -> None:
     """Give what root has made to the owner and group of its folder, readable for that owner alone.
 
-    A path that is not there is passed over; for any other user, and in a folder of root's own, nothing is done.
+    Skip a missing path; do nothing for any other user, and in a folder of root's own.
     """
     if os.geteuid() != _ROOT:
         return
@@ -125,7 +125,7 @@ def chown_to_folder_owner(*paths: Path) -> None:
 
 
 def make_private(*paths: Path) -> None:
-    """Let the owner alone read them. Passed over: what is not there, links, a file system that knows no modes."""
+    """Make files readable for their owner alone. Skips missing ones, links, and a file system without modes."""
     for path in paths:
         with suppress(OSError):
             if path.lstat().st_mode & _OTHERS_BITS:
@@ -137,7 +137,7 @@ def make_private(*paths: Path) -> None:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A regular file, and neither a folder, nor a link to one, nor a pipe that nobody writes. Raises OSError."""
+    """Open a regular file; refuse folders, links, and pipes, without waiting for a writer. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -149,14 +149,14 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """Of a file as ``open_regular`` has it; one byte more than may be is enough to be refused. Raises OSError."""
+    """Read a regular file up to one byte more than allowed, enough for the caller to refuse it. Raises OSError."""
     with open_regular(path) as file:
         return file.read(max_bytes + 1)
 
 
 def _chown(path: Path, owner: int, group: int) -> None:
-    """By a descriptor: whoever owns the folder may put a link in the file's place meanwhile. A medium whose file system
-    knows no owners keeps its own: that is no reason to fail there.
+    """Change the owner by descriptor: the folder's owner may put a link in the file's place meanwhile. A medium whose
+    file system knows no owners keeps its own, and this does not fail.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -27,7 +27,7 @@ class HttpLoop:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Finish the requests in hand, end the loop, close every socket. A second call does nothing."""
+        """Finish the requests in progress, end the loop, close every socket. A second call does nothing."""
         if self._stopping:
             return
         self._server.task_dispatcher.shutdown(timeout=timeout_s)

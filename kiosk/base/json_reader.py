@@ -14,10 +14,10 @@ class Unreadable(ValueError): ...
 
 
 def reader(decoder: msgspec.json.Decoder[T]) -> Callable[[bytes | str], T]:
-    """A function that raises Unreadable, and nothing else, for bytes that are no such value.
+    """Return a function that decodes a value and raises only Unreadable, for bytes that are no such value.
 
-    A decoder by itself has a word of its own for each kind of damage: its own error for what is no JSON or no such
-    type, UnicodeDecodeError for text that is not UTF-8, RecursionError for what is nested deep.
+    A decoder by itself has a different error for each kind of damage: its own for what is no JSON or no such type,
+    UnicodeDecodeError for text that is not UTF-8, RecursionError for deep nesting.
     """
 
     def read(content: bytes | str) -> T:

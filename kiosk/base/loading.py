@@ -17,8 +17,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Around imports. Afterwards the collector works as it did before; at the end of the process, when all memory goes
-    back at once, it looks through none of it.
+    """Disable the garbage collector around imports, then restore it. Also freeze it at the end of the process: it need
+    not look through memory that is about to be freed.
     """
     at_work = gc.isenabled()
     gc.disable()
@@ -32,7 +32,7 @@ def loading() -> Iterator[None]:
 
 
 def main() -> int | None:
-    """Raises what the module raises."""
+    """Load the module of the first argument and run its ``main``. Raises what the module raises."""
     with loading():
         module = importlib.import_module(sys.argv.pop(1))
     gc.freeze()

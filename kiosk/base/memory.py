@@ -6,8 +6,8 @@ import ctypes
 
 
 def release_free_memory() -> None:
-    """Freed blocks that glibc keeps for later. A millisecond; nothing where the C library has no such call
-    (malloc_trim(3)).
+    """Return freed blocks that glibc keeps to the system, in a millisecond. Does nothing where the C library has no
+    such call (malloc_trim(3)).
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

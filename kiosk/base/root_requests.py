@@ -93,7 +93,7 @@ class MessageFile(Generic[B]):
         self._mode, self._rights = mode, rights
 
     def write(self, body: B, ident: str = "") -> str:
-        """Replace the message durably; the id, a new one unless it is given. Raises OSError."""
+        """Replace the message durably; return its id, a new one unless given. Raises OSError."""
         ident = ident or secrets.token_hex(16)
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
         chown_to_folder_owner(self.path.parent)
@@ -102,18 +102,18 @@ class MessageFile(Generic[B]):
         return ident
 
     def exists(self) -> bool:
-        """Whether anything has this name, a message or not."""
+        """Return whether anything has this name, a message or not."""
         return os.path.lexists(self.path)
 
     def read(self) -> Message[B] | None:
-        """The message; None when there is none. Raises BadMessage, and OSError when the folder cannot be opened."""
+        """Read the message; None without one. Raises BadMessage, and OSError when the folder cannot be opened."""
         with self._folder() as folder:
             return None if folder is None else self._message(folder, self.path.name)
 
     def take(self) -> Message[B] | None:
-        """As ``read``, and durably remove whatever has this name. Raises BadMessage, and CannotRemove.
+        """Read the message and durably remove whatever has this name. Raises BadMessage, and CannotRemove.
 
-        It is read under another name, so what comes meanwhile is not removed unread.
+        It is renamed before it is read, so a message that arrives meanwhile is not removed unread.
         """
         name = f".{self.path.name}.removed"
         try:
@@ -134,7 +134,7 @@ class MessageFile(Generic[B]):
             raise CannotRemove(f"{self.path}: {error.strerror or error}") from error
 
     def last(self) -> Message[B] | None:
-        """The message; None also for one that cannot be read."""
+        """Read the message; None also when it is unreadable."""
         with suppress(BadMessage, OSError):
             return self.read()
         return None
@@ -144,8 +144,8 @@ class MessageFile(Generic[B]):
         return last.body if last is not None and last.id == ident else None
 
     def renew(self, first: B, **changes: Any) -> B:
-        """The last message with these changes, or ``first`` with them where there is none. It stays with its id: it may
-        not have been read yet. Raises OSError.
+        """Change the last message, or ``first`` where there is none; return the new body. The id is kept, as the
+        message may not have been read yet. Raises OSError.
         """
         last = self.last()
         body = msgspec.structs.replace(last.body if last else first, **changes)  # type: ignore[type-var]
@@ -154,7 +154,7 @@ class MessageFile(Generic[B]):
 
     @contextmanager
     def _folder(self) -> Iterator[int | None]:
-        """None when there is no such folder; a link to one raises OSError."""
+        """Open the folder; None when there is none. Raises OSError for a link to one."""
         with self._rights():
             try:
                 folder = os.open(self.path.parent, _FOLDER_FLAGS)
@@ -193,7 +193,7 @@ def _remove(folder: int, name: str) -> None:
 
 
 def _small_file(folder: int, name: str) -> bytes | None:
-    """The content; None when there is no such file. Raises BadMessage, OSError."""
+    """Read the content; None when there is no such file. Raises BadMessage, OSError."""
     try:
         descriptor = os.open(name, _FILE_FLAGS, dir_fd=folder)
     except FileNotFoundError:
@@ -284,11 +284,11 @@ class RequestFiles(Generic[B, A]):
         self._kind, self._read_request, self._read_answer = kind, reader(request), reader(answer)
 
     def request(self, data: Path) -> MessageFile[B]:
-        """``kiosk-KIND.path`` starts the helper when it changes."""
+        """Return the request file; ``kiosk-KIND.path`` starts the helper when it changes."""
         return MessageFile(data / REQUESTS / f"{self._kind}.json", self._read_request)
 
     def answer(self, runtime: Path | None = None) -> MessageFile[A]:
-        """In the runtime folder of ``kiosk-KIND.service``."""
+        """Return the answer file, in the runtime folder of ``kiosk-KIND.service``."""
         folder = runtime or Path("/run", f"kiosk-{self._kind}")
         return MessageFile(folder / "answer.json", self._read_answer, PUBLIC)
 
@@ -307,7 +307,7 @@ def working(folder: Path, patience_s: float | None = None) -> Iterator[None]:
     """Hold the lock in the folder of the answers (flock(2)), after any other helper. One that ended at once would be
     started again at once for the same request.
 
-    Raises BlockingIOError when that takes longer than ``patience_s``, and OSError.
+    Raises BlockingIOError when waiting takes longer than ``patience_s``, and OSError.
     """
     descriptor = os.open(folder / _LOCK, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PUBLIC)
     try:
@@ -332,7 +332,7 @@ def _lock_within(descriptor: int, patience_s: float) -> None:
 
 
 def is_working(folder: Path) -> bool:
-    """Whether a helper holds the lock: one that was killed does not."""
+    """Return whether a helper holds the lock; one that was killed does not."""
     try:
         descriptor = os.open(folder / _LOCK, _FILE_FLAGS)
     except OSError:

@@ -41,7 +41,7 @@ class ShutdownEvent(threading.Event):
 
 
 def shutdown_event(from_terminal: bool = True) -> ShutdownEvent:
-    """An event that SIGTERM sets, and SIGINT ``from_terminal``.
+    """Make an event that SIGTERM sets, and SIGINT ``from_terminal``.
 
     A terminal sends SIGINT to all its processes: a child process ignores it, and is ended by its parent.
     """

@@ -64,7 +64,7 @@ def _settings(config: StationConfig, to: Path | None) -> BackupSettings:
 
 
 def _bind(config: StationConfig, settings: BackupSettings, file: Path | None, to: Path | None) -> BackupSettings:
-    """The settings with the UUID of the medium that is there, written into the file; ends with 1 or 2 and one line."""
+    """Write the UUID of the present medium into the settings file and return the settings; end with 1 or 2."""
     from kiosk.station.shared.settings_edit import NotWritten, rewrite
 
     if to is not None or config.backup is None or file is None:
@@ -135,7 +135,7 @@ def restore(file: Path, path: Path | None, letter: str | None, kit_path: Path | 
 
 
 def _restore(file: Path, config: StationConfig, letter: str | None) -> str:
-    """A sentence when the database is in its place and something beside it is not. Raises StoreError."""
+    """Restore the database; return a sentence when something beside it is not restored. Raises StoreError."""
     from kiosk.station.recovery.kit_creation import KitSource
 
     own, key = config.station, KitSource(config, None, os.environ).own_key()
@@ -148,7 +148,7 @@ def _restore(file: Path, config: StationConfig, letter: str | None) -> str:
 
 
 def _restore_new_card(file: Path, settings_file: Path, letter: str | None, kit_path: Path) -> None:
-    """Everything is checked before the first byte is written; the settings come last."""
+    """Restore a new card. Everything is checked before the first byte is written; the settings come last."""
     from kiosk.station.recovery.kit_restore import LetterMissing, RestoreSource, make_station
 
     try:
@@ -170,7 +170,7 @@ def _restore_new_card(file: Path, settings_file: Path, letter: str | None, kit_p
 
 
 def _require_stopped() -> None:
-    """A first start that waits would go on as the station with the key that it began with. Raises StoreError."""
+    """Raise StoreError while the station runs: a waiting first start would go on with the key it began with."""
     if not is_box(os.environ):
         return
     try:

@@ -22,7 +22,7 @@ _EXIT_REQUEST_NOT_REMOVED: Final = 3  # Its unit pauses, and tries again
 
 @contextmanager
 def _ending() -> Iterator[None]:
-    """What nobody can do anything about ends the program; its unit is red then."""
+    """End the program on an error that no user can handle; its unit is then marked as failed."""
     try:
         yield
     except CannotRemove as reason:
@@ -33,7 +33,7 @@ def _ending() -> Iterator[None]:
 
 @click.group()
 def identity() -> None:
-    """The identity of this machine: which station it is."""
+    """Give this machine its identity: which station it is."""
 
 
 @identity.command("attend")
@@ -52,7 +52,7 @@ def attend_identity() -> None:
 
 @click.group()
 def recovery() -> None:
-    """A station that comes back on a new card."""
+    """Bring a station back on a new card."""
 
 
 @recovery.command("attend")
@@ -133,7 +133,7 @@ def copy_bundle_() -> None:
 
 @click.group()
 def clock() -> None:
-    """The clock of this machine."""
+    """Set the clock of this machine, when the station asks for it."""
 
 
 @clock.command("attend")

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @click.group()
 def clerk() -> None:
-    """The people at the counter and their PINs."""
+    """Manage the people at the counter and their PINs."""
 
 
 @clerk.command()
@@ -87,7 +87,7 @@ def _row_json(row: ClerkRow) -> dict[str, object]:
 
 
 def _ask_pin() -> str:
-    """The PIN, asked for twice: hidden on a terminal, else the first two lines of standard input."""
+    """Ask twice for the PIN: hidden on a terminal, else the first two lines of standard input."""
     question = f"PIN of {PIN_DIGITS} digits"
     if sys.stdin.isatty():
         first = click.prompt(question, hide_input=True, err=True)
@@ -102,7 +102,7 @@ def _ask_pin() -> str:
 
 
 def _hash_pin(path: Path | None, pin: str) -> str:
-    """What the database keeps of the PIN, under the station's key; ends with 3 when that cannot be read."""
+    """Hash the PIN for the database, with the station's key; ends with 3 when that cannot be read."""
     config = read_config(path, load)
     try:
         return hash_pin(PickupKey.load(config.parcels, config.station.data, os.environ).pins(), pin)

@@ -81,7 +81,7 @@ def _valid_row(elements: Elements) -> dict[str, object]:
 
 
 def _error_row(elements: Elements, error: BadElementString) -> dict[str, object]:
-    """``elements`` are those of a string that could be taken apart."""
+    """Build the row of an error. ``elements``: those of a string that could be split."""
     return {
         "valid": False,
         "ais": elements,
@@ -107,7 +107,7 @@ class _NumberKind:
 
 
 def _s10_checks(text: str) -> bool:
-    """A whole item number with its letters, or nine digits."""
+    """Check a whole item number with its letters, or nine digits."""
     item = parse_s10(text)
     if item is not None:
         return item.valid
@@ -139,7 +139,7 @@ def _verify(kind: _NumberKind, text: str) -> dict[str, object]:
 
 
 def _complete(kind: _NumberKind, text: str) -> dict[str, object]:
-    """The letters of a postal item stay round its digits."""
+    """Compute the check digit; a postal item's letters stay around its digits."""
     around = kind.letters if len(text) - 2 * kind.letters in kind.lengths else 0
     before, body, behind = text[:around], text[around : len(text) - around], text[len(text) - around :]
     if not is_digits(body):
@@ -151,7 +151,7 @@ def _complete(kind: _NumberKind, text: str) -> dict[str, object]:
 
 
 def _lines(source: IO[bytes]) -> Iterator[str]:
-    """A byte that is no UTF-8 becomes a character that no rule takes."""
+    """Yield lines as text; a byte that is no UTF-8 becomes a character that no rule accepts."""
     for line in source:
         yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
 
@@ -198,7 +198,7 @@ def identify_each(source: IO[bytes]) -> None:
 
 
 def _raw_lines(source: IO[bytes]) -> Iterator[bytes]:
-    """Lines as bytes: only LF ends one, for a carriage return inside a scan is part of what must be refused."""
+    """Yield lines as bytes, ended by LF only: a carriage return inside a scan must be refused."""
     for line in source:
         yield line.removesuffix(b"\n")
 

@@ -43,7 +43,7 @@ _PROCESSES: Final = 2  # Of the county, on two processors beside five programs: 
     help=f"A county of N more stations behind it, with a month of life ({STATIONS}); 0: the station is alone.",
 )
 def demo(once: bool, folder: Path | None, stations: int | None) -> None:
-    """The whole job with simulated hardware: station, sorting center and bench on loopback."""
+    """Run the whole job with simulated hardware: station, sorting center and bench on loopback."""
     if once and stations is not None:
         raise click.UsageError("--once does one intake at one station: leave --village out")
     if not all(find_spec(name) for name in _NEEDED):
@@ -89,7 +89,7 @@ def _run_demo(folder: Path, stations: int) -> None:
 
 
 def serve_demo(begin: Callable[[], AbstractContextManager[Village]], bench_port: int) -> None:
-    """The village that ``begin`` starts, until Ctrl-C: its addresses to open in a browser."""
+    """Run the village that ``begin`` starts, until Ctrl-C, and print its addresses to open in a browser."""
     from kiosk.app.process import setup_logging
     from kiosk.base.shutdown import shutdown_event
     from kiosk.simulators.bench.app import BenchServer, create_bench

@@ -62,7 +62,7 @@ class LazyGroup(OneLineGroup):
     extra = "station"
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of nouns from the table above: click would load every module for its first line."""
+        """List the nouns from the table above: click would load every module for its first line."""
         with formatter.section("Commands"):
             formatter.write_dl([(noun, summary) for noun, (_, summary) in NOUNS.items()])
 

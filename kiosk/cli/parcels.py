@@ -75,7 +75,7 @@ def _row_json(row: ParcelRow) -> dict[str, object]:
 
 @click.group()
 def catalog() -> None:
-    """What can be brought in, and at which price."""
+    """Manage what can be brought in, and at which price."""
 
 
 @catalog.command("import")

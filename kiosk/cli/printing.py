@@ -87,7 +87,7 @@ def printer_simulate(language: Language, out: Path, port: int) -> None:
 
 
 def _hex(line: str) -> bytes:
-    """Bytes of a hex line; what is not hex counts as no reply."""
+    """Decode a hex line; anything else counts as no reply."""
     try:
         return bytes.fromhex(line)
     except ValueError:
@@ -178,7 +178,7 @@ def render(
 
 
 def _own_layouts(template: str, layout: IO[bytes]) -> Layouts:
-    """The layout of this file in place of the shipped one, judged as the station judges it."""
+    """Read the layout that replaces the shipped one, checked as the station checks it."""
     kind = _TEMPLATES[template].own
     try:
         if not kind:
@@ -191,7 +191,7 @@ def _own_layouts(template: str, layout: IO[bytes]) -> Layouts:
 
 
 def _setup(paper: _Template, dpi: int, language: str, name: str | None) -> PageSetup:
-    """What the page is drawn for. Without a profile the kind of paper says how wide it is, the language nothing."""
+    """Return the page setup. Without a profile the paper sets the width, and the language does not."""
     if name is not None:
         row = find_profile(name)
         if language not in ("png", row.language):

@@ -46,7 +46,7 @@ def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
     help="Of the pages; default: the one of the settings file, 8080 in the first start.",
 )
 def run(path: Path | None, port: int | None) -> None:
-    """The station: pages, devices, print workers; the first start when its settings file is not there yet."""
+    """Run the station: pages, devices, print workers; the first start when its settings file is not there yet."""
     with loading():
         from kiosk.app.station import run_station
         from kiosk.config.station import load
@@ -64,7 +64,7 @@ def run(path: Path | None, port: int | None) -> None:
 
 
 def _run_first_start(path: Path, port: int) -> bool:
-    """The first start; whether it has made the settings file and the station shall go on."""
+    """Run the first start; return whether it made the settings file and the station is to go on."""
     with loading():
         from kiosk.app.first_start import run_first_start
 
@@ -76,7 +76,7 @@ def _run_first_start(path: Path, port: int) -> bool:
 @click.command()
 @config_option
 def relay(path: Path | None) -> None:
-    """The relay: sends what the station has kept to the sorting center."""
+    """Run the relay: send what the station has stored to the sorting center."""
     # Only what the relay needs: the station's pages, devices and languages would double its memory.
     with loading():
         from kiosk.app.relay import run_relay

@@ -84,7 +84,7 @@ def _status(path: Path | None) -> str:
 
 
 def _relay_status(path: Path | None) -> Iterator[str]:
-    """What the relay says of it; nothing where it has no such place, or for a user who may not look at the settings."""
+    """Yield the relay's state of updates; nothing where it has none, or the user may not read the settings."""
     from kiosk.station.doctor.environment import updates
 
     place = settings_path(path)
@@ -145,7 +145,7 @@ def _install(config: StationConfig, file: Path) -> None:
 
 
 def _require_signed(file: Path) -> None:
-    """What need not be copied first. Raises UpdateRefused, OSError."""
+    """Verify the bundle's signature before it is copied. Raises UpdateRefused, OSError."""
     if not file.is_file():
         raise UpdateRefused(UpdateRefusalReason.NOT_FOUND)
     with file.open("rb") as bundle:
@@ -156,7 +156,7 @@ def _require_signed(file: Path) -> None:
 
 
 def _copy_bundle(source: BinaryIO, target: Path) -> None:
-    """Whole under another name first: the page of the technician lists what is there. Raises UpdateRefused, OSError."""
+    """Copy under another name first: the technician's page lists what is there. Raises UpdateRefused, OSError."""
     target.parent.mkdir(mode=0o700, exist_ok=True)
     try:
         with exclusive_folder(target.parent), atomic_writer(target) as copy:

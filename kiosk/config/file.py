@@ -61,7 +61,7 @@ class SettingsFile:
         return BadConfig(_one_line(f"{self.path}:{where}: {name}: {message}"))
 
     def _line(self, section: str, key: str | None) -> int:
-        """Where the key stands, else its section, else the parent section or the key that holds it, else line 1."""
+        """Find the line of the key, else of its section, else of the parent section or key that holds it, else 1."""
         parent, _, child = section.rpartition(".")
         inside, start = "", 1
         for number, line in enumerate(self.text.splitlines(), 1):
@@ -78,14 +78,14 @@ class SettingsFile:
         return start
 
     def require(self, name: str, kind: type[T], extra: Mapping[str, Any] | None = None) -> T:
-        """A section that must be there, as its settings class; raises BadConfig."""
+        """Read a section that must exist, as its settings class; raises BadConfig."""
         made = self.section(name, kind, extra)
         if made is None:
             raise self.error_at(name, None, "is missing")
         return made
 
     def section(self, name: str, kind: type[T], extra: Mapping[str, Any] | None = None) -> T | None:
-        """A section as its settings class, None when the file has none; ``extra`` are fields it must not set."""
+        """Read a section as its settings class, None when missing; ``extra`` are fields that it must not set."""
         table: Any = self.tables
         for part in name.split("."):
             table = table.get(part) if isinstance(table, dict) else None
@@ -129,7 +129,7 @@ class SettingsFile:
             raise self.error_at(section, key, f"is not a printer; allowed are {', '.join(PRINTERS)}")
 
     def check(self, section: str, key: str, probe: Callable[[], object]) -> None:
-        """What only another room can judge; its error is told with the place in this file."""
+        """Run a check of another package; its error is raised with the place in this file."""
         try:
             probe()
         except ValueError as error:
@@ -141,19 +141,19 @@ def _sets(line: str, key: str) -> bool:
 
 
 def _key_of(message: str, table: Mapping[str, Any]) -> str | None:
-    """The key a message speaks of: it names it, or it repeats its value."""
+    """Find the key that a message is about: the message names it, or repeats its value."""
     named = (word for word in re.findall(r"\w+", message) if word in table)
     repeated = (key for key, value in table.items() if value != "" and repr(value) in message)
     return next(named, next(repeated, None))
 
 
 def _one_line(text: str) -> str:
-    """Control characters of a file's own words must not reach the terminal."""
+    """Escape control characters from the file: they must not reach the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _allowed(kind: type, key: str | None) -> str:
-    """The words a key may have, where they are a list."""
+    """List the values that a key may have, when its type lists them."""
     hint = get_type_hints(kind).get(key or "")
     parts = (hint, *get_args(hint), *(word for part in get_args(hint) for word in get_args(part)))
     words = [row.value for row in hint] if isinstance(hint, type) and issubclass(hint, Enum) else parts

@@ -74,7 +74,7 @@ def _check_language(language: str) -> None:
 
 
 def _check_payment(file: SettingsFile, station: StationSettings) -> None:
-    """What every receipt says of the payment: in all three languages or in none."""
+    """Check what receipts say of the payment, in all three languages or in none, and the phone."""
     for key, check in receipt_text_checks(station):
         file.check("station", key, check)
 
@@ -86,7 +86,7 @@ def _check_scanner(config: StationConfig) -> None:
 
 
 def _check_elsewhere(file: SettingsFile, config: StationConfig) -> None:
-    """Words that name a row of another room: a wrong one must be told here, not by a station that does not start."""
+    """Check words that another package defines: a wrong one is reported here, not by a station that fails to start."""
     file.check("station", "zone", lambda: _check_zone(config.station.zone))
     _check_payment(file, config.station)
     file.check("web", "host", lambda: _check_loopback(config.web.host))

@@ -34,13 +34,13 @@ class ScaleListener(Protocol):
     """What a scale supervisor reports to; called from the supervisor's own thread, must not block."""
 
     def on_reading(self, reading: Reading, at: float) -> None:
-        """A complete frame was decoded at monotonic second ``at``."""
+        """Handle a complete frame that was decoded at monotonic second ``at``."""
 
     def on_expired(self, at: float) -> None:
-        """The newest reading has just become older than the stale time."""
+        """Handle that the newest reading has just become older than the stale time."""
 
     def on_link(self, state: LinkState, detail: str, at: float) -> None:
-        """The way to the scale changed; ``detail`` names the port and the reason in one clear line."""
+        """Handle a change of the link to the scale; ``detail`` names the port and the reason in one clear line."""
 
 
 class CommandOutcome(StrEnum):
@@ -77,8 +77,8 @@ class Scale(Protocol):
     def send(self, command: str, deadline_s: float = 3.0) -> CommandResult:
         """Have the scale carry out ``zero``, ``tare`` or ``clear_tare`` and wait for the effect.
 
-        From any thread but the listener's; one command at a time, a second one is refused as busy. Sent once, never
-        repeated: only the person at the scale may decide to press again.
+        Call it from any thread but the listener's; one command at a time, a second one is refused as busy. It is sent
+        once: only the person at the scale may decide to press again.
         """
 
 
@@ -226,18 +226,18 @@ class Camera(Protocol):
     def inspect(self, deadline_s: float) -> GoodsShot:
         """Take a burst now, judge it and cut the goods out.
 
-        Raises CameraFault for what only a hand at the camera or the station mends; a picture that cannot be read and
-        one that the camera repeats are reasons of the verdict.
+        Raises CameraFault for what must be mended at the camera or the station; an unreadable and a repeated picture
+        are reasons of the verdict.
         """
 
     def measure(self, deadline_s: float) -> MatShot:
         """Take a burst now and measure the mat in it. Raises CameraFault."""
 
     def live_view(self, deadline_s: float) -> LiveViewFrame:
-        """Look at the mat now, without any verdict. Raises CameraFault."""
+        """Take and assess a frame of the mat now, without any verdict. Raises CameraFault."""
 
     def read_codes(self, deadline_s: float) -> tuple[str, ...]:
-        """Take one frame now: AIM identifier and data of what is seen in it, unchecked. Raises CameraFault."""
+        """Take one frame now; return AIM identifier and data of each code, unchecked. Raises CameraFault."""
 
     def close(self) -> None: ...
 
@@ -269,7 +269,7 @@ class PortProbe(Protocol):
         """Listen, ask if that was allowed, and propose, best first. Raises ProbeFailed or ProbeCancelled."""
 
     def cancel(self) -> None:
-        """End ``run`` soon; from any thread."""
+        """End ``run`` soon; may be called from any thread."""
 
 
 class LineCapture(Protocol):
@@ -284,7 +284,7 @@ class LineCapture(Protocol):
     def stop(self) -> None: ...
 
     def latest(self) -> tuple[Recording, ...]:
-        """Of the last moments."""
+        """Return what was received in the last moments."""
 
     def mark(self) -> None: ...
 
@@ -330,10 +330,10 @@ class Panel(Protocol):
     def start(self) -> None: ...
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """All lamps off, the pins given back."""
+        """Switch all lamps off and release the pins."""
 
     def show(self, ready: bool, busy: bool, fault: bool) -> None:
-        """What the lamps say from now on. Ready and busy are steady; fault blinks, so that nobody needs its color."""
+        """Set the lamps. Ready and busy are steady; fault blinks, so that it is recognized without its color."""
 
     def buzz(self, pattern: str) -> None:
         """Sound "ok", "attention" or "error" after what is sounding; raises ValueError for another word."""

@@ -17,11 +17,11 @@ class Backoff:
         self._next_s = first_s
 
     def next(self) -> float:
-        """Seconds to wait before the next try."""
+        """Return the seconds to wait before the next try."""
         whole = min(self._next_s, self._max_s)
         self._next_s = whole * 2
         return whole * self._share()
 
     def reset(self) -> None:
-        """The last try was a success: begin with ``first_s`` again."""
+        """Begin with ``first_s`` again, after a success."""
         self._next_s = self._first_s

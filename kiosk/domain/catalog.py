@@ -125,15 +125,15 @@ class Catalog:
         return next((row for row in self.containers if row.code == code), None)
 
     def price(self, product: str, mode: Mode) -> int | None:
-        """Fen per kilogram on ``day``: of the prices that have begun the newest, None where there is none.
+        """Return the fen per kilogram on ``day``, of the newest price that has begun; None when there is none.
 
-        The only place that looks a price up: two of them would disagree on some day.
+        All price lookups go through here: two of them would disagree on some day.
         """
         started = [row for row in self.prices if (row.product, row.mode) == (product, mode) and row.since <= self.day]
         return max(started, key=lambda row: row.since).fen_per_kg if started else None
 
     def modes(self, product: str) -> tuple[Mode, ...]:
-        """The modes this product has a price for, in the order of the price list; the first one is offered."""
+        """Return the modes with a price for this product, in the order of the price list; the first is offered."""
         listed = dict.fromkeys(row.mode for row in self.prices if row.product == product)
         return tuple(mode for mode in listed if self.price(product, mode) is not None)
 
@@ -144,7 +144,7 @@ class Catalog:
         return next((row for row in self.members if row.card == card), None)
 
     def accepts_party(self, party: Party) -> bool:
-        """Whether the party may be booked: a non-member always, a member when listed."""
+        """Return whether the party may be booked: a non-member always, a member when listed."""
         return party.member is None or self.member(party.member) is not None
 
 

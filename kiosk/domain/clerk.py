@@ -56,14 +56,14 @@ class Clerk:
 
 
 def clerk_number(counter: int) -> str:
-    """``07`` for 7; raises BadClerk beyond 9999."""
+    """Format 7 as ``07``; raises BadClerk beyond 9999."""
     if not 1 <= counter <= MAX_CLERK:
         raise BadClerk(f"clerk numbers go from 01 to {MAX_CLERK}")
     return f"{counter:02d}"
 
 
 def check_actor(text: str) -> str:
-    """Return the actor unchanged; raises ValueError: an event names a number, never a name."""
+    """Return the actor unchanged. Raises ValueError: an event holds a number, never a person's name."""
     if not _ACTOR.fullmatch(text):
         raise ValueError("an actor looks like clerk:07, witness:02 or station")
     return text

@@ -57,7 +57,7 @@ class ConfigurationVersion:
 def refusal_of(
     version: ConfigurationVersion, issued: datetime, in_force: ConfigurationVersion | None, now: Moment
 ) -> RefusalReason | None:
-    """Of a document with a good signature; None for one that may be applied. ``in_force``: the newest ever seen."""
+    """Judge a document with a good signature; None when it may be applied. ``in_force``: the newest ever seen."""
     if in_force is not None and version <= in_force:
         return RefusalReason.OLDER
     if now.quality is ClockQuality.SYNCED and issued > now.utc + FUTURE_TOLERANCE:
@@ -66,7 +66,7 @@ def refusal_of(
 
 
 def believed_day(now: Moment, latest: str) -> str | None:
-    """The date at the station; None where its clock says nothing that may be believed. ``latest`` as `price_day`."""
+    """Return the station's date; None when its clock cannot be trusted. ``latest`` as `price_day`."""
     today = now.local_date
     if today and latest and now.quality is not ClockQuality.SYNCED:
         return today if date.fromisoformat(today) <= date.fromisoformat(latest) + MAX_DAYS_AHEAD else None
@@ -74,7 +74,7 @@ def believed_day(now: Moment, latest: str) -> str | None:
 
 
 def price_day(today: str | None, issued: str, latest: str) -> str:
-    """The day whose prices hold: never before the document was issued, and never back. Days as ``2026-12-01``.
+    """Return the day whose prices hold: never before the document's issue, and never back. Days as ``2026-12-01``.
 
     ``today``: None for a clock that is not set. ``latest``: the day whose prices were in force before, "" for none.
     """

@@ -46,14 +46,14 @@ def check_station(text: str) -> str:
 
 
 def check_region(text: str) -> str:
-    """Return the region id unchanged; raises BadIdentifier. ``feed`` is a topic level of its own, never an id."""
+    """Return the region id unchanged; raises BadIdentifier. ``feed`` is a separate topic level, never an id."""
     if not _REGION.fullmatch(text) or text == "feed":
         raise BadIdentifier(f"region id {text!r} must be 1 to 16 of a-z, 0-9 and -, and not 'feed'")
     return text
 
 
 def next_series(letter: str | None) -> str:
-    """The receipt series after ``letter``; A when there was none. Raises BadIdentifier after Z."""
+    """Return the receipt series after ``letter``; A when there was none. Raises BadIdentifier after Z."""
     if letter is None:
         return SERIES_LETTERS[0]
     place = SERIES_LETTERS.index(letter) + 1
@@ -110,14 +110,14 @@ class ReceiptNumber(SeriesNumber):
         return internal_code("L", self.body)
 
     def bag_code(self, number: int) -> str:
-        """The internal code of one bag of this receipt, type B: its body and two digits. Raises BadIdentifier."""
+        """Build the internal code, type B, of a bag of this receipt: body and two digits. Raises BadIdentifier."""
         if not 1 <= number <= MAX_BAGS:
             raise BadIdentifier(f"bag {number} must be 1 to {MAX_BAGS}")
         return internal_code("B", f"{self.body}{number:02d}")
 
     @classmethod
     def of_body(cls, body: str) -> Self:
-        """Read ``0147A000381`` as it stands in codes of receipts and lots; raises BadIdentifier."""
+        """Read ``0147A000381``, the form in codes of receipts and lots; raises BadIdentifier."""
         return cls._read(_RECEIPT_BODY, body, f"code body {body!r} is no receipt's: it must look like 0147A000381")
 
     @classmethod
@@ -144,7 +144,7 @@ class SerialNumber(SeriesNumber):
 
     @classmethod
     def parse(cls, kind: str, text: str) -> SerialNumber:
-        """Read what people read, or the internal code; raises BadIdentifier."""
+        """Read the printed number or the internal code; raises BadIdentifier."""
         if text.startswith(f"{kind}-"):
             number = ReceiptNumber.parse(text[len(kind) + 1 :])
         else:
@@ -163,7 +163,7 @@ _PRODUCTS = {
 
 
 def check_character(text: str) -> str:
-    """ISO/IEC 7064 MOD 37,36 (hybrid system, clause 9): the check character over ``text`` of 0-9 and A-Z."""
+    """Compute the check character of ``text`` (0-9, A-Z): ISO/IEC 7064 MOD 37,36 (hybrid system, clause 9)."""
     product = 36
     try:
         for character in text:
@@ -174,7 +174,7 @@ def check_character(text: str) -> str:
 
 
 def internal_code(kind: str, body: str) -> str:
-    """``Y1`` + type letter + body + check character; raises BadIdentifier."""
+    """Build ``Y1`` + type letter + body + check character; raises BadIdentifier."""
     if kind not in CODE_TYPES:
         raise BadIdentifier(f"code type {kind!r} must be one of {', '.join(CODE_TYPES)}")
     if _BODY.fullmatch(body) is None:
@@ -205,7 +205,7 @@ def parse_internal_code(text: str) -> InternalCode:
 
 
 def bag_of(code: str) -> tuple[ReceiptNumber, int]:
-    """The receipt and the number of the bag that a bag's code names; raises BadIdentifier."""
+    """Read a bag's code as the receipt and the number of the bag; raises BadIdentifier."""
     found = parse_internal_code(code)
     match = _BAG_BODY.fullmatch(found.body)
     if found.kind != "B" or match is None or not 1 <= int(match[5]) <= MAX_BAGS:

@@ -134,7 +134,7 @@ class Intake:
         return sum(line.amount_fen for line in self.lines)
 
     def confirm(self, certificate: Certificate, scale: ScaleLegalStatus | None = None) -> ConfirmedIntake:
-        """What both sides agreed on; raises IntakeRefused when there is nothing to agree on."""
+        """Confirm what both sides agreed on; raises IntakeRefused when there is nothing to agree on."""
         if not self.lines:
             raise IntakeRefused("nothing_weighed", "nothing has been weighed yet")
         return ConfirmedIntake(self, certificate, scale)

@@ -25,7 +25,7 @@ class LockoutRule:
             raise ValueError("a lock rule has at least one try, one delay, and times above zero")
 
     def delay(self, failures: int) -> int:
-        """Milliseconds to wait after this many wrong tries in the window."""
+        """Return the milliseconds to wait after this many wrong tries in the window."""
         return self.delay_ms[min(failures, len(self.delay_ms)) - 1]
 
 
@@ -53,7 +53,7 @@ class Lockout:
         return self.wait_ms > 0 and not self.failures_ms
 
     def wait(self, rule: LockoutRule, boot_id: str, monotonic_ms: int) -> int:
-        """Milliseconds to wait now; 0 means that the next try is looked at. Never longer than the rule's lock."""
+        """Return the milliseconds to wait now, at most the rule's lock; 0 when the next try is allowed."""
         left = max(0, self.wait_ms - self._elapsed(boot_id, monotonic_ms))
         return min(left, max(rule.lockout_ms, *rule.delay_ms))
 

@@ -6,7 +6,7 @@ MAX_FEN_PER_KG = 10_000_000  # CNY 100,000 a kilogram: above this a price is a t
 
 
 def amount_fen(net_g: int, price_fen_per_kg: int) -> int:
-    """Net grams times fen per kilogram, half up: ``(net_g * price + 500) // 1000``.
+    """Multiply net grams by fen per kilogram, half up: ``(net_g * price + 500) // 1000``.
 
     Raises ValueError for a negative factor: a void is a counter-document, never a negative amount.
     """
@@ -16,7 +16,7 @@ def amount_fen(net_g: int, price_fen_per_kg: int) -> int:
 
 
 def unit_price_fen(price_fen: int, net_g: int) -> int:
-    """Fen per kilogram of a pack, half up: what a buyer compares packs by. Raises ValueError for a pack of nothing."""
+    """Compute a pack's fen per kilogram, half up, for buyers to compare. Raises ValueError for a pack of nothing."""
     if net_g < 1 or price_fen < 0:
         raise ValueError("a pack has a weight, and no price below zero")
     return (price_fen * 2000 + net_g) // (2 * net_g)

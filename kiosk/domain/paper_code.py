@@ -32,12 +32,12 @@ class PaperCode:
 
     @classmethod
     def parse(cls, text: str) -> PaperCode:
-        """As somebody types it from the paper: blanks and dashes are for the eye. Raises BadCode."""
+        """Parse a code typed from paper; blanks and dashes are ignored. Raises BadCode."""
         return cls("".join(text.replace("-", " ").split()))
 
     @classmethod
     def generate(cls, below: Callable[[int], int]) -> PaperCode:
-        """A fresh one; ``below`` gives a random number below its argument, as ``secrets.randbelow``."""
+        """Make a new code; ``below`` gives a random number below its argument, as ``secrets.randbelow``."""
         random = f"{below(10 ** (DIGITS - 1)):0{DIGITS - 1}}"
         return cls(random + check_digit(random))
 
@@ -48,7 +48,7 @@ class PaperCode:
 
 
 def check_digit(digits: str) -> str:
-    """ISO/IEC 7064 MOD 11,10: finds every wrong digit and every exchange of two neighbours."""
+    """Compute ISO/IEC 7064 MOD 11,10: detects each wrong digit and each exchange of two neighbours."""
     product = 10
     for digit in digits:
         product = ((product + int(digit)) % 10 or 10) * 2 % 11

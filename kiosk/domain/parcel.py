@@ -28,12 +28,12 @@ def check_slot(text: str) -> str:
 
 
 def slot_code(slot: str) -> str:
-    """The internal code of a slot: ``A-3-17`` has the body A317. Raises BadIdentifier."""
+    """Build the internal code of a slot: ``A-3-17`` has the body A317. Raises BadIdentifier."""
     return internal_code("H", check_slot(slot).replace("-", ""))
 
 
 def read_shelf(code: InternalCode) -> str:
-    """The slot of a scanned shelf code. Raises BadIdentifier for any other code."""
+    """Read the slot of a scanned shelf code. Raises BadIdentifier for any other code."""
     match = _BODY.fullmatch(code.body) if code.kind == "H" else None
     if match is None:
         raise BadIdentifier(f"code {code.kind}{code.body!r} is no shelf slot")
@@ -46,25 +46,25 @@ _DIGEST_CHARACTERS: Final = 8
 
 
 def to_half_width(text: str) -> str:
-    """Full-width forms of a Chinese input method as ASCII, without byte order mark and AIM identifier."""
+    """Convert full-width forms of a Chinese input method to ASCII; drop byte order mark and AIM identifier."""
     plain = text.translate(_FULL_WIDTH).strip()
     aim = _AIM.match(plain)
     return plain[aim.end() :] if aim else plain
 
 
 def normalize(text: str) -> str:
-    """Upper-case ASCII where it has one, without spaces, line ends, byte order mark and AIM identifier."""
+    """Normalize to upper case, if ASCII, without spaces, line ends, byte order mark and AIM identifier."""
     joined = "".join(to_half_width(text).split(" ")).strip("\r\n\t")
     return joined.upper() if joined.isascii() else joined
 
 
 def waybill_hash(normalized: str) -> bytes:
-    """SHA-256: the key a waybill is found by, before and after the number itself is erased."""
+    """Hash a waybill with SHA-256: the key to find it by, before and after the number itself is erased."""
     return hashlib.sha256(normalized.encode()).digest()
 
 
 def waybill_digest(normalized: str) -> str:
-    """What a station tells of a waybill: the first eight hexadecimal digits of its hash."""
+    """Return what a station reports of a waybill: the first eight hexadecimal digits of its hash."""
     return waybill_hash(normalized).hex()[:_DIGEST_CHARACTERS]
 
 
@@ -146,7 +146,7 @@ class ParcelRefused(Refused, ValueError):
 
 
 def transition(state: ParcelState, to: ParcelState) -> ParcelState:
-    """The state after the step. Raises ParcelRefused with code ``collected`` or ``not_waiting``."""
+    """Return the state after the step. Raises ParcelRefused with code ``collected`` or ``not_waiting``."""
     if to in TRANSITIONS[state]:
         return to
     code = "collected" if state is ParcelState.COLLECTED else "not_waiting"
@@ -183,13 +183,13 @@ class ParcelNumber(SeriesNumber):
         return cls._read(_NUMBER, text, f"parcel number {text!r} must look like P-0147-A-000012")
 
     def slip_code(self, pickup_code: str) -> str:
-        """The internal code on the pickup slip, type K: number and six digits in one scan. Raises BadPickupCode."""
+        """Build the pickup slip's code, type K: number and six digits in one scan. Raises BadPickupCode."""
         digits = check_pickup_code(pickup_code)
         return internal_code("K", f"{self.body}{digits}")
 
 
 def read_slip(code: InternalCode) -> tuple[ParcelNumber, str]:
-    """The parcel and the six digits of a scanned pickup slip. Raises BadIdentifier for any other code."""
+    """Read the parcel and the six digits of a scanned pickup slip. Raises BadIdentifier for any other code."""
     match = _SLIP.fullmatch(code.body) if code.kind == "K" else None
     if match is None:
         raise BadIdentifier(f"code {code.kind}{code.body!r} is no pickup slip")

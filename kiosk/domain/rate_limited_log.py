@@ -31,6 +31,6 @@ class RateLimitedLog:
         self._logger.log(level, "%s%s", text, more, exc_info=error)
 
     def clear(self, kind: str = "") -> None:
-        """The trouble is over: its next line is news again."""
+        """Forget the trouble when it is over: its next line is news again."""
         self._written_at.pop(kind, None)
         self._left_out.pop(kind, None)

@@ -24,7 +24,7 @@ class BroughtSums:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[int, str, bool, int, int]]) -> Self:
-        """Of rows of so many receipts: how many, their mode, whether they are void, grams, fen."""
+        """Sum up rows of receipts: how many, their mode, whether they are void, grams, fen."""
         receipts, voids, sums = 0, 0, {mode: [0, 0] for mode in Mode}
         for count, mode, voided, net_g, amount_fen in rows:
             if voided:

@@ -20,26 +20,26 @@ _MARGIN: Final = 8  # Bytes of the digest: 2**64 modulo 10**8 favors no answer t
 
 
 def answer(secret: bytes, station: str, clerk: str, challenge: str) -> str:
-    """Eight digits. Compare in constant time. Raises ValueError for a challenge that is none."""
+    """Compute the eight digits; compare them in constant time. Raises ValueError for a malformed challenge."""
     message = f"station-kiosk pin 1|{station}|{clerk}|{check_challenge(challenge)}"
     digest = hmac.digest(secret, message.encode(), "sha256")
     return f"{int.from_bytes(digest[:_MARGIN], 'big') % 10**DIGITS:0{DIGITS}d}"
 
 
 def challenge_text(below: Callable[[int], int]) -> str:
-    """A fresh challenge; ``below`` gives a random number below its argument, as ``secrets.randbelow``."""
+    """Make a new challenge; ``below`` gives a random number below its argument, as ``secrets.randbelow``."""
     return f"{below(10**DIGITS):0{DIGITS}d}"
 
 
 def check_challenge(text: str) -> str:
-    """The challenge unchanged; raises ValueError."""
+    """Return the challenge unchanged; raises ValueError."""
     if not _CHALLENGE.fullmatch(text):
         raise ValueError(f"a challenge has {DIGITS} digits")
     return text
 
 
 def read_secret(text: str) -> bytes:
-    """The secret as it is written in files, 64 hexadecimal digits. Raises ValueError, whose text does not hold it."""
+    """Read a secret from its file form, 64 hexadecimal digits. Raises ValueError, whose text does not hold it."""
     if not _SECRET.fullmatch(text):
         raise ValueError(f"pin_secret must be {2 * SECRET_BYTES} hexadecimal digits")
     return bytes.fromhex(text)

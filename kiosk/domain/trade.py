@@ -33,7 +33,7 @@ class Party:
 
     @classmethod
     def parse(cls, text: str) -> Party:
-        """The inverse of ``str``; raises ValueError."""
+        """Parse what ``str`` gives; raises ValueError."""
         return cls(None) if text == NON_MEMBER else cls(text)
 
 

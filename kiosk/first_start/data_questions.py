@@ -87,13 +87,13 @@ def _key_pairs(machine: FirstStartMachine) -> Mapping[str, str]:
 
 
 def _authority_files(machine: FirstStartMachine) -> tuple[str, ...]:
-    """Certificates without a private key: those of somebody else."""
+    """List certificates without a private key: those of other parties."""
     pairs = _key_pairs(machine)
     return tuple(path for path in machine.key_files(*_CERTIFICATES) if path not in pairs)
 
 
 def _has_account(draft: SettingsDraft) -> bool:
-    """Whether the account of the broker has been chosen, so that "none" is an answer and not merely a beginning."""
+    """Return whether the account of the broker has been chosen: "none" must be an answer, not the initial value."""
     return draft.broker is not None and bool(draft.broker.account)
 
 
@@ -144,7 +144,7 @@ def _reach_broker(draft: SettingsDraft, machine: FirstStartMachine) -> DeviceTri
 
 
 def _has_broker(draft: SettingsDraft) -> bool:
-    """The wizard could not try what only the relay may read, either."""
+    """Return whether to ask for the broker; the wizard could not try an identity's, which only the relay may read."""
     return draft.broker is not None and by_hand(draft)
 
 
@@ -179,7 +179,7 @@ def _goods(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]
 
 
 def _take_goods(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
-    """The file is read now. One that is not there any more, but was chosen before, stays chosen: it was kept."""
+    """Read the file now. One that is missing, but was chosen before, stays chosen: its content was kept."""
     chosen, offered = value(form), (SAMPLE, *machine.catalogs())
     if chosen == LATER:
         return absent(draft, "goods")
@@ -227,7 +227,7 @@ FIRST: Final = 6  # So many names are shown: enough to know a catalog again
 
 
 def read_goods(source: str) -> GoodsDraft:
-    """The catalog at ``source``, a path or ``SAMPLE``, checked. Raises CatalogError with name and reason."""
+    """Read and check the catalog at ``source``, a path or ``SAMPLE``. Raises CatalogError with name and reason."""
     name = Path(_SAMPLE_FILE if source == SAMPLE else source).name
     try:
         content = (
@@ -251,5 +251,5 @@ def read_goods(source: str) -> GoodsDraft:
 
 
 def catalog_of(goods: GoodsDraft) -> Catalog:
-    """The catalog that was kept, checked again: the draft is a file as well. Raises CatalogError."""
+    """Parse and check the kept catalog again: the draft is a file as well. Raises CatalogError."""
     return parse_catalog(goods.content, goods.name)

@@ -31,7 +31,7 @@ SMALL_BYTES: Final = 32_000_000
 
 
 def fill(draft: SettingsDraft, data: Path) -> str:
-    """Make the database and write into it what was answered; returns why there is no first backup, "" when all is well.
+    """Create the database and store the answers; return why there is no first backup, "" when all is well.
 
     Raises StoreError, also for another station's data, and CatalogError; a backup that fails stops nothing.
     """
@@ -60,7 +60,7 @@ def fill(draft: SettingsDraft, data: Path) -> str:
 def _enrol(store: Store, draft: SettingsDraft, stamp: Callable[[], Stamp]) -> None:
     """Write technician and clerk into the database, before any station starts without them. Raises StoreError.
 
-    Safe to repeat after a power cut: who is there already by name and role only gets the PIN.
+    Safe to repeat after a power cut: a person stored already by name and role only gets the PIN.
     """
     there = {(row.name, row.role): row.number for row in store.clerks.everyone()}
     for role in (Role.TECHNICIAN, Role.CLERK):

@@ -78,7 +78,7 @@ _PRINTERS: Final = {
 
 
 def scale_makers(row: ScaleProtocol) -> str:
-    """The makers and models that speak a format, as many as a tile can hold."""
+    """Return the makers and models that use a format, as many as a tile can hold."""
     models = re.split(r" and (?:their )?copies|, set to ", row.devices)[0]
     return textwrap.shorten(models, _MAX_MAKERS, placeholder=" …")
 
@@ -88,7 +88,7 @@ def scale_picture(row: ScaleProtocol) -> str:
 
 
 def printer_makers(row: PrinterProfile) -> tuple[str, str]:
-    """Who makes printers of this row, or how wide their paper is, and the drawing."""
+    """Return the makers of printers of this row, or the width of their paper, and the drawing."""
     if row.language == "escpos":
         narrow = row.width_dots <= _NARROW_DOTS
         return ("58 mm", "printer-narrow") if narrow else ("80 mm", "printer-wide")
@@ -132,7 +132,7 @@ def _protocols(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Cho
 
 
 def with_found(listed: Iterable[Choice], found: Iterable[Proposal]) -> tuple[Choice, ...]:
-    """What was heard on the port stands first, with its line; chosen only when nothing else could be it.
+    """Put what was found on the port first, with its line; choose it only when it is the one candidate.
 
     A format that needs a parameter is not offered: it is taught on the technician's page.
     """
@@ -172,7 +172,7 @@ def _take_protocol(draft: SettingsDraft, form: Form, machine: FirstStartMachine)
 
 
 def _lines(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
-    """Every speed with the format's own layout, and the layouts at the speed that is chosen."""
+    """Yield every speed with the format's own layout, and the layouts at the speed that is chosen."""
     assert draft.scale is not None
     baud, layout = draft.scale.baud, draft.scale.format
     speeds = BAUDS if baud in BAUDS else (baud, *BAUDS)
@@ -284,7 +284,7 @@ def _take_printer(name: str) -> Take:
 
 
 def _printer_place(form: Form, machine: FirstStartMachine) -> tuple[PrinterKind, str]:
-    """A typed address begins with "tcp:"; at the port of IPP stands an office printer, at the path all of them have."""
+    """Return kind and address. A typed one begins with "tcp:"; at the IPP port it is an office printer's usual path."""
     kind, _, address = value(form).partition(":")
     if kind == "tcp" and address.endswith(f":{IPP_PORT}"):
         return "ipp", f"ipp://{address}/ipp/print"
@@ -295,7 +295,7 @@ def _printer_place(form: Form, machine: FirstStartMachine) -> tuple[PrinterKind,
 
 
 def _profiles(name: str, languages: tuple[str, ...]) -> Choices:
-    """What a USB printer says that it speaks comes first; an office printer has profiles of its own."""
+    """Offer first what a USB printer reports as its language; an office printer has profiles of its own."""
 
     def choices(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
         printer: PrinterDraft | None = getattr(draft, name)
@@ -322,7 +322,7 @@ def _take_profile(name: str) -> Take:
 
 
 def _test_paper(name: str, draft: SettingsDraft, data: Path) -> bytes:
-    """Raises FontProblem, LayoutProblem, ValueError or BadIdentifier."""
+    """Encode a test paper. Raises FontProblem, LayoutProblem, ValueError or BadIdentifier."""
     printer: PrinterDraft = getattr(draft, name)
     setup = profile(printer.profile).setup
     station = station_settings(draft, data)
@@ -404,7 +404,7 @@ def _take_scanner(draft: SettingsDraft, form: Form, machine: FirstStartMachine) 
 
 
 def _scan_code(draft: SettingsDraft, machine: FirstStartMachine) -> DeviceTrial:
-    """A code nobody has lying about: what is read is what is on the screen."""
+    """Start a trial with a random code, so that what is read can only be what is on the screen."""
     assert draft.scanner is not None
     settings = ScannerSettings(draft.scanner.port, draft.scanner.kind)
     code = "TEST-" + "".join(secrets.choice(BODY_ALPHABET) for _ in range(_CODE_LENGTH))
@@ -412,7 +412,7 @@ def _scan_code(draft: SettingsDraft, machine: FirstStartMachine) -> DeviceTrial:
 
 
 def _has_own_scanner(draft: SettingsDraft) -> bool:
-    """The camera is tried at its own question."""
+    """Return whether there is a scanner other than the camera, which is tried at its own question."""
     return draft.scanner is not None and draft.scanner.kind != "camera"
 
 

@@ -56,7 +56,7 @@ def has(part: str) -> Callable[[SettingsDraft], bool]:
 
 
 def by_hand(draft: SettingsDraft) -> bool:
-    """An identity that was taken says it all."""
+    """Return whether to ask by hand: an identity that was taken holds all answers."""
     return not draft.taken
 
 
@@ -64,7 +64,7 @@ def by_hand(draft: SettingsDraft) -> bool:
 
 
 def check_or_refuse(code: str, check: Callable[[], Any]) -> Any:
-    """What ``check`` gives; its ValueError becomes a refusal with this word."""
+    """Return what ``check`` returns; turn its ValueError into a refusal with this word."""
     try:
         return check()
     except ValueError as error:
@@ -76,7 +76,7 @@ def value(form: Form) -> str:
 
 
 def one_of(form: Form, allowed: tuple[str, ...], code: str = "gone") -> str:
-    """An answer from a list: it may have been unplugged since the list was drawn."""
+    """Return an answer from a list, or refuse: it may have been unplugged since the list was drawn."""
     if value(form) not in allowed:
         raise Refused(code, value(form))
     return value(form)
@@ -87,7 +87,7 @@ def unproven(draft: SettingsDraft, device: str) -> dict[str, Proof]:
 
 
 def absent(draft: SettingsDraft, device: str) -> SettingsDraft:
-    """The device is not there: an answer, and nothing left to prove."""
+    """Record that the device is absent: an answer, and nothing left to prove."""
     return replace(draft, **{device: None}, proven={**draft.proven, device: "absent"})
 
 
@@ -96,7 +96,7 @@ def parse_int(text: str) -> int:
 
 
 def name_of(text: str) -> str:
-    """A name as it is written: a pad has small letters only."""
+    """Capitalize the words of a name: a pad has small letters only."""
     words = unicodedata.normalize("NFC", text).split()
     return " ".join(word[:1].upper() + word[1:] for word in words)
 
@@ -109,7 +109,7 @@ def last_name(path: str) -> str:
 
 
 def shown(path: str) -> str:
-    """What tells one device from another: udev's prefix and suffix are the same for all of a kind."""
+    """Return what distinguishes one device from another: udev's prefix and suffix are the same for all of a kind."""
     name = last_name(path).removeprefix("usb-")
     for suffix in ("-video-index0", "-event-kbd"):
         name = name.removesuffix(suffix)
@@ -117,14 +117,14 @@ def shown(path: str) -> str:
 
 
 def device_tile(path: str, chosen: str, picture: str, detail_id: str = "") -> Choice:
-    """``chosen`` is the path that was chosen. Without a text the last folder stands below the name: "by-id" says
-    enough, and a tile is narrow.
+    """Build a tile; ``chosen`` is the path that was chosen. Without a text the last folder is below the name: "by-id"
+    says enough, and a tile is narrow.
     """
     detail = "" if detail_id else last_name(path.rpartition("/")[0])
     return Choice(path, shown(path), "", detail, detail_id, picture, path == chosen)
 
 
 def none_tile(device: str, text_id: str, draft: SettingsDraft) -> Choice:
-    """The tile that says that a device is not there; it counts as chosen only once the question was left behind."""
+    """Build the tile of an absent device; it counts as chosen only once the question was left behind."""
     chosen = getattr(draft, device) is None and draft.proven.get(device) == "absent"
     return Choice(NONE, text_id=text_id, picture="absent", chosen=chosen)

@@ -47,12 +47,12 @@ _BY_ID = {row.id: row for row in QUESTIONS}
 
 
 def question(name: str) -> WizardQuestion | None:
-    """The row of a question; None for the last page, and for what is none."""
+    """Return the row of a question; None for the last page, and for an unknown one."""
     return _BY_ID.get(name)
 
 
 def step_number(name: str) -> int:
-    """1 for the first step; the last one for the page that says that all is done."""
+    """Return 1 for the first step; the last one for the page that says that all is done."""
     return STEPS.index(_BY_ID[name].step) + 1 if name in _BY_ID else len(STEPS)
 
 
@@ -62,7 +62,7 @@ def after(draft: SettingsDraft, name: str) -> str:
 
 
 def before(draft: SettingsDraft, name: str) -> str | None:
-    """The question one would go back to; None at the first one and when all is done."""
+    """Return the question to go back to; None at the first one and when all is done."""
     if name not in _BY_ID:
         return None
     earlier = QUESTIONS[: QUESTIONS.index(_BY_ID[name])]
@@ -70,7 +70,7 @@ def before(draft: SettingsDraft, name: str) -> str | None:
 
 
 def resumed(draft: SettingsDraft) -> str:
-    """Where to go on after a restart: the question that was on the screen, if the answers still lead there."""
+    """Return where to go on after a restart: the question that was on the screen, if the answers still lead there."""
     row = _BY_ID.get(draft.at)
     if row is None or not row.when(draft):
         return QUESTIONS[0].id
@@ -78,7 +78,7 @@ def resumed(draft: SettingsDraft) -> str:
 
 
 def summary(draft: SettingsDraft) -> tuple[SummaryRow, ...]:
-    """What the wizard has set, and what of it has shown itself."""
+    """List what the wizard has set, and how far each is proven."""
     station = " ".join(filter(None, (draft.station, draft.region, draft.village)))
     people = ", ".join(person.name for person in (draft.technician, draft.clerk) if person)
     return (

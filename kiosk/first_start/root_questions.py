@@ -35,7 +35,7 @@ _LACKS: Final[Mapping[Lacks, tuple[str, str]]] = {
 
 
 def _recoveries(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
-    """What is not whole is shown, too: a technician who sees nothing does not know what to bring."""
+    """Yield also what is incomplete: the technician has to see what is missing."""
     yield Choice(NEW, text_id="setup.choice.recovery_new", picture="wrench")
     for row in machine.recoveries.offered():
         chosen = row.station == draft.recovery
@@ -117,7 +117,7 @@ def _open_identity(draft: SettingsDraft, form: Form, machine: FirstStartMachine)
 
 
 def _with_identity(draft: SettingsDraft, found: InUse) -> SettingsDraft:
-    """Everything the identity says; what the county has set is not asked again."""
+    """Fill in everything the identity holds; what the county has set is not asked again."""
     broker = BrokerDraft(
         "mqtts",
         urlsplit(found.broker_url).netloc,

@@ -42,7 +42,7 @@ _FULL_DECIMALS = 3
 
 
 def scale_table(scale: ScaleDraft) -> Table:
-    """``[scale]``; e and Max that have not been asked yet stand for a scale that could be."""
+    """Build ``[scale]``; e and Max that have not been asked yet are those of a possible scale."""
     bits, parity, stops = tuple(scale.format)
     return {
         "port": scale.port,
@@ -57,7 +57,7 @@ def scale_table(scale: ScaleDraft) -> Table:
 
 
 def relay_table(broker: BrokerDraft, station: str) -> Table:
-    """``[relay]``: an account with a password bears the station's id."""
+    """Build ``[relay]``; an account with a password has the station's id as its name."""
     names = ("ca_file", "cert_file", "key_file", "password_file", "photos", "updates")
     table: dict[str, Value] = {"broker_url": f"{broker.scheme}://{broker.address}"}
     if broker.password_file:
@@ -70,12 +70,12 @@ def station_settings(draft: SettingsDraft, data: Path) -> StationSettings:
 
 
 def screen_of(draft: SettingsDraft) -> ScreenGeometry:
-    """The screen as far as it is known; raises ValueError."""
+    """Return the screen as far as it is known; raises ValueError."""
     return ScreenGeometry(draft.width_px, draft.height_px, diagonal(draft))
 
 
 def diagonal(draft: SettingsDraft) -> float:
-    """The diagonal in inches that was chosen, else the usual one of a screen with so many pixels."""
+    """Return the diagonal in inches that was chosen, else the usual one of a screen with so many pixels."""
     return draft.diagonal_in or USUAL_SCREENS.get((draft.width_px, draft.height_px), _USUAL_IN)
 
 
@@ -95,13 +95,13 @@ def relay_settings(draft: SettingsDraft, data: Path) -> RelaySettings:
 
 
 def decimals(e_g: int) -> int:
-    """Decimals of a kilogram on a scale of this e: 3 for 5 g, 2 for 10 g, 1 for 100 g, none for 1 kg."""
+    """Return the decimals of a kilogram on a scale of this e: 3 for 5 g, 2 for 10 g, 1 for 100 g, none for 1 kg."""
     zeros = len(str(e_g)) - len(str(e_g).rstrip("0"))
     return max(0, _FULL_DECIMALS - zeros)
 
 
 def tables(draft: SettingsDraft, data: Path, port: int) -> Iterator[tuple[str, Table]]:
-    """Every section of the file, in its order; what is not fitted has none."""
+    """Yield every section of the file, in its order; what is not fitted has none."""
     village = {"village": draft.village} if draft.village else {}
     yield "station", {"station": draft.station, "region": draft.region, "data": str(data), **village}
     yield (

@@ -47,7 +47,7 @@ def _languages(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Cho
 
 
 def _with_screen_size(draft: SettingsDraft, form: Form) -> SettingsDraft:
-    """The browser's own word for the size of its screen; without scripts there is none."""
+    """Set the screen size that the browser reports; without scripts there is none."""
     width, height = (parse_int(form.get(name, "")) for name in ("width_px", "height_px"))
     if not (0 < width <= _MAX_PIXELS and 0 < height <= _MAX_PIXELS):
         return draft
@@ -97,7 +97,7 @@ def _take_name(role: str) -> Take:
 
 
 def _take_pin(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
-    """Between the two times it is typed a PIN is in memory alone: a draft that is stolen holds none, and nothing that
+    """Check the PIN. Until it is typed again it is in memory alone: a draft that is stolen holds none, and nothing that
     could be tried out without the station's key.
     """
     try:

@@ -53,10 +53,10 @@ class DeviceTrial:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Begin an attempt, for devices that are asked; the others tell by themselves."""
+        """Begin an attempt, for devices that have to be asked; the others report by themselves."""
 
     def close(self) -> None:
-        """Let go of the device, for the next question may open it; what is under way ends by its own deadline."""
+        """Release the device, for the next question may open it; what is under way ends by its own deadline."""
 
     def join(self) -> None:
         """Wait for an attempt that is under way after ``close``."""
@@ -104,7 +104,7 @@ class ScaleTrial(DeviceTrial):
 
 
 def _motion(reading: Reading, still: bool) -> str:
-    """The word of ``weight.*``; ``still`` stands in for the "stable" that many formats do not tell."""
+    """Return the word of ``weight.*``; ``still`` replaces the "stable" that many formats do not report."""
     if reading.overload:
         return "overload"
     if reading.underload or (reading.weight is not None and reading.weight < 0):
@@ -236,7 +236,7 @@ class OnDemandTrial(DeviceTrial):
 
 
 def _text_of(error: Exception) -> str:
-    """The sentence that the technician's pages have for it; "" where the question itself says enough."""
+    """Return the sentence that the technician's pages have for it; "" where the question itself says enough."""
     if isinstance(error, PrintNotStarted):
         return f"doctor.do.{printer_fault_word(error.flags) if error.flags else 'printer_silent'}"
     if isinstance(error, PrintUncertain):

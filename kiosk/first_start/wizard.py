@@ -59,7 +59,7 @@ class FirstStartWizard:
         check: Callable[[Path], object],
         fill: Callable[[SettingsDraft, Path], str] = fill,
     ) -> None:
-        """``check`` reads a settings file as the station will, or raises ValueError."""
+        """Load the draft. ``check`` reads a settings file as the station will, or raises ValueError."""
         self._paths, self._machine, self._check, self._fill = place, machine, check, fill
         self._draft_file = draft_path(place.config_file)
         self._lock = threading.Lock()
@@ -98,7 +98,7 @@ class FirstStartWizard:
         )
 
     def shot(self) -> bytes | None:
-        """The mat in the newest picture of the camera, as JPEG; None where it was not found."""
+        """Return the mat in the newest picture of the camera, as JPEG; None where it was not found."""
         with self._lock:
             trial = self._trial
         return trial.picture if trial else None
@@ -128,7 +128,7 @@ class FirstStartWizard:
             self._move(replace(draft, at=steps.after(draft, question)))
 
     def _answer_by_root(self, row: WizardQuestion, form: Form) -> None:
-        """Root may take half a minute over it: the pages are answered meanwhile, and the language may change."""
+        """Let root take the answer, up to half a minute: meanwhile pages are served, and the language may change."""
         assert row.take is not None
         with self._lock:
             if row.id != self._draft.at:
@@ -170,14 +170,14 @@ class FirstStartWizard:
                 self._trial.start()
 
     def leave(self) -> None:
-        """The last page is on the screen: the wizard may end and the station begin."""
+        """Allow the wizard to end and the station to begin: the last page is on the screen."""
         if self.written.is_set():
             self.left.set()
 
     def yield_to_file(self) -> None:
-        """A settings file has come by another way: the last page is due, and what was answered here is not needed.
+        """End the wizard with the last page: a settings file has come by another way, and the answers are not needed.
 
-        The draft goes: it holds hashes of PINs.
+        The draft is deleted: it holds hashes of PINs.
         """
         with self._lock:
             if self.written.is_set():
@@ -198,11 +198,11 @@ class FirstStartWizard:
     # --- inside -------------------------------------------------------------------------------------------------------
 
     def _is_recovering(self, at: str) -> bool:
-        """While a station is put back there is no way back: nobody may make another one of this card."""
+        """Return whether a recovery runs: then there is no way back, which could make another station of this card."""
         return at == WAITS and self._machine.recoveries.busy()
 
     def _with_media_check(self, draft: SettingsDraft) -> SettingsDraft:
-        """With a look at the media where the question about them lies beside the present one: a stick may come late."""
+        """Check the media where the question about them is beside the present one: a stick may come late."""
         if draft.at not in BESIDE_MEDIA:
             return draft
         identities = self._machine.identities
@@ -220,7 +220,7 @@ class FirstStartWizard:
         return draft
 
     def _proof(self, device: str, form: Form) -> Proof:
-        """YES is the word of the person in front, SKIP goes on without proof."""
+        """Return the proof: YES is the word of the person at the screen, SKIP goes on without proof."""
         state = self._trial.view().state if self._trial else WAITING
         if one_of(form, (YES, SKIP), "answer") == SKIP:
             # Not "not tried": whoever reads the last page is to know that the camera stands badly.
@@ -231,7 +231,7 @@ class FirstStartWizard:
         return "seen"
 
     def _move(self, draft: SettingsDraft) -> None:
-        """Keep the answer first: a screen that is shown has been kept."""
+        """Store the answer before the next screen is shown: a screen that is shown has been kept."""
         self._keep(draft)
         self._exit()
         self._enter()
@@ -253,7 +253,7 @@ class FirstStartWizard:
             self._ending = [*self._ending[-_MAX_ENDING:], trial]
 
     def _enter(self) -> None:
-        """A scale and a scanner begin to speak when their question comes up; a device that fails leaves it empty."""
+        """Start the trial of the present question, as of a scale or scanner; a device that fails leaves it empty."""
         row = steps.question(self._draft.at)
         try:
             self._trial = row.trial(self._draft, self._machine) if row and row.trial else None
@@ -261,7 +261,7 @@ class FirstStartWizard:
             logger.warning("the device of the question %s cannot be tried: %s", self._draft.at, error)
 
     def _finish(self) -> None:
-        """Database first, then the settings file: whoever finds the file finds everything."""
+        """Write the database first, then the settings file: when the file exists, everything does."""
         place = self._paths
         try:
             no_backup = self._fill(self._draft, place.data)
@@ -277,7 +277,7 @@ class FirstStartWizard:
 
 
 def _resumed(draft: SettingsDraft) -> SettingsDraft:
-    """Where to go on; a draft that cannot even be drawn (only a hand can have written it) begins again."""
+    """Find where to go on; a draft that cannot even be drawn (only edited by hand) begins again."""
     try:
         screen_of(draft)
     except ValueError as error:

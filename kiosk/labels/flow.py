@@ -60,8 +60,8 @@ class Strip:
     def table(self, rows: Sequence[tuple[str, ...]], style: str) -> None:
         """Add rows of figures, the first column at the left edge, the others under each other to the right.
 
-        All in the largest size in which every row has one line; where none is small enough, the last column has a line
-        of its own. Raises LayoutProblem for figures that no paper of this width can hold.
+        Use the largest size in which every row fits on one line; if none is small enough, put the last column on a line
+        of its own. Raises LayoutProblem when the figures cannot fit the width of the paper.
         """
         room = self.width - 2 * self._margin
         sizes = self._layout.styles[style].styles(self._per_mm)
@@ -79,7 +79,7 @@ class Strip:
             self.row(Cell(row[-1], style, align=Align.RIGHT))
 
     def _figures(self, row: Sequence[str], widths: Sequence[int], style: Style) -> Image.Image:
-        """Spare room goes between the first column and the others, so that the last ends at the right edge."""
+        """Draw a row, with spare room after the first column, so that the last column ends at the right edge."""
         ink = self._blank(style.line_height)
         right = self.width - self._margin
         for text, width in reversed(list(zip(row[1:], widths[1:], strict=True))):
@@ -92,7 +92,7 @@ class Strip:
         return ink
 
     def stamp(self, text: str) -> None:
-        """Write across the paper, again and again, over everything that was added so far; figures stay readable."""
+        """Write across the paper, repeatedly, over everything added so far; figures stay readable."""
         paper = self._blank(sum(each.height for each in self._rows))
         _stack(paper, self._rows, 0, 1)
         style = Style(round(_STAMP_MM * self._per_mm), bold=True)
@@ -148,7 +148,7 @@ class Strip:
         self._rows.append(row)
 
     def picture(self, ink: Image.Image) -> None:
-        """Add a symbol or drawing in the middle of the paper; what is wider than the paper is cut at both edges."""
+        """Add a symbol or drawing in the middle of the paper; both edges are cut if it is wider than the paper."""
         row = self._blank(ink.height)
         row.paste(1, ((self.width - ink.width) // 2, 0), ink)
         self._rows.append(row)

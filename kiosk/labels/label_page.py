@@ -65,7 +65,7 @@ class LabelRenderer(Generic[D]):
 
 
 def draw_ink(layout: LabelLayout, content: LabelContent, head: PrintHead) -> Image.Image:
-    """The same as a picture (mode "1", 1 = ink) into which more can be drawn."""
+    """Draw one label as a picture (mode "1", 1 = ink) into which more can be drawn."""
     per_mm = head.per_mm
     ink = Image.new("1", (round(layout.width * per_mm), round(layout.height * per_mm)), 0)
     for rule in layout.rules:
@@ -81,20 +81,20 @@ def draw_ink(layout: LabelLayout, content: LabelContent, head: PrintHead) -> Ima
 
 
 def require_codes_fit(layout: LabelLayout, content: LabelContent, head: PrintHead) -> None:
-    """Raises SymbolTooWide or NotEncodable for a code that cannot be drawn: a text is made to fit, a code is not."""
+    """Check that codes, which cannot be made to fit like texts, can be drawn. Raises SymbolTooWide or NotEncodable."""
     for _ in _codes(layout, content, head.per_mm):
         pass
 
 
 def visible_text(box: TextBox, text: str, head: PrintHead) -> str:
-    """The letters of a text that stand in its box, without gaps; "" where their feet are cut off."""
+    """Return the letters of a text that fit its box, without gaps; "" when the lines are higher than the box."""
     room = _room(box, head.per_mm)
     block = _fitted(text, box, room, head.per_mm)
     return without_gaps(" ".join(block.lines)) if block.height <= room[1] else ""
 
 
 def without_gaps(text: str) -> str:
-    """Where a text may be broken stands a gap, or none."""
+    """Remove white space, which line breaks add or drop."""
     return "".join(text.split())
 
 
@@ -120,7 +120,7 @@ def _padding(box: TextBox, per_mm: int) -> int:
 
 
 def _letters(text: str, box: TextBox, per_mm: int) -> Image.Image:
-    """What stands in a box: most of a label is captions, dates and places that come again on the next one."""
+    """Return the text drawn for its box, cached: captions, dates and places are repeated on the next label."""
     _, _, width, height = box.dots(per_mm)
     if width * height > _MAX_CACHED_DOTS:
         return _typeset(text, box, per_mm)
@@ -130,7 +130,7 @@ def _letters(text: str, box: TextBox, per_mm: int) -> Image.Image:
 
 @lru_cache(maxsize=64)
 def _packed(text: str, box: TextBox, per_mm: int) -> tuple[tuple[int, int], bytes]:
-    """Eight dots a byte: a picture has a byte for each."""
+    """Draw the text, packed eight dots a byte: a picture takes a byte for each."""
     picture = _typeset(text, box, per_mm)
     return picture.size, picture.tobytes()
 
@@ -164,7 +164,7 @@ def _bars(box: BarcodeBox, content: LabelContent, per_mm: int) -> tuple[tuple[in
 def _symbol(
     box: SymbolBox, symbols_by_name: Mapping[str, str], per_mm: int
 ) -> tuple[tuple[int, int], Image.Image] | None:
-    """The first the document has; one that is too long for its place gives way to the next. None when it has none."""
+    """Draw the first symbol of the document that fits; None when it has none. Raises SymbolTooWide when none fits."""
     left, top, width, height = box.dots(per_mm)
     side, min_module_dots = min(width, height), round(MIN_CODE128_MODULE_MM * per_mm)
     known = [(kind, symbols_by_name[kind]) for kind in box.carries if symbols_by_name.get(kind)]

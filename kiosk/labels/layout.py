@@ -52,7 +52,7 @@ class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     h: Measure
 
     def dots(self, per_mm: int) -> tuple[int, int, int, int]:
-        """Left, top, width, height in whole dots."""
+        """Return left, top, width, height in whole dots."""
         left, top = round(self.x * per_mm), round(self.y * per_mm)
         return left, top, round((self.x + self.w) * per_mm) - left, round((self.y + self.h) * per_mm) - top
 
@@ -164,7 +164,7 @@ class ReceiptLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _replaces(other: Area, one: Area) -> bool:
-    """Whether of two boxes only one is ever filled."""
+    """Return whether ``other`` is printed instead of ``one``, so that only one is ever filled."""
     if not isinstance(one, TextBox | BarcodeBox | SymbolBox) or not isinstance(other, TextBox):
         return False
     return other.instead_of == one.field
@@ -175,7 +175,7 @@ def _title(area: Area) -> str:
 
 
 def is_overlap(one: Area, other: Area) -> bool:
-    """True when the rectangles share a dot of the coarsest head."""
+    """Return whether the rectangles share a dot of the coarsest head."""
     (x, y, w, h), (u, v, s, t) = one.dots(_MIN_DOTS_PER_MM), other.dots(_MIN_DOTS_PER_MM)
     return x < u + s and u < x + w and y < v + t and v < y + h
 
@@ -208,12 +208,12 @@ def receipt_layout(width_mm: float = 48) -> ReceiptLayout:
 
 
 def slip_layout() -> ReceiptLayout:
-    """The 58 mm slips: pickup, day, test."""
+    """Return the layout of the 58 mm slips: pickup, day, test."""
     return _strip("slip_58")
 
 
 def manifest_layout(width_mm: float) -> ReceiptLayout:
-    """The sheet of a manifest: A4 on a printer that can, a 100 x 150 mm label otherwise."""
+    """Return the layout of a manifest: A4 on a printer that is wide enough, else a 100 x 150 mm label."""
     return _strip("manifest_a4" if width_mm >= A4_PRINTED_MM else "manifest_100x150")
 
 
@@ -224,7 +224,7 @@ class Layouts:
         self._own = own
 
     def of(self, kind: str) -> LabelLayout:
-        """Raises KeyError for an unknown kind."""
+        """Return the layout of this kind. Raises KeyError for an unknown kind."""
         return self._own.get(kind) or shipped_layout(kind)
 
 
@@ -233,7 +233,7 @@ SHIPPED: Final = Layouts(MappingProxyType({}))
 
 @cache
 def shipped_layout(kind: str) -> LabelLayout:
-    """Raises KeyError for a kind there is none of."""
+    """Read the shipped layout of this kind. Raises KeyError for an unknown kind."""
     return parse_label(shipped_text(kind))
 
 
@@ -242,7 +242,7 @@ def shipped_text(kind: str) -> str:
 
 
 def parse_label(text: str) -> LabelLayout:
-    """Read a layout. Raises LayoutProblem: what is wrong, and where."""
+    """Read a layout. Raises LayoutProblem, which says what is wrong and where."""
     try:
         return msgspec.convert(tomllib.loads(text), LabelLayout)
     except ValueError as error:  # also a number that Python does not read for its length

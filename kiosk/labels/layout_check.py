@@ -44,7 +44,7 @@ _MAX_COPIES: Final = 88
 def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
     """Read a layout for a kind of label, and draw it with the longest codes there are, for every pitch.
 
-    Texts are drawn for the coarsest alone: they are made to fit, all but the weight and the mark of a copy. Raises
+    Draw texts at the coarsest pitch only: they are made to fit, except the weight and the copy mark. Raises
     LayoutProblem, also for a field that such a label never has, and SymbolTooWide.
     """
     if len(text) > MAX_LAYOUT_CHARACTERS:
@@ -72,7 +72,7 @@ def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
 
 
 def problem_word(error: Exception) -> str:
-    """The end of the text id ``technician.layouts.fault.…`` of what keeps a layout from being used."""
+    """Return the end of the text id ``technician.layouts.fault.…`` for an error that makes a layout unusable."""
     if isinstance(error, OSError | UnicodeDecodeError):
         return "file"
     if isinstance(error, SymbolTooWide | NotEncodable):
@@ -81,8 +81,8 @@ def problem_word(error: Exception) -> str:
 
 
 def _require_mandatory_texts(layout: LabelLayout, sample: LabelContent) -> None:
-    """What must be there, as long as it becomes: a weight that lost a digit is a false one, and without the mark of a
-    copy a bag has two labels. Raises LayoutProblem.
+    """Check that mandatory texts fit at their longest: a weight missing a digit is false, and without the copy mark a
+    bag has two labels. Raises LayoutProblem.
     """
     weight, trade = kg_text(_MAX_WEIGHT_G), paper_text("not_for_trade").caption()
     copy = copy_text(True, _MAX_COPIES)

@@ -19,11 +19,11 @@ class PaperText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     needs_review: bool = False
 
     def caption(self) -> str:
-        """The three on one left-to-right line, for headings beside a figure."""
+        """Join the three on one left-to-right line, for headings beside a figure."""
         return f"{self.zh} {self.en} {self.ug}"
 
     def lines(self) -> tuple[tuple[str, bool], ...]:
-        """A line each, and whether it runs from right to left."""
+        """Return each line and whether it runs from right to left."""
         return (self.ug, True), (self.zh, False), (self.en, False)
 
 
@@ -33,12 +33,11 @@ _PREBUILT_DECODER: Final = msgspec.json.Decoder(dict[str, PaperText])
 
 @cache
 def read_texts(file: Path) -> dict[str, PaperText]:
-    """Return the table by key. Raises msgspec.ValidationError when a row is incomplete or has a strange field."""
+    """Read the table by key. Raises msgspec.ValidationError when a row is incomplete or has an unknown field."""
     return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), dict[str, PaperText])
 
 
 def paper_texts() -> dict[str, PaperText]:
-    """The texts of labels and receipts."""
     return read_texts(_TEXTS)
 
 

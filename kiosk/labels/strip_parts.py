@@ -12,12 +12,12 @@ _LARGE = frozenset({"number", "total"})
 
 
 def place(village: str, county: str) -> str:
-    """Village and county; each keeps its own direction. "" when the settings name neither."""
+    """Join village and county, each in its own direction; "" when the settings name neither."""
     return " · ".join(isolate_name(name) for name in map(clean, (village, county)) if name)
 
 
 def day_and_place(date: str | None, village: str, county: str) -> str:
-    """One line of a label: when and where, or in three languages that the date was not set."""
+    """Return date and place for one line of a label, or in three languages that the date was not set."""
     return (
         " · ".join(filter(None, (clean(date), place(village, county))))
         if date
@@ -36,7 +36,7 @@ def heading(strip: Strip, station: str, village: str, county: str) -> None:
 
 
 def copy_text(copy: bool, number: int) -> str:
-    """What a reprint says of itself, "" on the first paper; ``number`` is 0 when nobody counted."""
+    """Return the mark of a reprint, "" on the first paper; ``number`` is 0 when copies were not counted."""
     text = paper_text("copy")
     return f"{text.zh} {text.en} {number} {text.ug}" if number else text.caption() if copy else ""
 
@@ -69,7 +69,7 @@ def sentence(strip: Strip, text: PaperText) -> None:
 
 
 def caption(text: PaperText, style: str = "small") -> tuple[Cell, Cell, Cell]:
-    """Chinese at the left, English in the middle, Uyghur at the right edge."""
+    """Put Chinese at the left, English in the middle, Uyghur at the right edge."""
     return (
         Cell(text.zh, style, lines=2),
         Cell(text.en, style, align=Align.CENTER, lines=2),
@@ -78,7 +78,7 @@ def caption(text: PaperText, style: str = "small") -> tuple[Cell, Cell, Cell]:
 
 
 def figure(strip: Strip, name: PaperText, text: str, style: str = "figures") -> None:
-    """A caption in three languages and its figure at the right edge, the column that eyes run down."""
+    """Add a caption in three languages, and its figure at the right edge, where figures form a column."""
     strip.row(
         Cell(f"{name.zh} {name.en}", "small", share=4, lines=3),
         Cell(name.ug, "small", rtl=True, align=Align.CENTER, share=4, lines=3),
@@ -87,7 +87,7 @@ def figure(strip: Strip, name: PaperText, text: str, style: str = "figures") -> 
 
 
 def fact(strip: Strip, name: PaperText, text: str, style: str = "strong_figures") -> None:
-    """The name in Uyghur at the right edge, where a Uyghur line begins; Chinese and English; the figure at the left."""
+    """Add the Uyghur name at the right edge, where its lines begin, Chinese and English, the figure at the left."""
     shares = (10, 4, 5) if style in _LARGE else (6, 4, 5)
     strip.row(
         Cell(clean(text), style, share=shares[0], lines=1 if style in _LARGE else 2),
@@ -97,7 +97,7 @@ def fact(strip: Strip, name: PaperText, text: str, style: str = "strong_figures"
 
 
 def moment(strip: Strip, date: str | None, time: str | None, zone: str, unset: str = "date_not_set") -> None:
-    """Date, and time with its distance from UTC, or that the clock was not set, in the words of the key ``unset``."""
+    """Add date, and time with its UTC offset, or the text ``unset``: the clock was not set."""
     if not date:
         strip.row(*caption(paper_text(unset), "strong"))
         return
@@ -106,5 +106,5 @@ def moment(strip: Strip, date: str | None, time: str | None, zone: str, unset: s
 
 
 def when(date: str, time: str | None, zone: str) -> str:
-    """Date, and time with its distance from UTC."""
+    """Return date, and time with its UTC offset."""
     return f"{clean(date)} {clean(time)} {clean(utc_offset(zone, date, time))}" if time else clean(date)

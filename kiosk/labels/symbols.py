@@ -14,7 +14,7 @@ class SymbolTooWide(ValueError):
 
 
 def code128(text: str, size: tuple[int, int], module_dots: int) -> Image.Image:
-    """Return an ink picture (1 = ink) of ``size`` dots with the bars centered and full height.
+    """Draw a picture (1 = ink) of ``size`` dots with the bars centered and full height.
 
     Raises SymbolTooWide when the bars with ten modules of quiet zone on both sides do not fit, and NotEncodable.
     """
@@ -26,8 +26,8 @@ def code128(text: str, size: tuple[int, int], module_dots: int) -> Image.Image:
 
 
 def gs1_bars(kind: str, text: str, size: tuple[int, int], module_dots: tuple[int, int]) -> Image.Image:
-    """The same for a GS1-128 of an SSCC (``kind`` "sscc", 18 digits) or an EAN-13 (thirteen digits), its modules as
-    large as there is room for between the two of ``module_dots``. Raises as above, and BadElementString.
+    """Draw a GS1-128 of an SSCC (``kind`` "sscc", 18 digits) or an EAN-13 (thirteen digits), its modules as large as
+    fit within the two of ``module_dots``. Raises as ``code128``, and BadElementString.
     """
     if kind == "sscc":
         modules, quiet = linear.gs1_128_modules(f"(00){text}"), 2 * linear.QUIET_ZONE_MODULES
@@ -52,12 +52,12 @@ def _bars(modules: str, size: tuple[int, int], module_dots: int) -> Image.Image:
 
 
 def qr(text: str, module_dots: int, level: str = "") -> Image.Image:
-    """Return an ink picture of the QR code with its quiet zone of four modules on every side."""
+    """Draw the QR code (1 = ink) with its quiet zone of four modules on every side."""
     return _scaled(_framed(matrix.qr_modules(text, level), matrix.QUIET_ZONE_MODULES), module_dots)
 
 
 def square(kind: str, text: str, side: int, min_dots: int, max_dots: int = 99) -> Image.Image:
-    """Return an ink picture of ``side`` dots with a 2D symbol in its middle, its modules as large as there is room for.
+    """Draw a picture (1 = ink) of ``side`` dots with a 2D symbol in its middle, its modules as large as fit.
 
     ``kind`` "gs1" is a GS1 DataMatrix of a bracketed element string, anything else a QR code. Raises SymbolTooWide when
     a module would have fewer than ``min_dots``, ValueError for a text the symbology cannot carry.

@@ -44,7 +44,7 @@ def check_face(faces: int) -> Finding | None:
 
 
 def check_mat(mat: DetectedMat | None, corner_markers: int, whole: bool) -> Finding | None:
-    """``whole``: all of the interior is in the frame."""
+    """Check that the mat is found; ``whole``: all of the interior is in the frame."""
     if mat is None:  # another mat, or markers that do not fit together, count for nothing
         return _finding(Reason.MAT, corner_markers if corner_markers < MIN_CORNER_MARKERS else 0, MIN_CORNER_MARKERS)
     return None if whole else _finding(Reason.MAT, len(mat.markers), 4)
@@ -59,7 +59,7 @@ def check_blur(mat: DetectedMat) -> Finding | None:
 
 
 def rise_at_usual_scale(mat: DetectedMat) -> float:
-    """A picture with few pixels shows as little as a blurred one."""
+    """Scale the edge rise up for coarse pictures: few pixels show as little as blur does."""
     return mat.edge_rise_px * max(1.0, COARSE_PX_PER_MM / mat.px_per_mm)
 
 
@@ -102,7 +102,7 @@ def check_frame_bright(mean: float) -> Finding | None:
 
 
 def levels(light: Light) -> dict[str, float]:
-    """The two levels that dark and bright are judged by."""
+    """Return the two grey levels that DARK and BRIGHT are judged by."""
     return {"dark_grey_level": light.level_of(_DARK_GREY), "light_grey_level": light.level_of(_BRIGHT_GREY)}
 
 
@@ -119,7 +119,7 @@ def check_cast(correction: Correction) -> Finding | None:
 
 
 def check_hand(body: float, shadow: float) -> Finding | None:
-    """Shares of the interior: what reaches in, and a hard shadow that does."""
+    """Check the shares of the interior covered by a hand, and by a hard shadow, that reaches in."""
     return _above(Reason.HAND, max(body, shadow) * 100, 0)
 
 
@@ -129,7 +129,7 @@ def check_empty(outline: Outline | None) -> Finding | None:
 
 
 def check_place(outline: Outline | None) -> tuple[Finding | None, ...]:
-    """Too little of the mat, too much of it, or too near to its edge; nothing is `empty`."""
+    """Check that goods are not too small, too large or too near to the edge; an empty mat is for ``check_empty``."""
     if outline is None or outline.coverage < _EMPTY:
         return ()
     if outline.coverage > _FULL:

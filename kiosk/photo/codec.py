@@ -18,7 +18,7 @@ _METADATA = frozenset({*range(0xE1, 0xF0), 0xFE})
 
 
 def decode_picture(data: bytes, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> BgrImage:
-    """Decode a JPEG or PNG, upright: an EXIF rotation is applied, then forgotten.
+    """Decode a JPEG or PNG, upright: an EXIF rotation is applied and dropped.
 
     The size is read from the header and checked before a pixel is decoded. Raises PictureRefused.
     """
@@ -59,7 +59,7 @@ def encode_jpeg(image: BgrImage, quality: int = JPEG_QUALITY, full_color: bool =
 
 
 def encode_jpeg_within(image: BgrImage, bytes_at_best: int) -> bytes:
-    """As ``encode_jpeg``, less well when the file would be larger; the least of the qualities may still be."""
+    """Encode as ``encode_jpeg``, at lower quality if too large; the file may be too large even at the lowest."""
     jpeg = encode_jpeg(image)
     for quality in _LESS_QUALITIES:
         if len(jpeg) <= bytes_at_best:
@@ -69,8 +69,8 @@ def encode_jpeg_within(image: BgrImage, bytes_at_best: int) -> bytes:
 
 
 def metadata_markers(jpeg: bytes) -> tuple[int, ...]:
-    """The markers of all segments that can tell who, where and when: APP1 to APP15 and comments.
+    """List the markers of all segments that can reveal who, where and when: APP1 to APP15 and comments.
 
-    APP0 is the JFIF header and holds no more than the pixel density. Raises PictureRefused when the header is torn.
+    APP0 is the JFIF header and holds only the pixel density. Raises PictureRefused when the header is torn.
     """
     return tuple(segment.marker for segment in jpeg_segments(jpeg) if segment.marker in _METADATA)

@@ -63,7 +63,7 @@ def _encoded(linear: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _log(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logarithm of linear light, from 8-bit levels; half a level stands for nothing at all."""
+    """Return the logarithm of linear light for 8-bit levels; a level below a half counts as a half."""
     return np.log(_linear(np.maximum(level, 0.5)))
 
 
@@ -80,15 +80,15 @@ class Light:
     samples: int  # Of bare mat, on which it rests
 
     def at(self, x: Points, y: Points) -> Points:
-        """For places in millimetres: one more axis, blue, green, red."""
+        """Evaluate the light at places in millimetres: one more axis, blue, green, red."""
         return _basis(x, y) @ self.parabola
 
     def above(self, levels: BgrImage, x: Points, y: Points) -> Points:
-        """By how much 8-bit levels at these places are above the bare mat's, in the logarithm, a column a channel."""
+        """Return how far 8-bit levels are above the bare mat's at these places, as logarithms, a column a channel."""
         return np.asarray(_LOG_TABLE[levels] - self.at(x, y), np.float64)
 
     def level_of(self, grey: int) -> float:
-        """Grey level (BT.709) at which the camera shows a patch of this sRGB in the middle of the interior."""
+        """Return the grey level (BT.709) the camera gives a patch of this sRGB in the middle of the interior."""
         x, y = INTERIOR.left + INTERIOR.width / 2, INTERIOR.top + INTERIOR.height / 2
         linear = np.exp(self.at(np.array(x), np.array(y)) - _LOG_FIELD + _log(np.array(float(grey))))
         return float(np.clip(_encoded(np.array(linear @ _LUMA)), 0, 255))
@@ -118,9 +118,9 @@ class Light:
 
 
 def fit_light(sheet: BgrImage, mat: DetectedMat, width: int, height: int) -> Light:
-    """From ``sheet``, the SHEET_WINDOW as the camera gave it in a frame of this size.
+    """Fit the light to ``sheet``, the SHEET_WINDOW as the camera gave it in a frame of this size.
 
-    Goods, hands and sharp shadows are told from the field by being far from what most of it says.
+    Goods, hands and sharp shadows are left out as outliers of the field.
     """
     field, margin = bare_field(), ~box_mask(INTERIOR)
     x, y = np.meshgrid(*(np.arange(0, side, _SAMPLE_MM, dtype=np.float64) + 0.5 for side in sheet.shape[1::-1]))
@@ -163,14 +163,14 @@ def _basis(x: Points, y: Points) -> Points:
 
 @lru_cache(maxsize=1)
 def bare_field() -> Mask:
-    """Where nothing is printed in the SHEET_WINDOW; not to be written to."""
+    """Mark where nothing is printed in the SHEET_WINDOW; not to be written to."""
     patches = _boxes(patch.box for patch in PATCHES)
     return box_mask(SHEET.grown(-_RIM_MM)) & ~marker_mask() & ~patches
 
 
 @lru_cache(maxsize=1)
 def marker_mask() -> Mask:
-    """Everything printed in black and white, with a little around it; not to be written to."""
+    """Mark everything printed in black and white, with a little around it; not to be written to."""
     markers = (marker.box.grown(marker.quiet) for marker in (*CORNER_MARKERS, VERSION_MARKER))
     return _boxes((*markers, SCALE_BAR.grown(_PRINT_MM), *WORDS, *SEAM_MARKS))
 
@@ -199,7 +199,7 @@ class Correction:
     patches: int  # How many told; covered and clipped ones do not
 
     def apply(self, picture: BgrImage, window: Window) -> BgrImage:
-        """The window with true colors; a new array."""
+        """Return the window with true colors, as a new array."""
         brightest = self.light.brightest
         level = cv2.LUT(picture, self._table(brightest))
         gain = cv2.resize(self._gains(window, brightest), (window.width, window.height))
@@ -207,7 +207,7 @@ class Correction:
         return np.asarray(cv2.convertScaleAbs(level, beta=-_TOE), np.uint8)
 
     def _table(self, brightest: Channels) -> Gain:
-        """True level without gain, for each level of each channel; 1 x 256 x 3."""
+        """Compute the true level, without gain, for each level of each channel; 1 x 256 x 3."""
         a, b = np.array(self.tone).T
         offset = _LOG_TABLE[:, None] - brightest
         true = a * offset + b * offset**2 + _LOG_FIELD
@@ -224,7 +224,7 @@ class Correction:
 
 
 def find_correction(light: Light, patches: Sequence[DetectedPatch]) -> Correction:
-    """White balance and exposure from the field, the tone curve from the patches that are not covered."""
+    """Take white balance and exposure from the field, the tone curve from the uncovered patches."""
     straight = ((1.0, 0.0),) * 3
     usable = [seen for seen in patches if ((seen.level > _BLACK) & (seen.level < _CLIPPED)).all()]
     usable = [seen for seen in usable if _difference(light, straight, seen) < _COVERED]
@@ -248,7 +248,7 @@ def _light_at(light: Light, seen: DetectedPatch) -> Channels:
 
 
 def _fit_tone(offset: Points, truth: Points) -> tuple[float, float]:
-    """Least squares in about equal steps for the eye; a plain slope where the bend would turn back."""
+    """Fit by least squares in perceptually about equal steps; a plain slope where the curve would turn back."""
     weight = np.exp(truth / 3)
     if len({round(value, 3) for value in truth}) >= 3:
         bend = np.stack([offset, offset**2], axis=1) * weight[:, None]
@@ -272,6 +272,6 @@ def _difference(light: Light, tone: Sequence[tuple[float, float]], seen: Detecte
 
 
 def to_lab(level: Channels) -> Channels:
-    """CIE 1976 L*a*b* of one 8-bit sRGB color."""
+    """Convert one 8-bit sRGB color to CIE 1976 L*a*b*."""
     pixel = (level / 255).astype(np.float32).reshape(1, 1, 3)
     return np.asarray(cv2.cvtColor(pixel, cv2.COLOR_BGR2Lab).reshape(3), np.float64)

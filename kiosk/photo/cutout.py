@@ -72,7 +72,7 @@ class CutOut:
 
 
 def cut_out(interior: BgrImage) -> CutOut:
-    """From the CUT_WINDOW with true colors."""
+    """Cut the goods out of the CUT_WINDOW with true colors."""
     lightness, color, seen = _against_mat(interior)
     chroma = np.asarray(cv2.magnitude(*cv2.split(color)), np.float32)
     goods, bare = _seed_masks(lightness, chroma)
@@ -91,8 +91,9 @@ def cut_out(interior: BgrImage) -> CutOut:
 
 
 def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
-    """L* against that of the mat, the color (a* and b*) against that of the mat or of a shadow as dark, and both as a
-    picture in which edges of color count for more than edges of light."""
+    """Return L* minus the mat's, a* and b* minus those of the mat or an equally dark shadow, and both as a picture in
+    which color edges weigh more.
+    """
     calm = np.asarray(cv2.GaussianBlur(interior, (0, 0), _NOISE_SIGMA_PX), np.uint8)
     lightness, a, b = (np.asarray(plane, np.float32) for plane in cv2.split(_lab(calm)))
     lightness -= _FIELD_L
@@ -111,8 +112,9 @@ def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
 
 
 def _penumbra(darker: _Plane, chroma: _Plane) -> NDArray[np.bool_]:
-    """A sample of shadow on bare mat: a little darker, next to it, and away from colors, which run in a JPEG. What
-    color shadows have depends on what else lights the room."""
+    """Sample the shadow on bare mat: a little darker, next to it, and away from colors, which run in a JPEG. The color
+    of shadows depends on the other light in the room.
+    """
     bare = ((darker < _MAT_DARKER) & (chroma < _MAT_CHROMA)).astype(np.uint8)
     near = cv2.dilate(cv2.erode(bare, np.ones((5, 5), np.uint8)), np.ones((13, 13), np.uint8)) > 0
     colors = cv2.dilate((chroma > _COLORED).astype(np.uint8), np.ones((17, 17), np.uint8)) > 0
@@ -120,7 +122,7 @@ def _penumbra(darker: _Plane, chroma: _Plane) -> NDArray[np.bool_]:
 
 
 def lightness_and_chroma(picture: BgrImage) -> tuple[_Plane, _Plane]:
-    """CIE L* against that of the field, and the distance from its grey in a* and b*."""
+    """Return CIE L* minus that of the field, and the distance from its grey in a* and b*."""
     lightness, a, b = cv2.split(_lab(picture))
     return np.asarray(lightness - _FIELD_L, np.float32), np.asarray(cv2.magnitude(a, b), np.float32)
 
@@ -131,7 +133,7 @@ def _lab(picture: BgrImage) -> NDArray[np.float32]:
 
 
 def _seed_masks(lightness: _Plane, chroma: _Plane) -> tuple[Mask, Mask]:
-    """What is goods and what is bare mat without a doubt."""
+    """Mark what is certainly goods, and what is certainly bare mat."""
     # Of the tinted only what is millimetres wide: color runs over edges in a JPEG, and noise comes in specks.
     tinted = (chroma > _TINTED).astype(np.uint8)
     colored = (chroma > _COLORED) | (cv2.morphologyEx(tinted, cv2.MORPH_ERODE, np.ones((7, 7), np.uint8)) > 0)
@@ -143,7 +145,7 @@ def _seed_masks(lightness: _Plane, chroma: _Plane) -> tuple[Mask, Mask]:
 
 
 def _without_shadows(dark: Mask, goods: Mask, lightness: _Plane) -> Mask:
-    """The dark areas that end hard where no other goods are; the deepest shadow fades into the mat."""
+    """Keep the dark areas with a hard edge away from other goods; the deepest shadow fades into the mat."""
     if not cv2.countNonZero(dark):
         return dark
     steep = cv2.magnitude(
@@ -162,8 +164,7 @@ def _without_shadows(dark: Mask, goods: Mask, lightness: _Plane) -> Mask:
 
 
 def _open_mat(bare: Mask, lightness: _Plane, chroma: _Plane) -> Mask:
-    """Bare mat that reaches the edge of the interior, and gaps in the goods that are just as grey; a band of the mat's
-    lightness on white goods that turn into their shade is none."""
+    """Keep bare mat connected to the interior's edge, and gaps as grey; drop bands in the shading of white goods."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(bare, connectivity=4)
     keep = np.zeros(count, np.uint8)
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
@@ -186,7 +187,7 @@ def _open(mask: NDArray[np.bool_]) -> Mask:
 
 
 def _watershed(calm: BgrImage, goods: Mask, bare: Mask) -> Mask:
-    """Goods, and of the unsure what no edge parts from them."""
+    """Return the goods, with those unsure areas that no edge separates from them."""
     sides = np.zeros(goods.shape, np.int32)
     sides[bare > 0] = 1
     sides[cv2.erode(goods, np.ones((3, 3), np.uint8)) > 0] = 2
@@ -197,7 +198,7 @@ def _watershed(calm: BgrImage, goods: Mask, bare: Mask) -> Mask:
 
 
 def _tidy(mask: Mask) -> Mask:
-    """With an even outline, without crumbs, and with small holes filled."""
+    """Smooth the outline, drop crumbs, fill small holes."""
     even = np.asarray(cv2.medianBlur(mask, 5), np.uint8)
     lines, levels = cv2.findContours(even, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     holes = [int(level[3]) >= 0 for level in levels[0]] if lines else []
@@ -212,10 +213,10 @@ def _tidy(mask: Mask) -> Mask:
 
 
 def _without_shadowed_mat(mask: Mask, lightness: _Plane, color: _Plane) -> Mask:
-    """Less what is much weaker in color than the goods around it, as dark as a shadow, and no wider than one.
+    """Remove what is much weaker in color than the goods around it, as dark as a shadow, and no wider than one.
 
-    The strength around is that of the mean: where two colors meet and make a grey line, it is small. On goods that are
-    as dark as a shadow, highlights have no color either, and all is left.
+    The strength around is that of the mean color: where two colors meet in a grey line, it is small. On goods as dark
+    as a shadow nothing is removed: their highlights have no color either.
     """
     bright = np.maximum(lightness + np.float32(_FIELD_L), np.float32(_MIN_L))
     a, b = (plane / bright for plane in cv2.split(color))
@@ -240,7 +241,7 @@ def _without_shadowed_mat(mask: Mask, lightness: _Plane, color: _Plane) -> Mask:
 
 
 def _grabcut(calm: BgrImage, mask: Mask, goods: Mask, bare: Mask) -> Mask:
-    """C. Rother et al., "GrabCut", 2004, begun with what is sure."""
+    """Run GrabCut (C. Rother et al., 2004), starting from the sure areas."""
     height, width = mask.shape
     size = (_GRABCUT_WIDTH, round(_GRABCUT_WIDTH * height / width))
     small = np.asarray(cv2.resize(calm, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -54,7 +54,7 @@ class HaarFaces:
             raise OSError(f"the face cascades of OpenCV are missing from {folder}: install the package again")
 
     def find(self, frame: BgrImage) -> tuple[DetectedFace, ...]:
-        """Every hit; one head may be found by more than one of the searches."""
+        """Return every hit; one head may be found by more than one of the searches."""
         grey = _smaller(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8), _FRONTAL_PX)
         found = [(hit, False) for hit in _search(self._frontal, grey, _FRONTAL_STEP)]
         grey = _smaller(grey, _PROFILE_PX)
@@ -72,7 +72,7 @@ def _smaller(grey: _Grey, longer_px: int) -> _Grey:
 
 
 def _search(cascade: cv2.CascadeClassifier, grey: _Grey, step: float) -> list[tuple[float, float, float]]:
-    """Left, top and side of the hits, as shares of the picture's width."""
+    """Return left, top and side of the hits, as shares of the picture's width."""
     longer, width = max(grey.shape), grey.shape[1]
     margin = round(_MARGIN * longer)
     wide = cv2.copyMakeBorder(grey, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
@@ -85,5 +85,5 @@ def _search(cascade: cv2.CascadeClassifier, grey: _Grey, step: float) -> list[tu
 
 @lru_cache(maxsize=1)  # reading the cascades takes as long as three shots
 def haar_faces() -> HaarFaces:
-    """The one detector of this process."""
+    """Return the shared detector of this process."""
     return HaarFaces()

@@ -41,7 +41,7 @@ def has_shape(frame: BgrImage, width: int, height: int) -> bool:
 
 
 def find_content_defect(frame: BgrImage) -> FrameDefect | None:
-    """Black, constant or flat; None when there is something to see."""
+    """Detect a black, constant or flat frame; None when it shows something."""
     if mean_luminance(frame) < BLACK_MEAN:
         return FrameDefect.BLACK
     # Averaging 8 x 8 pixels first takes sensor noise away, which alone would look like detail.
@@ -58,7 +58,7 @@ def mean_luminance(frame: BgrImage) -> float:
 
 
 def is_settled(means: Sequence[float]) -> bool:
-    """Whether automatic exposure has come to rest, from the mean luminances of all frames discarded so far."""
+    """Return whether automatic exposure has settled, given the mean luminances of all frames discarded so far."""
     if len(means) < MIN_DISCARDED:
         return False
     latest = means[-SETTLED_FRAMES:]
@@ -66,9 +66,9 @@ def is_settled(means: Sequence[float]) -> bool:
 
 
 def tenengrad(frame: BgrImage) -> float:
-    """Mean squared Sobel gradient of the grey picture (Tenengrad; E. Krotkov, "Focusing", IJCV 1, 1987).
+    """Compute the mean squared Sobel gradient of the grey picture (Tenengrad; E. Krotkov, "Focusing", IJCV 1, 1987).
 
-    A Gaussian of one pixel goes first, so that noise does not pass for detail. It compares shots of the *same* scene:
+    A Gaussian of one pixel goes first, so that noise does not pass for detail. Compare shots of the *same* scene only:
     measured, real sharp photographs range over a factor of 40, and noise raises it. An absolute judgement of focus
     needs the known edges of the mat's markers.
     """
@@ -80,16 +80,16 @@ def tenengrad(frame: BgrImage) -> float:
 
 
 def sharpest(frames: Sequence[BgrImage]) -> int:
-    """Index of the sharpest frame of one burst, the earliest of equals; raises ValueError for an empty burst."""
+    """Find the index of the sharpest frame of a burst, the earliest of equals; raises ValueError for an empty burst."""
     scores = [tenengrad(frame) for frame in frames]
     return scores.index(max(scores))
 
 
 def sharpest_edge_px(frame: BgrImage) -> float | None:
-    """About the 10 to 90 % rise of the sharpest strong edges of any picture, in pixels; None when it has none.
+    """Estimate the 10 to 90 % rise in pixels of a picture's sharpest strong edges; None when it has none.
 
-    The step of a block over the steepest slope in it: for a Gaussian edge 2.5 sigma. Coarser than what the edges of a
-    marker tell, and good only for saying that nothing is in focus.
+    Divide the step of a block by its steepest slope: 2.5 sigma for a Gaussian edge. Coarser than measuring the edges of
+    a marker; good only to detect that nothing is in focus.
     """
     grey = cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), (0, 0), _DENOISE_SIGMA)
     rows, columns = (side // _EDGE_BLOCK_PX * _EDGE_BLOCK_PX for side in grey.shape)

@@ -49,12 +49,12 @@ class DetectedMat:
         return _projected(self.to_frame, np.asarray(places, np.float64))
 
     def enlarged(self, across: float, down: float) -> DetectedMat:
-        """The same mat in the frame that this one was made of, so many times as wide and high."""
+        """Map the mat to the larger frame this one was made of, so many times as wide and high."""
         to_full = np.array([(across, 0, (across - 1) / 2), (0, down, (down - 1) / 2), (0, 0, 1)])
         return replace(self, to_frame=to_full @ self.to_frame, px_per_mm=self.px_per_mm * min(across, down))
 
     def shows(self, box: Box, width: int, height: int) -> bool:
-        """Whether the box lies wholly inside a frame of this size."""
+        """Return whether the box is completely inside a frame of this size."""
         x, y = self.place(box.corners).T
         return bool(min(x) >= 0 and min(y) >= 0 and max(x) <= width - 1 and max(y) <= height - 1)
 
@@ -67,7 +67,7 @@ class DetectedMarkers:
     grey: NDArray[np.uint8]
 
     def of(self, number: int) -> tuple[Points, ...]:
-        """The largest prints of this number, largest first."""
+        """Return up to _MAX_PRINTS prints of this number, largest first."""
         prints = [corners for seen, corners in self.prints if seen == number]
         return tuple(sorted(prints, key=_area, reverse=True)[:_MAX_PRINTS])
 
@@ -96,7 +96,7 @@ def detect_markers(frame: BgrImage) -> DetectedMarkers:
 def _detect_smaller(
     grey: NDArray[np.uint8], shrink: int, detector: cv2.aruco.ArucoDetector, refined_in_full: bool
 ) -> DetectedMarkers:
-    """Looked for in a smaller picture; corners are in pixels of the frame."""
+    """Detect in a shrunk picture; corners are in pixels of the frame."""
     size = tuple(max(1, side // shrink) for side in grey.shape[::-1])
     small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
     scale = np.array(grey.shape[::-1]) / size
@@ -112,7 +112,7 @@ def _detect_smaller(
 
 
 def _is_whole(seen: DetectedMarkers) -> bool:
-    """All five markers are there, the four of the corners in their places: a closer look would not tell more."""
+    """Return whether all five markers are found and fit the mat, so that a second search is not needed."""
     best = _best(seen)
     if best is None or len(best.chosen) < len(CORNER_MARKERS):
         return False
@@ -120,12 +120,12 @@ def _is_whole(seen: DetectedMarkers) -> bool:
 
 
 def find_mat(frame: BgrImage) -> DetectedMat | None:
-    """The mat in the frame; None when fewer than three corner markers fit together, or it is another mat."""
+    """Find the mat in the frame; None when fewer than three corner markers fit together, or it is another mat."""
     return fit_mat(detect_markers(frame))
 
 
 def fit_mat(seen: DetectedMarkers) -> DetectedMat | None:
-    """The sheet that most of the markers agree on; None as for ``find_mat``."""
+    """Fit the sheet that most of the markers agree on; None as for ``find_mat``."""
     best = _best(seen)
     if best is None or _versions(seen, best.to_frame) - {VERSION_MARKER.number}:
         return None
@@ -148,7 +148,7 @@ class _SheetFit:
 
 
 def _best(seen: DetectedMarkers) -> _SheetFit | None:
-    """The fullest set of markers that fit the sheet; of equals the one that fits best."""
+    """Return the largest set of markers that fit the sheet; of equals the one with the least residual."""
     best: _SheetFit | None = None
     for chosen in _sets(seen):
         if best is not None and len(chosen) < len(best.chosen):
@@ -191,7 +191,7 @@ def _make_detector(widest_px: int, corner_rate: float = 0.03) -> cv2.aruco.Aruco
 
 
 def _refined(grey: NDArray[np.uint8], four: Points) -> Points:
-    """The corners to a tenth of a pixel; the window must not reach the cells of the pattern."""
+    """Refine the corners to a tenth of a pixel; the window must not reach the cells of the pattern."""
     reach = int(np.clip(np.sqrt(_area(four)) / 12, 2, 6))
     corners = four.astype(np.float32).reshape(4, 1, 2)
     until = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.03)
@@ -205,7 +205,7 @@ def _area(four: Points) -> float:
 
 
 def _sets(seen: DetectedMarkers) -> Iterator[dict[int, Points]]:
-    """Every choice of one print or none for each corner, fullest first; none below three corners."""
+    """Yield every choice of one print or none for each corner, fullest first; none below three corners."""
     choices = [(*seen.of(marker.number), None) for marker in CORNER_MARKERS]
     sets = [
         {marker.number: four for marker, four in zip(CORNER_MARKERS, chosen, strict=True) if four is not None}
@@ -215,7 +215,7 @@ def _sets(seen: DetectedMarkers) -> Iterator[dict[int, Points]]:
 
 
 def _fit(chosen: dict[int, Points]) -> _SheetFit | None:
-    """None when a corner lies too far from its place, or the sheet would be mirrored."""
+    """Fit the sheet; None when a corner is too far from its place, or the sheet would be mirrored."""
     sheet = np.concatenate([CORNER_MARKERS[number].box.corners for number in chosen])
     frame = np.concatenate(list(chosen.values()))
     to_frame = np.asarray(cv2.findHomography(sheet, frame)[0], np.float64)  # of None, which is no matrix, NaN
@@ -230,7 +230,7 @@ def _fit(chosen: dict[int, Points]) -> _SheetFit | None:
 
 
 def _versions(seen: DetectedMarkers, to_frame: Points) -> set[int]:
-    """The numbers that are seen where the mat says which one it is; none where that is covered."""
+    """Return the marker numbers seen at the version marker's place; empty where it is covered."""
     to_sheet = np.linalg.inv(to_frame)
     at = VERSION_MARKER.box.grown(VERSION_MARKER.box.width / 4)
     found = set()
@@ -246,7 +246,7 @@ def _projected(way: Points, places: Points) -> Points:
 
 
 def _jacobian(to_frame: Points) -> float:
-    """Square pixels a square millimetre in the middle of the interior; negative when mirrored."""
+    """Return square pixels per square millimetre in the middle of the interior; negative when mirrored."""
     x, y = (INTERIOR.left + INTERIOR.right) / 2, (INTERIOR.top + INTERIOR.bottom) / 2
     middle, right, down = _projected(to_frame, np.array([(x, y), (x + 1, y), (x, y + 1)]))
     across, along = right - middle, down - middle
@@ -258,7 +258,7 @@ def _scale(to_frame: Points) -> float:
 
 
 def _tilt(to_frame: Points, width: int, height: int) -> float:
-    """Degrees, from the homography and ``_FOCAL`` (Z. Zhang, "A flexible new technique for camera calibration")."""
+    """Estimate the tilt in degrees with ``_FOCAL`` (Z. Zhang, "A flexible new technique for camera calibration")."""
     length = _FOCAL * max(width, height)
     camera = np.array([(length, 0, width / 2), (0, length, height / 2), (0, 0, 1)])
     across, along, _ = (np.linalg.inv(camera) @ to_frame).T
@@ -276,7 +276,7 @@ def _edge_rise(grey: NDArray[np.uint8], chosen: Mapping[int, Points], to_frame: 
 
 
 def _across_edges(boxes: Sequence[Box]) -> Points:
-    """Places on the sheet: box, side, place on it, step from the inside to the outside; x and y."""
+    """Return places on the sheet: box, side, place on it, step from the inside to the outside; x and y."""
     corners = np.array([box.corners for box in boxes])
     along = np.roll(corners, -1, axis=1) - corners
     outward = corners + along / 2 - corners.mean(axis=1, keepdims=True)
@@ -297,7 +297,7 @@ def _sampled(grey: NDArray[np.uint8], places: Points) -> NDArray[np.float32]:
 
 
 def _rise_steps(profiles: NDArray[np.float32]) -> Points:
-    """Steps from 10 to 90 % for each group of profiles; not a number where one does not go from black to white."""
+    """Count steps from 10 to 90 % for each group of profiles; NaN where one does not go from black to white."""
     groups, ends = profiles.reshape(-1, _EDGE_GROUP, profiles.shape[1]).mean(axis=1), profiles.shape[1] // 6
     lows, highs = (np.median(end, axis=1) for end in (groups[:, :ends], groups[:, -ends:]))
     contrast = highs - lows
@@ -312,7 +312,7 @@ def _rise_steps(profiles: NDArray[np.float32]) -> Points:
 
 
 def _crossing(share: NDArray[np.float32], after: NDArray[np.intp], level: float) -> Points:
-    """Where each row's line from the step before to ``after`` meets the level."""
+    """Interpolate where each row crosses the level, between ``after`` and the step before."""
     row = np.arange(len(share))
     before, behind = (share[row, np.clip(at, 0, share.shape[1] - 1)].astype(np.float64) for at in (after - 1, after))
     rise = np.where(behind == before, 1.0, behind - before)
@@ -320,7 +320,7 @@ def _crossing(share: NDArray[np.float32], after: NDArray[np.intp], level: float)
 
 
 def white_cells(number: int) -> tuple[tuple[bool, ...], ...]:
-    """A marker of ``DICT_4X4_50`` to be drawn: rows from the top, in each from the left whether a cell is white."""
+    """Return the cells of a ``DICT_4X4_50`` marker to draw: rows from the top, True for white, left to right."""
     dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
     drawn = cv2.aruco.generateImageMarker(dictionary, number, CELLS)
     return tuple(tuple(bool(cell) for cell in row) for row in drawn)

@@ -33,7 +33,7 @@ class Box:
         return (self.left, self.top), (self.right, self.top), (self.right, self.bottom), (self.left, self.bottom)
 
     def grown(self, by: float) -> Box:
-        """With ``by`` millimetres more on every side; negative makes it smaller."""
+        """Add ``by`` millimetres on every side; negative shrinks the box."""
         return Box(self.left - by, self.top - by, self.width + 2 * by, self.height + 2 * by)
 
 

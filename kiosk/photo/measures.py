@@ -58,7 +58,7 @@ class Outline:
 
 
 def outline(mask: NDArray[np.uint8]) -> Outline | None:
-    """Of a mask of the CUT_WINDOW; None when there is nothing."""
+    """Measure a mask of the CUT_WINDOW; None when it is empty."""
     lines, levels = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     rims = [line for line, level in zip(lines, levels[0], strict=True) if int(level[3]) < 0] if lines else []
     if not rims:
@@ -92,7 +92,7 @@ class DetailLoss:
 
 
 def detail_loss(raw: BgrImage, mask: NDArray[np.uint8]) -> DetailLoss:
-    """Of the CUT_WINDOW as the camera gave it."""
+    """Measure the CUT_WINDOW as the camera gave it."""
     area = max(1, cv2.countNonZero(mask))
     blue, green, red = cv2.split(raw)
     highest = cv2.bitwise_and(cv2.max(cv2.max(blue, green), red), mask)
@@ -108,9 +108,9 @@ def detail_loss(raw: BgrImage, mask: NDArray[np.uint8]) -> DetailLoss:
 
 
 def _mirrors(raw: BgrImage, lowest: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[int]:
-    """Areas of mirrored lamps: white, and much brighter than the goods around them.
+    """Return the areas of mirrored lamps: white, and much brighter than the goods around them.
 
-    The largest are compared each with what lies around it; of wet raisins a thousand specks, all of them at once.
+    The largest are compared one by one with their surroundings; specks (wet raisins show a thousand) all at once.
     """
     white = np.asarray(cv2.threshold(lowest, _GLARE_MIN_LEVEL - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
     if not cv2.countNonZero(white):
@@ -150,7 +150,7 @@ def _stands_out(
 def _brighter_specks(
     grey: NDArray[np.uint8], goods: NDArray[np.uint8], labels: NDArray[np.int32], number: int
 ) -> NDArray[np.bool_]:
-    """For each label whether its mean is much brighter than that of the goods near each of its pixels."""
+    """Return for each label whether it is on average much brighter than the goods near its pixels."""
     around, known = _around(grey, goods)
     here = (labels > 0) & known
     of = labels[here]
@@ -160,7 +160,7 @@ def _brighter_specks(
 
 
 def _around(grey: NDArray[np.uint8], goods: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Mean of the goods within _GLARE_RING_PX of each place, and where there are any."""
+    """Average the goods within _GLARE_RING_PX of each place; the second array marks where there are any."""
     side = (2 * _GLARE_RING_PX + 1,) * 2
     share = cv2.boxFilter((goods > 0).astype(np.float32), -1, side)
     total = cv2.boxFilter(np.where(goods > 0, grey, 0).astype(np.float32), -1, side)
@@ -168,10 +168,10 @@ def _around(grey: NDArray[np.uint8], goods: NDArray[np.uint8]) -> tuple[NDArray[
 
 
 def stripes(sheet: BgrImage, light: Light, mat: DetectedMat) -> float:
-    """Height of the strongest even stripes across the frame, from dark to bright, as a share of the light.
+    """Measure the strongest even stripes across the frame, from dark to bright, as a share of the light.
 
     ``sheet`` is the SHEET_WINDOW as the camera gave it. Stripes of a flickering lamp cross the whole frame: both halves
-    of the sheet must show them in step, so that neither a shadow nor a spot counts.
+    of the sheet must show them in phase, so that neither a shadow nor a spot counts.
     """
     rows, columns = _margin_places()
     y, x = (np.asarray(places + 0.5, np.float64) for places in (rows, columns))
@@ -187,7 +187,7 @@ def stripes(sheet: BgrImage, light: Light, mat: DetectedMat) -> float:
 
 @lru_cache(maxsize=1)
 def _margin_places() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of every second place of the bare margin in the SHEET_WINDOW; not to be written to."""
+    """List rows and columns of every second bare margin place in the SHEET_WINDOW; not to be written to."""
     rows, columns = np.nonzero(bare_field() & ~box_mask(INTERIOR))
     return rows[::2], columns[::2]
 
@@ -212,7 +212,7 @@ def _profile(bins: NDArray[np.int_], strength: Points) -> Points:
 
 
 def _spectrum(profile: Points) -> NDArray[np.complex128]:
-    """Amplitudes of sines, by their number in the profile."""
+    """Return the amplitudes of sines, by their number of periods in the profile."""
     return np.asarray(np.fft.rfft(profile) * 2 / len(profile), np.complex128)
 
 
@@ -225,8 +225,9 @@ class HandMeasure:
 
 
 def hand_measure(sheet: BgrImage) -> HandMeasure:
-    """Of the SHEET_WINDOW with true colors: what lies in the interior and goes on to the edge of the sheet, or is of
-    the color of skin and goes on beyond the interior."""
+    """Measure in the SHEET_WINDOW with true colors what reaches from the interior to the edge of the sheet, or is
+    skin-colored and reaches beyond the interior.
+    """
     lightness, chroma = lightness_and_chroma(np.asarray(cv2.GaussianBlur(sheet, (0, 0), 0.8), np.uint8))
     expected, edges = _expected()
     lightness -= expected
@@ -250,7 +251,7 @@ def hand_measure(sheet: BgrImage) -> HandMeasure:
 
 @lru_cache(maxsize=1)
 def _expected() -> tuple[NDArray[np.float32], Mask]:
-    """L* of the printed sheet above its field's, and the edges of its patches; not to be written to."""
+    """Return L* of the printed sheet minus its field's, and the edges of its patches; not to be written to."""
     lightness = np.zeros((SHEET_WINDOW.height, SHEET_WINDOW.width), np.float32)
     edges = np.zeros(lightness.shape, np.bool_)
     for patch in PATCHES:
@@ -271,7 +272,7 @@ def _shadow(lightness: NDArray[np.float32], chroma: NDArray[np.float32], paper: 
 
 
 def _components(mask: Mask) -> list[Mask]:
-    """The largest five, with gaps of printed things in between closed."""
+    """Return the largest five components, with the gaps that printed things cause closed."""
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
@@ -280,16 +281,14 @@ def _components(mask: Mask) -> list[Mask]:
 
 
 def _skin(sheet: BgrImage) -> Mask:
-    """From light to dark skin in true colors: the hue of blood and melanin (D. Chai, K. Ngan, 1999: Cr 133 to 173,
-    Cb 77 to 127)."""
+    """Mark light to dark skin in true colors: blood, melanin (D. Chai, K. Ngan, 1999: Cr 133 to 173, Cb 77 to 127)."""
     hue = cv2.cvtColor(sheet, cv2.COLOR_BGR2YCrCb)
     red, blue = hue[..., 1], hue[..., 2]
     return np.asarray((red >= 133) & (red <= 178) & (blue >= 77) & (blue <= 127), np.bool_)
 
 
 def motion(frame: BgrImage, other: BgrImage, mat: DetectedMat) -> float:
-    """Mean difference of the interior in two frames, in grey levels; a lamp that grew brighter in between does not
-    count."""
+    """Return the mean grey level difference of the interior in two frames, after equalizing their brightness."""
     height, width = frame.shape[:2]
     size = (_MOTION_WIDTH_PX, max(1, round(height * _MOTION_WIDTH_PX / width)))
     one, two = (_calm_grey(picture, size) for picture in (frame, other))
@@ -307,7 +306,7 @@ def _calm_grey(picture: BgrImage, size: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def focus(frames: Sequence[BgrImage], mat: DetectedMat) -> list[float]:
-    """How sharp the interior is in frames of one size and one scene; it says nothing of two scenes."""
+    """Score the sharpness of the interior in frames of one size and one scene; scenes cannot be compared."""
     height, width = frames[0].shape[:2]
     x, y = np.clip(mat.place(INTERIOR.corners), 0, (width - 1, height - 1)).T
     part = np.s_[int(y.min()) : int(y.max()) + 1, int(x.min()) : int(x.max()) + 1]

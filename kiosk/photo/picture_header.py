@@ -40,7 +40,7 @@ class JpegSegment:
 
 
 def jpeg_segments(data: bytes) -> Iterator[JpegSegment]:
-    """The segments from SOI up to and with the first scan header; raises PictureRefused when they are torn."""
+    """Yield the segments from SOI to the first scan header inclusive; raises PictureRefused when they are torn."""
     if not data.startswith(JPEG_SOI):
         raise PictureRefused("the file does not begin like a JPEG")
     at = 2
@@ -60,7 +60,7 @@ def jpeg_segments(data: bytes) -> Iterator[JpegSegment]:
 
 
 def read_header(data: bytes) -> PictureHeader:
-    """Kind and size of the picture; raises PictureRefused for another format or a file that is not complete."""
+    """Read kind and size of the picture; raises PictureRefused for another format or an incomplete file."""
     if data.startswith(JPEG_SOI):
         return _read_jpeg(data)
     if data.startswith(PNG_SIGNATURE):

@@ -61,7 +61,7 @@ class GoodsPictures:
 
 
 def crop_window(goods: Box, camera_px_per_mm: float) -> Window:
-    """The square around the goods, which may reach beyond the interior."""
+    """Return the square around the goods, which may reach beyond the interior."""
     longer = max(goods.width, goods.height)
     px_per_mm = min(MAX_ENLARGED * camera_px_per_mm, MAX_SIDE_PX * GOODS_SHARE / longer)
     side_px = max(MIN_SIDE_PX, math.floor(longer / GOODS_SHARE * px_per_mm / _CELL_PX + 1e-6) * _CELL_PX)
@@ -86,7 +86,7 @@ def make_pictures(shot: GoodsScene, window: Window) -> GoodsPictures:
 
 
 def _draw_scale(picture: BgrImage, px_per_mm: float) -> None:
-    """A bar of 10 or 5 cm with its figure, in the corner below the goods."""
+    """Draw a bar of 10 or 5 cm with its length, in the bottom left corner."""
     side, step = picture.shape[0], max(1, picture.shape[0] // 200)
     length = 10 if 100 * px_per_mm <= side / 2 else 5
     left, bottom = 6 * step, side - 6 * step
@@ -97,7 +97,7 @@ def _draw_scale(picture: BgrImage, px_per_mm: float) -> None:
 
 
 def _detail(shot: GoodsScene) -> BgrImage | None:
-    """The sharpest square that lies in the goods."""
+    """Cut out the sharpest square within the goods; None when the camera shows too few pixels or no part fits."""
     px_per_mm = min(MAX_ENLARGED * shot.mat.px_per_mm, MIN_SIDE_PX / DETAIL_MM)
     side = math.floor(DETAIL_MM * px_per_mm / _CELL_PX) * _CELL_PX
     if side < _MIN_DETAIL_PX:
@@ -117,14 +117,14 @@ def _detail(shot: GoodsScene) -> BgrImage | None:
 
 
 def _composite(ground: BgrImage, seen: BgrImage, alpha: Mask, whole: Mask, edge: _Places) -> None:
-    """In place. Goods hide the ground but for a narrow edge, and only there is anything mixed."""
+    """Draw the goods over ``ground`` in place, blending only at a narrow edge."""
     share = alpha[edge][:, None] * np.float32(1 / 255)
     ground[edge] = np.rint(seen[edge] * share + ground[edge] * (1 - share)).astype(np.uint8)
     cv2.copyTo(seen, whole, dst=ground)
 
 
 def _around_goods(mask: Mask, window: Window) -> tuple[Window, slice, slice]:
-    """The part of the window that has goods in it, and its rows and columns; the ground around it is quickly made."""
+    """Return the part of the window with goods in it, its rows and columns; the ground around it needs less work."""
     across, down = _to_crop(window)
     left, top, width, height = cv2.boundingRect(mask)
     low, high = (first * across[0] + across[2] for first in (left - _RIM_PX, left + width + _RIM_PX))
@@ -143,14 +143,15 @@ def _around_goods(mask: Mask, window: Window) -> tuple[Window, slice, slice]:
 
 
 def _cells(low: float, high: float, side_px: int) -> slice:
-    """In whole cells of the picture."""
+    """Round outward to whole cells of the picture."""
     first, last = math.floor(low / _CELL_PX), math.ceil(high / _CELL_PX)
     return slice(max(0, first) * _CELL_PX, min(side_px // _CELL_PX, last) * _CELL_PX)
 
 
 def _seen(frame: BgrImage, mat: DetectedMat, correction: Correction, window: Window) -> BgrImage:
-    """With true colors. A part that the camera shows with fewer pixels is enlarged last: that is three times as
-    quick, and looks the same."""
+    """Return the window with true colors. Upscaling last where the camera has few pixels looks as good, 3 times as
+    fast.
+    """
     of_a_cell = min(_CELL_PX, math.ceil(_CELL_PX * mat.px_per_mm * _OVERSAMPLING / window.px_per_mm))
     width, height = (side // _CELL_PX * of_a_cell for side in (window.width, window.height))
     native = Window(window.left, window.top, window.px_per_mm * of_a_cell / _CELL_PX, width, height)
@@ -176,7 +177,7 @@ def _to_crop(window: Window) -> np.ndarray[tuple[int, int], np.dtype[np.float64]
 
 
 def _mat_with_shadow(interior: BgrImage, mask: Mask, window: Window) -> Mask:
-    """A clean grey with nothing of the mat on it but the soft shadow of the goods."""
+    """Paint a clean grey with nothing of the mat on it but the soft shadow of the goods."""
     near = 2 * round(_NEAR_GOODS_MM * CUT_PX_PER_MM) + 1
     bare = cv2.bitwise_not(cv2.dilate(mask, np.ones((near, near), np.uint8)))
     grey = cv2.bitwise_and(cv2.cvtColor(interior, cv2.COLOR_BGR2GRAY), bare)
@@ -206,11 +207,11 @@ def _mat_with_shadow(interior: BgrImage, mask: Mask, window: Window) -> Mask:
 
 
 def likeness(master: BgrImage) -> str:
-    """Of the goods on white, as 16 hex digits: which of the coarse waves in its grey are stronger than most.
+    """Hash goods on white to 16 hex digits: which coarse waves (DCT) of the grey are above their median.
 
     Of 40 stages of the simulator, each shot twice with another camera and another lamp, 35 pairs differ in at most 8
-    bits, half of them in at most 4, none in more than 14. Of 3,120 pairs of other goods, the same produce laid anew
-    among them, none differs in fewer than 16, half of them in at least 30.
+    bits, half of them in at most 4, none in more than 14. Of 3,120 pairs of other goods, the same produce laid out
+    again among them, none differs in fewer than 16, half of them in at least 30.
     """
     grey = cv2.cvtColor(np.ascontiguousarray(master), cv2.COLOR_BGR2GRAY)
     small = cv2.resize(grey, (_LIKENESS_SIDE, _LIKENESS_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)

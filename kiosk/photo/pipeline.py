@@ -56,7 +56,7 @@ class Inspection:
 
 
 def inspect_bytes(data: bytes) -> Inspection:
-    """Of an untrusted JPEG or PNG: ``unreadable`` when it cannot or may not be decoded."""
+    """Inspect an untrusted JPEG or PNG; the verdict is ``unreadable`` when it cannot or may not be decoded."""
     try:
         frame = decode_picture(data)
     except PictureRefused:
@@ -65,7 +65,7 @@ def inspect_bytes(data: bytes) -> Inspection:
 
 
 def inspect(frame: BgrImage, others: Sequence[BgrImage] = (), faces: HaarFaces | None = None) -> Inspection:
-    """Judge the sharpest of a burst; a bad picture is a verdict, never an error.
+    """Judge the sharpest of a burst; a bad picture gives a verdict, never an error.
 
     ``others`` are further frames of the burst; those of another size are left out.
     """
@@ -108,8 +108,9 @@ def limit_size(frame: BgrImage) -> BgrImage:
 
 
 def _count_faces(faces: Sequence[DetectedFace], mat: DetectedMat | None) -> int:
-    """Faces that count. A profile that lies wholly inside the interior is taken for goods: a head has a body, which
-    would reach in over the edge, and round goods in side light look like cheeks."""
+    """Count faces, without profiles completely inside the interior: a head's body would reach in over the edge, but
+    round goods in side light look like cheeks.
+    """
     if mat is None:
         return len(faces)
     where = mat.place(INTERIOR.corners).astype(np.float32)
@@ -175,7 +176,7 @@ def _analyze(frame: BgrImage, mat: DetectedMat) -> _FrameAnalysis:
 
 
 def _inspection_of(analysis: _FrameAnalysis, full: BgrImage, faces: int, moved: float) -> Inspection:
-    """``full`` is the frame before it was made smaller: the pictures are cut from it."""
+    """Build the inspection. ``full`` is the frame before shrinking: the pictures are cut from it."""
     verdict = _verdict(*_findings(analysis, faces, moved))
     metrics = _metrics(analysis, faces, moved)
     if faces or not analysis.whole or analysis.goods is None:
@@ -195,7 +196,7 @@ def _inspection_of(analysis: _FrameAnalysis, full: BgrImage, faces: int, moved: 
 
 
 def _findings(analysis: _FrameAnalysis, faces: int, moved: float) -> list[Finding | None]:
-    """What a person must do first comes first."""
+    """Return the findings, those that a person must act on first at the beginning."""
     light, banding = analysis.correction.light, checks.check_banding(analysis.stripes)
     dark, cast = checks.check_dark(light, analysis.detail), checks.check_cast(analysis.correction)
     hand = checks.check_hand(analysis.hand.body, 0.0 if banding else analysis.hand.shadow) if analysis.whole else None

@@ -31,7 +31,7 @@ class Window:
     height: int
 
     def to_window(self) -> Points:
-        """3 x 3: millimetres of the sheet to pixels of the window, whose middles have whole numbers."""
+        """Return the 3 x 3 matrix from millimetres of the sheet to pixels of the window (centers at whole numbers)."""
         scale = self.px_per_mm
         return np.array([(scale, 0, -self.left * scale - 0.5), (0, scale, -self.top * scale - 0.5), (0, 0, 1)])
 
@@ -39,8 +39,7 @@ class Window:
 def flatten(
     frame: BgrImage, mat: DetectedMat, window: Window, fine: bool = False, outside: tuple[int, int, int] = (0, 0, 0)
 ) -> BgrImage:
-    """The window as seen straight from above; ``fine`` for pictures that people look at. ``outside`` is the color
-    of what the frame does not show."""
+    """Return the window as seen from above; ``fine`` for pictures to look at, ``outside`` colors what is not shown."""
     way = window.to_window() @ np.linalg.inv(mat.to_frame)
     shrink = int(mat.px_per_mm / window.px_per_mm)
     if shrink > 1:  # each pixel of the window is to see all of the frame that it stands for
@@ -70,7 +69,7 @@ class DetectedPatch:
 
 
 def detect_patches(frame: BgrImage, mat: DetectedMat) -> tuple[DetectedPatch, ...]:
-    """The patches that lie in the frame and have one color all over: the others are covered."""
+    """Return the patches that are in the frame and of one color all over: the others are covered."""
     height, width = frame.shape[:2]
     found = []
     for patch in PATCHES:

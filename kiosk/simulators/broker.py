@@ -26,7 +26,7 @@ max_queued_messages 100000
 
 
 def mosquitto_path() -> Path:
-    """The broker's program; raises StartFailed naming the package."""
+    """Find the broker's program; raises StartFailed naming the package."""
     found = shutil.which("mosquitto")
     for place in (Path(found),) if found else _PLACES:
         if place.exists():
@@ -38,7 +38,7 @@ class Broker:
     """Start with ``start`` or as a context manager; the port stays the same over every restart."""
 
     def __init__(self, folder: Path, port: int | None = None, conf: str = DEFAULT_CONF) -> None:
-        """``folder`` takes configuration, log and data. ``conf`` is Mosquitto configuration without a listener."""
+        """Prepare a broker with its files in ``folder``. ``conf`` is Mosquitto configuration without a listener."""
         self._folder, self._conf = folder, conf
         self._held = HeldPort()
         self.port = port or self._held.number
@@ -64,11 +64,11 @@ class Broker:
         self.stop()
 
     def start(self) -> None:
-        """Start and wait until it takes connections; raises StartFailed."""
+        """Start and wait until it accepts connections; raises StartFailed."""
         self._launch(self._conf)
 
     def stop(self) -> None:
-        """End it in good order and give its port back."""
+        """End it in good order and release its port."""
         self._end(signal.SIGTERM)
         self._held.release()
 
@@ -76,19 +76,19 @@ class Broker:
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:
-        """Start it again as it was meant to be, whatever it is doing now."""
+        """Start it again with its usual configuration, in whatever state it is."""
         self._end(signal.SIGTERM)
         self._launch(self._conf)
 
     def deny(self) -> None:
-        """Start it again so that it refuses every client, until ``restart``."""
+        """Restart it so that it refuses every client, until ``restart``."""
         self._end(signal.SIGTERM)
         allowing = ("allow_anonymous", "password_file")
         remaining_lines = [line for line in self._conf.splitlines() if not line.startswith(allowing)]
         self._launch("\n".join([*remaining_lines, "allow_anonymous false", ""]))
 
     def command(self, text: str) -> None:
-        """Obey a fault word; raises BadFaultWord."""
+        """Carry out a fault word; raises BadFaultWord."""
         word, _ = parse_fault("broker", text)
         {"kill": self.kill, "restart": self.restart, "deny": self.deny}[word]()
 

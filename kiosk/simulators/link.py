@@ -54,7 +54,7 @@ class LinkConditions:
 
 
 def parse_link_word(text: str) -> LinkConditions:
-    """``down``, ``up``, ``slow 32kbit`` or ``lossy 20%``; each replaces what was before. Raises BadFaultWord."""
+    """Parse ``down``, ``up``, ``slow 32kbit`` or ``lossy 20%``; each replaces the last. Raises BadFaultWord."""
     word, argument = parse_fault("link", text)
     if word == "slow":
         return LinkConditions(bytes_per_s=_rate(argument) / 8)
@@ -103,7 +103,7 @@ class _End:
             self.waiting.appendleft((due, data[count:]))
 
     def allowed(self, loss: float) -> int | None:
-        """How many bytes may be read before the lossy line breaks; None without an end."""
+        """Return how many bytes may be read before the lossy line breaks; None for no limit."""
         if not loss:
             self.lives = None
         elif self.lives is None:
@@ -145,11 +145,11 @@ class SimulatedLink(Closable):
         self._thread.start()
 
     def command(self, text: str) -> None:
-        """Obey a fault word; raises BadFaultWord."""
+        """Carry out a fault word; raises BadFaultWord."""
         self.set(parse_link_word(text))
 
     def set(self, state: LinkConditions) -> None:
-        """From the return on the line is like this; what is on its way stays as it was."""
+        """Set the state, in force when this returns; data on its way is not affected."""
         with self._changed:
             self._state = state
             self._requested_no += 1
@@ -158,7 +158,7 @@ class SimulatedLink(Closable):
             self._changed.wait_for(lambda: self._applied_no >= requested_no or not self._thread.is_alive(), _TAKE_S)
 
     def wait_cut(self, count: int, timeout_s: float) -> bool:
-        """Until the line has been cut so often since it began; false when the time is up."""
+        """Wait until the line has been cut ``count`` times since it began; false at the timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: self.cuts >= count, timeout_s)
 
@@ -187,7 +187,7 @@ class SimulatedLink(Closable):
             self._selector.close()
 
     def _next_state(self) -> LinkConditions:
-        """What is asked for now; all connections are broken first when the bytes before a cut have passed."""
+        """Return the requested state, after breaking all connections if the bytes before a cut have passed."""
         with self._changed:
             state = self._state
             if self._requested_no != self._applied_no:
@@ -203,7 +203,7 @@ class SimulatedLink(Closable):
         return state
 
     def _wait_s(self, state: LinkConditions) -> float | None:
-        """Until something is due without any socket calling; None: only sockets matter."""
+        """Return the seconds until something is due without socket events; None: only sockets matter."""
         now = self._clock()
         delayed = [max(0.0, end.waiting[0][0] - now) for end in self._ends.values() if end.waiting and state.up]
         later = [wait for wait in delayed if wait > 0]
@@ -299,7 +299,7 @@ class SimulatedLink(Closable):
             end.peer.put(data, self._clock() + state.delay_s)
 
     def _break_off(self, ends: list[_End]) -> None:
-        """The line breaks here: what came before still arrives."""
+        """Break the line here: what came before still arrives."""
         for end in ends:
             end.breaking = True
         for end in ends:
@@ -316,7 +316,7 @@ class SimulatedLink(Closable):
             self._finish(end)
 
     def _finish(self, end: _End) -> None:
-        """The other side has sent its last, or the line breaks: pass that on, and forget both when both have."""
+        """Pass on that the other side has closed or the line breaks; drop both ends when both are done."""
         if end.waiting:
             return
         if end.breaking:
@@ -345,7 +345,6 @@ class _Budget:
         self._at = clock()
 
     def ready(self, state: LinkConditions) -> bool:
-        """Whether anything may be read now."""
         if state.bytes_per_s is None:
             return True
         now = self._clock()
@@ -354,12 +353,12 @@ class _Budget:
         return self._bytes > 0
 
     def spend(self, count: int, state: LinkConditions) -> None:
-        """A block has passed; the budget may go below zero and then needs time."""
+        """Subtract a block that has passed; the budget may go below zero and then needs time."""
         if state.bytes_per_s is not None:
             self._bytes -= count
 
     def wait_s(self, state: LinkConditions) -> float | None:
-        """Seconds until there is something to do without any socket calling; None: only sockets matter."""
+        """Return the seconds until there is budget; None: only sockets matter."""
         if state.bytes_per_s is None or self._bytes > 0:
             return None
         return -self._bytes / state.bytes_per_s + 0.001

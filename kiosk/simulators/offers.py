@@ -43,7 +43,7 @@ class GoodsCamera:
         self._shots: dict[str, GoodsShot] = {}
 
     def shot_of(self, product: str) -> GoodsShot:
-        """Raises CameraFault and OSError; CameraFault also when the shot can be no clerk's choice."""
+        """Shoot the good once. Raises CameraFault, also for a shot without a picture to choose, and OSError."""
         with self._lock:
             if product not in self._shots:
                 simulator = CameraSimulator(self._folder / product)
@@ -56,7 +56,7 @@ class GoodsCamera:
 
 
 def offer(store: Store, data: Path, number: int, camera: GoodsCamera, stamps: Callable[[], Stamp]) -> None:
-    """A lot of the good whose turn it is at the station with this ``number``, once; ``data`` is the station's folder.
+    """Offer a lot of the good that is the ``number``th station's turn, once; ``data`` is the station's folder.
 
     Raises StoreError and OSError.
     """
@@ -96,7 +96,7 @@ def _booked(store: Store, product: str, random: Random, stamps: Callable[[], Sta
 
 
 def send_pictures(settings: RelaySettings, store: Store, data: Path, over: threading.Event) -> None:
-    """Those that the sorting center does not have. It takes a while until it knows of them. Raises StoreError."""
+    """Send pictures that the center does not have, retrying until it knows of them. Raises StoreError."""
     with closing(PhotosClient(settings)) as center:
         for row in store.photos.unsent(_MAX_PICTURES):
             path = PhotoFolder(data / "photos").path(row.sha256)

@@ -31,7 +31,7 @@ class DemoOutcome:
     error: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Without the fields that say nothing."""
+        """Return the fields, without an empty ``step`` or ``error``."""
         return {
             name: value for name, value in asdict(self).items() if not (name in ("step", "error") and value is None)
         }
@@ -48,7 +48,7 @@ class OneIntake:
     started: float = field(default_factory=time.monotonic)
 
     def run(self) -> DemoOutcome:
-        """Never raises: a failure is part of the outcome."""
+        """Run every step. Never raises: a failure is part of the outcome."""
         try:
             with self._step("start every program"):
                 village = Village(self.folder)
@@ -113,9 +113,9 @@ class OneIntake:
 
 
 def read_label(picture: Path) -> str:
-    """What an independent reader (zxing-cpp) decodes from a printed picture; raises StepFailed when nothing.
+    """Decode a printed picture with an independent reader (zxing-cpp); raises StepFailed when nothing is read.
 
-    A bag's label has its own code and, where there is room, the lot's: of the two it is the bag's.
+    A bag's label has its own code and, where there is room, the lot's: the bag's is returned.
     """
     with Image.open(picture) as image:
         symbols = reader.read(image.convert("L"))

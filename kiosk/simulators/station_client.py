@@ -54,7 +54,7 @@ class VisitedPage:
     text: str
 
     def form(self, action: str, **choice: str) -> Form:
-        """The form that posts to ``action``; ``choice`` must be one of its buttons. Raises StepFailed."""
+        """Find the form that posts to ``action``; ``choice`` must be one of its buttons. Raises StepFailed."""
         parser = _Forms()
         parser.feed(self.text)
         for target, hidden, buttons in parser.forms:
@@ -108,11 +108,11 @@ class StationClient:
         raise StepFailed(f"{path} could not be opened")
 
     def live(self) -> Iterator[dict[str, Any]]:
-        """The live stream's messages, as they come; raises OSError when nothing, not even a beat, comes in time."""
+        """Yield the live stream's messages as they come; raises OSError when not even a beat comes in time."""
         return self._until(inf)
 
     def wait_live(self, what: str, expected: Mapping[str, Any], timeout_s: float = 20.0) -> dict[str, Any]:
-        """The first live message that holds everything in ``expected`` (nested); raises StepFailed in time."""
+        """Wait for the first live message with all of ``expected`` (nested); raises StepFailed at timeout."""
         deadline = time.monotonic() + timeout_s
         last: dict[str, Any] = {}
         for last in self._until(deadline):

@@ -179,12 +179,12 @@ class Village(Closable):
             command(text)
 
     def newest_intake(self) -> ConfirmedRow:
-        """The newest confirmed intake, read from the station's own database; raises IndexError when there is none."""
+        """Read the newest confirmed intake from the station's own database; raises IndexError when there is none."""
         with self._opened_store() as store:
             return store.intakes.recent(1)[0]
 
     def newest_photo(self) -> str:
-        """SHA-256 of the newest intake's first shot; raises IndexError when there is none."""
+        """Return the SHA-256 of the newest intake's first shot; raises IndexError when there is none."""
         with self._opened_store() as store:
             return store.photos.of_lot(store.intakes.recent(1)[0].lot)[0].sha256
 
@@ -233,7 +233,7 @@ class Village(Closable):
         )
 
     def _import_catalog(self) -> None:
-        """As `kiosk catalog import` does, without a program of its own. Raises StartFailed."""
+        """Import the catalog like `kiosk catalog import`, without a separate process. Raises StartFailed."""
         try:
             content = parse_catalog(self.catalog.read_bytes(), str(self.catalog))
             with self._opened_store() as store:
@@ -242,7 +242,7 @@ class Village(Closable):
             raise StartFailed(f"the catalog cannot be brought in: {error}") from error
 
     def _offer(self) -> None:
-        """Before the station starts. Raises StartFailed."""
+        """Offer a lot before the station starts. Raises StartFailed."""
         try:
             with self._opened_store() as store:
                 offer(store, self.folder / "station", 0, GoodsCamera(self.folder / "goods"), self._stamp)

@@ -56,7 +56,7 @@ class BrokerAccess:
     def __init__(
         self, ledger: Ledger, broker: BrokerAddress, health: CenterHealth, timing: AccessTiming = AccessTiming()
     ) -> None:
-        """``broker`` speaks MQTT. Does not close ``ledger``."""
+        """Prepare the worker. ``broker`` must use MQTT. Does not close ``ledger``."""
         self._ledger, self._health, self._timing = ledger, health, timing
         client_id = f"sorting-center-{ledger.ledger_id}-access"
         self._control = MqttControl(broker, client_id, CONTROL_TOPIC, timing.answer_s)
@@ -84,7 +84,7 @@ class BrokerAccess:
         return self._timing.period_s
 
     def _follow(self, listed: dict[MachineSubject, bool]) -> None:
-        """Raises NoControlAnswer. In a region where no certificate was ever made, the clients are somebody else's."""
+        """Update the broker. Without any certificate, a region's clients are not ours. Raises NoControlAnswer."""
         is_new = self._control.connect(lambda: self.thread.is_stopping)
         if self._applied == listed and not is_new and time.monotonic() < self._next_whole:
             return
@@ -110,7 +110,7 @@ class BrokerAccess:
         return pages
 
     def _exchange(self, batch: list[Command]) -> tuple[ControlResponse, ...]:
-        """Everybody who may ask hears the answers to everybody: the key says which is ours."""
+        """Send commands and wait for the answer with our key: all clients with the right receive all answers."""
         key = f"{self._ledger.ledger_id}-{next(self._keys)}"
         is_answer = partial(is_answer_to, key)
         return parse_answer(self._control.exchange(message(batch, key), is_answer, lambda: self.thread.is_stopping))

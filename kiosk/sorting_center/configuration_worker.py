@@ -64,9 +64,9 @@ class _Report:
     is_refusal: bool = False
 
     def above(self, newest: SignedDocument) -> ConfigurationVersion | None:
-        """The version above which the next document has to be; None for one that may stay as it is.
+        """Return the version that the next document must exceed; None when the document may stay.
 
-        A county that was restored may have given one number twice.
+        A county that was restored may have issued one number twice.
         """
         if self.is_refusal:
             return newest.version if self.sha256 == newest.sha256 else None
@@ -142,9 +142,9 @@ class CountyConfiguration:
         ledger_period_s: float = LEDGER_PERIOD_S,
         station_parts: StationParts = lambda _region, _station: {},
     ) -> None:
-        """``key``: its file, read again when it changes. ``send`` publishes at QoS 1. Does not close ``ledger``.
+        """Take ``key``, a file read again when it changes, and ``send``, QoS 1. Does not close ``ledger``.
 
-        For what changed in the ledger alone documents are made again once in ``ledger_period_s``.
+        When only the ledger changed, documents are made again once per ``ledger_period_s``.
         """
         self._ledger, self._key, self._send = ledger, key, send
         self._period_s, self._ledger_period_s = period_s, ledger_period_s
@@ -159,7 +159,7 @@ class CountyConfiguration:
         self.thread = Worker("configuration", self._step, retry_s=period_s, expected=expected)
 
     def delivered(self, delivery: Delivery) -> None:
-        """Of the thread that takes messages in: what was said by hellos and by events. Raises nothing."""
+        """Note what hellos and events report; called by the thread that receives messages. Raises nothing."""
         for sighting in delivery.sightings:
             if sighting.hello is not None:
                 report = _Report(_parse_version(sighting.hello.configuration))
@@ -179,7 +179,7 @@ class CountyConfiguration:
         return self._period_s
 
     def follow(self, desk: CenterDesk, now: float) -> None:
-        """Make what has to be made, and answer stations. Raises what ``thread`` expects."""
+        """Make the documents that are due, and answer stations. Raises what ``thread`` expects."""
         key = load_key(self._key)
         region = key.subject.region
         for station, report in self._reports.collect(region).items():
@@ -200,7 +200,7 @@ class CountyConfiguration:
             self._answer(desk, self._basis, now)
 
     def _send_requests(self, desk: CenterDesk, key: ConfigurationKey, now: float) -> None:
-        """Each when it is made, and again at a hello until it is answered; the same bytes each time."""
+        """Send each new request, and again at a hello until it is answered, with the same bytes each time."""
         region, generation = key.subject.region, key.subject.generation
         for row in desk.requests.next_open(region, datetime.now(UTC)):
             station, number = row["station"], row["number"]
@@ -225,7 +225,7 @@ class CountyConfiguration:
     def _make_all(
         self, desk: CenterDesk, basis: _Basis, townships: Mapping[str, str], content: _LedgerContent, now: float
     ) -> None:
-        """By station the townships."""
+        """Make the documents of all stations. ``townships`` is by station."""
         region = basis.key.subject.region
         number, rows = desk.book.in_force(region)
         if number != basis.book_number:
@@ -247,7 +247,7 @@ class CountyConfiguration:
         self._basis = basis
 
     def _issue(self, desk: CenterDesk, basis: _Basis, stations: Sequence[PartsOfStation], now: float) -> bool:
-        """False when the book has changed meanwhile."""
+        """Sign, store and send documents; return False when the book has changed meanwhile."""
         try:
             made = desk.documents.issue(basis.key, basis.book_number, stations, datetime.now(UTC))
         except Refused as error:
@@ -265,7 +265,7 @@ class CountyConfiguration:
         return True
 
     def _answer(self, desk: CenterDesk, basis: _Basis, now: float) -> None:
-        """Send the newest document to stations that say they have another one, each now and then."""
+        """Send the newest document to stations that report another one, at limited intervals."""
         region = basis.key.subject.region
         for station, recipient in self._recipients.items():
             report = recipient.pending
@@ -291,7 +291,7 @@ class CountyConfiguration:
     def _send_to(
         self, region: str, document: SignedDocument, one: PartsOfStation, base: frozenset[str] | None, now: float
     ) -> None:
-        """``base``: hashes of what it has."""
+        """Send a document. ``base``: hashes of the parts that the station has."""
         recipient = self._recipients[document.station]
         payload = message_of(document, one, base or frozenset())
         recipient.next_send = now + min(MIN_RESEND_S * 2**recipient.resends, _MAX_RESEND_S)
@@ -300,7 +300,7 @@ class CountyConfiguration:
 
 
 def message_of(document: SignedDocument, one: PartsOfStation, base: Iterable[str]) -> bytes:
-    """The document with those parts that are not in ``base`` and fit, the smallest first."""
+    """Encode the document with those parts that are not in ``base`` and fit, the smallest first."""
     text, left_out = document.content.decode(), set(base)
     chosen: dict[str, str] = {}
     payload = ConfigurationMessage(text, chosen).encode()
@@ -316,7 +316,7 @@ def message_of(document: SignedDocument, one: PartsOfStation, base: Iterable[str
 
 
 def _parts(rendered: CountyRendering, station: str, township: str, more: Mapping[str, bytes]) -> PartsOfStation | None:
-    """None where a row of this station is wrong: the others get theirs."""
+    """Build the station's parts; None where a row of this station is wrong: the others get theirs."""
     try:
         return PartsOfStation(station, {**rendered.parts(station, township), **more})
     except ValueError as error:
@@ -325,7 +325,7 @@ def _parts(rendered: CountyRendering, station: str, township: str, more: Mapping
 
 
 def _report_of(event: ReceivedEvent) -> _Report | None:
-    """Of a document that was applied, or was refused because a newer one is known there."""
+    """Read the report of a document that was applied, or refused because the station knows a newer one."""
     if event.type == ConfigApplied.TYPE:
         applied = decode_data(ConfigApplied, event.data)
         return _Report(ConfigurationVersion(applied.key, applied.number), applied.document_sha256)
@@ -338,5 +338,5 @@ def _report_of(event: ReceivedEvent) -> _Report | None:
 
 
 def _parse_version(text: str) -> ConfigurationVersion | None:
-    """Of a hello, whose form is checked."""
+    """Parse the version of a hello, whose form is checked already."""
     return ConfigurationVersion(*map(int, text.split("."))) if text else None

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 def decision_worker(
     ledger: Ledger, on_accepted: Callable[[], None], poll_interval_s: float = _POLL_INTERVAL_S
 ) -> Worker:
-    """``on_accepted`` is called when an event was taken in: the feed has something new. Does not close ``ledger``."""
+    """Build the worker; it calls ``on_accepted`` when the feed has a new event. Does not close ``ledger``."""
 
     def step() -> float:
         if desk_exists(ledger):
@@ -52,7 +52,7 @@ def decision_worker(
 
 
 def carry_out_oldest(ledger: Ledger, desk: CenterDesk) -> bool:
-    """Whether a decision waited. Raises LedgerError and DeskError, and then it waits still."""
+    """Carry out a decision; return whether one waited. After LedgerError or DeskError it still waits."""
 
     def execute(pending: Decision) -> str:
         if desk.decisions.history(pending.kind, pending.subject)[-1].number != pending.number:
@@ -74,7 +74,7 @@ def carry_out_oldest(ledger: Ledger, desk: CenterDesk) -> bool:
 
 
 def desk_exists(ledger: Ledger) -> bool:
-    """Whether the pages of this ledger have made a desk: taking events in alone makes none."""
+    """Return whether the pages of this ledger have made a desk: receiving events alone makes none."""
     path = LedgerAddress.parse(ledger.url).path
     if path is not None:
         return desk_path(path).exists()

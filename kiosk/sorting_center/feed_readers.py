@@ -39,9 +39,9 @@ _READERS: Final = (
 
 
 def feed_positions(ledger_url: str) -> Mapping[str, int]:
-    """By name, up to which place of the feed as it is now; who has never read is not among them. Raises a LedgerError.
+    """Return each reader's place in the current feed, by name; without those that never read. Raises LedgerError.
 
-    0 for who has read the feed of another generation: it begins again.
+    The place is 0 for a reader of another feed generation: it begins again.
     """
     address = LedgerAddress.parse(ledger_url)
     with Ledger.open_readonly(ledger_url) as ledger:

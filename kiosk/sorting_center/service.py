@@ -54,11 +54,11 @@ class SortingCenter:
         regions: Sequence[str] = (),
         metrics: tuple[str, int] | None = None,
     ) -> None:
-        """Raises OSError when an address cannot be had, and LedgerError when the list of photos cannot be used. Closes
-        ``ledger`` in `stop`.
+        """Open all parts. Raises OSError when an address is not available, and LedgerError when the list of photos
+        cannot be used. Closes ``ledger`` in `stop`.
 
-        ``regions`` are those whose stations are listened to; none for all. ``metrics``: host and port of this machine
-        where monitoring alone is.
+        ``regions``: those whose stations are subscribed to; none for all. ``metrics``: host and port on this machine
+        for monitoring alone.
         """
         self.health = CenterHealth()
         self._ledger = ledger
@@ -89,13 +89,13 @@ class SortingCenter:
         self._configuration: Worker | None = None
 
     def keep_broker_access(self) -> None:
-        """Before `start`: keep the clients of the broker, which speaks MQTT, like the list of certificates."""
+        """Keep the broker's clients equal to the list of certificates; the broker uses MQTT. Call before `start`."""
         from kiosk.sorting_center.access_worker import BrokerAccess  # the library of MQTT is not loaded without need
 
         self._access = BrokerAccess(self._ledger, self._broker, self.health).thread
 
     def send_configurations(self, key: Path) -> None:
-        """Before `start`: sign what the county gives its stations with this key, and send it; and sign its log."""
+        """Sign and send stations' configurations with this key; sign the log, too. Call before `start`."""
         from kiosk.sorting_center.configuration_worker import CountyConfiguration
 
         send, checkpoints = partial(self._line.send, qos=1), partial(checkpoint_parts, self._ledger, key)
@@ -114,7 +114,7 @@ class SortingCenter:
         return self._monitoring.address if self._monitoring is not None else None
 
     def start(self, wait_s: float, ending: threading.Event | None = None) -> bool:
-        """Start all parts; whether the stations' topics were subscribed to within ``wait_s``. It goes on trying.
+        """Start all parts; return whether stations' topics were subscribed to within ``wait_s``. Retries go on after.
 
         ``ending``, once set, ends the wait.
         """
@@ -127,7 +127,7 @@ class SortingCenter:
         return self.health.wait_until_connected(wait_s, ending or threading.Event())
 
     def stop(self) -> None:
-        """Finish the batch in hand, say goodbye, close the ledger: at most five seconds."""
+        """Finish the current batch, disconnect, close the ledger: at most five seconds."""
         deadline = time.monotonic() + _STOP_TIMEOUT_S
         self._watchdog.stop(_PART_STOP_TIMEOUT_S)
         self._feed.end()
@@ -150,7 +150,7 @@ class SortingCenter:
 
 
 def _monitoring(ledger: Ledger, health: CenterHealth, address: tuple[str, int] | None) -> MonitoringServer | None:
-    """Flask is loaded for it alone: the pages have a process of their own."""
+    """Build the monitoring server. Flask is loaded only for it: the pages have a process of their own."""
     if address is None:
         return None
     from kiosk.sorting_center.web.machine.monitoring import MonitoringServer

@@ -53,7 +53,7 @@ class PanelControl:
         self._worker.stop(2.0)
 
     def on_button(self, button: str, how: str) -> None:
-        """A button: a press is a touch of the page's own button, holding *help* calls the clerk by sound."""
+        """Handle a button: a press acts as a touch of the page's own, holding *help* calls the clerk by sound."""
         if (button, how) == ("help", "hold"):
             self._panel.buzz("attention")
         else:

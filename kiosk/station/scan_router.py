@@ -42,7 +42,7 @@ OnNotice = Callable[[str, ParcelRow | None, int], None]
 
 
 def put_up_notice(access: Access) -> str:
-    """The notice of a parcel that was put up at the counter by its code."""
+    """Return the notice for a parcel that its code brought up at the counter."""
     return MY_PARCEL if access.is_clerk_present() else CLERK_CALLED
 
 
@@ -68,7 +68,7 @@ class ScanRouter:
         self._route(partial(self._refused, word))
 
     def _route(self, take: Callable[[CounterSession | None], None]) -> None:
-        """``take`` gets the session of the clerk at the open counter, None for a villager's scan."""
+        """Call ``take`` with the session of the clerk at the open counter, None for a villager's scan."""
         try:
             session = self._access.current() if self._board.is_watched() else None
             take(session if session is not None and session.person.role is Role.CLERK else None)

@@ -124,7 +124,7 @@ class StoreProbe:
         self._store, self._board = store, board
 
     def ask(self) -> None:
-        """Read, for the sign of life, which an error here denies; then see whether a write could begin."""
+        """Read, as the sign of life, which an error here denies; then check that a write could begin."""
         self._store.outbox.counts()
         try:
             self._store.check_writable()
@@ -156,7 +156,7 @@ class OutboxPoller:
         self._reread.set()
 
     def reread(self) -> None:
-        """This process has written something itself."""
+        """Read at the next poll, since this process has written something itself."""
         self._reread.set()
 
     def poll(self) -> float:
@@ -310,7 +310,7 @@ class StationService:
         self._connect()
 
     def _connect(self) -> None:
-        """Who hears of what. Nothing is told before ``start``."""
+        """Connect signals and listeners. No signal is sent before ``start``."""
         signals, desk, counter = self._signals, self.desk, self.counter
         for worker in self._printers.values():
             signals.committed.connect(worker.wake)
@@ -332,7 +332,7 @@ class StationService:
         return Stamp(self.clock.now(), self.software, self.settings.region, sign=self.signing.sign)
 
     def start(self) -> None:
-        """Settle what the last stop left undone, then start every worker."""
+        """Clean up what the last stop left unfinished, then start every worker."""
         stamp = self.stamp()
         self._tidy("goods", self.photo_folder.tidy)
         self._tidy("parcels", lambda: self.parcel_photos.tidy(self.store.parcels.by_number))
@@ -357,7 +357,7 @@ class StationService:
             self.scale.start()
 
     def stop(self) -> None:
-        """Stop the scale first, so that nothing new begins, then let the workers finish; one failing stops no other."""
+        """Stop the scale first, so that nothing new begins, then let the workers finish, even if one of them fails."""
         for worker in self._printers.values():
             worker.stop(0.0)  # the job in hand is waited for below
         with ExitStack() as ends:  # called from the last to the first
@@ -387,7 +387,7 @@ class StationService:
         return self.scale_audit.standing()
 
     def scale_findings(self) -> list[DoctorFinding]:
-        """What the doctor says of the scale's legal status; nothing while the database cannot be read, a row itself."""
+        """Check the scale's legal status; empty when the database cannot be read, which has a row of its own."""
         try:
             standing = self.standing()
         except StoreError as error:
@@ -397,7 +397,7 @@ class StationService:
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
 
     def prove_time(self) -> float:
-        """A document of the county was issued: a clock that nobody has set since is not earlier. Once for each."""
+        """Move an unsynchronized clock up to the county's newest document, once for each; return seconds to wait."""
         proven = self.county.proven_time()
         if proven is not None and proven != self._proven:
             self._proven = proven
@@ -482,7 +482,7 @@ class StationService:
         self.signing.poll(self.store, self.stamp)
 
     def _log_altered(self) -> None:
-        """Once, beside the start and not before it: weighing goes on. What is altered is a matter for people."""
+        """Log altered records once, beside the start and not before it: weighing goes on, people decide."""
         self._records_compared = True
         try:
             for found in self.store.intakes.altered():
@@ -510,7 +510,7 @@ class StationService:
         self._photographer.ask(PlainRequest(photo_request, self._space.for_others, keep))
 
     def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
-        """A paper for which no printer is fitted would wait for ever and keep the screen from going home by itself."""
+        """Build the papers with a fitted printer; any other would wait for good and keep the screen from home."""
         settings = self.county.live.on_paper(self.settings)
         papers = make_papers(settings, self._codes, confirmed, catalog, stamp)
         return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
@@ -526,7 +526,7 @@ class StationService:
 
 
 def _sheet_printer(printers: Mapping[str, Printer]) -> str:
-    """The printer of manifests: one that prints A4, whichever it stands in for."""
+    """Find the printer of manifests: the one that prints A4, whatever its name; otherwise the label printer."""
     heads = {name: printer.setup.head for name, printer in printers.items()}
     wide = (name for name, head in heads.items() if head.width_dots / head.per_mm >= A4_PRINTED_MM)
     return next(wide, LABEL_PRINTER)

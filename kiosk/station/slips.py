@@ -39,8 +39,8 @@ _UNREADABLE: Final = CheckedSlip(SlipVerdict.UNREADABLE)
 def judge(
     signed: SignedSlip, keys: Iterable[tuple[bytes, str]], own: tuple[object, ...] | None, voids: Collection[str]
 ) -> CheckedSlip:
-    """Of a slip of this county. ``keys``: those of its station, with the county's word on each. ``own``: where this
-    station has it; restored from a backup, it may have forgotten a void that the county knows.
+    """Judge a slip of this county. ``keys``: those of its station, with the county's state of each. ``own``: this
+    station's own record; after a restore from a backup it may lack a void that the county knows.
     """
     slip, named = signed.slip, [row for row in keys if key_id_of(row[0]) == signed.key_id]
     figures = (slip.product, slip.bags, slip.net_g, slip.price_fen_per_kg, slip.amount_fen, slip.mode)
@@ -70,7 +70,7 @@ class SlipChecks:
     own_public: Callable[[], bytes | None] = lambda: None
 
     def check(self, text: str) -> CheckedSlip:
-        """Never raises: what cannot be compared with the database is not called right."""
+        """Check the text of a slip. Raises nothing: what cannot be compared with the database is not called right."""
         try:
             signed = parse_slip(text)
             receipt, live = signed.slip.receipt, self.live()
@@ -114,13 +114,13 @@ class PublicSlips:
             self._request_scan()
 
     def scanned(self, text: str) -> None:
-        """A slip, or anything that was held here in its place."""
+        """Show the verdict on a scanned slip, or on anything that was held here in its place."""
         if not self._is_home():
             return self._board.notify(NOT_NOW)
         return self._show(self._check(text))
 
     def time_up(self) -> None:
-        """Nothing was read. Said again, or too early, it changes nothing."""
+        """Show that nothing was read. A repeated or early call changes nothing."""
         with self._lock:
             checked, since = self._newest
             if checked is None and SILENT_S <= self._clock() - since < SHOWN_S:
@@ -131,11 +131,11 @@ class PublicSlips:
             self._newest = None, float("-inf")
 
     def is_open(self) -> bool:
-        """Whether a check is on the screen: what is held under the scanner now is meant for it."""
+        """Return whether a check is on the screen: what is scanned now is meant for it."""
         return self._is_home() and self._board.snapshot().notice.word.startswith(NOTICE) and self.screen() is not None
 
     def screen(self) -> tuple[CheckedSlip | None, int] | None:
-        """The verdict (None while it asks for a receipt) and for how many milliseconds it stands; None for no check."""
+        """Return the verdict (None while waiting for a receipt) and its remaining milliseconds; None for no check."""
         checked, since = self._newest
         age_s = self._clock() - since
         if checked is None and age_s < SILENT_S:

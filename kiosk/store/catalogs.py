@@ -48,7 +48,7 @@ class PreparedCatalog:
 
 
 def on_day(catalog: Catalog, before: Catalog, moment: Moment, issued: str = "") -> Catalog:
-    """With the prices of today, or of the day a document was ``issued``; never of a day before those of ``before``."""
+    """Set the prices of today, or of the day a document was ``issued``; never of a day before ``before``'s."""
     dated = any(row.since for row in catalog.prices)
     today, since = (believed_day(moment, before.day), issued) if dated else (None, "")
     return replace(catalog, day=price_day(today, since, before.day))
@@ -60,7 +60,7 @@ class Catalogs(Tables):
         self._cache: dict[int, Catalog] = {}
 
     def add(self, catalog: Catalog, stamp: Stamp) -> int:
-        """Bring it into force, unless the same is; returns its version. Other containers raise the tare counter."""
+        """Put it in force, unless the same is; return its version. Other containers raise the tare counter."""
         return self._add(PreparedCatalog.of(on_day(catalog, self.get()[1], stamp.moment)), stamp)
 
     @writing
@@ -68,7 +68,7 @@ class Catalogs(Tables):
         return add(connection, prepared, stamp)
 
     def get(self, version: int | None = None) -> tuple[int, Catalog]:
-        """A version, None for the one in force; version 0 is empty. Raises StoreError for one that is not there."""
+        """Return a version, None for the one in force; version 0 is empty. Raises StoreError when it is missing."""
         requested = self._in_force() if version is None else version
         catalog = self._cache.get(requested)
         if catalog is None:
@@ -79,7 +79,7 @@ class Catalogs(Tables):
 
     @finishing
     def erase_members(self, connection: Connection, before: str) -> int:
-        """Erase the members of versions that another one replaced before then; returns how many versions had any.
+        """Erase the members of versions that another one replaced before then; return how many versions had any.
 
         Receipts name a version for its goods and prices; the hash stays that of the file as it was imported.
         """
@@ -129,19 +129,19 @@ def add(connection: Connection, prepared: PreparedCatalog, stamp: Stamp) -> int:
 
 
 def newest_version(connection: Connection) -> int:
-    """The one in force; 0 for none."""
+    """Return the version in force; 0 for none."""
     current = _newest(connection)
     return current[0] if current else 0
 
 
 def is_stored(connection: Connection, version: int, prepared: PreparedCatalog) -> bool:
-    """Whether this version reads back byte for byte."""
+    """Return whether this version reads back byte for byte."""
     query = select(catalog_table.c.content).where(catalog_table.c.version == version)
     return bool(connection.execute(query).scalar_one_or_none() == prepared.content)
 
 
 def _content(catalog: Catalog) -> bytes:
-    """What is not said is not written: the same file is the same version also for software that knows more."""
+    """Encode without empty fields, so that the same file is the same version also for newer software."""
     table = msgspec.to_builtins(catalog)
     if not table["day"]:
         del table["day"]

@@ -38,12 +38,12 @@ class OfferedCheckpoint:
 class CountyCheckpoints(Tables):
     @reading
     def newest(self, connection: Connection) -> Checkpoint | None:
-        """The one that was kept last. Raises StoreError."""
+        """Return the checkpoint kept last. Raises StoreError."""
         return newest(connection)
 
     @reading
     def refusal(self, connection: Connection) -> str | None:
-        """Why the last one was refused; None where it was kept, or there is none. Raises StoreError."""
+        """Return why the last one was refused; None when it was kept, or there is none. Raises StoreError."""
         query = select(county_checkpoint.c.reason).order_by(county_checkpoint.c.id.desc())
         return connection.execute(query.limit(1)).scalar()
 
@@ -56,7 +56,7 @@ def newest(connection: Connection, origin: str | None = None) -> Checkpoint | No
 
 
 def record(connection: Connection, offered: Iterable[OfferedCheckpoint], stamp: Stamp) -> None:
-    """Keep those that continue what is kept, refuse the others, each with its event; nothing for one that is known."""
+    """Keep those that continue what is kept, refuse the others, each with its event; skip a known one."""
     for one in offered:
         found, before = one.checkpoint, newest(connection, one.checkpoint.origin)
         if found == before and one.is_signed:
@@ -77,7 +77,7 @@ def record(connection: Connection, offered: Iterable[OfferedCheckpoint], stamp: 
 
 
 def _judge(one: OfferedCheckpoint, before: Checkpoint | None) -> str | None:
-    """None to keep it. The first one of a log has nothing that it could contradict."""
+    """Return why to refuse it, None to keep it. The first one of a log has nothing that it could contradict."""
     found = one.checkpoint
     if not one.is_signed or found.size > _MAX_REPORTED:
         return SIGNATURE

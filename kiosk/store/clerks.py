@@ -39,7 +39,7 @@ class Lockouts(Tables):
     def save(
         self, connection: Connection, scope: str, lockout: Lockout, locked_event: AuthLocked | None, stamp: Stamp
     ) -> None:
-        """Replace the state of a scope, with the event when this wrong try was one too many."""
+        """Replace the state of a scope; append the event when this wrong try caused a lockout."""
         values: dict[str, object] = {
             "failures": " ".join(str(age) for age in lockout.failures_ms),
             "wait_ms": lockout.wait_ms,
@@ -58,8 +58,8 @@ _ROWS = select(
 
 
 def follow_county(connection: Connection, people: Sequence[Clerk], stamp: Stamp) -> None:
-    """Make the list of people the county's: who is not in it works here no more, who is new or was somebody else has no
-    PIN yet; a PIN stays with its number and name, in capital letters or not.
+    """Replace the list of clerks by the county's: one who is not in it is retired, a new or renamed one has no PIN yet;
+    a PIN stays with its number and name, in capital letters or not.
     """
     known = {number: _row(number, *values) for number, *values in connection.execute(_ROWS)}
     for person in people:
@@ -78,7 +78,7 @@ def follow_county(connection: Connection, people: Sequence[Clerk], stamp: Stamp)
 
 
 def are_active(connection: Connection, people: Sequence[Clerk]) -> bool:
-    """Whether exactly these people work here."""
+    """Return whether exactly these people are active."""
     rows = connection.execute(_ROWS.where(clerk_table.c.active == 1))
     return {(row.number, row.name, row.role) for row in rows} == {(int(p.number), p.name, p.role) for p in people}
 
@@ -88,7 +88,7 @@ class Clerks(Tables):
 
     @writing
     def add(self, connection: Connection, name: str, role: Role, pin_hash: str, stamp: Stamp) -> ClerkRow:
-        """A new person with the next number. Raises BadClerk for a name that is none, or when no number is left."""
+        """Add a person under the next number. Raises BadClerk for an invalid name, or when no number is left."""
         last = connection.execute(select(func.max(clerk_table.c.number))).scalar_one() or 0
         clerk = Clerk(clerk_number(last + 1), name, role)
         values = {"number": last + 1, "name": name, "role": role, "pin_hash": pin_hash, "active": 1}
@@ -98,7 +98,7 @@ class Clerks(Tables):
 
     @reading
     def everyone(self, connection: Connection, active: bool = True) -> list[ClerkRow]:
-        """By number; with those who are retired when not ``active``."""
+        """Return the clerks by number; with the retired ones when not ``active``."""
         query = _ROWS.order_by(clerk_table.c.number)
         if active:
             query = query.where(clerk_table.c.active == 1)
@@ -106,7 +106,7 @@ class Clerks(Tables):
 
     @reading
     def by_number(self, connection: Connection, number: str) -> ClerkRow | None:
-        """The person with this number, retired ones too; None for a text that is none."""
+        """Return the person with this number, also a retired one; None for a text that is no number."""
         return _find(connection, number)
 
     @writing
@@ -116,7 +116,7 @@ class Clerks(Tables):
 
     @writing
     def retire(self, connection: Connection, number: str, stamp: Stamp) -> None:
-        """This person works here no more, and no PIN fits; again changes nothing."""
+        """Retire this person and erase the PIN; a second call changes nothing."""
         row = _find(connection, number)
         if row is not None and not row.active:
             return

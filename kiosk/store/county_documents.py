@@ -65,7 +65,7 @@ class CheckedDocument:
         return hashlib.sha256(self.content).hexdigest()
 
     def has_goods(self, codes: Collection[str]) -> bool:
-        """Whether each of these can still be brought in."""
+        """Return whether each of these can still be brought in."""
         prepared = self.catalog
         return prepared is None or all(prepared.catalog.product(code) is not None for code in codes)
 
@@ -73,17 +73,17 @@ class CheckedDocument:
 class CountyDocuments(Tables):
     @reading
     def in_force(self, connection: Connection) -> CountyDocument | None:
-        """None for a station without a document of its county. Raises StoreError."""
+        """Return the document in force, None when the county has sent none. Raises StoreError."""
         return _in_force(connection)
 
     @reading
     def missing(self, connection: Connection, hashes: Iterable[str]) -> list[str]:
-        """Which of these parts the database has not, each once and in their order."""
+        """Return which of these parts are not in the database, each once and in their order."""
         return _missing(connection, list(dict.fromkeys(hashes)))
 
     @reading
     def part(self, connection: Connection, sha256: str) -> bytes | None:
-        """As it is stored: a bit of it may have flipped."""
+        """Read a part as it is stored, unchecked: a bit of it may have flipped."""
         return connection.execute(select(part_table.c.content).where(part_table.c.sha256 == sha256)).scalar()
 
     @writing
@@ -94,7 +94,7 @@ class CountyDocuments(Tables):
 
     @writing
     def apply(self, connection: Connection, checked: CheckedDocument, stamp: Stamp) -> int:
-        """All of it or nothing; returns the version of the catalog that was made of it. Refused: ``older``, and
+        """Apply all of it or nothing; return the version of the catalog made from it. Refused: ``older``, and
         ``self_test`` when not all of it reads back as it was written.
         """
         document, before = checked.document, _in_force(connection)
@@ -120,8 +120,8 @@ class CountyDocuments(Tables):
 
     @writing
     def change_day(self, connection: Connection, prepared: PreparedCatalog, before: int, stamp: Stamp) -> None:
-        """Bring the same goods with the prices of another day into force, unless ``before`` is not in force any more.
-        Where they are the county's, the event says so of the new version as well.
+        """Put the same goods with the prices of another day in force, unless ``before`` is no longer in force. For a
+        county catalog, the event says so of the new version as well.
         """
         if catalogs.newest_version(connection) != before:
             return
@@ -132,7 +132,7 @@ class CountyDocuments(Tables):
 
     @writing
     def confirm(self, connection: Connection, sha256: str) -> None:
-        """The county has said in this epoch that the document in force is its newest."""
+        """Record that the county has confirmed in this epoch that the document in force is its newest."""
         found = _in_force(connection)
         if found is not None and found.sha256 == sha256 and not found.confirmed:
             _update_newest(connection, epoch=journal.current_epoch(connection).number)

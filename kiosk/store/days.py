@@ -75,12 +75,14 @@ class Days(Tables):
 
     @reading
     def county_log(self, connection: Connection) -> Checkpoint | None:
-        """Of the newest checkpoint that is kept."""
+        """Return the newest checkpoint that is kept."""
         return checkpoints.newest(connection)
 
     @writing
     def close(self, connection: Connection, actor: str, papers: DayPapers, stamp: Stamp) -> tuple[DayTotals, str]:
-        """Tell it, queue papers; returns totals and head (64 hex digits). Refused: record_altered (a changed row)."""
+        """Record the close of the day and queue its papers; return totals and journal head (64 hex digits). Refused:
+        record_altered (a changed row).
+        """
         since = _last_close(connection)
         sealed_rows.refuse_altered(connection, since.position, since.next_intake)
         found = _totals(connection)
@@ -137,7 +139,7 @@ def _last_close(connection: Connection) -> _LastClose:
 
 
 def _next_intake(connection: Connection) -> int:
-    """An intake that is open now belongs to the next day, and so does every later one."""
+    """Return the first intake of the next day: one that is open now belongs to it, as every later one."""
     opened = select(func.min(intake_table.c.number)).where(intake_table.c.state == IntakeState.OPENED)
     first = connection.execute(opened).scalar_one()
     last = connection.execute(select(func.max(intake_table.c.number))).scalar_one()
@@ -145,7 +147,7 @@ def _next_intake(connection: Connection) -> int:
 
 
 def _happened_after(since: _LastClose) -> ColumnElement[bool]:
-    """Of a row of the journal. Where it was told first is read from its body, so only when there was a close."""
+    """Build the condition on where a row was first issued, read from its body only when there was a close."""
     after = journal_table.c.position > since.position
     return after & (since.first_position < _FIRST_POSITION) if since.position else after
 

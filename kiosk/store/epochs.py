@@ -59,18 +59,17 @@ class Epochs(Tables):
         self._opening = opening
 
     def identity(self) -> DatabaseIdentity:
-        """Station, current epoch and receipt series; the other process may have started a new epoch."""
+        """Read station, epoch and receipt series each time: the other process may have started a new epoch."""
         epoch = self.database.read(journal.current_epoch)
         return DatabaseIdentity(self._station, epoch.epoch, epoch.series)
 
     def start(self, why: str, stamp: Stamp | None = None, *, ending: str | None = None) -> bool:
-        """Go on in a new epoch with the next receipt series; what is not done is told again in it.
+        """Start a new epoch with the next receipt series; what is not done is reissued in it.
 
-        False, and nothing is written, when ``ending`` is given and is not the current epoch (any more). Raises
-        StoreError when an acknowledgement asks for it (``why`` is "behind" and ``ending`` the epoch it named) and
-        ``behind_limit_reached``.
-        When ``receipt-series`` cannot be written after the commit, StoreError says so, the new epoch stands, and the
-        next opening writes the file.
+        Returns False, and writes nothing, when ``ending`` is given and is not the current epoch (any more). Raises
+        StoreError when an acknowledgement requires it (``why`` is "behind" and ``ending`` the epoch it named) and
+        ``behind_limit_reached``. When ``receipt-series`` cannot be written after the commit, StoreError says so, the
+        new epoch stays, and the next opening writes the file.
         """
         try:
             with self._marker.locked():
@@ -79,7 +78,7 @@ class Epochs(Tables):
             raise StoreError(f"The file {self._marker.path} cannot be written ({error}): check the disk.") from error
 
     def reissue(self, epoch: str, after: int) -> int:
-        """Issue again, in the current epoch, what was acknowledged of an earlier one above ``after``; how many.
+        """Issue again, in the current epoch, what was acknowledged of an earlier one above ``after``; return how many.
 
         The center came back from a backup and gave those numbers to another machine with the same card. From now on
         ``after`` is what was acknowledged of it. Nothing is done for the current epoch: that one has to end first.
@@ -93,15 +92,15 @@ class Epochs(Tables):
 
     @reading
     def behind_limit_reached(self, connection: Connection) -> bool:
-        """Whether ``start("behind")`` would be refused: one was begun for it in this boot, or too many in all."""
+        """Return whether ``start("behind")`` would be refused: one was begun in this boot, or too many in all."""
         return _behind_limit_reached(connection, self._stamps().moment.boot_id)
 
     def settle(self, stamp: Stamp) -> None:
-        """At opening, with the marker locked: see that epoch and receipt series are this database's alone.
+        """Make sure, at opening with the marker locked, that epoch and receipt series are this database's alone.
 
         A file just made gets its first epoch; one that is older than the marker is a backup and gets a new epoch. When
-        it has a letter after all of the marker, that was done at the start before and the marker could not be written.
-        Raises StoreError for the database of another station.
+        its letter is after all of the marker, the start before did that and could not write the marker. Raises
+        StoreError for the database of another station.
         """
         used = self._marker.used(self._station)
         known = self.series()
@@ -114,7 +113,7 @@ class Epochs(Tables):
 
     @reading
     def series(self, connection: Connection) -> list[Series]:
-        """Every letter this database has used, oldest first. Raises StoreError for the database of another station."""
+        """Return every letter used, oldest first. Raises StoreError for the database of another station."""
         owner = connection.execute(select(station_table.c.station)).scalar_one_or_none()
         if owner not in (None, self._station):
             raise StoreError(
@@ -124,7 +123,7 @@ class Epochs(Tables):
         return _all_series(connection)
 
     def _enter(self, why: str, stamp: Stamp, ending: str | None = None) -> bool:
-        """First the database, then the marker."""
+        """Write first the database, then the marker."""
         epoch, used = self._opening.new_epoch(), self._marker.used(self._station)
 
         def work(connection: Connection) -> list[Series] | None:
@@ -181,7 +180,7 @@ def _begin(connection: Connection, new_epoch: NewEpoch, stamp: Stamp, floor: Map
 
 
 def _to_reissue(connection: Connection, events: Iterable[SealedEvent]) -> list[SealedEvent]:
-    """Not what names events of its own epoch, and no key: that is announced anew, signed by itself."""
+    """Leave out what names events of its own epoch, and keys: a key is announced again, signed by itself."""
     found = list(events)
     if any(event.type == e.KeyMade.TYPE for event in found):
         signing.repeat_announcement(connection)
@@ -207,12 +206,12 @@ def _reissue_acknowledged(connection: Connection, epoch: str, after: int, stamp:
 
 
 def _is_superseded(connection: Connection, event: SealedEvent, position: int) -> bool:
-    """Of two offers of a lot the center takes the one it gets last: an older one is not told after a newer one."""
+    """Return whether an offer is outdated: the center takes the offer of a lot that it gets last."""
     return event.type == e.ListingSubmitted.TYPE and not listings.is_current_offer(connection, position)
 
 
 def _reissue(connection: Connection, sealed: SealedEvent, before: int, now: Stamp) -> int:
-    """Tell the event of position ``before`` again, and let what it tells name the new one; returns its position."""
+    """Reissue the event of position ``before``, and point its rows to the new one; return its position."""
     event = json.loads(sealed.body)
     data = data_as(EVENT_TYPES[sealed.type], event["data"])
     first_id = event.get("reissued", event["id"])
@@ -241,7 +240,7 @@ def _all_series(connection: Connection) -> list[Series]:
 
 
 def _behind_limit_reached(connection: Connection, boot_id: str) -> bool:
-    """Whether no epoch may be begun for BEHIND now: one was in this boot, or MAX_BEHIND_EPOCHS in all.
+    """Return whether no epoch may be begun for BEHIND: one was in this boot, or MAX_BEHIND_EPOCHS in all.
 
     An acknowledgement is no proof, and each such epoch costs a letter. The database is an older copy at most once
     between two starts of the machine, and its own first events say in which boot each epoch was begun.

@@ -91,9 +91,9 @@ class Intakes(Tables):
     def confirm(
         self, connection: Connection, confirmed: ConfirmedIntake, token: str, papers: IntakePapers, stamp: Stamp
     ) -> ConfirmedRow:
-        """Record what both sides agreed on: event, intake, bags, lot and papers. StoreError unless it is opened.
+        """Record what both sides agreed on: event, intake, bags, lot and papers. Raises StoreError unless it is opened.
 
-        ``token`` is made by the screen for this confirmation; when it was used before, the first result comes back
+        ``token`` is made by the screen for this confirmation; when it was used before, the first result is returned
         with ``repeated`` and nothing is written.
         """
         receipt = confirmed.intake.receipt
@@ -110,14 +110,14 @@ class Intakes(Tables):
     def abandon(
         self, connection: Connection, receipt: ReceiptNumber, stage: str, why: AbandonReason, stamp: Stamp
     ) -> None:
-        """Close an intake (``stage``: opened, weighed) without goods; what was fixed for it is told as unbooked. Again
-        changes nothing.
+        """Close an intake (``stage``: opened, weighed) without goods; report what was fixed for it as unbooked. A
+        second call changes nothing.
         """
         _abandon(connection, receipt, stage, why, stamp)
 
     @finishing
     def abandon_left_open(self, connection: Connection, stamp: Stamp) -> list[ReceiptNumber]:
-        """At the station's start: abandon every intake that was open when it stopped."""
+        """Abandon, at the station's start, every intake that was open when it stopped."""
         opened = select(intake_table.c.receipt).where(intake_table.c.state == IntakeState.OPENED)
         receipts = [ReceiptNumber.parse(text) for text in connection.execute(opened).scalars()]
         for receipt in receipts:
@@ -150,13 +150,13 @@ class Intakes(Tables):
 
     @reading
     def slip_figures(self, connection: Connection, receipt: ReceiptNumber) -> tuple[str | int | None, ...] | None:
-        """Goods, bags, net grams, fen per kg, fen and mode of a confirmed intake, and when it was made void."""
+        """Return goods, bags, net grams, fen per kg, fen and mode of a confirmed intake, and when it was voided."""
         row = connection.execute(_SLIP.where(is_intake(receipt))).one_or_none()
         return None if row is None else tuple(row)
 
     @reading
     def find(self, connection: Connection, text: str) -> ConfirmedRow | None:
-        """The confirmed intake of a receipt number, or of a receipt, lot or bag code; None for anything else."""
+        """Find the confirmed intake of a receipt number, or of a receipt, lot or bag code; None for anything else."""
         receipt = receipt_in(text.strip().upper())
         return _one(connection, _SUMMARY.where(is_intake(receipt))) if receipt is not None else None
 
@@ -170,14 +170,14 @@ class Intakes(Tables):
 
     @reading
     def altered(self, connection: Connection) -> list[AlteredRecord]:
-        """Of the newest intakes those whose rows are not what was sealed; for every start."""
+        """Find, at every start, those of the newest intakes whose rows are not what was sealed."""
         return sealed_rows.find_altered_newest(sealed_rows.bare_of(connection))
 
 
 def newest_confirmed(
     connection: Connection, condition: ColumnElement[bool], limit: int, offset: int
 ) -> list[ConfirmedRow]:
-    """Confirmed intakes of which this is true, newest receipt first."""
+    """Return the confirmed intakes that meet the condition, newest receipt first."""
     query = _SUMMARY.where(condition).order_by(intake_table.c.number.desc())
     return _rows(connection, query.limit(limit).offset(offset))
 
@@ -230,7 +230,7 @@ def _write_confirmed(connection: Connection, confirmed: ConfirmedIntake, token: 
 
 
 def _repeated(source: object, names: Iterable[str]) -> dict[str, object]:
-    """What a row repeats of an intake or its event: integers as they are, anything else as text."""
+    """Return the columns a row repeats of an intake or its event: integers as they are, others as text."""
     values = {name: getattr(source, name) for name in names}
     return {name: value if value is None or isinstance(value, int) else str(value) for name, value in values.items()}
 

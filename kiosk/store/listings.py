@@ -63,7 +63,7 @@ class Listings(Tables):
 
     @reading
     def of(self, connection: Connection, receipt: ReceiptNumber) -> ListingRow:
-        """The listing of this confirmed intake, begun or not. Raises StoreError when it is not of this database."""
+        """Return the listing of this confirmed intake, begun or not. Raises StoreError when it is not stored here."""
         return _read(connection, receipt)
 
     @reading
@@ -79,7 +79,7 @@ class Listings(Tables):
 
     @writing
     def choose(self, connection: Connection, receipt: ReceiptNumber, pack_g: int, grade: str, stamp: Stamp) -> None:
-        """How the goods are packed, and of which grade they are; ``grade`` is empty for goods without."""
+        """Store how the goods are packed, and their grade; ``grade`` is empty for goods without."""
         _require_valid(_read(connection, receipt))
         number = number_of(receipt)
         begin_draft(connection, number, stamp)
@@ -108,7 +108,7 @@ class Listings(Tables):
     def submit(
         self, connection: Connection, receipt: ReceiptNumber, seen: ListingRow, data: ListingSubmitted, stamp: Stamp
     ) -> None:
-        """Tell the offer ``data``, made of ``seen``. Raises StoreRefusal stale_page when that has changed."""
+        """Record the offer ``data``, made of ``seen``. Raises StoreRefusal stale_page when that has changed."""
         row = _read(connection, receipt)
         _require_valid(row)
         if row != seen:
@@ -129,7 +129,7 @@ def is_current_offer(connection: Connection, position: int) -> bool:
 
 
 def point_to_event(connection: Connection, before: int, position: int) -> None:
-    """Let the listing that the event at ``before`` tells name the one that tells it now; not one that was told anew."""
+    """Point the listing of the event at ``before`` to its reissue; leave one with a newer offer."""
     connection.execute(update(listing_table).where(_c.position == before).values(position=position))
 
 

@@ -43,7 +43,7 @@ class MemberGoods(Tables):
     def brought(
         self, connection: Connection, member: str, year_start: str, day_start: str, limit: int, offset: int = 0
     ) -> Brought:
-        """``year_start`` and ``day_start``: UTC, as times stand here; "" where nobody knows the date: all of it then.
+        """Sum up from ``year_start`` and ``day_start`` on: UTC, as stored; "" for an unknown date: all of it then.
 
         A receipt without a date belongs to the year of the receipts around it: the year begins behind the last receipt
         whose date is before it.
@@ -71,7 +71,7 @@ class MemberGoods(Tables):
 
     @writing
     def set_code(self, connection: Connection, member: str, mac: bytes, paper: NewPaper) -> None:
-        """From now on this code alone; the slip of one before, if it still waits, comes to nothing."""
+        """Replace the member's code; cancel the slip of the one before if it is still queued."""
         print_jobs.cancel_slips(connection, member)
         new = upsert(code_table).values(member=member, mac=mac)
         connection.execute(new.on_conflict_do_update(index_elements=["member"], set_={"mac": mac}))
@@ -79,7 +79,7 @@ class MemberGoods(Tables):
 
     @writing
     def queue_statement(self, connection: Connection, member: str, paper: NewPaper) -> None:
-        """Nothing is queued while one still waits for the printer: who taps again gets no second one."""
+        """Queue it, unless one still waits for the printer: a second tap queues no second one."""
         waits = (job_table.c.about == member) & (job_table.c.document == paper.document)
         waits &= job_table.c.state.in_([print_jobs.QUEUED, print_jobs.SENDING])
         if connection.execute(select(job_table.c.id).where(print_jobs.OPEN, waits)).first() is None:

@@ -50,7 +50,7 @@ class Photos(Tables):
 
     @writing
     def add(self, connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
-        """Keep a shot, open its listing draft and tell both; the same shot of the same lot again changes nothing."""
+        """Store a shot, open its listing draft and record both; the same shot of the same lot again changes nothing."""
         intake = connection.execute(select(lot_table.c.intake).where(_has_lot(photo.lot))).scalar_one_or_none()
         if intake is None:
             raise StoreError(f"Lot {photo.lot} is not of this database.")
@@ -76,7 +76,7 @@ class Photos(Tables):
 
     @reading
     def oldest(self, connection: Connection, limit: int, after: PhotoPlace | None = None) -> list[PhotoPlace]:
-        """At most ``limit`` shots behind ``after``, in the order of their intakes: no clock has a say in it."""
+        """Return at most ``limit`` shots behind ``after``, in the order of their intakes, whatever the clock was."""
         query = select(*_ORDER, _c.sha256, _c.natural_sha256, _c.sent * _c.natural_sent)
         if after is not None:
             query = query.where(tuple_(*_ORDER) > (after.intake, after.shot))
@@ -87,8 +87,8 @@ class Photos(Tables):
 
     @reading
     def unsent(self, connection: Connection, limit: int) -> list[UnsentPicture]:
-        """At most ``limit`` pictures that the center does not have, the smallest first: only those it has been told
-        of, by an event that it has acknowledged and not put aside.
+        """Return at most ``limit`` pictures that the center does not have, the smallest first: only those of an event
+        that it has acknowledged and not put aside.
         """
         master = select(_c.sha256, _c.size_bytes).where(_c.sent == _NO)
         natural = select(_c.natural_sha256, _c.natural_size_bytes).where(_c.natural_sent == _NO)
@@ -98,7 +98,7 @@ class Photos(Tables):
 
     @reading
     def unsent_count(self, connection: Connection) -> int:
-        """How many pictures of accepted shots the center does not have, whether it was told of them yet or not."""
+        """Count the pictures of accepted shots that the center does not have, whether their event was sent or not."""
         master = select(_c.sha256).where(_c.sent == _NO)
         natural = select(_c.natural_sha256).where(_c.natural_sent == _NO)
         both = union(master, natural).subquery()
@@ -106,7 +106,7 @@ class Photos(Tables):
 
     @finishing
     def mark_sent(self, connection: Connection, sha256: str) -> None:
-        """The center has this picture; a hash that is not waited for changes nothing."""
+        """Record that the center has this picture; a hash that is not waited for changes nothing."""
         connection.execute(update(photo_table).where(_c.sent == _NO, _c.sha256 == sha256).values(sent=1))
         natural = update(photo_table).where(_c.natural_sent == _NO, _c.natural_sha256 == sha256)
         connection.execute(natural.values(natural_sent=1))
@@ -155,7 +155,7 @@ def _row(row: RowMapping) -> PhotoRow:
 
 
 def _acknowledged_only(query: Select[Any]) -> Select[Any]:
-    """Only of shots whose event the center has, and not put aside for a person."""
+    """Select only shots whose event the center has, and has not put aside for a person."""
     aside = exists().where(
         quarantined_table.c.epoch == journal_table.c.epoch, quarantined_table.c.seq == journal_table.c.seq
     )
@@ -167,7 +167,7 @@ def _acknowledged_only(query: Select[Any]) -> Select[Any]:
 
 
 def _has_lot(lot: str) -> ColumnElement[bool]:
-    """The condition for one lot, found by the key of its intake. False for no lot."""
+    """Build the condition for one lot, found by the key of its intake. False for no lot."""
     receipt = receipt_in(lot)
     if receipt is None:
         return false()

@@ -112,11 +112,11 @@ class Store:
             self.intakes.confirm(weighed.confirm(certificate), "rehearsal", lambda head: [], stamp)
 
     def check_writable(self) -> None:
-        """Raises StoreError when an intake could not be kept now; writes nothing, and waits for nobody."""
+        """Raise StoreError when an intake could not be kept now; write nothing, and wait for no lock."""
         self._database.check_writable(self._marker.files)
 
     def changed(self) -> bool:
-        """Whether another process committed since the last call; true the first time."""
+        """Return whether another process committed since the last call; true the first time."""
         return self._database.changed()
 
     def close(self) -> None:

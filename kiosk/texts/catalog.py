@@ -55,7 +55,7 @@ class MessageEntry:
 
 @cache
 def catalog(lang: str, package: str = STATION) -> Mapping[str, MessageEntry]:
-    """All entries of one language by id; raises KeyError for an unknown language.
+    """Load all entries of one language by id; raises KeyError for an unknown language.
 
     ``catalogs`` in ``package`` has a folder for each language with one or more files. Raises DamagedCatalog, naming the
     file, when one cannot be read or gives an id that another file has.
@@ -116,14 +116,14 @@ class Texts:
         return text_id in self._entries
 
     def text(self, text_id: str, **values: object) -> str:
-        """The message with ``{name}`` replaced by ``values["name"]``; a counting message chooses its form by ``n``.
+        """Return the message with ``{name}`` replaced by ``values["name"]``; a counting one chooses its form by ``n``.
 
         For HTML use ``kiosk.texts.html.fill``: it escapes the values.
         """
         return PLACEHOLDER.sub(lambda found: str(self.value(text_id, found[1], values)), self.template(text_id, values))
 
     def template(self, text_id: str, values: Mapping[str, object]) -> str:
-        """The message with its placeholders still in it, in the plural form that goes with ``values["n"]``."""
+        """Return the message with its placeholders, in the plural form for ``values["n"]``."""
         entry = self._entries.get(text_id)
         if entry is not None:
             return _form(entry, self.language, values)
@@ -132,7 +132,7 @@ class Texts:
         return text_id if english is None else _form(english, LANGUAGES[FALLBACK], values)
 
     def value(self, text_id: str, name: str, values: Mapping[str, object]) -> object:
-        """One value of a message; a dash when the caller forgot it (MissingText when strict)."""
+        """Return one value of a message; a dash when the caller forgot it (MissingText when strict)."""
         if name in values:
             return values[name]
         self._report_missing(f"{text_id}:{name}", f"the text {text_id!r} needs a value for {name!r}")
@@ -156,10 +156,10 @@ def _form(entry: MessageEntry, language: Language, values: Mapping[str, object])
 
 @cache
 def load(lang: str, *, strict: bool = False) -> Texts:
-    """The texts of ``ug``, ``zh`` or ``en``, read once; raises KeyError for another language."""
+    """Load the texts of ``ug``, ``zh`` or ``en`` once; raises KeyError for another language."""
     return Texts(LANGUAGES[lang], strict=strict)
 
 
 def needs_review(lang: str, package: str = STATION) -> list[str]:
-    """The ids of all texts no native reader has approved yet, sorted."""
+    """List the ids of all texts that no native reader has approved yet, sorted."""
     return sorted(name for name, entry in catalog(lang, package).items() if NEEDS_REVIEW in entry.comments)

@@ -21,7 +21,7 @@ def number(value: int) -> str:
 
 
 def kilograms(grams: int, decimals: int = 3) -> str:
-    """``12.450`` from 12450 g, with 0 to 3 ``decimals`` as the scale shows, or more where the weight would change."""
+    """Format 12450 g as ``12.450``, with 0 to 3 ``decimals`` as the scale shows, or more to keep the weight exact."""
     if not 0 <= decimals <= 3:
         raise ValueError(f"kilograms have 0 to 3 decimals, not {decimals}")
     whole, rest = divmod(abs(grams), 1000)
@@ -31,17 +31,17 @@ def kilograms(grams: int, decimals: int = 3) -> str:
 
 
 def kg_text(grams: int, decimals: int = 3) -> str:
-    """``12.450 kg``; the space does not break."""
+    """Format as ``12.450 kg``; the space does not break."""
     return f"{kilograms(grams, decimals)}{NO_BREAK_SPACE}kg"
 
 
 def pack_weight(grams: int) -> str:
-    """As shops write it: ``500 g``, ``1 kg``, ``2.5 kg``."""
+    """Format as shops write it: ``500 g``, ``1 kg``, ``2.5 kg``."""
     return f"{grams}{NO_BREAK_SPACE}g" if 0 <= grams < 1000 else kg_text(grams, 0)
 
 
 def tonnes(grams: int) -> str:
-    """``1,740.68 t`` from 1740676980 g, for sums of a county; what would round to nothing is ``< 0.01 t``."""
+    """Format 1740676980 g as ``1,740.68 t``, for a county's sums; what would round to nothing is ``< 0.01 t``."""
     hundredths = (abs(grams) + 5_000) // 10_000
     if grams and not hundredths:
         return f"<{NO_BREAK_SPACE}0.01{NO_BREAK_SPACE}t"
@@ -49,18 +49,18 @@ def tonnes(grams: int) -> str:
 
 
 def money(fen: int) -> str:
-    """``¥1,203.82`` from 120382 fen."""
+    """Format 120382 fen as ``¥1,203.82``."""
     yuan, rest = divmod(abs(fen), 100)
     return f"{'-' if fen < 0 else ''}{YUAN}{yuan:,}.{rest:02d}"
 
 
 def price_per_kg(fen: int) -> str:
-    """``¥60.00/kg`` from 6000 fen per kilogram."""
+    """Format 6000 fen per kilogram as ``¥60.00/kg``."""
     return f"{money(fen)}/kg"
 
 
 def utc_offset(zone: str, day: str, clock: str) -> str:
-    """``UTC+8``: the distance from UTC of ``clock`` in an IANA zone on an ISO date; ``zone`` itself when it is none.
+    """Format the UTC offset of ``clock`` in an IANA zone on an ISO date, as ``UTC+8``; an unknown zone unchanged.
 
     Xinjiang people live by two clocks: a printed time without it may be two hours off.
     """
@@ -74,5 +74,5 @@ def utc_offset(zone: str, day: str, clock: str) -> str:
 
 
 def receipt(number: ReceiptNumber) -> str:
-    """``0147-A-000381``: the same on screen, on paper and when read out over the telephone."""
+    """Format as ``0147-A-000381``: the same on screen, on paper and when read out over the telephone."""
     return str(number)

@@ -15,7 +15,7 @@ _CODE_LIMIT = 120
 
 
 def bdi(text: str) -> Markup:
-    """``text``, escaped, as a left-to-right isolate."""
+    """Escape and wrap ``text`` as a left-to-right isolate."""
     return Markup('<bdi dir="ltr">{}</bdi>').format(text)
 
 
@@ -32,12 +32,12 @@ def bdi_pack_weight(grams: int) -> Markup:
 
 
 def bdi_tonnes(grams: int) -> Markup:
-    """Tonnes, with the exact weight as the title."""
+    """Format as tonnes, with the exact weight as the title."""
     return Markup('<bdi dir="ltr" title="{}">{}</bdi>').format(formats.kg_text(grams), formats.tonnes(grams))
 
 
 def bdi_estimate(fen: int) -> Markup:
-    """An amount that nobody owes yet."""
+    """Format an amount that is not owed yet."""
     return bdi(f"≈{formats.NO_BREAK_SPACE}{formats.money(fen)}")
 
 
@@ -50,17 +50,17 @@ def bdi_price(fen: int) -> Markup:
 
 
 def bdi_code(code: str) -> Markup:
-    """A receipt number, lot, waybill or member number, also one that came from outside."""
+    """Isolate a receipt number, lot, waybill or member number, also one from outside."""
     return bdi(plain(code, _CODE_LIMIT))
 
 
 def bdi_name(name: str, limit: int = 60) -> Markup:
-    """A name in any script, with the direction of its own first letter."""
+    """Isolate a name in any script, with the direction of its own first letter."""
     return Markup("<bdi>{}</bdi>").format(plain(name, limit))
 
 
 def fill(texts: Texts, text_id: str, **values: object) -> Markup:
-    """The message as HTML. Whole numbers are isolated, Markup (``bdi_kg``) stays, everything else is escaped.
+    """Fill the message as HTML: isolate whole numbers, keep Markup (``bdi_kg``), escape everything else.
 
     For an attribute such as ``aria-label`` use ``Texts.text``: an isolate is markup, which attributes cannot hold.
     """

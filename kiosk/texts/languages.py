@@ -29,5 +29,5 @@ LANGUAGES = {
 
 
 def plural_index(language: Language, n: int) -> int:
-    """Which plural form of a catalog entry goes with ``n``."""
+    """Return which plural form of a catalog entry goes with ``n``."""
     return 0 if language.plural_forms == 1 or n == 1 else 1

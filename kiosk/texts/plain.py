@@ -16,11 +16,11 @@ _ELLIPSIS = "\u2026"
 
 
 def plain(text: str, limit: int) -> str:
-    """At most ``limit`` characters on one line: no control, direction or other invisible characters.
+    """Reduce a text to one line of at most ``limit`` characters, without control, direction or invisible characters.
 
-    White space collapses to single spaces; what was cut off is replaced by an ellipsis. Markup and printer
-    commands stay what they are, text: escaping is the job of whoever writes HTML or a page for a printer.
-    Raises ValueError for a limit below 1.
+    White space collapses to single spaces; an ellipsis replaces what was cut off. Markup and printer commands are kept
+    as text: escaping is the job of the code that writes HTML or a page for a printer. Raises ValueError for a limit
+    below 1.
     """
     if limit < 1:
         raise ValueError(f"a text of at most {limit} characters is no text")
@@ -30,12 +30,12 @@ def plain(text: str, limit: int) -> str:
 
 
 def printable(data: bytes) -> str:
-    """Bytes for people: control characters and everything beyond ASCII by their number."""
+    """Show bytes for people: control characters and everything beyond ASCII by their number."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"<{byte:02X}>" for byte in data)
 
 
 def _is_visible(char: str) -> bool:
-    """Joiners stay (shaping needs them); other invisible format characters, private use and lone surrogates go."""
+    """Keep joiners, which shaping needs; drop other invisible format characters, private use and lone surrogates."""
     return char in _JOINERS or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co"}
 
 

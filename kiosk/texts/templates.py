@@ -28,18 +28,18 @@ class CompiledTemplates(BytecodeCache):
         self._ending = f".{sys.implementation.cache_tag}-jinja2-{jinja2.__version__}-{blanks}.pyc"
 
     def get_cache_key(self, name: str, filename: str | None = None) -> str:
-        """A name for its file, the same wherever the program is installed."""
+        """Name the file, independent of where the program is installed."""
         return name.replace("/", ".") + self._ending
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Called for every template; what was made of another text is not taken."""
+        """Load a compiled template, unless damaged or made of another text. Jinja calls it for each template."""
         with suppress(OSError):
             cached = (self._folder / bucket.key).read_bytes()
             if cached[:_DIGEST_BYTES] == sha256(cached[_DIGEST_BYTES:]).digest():  # marshal trusts what it reads
                 bucket.bytecode_from_string(cached[_DIGEST_BYTES:])
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Called for every template that was not there."""
+        """Store a compiled template. Jinja calls it for each that could not be loaded."""
         if sys.dont_write_bytecode:
             return
         compiled = bucket.bytecode_to_string()
@@ -57,5 +57,5 @@ class CompiledTemplates(BytecodeCache):
 
 
 def use_compiled_cache(environment: Environment, application: str) -> None:
-    """From now on; ``application`` is the folder where its modules and templates are."""
+    """Use compiled templates from now on; ``application`` is the folder of its modules and templates."""
     environment.bytecode_cache = CompiledTemplates(Path(application) / "__pycache__", environment)

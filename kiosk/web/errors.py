@@ -32,7 +32,7 @@ _PUBLIC_HOME, _COUNTER_HOME = "/", "/counter"
 
 
 def install(app: Flask, station: StationService, screens: Screens, settings: WebSettings) -> None:
-    """One handler for each kind of trouble; nothing leaves the program as a traceback."""
+    """Install one handler for each kind of error; no traceback leaves the program."""
 
     def refused(error: DeskRefused) -> Answer:
         logger.info("refused at %s: %s", request.path, error.code)
@@ -41,7 +41,7 @@ def install(app: Flask, station: StationService, screens: Screens, settings: Web
         return screens.step(view, refusal(error.code, view.step, texts)), 409
 
     def fault(sentence: Sentence) -> str:
-        """Whoever is at the counter goes on there; a way to the public face would lock it."""
+        """Lead staff back to the counter; a link to the public face would lock it."""
         stays = roles.is_staff_address(request.path) and _is_open(station, request.cookies.get(roles.COOKIE, ""))
         return screens.bare("fault.html", sentence=sentence, onward=_COUNTER_HOME if stays else _PUBLIC_HOME)
 
@@ -59,7 +59,7 @@ def install(app: Flask, station: StationService, screens: Screens, settings: Web
 
 
 def _is_open(station: StationService, token: str) -> bool:
-    """Whether somebody has unlocked the counter with this; a store that cannot say so opens nothing."""
+    """Return whether this token has unlocked the counter; False when the store cannot say so."""
     try:
         return station.access.peek(token) is not None
     except CounterRefused:
@@ -72,7 +72,7 @@ _OPEN_WHILE_CLOSED: Final = frozenset({"static", "technical.health", "technical.
 
 
 def install_gate(app: Flask, gate: Gate, station: StationService, settings: WebSettings) -> None:
-    """Behind everything else that looks at a request: a strange page learns nothing."""
+    """Answer 503 while ``gate`` is closed. Install it last: a foreign page is refused before and learns nothing."""
     screens = Screens(station, settings)
 
     @app.before_request
@@ -83,7 +83,7 @@ def install_gate(app: Flask, gate: Gate, station: StationService, settings: WebS
 
 
 def draw_behind_gate(app: Flask, url: str, path: str) -> int:
-    """The status of a page as the trial sees it: drawn whole, behind the closed gate."""
+    """Return the status of a page as the trial sees it: drawn whole, behind the closed gate."""
     environ = EnvironBuilder(path, url, environ_overrides={_TRIAL: True}).get_environ()
     body, status, _ = run_wsgi_app(app, environ, buffered=True)
     for _ in body:

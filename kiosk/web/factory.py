@@ -107,7 +107,7 @@ class AllStreams:
 
 
 def _session(access: Access, token: str) -> CounterSession | None:
-    """The session of a request; what a page asks for by itself is no use of it."""
+    """Return the session of a request; what a page requests by itself does not renew it."""
     return access.peek(token) if request.endpoint in mat_view.WATCHED else access.session(token)
 
 
@@ -118,9 +118,9 @@ def create_app(
     teach: Teach | None = None,
     alive: Callable[[], None] = technical.ignore_alive,
 ) -> ServedApp:
-    """All pages of the station; nothing is started, ``serve`` does that. The technician's pages answer 503 without a
-    ``doctor``, those that teach a scale without ``teach``. ``alive`` is called whenever a page on the screen says that
-    it runs.
+    """Build all pages of the station without starting anything: ``serve`` does that. The technician's pages answer 503
+    without a ``doctor``, those that teach a scale without ``teach``. ``alive`` is called whenever a page on the screen
+    reports that it runs.
     """
     streams = AllStreams(
         Streams(live.public_source(service.board), PUBLIC_STREAMS),

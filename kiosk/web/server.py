@@ -48,7 +48,7 @@ class Server:
         self._loop.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """End the streams, finish the requests in hand, close every socket. A second call does nothing."""
+        """End the streams, finish the present requests, close every socket. A second call does nothing."""
         self._streams.stop()
         self._loop.stop(timeout_s)
 

@@ -8,7 +8,7 @@ import pytest
 
 from scripts.words import MAX_SHARED_NAMES, problems
 
-RULES = '[words]\ntold = "message"\n[exceptions]\n'
+RULES = '[docstrings]\nfirst = "Whether The"\n[words]\ntold = "message"\n[exceptions]\n'
 
 
 def tree(root: Path, text: str, name: str = "mass", rules: str = RULES) -> Path:
@@ -53,6 +53,32 @@ def test_an_exception_holds_for_one_name_and_one_without_use_is_a_breach(tmp_pat
     assert problems(tree(tmp_path, "told = 1\n", rules=rules)) == ([], 1)
     found, used = problems(tree(tmp_path, "heard = 1\n", rules=rules))
     assert (found, used) == (["scripts/words.toml: kiosk/domain/mass.py:told is no definition with such a word"], 0)
+
+
+def test_a_docstring_of_a_function_says_what_it_does(tmp_path: Path) -> None:
+    text = '''
+class Feed:
+    """The feed."""
+
+    @property
+    def name(self):
+        """The name of the feed."""
+
+    def position(self):
+        """The place of its reader."""
+
+    async def ended(self):
+        """Whether it has ended."""
+
+    def read(self):
+        """Read whether it has ended."""
+'''
+    found, _ = problems(tree(tmp_path, text))
+    begins = "a docstring begins with {!r}, not with what the function does"
+    assert found == [
+        f"kiosk/domain/mass.py:9: {begins.format('The')}",
+        f"kiosk/domain/mass.py:12: {begins.format('Whether')}",
+    ]
 
 
 def test_a_class_name_for_three_things(tmp_path: Path) -> None:

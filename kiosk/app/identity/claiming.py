@@ -77,7 +77,7 @@ class IdentityClaimer:
         self._vault, self._places, self._clock = vault, places, clock
 
     def resume(self) -> None:
-        """Finish what a power cut has left, or let go of what was never claimed. Raises OSError."""
+        """Finish what a power cut has left, or drop what was never claimed. Raises OSError."""
         pending = self._vault.pending()
         if pending is None:
             self._remove_leftovers()
@@ -89,7 +89,7 @@ class IdentityClaimer:
             self._vault.drop_pending()
 
     def claim(self, station: str, code: PaperCode | None) -> None:
-        """Make this machine the station. Raises Refused, OSError. ``code`` is None for one in the clear."""
+        """Make this machine the station. Raises Refused, OSError. ``code`` is None for an unencrypted identity."""
         present = self._vault.in_use()
         if present is not None:
             if present.station != station:
@@ -102,14 +102,14 @@ class IdentityClaimer:
         self._finish(PendingIdentity(self._open(station, name, content, code), name), place)
 
     def _open(self, station: str, name: str, content: bytes, code: PaperCode | None) -> StationIdentity:
-        """Raises Refused, OSError."""
+        """Open the identity; count a wrong code. Raises Refused, OSError."""
         if code is None:
             return _open_identity(station, name, content, None)
         with counting_wrong_codes(self._vault, self._clock(), WrongCode):
             return _open_identity(station, name, content, code)
 
     def _remove_leftovers(self) -> None:
-        """A stick that was not there at the end still holds the file, behind the mark of this machine."""
+        """Remove the file from a stick that was missing at the end; it still has the mark of this machine."""
         present = self._vault.in_use()
         if present is None:
             return
@@ -120,12 +120,12 @@ class IdentityClaimer:
                 self._remove_file(place, name)
 
     def _is_own_mark(self, place: MountedFolder, pending: PendingIdentity) -> bool:
-        """Its mark is this machine's, or was torn while it was written: then the identity is still beside it."""
+        """Return whether the mark is this machine's, or torn while being written: then the identity is beside it."""
         owner = self._owner(place, pending.identity.station)
         return owner == self._vault.machine or (owner == "" and place.read(pending.name) is not None)
 
     def _finish(self, pending: PendingIdentity, place: MountedFolder | None) -> None:
-        """From wherever it stands; ``place`` may be None once it is claimed."""
+        """Finish from whatever step was reached; ``place`` may be None once it is claimed."""
         identity = pending.identity
         if not pending.claimed:
             assert place is not None
@@ -140,7 +140,7 @@ class IdentityClaimer:
         logger.info("this machine is %s of %s now", identity.station, identity.region)
 
     def _write_mark(self, place: MountedFolder, station: str) -> None:
-        """Written, and read back: a stick may say yes and keep nothing."""
+        """Write the mark and read it back: a stick may report success and keep nothing."""
         if self._owner(place, station) != self._vault.machine:
             mark = write_claim(ClaimMark(station, self._vault.machine, self._clock().wall))
             try:
@@ -152,14 +152,14 @@ class IdentityClaimer:
             raise Refused("failed", message, {"why": "stick"})
 
     def _remove_file(self, place: MountedFolder, name: str) -> None:
-        """A stick that is pulled now keeps a file that its mark protects."""
+        """Remove the file; a stick that is pulled now keeps it, protected by its mark."""
         try:
             place.remove(name)
         except OSError as error:
             logger.warning("%s stays on the medium, claimed by this machine: %s", name, error)
 
     def _owner(self, place: MountedFolder, station: str) -> str | None:
-        """The machine whose mark lies there; None without a mark, "" when it cannot be read."""
+        """Return the machine whose mark is there; None without a mark, "" when it cannot be read."""
         try:
             content = place.read(claim_name(station))
             return None if content is None else read_claim(content).machine
@@ -184,7 +184,7 @@ class IdentityClaimer:
 
 @contextmanager
 def counting_wrong_codes(vault: FileVault, at: MachineTime, wrong: type[Exception]) -> Iterator[None]:
-    """One try at a code. A ``wrong`` one is counted on the disk before anybody hears of it. Raises Refused: ``wait``
+    """Allow one try at a code. A ``wrong`` one is counted on the disk before it is reported. Raises Refused: ``wait``
     before the next may be tried, ``wrong``; and OSError.
     """
     known = vault.wrong_codes()

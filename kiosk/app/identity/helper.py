@@ -48,7 +48,7 @@ def now() -> MachineTime:
 
 
 def handle_request(where: IdentityPaths, clock: Callable[[], MachineTime] = now) -> IdentityResponse:
-    """One turn. Raises OSError, and StoreError on a box whose data partition is missing: then nothing was done."""
+    """Serve one request. Raises OSError, and StoreError without doing anything on a box without data partition."""
     for folder in (where.keys, where.credentials):
         require_persistent(folder)
     vault = FileVault(where.keys, where.credentials, where.networks)

@@ -34,14 +34,14 @@ class MountedFolder:
     writable: Writable = writable
 
     def names(self) -> tuple[str, ...]:
-        """Files that are named like an identity, a bounded number; nothing when the medium was pulled."""
+        """List files that are named like an identity, a bounded number; none when the medium was pulled."""
         found: list[str] = []
         with suppress(OSError), os.scandir(self.folder) as entries:
             found = [entry.name for entry in islice(entries, MAX_SCANNED_NAMES) if _is_identity(entry)]
         return tuple(sorted(found)[:MAX_IDENTITIES])
 
     def read(self, name: str) -> bytes | None:
-        """At most one byte more than may be; None when there is no such file."""
+        """Read at most one byte more than is allowed; None when there is no such file."""
         try:
             return read_bounded(self.folder / name, MAX_BYTES)
         except FileNotFoundError:
@@ -67,6 +67,6 @@ def _is_identity(entry: os.DirEntry[str]) -> bool:
 def mounted_folders(
     roots: Iterable[Path], boot: Path, is_mount: IsMount, writable: Writable = writable
 ) -> list[MountedFolder]:
-    """Every place an identity may lie at now: the top of each medium and its folder for them, and the same at boot."""
+    """Return every place for an identity: the top of each medium and its folder for them, and the same at boot."""
     media = [*mounted(roots, is_mount), *([boot] if boot.is_dir() else [])]
     return [MountedFolder(folder, medium, writable) for medium in media for folder in (medium, medium / FOLDER)]

@@ -77,7 +77,7 @@ class RequestedIdentities(Identities):
     clock: Callable[[], float] = time.monotonic
 
     def offered(self) -> tuple[OfferedIdentity, ...]:
-        """By number, those another machine has claimed left out."""
+        """Return the identities by number, without those another machine has claimed."""
         own, until = self.asker.answers.last(), self.clock() + SCAN_BUDGET_S
         found: dict[str, OfferedIdentity] = {}
         for place in mounted_folders(self.media, self.boot, self.is_mount):
@@ -90,7 +90,7 @@ class RequestedIdentities(Identities):
         return tuple(found[station] for station in sorted(found))
 
     def in_use(self) -> InUse | None:
-        """What root has published since the start of the machine."""
+        """Return what root has published since the start of the machine."""
         last = self.asker.answers.last()
         return last.body.in_use if last else None
 
@@ -121,7 +121,7 @@ def refusal_of(answer: IdentityResponse) -> Refused:
 
 
 def _offered(name: str, content: bytes) -> OfferedIdentity | None:
-    """A file that is none is not offered: root names its fault when it is asked for by number."""
+    """Parse a file; None for an invalid one: root names its fault when it is requested by number."""
     with suppress(BadIdentity):
         one = read_clear(content) if name == CLEAR else read_sealed(content, name)
         return OfferedIdentity(one.station, one.region, one.village, sealed=name != CLEAR)

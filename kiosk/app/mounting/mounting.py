@@ -47,7 +47,7 @@ class Kernel:
 
 
 def block_device(name: str, kernel: Kernel) -> BlockDevice:
-    """What is known of ``name``, sda1. Raises Refused for no name, OSError when it was pulled."""
+    """Read what is known of ``name``, sda1. Raises Refused for an invalid name, OSError when it was pulled."""
     if not KERNEL_NAME.fullmatch(name):
         raise Refused("not_mounted", "this is no name of a disk")
     number = (kernel.block / name / "dev").read_text(encoding="ascii").strip()
@@ -60,7 +60,7 @@ def block_device(name: str, kernel: Kernel) -> BlockDevice:
 
 
 def bound_uuid(settings: Path) -> str | None:
-    """``uuid`` of ``[backup]``; "" when it or the whole file is not there, None when nobody can tell."""
+    """Read ``uuid`` of ``[backup]``; "" when it or the whole file is missing, None when it is unreadable or bad."""
     try:
         with settings.open("rb") as file:
             table = tomllib.loads(file.read(_MAX_SETTINGS_BYTES).decode("utf-8"))
@@ -75,14 +75,14 @@ def bound_uuid(settings: Path) -> str | None:
 
 
 def station_owner() -> Owner:
-    """The station's user; root's own numbers where it is not installed."""
+    """Return the station's user; root's own numbers where it is not installed."""
     with suppress(KeyError):
         return Owner(pwd.getpwnam(STATION_USER).pw_uid, grp.getgrnam(STATION_USER).gr_gid)
     return Owner(0, 0)
 
 
 def command(mount: Mount) -> list[str]:
-    """What makes systemd mount it: no fsck: it would write to the device; the unit is forgotten when it has failed."""
+    """Build the systemd-mount command: no fsck, which would write to the device; a failed unit is forgotten."""
     return [
         "systemd-mount",
         "--quiet",
@@ -102,7 +102,7 @@ def mount_medium(
     settings: Path = SETTINGS,
     run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run,
 ) -> Mount:
-    """Raises Refused, and OSError for a medium that was pulled or whose file system is broken."""
+    """Mount a medium. Raises Refused, and OSError for one that was pulled or whose file system is broken."""
     mount = mount_of(block_device(name, kernel), station_owner(), bound_uuid(settings))
     try:
         done = run(command(mount), capture_output=True, text=True, timeout=_MOUNT_S, check=False)
@@ -169,8 +169,8 @@ class Mount:
 
 
 def mount_of(device: BlockDevice, owner: Owner, backup_uuid: str | None) -> Mount:
-    """Raises Refused. ``backup_uuid`` is that of ``[backup]``, "" when no medium is bound yet, None when nobody
-    knows, because the settings cannot be read: then no medium is taken for the backup's.
+    """Choose how to mount it. Raises Refused. ``backup_uuid`` is that of ``[backup]``, "" when no medium is bound yet,
+    None when the settings cannot be read: then no medium is taken for the backup's.
     """
     if not KERNEL_NAME.fullmatch(device.name):
         raise Refused("not_mounted", "this is no name of a disk")
@@ -190,14 +190,14 @@ def mount_of(device: BlockDevice, owner: Owner, backup_uuid: str | None) -> Moun
 
 
 def _is_backup(device: BlockDevice, uuid: str | None) -> bool:
-    """By its UUID; by label alone only as long as no medium is bound, so that the first start can choose one."""
+    """Compare the UUID; the label alone only as long as no medium is bound, so that the first start can choose one."""
     if uuid is None:
         return False
     return device.uuid.lower() == uuid.lower() if uuid else (device.label == BACKUP_LABEL and device.kind == "ext4")
 
 
 def _folder(device: BlockDevice) -> str:
-    """What a person reads, made of harmless signs; the kernel's name keeps two sticks with one label apart."""
+    """Return a readable name of safe characters; the kernel's name keeps two sticks with one label apart."""
     label = _UNSAFE_CHARACTERS.sub("-", device.label)[:_MAX_LABEL_LENGTH].strip("-")
     return f"{label}-{device.name}" if label else device.name
 
@@ -216,7 +216,7 @@ class ExportPaths:
 
 
 def copy_bundle(where: ExportPaths) -> Path:
-    """The copy on the first stick. Raises Refused, CannotRemove, OSError."""
+    """Copy the bundle to the first stick. Raises Refused, CannotRemove, OSError."""
     made = serve(copy_request_file(where.data), lambda message: _copy(where, message.body.bundle))
     if made is None:
         raise Refused("not_copied", "no bundle is requested")
@@ -237,7 +237,7 @@ def _copy(where: ExportPaths, name: str) -> Path:
 
 
 def _plain_file(path: Path, max_bytes: int) -> bytes:
-    """The folder is the station's: a link there could lead anywhere. Raises OSError."""
+    """Read a file, but no link: the folder is the station's, and a link could lead anywhere. Raises OSError."""
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > max_bytes:
             raise OSError(f"{path.name} has more than {max_bytes} bytes")

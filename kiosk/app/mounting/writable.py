@@ -16,9 +16,9 @@ Writable = Callable[[Path], AbstractContextManager[None]]
 
 @contextmanager
 def writable(medium: Path) -> Iterator[None]:
-    """Remount a medium that is read-only, and give it back as it was.
+    """Remount a medium that is read-only, and restore it at the end.
 
-    The unit has mounts of its own (``PrivateMounts=``): for everybody else the medium stays read-only meanwhile.
+    The unit has mounts of its own (``PrivateMounts=``): for all other processes the medium stays read-only meanwhile.
     Raises OSError.
     """
     if not os.statvfs(medium).f_flag & os.ST_RDONLY:

@@ -55,7 +55,7 @@ class NetworkHelper:
     host: Callable[[], str] = socket.gethostname
 
     def run(self) -> NetworkResponse:
-        """One turn. Raises OSError; NotPersistent on a box whose data partition is missing."""
+        """Serve one request. Raises OSError; NotPersistent on a box whose data partition is missing."""
         require_persistent(self.paths.keys)
         answers = self.paths.answers
         with working(answers.path.parent):
@@ -69,7 +69,7 @@ class NetworkHelper:
             return answer or answers.renew(NetworkResponse(state=now), state=now)
 
     def settle(self) -> None:
-        """The name of this machine, and the files of what is set; systemd reads them where they change."""
+        """Set this machine's name, write the files of the settings; systemd reads them where they change."""
         identity = FileVault(self.paths.keys, self.paths.credentials).in_use()
         name = f"station-{identity.station.lower()}" if identity else ""
         if name and self.host() != name:
@@ -78,7 +78,7 @@ class NetworkHelper:
             self._reload()
 
     def answer(self, request: NetworkRequest) -> NetworkResponse:
-        """Judge it and carry it out; what cannot be is an answer, too."""
+        """Validate it and carry it out; a refusal is returned as an answer, too."""
         networks, refusal = self._last_networks(), Refused("")
         try:
             if request.action == "apply":
@@ -101,7 +101,7 @@ class NetworkHelper:
         return NetworkResponse(**answer_fields(refusal), state=self._state(networks))
 
     def _settings(self) -> NetworkSettings:
-        """Judged as strictly as a request: nobody knows what a card gives back after years."""
+        """Read the settings and judge them as strictly as a request: a card may be damaged after years."""
         with suppress(FileNotFoundError):
             try:
                 return _read_settings((self.paths.keys / SETTINGS).read_bytes())
@@ -110,7 +110,7 @@ class NetworkHelper:
         return NetworkSettings()
 
     def _write_files(self, settings: NetworkSettings) -> bool:
-        """Whether anything had to change. Raises OSError."""
+        """Write them and return whether anything had to change. Raises OSError."""
         changes = [settle_file(self.paths.systemd / name, text) for name, text in settings.drop_ins().items()]
         return any(changes)
 
@@ -119,7 +119,7 @@ class NetworkHelper:
         self._try("systemctl", "try-restart", "systemd-timesyncd.service")
 
     def _try(self, *command: str) -> None:
-        """What systemd cannot do now it does at the next start: the files are there."""
+        """Run the command; log a failure: systemd does it at the next start, since the files are there."""
         try:
             self.command(*command)
         except OSError as error:

@@ -71,7 +71,7 @@ _REFUSAL_BY_ERROR: Final[tuple[tuple[type[Exception], RecoveryRefusal], ...]] = 
 
 
 def restart_station() -> None:
-    """Its unit gives it the key that it finds when it starts: the one this card had made is not the station's.
+    """Restart the unit, which is given the key found at its start: the one this card had made is not the station's.
 
     Not waited for. Raises OSError.
     """
@@ -94,7 +94,7 @@ class RecoveryPaths:
 
 
 def handle_request(where: RecoveryPaths) -> RecoveryResponse | None:
-    """One turn; None when no request is pending. Raises OSError, and StoreError where the data partition is missing."""
+    """Serve one request; None when none is pending. Raises OSError, and StoreError without data partition."""
     for folder in (where.settings.parent, where.data, where.keys, where.credentials):
         require_persistent(folder)
     with working(where.answers.path.parent):
@@ -113,7 +113,7 @@ def _respond(where: RecoveryPaths, message: Message[RecoveryRequest]) -> Recover
 
 
 def _restore_station(where: RecoveryPaths, message: Message[RecoveryRequest]) -> None:
-    """Raises Refused, and then the card is no station."""
+    """Restore the station. Raises Refused, and then the card is no station."""
     request = message.body
     _require_new(where)
     present = FileVault(where.keys, where.credentials).in_use()
@@ -141,7 +141,7 @@ def _restore_station(where: RecoveryPaths, message: Message[RecoveryRequest]) ->
 
 
 def _check_card(where: RecoveryPaths, ident: str, card: NewCard) -> None:
-    """The last look before the first byte, and the word to the wizard that it need not wait any more."""
+    """Check the card before the first byte is written, and report to the wizard that it need not wait any more."""
     _require_new(where)
     if card.config.station.data != where.data:
         raise Refused("shell", f"the settings in the kit name {card.config.station.data} for the data")
@@ -157,8 +157,8 @@ def _check_card(where: RecoveryPaths, ident: str, card: NewCard) -> None:
 
 
 def _restart_for_key(where: RecoveryPaths) -> None:
-    """Key and database are in place. From here on the first start must not become the station in the same process: it
-    has been given the key of the new card. Raises Refused.
+    """Restart, now that key and database are in place. The first start must not become the station in the same process:
+    it has been given the key of the new card. Raises Refused.
     """
     try:
         where.restart()
@@ -173,7 +173,7 @@ def _require_new(where: RecoveryPaths) -> None:
 
 
 def _open_kit(where: RecoveryPaths, request: RecoveryRequest, paths: list[Path]) -> Kit:
-    """Raises Refused."""
+    """Open the kit; count a wrong code. Raises Refused."""
     vault = FileVault(where.keys, where.credentials)
     with counting_wrong_codes(vault, where.clock(), WrongPaperCode):
         try:
@@ -189,7 +189,7 @@ def _open_kit(where: RecoveryPaths, request: RecoveryRequest, paths: list[Path])
 
 
 def _open_first(paths: list[Path], request: RecoveryRequest) -> Kit:
-    """The kit that the digits open; several may lie on several sticks. Raises KitRefused, OSError."""
+    """Open the kit that the digits fit; there may be several on several sticks. Raises KitRefused, OSError."""
     refusals: list[Exception] = []
     for path in paths[:MAX_KIT_TRIES]:
         try:
@@ -212,7 +212,7 @@ def _newest_backup(found: MediaContents, station: str) -> Path:
 
 
 def _refusal_for(error: Exception, file: Path) -> Refused:
-    """``file`` is the one on the medium that was being read."""
+    """Translate an error; ``file`` is the one on the medium that was being read."""
     cause = error if isinstance(error, OSError) else error.__cause__
     code = cause.errno if isinstance(cause, OSError) else None
     if isinstance(error, StoreError) and code in _DISK_FULL_ERRNOS:

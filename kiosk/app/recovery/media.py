@@ -66,7 +66,7 @@ def scan_media(roots: Iterable[Path], is_mount: IsMount) -> dict[str, MediaConte
 
 
 def good_manifest(path: Path) -> BackupManifest | None:
-    """That of a finished backup; None when nobody can use it."""
+    """Read the manifest of a finished backup; None when it cannot be used."""
     with suppress(OSError, StoreError):
         if path.stat(follow_symlinks=False).st_size > _MAX_MANIFEST_BYTES:
             return None
@@ -77,7 +77,7 @@ def good_manifest(path: Path) -> BackupManifest | None:
 
 
 def _series_can_be_read(manifest: Path) -> bool:
-    """What lies beside a backup is read with it: it must be a small file, or not there."""
+    """Check the series file, read with a backup: it must be a small file, or missing."""
     try:
         return len(read_bounded(manifest.with_name(SERIES_FILE), _MAX_SERIES_BYTES)) <= _MAX_SERIES_BYTES
     except FileNotFoundError:
@@ -91,14 +91,14 @@ def _companion_name(name: str, ending: str) -> str:
 
 
 def _folders(medium: Path) -> Iterator[Path]:
-    """Those that backups or a kit may lie in; pictures lie beside the backups, and are many."""
+    """Yield folders that may have backups or a kit; not the pictures beside the backups, which are many."""
     found = _names(medium, lambda entry: entry.is_dir(follow_symlinks=False))
     candidates = (name for name in found if name[:1] != "." and name != "photos")
     yield from (medium / name for name in islice(candidates, MAX_FOLDERS))
 
 
 def _names(folder: Path, kind: Callable[[os.DirEntry[str]], bool]) -> list[str]:
-    """Sorted; nothing when the medium was pulled."""
+    """List names of the kind, sorted; none when the medium was pulled."""
     with suppress(OSError), os.scandir(folder) as entries:
         return sorted(entry.name for entry in islice(entries, MAX_SCANNED_NAMES) if kind(entry))
     return []

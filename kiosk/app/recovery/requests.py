@@ -74,7 +74,7 @@ class RequestedRecoveries(Recoveries):
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def offered(self) -> tuple[OfferedRecovery, ...]:
-        """By number, those that can be put back first."""
+        """Return them by number, those that can be restored first."""
         until = self.clock() + SCAN_BUDGET_S
         rows = [
             OfferedRecovery(station, self._day(found, until), self._lacks(found, until))
@@ -104,7 +104,7 @@ class RequestedRecoveries(Recoveries):
             raise refusal_of(answer)
 
     def busy(self) -> bool:
-        """By its lock: an answer outlives a helper that was killed."""
+        """Return whether a helper runs, by its lock: an answer outlives a helper that was killed."""
         last = self.asker.answers.last()
         return last is not None and last.body.word == WORKING and is_working(self.asker.answers.path.parent)
 
@@ -127,8 +127,7 @@ class RequestedRecoveries(Recoveries):
         return "opening" if found.kits or found.locked else "kit"
 
     def _day(self, found: MediaContents, until: float) -> str:
-        """Of the newest backup with a good manifest; on ext4 its owner may be another user, whose files root can
-        read."""
+        """Return the day of the newest backup with a good manifest; on ext4 only root may be able to read it."""
         for path in found.backups:
             key = _key(path)
             if key is None:
@@ -144,7 +143,7 @@ class RequestedRecoveries(Recoveries):
         return ""
 
     def _is_openable(self, path: Path, until: float) -> bool:
-        """Whether digits open it, as far as can be seen here: root judges it anew."""
+        """Return whether digits open it, as far as can be seen here: root checks it again."""
         key = _key(path)
         if key is None:
             return False
@@ -156,7 +155,7 @@ class RequestedRecoveries(Recoveries):
 
 
 def refusal_of(answer: RecoveryResponse) -> Refused:
-    """The screen has a sentence for each word, and shows no technical ones."""
+    """Translate the answer: the screen has a sentence for each word, and shows no technical ones."""
     words = get_args(RecoveryRefusal)
     return answer.refusal("recovery", words, ("failed", *words))
 
@@ -169,7 +168,7 @@ def _key(path: Path) -> Key | None:
 
 
 def _may_be_opened(path: Path) -> bool:
-    """A damaged one is offered: root names its fault."""
+    """Check the kind of kit; a damaged one is offered: root names its fault."""
     try:
         return not KitFile.parse(read_bounded(path, MAX_LINE_BYTES)).county
     except (OSError, KitRefused):

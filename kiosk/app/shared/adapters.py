@@ -72,7 +72,7 @@ class FirstReading:
 
 
 def make_printer(settings: PrinterSettings) -> Printer:
-    """The adapter of one printer. Raises ValueError for a row that there is not, or not with these settings."""
+    """Make the adapter of one printer. Raises ValueError for an unknown row, or one that these settings do not fit."""
     match settings.kind:
         case "tcp":
             from kiosk.devices.printer.stream import TcpPrinter
@@ -95,7 +95,7 @@ def make_printer(settings: PrinterSettings) -> Printer:
 
 
 def make_camera(settings: CameraSettings) -> ChildCamera:
-    """The adapter of a camera that is there: of any kind but "none". Close it."""
+    """Make the adapter of a camera that is there: of any kind but "none". The caller closes it."""
     return ChildCamera(settings)
 
 
@@ -105,11 +105,11 @@ def make_scanner(
     on_state: OnState = ignore_state,
     on_refused: OnRefused = ignore_refusal,
 ) -> Scanner:
-    """The adapter of a scanner of its own: of any kind but "camera".
+    """Make the adapter of a scanner of its own: of any kind but "camera".
 
-    ``on_scan`` gets each code as text; ``on_state`` gets "ok", "scanner_missing" or "scanner_second_keyboard", first
-    as soon as it is known and then whenever it changes; ``on_refused`` gets why a scan was dropped. All are called in
-    the scanner's thread.
+    ``on_scan`` gets each code as text; ``on_state`` gets "ok", "scanner_missing" or "scanner_second_keyboard", first as
+    soon as it is known and then whenever it changes; ``on_refused`` gets why a scan was dropped. All are called in the
+    scanner's thread.
     """
     report = ScanReporter(on_scan, on_state, on_refused=on_refused)
     if settings.kind == "evdev":
@@ -130,7 +130,7 @@ def make_camera_scanner(camera: Camera, on_scan: OnScan, on_state: OnState, on_r
 
 
 def make_panel(settings: PanelSettings | None, on_button: OnButton, pins: PinFactory | None = None) -> Panel:
-    """The panel of a station; ``pins`` is asked instead of gpiozero's own factories when ``factory = "simulated"``."""
+    """Make the panel; ``pins`` replaces gpiozero's own factories when ``factory = "simulated"``."""
     if settings is None:
         return NoPanel()
     from kiosk.devices.panel.gpio import GpioPanel
@@ -152,17 +152,17 @@ def open_scale(
     simulated: PinsOf | None = None,
     timing: Timing = TIMING,
 ) -> LiveScale:
-    """The adapter for a port that nobody has set up yet; raises ValueError when port and format do not fit."""
+    """Make the adapter for a port that is not set up yet. Raises ValueError when port and format do not fit."""
     return LiveScale(indicator, _opener(indicator, line, simulated), listener, timing=timing)
 
 
 def make_port_probe(port: str, ask: bool = False, on_progress: OnProgress = ignore_progress) -> PortProbe:
-    """Listens at a port for what may be a scale; raises ValueError when ``port`` is no address of a serial port."""
+    """Make a probe that listens at a port for a scale. Raises ValueError when ``port`` is no serial port's address."""
     return ScaleProbe(port, ask, on_progress)
 
 
 def make_line_capture(port: str, candidates: Sequence[Candidate]) -> LineCapture:
-    """Stays at a port with the candidates that share the first one's line; raises ValueError as above."""
+    """Make a capture of the candidates that share the first one's line. Raises ValueError as above."""
     return SerialCapture(port, candidates)
 
 

@@ -27,7 +27,7 @@ _MAX_REQUESTS: Final = 5  # Of one run: a path unit does not see what changes wh
 
 
 def set_system_clock(seconds: float) -> None:
-    """Raises OSError."""
+    """Set the system's clock. Raises OSError."""
     time.clock_settime(time.CLOCK_REALTIME, seconds)
 
 
@@ -52,7 +52,7 @@ class ClockHelper:
     set_module: Callable[[Path, datetime], None] = set_clock_module
 
     def run(self) -> ClockResponse | None:
-        """All that is asked for; the last answer, None without a request. Raises OSError."""
+        """Serve all requests; return the last answer, None without a request. Raises OSError."""
         requests, answer = request_file(self.data), None
         with working(self.answers.path.parent):
             for _ in range(_MAX_REQUESTS):
@@ -84,7 +84,7 @@ class ClockHelper:
         return ClockResponse()
 
     def _keep(self, at: datetime) -> None:
-        """Without a module the clock goes on after a power cut from where systemd-timesyncd last wrote it down."""
+        """Write the clock module; without one, systemd-timesyncd's last record is used after a power cut."""
         try:
             self.set_module(self.module, at)
         except FileNotFoundError:

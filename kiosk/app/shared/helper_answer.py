@@ -21,7 +21,7 @@ class HelperAnswer(msgspec.Struct, frozen=True):
     wait_s: int = 0
 
     def refusal(self, kind: str, words: Collection[str], say_nothing_of: Collection[str]) -> Refused:
-        """As the screen shows it: one of ``words``, else "failed". Its technical words are in the journal, too."""
+        """Return it as shown: one of ``words``, else "failed". Its technical words are in the journal, too."""
         if self.word == "wait":
             return Refused("identity_wait", values={"why": "wait", "seconds": str(self.wait_s)})
         word = self.word if self.word in words else "failed"
@@ -30,7 +30,7 @@ class HelperAnswer(msgspec.Struct, frozen=True):
 
 
 def answer_fields(refused: Refused) -> dict[str, Any]:
-    """What a ``HelperAnswer`` says of it."""
+    """Return the fields of a ``HelperAnswer`` for a refusal."""
     values = refused.values
     seconds = int(values.get("seconds", 0))
     return {"word": refused.code, "message": str(refused), "why": values.get("why", ""), "wait_s": seconds}

@@ -27,7 +27,7 @@ IsMount = Callable[[Path], bool]
 
 
 def mounted(roots: Iterable[Path], is_mount: IsMount) -> tuple[Path, ...]:
-    """The top folders of mounted media, at most ``MAX_MEDIA``. A plain folder below a root is none."""
+    """Return the top folders of mounted media, at most ``MAX_MEDIA``. A plain folder below a root is none."""
     return tuple(islice(_mounted(roots, is_mount), MAX_MEDIA))
 
 
@@ -41,26 +41,26 @@ def _mounted(roots: Iterable[Path], is_mount: IsMount) -> Iterator[Path]:
 
 
 def catalog_files(folders: Iterable[Path]) -> tuple[Path, ...]:
-    """Files whose names end like a catalog's, at most ``MAX_FILES``; what is inside is judged when one is chosen."""
+    """Find files named like a catalog, at most ``MAX_FILES``; the content is judged when one is chosen."""
     found = (path for folder in dict.fromkeys(folders) for path in _entries(folder, Path.is_file))
     return tuple(islice((path for path in found if _may_be_catalog(path)), MAX_FILES))
 
 
 def bundle_files(folders: Iterable[Path]) -> tuple[Path, ...]:
-    """Files whose names end like an update's, at most ``MAX_FILES``; what is inside is judged by who reads it."""
+    """Find files named like an update, at most ``MAX_FILES``; the content is judged by their reader."""
     found = (path for folder in dict.fromkeys(folders) for path in _entries(folder, Path.is_file))
     return tuple(islice((path for path in found if path.suffix == BUNDLE_ENDING), MAX_FILES))
 
 
 def _may_be_catalog(path: Path) -> bool:
-    """The draft of the first start and the manifest of a backup end in .json, too."""
+    """Judge by the name; the draft of the first start and the manifest of a backup end in .json, too."""
     if path.suffix.lower() not in CATALOG_ENDINGS or path.name.endswith(".draft.json"):
         return False
     return not (path.suffix == ".json" and database_file(path).exists())
 
 
 def on_another_disk(media: Iterable[Path], data: Path) -> tuple[Path, ...]:
-    """Those that do not die together with the disk of ``data``, a folder that need not be there yet."""
+    """Return the media that are not on the disk of ``data``, a folder that may not exist yet."""
     found = []
     for medium in media:
         with suppress(OSError):  # pulled while it was looked at
@@ -70,7 +70,7 @@ def on_another_disk(media: Iterable[Path], data: Path) -> tuple[Path, ...]:
 
 
 def _entries(folder: Path, kind: Callable[[Path], bool]) -> list[Path]:
-    """What a folder holds of this kind, by name. No links, nothing hidden, no name that cannot stand on a page."""
+    """List what a folder has of this kind, by name. No links, nothing hidden, no name that a page cannot show."""
     with suppress(OSError):
         names = sorted(islice(folder.iterdir(), _MAX_SCANNED_NAMES))
         return [path for path in names if _presentable(path) and not path.is_symlink() and kind(path)]
@@ -78,5 +78,5 @@ def _entries(folder: Path, kind: Callable[[Path], bool]) -> list[Path]:
 
 
 def _presentable(path: Path) -> bool:
-    """A stick may hold any bytes as a name; a page holds text, and a form so much of it."""
+    """Return whether a page can show the name, and a form send it: on a stick it may be any bytes."""
     return path.name[:1] != "." and str(path).isprintable() and len(str(path)) <= MAX_PATH_LENGTH

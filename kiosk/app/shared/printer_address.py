@@ -46,7 +46,7 @@ class AddressPaths:
 
 
 def is_own(address: Address) -> bool:
-    """Whether it is one of this machine: only such a one can be bound (ip(7))."""
+    """Return whether it is an address of this machine: only such a one can be bound (ip(7))."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:
@@ -63,7 +63,7 @@ class PrinterAddress:
     manager: Callable[..., None] = systemctl
 
     def take_request(self) -> None:
-        """Keep what the station requests; a request that is refused is logged and gone. Raises OSError."""
+        """Store what the station requests; log and drop a refused request. Raises OSError."""
         try:
             serve(request_file(self.places.data), self._judge, repeatable=True)
         except CannotRemove as error:
@@ -76,21 +76,21 @@ class PrinterAddress:
             logger.warning("the station asks for a printer's address and is refused: %s", error)
 
     def keep(self, address: Address) -> None:
-        """From now on this one and no other. Raises ValueError for the machine's own, OSError."""
+        """Store this address in place of any other. Raises ValueError for the machine's own, OSError."""
         if self.own(address):
             raise ValueError("it is the address of this machine")
         if self._stored() != address:
             write_durably(self.places.stored, f"{address}\n".encode("ascii"), 0o600)
 
     def keep_none(self) -> None:
-        """No printer on the network any more. Raises OSError."""
+        """Remove the stored address. Raises OSError."""
         self.places.stored.unlink(missing_ok=True)
         sync_folder(self.places.stored.parent)
 
     def run(self) -> Address | None:
-        """All that is asked for and kept, in force. Raises OSError.
+        """Serve all requests and put the stored address in force; return it. Raises OSError.
 
-        systemd does not start a unit again that runs: a request that comes meanwhile is taken by this run.
+        systemd does not start a running unit again: a request that comes meanwhile is taken by this run.
         """
         for _ in range(_MAX_REQUESTS):
             self.take_request()
@@ -100,7 +100,7 @@ class PrinterAddress:
         return address
 
     def settle(self) -> Address | None:
-        """Bring systemd to what is kept, and start the station anew when that was otherwise. Raises OSError."""
+        """Apply what is stored to systemd, and restart the station when that was otherwise. Raises OSError."""
         address, places = self._stored(), self.places
         drop_in_text = "" if address is None else f"[Service]\nIPAddressAllow={address}\n"
         changed = settle_file(places.drop_in, drop_in_text)
@@ -113,7 +113,7 @@ class PrinterAddress:
         return address
 
     def _stored(self) -> Address | None:
-        """Judged as strictly as a request: nobody knows what a card gives back after years."""
+        """Read the address and judge it as strictly as a request: a card may be damaged after years."""
         try:
             return parse_line(self.places.stored.read_bytes()[: MAX_REQUEST_BYTES + 1])
         except FileNotFoundError:

@@ -11,7 +11,7 @@ _COMMAND_S: Final = 20.0
 
 
 def run_command(*command: str) -> None:
-    """One of systemd's own. Raises OSError when it fails."""
+    """Run one of systemd's own commands. Raises OSError when it fails."""
     try:
         subprocess.run(command, timeout=_COMMAND_S, check=True, capture_output=True)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
@@ -19,12 +19,12 @@ def run_command(*command: str) -> None:
 
 
 def systemctl(*words: str) -> None:
-    """Raises OSError when systemd does not do it."""
+    """Run systemctl. Raises OSError when it fails."""
     run_command("systemctl", *words)
 
 
 def file_text(path: Path) -> str:
-    """What is not there says as much as nothing."""
+    """Read the text; a missing file counts as an empty one."""
     try:
         return path.read_text(encoding="ascii", errors="replace")
     except FileNotFoundError:
@@ -32,8 +32,8 @@ def file_text(path: Path) -> str:
 
 
 def settle_file(path: Path, text: str) -> bool:
-    """Give a file this text, or remove it for none; whether that was a change. Whole or not at all; in memory nothing
-    has to be forced out. Raises OSError.
+    """Give a file this text, or remove it for none; return whether that was a change. Whole or not at all; it is in
+    memory, so that nothing has to be flushed to disk. Raises OSError.
     """
     if file_text(path) == text:
         return False

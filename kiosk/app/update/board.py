@@ -29,7 +29,7 @@ class ThisBoard:
         return f"{sys.version_info.major}.{sys.version_info.minor}"
 
     def free_bytes(self) -> int:
-        """Of the fullest of the folders' file systems."""
+        """Return those of the fullest of the folders' file systems."""
         return min(shutil.disk_usage(folder).free for folder in self._folders)
 
     def monotonic(self) -> float:
@@ -39,7 +39,7 @@ class ThisBoard:
         time.sleep(seconds)
 
     def new_number(self) -> str:
-        """16 hex digits."""
+        """Return 16 random hex digits."""
         return secrets.token_hex(8)
 
 

@@ -27,14 +27,14 @@ class StationDatabase:
             return self._path.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
     def schema(self) -> int:
-        """Raises UpdateRefused when there is no database yet."""
+        """Read the schema version. Raises UpdateRefused when there is no database yet."""
         with self._as_owner():
             self._require()
             found = inspect_database(self._path)
         return found.schema if found is not None else 0
 
     def copy(self) -> str:
-        """Its SHA-256."""
+        """Copy the database; return its SHA-256."""
         with self._as_owner():
             return self._copy.make()
 
@@ -55,7 +55,7 @@ class StationDatabase:
             return served_since(self._path, position, schema)
 
     def check(self) -> None:
-        """Every page and row of it."""
+        """Check every page and row."""
         with self._as_owner():
             check_file(self._path, thorough=True)
 
@@ -76,7 +76,7 @@ _ROOT: Final = 0
 
 @contextmanager
 def as_owner(folder: Path) -> Iterator[None]:
-    """Whatever a link in this folder points at, only what its owner may do is done. One thread alone may use this.
+    """Act with the rights of the folder's owner alone, wherever a link in it leads. Only one thread may use this.
 
     For any other user than root, and in a folder of root's own, nothing changes. Raises OSError.
     """

@@ -32,7 +32,7 @@ _CHUNK: Final = 1024 * 1024
 
 
 class FetchedBundles:
-    """An ``Inbox`` of the updates lane. One thread alone uses it."""
+    """An ``BundleInbox`` of the updates lane. One thread alone uses it."""
 
     def __init__(self, data: Path, places: UpdatePaths, board: ThisBoard) -> None:
         self._folder, self._board, self._poll_flag = data / BUNDLES, board, data / POLL_NOW
@@ -48,10 +48,10 @@ class FetchedBundles:
         return True
 
     def choose(self, offers: Sequence[UpdateOffer]) -> UpdateOffer | None:
-        """The newest that this machine can run; of two of one version the smaller.
+        """Return the newest that this machine can run; of two of one version the smaller.
 
-        What lies here under its name counts only when it is the same, byte by byte: a card loses what it had, and the
-        vendor may sign one version anew.
+        A file stored under its name counts only when it is the same, byte by byte: a card loses data, and the vendor
+        may sign one version again.
         """
         fitting = [offer for offer in offers if self._fits(offer)]
         best = max(fitting, key=lambda offer: (order_of(offer.version), -offer.size_bytes), default=None)
@@ -61,10 +61,10 @@ class FetchedBundles:
         return best
 
     def offset(self, offer: UpdateOffer) -> int:
-        """A file that is longer than the bundle is none of it.
+        """Return how many bytes are here; discard a file that is longer than the bundle.
 
-        The signature is checked as soon as the manifest is here, before anything more is fetched, and once in each life
-        of the relay: it may have been killed before it had looked.
+        The signature is checked as soon as the manifest is here, before anything more is fetched, and once in each run
+        of the relay: it may have been killed before the check.
         """
         try:
             size = self._part(offer).stat().st_size
@@ -82,7 +82,7 @@ class FetchedBundles:
         return size
 
     def require_room(self, offer: UpdateOffer) -> None:
-        """Raises NoRoom."""
+        """Check the free space. Raises InsufficientSpace."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         need = offer.size_bytes - self.offset(offer) + RESERVE_BYTES
         free = shutil.disk_usage(self._folder).free
@@ -90,7 +90,7 @@ class FetchedBundles:
             raise InsufficientSpace(f"{free // 1_000_000} MB are free, and {need // 1_000_000} MB are needed")
 
     def take(self, offer: UpdateOffer, piece: bytes) -> None:
-        """Behind what is there. Not forced out: a file grows on the card only when its bytes are there (ext4)."""
+        """Append a piece, without a flush to disk: a file grows on the card only when its bytes are there (ext4)."""
         if self.offset(offer) + len(piece) > offer.size_bytes:
             self.discard(offer)
             raise BundleDamaged("more came than was told", forged=False)
@@ -98,7 +98,7 @@ class FetchedBundles:
             file.write(piece)
 
     def finish(self, offer: UpdateOffer) -> None:
-        """As ``Inbox`` says; what was fetched before goes."""
+        """Finish as ``BundleInbox`` says; delete what was fetched before."""
         with self._opened(offer, os.O_RDWR) as file:
             self._require_signed(offer, file)
             file.seek(0)
@@ -114,7 +114,7 @@ class FetchedBundles:
         self._part(offer).unlink(missing_ok=True)
 
     def here(self) -> str:
-        """As ``Inbox`` says; of one that stepped back nothing more is said."""
+        """Return the version as ``BundleInbox`` says, but not one that was tried here and failed."""
         running, outcome = self._releases.running().order, self._journal.outcome()
         for path in self._folder.glob(f"{FETCHED_PREFIX}*{BUNDLE_END}"):
             version = path.name.removeprefix(FETCHED_PREFIX).removesuffix(BUNDLE_END)
@@ -124,7 +124,7 @@ class FetchedBundles:
         return ""
 
     def _require_signed(self, offer: UpdateOffer, file: BinaryIO) -> None:
-        """What is signed has to be what was offered: an older version under a newer number goes no further."""
+        """Check that what is signed is what was offered, not an older version under a newer number."""
         try:
             head = parse_head(file.read(HEAD_BYTES))
             manifest = verify_manifest(head, file.read(head.manifest_bytes), self._releases.keys())
@@ -138,7 +138,7 @@ class FetchedBundles:
             raise BundleDamaged(f"it is {release.version} with {size} bytes, and not what was offered", forged=True)
 
     def _fits(self, offer: UpdateOffer) -> bool:
-        """Not what was tried here and was not kept."""
+        """Return whether it is newer, can run here, and has not failed here."""
         newest = max(self._releases.running().order, self._releases.packaged().order)
         outcome = self._journal.outcome()
         return (
@@ -160,7 +160,7 @@ class FetchedBundles:
         return os.fdopen(descriptor, "ab" if flags & os.O_APPEND else "r+b" if flags & os.O_RDWR else "rb")
 
     def _sweep(self, selected: UpdateOffer | None) -> None:
-        """Beginnings of others, and what was fetched and is not newer than what runs, or than what is there now."""
+        """Delete parts of others, and bundles that are not newer than what runs, or than what is here now."""
         keep = set() if selected is None else {self._part(selected), self._place(selected)}
         for path in self._folder.glob(f".*{_PART}"):
             if path not in keep:
@@ -174,7 +174,7 @@ class FetchedBundles:
 
 
 def _is_whole(path: Path, offer: UpdateOffer) -> bool:
-    """What cannot be read is not."""
+    """Return whether it is complete; false for an unreadable file."""
     try:
         with open_regular(path) as file:
             return os.fstat(file.fileno()).st_size == offer.size_bytes and _sha256_of(file) == offer.sha256

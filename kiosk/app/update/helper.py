@@ -26,7 +26,7 @@ from kiosk.store.database.persistence import NotPersistent, require_persistent
 
 
 def station_files(data: Path) -> UpdateFiles:
-    """What the station has written, read and removed with the rights of the station's user alone."""
+    """Return what the station has written, read and removed with the rights of the station's user alone."""
     return UpdateFiles(data, partial(as_owner, data))
 
 
@@ -45,7 +45,7 @@ def make_updater(config: StationConfig, places: UpdatePaths) -> Updater:
 
 
 def run_helper(config: StationConfig, places: UpdatePaths, on_settled: Callable[[], None]) -> UpdateOutcome | None:
-    """``on_settled`` lets the station start. Raises UpdateRefused (nothing lasts here), OSError, StoreError."""
+    """Run it; ``on_settled`` lets the station start. Raises UpdateRefused (no persistent disk), OSError, StoreError."""
     data = config.station.data
     if data != places.data:
         refuse_request(places.data, places, UpdateRefusalReason.NOT_FOUND)
@@ -63,7 +63,7 @@ def run_helper(config: StationConfig, places: UpdatePaths, on_settled: Callable[
 
 
 def refuse_request(data: Path, places: UpdatePaths, why: UpdateRefusalReason, detail: str = "") -> None:
-    """Take it away where it cannot be served: as long as one is there, the helper is started. Raises OSError."""
+    """Remove a request that cannot be served: as long as one is there, the helper is started. Raises OSError."""
     journal = JournalFile(places.releases)
 
     def refuse(message: Message[Request]) -> None:
@@ -87,7 +87,7 @@ Systemctl = Callable[[Sequence[str]], str]
 
 
 def systemctl(words: Sequence[str]) -> str:
-    """What it says; its exit status says the same. Raises OSError when it does not end."""
+    """Run systemctl; return its output, which says the same as its exit status. Raises OSError when it does not end."""
     try:
         done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False, timeout=_SYSTEMCTL_S)
     except subprocess.TimeoutExpired as error:
@@ -102,11 +102,11 @@ class Units:
         self._runtime, self._systemctl = runtime, systemctl
 
     def station_runs(self) -> bool:
-        """Also one that is starting, or that starts again after a failure."""
+        """Return true also while it is starting, or restarting after a failure."""
         return self._runs(STATION)
 
     def stop(self) -> None:
-        """What was stopped is noted before: a helper that is killed leaves nobody stopped for ever."""
+        """Note what runs before it is stopped: after a helper is killed, the units can still be started again."""
         to_start_file = self._runtime / _TO_START
         if not to_start_file.exists():
             # At boot nothing runs yet, and stopping takes what is enabled out of the queue.
@@ -124,7 +124,7 @@ class Units:
         self._start(STATION)
 
     def release(self) -> None:
-        """The note goes last."""
+        """Start what was stopped; delete the note last."""
         to_start_file = self._runtime / _TO_START
         for mark in (STATION_HELD, OTHERS_HELD):
             (self._runtime / mark).unlink(missing_ok=True)

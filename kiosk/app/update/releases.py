@@ -37,7 +37,7 @@ class ReleaseFolder:
         self._folder, self._package = folder, package
 
     def packaged(self) -> Release:
-        """Raises OSError, also when the package says nothing of itself."""
+        """Read the package's release. Raises OSError, also when the package does not state it."""
         return _read(self._package)
 
     def running(self) -> Release:
@@ -50,16 +50,16 @@ class ReleaseFolder:
         return found if whole and found.python == packaged.python and found.order >= packaged.order else packaged
 
     def current(self) -> str:
-        """By the link itself, whatever becomes of it."""
+        """Read the link itself, even when its target is missing."""
         link = self._folder / CURRENT
         return link.readlink().name if link.is_symlink() else ""
 
     def has_libraries(self, lock: str) -> bool:
-        """Of the package, or brought by an update."""
+        """Return whether they are in the package, or were brought by an update."""
         return lock == self.packaged().libraries or (self._folder / f"{LIBRARIES}-{lock}").is_dir()
 
     def unpack(self, manifest: UpdateManifest, payload: BinaryIO) -> None:
-        """Raises UpdateRefused, OSError; what it has begun is swept."""
+        """Unpack a release. Raises UpdateRefused, OSError; what it has begun is swept."""
         # Of the helper alone: archives and the compiler cost a station 1 MB that never unpacks anything.
         from kiosk.app.update.unpack import compile_modules, sync_file_system, unpack
 
@@ -103,7 +103,7 @@ class ReleaseFolder:
         sync_folder(self._folder)
 
     def sweep(self, keep: Collection[str]) -> None:
-        """Never what ``current`` names. Raises OSError."""
+        """Delete all other releases and libraries, never what ``current`` names. Raises OSError."""
         retained = {*keep, self.current()} - {""}
         needed = {f"{LIBRARIES}-{lock}" for name in retained if (lock := self._lock_of(name))}
         for found in sorted(self._folder.iterdir()):
@@ -119,7 +119,7 @@ class ReleaseFolder:
             return ""
 
     def keys(self) -> tuple[bytes, ...]:
-        """Of a package without a file of keys there are none, and nothing is accepted. Raises OSError."""
+        """Return the keys; a package without a file of keys has none, and no update is accepted. Raises OSError."""
         try:
             packaged = parse_keys((self._package / VENDOR_KEYS).read_text("ascii"))
             path = self._folder / _ROTATED

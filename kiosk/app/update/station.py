@@ -71,7 +71,7 @@ class StationBundles:
             return file.read(size)
 
     def bring(self, path: str, size: int) -> str:
-        """Whole under another name first: what is there is listed. Raises UpdateRefused, OSError."""
+        """Copy it whole under another name first, as finished ones are listed. Raises UpdateRefused, OSError."""
         name = Path(path).name
         self._folder.mkdir(mode=0o700, exist_ok=True)
         try:
@@ -86,7 +86,7 @@ class StationBundles:
         return name
 
     def sweep(self) -> None:
-        """What a power cut has left of one that was being copied; nothing where one is copied now."""
+        """Delete what a power cut has left of a copy; nothing while one is being copied."""
         with suppress(OSError), exclusive_folder(self._folder):
             pass
 
@@ -107,7 +107,7 @@ class StationBundles:
 
 
 def _changed_at(path: Path) -> int | None:
-    """In ns; None for what is no file, or is gone: the relay takes away what it has fetched before."""
+    """Return ns; None for what is no file, or is gone: the relay deletes what it has fetched before."""
     with suppress(FileNotFoundError):
         found = path.stat()
         return found.st_mtime_ns if stat.S_ISREG(found.st_mode) else None
@@ -115,7 +115,7 @@ def _changed_at(path: Path) -> int | None:
 
 
 def _pieces(path: Path, size: int) -> Iterator[bytes]:
-    """A stick may be pulled in the middle, or hold a file without end. Raises UpdateRefused."""
+    """Yield the file in pieces; a stick may be pulled, or have an endless file. Raises UpdateRefused."""
     left = size
     try:
         with open_regular(path) as file:
@@ -139,8 +139,8 @@ class StationUpdate:
     def trial(
         self, scale: ScaleSettings | None, draw: Callable[[str], int], service: StationService
     ) -> ReleaseTrial | None:
-        """When this start is one. Without a journal that can be read nobody steps back either: then it is none, and
-        the village can weigh.
+        """Return the trial when this start is one. None also when the journal of updates cannot be read: nothing is
+        rolled back then, and the station can weigh.
         """
         try:
             entry = pending_trial(self.journal, self.version)
@@ -155,7 +155,7 @@ class StationUpdate:
 
 
 def make_station_update(service: StationService, gate: Gate, places: UpdatePaths) -> StationUpdate | None:
-    """None where updates have no place: a demo, a checkout. Raises OSError."""
+    """Make it; None where updates have no place: a demo, a checkout. Raises OSError."""
     if not places.releases.is_dir():
         return None
     data = service.settings.data
@@ -184,7 +184,7 @@ def make_station_update(service: StationService, gate: Gate, places: UpdatePaths
 
 
 def receives_frame(settings: ScaleSettings | None, seconds: float) -> bool:
-    """Whether a frame was decoded in this time; the port is free again afterwards."""
+    """Return whether a frame was decoded in this time; the port is free again afterwards."""
     if settings is None or seconds <= 0:
         return False
     listener = FirstReading()
@@ -197,7 +197,7 @@ def receives_frame(settings: ScaleSettings | None, seconds: float) -> bool:
 
 
 def rehearse(service: StationService) -> None:
-    """Of the first of the goods; where nothing can be brought in yet, there is nothing to try. Raises StoreError."""
+    """Rehearse an intake of the first product; do nothing without any product. Raises StoreError."""
     version, catalog = service.store.catalogs.get()
     if catalog.products:
         service.store.rehearse_intake(version, catalog.products[0].code, service.stamp())

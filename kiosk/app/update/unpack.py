@@ -22,7 +22,7 @@ _TAR_HEADERS: Final = 4096  # Of one member, with its padding and its long name
 
 
 def unpack(manifest: UpdateManifest, payload: BinaryIO, folder: Path) -> None:
-    """Into an empty folder; durable when it returns, without the folder's own name. Raises UpdateRefused, OSError."""
+    """Unpack into an empty folder; durable on return, but not the folder's own name. Raises UpdateRefused, OSError."""
     stream = _PayloadStream(payload, manifest)
     try:
         with tarfile.open(fileobj=stream, mode="r|", encoding="ascii", errors="surrogateescape") as tar:
@@ -50,7 +50,7 @@ def _write(source: IO[bytes] | None, target: Path) -> None:
 
 
 def sync_file_system(folder: Path) -> None:
-    """Thousands of files at once: each forced out alone takes a memory card minutes (syncfs(2)). Raises OSError."""
+    """Flush thousands of files at once: one by one a memory card takes minutes (syncfs(2)). Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
@@ -74,7 +74,7 @@ class _PayloadStream(io.RawIOBase):
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes; b"" at the end. Raises UpdateRefused."""
+        """Read at most ``size`` bytes; b"" at the end. Raises UpdateRefused."""
         limit = _CHUNK if size < 0 else size
         found = b""
         while len(found) < limit and not self._xz.eof:
@@ -88,7 +88,7 @@ class _PayloadStream(io.RawIOBase):
         return found
 
     def finish(self) -> None:
-        """Raises UpdateRefused when the payload was not the one that was signed."""
+        """Raise UpdateRefused when the payload was not the one that was signed."""
         while self.read(_CHUNK):
             pass
         while self._next():
@@ -104,8 +104,8 @@ class _PayloadStream(io.RawIOBase):
 
 
 def compile_modules(folder: Path, place: Path) -> None:
-    """Every module below ``folder``, as if it lay at ``place``: the station may not write there, and would compile it
-    at each start. Nobody changes a module afterwards.
+    """Compile every module below ``folder`` as if it were at ``place``: the station may not write there, and would
+    compile it at each start. The modules are never changed afterwards.
 
     One that cannot be compiled, or for which no room is left, is compiled at each start.
     """

@@ -38,7 +38,7 @@ LAYOUT: Final = ServerLayout()
 @county_key_option
 @clear_errors
 def backup(folder: Path, url: str, photos_dir: Path, keep: int, *, same_disk: bool, county_key: Path | None) -> None:
-    """Everything a server needs to come back into FOLDER, on another disk; while the center works. As root.
+    """Write everything a server needs to come back into FOLDER, on another disk; while the center works. As root.
 
     Ledger, desk, photographs, settings, and the authority with its keys as they are sealed. With the county's key for
     recovery kits ledger and desk are encrypted to it. Passwords and the keys of servers are not in it: a restore makes

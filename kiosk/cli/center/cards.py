@@ -29,7 +29,7 @@ _decode_task: Final = msgspec.json.Decoder(CardTask).decode
 
 
 def cards_pdf(members: Sequence[tuple[str, str]], county: str, date: str) -> bytes:
-    """Ten cards on a sheet of A4. ``members``: number and code of each card. Raises FontProblem."""
+    """Draw ten cards per A4 sheet. ``members``: number and code of each card. Raises FontProblem."""
     pdf = FPDF(unit="mm", format="A4")
     pdf.set_auto_page_break(False)
     pdf.set_title("Cards of members")
@@ -46,7 +46,7 @@ def cards_pdf(members: Sequence[tuple[str, str]], county: str, date: str) -> byt
 
 
 def main() -> int:
-    """Reads the task from standard input, and writes the file to standard output."""
+    """Read the task from standard input, and write the PDF to standard output."""
     os.nice(NICENESS)
     task = _decode_task(read_task(open_stdin()))
     sys.stdout.buffer.write(cards_pdf(task.members, task.county, task.date))

@@ -24,7 +24,7 @@ def certificates() -> None:
 @certificates.command("list")
 @clear_errors
 def list_certificates() -> None:
-    """Each file, and until when it is valid. Changes nothing."""
+    """List each file, and until when it is valid. Changes nothing."""
     layout = ServerLayout()
     own = [certificate for certificate, _ in layout.pairs()]
     for path in (layout.authority_certificate, layout.servers_certificate, *own):

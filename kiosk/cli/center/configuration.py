@@ -28,7 +28,7 @@ _FOLDER_OF_STICK, _FILE_OF_STICK = 0o755, 0o644
 
 @click.group()
 def configuration() -> None:
-    """What stations are given: the key that signs it, the version that each has, and the same on a stick."""
+    """Manage what stations are given: the key that signs it, the version that each has, and the same on a stick."""
 
 
 @configuration.command()
@@ -68,7 +68,7 @@ def key(phrase: Path | None, folder: Path, file: Path, generation: int | None, u
 @configuration.command("list")
 @county_command
 def list_versions(desk: CenterDesk, region: str) -> None:
-    """A JSON object a station: its newest document, what it has applied, what it refused last. Changes nothing."""
+    """Print a JSON object per station: newest document, applied one, last refused one. Changes nothing."""
     known = desk.configurations.all()
     for of, station in sorted(known.keys() | desk.registry.current().stations):
         if of == region:

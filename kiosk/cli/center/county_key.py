@@ -26,7 +26,7 @@ county_key_option = click.option(
 
 
 def county_seal(file: Path | None) -> Convert | None:
-    """Encrypts to the key in ``file``, else to that of this server, if it has one. Ends when it cannot be used."""
+    """Return the encryption to the key in ``file``, else to this server's, if any. Ends when it is not usable."""
     place = file or ServerLayout().kit_public
     try:
         if file is None:

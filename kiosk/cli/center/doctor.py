@@ -20,7 +20,7 @@ from kiosk.sorting_center.server.toml_document import BadDocument, TomlDocument
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a line a check.")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
-    """Every part of this server: does it work, why not, and what to do. Exit 1 when something is broken.
+    """Check every part of this server: does it work, why not, and what to do. Exit 1 when something is broken.
 
     Changes nothing. Needs root.
     """

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 
 
 def clear_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """One line on standard error: exit 2 when the call was wrong, 1 when the machine or the file is."""
+    """Report errors in one line on standard error: exit 2 for a wrong call, 1 for the machine or the file."""
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -43,7 +43,7 @@ def clear_errors(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def end_faults(faults: Collection[object]) -> NoReturn:
-    """Those of a file or a draft, a line each."""
+    """Print the faults of a file or a draft, a line each, and end with 2."""
     for fault in faults:
         click.echo(f"{PROGRAM}: {fault}", err=True)
     end(f"{PROGRAM}: nothing was taken, faults: {len(faults)}", 2)

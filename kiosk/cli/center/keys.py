@@ -21,7 +21,7 @@ from kiosk.sorting_center.ledger.database import station_keys
 
 @click.group()
 def keys() -> None:
-    """The keys with which stations sign. Each station makes its own, and says so. Works also while a center runs."""
+    """List, export and revoke the keys with which stations sign. Works while a center runs."""
 
 
 @keys.command("list")
@@ -29,9 +29,9 @@ def keys() -> None:
 @ledger_option
 @clear_errors
 def list_keys(region: str | None, url: str) -> None:
-    """A JSON object a key, by station, the oldest first: its id, since when it is known, its state. Changes nothing.
+    """Print a JSON object per key, by station, the oldest first: id, known since, state. Changes nothing.
 
-    The state is "" for one that is believed, else `revoked` or `cloned`.
+    The state is "" for a valid key, else `revoked` or `cloned`.
     """
     with Ledger.open_readonly(url) as ledger, ledger.reading() as connection:
         rows = station_keys.of_region(connection, _chosen(url, region))
@@ -45,7 +45,7 @@ def list_keys(region: str | None, url: str) -> None:
 @ledger_option
 @clear_errors
 def export(region: str | None, url: str) -> None:
-    """The public keys of stations and of the county's log, and void receipts, as a file for `kiosk verify --keys`.
+    """Write the public keys of stations and county log, and void receipts, as a file for `kiosk verify --keys`.
 
     To standard output. Changes nothing. There is no secret in it: publish it where everybody finds it.
     """
@@ -61,7 +61,7 @@ def export(region: str | None, url: str) -> None:
 @ledger_option
 @clear_errors
 def revoke(station: str, key: str, region: str | None, url: str) -> None:
-    """Believe KEY of STATION no more, because it was stolen. KEY is its id, as `list` shows it.
+    """Revoke KEY of STATION, because it was stolen. KEY is its id, as `list` shows it.
 
     Changes the ledger. Slips that are signed with it are shown as such at every station with its next document, and its
     events count as unsigned, until the station has a new key. This cannot be taken back.

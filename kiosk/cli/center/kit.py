@@ -62,7 +62,7 @@ def new_key(file: Path, without_phrase: bool) -> None:
 
 
 def sealed_pair(phrase: str | None) -> tuple[bytes, str]:
-    """A new private key under the pass phrase, and its public one."""
+    """Generate a private key, encrypted with the pass phrase, and its public one."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -129,7 +129,7 @@ def decrypt(file: Path, key_file: Path, out: Path, url: str) -> None:
 
 
 def _note_trial(url: str, file: Path) -> None:
-    """For the case `key_untried`."""
+    """Record in the audit that the key was tried, for the case `key_untried`."""
     if url:
         from kiosk.cli.center.people import audited_desk
 
@@ -138,7 +138,7 @@ def _note_trial(url: str, file: Path) -> None:
 
 
 def private_key(file: Path) -> X25519PrivateKey:
-    """Raises KitRefused, OSError."""
+    """Read the private key. Raises KitRefused, also when others can read the file, and OSError."""
     if file.stat().st_mode & 0o077:
         raise KitRefused(f"The key {file} can be read by others: chmod 600 {file}, and see who had it.")
     with file.open("rb") as opened:
@@ -147,7 +147,7 @@ def private_key(file: Path) -> X25519PrivateKey:
 
 
 def parse_private_key(pem: bytes, phrase: Callable[[], str], file: Path) -> X25519PrivateKey:
-    """``phrase`` is called when it is needed. Raises KitRefused."""
+    """Parse the key; ``phrase`` is called only for an encrypted one. Raises KitRefused."""
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 

@@ -50,7 +50,7 @@ def ledger() -> None:
 @ledger_option
 @clear_errors
 def count(url: str) -> None:
-    """How much is in it, as one JSON object. Changes nothing."""
+    """Count what is in it, as one JSON object. Changes nothing."""
     with Ledger.open_readonly(url) as opened:
         _print_json(asdict(opened.counts()))
 
@@ -61,7 +61,7 @@ def count(url: str) -> None:
 @click.option("--member", metavar="NUMBER", help="Only what is about this member, like M-04412: see personal-data.md.")
 @clear_errors
 def export_ledger(url: str, form: str, member: str | None) -> None:
-    """Every event, to standard output in UTF-8. Changes nothing.
+    """Write every event to standard output, in UTF-8. Changes nothing.
 
     Events in archives are not among them.
     """
@@ -78,7 +78,7 @@ def export_ledger(url: str, form: str, member: str | None) -> None:
 @ledger_option
 @clear_errors
 def restored(url: str) -> None:
-    """Once, before the start, after a backup was put in the ledger's place: readers of the feed then start over.
+    """Run once, before the start, after a backup was put in the ledger's place: readers of the feed then start over.
 
     Changes the generation of the feed, and nothing else. No sorting center may be using the ledger.
     """
@@ -104,11 +104,11 @@ def rebuild_ledger(url: str) -> None:
 @click.argument("target", metavar="TO")
 @clear_errors
 def copy_whole(source: str, target: str) -> None:
-    """Everything in the ledger FROM into the ledger TO, from SQLite to PostgreSQL, back, or to another place.
+    """Copy everything in the ledger FROM into the ledger TO, from SQLite to PostgreSQL, back, or to another place.
 
-    Changes TO alone, which must not be there yet or be empty, in one transaction. Reads both again and compares the
-    rows of every table and one SHA-256 over all of them; tells it. Stop the sorting centers before, and start them on
-    TO then: the feed goes on there where it was, so that only one of the two may go on. What people did is copied, too.
+    Changes TO alone, which must not exist yet or be empty, in one transaction. Reads both again, compares the rows of
+    every table and one SHA-256 over all of them, and prints it. Stop the sorting centers before, and start them on TO
+    then: the feed continues there, so only one of the two may be used. What people did is copied, too.
     """
     require_copyable(source, target)
     with progress("copying, then comparing", "rows") as show:
@@ -123,12 +123,12 @@ def copy_whole(source: str, target: str) -> None:
 @county_key_option
 @clear_errors
 def backup(url: str, file: Path, county_key: Path | None) -> None:
-    """The whole ledger as it is at this moment into FILE, a ledger of SQLite; also while a sorting center writes.
+    """Copy the whole ledger as it is at this moment into FILE, a ledger of SQLite; also while a sorting center writes.
 
     And what people did, into a file beside it: for ledger.db ledger.desk.db. Changes nothing but these two, which must
-    not be there yet, and have their names only when they were checked. With the county's key for recovery kits they are
-    encrypted, and end in .age: `kit decrypt` opens them. To go back: put copies of both in the ledger's
-    place (or `ledger copy` FILE into an empty database), then call `ledger restored`.
+    not exist yet, and get their names only when they were checked. With the county's key for recovery kits they are
+    encrypted, and end in .age: `kit decrypt` opens them. To go back: put copies of both in the ledger's place (or
+    `ledger copy` FILE into an empty database), then call `ledger restored`.
     """
     require_free(file)
     seal = county_seal(county_key)
@@ -157,7 +157,7 @@ def backup(url: str, file: Path, county_key: Path | None) -> None:
 )
 @clear_errors
 def archive_months(url: str, before: str, folder: Path) -> None:
-    """The events of every month before YYYY-MM into a file each, which is read again; then they leave the ledger.
+    """Move the events of every month before YYYY-MM into a file each, which is read again before they leave the ledger.
 
     Changes the ledger: of these events their keys and hashes stay, so that they are never taken in twice; receipts,
     totals and the feed's numbers stay whole; exports, and readers of the feed that begin at its start, no longer get

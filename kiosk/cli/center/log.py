@@ -24,7 +24,7 @@ _OUT = click.option(
 
 @click.group("log")
 def log_group() -> None:
-    """The log of all events that nobody can rewrite unseen."""
+    """Verify the log of all events, in which every later change shows."""
 
 
 @log_group.command()
@@ -52,7 +52,7 @@ def verify(url: str) -> None:
 @_OUT
 @clear_errors
 def proof(receipt: str, url: str, out: Path | None) -> None:
-    """That the receipt, like 0147-A-000381, is in the county's log: a file that anyone can check. Changes nothing."""
+    """Prove that a receipt, like 0147-A-000381, is in the county's log: a file for any checker. Changes nothing."""
     if re.fullmatch(r"[0-9]{4}-[A-Z]-[0-9]{6}", receipt) is None:
         raise click.UsageError(f"{receipt!r} is no number of a receipt, like 0147-A-000381")
     with Ledger.open_readonly(url) as opened, opened.reading() as connection:
@@ -68,7 +68,7 @@ def proof(receipt: str, url: str, out: Path | None) -> None:
 @_OUT
 @clear_errors
 def consistency(first: str, second: str, url: str, region: str | None, out: Path | None) -> None:
-    """That the county's log only grew between two days, like 2026-12-01: two checkpoints, a proof. Changes nothing."""
+    """Prove that the log only grew between two days, like 2026-12-01: two checkpoints, a proof. Changes nothing."""
     for day in (first, second):
         try:
             date.fromisoformat(day)

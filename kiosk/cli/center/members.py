@@ -26,7 +26,7 @@ _PRIVATE = 0o600
 
 @click.group()
 def member() -> None:
-    """The members of the county: numbers, short names, cards. They hold at the stations at once."""
+    """Manage the members of the county: numbers, short names, cards. Changes hold at the stations at once."""
 
 
 @member.command()
@@ -64,7 +64,7 @@ def import_members(desk: CenterDesk, region: str, file: Path, dry_run: bool) -> 
 @member.command("list")
 @county_command
 def list_members(desk: CenterDesk, region: str) -> None:
-    """The list to standard output, as CSV in UTF-8 that `import` takes. Changes nothing."""
+    """Write the list to standard output, as CSV in UTF-8 that `import` takes. Changes nothing."""
     write_output(write_csv("members", desk.book.rows(region, ("member",))))
 
 

@@ -27,7 +27,7 @@ _role = click.option(
 
 @contextmanager
 def audited_desk(url: str, act: AuditAction, subject: str, detail: str = "") -> Iterator[tuple[CenterDesk, datetime]]:
-    """The desk and the time of an act, which is recorded when it was not refused."""
+    """Open the desk and yield it with the time of the act, which is recorded unless it was refused."""
     now = datetime.now(UTC)
     with CenterDesk.open(url) as desk:
         yield desk, now
@@ -145,7 +145,7 @@ def add_token(name: str, scopes: tuple[str, ...], per_minute: int, days: int | N
 @ledger_option
 @clear_errors
 def list_tokens(url: str) -> None:
-    """Every token, a JSON object each, without its secret. Changes nothing."""
+    """Print every token, a JSON object each, without its secret. Changes nothing."""
     with CenterDesk.open(url) as desk:
         for found in desk.tokens.all():
             click.echo(json.dumps(asdict(found) | {"scopes": sorted(found.scopes)}))

@@ -52,7 +52,7 @@ def import_rows(desk: CenterDesk, region: str, file: Path, sheet: str, dry_run: 
 
 
 def import_file(desk: CenterDesk, region: str, file: Path, sheet: str, *, dry_run: bool) -> None:
-    """Raises Refused, OSError, DeskError."""
+    """Replace rows of the draft by those of the file, unless ``dry_run``. Raises Refused, OSError, DeskError."""
     with file.open("rb") as opened:
         content = opened.read(MAX_FILE_BYTES + 1)
     draft, before = desk.book.draft(region), desk.book.rows(region)
@@ -91,7 +91,7 @@ def _differences(before: Sequence[BookRow], after: Sequence[BookRow]) -> dict[st
 @ledger_option
 @clear_errors
 def export_rows(sheet: str, form: str, template: bool, region: str | None, url: str) -> None:
-    """The draft to standard output as `import` takes it; a workbook has every sheet. Changes nothing."""
+    """Write the draft to standard output as `import` takes it; a workbook has every sheet. Changes nothing."""
     rows: list[BookRow] = []
     if not template:
         with CenterDesk.open(url) as desk:
@@ -119,7 +119,7 @@ def publish(desk: CenterDesk, region: str, note: str, alone: bool) -> None:
 @prices.command()
 @county_command
 def history(desk: CenterDesk, region: str) -> None:
-    """Every release, a JSON object each, the newest first. Changes nothing."""
+    """Print every release, a JSON object each, the newest first. Changes nothing."""
     for made in desk.book.releases(region):
         fields = ("number", "published_at", "published_by", "changed_by", "alone", "note")
         click.echo(json.dumps({name: getattr(made, name) for name in fields}, ensure_ascii=False))

@@ -79,7 +79,7 @@ def _readme(subject: MachineSubject, broker: Endpoint) -> str:
 @ledger_option
 @clear_errors
 def list_readers(url: str) -> None:
-    """Every reader, a JSON object each. Changes nothing."""
+    """Print every reader, a JSON object each. Changes nothing."""
     with CenterDesk.open(url) as desk:
         found = desk.certificates.newest(_READER)
     for (region, name), one in found.items():

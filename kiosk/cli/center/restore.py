@@ -68,7 +68,7 @@ def restore(folder: Path, pass_phrase_file: Path | None, key_file: Path | None, 
 
 
 def opener(backup: Path, phrase: str, key_file: Path | None) -> Convert | None:
-    """Opens the files that are encrypted, and has opened each once. Raises KitRefused, NotOpened, OSError."""
+    """Return the decryption, after trying it on each encrypted file. Raises KitRefused, NotOpened, OSError."""
     sealed, own = list(backup.glob(f"*{SEALED}")), backup / "authority" / "kit.key"
     if not sealed:
         return None
@@ -91,7 +91,9 @@ class ServerRestore:
     unseal: Convert | None = None
 
     def steps(self, *, accept_host: bool) -> Iterator[str]:
-        """Raises SetupFailed, BadDocument, BadAuthority, BadPassPhrase, Refused, LedgerError, DeskError, OSError."""
+        """Restore the server; yield what was checked and done. Raises SetupFailed, BadDocument, BadAuthority,
+        BadPassPhrase, Refused, LedgerError, DeskError, OSError.
+        """
         authority = self.backup / "authority"
         certificate, key = ((authority / f"authority.{kind}").read_text() for kind in ("crt", "key"))
         CountyAuthority.open(certificate, key, self.phrase)

@@ -12,7 +12,7 @@ _MAX_LINE_LENGTH: Final = 4_096
 
 
 def prompt_password(*, known: bool = False) -> str:
-    """``known``: one that is there already is typed once. Raises click.UsageError when nothing came."""
+    """Read a password; a ``known`` one is typed once. Raises click.UsageError when there was no input."""
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=False if known else "Once more"))
     line = sys.stdin.readline(_MAX_LINE_LENGTH).rstrip("\r\n")
@@ -22,6 +22,6 @@ def prompt_password(*, known: bool = False) -> str:
 
 
 def read_secret(file: Path) -> str:
-    """The first line of a file. Raises OSError."""
+    """Read the first line of a file. Raises OSError."""
     with file.open(encoding="utf-8", errors="replace") as opened:
         return opened.readline(_MAX_LINE_LENGTH).rstrip("\r\n")

@@ -34,7 +34,7 @@ _PGPASS: Final = "sorting-center.pgpass"
 
 
 def with_settings(command: click.Command) -> click.Command:
-    """Give the command, and each one below it, ``--config``: read before every other option."""
+    """Add ``--config`` to the command and each one below it: read before every other option."""
     if command.name in _WITHOUT:
         return command
     if isinstance(command, click.Group):
@@ -58,7 +58,7 @@ def with_settings(command: click.Command) -> click.Command:
 
 
 def options_of(command: click.Command) -> dict[str, click.Parameter]:
-    """By the key of each."""
+    """Return the options by their key in the settings file."""
     options = [option for option in command.params if option.name != "config"]
     return {max(option.opts, key=len).lstrip("-").replace("-", "_"): option for option in options}
 
@@ -82,7 +82,7 @@ def _apply(context: click.Context, parameter: click.Parameter, path: Path) -> No
 
 
 def check_tables(document: TomlDocument, program: click.Command, own: str | None = None) -> None:
-    """The names of keys and tables, and the kinds of values; ``own``: of other commands' tables the names alone.
+    """Check the names of keys and tables, and the kinds of values; for commands other than ``own`` only the names.
 
     Raises BadDocument.
     """
@@ -145,7 +145,7 @@ def _parsers() -> dict[str, Callable[[str], object]]:
 
 
 def _defaults(document: TomlDocument, context: click.Context, words: Sequence[str]) -> dict[str, Any]:
-    """What Click takes as the command's defaults, by the names of its parameters."""
+    """Return Click's defaults for the command, by the names of its parameters."""
     shared = words[-1] in ("run", "web")
     top = {key: value for key, value in document.tables.items() if shared or key in _SHARED}
     found = {("", key): value for key, value in top.items() if not isinstance(value, dict)}
@@ -168,7 +168,7 @@ def _defaults(document: TomlDocument, context: click.Context, words: Sequence[st
 
 
 def _use_database_password() -> None:
-    """That of PostgreSQL, where the set-up has left it: a credential of the unit, or root's own file.
+    """Set PostgreSQL's password from where the set-up stored it: a credential of the unit, or root's own file.
 
     libpq refuses the file of a credential itself: systemd lets the service read it through its group.
     """

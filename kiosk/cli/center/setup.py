@@ -97,7 +97,7 @@ def _conclude(layout: ServerLayout, answers: ServerAnswers) -> None:
 
 
 def _collect(file: Path | None, layout: ServerLayout) -> tuple[ServerAnswers, SetupSecrets]:
-    """From the file, or from the answers of the last time and the terminal. Raises BadDocument, OSError."""
+    """Read the answers from the file, or the last answers and the terminal. Raises BadDocument, OSError."""
     place = file or layout.answers
     document = TomlDocument.read(place) if file is not None or place.exists() else TomlDocument("answers", "")
     values = read_answers(document)

@@ -138,7 +138,7 @@ def _print_differences(found: RegistryDifferences) -> None:
 @ledger_option
 @clear_errors
 def list_stations(as_json: bool, url: str) -> None:
-    """The list to standard output, as CSV in UTF-8 that `import` takes. Changes nothing."""
+    """Write the list to standard output, as CSV in UTF-8 that `import` takes. Changes nothing."""
     with CenterDesk.open(url) as desk:
         register, identities = desk.registry.current(), desk.certificates.newest(_STATION)
     if not as_json:
@@ -209,7 +209,7 @@ def replace(number: str, url: str, **options: Any) -> None:
 
 
 def _make_identities(url: str, numbers: Sequence[str], options: dict[str, Any], *, replacing: bool) -> None:
-    """``numbers``: none for every station without an identity. ``options``: what is left are fields of each one."""
+    """Make identities; without ``numbers`` for all that lack one. The rest of ``options`` are fields of each."""
     region, folder, phrase, out = (options.pop(name) for name in ("region", "authority", "pass_phrase_file", "out"))
     password = options.pop("wifi_password_file")
     require_free(out)
@@ -256,7 +256,7 @@ def _make_identities(url: str, numbers: Sequence[str], options: dict[str, Any], 
 
 
 def open_authority(folder: Path, phrase: Path | None) -> CountyAuthority:
-    """Ask for the pass phrase unless a file holds it. Ends the program with one line; raises OSError."""
+    """Ask for the pass phrase unless a file holds it. Ends the program with one line. Raises OSError."""
     certificate, key = (_read_text(folder / name) for name in ("authority.crt", "authority.key"))
     try:
         return CountyAuthority.open(certificate, key, read_secret(phrase) if phrase else prompt_password(known=True))
@@ -270,7 +270,7 @@ def _read_text(file: Path) -> str:
 
 
 def county_command(command: Callable[..., None]) -> Callable[..., None]:
-    """Give it the desk of ``--ledger`` and ``--region``, or the one region of the list; one line for an error."""
+    """Pass the desk of ``--ledger`` and ``--region``, or the list's only region; report an error in one line."""
 
     @region_option
     @ledger_option
@@ -284,7 +284,7 @@ def county_command(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def only_region(desk: CenterDesk) -> str:
-    """That of the list. Raises Refused."""
+    """Return the only region of the list. Raises Refused for none or several."""
     regions = {region for region, _ in desk.registry.current().stations}
     if len(regions) != 1:
         raise Refused("regions", f"the list has {len(regions)} regions: name one with --region")
@@ -296,7 +296,7 @@ def _not_listed(region: str, number: str) -> Refused:
 
 
 def _choose(desk: CenterDesk, region: str, numbers: Sequence[str], *, replacing: bool) -> list[ExpectedStation]:
-    """Those of the list that get an identity, each once. Raises Refused."""
+    """Choose the stations of the list that get an identity, each once. Raises Refused."""
     stations, identities = desk.registry.current().stations, desk.certificates.newest(_STATION)
     valid = {key for key, one in identities.items() if one.revoked_at is None}
     if not numbers:
@@ -360,7 +360,7 @@ def revoke(desk: CenterDesk, region: str, number: str, reason: str) -> None:
 
 
 def revoke_machine(desk: CenterDesk, machine: tuple[str, MachineKind, str], reason: str) -> None:
-    """Raises Refused."""
+    """Revoke the machine's identity and record it in the audit. Raises Refused."""
     (region, _, name), now, reason = machine, datetime.now(UTC), checked_reason(reason)
     desk.certificates.revoke(*machine, reason, now)
     desk.audit.record(COMMAND, AuditAction.IDENTITY_REVOKED, f"{region}/{name}", reason, now)

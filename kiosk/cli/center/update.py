@@ -81,7 +81,7 @@ def add(bundle: Path, folder: Path, stations: tuple[str, ...], vendor_keys: Path
 @update.command("list")
 @_folder
 def list_(folder: Path) -> None:
-    """What is offered, the newest version first: version, board, size, whom it is for, and its SHA-256."""
+    """List what is offered, the newest version first: version, board, size, whom it is for, and its SHA-256."""
     with _errors_as_one_line():
         shelf = OfferFolder(folder)
         offered, damaged = shelf.offers(), shelf.damaged()
@@ -111,7 +111,7 @@ def remove(sha256: str, folder: Path) -> None:
 
 
 def _offer(file: BinaryIO, keys: tuple[bytes, ...]) -> UpdateOffer:
-    """Raises UpdateRefused, OSError."""
+    """Verify the bundle and describe it as an offer. Raises UpdateRefused, OSError."""
     head = parse_head(file.read(HEAD_BYTES))
     manifest = verify_manifest(head, file.read(head.manifest_bytes), keys)
     check_payload(file, manifest)

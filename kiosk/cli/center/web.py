@@ -86,7 +86,7 @@ _SETTING_OPTIONS = (
 
 
 def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The options, given to the command as one ``web``: settings, or None without ``--http``."""
+    """Add the options, passed to the command as one ``web``: settings, or None without ``--http``."""
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
@@ -129,13 +129,13 @@ def web(url: str, web: CenterWebSettings) -> None:
 
 
 def until_signal() -> ShutdownEvent:
-    """Set by SIGTERM and SIGINT; from now on the log goes to standard error."""
+    """Return an event set by SIGTERM and SIGINT; from now on the log goes to standard error."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     return shutdown_event()
 
 
 def on_loopback(option: str, text: str | None) -> tuple[str, int] | None:
-    """As `host_and_port`, of this machine alone; None for None."""
+    """Parse like `host_and_port`, for this machine alone; None for None."""
     if text is None:
         return None
     host, port = host_and_port(option, text)
@@ -145,7 +145,7 @@ def on_loopback(option: str, text: str | None) -> tuple[str, int] | None:
 
 
 def host_and_port(option: str, text: str) -> tuple[str, int]:
-    """Raises click.UsageError."""
+    """Parse HOST:PORT, also with an IPv6 host in brackets. Raises click.UsageError."""
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (host and colon and port.isascii() and port.isdecimal() and int(port) <= 65535):

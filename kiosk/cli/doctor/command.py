@@ -27,10 +27,10 @@ _KNOWN = {True: "yes", False: "no", None: "-"}
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def doctor(path: Path | None, as_json: bool) -> None:
-    """Every device and service: found, answering, last seen, what to do.
+    """Check every device and service: found, answering, last seen, what to do.
 
     Exit 0 when the station has all it needs, 1 when something it needs is broken, 2 on wrong usage, without settings
-    (--json then tells of the machine alone), and for a user who may not look at settings and data.
+    (--json then reports on the machine alone), and for a user who may not read settings and data.
     """
     found = settings_path(path)
     if found is None or _is_missing(found):
@@ -50,7 +50,7 @@ def _print_report(running: bool, findings: tuple[DoctorFinding, ...], *, as_json
 
 
 def _without_data() -> DoctorFinding:
-    """The settings lie on the partition that is waited for."""
+    """Build the finding for a missing data partition, which holds the settings."""
     values = {"place": "/etc/fstab"}
     return DoctorFinding("disk", False, False, Severity.FAIL, "disk_missing", needed=True, values=values)
 
@@ -65,7 +65,7 @@ def _without_settings(place: Path) -> tuple[DoctorFinding, ...]:
 
 
 def _is_missing(path: Path) -> bool:
-    """A file that the caller may not look at is told by a row."""
+    """Return whether the file is missing; one that the caller may not see is reported by a row."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -76,7 +76,7 @@ def _is_missing(path: Path) -> bool:
 
 
 def _require_open(path: Path, mode: int) -> None:
-    """End with one line when this user may not look at it: every row would be a guess."""
+    """End with one line when this user may not read it: every row would be a guess."""
     try:
         path.stat()
         is_open = os.access(path, mode, effective_ids=True)
@@ -128,7 +128,7 @@ def _line(row: DoctorFinding, texts: Texts) -> str:
 
 
 def ago(seconds: float | None) -> str:
-    """``3 s ago``, ``12 min ago``, ``5 h ago``, ``2 d ago``; a dash when it is not known."""
+    """Return ``3 s ago``, ``12 min ago``, ``5 h ago``, ``2 d ago``; a dash when it is not known."""
     if seconds is None:
         return "-"
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):

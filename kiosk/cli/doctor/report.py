@@ -37,7 +37,7 @@ def full_report(config: StationConfig) -> tuple[bool, tuple[DoctorFinding, ...]]
 
 @contextmanager
 def _logging_disabled() -> Iterator[None]:
-    """What adapters log while they are asked is told by the rows."""
+    """Disable logging up to warnings: the rows report what adapters log while they are queried."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -55,7 +55,7 @@ def _environment_findings(config: StationConfig) -> Iterator[DoctorFinding]:
 
 
 def _with_full_check(config: StationConfig, row: DoctorFinding) -> DoctorFinding:
-    """Every page and row of the file, as at each start, and every receipt: a running station has no time for that."""
+    """Check all pages and rows, as at each start, and all receipts: a running station has no time for that."""
     if row.device == "records":
         return records(config.station, thorough=True)
     if row.device != "database" or not row.ok:
@@ -74,7 +74,7 @@ def _with_full_check(config: StationConfig, row: DoctorFinding) -> DoctorFinding
 
 
 def broker(settings: RelaySettings) -> DoctorFinding:
-    """Whether the broker's port can be reached from here; nothing is sent."""
+    """Check that the broker's port can be reached from here; nothing is sent."""
     endpoint = settings.endpoint
     try:
         socket.create_connection((endpoint.host, endpoint.port), _BROKER_S).close()
@@ -90,7 +90,7 @@ _LIVE_ROWS: Final = ("station", "scale", "printer_label", "printer_receipt", "ca
 
 
 def ask_station(config: StationConfig) -> list[DoctorFinding] | None:
-    """Its own rows of the devices; None when nobody listens at its address."""
+    """Ask the station for its rows of the devices; None when nothing listens at its address."""
     answer = _get(config.web.host, config.web.port, "/doctor.json")
     if answer is None:
         return None
@@ -121,7 +121,7 @@ def _get(host: str, port: int, path: str) -> bytes | None:
 
 
 def _row(config: StationConfig, row: Mapping[str, Any]) -> DoctorFinding:
-    """The places are not in the answer: they stand in the settings."""
+    """Convert a row of the answer. It has no places: these come from the settings."""
     device = str(row["device"])
     return DoctorFinding(
         device=device,
@@ -152,7 +152,7 @@ _SCANNER_S: Final = 2.0
 
 
 def probe_devices(config: StationConfig) -> Iterator[DoctorFinding]:
-    """One row a device; each is opened, asked and given back."""
+    """Yield one row per device; each is opened, queried and closed."""
     yield station_finding()
     yield probe_scale(config)
     for name in PRINTERS:
@@ -193,7 +193,7 @@ def probe_scale(config: StationConfig) -> DoctorFinding:
 
 
 def probe_scanner(config: StationConfig) -> DoctorFinding:
-    """Open the scanner, wait for its word, give it back; nothing it scans is looked at. A camera has its own row."""
+    """Open the scanner, wait for its state, close it; scans are ignored. A camera has its own row."""
     if config.scanner is None or config.scanner.kind == "camera":
         return devices.scanner(None, "", scan_required=config.station.scan_after_sticking)
     answered, words = threading.Event(), [""]

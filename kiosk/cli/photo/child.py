@@ -29,7 +29,7 @@ Inspect = Callable[[bytes], "Inspection"]
 
 
 def confine() -> None:
-    """Bound the memory and the time of this process; neither can be taken back."""
+    """Limit the memory and the time of this process; neither can be undone."""
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
     size, resident = (int(count) * resource.getpagesize() for count in pages[:2])
     # Addresses that are mapped and not used yet, as of libraries, do not count against the picture.

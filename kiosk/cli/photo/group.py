@@ -35,7 +35,7 @@ def photo() -> None:
     "files", metavar="[FILE]...", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), nargs=-1
 )
 def check(files: tuple[Path, ...]) -> None:
-    """The verdict on each FILE (standard input when it is - or absent), one line of JSON a file.
+    """Judge each FILE (standard input when it is - or absent), one line of JSON a file.
 
     Exit 0 also when a shot is to be taken again, 2 when a file cannot be opened.
     """
@@ -69,7 +69,7 @@ def _verdict(answer: JudgeResult) -> dict[str, object]:
 )
 @config_option
 def listing(file: Path, channel: str, out: IO[bytes], day: datetime | None, path: Path | None) -> None:
-    """The channel's picture of the goods on the shot FILE.
+    """Make the channel's picture of the goods on the shot FILE.
 
     Exit 1 with every reason on standard error, and nothing written, when the shot is to be taken again or the channel's
     limits cannot be kept.
@@ -96,7 +96,7 @@ def _today() -> date:
 
 
 def _rules(path: Path | None) -> ChannelRules:
-    """The rules of the house under those beside the settings file, where there are any."""
+    """Return the shipped rules, overridden by those beside the settings file, if any."""
     settings = settings_path(path)
     village = None if settings is None else settings.parent / VILLAGE_RULES
     try:
@@ -108,7 +108,7 @@ def _rules(path: Path | None) -> ChannelRules:
 @photo.command()
 @config_option
 def channels(path: Path | None) -> None:
-    """What each channel asks of a picture, since when, read when, and whether the channel itself says so."""
+    """List what each channel requires of a picture, since when, read when, and whether the channel itself says so."""
     rows = [_HEADINGS, *(_cells(rule) for rule in _rules(path))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     for row in rows:
@@ -139,7 +139,7 @@ def _cells(rule: ChannelRule) -> tuple[str, ...]:
     "--paper", type=click.Choice(["a3", "a4"]), default="a3", show_default=True, help="One sheet, or two to glue."
 )
 def mat(out: IO[bytes], paper: str) -> None:
-    """The mat to scale. Print it at 100 % on matte paper and measure the line on it."""
+    """Draw the mat to scale. Print it at 100 % on matte paper and measure the line on it."""
     from kiosk.cli.photo.mat_pdf import PaperSize, mat_pdf
     from kiosk.labels.typesetting.fonts import FontProblem
 

@@ -126,7 +126,7 @@ class _PdfSheet:
         self._pdf.rect(box.left - self._left, box.top, box.width, box.height, style="F")
 
     def marker(self, marker: Marker) -> None:
-        """White cells on one black square: its edge, by which everything is measured, is one line."""
+        """Draw white cells on one black square, so that its edge, by which everything is measured, is one line."""
         self.fill(marker.box.grown(marker.quiet), WHITE)
         self.fill(marker.box, BLACK)
         cell = marker.box.width / CELLS
@@ -136,7 +136,7 @@ class _PdfSheet:
                 self.fill(Box(left, top, count * cell, cell), WHITE)
 
     def words(self, room: Box, texts: tuple[str, ...]) -> None:
-        """Each text in three languages, a line each, from the bottom of the place up."""
+        """Write each text in three languages, a line each, at the bottom of ``room``."""
         lines = [(text, rtl) for name in texts for text, rtl in read_texts(_TEXTS)[name].lines()]
         top = room.bottom - len(lines) * _LINE_MM
         for number, (text, rtl) in enumerate(lines):
@@ -144,7 +144,7 @@ class _PdfSheet:
             self._pdf.image(picture, room.left - self._left, top + number * _LINE_MM, room.width, _LINE_MM)
 
     def seam(self, towards: int) -> None:
-        """Where to cut or to lay the edge: at the rims and beside the interior, with the marks that must meet."""
+        """Draw where to cut or align the edge: at the rims and beside the interior, with the marks that must meet."""
         at = SEAM_MM - self._left
         self._pdf.set_draw_color(BLACK)
         self._pdf.set_fill_color(BLACK)
@@ -167,6 +167,6 @@ def _stretches(cells: tuple[bool, ...]) -> Iterator[tuple[int, int]]:
 
 
 def _line(text: str, rtl: bool, size_mm: tuple[float, float]) -> Image.Image:
-    """One line as black letters on the gray of the field."""
+    """Draw one line as black letters on the gray of the field."""
     ink = text_picture(text, rtl, size_mm, _DOTS_PER_MM, (_LETTER_MM, _SMALLEST_MM))
     return ImageOps.colorize(ink, black=(FIELD_GREY,) * 3, white=(BLACK,) * 3).convert("L")

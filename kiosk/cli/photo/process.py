@@ -60,10 +60,10 @@ class PictureJudge:
         self._command, self._within_s = tuple(command), within_s
 
     def judge(self, file: Path, rule: ChannelRule | None = None) -> tuple[JudgeResult, bytes]:
-        """The answer and, when a rule is given and kept, the channel's picture. ``-`` is standard input.
+        """Return the answer and, when a rule is given and kept, the channel's picture. ``-`` is standard input.
 
-        A child that crashes or takes too long makes the file unreadable. Raises OSError when the file cannot be
-        opened, ChildFault.
+        A child that crashes or takes too long makes the file unreadable. Raises OSError when the file cannot be opened,
+        ChildFault.
         """
         if file == STANDARD_INPUT:
             return self._ask(None, rule)

@@ -30,10 +30,10 @@ _FOLDER_OF_STICK, _FILE_OF_STICK = 0o755, 0o644
 
 @contextmanager
 def complete_folder(out: Path, admit: Callable[[], None] = lambda: None) -> Iterator[Path]:
-    """A new folder, mode 0700, that gets its name once everything in it is on the disk: half of the codes would look
-    like all of them.
+    """Make a folder, mode 0700, named only once all its content is on the disk: half of the codes would look like all
+    of them.
 
-    ``admit`` is called right before that; nothing is left of the folder when it raises. Raises OSError.
+    ``admit`` is called right before that; when it raises, nothing is left of the folder. Raises OSError.
     """
     require_free(out)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.absolute().parent))  # 0700
@@ -54,13 +54,13 @@ def complete_folder(out: Path, admit: Callable[[], None] = lambda: None) -> Iter
 
 
 def require_free(out: Path) -> None:
-    """Raises FileExistsError."""
+    """Raise FileExistsError when the path exists, even as an empty folder, which would be replaced."""
     if os.path.lexists(out):  # an empty folder would be replaced
         raise FileExistsError(f"{out} is there already: name a new folder, its codes may be in use")
 
 
 def write_identities(folder: Path, identities: Sequence[StationIdentity], show: Progress) -> list[bytes]:
-    """A sealed file and a paper for each; the content of the sealed files. Raises OSError, FontProblem."""
+    """Write a sealed file and a paper for each; return the sealed contents. Raises OSError, FontProblem."""
     for name, mode in ((FOLDER, _FOLDER_OF_STICK), (PAPERS, 0o700)):
         (folder / name).mkdir()
         (folder / name).chmod(mode)
@@ -79,7 +79,7 @@ def write_identities(folder: Path, identities: Sequence[StationIdentity], show: 
 
 
 def _reuse_memory() -> None:
-    """Have the next seal use the 64 MiB of the one before: fetched from the kernel anew they cost a fifth of the time.
+    """Let each seal reuse the 64 MiB of the one before: fetching it from the kernel again costs a fifth of the time.
 
     Where the C library has no such option, it takes longer.
     """
@@ -94,7 +94,7 @@ def _reuse_memory() -> None:
 
 
 def write_new(path: Path, content: bytes, mode: int) -> None:
-    """On the disk when it returns; raises OSError."""
+    """Write a new file, on the disk when it returns. Raises OSError."""
     path.touch(mode=PRIVATE_FILE, exist_ok=False)
     path.chmod(mode)
     write_synced(path, content)

@@ -32,7 +32,7 @@ def paper_pdf(identity: StationIdentity, code: PaperCode) -> bytes:
 
 
 def lines_of(identity: StationIdentity, code: PaperCode) -> tuple[tuple[str, float, bool], ...]:
-    """Text, height in mm, whether it runs from right to left. A village that is not in the list is written by hand."""
+    """Return text, height in mm, and whether it is right to left. An unlisted village is written in by hand."""
     texts = read_texts(_TEXTS)
     captions = {key: " · ".join(text for text, _ in texts[key].lines()) for key in ("village", "county")}
     return (

@@ -60,7 +60,7 @@ class BadStations(ValueError):
 
 
 def read_stations(content: bytes, read: ReadFile, now: datetime) -> tuple[StationIdentity, ...]:
-    """All of them; ``read`` gives a file that a cell names, or raises OSError. Raises BadStations."""
+    """Read all stations; ``read`` returns a file that a cell names, or raises OSError. Raises BadStations."""
     faults: list[StationFault] = []
     found: list[tuple[int, StationIdentity]] = []
     for line, row in _rows(content, faults):
@@ -124,7 +124,7 @@ def _check_columns(names: list[str], line: int) -> Iterator[StationFault]:
 
 
 def _values(row: Mapping[str, str], read: ReadFile, now: datetime) -> tuple[list[tuple[str, str]], Mapping[str, str]]:
-    """What is wrong by column, and the fields of an identity: files that a cell names stand there as text."""
+    """Return what is wrong, by column, and the fields of an identity, with named files as their text."""
     wrong: list[tuple[str, str]] = []
     values: dict[str, str] = {}
     for column in COLUMNS:
@@ -141,7 +141,7 @@ def _values(row: Mapping[str, str], read: ReadFile, now: datetime) -> tuple[list
 
 
 def _cell(column: str, cell: str, read: ReadFile) -> str:
-    """The value; raises ValueError, OSError."""
+    """Check and convert the cell. Raises ValueError, OSError."""
     if len(cell) > MAX_TEXT:
         raise ValueError(f"{len(cell)} characters, at most {MAX_TEXT} are read")
     hidden = next((mark for mark in cell if unicodedata.category(mark)[0] == "C"), None)
@@ -182,7 +182,7 @@ def _certificates(values: Mapping[str, str], now: datetime) -> Iterator[tuple[st
 
 
 def _duplicates(found: list[tuple[int, StationIdentity]]) -> Iterator[StationFault]:
-    """A file is named by the station alone, and a key is that of one machine."""
+    """Find duplicates: a file is named by the station alone, and a key belongs to one machine."""
     for column, field in (("station", "station"), ("cert_file", "certificate"), ("key_file", "key")):
         first: dict[str, int] = {}
         for line, identity in found:
@@ -193,7 +193,7 @@ def _duplicates(found: list[tuple[int, StationIdentity]]) -> Iterator[StationFau
 
 
 def files_beside(table: Path | None) -> ReadFile:
-    """Files that cells name, from the folder of the table. A link is followed: the county's own disk is trusted."""
+    """Return a reader of files beside the table. Links are followed: the county's own disk is trusted."""
     folder = table.parent if table is not None else Path()
 
     def read(name: str) -> bytes:

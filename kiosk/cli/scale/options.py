@@ -101,7 +101,7 @@ def print_json(row: Mapping[str, object]) -> None:
 
 
 def reading_json(reading: Reading) -> dict[str, object]:
-    """The keys of every reading; those of a bare converter only where there is one."""
+    """Return the keys of every reading; those of a bare converter only where there is one."""
     converter = {"raw": reading.counts, "suspect": reading.suspect}
     return {
         "weight": None if reading.weight is None else to_text(reading.weight),
@@ -115,14 +115,14 @@ def reading_json(reading: Reading) -> dict[str, object]:
 
 
 def ended_by_signal() -> AbstractContextManager[None]:
-    """SIGINT and SIGTERM end the command in good order: ports and links are given back, exit code 0."""
+    """End the command cleanly at SIGINT and SIGTERM: ports and links are released, exit code 0."""
     return on_signal(lambda: sys.exit(0))
 
 
 def run_fault_commands(command: Callable[[str], None], get_state: Callable[[], dict[str, object]]) -> None:
-    """Carry out a word a line and say how it went, with what is ``get_state`` of the simulator.
+    """Carry out one word per line and print the result, with the simulator's state from ``get_state``.
 
-    A standard input that can never say anything, such as /dev/null, does not end it; a signal does.
+    A standard input that never sends anything, such as /dev/null, does not end it; a signal does.
     """
     for line in sys.stdin.buffer:
         print_json(_run_command(command, get_state, line.decode("utf-8", "replace").strip()))

@@ -28,7 +28,7 @@ def end(text: str, status: int) -> NoReturn:
 
 
 def load_command(place: str, extra: str) -> click.Command:
-    """The command at ``module:name``. Raises ClickException where a library of the program is not installed."""
+    """Load the command at ``module:name``. Raises ClickException where a needed library is not installed."""
     module, _, name = place.partition(":")
     try:
         with loading():
@@ -68,7 +68,7 @@ class OneLineGroup(click.Group):
         raise SystemExit(code if isinstance(code, int) else 0)
 
     def line(self, error: click.ClickException) -> str:
-        """Its message without line breaks; of a call without a command, where the commands are listed."""
+        """Return the message on one line; for a call without a command, where the commands are listed."""
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             path = error.ctx.command_path if error.ctx is not None else self.name
             return f"Missing command: see '{path} --help'."
@@ -91,9 +91,9 @@ def no_progress(_done: int) -> None: ...
 
 @contextmanager
 def progress(label: str, unit: str = "", interval_s: float = _INTERVAL_S) -> Iterator[Progress]:
-    """Keep one line with the time and the number of ``unit`` on standard error up to date, and remove it in the end.
+    """Keep one line with the time and the number of ``unit`` on standard error up to date; remove it at the end.
 
-    Where standard error is no terminal, nothing is written.
+    Without a terminal at standard error, nothing is written.
     """
     if not sys.stderr.isatty():
         yield no_progress

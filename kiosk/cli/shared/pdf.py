@@ -11,7 +11,7 @@ from kiosk.labels.typesetting.typeset import Align, draw, fit, styles
 
 
 def new_pdf(title: str) -> FPDF:
-    """In millimeters, without a page."""
+    """Create a PDF in millimeters, without a page."""
     pdf = FPDF(unit="mm")
     pdf.set_auto_page_break(False)
     pdf.set_title(title)
@@ -22,8 +22,8 @@ def new_pdf(title: str) -> FPDF:
 def text_picture(
     text: str, rtl: bool, size_mm: tuple[float, float], dots_per_mm: int, letters_mm: tuple[float, float]
 ) -> Image.Image:
-    """One line, white on black, in letters of the first height or, where they do not fit, down to the second: a PDF
-    needs letters of Uyghur joined beforehand. Raises FontProblem.
+    """Draw one line, white on black, in letters of the first height or, where they do not fit, down to the second: a
+    PDF needs letters of Uyghur joined beforehand. Raises FontProblem.
     """
     room = round(size_mm[0] * dots_per_mm), round(size_mm[1] * dots_per_mm)
     choices = styles(round(letters_mm[0] * dots_per_mm), round(letters_mm[1] * dots_per_mm))

@@ -31,8 +31,7 @@ config_option = click.option(
 
 
 def settings_path(path: Path | None) -> Path | None:
-    """The file that was named, else the first of the usual places where one is or may be: a folder that the caller may
-    not look into is told by whoever opens the file."""
+    """Return the named file, else the first usual place with one, or in an unreadable folder: opening reports it."""
     return path or next((place for place in SETTINGS_PATHS if _may_be(place)), None)
 
 
@@ -56,7 +55,7 @@ def read_config(path: Path | None, load: Callable[[Path], Config]) -> Config:
 
 @contextmanager
 def opened_store(config: StationConfig) -> Iterator[Store]:
-    """The station's database; ends with 3 and one line when it cannot be used."""
+    """Open the station's database; ends with 3 and one line when it cannot be used."""
     from kiosk.station.shared.open_store import open_store
     from kiosk.store import StoreError
 
@@ -68,7 +67,7 @@ def opened_store(config: StationConfig) -> Iterator[Store]:
 
 
 def read_input(file: Path | None) -> tuple[bytes, str]:
-    """The bytes of FILE, or of standard input when it is - or absent, and a name for messages. Raises OSError."""
+    """Read FILE, or standard input when it is - or absent; return bytes and a name for messages. Raises OSError."""
     if file is None or str(file) == "-":
         return sys.stdin.buffer.read(), "standard input"
     return file.read_bytes(), str(file)

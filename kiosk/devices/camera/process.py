@@ -32,7 +32,7 @@ _CHILD: Final = "kiosk.devices.camera.child.__main__"
 
 
 def child_command(settings: CameraSettings) -> tuple[str, ...]:
-    """The command line of the child; -P keeps modules in the working directory out of it."""
+    """Return the command line of the child; -P keeps modules in the working directory out of it."""
     return (sys.executable, "-P", "-m", "kiosk.base.loading", _CHILD, json.dumps(asdict(settings)))
 
 
@@ -166,7 +166,7 @@ class ChildCamera:
         return _FROZEN_SHOT if self._is_repeated(answer.frame_sha256, last) else shot
 
     def _is_repeated(self, sha256: str, last: str) -> bool:
-        """Whether the sensor stands still; its device is opened anew for the next try then."""
+        """Return whether the sensor repeats its frame; its device is opened again for the next try then."""
         # No sensor repeats its noise bit for bit; a picture file may be the same twice with every right.
         if self._settings.kind != "v4l2" or not sha256 or sha256 != last:
             return False
@@ -232,14 +232,14 @@ class CameraChild:
         return self._process.pid
 
     def has_ended(self) -> bool:
-        """Whether the process is gone; reaps it when it is."""
+        """Return whether the process has ended; reap it when it has."""
         return self._process.poll() is not None
 
     def request(self, kind: wire.RequestKind, deadline: float) -> tuple[wire.Answer, bytes]:
-        """Ask, and wait until monotonic second ``deadline``.
+        """Send a request, and wait for its answer until monotonic second ``deadline``.
 
         Raises TimeoutError, WireError, or EOFError when the child ends before its answer is complete; after each of
-        them the child is good for nothing but ``end``.
+        them only ``end`` may be called.
         """
         self._request_number += 1
         left = min(max(0.001, deadline - time.monotonic()), wire.MAX_WITHIN_S)
@@ -260,7 +260,7 @@ class CameraChild:
         self._process.kill()
 
     def end(self, *, gently: bool) -> bool:
-        """Close the pipes, end the process and reap it; False when the kernel has not let go of it yet.
+        """Close the pipes, end the process and reap it; return False while the kernel has not released it.
 
         A process inside a hung USB driver survives SIGKILL for a while: call again later.
         """
@@ -309,7 +309,7 @@ def checked_shot(jpeg: bytes, width: int, height: int) -> Shot:
 
 
 def goods_shot(answer: wire.GoodsInspected, body: bytes) -> GoodsShot:
-    """Refuses above all a picture of a shot that nobody may keep, a person in view for example."""
+    """Check and convert the answer; refuse above all a picture that must not be kept, as with a person in view."""
     verdict, measures = Verdict(answer.findings), answer.measures
     if len({finding.reason for finding in verdict.findings}) != len(verdict.findings):
         raise wire.WireError("a reason that is said twice")
@@ -334,7 +334,7 @@ def goods_shot(answer: wire.GoodsInspected, body: bytes) -> GoodsShot:
 
 
 def live_view_frame(answer: wire.WireLiveView, body: bytes) -> LiveViewFrame:
-    """Refuses a picture without a mat or of another size, and lights that no look may have."""
+    """Check and convert the answer; refuse a picture without a mat or too large, and reasons no look may have."""
     lights, picture = answer.lights, answer.picture
     if len(set(lights)) != len(lights) or not set(lights) <= set(LIVE_VIEW_REASONS):
         raise wire.WireError("lights that are not those of a look")
@@ -350,7 +350,7 @@ def live_view_frame(answer: wire.WireLiveView, body: bytes) -> LiveViewFrame:
 
 
 def mat_shot(answer: wire.MatMeasured, body: bytes) -> MatShot:
-    """Refuses a preview without a mat, and measures that are not those of a mat."""
+    """Check and convert the answer; refuse a preview without a mat, and measures that are not those of a mat."""
     measures, preview = MatMeasures(answer.measures), answer.preview
     if tuple(row.quality for row in measures.rows) not in (_MARKERS_ONLY, tuple(MatQuality)):
         raise wire.WireError("measures that are not those of a mat")

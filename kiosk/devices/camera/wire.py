@@ -135,12 +135,12 @@ Row = TypeVar("Row", Finding, MatMeasure)
 
 
 def bounded(row: Row) -> Row:
-    """The row with its numbers brought into the bounds of the wire; the station refuses any other."""
+    """Clamp the numbers of the row to the bounds of the wire; the station refuses any other."""
     return replace(row, value=_clamp(row.value, _MAX_VALUE), limit=_clamp(row.limit, _MAX_VALUE))
 
 
 def bounded_measures(measures: Measures) -> Measures:
-    """As ``bounded``."""
+    """Clamp the measures as ``bounded`` does."""
     numbers = asdict(measures)
     return Measures(**{name: _clamp(numbers[name], _MAX_OF_MEASURE.get(name, _MAX_MEASURE)) for name in numbers})
 
@@ -150,21 +150,21 @@ def _clamp(value: int, maximum: int) -> int:
 
 
 def pack(header: Request | Answer, body: bytes = b"") -> bytes:
-    """One whole message; raises WireError when it is larger than the other side takes."""
+    """Build one whole message; raises WireError when it is larger than the receiver accepts."""
     head = _encoder.encode(header)
     _check_lengths(len(head), len(body))
     return PREFIX.pack(len(head), len(body)) + head + body
 
 
 def unpack_prefix(prefix: bytes) -> tuple[int, int]:
-    """Header and body length; raises WireError when one is out of bounds."""
+    """Return header and body length; raises WireError when one is out of bounds."""
     head, body = PREFIX.unpack(prefix)
     _check_lengths(head, body)
     return head, body
 
 
 def unpack_answer(header: bytes) -> Answer:
-    """Raises WireError."""
+    """Decode the header of an answer. Raises WireError."""
     try:
         return _answer(header)
     except Unreadable as error:
@@ -172,7 +172,7 @@ def unpack_answer(header: bytes) -> Answer:
 
 
 def unpack_request(header: bytes) -> Request:
-    """Raises WireError."""
+    """Decode the header of a request. Raises WireError."""
     try:
         return _request(header)
     except Unreadable as error:

@@ -75,7 +75,7 @@ class Iwd(Wifi):
             iwd.connect(path, password, self.connect_s, secured=security != "open")
 
     def forget(self, name: str, security: str) -> None:
-        """Also one that is out of reach; one that is not known is forgotten already."""
+        """Forget a network, also one out of reach; do nothing for one that is not known."""
         with self._service() as iwd:
             for path, about in iwd.objects("KnownNetwork"):
                 if (about["Name"], about["Type"]) == (name, security):
@@ -97,12 +97,12 @@ class _IwdService:
         self._connection, self._clock, self._pause = connection, clock, threading.Event()
 
     def call(self, path: str, interface: str, method: str, *parts: Any) -> Any:
-        """What iwd returns. ``parts`` are a signature and its values. Raises Refused, TimeoutError."""
+        """Call iwd and return its reply. ``parts`` are a signature and its values. Raises Refused, TimeoutError."""
         call = new_method_call(DBusAddress(path, SERVICE, _full(interface)), method, *_signed(parts))
         return _body(self._connection.send_and_get_reply(call, timeout=CALL_S))
 
     def objects(self, interface: str) -> list[tuple[str, dict[str, Any]]]:
-        """Path and properties of every object that has this interface."""
+        """Return path and properties of every object that has this interface."""
         (found,) = self.call("/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
         return [
             (path, {key: value for key, (_, value) in interfaces[_full(interface)].items()})
@@ -111,7 +111,7 @@ class _IwdService:
         ]
 
     def station(self) -> str:
-        """Path of the card that joins networks; it is switched on where it is off."""
+        """Return the path of the card that joins networks; switch it on where it is off."""
         found = self._stations()
         if not found:
             devices = self.objects("Device")
@@ -149,7 +149,7 @@ class _IwdService:
             self._pause.wait(_POLL_S)
 
     def networks(self) -> list[tuple[str, WifiNetwork]]:
-        """With their paths, the strongest first; what this program cannot name is left out."""
+        """Return networks with their paths, strongest first, without unknown securities and unprintable names."""
         (ordered,) = self.call(self.station(), "Station", "GetOrderedNetworks")
         about = dict(self.objects("Network"))
         rows = [(path, about[path], signal) for path, signal in ordered if path in about]
@@ -163,12 +163,12 @@ class _IwdService:
         ]
 
     def find(self, name: str, security: str) -> str | None:
-        """Of two that have the same name, the one that is secured as it was when it was chosen."""
+        """Return the path of a network. Of two with the same name, the one with the chosen security."""
         found = (path for path, network in self.networks() if (network.name, network.security) == (name, security))
         return next(found, None)
 
     def connect(self, path: str, password: str, timeout_s: float, *, secured: bool) -> None:
-        """iwd asks for the password where it does not know it, or knows one with which it has failed."""
+        """Join a network. iwd requests the password when it has none, or one that has failed."""
         self.call("/net/connman/iwd", "AgentManager", "RegisterAgent", "o", _AGENT)
         end, password_requested = self._clock() + timeout_s, False
         serial = next(self._connection.outgoing_serial)
@@ -194,7 +194,7 @@ def _agent_reply(call: Message, password: str) -> Message:
 
 
 def _judge_connect(reply: Message, *, secured: bool, needs_password: bool) -> None:
-    """Raises Refused. iwd has one word for a handshake that fails; nearly always the password is wrong."""
+    """Raise Refused for an error. iwd reports any failed handshake alike; nearly always the password is wrong."""
     try:
         _body(reply)
     except Refused as error:
@@ -214,7 +214,7 @@ def _signed(parts: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _body(reply: Message) -> Any:
-    """Raises Refused for an error; its text is the error's name, for what else is in it may be of any kind."""
+    """Return the body; raise Refused with the error's name for an error, whose other content may be of any kind."""
     if reply.header.message_type is MessageType.error:
         name = str(reply.header.fields.get(HeaderFields.error_name))
         raise Refused(_ERRORS.get(name, "network_failed"), name)
@@ -222,5 +222,5 @@ def _body(reply: Message) -> Any:
 
 
 def _strength(signal: int) -> int:
-    """iwd has hundredths of dBm."""
+    """Convert hundredths of dBm, as iwd reports them, to 1 (too weak) to 4."""
     return 1 + sum(signal / 100 >= step for step in _STEPS_DBM)

@@ -17,14 +17,14 @@ _MAX_NAME: Final = 15
 
 
 def present_links(links: Path = LINKS) -> tuple[NetworkLink, ...]:
-    """Those of hardware, a cable first."""
+    """Return the links of hardware, wired ones first."""
     names = sorted(path.name for path in links.iterdir() if (path / "device").exists()) if links.is_dir() else []
     found = [NetworkLink(name, (links / name / "phy80211").exists(), _address(name)) for name in names]
     return tuple(sorted(found, key=lambda link: link.is_wifi))
 
 
 def _address(name: str) -> str:
-    """IPv4; "" where it has none."""
+    """Return the IPv4 address; "" without one."""
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         request = name.encode()[:_MAX_NAME].ljust(256, b"\0")
         return socket.inet_ntoa(fcntl.ioctl(probe, _SIOCGIFADDR, request)[_ADDRESS])

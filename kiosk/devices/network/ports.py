@@ -53,7 +53,7 @@ NEEDS_PASSWORD: Final = ("network_needs_password", "network_wrong_password")  # 
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """Name and kind of security of a ``WifiNetwork.key``; what is none is a network that nobody has."""
+    """Split a ``WifiNetwork.key`` into name and security; a malformed key names a network that does not exist."""
     security, _, name = key.partition(" ")
     return name[:MAX_NAME], security[:MAX_NAME]
 
@@ -62,10 +62,10 @@ class Wifi(Protocol):
     """The Wi-Fi of this machine. Every call may take a minute. Raises Refused ``network_…``."""
 
     def networks(self, *, scan: bool) -> tuple[WifiNetwork, ...]:
-        """Those in reach, the strongest first; ``scan`` or as they were seen last."""
+        """Return the networks in reach, strongest first; without ``scan`` as they were seen last."""
 
     def join(self, name: str, security: str, password: str) -> None:
-        """``password`` is "" for an open network, and for one that is known."""
+        """Join a network. ``password`` is "" for an open network, and for a known one."""
 
     def forget(self, name: str, security: str) -> None: ...
 
@@ -85,7 +85,7 @@ class Network(Protocol):
     """
 
     def state(self) -> NetworkState | None:
-        """None on a machine whose network somebody else sets."""
+        """Return the state; None on a machine whose network is not set by the station."""
 
     def links(self) -> tuple[NetworkLink, ...]: ...
 

@@ -60,7 +60,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("address") from None
 
     def drop_ins(self) -> dict[str, str]:
-        """Every file below /run/systemd that these settings may have, and its text: "" for one that must not be."""
+        """Return every file these settings may have below /run/systemd with its text: "" for one to be absent."""
         files = {
             f"network/{file}.d/50-kiosk-fixed.conf": self._fixed(metric) if link == self.link else ""
             for link, (file, metric) in NETWORK_FILES.items()
@@ -87,6 +87,6 @@ def _is_host(address: IPv4Address) -> bool:
 
 
 def _is_inside(address: IPv4Address, own: IPv4Interface) -> bool:
-    """Whether it is the address of one machine in this network."""
+    """Return whether it is the address of one machine in this network."""
     network = own.network
     return address in network and address not in (network.network_address, network.broadcast_address)

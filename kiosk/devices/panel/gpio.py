@@ -63,7 +63,7 @@ class GpioPanel:
         return self._board is not None
 
     def start(self) -> None:
-        """Take the pins and begin; says in the log why when there is no panel."""
+        """Take the pins and start the thread; log the reason when there is no panel."""
         try:
             self._board = PanelBoard(self._settings, pin_factory(self._settings, self._pins), self._edge)
         except Exception as error:  # gpiozero hands on what its libraries raise
@@ -77,7 +77,7 @@ class GpioPanel:
         self._worker.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """End the thread, then everything off; may be called twice."""
+        """End the thread, then switch everything off; may be called twice."""
         self._worker.stop(timeout_s)
         board, self._board = self._board, None
         if board is not None:
@@ -103,7 +103,7 @@ class GpioPanel:
         self._worker.wake()
 
     def _step(self) -> float:
-        """Seconds in which nothing will happen by itself."""
+        """Do one round; return the seconds until the next unless woken."""
         board = self._board
         assert board is not None
         words = self._read_buttons(board)
@@ -135,7 +135,7 @@ class GpioPanel:
 
 
 def pin_factory(settings: PanelSettings, simulated: PinFactory | None) -> Any:
-    """gpiozero's way to the pins; raises RuntimeError with everything that was tried."""
+    """Open gpiozero's access to the pins; raises RuntimeError with everything that was tried."""
     if settings.factory == "simulated":
         if simulated is None:
             raise RuntimeError("a simulated panel is there in the demo only")
@@ -189,13 +189,13 @@ class PanelBoard:
         return bool(self._buttons[button].is_active)
 
     def switch(self, output: str, on: bool) -> None:
-        """Set a lamp or the buzzer; nothing happens for one that is not fitted."""
+        """Set a lamp or the buzzer; do nothing for one that is not fitted."""
         device = self._outputs.get(output)
         if device is not None and bool(device.value) != on:
             device.value = int(on)
 
     def close(self) -> None:
-        """Everything off, the pins free again; a pin that cannot be closed keeps no other from it."""
+        """Switch everything off and free the pins; a pin that cannot be closed does not keep the others."""
         for device in self._outputs.values():
             with suppress(Exception):
                 device.off()  # a pin that is only let go may keep its level

@@ -39,14 +39,14 @@ class Button:
         self._reported = down  # This push has had its word, or gets none
 
     def update(self, down: bool, at: float) -> tuple[str, ...]:
-        """The contact is seen closed or open at second ``at``; returns what that and the time until then have made."""
+        """Note whether the contact is closed at second ``at``; return what that and the time until then have made."""
         words = self.advance(at)
         if down != self._level:
             self._level, self._level_since = down, at
         return words
 
     def advance(self, at: float) -> tuple[str, ...]:
-        """Time has passed until second ``at``; returns at most one word."""
+        """Advance to second ``at``; return at most one word."""
         due = self.due()
         if due is None or at < due:
             return ()
@@ -64,7 +64,7 @@ class Button:
         return (HOLD,)
 
     def due(self) -> float | None:
-        """The second at which ``advance`` may have something to say though nothing moves; None when never."""
+        """Return the second at which ``advance`` may return a word without a change; None when never."""
         if self._level != self._settled:
             return self._level_since + self._timing.debounce_s
         if self._settled and not self._reported:
@@ -86,7 +86,7 @@ class Blinker:
         self._since: float | None = None
 
     def set_active(self, active: bool, at: float) -> None:
-        """Whether to blink from second ``at`` on; blinking goes on in its rhythm when it is wanted again."""
+        """Set whether to blink from second ``at`` on; setting it again keeps the rhythm."""
         if not active:
             self._since = None
         elif self._since is None:
@@ -96,7 +96,7 @@ class Blinker:
         return self._since is not None and int((at - self._since) / BLINK_S) % 2 == 0
 
     def due(self, at: float) -> float | None:
-        """The next second after ``at`` at which that changes."""
+        """Return the next second after ``at`` at which ``is_lit`` changes; None while it does not blink."""
         if self._since is None:
             return None
         return self._since + (int((at - self._since) / BLINK_S) + 1) * BLINK_S
@@ -118,7 +118,7 @@ class Buzzer:
             self._waiting.append(pattern)
 
     def is_sounding(self, at: float) -> bool:
-        """Whether it sounds at second ``at``, which never goes back."""
+        """Return whether it sounds at second ``at``, which never goes back."""
         while self._ends and at >= self._ends[0]:
             self._ends.pop(0)
             self._on = not self._on
@@ -132,7 +132,7 @@ class Buzzer:
         return self._on
 
     def due(self) -> float | None:
-        """The next second at which ``is_sounding`` may change."""
+        """Return the next second at which ``is_sounding`` may change; None while nothing plays."""
         return self._ends[0] if self._ends else None
 
 

@@ -54,11 +54,11 @@ class IppPrinter:
         return self._profile.setup
 
     def status(self, deadline_s: float) -> PrinterStatus:
-        """Ask the printer; a queue is asked beside a job of this station."""
+        """Ask the printer; a queue answers also during a job of this station."""
         return self._state(monotonic() + deadline_s)
 
     def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
-        """The deadline covers everything from the first question to the end of the job."""
+        """Print one job. The deadline covers everything from the first question to the end of the job."""
         until = monotonic() + deadline_s
         if not data:
             raise ValueError("an empty print job")
@@ -102,7 +102,7 @@ class IppPrinter:
             raise PrintNotStarted(self._name.unreachable(reason), (PrinterFault.OFFLINE,))
 
     def _create_job(self, until: float) -> int:
-        """The number of a new job, which has no document yet."""
+        """Create a job without a document; return its number."""
         answer = self._request_before_sending(Operation.CREATE_JOB, until, ipp.user(_USER), ipp.job_name("kiosk"))
         number = answer.number("job-id")
         if not answer.accepted or number is None:
@@ -113,14 +113,14 @@ class IppPrinter:
     def _request_before_sending(
         self, operation: Operation, until: float, *attributes: ipp.Attribute
     ) -> ipp.IppResponse:
-        """An answer before anything was sent that could be printed."""
+        """Send a request before anything that could be printed. Raises PrintNotStarted."""
         try:
             return ipp.parse(self._exchange(operation, until, *attributes))
         except _EXCHANGE_ERRORS as error:
             raise PrintNotStarted(self._name.unreachable(_reason(error)), (PrinterFault.UNKNOWN,)) from error
 
     def _send(self, number: int, data: bytes, until: float) -> str:
-        """Send the document; what went wrong, "" for nothing. What became of it the job itself has to say."""
+        """Send the document; return the problem, "" for none. What became of it the job's state shows."""
         attributes = (ipp.job_id(number), ipp.user(_USER), ipp.document_format(pwg.FORMAT), ipp.last_document())
         try:
             answer = ipp.parse(self._exchange(Operation.SEND_DOCUMENT, until, *attributes, document=data))
@@ -129,7 +129,7 @@ class IppPrinter:
         return "" if answer.accepted else f"it refused the document, IPP status {answer.status:#06x}"
 
     def _await_end(self, number: int, until: float, problem: str) -> None:
-        """Done when the job says that it is completed, and counts a sheet if it counts sheets."""
+        """Wait until the job reports that it is completed, and counts a sheet if it counts sheets."""
         query = (ipp.job_id(number), ipp.requested_attributes(ipp.JOB_ATTRIBUTES))
         while monotonic() < until:
             answer = None
@@ -155,13 +155,13 @@ class IppPrinter:
             raise self._uncertain("the job was completed with errors")
 
     def _cancel(self, number: int) -> None:
-        """Whatever has not come out by now shall not come out later, when somebody prints it again."""
+        """Cancel the job, so that a sheet not printed by now does not come out later beside a reprint."""
         until = monotonic() + ANSWER_S
         with suppress(*_EXCHANGE_ERRORS):
             self._exchange(Operation.CANCEL_JOB, until, ipp.job_id(number), ipp.user(_USER))
 
     def _exchange(self, operation: Operation, until: float, *attributes: ipp.Attribute, document: bytes = b"") -> bytes:
-        """Raises ChannelBroken or ChannelTimeout. A question has ANSWER_S, a document the deadline."""
+        """Send a request within ANSWER_S, a document within the deadline. Raises ChannelBroken or ChannelTimeout."""
         until = until if document else min(until, monotonic() + ANSWER_S)
         number = next(self._numbers)
         message = ipp.request(operation, number, self._address.uri, *attributes)

@@ -20,13 +20,13 @@ class PrinterChannel(Protocol):
         """Send at least one byte and return how many were taken. Raises ChannelBroken or ChannelTimeout."""
 
     def flush(self, until: float) -> None:
-        """Wait until all that was sent has left this machine. Raises ChannelBroken or ChannelTimeout."""
+        """Wait until all bytes have left this machine. Raises ChannelBroken or ChannelTimeout."""
 
     def receive(self, until: float) -> bytes:
         """Return at least one byte. Raises ChannelBroken or ChannelTimeout."""
 
     def discard_input(self) -> None:
-        """Forget what the printer said unasked. Raises ChannelBroken."""
+        """Discard what the printer sent unasked. Raises ChannelBroken."""
 
     def close(self) -> None: ...
 

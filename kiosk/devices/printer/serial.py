@@ -75,7 +75,7 @@ class SerialChannel(FdChannel):
         self._port = port
 
     def flush(self, until: float) -> None:
-        """The kernel queues bytes for the line: a job is sent when that queue is empty."""
+        """Wait until the kernel's queue for the line is empty: only then is a job sent."""
         while self._waiting():
             if monotonic() >= until:
                 raise ChannelTimeout
@@ -88,7 +88,7 @@ class SerialChannel(FdChannel):
             raise ChannelBroken(error.strerror or str(error)) from error
 
     def _end(self) -> None:
-        """Closing a port waits for a printer that holds the line up, half a minute long, unless its queue is empty."""
+        """Discard the kernel's queue and close: it would delay closing by half a minute when the printer is blocked."""
         with suppress(OSError, termios.error):
             self._port.reset_output_buffer()
         with suppress(OSError):

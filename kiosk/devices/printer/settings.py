@@ -83,7 +83,7 @@ class PrinterSettings:
         return IppAddress(host, port, path)
 
     def resolved_profile(self) -> PrinterProfile:
-        """The row of the profile with what is set here. Raises ValueError."""
+        """Return the row of the profile with the changes that are set here. Raises ValueError."""
         set_here = {
             "gap_mm": self.gap_mm,
             "mark": self.mark,

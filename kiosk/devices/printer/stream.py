@@ -74,7 +74,7 @@ class StreamPrinter(ABC):
     """A printer behind a byte stream, opened anew for every job. One job at a time; safe from several threads."""
 
     def __init__(self, language: str | PrinterProfile, where: str) -> None:
-        """``language`` is one, the id of a row of profiles.toml, or such a row. Raises ValueError."""
+        """Take ``language``: a language, the id of a row of profiles.toml, or such a row. Raises ValueError."""
         row = profile(language)
         self._profile = row
         self._name = PrinterName("receipt printer" if row.language == "escpos" else "label printer", where)
@@ -100,15 +100,15 @@ class StreamPrinter(ABC):
 
     @abstractmethod
     def _open(self, until: float) -> PrinterChannel:
-        """Open the way to the printer. Raises ChannelBroken or ChannelTimeout."""
+        """Open the channel. Raises ChannelBroken or ChannelTimeout."""
 
     def _wire_s(self, size: int) -> float:
-        """Seconds that so many bytes need on the wire, where that is not next to nothing."""
+        """Return the seconds that so many bytes need on the wire; 0 where they are negligible."""
         del size
         return 0.0
 
     def status(self, deadline_s: float) -> PrinterStatus:
-        """Ask the printer. While this station's own job is being printed the answer is "printing"."""
+        """Ask the printer. During this station's own job the answer is "printing"."""
         until = monotonic() + deadline_s
         if not self._turn.acquire(timeout=max(0.0, deadline_s)):
             return _OWN_JOB
@@ -118,7 +118,7 @@ class StreamPrinter(ABC):
             self._turn.release()
 
     def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
-        """The deadline covers everything from opening the channel to the proof."""
+        """Print one job. The deadline covers everything from opening the channel to the proof."""
         until = monotonic() + deadline_s + self._wire_s(len(data))
         if not data:
             raise ValueError("an empty print job")
@@ -184,11 +184,10 @@ class StreamPrinter(ABC):
             raise self._uncertain(f"the job broke off after {sent} of {len(data)} bytes: {reason}") from error
 
     def _await_idle(self, channel: PrinterChannel, sent: _SentJob) -> None:
-        """Done when the printer went busy and back to idle without a fault, or its counter of labels moved.
+        """Wait until the printer was busy and is idle again without a fault, or its counter of labels moved.
 
-        The status is answered past the job: the first idle answer may be older than the job's first dot, so an idle
-        printer is watched for the settle time. One that was not seen printing in it and counts nothing may as well
-        have swallowed the job.
+        The status overtakes the job: the first idle answer may be older than the job's first dot, so an idle printer is
+        watched for the settle time. One that was never seen printing and counts nothing may have lost the job.
         """
         was_busy = False
         problem = self._name.silent
@@ -211,7 +210,7 @@ class StreamPrinter(ABC):
             sleep(_POLL_S)
 
     def _check_idle_without_printing(self, channel: PrinterChannel, sent: _SentJob) -> None:
-        """An idle printer that was not seen printing: one that cannot tell goes, any other one must have counted."""
+        """Accept a printer never seen printing if its proof is ``faults``, else only if its counter moved."""
         if self.proof == "faults":
             return
         now = self._count(channel, sent.until) if sent.counted is not None else None
@@ -219,7 +218,7 @@ class StreamPrinter(ABC):
             raise self._uncertain(self._name.never_seen_printing)
 
     def _await_drained(self, channel: PrinterChannel, sent: _SentJob) -> None:
-        """Done when the printer answers a query that stood in line behind the job, not too soon, and has no fault."""
+        """Wait until the printer answers a query queued behind the job, not too soon, and has no fault."""
         query, parse = _QUEUED_QUERIES[self.language]
         flags = None
         try:
@@ -242,12 +241,12 @@ class StreamPrinter(ABC):
             raise self._uncertain(self._name.finished_too_soon)
 
     def _min_print_s(self, size: int) -> float:
-        """Seconds the paper of a job needs at least, in the fastest of printers: its bytes are its dots, bare."""
+        """Return the least seconds a job takes on the fastest printer: its bytes are its dots, uncompressed."""
         head = self._profile.setup.head
         return size * 8 / head.width_dots / head.per_mm / _MAX_SPEED_MM_S
 
     def _count_before(self, channel: PrinterChannel, until: float) -> int | None:
-        """Labels printed so far. A printer that does not tell is not asked again: each time would cost a wait."""
+        """Ask for the labels printed so far. A printer without an answer is not asked again: each try costs a wait."""
         if not self._counts:
             return None
         try:
@@ -279,7 +278,7 @@ class StreamPrinter(ABC):
             return _UNKNOWN
 
     def _query_status(self, channel: PrinterChannel, until: float) -> PrinterStatus:
-        """One query and its whole answer; anything less is unknown. Raises ChannelBroken."""
+        """Send one query and read its whole answer; anything less is unknown. Raises ChannelBroken."""
         reply = self._exchange(channel, _DIALECTS[self.language], until)
         report = languages.parse_status(self.language, reply)
         flags = tuple(PrinterFault(flag) for flag in report.flags)
@@ -288,7 +287,7 @@ class StreamPrinter(ABC):
         return PrinterStatus(report.ready, report.fault, flags)
 
     def _exchange(self, channel: PrinterChannel, dialect: _Dialect, until: float) -> bytes:
-        """The whole answer to a query, b"" when it did not come in time. Raises ChannelBroken."""
+        """Return the whole answer to a query, b"" when it did not come in time. Raises ChannelBroken."""
         until = min(until, monotonic() + ANSWER_S)
         reply = b""
         try:
@@ -317,7 +316,7 @@ class FdChannel:
     """A channel over a non-blocking file descriptor: a socket or a device file."""
 
     def __init__(self, fd: int, close: Callable[[], None], empty_read_is_end: bool) -> None:
-        """``empty_read_is_end``: True for a socket; usblp gives empty reads while the printer is silent."""
+        """Set ``empty_read_is_end`` for a socket; usblp gives empty reads while the printer is silent."""
         self._fd = fd
         self._close = close
         self._empty_read_is_end = empty_read_is_end
@@ -332,7 +331,7 @@ class FdChannel:
                 raise ChannelBroken(error.strerror or str(error)) from error
 
     def flush(self, until: float) -> None:
-        """Sockets and usblp send what they have taken."""
+        """Do nothing: sockets and usblp send what they have taken."""
 
     def receive(self, until: float) -> bytes:
         while True:
@@ -386,7 +385,7 @@ class TcpPrinter(StreamPrinter):
 
 
 def connect(address: tuple[str, int], until: float) -> FdChannel:
-    """A connection made before monotonic second ``until``. Raises ChannelBroken or ChannelTimeout."""
+    """Connect before monotonic second ``until``. Raises ChannelBroken or ChannelTimeout."""
     left = until - monotonic()
     if left <= 0:
         raise ChannelTimeout
@@ -472,5 +471,5 @@ class PrinterName:
         return f"The {self.kind} cannot be reached at {self.place} ({reason}): check its power and cable."
 
     def faulty(self, flags: tuple[PrinterFault, ...]) -> str:
-        """The first act to take; "" when no flag stops a job."""
+        """Return the first act to take; "" when no flag stops a job."""
         return next((f"{self} {act}." for flag, act in _REMEDIES.items() if flag in flags), "")

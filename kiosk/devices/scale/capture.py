@@ -33,7 +33,7 @@ _Pieces = deque[tuple[float, bytes]]
 
 
 def _since(pieces: _Pieces, moment: float) -> tuple[bytes, ...]:
-    """The newest 4 KB of what came after this moment."""
+    """Return the newest 4 KB of what came after this moment."""
     recent: list[bytes] = []
     for at, data in reversed(pieces):
         if at <= moment or sum(map(len, recent)) + len(data) > _MAX_BYTES:
@@ -72,12 +72,12 @@ class SerialCapture:
             return self._failure
 
     def start(self) -> None:
-        """Open and begin to hear; returns at once."""
+        """Open the port and begin to receive; returns at once."""
         self._wake = WakePipe()
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port and wait for that; may be called twice."""
+        """Close the port and wait until it is closed; may be called twice."""
         self._stopping.set()
         if self._wake is not None:
             self._wake.wake()

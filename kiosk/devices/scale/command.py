@@ -50,7 +50,7 @@ class Effects:
         self._step_g, self._unit = step_g, unit
 
     def is_confirmed(self, command: str, before: Reading | None, after: Reading, acknowledged: bool) -> bool:
-        """Whether ``after`` proves the command, ``before`` being the newest reading at the moment it was sent."""
+        """Return whether ``after`` proves the command; ``before`` is the newest reading when it was sent."""
         if after.weight is None:
             return False
         zero, was_zero = self._zero(after), before is not None and self._zero(before)
@@ -105,7 +105,7 @@ class PendingCommand:
         return self._sent
 
     def dispatch(self, send: Callable[[], None], before: Reading | None) -> None:
-        """Send it, unless it was cancelled meanwhile; what ``send`` raises goes through."""
+        """Send the command unless it is over; what ``send`` raises is passed on."""
         with self._lock:
             if self._over.is_set():
                 return
@@ -113,7 +113,7 @@ class PendingCommand:
         send()
 
     def receive(self, decoded: Sequence[Decoded]) -> None:
-        """Everything that came after it was sent, in order."""
+        """Take everything that came after the command was sent, in order."""
         if not self._sent:
             return
         for item in decoded:
@@ -124,7 +124,7 @@ class PendingCommand:
                 self._end(CommandOutcome.REFUSED, item.reason)
 
     def read(self, reading: Reading) -> None:
-        """A live reading that came after it was sent."""
+        """Take a live reading that came after the command was sent."""
         if not self._sent:
             return
         self._answered = True
@@ -136,7 +136,7 @@ class PendingCommand:
             self.give_up()
 
     def give_up(self) -> None:
-        """The deadline has passed or the port is gone."""
+        """End the command: the deadline has passed or the port is gone."""
         with self._lock:
             if not self._sent:
                 self._settle(CommandResult(CommandOutcome.REFUSED, "not_connected"))
@@ -150,12 +150,12 @@ class PendingCommand:
             self._settle(CommandResult(outcome, reason))
 
     def _settle(self, result: CommandResult) -> None:
-        """The first result counts; the lock is held."""
+        """Store the first result and ignore later ones; the lock is held."""
         self._result = self._result or result
         self._over.set()
 
     def wait(self, timeout_s: float) -> CommandResult:
-        """The result; from any thread but the scale's own. A thread that does not come to it in time is no answer."""
+        """Wait for the result, in any thread but the scale's own. Reaching the timeout counts as giving up."""
         if not self._over.wait(timeout_s):
             self.give_up()
         assert self._result is not None

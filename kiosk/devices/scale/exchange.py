@@ -31,7 +31,7 @@ REFUSAL_TEXTS: Final[Mapping[RejectReason, str]] = {
 
 
 def newest_refusal(decoded: Sequence[Decoded]) -> RejectReason | None:
-    """The newest thing a scale said of itself; None for damage, acknowledgements and readings."""
+    """Return the newest condition the scale reported; None for damage, acknowledgements and readings."""
     found = (item.reason for item in reversed(decoded) if isinstance(item, Rejected) and item.reason in REFUSAL_TEXTS)
     return next(found, None)
 
@@ -49,17 +49,17 @@ class LastWeighing:
         self._open = False
 
     def query_sent(self) -> None:
-        """A question goes out; one that is still open was never answered."""
+        """Note that a question is sent; one that is still open was never answered."""
         if self._open:
             self._last = None
         self._open = True
 
     def forget(self) -> None:
-        """The port is closed, or the weighing too old."""
+        """Forget the weighing: the port is closed, or it is too old."""
         self._last, self._open = None, False
 
     def answered(self, decoded: Sequence[Decoded], accepted: Sequence[Reading], *, over: bool) -> Reading | None:
-        """The weighing that still stands, when the scale says that it does. ``over``: the question is answered.
+        """Return the last weighing if the scale confirms it. ``over``: the question is answered.
 
         A bare NAK that is followed by the question why is no answer yet.
         """
@@ -138,7 +138,7 @@ class Poller:
             self._finish(now)
 
     def receive(self, decoded: Sequence[Decoded], now: float) -> list[Reading]:
-        """The reading that answers the question, if it is among these; nothing means bytes that complete no frame."""
+        """Return the reading that answers the question, if any; empty ``decoded``: bytes that complete no frame."""
         accepted: list[Reading] = []
         if not decoded and self._step is not None:
             self._due_at = min(self._due_at, now + _PAUSE_S)
@@ -242,7 +242,7 @@ class Exchange:
         return None if self._poller is None else self._poller.due_at()
 
     def send_due(self, now: float, pending: PendingCommand | None, newest: Reading | None) -> None:
-        """What the station has to send now: a command goes before the next question, never into an open one."""
+        """Send what is due: a command goes before the next question, never into an open one."""
         poller = self._poller
         if pending is not None and pending.waiting and (poller is None or poller.idle):
             data = self._indicator.encode(pending.command)
@@ -260,9 +260,9 @@ class Exchange:
         return self._decoder.feed(b"".join(chunks))
 
     def settle(self) -> list[Decoded] | None:
-        """What is whole because nothing has come while it was waited for; None when that is not so yet.
+        """Return the frames that are whole because no byte followed in time; None while that is not decided.
 
-        What came in this very moment is read first: it may be the unit.
+        Bytes that came in this very moment are read first: they may be the unit.
         """
         if self.settle_at is None or self._clock() < self.settle_at:
             return None
@@ -274,7 +274,7 @@ class Exchange:
         return settled(self._decoder)
 
     def matching_readings(self, decoded: Sequence[Decoded], pending: PendingCommand | None) -> list[Reading]:
-        """The readings among these that count, oldest first; the command hears what came."""
+        """Return the readings that count, oldest first, and pass what came to the command."""
         readings = [item for item in decoded if isinstance(item, Reading)]
         poller = self._poller
         if poller is None:
@@ -291,7 +291,7 @@ class Exchange:
         return readings or ([still] if still else [])
 
     def discard_until(self, until: float) -> None:
-        """Nothing that came is believed, no question is left open, and none is asked before this second."""
+        """Drop what came and any open question, and ask none before this second."""
         self._fresh_decoder()
         if self._poller is not None:
             self._poller.pause(until)

@@ -100,7 +100,7 @@ class LiveScale:
         return self._loop.pulse
 
     def start(self) -> None:
-        """Begin to watch; returns at once. A scale is started once."""
+        """Start to watch; returns at once. A scale is started once."""
         self._wake = WakePipe()
         self._thread.start()
 
@@ -120,7 +120,7 @@ class LiveScale:
             self._wake = None
 
     def send(self, command: str, deadline_s: float = 3.0) -> CommandResult:
-        """``deadline_s`` is at most 10 seconds.
+        """Send a command; ``deadline_s`` is at most 10 seconds.
 
         Raises RuntimeError when called from the scale's own thread, which would wait for itself.
         """
@@ -158,7 +158,7 @@ class LiveScale:
             self._wait(None, self._clock() + self._backoff.next())
 
     def _session(self) -> None:
-        """From opening the port until it is gone."""
+        """Open the port and serve it until it is gone."""
         try:
             port = self._open_port()
         except Exception as error:  # OSError, termios.error and ValueError all mean: not now
@@ -172,7 +172,7 @@ class LiveScale:
                 self._report_missing(f"The scale at {self._where} is gone ({gone}): check its cable.")
 
     def _await_open(self, port: LinePort) -> bool:
-        """Wait for a device server; True when the port can be used."""
+        """Wait for a device server; return True when the port can be used."""
         until = self._clock() + self._timing.open_s
         try:
             while port.opening and not self._stopping.is_set():
@@ -247,7 +247,7 @@ class LiveScale:
         self._process_frames(exchange, exchange.decode(chunks))
 
     def _resume_after_stall(self, port: LinePort, exchange: Exchange) -> None:
-        """The thread stood still for so long that nobody knows what lies on the pan, nor how old is what waits here."""
+        """Drop all input after the thread was stalled: its age, and the load on the pan, are unknown."""
         now = self._clock()
         self._loop.begin(now)
         self._failures.write(f"The scale at {self._where} was not listened to for a while: what came is dropped.")
@@ -258,12 +258,12 @@ class LiveScale:
             self._report_expired(now)
 
     def _discard_backlog(self, exchange: Exchange, now: float) -> None:
-        """What comes soon was sent before now: none of it is believed, and no question is left open."""
+        """Drop what arrives soon, for it was sent before now, and any open question."""
         self._discard_until = now + _BACKLOG_S
         exchange.discard_until(self._discard_until)
 
     def _process_frames(self, exchange: Exchange, decoded: list[Decoded]) -> None:
-        """What one wake-up found; nothing means bytes that complete no frame."""
+        """Process the frames of one wake-up; none means bytes that complete no frame."""
         self._unreadable = True
         self._refusal = newest_refusal(decoded) or self._refusal
         rejected = [item for item in decoded if isinstance(item, Rejected)]
@@ -289,7 +289,7 @@ class LiveScale:
             self._pending.read(reading)
 
     def _wait(self, port: LinePort | None, until: float) -> bool:
-        """True when the port can be served, False at ``until``, when woken, or late; tells what falls due meanwhile."""
+        """Wait; True when the port can be served, False at ``until``, when woken, or late. Reports what falls due."""
         assert self._wake is not None
         poll = select.poll()
         poll.register(self._wake.fileno(), select.POLLIN)
@@ -317,7 +317,7 @@ class LiveScale:
         return False
 
     def _woken(self, ready: set[int]) -> bool:
-        """Whether a command waits; a closed port leaves it, and the waiting for the next try, alone."""
+        """Return whether a command waits; False while the port is closed, so that the wait for a retry goes on."""
         assert self._wake is not None
         if self._wake.fileno() not in ready:
             return False
@@ -354,8 +354,8 @@ class LiveScale:
 
 
 def _seen_empty_at(began: float, wait_s: float, *, woken: bool) -> float:
-    """When the kernel looked at a port for the last time that did not become readable.
+    """Return when the kernel last looked at a port that did not become readable.
 
-    When the wait is over, never before (poll(2): rounded up), or when it is woken for something else.
+    That is when the wait is over, never before (poll(2): rounded up), or its begin when something else woke it.
     """
     return began if woken else began + wait_s

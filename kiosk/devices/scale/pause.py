@@ -50,7 +50,7 @@ class PausableScale:
         return self._scale.send(command, deadline_s)
 
     def pause(self) -> None:
-        """Stop the scale; raises TimeoutError when it does not let go, and then it is not paused."""
+        """Stop the scale; raises TimeoutError when it does not stop, and then it is not paused."""
         with self._lock:
             if self._paused or not self._running:
                 return

@@ -30,7 +30,7 @@ from kiosk.protocols.scales.shared.reading import Record
 
 
 def open_line(address: Address, line: LineSettings) -> LinePort:
-    """Open the line; a device server may still have to answer. Raises OSError, termios.error or ValueError."""
+    """Open the line; a device server may not have answered yet. Raises OSError, termios.error or ValueError."""
     if address.kind is AddressKind.TCP:
         from kiosk.devices.scale.line.tcp import TcpPort
 
@@ -94,7 +94,7 @@ class ProbeLine:
         self._port, self._stop, self._clock = port, stop, clock
 
     def ready(self, until: float) -> bool:
-        """Wait for bytes, or while opening for the far side; False at ``until``. Raises ProbeCancelled."""
+        """Wait for bytes, or for a server that is being opened; False at ``until``. Raises ProbeCancelled."""
         if self._stop.stopping.is_set():
             raise ProbeCancelled
         waiter = poll()
@@ -114,8 +114,8 @@ class ProbeLine:
                 raise TimeoutError(errno.ETIMEDOUT, "it does not answer")
 
     def receive(self, seconds: float, max_bytes: int = _ENOUGH_BYTES, gap_s: float | None = None) -> bytes:
-        """What comes within ``seconds``; ends early with ``max_bytes`` bytes, or ``gap_s`` after the newest. Raises
-        PortDisconnected.
+        """Return what comes within ``seconds``; end early with ``max_bytes`` bytes, or ``gap_s`` after the newest.
+        Raises PortDisconnected.
         """
         received, until = b"", self._clock() + seconds
         while len(received) < max_bytes and self._clock() < until:
@@ -133,7 +133,7 @@ class ProbeLine:
             return b""
 
     def ask(self, row: ScaleProtocol, steps: Sequence[bytes], timing: ProbeTiming) -> bytes:
-        """The answer to the last step; b"" when one before it is not acknowledged. Raises PortDisconnected."""
+        """Return the answer to the last step; b"" when an earlier step is not acknowledged. Raises PortDisconnected."""
         answer = b""
         for number, step in enumerate(steps):
             if number and not any(isinstance(item, Record) for item in registry.decoder(row.id, {}).feed(answer)):
@@ -145,7 +145,7 @@ class ProbeLine:
 
 
 def is_line_fixed(address: Address) -> bool:
-    """Whether the line is not set from here: a pseudo-terminal has none, a raw device server has its own."""
+    """Return whether the line cannot be set: a pseudo-terminal has none, a raw device server its own."""
     return address.kind is AddressKind.TCP or os.path.realpath(address.path).startswith(_PSEUDO_TERMINALS)
 
 
@@ -153,7 +153,7 @@ def is_line_fixed(address: Address) -> bool:
 def open_probe_line(
     address: Address, line: LineSettings, stop: Stop, clock: Callable[[], float], open_s: float
 ) -> Iterator[ProbeLine]:
-    """A device server may need a moment to notice that the look before has hung up."""
+    """Open the line, close it at the end; retry while a device server has not noticed the last hang-up."""
     until = clock() + open_s
     while True:
         port = open_line(address, line)
@@ -176,7 +176,7 @@ def open_probe_line(
 
 
 def ignore_progress(_: ProbeProgress) -> None:
-    """Nobody wants to know how far it is."""
+    """Do nothing with the progress."""
 
 
 class ScaleProbe:
@@ -209,7 +209,7 @@ class ScaleProbe:
                 self._wake.wake()
 
     def run(self) -> tuple[Proposal, ...]:
-        """Takes at most ``total_s`` and one listen more."""
+        """Run the probe for at most ``total_s`` and one listen more."""
         wake = WakePipe()
         with self._lock:
             self._wake = wake
@@ -246,7 +246,7 @@ class ScaleProbe:
         return found
 
     def _settle(self, line: LineSettings) -> tuple[Proposal, ...]:
-        """Listen at this speed, and with the other layouts that what is heard suggests."""
+        """Listen at this speed, and with the other layouts that the received bytes suggest."""
         known = next((item for item in self._recordings if item.line == line), None)
         found = propose(self._recordings) if known else self._listen(line, self._timing.listen_s)
         received = b"".join(part for item in self._recordings if item.line == line for part in item.received)
@@ -285,8 +285,8 @@ class ScaleProbe:
     def _query_at(
         self, line: LineSettings, queries: Sequence[tuple[ScaleProtocol, tuple[bytes, ...]]]
     ) -> tuple[Proposal, ...]:
-        """Every question once; one that is answered with a weight several times. A question is sent once at a line
-        even when two formats share it.
+        """Ask every question once, one that is answered with a weight several times. A question that two formats share
+        is sent once at a line.
         """
         with self._line(line) as opened_line:
             sent: set[tuple[bytes, ...]] = set()
@@ -313,7 +313,7 @@ class ScaleProbe:
 
     @contextmanager
     def _line(self, line: LineSettings) -> Iterator[ProbeLine | None]:
-        """None when the port cannot be set to this line. Raises ProbeFailed, and PortDisconnected."""
+        """Open the line; yield None when the port cannot be set to it. Raises ProbeFailed, PortDisconnected."""
         assert self._wake is not None
         way = open_probe_line(self._address, line, Stop(self._stopping, self._wake), self._clock, self._timing.open_s)
         try:
@@ -328,7 +328,7 @@ class ScaleProbe:
             way.__exit__(None, None, None)
 
     def _classify_open_error(self, error: Exception) -> None:
-        """A line that cannot be set is left out."""
+        """Note a line that cannot be set, which is left out; raise ProbeFailed for other errors."""
         code = getattr(error, "errno", None)
         if isinstance(error, termios.error) or code in _UNFIT:
             self._unfit = error

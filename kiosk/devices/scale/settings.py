@@ -40,7 +40,7 @@ class Indicator:
         return registry.decoder(self.protocol, self.params)
 
     def supports(self, command: str) -> bool:
-        """Whether the format has this command, and the set of commands that the parameters choose."""
+        """Return whether the format, and the set of commands its parameters choose, has this command."""
         return command in self.row.commands and self.encode(command) != b""
 
     def encode(self, command: str) -> bytes:
@@ -51,9 +51,9 @@ _UNSTABLE_NAME = re.compile(r"/dev/tty(USB|ACM)[0-9]+")
 
 
 def check_stable_port_name(port: str) -> None:
-    """Raises ValueError for a name the kernel gives by turns: after a restart another device may have it.
+    """Raise ValueError for a name the kernel gives by turns: after a restart another device may have it.
 
-    For what is settled for good only; a technician may try any port by hand.
+    Use it for permanent settings only; a technician may try any port by hand.
     """
     if _UNSTABLE_NAME.fullmatch(port):
         raise ValueError(

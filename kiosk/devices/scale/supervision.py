@@ -22,18 +22,18 @@ class Freshness:
         self._quiet_since: float | None = None
 
     def opened(self, at: float) -> None:
-        """The port is open: from now on it may fall silent."""
+        """Note that the port is open: from now on it may fall silent."""
         self._quiet_since = at
 
     def closed(self) -> None:
-        """A closed port is missing, not silent; its last reading still expires."""
+        """Note that the port is closed: it is missing, not silent; its last reading still expires."""
         self._quiet_since = None
 
     def reading(self, at: float) -> None:
         self._reading_at = self._quiet_since = at
 
     def lose(self) -> bool:
-        """The newest reading is not believed any more; True when there was one."""
+        """Drop the newest reading; return True when there was one."""
         known, self._reading_at = self._reading_at is not None, None
         return known
 
@@ -42,14 +42,14 @@ class Freshness:
         return min(starts) + self._stale_s if starts else None
 
     def take_expired(self, now: float) -> bool:
-        """True once for every silence: the newest reading has become too old."""
+        """Return True once for every silence: the newest reading has become too old."""
         due = self._reading_at is not None and now >= self._reading_at + self._stale_s
         if due:
             self._reading_at = None
         return due
 
     def take_silent(self, now: float) -> bool:
-        """True once for every silence of an open port."""
+        """Return True once for every silence of an open port."""
         due = self._quiet_since is not None and now >= self._quiet_since + self._stale_s
         if due:
             self._quiet_since = None
@@ -71,13 +71,13 @@ class LoopMonitor:
         self.late = False  # Whether the last two turns lie further apart than the loop waits by itself
 
     def begin(self, now: float) -> None:
-        """The port holds nothing at this moment."""
+        """Restart the measurement: the port holds nothing at this moment."""
         self._known_empty_at = self.empty_at = self.pulse = now
         self.late = False
 
     def turn(self, now: float, empty_at: float | None) -> None:
-        """Another look ended at ``now``. At ``empty_at``, or later, the port was seen empty, or is about to be read
-        until it is; None when nobody looked at the port.
+        """Note that another look ended at ``now``. At ``empty_at``, or later, the port was seen empty, or is about to
+        be read until it is; None when the port was not looked at.
         """
         self.late = self.pulse is not None and now - self.pulse > self._late_s
         self.empty_at, self.pulse = self._known_empty_at, now
@@ -100,7 +100,7 @@ class WakePipe:
             os.write(self._write_end, b"!")
 
     def clear(self) -> None:
-        """Forget what woke the waiter, so that the next wait waits again."""
+        """Clear the wake-up, so that the next wait waits again."""
         with suppress(BlockingIOError):
             os.read(self._read_end, 4096)
 
@@ -128,7 +128,7 @@ class Reporter:
         self._guard(lambda: self._listener.on_expired(at))
 
     def link(self, state: LinkState, detail: str, at: float) -> None:
-        """The state of the way to the scale; told and logged when it is another one than before."""
+        """Report and log the state of the link to the scale when it has changed."""
         if self._reported == (state, detail):
             return
         self._reported = (state, detail)

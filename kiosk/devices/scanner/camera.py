@@ -33,11 +33,11 @@ class CameraScanner:
         self._worker.start()
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """End after the frame in hand; may be called twice."""
+        """End after the current frame; may be called twice."""
         self._worker.stop(timeout_s)
 
     def scan_for_code(self) -> None:
-        """Look now, from any thread; asked again meanwhile it looks once more."""
+        """Start to look for a code, from any thread; a call during a look starts one more after it."""
         self._requested.set()
         self._worker.wake()
 

@@ -36,12 +36,12 @@ class EvdevDevice:
         self._decoder = KeyDecoder()
 
     def open(self) -> int:
-        """Opened and grabbed; raises OSError."""
+        """Open and grab the device; raises OSError."""
         self._node = self.path.resolve(strict=True).name
         return self._system.open(self.path)
 
     def begin(self, descriptor: int) -> None:
-        """Raises OSError or ValueError when nobody knows who can type."""
+        """Check for a second keyboard. Raises OSError or ValueError when the keyboards cannot be determined."""
         self._decoder = KeyDecoder()
         self._is_alone()
 
@@ -56,7 +56,7 @@ class EvdevDevice:
                     self._report.scan(typed.text.encode("ascii"))
 
     def idle(self) -> None:
-        """However seldom something is scanned, a second keyboard is seen."""
+        """Check for a second keyboard, however seldom something is scanned."""
         self._is_alone()
 
     def _is_alone(self) -> bool:
@@ -94,7 +94,7 @@ class PipeInput:
         self.listed = DeviceList()
 
     def open(self, path: Path) -> int:
-        """Open; like a device, a pipe hands over nothing that was typed before. Raises OSError for anything else."""
+        """Open a pipe without what was typed before, as a device does. Raises OSError for anything else."""
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
@@ -112,5 +112,5 @@ class PipeInput:
 
 
 def input_system(port: str) -> InputSystem:
-    """The kernel for every name of a device below /dev; nothing there is ever read without being grabbed."""
+    """Return the kernel's devices for any device name below /dev: none of them is read without being grabbed."""
     return LinuxInput() if is_device_name(port) else PipeInput()

@@ -39,7 +39,7 @@ class HidPosDevice:
         return self._system.open(self.path)
 
     def begin(self, descriptor: int) -> None:
-        """Raises BadDescriptor for what is no scanner in HID POS mode, a keyboard above all."""
+        """Read the descriptor. Raises BadDescriptor for what is no scanner in HID POS mode, a keyboard above all."""
         self._decoder = ReportDecoder(read_descriptor(self._system.descriptor(self.path, descriptor)))
         self._report.state(OK)
 
@@ -55,7 +55,7 @@ class HidPosDevice:
                 self._report_scan(scan)
 
     def idle(self) -> None:
-        """A device that is pulled out says so by itself."""
+        """Do nothing: the read fails when the device is pulled out."""
 
     def _report_scan(self, scan: HidScan) -> None:
         if scan.refused:
@@ -68,7 +68,7 @@ class LinuxHid:
     """hidraw nodes of the kernel. Reading needs no right to write, and no root: udev gives the group."""
 
     def open(self, path: Path) -> int:
-        """Locked against a second kiosk program: the kernel itself would let both read."""
+        """Open and lock against a second kiosk program: the kernel itself would let both read."""
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         try:
             if not stat.S_ISCHR(os.fstat(descriptor).st_mode):
@@ -80,7 +80,7 @@ class LinuxHid:
         return descriptor
 
     def descriptor(self, path: Path, opened: int) -> bytes:
-        """Asked of the kernel; OSError from everything that is no hidraw node."""
+        """Ask the kernel for the descriptor; raises OSError for everything that is no hidraw node."""
         size = bytearray(4)
         ioctl(opened, HIDIOCGRDESCSIZE, size, True)
         length = min(int.from_bytes(size, "little"), MAX_DESCRIPTOR)

@@ -32,7 +32,7 @@ class InputDevice:
 
 
 def second_keyboards(devices: Sequence[InputDevice], scanner: str) -> tuple[InputDevice, ...]:
-    """All that can type and are not the scanner at event node ``scanner``, which may have several nodes."""
+    """Return all keyboards but the scanner at event node ``scanner``, which may have several nodes."""
     boards = {device.board for device in devices if device.node == scanner and device.board}
     return tuple(
         device for device in devices if device.is_keyboard and device.node != scanner and device.board not in boards
@@ -40,7 +40,7 @@ def second_keyboards(devices: Sequence[InputDevice], scanner: str) -> tuple[Inpu
 
 
 def key_bits(words: str, bits_per_word: int = BITS_PER_WORD) -> int:
-    """The kernel's ``capabilities/key``: hexadecimal words of a long each, the highest first. Raises ValueError."""
+    """Parse the kernel's ``capabilities/key``: hexadecimal words of a long, highest first. Raises ValueError."""
     bits = 0
     for word in words.split():
         bits = bits << bits_per_word | int(word, 16)
@@ -57,10 +57,10 @@ class DeviceList:
         self._known: dict[tuple[str, int, int], InputDevice] = {}
 
     def read(self, folder: Path) -> tuple[InputDevice, ...]:
-        """Every event node below ``folder``, laid out like /sys/class/input.
+        """Read every event node below ``folder``, laid out like /sys/class/input.
 
-        A node that goes while it is read is gone. Raises OSError when the folder itself cannot be read, and ValueError
-        for content that makes no sense: then nobody knows who can type.
+        A node that disappears while it is read is left out. Raises OSError when the folder cannot be read, and
+        ValueError for invalid content: the keyboards are unknown then.
         """
         found: dict[tuple[str, int, int], InputDevice] = {}
         for entry in sorted(folder.iterdir()):
@@ -76,7 +76,7 @@ class DeviceList:
 
 
 def _device(entry: Path) -> InputDevice:
-    """sysfs and not /proc/bus/input/devices, which a service with ``ProcSubset=pid`` cannot see."""
+    """Read sysfs, not /proc/bus/input/devices, which a service with ``ProcSubset=pid`` cannot see."""
     about = entry / "device"
     keys = key_bits((about / "capabilities" / "key").read_text(encoding="ascii"))
     place = (about / "phys").read_text(encoding="utf-8", errors="replace").strip()

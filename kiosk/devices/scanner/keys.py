@@ -79,7 +79,7 @@ class KeyDecoder:
         self._newest_at: float | None = None
 
     def feed(self, data: bytes, at: float) -> list[TypedScan]:
-        """The scans that ended with this piece, read at monotonic second ``at``."""
+        """Return the scans that ended with this piece, read at monotonic second ``at``."""
         data = self._tail + data
         whole = len(data) - len(data) % self._layout.size
         self._tail = data[whole:]
@@ -133,6 +133,6 @@ class KeyDecoder:
         return (SHIFTED if shifted else PLAIN).get(code)
 
     def _refuse(self, word: ScanRefusal, why: str) -> None:
-        """The rest up to the next Enter belongs to the same scan and goes with it."""
+        """Refuse the scan up to the next Enter: what follows until then belongs to it."""
         self._text.clear()
         self._refused = self._refused or RefusedScan(word, why)

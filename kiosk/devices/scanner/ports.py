@@ -21,30 +21,30 @@ class ScannerDevice(Protocol):
         """How much one read may bring."""
 
     def open(self) -> int:
-        """A non-blocking descriptor of nothing but such a device. Raises OSError."""
+        """Return a non-blocking descriptor of nothing but such a device. Raises OSError."""
 
     def begin(self, descriptor: int) -> None:
-        """It was opened, and is silent. Raises OSError or ValueError for what must not be read."""
+        """Begin to read an opened, silent device. Raises OSError or ValueError for what must not be read."""
 
     def on_reads(self, reads: Sequence[bytes], waited_s: float) -> None:
-        """What lay there at one moment, read by read; ``waited_s`` grows by the seconds of silence alone."""
+        """Take what was waiting at one moment, read by read; ``waited_s`` grows by the seconds of silence alone."""
 
     def idle(self) -> None: ...
 
 
 class InputSystem(Protocol):
     def open(self, path: Path) -> int:
-        """A non-blocking descriptor whose events reach nobody else; raises OSError."""
+        """Return a non-blocking descriptor whose events reach no other program; raises OSError."""
 
     def devices(self, path: Path) -> tuple[InputDevice, ...]:
-        """All input devices there are; raises OSError or ValueError."""
+        """Return all input devices; raises OSError or ValueError."""
 
 
 class HidSystem(Protocol):
     """Where the reports of a HID device come from, one a read."""
 
     def open(self, path: Path) -> int:
-        """A non-blocking descriptor that no second reader gets; raises OSError."""
+        """Return a non-blocking descriptor that no second reader gets; raises OSError."""
 
     def descriptor(self, path: Path, opened: int) -> bytes:
-        """The device's own description of its reports; raises OSError."""
+        """Return the device's own description of its reports; raises OSError."""

@@ -29,7 +29,7 @@ SETTLE_S: Final = 1.0
 
 
 def is_device_name(port: str) -> bool:
-    """Whether the kernel itself is asked: for every name below /dev but /dev/shm, where a simulated device may lie."""
+    """Return whether the port is a kernel device: below /dev but not /dev/shm, where simulated ones may be."""
     path = Path(port)
     return path.is_relative_to("/dev") and not path.is_relative_to(Path("/dev", "shm"))
 
@@ -52,7 +52,7 @@ class ScannerReader:
         self._worker.start()
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """End the thread and give the device back; may be called twice."""
+        """End the thread and release the device; may be called twice."""
         if self._wake is not None:
             self._wake.wake()
         self._worker.stop(timeout_s)
@@ -61,7 +61,7 @@ class ScannerReader:
             self._wake = None
 
     def _step(self) -> float:
-        """From opening the device until it is gone."""
+        """Open the device and read until it is gone; return the seconds to wait before the next try."""
         try:
             with self._opened() as descriptor:
                 self._settle(descriptor)
@@ -89,7 +89,7 @@ class ScannerReader:
             os.close(descriptor)
 
     def _settle(self, descriptor: int) -> None:
-        """What is on its way while the device is opened is the end of a code, and is thrown away."""
+        """Discard what arrives while the device is opened: it is the end of a code. Raises OSError if it goes on."""
         end = time.monotonic() + SETTLE_S
         waiting = select.poll()
         waiting.register(descriptor, select.POLLIN)

@@ -24,7 +24,7 @@ def ignore_state(_: str) -> None: ...
 
 
 def ignore_refusal(_: ScanRefusal) -> None:
-    """Nobody is there to be told."""
+    """Do nothing with the refusal."""
 
 
 def too_long(begin: bytes) -> RefusedScan:
@@ -32,7 +32,7 @@ def too_long(begin: bytes) -> RefusedScan:
 
 
 def scan_fault(line: bytes) -> RefusedScan | None:
-    """Why a scan is none: only printable ASCII and GS may be in one."""
+    """Return why a scan is refused: only printable ASCII and GS may be in one. None when it is valid."""
     if len(line) > max_length_of(line):
         return too_long(line)
     if any(byte > 0x7E for byte in line if byte != 0x7F):
@@ -60,7 +60,7 @@ class RereadFilter:
         self._seen_at: dict[str, float] = {}
 
     def is_new(self, text: str, at: float) -> bool:
-        """Note a code at monotonic second ``at``; whether it is a scan of its own."""
+        """Note a code at monotonic second ``at``; return whether it is a scan of its own."""
         before = self._seen_at.pop(text, None)
         self._seen_at[text] = at
         if len(self._seen_at) > _MAX_REMEMBERED_CODES:
@@ -87,7 +87,7 @@ class ScanRateLimiter:
         self.overloaded = False
 
     def allows(self, at: float) -> bool:
-        """Whether one more may come at monotonic second ``at``."""
+        """Return whether one more scan may come at monotonic second ``at``."""
         rest_s, self._at = max(0.0, at - self._at), at
         self._left = min(MAX_BURST_SCANS, self._left + rest_s * MAX_SCANS_PER_S)
         self.overloaded = rest_s < RECOVERY_S if self.overloaded else self._left < 1
@@ -115,7 +115,7 @@ class ScanReporter:
         self._state: str | None = None
 
     def scan(self, line: bytes) -> None:
-        """Hand on one code without its line end; nothing of a refused one is kept or logged."""
+        """Pass on one code without its line end; nothing of a refused one is kept or logged."""
         if not line:
             return
         refusal = scan_fault(line)
@@ -132,7 +132,7 @@ class ScanReporter:
             self._notify(self._on_refused, refusal.word)
 
     def _is_within_rate(self) -> bool:
-        """Too many are refused, and that is told once: ten thousand notices would be as bad as the scans."""
+        """Check the rate; refuse once when it is exceeded: ten thousand notices would be as bad as the scans."""
         crowded = self._pace.overloaded
         allowed = self._pace.allows(self._clock())
         if not allowed and not crowded:

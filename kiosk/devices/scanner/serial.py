@@ -30,7 +30,7 @@ class SerialDevice:
         self._decoder = LineDecoder()
 
     def open(self) -> int:
-        """Raises OSError, of which serial.SerialException is one."""
+        """Open the port. Raises OSError, of which serial.SerialException is one."""
         with serial.Serial(str(self.path), self._baud, exclusive=True) as port:
             return os.dup(port.fileno())  # It keeps the settings and the lock of the port
 
@@ -46,7 +46,7 @@ class SerialDevice:
                 self._report.scan(line.data)
 
     def idle(self) -> None:
-        """A device that is pulled out says so by itself."""
+        """Do nothing: the read fails when the device is pulled out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class LineDecoder:
         self._newest_at = 0.0
 
     def feed(self, data: bytes, at: float) -> Iterator[ScannedLine]:
-        """The scans that ended with this piece, read at second ``at`` of silence."""
+        """Yield the scans that ended with this piece, read at second ``at`` of silence."""
         silent_s, self._newest_at = at - self._newest_at, at
         if self._data and silent_s > MAX_GAP_S:
             # What comes now may be its other half: it goes with it, up to its end.

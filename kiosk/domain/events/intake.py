@@ -63,7 +63,6 @@ class IntakeConfirmed(EventData):
 
     @classmethod
     def of(cls, confirmed: ConfirmedIntake, metrology: str) -> IntakeConfirmed:
-        """The event of a confirmed intake."""
         intake, certificate = confirmed.intake, confirmed.certificate
         return cls(
             receipt=str(intake.receipt),

@@ -56,7 +56,7 @@ class _RuleViolation(ValueError):
 
 
 def event_fault(data: e.EventData, station: str) -> str | None:
-    """Which rule an event of this station breaks, in one line; None when it breaks none."""
+    """Return which rule an event of this station breaks, in one line; None when it breaks none."""
     try:
         if isinstance(data, ParcelStep):
             _parcel(data, station)
@@ -255,7 +255,7 @@ def _answer(data: e.RequestAnswered, _: str) -> None:
 
 
 def _print(data: e.PrintUnknown | e.PrintReprinted | e.PrintResolved, station: str) -> None:
-    """``about`` is a receipt or a parcel of this station, or a paper of no one's (``day-12``, ``test-...``)."""
+    """Check ``about``: this station's receipt or parcel, or a paper of neither (``day-12``, ``test-...``)."""
     _match(_WORD, "the document", data.document)
     _count(data.bag, maximum=MAX_BAGS)
     _match(_ABOUT, "what a paper is about", data.about)
@@ -270,7 +270,7 @@ def _print(data: e.PrintUnknown | e.PrintReprinted | e.PrintResolved, station: s
 
 
 def _clerk(data: e.ClerkAdded | e.ClerkChanged, _: str) -> None:
-    """The number was checked by the type."""
+    """Check all but the number, which the type checks."""
     if isinstance(data, e.ClerkChanged):
         _match(_WORD, "what changed", data.what)
 
@@ -281,7 +281,7 @@ def _auth_locked(data: e.AuthLocked, _: str) -> None:
 
 
 def _day(data: e.DayClosed, _: str) -> None:
-    """Bags, grams and fen are of the intakes of the day that are not void, so each is bounded by the one before."""
+    """Check bounds: bags, grams and fen are of the day's intakes that are not void, each bounded by the one before."""
     _hash(data.head)
     _count(data.intakes, data.voids, data.abandoned, data.parcels_in, data.parcels_out, data.parcels_returned)
     _count(data.photos, data.prints_unknown)
@@ -302,7 +302,7 @@ def _parcels_expected(data: e.ParcelExpected, _: str) -> None:
 
 
 def _parcel(data: ParcelStep, station: str) -> None:
-    """All else of it was checked by the types."""
+    """Check what the types do not."""
     _require(ParcelNumber.parse(data.parcel).station == station, "the parcel is another station's")
     if isinstance(data, e.ParcelNoticed):
         _count(data.code_no, minimum=1)

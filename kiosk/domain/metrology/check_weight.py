@@ -44,21 +44,21 @@ def check_expected(profile: ScaleProfile, expected_g: int) -> int:
 
 
 def allowed_error_g(profile: ScaleProfile, load_g: int) -> int:
-    """Grams the indication of this load may be off: whole steps, see the top of the file."""
+    """Return by how many grams the indication of this load may be off, in whole steps (see the top of the file)."""
     halves = next((halves for limit, halves in _HALF_STEPS if load_g <= limit * profile.e_g), _HALF_STEPS[-1][1])
     return (halves + 1) // 2 * profile.e_g
 
 
 def passes(profile: ScaleProfile, expected_g: int, read_g: int) -> bool:
-    """Whether this reading of this weight is good enough."""
+    """Return whether the error of this reading is allowed."""
     return abs(read_g - expected_g) <= allowed_error_g(profile, expected_g)
 
 
 def check_state(required: bool, last: CheckWeightResult | None, now: Moment) -> CheckState:
-    """What the newest check says now.
+    """Return what the newest check says now.
 
-    A failed one counts until a passed one follows, whatever the day. A passed one counts for the business day it was
-    made on: from midnight on the check is late until it is done, there is no hour of grace.
+    A failed check counts until one is passed, whatever the day. A passed check counts for its business day: from
+    midnight on the check is late until it is done, without an hour of grace.
     """
     if last is not None and not last.passed:
         return CheckState.FAILED

@@ -24,7 +24,7 @@ class BadFrames(ValueError):
 
 
 def newest_that_fit(frames: Iterable[bytes]) -> tuple[bytes, ...]:
-    """The newest of these frames, oldest first, as many as may be kept; empty ones tell nothing and are left out."""
+    """Return the newest frames, oldest first, as many as may be stored; empty ones are left out."""
     retained: list[bytes] = []
     room = MAX_BYTES
     for frame in reversed([frame for frame in frames if frame]):
@@ -36,12 +36,12 @@ def newest_that_fit(frames: Iterable[bytes]) -> tuple[bytes, ...]:
 
 
 def pack(frames: Iterable[bytes]) -> bytes:
-    """The kept form of these frames."""
+    """Return the stored form of frames."""
     return b"".join(len(frame).to_bytes(_LENGTH, "big") + frame for frame in frames)
 
 
 def unpack(packed: bytes) -> tuple[bytes, ...]:
-    """The frames again, oldest first. Raises BadFrames."""
+    """Return the frames of a stored form, oldest first. Raises BadFrames."""
     frames: list[bytes] = []
     start = 0
     while start < len(packed):
@@ -54,6 +54,6 @@ def unpack(packed: bytes) -> tuple[bytes, ...]:
 
 
 def frames_sha256(frames: Iterable[bytes]) -> str | None:
-    """Lower-case hex over the kept form; None when no frame was kept."""
+    """Hash the stored form, as lower-case hex; None when there is no frame."""
     packed = pack(frames)
     return hashlib.sha256(packed).hexdigest() if packed else None

@@ -78,9 +78,9 @@ def indicate(
     underload: bool | None,
     suspect: bool | None = None,
 ) -> Indication:
-    """Apply the rules that look at one frame alone. Nothing is rounded or guessed.
+    """Apply the rules that need one frame alone. Nothing is rounded or guessed.
 
-    ``suspect`` is a converter's word for a value it reads when it is read wrongly.
+    ``suspect``: a converter reports this value when its reading is faulty.
     """
     if overload:
         return Indication(None, UnusableReason.OVERLOAD, stable)

@@ -90,7 +90,7 @@ class ScaleLegalStatus:
 
 
 def verification_state(until: date | None, now: Moment) -> Verification:
-    """The mark is good through its last day, in the zone of the station. Judged on a synced clock alone."""
+    """Judge the mark, on a synced clock alone. It is valid through its last day, in the zone of the station."""
     if until is None:
         return Verification.NONE
     if now.quality is not ClockQuality.SYNCED:

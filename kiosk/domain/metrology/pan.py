@@ -1,13 +1,13 @@
 """The pan: what may be shown of it, and the one load that may be booked.
 
-A load moves through these states; the rules on top decide, never the page:
+A load moves through these states; the rules here decide, never the page:
 
-    empty ──rise──▶ moving ──rest──▶ stable ──wanted──▶ locked ──booked──▶ used ──back to zero──▶ empty
+    empty ──rise──▶ moving ──rest──▶ stable ──requested──▶ held ──booked──▶ used ──back to zero──▶ empty
 
-A lock holds only while every reading stays within 1 e of it and none says "moving". Anything else (a swing, a fault,
-silence) breaks it, and a new lock has a new reading number, so a page that shows the old one cannot book anything.
-A used load can give nothing more until the pan has rested at zero. After a start nothing may be booked before the
-first zero: what lies there may have been booked before.
+A hold lasts only while every reading stays within 1 e of it and none reports motion. Anything else (a swing, a fault,
+silence) breaks it, and a new hold has a new reading number, so a page that shows the old one cannot book anything.
+A used load cannot be booked again until the pan has rested at zero. After a start nothing may be booked before the
+first zero: the load on the pan may have been booked before.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ from kiosk.domain.metrology.indication import Indication, ScaleProfile, Unusable
 
 _WINDOW = 64  # Readings kept for the stability rule: over a second even from the fastest indicators (50 a second)
 
-# The age in seconds up to which a reading tells what lies on the pan; nothing is shown or booked of an older one.
-#
-# Readings further apart are not consecutive: what was on the pan in between nobody knows. Whoever asks how old a
-# reading may be asks here: the supervisor of the scale, the desk, the technician's page.
+# Up to this age in seconds a reading is valid; an older one is neither shown nor booked. Readings further apart are not
+# consecutive: the load in between is unknown. The supervisor of the scale, the desk and the technician's page use it.
 STALE_S: Final = 1.0
 
 
@@ -92,7 +90,7 @@ _NOT_BOOKABLE_REASONS = {
 
 
 class Pan:
-    """Follows one pan. Not thread-safe: its owner holds a lock. Times are monotonic seconds, given with each call."""
+    """The state of one pan. Not thread-safe: its owner has a lock. Times are monotonic seconds, passed in."""
 
     def __init__(self, profile: ScaleProfile) -> None:
         self._profile = profile
@@ -116,8 +114,8 @@ class Pan:
     def feed(self, indication: Indication, at: float, raw: bytes = b"") -> PanView:
         """Take the newest reading; readings count from 1 and never repeat within one start of the station.
 
-        ``raw`` is the frame it was read from. A pause of more than a second, or a time before the last one, ends the
-        rest and the lock as silence does.
+        ``raw`` is its frame. A pause of more than a second, or a time before the last one, ends the rest and the hold
+        as silence does.
         """
         self.expire_stale(at)
         self._fed_at = at
@@ -135,9 +133,10 @@ class Pan:
         return self.view()
 
     def expire_stale(self, now: float) -> bool:
-        """Lose what is too old at this moment, on the clock of the readings; True when something was lost just now.
+        """Drop what is too old at ``now``, on the clock of the readings; return True when something was dropped by this
+        call.
 
-        To be asked before anything is shown or done: a process that was stopped is told by nobody that time went by.
+        Call it before a weight is shown or booked: a process that was suspended is not notified that time has passed.
         """
         if self._newest is None or self._fed_at is None or 0 <= now - self._fed_at <= STALE_S:
             return False
@@ -145,7 +144,7 @@ class Pan:
         return True
 
     def lose(self) -> PanView:
-        """The newest reading is too old to be shown: nothing is known of the pan any more."""
+        """Forget the load: the newest reading is too old to be shown."""
         self._losses += self._newest is not None
         self._newest = None
         self._rest.clear()
@@ -153,23 +152,23 @@ class Pan:
         return self.view()
 
     def request_hold(self) -> PanView:
-        """From now on the first bookable weight is locked, and locked anew whenever the lock breaks."""
+        """Hold the first weight that can be booked from now on, and the next one whenever a hold breaks."""
         self._hold_requested = True
         self._try_hold()
         return self.view()
 
     def read(self) -> Hold | None:
-        """The load as it could be booked now, without asking for a lock; None says ``view().why_not``."""
+        """Return the load as it could be booked now, without a request to hold; None: ``view().why_not`` says why."""
         return self._hold or (self._evidence() if self._why_not() is None else None)
 
     def release(self) -> PanView:
-        """Nothing is to be locked any more."""
+        """Withdraw the request to hold a weight."""
         self._hold_requested = False
         self._hold = None
         return self.view()
 
     def count(self, hold: Hold) -> None:
-        """The locked load has been booked: this load gives nothing more. A later load is not touched."""
+        """Mark the held load as booked: it cannot be booked again. A later load is not affected."""
         if hold.load_no == self._load_no:
             self._may_book = False
             self._hold = None
@@ -180,7 +179,7 @@ class Pan:
 
     @property
     def losses(self) -> int:
-        """How often the pan was known and then was not: two equal counts, and it was seen all the time between."""
+        """How often readings stopped or failed. Between two equal counts the pan was readable all the time."""
         return self._losses
 
     @property
@@ -195,17 +194,17 @@ class Pan:
 
     @property
     def hold_requested(self) -> bool:
-        """Whether somebody has asked for a weight."""
+        """Whether an intake waits for a weight."""
         return self._hold_requested
 
     @property
     def loaded(self) -> bool:
-        """Whether goods lay there when the pan was seen last: a scale that falls silent takes nothing off it."""
+        """Whether goods were on the pan at the newest usable reading: a scale that falls silent does not unload it."""
         return self._loaded
 
     @property
     def empty(self) -> bool:
-        """Whether the newest reading shows that nothing lies there. A pan that cannot be read is not empty."""
+        """Whether the newest reading shows an empty pan. A pan that cannot be read is not empty."""
         newest = self._newest
         return newest is not None and newest.grams is not None and newest.grams <= self._profile.e_g
 
@@ -254,7 +253,7 @@ class Pan:
         self._hold = self._evidence()
 
     def _evidence(self) -> Hold:
-        """The resting load with everything that shows its rest."""
+        """Return the resting load and the readings that prove its rest."""
         first, last = self._rest[0], self._rest[-1]
         return Hold(
             grams=last[1],

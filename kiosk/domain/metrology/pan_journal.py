@@ -1,22 +1,22 @@
 """The journal of the pan: every load that settled and left without being booked.
 
-A load is what lies on the pan between two rests at zero, as ``Pan`` counts them; it is heard of here once it has
-rested above 20 e. It ends in exactly one of these ways:
+A load is on the pan between two rests at zero, as ``Pan`` counts them; it is recorded here once it has rested above
+20 e. It ends in exactly one of these ways:
 
     booked      its weight is on a confirmed receipt, as goods or as the container weighed for them
     checked     it was the check weight
-    held        it was fixed as a bag or a container for an intake that is still open: noted at once, so that a power
-                cut loses nothing; the intake's own end decides (on the receipt: booked, else unbooked)
-    unbooked    anything else: ``LoadLeftNote`` is told when the pan rests at zero again
+    held        it is held as a bag or a container for an intake that is still open: noted at once, so that a power
+                cut loses nothing; the end of the intake decides (on the receipt: booked, else unbooked)
+    unbooked    anything else: ``LoadLeftNote`` is written when the pan rests at zero again
 
-A load that lies unbooked for 30 s is noted as well (``LingeringLoadNote``; ``BookedLoadNote`` when it is booked after
-all). After a power cut that note says what lay there: when the pan comes back empty the load left in the dark, and that
-is told. One that settled less than 30 s before the power went, and was taken off before it came back, is not known to
-anybody.
+A load that is unbooked for 30 s is noted as well (``LingeringLoadNote``; ``BookedLoadNote`` when it is booked later).
+After a power cut that note says what was on the pan: when the pan is empty then, the load left without power, and that
+is recorded. A load that settled less than 30 s before the power cut and was removed before the start is not recorded.
 
 Each load costs at most two notes, or one note and one row, and takes a second of rest and a rest at zero. Against a pan
 that is rocked on purpose, rows are capped: ``MAX_BURST_ROWS`` at once, then one every ``ROW_INTERVAL_S``; loads beyond
-that are summed into the next row (``loads``, the greatest peak), so that each is in exactly one row."""
+that are summed into the next row (``loads``, the greatest peak), so that each is in exactly one row.
+"""
 
 from __future__ import annotations
 
@@ -47,10 +47,9 @@ class UnbookedWhy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadLeftNote:
-    """One row of the journal. ``peak_g`` is the greatest weight it rested at, ``settled_ms`` how long since the first.
-
-    ``loads`` is above 1 for loads summed up. ``noted``: a ``LingeringLoadNote`` was told of it before, and this ends
-    it."""
+    """One row of the journal. ``peak_g``: the greatest weight at rest; ``settled_ms``: the time since the first rest;
+    ``loads``: above 1 for a sum of loads; ``noted``: there is a ``LingeringLoadNote`` of the load, which this one ends.
+    """
 
     peak_g: int
     why: UnbookedWhy
@@ -61,7 +60,7 @@ class LoadLeftNote:
 
 @dataclass(frozen=True, slots=True)
 class LingeringLoadNote:
-    """An unbooked load has lain for half a minute."""
+    """A load has been on the pan for half a minute, unbooked."""
 
     load_no: int
     peak_g: int
@@ -69,7 +68,7 @@ class LingeringLoadNote:
 
 @dataclass(frozen=True, slots=True)
 class HeldLoadNote:
-    """A load was fixed for this open intake; ``held_g`` is the weight it was fixed at."""
+    """A load is held for this open intake, at ``held_g``."""
 
     receipt: str
     load_no: int
@@ -79,10 +78,10 @@ class HeldLoadNote:
 
 @dataclass(frozen=True, slots=True)
 class BookedLoadNote:
-    """A load that ``LingeringLoadNote`` was told of is booked, or was the check weight.
+    """A load with a ``LingeringLoadNote`` is booked, or was the check weight.
 
-    Notes are written later than what people do. A ``LingeringLoadNote`` that is written after the booking would stay an
-    open case, and be told as a load that left unbooked after the next start; this note stands behind it and closes it.
+    Notes are written with a delay. A ``LingeringLoadNote`` that is written after the booking would stay open, and be
+    recorded after the next start as a load that left unbooked; this note follows and closes it.
     """
 
     load_no: int
@@ -93,10 +92,10 @@ PanNote = LoadLeftNote | LingeringLoadNote | HeldLoadNote | BookedLoadNote
 
 @dataclass(frozen=True, slots=True)
 class PreviousLoads:
-    """What was on the pan before this start, as far as it is kept.
+    """What was on the pan before this start, as far as it is stored.
 
-    ``lies_g`` is the peak of a load that was noted as lying unbooked. ``known_g`` are weights of loads that are
-    accounted for already and may still lie there: the last bag booked, what was held for an intake.
+    ``lies_g``: the peak of a load that was noted as unbooked. ``known_g``: weights of loads that are accounted for
+    and may still be on the pan: the last bag booked, a load held for an intake.
     """
 
     lies_g: int | None = None
@@ -111,7 +110,7 @@ class _LoadState(StrEnum):
 
 @dataclass(slots=True)
 class _TrackedLoad:
-    """``since`` None: it has not been seen since this start; ``number`` is the pan's, from 1."""
+    """``since`` None: not seen since this start; ``number``: as `Pan` counts loads, from 1."""
 
     peak_g: int
     since: float | None = None
@@ -139,7 +138,7 @@ class PanJournal:
             self._load = _TrackedLoad(before.lies_g, restart=True, noted=True)
 
     def on_rest(self, grams: int, at: float, load_no: int, *, hold_requested: bool) -> Iterator[PanNote]:
-        """The pan rests at this weight, which is not zero; ``hold_requested``: an intake asks for it."""
+        """Note that the pan rests at this weight, which is not zero; ``hold_requested``: an intake waits for it."""
         if grams > self._profile.min_g:
             load = self._load or self._begin(grams)
             if load.since is None:
@@ -154,7 +153,7 @@ class PanJournal:
         yield from self._limiter.due(at)
 
     def on_zero(self, at: float) -> Iterator[PanNote]:
-        """The pan rests at zero: what lay there has left."""
+        """Note that the pan rests at zero: the load has left."""
         load, self._load, self._zero_seen = self._load, None, True
         if load is not None and load.state is _LoadState.OPEN:
             yield from self._limiter.take(self._unbooked(load, at), at)
@@ -163,26 +162,26 @@ class PanJournal:
         yield from self._limiter.due(at)
 
     def unreadable(self) -> None:
-        """The scale is lost, or shows nothing that may be used."""
+        """Note that the scale is lost, or reports nothing that may be used."""
         if self._load is not None:
             self._load.fault = True
 
     def hold(self, load_no: int, receipt: str, held_g: int) -> Iterator[PanNote]:
-        """The load on the pan was fixed for an intake, at this weight."""
+        """Note that the load on the pan is held for an intake, at this weight."""
         load = self._open_load(load_no)
         if load is not None:
             load.state = _LoadState.DONE
             yield HeldLoadNote(receipt, load_no, load.peak_g, held_g)
 
     def claim(self, load_no: int) -> None:
-        """The load is about to be booked; it may leave before the commit is done. ``decide`` must follow."""
+        """Note that the load is about to be booked; it may leave before the commit is done. ``decide`` must follow."""
         load = self._open_load(load_no)
         if load is not None:
             load.state = _LoadState.CLAIMED
             self._claimed = load
 
     def decide(self, used: bool, at: float) -> Iterator[PanNote]:
-        """The claimed load is booked or checked, or it is not and may still be."""
+        """Note that the claimed load was booked or checked (``used``), or that it was not and still may be."""
         load, self._claimed = self._claimed, None
         left, self._claimed_left = self._claimed_left, None
         if load is not None:
@@ -193,12 +192,12 @@ class PanJournal:
             yield from self._limiter.take(left, at)
 
     def intake_ended(self, why: UnbookedWhy) -> None:
-        """An intake was given up while a load lay there."""
+        """Note that an intake was given up while a load was on the pan."""
         if self._load is not None:
             self._load.ended = why
 
     def stop(self) -> Iterator[PanNote]:
-        """The station ends in good order: what was summed up is told, and what lies there is noted."""
+        """End in good order: yield the pending sum, and a note of the load on the pan."""
         yield from self._limiter.rest()
         load = self._load
         if load is not None and load.state is _LoadState.OPEN and not load.noted:
@@ -220,7 +219,7 @@ class PanJournal:
         return LoadLeftNote(load.peak_g, self._why(load), settled_ms, noted=load.noted)
 
     def _why(self, load: _TrackedLoad) -> UnbookedWhy:
-        """The first that holds."""
+        """Return the first reason that applies."""
         reasons = (
             (load.since is None, UnbookedWhy.POWER),
             (load.restart, UnbookedWhy.RESTART),
@@ -262,6 +261,6 @@ class _RowLimiter:
 
 
 def _sum(one: LoadLeftNote, other: LoadLeftNote) -> LoadLeftNote:
-    """Two rows in one: the heavier says why, of equal ones the earlier."""
+    """Join two rows into one: the heavier gives the reason, of equal ones the earlier."""
     heavier = one if one.peak_g >= other.peak_g else other
     return replace(heavier, loads=one.loads + other.loads, settled_ms=max(one.settled_ms, other.settled_ms))

@@ -9,7 +9,7 @@ METROLOGY_VERSION = "1"
 
 
 def metrology_id(sources: Mapping[str, bytes]) -> str:
-    """``1+a91f03c7``: the version and the first 8 hex digits of SHA-256 over the sorted names and contents.
+    """Return ``1+a91f03c7``: the version and the first 8 hex digits of SHA-256 over the sorted names and contents.
 
     The caller reads the files of this package (and of ``mass``, ``money``, ``intake``) and passes them in.
     """

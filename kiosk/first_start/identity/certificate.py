@@ -19,7 +19,7 @@ class BadPrivateKey(BadCertificate):
 
 
 def check_certificate(station: str, certificate: str, now: datetime | None = None) -> None:
-    """Raises BadCertificate. ``now``: by this clock it must not have ended; a new box has none to go by."""
+    """Raise BadCertificate if unreadable, another station's, or ended by ``now`` (a new box has no clock for it)."""
     try:
         read = x509.load_pem_x509_certificate(certificate.encode("ascii", "replace"))
     except ValueError as error:
@@ -32,7 +32,7 @@ def check_certificate(station: str, certificate: str, now: datetime | None = Non
 
 
 def check_key(certificate: str, key: str) -> None:
-    """Raises BadCertificate unless the private key belongs to the certificate and has no password."""
+    """Raise BadCertificate unless the private key belongs to the certificate and has no password."""
     try:
         private = load_pem_private_key(key.encode("ascii", "replace"), password=None)
         public = x509.load_pem_x509_certificate(certificate.encode("ascii", "replace")).public_key()
@@ -48,7 +48,7 @@ def check_key(certificate: str, key: str) -> None:
 
 
 def check_authority(authority: str) -> None:
-    """Raises BadCertificate unless each certificate in it can be read."""
+    """Raise BadCertificate unless each certificate in it can be read."""
     try:
         x509.load_pem_x509_certificates(authority.encode("ascii", "replace"))
     except ValueError as error:

@@ -140,14 +140,14 @@ _PREBUILT_DECODERS: Final = (msgspec.json.Decoder(StationIdentity), msgspec.json
 
 
 def check_village(text: str) -> str:
-    """The name unchanged; raises ValueError for one that is too long or has what nobody can see."""
+    """Return the name unchanged; raises ValueError for one that is too long or has invisible characters."""
     if plain(text, MAX_VILLAGE_LENGTH) != text:
         raise ValueError(f"a village has at most {MAX_VILLAGE_LENGTH} characters, single spaces and nothing invisible")
     return text
 
 
 def check_center(name: str, url: str) -> str:
-    """The address of the setting ``name`` unchanged, or ""; raises ValueError."""
+    """Return the address of the setting ``name`` unchanged, or ""; raises ValueError."""
     if len(url) > _MAX_URL_LENGTH:
         raise ValueError(f"{name} has {len(url)} characters, at most {_MAX_URL_LENGTH} are read")
     if url and not CenterEndpoint.parse(url, name).tls:
@@ -171,7 +171,7 @@ def read_clear(content: bytes) -> StationIdentity:
 
 
 def read_sealed(content: bytes, name: str) -> SealedIdentity:
-    """The envelope of the file ``name``. Raises BadIdentity, also when the name tells another number."""
+    """Read the envelope of the file ``name``. Raises BadIdentity, also when the name has another number."""
     try:
         found = msgspec.convert(_table(content), SealedIdentity)
     except ValueError as error:
@@ -182,7 +182,7 @@ def read_sealed(content: bytes, name: str) -> SealedIdentity:
 
 
 def write_clear(identity: StationIdentity) -> bytes:
-    """As a person could have written it."""
+    """Write it as a person could have written it."""
     fields = {name: getattr(identity, name) for name in identity.__struct_fields__}
     return _toml({name: value for name, value in fields.items() if value})
 
@@ -201,7 +201,7 @@ def _version(identity: StationIdentity) -> int:
 
 
 def unseal(envelope: SealedIdentity, code: PaperCode) -> StationIdentity:
-    """What is inside. Raises WrongCode, BadIdentity."""
+    """Open the envelope. Raises WrongCode, BadIdentity."""
     try:
         content = base64.b64decode(envelope.sealed, validate=True)
     except (binascii.Error, ValueError) as error:

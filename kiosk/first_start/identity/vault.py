@@ -83,7 +83,7 @@ class FileVault:
         return hashlib.sha256(file.read_bytes()).hexdigest()
 
     def pending(self) -> PendingIdentity | None:
-        """A file that cannot be read is none: it was written durably, so a hand was at it."""
+        """Return None also for an unreadable file: it was written durably, so it was changed by hand."""
         with suppress(FileNotFoundError, Unreadable):
             return _read_pending((self.keys / PENDING).read_bytes())
         return None
@@ -101,7 +101,7 @@ class FileVault:
         return None
 
     def wrong_codes(self) -> Lockout:
-        """Those that were typed here, counted on after a restart; none are known when the file cannot be read."""
+        """Return the wrong codes typed here, also before a restart; none when the file cannot be read."""
         with suppress(FileNotFoundError, Unreadable):
             return _lockout((self.keys / WRONG_CODES).read_bytes())
         return Lockout()
@@ -110,8 +110,8 @@ class FileVault:
         write_durably(self.keys / WRONG_CODES, msgspec.json.encode(wrong_codes), MODE)
 
     def install(self, identity: StationIdentity) -> None:
-        """Put certificate and key to where the relay takes them from, and the county's files to where the station does;
-        safe to repeat. The record last: who finds it finds all of them.
+        """Write certificate and key for the relay, and the county's files for the station; safe to repeat. The record
+        comes last: when it exists, all of them do.
         """
         files = [(CERTIFICATE, identity.certificate), (KEY, identity.key), (AUTHORITY, identity.authority)]
         if identity.pin_secret:

@@ -149,8 +149,8 @@ def draft_path(config_file: Path) -> Path:
 
 
 def drop_draft(config_file: Path) -> None:
-    """There are settings, so nobody goes on with a draft, which holds hashes of PINs. It may have been kept in the
-    moment in which the settings came by another way.
+    """Delete the draft, which holds hashes of PINs: with settings in place it is not continued. It may have been kept
+    in the moment in which the settings came by another way.
     """
     try:
         draft_path(config_file).unlink(missing_ok=True)
@@ -159,7 +159,7 @@ def drop_draft(config_file: Path) -> None:
 
 
 def needs_first_start(config_file: Path) -> bool:
-    """Whether there is no settings file yet. One that cannot be seen or is of another kind is not "no file"."""
+    """Return whether there is no settings file yet. One that is inaccessible or of another kind is not "no file"."""
     try:
         config_file.lstat()
     except FileNotFoundError:
@@ -173,7 +173,7 @@ _draft: Final = reader(msgspec.json.Decoder(SettingsDraft))
 
 
 def load_draft(path: Path) -> SettingsDraft:
-    """The draft, or a fresh one when there is none or it is damaged: the questions are asked again then."""
+    """Read the draft; a fresh one when there is none or it is damaged: the questions are asked again then."""
     try:
         return _draft(path.read_bytes())
     except FileNotFoundError:

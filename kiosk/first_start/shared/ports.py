@@ -46,7 +46,7 @@ _NUMBERS: Final = {
 
 
 def fault_text(error: BaseException | None) -> str:
-    """The text that says what the system's fault behind an error means; "" where there is none or it has no text."""
+    """Return the text for the system's fault behind an error; "" where there is none or it has no text."""
     while error is not None and not isinstance(error, OSError):
         error = error.__cause__
     if error is None:
@@ -165,7 +165,7 @@ class Identities:
         return None
 
     def take(self, station: str, code: str) -> InUse:
-        """May take half a minute; ``code`` is "" for one in the clear. Raises Refused ``identity_…``, OSError."""
+        """Take one, up to half a minute; ``code`` is "" if in the clear. Raises Refused ``identity_…``, OSError."""
         raise Refused("identity_gone")
 
 
@@ -190,7 +190,7 @@ class FirstStartMachine(Protocol):
     def keyboards(self) -> tuple[str, ...]: ...
 
     def hid_scanners(self) -> tuple[str, ...]:
-        """Scanners in HID POS mode, by the names that udev's rules gave them."""
+        """List scanners in HID POS mode, by the names that udev's rules gave them."""
 
     def printers(self) -> tuple[str, ...]: ...
 
@@ -217,7 +217,7 @@ class FirstStartMachine(Protocol):
     def camera(self, settings: CameraSettings) -> Camera: ...
 
     def reach(self, settings: RelaySettings) -> str:
-        """Connect to the broker as the relay will and hang up; says what answered. Raises OSError."""
+        """Connect to the broker as the relay will and hang up; return what answered. Raises OSError."""
 
 
 # The digits do not open the kit; too many did not; the kit cannot be used; it brings what only an administrator may put
@@ -272,11 +272,11 @@ class Recoveries:
         return ()
 
     def has_letters(self) -> bool:
-        """Whether the card knows which receipt letters were used."""
+        """Return whether the card records which receipt letters were used."""
         return False
 
     def begin(self, station: str, code: str, letter: str) -> None:
-        """Returns when root has found the digits right and begun; ``letter`` is "" when the card knows it.
+        """Return when root has accepted the digits and begun; ``letter`` is "" when the card records it.
 
         May take half a minute. Raises Refused ``recovery_…``, OSError.
         """
@@ -286,5 +286,5 @@ class Recoveries:
         return False
 
     def refusal(self) -> Refused | None:
-        """Why what was begun has ended; None while it goes on, and when it is done: then the station starts anew."""
+        """Return why the recovery has ended; None while it goes on, and when it is done: then the station restarts."""
         return Refused("recovery_cut")

@@ -91,7 +91,7 @@ class CrateLabel(GoodsLabel):
 
 
 def bag_content(data: BagLabel) -> LabelContent:
-    """What is drawn; the bars say the bag's own code, or the lot's on a paper without one."""
+    """Build the label; the bars hold the bag's own code, or the lot's where the bag has none."""
     code = data.bag_code or data.lot_code
     mode = paper_text("consigned" if data.mode == "consignment" else "purchased")
     texts = {
@@ -153,7 +153,7 @@ def _goods(data: GoodsLabel) -> dict[str, str]:
 
 
 def _date(date: str | None) -> dict[str, str]:
-    """The packing date, or in three languages that the clock was not set."""
+    """Return the packing date, or in three languages that the clock was not set."""
     unset = paper_text("date_not_set")
     if date:
         return {"date": clean(date), "date_2": "", "date_line": clean(date)}

@@ -49,7 +49,7 @@ class DaySlip(Paper):
 
 
 def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
-    """Raises LayoutProblem for too narrow a head, FontProblem when a font or the shaping library is missing."""
+    """Draw the slip. Raises LayoutProblem for too narrow a head, FontProblem without fonts or shaping library."""
     strip = Strip(slip_layout(), head)
     heading(strip, data.station, data.village, data.county)
     mark(strip, paper_text("day_close"))

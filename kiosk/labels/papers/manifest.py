@@ -71,10 +71,10 @@ class ManifestDocument(Paper):
 
 
 def render_manifest(data: ManifestDocument, head: PrintHead) -> Raster:
-    """Return one sheet: A4 where the head prints 190 mm, 100 x 150 mm otherwise.
+    """Draw one sheet: A4 where the head prints 190 mm, 100 x 150 mm otherwise.
 
-    Raises LayoutProblem for a sheet there is none of and for too narrow a head, SymbolTooWide or NotEncodable for a
-    code that cannot be drawn, FontProblem.
+    Raises LayoutProblem for an unknown sheet number and for too narrow a head, SymbolTooWide or NotEncodable for a code
+    that cannot be drawn, FontProblem.
     """
     layout = manifest_layout(head.width_dots / head.per_mm)
     sheets = manifest_sheets(data, head)

@@ -82,7 +82,7 @@ class MemberCode(Paper):
 
 
 def render_member_statement(data: MemberStatement, head: PrintHead) -> Raster:
-    """Raises LayoutProblem for too narrow a head, FontProblem when a font or the shaping library is missing."""
+    """Draw the statement. Raises LayoutProblem for too narrow a head, FontProblem without fonts or shaping library."""
     strip = Strip(slip_layout(), head)
     heading(strip, data.station, data.village, data.county)
     mark(strip, paper_text("member_statement"))
@@ -121,7 +121,7 @@ def render_member_statement(data: MemberStatement, head: PrintHead) -> Raster:
 
 
 def _sums(strip: Strip, sums: BroughtSums) -> None:
-    """Purchases and consignments: never one sum."""
+    """Add purchases and consignments, always as separate sums."""
     figure(strip, paper_text("receipt"), str(sums.receipts), "strong_figures")
     for name, net_g, amount in (
         ("purchases", sums.purchase_g, money(sums.purchase_fen)),
@@ -133,7 +133,7 @@ def _sums(strip: Strip, sums: BroughtSums) -> None:
 
 
 def render_member_code(data: MemberCode, head: PrintHead) -> Raster:
-    """Raises as above."""
+    """Draw the code. Raises LayoutProblem and FontProblem like ``render_member_statement``."""
     strip = Strip(slip_layout(), head)
     heading(strip, data.station, data.village, data.county)
     strip.row(Cell(member_text(data.member), "strong_figures", align=Align.CENTER))

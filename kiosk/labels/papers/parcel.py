@@ -88,7 +88,7 @@ render_parcel_label: Final = LabelRenderer("parcel", parcel_content)
 
 
 def render_pickup_slip(data: PickupSlip, head: PrintHead) -> Raster:
-    """Raises LayoutProblem for too narrow a head, FontProblem. As Code 128 the slip's code would need 63 mm of 48."""
+    """Draw the slip. Raises LayoutProblem for too narrow a head, FontProblem. A Code 128 would need 63 mm of 48."""
     layout = slip_layout()
     strip = Strip(layout, head)
     heading(strip, data.station, data.village, data.county)
@@ -108,7 +108,7 @@ def render_pickup_slip(data: PickupSlip, head: PrintHead) -> Raster:
 
 
 def _parcel(data: PickupSlip) -> tuple[Cell, ...]:
-    """Which parcel it is, for the clerk who compares: never the whole waybill or phone number."""
+    """Identify the parcel for the clerk who compares, without the whole waybill or phone number."""
     rows = [
         Cell(paper_text("parcel").caption(), "small", lines=2),
         Cell(clean(data.number), "strong_figures"),

@@ -28,7 +28,7 @@ _STEPS = 8
 
 
 def ruler(width: int, per_mm: int) -> Image.Image:
-    """Return ink (1 = ink), ``width`` dots by 9 mm: numbers, ticks one dot wide at each mm, and a staircase.
+    """Draw a picture (1 = ink), ``width`` dots by 9 mm: numbers, ticks one dot wide at each mm, and a staircase.
 
     In the staircase each dot of the head burns in one of eight steps, alone among white neighbors: a dead dot is a gap
     in it, a weak one a pale mark.
@@ -83,7 +83,7 @@ class TestReceipt(Paper):
 
 
 def render_test_label(data: TestLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """Return the 60 x 40 mm label, or the sample it names. Raises LayoutProblem for an unknown one, FontProblem."""
+    """Draw the 60 x 40 mm label, or the sample it names. Raises LayoutProblem for an unknown one, FontProblem."""
     if data.sample == CALIBRATION:
         return _calibration(data, head)
     if data.sample:
@@ -99,10 +99,10 @@ def render_test_label(data: TestLabel, head: PrintHead, layouts: Layouts = SHIPP
 
 
 def _calibration(data: TestLabel, head: PrintHead) -> Raster:
-    """A frame 1 mm from every edge, a ruler, and one code in bars that are a dot too thin, right, a dot too thick.
+    """Draw a frame 1 mm from every edge, a ruler, and one code in bars a dot too thin, right, a dot too thick.
 
-    The frame shows the offset, and whether gap or mark is found: cut off at one side it is not. Where only the thin
-    bars cannot be read, the print is too pale; where only the thick ones cannot, too dark.
+    The frame shows the offset; cut off at one side it shows that gap or mark is not found. Where only the thin bars
+    cannot be read, the print is too pale; where only the thick ones cannot, too dark.
     """
     layout, per_mm = shipped_layout(CALIBRATION), head.per_mm
     name = paper_text(CALIBRATION)
@@ -119,7 +119,7 @@ def _calibration(data: TestLabel, head: PrintHead) -> Raster:
 
 
 def _thicker(bars: Image.Image, dots: int) -> Image.Image:
-    """Every bar so many dots wider (1) or narrower (-1) at its right side."""
+    """Make every bar so many dots wider (1) or narrower (-1) at its right side."""
     shifted = ImageChops.offset(bars, 1, 0)
     return {1: ImageChops.logical_or, -1: ImageChops.logical_and}.get(dots, lambda same, _: same)(bars, shifted)
 
@@ -139,7 +139,7 @@ def printer_test_fields(data: TestLabel) -> dict[str, str]:
 
 
 def render_test_receipt(data: TestReceipt, head: PrintHead) -> Raster:
-    """Raises LayoutProblem for too narrow a head, FontProblem when a font or the shaping library is missing."""
+    """Draw the receipt. Raises LayoutProblem for too narrow a head, FontProblem without fonts or shaping library."""
     layout, per_mm = slip_layout(), head.per_mm
     strip = Strip(layout, head)
     heading(strip, data.station, data.village, data.county)

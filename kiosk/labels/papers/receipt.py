@@ -124,7 +124,7 @@ class ReceiptDocument(Paper):
 
 
 def render_receipt(data: ReceiptDocument, head: PrintHead) -> Raster:
-    """Raises LayoutProblem for too narrow a head, FontProblem when a font or the shaping library is missing."""
+    """Draw the receipt. Raises LayoutProblem for too narrow a head, FontProblem without fonts or shaping library."""
     layout = receipt_layout(head.width_dots / head.per_mm)
     strip = Strip(layout, head)
     heading(strip, data.station, data.village, data.county)
@@ -175,7 +175,7 @@ def _framed(strip: Strip, text: PaperText, inverted: bool) -> None:
 
 
 def _same(line: ReceiptLine) -> tuple[str | int, ...]:
-    """Bags under one heading: the same goods at the same price in the same kind of container."""
+    """Return the key of bags under one heading: same goods, same price, same kind of container."""
     goods = (line.goods_ug, line.goods_zh, line.goods_en)
     return (*goods, line.price_fen_per_kg, line.container_ug, line.container_zh, line.container_en)
 
@@ -203,7 +203,7 @@ def _goods(strip: Strip, lines: list[ReceiptLine], data: ReceiptDocument) -> Non
 
 
 def _bag(line: ReceiptLine, data: ReceiptDocument) -> tuple[str, str, str]:
-    """Number of the bag, ``52.350 − 0.640 = 51.710``, and what it comes to."""
+    """Return number of the bag, ``52.350 − 0.640 = 51.710``, and amount."""
     weights = f"{kilograms(line.gross_g)} − {kilograms(line.tare_g)} = {kilograms(line.net_g)}"
     if not line.price_fen_per_kg or (data.mode == "consignment" and not line.amount_fen):
         return str(line.bag), weights, ""
@@ -241,7 +241,7 @@ def _facts(strip: Strip, data: ReceiptDocument) -> None:
 
 
 def _certificate(strip: Strip, certificate: str) -> None:
-    """Which one, or that there is none and why: a known word in three languages, anything else as it is."""
+    """Add which certificate, or why there is none: a known word in three languages, any other text unchanged."""
     kind, _, reason = certificate.partition(":")
     name = paper_text("certificate")
     if kind not in ("", "none"):
@@ -261,7 +261,7 @@ def _certificate(strip: Strip, certificate: str) -> None:
 
 
 def _codes(strip: Strip, data: ReceiptDocument, layout: ReceiptLayout, per_mm: int) -> None:
-    """On a void receipt nothing is signed."""
+    """Add the codes; a void receipt has no signed one."""
     is_signed = bool(data.signed_code) and not data.void
     if data.slip is not None and not data.void and not is_signed:
         _framed(strip, paper_text("signature_failed"), inverted=False)

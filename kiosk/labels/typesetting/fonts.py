@@ -62,13 +62,13 @@ def find(script: Script, bold: bool, root: Path = _ROOT) -> tuple[Path, int]:
 
 
 def require_shaping() -> None:
-    """Refuse to draw letters that would come out unjoined: Pillow only warns. Raises FontProblem."""
+    """Check that Uyghur letters are joined: Pillow only warns when it cannot. Raises FontProblem."""
     if not features.check("raqm"):
         raise FontProblem("Pillow cannot shape Uyghur text here: install the Debian package libfribidi0")
 
 
 def require_all() -> None:
-    """Refuse to begin without what every paper needs. Raises FontProblem."""
+    """Check for the fonts and the library that every paper needs. Raises FontProblem."""
     for script, bold in SOURCES:
         find(script, bold)
     require_shaping()
@@ -86,7 +86,7 @@ def _load_small(script: Script, bold: bool, size_px: int) -> ImageFont.FreeTypeF
 
 @lru_cache(maxsize=2)
 def _load_han(bold: bool, size_px: int) -> ImageFont.FreeTypeFont:
-    """Few at a time: every open size of the Chinese face costs 1 MB, and a station has 90 MB in all."""
+    """Keep few sizes open: each of the Chinese face costs 1 MB, and a station has 90 MB in all."""
     return _open(Script.HAN, bold, size_px)
 
 

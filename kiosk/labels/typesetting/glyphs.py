@@ -17,14 +17,13 @@ _COMPARISON_SIZE = 20  # Dots of em at which a sign is compared with the box; on
 
 
 def missing_glyph_warnings(texts: Iterable[str]) -> tuple[str, ...]:
-    """One sentence for each sign that will be a box, in the order of the texts; each is logged once in a process."""
+    """Return a sentence for each sign that will be a box, in order of the texts; log each once in a process."""
     found = dict.fromkeys(sign for text in texts for sign in text if not has_glyph(sign))
     return tuple(_missing_sign_warning(sign) for sign in found)
 
 
 @lru_cache(maxsize=4096)
 def has_glyph(sign: str) -> bool:
-    """Whether the font that draws the sign has it."""
     script = script_of(sign)
     if script is None or sign in MARKS or not sign.isprintable():
         return True

@@ -30,7 +30,7 @@ _Character = ctypes.c_uint32
 
 @cache
 def _library() -> ctypes.CDLL:
-    """Raises FontProblem when the library is missing, or so old that it knows no brackets and isolates."""
+    """Load FriBidi. Raises FontProblem when it is missing, or too old for brackets and isolates."""
     try:
         library = ctypes.CDLL(_LIBRARY)
         library.fribidi_get_bidi_types.restype = None
@@ -120,20 +120,20 @@ def clean(text: str) -> str:
 
 
 def isolate(text: str) -> str:
-    """Mark a number, unit, date, code or name to be laid out left to right, whatever stands around it."""
+    """Mark a number, unit, date, code or name to be laid out left to right, whatever surrounds it."""
     return f"{LRI}{text}{PDI}"
 
 
 def isolate_name(text: str) -> str:
-    """Mark a name of any script to have the direction of its own first letter, whatever stands around it."""
+    """Mark a name of any script to have the direction of its own first letter, whatever surrounds it."""
     return f"{FSI}{text}{PDI}"
 
 
 def itemize(text: str, rtl: bool) -> tuple[Run, ...]:
     """Return the runs of one line from the left edge of the paper to the right; ``rtl`` is its base direction.
 
-    Their order is FriBidi's: a number beside Uyghur letters stands where every browser and phone puts it. What must
-    keep its own order there (a weight, a date, a code) is marked with ``isolate``. Raises FontProblem.
+    Their order is FriBidi's: a number beside Uyghur letters is placed as in browsers and phones. Use ``isolate`` for
+    what must keep its own order there (a weight, a date, a code). Raises FontProblem.
     """
     if text.isascii() and not rtl:
         return tuple(_by_script(text, rtl))
@@ -148,7 +148,7 @@ def itemize(text: str, rtl: bool) -> tuple[Run, ...]:
 
 
 def _level_runs(text: str, levels: tuple[int, ...]) -> Iterator[tuple[str, int]]:
-    """Neighbors of one level. The marks of isolates are not drawn, but they part what stands at both sides of them."""
+    """Group neighbors of one level. Isolate marks are dropped, but separate the text on both sides."""
     for level, group in groupby(zip(text, levels, strict=True), key=itemgetter(1)):
         yield "".join(char for char, _ in group if char not in MARKS), level
 
@@ -172,7 +172,7 @@ def _by_script(text: str, rtl: bool) -> list[Run]:
 
 @lru_cache(maxsize=4096)
 def script_of(char: str) -> Script | None:
-    """None for what goes with the character before it: spaces and combining marks."""
+    """Return the script of a character; None for spaces and combining marks, which go with the one before."""
     if char == " " or unicodedata.combining(char):
         return None
     code = ord(char)

@@ -75,7 +75,7 @@ class Block:
 
 
 def styles(largest: int, smallest: int, bold: bool = False, tight: bool = False) -> tuple[Style, ...]:
-    """Every size from the largest to the smallest, in dots."""
+    """Return every size from the largest to the smallest, in dots."""
     return tuple(Style(size, bold, tight) for size in range(largest, smallest - 1, -1))
 
 
@@ -93,7 +93,7 @@ def _part_advance(part: Run, style: Style) -> float:
 
 
 def _measure(run: Run, style: Style) -> float:
-    """A Chinese sign is one em wide; other signs of its face are measured at one size: every open size is dear."""
+    """Measure a run: Chinese signs are one em wide; others of that face are measured at one size, to open few."""
     if len(run.text) == 1 and run.script is Script.HAN and _IDEOGRAPHS[0] <= run.text <= _IDEOGRAPHS[1]:
         return style.size
     size = _HAN_MEASURE if run.script is Script.HAN else style.size
@@ -102,11 +102,10 @@ def _measure(run: Run, style: Style) -> float:
 
 
 def _parts(run: Run) -> tuple[Run, ...]:
-    """What of a run is drawn by itself, from the left edge of the paper to the right.
+    """Split a run into what is drawn by itself, from the left edge of the paper to the right.
 
-    Names and figures are hardly the same twice, but they are made of the same signs and words, and a face with hints
-    needs 0.3 ms for each sign that it has to draw again. Uyghur letters join up to the next space; others stand side by
-    side, without kerning, unless a mark is to stand on one of them.
+    Names and figures rarely repeat, but their signs and words do, and a hinted face needs 0.3 ms to draw a sign again.
+    Uyghur letters join up to the next space; others are put side by side, without kerning, unless a mark goes on one.
     """
     if run.rtl and run.script is Script.ARABIC:
         words = _WORDS.findall(run.text)
@@ -122,7 +121,7 @@ def _runs(line: str, rtl: bool) -> tuple[Run, ...]:
 
 
 def width(line: str, style: Style, rtl: bool) -> int:
-    """Dots the line takes, rounded up."""
+    """Return the dots the line takes, rounded up."""
     return ceil(sum(_advance(run, style) for run in _runs(line.rstrip(), rtl)))
 
 
@@ -130,7 +129,7 @@ def fit(text: str, box: tuple[int, int], choices: tuple[Style, ...], rtl: bool, 
     """Return ``text`` in one of the styles so that it fits ``box`` (width, height in dots) on ``max_lines`` lines.
 
     ``choices`` go from the largest to the smallest. A text is made a little smaller rather than broken, broken
-    rather than made much smaller, and shortened with an ellipsis only when nothing else is left.
+    rather than made much smaller, and shortened with an ellipsis only as a last resort.
     """
     readable = tuple(style for style in choices if style.size >= choices[0].size * _MIN_SHRINK)
     for lines in range(1, max_lines + 1):
@@ -175,7 +174,7 @@ def _shorten(lines: tuple[str, ...], room: int, limit: int, style: Style, rtl: b
 
 
 def _cut(line: str, limit: int, style: Style, rtl: bool) -> str:
-    """The longest beginning of the line that leaves room for an ellipsis, which belongs to the name it cuts off."""
+    """Return the longest beginning of the line that leaves room for an ellipsis, placed within the name it cuts."""
     low, high = 0, len(line)
     while low < high:
         middle = (low + high + 1) // 2
@@ -193,7 +192,7 @@ def _beginning(line: str, count: int) -> str:
 
 
 def draw(block: Block, size: tuple[int, int], align: Align) -> Image.Image:
-    """Return an ink picture (mode "1", 1 = ink) of ``size`` dots with the block centered from top to bottom.
+    """Draw a picture (mode "1", 1 = ink) of ``size`` dots with the block centered from top to bottom.
 
     Nothing can reach outside it: a pile of combining marks is clipped, not printed over the neighbor.
     """
@@ -216,10 +215,10 @@ def _draw_line(ink: Image.Image, origin: tuple[int, int], line: str, block: Bloc
 
 
 def _ink(run: Run, style: Style) -> tuple[Image.Image, int, int]:
-    """Return the ink of one run and where its corner lies from the pen: dots to the right, dots down.
+    """Return the ink of one run and its corner relative to the pen: dots to the right, dots down.
 
-    Most runs are fixed words and figures that come again on the next paper, and drawing letters is what takes time.
-    A huge one (a shelf code) is another on every paper, and a dot takes a byte: it is drawn anew.
+    Most runs are fixed words and figures that the next paper repeats, and drawing letters takes the time. A huge run (a
+    shelf code) differs on every paper and takes a byte a dot: it is not cached.
     """
     return _cached_shape(run, style) if style.size <= _MAX_CACHED_SIZE else _shape(run, style)
 
@@ -230,7 +229,7 @@ def _cached_shape(run: Run, style: Style) -> tuple[Image.Image, int, int]:
 
 
 def _shape(run: Run, style: Style) -> tuple[Image.Image, int, int]:
-    """Drawn with an em of room around, for marks that reach far out; only the ink is kept."""
+    """Draw with an em of room around, for marks that reach far out; only the ink is kept."""
     baseline = 2 * style.size
     shape = Image.new("1", (ceil(_advance(run, style)) + 2 * style.size, 3 * style.size), 0)
     parts = _parts(run)

@@ -94,7 +94,7 @@ class ConsistencyProof:
 
 
 def origin_of(region: str, year: int, number: int = 1) -> str:
-    """``shache/2026``; ``shache/2026.2`` for the second log of that year (``number``)."""
+    """Return ``shache/2026``; ``shache/2026.2`` for the second log of that year (``number``)."""
     return f"{region}/{year}" if number == 1 else f"{region}/{year}.{number}"
 
 
@@ -103,12 +103,12 @@ def note_key_id(name: str, public: bytes) -> bytes:
 
 
 def verifier_line(name: str, public: bytes) -> str:
-    """``NAME+KEYID+BASE64``, by which anybody's tool checks the notes of this name."""
+    """Build ``NAME+KEYID+BASE64``, with which any tool can check the notes of this name."""
     return f"{name}+{note_key_id(name, public).hex()}+{b64encode(_ED25519 + public).decode('ascii')}"
 
 
 def parse_verifier(line: str) -> tuple[str, bytes]:
-    """Name and public key. Raises BadCheckpoint."""
+    """Return name and public key. Raises BadCheckpoint."""
     name, _, rest = line.partition("+")
     _, _, encoded = rest.partition("+")
     key = _base64(encoded)
@@ -118,13 +118,13 @@ def parse_verifier(line: str) -> tuple[str, bytes]:
 
 
 def signed_note(checkpoint: Checkpoint, public: bytes, signature: bytes) -> str:
-    """``signature``: Ed25519 over ``checkpoint.text``."""
+    """Build the note. ``signature``: Ed25519 over ``checkpoint.text``."""
     encoded = b64encode(note_key_id(checkpoint.origin, public) + signature).decode("ascii")
     return f"{checkpoint.text}\n\N{EM DASH} {checkpoint.origin} {encoded}\n"
 
 
 def parse_checkpoint(note: str) -> SignedCheckpoint:
-    """Its form alone: see `SignedCheckpoint.is_signed_by`. Raises BadCheckpoint."""
+    """Parse the form alone; for the signature see `SignedCheckpoint.is_signed_by`. Raises BadCheckpoint."""
     text, separator, lines = note.partition("\n\n")
     rows = text.split("\n")
     if not separator or len(rows) != 3 or not _ORIGIN.fullmatch(rows[0]) or not _SIZE.fullmatch(rows[1]):
@@ -143,7 +143,7 @@ def parse_checkpoint(note: str) -> SignedCheckpoint:
 
 
 def parse_proof(text: str) -> InclusionProof:
-    """Raises BadCheckpoint. Without ``extra`` the leaf's hash comes from the paper that is proven."""
+    """Parse the proof. Raises BadCheckpoint. Without ``extra`` the leaf's hash comes from the paper that is proven."""
     head, separator, note = text.partition("\n\n")
     rows = head.split("\n")
     has_extra = len(rows) > 2 and rows[1].startswith("extra ")
@@ -155,7 +155,7 @@ def parse_proof(text: str) -> InclusionProof:
 
 
 def parse_consistency(text: str) -> ConsistencyProof:
-    """Raises BadCheckpoint. Its notes are read by `parse_checkpoint`."""
+    """Parse the proof; its notes are read by `parse_checkpoint`. Raises BadCheckpoint."""
     pieces = text.split("\n\n")
     head, *rows = pieces[0].split("\n")
     if len(pieces) != 5 or head != CONSISTENCY_HEAD:
@@ -164,7 +164,7 @@ def parse_consistency(text: str) -> ConsistencyProof:
 
 
 def parse_path(lines: Sequence[str]) -> tuple[bytes, ...]:
-    """Hashes in base64. Raises BadCheckpoint."""
+    """Decode the base64 hashes. Raises BadCheckpoint."""
     path = tuple(map(_base64, lines))
     if len(path) > MAX_PATH or any(len(one) != 32 for one in path):
         raise BadCheckpoint("a hash of the proof is none")

@@ -86,7 +86,7 @@ class CountyMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return datetime.fromisoformat(self.issued)
 
     def signed_bytes(self) -> bytes:
-        """What the signature is over."""
+        """Return the canonical bytes that are signed: all fields but the signature."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
         del fields["signature"]
         return canonical(fields)
@@ -117,8 +117,8 @@ _PREBUILT_DECODER: Final = msgspec.json.Decoder(ConfigurationDocument)
 
 
 def parse_document(content: bytes) -> ConfigurationDocument:
-    """Its form alone: who signed it is checked by the station. Raises BadConfiguration; UnknownPart for one made for
-    later software.
+    """Parse the form alone: the station checks the signature. Raises BadConfiguration; UnknownPart for a document made
+    for later software.
     """
     try:
         return msgspec.convert(read(content, max_bytes=MAX_DOCUMENT_BYTES), ConfigurationDocument)
@@ -141,7 +141,7 @@ _read_message: Final = reader(msgspec.json.Decoder(ConfigurationMessage))
 
 
 def parse_message(payload: bytes) -> ConfigurationMessage:
-    """Raises BadConfiguration; inflates no more than ``MAX_MESSAGE_BYTES``."""
+    """Inflate and parse a message of at most ``MAX_MESSAGE_BYTES``. Raises BadConfiguration."""
     try:
         inflater = zlib.decompressobj()
         content = inflater.decompress(payload, MAX_MESSAGE_BYTES)
@@ -299,12 +299,12 @@ _SORTED: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def encode_part(part: AnyPart) -> bytes:
-    """The same bytes for the same content."""
+    """Encode the part; the same content always gives the same bytes."""
     return _SORTED.encode(part)
 
 
 def parse_part(name: str, content: bytes) -> AnyPart:
-    """Its types; what they cannot say is checked by the station. Raises BadConfiguration."""
+    """Parse the types; what they cannot express is checked by the station. Raises BadConfiguration."""
     try:
         return _PART_READERS[name](content)
     except Unreadable as error:
@@ -312,7 +312,7 @@ def parse_part(name: str, content: bytes) -> AnyPart:
 
 
 def part_file(sha256: str) -> str:
-    """The name of a part beside its document."""
+    """Return the file name of a part beside its document."""
     return f"{sha256}.json"
 
 
@@ -321,7 +321,7 @@ def to_base64(content: bytes) -> str:
 
 
 def from_base64(text: str) -> bytes:
-    """Raises BadConfiguration."""
+    """Decode the text. Raises BadConfiguration."""
     try:
         return b64decode(text, validate=True)
     except ValueError as error:

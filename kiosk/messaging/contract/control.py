@@ -126,7 +126,7 @@ Control = TypeVar("Control", bound=AnyControl)
 
 
 def encode(message: AnyControl) -> bytes:
-    """Canonical JSON; raises BadControl when the other side would refuse it."""
+    """Encode as canonical JSON. Raises BadControl when the other side would refuse it."""
     payload = canonical_parsed(msgspec.to_builtins(message))
     decode(type(message), payload)
     return payload

@@ -67,5 +67,5 @@ class ByteRange:
 
 
 def etag_of(sha256: str) -> str:
-    """As it stands in the headers ``ETag`` and ``If-Range``."""
+    """Return the hash as written in the headers ``ETag`` and ``If-Range``."""
     return f'"{sha256}"'

@@ -61,12 +61,12 @@ OPTIONAL_PATTERNS: Final[Mapping[str, str]] = {
 
 
 def text_schema(pattern: str) -> dict[str, object]:
-    """JSON Schema of a text that is ``pattern``, in ECMAScript and in Python (whose ``$`` takes a line end)."""
+    """Build a JSON Schema for ``pattern``, equal in ECMAScript and Python (whose ``$`` accepts a line end)."""
     return {"type": "string", "pattern": rf"^(?:{pattern})(?!\n)$"}
 
 
 def identity_fault(event: Mapping[str, object]) -> str | None:
-    """What stops this event from being attributed to (station, epoch, seq), in one line; None when nothing does."""
+    """Return what prevents attributing the event to (station, epoch, seq), in one line; None when nothing does."""
     wrong = _first_mismatch(event, _IDENTITY)
     if wrong is not None:
         return f"attribute {wrong} is missing or malformed"
@@ -81,7 +81,7 @@ def identity_fault(event: Mapping[str, object]) -> str | None:
 
 
 def detail_fault(event: Mapping[str, object]) -> str | None:
-    """What else is wrong with the envelope, in one line; None when nothing is."""
+    """Return what else is wrong with the envelope, in one line; None when nothing is."""
     present = {name: rule for name, rule in _OPTIONAL.items() if name in event}
     wrong = _first_mismatch(event, _DETAIL) or _first_mismatch(event, present)
     if wrong is None and not is_in_calendar(str(event["time"])):
@@ -90,7 +90,7 @@ def detail_fault(event: Mapping[str, object]) -> str | None:
 
 
 def usable_text(event: Mapping[str, object], name: str) -> str:
-    """The attribute, or "" when it breaks its rule."""
+    """Return the attribute; "" when it breaks its rule."""
     value = event.get(name)
     if not isinstance(value, str) or _DETAIL[name](value) is None or (name == "time" and not is_in_calendar(value)):
         return ""
@@ -98,7 +98,7 @@ def usable_text(event: Mapping[str, object], name: str) -> str:
 
 
 def known_attributes(event: Mapping[str, object]) -> dict[str, object]:
-    """The attributes of an attributable event that are known and keep their rules, without its data."""
+    """Return the known, valid attributes of an attributable event, without its data."""
     rules = {**_IDENTITY, **_DETAIL, **_OPTIONAL}
     valid = {
         name: value
@@ -109,7 +109,7 @@ def known_attributes(event: Mapping[str, object]) -> dict[str, object]:
 
 
 def body_and_hash(event: Mapping[str, object], write: Callable[[object], bytes] = canonical) -> tuple[bytes, str]:
-    """The RFC 8785 bytes, and the SHA-256 (lower-case hex) of the RFC 8785 bytes without ``signature``."""
+    """Return the RFC 8785 bytes, and the SHA-256 (lower-case hex) of these bytes without ``signature``."""
     body = write(event)
     hashed = body if "signature" not in event else write({k: v for k, v in event.items() if k != "signature"})
     return body, hashlib.sha256(hashed).hexdigest()
@@ -125,8 +125,8 @@ _SIGNATURE_START: Final = b',"signature":"'
 
 
 def split_signature(body: bytes) -> tuple[bytes, str]:
-    """Of RFC 8785 bytes those that are hashed, and ``signature``: "" for an event without one, or with one that only
-    the way of all others can take out (``body_and_hash``): no station writes such a one.
+    """Split RFC 8785 bytes into those that are hashed, and ``signature``: "" for an event without one, or with one that
+    only ``body_and_hash`` can take out, which no station writes.
     """
     start = body.rfind(_SIGNATURE_START)
     found = _SIGNATURE.match(body, start) if start >= 0 else None
@@ -134,13 +134,13 @@ def split_signature(body: bytes) -> tuple[bytes, str]:
 
 
 def with_signature(body: bytes, signature: str) -> bytes:
-    """The RFC 8785 bytes of an event that has none, with it."""
+    """Insert a signature into the RFC 8785 bytes of an event without one."""
     before, after_it, rest = body.rpartition(b',"software":"')  # The envelope's: its members are the last
     return before + _SIGNATURE_START + signature.encode("ascii") + b'"' + after_it + rest
 
 
 def hash_of_body(body: bytes) -> str:
-    """The hash of an event as a station keeps it: of all but its signature."""
+    """Compute an event's hash as a station keeps it: over all but its signature."""
     return hashlib.sha256(split_signature(body)[0]).hexdigest()
 
 
@@ -173,5 +173,5 @@ def is_in_calendar(time: str) -> bool:
 
 
 def data_as(kind: type[_Data], values: object, *, from_attributes: bool = False) -> _Data:
-    """The data of an event as its type, from values of JSON or attributes. Raises msgspec.ValidationError."""
+    """Convert event data from JSON values or attributes to its type. Raises msgspec.ValidationError."""
     return msgspec.convert(values, kind, from_attributes=from_attributes)

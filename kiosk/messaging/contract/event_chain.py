@@ -56,7 +56,7 @@ class _Stream:
 
 
 def event_faults(lines: Iterable[EventLine], keys: KeyRing) -> Iterator[NamedCheck]:
-    """Stations and epochs may be mixed; the events of one epoch stand in the order of their numbers."""
+    """Yield faults. Stations and epochs may be mixed; the events of one epoch come in the order of their numbers."""
     streams: dict[tuple[str, str], _Stream] = {}
     for line in lines:
         try:
@@ -85,7 +85,7 @@ def _name(event: Mapping[str, Any]) -> str:
 
 
 def _read(body: bytes) -> tuple[dict[str, Any], str, bool]:
-    """The event, its hash, and whether these are its canonical bytes. Raises StrictJsonError."""
+    """Return the event, its hash, and whether these are its canonical bytes. Raises StrictJsonError."""
     event = read_canonical(body, max_bytes=MAX_EVENT_BYTES) or read(body, max_bytes=MAX_EVENT_BYTES)
     if not isinstance(event, dict):
         raise StrictJsonError("not_json", "an event is a JSON object")

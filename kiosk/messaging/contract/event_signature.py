@@ -20,7 +20,7 @@ class EventSignature(NamedTuple):
 
 
 def message_of(sha256: str) -> bytes:
-    """What is signed of an event with this hash, in hex."""
+    """Build the bytes that are signed for an event with this hash (hex)."""
     return CONTEXT + bytes.fromhex(sha256)
 
 
@@ -29,6 +29,6 @@ def sign_event(key: Ed25519Key, sha256: str) -> str:
 
 
 def parse_signature(text: str) -> EventSignature | None:
-    """None for one of another form."""
+    """Parse the signature; None when it has another form."""
     match = _FORM.fullmatch(text)
     return EventSignature(bytes.fromhex(match[1]), b64decode(match[2])) if match else None

@@ -52,7 +52,7 @@ _PATTERN_OVERRIDES: Final[Mapping[str, str]] = {
 
 
 def _event_pattern() -> str:
-    """The pattern of a whole event; its groups stand in the order of the attributes."""
+    """Build the pattern of a whole event; its groups are in the order of the attributes."""
     patterns = {**IDENTITY_PATTERNS, **DETAIL_PATTERNS, **OPTIONAL_PATTERNS, **_PATTERN_OVERRIDES}
     named = {"epoch", "type", "prevhash", "time", "clock", "region", "reissued", "signature"}
     members = {
@@ -71,7 +71,7 @@ _EVENT_PATTERN: Final = re.compile(_event_pattern())
 
 class _DataDecoder:
     def __init__(self, cls: type[EventData], reader: msgspec.json.Decoder[Any]) -> None:
-        """``reader``: of the type as it is written."""
+        """Take ``reader``, which decodes the type in its wire form."""
         self._cls, self._read = cls, reader.decode
         self._write = msgspec.json.Encoder().encode
 
@@ -86,7 +86,7 @@ class _DataDecoder:
 
 
 def _wire_type(kind: Any) -> Any:
-    """The same type as it is written: fields in the order of RFC 8785, integers that every reader keeps."""
+    """Build the type's wire form: fields in the order of RFC 8785, integers that every reader keeps exactly."""
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         members = sorted((field.name, _wire_type(hints[field.name])) for field in fields(kind))
@@ -105,7 +105,7 @@ _DATA_DECODERS: Final = {
 
 
 def parse_fast(payload: bytes) -> ReceivedEvent | None:
-    """The event; None for what the way of all others has to judge."""
+    """Parse the event; None for what the general parser has to judge."""
     if len(payload) > MAX_EVENT_BYTES or not payload.isascii():
         return None
     found = _EVENT_PATTERN.fullmatch(payload.decode("ascii"))

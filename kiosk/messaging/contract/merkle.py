@@ -25,7 +25,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def range_hash(start: int, end: int, subtree: SubtreeHash) -> bytes:
-    """The hash of any range whose start is a multiple of the largest power of two below its length."""
+    """Hash a range whose start is a multiple of the largest power of two below its length."""
     size = end - start
     if size == 0:
         return EMPTY_ROOT
@@ -36,7 +36,7 @@ def range_hash(start: int, end: int, subtree: SubtreeHash) -> bytes:
 
 
 def inclusion_path(index: int, size: int, subtree: SubtreeHash) -> list[bytes]:
-    """Section 2.1.3.1, PATH(m, D[n]): the leaf's neighbour first. Raises ValueError for a leaf outside the tree."""
+    """Compute PATH(m, D[n]) of section 2.1.3.1, from the leaf's neighbour up. Raises ValueError outside the tree."""
     if not 0 <= index < size:
         raise ValueError(f"leaf {index} is not in a log of {size}")
     path: list[bytes] = []
@@ -53,7 +53,7 @@ def inclusion_path(index: int, size: int, subtree: SubtreeHash) -> list[bytes]:
 
 
 def consistency_path(old: int, new: int, subtree: SubtreeHash) -> list[bytes]:
-    """Section 2.1.4.1, PROOF(m, D[n]). Raises ValueError unless 0 < old <= new."""
+    """Compute PROOF(m, D[n]) of section 2.1.4.1. Raises ValueError unless 0 < old <= new."""
     if not 0 < old <= new:
         raise ValueError(f"a log of {new} does not continue one of {old}")
     path: list[bytes] = []
@@ -72,7 +72,7 @@ def consistency_path(old: int, new: int, subtree: SubtreeHash) -> list[bytes]:
 
 
 def root_of_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
-    """The root that follows from a leaf's hash (section 2.1.3.2). Raises ValueError for a path of another length."""
+    """Compute the root from a leaf's hash (section 2.1.3.2). Raises ValueError for a path of another length."""
     if not 0 <= index < size:
         raise ValueError("the leaf is not in the log")
     fn, sn, result = index, size - 1, leaf
@@ -92,7 +92,7 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes])
 
 
 def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]) -> bool:
-    """Whether the log of ``new`` leaves begins with that of ``old`` (section 2.1.4.2)."""
+    """Return whether the log of ``new`` leaves begins with that of ``old`` (section 2.1.4.2)."""
     if old == 0:
         return not path and (new > 0 or new_root == old_root)
     if old == new:
@@ -118,5 +118,5 @@ def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, path: Se
 
 
 def _split(size: int) -> int:
-    """The largest power of two below it."""
+    """Return the largest power of two below ``size``."""
     return 1 << (size - 1).bit_length() - 1

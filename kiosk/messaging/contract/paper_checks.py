@@ -93,7 +93,7 @@ def check_text(text: str, keys: KeyRing) -> CheckedFile:
 
 
 def with_slips(file: CheckedFile, heads: Collection[str]) -> CheckedFile:
-    """A proof, and the heads of slips that were given with it: one of them must be the paper that it proves."""
+    """Add to a proof the check that it proves one of the slips given with it, by their ``heads``."""
     if not heads or "leaf" not in file.says:
         return file
     is_of_slip = file.says["leaf"].startswith(tuple(heads))
@@ -177,7 +177,7 @@ def _check_consistency(text: str, keys: KeyRing) -> CheckedFile:
 
 
 def _check_note(note: str, keys: KeyRing) -> tuple[Checkpoint, list[NamedCheck]]:
-    """Raises BadCheckpoint."""
+    """Parse the note and check its key and signature. Raises BadCheckpoint."""
     signed = parse_checkpoint(note)
     checkpoint, origin = signed.checkpoint, signed.checkpoint.origin
     named = {key_id for name, key_id, _ in signed.signatures if name == origin}

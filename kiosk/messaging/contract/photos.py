@@ -35,7 +35,7 @@ class PictureName:
 
     @classmethod
     def parse(cls, path: str) -> Self:
-        """Read ``/photos/{region}/{station}/{sha256}``, nothing escaped in it; raises ValueError."""
+        """Read ``/photos/{region}/{station}/{sha256}`` without escapes. Raises ValueError."""
         root, _, rest = path.partition("/photos/")
         parts = rest.split("/")
         if root or len(parts) != 3:

@@ -57,10 +57,10 @@ class KeyRing:
             self._rows[row.station].append(KnownKey(public, key_id_of(public), row.state))
 
     def of(self, station: str, region: object) -> Sequence[KnownKey]:
-        """None of them is of another region."""
+        """Return the station's keys; none for another region."""
         return self._rows.get(station, ()) if region == self.region else ()
 
 
 def signer_of(keys: Iterable[KnownKey], message: bytes, signature: bytes) -> KnownKey | None:
-    """Two keys may have the same id, so each is tried."""
+    """Find the key that signed. Two keys may have the same id, so each is tried."""
     return next((key for key in keys if is_signed_by(key.public, message, signature)), None)

@@ -61,7 +61,7 @@ def parse_event(payload: bytes, *, topic_station: str | None = None) -> Received
 
 
 def _read(payload: bytes) -> tuple[dict[str, Any], bytes, str]:
-    """The event, its canonical bytes and its hash; a station's own bytes are canonical already."""
+    """Return the event, its canonical bytes and its hash; a station's own bytes are canonical already."""
     sent = read_canonical(payload, max_bytes=MAX_EVENT_BYTES)
     if sent is not None:
         hashed, signature = split_signature(payload)
@@ -104,7 +104,7 @@ def _received(event: Mapping[str, Any], body: bytes, sha256: str) -> ReceivedEve
 
 
 def _check_data(type_: str, data: object, station: str) -> tuple[EventData | None, str | None]:
-    """The data of a known type as far as they fit it, and the problem."""
+    """Convert the data of a known type, and return it with the problem, if any."""
     known = EVENT_TYPES.get(type_)
     if known is None:
         return None, "unknown_type"
@@ -116,7 +116,7 @@ def _check_data(type_: str, data: object, station: str) -> tuple[EventData | Non
 
 
 def build_batch(bodies: Sequence[bytes]) -> bytes:
-    """A JSON array of event bodies, deflated; raises ValueError for more than a batch may hold."""
+    """Deflate a JSON array of event bodies. Raises ValueError for more than a batch may hold."""
     if not 1 <= len(bodies) <= MAX_BATCH_EVENTS:
         raise ValueError(f"a batch holds 1 to {MAX_BATCH_EVENTS} events, not {len(bodies)}")
     inflated = b"[" + b",".join(bodies) + b"]"
@@ -126,12 +126,11 @@ def build_batch(bodies: Sequence[bytes]) -> bytes:
 
 
 def parse_batch(payload: bytes) -> list[bytes]:
-    """Split a batch into its events, each exactly as it was sent; raises BadEvent when it is no batch.
+    """Split a batch into its events, each exactly as it was sent. Raises BadEvent when it is no batch.
 
-    The events themselves are not looked into: give each to parse_event, and most bad ones cost themselves alone. Not
-    all: what is no JSON (NaN, a lone surrogate, a raw control character) or nested until the reader gives up cannot be
-    split off, and the whole batch is refused with it. No station makes such a one; its other events stay pending and
-    come again.
+    The events are not parsed here: pass each to `parse_event`, and most bad ones fail alone. What is no JSON (NaN, a
+    lone surrogate, a raw control character) or nested too deep for the reader cannot be split off: the whole batch is
+    refused. No station sends that; the other events stay pending and come again.
     """
     inflated = _inflate(payload)
     try:
@@ -146,7 +145,7 @@ def parse_batch(payload: bytes) -> list[bytes]:
 
 
 def _inflate(payload: bytes) -> bytes:
-    """Never inflates more than one byte beyond the limit, whatever the payload promises."""
+    """Inflate at most one byte beyond the limit, whatever size the payload claims. Raises BadEvent."""
     stream = zlib.decompressobj()
     try:
         inflated = stream.decompress(payload, MAX_BATCH_BYTES + 1)

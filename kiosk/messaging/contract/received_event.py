@@ -36,5 +36,5 @@ class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
     signature: str = ""
 
     def __repr__(self) -> str:
-        """The identity alone: an event may be 64 KiB."""
+        """Show the identity alone: an event may be 64 KiB."""
         return f"ReceivedEvent({self.station} {self.epoch}-{self.seq} {self.type})"

@@ -100,8 +100,8 @@ def seal(
 ) -> SealedEvent:
     """Put ``data`` into its envelope.
 
-    ``original_data`` is the data of an event that is told again, as they stood in it: a field that is younger than the
-    event is not added to them, so that whoever has both sees the same data.
+    ``original_data`` is the data of a re-issued event as first sent: a field younger than the event is not added, so
+    that both copies have the same data.
 
     Raises ValueError for anything the sorting center would refuse: a fault found here is cheaper than one found by
     quarantine.

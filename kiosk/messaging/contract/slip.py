@@ -74,30 +74,30 @@ class SignedStatement(SignedPaper):
 
 
 def check_host(text: str) -> str:
-    """Return it unchanged; raises BadSlip. The name under which telephones find the county's page of slips."""
+    """Check the host name of the county's page of slips and return it unchanged. Raises BadSlip."""
     if not _HOST.fullmatch(text):
         raise BadSlip(f"{text[:60]!r} is no host name of 1 to {MAX_HOST} of a-z, 0-9, . and -")
     return text
 
 
 def slip_text(host: str, key: Ed25519Key, slip: Slip) -> str:
-    """What the code on the receipt says. Raises BadSlip for a slip that `parse_slip` would not take."""
+    """Build the text of the receipt's code. Raises BadSlip for a slip that `parse_slip` would refuse."""
     return _text(host, key, _payload(slip), parse_slip)
 
 
 def parse_slip(text: str) -> SignedSlip:
-    """Its form alone; raises BadSlip. The same text is the only one with this content: nothing is left out or added."""
+    """Parse the form alone. Raises BadSlip. No other text has the same content: nothing is left out or added."""
     row, seal = _opened(text, RECEIPT)
     return SignedSlip(*seal, _slip(row))
 
 
 def statement_text(host: str, key: Ed25519Key, statement: Statement) -> str:
-    """What the code on a member's strip says. Raises BadSlip for one that `parse_statement` would not take."""
+    """Build the text of the code on a member's strip. Raises BadSlip where `parse_statement` would."""
     return _text(host, key, _statement_payload(statement), parse_statement)
 
 
 def parse_statement(text: str) -> SignedStatement:
-    """As `parse_slip`."""
+    """Parse the form alone, as `parse_slip`. Raises BadSlip."""
     row, seal = _opened(text, STATEMENT)
     return SignedStatement(*seal, _statement(row))
 
@@ -112,7 +112,7 @@ def _text(host: str, key: Ed25519Key, fields: list[Any], parse: Callable[[str], 
 
 
 def _opened(text: str, kind: int) -> tuple[list[Any], tuple[bytes, bytes, bytes]]:
-    """The fields of the payload, whose type is ``kind``; key id, what is signed, and the signature."""
+    """Return the payload's fields, whose type must be ``kind``; and key id, signed bytes and signature."""
     match = _TEXT.fullmatch(text)
     if match is None:
         raise BadSlip("this is no code of a receipt")
@@ -228,7 +228,7 @@ def _array(content: bytes, *lengths: int) -> list[Any]:
 
 
 def _decode(content: bytes) -> Any:
-    """One CBOR item in the one form in which it may stand: shortest lengths, nothing after it."""
+    """Decode one CBOR item in its only valid form: shortest lengths, nothing after it."""
     try:
         found = cbor2.loads(content)
         is_same = cbor2.dumps(found) == content

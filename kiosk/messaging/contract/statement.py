@@ -65,7 +65,7 @@ class StatementFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
         return CONTEXT + canonical(fields)
 
     def encode(self, public: bytes, signature: bytes) -> bytes:
-        """The file, with this signature over ``message``."""
+        """Encode the file with this signature over ``message``."""
         text = f"{key_id_of(public).hex()}.{b64encode(signature).decode('ascii')}"
         return canonical(msgspec.to_builtins(msgspec.structs.replace(self, signature=text)))
 
@@ -79,8 +79,8 @@ _PREBUILT_DECODER: Final = msgspec.json.Decoder(StatementFile)
 
 
 def check_statement(content: bytes, keys: PublicKeys) -> list[tuple[str, bool]]:
-    """Each check by name: form, region, lines, sums, key_known, signature. What has no form has no other check, and of
-    a key that is not known nothing is said of the signature.
+    """Return each check by name: form, region, lines, sums, key_known, signature. A file without form has no other
+    check, and with an unknown key the signature is not checked.
     """
     try:
         raw = read(content, max_bytes=MAX_BYTES)
@@ -104,7 +104,7 @@ def check_statement(content: bytes, keys: PublicKeys) -> list[tuple[str, bool]]:
 
 
 def _are_receipts(found: StatementFile) -> bool:
-    """Each once, and of a day that the statement is about."""
+    """Return whether each receipt is listed once, and is of a day of the statement."""
     try:
         numbers = {ReceiptNumber.parse(line.receipt) for line in found.lines}
     except BadIdentifier:
@@ -113,7 +113,7 @@ def _are_receipts(found: StatementFile) -> bool:
 
 
 def _signers(keys: PublicKeys) -> list[bytes]:
-    """The county's key in all its generations."""
+    """Return the county's keys of all generations."""
     found = []
     for line in keys.log:
         try:

@@ -39,7 +39,7 @@ _PREBUILT_DECODER: Final = msgspec.json.Decoder(StationRequest)  # As that of Co
 
 
 def parse_request(content: bytes) -> StationRequest:
-    """Its form alone. Raises BadConfiguration."""
+    """Parse the form alone. Raises BadConfiguration."""
     try:
         return msgspec.convert(read(content, max_bytes=MAX_REQUEST_BYTES), StationRequest)
     except (StrictJsonError, msgspec.ValidationError, ValueError) as error:

@@ -30,7 +30,7 @@ class StrictJsonError(Refused, ValueError):
 
 
 def read(payload: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> object:
-    """Read one JSON text; raises StrictJsonError.
+    """Read one JSON text. Raises StrictJsonError.
 
     Two readers that disagree about a text would disagree about its hash, so what is read differently in practice is
     refused: duplicate keys, NaN and Infinity, fractions and exponents, integers beyond 2**53 - 1, a byte order mark,
@@ -62,12 +62,12 @@ _SORTED: Final = msgspec.json.Encoder(order="sorted")
 
 
 def read_canonical(payload: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> dict[str, Any] | None:
-    """The object of a JSON text that is its own canonical form; None for any other text, good or bad: `read` judges it.
+    """Return the object of a canonical JSON text; None for any other, good or bad: `read` judges it.
 
-    Several times as fast as reading strictly and writing again. A text that a plain reader takes and a plain writer
-    gives back byte for byte has no duplicate key, no space and no half character; what a writer gives back as well
-    (fractions, large integers, depth) is looked for in the value. Only of ASCII: there the writer escapes what
-    RFC 8785, 3.2.2.2 does, and its order of keys is that of 3.2.3.
+    Several times as fast as reading strictly and writing again. A text that a plain reader accepts and a plain writer
+    reproduces byte for byte has no duplicate key, no space and no lone surrogate; what a writer reproduces as well
+    (fractions, large integers, depth) is checked in the value. ASCII only: there the writer escapes as RFC 8785,
+    3.2.2.2 does, and sorts keys as 3.2.3.
     """
     if len(payload) > max_bytes or not payload.isascii():
         return None
@@ -81,7 +81,7 @@ def read_canonical(payload: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH
 
 
 def _is_exact(value: dict[str, Any] | list[Any], depth: int) -> bool:
-    """Whether every number in it is an integer that every reader keeps, and nothing is nested deeper than ``depth``."""
+    """Return whether all numbers are integers that every reader keeps, and nesting is at most ``depth``."""
     items: Iterable[Any] = value.values() if isinstance(value, dict) else value
     for item in items:
         kind = type(item)
@@ -96,7 +96,7 @@ def _is_exact(value: dict[str, Any] | list[Any], depth: int) -> bool:
 
 
 def canonical(value: object) -> bytes:
-    """The RFC 8785 bytes of a value; raises StrictJsonError for what has none."""
+    """Encode a value as RFC 8785 bytes. Raises StrictJsonError for what has none."""
     try:
         if _is_plain(value, MAX_DEPTH) and (text := _SORTED.encode(value)).isascii():
             return text
@@ -108,7 +108,7 @@ def canonical(value: object) -> bytes:
 
 
 def _is_plain(value: object, depth: int) -> bool:
-    """Whether a plain writer may write it, as `canonical_again` says: nothing in it but what JSON itself has."""
+    """Return whether a plain writer may write it, as `canonical_parsed` does: it has only what JSON itself has."""
     match value:
         case None | bool():
             return True
@@ -124,17 +124,17 @@ def _is_plain(value: object, depth: int) -> bool:
 
 
 def canonical_parsed(value: object) -> bytes:
-    """As `canonical`, many times as fast, for what `read` or `read_canonical` gave: no number in it needs a look.
+    """Encode like `canonical`, many times as fast, values from `read` or `read_canonical`: numbers are not checked.
 
-    For ASCII a plain writer's bytes are the same: it escapes what RFC 8785, 3.2.2.2 does, and sorting by bytes is
-    sorting by UTF-16 (3.2.3) there.
+    For ASCII a plain writer's bytes are the same: it escapes as RFC 8785, 3.2.2.2 does, and sorting by bytes is sorting
+    by UTF-16 (3.2.3) there.
     """
     text = _SORTED.encode(value)
     return text if text.isascii() else canonical(value)
 
 
 def _check_unicode(value: object) -> None:
-    """Keys as well as values: whoever sorts, stores or converts half a character fails, each in its own way."""
+    """Raise StrictJsonError for a lone surrogate in a key or value: sorting, storing or converting it fails later."""
     match value:
         case str():
             try:
@@ -151,7 +151,7 @@ def _check_unicode(value: object) -> None:
 
 
 def check_depth(payload: bytes, max_depth: int) -> None:
-    """Raise StrictJsonError when brackets nest deeper; looks at bytes only, so a bomb never reaches a parser."""
+    """Raise StrictJsonError when brackets nest deeper. Looks at bytes only, so a bomb never reaches a parser."""
     depth = 0
     for bracket in _BRACKET.findall(_STRING.sub(b"", payload)):
         depth += 1 if bracket in b"[{" else -1

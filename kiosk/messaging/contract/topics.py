@@ -85,7 +85,7 @@ class Topics:
 
 
 def parse_up(topic: str) -> UpTopic:
-    """Split a topic a station published on; raises ValueError (BadIdentifier for a bad region or station)."""
+    """Split a topic that a station published on. Raises ValueError (BadIdentifier for a bad region or station)."""
     start, _, rest = topic.partition(f"{ROOT}/")
     parts = rest.split("/")
     if start or len(parts) != 4 or parts[2] != "up" or parts[3] not in UP_KINDS:
@@ -94,14 +94,14 @@ def parse_up(topic: str) -> UpTopic:
 
 
 def up_filter(kind: str, region: str = "+") -> str:
-    """The subscription for one kind of message of every station, of one region or of all."""
+    """Build the subscription for one kind of message of every station, of one region or of all."""
     if kind not in UP_KINDS:
         raise ValueError(f"{kind!r} must be one of {', '.join(UP_KINDS)}")
     return f"{ROOT}/{region if region == '+' else check_region(region)}/+/up/{kind}"
 
 
 def feed_topic(region: str, type_: str) -> str:
-    """Where an accepted event goes out; raises ValueError for a type that is not station.object.verb.version."""
+    """Return an accepted event's topic. Raises ValueError for a type other than station.object.verb.version."""
     if re.fullmatch(TYPE_PATTERN, type_) is None:
         raise ValueError(f"event type {type_[:120]!r} must look like station.intake.confirmed.v1")
     _, object_, verb, version = type_.split(".")

@@ -43,7 +43,7 @@ _offers: Final = reader(msgspec.json.Decoder(UpdateOffers))
 
 
 def parse_offers(raw: bytes) -> tuple[UpdateOffer, ...]:
-    """Raises ValueError for anything but such a list."""
+    """Parse the list. Raises ValueError for anything else."""
     if len(raw) > MAX_LIST_BYTES:
         raise ValueError("a list of updates is not so long")
     try:

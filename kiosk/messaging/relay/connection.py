@@ -122,7 +122,7 @@ class BrokerConnection:
         self._answer_by = time.monotonic() + self._tuning.connect_timeout_s
 
     def poll(self, timeout_s: float) -> list[ConnectionEvent]:
-        """Move bytes for at most ``timeout_s`` seconds and tell what happened. Nothing comes after Lost."""
+        """Move bytes for at most ``timeout_s`` seconds and return what happened. Nothing comes after Lost."""
         if not self._is_closed:
             self._process_io(timeout_s)
         if self._answer_by is not None and time.monotonic() > self._answer_by:
@@ -131,7 +131,7 @@ class BrokerConnection:
         return events
 
     def publish(self, topic: str, payload: bytes, content_type: str, *, retain: bool = False) -> int | None:
-        """Send with QoS 1; the packet id that PubAck will name, or None when the line has just broken."""
+        """Send with QoS 1; return the packet id that PubAck will name, or None when the connection just broke."""
         properties = None
         if self._mqtt_5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -143,7 +143,7 @@ class BrokerConnection:
         return info.mid
 
     def disconnect(self, status_topic: str, payload: bytes, content_type: str, timeout_s: float = 1.0) -> None:
-        """Publish a last retained status and take leave, so that the will stays unspoken. Never raises."""
+        """Publish a last retained status and disconnect, so that the will is not sent. Never raises."""
         mid = self.publish(status_topic, payload, content_type, retain=True)
         until = time.monotonic() + timeout_s
         while not self._is_closed and time.monotonic() < until:

@@ -49,9 +49,9 @@ class ForkPoint:
     def contradicted(
         self, ack: Ack, acked_upto: int, own: Callable[[int], str | None]
     ) -> SharedUpTo | HashQuery | None:
-        """After an acknowledgement whose head is not ``own`` hash there; None: ``question`` is open, ask it in a while.
-        A center that answers no such question is taken at its former word. Two ledgers that answer in turn, each of
-        another generation, never make it ask at once.
+        """Narrow down the fork after an acknowledgement whose head is not the ``own`` hash; None: ask ``question``
+        later. A center that answers no such question is believed up to ``acked_upto``. Two ledgers of different
+        generations that answer in turn never make it ask at once.
         """
         if ack.at is None:
             return SharedUpTo(acked_upto)
@@ -136,7 +136,7 @@ class EarlierEpochs:
         self._wait_from(now)
 
     def queries(self) -> list[EpochQuery]:
-        """Of those epochs that the center has not answered for, or not all."""
+        """Return queries for the epochs that the center has not answered for, or not completely."""
         return [one.query for one in self._epochs.values() if one.open]
 
     def query(self, epoch: str) -> EpochQuery:
@@ -146,7 +146,7 @@ class EarlierEpochs:
         return epoch in self._epochs
 
     def owed_upto(self, epoch: str) -> int:
-        """Up to where the center had acknowledged it while it was the current one."""
+        """Return up to where the center had acknowledged it while it was the current one."""
         return self._epochs[epoch].owed_upto
 
     @property
@@ -162,7 +162,7 @@ class EarlierEpochs:
         return any(one.in_flight for one in self._epochs.values())
 
     def next_range(self) -> tuple[str, int, int] | None:
-        """Send of this epoch what is above the first number, up to the second; None: nothing now."""
+        """Return epoch and range to send: above the first number, up to the second; None: nothing now."""
         if self.in_flight:
             return None
         for one in self._epochs.values():
@@ -175,7 +175,7 @@ class EarlierEpochs:
         self._wait_from(now)
 
     def acknowledged(self, epoch: str, upto: int, now: float) -> None:
-        """The center has this epoch up to here; it may have lost it once more since it spoke last."""
+        """Note that the center has the epoch up to ``upto``; it may have lost events since its last answer."""
         one = self._epochs[epoch]
         if one.held_upto is not None and upto > one.held_upto:
             self._pace.progress()
@@ -185,7 +185,7 @@ class EarlierEpochs:
         self._wait_from(now)
 
     def contradicted(self, ack: Ack, own: Callable[[int], str | None], now: float) -> SharedUpTo | HashQuery | None:
-        """Its head is not ``own`` hash there. Nothing of it is sent any more: see `ForkPoint.contradicted`."""
+        """Stop sending the epoch, whose head is not the ``own`` hash there: see `ForkPoint.contradicted`."""
         one = self._epochs[ack.epoch]
         found = one.fork_point.contradicted(ack, one.owed_upto, own)
         one.held_upto, one.sent_upto = None, 0
@@ -199,7 +199,7 @@ class EarlierEpochs:
         one.held_upto, one.sent_upto = one.owed_upto, 0
 
     def stalled(self, now: float) -> bool:
-        """Whether an answer is overdue; what only waits for its turn to be sent is not."""
+        """Return whether an answer is overdue; waiting for a turn to be sent does not count."""
         has_open_query = any(one.held_upto is None or one.in_flight for one in self._epochs.values())
         return has_open_query and now >= self._deadline
 

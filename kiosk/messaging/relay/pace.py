@@ -69,19 +69,19 @@ class Pace:
         self._random = random
 
     def first_connect_delay_s(self) -> float:
-        """Seconds until the first connection: a power cut ends for a whole district at once, and stations that come up
-        together are spread over the first wait.
+        """Return seconds until the first connection, spread over the first wait: after a power cut a whole district
+        starts at once.
         """
         return self._random.uniform(0.0, self.settings.reconnect_s)
 
     def takeover_retry_s(self) -> float:
-        """Seconds until the next connection after another machine took this one over. Two that have one card each would
-        else throw each other off once a second, and each would look well.
+        """Return seconds until the next connection after another machine took this one over. Otherwise two machines
+        with one card would disconnect each other once a second, and both would look well.
         """
         return self.settings.reconnect_max_s * self._random.uniform(_MIN_ANSWER_SHARE, 1.0)
 
     def hello_interval_s(self) -> float:
-        """Seconds until the next hello of a connection on which all is well."""
+        """Return seconds until the next hello of a connection without problems."""
         return HELLO_INTERVAL_S * self._random.uniform(_HELLO_SPREAD, 1.0)
 
     def progress(self) -> None:
@@ -92,12 +92,12 @@ class Pace:
         self.patience_s = self._resend.next()
 
     def stalled(self) -> None:
-        """No acknowledgement came in time: one message is question enough until the center answers again."""
+        """Send one message at a time until the center answers again: no acknowledgement came in time."""
         self.window = 1
         self.patience_s = self._resend.next()
 
     def connection_broken(self) -> None:
-        """A connection broke with messages on their way: smaller ones have the better chance. Also the way out when a
-        broker on the path refuses packets above its own limit.
+        """Halve the batch after a break with messages in flight: smaller ones have a better chance. Also the way out
+        when a broker on the path refuses packets above its own limit.
         """
         self.batch_events = max(1, self.batch_events // 2)

@@ -28,7 +28,7 @@ class Relay:
         clock: Callable[[], float] = time.monotonic,
         side: StationSide | None = None,
     ) -> None:
-        """``clock`` is monotonic seconds. Raises ValueError when the database belongs to another station."""
+        """Take ``clock`` in monotonic seconds. Raises ValueError when the database belongs to another station."""
         owner = store.epochs.identity().station
         if owner != pace.settings.station:
             raise ValueError(f"the database belongs to station {owner}, the settings name {pace.settings.station}")
@@ -57,8 +57,8 @@ class Relay:
             stop.wait(self._pace.takeover_retry_s() if session_takeover else self._pace.reconnect.next())
 
     def _try_once(self, stop: threading.Event) -> None:
-        """One connection. A broker that refused MQTT 5 gets the next one in 3.1.1, and the one after that in 5 again:
-        it may have been replaced by then.
+        """Run one connection. After a broker refused MQTT 5, the next one uses 3.1.1 and the one after that 5 again:
+        the broker may have been replaced by then.
         """
         self._session = None
         options = ConnectionOptions(self._pace.settings, self._mqtt_5)

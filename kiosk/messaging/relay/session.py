@@ -108,7 +108,7 @@ class RelaySession:
         return self._earlier.missing
 
     def run(self, stop: threading.Event, options: ConnectionOptions) -> None:
-        """Connect and relay until the connection is lost or ``stop`` is set; raises BrokerFault and store errors."""
+        """Connect and relay until the connection is lost or ``stop`` is set. Raises BrokerFault and store errors."""
         self._mqtt_5 = options.mqtt_5
         self._pace.throughput.idle()
         will = Will(self._topics.status, encode(self._status(online=False)))
@@ -239,7 +239,7 @@ class RelaySession:
     def _publish_control(
         self, connection: BrokerConnection, topic: str, payload: bytes, *, retain: bool = False
     ) -> None:
-        """A hello or a status: it waits for no allowance, and is paid for afterwards."""
+        """Publish a hello or a status without waiting for the data budget, and charge it afterwards."""
         connection.publish(topic, payload, CONTROL_CONTENT, retain=retain)
         self._pace.budget.spend(len(payload), self._clock())
 
@@ -254,7 +254,7 @@ class RelaySession:
         self._publish_hello(connection, EpochQuery(self._epoch, counts.last_seq, at), oldest, counts.pending)
 
     def _hello_earlier(self, connection: BrokerConnection, questions: Sequence[EpochQuery]) -> None:
-        """Ask about earlier epochs. Nothing of them is pending: what was not done is told again in the next one."""
+        """Ask about earlier epochs. Nothing of them is pending: unfinished events are re-issued in the next epoch."""
         for question in questions:
             self._publish_hello(connection, question, question.last_seq + 1, 0)
 
@@ -282,7 +282,7 @@ class RelaySession:
             self._watcher.fault(LinkFault.MQTT_3)
 
     def _estimate(self, now: float) -> None:
-        """Say about how long it takes until everything is acknowledged, while something waits."""
+        """Report about how long it takes until everything is acknowledged, while something waits."""
         self._next_estimate_at = now + _ESTIMATE_INTERVAL_S
         throughput = self._pace.throughput
         if not self._store.outbox.counts().pending:
@@ -293,7 +293,7 @@ class RelaySession:
             self._watcher.remaining(None if rate is None else left_s(self._store.outbox.waiting_bytes(), rate))
 
     def _has_new_doctor_fault(self) -> bool:
-        """Whether the doctor has found something bad since the last status: that waits for no minute."""
+        """Return whether the doctor found a fault since the last status: it is sent at once."""
         bad = {row for row in self._read_doctor_rows() if row.state != "ok"}
         return self._last_status is not None and not bad <= set(self._last_status.doctor_rows)
 
@@ -351,7 +351,7 @@ class RelaySession:
         return self._store.outbox.hash_at(seq, epoch) if seq else ZERO_HASH
 
     def _on_earlier_ack(self, connection: BrokerConnection, ack: Ack) -> None:
-        """Of an epoch that has ended only one thing matters: whether the center still has what it acknowledged."""
+        """Check for an ended epoch only whether the center still has what it acknowledged."""
         if not self._earlier.is_known(ack.epoch):
             return
         self._check_generation(ack)
@@ -363,7 +363,7 @@ class RelaySession:
         self._watcher.ack_received(self._alarm)
 
     def _on_earlier_fork(self, connection: BrokerConnection, ack: Ack, owed: int) -> None:
-        """A machine with the same card sent it other events; of what it had acknowledged it may lack some for that."""
+        """Find what the center lacks after a machine with the same card sent it other events; re-issue that."""
         found = self._earlier.contradicted(ack, partial(self._own_hash, ack.epoch), self._clock())
         if isinstance(found, HashQuery):
             self._hello_earlier(connection, [self._earlier.query(ack.epoch)])
@@ -378,8 +378,8 @@ class RelaySession:
             )
 
     def _reissue(self, connection: BrokerConnection, epoch: str, shared_upto: int) -> None:
-        """The numbers above are another machine's at the center: the events get new ones, in the current epoch. The
-        first goes out under its old number once more, so that the center has both, and raises its alarm.
+        """Give new numbers in the current epoch to events whose numbers the center has from another machine. The first
+        is sent under its old number once more, so that the center has both, and raises its alarm.
         """
         first = self._store.outbox.sealed(epoch, 1, shared_upto)
         if first:
@@ -396,7 +396,7 @@ class RelaySession:
         self._next_status_at = self._clock()
 
     def _check_generation(self, ack: Ack) -> None:
-        """Another ledger answers than before: it may lack what ``upto`` of this epoch does not show."""
+        """Ask about earlier epochs when another ledger answers: it may lack what ``upto`` does not show."""
         if not ack.generation or ack.generation == self._generation:
             return
         if self._generation:
@@ -428,8 +428,8 @@ class RelaySession:
             self._has_more = True
 
     def _on_database_behind(self, connection: BrokerConnection, ack: Ack, last: int) -> None:
-        """This database is older than what the center has from it: its numbers must not be given out twice. Or somebody
-        says so who can write to the topic: each new epoch costs a receipt letter, and there are few.
+        """Begin a new epoch: this database is older than the center's copy, and its numbers must not be reused. A
+        forged message looks alike, so this is limited: each epoch costs a receipt letter, and there are few.
         """
         if self._store.epochs.behind_limit_reached():
             self._log.write(
@@ -453,8 +453,8 @@ class RelaySession:
         self._enter_epoch(connection)
 
     def _on_fork(self, connection: BrokerConnection, ack: Ack, counts: OutboxCounts) -> None:
-        """Refused. Of what was acknowledged before, all that this ledger does not have is pending again. It came back
-        from a backup then, and another machine was faster: the center gets both, and raises its alarm.
+        """Refuse the acknowledgement; what this ledger does not have of acknowledged events is pending again. It was
+        restored from a backup then, and another machine was faster: the center gets both, and raises its alarm.
         """
         self._log.write(
             f"the sorting center has another event {ack.upto} of epoch {self._epoch} than this database: "
@@ -485,7 +485,7 @@ class RelaySession:
             self._next_status_at = min(self._next_status_at, self._clock() + _STATUS_SOON_S)
 
     def _follow_epoch(self, connection: BrokerConnection) -> None:
-        """Go over to the database's newest epoch when the other process has begun one."""
+        """Switch to the database's newest epoch when the other process has begun one."""
         if self._store.epochs.identity().epoch != self._epoch:
             self._enter_epoch(connection)
 

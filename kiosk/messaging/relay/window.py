@@ -49,7 +49,7 @@ class InFlightWindow:
         return len(self._in_flight) < self._pace.window * (2 if self._gaps else 1)
 
     def next_range(self) -> tuple[int, int | None]:
-        """Send events above the first number, up to the second (None: no end). Gaps come first."""
+        """Return the range to send: above the first number, up to the second (None: no end). Gaps come first."""
         if self._gaps:
             first, last = self._gaps[0]
             return first - 1, last
@@ -75,7 +75,7 @@ class InFlightWindow:
             self._gaps[0] = (last + 1, end)
 
     def puback(self, mid: int, now: float) -> None:
-        """The broker has it; from now the center's answer is awaited."""
+        """Note that the broker has the message; from now the center's answer is awaited."""
         message = self._in_flight.get(mid)
         if message is not None:
             message.puback = True
@@ -92,7 +92,7 @@ class InFlightWindow:
         self._wait_from(now)
 
     def add_gaps(self, gaps: Iterable[tuple[int, int]]) -> None:
-        """The center lacks these. A gap that is already being sent again is left alone until the timer says else."""
+        """Add what the center lacks. A gap that is already being sent again is left alone until the timer ends."""
         for first, last in gaps:
             gap = first, min(last, self._sent_upto)
             known = any(_overlap(other, gap) for other in self._gaps)
@@ -112,7 +112,7 @@ class InFlightWindow:
         self._gaps.append(gap)
 
     def stalled(self, now: float) -> bool:
-        """Whether the center's answer is overdue. While bytes are still on their way to the broker, TCP cares."""
+        """Return whether the center's answer is overdue. TCP handles bytes still on their way to the broker."""
         all_pubacked = all(message.puback for message in self._in_flight.values())
         return bool(self._in_flight) and now >= self._deadline + (0.0 if all_pubacked else _NO_PUBACK_S)
 
@@ -147,8 +147,8 @@ class OutgoingMessage:
 
 
 def rows_that_fit(rows: Sequence[SealedEvent], last: int | None, max_bytes: int) -> Sequence[SealedEvent]:
-    """The first of ``rows`` that make one message: up to ``last``, without a hole, within the size before compression.
-    The first one is always among them.
+    """Return the first of ``rows`` that make one message: up to ``last``, without a hole, within ``max_bytes`` before
+    compression. The first one is always included.
     """
     size = 0
     for count, row in enumerate(rows):
@@ -160,7 +160,7 @@ def rows_that_fit(rows: Sequence[SealedEvent], last: int | None, max_bytes: int)
 
 
 def build_message(rows: Sequence[SealedEvent], topics: Topics, max_payload_bytes: int | None) -> OutgoingMessage:
-    """As many of ``rows``, at least one, as stay within ``max_payload_bytes`` bytes on the wire (None: all)."""
+    """Build a message of as many ``rows``, at least one, as fit in ``max_payload_bytes`` on the wire (None: all)."""
     while len(rows) > 1:
         payload = build_batch([row.body for row in rows])
         if max_payload_bytes is None or len(payload) <= max_payload_bytes:

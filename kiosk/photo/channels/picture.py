@@ -90,7 +90,7 @@ def make_picture(cut: BgrImage, rule: ChannelRule) -> ChannelPicture:
 
 
 def make_picture_from_jpeg(jpeg: bytes, rule: ChannelRule) -> ChannelPicture:
-    """As ``make_picture``, of a cut that comes as a file. Raises PictureRefused also, for a file that is no picture."""
+    """Do ``make_picture`` for a cut that is a JPEG. Raises PictureRefused when the file is no picture."""
     return make_picture(decode_picture(jpeg), rule)
 
 
@@ -105,7 +105,7 @@ def _box_on_white(cut: BgrImage, rule: ChannelRule) -> GoodsBox:
 
 
 def fit_frame(rule: ChannelRule, box: GoodsBox) -> ChannelRule:
-    """With a frame as much smaller as keeps the goods from being enlarged, if the channel takes it, and its margins."""
+    """Shrink frame and margins until the goods need not be enlarged, down to the channel's least size."""
     smallest = (side / usual for side, usual in zip(rule.least_px, rule.size_px, strict=True))
     share = max(*smallest, 1 / _fill_scale(rule, box))
     if share >= 1:
@@ -134,9 +134,9 @@ def _out_of_frame(laid_out: ChannelLayout, rule: ChannelRule) -> Iterator[Channe
 
 
 def _encode(picture: BgrImage, rule: ChannelRule) -> tuple[bytes, int]:
-    """The file and its quality: the usual one, else the nearest to it with which the bytes are right.
+    """Return file and quality: the usual quality, else the nearest at which the file size is right.
 
-    At most MOST_ENCODINGS tries, as a search by halves takes 6 of the 31 qualities. When none is right, the outermost.
+    Try at most MAX_ENCODINGS; bisecting takes 6 of the 31 qualities. When no size is right, take the outermost quality.
     """
     usual = encode_jpeg(picture, JPEG_QUALITY, full_color=True)
     if rule.least_bytes <= len(usual) <= rule.most_bytes:
@@ -166,7 +166,7 @@ def _out_of_bytes(data: bytes, rule: ChannelRule) -> Iterator[ChannelFinding]:
 
 
 def _not_white(data: bytes, laid_out: ChannelLayout, rule: ChannelRule) -> Iterator[ChannelFinding]:
-    """Judged on the pixels that others will decode."""
+    """Check the decoded JPEG, which is what others will see."""
     if rule.background != "white":
         return
     shown = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
@@ -204,7 +204,7 @@ class GoodsBox:
         return max(self.width, self.height)
 
     def margin(self, size: tuple[int, int]) -> int:
-        """White between the goods and the nearest edge of a picture of that width and height."""
+        """Return the white between the goods and the nearest edge of a picture of this width and height."""
         right, bottom = size[0] - self.left - self.width, size[1] - self.top - self.height
         return min(self.left, self.top, right, bottom)
 
@@ -224,13 +224,12 @@ def goods_mask(picture: BgrImage) -> Mask:
 
 
 def box_of(goods: Mask) -> GoodsBox | None:
-    """The box around them, None when there are none."""
     left, top, width, height = cv2.boundingRect(goods)
     return GoodsBox(left, top, width, height) if width and height else None
 
 
 def box_in(picture: BgrImage) -> GoodsBox | None:
-    """The box around the goods of a picture on white; what ``box_of`` says of their mask, and quicker."""
+    """Return the box of the goods in a picture on white: the same as ``box_of`` their mask, but faster."""
     rows, columns = picture.shape[:2]
     channels = np.ascontiguousarray(picture).reshape(rows, columns * 3)
     below = cv2.threshold(channels, GOODS_BELOW - 1, 255, cv2.THRESH_BINARY_INV)[1]
@@ -241,9 +240,9 @@ def box_in(picture: BgrImage) -> GoodsBox | None:
 
 
 def clear_white_mask(goods: Mask, min_distance_px: int) -> Mask:
-    """Where no pixel of the goods is nearer than that, in rows and columns.
+    """Mark places that are at least this far from the goods, in rows and columns.
 
-    A light spot inside white goods is none of it: it is not reached from outside.
+    A light spot inside white goods is not marked: it is not connected to the outside.
     """
     reach = 2 * min_distance_px - 1
     near = cv2.dilate(goods, np.ones((reach, reach), np.uint8))
@@ -253,7 +252,7 @@ def clear_white_mask(goods: Mask, min_distance_px: int) -> Mask:
 
 
 def lowest(picture: BgrImage, where: Mask) -> int:
-    """The lowest value of any channel in these places; 255 when there are none."""
+    """Return the lowest value of any channel in these places; 255 when there are none."""
     rows, columns = where.shape
     inside = cv2.merge([where, where, where]).reshape(rows, columns * 3)
     if not cv2.countNonZero(where):
@@ -262,7 +261,7 @@ def lowest(picture: BgrImage, where: Mask) -> int:
 
 
 def lay_out_white(cut: BgrImage, box: GoodsBox, rule: ChannelRule) -> ChannelLayout:
-    """The goods in the middle, as large as the aimed margin leaves and never enlarged, on pure white."""
+    """Center the goods on pure white, as large as the aimed margin allows, but never enlarged."""
     width, height = rule.size_px
     filling = _fill_scale(rule, box)
     scale = min(1.0, filling)
@@ -278,7 +277,7 @@ def lay_out_white(cut: BgrImage, box: GoodsBox, rule: ChannelRule) -> ChannelLay
 
 
 def lay_out_natural(cut: BgrImage, rule: ChannelRule) -> ChannelLayout:
-    """The whole cut in the middle, as large as the frame takes it, white where the frame is wider or higher."""
+    """Center the whole cut, as large as the frame allows, with white where the frame is wider or higher."""
     (width, height), (rows, columns) = rule.size_px, cut.shape[:2]
     scale = min(width / columns, height / rows)
     part = _scaled(cut, min(1.0, scale), rule.size_px)

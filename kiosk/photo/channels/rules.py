@@ -73,7 +73,7 @@ class ChannelRules:
         return iter(self._rows.values())
 
     def on(self, channel: str, day: date) -> ChannelRule:
-        """The row that holds for a channel on that day. Raises UnknownChannel."""
+        """Return the rule that holds for a channel on that day. Raises UnknownChannel."""
         in_force = [rule for (name, since), rule in self._rows.items() if name == channel and since <= day]
         if not in_force:
             raise UnknownChannel(f"there is no channel {channel!r}: there are {', '.join(self.channels)}")
@@ -86,10 +86,10 @@ def shipped_rules() -> ChannelRules:
 
 
 def rules_with(village: Path) -> ChannelRules:
-    """The rows of the house under those of a village's file.
+    """Merge the rows of a village's file over the shipped rules.
 
-    A row of that file changes the fields it has of the row for the same channel and day, and must say where they come
-    from: ``source``, ``as_of``, ``confirmed``. A row for another channel or day is whole. Raises BadRules.
+    A row changes the fields it has of the shipped row for the same channel and day, and must give their origin:
+    ``source``, ``as_of``, ``confirmed``. A row for another channel or day must be complete. Raises BadRules.
     """
     house = {(rule.channel, rule.valid_from): rule for rule in shipped_rules()}
     return ChannelRules({**house, **_read(village, house)})
@@ -158,7 +158,7 @@ def _field_first(message: str) -> str:
 
 
 def _problems(rule: ChannelRule) -> Iterator[tuple[str, str]]:
-    """Field and what is wrong with it."""
+    """Yield each wrong field and what is wrong with it."""
     if not _NAME.match(rule.channel):
         yield "channel", "must be 1 to 32 of a-z, 0-9 and _, and begin with a letter"
     if not all(1 <= side <= MAX_SIDE_PX for side in rule.size_px):
@@ -209,5 +209,5 @@ def _times(size: Size) -> str:
 
 
 def _printable(text: str) -> str:
-    """On one line: a file's own words must not steer the terminal."""
+    """Put text from a file on one line, so that it cannot control the terminal."""
     return "".join(sign if sign.isprintable() else " " for sign in text)

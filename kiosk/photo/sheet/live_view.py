@@ -54,7 +54,7 @@ class LiveViewAssessment:
 
 
 def assess_live_view(frame: BgrImage, before: BgrImage | None = None) -> LiveViewAssessment:
-    """``before`` is ``small`` of the look before."""
+    """Judge one frame; ``before`` is ``small`` of the previous look."""
     seen = limit_size(frame)
     height, width = seen.shape[:2]
     middle = _shrunk_to_width(seen, _LIGHT_WIDTH_PX)
@@ -78,14 +78,14 @@ def _shrunk_to_width(frame: BgrImage, widest: int) -> BgrImage:
 
 
 def _at_full_size(markers: DetectedMarkers, frame: BgrImage) -> DetectedMarkers:
-    """Markers found in the small frame, as in the frame that it was made of: only that tells how soft edges are."""
+    """Map markers of the small frame to the full frame, which alone shows how soft edges are."""
     grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
     scale = np.array(grey.shape[::-1]) / markers.grey.shape[::-1]
     return DetectedMarkers(tuple((number, (four + 0.5) * scale - 0.5) for number, four in markers.prints), grey)
 
 
 def _shrunk(mat: DetectedMat, frame: BgrImage, smaller: BgrImage) -> DetectedMat:
-    """The mat where it lies in a smaller copy of the frame; how soft its edges are stays what the frame said."""
+    """Map the mat to a smaller copy of the frame; keep the edge softness measured in the frame."""
     (height, width), (rows, columns) = frame.shape[:2], smaller.shape[:2]
     x, y = columns / width, rows / height
     way = np.array([(x, 0, (x - 1) / 2), (0, y, (y - 1) / 2), (0, 0, 1)])
@@ -111,12 +111,12 @@ def _lights(frame: BgrImage, mat: DetectedMat, blur: Finding | None) -> tuple[Re
 
 
 def _reasons(findings: tuple[Finding | None, ...]) -> tuple[Reason, ...]:
-    """Each once, in the order of the checks."""
+    """Return each reason once, in the order of the checks."""
     return tuple(dict.fromkeys(finding.reason for finding in findings if finding is not None))
 
 
 def _goods(sheet: BgrImage) -> Outline | None:
-    """Of the SHEET_WINDOW with true colors: what is no bare mat, to a millimetre."""
+    """Outline what is not bare mat in the SHEET_WINDOW with true colors, to a millimetre."""
     inner = INTERIOR.grown(-_RIM_MM)
     part = np.s_[round(inner.top) : round(inner.bottom), round(inner.left) : round(inner.right)]
     lightness, chroma = lightness_and_chroma(np.asarray(cv2.GaussianBlur(sheet[part], (0, 0), 0.8), np.uint8))

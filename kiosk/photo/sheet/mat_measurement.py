@@ -20,7 +20,7 @@ RIM_MM: Final = 3.0  # Left off on every side: a wide lens moves the edge by up 
 
 
 def flat_sheet(frame: BgrImage, mat: DetectedMat, px_per_mm: float) -> BgrImage:
-    """What of the sheet is outside the frame is black."""
+    """Flatten the sheet; parts outside the frame are black."""
     area = SHEET.grown(-RIM_MM)
     width, height = (max(1, round(side * px_per_mm)) for side in (area.width, area.height))
     return flatten(frame, mat, Window(area.left, area.top, px_per_mm, width, height), fine=True)
@@ -41,7 +41,7 @@ class MeasuredMat:
 
 
 def measure_mat(frame: BgrImage, others: Sequence[BgrImage] = ()) -> MeasuredMat:
-    """The sharpest frame of a burst and its others; what shows no mat is measured, too: it has no markers."""
+    """Measure the sharpest frame of a burst with its others; a frame without the mat gets a marker count only."""
     frames = [limit_size(one) for one in (frame, *others[:MAX_OTHERS]) if one.shape == frame.shape]
     seen = detect_markers(frames[0])
     mat = fit_mat(seen)

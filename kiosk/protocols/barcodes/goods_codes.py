@@ -97,8 +97,8 @@ class CodesSettings:
                 raise ValueError(f"shop_items: {product}: {item} is not the {layout.text.count('I')} digits of I")
 
     def in_store_number(self, product: str, net_g: int, amount_fen: int) -> str:
-        """Thirteen digits for the till of a shop; "" for goods without an item number, and for a weight or an amount
-        that the layout has no room for.
+        """Return thirteen digits for the till of a shop; "" for goods without an item number, and for a weight or an
+        amount that does not fit the layout.
         """
         item = self.shop_items.get(product)
         if item is None:
@@ -113,7 +113,7 @@ class CodesSettings:
             return ""
 
     def crate_symbols(self, product: str, crate: Crate) -> CrateSymbols:
-        """What the symbols of a crate say; nothing without a prefix, or where it leaves no room for one more SSCC."""
+        """Return the content of a crate's symbols; empty without a prefix, or when it has no SSCC left."""
         if self.company is None:
             return CrateSymbols()
         try:
@@ -125,9 +125,9 @@ class CodesSettings:
         return CrateSymbols(sscc[0][1], to_bracketed(elements), link)
 
     def bag_symbols(self, product: str, bag: Gs1Bag) -> BagSymbols:
-        """What the symbol and the link on a bag say; nothing for goods without a number of GS1.
+        """Return the content of the symbol and the link on a bag; empty for goods without a GS1 item number.
 
-        Nothing either for a weight that GS1 has no room for: such a bag is booked with the station's own code.
+        Empty also for a weight that does not fit GS1: such a bag is booked with the station's own code.
         """
         item = self.items.get(product)
         if self.company is None or item is None:

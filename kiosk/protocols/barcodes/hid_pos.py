@@ -65,7 +65,7 @@ class HidScan:
 
 
 def read_descriptor(descriptor: bytes) -> ReportLayout:
-    """Find the fields. Raises BadDescriptor: for a keyboard above all, and for what is a keyboard as well."""
+    """Find the fields. Raises BadDescriptor above all for a keyboard, also one that is a scanner as well."""
     if len(descriptor) > MAX_DESCRIPTOR:
         raise BadDescriptor(f"its description is longer than {MAX_DESCRIPTOR} bytes")
     walk = _DescriptorParser()
@@ -75,7 +75,7 @@ def read_descriptor(descriptor: bytes) -> ReportLayout:
 
 
 def _items(descriptor: bytes) -> Iterator[tuple[int, int, int]]:
-    """Tag with type, value and the value's bytes (HID 1.11, 6.2.2). Long items are reserved: no device has any."""
+    """Yield tag with type, value and the value's size in bytes (HID 1.11, 6.2.2). No device has long items."""
     at = 0
     while at < len(descriptor):
         prefix = descriptor[at]
@@ -117,7 +117,7 @@ class _DescriptorParser:
         self._fields: dict[int, _Field] = {}
 
     def take(self, tag: int, value: int, size: int) -> None:
-        """One item. Raises BadDescriptor."""
+        """Process one item. Raises BadDescriptor."""
         match tag:
             case 0x08 | 0x18 | 0x28:
                 self._usage(tag, value if size == 4 else self._globals.page << 16 | value)
@@ -142,7 +142,7 @@ class _DescriptorParser:
                 self._global(tag, value)
 
     def layout(self) -> ReportLayout:
-        """What all items came to. Raises BadDescriptor."""
+        """Return the layout that all items define. Raises BadDescriptor."""
         if self._depth:
             raise BadDescriptor("its description is cut off")
         if self._applications & _KEYBOARDS:
@@ -240,7 +240,7 @@ class ReportDecoder:
         self._newest_at = 0.0
 
     def feed(self, data: bytes, at: float) -> Iterator[HidScan]:
-        """The codes that ended with this piece, read at monotonic second ``at``."""
+        """Yield the codes that ended with this piece, read at monotonic second ``at``."""
         data, self._tail = self._tail + data, b""
         while data:
             number = data[0] if 0 not in self._layout.sizes else 0
@@ -256,12 +256,12 @@ class ReportDecoder:
                 yield from self._report(report, at)
 
     def end_of_read(self) -> Iterator[HidScan]:
-        """A read is over: what is left of it is a report that was cut off."""
+        """End a read: what is left of it is a report that was cut off."""
         if self._tail:
             yield self.discard_incomplete("a report was cut off")
 
     def discard_incomplete(self, why: str) -> HidScan:
-        """Something is missing here. What comes next may be the end of a code: it is refused as well."""
+        """Refuse an incomplete code, and what comes next: it may be the end of that code."""
         self._tail = b""
         self._code.clear()
         self._refused = RefusedScan(ScanRefusal.HALF, why)

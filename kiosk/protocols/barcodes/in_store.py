@@ -44,7 +44,7 @@ class InStoreLayout:
     text: str
 
     def __post_init__(self) -> None:
-        """Raises BadLayout."""
+        """Check the layout. Raises BadLayout."""
         match = _LAYOUT.fullmatch(self.text)
         if match is None or len(self.text) not in _LENGTHS:
             raise BadLayout(
@@ -60,7 +60,7 @@ class InStoreLayout:
         return self.text[: self.text.index("I")]
 
     def read(self, number: str) -> InStoreNumber | None:
-        """What the number says; None when it is no number of this layout or a check digit is wrong."""
+        """Read a number; None when it is no number of this layout or a check digit is wrong."""
         if len(number) != len(self.text) or not has_valid_check_digit(number) or not number.startswith(self.prefix):
             return None
         price = self._field(number, "P")
@@ -70,7 +70,7 @@ class InStoreLayout:
         return InStoreNumber(self._field(number, "I"), int(weight) if weight else None, int(price) if price else None)
 
     def number(self, content: InStoreNumber) -> str:
-        """The digits of a label; raises BadLayout for what the layout has no room for, and for what it lacks."""
+        """Build the digits of a label; raises BadLayout for content that does not fit the layout or is missing."""
         body = self.prefix + self._digits("I", content.item)
         for letter in dict.fromkeys(self.text[len(self.prefix) :].strip("I").rstrip("C")):
             if letter == "W":
@@ -97,12 +97,12 @@ class InStoreLayout:
 
 
 def read_in_store(layouts: Iterable[InStoreLayout], number: str) -> InStoreNumber | None:
-    """What the first layout says that the number fits; None when it fits none."""
+    """Read the number by the first layout that it fits; None when it fits none."""
     return next((parsed for parsed in (layout.read(number) for layout in layouts) if parsed is not None), None)
 
 
 def inner_check_digit(amount: str) -> str:
-    """The check digit of a price or weight of four or five digits (General Specifications 7.9.3 and 7.9.4)."""
+    """Compute the check digit of a price or weight of four or five digits (General Specifications 7.9.3, 7.9.4)."""
     digits = [int(digit) for digit in amount]
     if len(digits) == 4:
         weights = (_TWO_MINUS, _TWO_MINUS, _THREE, _FIVE_MINUS)

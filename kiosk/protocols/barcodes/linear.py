@@ -24,7 +24,7 @@ class NotEncodable(ValueError):
 
 
 def code128_modules(text: str) -> str:
-    """The modules of ``text``; digit runs of four or more are packed two to a symbol (code set C).
+    """Encode ``text``; digit runs of four or more are packed two to a symbol (code set C).
 
     Printable ASCII only: control characters would be legal in code set A, but no code of this system has any and a
     scanner would type them. Raises NotEncodable.
@@ -41,9 +41,9 @@ def code128_modules(text: str) -> str:
 
 
 def gs1_128_modules(bracketed: str) -> str:
-    """The modules of an element string like "(00)106141412345678908"; FNC1 stands first and where one is needed.
+    """Encode an element string like "(00)106141412345678908"; FNC1 is first and where one is needed.
 
-    What must stand together may be on another symbol of the same label and is not asked. Raises BadElementString, and
+    Associations are not checked: they may be met by another symbol of the label. Raises BadElementString, and
     NotEncodable for more than 48 characters.
     """
     elements = parse_notation(bracketed)
@@ -58,7 +58,7 @@ def gs1_128_modules(bracketed: str) -> str:
 
 
 def ean13_modules(number: str) -> str:
-    """The 95 modules of thirteen digits; a wrong check digit is refused, not mended. Raises NotEncodable."""
+    """Encode thirteen digits as 95 modules; a wrong check digit is refused, not corrected. Raises NotEncodable."""
     if len(number) != _EAN13_DIGITS or not has_valid_check_digit(number):
         raise NotEncodable(f"{number!r} must be {_EAN13_DIGITS} digits with a right check digit")
     from barcode.ean import EuropeanArticleNumber13

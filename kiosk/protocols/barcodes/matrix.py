@@ -13,8 +13,8 @@ DATAMATRIX_QUIET_ZONE_MODULES = 1  # Light modules on every side (ISO/IEC 16022,
 
 
 def qr_modules(text: str, level: str = "") -> Modules:
-    """The QR code of ``text``, a Digital Link for example, runs of digits as digits. It is as small as it can be, or
-    has the ``level`` of error correction that is asked for: "M" can do without 15 % of its codewords.
+    """Encode ``text``, a Digital Link for example, digit runs as digits. The code is as small as possible, or has the
+    given ``level`` of error correction: "M" can do without 15 % of its codewords.
 
     Raises ValueError for an empty text or one too long for any QR code.
     """
@@ -24,14 +24,14 @@ def qr_modules(text: str, level: str = "") -> Modules:
 
 
 def gs1_datamatrix_modules(bracketed: str) -> Modules:
-    """The GS1 DataMatrix of "(01)...(10)...", always a square: the library's long shapes are of an extension (ISO/IEC
-    21471) that few scanners read. Raises BadElementString.
+    """Encode "(01)...(10)..." as GS1 DataMatrix, always a square: the library's long shapes are of an extension
+    (ISO/IEC 21471) that few scanners read. Raises BadElementString.
     """
     return _modules(_validate(bracketed), "DataMatrix", gs1=True, force_square=True)
 
 
 def svg_path(rows: Modules) -> str:
-    """The dark modules in a drawing of SVG whose unit is a module, behind the quiet zone of a QR code."""
+    """Draw the dark modules as an SVG path whose unit is a module, behind the quiet zone of a QR code."""
     return "".join(
         f"M{start + QUIET_ZONE_MODULES} {line + QUIET_ZONE_MODULES}h{length}v1h-{length}z"
         for line, row in enumerate(rows)
@@ -40,7 +40,7 @@ def svg_path(rows: Modules) -> str:
 
 
 def dark_runs(modules: Iterable[bool]) -> Iterator[tuple[int, int]]:
-    """Yield where dark modules that touch each other begin, and how many they are."""
+    """Yield begin and length of each run of adjacent dark modules."""
     at = 0
     for is_dark, run in groupby(modules):
         length = len(list(run))
@@ -50,7 +50,7 @@ def dark_runs(modules: Iterable[bool]) -> Iterator[tuple[int, int]]:
 
 
 def _validate(bracketed: str) -> str:
-    """All that the one symbol of a label says must be right together."""
+    """Check the elements of a label's only symbol together."""
     elements = parse_notation(bracketed)
     check_pairs(elements)
     check_associations(elements)

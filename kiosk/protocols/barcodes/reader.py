@@ -16,7 +16,7 @@ class Symbol:
 
 
 def read(picture: Any) -> list[Symbol]:
-    """Every symbol found in a black-and-white or gray ``PIL.Image.Image``; Pillow itself stays out of this room."""
+    """Read every symbol in a black-and-white or gray ``PIL.Image.Image``; Pillow is not imported here."""
     import zxingcpp
 
     width, height = picture.size
@@ -26,9 +26,9 @@ def read(picture: Any) -> list[Symbol]:
 
 
 def read_codes(gray: memoryview) -> list[str]:
-    """The codes of parcels, goods and papers in a gray picture of rows x columns, AIM identifier first.
+    """Read the codes of parcels, goods and papers in a gray picture of rows x columns, AIM identifier first.
 
-    No other symbology is looked for: each one more finds codes where there are none.
+    No other symbology is looked for: each additional one finds codes where there are none.
     """
     import zxingcpp
 

@@ -30,10 +30,10 @@ _CONFUSABLES: Final = frozenset("АВСЕНІЈКМОРԚЅТԜХҮавсеһі�
 # All codes are ASCII. A text that only looks like one is refused by the reason, never put right: whoever made it with
 # the letters of another script made it to be taken for something.
 def text_fault(text: str, allowed: str = "") -> str | None:
-    """``control``, ``bidi``, ``invisible``, ``look_alike`` or ``not_ascii``; None when the text is printable ASCII.
+    """Return ``control``, ``bidi``, ``invisible``, ``look_alike`` or ``not_ascii``; None for printable ASCII.
 
     ``look_alike`` is a text whose every character has a twin in ASCII: digits of other scripts, full-width forms,
-    letters of Cyrillic and Greek. ``allowed`` are control characters that may be there.
+    letters of Cyrillic and Greek. ``allowed`` are permitted control characters.
     """
     seen = {character for character in text if not " " <= character <= "~"} - set(allowed)
     if not seen:
@@ -49,7 +49,7 @@ def text_fault(text: str, allowed: str = "") -> str | None:
 
 
 def _is_confusable(character: str) -> bool:
-    """Whether a character is taken for one of ASCII."""
+    """Return whether a character can be mistaken for one of ASCII."""
     folded = unicodedata.normalize("NFKC", character)
     return folded.isascii() or character in _CONFUSABLES or unicodedata.decimal(character, None) is not None
 
@@ -71,24 +71,24 @@ PRODUCT_SYMBOLOGIES = frozenset({"EAN13", "EAN8", "UPCA"})
 
 
 def split_aim(raw: bytes) -> tuple[str | None, bytes]:
-    """The identifier, or None when none was sent, and the data behind it."""
+    """Split off the identifier, None when none was sent, from the data behind it."""
     match = _IDENTIFIER.match(raw)
     return (match[0].decode("ascii"), raw[match.end() :]) if match else (None, raw)
 
 
 def max_length_of(raw: bytes) -> int:
-    """How many characters a scan may have that begins like this, its identifier among them."""
+    """Return the most characters of a scan that begins like this, its identifier included."""
     return MAX_SLIP_LENGTH if _SLIP.match(split_aim(raw)[1]) else MAX_NAMED_LENGTH
 
 
 def slip_in(text: str) -> str:
-    """What a scan says that begins as the signed code of a receipt, however it goes on; "" for all others."""
+    """Return the content of a scan that begins as the signed code of a receipt, however it goes on; else ""."""
     data = split_aim(text.encode("utf-8", "replace"))[1].strip()
     return data.decode() if _SLIP.match(data) else ""
 
 
 def symbology(aim: str | None, data: str) -> str | None:
-    """The contract's name, or None without an identifier or for one the station does not know.
+    """Return the contract's name, or None without an identifier or for one the station does not know.
 
     A UPC-A comes with the identifier of EAN-13: it has twelve digits, or a zero in front of them (ISO/IEC 15420).
     """
@@ -175,7 +175,7 @@ def _rejected(scan: Scan, error: str, kind: str = "rejected") -> Scan:
 
 
 def _rejection_reason(scan: Scan, data: str) -> str | None:
-    """Why a scan is refused before anybody looks at its meaning."""
+    """Return why a scan is refused whatever its meaning."""
     character = text_fault(data, allowed=GS)
     if character is not None:
         return character
@@ -191,7 +191,7 @@ def _rejection_reason(scan: Scan, data: str) -> str | None:
 
 
 def _is_gs1(scan: Scan) -> bool:
-    """GS1 by its identifier, or by what it says where the scanner sends none."""
+    """Return whether the identifier is one of GS1, or without an identifier the content."""
     return scan.symbology in GS1_SYMBOLOGIES if scan.aim is not None else _elements(scan.data) is not None
 
 
@@ -203,7 +203,7 @@ def _elements(data: str) -> Elements | None:
 
 
 def _shop_number(scan: Scan, layouts: Iterable[InStoreLayout]) -> InStoreNumber | None:
-    """Thirteen digits in bars that no shop prints are a waybill, whatever a layout makes of them."""
+    """Read a shop's number; thirteen digits in bars that no shop prints are a waybill in any layout."""
     is_ean = len(scan.data) in _PRODUCT_LENGTHS
     return None if is_ean and scan.symbology in _PARCEL_SYMBOLOGIES else read_in_store(layouts, scan.data)
 
@@ -239,7 +239,7 @@ def _gs1(scan: Scan) -> Scan:
 
 
 def _link(scan: Scan, text: str) -> Scan:
-    """GS1 data that a telephone opens as an address; one that is wrong is an address like any other."""
+    """Classify a link with GS1 data, which a telephone opens; a wrong one is rejected like any address."""
     try:
         elements = parse_digital_link(text)
         check_pairs(elements)
@@ -257,7 +257,7 @@ def _product(scan: Scan) -> Scan:
 
 
 def _is_carton(scan: Scan) -> bool:
-    """A GTIN-14 in the bars that are printed on cartons alone; no carrier uses them."""
+    """Check for a GTIN-14 in the bars that are printed on cartons alone; no carrier uses them."""
     return scan.symbology == "ITF" and len(scan.data) == _CARTON_LENGTH and has_valid_check_digit(scan.data)
 
 

@@ -44,7 +44,7 @@ _PRODUCT_LENGTHS = (8, 13)
 
 
 def foreign_code_kind(text: str) -> str | None:
-    """The word of the first row that the whole text fits, ``product_code``, or None."""
+    """Return the name of the first row that the whole text fits, ``product_code``, or None."""
     stripped = text[:_MAX_CHECKED_LENGTH].strip()
     found = next((row.name for row in FOREIGN_CODES if row.pattern.fullmatch(stripped)), None)
     # One waybill in ten looks like a GTIN.
@@ -119,7 +119,7 @@ class PackageIndex:
 
 
 def split_package(normalized: str) -> tuple[str, PackageIndex | None]:
-    """The waybill alone, and what JD's bar codes say of the package behind it."""
+    """Split off the waybill from the package index that JD's bar codes append."""
     match = _PACKAGE_OF.fullmatch(normalized)
     return (match[1], PackageIndex(int(match[2]), int(match[3]))) if match else (normalized, None)
 

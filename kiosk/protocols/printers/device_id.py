@@ -22,7 +22,7 @@ _MAKERS: dict[str, StreamLanguage] = {"TSC": "tspl", "ZEBRA": "zpl"}
 
 
 def proposed_language(device_id: str) -> StreamLanguage | None:
-    """The first language it names that can be spoken here; None when it names none."""
+    """Return the first language it names that is supported here; None when it names none."""
     fields: dict[str, str] = {}
     for pair in device_id[:1024].split(";"):
         key, _, value = pair.partition(":")

@@ -26,7 +26,7 @@ _FLAGS_BY_QUERY: tuple[dict[int, str], ...] = (
 
 
 def band_heights(rows: int, max_rows: int = BAND_ROWS) -> tuple[int, ...]:
-    """Heights of the bands of a picture of ``rows`` rows, in order: at most ``max_rows``, no multiple of 48 rows."""
+    """Return the heights of a picture's bands, in order: at most ``max_rows``, no multiple of 48 rows."""
     if max_rows % _MISREAD_ROWS == 0:
         max_rows -= 1
     full, rest = divmod(rows, max_rows)

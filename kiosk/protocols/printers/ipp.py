@@ -105,7 +105,7 @@ class IppResponse:
 
 
 def request(operation: Operation, request_id: int, uri: str, *attributes: Attribute) -> bytes:
-    """A request without its document, which follows it."""
+    """Build a request without its document, which follows it."""
     common: tuple[Attribute, ...] = (
         (_CHARSET, "attributes-charset", "utf-8"),
         (_NATURAL, "attributes-natural-language", "en"),
@@ -157,7 +157,7 @@ def _value(value: Value) -> bytes:
 
 
 def parse(data: bytes) -> IppResponse:
-    """Read a whole answer. Raises BadAnswer for one that is cut, too long, or no IPP."""
+    """Read a whole answer. Raises BadIppResponse for one that is cut, too long, or no IPP."""
     if not 9 <= len(data) <= MAX_BYTES or data[0] not in (1, 2):
         raise BadIppResponse(f"{len(data)} bytes that are no IPP answer")
     status, request_id = struct.unpack_from(">HI", data, 2)

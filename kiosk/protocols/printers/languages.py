@@ -52,7 +52,7 @@ UNKNOWN = StatusReport(ready=None, fault=None, flags=("unknown",))
 
 
 def parse_status(language: str, reply: bytes) -> StatusReport:
-    """Judge a reply in a language of the table. An empty, broken or strange one is UNKNOWN, never ready."""
+    """Judge a reply in a language of the table. An empty, broken or unknown one is UNKNOWN, never ready."""
     flags = LANGUAGES[language].parse_status(reply)
     if flags is None:
         return UNKNOWN

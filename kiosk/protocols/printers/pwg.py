@@ -42,7 +42,7 @@ def page(bitmap: Bitmap, setup: PageSetup) -> bytes:
 
 
 def _header(sheets: int) -> bytes:
-    """Fields by their offset; every other byte is 0."""
+    """Build the header: fields by their offset; every other byte is 0."""
     header = bytearray(_HEADER_BYTES)
     header[0:9] = b"PwgRaster"
     figures = {
@@ -62,7 +62,7 @@ def _header(sheets: int) -> bytes:
 
 
 def _lines(rows: list[bytes], at: tuple[int, int], width: int) -> Iterator[bytes]:
-    """A whole sheet of lines. A line is its repeats less one, then runs: their length less one, and the gray."""
+    """Yield a sheet of lines. A line is its repeats less one, then runs: their length less one, and the gray."""
     left, top = at
     white = _white(SHEET_DOTS[0])
     yield from _repeated_line(white, top)

@@ -62,7 +62,7 @@ def page(bitmap: Bitmap, setup: PageSetup, copies: int = 1) -> bytes:
 
 
 def _sensor(setup: PageSetup) -> str:
-    """What tells labels apart: nothing on a continuous roll, a black mark, or the light that falls through a gap."""
+    """Return what separates labels: nothing on a continuous roll, a black mark, or light through a gap."""
     if not setup.gap_mm:
         return "N"
     return "M" if setup.mark else "Y"
@@ -75,9 +75,9 @@ def _deflated(rows: bytes) -> bytes:
 
 
 def run_lengths(bitmap: Bitmap) -> bytes:
-    """The picture as hex digits with their repeats: about twice the bytes of ":Z64:", known to every ZPL printer.
+    """Encode as hex digits with repeats: about twice the bytes of ":Z64:", known to every ZPL printer.
 
-    "," fills a row with white, "!" with black, ":" repeats the row above; a letter in front of a digit is its repeats.
+    "," fills a row with white, "!" with black, ":" repeats the row above; a letter before a digit is its repeats.
     """
     stride = row_bytes(bitmap)
     digits = bitmap.rows.hex().upper().encode("ascii")
@@ -127,7 +127,7 @@ def parse_status(reply: bytes) -> tuple[str, ...] | None:
 def work_waiting(reply: bytes) -> int | None:
     """Return how many formats and labels the printer still has to print, by a ~HS answer; None as parse_status.
 
-    It is the only sign by which a ZPL printer tells that it prints.
+    Only this shows that a ZPL printer prints.
     """
     match = _FRAMES.fullmatch(reply)
     if match is None:
@@ -136,6 +136,6 @@ def work_waiting(reply: bytes) -> int | None:
 
 
 def parse_count(reply: bytes) -> int | None:
-    """Return the answer to COUNTER_QUERY, or None when the printer does not count labels or said something else."""
+    """Return the answer to COUNTER_QUERY, or None when the printer does not count labels or answers otherwise."""
     match = _COUNT.fullmatch(reply)
     return int(match[1]) if match else None

@@ -36,7 +36,7 @@ _DESCRIPTIONS = tomllib.loads(Path(__file__).with_name("descriptions.toml").read
 
 
 def _formats() -> Mapping[str, ScaleProtocol]:
-    """The rows of all modules in `formats`, by id: a format is there because its module is."""
+    """Load the rows of all modules in `formats`, by id. Raises ValueError when module and description do not pair."""
     found = walk_packages(formats.__path__, f"{formats.__name__}.")
     rows = {row.id: row for each in found if not each.ispkg for row in import_module(each.name).PROTOCOLS}
     if rows.keys() != _DESCRIPTIONS.keys():
@@ -56,7 +56,7 @@ class NoSuchCommand(ValueError):
 
 
 def get(protocol_id: str) -> ScaleProtocol:
-    """The row of this id; raises UnknownProtocol."""
+    """Return the row of this id; raises UnknownProtocol."""
     row = PROTOCOLS.get(protocol_id)
     if row is None:
         raise UnknownProtocol(f"there is no scale protocol {protocol_id!r}; there are: {', '.join(PROTOCOLS)}")
@@ -64,33 +64,33 @@ def get(protocol_id: str) -> ScaleProtocol:
 
 
 def parameters(protocol_id: str) -> tuple[Parameter, ...]:
-    """The protocol's own parameters and the common one; raises UnknownProtocol."""
+    """Return the protocol's own parameters and the common one; raises UnknownProtocol."""
     return (*get(protocol_id).parameters, STRIP_PARITY)
 
 
 def defaults(protocol_id: str) -> dict[str, str]:
-    """Every parameter of the protocol at its default; raises UnknownProtocol."""
+    """Return every parameter of the protocol at its default; raises UnknownProtocol."""
     return validated(protocol_id, parameters(protocol_id), {})
 
 
 def decoder(protocol_id: str, params: Mapping[str, str]) -> Decoder:
-    """A fresh decoder; raises UnknownProtocol or BadParameter."""
+    """Build a fresh decoder; raises UnknownProtocol or BadParameter."""
     checked = validated(protocol_id, parameters(protocol_id), params)
     made = get(protocol_id).make_decoder(checked)
     return StripParity(made) if checked[STRIP_PARITY.name] == "true" else made
 
 
 def read(protocol_id: str, params: Mapping[str, str], data: bytes) -> list[Decoded]:
-    """What a fresh decoder makes of bytes behind which nothing comes; raises UnknownProtocol or BadParameter."""
+    """Decode bytes behind which nothing follows with a fresh decoder; raises UnknownProtocol or BadParameter."""
     made = decoder(protocol_id, params)
     return made.feed(data) + settled(made)
 
 
 def undecided(protocol_id: str, params: Mapping[str, str], frame: bytes | None) -> tuple[Parameter, ...]:
-    """Parameters without a default that must be set before this indicator can be read; none when nothing is missing.
+    """Return parameters without a default that must be set before this indicator can be read; () for none.
 
-    ``frame`` are the bytes of its newest reading. None: it answers, and nothing of it was a reading: any of those that
-    are not set may be why. Raises UnknownProtocol or BadParameter.
+    ``frame`` holds the bytes of its newest reading. None: it answers without a reading, for which any unset one may be
+    the reason. Raises UnknownProtocol or BadParameter.
     """
     row = get(protocol_id)
     checked = validated(protocol_id, parameters(protocol_id), params)
@@ -102,7 +102,7 @@ def undecided(protocol_id: str, params: Mapping[str, str], frame: bytes | None) 
 
 
 def encode(protocol_id: str, command: str, params: Mapping[str, str]) -> bytes:
-    """The bytes a host sends for this command; b"" where the parameters choose a set of commands without it.
+    """Build the bytes of this command; b"" where the parameters choose a set of commands without it.
 
     Raises UnknownProtocol, BadParameter or NoSuchCommand.
     """

@@ -33,7 +33,7 @@ _CARDS = 6
 
 
 def create_bench(village: Village) -> Flask:
-    """The page and what it asks for; ``village`` has been started. Raises CatalogError or OSError."""
+    """Build the page and its API; ``village`` has been started. Raises CatalogError or OSError."""
     app = Flask(__name__, static_url_path="/bench")
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=8)
     app.jinja_env.undefined = StrictUndefined
@@ -111,7 +111,7 @@ def _file(path: Path | None, mimetype: str) -> Response:
 
 
 def _parse_word_request() -> tuple[str, str]:
-    """Device and text: one JSON object, or a form whose text may come as word, argument and unit."""
+    """Read device and text from a JSON object, or from a form whose text may come as word, argument and unit."""
     if request.is_json:
         payload = request.get_json(silent=True)
         device, text = (payload.get("device"), payload.get("text")) if isinstance(payload, dict) else (None, None)
@@ -121,13 +121,13 @@ def _parse_word_request() -> tuple[str, str]:
 
 
 def _joined(form: Mapping[str, str]) -> str:
-    """ "jitter" and "0.010kg", "take", or "put", "2.480" and "kg" as one fault word."""
+    """Join "jitter" and "0.010kg", "take", or "put", "2.480" and "kg" to one fault word."""
     argument = form.get("argument", "")
     return f"{form.get('word', '')} {argument}{form.get('unit', '')}" if argument else form.get("word", "")
 
 
 def _wants_json() -> bool:
-    """A browser that sends a form names text/html first; whoever takes anything is a program."""
+    """Return whether the client is a program: a browser that sends a form names text/html first."""
     return request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html"
 
 
@@ -147,7 +147,7 @@ class BenchServer:
     """Serves from the moment it is made until ``close``."""
 
     def __init__(self, app: Flask, host: str, port: int) -> None:
-        """Bind and start; port 0 takes a free one. Raises OSError when the address cannot be had."""
+        """Bind and start; port 0 takes a free one. Raises OSError when the address is not available."""
         if host != "localhost" and not ip_address(host).is_loopback:
             raise ValueError(f"the bench is served on loopback only, not on {host}")
         # Bound here: waitress starts its threads first and leaves them running when the address is taken.
@@ -170,7 +170,7 @@ class BenchServer:
         return f"http://127.0.0.1:{self.port}"
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Finish the requests in hand, close every socket, end every thread."""
+        """Finish the running requests, close every socket, end every thread."""
         self._loop.stop(timeout_s)
 
 
@@ -190,7 +190,7 @@ _NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def _check() -> None:
-    """Only the bench's own page in a browser on this machine, and nobody's frame around it."""
+    """Refuse requests from another machine or another page; a program on this machine may send no Origin."""
     if not _here(request.host, int(request.environ["SERVER_PORT"])):
         abort(403, "This is not an address of the bench.")
     if request.method in ("GET", "HEAD"):
@@ -201,7 +201,7 @@ def _check() -> None:
 
 
 def _here(host: str, port: int) -> bool:
-    """Whether a Host header names loopback and this port; a rebound name of an attacker does not."""
+    """Return whether a Host header names loopback and this port; a DNS name rebound by an attacker does not."""
     try:
         parts = urlsplit(f"//{host}")
         return parts.hostname in _NAMES and (parts.port or 80) == port and not parts.path and not parts.username
@@ -239,7 +239,7 @@ class ScanGroup:
 
 
 def scan_groups(stock: CounterStock) -> tuple[ScanGroup, ...]:
-    """All keys of the counter; a group without any is left out."""
+    """Return all keys of the counter; omit groups without any."""
     groups = (
         ScanGroup(
             "truck",
@@ -266,7 +266,7 @@ def _waybill(title: str, text: str) -> ScanKey:
 
 
 def _carriers(waybill: str) -> str:
-    """The likeliest carrier, with a question mark when the number may be others' too."""
+    """Return the likeliest carrier, with a question mark when the number may be another carrier's too."""
     first, *others = identify(waybill).candidates
     return f"{first}?" if others else first
 

@@ -42,7 +42,7 @@ class CountyStatus:
     """Asks at most once in 0.8 s, however many pages are open; an answer that makes no sense is no answer."""
 
     def __init__(self, station_url: str, center_url: str, center_token: str, catalog: Catalog) -> None:
-        """``center_token`` opens the figures of the sorting center."""
+        """Store addresses; ``center_token`` gives access to the figures of the sorting center."""
         self._station_url, self._center_url, self._center_token = station_url, center_url, center_token
         self._pictures = {row.code: row.picture for row in catalog.products}
         self._lock = threading.Lock()
@@ -51,7 +51,7 @@ class CountyStatus:
         self._feed_end = 0
 
     def read(self) -> Answer:
-        """``station`` and ``center``, each with ``answers``."""
+        """Return ``station`` and ``center``, each with ``answers``."""
         with self._lock:
             if time.monotonic() >= self._good_until:
                 self._answers = {"station": self._station(), "center": self._center()}
@@ -101,7 +101,7 @@ def _whole(value: object) -> int:
 
 
 def fetch(url: str, path: str, token: str = "") -> Any:
-    """The JSON at an address of this machine; raises OSError, HTTPException or ValueError."""
+    """Get the JSON at an address of this machine; raises OSError, HTTPException or ValueError."""
     with closing(HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_S)) as connection:
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
         reply = connection.getresponse()
@@ -122,7 +122,7 @@ _ENDS: Final = msgspec.convert(_TABLES["ends"], dict[str, dict[str, frozenset[st
 
 
 def words_of(device: str) -> tuple[FaultWord, ...]:
-    """The buttons of one device, in the order of the list; raises KeyError for a device that is not here."""
+    """List the buttons of one device, in the order of the list; raises KeyError for an unknown device."""
     kind = KINDS[device]
     return tuple(row for row in FAULT_WORDS if row.device == kind)
 
@@ -176,7 +176,7 @@ SCENE_PICTURES: Final = msgspec.convert(_TABLES["scene_pictures"], dict[str, str
 
 
 def lying(load_g: int) -> str:
-    """The drawing of a load in grams: the very goods when the mass is theirs, else by size; "" for an empty pan."""
+    """Name the drawing of a load in grams: the goods of exactly this mass, else by size; "" for an empty pan."""
     if load_g <= 0:
         return ""
     known = next((row.picture for row in GOODS if row.grams == load_g), None)
@@ -187,7 +187,7 @@ def lying(load_g: int) -> str:
 
 @cache
 def drawings() -> dict[str, Traversable]:
-    """The station's drawings by name: read as files, its web code is not imported."""
+    """Return the station's drawings by name: read as files, so that its web code is not imported."""
     folder = files("kiosk").joinpath("web", "static", "drawings")
     return {row.name.removesuffix(".svg"): row for row in folder.iterdir() if row.name.endswith(".svg")}
 

@@ -49,7 +49,7 @@ _SLEEVE: tuple[_Capsule, ...] = ((-480, 8, 58.0, -196, 0, 40.0),)
 
 
 def draw_hand(frame: Picture, hand: Hand, sheet_to_frame: Matrix) -> None:
-    """Over whatever the camera sees there."""
+    """Draw the hand and its shadow over the frame, in place."""
     import cv2
 
     piece = _piece(hand.appearance)
@@ -66,7 +66,7 @@ def draw_hand(frame: Picture, hand: Hand, sheet_to_frame: Matrix) -> None:
 
 
 def _to_sheet(hand: Hand) -> Matrix:
-    """From pixels of the drawn hand to millimetres of the sheet."""
+    """Return the matrix from pixels of the drawn hand to millimetres of the sheet."""
     turns = ((1, 0), (0, 1), (-1, 0), (0, -1))
     inward = np.array(turns[hand.side], np.float64)
     across = np.array((-inward[1], inward[0]))
@@ -103,7 +103,7 @@ def _piece(appearance: int) -> Piece:
 
 
 def _union(capsules: tuple[_Capsule, ...], x: Field, y: Field) -> tuple[Field, Field]:
-    """Height of the highest in pixels, and millimetres from the outline of all to the inside."""
+    """Return the height of the highest capsule in pixels, and millimetres inward from their common outline."""
     height, inside = np.zeros_like(x), np.full_like(x, -1000)
     for x0, y0, r0, x1, y1, r1 in capsules:
         dx, dy = x1 - x0, y1 - y0
@@ -140,7 +140,7 @@ class Face:
 
 
 def draw_face(frame: Picture, face: Face) -> None:
-    """With a round cap and a coat, plain enough for a face detector. A large one hides some of the mat."""
+    """Draw a face with a round cap and a coat, plain enough for a face detector. A large one hides some of the mat."""
     side = max(126.0, face.width_px * 0.56)
     x, y = side if face.on_left else WIDTH - side, face.height * HEIGHT
     scale = face.width_px / 200

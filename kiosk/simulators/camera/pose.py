@@ -36,12 +36,12 @@ class Pose:
 
 
 def camera_matrix() -> Matrix:
-    """Of OpenCV's model; the same for every pose."""
+    """Return the camera matrix of OpenCV's model; the same for every pose."""
     return np.array([[FOCAL_PX, 0, (WIDTH - 1) / 2], [0, FOCAL_PX, (HEIGHT - 1) / 2], [0, 0, 1]], np.float64)
 
 
 def sheet_to_frame(pose: Pose) -> Matrix:
-    """The homography from millimetres of the sheet to pixels of the frame, before the lens bends anything."""
+    """Return the homography from millimetres of the sheet to pixels of the frame, before lens distortion."""
     near, far = 150.0, 4000.0
     for _ in range(30):
         distance = (near + far) / 2
@@ -58,7 +58,7 @@ def sheet_to_frame(pose: Pose) -> Matrix:
 
 
 def _projection(pose: Pose, distance: float) -> Matrix:
-    """A pinhole at ``distance`` millimetres from the middle of the sheet."""
+    """Return the projection of a pinhole ``distance`` millimetres from the middle of the sheet."""
     tilt, toward, roll = (np.deg2rad(angle) for angle in (pose.tilt_deg, pose.tilt_toward_deg, pose.roll_deg))
     axis = np.array([np.cos(toward), np.sin(toward), 0.0])
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
@@ -77,14 +77,14 @@ def _extent(homography: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def project(homography: Matrix, box: Box) -> Matrix:
-    """The four corners of a box of the sheet in the frame, before the lens; 4 x 2."""
+    """Project the four corners of a box of the sheet to the frame, before the lens; 4 x 2."""
     corners = np.array([(x, y, 1) for x, y in box.corners]) @ homography.T
     flat: Matrix = corners[:, :2] / corners[:, 2:]
     return flat
 
 
 def frame_to_sheet(pose: Pose, px_per_mm: float) -> tuple[Field, Field]:
-    """For every pixel of the frame the place it sees in a picture of the sheet at this scale: x and y in pixels."""
+    """Map every pixel of the frame to its place in a picture of the sheet at this scale: x and y in pixels."""
     import cv2
 
     # One step beyond the frame on every side; resizing puts the middles of cells where they belong.

@@ -52,7 +52,7 @@ class SceneView:
 
 
 def draw_view(view: SceneView, seed: int = 0) -> Picture:
-    """The picture of the camera, 1920 x 1080. Raises KeyError for a scene that is not in SCENES."""
+    """Draw the picture of the camera, 1920 x 1080. Raises KeyError for a scene that is not in SCENES."""
     plan = StagePlan(goods=_goods(view.scene, seed), seed=seed)
     for word in view.faults:
         plan = SPOILS[word](plan)

@@ -46,7 +46,7 @@ class Sensor:
 
 
 def illuminate(picture: Picture, light: Light) -> Field:
-    """The picture in linear light, 1 = white, under this lamp."""
+    """Return the picture in linear light, 1 = white, under this lamp."""
     import cv2
 
     gains = np.array(light.cast, np.float32) * np.float32(light.level)
@@ -57,7 +57,7 @@ def illuminate(picture: Picture, light: Light) -> Field:
 
 
 def _field(light: Light) -> Field:
-    """Share of the light at each pixel, the same in all three channels."""
+    """Return the share of the light at each pixel, the same in all three channels."""
     import cv2
 
     y, x = np.mgrid[-1:1:135j, -1:1:240j].astype(np.float32)
@@ -73,7 +73,7 @@ def _field(light: Light) -> Field:
 
 
 def sense(lit: Field, sensor: Sensor, rng: np.random.Generator) -> Picture:
-    """The frame as the camera gives it."""
+    """Simulate the sensor: blur, noise and JPEG, as the camera delivers the frame."""
     import cv2
 
     if sensor.blur_px:
@@ -102,7 +102,7 @@ def _linear() -> Field:
 
 @cache
 def _noise() -> Field:
-    """Larger than the frame: a frame takes a random part of it. The color filter makes neighbours alike."""
+    """Make noise larger than the frame, which takes a random part of it. The color filter makes neighbours alike."""
     import cv2
 
     rng = generator("sensor")
@@ -150,7 +150,7 @@ class Stage:
 
 
 def draw_stage(plan: StagePlan) -> Stage:
-    """Draw it; raises KeyError for goods that are not in the list, OSError for a file that is no picture."""
+    """Draw the plan; raises KeyError for unknown goods, OSError for a file that is no picture."""
     import cv2
 
     canvas = _canvas(plan.goods, plan.light.lamp)
@@ -169,7 +169,7 @@ def draw_stage(plan: StagePlan) -> Stage:
 
 
 def draw_frame(plan: StagePlan) -> Picture:
-    """The frame alone, 1920 x 1080; raises as ``draw_stage``."""
+    """Draw only the frame, 1920 x 1080; raises as ``draw_stage``."""
     return _frame(plan, _canvas(plan.goods, plan.light.lamp), sheet_to_frame(plan.pose))
 
 
@@ -200,7 +200,7 @@ def _frame(plan: StagePlan, canvas: Canvas, homography: Matrix) -> Picture:
 
 
 def _mirrored(canvas: Canvas, share: float) -> Field:
-    """Light of the lamp that the goods throw into the camera, in linear light: more than white where it is worst."""
+    """Return the lamp's light that the goods mirror into the camera, linear; above white at its strongest."""
     import cv2
 
     goods = canvas.mirror[canvas.cover >= 128]
@@ -251,7 +251,7 @@ def _faults(plan: StagePlan, mask: Plane, homography: Matrix) -> set[Reason]:
 
 
 def _framing(mask: Plane) -> set[Reason]:
-    """What is wrong with where the goods lie and how much they are."""
+    """Judge place and amount of the goods: empty, too small, too large or too near to the edge."""
     cover = np.count_nonzero(mask) / mask.size
     if cover == 0:
         return {Reason.EMPTY}
@@ -264,7 +264,7 @@ def _framing(mask: Plane) -> set[Reason]:
 
 
 def _markers_seen(plan: StagePlan, homography: Matrix) -> int:
-    """Corner markers that are in the frame with the white around them, and that nothing lies on."""
+    """Count corner markers that are in the frame with the white around them, and are not covered."""
     seen = 0
     for marker in CORNER_MARKERS:
         corners = project(homography, marker.box.grown(marker.quiet / 2))
@@ -286,7 +286,7 @@ class Canvas:
         self.mirror: Plane = np.zeros(self.picture.shape[:2], np.uint8)
 
     def lay(self, piece: Piece, x_mm: float, y_mm: float) -> None:
-        """Put a piece with its middle there, on whatever lies there; what leaves the sheet is cut off."""
+        """Put a piece with its middle there, on top of what is there; what is off the sheet is cut off."""
         import cv2
 
         left, top = (round(at * PX_PER_MM - piece.alpha.shape[0] / 2) for at in (x_mm, y_mm))
@@ -323,7 +323,7 @@ def _overlap(sheet: Plane, piece: Plane, left: int, top: int) -> tuple[tuple[sli
 
 @cache
 def _bare_sheet() -> Picture:
-    """The printed mat on matte paper, with the little unevenness of ink."""
+    """Draw the printed mat on matte paper, with slightly uneven ink."""
     import cv2
 
     fine = draw_mat(_FINE_PX_PER_MM)
@@ -343,7 +343,7 @@ _SHADED = round(255 * 0.55)  # Of the light, right beside the sheet
 
 
 def table_under(sheet_to_frame: Matrix, number: int) -> Picture:
-    """Boards with the shadow of the sheet's edge, to draw the sheet on."""
+    """Draw boards with the shadow of the sheet's edge, to draw the sheet on."""
     import cv2
 
     corners = project(sheet_to_frame, SHEET) + 5
@@ -357,7 +357,7 @@ def table_under(sheet_to_frame: Matrix, number: int) -> Picture:
 
 @lru_cache(maxsize=TABLES)
 def _boards(number: int) -> Picture:
-    """Wooden boards from left to right."""
+    """Draw wooden boards from left to right."""
     rng = generator("table", number)
     shape = (HEIGHT, WIDTH)
     grain = noise(rng, shape, 900, 5) * 0.10 + noise(rng, shape, 300, 2.5) * 0.05 + noise(rng, shape, 700, 120) * 0.10

@@ -47,7 +47,7 @@ _RESTED_MS, _READINGS = 1200, 12
 
 
 def catalog_of(station: str) -> Catalog:
-    """The sample catalog with more goods and the members of this station's village, without goods no camera shows."""
+    """Build the sample catalog with more goods and this village's members, without goods no scene shows."""
     sources = (files("kiosk.catalogs").joinpath("yarkant.toml"), files(__package__).joinpath("goods.toml"))
     first = int(station[1:]) % 1000 * _MEMBERS
     members = [f"{first + number:05d}" for number in range(1, _MEMBERS + 1)]
@@ -76,7 +76,7 @@ class VillageCounter:
         self._readings = self._loads = 0
 
     def do(self, act: StationAct, random: Random, stamp: Stamp) -> None:
-        """One act. Raises StoreError; what cannot be done now, as there is no parcel to hand over, is left."""
+        """Do one act. Raises StoreError; skip what is impossible now, such as a handover without a parcel."""
         acts: Mapping[StationAct, Callable[[Random, Stamp], None]] = {
             StationAct.CHECK: self._check_weight,
             StationAct.TRUCK: self._truck,
@@ -131,8 +131,8 @@ class VillageCounter:
         return self._store.intakes.confirm(confirmed, f"county-{confirmed.intake.receipt}", lambda head: (), stamp)
 
     def _contradict(self, random: Random, stamp: Stamp) -> None:
-        """A receipt, and the same once more with a net weight that is not gross minus tare: past the tables, as no
-        station tells it. They differ from the journal now, and the day cannot be closed any more.
+        """Confirm a receipt, then journal it once more with a net weight that is not gross minus tare, bypassing the
+        tables, as no real station does. Tables and journal now differ, so the day cannot be closed any more.
         """
         confirmed = self._agreed(random, stamp)
         self._confirm(confirmed, stamp)
@@ -171,7 +171,7 @@ class VillageCounter:
         return self._store.intakes.open(lambda receipt: Intake(receipt, *goods), stamp)
 
     def _weighed(self, intake: Intake, random: Random) -> Intake:
-        """One to four bags of 2 to 48 kg, in steps of 5 g as most scales show them."""
+        """Add one to four bags of 2 to 48 kg, in steps of 5 g as most scales show them."""
         container = random.choice(self._containers)
         for _ in range(random.randint(1, 4)):
             weighing = Weighing(random.randrange(2_500, 48_000, 5), *self._next_load(), _RESTED_MS, _READINGS)
@@ -184,7 +184,7 @@ class VillageCounter:
 
 
 def _mac(number: ParcelNumber) -> bytes:
-    """Stands for the keyed hash of a pickup code: nobody has the key of a village that is made up."""
+    """Return a substitute for the keyed hash of a pickup code: an invented village has no key."""
     return hashlib.sha256(str(number).encode()).digest()
 
 

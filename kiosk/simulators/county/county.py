@@ -98,7 +98,7 @@ class County(Closable):
                 self.lived.set()
 
     def _report(self) -> None:
-        """A line every few seconds until the weeks are written; also when nothing was, so that nobody has to guess."""
+        """Print a line every few seconds until the weeks are written, also when nothing was written since the last."""
         before = 0
         while not self._over.wait(_REPORT_INTERVAL_S) and not self.lived.is_set():
             with self._lock:

@@ -36,7 +36,7 @@ class StationLocation:
 
 
 def places(stations: Sequence[str]) -> tuple[StationLocation, ...]:
-    """A village for each station, the townships in turn; where all names are used up they are numbered."""
+    """Assign a village to each station, the townships in turn; number the names once all are used."""
     found = []
     for number, station in enumerate(stations):
         nth, township = divmod(number, len(TOWNSHIPS))
@@ -46,7 +46,7 @@ def places(stations: Sequence[str]) -> tuple[StationLocation, ...]:
 
 
 def as_csv(rows: Sequence[StationLocation]) -> str:
-    """One line a station, its names in three languages, with a head."""
+    """Return a header and one line a station, with its names in three languages."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["station", *(f"{what}_{code}" for what in ("township", "village") for code in ("ug", "zh", "en"))])

@@ -138,11 +138,11 @@ class DayPlan:
     acts: tuple[tuple[datetime, StationAct], ...]
 
     def after(self, monotonic_ms: int) -> DayPlan:
-        """What is left of it when so much of it has passed."""
+        """Return the day without the acts of its first ``monotonic_ms`` milliseconds."""
         return replace(self, acts=tuple(act for act in self.acts if self._running_ms(act[0]) > monotonic_ms))
 
     def moment(self, at: datetime, *, unset: bool = False) -> Moment:
-        """The station's clock at a time of this day; an ``unset`` one counts from 1970."""
+        """Return the station's clock at a time of this day; an ``unset`` one counts from 1970."""
         quality, ms = ClockQuality.SYNCED, self._running_ms(at)
         if unset:
             at, quality = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms), ClockQuality.UNSET
@@ -153,7 +153,7 @@ class DayPlan:
 
 
 def day_of(plan: CountyPlan, station: str, date: date) -> DayPlan:
-    """A day on which nothing has happened yet: a Sunday, or today."""
+    """Return a day without acts: a Sunday, or today."""
     return DayPlan(date, Random(f"{plan.seed} boot {station} {date}").randbytes(8).hex(), ())  # noqa: S311  a simulator
 
 
@@ -162,7 +162,7 @@ def local_date(utc: datetime) -> date:
 
 
 def lived_days(plan: CountyPlan, station: str, kind: StationKind) -> list[DayPlan]:
-    """Every day of a station's life, the oldest first; of the last one what is past."""
+    """Return every day of a station's life, the oldest first; the last one only with its past acts."""
     village = Random(f"{plan.seed} {station}")  # noqa: S311  a simulator
     hours, busy = village.choice(_HOURS), village.randint(4, 14)
     last = local_date(plan.until)
@@ -181,7 +181,7 @@ def lived_days(plan: CountyPlan, station: str, kind: StationKind) -> list[DayPla
 
 
 def _with_fault(days: list[DayPlan], fault: StationAct) -> list[DayPlan]:
-    """``fault`` happens around the close of the newest day that was closed."""
+    """Insert ``fault`` around the close of the newest closed day."""
     for number in reversed(range(len(days))):
         closed = days[number].acts
         if closed and closed[-1][1] is StationAct.CLOSE:

@@ -39,7 +39,7 @@ _NICE: Final = 10  # The pages of the demo come first
 
 
 def main() -> int:
-    """0 when it was ended; what goes wrong at one station is told and leaves the others alone."""
+    """Run the stations; return 0 when ended. An error at one station is reported and leaves the others alone."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     plan = _PLAN.decode(sys.argv[1])
     ending = FleetShutdown()
@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def _lived(stations: list[CountyStation], ending: FleetShutdown) -> list[CountyStation]:
-    """Let all of them live; gives back those that could."""
+    """Let all stations live; return those without an error."""
     alive = []
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="county") as pool:
         futures = {pool.submit(station.live): station for station in stations}
@@ -78,7 +78,7 @@ def _lived(stations: list[CountyStation], ending: FleetShutdown) -> list[CountyS
 
 
 def _end_with_the_demo(ending: FleetShutdown) -> None:
-    """Also when it was killed: the other end of the pipe is gone then."""
+    """Wait for the end of the demo, even a killed one: then the other end of the pipe closes."""
     sys.stdin.read()
     ending.end()
 
@@ -100,7 +100,7 @@ _HOW_MANY: Final = (6, 1, 1)
 
 
 def go_on(plan: CountyPlan, stations: Iterable[CountyStation], ending: FleetShutdown) -> None:
-    """Until ``ending``, in the calling thread: relays of the stations that are on, and an act every few seconds."""
+    """Run the relays of the stations that are on, and an act every few seconds, until ``ending``. Blocks."""
     over = ShutdownEvent()
     ending.sending.append(over)
     if ending.is_over:
@@ -119,7 +119,7 @@ def go_on(plan: CountyPlan, stations: Iterable[CountyStation], ending: FleetShut
 def _relaying(
     plan: CountyPlan, stations: Iterable[CountyStation], over: threading.Event, ends: ExitStack
 ) -> Iterator[CountyStation]:
-    """Those that can be opened, each with its relay at work until ``over``; ``ends`` waits for that."""
+    """Yield the stations that can be opened, each relaying until ``over``; ``ends`` waits for the relays."""
     for station in stations:
         try:
             store = ends.enter_context(station.store(station.stamp_now))
@@ -140,7 +140,7 @@ def _relay(plan: CountyPlan, station: CountyStation, store: Store) -> Relay:
 
 
 def _act(station: CountyStation, random: Random) -> None:
-    """By a store of its own, as the relay is a process of its own elsewhere: it looks for what others have written."""
+    """Do a random act through a separate store, as outside the simulator the relay is a separate process."""
     try:
         with station.store(station.stamp_now) as store:
             station.counter(store).do(random.choices(_ACTS, _HOW_MANY)[0], random, station.stamp_now())

@@ -64,7 +64,7 @@ class CountyStation:
     def __init__(
         self, plan: CountyPlan, name: str, template: Path, ending: FleetShutdown, camera: GoodsCamera | None = None
     ) -> None:
-        """Without ``camera`` nothing is offered for sale."""
+        """Create the station; without ``camera`` nothing is offered for sale."""
         self.name, self.kind = name, plan.own_stations[name]
         self._plan, self._template, self._ending, self._camera = plan, template, ending, camera
         self._card = StationFolder(name, plan.folder / name / "station.sqlite")
@@ -72,7 +72,7 @@ class CountyStation:
         self._software = _OLD_SOFTWARE if self.kind is StationKind.OLD_SOFTWARE else software_id()
 
     def live(self) -> Lived:
-        """Everything up to the end of the plan. Raises StoreError."""
+        """Do everything up to the end of the plan. Raises StoreError."""
         courses = {
             StationKind.CLONED: self._cloned,
             StationKind.RESTORED: self._restored,
@@ -87,20 +87,20 @@ class CountyStation:
         return VillageCounter(store, self.name, self._plan.seed)
 
     def stamp_now(self) -> Stamp:
-        """Of this moment, on a clock that a time server has set; not where it is lost since today."""
+        """Stamp this moment: on a clock set by a time server, or an unset one where the station has lost it."""
         now = datetime.now(UTC)
         return self._stamp(day_of(self._plan, self.name, local_date(now)), now, unset=self.kind is StationKind.CLOCK)
 
     def doctor_rows(self) -> tuple[DoctorRow, ...]:
-        """What a station's doctor says, the worst first."""
+        """Return the rows of the station's doctor, the worst first."""
         bad = DOCTOR_ROWS.get(self.kind)
         return (*filter(None, (bad,)), *(DoctorRow(name) for name in _FITTED if bad is None or bad.row != name))
 
     @contextmanager
     def store(self, stamps: Callable[[], Stamp], card: StationFolder | None = None) -> Iterator[Store]:
-        """Its store. Nothing waits for the disk, which belongs to the station with the bench and the sorting center.
+        """Open the store. Writes do not wait for the disk, which the bench's station and the sorting center need.
 
-        Raises StoreError, also for what a power cut has damaged.
+        Raises StoreError, also for damage by a power cut.
         """
         card = card or self._card
 
@@ -130,7 +130,7 @@ class CountyStation:
         return self._as_usual(days[:passed]) + self._write(days[passed:])
 
     def _cloned(self, days: Sequence[DayPlan]) -> Lived:
-        """Both machines write the same numbers; the sorting center hears one, the other, and the first one again."""
+        """Let two machines write the same numbers; the center receives from one, the other, and the first again."""
         copied = round(len(days) * _COPIED_AT)
         lived = self._as_usual(days[:copied])
         twin = self._card.copy_to(self._plan.folder / f"{self.name}-twin")
@@ -139,7 +139,7 @@ class CountyStation:
         return lived + self._as_usual(days[copied:])
 
     def _restored(self, days: Sequence[DayPlan]) -> Lived:
-        """The card comes back as it was days ago; what happened since is at the sorting center alone."""
+        """Restore the card as it was days ago; what happened since is only at the sorting center."""
         copied, back = round(len(days) * _COPIED_AT), round(len(days) * _BACK_AFTER)
         lived = self._write(days[:copied])
         image = self._card.copy_to(self._plan.folder / f"{self.name}-image")
@@ -150,7 +150,7 @@ class CountyStation:
         return lived + self._as_usual(days[back:])
 
     def _write(self, days: Sequence[DayPlan], card: StationFolder | None = None) -> Lived:
-        """What is left of these days, fewer when time is up."""
+        """Write what is missing of these days, fewer when time is up."""
         if not days:
             return Lived()
         now = [self._stamp(days[0], self._begin(days[0]))]
@@ -178,7 +178,7 @@ class CountyStation:
         return Stamp(day.moment(at, unset=unset), self._software, self._plan.region, sign=self._signing.sign)
 
     def _send(self, card: StationFolder | None = None, stamps: Callable[[], Stamp] | None = None) -> None:
-        """``stamps`` are of what is written meanwhile, if it is not written now."""
+        """Relay what is pending; ``stamps`` are for what is written meanwhile, by default of now."""
         if not self._plan.broker_url or self._ending.is_over:
             return
         boot = self.stamp_now().moment.boot_id
@@ -195,7 +195,7 @@ class CountyStation:
 
 
 def _left(store: Store, days: Sequence[DayPlan]) -> list[DayPlan]:
-    """The days without what the newest events of this database tell of."""
+    """Return the days without what the newest events of this database already hold."""
     for number in reversed(range(len(days))):
         newest = store.journal.newest_moment(days[number].boot_id)
         if newest is not None:
@@ -204,7 +204,7 @@ def _left(store: Store, days: Sequence[DayPlan]) -> list[DayPlan]:
 
 
 def county_life(plan: CountyPlan) -> Lived:
-    """Everything the stations of the plan's share live, in this process, one after the other; for tests and benchmarks.
+    """Live the plan's share of stations in this process, one after the other; for tests and benchmarks.
 
     Raises StoreError.
     """
@@ -218,8 +218,8 @@ _PATIENCE_S: Final = 60.0  # For a sorting center that does not answer
 
 
 def silent_events(plan: CountyPlan) -> Iterator[tuple[str, list[SealedEvent]]]:
-    """What each station that is silent now has written since the demo ended, and when it was last heard, in RFC 3339.
-    It is done for the station when the caller has processed it. Raises StoreError.
+    """Yield each silent station's time of last contact, in RFC 3339, and what it has written since the demo ended. Its
+    events are acknowledged when the caller asks for the next station. Raises StoreError.
     """
     with empty_database() as template:
         for name in (name for name, kind in plan.own_stations.items() if kind is StationKind.QUIET):
@@ -235,7 +235,7 @@ def silent_events(plan: CountyPlan) -> Iterator[tuple[str, list[SealedEvent]]]:
 def relay_settings(
     plan: CountyPlan, station: str, software: str, boot: str, bytes_per_second: int = 0
 ) -> RelaySettings:
-    """Those of a real station, only less patient."""
+    """Return the settings of a real station with shorter waits."""
     return RelaySettings(
         plan.broker_url,
         plan.region,
@@ -251,7 +251,7 @@ def relay_settings(
 
 
 def send_with_a_gap(settings: RelaySettings, store: StorePort, ending: FleetShutdown) -> None:
-    """Send everything but one event, the one that is missing already where there is a gap."""
+    """Send everything but one event: the missing one where a gap already exists."""
     counts = store.outbox.counts()
     if not counts.pending:
         return
@@ -296,5 +296,5 @@ class LosingOutbox:
         self.acknowledge = outbox.acknowledge
 
     def pending(self, limit: int, after: int = 0) -> Sequence[SealedEvent]:
-        """As the real one, without the lost event."""
+        """Return the pending events of the real outbox, without the lost one."""
         return [row for row in self._outbox.pending(limit, after) if row.seq != self._lost]

@@ -43,7 +43,7 @@ class BelievedDocuments:
         return [sha256 for sha256 in hashes if sha256 not in self._parts]
 
     def apply(self, document: ConfigurationDocument, sha256: str) -> None:
-        """Raises StoreError."""
+        """Journal the document and put it in force. Raises StoreError."""
         event = ConfigApplied(*document.version, sha256, 1)
         self._store.journal.database.write(lambda connection: journal.append(connection, event, self._stamp()))
         self._document = DocumentInForce(document.number, sha256, confirmed=True)
@@ -63,6 +63,6 @@ class BelievingInbox(FolderInbox):
 
 
 def county_lane(settings: RelaySettings, folder: Path, store: Store, stamp: Callable[[], Stamp]) -> CountyLane:
-    """Of one station, with its data in ``folder``."""
+    """Build the lane of one station, with its data in ``folder``."""
     inbox = BelievingInbox(folder, BelievedDocuments(store, stamp))
     return CountyLane(settings, StationConfiguration(inbox, StoredOutbox(store)))

@@ -35,7 +35,7 @@ class Stretch:
 
 
 def stretches(plan: FleetPlan, station: str) -> list[Stretch]:
-    """The time of one station: in one piece without faults."""
+    """Split the time of one station; without faults it is one piece."""
     if plan.manner.faults is None:
         return [Stretch(plan.intakes)]
     random = Random(f"{plan.manner.faults} {station}")  # noqa: S311  a simulator
@@ -54,14 +54,14 @@ class Life:
         self._clone: FleetStation | None = None
 
     def write(self) -> Tally:
-        """Everything before the last sending; only the intakes and their time count in the answer."""
+        """Do everything before the last sending; only the intakes and their time count in the result."""
         started, intakes = monotonic(), 0
         for stretch in stretches(self._plan, self._station.card.station):
             intakes += self._live(stretch)
         return Tally(intakes=intakes, writing_s=monotonic() - started)
 
     def send(self) -> Tally:
-        """The last sending: the clone's, too, and then the station's again if that has raised anything."""
+        """Do the last sending, the clone's included."""
         tally = self._station.send()
         if self._clone is not None:
             tally += self._clone.send()
@@ -108,7 +108,7 @@ class Fleet:
         self._children: list[subprocess.Popen[str]] = []
 
     def end(self) -> None:
-        """Time is up: nothing new is written, whoever sends stops. May be called from anywhere, a signal included."""
+        """End at timeout: start no more writes, stop senders. May be called from anywhere, a signal included."""
         self._ending.end()
         for child in list(self._children):
             if child.poll() is None:
@@ -128,7 +128,7 @@ class Fleet:
         return tally.result(self._plan, time.monotonic() - started)
 
     def alone(self) -> Tally:
-        """Its share, in this process. Raises StoreError."""
+        """Write and send its share in this process. Raises StoreError."""
         allow_many_files()
         with empty_database() as template:
             lives = [Life(self._plan, name, template, self._ending) for name in self._plan.names]
@@ -151,7 +151,7 @@ class Fleet:
                 raise
 
     def _shared(self, count: int) -> Tally:
-        """Each process writes and sends a share of the stations, as a process of each station would."""
+        """Start a process for each share of the stations, as real stations are separate processes."""
         manner = replace(self._plan.manner, processes=1)
         for first in range(count):
             self._begin(replace(self._plan, manner=manner, share=Share(first, count)))

@@ -80,19 +80,19 @@ class FleetPlan:
         return self.folder / station / "station.sqlite"
 
     def relay_settings(self, station: str) -> RelaySettings:
-        """Those of a real station, only less patient; raises ValueError for a bad broker URL."""
+        """Return the settings of a real station with shorter waits; raises ValueError for a bad broker URL."""
         return RelaySettings(
             self.broker_url, REGION, station, software_id(), reconnect_s=0.5, reconnect_max_s=5.0, resend_max_s=10.0
         )
 
 
 def plan_argument(plan: object) -> str:
-    """For a process that carries it out."""
+    """Encode the plan as the argument of a process that carries it out."""
     return msgspec.json.encode(plan, enc_hook=str).decode()
 
 
 def parse_path(kind: type[Path], text: str) -> Path:
-    """The hook of a decoder that reads such an argument."""
+    """Decode paths, as the hook of a decoder that reads such an argument."""
     return kind(text)
 
 

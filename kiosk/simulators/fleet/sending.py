@@ -32,7 +32,7 @@ class FleetShutdown:
         self.sending: list[threading.Event] = []  # The stop of every relay that was ever begun
 
     def end(self) -> None:
-        """Nothing new is begun, whoever sends stops."""
+        """Start nothing new, stop all senders."""
         self.is_over = True
         for stop in list(self.sending):
             stop.set()
@@ -55,9 +55,8 @@ def send(
 ) -> SendResult:
     """Relay until nothing is pending and the center lacks nothing of earlier epochs either.
 
-    Even a station with nothing to send says hello: a center that is back from a backup needs its events again. It
-    waits for the answer a little while only, as there may be no center at all. An alarm ends it, too: a person must
-    do something first.
+    Even a station with nothing to send says hello: a center restored from a backup needs its events again. It waits
+    only briefly for the answer, as there may be no center at all. An alarm ends it, too: a person must act first.
     """
     stop, is_over = ShutdownEvent(), threading.Event()
     silence = threading.Timer(SILENCE_S, stop.set)

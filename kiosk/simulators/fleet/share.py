@@ -20,7 +20,7 @@ _PLAN: Final = msgspec.json.Decoder(FleetPlan, dec_hook=parse_path)
 
 
 def main() -> int:
-    """The tally on standard output; 1, and the reason on standard error, when a database cannot be used."""
+    """Print the tally; return 1, with the reason on standard error, when a database cannot be used."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     plan = _PLAN.decode(sys.argv[1])
     fleet = Fleet(plan)

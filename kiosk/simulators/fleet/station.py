@@ -56,9 +56,9 @@ class FleetCounter:
         self._version, self._catalog = store.catalogs.get()
 
     def bring_in(self, stamp: Stamp) -> ConfirmedRow:
-        """One whole intake in its two transactions: the receipt number is taken, later both sides agree.
+        """Do one whole intake in its two transactions: take the receipt number, then confirm.
 
-        One to three bags of 5 to 60 kg, in steps of 10 g.
+        It has one to three bags of 5 to 60 kg, in steps of 10 g.
         """
         random = self._random
         price = random.choice(self._catalog.prices)
@@ -87,7 +87,7 @@ class SimulatedSigning:
         self.sign = partial(sign_event, self._key)
 
     def announce(self, store: Store, stamp: Stamp) -> None:
-        """Unless it is known."""
+        """Announce the key unless it is known."""
         public = self._key.public.hex()
         if store.signing.state().public != public:
             store.signing.announce(KeyMade(public, "first"), stamp)
@@ -105,7 +105,7 @@ class DayClock:
         self.is_unset = False  # No time server has set it: it counts from 1970
 
     def stamp(self) -> Stamp:
-        """The moment of the step that is being done."""
+        """Return the stamp of the current step."""
         passed = self._step * self._steps_done
         if not self._step and not self.is_unset:
             return Stamp(self._real.now(), self._software, REGION, sign=self._sign)
@@ -130,7 +130,7 @@ class StationFolder:
     database: Path
 
     def copy_to(self, folder: Path) -> StationFolder:
-        """The card of a station that is off, file of receipt series included."""
+        """Copy the card of a station that is off, with the file of its receipt series."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in (self.database.name, _MARKER):
             shutil.copyfile(self.database.with_name(name), folder / name)
@@ -149,7 +149,7 @@ class FleetStation:
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        """Its store; checked when it is opened for the first time, as at every start of a station."""
+        """Open the store; check it the first time, as at every start of a station."""
         opening = OpenOptions(
             stamps=self.clock.stamp,
             check=not self._is_checked,
@@ -163,7 +163,7 @@ class FleetStation:
             yield store
 
     def write(self, count: int) -> int:
-        """So many intakes, fewer when time is up; how many."""
+        """Write up to ``count`` intakes, fewer when time is up; return how many."""
         with self.store() as store:
             store.intakes.abandon_left_open(self.clock.stamp())
             store.catalogs.add(CATALOG, self.clock.stamp())
@@ -177,7 +177,7 @@ class FleetStation:
         return count
 
     def send(self) -> Tally:
-        """Relay until all is acknowledged or time is up. On an alarm a technician begins a new epoch, once."""
+        """Relay until all is acknowledged or time is up. On an alarm start a new epoch, once, like a technician."""
         with self.store() as store, ExitStack() as ends:
             settings, stay = self._plan.relay_settings(self.card.station), None
             if self._plan.manner.stay_s:
@@ -196,7 +196,7 @@ class FleetStation:
 
 @contextmanager
 def empty_database() -> Iterator[Path]:
-    """An empty database: to copy it costs less than to make its tables."""
+    """Create an empty database to copy: that costs less than making its tables."""
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
         path = Path(folder) / "empty.sqlite"
         create(path)
@@ -204,6 +204,6 @@ def empty_database() -> Iterator[Path]:
 
 
 def allow_many_files() -> None:
-    """A station holds about ten files open; the usual limit of 1,024 is for one program, not for a county."""
+    """Raise the limit of open files: a station needs about ten, and the usual 1,024 is for one program."""
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))

@@ -72,7 +72,7 @@ class SimulatedPins(MockFactory):  # type: ignore[misc]
         self._thread.start()
 
     def close(self) -> None:
-        """Answer nobody any more; may be called twice."""
+        """Stop answering; may be called twice."""
         with suppress(OSError):
             self._door.shutdown(socket.SHUT_RDWR)
         self._thread.join()

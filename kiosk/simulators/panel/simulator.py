@@ -28,7 +28,7 @@ _MAX_ANSWER = 4096
 
 @contextmanager
 def reachable(path: Path) -> Iterator[str]:
-    """An address for a socket at ``path`` that is short enough whatever the folder: the kernel takes 107 bytes."""
+    """Yield a short address for a socket at ``path`` in any folder: the kernel takes 107 bytes."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"
@@ -44,9 +44,9 @@ class PanelSimulator:
         self._settings, self._timing = settings, timing
 
     def command(self, text: str) -> None:
-        """``press ok|help`` or ``hold ok|help``; returns when the button is up again.
+        """Carry out ``press ok|help`` or ``hold ok|help``; returns when the button is up again.
 
-        Raises BadFaultWord, and OSError when no station is running: a panel without power says nothing.
+        Raises BadFaultWord, and OSError when no station is running: a panel without power sends nothing.
         """
         word, button = parse_fault("panel", text)
         pin = {"ok": self._settings.ok, "help": self._settings.help}.get(button)
@@ -57,10 +57,7 @@ class PanelSimulator:
         self._ask("high", pin)
 
     def lamps(self) -> Mapping[str, str] | None:
-        """Ready, busy, fault and buzzer as "on", "off" or "blinks", those that are fitted.
-
-        None when no station is running.
-        """
+        """Return ready, busy, fault and buzzer, if fitted, as "on", "off" or "blinks"; None when no station runs."""
         try:
             levels = self._ask("read")["levels"]
         except OSError:

@@ -40,7 +40,7 @@ class CpclInterpreter(PrinterInterpreter):
         return self._next_line(self._line)
 
     def _escape(self) -> list[Event] | None:
-        """ESC x, between labels only."""
+        """Parse ESC x, which occurs between labels only."""
         if len(self._buffer) < 2:
             return None
         command = self._take(2)

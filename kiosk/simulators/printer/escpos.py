@@ -25,7 +25,7 @@ class EscposInterpreter(PrinterInterpreter):
         self._rows = 0
 
     def end(self) -> list[Event]:
-        """The connection ended: what was printed hangs out of the printer, half a command is forgotten."""
+        """End the connection: return what was printed as a page, drop half a command."""
         self._buffer.clear()
         return self._cut()
 
@@ -91,7 +91,7 @@ class EscposInterpreter(PrinterInterpreter):
         return []
 
     def _raster(self) -> list[Event] | None:
-        """GS v 0 m xL xH yL yH: width in bytes, height in dots, 1 = black."""
+        """Parse GS v 0 m xL xH yL yH: width in bytes, height in dots, 1 = black."""
         if len(self._buffer) < _RASTER_HEAD:
             return None
         row_bytes = int.from_bytes(self._buffer[4:6], "little")

@@ -171,7 +171,7 @@ def _attributes_of(job: _IppJob) -> Attributes:
 
 
 def _read(body: bytes) -> tuple[int, int, dict[str, str | int], bytes]:
-    """Operation, request id, the first value of each attribute, the document."""
+    """Parse operation, request id, the first value of each attribute, the document."""
     _, operation, request = struct.unpack_from(">HHI", body)
     attributes: dict[str, str | int] = {}
     at = 8
@@ -256,7 +256,7 @@ class BadRaster(ValueError):
 
 
 def pages(document: bytes) -> list[Image.Image]:
-    """Every sheet, mode "1", dark on white. Raises BadRaster."""
+    """Decode every sheet, mode "1", dark on white. Raises BadRaster."""
     if not document.startswith(_SYNC):
         raise BadRaster("no sync word")
     at, found = len(_SYNC), []
@@ -305,7 +305,7 @@ def _byte(document: bytes, at: int) -> int:
 
 
 def _line(document: bytes, at: int, width: int) -> tuple[bytes, int]:
-    """Up to 127: the next dot so many times and one more; from 129: 257 less it dots as they are."""
+    """Decode a line: n up to 127 repeats the next dot n + 1 times; from 129, 257 - n literal dots follow."""
     line = b""
     while len(line) < width:
         length, at = _byte(document, at), at + 1

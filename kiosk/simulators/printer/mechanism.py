@@ -83,14 +83,14 @@ class PrinterMechanism:
             return sum(isinstance(work, Image.Image) for work in self._buffer) + self._drawing
 
     def wait_for(self, count: int, timeout_s: float) -> bool:
-        """Return True when at least ``count`` pages have come out since the start, False at the timeout."""
+        """Wait for at least ``count`` pages since the start; return False at the timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._printed) >= count, timeout_s)
 
     def accept(self, work: Work) -> None:
-        """Take a page or an answer in; wait while the buffer is full, as a real printer stops taking bytes.
+        """Queue a page or an answer; wait while the buffer is full, as a real printer stops taking bytes.
 
-        A forgetful printer takes pages in and never moves: nothing of it shows in its state.
+        A forgetful printer drops pages without a sign in its state.
         """
         with self._changed:
             self._changed.wait_for(lambda: not self._powered or len(self._buffer) < _BUFFER_PAGES)
@@ -104,14 +104,14 @@ class PrinterMechanism:
             self._changed.notify_all()
 
     def drop(self, pages: tuple[Image.Image, ...]) -> None:
-        """Take pages back that have not begun to come out."""
+        """Remove pages that have not begun to come out."""
         with self._changed:
             remaining = [work for work in self._buffer if not any(work is page for page in pages)]
             self._buffer = deque(remaining)
             self._changed.notify_all()
 
     def flags(self) -> frozenset[str]:
-        """The state in the words of the command-line contract: paper_out, head_open, paper_jam, printing."""
+        """Return the state in the words of the command-line contract: paper_out, head_open, paper_jam, printing."""
         with self._changed:
             now = self._faults
             faults = {"paper_out": not now.paper, "head_open": now.head_open, "paper_jam": now.jammed}
@@ -141,7 +141,7 @@ class PrinterMechanism:
             self._changed.notify_all()
 
     def power_off(self) -> None:
-        """What was accepted and not printed is lost."""
+        """Switch off; what was accepted and not printed is lost."""
         with self._changed:
             self._powered = False
             self._generation += 1
@@ -149,7 +149,7 @@ class PrinterMechanism:
             self._changed.notify_all()
 
     def power_on(self) -> None:
-        """Every fault is cleared; after a mere fault (no power loss) the buffer is still there and comes out."""
+        """Clear every fault; after a mere fault (no power loss) the buffer is still there and comes out."""
         with self._changed:
             self._powered = True
             self._faults = _Faults()
@@ -186,7 +186,7 @@ class PrinterMechanism:
             self._changed.notify_all()
 
     def _feed(self, page_s: float, generation: int) -> bool:
-        """Let the time of a page pass; False when power went."""
+        """Wait the time of a page; False when power was lost."""
         with self._changed:
             until = monotonic() + max(page_s, _SLOW_S if self._faults.slow else 0.0)
             while (left := until - monotonic()) > 0 and not self._lost_power(generation):
@@ -220,7 +220,7 @@ class SimulatedPrinter(ABC):
         return self._mechanism.printed
 
     def wait_for(self, count: int, timeout: float) -> bool:
-        """Return True as soon as ``count`` pages have come out in all, False after ``timeout`` seconds."""
+        """Wait for ``count`` pages in all; return False after ``timeout`` seconds."""
         return self._mechanism.wait_for(count, timeout)
 
     def start(self) -> None:

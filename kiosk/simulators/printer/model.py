@@ -58,13 +58,13 @@ class PrinterInterpreter:
         return events
 
     def end(self) -> list[Event]:
-        """The connection ended: half a label is forgotten."""
+        """End the connection: half a label is dropped."""
         self._buffer.clear()
         self._in_job = False
         return []
 
     def _step(self) -> Iterable[Event] | None:
-        """Take one command off the buffer; None when it is not there in full."""
+        """Take one command off the buffer; None when it is incomplete."""
         raise NotImplementedError
 
     def _next_line(self, carry_out: Callable[[bytes], Iterable[Event]]) -> list[Event] | None:

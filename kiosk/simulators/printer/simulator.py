@@ -49,12 +49,12 @@ _MODELS: dict[Language, PrinterModel] = {
 
 
 def tspl_status(flags: frozenset[str]) -> bytes:
-    """The byte a TSPL printer answers to ESC ! ?."""
+    """Return the byte a TSPL printer answers to ESC ! ?."""
     return bytes((sum(bit for name, bit in _TSPL_BITS.items() if name in flags),))
 
 
 def escpos_status(number: int, flags: frozenset[str]) -> bytes:
-    """The byte an ESC/POS printer answers to DLE EOT ``number``; it has no way to say that it is printing."""
+    """Return an ESC/POS printer's answer to DLE EOT ``number``; it has no way to report that it is printing."""
     faults = flags - {"printing"}
     bits = {
         1: 0x08 if faults else 0,
@@ -66,7 +66,7 @@ def escpos_status(number: int, flags: frozenset[str]) -> bytes:
 
 
 def zpl_status(flags: frozenset[str], waiting: int) -> bytes:
-    """The three strings a ZPL printer answers to ~HS; it has no word for a jam and calls it missing paper."""
+    """Return the three strings a ZPL printer answers to ~HS; it has no word for a jam and reports missing paper."""
     paper_out = int(bool(flags & {"paper_out", "paper_jam"}))
     paused, head_open = int("paper_jam" in flags), int("head_open" in flags)
     strings = (
@@ -78,7 +78,7 @@ def zpl_status(flags: frozenset[str], waiting: int) -> bytes:
 
 
 def cpcl_status(flags: frozenset[str]) -> bytes:
-    """The byte a CPCL printer answers to ESC h; it has no word for a jam and calls it missing paper."""
+    """Return the byte a CPCL printer answers to ESC h; it has no word for a jam and reports missing paper."""
     answer = 0
     for name, bit in _CPCL_BITS.items():
         answer |= bit if name in flags else 0

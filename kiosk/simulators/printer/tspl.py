@@ -41,7 +41,7 @@ class TsplInterpreter(PrinterInterpreter):
         return self._immediate(escape) if escape >= 0 else self._next_line(self._line)
 
     def _immediate(self, at: int) -> list[Event] | None:
-        """ESC ! x is carried out the moment it comes, in the middle of a line too."""
+        """Carry out ESC ! x the moment it comes, even in the middle of a line."""
         if len(self._buffer) < at + 3:
             return None
         command = bytes(self._buffer[at : at + 3])
@@ -72,7 +72,7 @@ class TsplInterpreter(PrinterInterpreter):
         return self._begin()
 
     def _draw(self, ink: Image.Image, at: tuple[int, int], mode: int) -> None:
-        """In TSPL 0 is black, so ``ink`` was read inverted: 1 is ink here."""
+        """Draw ``ink``, which was read inverted: 1 is ink here, but 0 is black in TSPL."""
         if mode == _OVERWRITE:
             self._ink.paste(ink, at)
         elif mode == _OR:

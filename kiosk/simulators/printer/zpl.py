@@ -68,7 +68,7 @@ class ZplInterpreter(PrinterInterpreter):
         return []
 
     def _format(self) -> list[Event] | None:
-        """^XA ... ^XZ: nothing of a format is carried out before its end is there."""
+        """Parse ^XA ... ^XZ: nothing of a format is carried out before its end arrives."""
         end = self._buffer.find(_END)
         if end < 0:
             if len(self._buffer) > _MAX_FORMAT_BYTES:
@@ -110,7 +110,7 @@ class ZplInterpreter(PrinterInterpreter):
         return [PrintedPage(self._page(pictures))] * copies
 
     def _page(self, pictures: list[tuple[tuple[int, int], Image.Image]]) -> Image.Image:
-        """Dots beyond the print width or the head burn nowhere."""
+        """Compose the page; dots beyond the print width or the head are not printed."""
         ink = Image.new("1", (max(1, min(self._width, self._head_dots)), max(1, self._length)), 0)
         for (x, y), picture in pictures:
             ink.paste(255, (self._home[0] + x, self._home[1] + y), picture)
@@ -127,7 +127,7 @@ def _pair(value: bytes) -> tuple[int, int]:
 
 
 def _picture(value: bytes) -> Image.Image | None:
-    """The dots of ^GFA,sent,total,bytes in a row,data; None when a figure, a digit or the checksum is wrong."""
+    """Decode ^GFA,sent,total,bytes in a row,data; None when a figure, a digit or the checksum is wrong."""
     found = _PICTURE.fullmatch(value)
     if found is None:
         return None
@@ -150,7 +150,7 @@ def _inflated(data: bytes, total: int) -> bytes | None:
 
 
 def _run(data: bytes, total: int, stride: int) -> bytes | None:
-    """Hex digits with repeats: G to Y are 1 to 19 of the next digit, g to z 20 to 400; "," "!" and ":" end a row."""
+    """Decode hex with repeats: G to Y are 1 to 19 of the next digit, g to z 20 to 400; "," "!" and ":" end a row."""
     digits, row, at = 2 * stride, b"", 0
     rows: list[bytes] = []
     while found := _RUNS.match(data, at):

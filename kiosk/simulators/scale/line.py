@@ -38,7 +38,7 @@ class PtyLine:
         return str(self._link) if self._link is not None else self._slave_path
 
     def plug(self) -> None:
-        """Make a new terminal and lead the link to it; raises FileExistsError when a file has the link's place."""
+        """Make a new terminal and point the link to it; raises FileExistsError when a file is at the link's place."""
         if self._link is not None and self._link.exists() and not self._link.is_symlink():
             raise FileExistsError(f"{self._link} is not a link to a simulated scale: give another path.")
         self._master, self._slave = os.openpty()
@@ -60,7 +60,7 @@ class PtyLine:
         fresh.replace(self._link)
 
     def unplug(self) -> None:
-        """Pull the cable: whoever has the port open gets a hang-up."""
+        """Pull the cable: a program that has the port open gets a hang-up."""
         if not self.plugged:
             return
         if self._link is not None and self._leads_here(self._link):
@@ -83,7 +83,7 @@ class PtyLine:
         return (self._master,) if self.plugged else ()
 
     def read(self) -> bytes:
-        """What the station has sent; at another speed than the indicator's nothing it could understand."""
+        """Read what the station has sent; nothing intelligible at another speed than the indicator's."""
         with suppress(OSError):
             data = os.read(self._master, 4096)
             return b"" if self.slow else data
@@ -93,7 +93,7 @@ class PtyLine:
         return garbled(frame)
 
     def write(self, data: bytes) -> None:
-        """Send without ever waiting: when nobody reads, the oldest bytes are dropped for these."""
+        """Send without waiting: if the port is not read, the oldest bytes are dropped for these."""
         if self.slow:
             data = at_an_eighth_of_the_speed(data)
         if self._send(data) < len(data):
@@ -107,28 +107,28 @@ class PtyLine:
 
 
 def garbled(frame: bytes) -> bytes:
-    """Every third byte inverted in five bits, the top one among them.
+    """Invert five bits, with the top one, in every third byte.
 
-    It looks like a bad contact, and also after clearing bit 7 no digit stays a digit.
+    It looks like a bad contact, and even after clearing bit 7 no digit stays a digit.
     """
     return bytes(byte ^ 0xD5 if at % 3 == 1 else byte for at, byte in enumerate(frame))
 
 
 def at_an_eighth_of_the_speed(frame: bytes) -> bytes:
-    """What a receiver makes of a frame sent eight times too slowly (1200 baud read at 9600).
+    """Return what a receiver makes of a frame sent eight times too slowly (1200 baud read at 9600).
 
-    A pseudo-terminal has no speed: the bits are laid out in time and sampled the way a UART does, 8N1. Each byte of
-    the frame becomes a few bytes of noise.
+    A pseudo-terminal has no speed: the bits are laid out in time and sampled the way a UART does, 8N1. Each byte of the
+    frame becomes a few bytes of noise.
     """
     return as_received(frame, _SLOW, _FAST)
 
 
 def as_received(data: bytes, sender: LineSettings, receiver: LineSettings) -> bytes:
-    """The bytes a UART set to ``receiver`` hands on when ``data`` is sent without pauses by one set to ``sender``.
+    """Return what a UART set to ``receiver`` reads when one set to ``sender`` sends ``data`` without pauses.
 
     Each character is a start bit (0), its data bits from the lowest, a parity bit if there is one, and stop bits (1).
-    The receiver waits for a 0, samples each bit in its middle, and like a serial port of Linux hands on what it saw:
-    wrong parity and a missing stop bit are ignored.
+    The receiver waits for a 0, samples each bit in its middle, and like a serial port of Linux passes it on: wrong
+    parity and a missing stop bit are ignored.
     """
     if sender == receiver:
         return bytes(byte & (1 << sender.bytesize) - 1 for byte in data)
@@ -144,7 +144,7 @@ def _character(byte: int, line: LineSettings) -> list[int]:
 
 
 def _sampled(levels: list[int], sent_baud: int, receiver: LineSettings) -> list[int]:
-    """Time runs in units of 1 / (sent baud x heard baud): a bit of the sender is ``heard.baud`` of them long."""
+    """Sample in units of 1 / (sent baud x heard baud): a bit of the sender is ``receiver.baud`` of them long."""
     long, short = receiver.baud, sent_baud
     bits = receiver.bytesize + (receiver.parity != "N") + 1
     noise: list[int] = []

@@ -67,7 +67,7 @@ class NetLine:
         return self._set
 
     def plug(self) -> None:
-        """Listen, on the port of the time before. Raises OSError."""
+        """Listen, on the previous port if any. Raises OSError."""
         listener = socket.socket()
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -100,7 +100,7 @@ class NetLine:
         return tuple(one.fileno() for one in (self._listener, self._client) if one is not None)
 
     def read(self) -> bytes:
-        """Let a client in, answer its Telnet, and hear its bytes the way the indicator's UART does."""
+        """Accept a client, answer its Telnet, and receive its bytes as the indicator's UART does."""
         self._accept()
         data = self._received()
         if self._rfc2217:
@@ -155,7 +155,7 @@ class NetLine:
         self._telnet.subs.clear()
 
     def _apply_setting(self, number: int, value: bytes) -> bytes:
-        """Carry a setting out; the answer is what holds now."""
+        """Apply a setting; return the value now in force."""
         requested = int.from_bytes(value, "big")
         if number != self._refuse and requested:  # 0 asks what is set (RFC 2217, 3)
             self._set_line(number, requested)
@@ -192,7 +192,7 @@ class NetLine:
 
 
 def _has_left(client: socket.socket) -> bool:
-    """Whether it hung up: before the next one came, however late the server looks."""
+    """Return whether the client has hung up; it may have done so before the next came, if the server looks late."""
     try:
         return client.recv(1, socket.MSG_PEEK) == b""
     except BlockingIOError:

@@ -39,7 +39,7 @@ class ReportLine:
         return str(self._file)
 
     def plug(self) -> None:
-        """Make the pipe; one that a killed simulator left is replaced. Raises FileExistsError for another file."""
+        """Make the pipe; replace one left by a killed simulator. Raises FileExistsError for another file."""
         if self._file.is_fifo():
             self._file.unlink()
         elif self._file.exists() or self._file.is_symlink():
@@ -51,7 +51,7 @@ class ReportLine:
         fcntl.fcntl(self._writer, fcntl.F_SETFL, fcntl.fcntl(self._writer, fcntl.F_GETFL) | os.O_DIRECT)
 
     def unplug(self) -> None:
-        """The file goes away, and whoever has it open gets its end."""
+        """Remove the file; a program that has it open reads its end."""
         if self.plugged:
             self._file.unlink(missing_ok=True)
             os.close(self._writer)
@@ -70,7 +70,7 @@ class ReportLine:
         return b""
 
     def write(self, data: bytes) -> None:
-        """One report. USB has no speed to be wrong: with "low-baud" nothing is sent."""
+        """Write one report. USB has no wrong speed: with "low-baud" nothing is sent."""
         if self.slow:
             return
         for _ in range(2):
@@ -93,7 +93,7 @@ class ConversionLine(ReportLine):
         return f"gpio:{self._file}"
 
     def write(self, data: bytes) -> None:
-        """One conversion of three bytes; a broken-off one is none."""
+        """Write one conversion of three bytes; drop a broken-off one."""
         if len(data) == 3:
             super().write(WHOLE + data)
         elif data.startswith(STRETCHED):
@@ -136,7 +136,7 @@ class Hx711Chip:
         return not self._packet
 
     def clock(self, high: bool) -> None:
-        """A rising edge on SCK brings the next bit."""
+        """Set SCK; a rising edge brings the next bit."""
         if high and not self._high:
             self._pulses += 1
         if self._high and not high:
@@ -151,7 +151,7 @@ class Hx711Chip:
         self._packet, self._pulses = b"", 0
 
     def now_ns(self) -> int:
-        """The chip's own time: a pulse takes 2 µs."""
+        """Return the chip's own time: a pulse takes 2 µs."""
         return self._at
 
     def close(self) -> None: ...
@@ -165,7 +165,7 @@ class SimulatedHx711(Hx711Chip):
         super().__init__(self._read)
 
     def _read(self) -> bytes:
-        """The newest conversion: a converter that is not read makes the next one in its place."""
+        """Read the newest conversion: an unread converter replaces it with the next one."""
         newest = b""
         for _ in range(_MAX_PACKETS):
             try:

@@ -24,7 +24,7 @@ _SWINGS = (0.0, 1.0, -0.6, 0.4, -1.0, 0.7, -0.3)
 
 
 def grams(text: str) -> int:
-    """ "2.480kg" or "640g" in grams; raises BadFaultWord for anything else or for parts of a gram."""
+    """Parse "2.480kg" or "640g" in grams; raises BadFaultWord for anything else or for parts of a gram."""
     match = _MASS.fullmatch(text.strip())
     value = Decimal(match[1]) * GRAMS_PER_UNIT[match[2]] if match else None
     if value is None or value != value.to_integral_value():
@@ -48,7 +48,7 @@ class SimulatedPan:
         self._swings = cycle(_SWINGS)
 
     def put(self, load_g: int, now: float, settle: bool = True) -> None:
-        """Other goods lie on the pan from now on; ends an overload and a jitter."""
+        """Put other goods on the pan from now on; ends an overload and a jitter."""
         self._from_g = self._on_pan(now)
         self._load_g = load_g
         self._changed_at = now if settle else -math.inf
@@ -56,23 +56,23 @@ class SimulatedPan:
         self.overload = False
 
     def jitter(self, max_g: int) -> None:
-        """The load swings by up to this much until goods are put or taken."""
+        """Swing the load by up to this much until goods are put or taken."""
         self._jitter_g = abs(max_g)
 
     def tare(self, tare_g: int) -> None:
-        """The tare key was pressed with this much on the pan; 0 goes back to gross."""
+        """Press the tare key with this much on the pan; 0 goes back to gross."""
         self._tare_g = tare_g
 
     def zero_now(self, now: float) -> None:
-        """The zero key was pressed: what lies on the pan is zero from now on, and the tare is gone."""
+        """Press the zero key: what is on the pan is zero from now on, and the tare is gone."""
         self._zero_g, self._tare_g = self._on_pan(now), 0
 
     def tare_now(self, now: float) -> None:
-        """The tare key was pressed with what lies on the pan."""
+        """Press the tare key with what is on the pan."""
         self._tare_g = self._on_pan(now) - self._zero_g
 
     def switch_unit(self, unit: str, fewer_decimals: int = 0) -> None:
-        """The unit key was pressed; raises BadFaultWord."""
+        """Press the unit key; raises BadFaultWord."""
         if unit not in GRAMS_PER_UNIT:
             raise BadFaultWord(f"the indicator has no unit {unit!r}; it has: {', '.join(GRAMS_PER_UNIT)}")
         self.unit, self._fewer = unit, fewer_decimals

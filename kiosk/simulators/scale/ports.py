@@ -24,13 +24,13 @@ class SimulatedLine(Protocol):
     def close(self) -> None: ...
 
     def descriptors(self) -> tuple[int, ...]:
-        """What to wait on for the station's bytes."""
+        """Return what to wait on for the station's bytes."""
 
     def read(self) -> bytes:
-        """What the station has sent, as the indicator hears it."""
+        """Read what the station has sent, as the indicator receives it."""
 
     def write(self, data: bytes) -> None:
-        """Send; when nobody reads, the oldest is dropped."""
+        """Send; if the line is not read, the oldest data is dropped."""
 
     def damaged(self, frame: bytes) -> bytes:
-        """The frame after a bad contact."""
+        """Return the frame after a bad contact."""

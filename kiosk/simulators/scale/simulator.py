@@ -116,7 +116,7 @@ class ScaleSimulator:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop sending and take the line and its link away; may be called twice."""
+        """Stop sending and remove the line and its link; may be called twice."""
         self._stopping.set()
         if self._bell is not None:
             self._bell.wake()
@@ -134,7 +134,7 @@ class ScaleSimulator:
         self.stop()
 
     def write_now(self, load_g: int | None = None) -> bytes:
-        """Send one frame at once, with ``load_g`` lying still on the pan if it is given; returns what was sent.
+        """Send one frame at once, with ``load_g`` at rest on the pan if given; returns what was sent.
 
         Raises ValueError when the format cannot carry what the display shows.
         """
@@ -144,7 +144,7 @@ class ScaleSimulator:
             return self._emit()
 
     def command(self, text: str) -> None:
-        """Obey a fault word such as "put 2.480kg"; raises BadFaultWord and then changes nothing.
+        """Carry out a fault word such as "put 2.480kg"; raises BadFaultWord and then changes nothing.
 
         A load or unit that the format cannot carry is refused like a wrong word.
         """
@@ -181,7 +181,7 @@ class ScaleSimulator:
             bell.clear()
 
     def _listen(self) -> None:
-        """What the station says: commands are carried out and answered."""
+        """Carry out and answer the station's commands."""
         if not self._line.plugged:
             self._commands.forget()
             return
@@ -196,7 +196,7 @@ class ScaleSimulator:
                 self._send(self._owed, self._carries_weight(name))
 
     def _press(self, name: str) -> None:
-        """The effect of a command; like a key it works on a pan at rest only."""
+        """Apply a command; like a key it works only on a pan at rest."""
         now = time.monotonic()
         shown = self._pan.shown(now)
         if not shown.stable or shown.overload:
@@ -280,7 +280,7 @@ class ScaleSimulator:
                     self._line.plug()
 
     def _switch_unit(self, unit: str) -> None:
-        """With a decimal less where the format has no place for all of them: pounds on many a scale of kilograms."""
+        """Switch with one decimal less if all do not fit the format, like pounds on many kilogram scales."""
         for fewer in (0, 1):
             self._pan.switch_unit(unit, fewer)
             with suppress(ValueError):

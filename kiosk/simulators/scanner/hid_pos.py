@@ -39,7 +39,7 @@ _AIM: Final = re.compile(rb"\][A-Za-z][0-9A-Za-z]")
 
 
 def reports(code: bytes) -> Iterator[bytes]:
-    """The reports of one code, an AIM identifier at its beginning in the field for it."""
+    """Yield the reports of one code, with a leading AIM identifier put into its own field."""
     found = _AIM.match(code)
     aim, data = (found[0], code[3:]) if found else (bytes(3), code)
     pieces = [data[at : at + ROOM] for at in range(0, len(data), ROOM)] or [b""]
@@ -90,7 +90,7 @@ class HidPosScannerSimulator(SimulatedScanner):
         self.send(*reports(code.encode("utf-8")))
 
     def send(self, *reports: bytes) -> None:
-        """Send reports as they are, whatever they are. A reader that is full misses them, as with the kernel."""
+        """Send any reports unchanged. A reader that is full misses them, as with the kernel."""
         with self._lock:
             self._meet()
             for reader in list(self._readers):
@@ -104,7 +104,7 @@ class HidPosScannerSimulator(SimulatedScanner):
                     reader.close()
 
     def _meet(self) -> None:
-        """Whoever has opened the device since; the caller holds the lock."""
+        """Accept new readers of the device; the caller holds the lock."""
         while self._node is not None:
             with suppress(BlockingIOError):
                 self._readers.append(self._node.accept()[0])

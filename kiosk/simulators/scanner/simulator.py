@@ -21,14 +21,14 @@ class SimulatedScanner(Closable):
 
     @abstractmethod
     def unplug(self) -> None:
-        """Pull the cable; a scan is heard by nobody then."""
+        """Pull the cable; scans are lost until it is plugged in."""
 
     @abstractmethod
     def scan(self, code: str) -> None:
         """Send one code as this kind of scanner does; raises BadFaultWord when it cannot."""
 
     def command(self, text: str) -> None:
-        """``scan TEXT``, ``burst A B`` or ``keyboard TEXT``; raises BadFaultWord."""
+        """Carry out ``scan TEXT``, ``burst A B`` or ``keyboard TEXT``; raises BadFaultWord."""
         word, argument = parse_fault("scanner", text)
         if word == "keyboard":
             self.type_elsewhere(argument)

@@ -31,7 +31,7 @@ _CODES = {key: keys[-1] for key, keys in _KEYS.items() if len(keys) == 1}
 
 
 def chord(character: str) -> tuple[int, ...]:
-    """The keys a scanner presses for a character: control characters become Ctrl with a key, GS is Ctrl+]."""
+    """Return the keys a scanner presses for a character: control characters become Ctrl with a key, GS is Ctrl+]."""
     if character in _KEYS:
         return _KEYS[character]
     if "\x01" <= character <= "\x1d":
@@ -40,7 +40,7 @@ def chord(character: str) -> tuple[int, ...]:
 
 
 def typed(text: str) -> bytes:
-    """The key events of a text and Enter; raises BadFaultWord for a character no key has."""
+    """Return the key events of a text and Enter; raises BadFaultWord for a character no key has."""
     events = bytearray()
     for keys in [*map(chord, text), (_ENTER,)]:
         for code in keys:
@@ -88,7 +88,7 @@ class _Node:
         self._pipe = -1
 
     def _list(self) -> None:
-        """The entry appears whole: whoever looks meanwhile sees it or does not."""
+        """List the entry atomically: a concurrent reader sees all of it or nothing."""
         shutil.rmtree(self._entry, ignore_errors=True)
         about = self._unlisted / "device"
         (about / "capabilities").mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ class _Node:
 
 
 def kernel_words(bits: int) -> str:
-    """As the kernel prints a bitmap: hexadecimal words, the highest first."""
+    """Format a bitmap as the kernel does: hexadecimal words, the highest first."""
     words = []
     while bits:
         words.append(f"{bits & (1 << BITS_PER_WORD) - 1:x}")
@@ -163,7 +163,7 @@ class TypingScannerSimulator(SimulatedScanner):
                 self._scanner.send(events)
 
     def type_elsewhere(self, text: str) -> None:
-        """Somebody plugs a keyboard in and types; after a while it is taken away again. Raises BadFaultWord."""
+        """Plug in another keyboard and type; it is unplugged after a while. Raises BadFaultWord."""
         events = typed(text)
         with self._lock:
             self._forget_leaving()
@@ -184,7 +184,7 @@ class TypingScannerSimulator(SimulatedScanner):
             self._leaving = None
 
     def close(self) -> None:
-        """Everything unplugged for good; may be called twice."""
+        """Unplug everything for good; may be called twice."""
         self.take_keyboard()
         self.unplug()
         shutil.rmtree(self._folder, ignore_errors=True)

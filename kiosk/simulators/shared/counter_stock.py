@@ -140,7 +140,7 @@ class _Stocking:
         return tuple(workers)
 
     def _past(self, store: Store, clerk: DemoWorker) -> None:
-        """The days before: parcels came in, and the one that waits too long was found to."""
+        """Record the days before: parcels came in, and a sweep found the one that waits too long."""
         for carrier, age in _CAME_IN:
             self._arrive(store, carrier, clerk, self._ago(age))
         stamps = lambda: self._ago(timedelta())  # noqa: E731 - the clock of the sweeper
@@ -156,7 +156,7 @@ class _Stocking:
         self._codes[row.number] = issue.code
 
     def _announce(self, store: Store) -> tuple[ExpectedParcel, ...]:
-        """The list of a truck: what is still on its way from an earlier list, made up to its length."""
+        """Announce a truck's list: parcels still on their way from an earlier one, filled up to its length."""
         coming = [
             ExpectedParcel(row.waybill, row.carrier, row.phone_last4)
             for row in store.parcels.in_states({ParcelState.EXPECTED}, limit=len(_ON_THE_TRUCK))
@@ -171,7 +171,7 @@ class _Stocking:
         return tuple(coming)
 
     def _slips(self, store: Store, clerk: DemoWorker) -> tuple[DemoPickupSlip, ...]:
-        """Of every parcel that waits; the digits of an earlier start are kept nowhere, so it gets new ones."""
+        """Return slips of waiting parcels, with new digits after a restart: old ones are not stored."""
         if not store.parcels.in_states(WAITING_STATES, limit=1):
             self._arrive(store, _CAME_IN[0][0], clerk, self._now())
         for row in store.parcels.in_states(WAITING_STATES, limit=MAX_SLIPS):
@@ -197,7 +197,7 @@ class _Stocking:
 
 
 def new_pin(below: Callable[[int], int] = secrets.randbelow) -> str:
-    """Six digits nobody can foresee, and none of the easy ones."""
+    """Draw six unpredictable digits, none of the easy ones."""
     while True:
         try:
             return check_pin(f"{below(10**PIN_DIGITS):0{PIN_DIGITS}d}")
@@ -206,7 +206,7 @@ def new_pin(below: Callable[[int], int] = secrets.randbelow) -> str:
 
 
 def _unused(store: Store, carrier: str) -> str:
-    """A waybill of this carrier that this station has never seen."""
+    """Draw a waybill of this carrier that is not in this station's database."""
     start, digits = _LOOKS[carrier]
     while True:
         waybill = f"{start}{secrets.randbelow(10**digits):0{digits}d}"

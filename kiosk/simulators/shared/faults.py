@@ -46,7 +46,7 @@ def parse_fault(device: str, text: str) -> tuple[str, str]:
 
 
 def stall_s(text: str) -> float:
-    """The seconds of "stall 2s"; raises BadFaultWord for another word, and for a time that is too short or too long."""
+    """Parse the seconds of "stall 2s"; raises BadFaultWord for another word and for too short or too long a time."""
     _, argument = parse_fault("process", text)
     found = _SECONDS.fullmatch(argument)
     if found is None or not MIN_STALL_S <= float(found[1]) <= MAX_STALL_S:

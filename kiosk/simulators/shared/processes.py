@@ -89,7 +89,7 @@ class ChildProgram:
         self.until_ready(timeout_s)
 
     def begin(self) -> None:
-        """Start one that does not run, without waiting for it: others may begin meanwhile."""
+        """Start the stopped program without waiting until it is ready, so that others may start meanwhile."""
         self._ending.clear()
         with self._log.open("ab") as log:
             environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -98,7 +98,7 @@ class ChildProgram:
             )
 
     def until_ready(self, timeout_s: float = 60.0) -> None:
-        """Wait for what was begun; raises StartFailed."""
+        """Wait until the started program is ready; raises StartFailed."""
         deadline = time.monotonic() + timeout_s
         while self._ready is not None and not self._ready():
             if not self.running or time.monotonic() > deadline:
@@ -111,10 +111,9 @@ class ChildProgram:
         return " / ".join(text.strip().splitlines()[-6:])
 
     def stall(self, seconds: float) -> None:
-        """Stop it for so long, as a busy machine does, then let it go on; raises RuntimeError when it does not run.
+        """Pause it for so long, as a busy machine does, then resume it; raises RuntimeError when it does not run.
 
-        Whoever ends it meanwhile does not wait for that. The process is named by its handle, never by a number that
-        may be another's by now.
+        ``stop`` or ``kill`` meanwhile ends the pause. The process is signalled by its handle: its number may be reused.
         """
         process = self._process
         if process is None or process.poll() is not None:
@@ -126,11 +125,11 @@ class ChildProgram:
             process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL: nothing is finished, as in a power cut."""
+        """Send SIGKILL: nothing is finished, as in a power cut."""
         self._end(signal.SIGKILL, 10.0)
 
     def stop(self, timeout_s: float = 15.0) -> None:
-        """SIGTERM, and SIGKILL when that is not heard."""
+        """Send SIGTERM, and SIGKILL when it does not end in time."""
         self._end(signal.SIGTERM, timeout_s)
 
     def _end(self, number: signal.Signals, timeout_s: float) -> None:

@@ -86,15 +86,15 @@ def _fault(row: BookRow, column: str, code: str, **values: str | int) -> BookFau
 def check_book(
     rows: Sequence[BookRow], register: StationRegister, *, region: str = "", today: str = ""
 ) -> list[BookFault]:
-    """At most ``MAX_FAULTS``. ``region``: "" for a list of one county; ``today``: from then on prices must be there."""
+    """Return at most ``MAX_FAULTS``. ``region``: "" for one county's list; ``today``: day when goods need a price."""
     return list(islice(_all_faults(rows, rows, _townships(register, region), today), MAX_FAULTS))
 
 
 def check_rows(rows: Sequence[BookRow], register: StationRegister, *, region: str = "") -> list[BookFault]:
-    """What an import is refused for, whose rows take the place of all of their kinds.
+    """Return what an import is refused for; its rows replace all rows of their kinds.
 
-    Goods may come before their prices: the draft is checked when it is published. What holds at once is checked with
-    the stations that get it.
+    Goods may come before their prices: the draft is checked when it is published. Rows that hold at once
+    (``LIVE_KINDS``) are also checked for each station that gets them.
     """
     live = [row for row in rows if row.kind in LIVE_KINDS]
     return list(islice(_all_faults(rows, live, _townships(register, region), ""), MAX_FAULTS))
@@ -114,7 +114,7 @@ def _rows_faults(rows: Sequence[BookRow], townships: Mapping[str, str]) -> Itera
 def _all_faults(
     rows: Sequence[BookRow], given: Sequence[BookRow], townships: Mapping[str, str], today: str
 ) -> Iterator[BookFault]:
-    """``given``: the rows that are checked with the stations that get them, too."""
+    """Yield every fault. ``given``: the rows that are also checked for each station that gets them."""
     is_readable = True
     for fault in _rows_faults(rows, townships):
         is_readable = is_readable and fault.code not in _UNREADABLE
@@ -170,14 +170,14 @@ def _catalog_fault(row: BookRow, column: str, error: CatalogError, text: str) ->
 
 
 def _text_at(found: object, column: str) -> str:
-    """The text that a fault repeats."""
+    """Return the text that a fault repeats; "" when it is not a text."""
     for name in column.split("."):
         found = getattr(found, name, "")
     return found if isinstance(found, str) else ""
 
 
 def _check_product(row: Any) -> None:
-    """Its names stand where buyers read them too."""
+    """Check also that its names make no claims: buyers read them too."""
     read_products((row,), "")
     TableLocation("", "0").names("names", row.names, NameChecks(reject_claims, reject_claims, reject_claims))
 
@@ -197,7 +197,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {
 
 
 def _font_faults(rows: Sequence[BookRow]) -> Iterator[BookFault]:
-    """Signs that no font has, and layouts; the libraries that draw are loaded by who publishes, not by the worker."""
+    """Check glyphs and layouts. The drawing libraries are loaded here, only for publishing: the worker needs none."""
     from kiosk.labels.layout import LABELS
     from kiosk.labels.layout_check import check
     from kiosk.labels.papers.samples import SAMPLES
@@ -227,7 +227,7 @@ def _font_faults(rows: Sequence[BookRow]) -> Iterator[BookFault]:
 
 
 def _printed(row: BookRow) -> str:
-    """What of a row comes on papers, with signs that every font has."""
+    """Return what a row prints, mixed with ASCII that every font has; "" when all is ASCII or nothing can be read."""
     if row.content.isascii() and "\\u" not in row.content:
         return ""
     try:
@@ -237,7 +237,7 @@ def _printed(row: BookRow) -> str:
 
 
 def _station_faults(rendering: CountyRendering, townships: Mapping[str, str], today: str) -> Iterator[BookFault]:
-    """Once for stations at which the same rows hold, naming the first of them."""
+    """Yield faults once for stations at which the same rows hold, naming the first of them."""
     checked: set[object] = set()
     for station, township in sorted(townships.items()) or [("", "")]:
         for kinds, check in _OF_STATIONS:
@@ -280,7 +280,7 @@ def _goods_faults(rendering: CountyRendering, station: str, tables: Tables, toda
 
 
 def _container_faults(rendering: CountyRendering, station: str, tables: Tables, today: str) -> Iterator[BookFault]:
-    """A station that has none of its own weighs without one."""
+    """Yield a warning for goods without containers: a station that has none of its own weighs without one."""
     if tables["product"] and not tables["container"]:
         yield BookFault("container", "", "", "", "no_container", {"station": station})
 

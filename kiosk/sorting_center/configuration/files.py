@@ -80,7 +80,7 @@ class ImportedRows:
     lines: Mapping[tuple[str, str, str], tuple[str, int, tuple[str, ...]]]
 
     def place(self, fault: BookFault) -> str:
-        """``prices!D7``; "" for a fault that is not of these rows."""
+        """Return the cell of a fault, such as ``prices!D7``; "" for a fault that is not of these rows."""
         found = self.lines.get((fault.kind, fault.scope, fault.key))
         if found is None:
             return ""
@@ -94,7 +94,7 @@ def _cell_name(column: int, line: int) -> str:
 
 
 def write_csv(name: str, rows: Iterable[BookRow]) -> bytes:
-    """UTF-8 with a mark, so that spreadsheets know it; nothing in it is calculated."""
+    """Return UTF-8 with a byte order mark, so that spreadsheets recognize it; formulas are escaped."""
     sheet, written = SHEETS[name], io.StringIO(newline="")
     writer = csv.writer(written)
     writer.writerow(sheet.columns)
@@ -105,7 +105,7 @@ def write_csv(name: str, rows: Iterable[BookRow]) -> bytes:
 
 
 def write_workbook(rows: Iterable[BookRow] = (), names: Iterable[str] = tuple(SHEETS)) -> bytes:
-    """A sheet for each of ``names``; every column is text but the price, so that Excel changes no code and no day."""
+    """Write a sheet for each of ``names``; every column but the price is text: Excel must change no code and no day."""
     import xlsxwriter  # type: ignore[import-untyped]
 
     written, found = io.BytesIO(), list(rows)
@@ -128,7 +128,7 @@ def write_workbook(rows: Iterable[BookRow] = (), names: Iterable[str] = tuple(SH
 
 
 def read_file(content: bytes, name: str = "", members: Iterable[BookRow] = ()) -> ImportedRows:
-    """``name``: the sheet that a CSV is; without it the columns tell. ``members``: those that are there already.
+    """Read a CSV or XLSX. ``name``: sheet of a CSV, else found by its columns. ``members``: those that exist already.
 
     A member without a number gets the next one, and a card. Raises BadSheets.
     """
@@ -226,18 +226,18 @@ class _Reading:
 
 
 def _required_columns(sheet: Sheet) -> list[str]:
-    """Those of the key, but a price may have no day, and a member gets a number."""
+    """Return the columns of the key, without the day of a price and the number of a member, which may be empty."""
     return [column for column in sheet.key if column != "since" and sheet.kind != "member"]
 
 
 def _sheet_of(columns: Sequence[str]) -> str:
-    """The sheet whose columns they are, "" for none."""
+    """Find the only sheet that has these columns; "" when none or several have."""
     matches = [name for name, sheet in SHEETS.items() if set(columns) <= set(sheet.columns)]
     return matches[0] if len(matches) == 1 and columns else ""
 
 
 def _csv_rows(content: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
-    """Raises BadSheets."""
+    """Yield line numbers and cells. Raises BadSheets."""
     try:
         text, _ = decoded(content)
     except BadRegistry as error:
@@ -252,7 +252,7 @@ def _csv_rows(content: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
 
 
 def _read_workbook(content: bytes, reading: _Reading) -> None:
-    """Every sheet that has something in it. Raises BadSheets."""
+    """Read every sheet that is not empty. Raises BadSheets."""
     import openpyxl
 
     try:
@@ -274,7 +274,7 @@ def _read_workbook(content: bytes, reading: _Reading) -> None:
 
 
 def _sheet_rows(sheet: Any, epoch: datetime) -> Iterator[tuple[int, Sequence[Any]]]:
-    """A serial where days belong is a day already: here it is known where they begin."""
+    """Yield line numbers and cells. Serials in the column of days become days here, where the epoch is known."""
     days = -1
     for line, row in enumerate(sheet.iter_rows(max_row=_MAX_SCANNED_ROWS, max_col=_MAX_COLUMNS), 1):
         values: list[Any] = [cell.value if cell.data_type not in ("f", "e") else _FORMULA for cell in row]
@@ -286,7 +286,7 @@ def _sheet_rows(sheet: Any, epoch: datetime) -> Iterator[tuple[int, Sequence[Any
 
 
 def _with_day(value: Cell, epoch: datetime) -> Cell:
-    """The day of a serial of 1998 to 2119: a column of days that a spreadsheet shows as numbers."""
+    """Convert a serial of 1998 to 2119 (a column of days that is shown as numbers) to its day; keep other values."""
     from openpyxl.utils.datetime import from_excel
 
     is_serial = type(value) in (int, float) and value in range(36_000, 80_000)

@@ -32,7 +32,7 @@ _PACK: Final = re.compile(r"\s*([0-9]{1,6})\s+([0-9]{1,6})(?:\.([0-9]{1,2}))?\s*
 
 
 def form_fields(kind: str, content: str) -> dict[str, str]:
-    """What a form shows of a row; "" for a field that it does not have."""
+    """Return the fields that a form shows of a row; "" for a field that the row does not have."""
     found = dict(_flat(msgspec.json.decode(content) if content else {}, ""))
     return {name: found.get(name, "") for name in FIELDS[kind]}
 
@@ -58,9 +58,7 @@ def _pack_line(pack: Mapping[str, int]) -> str:
 
 
 def row_content(kind: str, code: str, fields: Mapping[str, str]) -> str:
-    """The content of a row for what a form holds, as a file would bring it. Goods with no word about their sale have
-    no sale data.
-    """
+    """Build a row's content from form fields, as a file would. Goods with empty sale fields have no sale data."""
     table: dict[str, Any] = {"code": code}
     with_sale = any(text for name, text in fields.items() if name.startswith("sale."))
     for name in FIELDS[kind]:

@@ -33,7 +33,7 @@ def certificate_of(key: Path) -> Path:
 
 
 def load_key(file: Path) -> ConfigurationKey:
-    """Read each time, and the same object until it changes. Raises OSError, BadAuthority."""
+    """Read the files on each call; return the same object until they change. Raises OSError, BadAuthority."""
     return _key(*(path.read_text("ascii", "replace") for path in (certificate_of(file), file)))
 
 
@@ -51,10 +51,10 @@ def issue_key(
     generation: int | None = None,
     owner: str = "",
 ) -> int:
-    """Make the next generation; its number. ``owner``: a user to whom root gives the files.
+    """Make the next generation and return its number. ``owner``: a user to whom root gives the files.
 
-    The number is stored before the files are there: killed in between, the next call makes a further generation, and no
-    number ever belongs to two keys. Raises Refused: older_key; OSError.
+    The number is stored before the files exist: after a kill in between, the next call makes a further generation, and
+    no number ever belongs to two keys. Raises Refused: older_key; OSError.
     """
     last = documents.last_generation(authority.region)
     with suppress(OSError, BadAuthority):

@@ -20,7 +20,7 @@ _MAX_FILE_VOIDS: Final = 1_000_000
 
 
 def ledger_parts(ledger: Ledger, region: str) -> Mapping[str, bytes]:
-    """``keys`` and ``voids``, the same for every station of the region; none before the first key is known.
+    """Return ``keys`` and ``voids``, the same for every station of the region; {} before the first key is known.
 
     Raises a LedgerError.
     """
@@ -32,7 +32,7 @@ def ledger_parts(ledger: Ledger, region: str) -> Mapping[str, bytes]:
 
 
 def public_keys(ledger: Ledger, region: str, certificates: Sequence[bytes]) -> PublicKeys:
-    """``certificates``: of the county's configuration keys. Raises a LedgerError, ValueError."""
+    """Build the file. ``certificates``: of the county's configuration keys. Raises a LedgerError, ValueError."""
     with ledger.reading() as connection:
         log = log_lines((tree.origin for tree in trees(connection, region)), certificates)
         return PublicKeys(region, _keys(connection, region), _voids(connection, region, _MAX_FILE_VOIDS), log)
@@ -44,7 +44,7 @@ def _keys(connection: Connection, region: str) -> tuple[KeyRow, ...]:
 
 
 def _voids(connection: Connection, region: str, limit: int) -> tuple[str, ...]:
-    """Those of the newest receipts, the newest last."""
+    """Return the voids of the newest receipts, the newest last."""
     c = intake_void.c
     newest = (
         select(c.receipt)

@@ -22,7 +22,7 @@ class CardTask(msgspec.Struct, frozen=True):
 
 
 def next_number(rows: Iterable[BookRow]) -> int:
-    """Above all that were ever given: the row of a former member stays, without content."""
+    """Return one above all that were ever given: the row of a former member stays, without content."""
     digits = [row.key.removeprefix(_PREFIX) for row in rows if row.kind == "member"]
     return 1 + max((int(text) for text in digits if text.isascii() and text.isdecimal()), default=0)
 
@@ -32,7 +32,7 @@ def member_number(number: int) -> str:
 
 
 def card_of(number: str) -> str:
-    """The code on the first card of ``M-04412``."""
+    """Return the code on the first card of a member such as ``M-04412``."""
     return internal_code("P", number.removeprefix(_PREFIX))
 
 
@@ -41,9 +41,9 @@ def member_row(number: str, short_name: str, card: str, scope: str = COUNTY) -> 
 
 
 def with_former(before: Iterable[BookRow], imported: Sequence[BookRow]) -> list[BookRow]:
-    """What is imported, and rows without content for the members and the people of stations who are not in it.
+    """Return the imported rows, and rows without content for members and station people who are not among them.
 
-    So nobody else gets a member's number, and a station that has lost its last person is not left as it was.
+    So no member's number is given again, and a station that has lost its last person is not left as it was.
     """
     kinds, listed = {row.kind for row in imported} & {"member", "person"}, set(map(_person, imported))
     former = (row for row in before if row.kind in kinds and _person(row) not in listed)
@@ -51,5 +51,5 @@ def with_former(before: Iterable[BookRow], imported: Sequence[BookRow]) -> list[
 
 
 def _person(row: BookRow) -> tuple[str, str, str]:
-    """A member is one person in every scope; a number of a clerk belongs to one station."""
+    """Identify the person: a member is one person in every scope; a number of a clerk belongs to one station."""
     return row.kind, "" if row.kind == "member" else row.scope, row.key

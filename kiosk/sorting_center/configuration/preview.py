@@ -41,19 +41,19 @@ _DRAWING: Final = threading.Lock()  # A label of 400 x 400 mm takes 50 MB while 
 
 
 def shipped_layouts(kind: str) -> Mapping[str, str]:
-    """The layouts that come with the software for a kind of label: the text by its name."""
+    """Return the layouts that come with the software for a kind of label: the text by its name."""
     return {name: shipped_text(name) for name in LABELS if name == kind or name.startswith(f"{kind}_")}
 
 
 @lru_cache(maxsize=32)
 def layout_png(kind: str, text: str) -> bytes:
-    """A label with sample data. Raises Refused: not_drawn, for a text that is no layout and without fonts."""
+    """Draw a label with sample data. Raises Refused: not_drawn, for a text that is no layout and without fonts."""
     return _png(lambda: draw_label(parse_label(text), SAMPLES[kind], _LABEL_HEAD))
 
 
 @lru_cache(maxsize=64)
 def label_png(product: ProductTable, layout: str) -> bytes:
-    """The label of a bag of these goods, by the text of a layout. Raises as `layout_png`."""
+    """Draw the label of a bag of these goods, by the text of a layout. Raises as `layout_png`."""
     grade = product.sale.grades[0].names if product.sale and len(product.sale.grades) == 1 else None
     label = replace(
         BAG_SAMPLE,
@@ -66,7 +66,7 @@ def label_png(product: ProductTable, layout: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def receipt_png(product: ProductTable, mode: Mode, fen_per_kg: int, settings: CountySettings) -> bytes:
-    """The receipt of one bag of these goods. Raises as `layout_png`."""
+    """Draw the receipt of one bag of these goods. Raises as `layout_png`."""
     net_g = _GROSS_G - _TARE_G
     amount = amount_fen(net_g, fen_per_kg)
     line = ReceiptLine(

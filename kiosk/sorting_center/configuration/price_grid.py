@@ -36,7 +36,7 @@ _read_price: Final = reader(msgspec.json.Decoder(PriceContent))
 
 
 def parse_cell(text: str) -> str | None:
-    """The content of a row for what was typed; None for no row, "" for not bought. Raises Refused: format, range."""
+    """Return the row content for what was typed; None for no row, "" for not bought. Raises Refused: format, range."""
     cleaned = unicodedata.normalize("NFKC", text).strip()
     if not cleaned:
         return None
@@ -59,14 +59,14 @@ def cell_text(content: str | None) -> str:
 
 
 def fen_of(content: str | None) -> int | None:
-    """None also for a content that is no price, which the check before publishing names."""
+    """Return fen per kg; None also for a content that is no price, which the check before publishing reports."""
     with suppress(Unreadable):
         return _read_price(content.encode()).fen_per_kg if content else None
     return None
 
 
 def percent(old: int | None, new: int | None) -> str:
-    """``+8.3%``; "" where one of them is missing."""
+    """Return the change, such as ``+8.3%``; "" when one of them is missing."""
     if not old or new is None:
         return ""
     tenths = (abs(new - old) * 2000 + old) // (2 * old)
@@ -148,7 +148,7 @@ class HoldingPrices:
         return fen_of(self.contents.get(key))
 
     def fen_until(self, key: str) -> int | None:
-        """Of the row itself; without one what holds on the day before, which a new price takes the place of."""
+        """Return the price of the row; without one that of the day before, which a new price replaces."""
         if key in self.contents:
             return self.fen(key)
         line, _, since = key.rpartition("/")
@@ -195,13 +195,13 @@ def price_grid(draft: ScopedPrices, released: ScopedPrices, view: GridView) -> P
 
 
 def _current(days: set[str], today: str) -> Iterable[str]:
-    """The newest that has begun, and those to come."""
+    """Yield the newest day that has begun, and those to come."""
     yield from (day for day in days if day > today)
     yield max((day for day in days if day <= today), default="")
 
 
 def _narrower(draft: ScopedPrices, view: GridView) -> Mapping[tuple[str, str], tuple[int, int]]:
-    """By product and mode how many townships and stations within the scope have prices of their own."""
+    """Count, by product and mode, the townships and stations within the scope that have their own prices."""
     found: dict[tuple[str, str], tuple[int, int]] = {}
     for scope, pairs in draft.pairs.items():
         kind, _, name = scope.partition(":")

@@ -34,7 +34,7 @@ def _by_key(rows: Iterable[BookRow]) -> dict[tuple[str, str], dict[str, str]]:
 def release_changes(
     before: Iterable[BookRow], after: Iterable[BookRow], townships: Mapping[str, str]
 ) -> Sequence[RowChange]:
-    """In the order of kind, key and scope. ``townships``: of each station of the county, "" for none."""
+    """Return changes in the order of kind, key and scope. ``townships``: of each station of the county, "" for none."""
     old_rows, new_rows = _by_key(before), _by_key(after)
     scopes = {station: scopes_of(station, township)[::-1] for station, township in townships.items()}
     found = []
@@ -55,8 +55,8 @@ def release_changes(
 
 
 def _candidates(rows: ByKey, kind: str, key: str) -> list[ByScope]:
-    """The rows that may hold on the first day of this one. Of a price, those of earlier days too, the latest first: a
-    township's own from before hides the county's.
+    """Return the rows that may hold on the first day of this one. For a price also those of earlier days, the latest
+    first: an earlier price of a township hides the county's.
     """
     if kind != "price":
         return [rows.get((kind, key), {})]
@@ -66,5 +66,5 @@ def _candidates(rows: ByKey, kind: str, key: str) -> list[ByScope]:
 
 
 def _holding(candidates: Sequence[ByScope], scopes: Sequence[str]) -> str:
-    """The narrowest; empty where nothing holds."""
+    """Return the content of the narrowest scope; "" when nothing holds."""
     return next((rows[scope] for scope in scopes for rows in candidates if scope in rows), "")

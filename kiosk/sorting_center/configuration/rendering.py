@@ -48,7 +48,7 @@ class BadRow(ValueError):
 
 
 def read_content(kind: str, key: str, content: str) -> Any:
-    """The table or row of the contract that a row holds; a layout is its text, a setting its value. Raises BadRow."""
+    """Parse a row into its table or row of the contract; a layout is its text, a setting its value. Raises BadRow."""
     try:
         return _CONTENTS[kind](key, _read_json(content.encode()))
     except (Unreadable, UnicodeEncodeError, msgspec.ValidationError, ValueError, KeyError, TypeError) as error:
@@ -125,7 +125,7 @@ class CountyRendering:
         self._made: dict[tuple[tuple[str, ...], ...], bytes] = {}
 
     def parts(self, station: str, township: str) -> Mapping[str, bytes]:
-        """Names and bytes. What has no row in the whole county is not named, and stays at the station as it is.
+        """Return bytes by name. A kind without rows in the whole county is left out, and stays at the station as it is.
 
         A price of goods that the station does not have is left out. Raises BadRow.
         """
@@ -141,15 +141,15 @@ class CountyRendering:
         return found
 
     def has(self, kind: str, key: str = "") -> bool:
-        """Whether there is a row, or one with this key that holds anywhere."""
+        """Return whether there is a row, or one with this key that holds anywhere."""
         return key in self._keys.get(kind, ()) if key else kind in self._rows
 
     def used(self, kind: str, station: str, township: str) -> tuple[str, ...]:
-        """The kind and its scopes that have rows for a station: where they are the same, the same rows hold."""
+        """Return the kind and its scopes with rows for a station: where they are equal, the same rows hold."""
         return (kind, *(scope for scope in scopes_of(station, township) if scope in self._rows.get(kind, {})))
 
     def tables(self, kind: str, station: str, township: str) -> Rows:
-        """What holds of one kind at a station, by key the content."""
+        """Return what holds of one kind at a station: content by key."""
         scopes = self._rows.get(kind, {})
         return rows_for(
             (row for scope in scopes_of(station, township) for row in scopes.get(scope, ())), station, township
@@ -172,5 +172,5 @@ class CountyRendering:
 
 
 def render(rows: Sequence[BookRow], station: str, township: str) -> Mapping[str, bytes]:
-    """The parts of one station's document, by name. Raises BadRow."""
+    """Return the parts of one station's document, by name. Raises BadRow."""
     return CountyRendering(rows).parts(station, township)

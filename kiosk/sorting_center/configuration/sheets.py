@@ -33,7 +33,7 @@ _JSON: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def content_json(fields: Fields) -> str:
-    """The content of a row: the same text for the same fields."""
+    """Encode the content of a row; the same fields always give the same text."""
     return _JSON.encode(fields).decode()
 
 
@@ -48,7 +48,7 @@ def _text(cell: Cell) -> str:
 
 
 def _fixed_digits(width: int) -> Callable[[Cell], str]:
-    """A number that always has so many digits: zeros that a spreadsheet took away come back."""
+    """Return a reader of numbers with this many digits, which restores zeros that a spreadsheet took away."""
 
     def read(cell: Cell) -> str:
         text = str(_whole(cell)) if isinstance(cell, int | float) else _text(cell)
@@ -67,7 +67,7 @@ def _whole(cell: Cell) -> int:
 
 
 def _day(cell: Cell) -> str:
-    """A serial becomes a day when the file is read, which knows where its days begin."""
+    """Return the ISO day. Serials became days before, when the file was read: only there the epoch is known."""
     if isinstance(cell, datetime) and cell.time() == time():
         cell = cell.date()
     if isinstance(cell, date) and not isinstance(cell, datetime):
@@ -85,7 +85,7 @@ def _day(cell: Cell) -> str:
 
 
 def _fen(cell: Cell) -> int:
-    """CNY with at most two decimals; a float by its shortest text, which is what the spreadsheet shows."""
+    """Convert CNY with at most two decimals to fen; a float by its shortest text, which the spreadsheet shows."""
     text = _shown(cell).removesuffix(".0") if isinstance(cell, float) else _shown(cell)
     if isinstance(cell, bool) or not _PRICE.fullmatch(text):
         raise Refused("bad_price", values={"text": text[:40]})
@@ -142,13 +142,13 @@ class Sheet:
     cells: Callable[[str, Fields], Fields]
 
     def row(self, cells: Fields) -> BookRow:
-        """Of what its columns have read."""
+        """Build the row from cells that ``columns`` have read."""
         scope = cells.get("where", "") or (station_scope(cells["station"]) if cells.get("station") else "")
         key = "/".join(cells[name] for name in self.key)
         return BookRow(self.kind, scope, key, "" if cells["hidden"] else content_json(self.fields(cells)))
 
     def cells_of(self, row: BookRow) -> dict[str, str]:
-        """As text; what is not there is ""."""
+        """Return the cells as text; "" for what the row does not have."""
         content = msgspec.json.decode(row.content) if row.content else None
         found = dict(zip(self.key, row.key.split("/") if self.kind == "price" else [row.key], strict=True))
         found |= dict(self.cells(row.key, content)) if content is not None else {"hidden": "yes"}
@@ -156,7 +156,7 @@ class Sheet:
         return {name: found.get(name, "") for name in self.columns}
 
     def column_of(self, path: str) -> str:
-        """Where a fault at this place of a row's content is; the first column of the key for the row itself."""
+        """Return the column of a fault at this path of a row's content; the first key column for the row itself."""
         first, last = path.partition(".")[0], path.rpartition(".")[2]
         known = {"fen_per_kg": "cny_per_kg", "names": "ug"}
         names = (first, last, known.get(first, ""), self.key[0])

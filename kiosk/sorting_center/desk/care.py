@@ -45,9 +45,9 @@ class DeskDigest:
 
 
 def back_up_desk(ledger_url: str, file: Path) -> DeskBackup | None:
-    """The desk of this ledger into the file that is the desk of ``file``, a backup of the ledger; None: it has none.
+    """Copy the desk of this ledger into the desk file of ``file``, a backup of the ledger; None when it has none.
 
-    The file gets its name when it was checked. Raises LedgerAddressError, Refused, DeskError or OSError.
+    The file gets its name after it was checked. Raises LedgerAddressError, Refused, DeskError or OSError.
     """
     target, fresh = desk_path(file), file.with_name(f".{file.name}.new")
     require_free(file)
@@ -67,9 +67,9 @@ def back_up_desk(ledger_url: str, file: Path) -> DeskBackup | None:
 
 
 def copy_desk(source_url: str, target_url: str) -> DeskDigest | None:
-    """The desk of one ledger as it is now into that of another; None: the first has none.
+    """Copy the current desk of one ledger into that of another; None when the first has none.
 
-    In one transaction, and compared. Raises LedgerAddressError, Refused and DeskError.
+    The copy is one transaction, and is compared. Raises LedgerAddressError, Refused and DeskError.
     """
     with _open_readonly(source_url) as reading:
         if reading is None:
@@ -94,13 +94,13 @@ def copy_desk(source_url: str, target_url: str) -> DeskDigest | None:
 
 
 def require_free(file: Path) -> None:
-    """Raises Refused when the desk of ``file``, a backup to be made, is there already."""
+    """Raise Refused when the desk of ``file``, a backup to be made, exists already."""
     if desk_path(file).exists():
         raise Refused("there_already", f"{desk_path(file)} is there already: a backup replaces none, give another name")
 
 
 def require_copyable(source_url: str, target_url: str) -> None:
-    """Raises Refused when there are people at the desk of the target, and DeskError when the source's is older."""
+    """Raise Refused when the desk of the target has people, and DeskError when that of the source is older."""
     for url, require in ((source_url, _require_this_version), (target_url, _require_empty)):
         with _open_readonly(url) as reading:
             if reading is not None:
@@ -109,7 +109,7 @@ def require_copyable(source_url: str, target_url: str) -> None:
 
 @contextmanager
 def _open_readonly(ledger_url: str) -> Iterator[Connection | None]:
-    """One unchanging picture; None: there is no desk. Raises DeskError."""
+    """Open a read-only snapshot; None when there is no desk. Raises DeskError."""
     address = LedgerAddress.parse(ledger_url)
     path = desk_path(address.path) if address.path is not None else None
     if path is not None and not path.is_file():
@@ -153,7 +153,7 @@ def _digest(connection: Connection) -> DeskDigest:
 
 
 def _back_up_sqlite(source: Path, fresh: Path) -> dict[str, int]:
-    """By SQLite's own copy of a file that is written meanwhile; of an older schema, too. Rows by table."""
+    """Copy by SQLite's own backup while the file is written, also from an older schema; return rows by table."""
     try:
         with (
             closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,

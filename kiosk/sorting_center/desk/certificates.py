@@ -48,7 +48,7 @@ class MachineCertificates:
         self._database = database
 
     def next_subjects(self, region: str, kind: MachineKind, names: Iterable[str]) -> list[MachineSubject]:
-        """The subjects that new certificates of these machines have, in the order of ``names``."""
+        """Return the subjects for new certificates of these machines, in the order of ``names``."""
         query = select(_c.name, func.max(_c.generation)).where(_c.region == region, _c.kind == kind.value)
         with self._database.reading() as connection:
             newest = {row.name: row[1] for row in connection.execute(query.group_by(_c.name))}
@@ -62,11 +62,11 @@ class MachineCertificates:
         replacing: bool,
         pin_secrets: Mapping[MachineSubject, bytes] = MappingProxyType({}),
     ) -> None:
-        """Let these certificates in, all or none, each with its end and its sealed identity (b"" for none).
+        """Admit these certificates, all or none, each with its end and its sealed identity (b"" for none).
 
         ``replacing`` revokes the certificate that each machine has. ``pin_secrets`` are those of the identities of
-        stations. Raises Refused: identity_exists (without it),
-        changed_meanwhile (when somebody else has made one since ``next_subjects``).
+        stations. Raises Refused: identity_exists (without ``replacing``), changed_meanwhile (when another was made
+        since ``next_subjects``).
         """
         with self._database.writing() as connection:
             for subject, not_after, sealed in subjects:
@@ -96,7 +96,7 @@ class MachineCertificates:
         connection.execute(insert(machine_certificate), [row | dict(content)])
 
     def revoke(self, region: str, kind: MachineKind, name: str, reason: str, now: datetime) -> MachineSubject:
-        """The subject that is let in no more. Raises Refused: no_identity."""
+        """Revoke the valid certificate and return its subject. Raises Refused: no_identity."""
         with self._database.writing() as connection:
             valid = (_c.region == region) & (_c.kind == kind.value) & (_c.name == name) & _c.revoked_at.is_(None)
             row = connection.execute(select(machine_certificate).where(valid)).first()
@@ -113,37 +113,37 @@ class MachineCertificates:
         connection.execute(update(machine_certificate).where(rows).values(values))
 
     def all(self) -> list[MachineCertificate]:
-        """By region, kind and name, the newest of a machine first."""
+        """Return all by region, kind and name, the newest of a machine first."""
         order = (_c.region, _c.kind, _c.name, _c.generation.desc())
         with self._database.reading() as connection:
             rows = connection.execute(select(*_LISTED).order_by(*order)).all()
         return [_certificate(row) for row in rows]
 
     def newest(self, kind: MachineKind) -> dict[tuple[str, str], MachineCertificate]:
-        """That of each machine, by region and name."""
+        """Return the newest of each machine, by region and name."""
         found = (one for one in reversed(self.all()) if one.subject.kind is kind)
         return {(one.subject.region, one.subject.name): one for one in found}
 
     def subjects(self) -> dict[MachineSubject, bool]:
-        """Every certificate that was ever made, and whether it is valid."""
+        """Return every certificate that was ever made, and whether it is valid."""
         query: Select[Any] = select(_c.region, _c.kind, _c.name, _c.generation, _c.revoked_at)
         with self._database.reading() as connection:
             return {_subject(row): row.revoked_at is None for row in connection.execute(query)}
 
     def revoked_stations(self) -> frozenset[tuple[str, str]]:
-        """Region and number of those whose machine was revoked and has no other certificate."""
+        """Return region and number of stations whose machine was revoked and has no other certificate."""
         newest = self.newest(MachineKind.STATION)
         return frozenset(key for key, one in newest.items() if one.revoked_at is not None)
 
     def sealed(self, subject: MachineSubject) -> bytes | None:
-        """The sealed identity of a certificate that is valid; None without one."""
+        """Return the sealed identity of a valid certificate; None without one."""
         query = select(_c.sealed).where(*_same(subject), _c.revoked_at.is_(None))
         with self._database.reading() as connection:
             content = connection.execute(query).scalar_one_or_none()
         return bytes(content) if content else None
 
     def pin_secret(self, region: str, station: str) -> bytes | None:
-        """Of the station's certificate that is valid; None without one, or where that has no secret."""
+        """Return the secret of the station's valid certificate; None without one, or when it has no secret."""
         of_station = (_c.region == region) & (_c.kind == MachineKind.STATION.value) & (_c.name == station)
         with self._database.reading() as connection:
             query = select(_c.pin_secret).where(of_station, _c.revoked_at.is_(None))
@@ -151,27 +151,27 @@ class MachineCertificates:
         return bytes(content) if content else None
 
     def discard_delivered(self, last_seen: Mapping[tuple[str, str], datetime | None]) -> None:
-        """Discard the sealed identities of stations, by region and number, that were heard with them."""
+        """Discard the sealed identities that stations use already; ``last_seen`` is by region and number."""
         for key, one in self.newest(MachineKind.STATION).items():
             at = last_seen.get(key) if one.has_file else None
             if at is not None and at > datetime.fromisoformat(one.made_at) + _DELIVERY_MARGIN:
                 self.discard_sealed(one.subject)
 
     def discard_sealed(self, subject: MachineSubject) -> None:
-        """Once its machine has it."""
+        """Discard the sealed identity, once its machine has it."""
         with self._database.writing() as connection:
             connection.execute(update(machine_certificate).where(*_same(subject)).values(sealed=None))
 
     def is_valid(self, subject: MachineSubject) -> bool:
-        """Whether the county lets this certificate in now."""
+        """Return whether the certificate is listed and not revoked."""
         query = select(_c.generation).where(*_same(subject), _c.revoked_at.is_(None))
         with self._database.reading() as connection:
             return connection.execute(query).first() is not None
 
     def admits(self, text: str, station: str, region: str = "") -> bool:
-        """Whether a station is let in with a certificate of this subject; ``region``: what it speaks for, "" for any.
+        """Return whether a station with this certificate is admitted; ``region``: what it speaks for, "" for any.
 
-        A subject of another authority is none of this list's affairs, unless the list has that station.
+        A subject of another authority is admitted unless the list has that station.
         """
         try:
             subject = MachineSubject.parse(text)

@@ -39,7 +39,7 @@ def station_scope(station: str) -> str:
 
 
 def scopes_of(station: str, township: str) -> tuple[str, ...]:
-    """Whose rows hold there, the widest first; either may be ""."""
+    """Return the scopes whose rows hold there, the widest first; either argument may be ""."""
     narrower = (township and township_scope(township), station and station_scope(station))
     return (COUNTY, *filter(None, narrower))
 
@@ -87,7 +87,7 @@ class CountyBook:
             return _draft(connection, region)
 
     def rows(self, region: str, kinds: Iterable[str] = KINDS) -> list[BookRow]:
-        """Of the draft, and those that hold at once, in the order of their keys."""
+        """Return rows of the draft and those that hold at once, in the order of their keys."""
         with self._database.reading() as connection:
             return _rows(connection, region, kinds)
 
@@ -100,9 +100,9 @@ class CountyBook:
         now: datetime,
         removed: Sequence[BookRow] = (),
     ) -> Draft:
-        """Put these rows in the place of those with the same kind, scope and key, and take others away, all or none.
+        """Replace the rows of the same kind, scope and key by these, and remove others, all or none.
 
-        Where a row is taken away, that of a wider scope holds again. ``seen``: the revision that the person saw. Raises
+        Where a row is removed, that of a wider scope holds again. ``seen``: the revision that the person saw. Raises
         Refused: changed_meanwhile.
         """
         c, kinds = county_row.c, {row.kind for row in (*rows, *removed)}
@@ -131,13 +131,13 @@ class CountyBook:
     def replace(
         self, region: str, kinds: Sequence[str], rows: Sequence[BookRow], seen: int, who: str, now: datetime
     ) -> Draft:
-        """All rows of these kinds, as an import brings them. Raises Refused: changed_meanwhile."""
+        """Replace all rows of these kinds, as an import does. Raises Refused: changed_meanwhile."""
         listed = {(row.kind, row.scope, row.key) for row in rows}
         removed = [row for row in self.rows(region, kinds) if (row.kind, row.scope, row.key) not in listed]
         return self.change(region, rows, seen, who, now, removed)
 
     def publish(self, region: str, seen: int, who: str, note: str, now: datetime, *, alone_allowed: bool) -> Release:
-        """Let stations have the draft. Raises Refused: changed_meanwhile, same_person, nothing_new."""
+        """Publish the draft for the stations. Raises Refused: changed_meanwhile, same_person, nothing_new."""
         with self._database.writing() as connection:
             draft = _lock(connection, region)
             if draft.revision != seen:
@@ -159,7 +159,7 @@ class CountyBook:
         return made
 
     def releases(self, region: str, limit: int = 100) -> list[Release]:
-        """The newest first."""
+        """Return the newest first."""
         c = county_release.c
         columns = [c[name] for name in Release.__dataclass_fields__]
         query = select(*columns).where(c.region == region).order_by(c.number.desc()).limit(limit)
@@ -167,7 +167,7 @@ class CountyBook:
             return [Release(*row) for row in connection.execute(query)]
 
     def released(self, region: str, number: int | None = None) -> tuple[BookRow, ...]:
-        """The rows of a release, None for the newest; empty without one."""
+        """Return the rows of a release, None for the newest; empty without one."""
         c = county_release.c
         query = select(c.content).where(c.region == region).order_by(c.number.desc()).limit(1)
         if number is not None:
@@ -177,7 +177,7 @@ class CountyBook:
         return _ROWS.decode(zlib.decompress(content)) if content is not None else ()
 
     def in_force(self, region: str) -> tuple[int, tuple[BookRow, ...]]:
-        """What stations are to have: the newest release and what holds at once, and its number."""
+        """Return the number and rows that stations are to have: the newest release and what holds at once."""
         with self._database.reading() as connection:
             number = _draft(connection, region).number
             last = _last_release(connection, region)
@@ -187,7 +187,7 @@ class CountyBook:
 
 
 def rows_for(rows: Iterable[BookRow], station: str, township: str) -> Mapping[str, dict[str, str]]:
-    """What holds at one station: by kind and key, the content."""
+    """Return what holds at one station: content by kind and key."""
     ranks = {scope: rank for rank, scope in enumerate(scopes_of(station, township))}
     levels: dict[str, list[dict[str, str]]] = {}
     for row in rows:
@@ -204,9 +204,9 @@ def rows_for(rows: Iterable[BookRow], station: str, township: str) -> Mapping[st
 
 
 def prices_of(levels: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """What holds from each day on, by ``CODE/mode/since``; "" where the goods are not bought. The widest level first.
+    """Return what holds from a day on, by ``CODE/mode/since``; "" where goods are not bought. ``levels``: widest first.
 
-    On each day the narrowest level that has a price by then: a later price of the county does not undo a township's.
+    On each day the narrowest level with a price by then holds: a later price of the county does not undo a township's.
     """
     lines: dict[str, list[dict[str, str]]] = {}
     for number, level in enumerate(levels):
@@ -242,7 +242,7 @@ def _last(draft: Draft) -> str:
 
 
 def _lock(connection: Connection, region: str) -> Draft:
-    """The draft, which nobody else changes until this transaction ends."""
+    """Return the draft, locked against other changes until this transaction ends."""
     c = county_draft.c
     query = select(c.revision, c.number, c.changed_by, c.changed_at).where(c.region == region).with_for_update()
     row = connection.execute(query).one_or_none()

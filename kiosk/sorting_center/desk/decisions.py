@@ -72,7 +72,7 @@ class Decisions:
     def decide(
         self, subject: tuple[DecisionKind, str], seen: int, act: str, rationale: DecisionRationale, now: datetime
     ) -> Decision:
-        """``seen``: how many decisions on the subject the person saw.
+        """Store a decision. ``seen``: how many decisions on the subject the person saw.
 
         Raises Refused: no_such_act, no_reason, decided_meanwhile.
         """
@@ -112,19 +112,19 @@ class Decisions:
             return replace(_decision(row), outcome=outcome)
 
     def newest(self, kind: DecisionKind, limit: int) -> Sequence[Decision]:
-        """The newest first."""
+        """Return the newest first."""
         query = select(decision).where(decision.c.kind == kind.value).order_by(decision.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             return [_decision(row) for row in connection.execute(query)]
 
     def history(self, kind: DecisionKind, subject: str) -> Sequence[Decision]:
-        """Oldest first."""
+        """Return the oldest first."""
         query = select(decision).where(decision.c.kind == kind.value, decision.c.subject == subject)
         with self._database.reading() as connection:
             return [_decision(row) for row in connection.execute(query.order_by(decision.c.number))]
 
     def latest(self, kind: DecisionKind, subjects: Iterable[str]) -> dict[str, Decision]:
-        """By subject."""
+        """Return the latest decision on each subject that has one, by subject."""
         all_subjects, found = list(subjects), {}
         with self._database.reading() as connection:
             for start in range(0, len(all_subjects), _CHUNK):

@@ -48,5 +48,5 @@ class CenterDesk(Closable):
         return cls(DeskDatabase(ledger_url))
 
     def close(self) -> None:
-        """No call may follow."""
+        """Close the desk. No call may follow."""
         self.database.close()

@@ -89,19 +89,19 @@ class StationDocuments:
         self._database = database
 
     def last_generation(self, region: str) -> int:
-        """Of the county's key; 0 before the first."""
+        """Return the last generation of the county's key; 0 before the first."""
         query = select(func.max(configuration_key.c.generation)).where(configuration_key.c.region == region)
         with self._database.reading() as connection:
             return connection.execute(query).scalar_one_or_none() or 0
 
     def add_generation(self, region: str, generation: int, certificate: str, now: datetime) -> None:
-        """Raises DeskError for one that is there."""
+        """Store a generation and its certificate. Raises DeskError when it exists already."""
         values = {"generation": generation, "certificate": certificate, "made_at": to_rfc3339(now)}
         with self._database.writing() as connection:
             connection.execute(insert(configuration_key).values(region=region, **values))
 
     def certificates(self, region: str) -> list[bytes]:
-        """Of the county's keys, PEM, the first generation first."""
+        """Return the certificates of the county's keys, PEM, the first generation first."""
         c = configuration_key.c
         query = select(c.certificate).where(c.region == region).order_by(c.generation)
         with self._database.reading() as connection:
@@ -112,24 +112,24 @@ class StationDocuments:
             return _newest(connection, region, station)
 
     def all_newest(self, region: str) -> dict[str, SignedDocument]:
-        """By station, of those that have a document."""
+        """Return the newest document by station, of those that have one."""
         with self._database.reading() as connection:
             rows = connection.execute(select(station_document).where(_d.region == region))
             return {row.station: _document(row) for row in rows}
 
     def regions(self, station: str) -> list[str]:
-        """Those in which a station of this number has a document."""
+        """Return the regions in which a station of this number has a document."""
         with self._database.reading() as connection:
             return list(connection.execute(select(_d.region).where(_d.station == station)).scalars())
 
     def names(self, region: str, station: str, sha256: str) -> bool:
-        """Whether the newest document of this station names such a part."""
+        """Return whether the newest document of this station names such a part."""
         query = select(_link.sha256).where(_link.region == region, _link.station == station, _link.sha256 == sha256)
         with self._database.reading() as connection:
             return connection.execute(query).first() is not None
 
     def part(self, region: str, station: str, sha256: str) -> bytes | None:
-        """None for one that the newest document of this station does not name."""
+        """Return the part; None when the newest document of this station does not name it."""
         query = select(_p.content).join_from(document_part, station_document_part, _p.sha256 == _link.sha256)
         query = query.where(_link.region == region, _link.station == station, _link.sha256 == sha256)
         with self._database.reading() as connection:
@@ -137,9 +137,9 @@ class StationDocuments:
         return bytes(content) if content is not None else None
 
     def next_number(self, region: str, station: str, key: int, above: ConfigurationVersion | None = None) -> int:
-        """Under this generation of the key: above the last document, and above what the station says it has.
+        """Return a number under this generation of the key, above the last document and what the station says it has.
 
-        Larger than ``MAX_NUMBER`` when none is left: such a station gets no document before the next generation.
+        It is larger than ``MAX_NUMBER`` when none is left: such a station gets no document before the next generation.
         """
         with self._database.reading() as connection:
             return _number_after(_known_versions(connection, region, station, above), key)
@@ -147,7 +147,7 @@ class StationDocuments:
     def issue(
         self, key: ConfigurationKey, book_number: int, stations: Sequence[PartsOfStation], now: datetime
     ) -> list[SignedDocument]:
-        """Sign and store documents for these stations of the key's region, all or none; those that were made.
+        """Sign and store documents for these stations of the key's region, all or none; return those that were made.
 
         None is made for a station whose newest document has the same parts under this key, unless it has to be above.
         ``book_number``: that of the rows from which the parts were made. Raises Refused: changed_meanwhile, when the

@@ -32,7 +32,7 @@ class OpeningHours:
 
     @classmethod
     def parse(cls, text: str) -> OpeningHours:
-        """``mon-fri 09:00-18:00; sat 10:00-24:00``; "" for always closed. Raises Refused."""
+        """Parse ``mon-fri 09:00-18:00; sat 10:00-24:00``; "" for always closed. Raises Refused."""
         week: list[Span | None] = [None] * len(DAYS)
         for part in filter(None, (piece.strip().lower() for piece in text.split(";"))):
             found = _HOURS_PATTERN.fullmatch(part)
@@ -67,12 +67,12 @@ class OpeningHours:
         return "; ".join(f"{'-'.join(DAYS[day] for day in days)} {'-'.join(hours)}" for days, hours in self.runs)
 
     def is_open(self, local: datetime) -> bool:
-        """``local``: on the wall clock of the county."""
+        """Return whether it is open at ``local``, a moment on the wall clock of the county."""
         span = self.week[local.weekday()]
         return span is not None and span[0] <= local.hour * 60 + local.minute < span[1]
 
     def open_min(self, since: datetime, until: datetime) -> int:
-        """Whole minutes within the hours between two moments on the wall clock of the county."""
+        """Count whole minutes within the hours between two moments on the wall clock of the county."""
         total, day = 0, since.date()
         while day <= until.date():
             span = self.week[day.weekday()]
@@ -83,8 +83,8 @@ class OpeningHours:
 
 
 def is_quiet(hours: OpeningHours, quiet_min: int, last_seen_at: datetime | None, now: datetime) -> bool:
-    """Whether a station sent nothing for ``quiet_min`` minutes of its hours; False for one that never sent anything,
-    and when the clock was ahead. Both moments in the zone of the county.
+    """Return whether a station sent nothing for ``quiet_min`` minutes of its hours; False when it never sent anything,
+    or when the clock was ahead. Both moments are in the zone of the county.
     """
     if last_seen_at is None or last_seen_at >= now:
         return False
@@ -94,7 +94,7 @@ def is_quiet(hours: OpeningHours, quiet_min: int, last_seen_at: datetime | None,
 
 
 def _minute_of(moment: datetime, day: date) -> int:
-    """Minutes since midnight of ``day``, within it."""
+    """Return minutes since midnight of ``day``, limited to that day."""
     if moment.date() < day:
         return 0
     return DAY_MIN if moment.date() > day else moment.hour * 60 + moment.minute

@@ -65,7 +65,7 @@ class StaffRole(IntEnum):
 
     @classmethod
     def of(cls, word: str) -> StaffRole:
-        """Raises Refused."""
+        """Look up a role by its word. Raises Refused."""
         for role in cls:
             if role.word == word:
                 return role
@@ -98,7 +98,7 @@ class People:
         self._hasher = PasswordHasher(TIME_COST, MEMORY_KIB, PARALLELISM)
 
     def add(self, name: str, role: StaffRole, password: str, now: datetime) -> StaffMember:
-        """Raises Refused: bad_name, name_taken, too_many, and as `check_password` does."""
+        """Add a person. Raises Refused: bad_name, name_taken, too_many, and as `check_password` does."""
         check_name(name)
         if name in RESERVED_NAMES:
             raise Refused("name_taken", f"{name} is what the program itself is called: take another", {"name": name})
@@ -110,7 +110,7 @@ class People:
         return StaffMember(name, role, changed_at=to_rfc3339(now))
 
     def verify(self, name: str, password: str) -> StaffMember | None:
-        """Takes the time and memory of one Argon2id for any name; None for a person who is disabled."""
+        """Check a password, with the time and memory of one Argon2id for any name. None for a disabled person."""
         with self._database.reading() as connection:
             row = connection.execute(select(person).where(person.c.name == name)).first()
         try:
@@ -124,29 +124,29 @@ class People:
         return _person(row) if right and row is not None and not row.disabled else None
 
     def set_password(self, name: str, password: str, now: datetime) -> StaffMember:
-        """The person as changed. Ends all their sessions. Raises Refused: no_such_person, and as `check_password`."""
+        """Change it, end all sessions, return the person. Raises Refused: no_such_person, and as `check_password`."""
         before = self.get(name)
         check_password(password, name, before.role)
         self._change(name, now, password_hash=self._hasher.hash(password))
         return replace(before, changed_at=to_rfc3339(now))
 
     def set_role(self, name: str, role: StaffRole, now: datetime) -> None:
-        """Ends all their sessions. Raises Refused: no_such_person, last_admin."""
+        """Change the role; end all their sessions. Raises Refused: no_such_person, last_admin."""
         self._change(name, now, role=role.word)
 
     def set_disabled(self, name: str, disabled: bool, now: datetime) -> None:
-        """Ends all their sessions. Raises Refused: no_such_person, last_admin."""
+        """Disable or enable a person; end all their sessions. Raises Refused: no_such_person, last_admin."""
         self._change(name, now, disabled=disabled)
 
     def set_language(self, name: str, language: str) -> None:
-        """Raises Refused: no_such_language."""
+        """Store the language. Raises Refused: no_such_language."""
         if language not in LANGUAGES:
             raise Refused("no_such_language", f"languages are {', '.join(LANGUAGES)}")
         with self._database.writing() as connection:
             connection.execute(update(person).where(person.c.name == name).values(language=language))
 
     def get(self, name: str) -> StaffMember:
-        """Raises Refused: no_such_person."""
+        """Return the person. Raises Refused: no_such_person."""
         with self._database.reading() as connection:
             row = connection.execute(select(person).where(person.c.name == name)).first()
         if row is None:
@@ -169,7 +169,7 @@ class People:
 
 
 def check_password(password: str, name: str, role: StaffRole) -> None:
-    """Raises Refused (weak_password, guessed_password), whose text never repeats it."""
+    """Check a new password. Raises Refused (weak_password, guessed_password), whose text never repeats it."""
     min_length = MIN_ADMIN_PASSWORD if role is StaffRole.ADMIN else MIN_PASSWORD
     if not min_length <= len(password) <= MAX_PASSWORD:
         message = f"the password of a {role.word} has {min_length} to {MAX_PASSWORD} characters"
@@ -203,7 +203,7 @@ class StaffSessions:
         self._database = database
 
     def begin(self, who: StaffMember, host: str, now: datetime) -> str:
-        """The token for the browser: 256 bits, as text.
+        """Begin a session; return the token for the browser: 256 bits, as text.
 
         Raises Refused (wrong_password) when ``who`` was changed since `People.verify`: a reset of the password also
         ends the session that was about to begin.
@@ -223,7 +223,7 @@ class StaffSessions:
         return fresh
 
     def find(self, token: str, host: str, now: datetime) -> StaffSession | None:
-        """None for a token that is unknown or expired, or was issued under another name of this host."""
+        """Find the session; None for a token that is unknown or expired, or issued under another name of this host."""
         if not token:
             return None
         key = hash_secret(token)
@@ -253,6 +253,6 @@ class StaffSessions:
             connection.execute(delete(session).where(session.c.token_sha256 == hash_secret(token)))
 
     def end_all(self, name: str) -> int:
-        """Sign out everywhere; the number of sessions."""
+        """Sign out everywhere; return the number of sessions."""
         with self._database.writing() as connection:
             return connection.execute(delete(session).where(session.c.person == name)).rowcount

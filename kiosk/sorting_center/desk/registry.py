@@ -64,7 +64,7 @@ class StationRegister:
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     def township_of(self, key: StationKey) -> Township | None:
-        """None for a station without one, or one that is not expected."""
+        """Return the township; None for a station without one, or one that is not expected."""
         row = self.stations.get(key)
         return self.townships.get((row.region, row.township)) if row is not None else None
 
@@ -112,7 +112,7 @@ class Registry:
     def replace(
         self, stations: Sequence[ExpectedStation], townships: Sequence[Township], base: str | None = None
     ) -> RegistryDifferences:
-        """All of it in one transaction; what it has changed.
+        """Replace the whole list in one transaction; return what has changed.
 
         ``base`` is the digest of the list that the person saw. Raises Refused: changed_meanwhile.
         """
@@ -184,7 +184,7 @@ class RegistryDrafts:
         self._database = database
 
     def store(self, who: str, session: str, content: bytes, base: str, now: datetime) -> RegistryDraft:
-        """``session`` is its ``csrf``."""
+        """Store the draft in place of the person's last one; ``session`` is the ``csrf`` of the session."""
         draft = RegistryDraft(content, hashlib.sha256(content).hexdigest(), base)
         row = {"who": who, "session_sha256": hash_secret(session), "file_sha256": draft.file_sha256, "base": base}
         with self._database.writing() as connection:
@@ -193,7 +193,7 @@ class RegistryDrafts:
         return draft
 
     def find(self, who: str, session: str, file_sha256: str, now: datetime) -> RegistryDraft:
-        """Raises Refused: no_draft."""
+        """Find the draft. Raises Refused: no_draft."""
         with self._database.reading() as connection:
             row = connection.execute(select(registry_draft).where(registry_draft.c.who == who)).first()
         if (

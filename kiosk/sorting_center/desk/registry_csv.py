@@ -73,7 +73,7 @@ class ParsedRegistry:
 
 
 def read_registry(content: bytes) -> ParsedRegistry:
-    """All of it; raises BadRegistry."""
+    """Read all of it or nothing. Raises BadRegistry."""
     if len(content) > MAX_BYTES:
         raise BadRegistry([RegistryFault(0, "", "too_large", {"n": len(content), "most": MAX_BYTES})])
     text, encoding = decoded(content)
@@ -96,8 +96,8 @@ def read_registry(content: bytes) -> ParsedRegistry:
 
 
 def write_registry(register: StationRegister) -> bytes:
-    """The list as `read_registry` takes it: UTF-8 with a mark, so that spreadsheets know it. A cell that a spreadsheet
-    would calculate has an apostrophe before it, which reading takes away again.
+    """Write the list as `read_registry` takes it: UTF-8 with a byte order mark, so that spreadsheets recognize it. A
+    cell that a spreadsheet would calculate gets an apostrophe before it, which reading removes.
     """
     written = io.StringIO(newline="")
     writer = csv.writer(written)
@@ -109,7 +109,7 @@ def write_registry(register: StationRegister) -> bytes:
 
 
 def station_cells(register: StationRegister, key: StationKey) -> dict[str, str]:
-    """The row of a station by column; empty cells for one that is not in the list."""
+    """Return the row of a station by column; empty cells for one that is not in the list."""
     region, station = key
     known = register.stations.get(key) or ExpectedStation(region, station)
     return {**asdict(known), **_township_cells(register.township_of(key))}
@@ -121,9 +121,9 @@ def _township_cells(place: Township | None) -> dict[str, str]:
 
 
 def with_station(register: StationRegister, cells: Mapping[str, str]) -> ParsedRegistry:
-    """The list with one station added or changed: ``cells`` by column, the others stay as they are.
+    """Return the list with one station added or changed: ``cells`` by column, the others stay as they are.
 
-    Hours are those of the whole township: "" for those that it has. Raises BadRegistry.
+    Hours are those of the whole township; "" keeps the present ones. Raises BadRegistry.
     """
     key = (cells["region"], cells["station"])
     row = {name: cell.strip() for name, cell in {**station_cells(register, key), **cells}.items()}
@@ -150,7 +150,7 @@ def unescape_formula(cell: str) -> str:
 
 
 def decoded(content: bytes) -> tuple[str, str]:
-    """The text, and what it was read as. Raises BadRegistry."""
+    """Return the text and the encoding that it was read as. Raises BadRegistry."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             return content.decode("utf-16"), "UTF-16"
@@ -229,7 +229,7 @@ def _parse_row(line: int, row: Mapping[str, str], parsed: ParsedRows, faults: li
 
 
 def _check_cell(name: str, cell: str) -> None:
-    """Raises Refused."""
+    """Check one cell. Raises Refused."""
     if len(cell) > MAX_TEXT:
         raise Refused("too_long", values={"n": str(len(cell)), "most": str(MAX_TEXT)})
     hidden = next((mark for mark in cell if unicodedata.category(mark)[0] == "C"), None)

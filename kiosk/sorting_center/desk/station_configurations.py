@@ -113,7 +113,7 @@ class StationConfigurations:
         self._database = database
 
     def all(self) -> dict[StationKey, StationConfiguration]:
-        """Of every station that has a document or said something about its configuration."""
+        """Return every station that has a document or has reported on its configuration."""
         with self._database.reading() as connection:
             return _load(connection)
 
@@ -169,7 +169,7 @@ def record_event(
 
 
 def _record(connection: Connection, key: tuple[str, str, str], values: tuple[Any, ...], at: str) -> bool:
-    """Whether it is new; what is said again has the time of the first time."""
+    """Store a report; return whether it is new. A repeated one keeps the time of the first."""
     query = select(_c.sha256, _c.at).where(_c.region == key[0], _c.station == key[1], _c.state == key[2])
     before = connection.execute(query).one_or_none()
     is_new = before is None or before.sha256 != values[4]
@@ -180,7 +180,7 @@ def _record(connection: Connection, key: tuple[str, str, str], values: tuple[Any
 
 
 def _clerks(connection: Connection, region: str, station: str, sha256: str) -> ClerksPart | None:
-    """Of the newest document when it has this hash; None when it is another one, or leaves the people as they are."""
+    """Return the clerks of the newest document; None when its hash is another, or it leaves people as they are."""
     query = select(_d.document).where(_d.region == region, _d.station == station, _d.sha256 == sha256)
     document = connection.execute(query).scalar_one_or_none()
     try:

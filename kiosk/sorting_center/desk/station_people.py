@@ -61,16 +61,16 @@ class StationPeople:
         self._database, self._book = database, book
 
     def at(self, station: Station) -> list[Clerk]:
-        """By number."""
+        """Return the people by number."""
         return sorted((_clerk(row) for row in self._rows(station) if row.content), key=lambda clerk: int(clerk.number))
 
     def _rows(self, station: Station) -> list[BookRow]:
-        """Without content for somebody whom an import has hidden."""
+        """Return the rows; one without content is a person whom an import has hidden."""
         scope = station_scope(station.number)
         return [row for row in self._book.rows(station.region, [PERSON]) if row.scope == scope]
 
     def former(self, station: Station) -> list[FormerPerson]:
-        """Those who have left last come first."""
+        """Return those who have left, the last one first."""
         of_station = (_c.region == station.region) & (_c.station == station.number)
         query = select(_c.number, _c.name, _c.role, _c.ended_at, _c.locked_out_at).where(of_station)
         present = {clerk.number for clerk in self.at(station)}
@@ -79,7 +79,7 @@ class StationPeople:
         return [FormerPerson(*row) for row in rows if row.number not in present]
 
     def unclaimed(self, station: Station, used: Iterable[str]) -> list[str]:
-        """Of the numbers that the station has given itself, those that the county has given to nobody."""
+        """Return those numbers of the station's own that the county has not given to a person."""
         claimed = self._numbers(station)
         return [number for number in used if number not in claimed]
 
@@ -89,8 +89,8 @@ class StationPeople:
     def add(
         self, station: Station, person: tuple[str, str, Role], used: Sequence[str], who: str, now: datetime
     ) -> Clerk:
-        """Number, name and role; "" for the next number. ``used``: the numbers that the station has given itself, of
-        which an unclaimed one may be chosen: whoever has it and the same name there keeps the PIN.
+        """Add a person: number, name and role; "" for the next number. ``used``: the numbers that the station has given
+        itself. An unclaimed one may be chosen: the person who has it there under the same name keeps the PIN.
         """
         chosen, name, role = person
 
@@ -108,7 +108,7 @@ class StationPeople:
         return retry_change(self._book, station.region, add)
 
     def change(self, station: Station, changed: tuple[str, str, Role], who: str, now: datetime) -> Clerk:
-        """Number, name and role. Under another name the number is somebody else's at the station, without a PIN."""
+        """Change number, name and role. Under another name the number is a new person at the station, without a PIN."""
         number, name, role = changed
 
         def change(seen: int) -> Clerk:
@@ -122,7 +122,7 @@ class StationPeople:
         return retry_change(self._book, station.region, change)
 
     def end(self, station: Station, number: str, who: str, now: datetime) -> Clerk:
-        """Somebody has left: the next document does not have them."""
+        """Remove a person who has left: the next document does not have them."""
 
         def end(seen: int) -> Clerk:
             people = {one.number: one for one in self.at(station)}
@@ -139,9 +139,7 @@ class StationPeople:
 
 
 def retry_change(book: CountyBook, region: str, act: Callable[[int], T]) -> T:
-    """What ``act`` does with the revision of now; again when somebody has changed the book meanwhile, for it reads what
-    it needs itself.
-    """
+    """Call ``act`` with the current revision, again when the book was changed meanwhile: it reads what it needs."""
     for _ in range(_MAX_ATTEMPTS - 1):
         try:
             return act(book.draft(region).revision)
@@ -162,7 +160,7 @@ def _row(station: Station, clerk: Clerk) -> BookRow:
 
 
 def checked_name(text: str) -> str:
-    """Of somebody of a station, or of a member. Raises Refused: bad_name."""
+    """Return the checked name of a station's person or of a member. Raises Refused: bad_name."""
     try:
         return person_name(text.strip())
     except BadName as error:

@@ -26,7 +26,7 @@ class StationRequests:
         self._database = database
 
     def add(self, region: str, station: str, kind: str, release: str, days: int, now: datetime) -> int:
-        """Its number."""
+        """Store a request; return its number."""
         key = {"region": region, "station": station}
         times = {"issued_at": to_rfc3339(now), "expires_at": to_rfc3339(now + timedelta(days=days))}
         query = select(func.max(_c.number)).where(_c.region == region, _c.station == station)
@@ -38,12 +38,12 @@ class StationRequests:
         return number
 
     def all(self) -> Sequence[RowMapping]:
-        """Those of a station one after the other, the newest last."""
+        """Return those of a station one after the other, the newest last."""
         with self._database.reading() as connection:
             return connection.execute(select(station_request).order_by(*_c)).mappings().all()
 
     def next_open(self, region: str, now: datetime) -> list[RowMapping]:
-        """Of each station the oldest that is neither answered nor expired: a station takes one after the other."""
+        """Return the oldest of each station that is neither answered nor expired: a station takes one at a time."""
         query = select(station_request).where(_c.region == region, _c.outcome == "", _c.expires_at > to_rfc3339(now))
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(_c.number.desc())).mappings()
@@ -51,7 +51,7 @@ class StationRequests:
 
 
 def record_answer(connection: Connection, region: str, station: str, data: RequestAnswered) -> None:
-    """The first one counts."""
+    """Store the answer, unless there is one: the first counts."""
     same = (_c.region == region) & (_c.station == station) & (_c.number == data.number) & (_c.kind == data.kind)
     values = {name: getattr(data, name) for name in _OPEN}
     connection.execute(update(station_request).where(same, _c.outcome == "").values(values))

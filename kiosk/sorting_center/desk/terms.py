@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 def parse_terms(texts: Iterable[str] = ()) -> Mapping[str, int]:
-    """Of ``KIND=DAYS``, each kind once; raises ValueError with what would do."""
+    """Parse ``KIND=DAYS``, each kind once; others get their default. Raises ValueError with what is allowed."""
     chosen: dict[str, int] = {}
     for text in texts:
         kind, _, days = text.partition("=")
@@ -61,7 +61,7 @@ def parse_terms(texts: Iterable[str] = ()) -> Mapping[str, int]:
 
 
 def erase_step(ledger: Ledger, database: DeskDatabase, terms: Mapping[str, int], now: datetime) -> float:
-    """Erase a part, by a clock that can be right; seconds until the next. Raises LedgerError and DeskError.
+    """Erase a part, if the clock can be right; return the seconds until the next. Raises LedgerError and DeskError.
 
     Two processes that do it at once erase the same.
     """
@@ -79,7 +79,7 @@ def erase_step(ledger: Ledger, database: DeskDatabase, terms: Mapping[str, int],
 
 
 def erase_expired(database: DeskDatabase, terms: Mapping[str, int], now: datetime) -> Mapping[str, int]:
-    """At most MAX_ROWS of each kind; how many, by kind. What a wrong ``now`` erases does not come back."""
+    """Erase at most MAX_ROWS of each kind; return how many, by kind. What a wrong ``now`` erases does not come back."""
     ends = {kind: to_rfc3339(now - timedelta(days=days)) for kind, days in terms.items()}
     audit, notice, person, throttle = schema.audit.c, schema.notice.c, schema.person.c, schema.throttle.c
     conditions: Mapping[str, tuple[Table, ColumnElement[bool]]] = {
@@ -108,7 +108,7 @@ def _first_of(table: Table, condition: ColumnElement[bool]) -> ColumnElement[boo
 
 
 def _erase_cases(connection: Connection, end: str) -> int:
-    """Closed ones whose last step is older: the case, or only who and why where its condition lasts."""
+    """Erase closed ones whose last step is older: the case, or only who and why while its condition lasts."""
     case, step = schema.alarm_case, schema.case_step.c
     steps = select(step.id).where(step.alarm_case == case.c.id)
     is_old = (case.c.state == CaseState.CLOSED.value) & ~steps.where(step.at >= end).exists()
@@ -121,14 +121,14 @@ def _erase_cases(connection: Connection, end: str) -> int:
 
 
 def _erase_former_names(connection: Connection, end: str) -> int:
-    """Of people who have left a station; their numbers stay, so that nobody else gets one."""
+    """Erase names of people who have left a station; their numbers stay, so that none is given again."""
     person = schema.former_person
     is_old = (person.c.ended_at < end) & (person.c.name != "")
     return connection.execute(update(person).where(_first_of(person, is_old)).values(name="")).rowcount
 
 
 def _erase_listing_texts(connection: Connection, end: str) -> int:
-    """What people wrote of lots that are sold or withdrawn; the station's own offer stays, as in the ledger."""
+    """Erase what people wrote on lots sold or withdrawn; the station's own offer stays, as in the ledger."""
     one, step = schema.listing.c, schema.listing_step.c
     is_old = one.state.in_(("sold_out", "withdrawn")) & (one.updated_at < end)
     has_texts = is_old & (one.edited.is_not(None) | one.published.is_not(None))

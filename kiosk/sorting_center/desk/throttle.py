@@ -45,11 +45,11 @@ class SignInThrottle:
         self._database = database
 
     def attempt(self, name: str, address: str, at: AttemptTime) -> int:
-        """0 when it may be checked; it counts as wrong until `succeeded`. Else milliseconds to wait."""
+        """Return 0 when it may be checked: it counts as wrong until `succeeded`. Else return milliseconds to wait."""
         return self._attempt(_keys(name, address), at)
 
     def attempt_pin(self, who: str, station: str, at: AttemptTime) -> int:
-        """0 when this person may answer a challenge of this station, which counts; else milliseconds to wait."""
+        """Return 0 when this person may answer a challenge of this station, and count it; else milliseconds to wait."""
         return self._attempt([(f"pin {_hashed(station)}", STATION_PINS), (f"pins {_hashed(who)}", PERSON_PINS)], at)
 
     def _attempt(self, keys: list[tuple[str, LockoutRule]], at: AttemptTime) -> int:

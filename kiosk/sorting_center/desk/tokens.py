@@ -59,7 +59,7 @@ class Tokens:
         per_minute: int = PER_MINUTE,
         expires: datetime | None = None,
     ) -> str:
-        """The secret, shown only here. Raises Refused: bad_name, no_scope, bad_rate, name_taken, too_many."""
+        """Return the secret, shown only here. Raises Refused: bad_name, no_scope, bad_rate, name_taken, too_many."""
         scope_words = sorted({scope.value for scope in scopes})
         check_name(name)
         if not scope_words:
@@ -82,7 +82,7 @@ class Tokens:
         return secret
 
     def find(self, secret: str, now: datetime) -> Token | None:
-        """None for one that is unknown, revoked or expired."""
+        """Find a token by its secret; None when it is unknown, revoked or expired."""
         if not secret.startswith(_PREFIX):
             return None
         valid = token_table.c.revoked_at.is_(None) & (
@@ -94,14 +94,14 @@ class Tokens:
         return _token(row) if row is not None else None
 
     def revoke(self, name: str, now: datetime) -> None:
-        """Raises Refused: no_such_token."""
+        """Revoke a token. Raises Refused: no_such_token."""
         with self._database.writing() as connection:
             active = (token_table.c.name == name) & token_table.c.revoked_at.is_(None)
             if not connection.execute(update(token_table).where(active).values(revoked_at=to_rfc3339(now))).rowcount:
                 raise Refused("no_such_token", f"there is no token {name[:40]!r} that is good", {"name": name[:40]})
 
     def all(self) -> list[Token]:
-        """By name, with the revoked ones."""
+        """Return all by name, with the revoked ones."""
         with self._database.reading() as connection:
             return [_token(row) for row in connection.execute(select(token_table).order_by(token_table.c.name))]
 
@@ -118,7 +118,7 @@ class TokenRateLimiter:
         self._left: dict[str, tuple[float, float]] = {}
 
     def wait_s(self, token: Token) -> float:
-        """0 for a request that is allowed now, which is counted; else the seconds until one is."""
+        """Return 0 for a request that is allowed now, which is counted; else the seconds until one is."""
         with self._lock:
             now = self._clock()
             left, since = self._left.get(token.name, (float(token.per_minute), now))

@@ -49,7 +49,7 @@ _Key = tuple[str, str, str]  # Station, receipt, region
 
 
 def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
-    """Each intake once, then the corrections. In memory until then is what is void, or waits above a gap."""
+    """Yield each intake once, then the corrections; voided intakes and events above a gap stay in memory."""
     intakes: dict[_Key, bytes] = {}
     voids: list[tuple[StoredEvent, IntakeVoided, str]] = []
     for event in events:
@@ -75,13 +75,13 @@ def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
 
 
 def _intake_id(receipt: str, second_region: str) -> str:
-    """The receipt's alone, as it always was, unless two counties have a station of this number."""
+    """Build the id from the receipt alone, unless two counties have a station of this number."""
     county = f"{_urn_part(second_region)}:" if second_region else ""
     return f"{_URN}:intake:{county}{_urn_part(receipt)}"
 
 
 def _confirmed(event: StoredEvent, envelope: EventEnvelope, data: IntakeConfirmed, intake_id: str) -> dict[str, object]:
-    """The ObjectEvent of an intake: one re-issued in a later epoch is still one intake."""
+    """Build the ObjectEvent of an intake: one re-issued in a later epoch is still one intake."""
     place = {"id": f"{_URN}:station:{event.station}"}
     bags = [f"{_URN}:bag:{_urn_part(bag.code)}" for bag in data.bags if bag.code is not None]
     return {
@@ -125,5 +125,5 @@ def _error(
 
 
 def _urn_part(text: str) -> str:
-    """Letters, digits and hyphens stay; anything else becomes %XX of its UTF-8 (RFC 8141, 2.2)."""
+    """Escape all but letters, digits and hyphens as %XX of its UTF-8 (RFC 8141, 2.2)."""
     return quote(text, safe="").replace("_", "%5F").replace(".", "%2E").replace("~", "%7E")

@@ -35,7 +35,7 @@ FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "
 
 
 def of_member(read: Callable[[], Iterable[StoredEvent]], member: str) -> Iterator[StoredEvent]:
-    """The events of this member's receipts, and all others that name such a receipt or its lot."""
+    """Return the events of this member's receipts, and all others that name such a receipt or its lot."""
     of_them = (event for event in read() if _data(json.loads(event.body)).get("party") == member)
     subjects = {one for event in of_them for one in _subjects(event)}
     return (event for event in read() if subjects & _subjects(event))
@@ -52,13 +52,13 @@ def _data(body: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def jsonl(events: Iterable[StoredEvent]) -> Iterator[str]:
-    """The canonical JSON of each event; ``station``, ``epoch`` and ``seq`` are attributes of its own top level."""
+    """Yield each event's canonical JSON; ``station``, ``epoch`` and ``seq`` are top-level attributes."""
     for event in events:
         yield event.body.decode("utf-8") + "\n"
 
 
 def table(events: Iterable[StoredEvent]) -> Iterator[str]:
-    """The header and one row per event, each ending in CR LF."""
+    """Yield the header and one row per event, each ending in CR LF."""
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="\r\n")
     for row in _rows(events):
@@ -108,7 +108,7 @@ def _count_cells(event: StoredEvent) -> tuple[str | None, str | None, str | None
 
 
 def _cell(value: object) -> str:
-    """Text as it is, whole numbers as digits; an apostrophe before what a spreadsheet would calculate."""
+    """Format text unchanged, integers as digits; put an apostrophe before what a spreadsheet would calculate."""
     if value is None:
         return ""
     if isinstance(value, int):

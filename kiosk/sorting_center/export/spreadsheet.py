@@ -115,7 +115,7 @@ def yuan(fen: int) -> Decimal:
 
 
 def receipt_cells(row: ReceiptRow, of: ReceiptFormat) -> list[Cell]:
-    """In the order of RECEIPT_COLUMNS. The time is the corrected one; the day is that of the arrival without one."""
+    """Return cells in the order of RECEIPT_COLUMNS. The time is corrected; without one, the day is of the arrival."""
     weight, amount = kilograms(row.net_g), yuan(row.amount_fen)
     own = part_of(row.mode, row.voided)
     money: list[Cell] = [cell for part in PARTS for cell in ((weight, amount) if part == own else ("", ""))]
@@ -146,13 +146,13 @@ def day_rows(collected: CollectedSums) -> Iterator[list[Cell]]:
 
 
 def goods_rows(collected: CollectedSums, of: ReceiptFormat) -> Iterator[list[Cell]]:
-    """In the order of GOODS_COLUMNS, the heaviest first."""
+    """Yield rows in the order of GOODS_COLUMNS, the heaviest first."""
     for product, sums in sorted(collected.goods.items(), key=lambda item: (-item[1].net_g, item[0])):
         yield [product, of.goods(product), *sum_cells(sums)]
 
 
 def safe_text(text: str) -> str:
-    """As a cell of CSV: an apostrophe before what a spreadsheet would calculate. `plain_text` is the inverse."""
+    """Put an apostrophe before what a spreadsheet would calculate, for a CSV cell. `plain_text` is the inverse."""
     return f"'{text}" if text.startswith(_ESCAPED_STARTS) else text
 
 
@@ -161,7 +161,7 @@ def plain_text(cell: str) -> str:
 
 
 def csv_lines(columns: Iterable[str], rows: Iterable[Iterable[Cell]], words: Words) -> Iterator[bytes]:
-    """RFC 4180 in UTF-8 with a mark, every text in quotes: there are places where ``;`` parts cells."""
+    """Yield RFC 4180 in UTF-8 with a byte order mark, all text quoted: in some places ``;`` separates cells."""
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     yield BYTE_ORDER_MARK.encode()
@@ -182,10 +182,10 @@ class AboutSheet:
 
 
 def workbook(to: IO[bytes], rows: Iterable[ReceiptRow], facts: AboutSheet, of: ReceiptFormat) -> CollectedSums:
-    """Write an XLSX of receipts, days, goods, and what they are; what was added up.
+    """Write an XLSX of receipts, days, goods and an explanation; return the sums.
 
-    Rows go to files beside ``to`` as they come: a month of a county does not fit in memory. No text becomes a formula,
-    a number or a link.
+    Rows are buffered in files beside ``to``: a month of a county does not fit in memory. No text becomes a formula, a
+    number or a link.
     """
     collected = CollectedSums()
     with TemporaryDirectory() as folder:
@@ -236,7 +236,7 @@ class _Sheets:
         self._whole = book.add_format({"num_format": "#,##0"})
 
     def table(self, name: str, columns: tuple[str, ...], rows: Iterable[list[Cell]]) -> None:
-        """With a head that stays, on as many sheets as it needs."""
+        """Write a table with a frozen header, on as many sheets as it needs."""
         sheet, at, number = self._start_sheet(name, columns, 1), 1, 1
         for row in rows:
             if at == SHEET_ROWS:

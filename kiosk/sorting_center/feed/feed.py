@@ -40,9 +40,9 @@ _NUMBERING_RETRY_S: Final = 1.0
 
 
 def feed_message(entry: FeedEntry) -> bytes:
-    """The event, in its canonical form, with the extension attribute ``feedseq`` (an integer from 1, gap-free).
+    """Return the canonical event with the extension attribute ``feedseq`` (an integer from 1, gap-free).
 
-    To check a hash downstream take ``feedseq`` and ``signature`` out again.
+    To check a hash downstream, remove ``feedseq`` and ``signature`` again.
     """
     if (place := _FEEDSEQ_INSERT_POINT.search(entry.body)) is not None:
         at = place.end()
@@ -89,7 +89,7 @@ class Feed:
         return 0.0 if more else _IDLE_S
 
     def step(self) -> bool:
-        """Publish one window, if it is this process that may; true when something went out and there may be more."""
+        """Publish one window if this process is the publisher; return whether there may be more."""
         if not self._ledger.is_publisher:
             return False
         # Another process may have led meanwhile, and gone further.
@@ -118,16 +118,16 @@ class Feed:
         return False
 
     def _save_position(self) -> None:
-        """Write the position, unless it is; never back behind another process's."""
+        """Write the position unless it is stored; never move it behind another process's."""
         if self._published_upto > self._ledger.feed_position(POSITION_NAME):
             self._ledger.set_feed_position(POSITION_NAME, self._published_upto)
         self._position_saved_at = self._clock()
 
 
 def numbering_worker(ledger: Ledger, health: CenterHealth, on_numbered: Callable[[], None]) -> Worker:
-    """Gives released events their places in the feed, where the ledger does not do it in its commits.
+    """Build the worker that numbers released events for the feed, where the ledger's commits do not.
 
-    ``on_numbered`` is called when there is more to publish. A broker that is away does not stop it.
+    ``on_numbered`` is called when there is more to publish. It continues without the broker.
     """
 
     def step() -> float:

@@ -42,7 +42,7 @@ NICENESS: Final = 5
 
 
 def feed_process_plan(ledger_url: str, broker: BrokerAddress, name: str, health: CenterHealth) -> SupervisedProcessPlan:
-    """``name``: the broker's client id. It inherits no file but its pipes: no lock of a ledger outlives its program."""
+    """Plan the process; ``name``: broker client id. It inherits only pipes, so no ledger lock outlives its program."""
 
     def on_line(line: bytes) -> None:
         with suppress(ValueError, KeyError, TypeError):
@@ -57,7 +57,7 @@ def feed_process_plan(ledger_url: str, broker: BrokerAddress, name: str, health:
 
 
 def encode_task(ledger_url: str, broker: BrokerAddress, name: str) -> bytes:
-    """The first line, as `main` reads it."""
+    """Encode the first line of input, as `main` reads it."""
     where = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(broker).items()}
     where["transport"] = broker.transport.value
     return json.dumps({"ledger": ledger_url, "broker": where, "name": name}).encode() + b"\n"
@@ -102,7 +102,7 @@ def main() -> int:
 
 
 def _watch(health: CenterHealth, parts: Sequence[Worker | FeedConnection], ending: threading.Event) -> bool:
-    """Tell each change of the troubles until the end; whether a part ended by itself."""
+    """Report each change of the faults until the end; return whether a part ended by itself."""
     reported = None
     while True:
         over = ending.wait(_POLL_INTERVAL_S)

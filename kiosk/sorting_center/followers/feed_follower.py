@@ -25,8 +25,8 @@ class FeedPosition:
 
 
 def resume_position(ledger: Ledger, stored: FeedPosition | None) -> FeedPosition:
-    """The place behind which to read: the beginning when the feed is another one than that which was followed, or has
-    become shorter, because the ledger came back from a backup. Raises a LedgerError.
+    """Return the place behind which to read: the beginning when the feed is of another generation, or has become
+    shorter, because the ledger was restored from a backup. Raises LedgerError.
     """
     generation = ledger.generation
     if stored is None or stored.generation != generation or stored.feedseq > ledger.feed_end():
@@ -35,5 +35,5 @@ def resume_position(ledger: Ledger, stored: FeedPosition | None) -> FeedPosition
 
 
 def follower_worker(name: str, step: Callable[[], int]) -> Worker:
-    """Step again and again; after a step that took in nothing, wait for news."""
+    """Build a worker that repeats ``step``; after a step that processed nothing, it waits."""
     return Worker(name, lambda: 0.0 if step() else _POLL_INTERVAL_S, retry_s=_RETRY_S, expected=_EXPECTED_ERRORS)

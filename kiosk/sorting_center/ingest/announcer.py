@@ -37,13 +37,13 @@ class Announcer:
         send: Callable[[str, bytes], bool],
         wait: Callable[[float], bool] | None = None,
     ) -> None:
-        """``wait`` waits for so many seconds, and is true when the program ends meanwhile."""
+        """Pause with ``wait``: it waits for so many seconds, and is true when the program ends meanwhile."""
         self._ledger, self._send = ledger, send
         self.thread = Worker("announcer", self.run, retry_s=_RETRY_S, expected=(LedgerError,))
         self._wait = wait or self.thread.pause
 
     def run(self) -> None:
-        """Tell every stream, unless that was done in this generation; then remember it. Raises a LedgerError."""
+        """Announce the generation to every stream, unless done before; then store that it is. Raises a LedgerError."""
         generation = self._ledger.generation
         if self._ledger.announced() == generation:
             return
@@ -60,7 +60,7 @@ class Announcer:
         self._ledger.set_announced(generation)
 
     def _announce_to(self, station: str, epoch: str, region: str) -> bool:
-        """Once there is a connection; false when the program ends before."""
+        """Send the state once there is a connection; return False when the program ends before."""
         topic = Topics(region, station).ack
         while not self._send(topic, encode(self._ledger.stream(station, epoch, region).ack)):
             if self._wait(_CONNECTION_POLL_S):

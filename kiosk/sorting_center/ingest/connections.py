@@ -12,7 +12,7 @@ from kiosk.sorting_center.shared.ports import FeedConnection, ReceivingConnectio
 def receiving_connection(
     address: BrokerAddress, name: str, health: CenterHealth, regions: Sequence[str]
 ) -> ReceivingConnection:
-    """``regions``: none for all."""
+    """Build the connection for ``regions``: none for all."""
     if address.transport is BrokerTransport.AMQP:
         from kiosk.sorting_center.ingest.amqp.consumer import AmqpConsumer
 

@@ -22,10 +22,10 @@ OnEvent = Callable[[str, ReceivedEvent], None]
 
 
 def parse_message(message: Inbound, on_event: OnEvent = lambda _region, _item: None) -> Delivery:
-    """Take a message apart. ``on_event`` is called with the region of each event and the event, as soon as it is read.
+    """Parse a message. ``on_event`` is called with the region of each event and the event, as soon as it is read.
 
-    An unexpected error makes it a refusal as well (``unreadable``): one that came out of here would leave
-    the message, and all that wait with it, unacknowledged, and a window of those is all a broker sends.
+    An unexpected error makes it a refusal as well (``unreadable``): raised from here it would leave the message, and
+    all that wait with it, unacknowledged, and a broker sends no more than a window of those.
     """
     try:
         return _parse(message, on_event)
@@ -35,7 +35,7 @@ def parse_message(message: Inbound, on_event: OnEvent = lambda _region, _item: N
 
 
 def refuse(message: Inbound, code: str) -> Delivery:
-    """The whole message among the refused. Its station has it still."""
+    """Refuse the whole message. Its station still has it."""
     return Delivery(refusals=[RejectedMessage(message.topic, code, message.payload)])
 
 

@@ -73,7 +73,7 @@ class SignatureProcess:
         self._theirs.close()
 
     def begin(self, checks: Sequence[bytes]) -> Callable[[], bytes]:
-        """As `BeginChecks`."""
+        """Begin checks as `BeginChecks`."""
         if len(checks) < MIN_SENT:
             return check_inline(checks)
         self._receive()
@@ -104,7 +104,7 @@ class SignatureProcess:
         return b"".join(answers[number] for number in range(len(parts)))
 
     def _receive(self) -> None:
-        """What has come; what comes too late is not needed any more."""
+        """Receive the answers that have come; drop those that come too late."""
         while True:
             try:
                 answer = self._own.recv(_MAX_PART_BYTES)
@@ -117,7 +117,7 @@ class SignatureProcess:
 
 
 def main() -> int:
-    """Until the parent process ends."""
+    """Run until the parent process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     lines = open_stdin()
     with socket.socket(fileno=int(read_task(lines))) as line, suppress(OSError):

@@ -45,7 +45,7 @@ class IngestWatchdog:
         self._calm_since: float | None = None
 
     def check(self) -> float:
-        """The seconds until the next one."""
+        """Check once; return the seconds until the next check."""
         ended = [name for name, runs in self._parts.items() if not runs()]
         now, waiting_s = self._clock(), self._connection.waiting_s()
         self._health.set_waiting(self._connection.waiting())
@@ -75,7 +75,7 @@ class IngestWatchdog:
         return _POLL_INTERVAL_S
 
     def _has_recovered(self, now: float, waiting_s: float | None) -> bool:
-        """Something was taken in, or nothing came for STALLED_S over a connection that was up all the time."""
+        """Return whether something was taken in, or nothing came for STALLED_S over a connection that stayed up."""
         if self._connection.settled() != self._settled_at_stall:
             return True
         if waiting_s is not None or not self._health.report().broker_connected:

@@ -116,10 +116,7 @@ class IngestWorker:
         return 0.0
 
     def step(self, timeout_s: float) -> int:
-        """Take one batch through, then go on with one stream that was released in part.
-
-        The number of messages that came to their end.
-        """
+        """Process one batch, then continue one partly released stream; return the number of finished messages."""
         self._find_unfinished()
         batch = self._collect(0 if self._unfinished else timeout_s)
         done: list[_Message] = []
@@ -173,7 +170,7 @@ class IngestWorker:
         self._ledger.expect(region, item, self._begin_checks)
 
     def _next(self, timeout_s: float) -> _CountedMessage | None:
-        """Only what comes again is counted: other messages cost nothing."""
+        """Take the next message; only redelivered ones are counted: other messages cost nothing."""
         if self._postponed is not None:
             counted, self._postponed = self._postponed, None
             return counted
@@ -197,7 +194,7 @@ class IngestWorker:
     def _settle(self, batch: Sequence[_Message]) -> tuple[list[State], list[Delivery | None]]:
         """Commit; when a message cannot be stored, find it and commit the others.
 
-        Also how each message came to its end: as it was read, as a refusal, or not at all (None).
+        Return also how each message was finished: as it was read, as a refusal, or not at all (None).
         """
         try:
             return self._store(merge_deliveries(delivery for _, delivery in batch)), [delivery for _, delivery in batch]
@@ -216,9 +213,9 @@ class IngestWorker:
         return states, ends
 
     def _refuse_failed(self, message: Inbound) -> Delivery | None:
-        """Keep a message that has failed often enough among the refused; None: let the broker deliver it again.
+        """Store a message that has failed often enough as refused; None: let the broker deliver it again.
 
-        Its events are not acknowledged to the station, which has them still.
+        Its events are not acknowledged to the station, which still has them.
         """
         digest = _digest(message)
         failures = self._failed.pop(digest, 0) + 1
@@ -238,7 +235,7 @@ class IngestWorker:
         )
 
     def _retry_until_writable(self, call: Callable[[], _Result], *, is_commit: bool = False) -> _Result:
-        """Call the ledger, again for as long as it cannot be written."""
+        """Call the ledger, and repeat that while it cannot be written."""
         pauses = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S)
         while True:
             started = time.monotonic()
@@ -271,7 +268,7 @@ class IngestWorker:
             self._unfinished.setdefault(key[0], {})[key] = None
 
     def _continue_unfinished(self) -> None:
-        """With the stream whose turn it is. One that fails is found again by the next look."""
+        """Continue the stream whose turn it is. One that fails is found again by the next search."""
         if not self._unfinished:
             return
         station = next(iter(self._unfinished))
@@ -290,7 +287,7 @@ class IngestWorker:
         self._committed()
 
     def _answer(self, states: Sequence[State], deliveries: Iterable[Delivery]) -> None:
-        """Acknowledge to the stations, and answer those that say hello. One that hears nothing asks again."""
+        """Acknowledge to the stations, and answer those that say hello. A station without an answer asks again."""
         self._add_unfinished((one.station, one.epoch, one.region) for one in states if one.has_more)
         answers = {(state.region, state.station, state.epoch, 0): state for state in states}
         for sighting in (sighting for delivery in deliveries for sighting in delivery.sightings):

@@ -42,7 +42,7 @@ StationKey = tuple[str, str]  # Region and station
 
 
 def by_station(connection: Connection) -> Mapping[StationKey, tuple[EpochRow, ...]]:
-    """The newest epochs of every station, in the order in which they began."""
+    """Return the newest epochs of every station, in the order in which they began."""
     first_events = _first_events(connection)
     of_stream = (intake.c.region, intake.c.station, intake.c.epoch)
     counts = connection.execute(select(*of_stream, func.count()).group_by(*of_stream))
@@ -62,7 +62,7 @@ def by_station(connection: Connection) -> Mapping[StationKey, tuple[EpochRow, ..
 
 
 def _sort_key(row: EpochRow) -> tuple[str, str]:
-    """By the receipt letter, which only grows; one whose beginning is missing goes by when it was first heard."""
+    """Order by receipt letter, which only grows; an epoch whose beginning is missing by when it was first received."""
     return (row.series or "~", row.first_received_at)
 
 

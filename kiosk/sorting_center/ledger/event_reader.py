@@ -41,7 +41,7 @@ def stored_events(connection: Connection, *, with_standing: bool) -> Iterator[St
 
 
 def _waiting_voids(connection: Connection) -> set[tuple[str, str, str]]:
-    """Station, receipt and region of voids above a gap: nothing is made of them yet."""
+    """Return station, receipt and region of voids above a gap: they have no effect yet."""
     rows = connection.execute(
         select(event)
         .join_from(stream, event, same_stream(event, stream.c) & (event.c.seq > stream.c.upto))
@@ -77,7 +77,7 @@ def _with_standing(
 
 
 def _counted_events(connection: Connection, receipts: Iterable[tuple[str, str]]) -> _Counted:
-    """Which event stands for each of these (station, receipt)."""
+    """Return which event counts for each of these (station, receipt)."""
     found: dict[tuple[str, str | None], dict[str, CountedEvent]] = {}
     for row in connection.execute(_counted_events_query(connection.dialect.name), as_parameter(receipts)):
         of_receipt = found.setdefault((row.station, row.receipt), {})

@@ -70,25 +70,25 @@ class Ledger(Closable):
 
     @classmethod
     def open(cls, url: str) -> Ledger:
-        """Open or create ``sqlite:///path``, or a ledger in the PostgreSQL database ``postgresql://user@host:port/name``.
+        """Open or create ``sqlite:///path``, or in PostgreSQL ``postgresql://user@host:port/name``.
 
-        Raises a LedgerError that says what to do. A large file is checked beside the work: see `damage`.
+        Raises a LedgerError that says what to do. A large file is checked in the background: see `damage`.
         """
         return cls(open_for_writing(url))
 
     @classmethod
     def open_shared(cls, url: str) -> Ledger:
-        """For a further process of the sorting center that has the ledger open; raises a LedgerError."""
+        """Open it in a further process of the sorting center that has the ledger open; raises a LedgerError."""
         return cls(open_shared(url))
 
     @classmethod
     def open_readonly(cls, url: str) -> Ledger:
-        """Raises a LedgerError."""
+        """Open an existing ledger for reading. Raises a LedgerError."""
         return cls(open_for_reading(url))
 
     @staticmethod
     def begin_generation(url: str) -> str:
-        """A backup was put in this ledger's place: begin a new generation of its feed, and tell which."""
+        """Begin a new generation of the feed after a backup replaced this ledger, and return it."""
         return begin_generation(url)
 
     @property
@@ -111,12 +111,12 @@ class Ledger(Closable):
         self._opened.close()
 
     def expect(self, region: str, item: ReceivedEvent, begin_checks: BeginChecks) -> None:
-        """Begin to check its signature: the next `commit`, by this thread, takes it in."""
+        """Begin to check the signature of an event that the next `commit` of this thread takes in."""
         self._ahead = self._ahead or ChecksAhead(begin_checks, self._seen_keys)
         self._ahead.add(region, item)
 
     def accept(self, batch: Sequence[ReceivedEvent], region: str, received_at: str) -> list[StreamState]:
-        """Take events of one region in, in one transaction; the state of every stream they touched.
+        """Take in events of one region in one transaction; return the state of every stream they touched.
 
         Raises LedgerUnwritable when nothing was stored.
         """
@@ -125,7 +125,7 @@ class Ledger(Closable):
     def commit(
         self, delivery: Delivery, received_at: str, begin_checks: BeginChecks = check_inline
     ) -> list[StreamState]:
-        """Take a whole delivery in, in one transaction; as `accept`. ``begin_checks`` checks its signatures."""
+        """Take in a whole delivery in one transaction, as `accept` does. ``begin_checks`` checks its signatures."""
         if self._opened.partitions is not None:
             self._opened.partitions.prepare(received_at)
 
@@ -144,7 +144,7 @@ class Ledger(Closable):
         events: Sequence[tuple[str, ReceivedEvent]],
         attempt: Callable[[ChecksAhead], _Result],
     ) -> _Result:
-        """An attempt whose signatures do not all fit was rolled back, and is made again without believing those."""
+        """Repeat an attempt, rolled back because signatures do not fit, without believing those signatures."""
         refuted: frozenset[str] = frozenset()
         while True:
             ahead, self._ahead = self._ahead or ChecksAhead(begin_checks, self._seen_keys, refuted), None
@@ -200,7 +200,7 @@ class Ledger(Closable):
             return states
 
     def count_delivery(self, digest: str) -> int:
-        """Note that a message is taken in hand once more; how often that was so far. It survives this process, and ends
+        """Count one more attempt at a message; return how many there were. The count survives this process, and ends
         with the commit of a `Delivery` that names it. Raises LedgerUnwritable.
         """
         name, is_counter = _DELIVERED + digest, meta.c.name.startswith(_DELIVERED)
@@ -214,21 +214,21 @@ class Ledger(Closable):
         return times
 
     def held_back(self, now: str) -> list[HeldBack]:
-        """``now``: RFC 3339, UTC."""
+        """Return the stations held back at ``now`` (RFC 3339, UTC)."""
         with self.reading() as connection:
             return shares.held_back(connection, now)
 
     def unfinished(self) -> list[streams.StreamKey]:
-        """Streams that `release_held` can release more of: one commit releases only so much of what was held."""
+        """Return streams that `release_held` can release more of: one commit releases only so much of what was held."""
         with self.reading() as connection:
             return streams.unfinished(connection)
 
     def release_held(
         self, key: streams.StreamKey, received_at: str, begin_checks: BeginChecks = check_inline
     ) -> StreamState:
-        """Release what was held of a known stream and is next in its chain, as much as one commit may.
+        """Release held events of a known stream that are next in its chain, as many as one commit may.
 
-        Done by two processes at once, each event is released once. Raises LedgerUnwritable when nothing was stored.
+        Two processes at once release each event once. Raises LedgerUnwritable when nothing was stored.
         """
 
         def release(ahead: ChecksAhead) -> StreamState:
@@ -241,9 +241,9 @@ class Ledger(Closable):
         return self._until_all_fit(begin_checks, (), release)
 
     def number(self, limit: int) -> int:
-        """Give events that were released their places in the feed; how many were done, places or not.
+        """Give released events their places in the feed; return how many were processed, whether they got one or not.
 
-        0: there is nothing to do, or another process does it, or the ledger numbers in its commits. Raises
+        Return 0 when there is nothing to do, another process does it, or the ledger numbers in its commits. Raises
         LedgerUnwritable when nothing was numbered.
         """
         if self._opened.numberer is None:
@@ -254,12 +254,12 @@ class Ledger(Closable):
             raise translate_error(self._opened.address, error) from error
 
     def revoke_key(self, region: str, station: str, key_id: str) -> int:
-        """How many keys of the station have this id, in hex: none is believed any more. Raises LedgerUnwritable."""
+        """Revoke the station's keys with this id, in hex; return how many. Raises LedgerUnwritable."""
         with self.writing() as connection:
             return station_keys.revoke(connection, region, station, key_id)
 
     def readmit(self, key: EventKey) -> ReadmitResult:
-        """Take an event in that was set apart, when this software believes it; nothing is changed when not.
+        """Accept a quarantined event if it is valid to this software; otherwise change nothing.
 
         Raises LedgerUnwritable when nothing was stored.
         """
@@ -283,7 +283,7 @@ class Ledger(Closable):
         return self._opened.numberer is not None
 
     def stream(self, station: str, epoch: str, region: str, at: int = 0) -> StreamState:
-        """What a station that says hello is told, the hash ``at`` a number with it; upto 0 for an unknown stream."""
+        """Return the answer to a station's hello, with the hash at number ``at``; upto 0 for an unknown stream."""
         with self.reading() as connection:
             state = self._state(connection, station, epoch, region)
             return replace(state, at=at, hash_at=streams.hash_at(connection, state, at)) if at else state
@@ -293,19 +293,19 @@ class Ledger(Closable):
             return int(connection.execute(select(func.count()).select_from(stream)).scalar_one())
 
     def stream_keys(self, after: streams.StreamKey, limit: int) -> list[streams.StreamKey]:
-        """The next streams above ``after``, in the order of their keys."""
+        """Return the next streams above ``after``, in the order of their keys."""
         key = (stream.c.station, stream.c.epoch, stream.c.region)
         with self.reading() as connection:
             rows = connection.execute(select(*key).where(tuple_(*key) > tuple_(*after)).order_by(*key).limit(limit))
             return [(row.station, row.epoch, row.region) for row in rows]
 
     def announced(self) -> str:
-        """The generation that every stream was told; "" when none was."""
+        """Return the generation that was announced to every stream; "" when none was."""
         with self.reading() as connection:
             return connection.execute(select(meta.c.value).where(meta.c.name == _ANNOUNCED_KEY)).scalar() or ""
 
     def set_announced(self, generation: str) -> None:
-        """Every stream was told this generation. Raises LedgerUnwritable."""
+        """Store that every stream was sent this generation. Raises LedgerUnwritable."""
         with self.writing() as connection:
             upsert_rows(connection, meta, [(_ANNOUNCED_KEY, generation)])
 
@@ -331,31 +331,31 @@ class Ledger(Closable):
         )
 
     def feed(self, after: int, limit: int) -> list[FeedEntry]:
-        """Accepted events with feedseq above ``after``, in order; at most MAX_FEED_PAGE."""
+        """Return accepted events with feedseq above ``after``, in order; at most MAX_FEED_PAGE."""
         with self.reading() as connection:
             rows = places.feed_page(connection, after, min(limit, MAX_FEED_PAGE), ("region", "type", "body"))
             return [FeedEntry(row.feedseq, row.region, row.type, bytes(row.body)) for row in rows]
 
     def feed_end(self) -> int:
-        """The highest feedseq given out; 0 when none was."""
+        """Return the highest feedseq given out; 0 when none was."""
         with self.reading() as connection:
             return places.last_feedseq(connection)
 
     def feed_position(self, name: str) -> int:
-        """Where the publisher ``name`` goes on; 0 at first."""
+        """Return the feedseq after which the publisher ``name`` continues; 0 at first."""
         with self.reading() as connection:
             found = connection.execute(select(feed_position.c.feedseq).where(feed_position.c.name == name)).scalar()
             return int(found or 0)
 
     def set_feed_position(self, name: str, feedseq: int) -> None:
-        """Everything up to ``feedseq`` has been taken by the broker. Raises LedgerUnwritable."""
+        """Store that the broker has taken everything up to ``feedseq``. Raises LedgerUnwritable."""
         with self.writing() as connection:
             upsert_rows(connection, feed_position, [(name, feedseq)])
 
     def events(self, *, with_standing: bool = True) -> Iterator[StoredEvent]:
-        """Every stored event by (station, epoch, seq), read from one unchanging picture of the ledger, in pages.
+        """Yield every stored event by (station, epoch, seq), read in pages from one snapshot of the ledger.
 
-        ``with_standing``: and what stands for their receipts, which takes as long again.
+        ``with_standing``: also which events count for their receipts, which takes as long again.
         """
         with self.reading() as connection:
             yield from stored_events(connection, with_standing=with_standing)
@@ -369,18 +369,18 @@ class Ledger(Closable):
             return overviews.figures(connection)
 
     def overview(self, today_since: str) -> overviews.Overview:
-        """``today_since`` is RFC 3339 in UTC."""
+        """Compute the overview; ``today_since`` is RFC 3339 in UTC."""
         with self.reading() as connection:
             return overviews.overview(connection, today_since)
 
     def intakes(self, after_feedseq: int, limit: int) -> tuple[overviews.IntakeRow, ...]:
-        """Intakes released after ``after_feedseq``, in feed order."""
+        """Return intakes released after ``after_feedseq``, in feed order."""
         with self.reading() as connection:
             return overviews.intakes_after(connection, after_feedseq, limit)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One unchanging picture of the ledger; writing through it is refused by the database."""
+        """Open one snapshot of the ledger; the database refuses writing through it."""
         try:
             with self._opened.reader.connect() as connection:
                 yield connection
@@ -389,7 +389,7 @@ class Ledger(Closable):
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction. Raises LedgerUnwritable."""
+        """Open one transaction. Raises LedgerUnwritable."""
         check = self._opened.check
         if check is not None and check.finding:
             raise damage_error(self._opened.address, check.finding)

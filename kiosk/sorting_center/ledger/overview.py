@@ -152,7 +152,7 @@ class Overview:
 
 
 def overview(connection: Connection, today_since: str) -> Overview:
-    """``today_since`` is the RFC 3339 time in UTC at which today began."""
+    """Compute the overview; ``today_since`` is the RFC 3339 time in UTC at which today began."""
     return Overview(
         counts=counts(connection),
         totals=_totals(connection, MIN_TIMESTAMP),
@@ -178,7 +178,7 @@ def counts(connection: Connection) -> Counts:
 
 
 def figures(connection: Connection) -> MonitoringFigures:
-    """Nothing here looks at every event: sums over streams, and counts of what is bounded for each station."""
+    """Sum over streams, and count what is bounded for each station: no query looks at every event."""
     events, with_gaps = connection.execute(
         select(
             func.coalesce(func.sum(stream_table.c.upto), 0),
@@ -202,7 +202,7 @@ def figures(connection: Connection) -> MonitoringFigures:
 
 
 def intakes_after(connection: Connection, feedseq: int, limit: int) -> tuple[IntakeRow, ...]:
-    """Intakes released after ``feedseq``, in feed order; at most MAX_INTAKES."""
+    """Return intakes released after ``feedseq``, in feed order; at most MAX_INTAKES."""
     columns = [column for column in intake.c if column.name in IntakeRow.__dataclass_fields__]
     query = (
         select(*columns, intake_void.c.receipt.is_not(None).label("voided"))

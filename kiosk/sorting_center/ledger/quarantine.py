@@ -121,7 +121,7 @@ class QuarantineDetails:
 def load_page(
     connection: Connection, criteria: QuarantineFilter, before: int | None, limit: int
 ) -> Sequence[QuarantinedEvent]:
-    """The newest first, with an ``id`` below ``before``."""
+    """Load events with an ``id`` below ``before``, the newest first."""
     query = (
         select(*_LIST_COLUMNS).where(*criteria.condition).order_by(quarantine.c.id.desc()).limit(min(limit, MAX_PAGE))
     )
@@ -131,7 +131,7 @@ def load_page(
 
 
 def load_details(connection: Connection, number: int) -> QuarantineDetails | None:
-    """One of them and its place; None when none of this number is set apart."""
+    """Load a quarantined event and its place in the chain; None when none has this number."""
     row = connection.execute(select(quarantine).where(quarantine.c.id == number)).one_or_none()
     if row is None:
         return None
@@ -153,7 +153,7 @@ def _quarantined_event(row: Row[Any]) -> QuarantinedEvent:
 
 
 def _parse_body(body: bytes) -> dict[str, Any] | None:
-    """None of a body that is not kept, or that no reader of today takes."""
+    """Parse the body; None when it is not stored, or when no current reader accepts it."""
     try:
         found = read(body, max_bytes=MAX_EVENT_BYTES) if body else None
     except StrictJsonError:
@@ -262,9 +262,9 @@ _STILL_INVALID: Final = {"unknown_type": ReadmitResult.UNKNOWN_TYPE, "bad_data":
 
 
 def readmit(connection: Connection, key: EventKey) -> ReadmitResult:
-    """Take an event in after all, with software that understands what it did not understand before.
+    """Accept a quarantined event with software that understands what it did not understand before.
 
-    In a transaction of the caller; done twice it is done once. Bytes, hash and place in the chain stay as they are, and
+    Call it in a transaction; a repeated call changes nothing. Bytes, hash and place in the chain stay as they are, and
     it gets the next place of the feed, which takes nothing back.
     """
     # No other process has the stream in hand until the transaction ends.
@@ -318,7 +318,7 @@ def _is_signed(connection: Connection, stream_row: Row[Any], row: Row[Any], item
 
 
 def _accept(connection: Connection, key: EventKey, row: Row[Any], item: ReceivedEvent, *, is_released: bool) -> bool:
-    """False when it has left for an archive at this very moment, and nothing was changed."""
+    """Accept the event; return False, with nothing changed, when it was moved to an archive at this very moment."""
     many_writers = connection.dialect.name == "postgresql"
     table = event_by_month if many_writers else event
     # The time tells in which partition it is.

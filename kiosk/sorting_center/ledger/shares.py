@@ -84,7 +84,7 @@ class DailyShares:
         self._counted: dict[StationKey, _CountedUsage] = {}
 
     def held_back(self, connection: Connection, stations: Collection[StationKey], now: str) -> set[StationKey]:
-        """Those of whom nothing more is taken in at this time (RFC 3339, UTC)."""
+        """Return the stations from which nothing more is taken in at this time (RFC 3339, UTC)."""
         if now[:10] != self._day:
             self._day, self._counted = now[:10], {}
         unknown = [key for key in stations if key not in self._counted]
@@ -102,7 +102,7 @@ class DailyShares:
         return held
 
     def spend(self, connection: Connection, accepted_bytes: Mapping[StationKey, int]) -> None:
-        """So many bytes of each were taken in; all were asked for in `held_back` before."""
+        """Add the bytes taken in from each station; `held_back` must have been asked for all of them before."""
         grown = []
         for key, size_bytes in sorted(accepted_bytes.items()):
             counted = self._usage(key)
@@ -112,7 +112,7 @@ class DailyShares:
         self._write(connection, grown)
 
     def forget(self) -> None:
-        """The transaction came to nothing: what is written down counts, and no more."""
+        """Forget the counts of a failed transaction: only what is stored counts."""
         self._day = ""
 
     def _usage(self, key: StationKey) -> _CountedUsage:
@@ -125,7 +125,7 @@ class DailyShares:
         return {key: spent for key, spent in found.items() if spent.day == self._day}
 
     def _write(self, connection: Connection, changed: list[tuple[StationKey, _DailyUsage]]) -> None:
-        """Together with what other processes have written down since."""
+        """Store the usage together with what other processes have stored since."""
         if not changed:
             return
         before = self._load_stored(connection, (key for key, _ in changed))
@@ -138,7 +138,7 @@ class DailyShares:
 
 
 def held_back(connection: Connection, now: str) -> list[HeldBack]:
-    """The stations that are held back at this time, by any process."""
+    """Return the stations that any process holds back at this time."""
     rows = connection.execute(select(meta.c.name, meta.c.value).where(meta.c.name.startswith(_KEY_PREFIX)))
     found = []
     for name, value in rows:
@@ -150,7 +150,7 @@ def held_back(connection: Connection, now: str) -> list[HeldBack]:
 
 
 def _share_bytes(folder: Path | None) -> int:
-    """The share of every station at this moment."""
+    """Compute the current share of every station."""
     if folder is None:
         return DAY_BYTES
     disk = os.statvfs(folder)

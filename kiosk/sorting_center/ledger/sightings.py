@@ -60,17 +60,17 @@ class Boots:
         return json.dumps(self.seen_boots)
 
     def is_new(self, hello: Hello) -> bool:
-        """False for a hello of an old station, and for one that a broker delivers once more."""
+        """Return False for a hello of an old station, and for one that a broker delivers once more."""
         return bool(hello.boot) and hello.monotonicms > dict(self.seen_boots).get(hello.boot, -1)
 
     def with_hello(self, hello: Hello) -> Boots:
-        """After a hello that is news."""
+        """Return the boots after a new hello."""
         others = tuple(one for one in self.seen_boots if one[0] != hello.boot)
         return Boots((*others, (hello.boot, hello.monotonicms))[-_MAX_BOOTS:])
 
 
 def detect_twin(previous: Boots, hello: Hello) -> str | None:
-    """What an alarm says when this hello shows a second machine, naming both by boot id; None when it does not."""
+    """Return an alarm detail with both boot ids when this hello shows a second machine; None when it does not."""
     if not previous.is_new(hello) or not previous.seen_boots:
         return None
     last = previous.seen_boots[-1][0]
@@ -85,9 +85,9 @@ _decode_dated_rows: Final = reader(msgspec.json.Decoder(tuple[DatedDoctorRow, ..
 def record(
     connection: Connection, sightings: Iterable[Sighting], received_at: str, regions: Mapping[str, Sequence[str]]
 ) -> None:
-    """Bring ``station_status`` up to date in one statement. ``regions``: where each station was heard before.
+    """Update ``station_status`` in one statement. ``regions``: where each station was seen before.
 
-    A number heard in a second region is an alarm, and one that two machines use by turns is one, too.
+    Raise an alarm for a number received from a second region, and for one that two machines use by turns.
     """
     changes: dict[StationKey, dict[str, object]] = {}
     doctors: dict[StationKey, tuple[DoctorRow, ...]] = {}
@@ -127,7 +127,7 @@ _STATUS_COLUMNS: Final = station_status.columns.keys()[2:]
 
 
 def regions_of(connection: Connection, stations: Iterable[str]) -> dict[str, list[str]]:
-    """Where each station was heard before."""
+    """Return the regions where each station was seen before."""
     parameters = as_parameter((station,) for station in sorted(set(stations)))
     rows = connection.execute(_regions_query(connection.dialect.name), parameters)
     found: dict[str, list[str]] = {}
@@ -137,7 +137,7 @@ def regions_of(connection: Connection, stations: Iterable[str]) -> dict[str, lis
 
 
 def excess_regions(stations: Iterable[StationKey], regions: Mapping[str, Sequence[str]]) -> set[StationKey]:
-    """Of what is heard now the regions that are too many of their number: nothing of them is taken in."""
+    """Return the regions seen now that are too many for their station number: nothing of them is taken in."""
     known = {station: set(seen_regions) for station, seen_regions in regions.items()}
     found = set()
     for station, region in sorted(set(stations)):
@@ -158,7 +158,7 @@ def _regions_query(dialect: str) -> Select[Any]:
 def _date_doctor_rows(
     connection: Connection, doctors: Mapping[StationKey, Sequence[DoctorRow]], received_at: str
 ) -> dict[StationKey, list[DatedDoctorRow]]:
-    """What doctors tell now, each row that is not well with the time at which it was first told so."""
+    """Return the current rows of doctors, each that is not ok with the time at which it was first reported."""
     stations = {station for (station, _), rows in doctors.items() if any(row.state != "ok" for row in rows)}
     before: dict[StationKey, str | None] = {}
     if stations:
@@ -196,7 +196,7 @@ def _doctors_query(dialect: str) -> Select[Any]:
 
 
 def _check_for_twins(connection: Connection, sighting: Sighting, hello: Hello, received_at: str) -> None:
-    """The boots of a station number are kept in ``meta``, so that every process that takes in sees the same."""
+    """Detect twins by the boots of a station number, kept in ``meta`` so that every receiving process sees the same."""
     name = f"boots {sighting.region} {sighting.station}"
     stored = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
     boots = Boots() if stored is None else Boots.parse(stored)

@@ -30,7 +30,7 @@ class PublicAddresses:
         self.base: Final = cleaned  # Without a slash at its end
 
     def page(self, key: ListingKey, language: str) -> str:
-        """Of a published listing, in ``ug``, ``zh`` or ``en``."""
+        """Return the address of a published listing's page, in ``ug``, ``zh`` or ``en``."""
         return f"{self.base}/{'/'.join(quote(part, safe='') for part in (language, key.region, key.station, key.lot))}"
 
     def picture(self, sha256: str) -> str:

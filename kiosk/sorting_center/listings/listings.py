@@ -71,7 +71,7 @@ class CenterListings:
             return [_listing(row) for row in connection.execute(query)]
 
     def of_station(self, region: str, station: str, limit: int) -> list[Listing]:
-        """What changed last first."""
+        """Return the station's listings, the last changed first."""
         here = (listing.c.region == region) & (listing.c.station == station)
         query = select(listing).where(here).order_by(listing.c.updated_at.desc(), listing.c.lot).limit(limit)
         with self._database.reading() as connection:
@@ -84,7 +84,7 @@ class CenterListings:
         return {state: there.get(state, 0) for state in ListingState}
 
     def history(self, key: ListingKey) -> list[ListingStep]:
-        """The newest MAX_STEPS of them, the oldest first."""
+        """Return the newest MAX_STEPS steps, the oldest first."""
         steps = listing_step.c
         query = select(steps.at, steps.who, steps.act, steps.reason).where(_matches_key(listing_step, key))
         with self._database.reading() as connection:
@@ -92,11 +92,11 @@ class CenterListings:
         return [ListingStep(*row) for row in reversed(rows)]
 
     def photos(self, one: Listing) -> list[OfferPhoto]:
-        """Those of its newest offer, in their order. Raises DeskError and LedgerError."""
+        """Return the photos of its newest offer, in their order. Raises DeskError and LedgerError."""
         return self._photos(one.key, one.offer.told.photos)
 
     def published_photos(self, one: Listing) -> list[OfferPhoto]:
-        """Those that were published, in their order. Raises DeskError and LedgerError."""
+        """Return the photos that were published, in their order. Raises DeskError and LedgerError."""
         return self._photos(one.key, one.published.photos) if one.published is not None else []
 
     def _photos(self, key: ListingKey, hashes: Sequence[str]) -> list[OfferPhoto]:
@@ -108,7 +108,7 @@ class CenterListings:
         ]
 
     def published(self) -> Iterator[tuple[ListingKey, Published]]:
-        """What buyers see, by key, in pages: a later page may be newer than an earlier one."""
+        """Yield what buyers see, by key, in pages: a later page may be newer than an earlier one."""
         key = (listing.c.region, listing.c.station, listing.c.lot)
         after: tuple[str, str, str] = ("", "", "")
         query = select(listing).where(listing.c.state == ListingState.PUBLISHED.value).order_by(*key).limit(_PAGE)
@@ -123,7 +123,7 @@ class CenterListings:
     # --- done by people; each raises Refused: no_such_listing, decided_meanwhile, no_such_act
 
     def edit(self, key: ListingKey, texts: ListingTexts, context: ActionContext) -> Listing:
-        """Write title and story anew; those of the offer again where they are the same. Raises Refused: no_title."""
+        """Replace title and story; when they equal the offer's, the edit is dropped. Raises Refused: no_title."""
         clean = ListingTexts(_words(texts.title, MAX_TITLE), _words(texts.story, MAX_STORY))
         if clean.title == NO_WORDS:
             raise _no_title()
@@ -134,8 +134,8 @@ class CenterListings:
             return _apply_action(connection, seen, ListingAction.EDIT, context, changes)
 
     def publish(self, key: ListingKey, context: ActionContext) -> Listing:
-        """Buyers see it from now on as it stands, with those of its photos that are here and what is known of its
-        weighing. Raises Refused: photo_pending, no_title.
+        """Publish the current version, with its photos that have arrived and what is known of its weighing. Raises
+        Refused: photo_pending, no_title.
         """
         before = self.get(key)
         photos = self.photos(before) if before is not None else []
@@ -154,15 +154,15 @@ class CenterListings:
             return _apply_action(connection, seen, ListingAction.PUBLISH, context, {"published": _json(snapshot)})
 
     def pause(self, key: ListingKey, context: ActionContext) -> Listing:
-        """Buyers do not see it until it is published again."""
+        """Hide it from buyers until it is published again."""
         return self._change_state(key, ListingAction.PAUSE, context)
 
     def sell_out(self, key: ListingKey, context: ActionContext) -> Listing:
-        """There is none left; when there is, it is published again."""
+        """Mark it as sold out; when more is available, it is published again."""
         return self._change_state(key, ListingAction.SELL_OUT, context)
 
     def withdraw(self, key: ListingKey, context: ActionContext) -> Listing:
-        """For ever, with a reason. Raises Refused: no_reason."""
+        """Withdraw it permanently, with a reason. Raises Refused: no_reason."""
         checked_reason(context.reason)
         return self._change_state(key, ListingAction.WITHDRAW, context)
 
@@ -177,7 +177,7 @@ def load_listing(connection: Connection, key: ListingKey) -> Listing | None:
 
 
 def known_facts(connection: Connection, key: ListingKey, candidates: Sequence[str]) -> frozenset[str]:
-    """Which of these accepted events said of the lot; a station may have said thousands of other things of it."""
+    """Return which ``candidates`` accepted events reported of the lot, which may have thousands of other facts."""
     query = select(listing_facts.c.what).where(_matches_key(listing_facts, key), listing_facts.c.what.in_(candidates))
     return frozenset(connection.execute(query).scalars())
 
@@ -254,7 +254,7 @@ def _words(words: WordsData, max_length: int) -> WordsData:
 
 
 def one_line(text: str) -> str:
-    """Without what would act on a page or in a file: control and format characters, line ends."""
+    """Remove what would act on a page or in a file: control and format characters, line ends."""
     spaced = " ".join(text.split())
     return "".join(character for character in spaced if unicodedata.category(character)[0] != "C")
 
@@ -294,5 +294,5 @@ def update_public_index(connection: Connection, one: Listing) -> None:
 
 
 def searchable(text: str) -> str:
-    """As words are kept and looked for: whatever their case and width."""
+    """Normalize text for storing and searching words: case and width are ignored."""
     return unicodedata.normalize("NFKC", text).casefold()

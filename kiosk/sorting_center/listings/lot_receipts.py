@@ -14,7 +14,7 @@ class LotReceipts:
         self._receipts, self._registry = receipts, registry
 
     def weighing(self, key: ListingKey) -> LotWeighing | None:
-        """None while the reports have no receipt of it that counts. Raises DeskError and LedgerError."""
+        """Return the weighing; None without a valid receipt in the reports. Raises DeskError and LedgerError."""
         details = next(iter(self._receipts.of_lot(key.lot, key.region)), None)
         row = details.row if details is not None else None
         if details is None or row is None or row.voided or row.station != key.station:

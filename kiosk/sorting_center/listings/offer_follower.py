@@ -47,10 +47,10 @@ class OfferFollower:
         self._ledger, self._database, self._now = ledger, database, now
 
     def step(self, limit: int = STEP_EVENTS) -> int:
-        """Take in the next events of the feed, in one transaction; how many, 0 when there is nothing to do here.
+        """Apply the next feed events in one transaction; return how many, 0 when there is nothing to do here.
 
-        In a generation after a restored backup the feed is followed from its beginning: an offer that was taken is
-        not taken again. Raises LedgerError and DeskError, and then nothing was done.
+        In a generation after a restored backup the feed is read from its beginning; an offer already applied is
+        skipped. Raises LedgerError and DeskError, and then nothing was done.
         """
         with self._database.reading() as connection:
             stored = _read_position(connection)
@@ -94,7 +94,7 @@ def _apply_event(connection: Connection, entry: FeedEntry, at: datetime) -> None
 
 
 def _apply_offer(connection: Connection, key: ListingKey, offer: StationOffer, now: str) -> None:
-    """A newer offer replaces the older one, and nothing else: what people did stays."""
+    """Replace the older offer by the newer one, and nothing else: what people did stays."""
     steps = listing_step.c
     same = (steps.region == key.region) & (steps.station == key.station) & (steps.lot == key.lot)
     query = select(steps.id).where(same, steps.act == ListingAction.OFFER.value, steps.reason == offer.place)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 class PictureStore(Protocol):
     def path(self, region: str, station: str, sha256: str) -> Path | None:
-        """The whole picture, checked when it came; None while it is not here."""
+        """Return the path of the whole picture, checked on arrival; None while it is not here."""
 
 
 class NoPictureStore:

@@ -35,14 +35,14 @@ _TURN: Final = timedelta(days=31)
 
 
 def newest_checkpoint(connection: Connection, origin: str, until: str = "9999") -> Row[tuple[str, ...]] | None:
-    """The largest of those that were made for a day up to ``until``."""
+    """Return the largest checkpoint made for a day up to ``until``."""
     c = log_checkpoint.c
     query = select(log_checkpoint).where(c.origin == origin, c.day <= until).order_by(c.size.desc(), c.day)
     return connection.execute(query.limit(1)).first()
 
 
 def make_checkpoints(connection: Connection, key: ConfigurationKey, day: date) -> None:
-    """Of every tree of the key's region that has grown, as it is now, under this day. One that is there stays."""
+    """Store under ``day`` a checkpoint of each tree of the key's region that has grown; keep an existing one."""
     for tree in trees(connection, key.subject.region):
         newest = newest_checkpoint(connection, tree.origin)
         if (newest is not None and tree.size <= newest.size) or not tree.size:
@@ -53,10 +53,10 @@ def make_checkpoints(connection: Connection, key: ConfigurationKey, day: date) -
 
 
 def checkpoint_parts(ledger: Ledger, key_file: Path, region: str, station: str) -> Mapping[str, bytes]:
-    """The part `checkpoints` of a station's document; nothing before the first checkpoint. Raises LedgerError, OSError,
+    """Build the part `checkpoints` of a station's document; empty before the first. Raises LedgerError, OSError,
     BadAuthority.
 
-    The key signs anew: a note of a generation before it would not be believed with a document of this one.
+    Each is signed again: a note of an earlier key generation is not accepted with a document of this one.
     """
     key = load_key(key_file)
     if key.subject.region != region:
@@ -67,7 +67,7 @@ def checkpoint_parts(ledger: Ledger, key_file: Path, region: str, station: str) 
 
 
 def _newest(connection: Connection, region: str) -> list[Checkpoint]:
-    """And before it the last one of the year before, when that is not long ago."""
+    """Return the newest, and before it the last one of the previous year, when that is not long ago."""
     found = [(tree, newest_checkpoint(connection, tree.origin)) for tree in trees(connection, region)]
     rows = [(row, tree.generation) for tree, row in found if row is not None][-2:]
     if len(rows) == 2:
@@ -87,8 +87,8 @@ def _row(connection: Connection, key: ConfigurationKey, one: Checkpoint, station
 
 
 def receipt_proof(connection: Connection, receipt: str) -> InclusionProof:
-    """That the event which confirmed it is in the log. Raises Refused: unknown_receipt, not_in_log, no_checkpoint;
-    LedgerDamaged.
+    """Prove that the event which confirmed the receipt is in the log. Raises LedgerDamaged, and Refused:
+    unknown_receipt, not_in_log, no_checkpoint.
     """
     query = select(intake).where(intake.c.station == f"S{receipt[:4]}", intake.c.receipt == receipt)
     row = connection.execute(query.limit(1)).first()
@@ -119,9 +119,9 @@ def _inclusion(connection: Connection, stored: StoredLeaves, origin: str, index:
 
 
 def days_proof(connection: Connection, region: str | None, first: str, second: str) -> ConsistencyProof:
-    """That the log of the later day begins with that of the earlier one; days as 2026-12-01.
+    """Prove that the log of the later day begins with that of the earlier one; days as 2026-12-01.
 
-    ``region``: None in a ledger of one. Raises Refused: no_checkpoint, other_log.
+    ``region``: None in a ledger of one region. Raises Refused: no_checkpoint, other_log.
     """
     known = trees(connection, region)
     if len({tree.region for tree in known}) > 1:

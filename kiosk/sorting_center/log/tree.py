@@ -53,7 +53,7 @@ class Tree:
 
 
 def trees(connection: Connection, region: str | None = None) -> list[Tree]:
-    """In the order in which they began; of every region when none is named."""
+    """Return the trees in the order in which they began; of all regions when ``region`` is None."""
     query = select(log_tree).order_by(log_tree.c.region, log_tree.c.first_place)
     query = query if region is None else query.where(log_tree.c.region == region)
     return [Tree(**row._mapping) for row in connection.execute(query)]
@@ -68,7 +68,7 @@ class StoredLeaves:
         self.subtrees = cache(self._subtrees)  # Of a block, one after the other
 
     def subtree(self, start: int, end: int) -> bytes:
-        """The hash of the complete subtree [start, end)."""
+        """Return the hash of the complete subtree [start, end)."""
         size = end - start
         if size >= BLOCK:
             number, at = end // BLOCK - 1, _HASH_BYTES * ((size // BLOCK).bit_length() - 1)
@@ -91,7 +91,7 @@ class StoredLeaves:
         return range_hash(0, size, self.subtree)
 
     def index_of(self, leaf: Leaf) -> int | None:
-        """Its number from 0; None when it is not in this tree."""
+        """Return the leaf's number from 0; None when it is not in this tree."""
         below = select(func.max(log_block.c.first_place)).where(self._of_tree, log_block.c.first_place <= leaf.place)
         found = select(log_block.c.number).where(self._of_tree, log_block.c.first_place == below.scalar_subquery())
         number = self._connection.execute(found).scalar()
@@ -123,7 +123,7 @@ def encode_leaves(leaves: Sequence[Leaf]) -> bytes:
 
 
 def read_position(connection: Connection) -> int:
-    """Up to which place of the feed the log has come. What had gone into an archive before it began is not in it."""
+    """Return the last feed place in the log. What was archived before the log began is not in it."""
     rows = select(func.max(feed_position.c.feedseq)).where(feed_position.c.name.in_((POSITION_NAME, ARCHIVED)))
     own = select(feed_position.c.feedseq).where(feed_position.c.name == POSITION_NAME)
     found = connection.execute(own).scalar()
@@ -131,14 +131,14 @@ def read_position(connection: Connection) -> int:
 
 
 def lock_position(connection: Connection) -> int:
-    """The same; another process that appends waits from here on until this transaction ends."""
+    """Read the position and lock it: another process that appends waits until this transaction ends."""
     insert_missing(connection, feed_position, [(POSITION_NAME, read_position(connection))])
     own = select(feed_position.c.feedseq).where(feed_position.c.name == POSITION_NAME)
     return int(connection.execute(own.with_for_update()).scalar_one())
 
 
 def append(connection: Connection, newest: tuple[int, str], end: int) -> range:
-    """Append what is released up to the place ``end``, at most a batch; the places that were gone through.
+    """Append at most a batch of what is released up to the place ``end``; return the places processed.
 
     ``newest``: year and generation to which events belong now.
     """
@@ -155,7 +155,7 @@ def append(connection: Connection, newest: tuple[int, str], end: int) -> range:
 
 
 def _newest_tree(connection: Connection, region: str, newest: tuple[int, str], first_place: int) -> Tree:
-    """That of this year and generation, which begins at ``first_place`` when it is not there yet."""
+    """Return the tree of this year and generation; begin it at ``first_place`` when there is none."""
     known = trees(connection, region)
     if known and (known[-1].year, known[-1].generation) == newest:
         return known[-1]
@@ -184,7 +184,7 @@ def write_block(connection: Connection, tree: Tree, number: int, leaves: list[Le
 
 
 def block_subtrees(stored: StoredLeaves, number: int, leaves: list[Leaf]) -> bytes:
-    """What ``log_block.subtrees`` has to be, from the blocks before this one."""
+    """Compute what ``log_block.subtrees`` has to be, from the blocks before this one."""
     if len(leaves) < BLOCK:
         return b""
     hashes = [leaf_hash(leaf.content) for leaf in leaves]

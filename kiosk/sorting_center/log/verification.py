@@ -80,7 +80,7 @@ class _Differences:
 
 
 def verify_log(connection: Connection, on_progress: Callable[[int], None] = lambda _: None) -> LogCheck:
-    """Recompute every event's hash and every root. Raises what the database says."""
+    """Recompute every event's hash and every root. Raises the database's errors."""
     check, differences = LogCheck(), _Differences()
     for tree in trees(connection):
         stored = StoredLeaves(connection, tree.origin)
@@ -113,7 +113,7 @@ def _is_whole(stored: StoredLeaves, number: int, leaves: list[Leaf]) -> bool:
 
 
 def _root(connection: Connection, origin: str, size: int) -> str:
-    """ "" where the log is shorter."""
+    """Return the root in hex; "" where the log is shorter."""
     try:
         return StoredLeaves(connection, origin).root(size).hex()
     except LedgerDamaged:
@@ -138,7 +138,7 @@ def _compare_events(connection: Connection, tree: Tree, leaves: list[Leaf], diff
 
 
 def _hash_of(row: Any) -> bytes:
-    """Of the event as its bytes are now; none where the ledger's own note of it is another one."""
+    """Recompute the event's hash from its bytes; return b"" where it differs from the ledger's column."""
     body = bytes(row.body)
     digest = hashlib.sha256(body).hexdigest()
     if digest != row.sha256:

@@ -46,7 +46,7 @@ class CountyLog:
         key: Path | None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """``zone``: of the county, in which its days and years begin. ``key`` signs checkpoints; None: there are none.
+        """Take ``zone``, in which days and years begin, and ``key`` for checkpoints (None: none are made).
 
         Does not close ``ledger``.
         """
@@ -59,7 +59,7 @@ class CountyLog:
         return _PAUSE_S if self.step() else _POLL_INTERVAL_S
 
     def step(self) -> int:
-        """Make what is due, and append a batch; how many places of the feed were gone through. Raises LedgerError."""
+        """Make what is due, and append a batch; return how many feed places were processed. Raises LedgerError."""
         now = self._now()
         today = now.astimezone(self._zone).date()
         if today.year < _FIRST_YEAR:
@@ -76,7 +76,7 @@ class CountyLog:
         return len(done)
 
     def _check_day(self, day: date) -> None:
-        """The checkpoint of the day that is over, before what comes after it is appended."""
+        """Make the checkpoint of the day that is over, before later events are appended."""
         if self._key is None or day == self._made_for:
             return
         try:
@@ -90,13 +90,13 @@ class CountyLog:
         self._made_for = day
 
     def make_checkpoints(self, key: ConfigurationKey, day: date) -> None:
-        """Under ``day``, of the log as it is now. Raises LedgerError."""
+        """Make checkpoints of the current log under ``day``. Raises LedgerError."""
         with self._ledger.writing() as connection:
             make_checkpoints(connection, key, day)
 
 
 def _record_witnesses(connection: Connection, done: range, at: str) -> None:
-    """What stations say of the log in events of these places."""
+    """Record what stations report of the log in events of these places."""
     columns = ("region", "body")
     for row in places.placed_events(connection, done[0] - 1, done[-1], columns, _WITNESSES):
         event = decode_envelope(bytes(row.body))

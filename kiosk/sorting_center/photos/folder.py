@@ -26,8 +26,8 @@ class PictureBusy(Exception):
 
 
 def read_picture(path: Path, sha256: str) -> bytes | None:
-    """A whole picture, to be decoded or sent to a browser; None when its file holds something else, also a JPEG that
-    is not taken any more and was before. Raises OSError.
+    """Read a whole picture, to be decoded or sent to a browser; None when its file holds something else, also a JPEG
+    that was accepted before and is not any more. Raises OSError.
     """
     with open(path, "rb", opener=_open_nonblocking) as file:
         content = file.read(MAX_PICTURE_BYTES + 1)
@@ -47,18 +47,18 @@ class PictureFolder:
         self.root, self._suffix = root, suffix
 
     def path(self, name: PictureName) -> Path:
-        """Where the whole picture is, or would be."""
+        """Return where the whole picture is, or would be."""
         return self.root / name.region / name.station / name.sha256[:2] / f"{name.sha256}{self._suffix}"
 
     def offset(self, name: PictureName) -> int:
-        """How many bytes have come of one that is not whole."""
+        """Return how many bytes of an incomplete picture have come."""
         try:
             return self._part(name).stat().st_size
         except FileNotFoundError:
             return 0
 
     def holds(self, name: PictureName) -> bool:
-        """Whether the whole picture is here: read, and compared with its name."""
+        """Return whether the whole picture is here: it is read, and compared with its name."""
         try:
             with self.path(name).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == name.sha256
@@ -67,7 +67,7 @@ class PictureFolder:
 
     @contextmanager
     def writing(self, name: PictureName) -> Iterator[PartialPicture]:
-        """The part of it that is here, to be written on; raises PictureBusy."""
+        """Open the stored part of the picture for writing; raises PictureBusy."""
         part = self._part(name)
         self._make_folders(part.parent)
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
@@ -83,7 +83,7 @@ class PictureFolder:
             os.close(descriptor)
 
     def free_bytes(self) -> int:
-        """On its disk, for users other than root."""
+        """Return the free bytes on its disk, for users other than root."""
         self._make_folders(self.root)
         found = os.statvfs(self.root)
         return found.f_bavail * found.f_frsize
@@ -92,7 +92,7 @@ class PictureFolder:
         return self.path(name).with_name(f".{name.sha256}.part")
 
     def _make_folders(self, folder: Path) -> None:
-        """Each with its name on the disk before anything is put into it."""
+        """Make the folders, each with its name on the disk before anything is put into it."""
         if folder.is_dir():
             return
         self._make_folders(folder.parent)
@@ -112,7 +112,7 @@ class PartialPicture:
         return os.fstat(self._descriptor).st_size
 
     def write(self, block: bytes) -> None:
-        """Behind what is there. Where the disk is full a beginning of the block may be written."""
+        """Append the block. When the disk is full its beginning may be written."""
         while block:
             block = block[os.write(self._descriptor, block) :]
 
@@ -123,9 +123,9 @@ class PartialPicture:
         self._path.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Put it in its place: whole, on the disk, and its name as well, when this returns.
+        """Move it to its place: whole, on the disk, and its name as well, when this returns.
 
-        What the disk would not take for sure is thrown away: a second attempt to force it out may find nothing to do.
+        Discard what could not be forced to disk: a second attempt may find nothing to do.
         """
         try:
             with open(self._descriptor, "ab", closefd=False) as file:
@@ -138,7 +138,7 @@ class PartialPicture:
 
 
 def _open_nonblocking(path: str, flags: int) -> int:
-    """A pipe, say, that lies where a picture should be does not block its reader."""
+    """Open without blocking the reader, should a pipe be where a picture is expected."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

@@ -23,15 +23,15 @@ class PhotoFollower:
     """Any number of processes may follow into one list: what one has done, another does again without harm."""
 
     def __init__(self, ledger: Ledger, photos: PhotoIndex, received: ReceivedPictures) -> None:
-        """Closes none of them."""
+        """Keep the arguments; none of them is closed here."""
         self._ledger, self._photos, self._received = ledger, photos, received
         self._adopted = False
 
     def step(self, limit: int = STEP_EVENTS) -> int:
-        """Take in the next events of the feed; how many, 0 at its end. Raises a LedgerError.
+        """Take in the next events of the feed; return how many, 0 at its end. Raises a LedgerError.
 
         In a generation after a restored backup the feed is followed from its beginning. What was announced stays: an
-        event that the backup lacks is told again by its station.
+        event that the backup lacks is sent again by its station.
         """
         self._adopt_all()
         start = resume_position(self._ledger, self._photos.position())
@@ -47,7 +47,7 @@ class PhotoFollower:
         return len(entries)
 
     def _adopt_all(self) -> None:
-        """Once: killed between the file and its row, a process left pictures that the list does not know."""
+        """Adopt once the pictures without a row that a process killed between the file and its row has left."""
         if self._adopted:
             return
         for one in self._photos.all_pending():

@@ -24,8 +24,8 @@ class NotPlainJpeg(ValueError):
 
 
 def plain_jpeg_size(data: bytes) -> tuple[int, int]:
-    """Width and height, in pixels, of a baseline JPEG that has one frame, few scans, no metadata (APP1 to APP15,
-    comments), and nothing behind its end. Raises NotPlainJpeg. Every marker is checked, those between scans as well.
+    """Return width and height, in pixels, of a baseline JPEG that has one frame, few scans, no metadata (APP1 to APP15,
+    comments), and nothing after its end. Raises NotPlainJpeg. Every marker is checked, those between scans as well.
     """
     found: tuple[int, int] | None = None
     scans = headers = 0
@@ -54,7 +54,7 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int]:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and content of each segment from the start of the picture to its end, which is the end of the bytes."""
+    """Yield marker and content of each segment up to the end of the picture, which is the end of the bytes."""
     if data[:2] != bytes((0xFF, _START)):
         raise NotPlainJpeg("it does not begin as a JPEG")
     at = 2
@@ -76,7 +76,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _after_scan(data: bytes, at: int) -> int:
-    """Where the coded picture that begins at ``at`` ends: at a marker that is neither stuffing nor a restart."""
+    """Find where the coded picture that begins at ``at`` ends: at a marker that is neither stuffing nor a restart."""
     while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
         if data[at + 1] != 0 and data[at + 1] not in _RESTARTS:
             return at

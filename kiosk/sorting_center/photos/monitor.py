@@ -30,7 +30,7 @@ class PhotosMonitor:
     def __init__(
         self, ledger: Ledger, photos: PhotoIndex, health: CenterHealth, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """``clock``: monotonic seconds. Closes ``photos`` in `stop`."""
+        """Take over ``photos``, which `stop` closes. ``clock``: monotonic seconds."""
         self._ledger, self._photos, self._health, self._clock = ledger, photos, health, clock
         self._figures = CostAwareCache(photos.figures, _PERIOD_S)
         self._position: FeedPosition | None = None
@@ -45,7 +45,7 @@ class PhotosMonitor:
         self._photos.close()
 
     def check(self) -> float:
-        """One step of the worker."""
+        """Do one round; return the seconds to wait before the next."""
         try:
             self._health.set_photo_counts(self._figures.current().flat())
             fault = self._stalled()
@@ -56,7 +56,7 @@ class PhotosMonitor:
         return _PERIOD_S
 
     def _stalled(self) -> str:
-        """The fault, "" for none. Raises LedgerError."""
+        """Return the fault, "" for none. Raises LedgerError."""
         position, now = self._photos.position(), self._clock()
         reached = position.feedseq if position is not None and position.generation == self._ledger.generation else 0
         if position != self._position or reached >= self._ledger.feed_end():

@@ -77,7 +77,7 @@ class PhotoFigures:
 
 
 def photos_path(ledger: Path) -> Path:
-    """``county.db`` -> ``county.photos.db``, beside it."""
+    """Return the path beside the ledger: ``county.db`` -> ``county.photos.db``."""
     return ledger.with_name(f"{ledger.stem}.photos.db")
 
 
@@ -88,7 +88,7 @@ class PhotoIndex:
     """
 
     def __init__(self, ledger_url: str) -> None:
-        """Open, and make what is not there; raises a LedgerError."""
+        """Open the index, and make what is not there; raises a LedgerError."""
         address = LedgerAddress.parse(ledger_url)
         path = photos_path(address.path) if address.path is not None else None
         self._name = str(path or address)
@@ -106,7 +106,7 @@ class PhotoIndex:
             raise
 
     def close(self) -> None:
-        """No call may follow."""
+        """Close the database. No call may follow."""
         self._reader.dispose()
         self._writer.dispose()
 
@@ -123,7 +123,7 @@ class PhotoIndex:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """One transaction, on the disk when this returns."""
+        """Open one transaction; it is on the disk when this returns."""
         with self._lock, self._photos_errors(), self._writer.begin() as connection:
             yield connection
 
@@ -149,7 +149,7 @@ class PhotoIndex:
         return None if row is None else AnnouncedPicture(name, row.size_bytes, row.width, row.height, row.feedseq)
 
     def all_pending(self) -> Iterator[AnnouncedPicture]:
-        """Pictures that were announced and are not here, by station, region and hash; read in pages."""
+        """Yield pictures that were announced but not received, by station, region and hash; read in pages."""
         after = ("", "", "")
         key = announced.primary_key
         while True:
@@ -164,7 +164,7 @@ class PhotoIndex:
             after = (rows[-1].station, rows[-1].region, rows[-1].sha256)
 
     def figures(self) -> PhotoFigures:
-        """Looks at every row: not for each request."""
+        """Count over all rows: not for each request."""
         by_reason = select(refused.c.reason, func.sum(refused.c.times)).group_by(refused.c.reason)
         with self._reading() as connection:
             return PhotoFigures(
@@ -174,7 +174,7 @@ class PhotoIndex:
             )
 
     def position(self) -> FeedPosition | None:
-        """Up to where the feed is followed; None when nothing was yet."""
+        """Return up to where the feed is followed; None when it is not yet."""
         with self._reading() as connection:
             found = {row.name: row.value for row in connection.execute(select(followed))}
         try:
@@ -183,7 +183,7 @@ class PhotoIndex:
             return None
 
     def record_announced(self, announcements: Iterable[AnnouncedPicture], position: FeedPosition) -> None:
-        """Keep what a page of the feed announced, and how far it is followed. What is known stays as it is."""
+        """Store what a page of the feed announced, and how far it is followed. Known pictures stay as they are."""
         rows = [
             (one.name.station, one.name.region, one.name.sha256, one.size_bytes, one.width, one.height, one.feedseq)
             for one in announcements
@@ -193,13 +193,13 @@ class PhotoIndex:
             upsert_rows(connection, followed, [("feedseq", str(position.feedseq)), ("generation", position.generation)])
 
     def receive(self, one: AnnouncedPicture, received_at: str) -> None:
-        """Its file is in the folder, whole and on the disk."""
+        """Store that the picture's file is in the folder, whole and on the disk."""
         row = (one.name.station, one.name.region, one.name.sha256, one.size_bytes, received_at)
         with self._writing() as connection:
             insert_missing(connection, received, [row])
 
     def count_refusals(self, more: Iterable[RefusalCount]) -> None:
-        """Add to how often; at most one of a station and reason."""
+        """Add to the counts of refusals; ``more`` has at most one of a station and reason."""
         counts = list(more)
         with self._writing() as connection:
             for one in counts:
@@ -223,7 +223,7 @@ def _not_received(query: Select[Any]) -> Select[Any]:
 
 
 def _make_tables(connection: Connection) -> None:
-    """Of two processes that begin, one makes them. With SQLite the transaction itself is enough."""
+    """Make the tables; of two processes that start, one makes them. With SQLite the transaction itself is enough."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
         if not inspect(connection).has_schema(SCHEMA):

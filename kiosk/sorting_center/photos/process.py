@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 def serve(
     ledger_url: str, photos_dir: Path, updates_dir: Path | None, listening: socket.socket, ending: threading.Event
 ) -> None:
-    """Until ``ending``; raises LedgerError when the ledger or the list of photos cannot be opened, and DeskError when
-    that of certificates cannot. Closes ``listening``. ``updates_dir`` None: there are no updates here.
+    """Serve until ``ending``; raises LedgerError when the ledger or the list of photos cannot be opened, and DeskError
+    when that of certificates cannot. Closes ``listening``. ``updates_dir`` None: there are no updates here.
     """
     folder = PictureFolder(photos_dir)
     with (

@@ -15,11 +15,11 @@ class ReceivedPictures:
     """First the file, whole and on the disk, then its row: killed in between, the file is found and the row made."""
 
     def __init__(self, photos: PhotoIndex, folder: PictureFolder, now: Callable[[], str] = utc_now) -> None:
-        """``now``: RFC 3339 in UTC."""
+        """Take ``now`` as RFC 3339 in UTC."""
         self._photos, self._folder, self._now = photos, folder, now
 
     def path(self, region: str, station: str, sha256: str) -> Path | None:
-        """None while it is not here, and when its file is gone or only leads elsewhere. Raises a LedgerError."""
+        """Return its path; None while not received, or when the file is gone or a link. Raises a LedgerError."""
         if self._photos.status(region, station, sha256) is not PictureStatus.RECEIVED:
             return None
         path = self._folder.path(PictureName(region, station, sha256))
@@ -29,12 +29,12 @@ class ReceivedPictures:
         return self._folder if one.is_picture else PictureFolder(self._folder.root / ANSWERS_FOLDER, "")
 
     def record(self, one: AnnouncedPicture) -> None:
-        """Its file has just been put in place; of what is no picture it says all."""
+        """Record a file that was just put in place; for what is no picture the file itself is the record."""
         if one.is_picture:
             self._photos.receive(one, self._now())
 
     def adopt(self, one: AnnouncedPicture) -> bool:
-        """Whether its file is in place, of whatever time; then it is received. Raises OSError and LedgerError."""
+        """Record it if its file is in place, however old; return whether it is. Raises OSError and LedgerError."""
         if not self.folder_of(one).holds(one.name):
             return False
         self.record(one)

@@ -46,14 +46,14 @@ class RefusalCounter:
     """Used by the threads of the server."""
 
     def __init__(self, photos: PhotoIndex, now: Callable[[], str]) -> None:
-        """``now``: RFC 3339 in UTC."""
+        """Take ``now`` as RFC 3339 in UTC."""
         self._photos, self._now = photos, now
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, str, str], RefusalCount] = {}
         self._suspect: dict[str, int] = {}
 
     def count(self, name: PictureName, station: str, reason: RefusalReason) -> None:
-        """``station`` is who asked, by its certificate."""
+        """Count a refusal; ``station`` made the request, by its certificate."""
         with self._lock:
             key = (name.region if reason in _WITH_KNOWN_REGION else "", station, reason.value)
             before = self._counts.get(key)
@@ -77,7 +77,7 @@ class RefusalCounter:
             log.warning("Picture %s of station %s is refused: %s.", name.sha256[:12], station, reason.value)
 
     def flush(self) -> None:
-        """Add what was counted since the last time to the list; a list that cannot be written is tried again."""
+        """Add the counts since the last time to the list; when it cannot be written they are tried again."""
         with self._lock:
             counts, self._counts = self._counts, {}
         if not counts:

@@ -65,7 +65,7 @@ class StationApp:
         configurations: ConfigurationDownloads,
         admits: Admission | None,
     ) -> None:
-        """``admits`` None: no nginx is before it."""
+        """Set up the routes; ``admits`` None: no nginx is in front."""
         self._uploads, self._admits = uploads, admits
         self._downloads: dict[str, _Respond] = {CONFIGURATION: configurations.respond}
         if downloads is not None:
@@ -102,7 +102,7 @@ class StationApp:
         return replace(response, pieces=self._while_admitted(response.pieces, environ, station))
 
     def _while_admitted(self, pieces: Iterator[bytes], environ: dict[str, Any], station: str) -> Iterator[bytes]:
-        """It ends too early for one that is let in no more, as for a disk that fails."""
+        """Yield the pieces; end too early for a station not admitted any more, as for a disk that fails."""
         checked_at = time.monotonic()
         for piece in pieces:
             if time.monotonic() - checked_at >= CHECK_S:
@@ -112,9 +112,9 @@ class StationApp:
             yield piece
 
     def _refusal(self, environ: dict[str, Any], station: str, region: str = "") -> RefusalReason | None:
-        """What the list of certificates says against it; a list that cannot be read lets nobody in.
+        """Return why the list of certificates refuses the station; a list that cannot be read admits none.
 
-        Nor does an nginx that names no certificate, with the site of an older version: that is no station's fault.
+        Nor does an nginx that names no certificate, with an older version's site: that is not the station's fault.
         """
         subject, fault = environ.get(SUBJECT_HEADER, ""), _NO_SUBJECT
         try:
@@ -155,7 +155,7 @@ class StationApp:
             return UploadResult(400)
 
     def _station(self, environ: dict[str, Any], of_path: str) -> str | None:
-        """The station that asks; None without a name that can be trusted."""
+        """Return the requesting station; None without a name that can be trusted."""
         if self._admits is None:
             return of_path
         try:
@@ -165,7 +165,7 @@ class StationApp:
 
 
 def _region(environ: dict[str, Any]) -> str:
-    """That of the certificate; "" of one that is not as this county writes it, and without any."""
+    """Return the region of the certificate; "" without one, or if it is not as this county writes it."""
     try:
         return MachineSubject.parse(environ.get(SUBJECT_HEADER, "")).region
     except BadSubject:
@@ -190,7 +190,7 @@ def _headers(answer: UploadResult) -> list[tuple[str, str]]:
 
 
 def _until_unreadable(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """A disk that fails in the middle ends the answer too early, and with it the connection."""
+    """Yield the pieces; a disk that fails in between ends the answer too early, and with it the connection."""
     try:
         yield from pieces
     except OSError:

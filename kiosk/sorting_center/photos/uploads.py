@@ -73,7 +73,7 @@ class Allowance:
         self._spent: dict[str, _StationUsage] = {}
 
     def spend(self, station: str, size: int) -> float | None:
-        """One request with a body of ``size`` bytes: None when it may be taken, else seconds until it may."""
+        """Count a request with a body of ``size`` bytes: None when it may be taken, else seconds until it may."""
         with self._lock:
             if (today := self._today()) != self._day:
                 self._day, self._spent = today, {}
@@ -109,15 +109,15 @@ class Uploads:
         self._allowance, self._refusals, self._log = allowance, refusals, log
 
     def progress(self, station: str, name: PictureName) -> UploadResult:
-        """How far a picture is; ``station`` is who asks."""
+        """Return how far a picture is; ``station`` made the request."""
         return self._respond(station, name, None)
 
     def receive_part(self, station: str, name: PictureName, part: ContentRange, body: UploadBody) -> UploadResult:
-        """Take a part of it; the last one makes it whole."""
+        """Take in a part; the last one completes the picture."""
         return self._respond(station, name, (part, body))
 
     def refuse(self, station: str, name: PictureName, reason: RefusalReason) -> UploadResult:
-        """What its certificate is answered, REVOKED or UNAVAILABLE."""
+        """Count the refusal; return the answer to the certificate, REVOKED or UNAVAILABLE."""
         self._refusals.count(name, station, reason)
         if reason is RefusalReason.REVOKED:
             return UploadResult(403, reason=reason)
@@ -147,7 +147,7 @@ class Uploads:
         return answer
 
     def _answer(self, station: str, name: PictureName, sent: _Part | None) -> UploadResult:
-        """The body is not read before everything else allows it."""
+        """Answer the request; read the body only when everything else allows it."""
         is_own = station == name.station
         wait_s = self._allowance.spend(station, sent[0].size if sent is not None and is_own else 0)
         if wait_s is not None:
@@ -172,7 +172,7 @@ class Uploads:
             return self._append(announced, part, body, file)
 
     def _offset(self, announced: AnnouncedPicture) -> UploadResult:
-        """Of a picture whose last byte came and no more, before a power cut or on a full disk, the rest is done now."""
+        """Return the offset; finish a picture whose last byte came just before a power cut or on a full disk."""
         offset = self._received.folder_of(announced).offset(announced.name)
         if offset < announced.size_bytes:
             return UploadResult(204, complete=False, offset=offset)

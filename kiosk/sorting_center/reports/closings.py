@@ -32,7 +32,7 @@ class ClosingSnapshot:
 
     @classmethod
     def parse(cls, figures: str) -> ClosingSnapshot | None:
-        """From what `Closing.figures` was then; None for "" and for what a later version wrote."""
+        """Parse what `Closing.figures` was then; None for "" and for what a later version wrote."""
         try:
             values = json.loads(figures)
             reported, found = (ClosingTotals(*(int(one) for one in values[name])) for name in ("said", "found"))
@@ -103,25 +103,25 @@ class Closings:
         self._tables = tables
 
     def of_station(self, region: str, station: str, limit: int = 30) -> tuple[Closing, ...]:
-        """The newest first. A close that was told again in a later epoch is one close."""
+        """Return the closes, newest first. A close that was reported again in a later epoch is one close."""
         c = closing.c
         query = select(closing).where(c.station == station, c.region == region)
         return self._closings(query.order_by(c.feedseq.desc()).limit(limit))
 
     def of_event(self, region: str, station: str, epoch: str, seq: int) -> tuple[Closing, ...]:
-        """The one that this event told; none where it told no close, or told one again."""
+        """Return the close that this event reported; none if it reported no close, or repeated one."""
         c = closing.c
         query = select(closing).where(c.station == station, c.region == region)
         return self._closings(query.where(c.told_epoch == epoch, c.told_seq == seq))
 
     def of_day(self, day: date) -> tuple[Closing, ...]:
-        """All that were closed on this day, by region and station, at most MAX_CLOSINGS."""
+        """Return all closes of this day, by region and station, at most MAX_CLOSINGS."""
         c = closing.c
         query = select(closing).where(c.day == day.isoformat())
         return self._closings(query.order_by(c.region, c.station, c.feedseq).limit(MAX_CLOSINGS))
 
     def differing(self, since: date) -> tuple[Closing, ...]:
-        """Those that differ, closed on this day or later, the oldest first, at most MAX_CLOSINGS."""
+        """Return the closes that differ, of this day or later, the oldest first, at most MAX_CLOSINGS."""
         c = closing.c
         same_station = (void.c.station == c.station) & (void.c.region == c.region)
         may_differ = or_(
@@ -142,7 +142,7 @@ class Closings:
 
 
 def _voided_since(connection: Connection, query: Select[Any]) -> dict[tuple[str, str, str, int], list[str]]:
-    """Of these closes the receipts of the day whose void came after the close."""
+    """Find by close the receipts of the day whose void came after the close."""
     close = query.subquery()
     # A station has few voids: from them to their receipts, and not the other way.
     later = (void.c.station == close.c.station) & (void.c.region == close.c.region) & (void.c.feedseq > close.c.feedseq)

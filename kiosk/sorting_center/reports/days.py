@@ -26,7 +26,7 @@ class ReportScope:
     product: str | None = None
 
     def condition(self, table: Table) -> ColumnElement[bool]:
-        """Of rows of a table with columns of these names."""
+        """Build the condition for rows of a table with columns of these names."""
         selected = {"region": self.region, "station": self.station, "product": self.product}
         return and_(True, *(table.c[name] == value for name, value in selected.items() if value is not None))
 
@@ -106,7 +106,7 @@ class DayReports:
         return figures_of(row)
 
     def each(self, first: date, last: date, of: ReportScope = COUNTY) -> tuple[DayRow, ...]:
-        """Every day, also one on which nothing was brought, the earliest first."""
+        """Return every day, also one on which nothing was brought, the earliest first."""
         table = county_hour if of.station is None else station_day
         condition = _in_range(table, first, last, of)
         found = {
@@ -120,28 +120,28 @@ class DayReports:
         )
 
     def hours(self, day: date) -> tuple[Figures, ...]:
-        """24 of them; a station's hours are not kept."""
+        """Return the figures of all 24 hours; a station's hours are not kept."""
         c = county_hour.c
         rows = self._rows(select(c.hour, *sums(county_hour)).where(c.day == day.isoformat()).group_by(c.hour))
         found = {row[0]: figures_of(row[1:]) for row in rows}
         return tuple(found.get(hour, Figures()) for hour in range(24))
 
     def goods(self, first: date, last: date) -> tuple[GoodsRow, ...]:
-        """By product, the heaviest first."""
+        """Return the figures by product, the heaviest first."""
         c, condition = county_hour.c, _in_range(county_hour, first, last, COUNTY)
         rows = self._rows(select(c.product, *sums(county_hour)).where(condition).group_by(c.product))
         found = [GoodsRow(row[0], figures_of(row[1:])) for row in rows]
         return tuple(sorted(found, key=lambda row: (-row.figures.net_g, row.product)))
 
     def goods_by_day(self, first: date, last: date) -> tuple[GoodsDayRow, ...]:
-        """By day and product, where there is any; ordered by both."""
+        """Return the figures by day and product, where there are any; ordered by both."""
         c, condition = county_hour.c, _in_range(county_hour, first, last, COUNTY)
         query = select(c.day, c.product, *sums(county_hour)).where(condition).group_by(c.day, c.product)
         rows = self._rows(query.order_by(c.day, c.product))
         return tuple(GoodsDayRow(date.fromisoformat(row[0]), row[1], figures_of(row[2:])) for row in rows)
 
     def stations(self, first: date, last: date, of: ReportScope = COUNTY) -> tuple[StationFigures, ...]:
-        """By station, those with any figure; ordered by region and number."""
+        """Return the stations with any figure, ordered by region and number."""
         c = station_day.c
         condition = _in_range(station_day, first, last, of)
         key = (c.region, c.station)
@@ -149,7 +149,7 @@ class DayReports:
         return tuple(StationFigures(row[0], row[1], figures_of(row[2:])) for row in rows)
 
     def stock(self, year: int) -> tuple[StockRow, ...]:
-        """By product, the heaviest first; those of which everything is void are not among them."""
+        """Return the stock by product, the heaviest first, without products of which everything is void."""
         c, brought, counts = price_year.c, station_year.c, (price_year.c.price_fen > 0, price_year.c.intakes > 0)
         query = select(brought.product, func.count()).where(brought.year == f"{year:04}", brought.intakes > 0)
         stations = {row[0]: row[1] for row in self._rows(query.group_by(brought.product))}
@@ -159,7 +159,7 @@ class DayReports:
         return tuple(sorted((row for row in found if row.stations), key=lambda row: (-row.figures.net_g, row.product)))
 
     def stock_by_station(self, year: int, product: str) -> tuple[StationFigures, ...]:
-        """Which stations have brought it, the heaviest first."""
+        """Return the stations that have brought the product, the heaviest first."""
         c = station_year.c
         same = (c.year == f"{year:04}") & (c.product == product) & (c.intakes > 0)
         rows = self._rows(select(c.region, c.station, *sums(station_year)).where(same).group_by(c.region, c.station))
@@ -167,7 +167,7 @@ class DayReports:
         return tuple(sorted(found, key=lambda row: (-row.figures.net_g, row.region, row.station)))
 
     def compare(self, day: date, until_hour: int) -> DayComparison:
-        """``until_hour``: the hour that is not over yet, as `hour_of` says."""
+        """Compare with the earlier days up to ``until_hour``, the hour that is not over yet, from `hour_of`."""
         earlier = [day - timedelta(days=1), day - timedelta(days=7)]
         c = county_hour.c
         so_far = c.day.in_([one.isoformat() for one in earlier]) & (c.hour < until_hour)
@@ -187,7 +187,7 @@ class DayReports:
 
 
 def sum_by_group(rows: Sequence[StationFigures], group_of: Mapping[tuple[str, str], str]) -> dict[str, Figures]:
-    """Sums by what the mapping says of (region, station), as its township; those it does not know are under ""."""
+    """Sum by the group that the mapping gives for (region, station), as its township; unknown ones are under ""."""
     groups: dict[str, list[Figures]] = {}
     for row in rows:
         groups.setdefault(group_of.get((row.region, row.station), ""), []).append(row.figures)

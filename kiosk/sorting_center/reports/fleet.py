@@ -90,7 +90,7 @@ class FleetReport:
         self._tables, self._ledger, self._days = tables, ledger, days
 
     def rows(self, today: date, of: ReportScope = COUNTY) -> tuple[FleetRow, ...]:
-        """Every station that was ever heard, ordered by region and number."""
+        """Return every station that was ever received from, ordered by region and number."""
         figures = {(row.region, row.station): row.figures for row in self._days.stations(today, today, of)}
         last = self._newest(of)
         status = ledger_schema.station_status
@@ -127,7 +127,7 @@ class FleetReport:
         return next(iter(self.rows(today, ReportScope(region, station))), None)
 
     def unheard_since(self, moment: datetime) -> int:
-        """How many stations may still hold what happened before ``moment``."""
+        """Count the stations that may still hold what happened before ``moment``."""
         query = select(func.count()).where(ledger_schema.station_status.c.last_seen < to_rfc3339(moment))
         with self._ledger.reading() as connection:
             return connection.execute(query).scalar_one()

@@ -31,11 +31,10 @@ class ReportsFollower:
         self.is_leader = False  # Whether it is this process that follows, as of the last step
 
     def step(self, limit: int = STEP_EVENTS) -> int:
-        """Take in the next events, in one transaction, and say how many places of the feed that was; 0 when there is
-        nothing to do here.
+        """Take in the next events in one transaction; return the number of feed places, 0 when there is nothing to do.
 
-        Tables that do not fit the ledger any more are made again from the beginning. Raises a LedgerError, and then
-        nothing was done.
+        Tables that no longer fit the ledger are made again from the beginning. Raises a LedgerError, and then nothing
+        was done.
         """
         try:
             self.is_leader = self._tables.leader_lock.is_held()
@@ -81,8 +80,8 @@ class ReportsFollower:
 
 
 def _matches_ledger(stamp: ReportsStamp, reader: LedgerReader) -> bool:
-    """Whether the feed is the one that was followed: of a ledger that came back from a backup it is another one, also
-    where nobody has begun a new generation.
+    """Return whether the feed is the one followed so far. That of a restored backup is another one, also when no new
+    generation was begun.
     """
     if (stamp.ledger_id, stamp.generation) != reader.identity():
         return False

@@ -50,7 +50,7 @@ class PlausibilityChecks:
         self._prices: dict[_Key, tuple[tuple[int, ...], tuple[ImplausibleFigure, ...]]] = {}
 
     def findings(self, today: date) -> list[ImplausibleFigure]:
-        """Raises ReportsUnusable."""
+        """Find the implausible figures. Raises ReportsUnusable."""
         first = (today - timedelta(days=MAX_AGE_DAYS)).isoformat()
         with self._tables.reading() as connection:
             rows = connection.execute(select(impossible).order_by(impossible.c.day.desc()).limit(MAX_ROWS))
@@ -73,9 +73,9 @@ class PlausibilityChecks:
 
 
 def price_outliers(prices: Iterable[tuple[str, int, int]]) -> Iterator[tuple[str, int]]:
-    """Of stations, prices and how many intakes have them: the stations with a price far from the usual one, and that.
+    """Yield each station with a price far from the usual one, and the usual one, from (station, price, intakes).
 
-    The usual price is the middle one of those of the other stations, of which each has the one of most intakes.
+    The usual price is the middle one of the other stations' prices, for each station the one of most intakes.
     """
     rows: dict[str, list[tuple[int, int]]] = {}
     for station, price, intakes in prices:

@@ -71,7 +71,7 @@ class EventRow:
 
 
 def data_of(event: EventRow, kind: type[DataType]) -> DataType | None:
-    """The data as the class of this type; None of another type, and of an event in an archive."""
+    """Return the data as the class of this type; None for another type, and for an archived event."""
     try:
         return data_as(kind, event.data) if event.type == kind.TYPE else None
     except msgspec.ValidationError:
@@ -105,7 +105,7 @@ class EventJournal:
     def about(
         self, subject: str, region: str, types: Sequence[str] = (), limit: int = MAX_EVENTS
     ) -> tuple[EventRow, ...]:
-        """Events about a receipt, a parcel or a station, in the order of the feed; the newest ``limit`` of them."""
+        """Return the newest ``limit`` events about a receipt, a parcel or a station, in the order of the feed."""
         c = event_subject.c
         query = (
             select(event_subject)
@@ -130,14 +130,14 @@ class EventJournal:
             return tuple(connection.execute(query).scalars())
 
     def by_keys(self, keys: Sequence[Key]) -> tuple[EventRow | None, ...]:
-        """The events with these keys; None for one that is not in the ledger, or not in the feed."""
+        """Return the events with these keys; None for one that is not in the ledger, or not in the feed."""
         with self._ledger.reading() as connection:
             here = _load_by_key(connection, ledger_schema.event, keys) if keys else {}
         found = iter(self.events([here[key] for key in keys if key in here and here[key].feedseq is not None]))
         return tuple(next(found) if key in here and here[key].feedseq is not None else None for key in keys)
 
     def hashes(self, keys: Sequence[Key]) -> dict[Key, str]:
-        """Of events that are in the ledger or in an archive."""
+        """Return the hashes of events that are in the ledger or in an archive."""
         found: dict[Key, str] = {}
         with self._ledger.reading() as connection:
             for start, table in product(range(0, len(keys), _CHUNK), (ledger_schema.archived, ledger_schema.event)):
@@ -150,7 +150,7 @@ class EventJournal:
         return found
 
     def alarms(self, kind: str, of: ReportScope, limit: int, skip: int = 0) -> tuple[AlarmRow, ...]:
-        """The newest alarms of a kind but the newest ``skip``, newest first."""
+        """Return the newest alarms of a kind, newest first, after skipping ``skip``."""
         c = ledger_schema.alarm.c
         query = select(ledger_schema.alarm).where(c.kind == kind, of.condition(ledger_schema.alarm))
         with self._ledger.reading() as connection:
@@ -160,7 +160,7 @@ class EventJournal:
             )
 
     def events(self, found: Sequence[Row[Any]]) -> tuple[EventRow, ...]:
-        """Of rows of ``told`` or of the ledger's ``event``, in their order."""
+        """Return the events of rows of ``told`` or of the ledger's ``event``, in their order."""
         if not found:
             return ()
         keys = [(row.station, row.epoch, row.region, row.seq + step) for row in found for step in (-1, 0, 1)]
@@ -189,7 +189,7 @@ def _by_key_query(dialect: str, table: Table) -> Select[Any]:
 
 
 def _load_offsets(connection: Connection, rows: Iterable[Row[Any]]) -> dict[_Clock, int]:
-    """Of events whose clock was not set, what the set clocks of their boots say. One with a problem may name none."""
+    """Load the clock offsets for events of an unset clock, from set clocks of their boots. Skip invalid events."""
     clocks = [
         clock
         for row in rows

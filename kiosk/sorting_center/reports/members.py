@@ -45,7 +45,7 @@ class MemberYear:
 
 
 def statement_of(found: MemberYear, hashes: Mapping[Key, str]) -> StatementFile:
-    """The year as a file to sign; ``hashes`` are those of the events of its receipts."""
+    """Build the year as a file to sign; ``hashes`` are those of the events of its receipts."""
     lines = [
         StatementLine(
             row.receipt,
@@ -81,14 +81,14 @@ class Members:
             return tuple(sorted({int(day[:4]) for day in connection.execute(query).scalars()}, reverse=True))
 
     def highest(self, region: str) -> str:
-        """The highest number that any receipt names; "" without one."""
+        """Return the highest member number in any receipt; "" without one."""
         c = receipt.c
         query = select(func.max(c.member)).where(c.member.is_not(None), c.region == region)
         with self._tables.reading() as connection:
             return connection.execute(query).scalar() or ""
 
     def with_receipts(self, region: str, members: Collection[str]) -> set[str]:
-        """Those of them that have brought something."""
+        """Return the members that have brought something."""
         c = receipt.c
         query = select(c.member).where(c.member.in_(members), c.member.is_not(None), c.region == region).distinct()
         with self._tables.reading() as connection:
@@ -115,7 +115,7 @@ class Members:
 
 
 def regions_of(member: str) -> Select[Any]:
-    """In which a member has a receipt: asked of each region there is, and not of each receipt of the member."""
+    """Select the regions where a member has a receipt, querying by region and not by receipt of the member."""
     region, c = select(newest.c.region).distinct().subquery().c.region, receipt.c
     brought = exists().where(c.member == member, c.member.is_not(None), c.region == region)
     return select(region).where(brought).order_by(region)

@@ -43,7 +43,7 @@ class PaidPrices:
         self._paid: dict[PaidKey, PaidPrice] = {}
 
     def newest(self, today: date) -> dict[PaidKey, PaidPrice]:
-        """Reads the receipts that have come since the last call. Raises ReportsUnusable."""
+        """Read the receipts that have come since the last call; return the newest prices. Raises ReportsUnusable."""
         with self._tables.reading() as connection:
             stamp = ReportsStamp.read(connection)
             if stamp is None:

@@ -75,21 +75,21 @@ class ParcelReports:
         return tuple(Parcel(row, self._journal.about(row.parcel, row.region)) for row in rows)
 
     def row(self, number: str, region: str) -> ReportedParcel | None:
-        """What lists show of it."""
+        """Return what lists show of the parcel."""
         query = select(parcel).where(parcel.c.station == f"S{number[2:6]}", parcel.c.parcel == number)
         with self._tables.reading() as connection:
             row = connection.execute(query.where(parcel.c.region == region)).one_or_none()
         return ReportedParcel.of(row) if row is not None else None
 
     def on_shelf(self, slot: str) -> tuple[ReportedParcel, ...]:
-        """Return those that lie on this slot at any station, newest first, at most MAX_PARCELS."""
+        """Return the parcels on this slot at any station, newest first, at most MAX_PARCELS."""
         c = parcel.c
         query = select(parcel).where(c.shelf == slot, c.state.in_(_ON_SHELF)).order_by(c.feedseq.desc())
         with self._tables.reading() as connection:
             return tuple(ReportedParcel.of(row) for row in connection.execute(query.limit(MAX_PARCELS)))
 
     def shelved(self, region: str, station: str) -> tuple[tuple[ParcelState, int], ...]:
-        """How many lie on the shelves of a station, by state."""
+        """Count the parcels on the shelves of a station, by state."""
         c = parcel.c
         here = (c.station == station) & (c.region == region) & c.state.in_(_ON_SHELF)
         query = select(c.state, func.count()).where(here).group_by(c.state).order_by(c.state)
@@ -97,7 +97,7 @@ class ParcelReports:
             return tuple((ParcelState(state), count) for state, count in connection.execute(query))
 
     def with_digest(self, digest: str) -> tuple[ReportedParcel, ...]:
-        """Those whose waybill has this digest, newest first, at most MAX_PARCELS."""
+        """Return the parcels whose waybill has this digest, newest first, at most MAX_PARCELS."""
         c = parcel.c
         query = select(parcel).where(c.digest == digest).order_by(c.feedseq.desc()).limit(MAX_PARCELS)
         with self._tables.reading() as connection:

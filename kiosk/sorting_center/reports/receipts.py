@@ -168,12 +168,12 @@ class Receipts:
         return tuple(one for one in found if one.events or one.row)
 
     def of_lot(self, lot: str, region: str | None = None) -> tuple[ReceiptDetails, ...]:
-        """By the internal code of the lot (``Y1L...``), which has exactly one receipt; empty for anything else."""
+        """Find by the internal code of the lot (``Y1L...``), which has exactly one receipt; empty for anything else."""
         number = receipt_of_lot(lot)
         return self.find(number, region) if number is not None else ()
 
     def rows(self, keys: Sequence[tuple[str, str, str]]) -> Mapping[tuple[str, str, str], ReceiptRow]:
-        """What lists show of those that count or did, by station, number and region."""
+        """Return what lists show of receipts that count or did, by station, number and region."""
         with self._tables.reading() as connection:
             table, c = Keys(connection.dialect.name), receipt.c
             same = (c.station == table.text(0)) & (c.receipt == table.text(1)) & (c.region == table.text(2))
@@ -182,14 +182,14 @@ class Receipts:
         return {(row.station, row.receipt, row.region): row for row in rows}
 
     def row(self, number: ReceiptNumber, region: str) -> ReceiptRow | None:
-        """What lists show of it; None when it does not count and never did."""
+        """Return what lists show of the receipt; None when it does not count and never did."""
         key = (number.station, str(number), region)
         return self.rows([key]).get(key)
 
     def page(
         self, first: date, last: date, of: ReportScope = COUNTY, after: ReceiptRow | None = None, limit: int = MAX_PAGE
     ) -> tuple[ReceiptRow, ...]:
-        """Receipts of these days, in the order of day, station, number; the next ``limit`` behind ``after``."""
+        """Return receipts of these days by day, station, number; the next ``limit`` behind ``after``."""
         c = receipt.c
         first = first if after is None else max(first, after.day)
         condition = and_(c.day >= first.isoformat(), c.day <= last.isoformat(), of.condition(receipt))
@@ -199,7 +199,7 @@ class Receipts:
         return self._load_rows(select(receipt).where(condition).order_by(*key).limit(limit))
 
     def each(self, first: date, last: date, of: ReportScope = COUNTY) -> Iterator[ReceiptRow]:
-        """All receipts of these days, of one picture, read as they are taken: what an export is made of."""
+        """Yield all receipts of these days from one snapshot, read as they are taken, for an export."""
         c = receipt.c
         condition = (c.day >= first.isoformat()) & (c.day <= last.isoformat()) & of.condition(receipt)
         query = select(receipt).where(condition).order_by(c.day, c.station, c.receipt, c.region)
@@ -208,7 +208,7 @@ class Receipts:
                 yield ReceiptRow.of(row)
 
     def newest(self, of: ReportScope, limit: int) -> tuple[ReceiptRow, ...]:
-        """Of one station the newest by receipt number, of several those of the newest days."""
+        """Return the newest by receipt number for one station, and those of the newest days for several."""
         c = receipt.c
         query = select(receipt).where(of.condition(receipt))
         order = [c.receipt.desc()] if of.station is not None else [c.day.desc(), c.station.desc()]
@@ -250,7 +250,7 @@ def _position(event: EventRow) -> tuple[str, int]:
 
 
 def _photos(events: Sequence[EventRow]) -> tuple[PictureData, ...]:
-    """Of each shot the picture that buyers see, each once; not those that the station has deleted since."""
+    """Return for each shot the picture that buyers see, each once; not those that the station has deleted since."""
     found: dict[str, PictureData] = {}
     for event in events:
         if (removed := data_of(event, PhotoRemoved)) is not None:

@@ -58,9 +58,8 @@ class Reports(Closable):
 
     @classmethod
     def open(cls, ledger_url: str, zone: ZoneInfo) -> Self:
-        """Beside a ledger that exists; made when they are not there, or are of another version or zone.
-
-        Raises a LedgerError.
+        """Open beside an existing ledger; make the tables if missing or of another version or zone. Raises a
+        LedgerError.
         """
         with ExitStack() as parts:
             ledger = Ledger.open_readonly(ledger_url)

@@ -97,7 +97,7 @@ class GoodsNames:
         self._tables = tables
 
     def of(self, code: str, kind: NameKind = NameKind.GOODS) -> WordsData | None:
-        """Return the names of a code, "" in a language that has none; None while no offer has told any."""
+        """Return the names of a code, "" in a language that has none; None while no offer has named it."""
         query = select(name.c.ug, name.c.zh, name.c.en).where(name.c.kind == kind.value, name.c.code == code)
         with self._tables.reading() as connection:
             row = connection.execute(query).one_or_none()
@@ -118,7 +118,7 @@ class Search:
         self._tables, self._ledger, self._parcels, self._names = tables, ledger, parcels, names
 
     def find(self, text: str) -> tuple[Hit, ...]:
-        """What is there under this text, the surest first; empty for anything that cannot be a code or a name."""
+        """Return what has this code or name, the surest first; empty for anything that cannot be either."""
         cleaned, found = _clean(text), list[Hit]()
         if cleaned:
             found += [*self._codes(cleaned), *self._numbers(cleaned), *self._waybills(cleaned), *_days(cleaned)]
@@ -133,7 +133,7 @@ class Search:
             return ()
 
     def _of_code(self, code: InternalCode, cleaned: str) -> Iterator[Hit]:
-        """Raises BadIdentifier."""
+        """Yield the hits of a code. Raises BadIdentifier."""
         match code.kind:
             case "R":
                 yield from self._receipts(ReceiptNumber.of_body(code.body))
@@ -152,7 +152,7 @@ class Search:
                 yield from self._serial(code.kind, cleaned)
 
     def _bag(self, cleaned: str) -> Iterator[Hit]:
-        """The bag itself; its receipt, where the event that tells its bags has not come yet or had no codes."""
+        """Yield the bag; its receipt, when the event that lists its bags has not come yet or had no codes."""
         number, bag = bag_of(cleaned)
         c = ledger_schema.bag.c
         same_bag = (c.station == number.station) & (c.receipt == str(number)) & (c.bag == bag) & (c.code == cleaned)
@@ -166,7 +166,7 @@ class Search:
             yield Hit(HitKind.SHELF, row.parcel, row.region, row.station)
 
     def _serial(self, kind: str, cleaned: str) -> Iterator[Hit]:
-        """Of a tote, a seal or a manifest, as a number or a code: no event tells more of it than its number does."""
+        """Yield hits for a tote, seal or manifest, as number or code: no event says more of it than its number."""
         try:
             number = SerialNumber.parse(kind, cleaned)
         except BadIdentifier:
@@ -204,7 +204,7 @@ class Search:
             yield Hit(HitKind.RECEIPT, str(number), region, number.station)
 
     def _short_receipts(self, series: str, counter: int) -> Iterator[Hit]:
-        """Of every station that was heard: each is looked up by its whole number."""
+        """Search every known station: each receipt is looked up by its whole number."""
         if series not in SERIES_LETTERS:
             return
         left = MAX_HITS
@@ -248,7 +248,7 @@ class Search:
                 yield Hit(HitKind.WAYBILL, row.parcel, row.region, row.station)
 
     def _goods(self, cleaned: str) -> Iterator[Hit]:
-        """Codes that begin so; the one that is meant exactly comes first by its order."""
+        """Yield codes with this prefix; an exact match comes first by its order."""
         if not _PRODUCT.fullmatch(cleaned):
             return
         c = goods.c.product
@@ -270,7 +270,7 @@ class Search:
 
 
 def _clean(text: str) -> str:
-    """Upper case, narrow forms, without what a scanner adds; "" for what is no code."""
+    """Return upper case, narrow forms, without what a scanner adds; "" for what is no code."""
     if len(text) > MAX_LENGTH:
         return ""
     narrow = _digits(unicodedata.normalize("NFKC", text)).removeprefix("\ufeff").strip(" \t\r\n")
@@ -284,8 +284,8 @@ def _digits(text: str) -> str:
 
 
 def fold_text(text: str) -> str:
-    """Return words as names are compared: whatever their case, width and spaces, Arabic letters whatever their form on
-    paper; "" for what is too long or too short to look for.
+    """Return words as names are compared: without regard to case, width, spaces and forms of Arabic letters; "" for
+    what is too long or too short to search for.
     """
     if len(text) > MAX_LENGTH * 8:
         return ""

@@ -83,7 +83,7 @@ class Stations:
             return tuple(connection.execute(query).scalars())
 
     def doctor(self, region: str, station: str) -> tuple[DatedDoctorRow, ...]:
-        """What its doctor said in its newest status, the worst first; none from a station that does not say it."""
+        """Return the doctor's rows in the newest status, worst first; none from a station that does not report them."""
         status = ledger_schema.station_status.c
         with self._ledger.reading() as connection:
             query = select(status.doctor).where(status.station == station, status.region == region)
@@ -97,7 +97,7 @@ class Stations:
             return tuple(connection.execute(query).scalars())
 
     def epochs(self, region: str, station: str) -> tuple[EpochRow, ...]:
-        """The newest of them, in the order in which they began."""
+        """Return the newest epochs, in the order in which they began."""
         stream, event, intake = ledger_schema.stream.c, ledger_schema.event.c, ledger_schema.intake.c
         with self._ledger.reading() as connection:
             rows = connection.execute(
@@ -132,7 +132,7 @@ class Stations:
         )
 
     def gaps(self, region: str, station: str) -> tuple[GapRow, ...]:
-        """Missing ranges of all its epochs, the oldest epoch first, at most MAX_GAPS."""
+        """Return the missing ranges of all its epochs, the oldest epoch first, at most MAX_GAPS."""
         stream = ledger_schema.stream.c
         found: list[GapRow] = []
         with self._ledger.reading() as connection:
@@ -171,8 +171,8 @@ class Stations:
         )
 
     def clerk_numbers(self, region: str, station: str) -> tuple[str, ...]:
-        """Those that the station has given to people. It gives them one after the other: what an archive hides of an
-        event is told by how many there are.
+        """Return the numbers given to clerks. A station gives them in sequence, so the count of events supplies those
+        in archives.
         """
         events = self._journal.about(station, region, [ClerkAdded.TYPE])
         added = (data_of(event, ClerkAdded) for event in events)

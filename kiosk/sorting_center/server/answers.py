@@ -53,7 +53,7 @@ class SetupSecrets:
 
 
 def toml_rows(values: Mapping[str, Any]) -> str:
-    """Texts, truths and lists of texts, a line each: they are written as in JSON, but for one character."""
+    """Write texts, booleans and lists of texts as TOML, a line each: as in JSON except for U+007F."""
     rows = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
     return "".join(rows).replace("\x7f", "\\u007F")
 
@@ -95,7 +95,7 @@ CHECKS: Final[Mapping[str, tuple[type, Callable[[Any], Any]]]] = {
 
 
 def read_answers(document: TomlDocument) -> dict[str, Any]:
-    """Those that are there; raises BadDocument."""
+    """Read and check the answers that the file has. Raises BadDocument."""
     found = {}
     for key, value in document.tables.items():
         if key not in CHECKS:

@@ -80,9 +80,9 @@ class ServerManifest(msgspec.Struct, frozen=True):
 def back_up_server(
     source: ServerFiles, folder: Path, now: datetime, keep: int, seal: Convert | None = None
 ) -> tuple[Path, ServerManifest]:
-    """A new backup; afterwards the newest ``keep`` are there. Raises Refused, LedgerAddressError, OSError.
+    """Make a backup and keep the newest ``keep``. Raises Refused, LedgerAddressError, OSError.
 
-    Killed or failed at any moment, it leaves the older ones whole.
+    The older backups stay whole when this is killed or fails.
     """
     if folder.is_symlink() or not folder.is_dir():
         raise Refused("no_folder", f"there is no folder {folder} (a link is none): mount the disk for backups")
@@ -110,13 +110,13 @@ def back_up_server(
 
 
 def require_other_disk(folder: Path, *of_server: Path) -> None:
-    """Raises Refused for a disk of the server itself: so is a folder where no disk is mounted. Raises OSError."""
+    """Raise Refused for a folder on a disk of the server, as without a mounted disk. Raises OSError."""
     if any(folder.stat().st_dev == path.stat().st_dev for path in of_server):
         raise Refused("same_disk", f"{folder} is on the server's own disk: mount the disk for backups there")
 
 
 def backups(folder: Path, *, finished: bool) -> list[Path]:
-    """The oldest first. Raises OSError."""
+    """List the finished or the unfinished backups, the oldest first. Raises OSError."""
     found = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and not path.is_symlink())
     return [path for path in found if (path / MANIFEST).is_file() is finished]
 
@@ -135,7 +135,7 @@ def _new_folder(folder: Path, now: datetime) -> Path:
 
 @contextmanager
 def sealed_into(folder: Path, seal: Convert | None) -> Iterator[Path]:
-    """Where to make files for ``folder``; with ``seal`` they are put there encrypted, all or none."""
+    """Yield where to make files for ``folder``; with ``seal`` they are put there encrypted, all or none."""
     if seal is None:
         yield folder
         return
@@ -182,7 +182,7 @@ def _fill(source: ServerFiles, backup: Path, photographs: Path, now: datetime, s
 
 
 def _number(database: Path, query: str) -> int:
-    """0 without the file: a center whose pages were never opened has no desk."""
+    """Return the number that the query selects; 0 without the file, as while the pages were never opened."""
     if not database.exists():
         return 0
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
@@ -190,7 +190,7 @@ def _number(database: Path, query: str) -> int:
 
 
 def digest_of(path: Path) -> tuple[int, str]:
-    """Size and SHA-256. Raises OSError, also for a link."""
+    """Return size and SHA-256. Raises OSError, also for a link."""
     digest = hashlib.sha256()
     with files.open_regular(path) as file:
         while block := file.read(_BLOCK):
@@ -199,7 +199,7 @@ def digest_of(path: Path) -> tuple[int, str]:
 
 
 def _copy_photographs(source: Path, target: Path) -> tuple[list[str], int]:
-    """Their names, and how many are damaged. One that is removed meanwhile is neither."""
+    """Copy photographs; return their names, and how many are damaged. One that is removed meanwhile is neither."""
     if not source.is_dir() and any(target.iterdir()):
         raise FileNotFoundError(f"the folder of photographs {source} is missing, and was there at an earlier backup")
     names, damaged = [], 0
@@ -213,7 +213,7 @@ def _copy_photographs(source: Path, target: Path) -> tuple[list[str], int]:
 
 
 def copy_photograph(path: Path, target: Path) -> bool:
-    """Whether it is there and what its name says; only then it is copied. Raises OSError when that fails."""
+    """Copy a photograph whose SHA-256 is its name; return whether it did. Raises OSError when writing fails."""
     try:
         with files.open_regular(path) as file:
             content = file.read(MAX_PICTURE_BYTES + 1)

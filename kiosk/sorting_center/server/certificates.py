@@ -28,7 +28,7 @@ class ServerCertificates:
         return (_load(self._layout.pairs()[0][0]).not_valid_after_utc - self._machine.now()).days
 
     def names(self) -> list[str]:
-        """Of the certificate that is there, the main one first; raises OSError, ValueError."""
+        """Return the names in the certificate, the main one first. Raises OSError, ValueError."""
         loaded = _load(self._layout.pairs()[0][0])
         names = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         return [str(name) for kind in (x509.DNSName, x509.IPAddress) for name in names.get_values_for_type(kind)]
@@ -38,7 +38,7 @@ class ServerCertificates:
         return str(subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)[0].value)
 
     def problem(self, names: list[str] | None = None, margin: timedelta = RENEWED_BEFORE) -> str:
-        """Why a new one is due: a file is missing or does not fit, other ``names``, or it ends soon. "" for none."""
+        """Return why renewal is due: missing or unfitting file, other ``names``, or end near; "" when it is not."""
         try:
             signer = _load(self._layout.servers_certificate)
             authority = self._layout.authority_certificate.read_bytes()
@@ -61,7 +61,7 @@ class ServerCertificates:
         return ""
 
     def configuration_problem(self) -> str:
-        """Why the key that signs what stations are given cannot be used, "" for none."""
+        """Return why the key that signs stations' configurations cannot be used; "" when it can."""
         try:
             load_key(self._layout.configuration_key)
             signed = _load(certificate_of(self._layout.configuration_key))
@@ -73,7 +73,7 @@ class ServerCertificates:
         return ""
 
     def issue(self, region: str, names: list[str]) -> None:
-        """A new one for all. Raises OSError, BadAuthority."""
+        """Issue and store one certificate for all programs. Raises OSError, BadAuthority."""
         certificate, key = (path.read_text() for path in (self._layout.servers_certificate, self._layout.servers_key))
         signer = ServerAuthority(IssuedCertificate(certificate, key, expiry_of(certificate)))
         issued = signer.issue(region, names, self._machine.now())
@@ -94,7 +94,7 @@ class ServerCertificates:
         return shown == own.public_bytes(Encoding.DER)
 
     def have_served(self, unit: str, ports: list[int], act: str) -> bool:
-        """Have ``unit`` show the certificate at these ports, by systemctl's ``act`` when it does not; is it changed?
+        """Run systemctl's ``act`` on ``unit`` unless it serves the certificate at these ports; return whether it ran.
 
         Raises OSError.
         """
@@ -107,11 +107,11 @@ class ServerCertificates:
         return True
 
     def open_ports(self) -> list[int]:
-        """Of nginx, by the sites that are enabled."""
+        """Return the ports of nginx, by the sites that are enabled."""
         return [port for site, port in PORTS.items() if (self._layout.sites / f"sorting-center-{site}").exists()]
 
     def renew(self, margin: timedelta = RENEWED_BEFORE) -> bool:
-        """When it is due; then have all show it. Raises OSError, ValueError."""
+        """Renew the certificate when due and have all programs serve it. Raises OSError, ValueError."""
         due = bool(self.problem(margin=margin))
         if due:
             self.issue(self.region(), self.names())

@@ -55,7 +55,7 @@ def failed(name: str, reason: str, fix: str) -> ServerFinding:
 def preconditions(
     machine: ServerMachine, layout: ServerLayout, answers: ServerAnswers, secret: SetupSecrets, *, accept_host: bool
 ) -> Iterator[ServerFinding]:
-    """What is wrong; nothing for a machine that can become a server."""
+    """Yield what is wrong; nothing for a machine that can become a server."""
     if not machine.is_root():
         yield failed("user", "this is not the administrator", "Type the command with sudo, or as root.")
     if not (layout.root / "run/systemd/system").exists():
@@ -92,7 +92,7 @@ def dynamic_security_plugin(layout: ServerLayout) -> Path | None:
 
 
 def owners(answers: ServerAnswers) -> dict[int, str]:
-    """Which program has which port."""
+    """Return which program uses which port."""
     own = {PAGES_PORT: "sorting-center", **({STOREFRONT_PORT: "sorting-center"} if answers.storefront else {})}
     sites = {PORTS[site]: "nginx" for site in answers.sites}
     return {LOCAL_BROKER_PORT: "mosquitto", BROKER_PORT: "mosquitto", **sites, **own}

@@ -44,7 +44,7 @@ class ServerLayout:
         self.backup = self.data / "backup.json"
 
     def pairs(self) -> list[tuple[Path, Path]]:
-        """Certificate and key of each program that speaks TLS: one certificate serves them all."""
+        """Return certificate and key of each program that speaks TLS: one certificate serves them all."""
         places = [self.tls / site for site in SITES] + [self.broker_folder / "server"]
         return [(place.with_name(f"{place.name}.crt"), place.with_name(f"{place.name}.key")) for place in places]
 
@@ -52,5 +52,5 @@ class ServerLayout:
         return [self.authority_certificate, self.authority_key, self.kit_key]
 
     def copies_of_authority(self) -> list[Path]:
-        """For those who check the certificates of stations: nginx and the broker."""
+        """Return the copies for programs that check the certificates of stations: nginx and the broker."""
         return [self.tls / "photos-ca.crt", self.broker_folder / "ca.crt"]

@@ -75,7 +75,7 @@ class ServerMachine:
         path.symlink_to(target)
 
     def port_holder(self, port: int) -> str | None:
-        """The program that listens there; "another program" when /proc does not tell; None for a free port."""
+        """Find the program that listens there; "another program" when /proc does not show it; None for a free port."""
         inodes = {inode for name in ("tcp", "tcp6") for inode in _listening(Path("/proc/net", name), port)}
         if not inodes:
             return None
@@ -86,14 +86,14 @@ class ServerMachine:
         return "another program"
 
     def peer_certificate(self, port: int, host: str, authority: Path) -> bytes:
-        """DER, after TLS and the chain to the authority were checked; raises OSError."""
+        """Return the DER certificate, after TLS and the chain to the authority were checked. Raises OSError."""
         context = ssl.create_default_context(cafile=str(authority))
         plain = socket.create_connection(("127.0.0.1", port), _TLS_S)
         with plain, context.wrap_socket(plain, server_hostname=host) as secured:
             return secured.getpeercert(binary_form=True) or b""
 
     def health(self, port: int) -> dict[str, str]:
-        """What the sorting center on this machine says of itself: what is wrong with each part, "" for nothing."""
+        """Ask the sorting center on this machine what is wrong with each part; "" for nothing."""
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TLS_S)
         try:
             connection.request("GET", "/health")

@@ -28,7 +28,7 @@ class PostgresqlDatabase:
         self.url = f"postgresql://{USER}@{_HOST}:{_PORT}/{USER}"
 
     def problem(self) -> str:
-        """Why none can be made here; "" when it can."""
+        """Return why no database can be made here; "" when one can."""
         done = self._machine.run(_AS_POSTGRES, "SHOW server_version_num;\n")
         if done.code != 0:
             return done.reason
@@ -36,7 +36,7 @@ class PostgresqlDatabase:
         return "" if version.isdecimal() and int(version) >= MIN_VERSION else f"its version {version} is below 15"
 
     def create(self) -> bool:
-        """Raises OSError."""
+        """Create user and database if missing; return whether anything changed. Raises OSError."""
         changed = not self._file.exists()
         if changed:
             row = f"{_HOST}:{_PORT}:{USER}:{USER}:{secrets.token_hex(32)}\n"
@@ -54,6 +54,6 @@ class PostgresqlDatabase:
         return {"PGPASSWORD": self._file.read_text("ascii").strip().rpartition(":")[2]}
 
     def refusal(self) -> str:
-        """Why the sorting center cannot sign in; "" when it can."""
+        """Return why the sorting center cannot sign in; "" when it can."""
         done = self._machine.run(["psql", "-XqAt", "--no-password", "-c", "SELECT 1", self.url], "", self.environ())
         return done.reason if done.code != 0 else ""

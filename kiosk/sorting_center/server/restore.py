@@ -46,7 +46,7 @@ _read_manifest: Final = reader(msgspec.json.Decoder(ServerManifest))
 
 
 def checked_backup(folder: Path) -> tuple[Path, ServerManifest]:
-    """The newest backup in the folder, or the folder when it is one; every file of it is what its manifest says.
+    """Find the newest backup in the folder, or the folder when it is one; check every file against its manifest.
 
     Raises Refused, OSError.
     """
@@ -74,7 +74,7 @@ def checked_backup(folder: Path) -> tuple[Path, ServerManifest]:
 
 
 def put_configuration(backup: Path, configuration: Path) -> None:
-    """Raises Refused, before anything is written, when another server is set up here already; OSError."""
+    """Restore the configuration. Raises OSError, and Refused before any write when another server is set up here."""
     names = [name for name in (*REQUIRED, *OPTIONAL) if (backup / name).exists()]
     contents = {name: (backup / name).read_bytes() for name in names}
     for name, content in contents.items():
@@ -89,10 +89,10 @@ def put_configuration(backup: Path, configuration: Path) -> None:
 
 
 def put_ledger(backup: Path, target: ServerFiles, unseal: Convert | None = None) -> bool:
-    """False: the ledger of the backup is there already. Raises Refused for another one that is not empty.
+    """Restore the ledger, migrated and in a new feed generation; return False when it is already there.
 
-    Brought up to this version, and in a new generation of the feed. Raises LedgerError, DeskError, OSError, and what
-    ``unseal`` raises, which a sealed backup needs.
+    Raises Refused for another ledger that is not empty, LedgerError, DeskError, OSError, and what ``unseal`` raises,
+    which a sealed backup needs.
     """
     path = LedgerAddress.parse(target.ledger_url).path
     staged = (path or target.photographs).parent / _STAGED / LEDGER
@@ -131,7 +131,7 @@ def put_ledger(backup: Path, target: ServerFiles, unseal: Convert | None = None)
 
 
 def _holds(url: str, ledger_id: str) -> bool:
-    """Whether this ledger is there; makes an empty one where none is. Raises Refused for another."""
+    """Return whether this ledger is there; make an empty one where none is. Raises Refused for another."""
     with Ledger.open(url) as ledger:
         if ledger.ledger_id != ledger_id and ledger.counts().events:
             raise Refused(
@@ -141,7 +141,7 @@ def _holds(url: str, ledger_id: str) -> bool:
 
 
 def put_photographs(backup: Path, target: Path) -> Iterator[str]:
-    """Those that are not there yet; the names of those that are missing or damaged in the backup. Raises OSError."""
+    """Restore missing photographs; yield the names of those missing or damaged in the backup. Raises OSError."""
     for name in (backup / PHOTOGRAPH_LIST).read_text("ascii").splitlines():
         # A disk may come from anybody: nothing is written outside of the folder.
         is_safe = _PHOTOGRAPH.fullmatch(name) is not None

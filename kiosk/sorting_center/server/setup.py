@@ -45,7 +45,7 @@ class ServerSetup:
         self._database = PostgresqlDatabase(machine, layout)
 
     def steps(self, bring_data: Callable[[], bool] | None = None) -> Iterator[tuple[str, bool]]:
-        """What was made or was there, and whether it is new. ``bring_data`` puts that of a backup in place.
+        """Yield the name of each step and whether it changed something. ``bring_data`` restores the data of a backup.
 
         Raises SetupFailed, BadPassPhrase, OSError, and whatever ``bring_data`` raises.
         """
@@ -144,7 +144,7 @@ class ServerSetup:
         return f"{text}\n[station.identity]\n{toml_rows(identity)}"
 
     def differences(self) -> list[str]:
-        """What the settings that are there say otherwise than the answers; raises BadDocument."""
+        """Return where the existing settings differ from the answers. Raises BadDocument."""
         if not self._layout.settings.exists():
             return []
         there = _flat(TomlDocument.read(self._layout.settings).tables)
@@ -181,7 +181,7 @@ class ServerSetup:
         return True
 
     def _make_configuration_key(self) -> bool:
-        """Each call makes a further generation: a restored server has another one than the lost one had."""
+        """Make a key unless one is usable: a new generation, so a restored server's differs from the lost one's."""
         if not self._certificates.configuration_problem():
             return False
         environ = self._database.environ() if self._answers.database == "postgresql" else {}
@@ -232,7 +232,7 @@ class ServerSetup:
         self._machine.write(path, text.encode(), SECRET_MODE)
 
     def _call_as_user(self, *words: str, stdin: str = "") -> CommandOutcome:
-        """The center's own command as its user, to whom its files must belong."""
+        """Run the center's own command as its user, who must own its files."""
         environ = self._database.environ() if self._answers.database == "postgresql" else {}
         return self._call(["runuser", "-u", USER, "--", COMMAND, *words], stdin=stdin, environ=environ)
 
@@ -246,7 +246,7 @@ class ServerSetup:
 
 
 def _flat(tables: Mapping[str, Any], table: str = "") -> dict[str, Any]:
-    """Every key with the tables that it is in."""
+    """Flatten the tables: each key is prefixed with its tables, as ``table.key``."""
     found: dict[str, Any] = {}
     for key, value in tables.items():
         found |= _flat(value, f"{table}{key}.") if isinstance(value, dict) else {f"{table}{key}": value}

@@ -30,7 +30,7 @@ class TomlDocument:
 
     @classmethod
     def read(cls, path: Path) -> TomlDocument:
-        """Raises BadDocument, also when it cannot be read."""
+        """Read and parse the file. Raises BadDocument, also when it cannot be read."""
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -38,7 +38,7 @@ class TomlDocument:
         return cls(path.name, text)
 
     def error_at(self, table: str, key: str, message: str) -> BadDocument:
-        """``table`` is "" for the keys before the first table; without a ``key`` the table itself is wrong."""
+        """Build the error. ``table``: "" above the first table; without ``key`` the table itself is wrong."""
         return BadDocument(f"{self.name}, line {self._line(table, key)}: {message}")
 
     def unknown(self, table: str, key: str, allowed: Iterable[str]) -> BadDocument:

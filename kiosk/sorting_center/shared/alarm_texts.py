@@ -28,12 +28,12 @@ _read_detail: Final = reader(msgspec.json.Decoder(AlarmDetail))
 
 
 def format_detail(code: str, **values: str | int) -> str:
-    """As it is stored: JSON. ``said`` is another detail."""
+    """Format as stored: JSON. ``said`` is another detail."""
     return msgspec.json.encode(AlarmDetail(code, values)).decode()
 
 
 def parse_detail(text: str) -> AlarmDetail | None:
-    """None for any other text: a version of software, what an earlier version has written."""
+    """Parse a stored detail; None for any other text: a software version, or text of an earlier version."""
     try:
         return _read_detail(text)
     except Unreadable:
@@ -41,7 +41,7 @@ def parse_detail(text: str) -> AlarmDetail | None:
 
 
 def english_detail(text: str) -> str:
-    """A stored detail as an English sentence; any other text as it is."""
+    """Return a stored detail as an English sentence; any other text unchanged."""
     found = parse_detail(text)
     if found is None or found.code not in ENGLISH:
         return text
@@ -52,7 +52,7 @@ def english_detail(text: str) -> str:
 
 
 def format_minute(at: datetime) -> str:
-    """A moment as a value of a detail."""
+    """Format a time as a value of a detail."""
     return at.astimezone(UTC).strftime(_MINUTE_FORMAT)
 
 

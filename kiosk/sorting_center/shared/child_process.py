@@ -63,7 +63,7 @@ class SupervisedProcess:
         self._worker.start()
 
     def end(self) -> None:
-        """Have it end, without waiting: its standard input ends."""
+        """End it, without waiting, by closing its standard input."""
         self._worker.stop(0.0)
         with self._lock:
             if self._process is not None and self._process.stdin is not None and self._has_task:
@@ -71,7 +71,7 @@ class SupervisedProcess:
                     self._process.stdin.close()
 
     def stop(self, timeout_s: float) -> None:
-        """Have it end; one that does not in time is killed."""
+        """End it; kill it when it has not ended in time."""
         self.end()
         with self._lock:
             process = self._process
@@ -81,7 +81,7 @@ class SupervisedProcess:
         self._worker.stop(timeout_s)
 
     def restart(self) -> None:
-        """Kill the one that runs, which stands still: another one is begun."""
+        """Kill the running process, which hangs: another one is started."""
         with self._lock:
             if self._process is not None:
                 self._process.kill()
@@ -98,8 +98,8 @@ class SupervisedProcess:
             return self._process.pid if self._process is not None else None
 
     def send(self, line: bytes) -> None:
-        """Write to its standard input. Never waits: what a full pipe does not take is left out as a whole, if it is
-        no longer than the pipe takes at once (4,096 bytes, pipe(7)).
+        """Write to its standard input, without waiting. A full pipe drops the line as a whole, if it is no longer than
+        a pipe takes at once (4,096 bytes, pipe(7)).
         """
         with self._lock:
             stdin = self._process.stdin if self._process is not None and self._has_task else None
@@ -121,7 +121,7 @@ class SupervisedProcess:
         return self._backoff.next()
 
     def _run_once(self) -> int:
-        """From its beginning to its end; its exit status."""
+        """Run it from beginning to end; return its exit status."""
         with self._lock:
             if self._worker.is_stopping:
                 return 0
@@ -151,7 +151,7 @@ class SupervisedProcess:
         return status
 
     def _write_task(self, pipe: IO[bytes]) -> None:
-        """Before any news. A task longer than a pipe holds (64 KB, pipe(7)) waits until it is read; `send` does not."""
+        """Write the task before any news. One longer than a pipe (64 KB, pipe(7)) waits to be read; `send` does not."""
         with suppress(OSError):  # the process is ending
             os.set_blocking(pipe.fileno(), False)
             writable = select.poll()
@@ -174,8 +174,8 @@ def run_job(
     timeout_s: float,
     environment: Mapping[str, str] | None = None,
 ) -> bytes:
-    """What the process said until it ended, which it does in time or is killed. Raises OSError when it failed and said
-    nothing. ``files`` are descriptors it inherits, ``environment`` what it has beside that of this process.
+    """Run a process and return its output; kill it after ``timeout_s``. Raises OSError when it failed without output.
+    ``files`` are descriptors it inherits, ``environment`` is added to that of this process.
     """
     with subprocess.Popen(
         list(command),
@@ -211,14 +211,14 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
 
 
 def open_stdin() -> BufferedReader:
-    """Standard input of a process that the sorting center has started. Not `sys.stdin`: at its end the interpreter
+    """Open standard input of a process that the sorting center has started. Not `sys.stdin`: at its end the interpreter
     waits for a thread that reads that, and aborts.
     """
     return open(sys.stdin.fileno(), "rb", closefd=False)
 
 
 def read_task(lines: BufferedReader) -> bytes:
-    """The first line. Raises SystemExit when the parent process ended before it had written all of it."""
+    """Read the first line. Raises SystemExit when the parent process ended before it had written all of it."""
     task = lines.readline()
     if not task.endswith(b"\n"):
         raise SystemExit(1)
@@ -226,7 +226,7 @@ def read_task(lines: BufferedReader) -> bytes:
 
 
 def watch_parent(lines: BufferedReader, ending: threading.Event, on_line: Callable[[bytes], object] = len) -> None:
-    """For a thread: give each line to ``on_line``; at the end of the parent process set ``ending``, and exit soon."""
+    """Run in a thread: give each line to ``on_line``; when the parent process ends, set ``ending``, and exit soon."""
     for line in lines:
         on_line(line)
     # Nothing that hangs here may keep a process that no other knows of.
@@ -235,13 +235,13 @@ def watch_parent(lines: BufferedReader, ending: threading.Event, on_line: Callab
 
 
 def write_result(descriptor: int, payload: bytes) -> None:
-    """Write it; nothing when the parent process has ended."""
+    """Write the result; do nothing when the parent process has ended."""
     with suppress(BrokenPipeError):
         os.write(descriptor, payload)
 
 
 def exit_with_parent(descriptor: int) -> None:
-    """For a thread of a job: end with the parent process, whose end closes standard input."""
+    """Run in a thread of a job: end with the parent process, whose end closes standard input."""
     while os.read(descriptor, 4096):  # not through a buffer, whose lock would be held at the end
         pass
     os._exit(1)

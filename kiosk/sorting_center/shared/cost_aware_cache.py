@@ -24,7 +24,7 @@ class CostAwareCache(Generic[T]):
         self._made: tuple[T, float] | None = None  # And until when it is good
 
     def current(self) -> T:
-        """Raises what making it raises."""
+        """Return the cached value, or make it. Raises what making it raises."""
         with self._lock:
             began = self._clock()
             if self._made is not None and began < self._made[1]:

@@ -72,13 +72,13 @@ class CenterHealth:
         self._photos: dict[str, int] = {}
 
     def set_connected(self, is_connected: bool) -> None:
-        """The consuming connection came up, with all it reads from, or went down."""
+        """Store whether the consuming connection is up, with all it reads from."""
         with self._changed:
             self._connected = is_connected
             self._changed.notify_all()
 
     def wait_until_connected(self, timeout_s: float, ending: threading.Event) -> bool:
-        """Whether messages of stations are kept for this center by then, or by the moment ``ending`` is set."""
+        """Wait until station messages are kept for this center, or ``ending`` is set; return whether they are kept."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while not self._connected and not ending.is_set() and (left := deadline - time.monotonic()) > 0:
@@ -86,11 +86,11 @@ class CenterHealth:
             return self._connected
 
     def set_fault(self, where: str, text: str = _CLEAR) -> bool:
-        """Set, or clear with no text, what is wrong; true when it is news.
+        """Set, or clear with no text, what is wrong; return whether that is new.
 
-        ``where``: ``broker``; ``answers``, where those go out over a connection of their own; ``ledger``; ``feed`` and
-        the ``numbering`` before it; ``set_photo_counts``; the broker's rights, ``access``; or of taking in, as the
-        ``worker`` and the ``watchdog`` see it."""
+        ``where``: ``broker``; ``answers``, when these have a connection of their own; ``ledger``; ``feed`` and the
+        ``numbering`` before it; ``photos``; ``access``, the broker's rights; ``worker`` or ``watchdog``, of taking in.
+        """
         with self._lock:
             changed = self._faults[where] != text
             self._faults[where] = text
@@ -130,5 +130,5 @@ class CenterHealth:
             )
 
     def _join_faults(self, *where: str) -> str:
-        """What is wrong at these places, each thing once."""
+        """Join what is wrong at these places, each text once."""
         return " ".join(dict.fromkeys(text for place in where if (text := self._faults[place])))

@@ -18,7 +18,7 @@ _FROM_SYSTEMD: Final = 3  # The descriptor of a socket that systemd has made, sd
 
 
 def listening_socket(host: str, port: int, timeout_s: float = BIND_TIMEOUT_S) -> socket.socket:
-    """Listens at ``host``, an address of IPv4 or IPv6; ``port`` 0 is any free one.
+    """Listen at ``host``, an address of IPv4 or IPv6; ``port`` 0 is any free one.
 
     Raises OSError when the address cannot be used; when another program has it, after ``timeout_s`` seconds.
     """

@@ -23,7 +23,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     redelivered: bool = False  # It was delivered before and not acknowledged, and the broker does not count how often
 
     def __repr__(self) -> str:
-        """Without the payload, which may have a MiB."""
+        """Leave out the payload, which may be a MiB."""
         return f"Inbound({self.topic!r}, tag={self.tag}, connection={self.connection})"
 
     @property
@@ -37,16 +37,16 @@ class Mailbox(Protocol):
     """A receiving connection as the worker sees it."""
 
     def take(self, timeout_s: float) -> Inbound | None:
-        """The next message, the stations by turns; None when none came in time, or none can before an acknowledge."""
+        """Return the next message, stations by turns; None if none came in time, or none can before an acknowledge."""
 
     def acknowledge(self, messages: Sequence[Inbound]) -> None:
-        """Tell the broker that these are safe, unless they came over an earlier connection."""
+        """Acknowledge these to the broker, unless they came over an earlier connection."""
 
     def request_redelivery(self) -> None:
         """Close the socket without DISCONNECT: the next connection gets what was not acknowledged."""
 
     def send(self, topic: str, payload: bytes) -> bool:
-        """Publish if there is a connection; whether there is. A station that hears nothing asks again."""
+        """Publish if there is a connection; return whether there is. A station without an answer asks again."""
 
 
 class WatchedConnection(Protocol):
@@ -62,7 +62,7 @@ class Publisher(Protocol):
     """A sending connection as the feed sees it."""
 
     def publish(self, messages: Sequence[tuple[str, bytes]]) -> int:
-        """Send all and wait; how many, from the first on, the broker took. Fewer means refused or stopping.
+        """Send all and wait; return how many, from the first on, the broker took. Fewer means refused or stopping.
 
         While the connection is down this waits: what is not acknowledged is sent again when it is back.
         """
@@ -79,7 +79,7 @@ class BrokerConnection(Protocol):
 
 class ReceivingConnection(BrokerConnection, Mailbox, WatchedConnection, Protocol):
     def send(self, topic: str, payload: bytes, qos: int = 0) -> bool:
-        """As `Mailbox.send`; at QoS 1 also the broker sends it again over a connection that stands."""
+        """Send as `Mailbox.send`; at QoS 1 the broker also repeats it over a connection that stays up."""
 
 
 class FeedConnection(BrokerConnection, Publisher, Protocol): ...
@@ -110,4 +110,4 @@ class UploadBody(Protocol):
     """The bytes of one part, as they come."""
 
     def read(self, size: int) -> bytes:
-        """At most ``size`` bytes; fewer, or none, when it breaks off."""
+        """Read at most ``size`` bytes; fewer, or none, when the body breaks off."""

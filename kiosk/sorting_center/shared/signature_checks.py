@@ -17,12 +17,12 @@ BeginChecks = Callable[[Sequence[bytes]], Callable[[], bytes]]
 
 
 def pack_check(public: str, sha256: str, signature: bytes) -> bytes:
-    """``public`` and ``sha256`` in hex."""
+    """Pack a check; ``public`` and ``sha256`` are in hex."""
     return bytes.fromhex(public + sha256) + signature
 
 
 def verdicts(packed: bytes) -> bytes:
-    """Of checks one behind the other."""
+    """Return the verdicts of concatenated checks."""
     places = range(0, len(packed), CHECK_BYTES)
     return bytes(_fits(packed[place : place + CHECK_BYTES]) for place in places)
 
@@ -33,5 +33,5 @@ def _fits(check: bytes) -> bool:
 
 
 def check_inline(checks: Sequence[bytes]) -> Callable[[], bytes]:
-    """In this thread, when the verdict is collected."""
+    """Check in this thread, when the verdict is collected."""
     return lambda: verdicts(b"".join(checks))

@@ -40,16 +40,16 @@ decode_envelope: Final = msgspec.json.Decoder(EventEnvelope).decode
 
 
 def decode_data(kind: type[Data], data: bytes | msgspec.Raw) -> Data:
-    """The data of an event of this type, from the JSON of the data alone."""
+    """Decode the data of an event of this type, from the JSON of the data alone."""
     return cast(Data, _DECODERS[kind](data))
 
 
 def decode_event(kind: type[Data], body: bytes) -> Data:
-    """The data of an event of this type, from its whole body."""
+    """Decode the data of an event of this type, from its whole body."""
     return decode_data(kind, decode_envelope(body).data)
 
 
 def decode_known(envelope: EventEnvelope) -> EventData | None:
-    """The data as the class of the event's own type; None for a type that this software does not know."""
+    """Decode the data as the class of the event's own type; None for a type that this software does not know."""
     kind = _KINDS.get(envelope.type)
     return decode_data(kind, envelope.data) if kind is not None else None

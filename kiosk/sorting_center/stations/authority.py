@@ -77,7 +77,7 @@ class CountyAuthority:
 
     @classmethod
     def open(cls, certificate: str, sealed_key: str, pass_phrase: str) -> Self:
-        """Raises BadAuthority, BadPassPhrase."""
+        """Open the sealed key. Raises BadAuthority, BadPassPhrase."""
         return cls(_load_certificate(certificate), _load_key(sealed_key, pass_phrase))
 
     @property
@@ -89,11 +89,11 @@ class CountyAuthority:
         return str(self._certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
 
     def sealed_key(self, pass_phrase: str) -> str:
-        """PKCS #8 under the pass phrase, as openssl reads it."""
+        """Return PKCS #8 encrypted under the pass phrase, as openssl reads it."""
         return _key_pem(self._key, serialization.BestAvailableEncryption(pass_phrase.encode()))
 
     def issue_machine(self, subject: MachineSubject, now: datetime) -> IssuedCertificate:
-        """For a station or a reader; raises ValueError for another kind."""
+        """Issue a certificate for a station or a reader. Raises ValueError for another kind."""
         if subject.kind not in (MachineKind.STATION, MachineKind.READER):
             raise ValueError(f"a {subject.kind} is signed in another way")
         key = ec.generate_private_key(ec.SECP256R1())
@@ -102,7 +102,7 @@ class CountyAuthority:
         return _issued(made.sign(self._key, hashes.SHA256()), key)
 
     def issue_configuration_key(self, region: str, generation: int, now: datetime) -> IssuedCertificate:
-        """Each generation takes the place of the one before it at every station."""
+        """Issue a generation, which replaces the one before it at every station."""
         key = ed25519.Ed25519PrivateKey.generate()
         subject = MachineSubject(region, MachineKind.CONFIGURATION, MachineKind.CONFIGURATION, generation)
         made = _builder(_name(subject), self._certificate.subject, key.public_key(), now, MACHINE_LIFETIME)
@@ -121,7 +121,7 @@ class ConfigurationKey:
     """Signs what stations are given and asked. Its key lies open on the server: see `issue_configuration_key`."""
 
     def __init__(self, issued: IssuedCertificate) -> None:
-        """Raises BadAuthority."""
+        """Load key and certificate. Raises BadAuthority."""
         certificate = _load_certificate(issued.certificate)
         try:
             key = serialization.load_pem_private_key(issued.key.encode("ascii", "replace"), None)
@@ -134,25 +134,25 @@ class ConfigurationKey:
         self._certificate = certificate.public_bytes(serialization.Encoding.DER)
 
     def sign(self, document: Signable) -> Signable:
-        """The same with this certificate and a signature; its version must name this generation."""
+        """Return a copy with certificate and signature. Raises ValueError for another generation or region."""
         if document.version[0] != self.subject.generation or document.region != self.subject.region:
             raise ValueError(f"the document is not one of {self.subject}")
         certified = replace(document, certificate=to_base64(self._certificate), signature="")
         return replace(certified, signature=to_base64(self._key.sign(certified.signed_bytes())))
 
     def note_of(self, checkpoint: Checkpoint) -> str:
-        """The checkpoint of the county's log, signed."""
+        """Return the checkpoint of the county's log as a signed note."""
         return signed_note(checkpoint, *self.sign_message(checkpoint.text.encode("ascii")))
 
     def sign_message(self, message: bytes) -> tuple[bytes, bytes]:
-        """The public key, and its signature over a message that begins with its kind and version."""
+        """Return the public key, and its signature over a message that begins with its kind and version."""
         return self._key.public_key().public_bytes_raw(), self._key.sign(message)
 
 
 def log_lines(origins: Iterable[str], certificates: Iterable[bytes]) -> tuple[str, ...]:
-    """By which checkpoints of these logs are checked, one for each of the county's configuration keys.
+    """Return the lines that verify checkpoints of these logs, one for each log and configuration key of the county.
 
-    ``certificates``: theirs, PEM or DER. Raises ValueError.
+    ``certificates``: of these keys, PEM or DER. Raises ValueError.
     """
     loaded = [
         x509.load_pem_x509_certificate(one) if one.startswith(b"-----") else x509.load_der_x509_certificate(one)
@@ -166,11 +166,11 @@ class ServerAuthority:
     """Its key lies open on the server, so that the certificates of servers renew themselves."""
 
     def __init__(self, issued: IssuedCertificate) -> None:
-        """Raises BadAuthority."""
+        """Load key and certificate. Raises BadAuthority."""
         self._certificate, self._key = _load_certificate(issued.certificate), _load_key(issued.key)
 
     def issue(self, region: str, names: Sequence[str], now: datetime) -> IssuedCertificate:
-        """For a server with these host names or addresses, the main one first; raises BadSubject."""
+        """Issue for a server with these host names or addresses, the main one first. Raises BadSubject."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = MachineSubject(region, MachineKind.SERVER, names[0])
         alternative = x509.SubjectAlternativeName([_general_name(name) for name in names[:MAX_NAMES]])
@@ -181,12 +181,12 @@ class ServerAuthority:
 
 
 def expiry_of(certificate: str) -> datetime:
-    """Of the first certificate in PEM; raises BadAuthority."""
+    """Return when the first certificate in the PEM expires. Raises BadAuthority."""
     return _load_certificate(certificate).not_valid_after_utc
 
 
 def _name(subject: MachineSubject) -> x509.Name:
-    """Written the other way round by RFC 4514."""
+    """Build the name in the order of certificates; RFC 4514 writes it in reverse."""
     return x509.Name(
         [
             _attribute(NameOID.ORGANIZATION_NAME, subject.region),

@@ -79,12 +79,12 @@ _read_answer: Final = reader(msgspec.json.Decoder(_Answer))
 
 
 def parse_answer(content: bytes) -> tuple[ControlResponse, ...]:
-    """Raises Unreadable."""
+    """Parse the broker's answer. Raises Unreadable."""
     return _read_answer(content).responses
 
 
 def is_answer_to(key: str, content: bytes) -> bool:
-    """Whether it answers the ``message`` with this key."""
+    """Return whether the content answers the `message` with this key; False when it is unreadable."""
     try:
         return any(response.correlation_data == key for response in parse_answer(content))
     except Unreadable:
@@ -103,7 +103,7 @@ class BrokerRights:
 
     @classmethod
     def of(cls, clients: Iterable[_Client], roles: Iterable[_Role], regions: Container[str]) -> Self:
-        """Of these regions alone: another center may keep those of another region at the same broker."""
+        """Select these regions: another center may keep rights of another region at the same broker."""
         found = ((_OWN_ROLE.fullmatch(role.rolename), role) for role in roles)
         return cls(
             {client.username: _rights_of(client) for client in clients if _region_of(client.username) in regions},
@@ -117,7 +117,7 @@ def _rights_of(client: _Client) -> frozenset[str]:
 
 
 def _region_of(username: str) -> str:
-    """ "" for no machine's."""
+    """Return the region; "" when the user name is not that of a machine."""
     try:
         return MachineSubject.parse(username).region
     except BadSubject:
@@ -125,9 +125,9 @@ def _region_of(username: str) -> str:
 
 
 def commands(current: BrokerRights, subjects: Iterable[MachineSubject]) -> list[Command]:
-    """What makes the broker let in these machines and no other; those that are let in no more come first.
+    """Return commands that make the broker admit these machines and no other; removals of clients come first.
 
-    A client with other rights than its own is made anew.
+    A client with other rights than its own is deleted and created again.
     """
     expected = {str(one): one for one in subjects if one.kind is not MachineKind.SERVER}
     roles = {_role_name(one): _acls(one) for one in expected.values()}
@@ -147,22 +147,22 @@ def commands(current: BrokerRights, subjects: Iterable[MachineSubject]) -> list[
 
 
 def batches(found: list[Command]) -> Iterable[list[Command]]:
-    """So few commands at a time that a message stays small and the broker goes on serving."""
+    """Split the commands so that a message stays small and the broker goes on serving."""
     return (found[first : first + _BATCH] for first in range(0, len(found), _BATCH))
 
 
 def list_command(what: str, offset: int) -> Command:
-    """One page of ``listClients`` or ``listRoles``."""
+    """Build the command for one page of ``listClients`` or ``listRoles``."""
     return {"command": what, "verbose": True, "count": PAGE, "offset": offset}
 
 
 def message(found: list[Command], key: str) -> bytes:
-    """``key`` comes back as ``correlation_data`` of each response."""
+    """Encode the commands; ``key`` comes back as ``correlation_data`` of each response."""
     return json.dumps({"commands": [command | {"correlationData": key} for command in found]}).encode()
 
 
 def initial_document(password: str) -> bytes:
-    """The plugin's first file: the sorting center, which lets everybody else in, and a role for readers of the feed.
+    """Build the plugin's first file: the sorting center, which admits all others, and a role for readers of the feed.
 
     No other user of the machine may read it.
     """
@@ -191,7 +191,7 @@ def initial_document(password: str) -> bytes:
 
 
 def _role_name(subject: MachineSubject) -> str:
-    """A machine that is replaced has the role of the one before it."""
+    """Return the role; a machine that replaces another has the same."""
     of_reader = subject.kind is MachineKind.READER
     return f"{subject.kind}/{subject.region}" if of_reader else f"{subject.kind}/{subject.region}/{subject.name}"
 

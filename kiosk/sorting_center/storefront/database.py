@@ -44,7 +44,7 @@ class DeskReader:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One unchanging picture; raises DeskError."""
+        """Open a connection that sees one unchanging snapshot. Raises DeskError."""
         try:
             with self._engine.connect() as connection:
                 yield connection
@@ -54,7 +54,7 @@ class DeskReader:
 
 
 def _sqlite_engine(path: Path) -> Engine:
-    """A connection for each question: a file that was put in the place of another one is seen at once."""
+    """Build an engine with a new connection for each query: a replaced file is seen at once."""
     address = f"file:{quote(str(path))}?mode=ro"
     connect = partial(sqlite3.connect, address, uri=True, timeout=_WAIT_S, check_same_thread=False)
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)

@@ -86,7 +86,7 @@ def addresses() -> PublicAddresses:
 
 
 def texts() -> CenterTexts:
-    """In the language of the address, else in that of the browser."""
+    """Return the texts in the language of the address, else in that of the browser."""
     requested = (request.view_args or {}).get("language", "") or request.path[1:3]
     return center_texts(requested if requested in LANGUAGE_CODES else _browser_language(), _TEXTS_PACKAGE)
 
@@ -100,7 +100,7 @@ def front() -> Response:
 
 @storefront.get(f"{_LANGUAGE_PREFIX}/")
 def everything(language: str) -> Response:
-    """``?q=`` words, ``page=`` from 1; goods, what was published last first."""
+    """List the goods, the last published first. ``?q=`` words; ``page=`` from 1."""
     search = plain(request.args.get("q", ""), MAX_SEARCH)
     page = _requested_page()
     found = sources().listings.page(search, (page - 1) * PAGE_SIZE, PAGE_SIZE)
@@ -110,7 +110,7 @@ def everything(language: str) -> Response:
 
 @storefront.get(f"{_LANGUAGE_PREFIX}/<region>/<goods>")
 def lots(language: str, region: str, goods: str) -> Response:
-    """Goods of one grade, with their lots to choose from; ``?page=`` from 1."""
+    """Show the goods of one grade, with their lots to choose from; ``?page=`` from 1."""
     page, key = _requested_page(), GoodsKey.parse(region, goods)
     if not (_NAME.fullmatch(region) and _GOODS_NAME.fullmatch(goods)):
         raise NotFound("no goods are called so")
@@ -134,7 +134,7 @@ def one(language: str, region: str, station: str, lot: str) -> Response:
 
 @storefront.get(f"{_LOT_ROUTE}/way")
 def way(language: str, region: str, station: str, lot: str) -> Response:
-    """Where and when a lot was weighed, for whoever scans its code."""
+    """Show where and when a lot was weighed, for a buyer who scans its code."""
     goods = _published_lot(region, station, lot)
     if goods.published.weighing is None:
         raise NotFound(f"the weighing of {goods.key} was not published")
@@ -177,8 +177,8 @@ def _places(path: str, page: int) -> dict[str, str]:
 
 @storefront.get("/pictures/<sha256>.jpg")
 def picture(sha256: str) -> Response:
-    """A master of a published lot, and no other file; read whole, and given only when its hash is its name.
-    ``?width=480``: its small picture of this width, as soon as there is one.
+    """Send a master of a published lot, and no other file; only when its hash is its name. ``?width=480``: its small
+    picture of this width, as soon as there is one.
     """
     holders = sources().listings.stations_of(sha256) if _HASH.fullmatch(sha256) else []
     folder = sources().pictures
@@ -204,10 +204,10 @@ def picture(sha256: str) -> Response:
 
 @storefront.get("/s")
 def slip() -> Response:
-    """In all languages at once, as the paper is: whoever holds it need not be the owner of the telephone.
+    """Show the page in all languages at once, as the paper does: the phone need not belong to the paper's owner.
 
-    The browser checks: the digits stand behind ``#`` in the address, and no browser sends what stands there. All that
-    it needs is in the page, which works without a line once it is loaded.
+    The browser checks: the digits follow ``#`` in the address, which no browser sends. All that it needs is in the
+    page, which works offline once it is loaded.
     """
     counties = sources().slips.counties()
     data = {
@@ -223,7 +223,7 @@ def slip() -> Response:
 
 @storefront.get("/keys.json")
 def public_keys() -> Response:
-    """``?region=``, where the center has several."""
+    """Send the county's public keys. ``?region=``, where the center has several."""
     region = request.args.get("region", "")
     found = [one.keys for one in sources().slips.counties() if region in ("", one.keys.region)]
     if len(found) != 1:
@@ -233,7 +233,7 @@ def public_keys() -> Response:
 
 @storefront.get("/robots.txt")
 def robots() -> Response:
-    """Everything may be read; a search leads to nothing that is not in the list."""
+    """Allow all but searches, which lead to nothing that is not in the list."""
     body = f"User-agent: *\nAllow: /\nDisallow: /*?q=\n\nSitemap: {addresses().base}/sitemap.xml\n"
     return _cacheable_response(body, "text/plain")
 
@@ -276,13 +276,13 @@ def render_page(template: str, **values: object) -> str:
 
 
 def _warning(word: str) -> Markup:
-    """An allergen in the words of the files for shops; one that only newer software knows as its code."""
+    """Translate an allergen as in the files for shops; one that only newer software knows appears as its code."""
     words, text_id = center_texts(texts().language.code), f"export_warning_{word}"
     return words(text_id) if text_id in words else html.bdi_code(word)
 
 
 def _page(template: str, places: dict[str, str], **values: object) -> Response:
-    """``places``: where the same page is, by language; ``ways`` there keep what else was asked for."""
+    """Render a page. ``places``: its address by language; ``ways`` there keep the other query parameters."""
     query = query_with(request.args.items(multi=True))
     ways = {code: place.partition("?")[0] + query for code, place in places.items()}
     return _cacheable_response(
@@ -380,7 +380,7 @@ class LocalizedText:
 
 
 def localized(words: WordsData, language: str) -> LocalizedText | None:
-    """In this language, else in another one; None when it is written in none."""
+    """Return the text in this language, else in the first other with a text; None when there is none."""
     texts = {"ug": words.ug, "zh": words.zh, "en": words.en}
     for code in (language, *_FALLBACK_LANGUAGES):
         if texts[code].strip():
@@ -389,7 +389,7 @@ def localized(words: WordsData, language: str) -> LocalizedText | None:
 
 
 def json_ld(goods: PublishedLot, addresses: PublicAddresses, language: str, sold_by: Seller) -> Markup:
-    """A Product with its Offer (schema.org), ready to stand in a script element."""
+    """Build a Product with its Offer (schema.org), escaped for a script element."""
     lot, here = goods.published, addresses.page(goods.key, language)
     seller = _organization(sold_by, language)
     title, story = localized(lot.texts.title, language), localized(lot.texts.story, language)
@@ -429,12 +429,12 @@ def json_ld(goods: PublishedLot, addresses: PublicAddresses, language: str, sold
 
 
 def _script_data(document: object) -> Markup:
-    """JSON that stands in a script element."""
+    """Encode JSON that is safe in a script element."""
     return Markup(_encode(document).decode().translate(_SCRIPT_ESCAPES))  # noqa: S704 - no sign of markup is left in it
 
 
 def _organization(seller: Seller, language: str) -> dict[str, str]:
-    """Empty while the seller has no name."""
+    """Build the schema.org Organization; empty while the seller has no name."""
     name = localized(seller.name, language)
     further = {"telephone": seller.phone, "identifier": seller.licence}
     known = {field: value for field, value in further.items() if value}
@@ -442,5 +442,5 @@ def _organization(seller: Seller, language: str) -> dict[str, str]:
 
 
 def _kilograms(grams: int) -> Decimal:
-    """No zeros behind the last digit, no exponent."""
+    """Convert to kilograms without trailing zeros or exponent."""
     return Decimal(f"{grams // 1000}.{grams % 1000:03d}".rstrip("0").rstrip("."))

@@ -30,7 +30,7 @@ _MAX_BODY_BYTES: Final = 4096  # Nothing is sent here that has one
 
 
 def serve(ledger_url: str, settings: StorefrontSettings, listening: socket.socket, ending: threading.Event) -> None:
-    """Until ``ending``, whether there is a desk or not; raises LedgerAddressError. Closes ``listening``."""
+    """Serve until ``ending``, with or without a desk. Raises LedgerAddressError. Closes ``listening``."""
     with listening, closing(DeskReader(ledger_url)) as reader, ExitStack() as parts:
         folder = PictureFolder(Path(settings.photos_dir)) if settings.photos_dir is not None else None
         public = settings.addresses

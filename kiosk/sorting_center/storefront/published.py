@@ -100,7 +100,7 @@ class PublishedListings:
         self._reader = reader
 
     def page(self, search: str, skip: int, limit: int) -> GoodsPage:
-        """Goods with a lot that has every word of ``search`` in title, goods code or lot; what was published last
+        """Find goods with a lot that has every word of ``search`` in title, goods code or lot, the last published
         first.
         """
         conditions = [_shown.words.contains(word, autoescape=True) for word in searchable(search).split()[:MAX_WORDS]]
@@ -110,7 +110,7 @@ class PublishedListings:
         return GoodsPage(goods, len(rows), sum(row.lots for row in rows))
 
     def goods(self, key: GoodsKey, skip: int, limit: int) -> tuple[GoodsOffer, list[PublishedLot]] | None:
-        """The offer and some of its lots, what was published last first; None when none is published."""
+        """Return the offer and some of its lots, the last published first; None when none is published."""
         conditions = [column == value for column, value in zip(_GOODS, astuple(key), strict=True)]
         last_first = [column.desc() for column in (_shown.at, _shown.station, _shown.lot)]
         lots = _LOTS.where(*conditions).order_by(*last_first).offset(skip).limit(limit)
@@ -119,7 +119,7 @@ class PublishedListings:
             return (offers[0], [_lot(row) for row in connection.execute(lots)]) if offers else None
 
     def get(self, key: ListingKey) -> PublishedLot | None:
-        """None when buyers never saw it; raises NoLongerPublished."""
+        """Return the published lot; None when buyers never saw it. Raises NoLongerPublished."""
         same = (listing.c.region == key.region) & (listing.c.station == key.station) & (listing.c.lot == key.lot)
         query = select(listing.c.state, listing.c.published).where(same)
         with self._reader.reading() as connection:
@@ -131,7 +131,7 @@ class PublishedListings:
         return PublishedLot(key, _decode(row.published))
 
     def stations_of(self, sha256: str) -> list[tuple[str, str]]:
-        """Region and station of each published lot that shows this picture."""
+        """Return region and station of each published lot that shows this picture."""
         of = listing_picture.c
         query = select(of.region, of.station).where(of.sha256 == sha256).distinct()
         with self._reader.reading() as connection:
@@ -151,7 +151,7 @@ class PublishedListings:
             after = rows[-1][0]
 
     def revision(self) -> tuple[int, str]:
-        """Return what is another one whenever something more is published."""
+        """Return a value that changes whenever something more is published."""
         with self._reader.reading() as connection:
             row = connection.execute(select(func.count(), func.max(_shown.at)).select_from(listing_shown)).one()
         return int(row[0]), str(row[1])

@@ -34,7 +34,7 @@ class Seller(msgspec.Struct, frozen=True, kw_only=True):
     chat: str = ""
 
     def checked(self) -> Seller:
-        """Without spaces around. Raises BadSeller."""
+        """Return a checked copy without surrounding spaces. Raises BadSeller."""
         made = Seller(**{name: text.strip() for name, text in msgspec.structs.asdict(self).items()})
         for name, limit in _MAX_LENGTHS.items():
             if getattr(made, name) != plain(getattr(made, name), limit):
@@ -58,7 +58,7 @@ NO_SELLER: Final = Seller()
 
 
 def qr_svg(address: str, label: str) -> Markup:
-    """A QR code to be scanned from a screen or from paper, black on white in any style."""
+    """Draw a QR code to be scanned from a screen or from paper, black on white in any style."""
     rows = matrix.qr_modules(address)
     side = len(rows) + 2 * matrix.QUIET_ZONE_MODULES
     return Markup(

@@ -40,7 +40,7 @@ class SlipKeys:
         self._reader = reader
 
     def counties(self) -> list[CountySlips]:
-        """In the order of their regions. Raises DeskError."""
+        """Return keys and goods of each county, in the order of their regions. Raises DeskError."""
         found, documents = station_document.c, dict[str, list[ConfigurationDocument]]()
         rows = select(found.region, found.document).order_by(found.region, found.made_at)
         with self._reader.reading() as connection:
@@ -50,7 +50,7 @@ class SlipKeys:
 
 
 def _county(connection: Connection, region: str, documents: list[ConfigurationDocument]) -> CountySlips:
-    """``documents``: the newest last. A township may have goods of its own."""
+    """Collect keys and goods from ``documents``, the newest last: a township may have goods of its own."""
     named = [(name, part.sha256) for one in documents for name, part in one.parts.items() if name == "goods"]
     named += [
         (name, part.sha256) for name, part in documents[-1].parts.items() if name in ("keys", "voids", "checkpoints")

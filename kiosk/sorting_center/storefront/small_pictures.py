@@ -38,7 +38,7 @@ _log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, RETRY_S)
 
 
 def small_path(folder: PictureFolder, sha256: str, width_px: int) -> Path:
-    """Where the picture of this master with this width is, or would be; no region is called so."""
+    """Return the path of this master's picture with this width, existing or not; no region has the folder's name."""
     return folder.root / ".small" / f"{sha256}-{width_px}.jpg"
 
 
@@ -51,7 +51,7 @@ class SmallPictures:
         self._processed_revision: tuple[int, str] | None = None
 
     def next_step(self) -> float:
-        """Make the next ones; seconds until the next time. Raises OSError, and buyers get the large ones meanwhile."""
+        """Make the next pictures; return seconds to wait. Raises OSError, and buyers get the large ones meanwhile."""
         try:
             return 0.0 if self.step() else _POLL_INTERVAL_S
         except (DeskError, BlockingIOError):
@@ -80,7 +80,7 @@ class SmallPictures:
         self._failed |= left.keys()
 
     def _missing_pictures(self, width_px: int) -> dict[str, Path]:
-        """Masters that need one of this width and have none, by hash."""
+        """Find masters, by hash, that need a picture of this width and have none."""
         found: dict[str, Path] = {}
         for sha256, region, station in self._listings.pictures():
             path = self._folder.path(PictureName(region, station, sha256))
@@ -100,7 +100,7 @@ def _is_larger(path: Path, size_bytes: int) -> bool:
 
 
 def _scale_all(masters: dict[str, Path], side_px: int, max_bytes: int) -> list[tuple[str, bytes]]:
-    """Those that can be made; one that ends the process which decodes it costs the others nothing but time."""
+    """Scale those that can be; after one that ends the decoding process, each is tried again alone."""
     try:
         return _scale_batch(masters, side_px, max_bytes)
     except OSError as error:

@@ -25,7 +25,7 @@ class ConfigurationDownloads:
         self._cached: dict[str, bytes] = {}  # By hash, the oldest first
 
     def respond(self, request: DownloadRequest) -> DownloadResponse:
-        """To a GET. What another station has is answered as what is not there."""
+        """Answer a GET. What belongs to another station is answered like what does not exist."""
         if request.station != request.path.station:
             return DownloadResponse(403)
         try:
@@ -55,7 +55,7 @@ class ConfigurationDownloads:
         return range_response(request, sha256, len(content), read)
 
     def _part(self, region: str, station: str, sha256: str) -> bytes | None:
-        """Whether it is this station's is looked up each time; its bytes are always the same."""
+        """Read a part. Whether it is this station's is looked up each time; its bytes never change."""
         with self._lock:
             content = self._cached.get(sha256)
         if content is not None:

@@ -49,7 +49,7 @@ class Downloads:
         self._folder, self._log = folder, log
 
     def respond(self, request: DownloadRequest) -> DownloadResponse:
-        """To a GET. An unreadable range is ignored (RFC 9110, section 14.2)."""
+        """Answer a GET. An unreadable range is ignored (RFC 9110, section 14.2)."""
         if request.station != request.path.station:
             return DownloadResponse(403)
         try:
@@ -67,7 +67,7 @@ class Downloads:
             return DownloadResponse(503, (("Retry-After", str(_ERROR_RETRY_S)),))
 
     def _read_pieces(self, offer: UpdateOffer, first: int, size: int) -> Iterator[bytes]:
-        """The file is opened with the first of them: an answer that is not read holds none open."""
+        """Yield the bytes. The file is opened with the first piece, so an unread answer holds none open."""
         with self._folder.open(offer.sha256) as file:
             file.seek(first)
             while size:
@@ -79,7 +79,7 @@ class Downloads:
 
 
 def range_response(request: DownloadRequest, sha256: str, size: int, read: Pieces) -> DownloadResponse:
-    """The bytes of this hash, or the range of them that is asked for."""
+    """Build the response with the bytes of this hash, or the requested range of them."""
     headers: tuple[tuple[str, str], ...] = (("ETag", etag_of(sha256)), ("Accept-Ranges", "bytes"))
     requested = _requested_range(request, sha256)
     if requested is None:

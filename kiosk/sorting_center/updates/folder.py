@@ -30,7 +30,6 @@ class TargetedOffer(msgspec.Struct, frozen=True):
     stations: tuple[Annotated[str, msgspec.Meta(pattern=r"^S[0-9]{4}\Z")], ...] = ()
 
     def is_for(self, station: str) -> bool:
-        """Whether this station may take it."""
         return not self.stations or station in self.stations
 
 
@@ -48,18 +47,18 @@ class OfferFolder:
         self._root = root
 
     def offers(self) -> Sequence[TargetedOffer]:
-        """The newest file first; what cannot be read is not offered."""
+        """Return the offers, the newest file first; unreadable ones are left out."""
         found = self._found()
         times = {path: _mtime_ns(path) for path in found}
         read = [_read(path) for path in sorted(found, key=lambda path: (-times[path], path.name))]
         return [one for one in read if one is not None][:MAX_OFFERS]
 
     def damaged(self) -> Sequence[str]:
-        """What cannot be read, by its name without ``.json``: ``remove`` takes it away, adding its bundle mends it."""
+        """List unreadable offers by name without ``.json``: ``remove`` deletes one, adding its bundle repairs it."""
         return sorted(path.stem for path in self._found() if _read(path) is None)
 
     def add(self, source: BinaryIO, one: TargetedOffer) -> None:
-        """The same bundle again changes whom it is for. Raises TooManyOffers, and as `exclusive_folder`."""
+        """Store the bundle; a known one gets the new stations. Raises TooManyOffers, and as `exclusive_folder`."""
         self._root.mkdir(parents=True, exist_ok=True)
         sha256 = one.offer.sha256
         with exclusive_folder(self._root):
@@ -71,18 +70,17 @@ class OfferFolder:
             write_durably(self._root / f"{sha256}{_METADATA_SUFFIX}", msgspec.json.encode(one), _MODE)
 
     def remove(self, sha256: str) -> None:
-        """A download in progress fails. Raises as ``add`` does."""
+        """Delete the bundle; a download in progress fails. Raises as ``add`` does."""
         with exclusive_folder(self._root):
             for end in (_METADATA_SUFFIX, _BUNDLE_SUFFIX):
                 (self._root / f"{sha256}{end}").unlink(missing_ok=True)
             sync_folder(self._root)
 
     def open(self, sha256: Sha256) -> BinaryIO:
-        """Its bytes."""
         return (self._root / f"{sha256}{_BUNDLE_SUFFIX}").open("rb")
 
     def require_whole(self, offer: UpdateOffer) -> None:
-        """Of its length, at least: a station checks the rest. Raises OSError for any other."""
+        """Raise OSError for another length than offered; a station checks the rest."""
         size = (self._root / f"{offer.sha256}{_BUNDLE_SUFFIX}").stat().st_size
         if size != offer.size_bytes:
             raise OSError(f"{offer.sha256[:12]} has {size} bytes, and {offer.size_bytes} are told")
@@ -91,7 +89,7 @@ class OfferFolder:
         return [path for path, _ in zip(self._root.glob(f"*{_METADATA_SUFFIX}"), range(_MAX_FILES), strict=False)]
 
     def _copy(self, source: BinaryIO, offer: UpdateOffer) -> None:
-        """Only what is whole gets its name: the file may lie on a stick that is pulled."""
+        """Copy the bundle and name it only when whole: ``source`` may be on a USB stick that is pulled."""
         digest = hashlib.sha256()
         with atomic_writer(self._root / f"{offer.sha256}{_BUNDLE_SUFFIX}", _MODE) as copy:
             while piece := source.read(_CHUNK):
@@ -101,14 +99,14 @@ class OfferFolder:
                 raise OSError("the bundle changed while it was copied")
 
     def _remove_orphans(self) -> None:
-        """Bundles without metadata: adding or removing them was killed in the middle."""
+        """Delete bundles without metadata, left when adding or removing was killed."""
         for path in self._root.glob(f"*{_BUNDLE_SUFFIX}"):
             if _SHA256.fullmatch(path.stem) and not path.with_suffix(_METADATA_SUFFIX).exists():
                 path.unlink()
 
 
 def _mtime_ns(path: Path) -> int:
-    """In ns; 0 of what was taken away since it was found."""
+    """Return the time in ns; 0 when the file was removed since it was found."""
     with suppress(FileNotFoundError):
         return path.stat().st_mtime_ns
     return 0

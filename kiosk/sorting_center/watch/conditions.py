@@ -77,7 +77,7 @@ def conditions(seen: CountySnapshot) -> list[Condition]:
 
 
 def _of_events(seen: CountySnapshot) -> Iterator[Condition]:
-    """Of what came from stations, and was not taken in, or cannot be."""
+    """Yield conditions of stations' events that were not accepted, or cannot be."""
     for group in seen.alarms:
         subject = " ".join(filter(None, (group.epoch, group.day)))
         detail = group.detail if group.number == 1 else format_detail("many_times", n=group.number, said=group.detail)
@@ -102,7 +102,7 @@ def _of_events(seen: CountySnapshot) -> Iterator[Condition]:
 
 
 def _of_documents(seen: CountySnapshot) -> Iterator[Condition]:
-    """Of the county's keys, documents and prices, and of what is not signed."""
+    """Yield conditions of the county's keys, documents and prices, and of what is not signed."""
     for region, tried in seen.keys.items():
         # A case each year: one that a person has closed hides only the year that it was opened in.
         if years := max(0, (seen.now - tried) // KEY_TRIAL_TERM):

@@ -28,7 +28,7 @@ _LEADER_POLL_S: Final = 1.0  # A moment after the beginning one process has the 
 def county_snapshot(
     ledger: Ledger, reports: Reports, desk: CenterDesk, now: datetime, prices: OldPrices | None = None
 ) -> CountySnapshot:
-    """``prices`` remembers which receipts were judged."""
+    """Read what the conditions are derived from. ``prices`` remembers which receipts were judged."""
     today, register, configurations = reports.days.day_of(now), desk.registry.current(), desk.configurations.all()
     rows, impossible = reports.fleet.rows(today), reports.implausible.findings(today)
     local = now.astimezone(reports.zone)
@@ -41,7 +41,7 @@ def county_snapshot(
 
 
 def key_trials(desk: CenterDesk) -> dict[str, datetime]:
-    """Of each region when its recovery key was tried last, at first when the county was set up. Raises DeskError."""
+    """Return by region when its recovery key was last tried; initially, when it was set up. Raises DeskError."""
     c = configuration_key.c
     made = select(c.region, func.min(c.made_at).label("at")).group_by(c.region)
     tried = select(func.max(audit.c.at)).where(audit.c.act == AuditAction.KEY_TRIED.value)
@@ -63,7 +63,7 @@ class CountyWatch:
         self._snapshot, self._desk, self._is_leader, self._now = snapshot, desk, is_leader, now
 
     def step(self) -> list[Case]:
-        """Look once: the cases that were opened, or opened again. Raises LedgerError and DeskError."""
+        """Look once; return the cases that were opened, or opened again. Raises LedgerError and DeskError."""
         if not self._is_leader():
             return []
         now = self._now()
@@ -72,7 +72,7 @@ class CountyWatch:
         return self._desk.cases.observe(conditions(snapshot), now)
 
     def poll(self) -> float:
-        """Look once; seconds until the next time."""
+        """Look once; return the seconds to wait before the next time."""
         self.step()
         return POLL_INTERVAL_S if self._is_leader() else _LEADER_POLL_S
 
@@ -81,7 +81,7 @@ MAX_ROWS: Final = 20_000  # The newest, of each of the two: of one station the l
 
 
 def alarm_groups(ledger: Ledger) -> tuple[ConditionGroup, ...]:
-    """By kind, station, epoch and day, the oldest first. Raises a LedgerError."""
+    """Group alarms by kind, station, epoch and day, the oldest first. Raises LedgerError."""
     c = alarm.c
     query = select(c.kind, c.region, c.station, c.epoch, c.raised_at.label("at"), c.detail)
     with ledger.reading() as connection:
@@ -89,7 +89,7 @@ def alarm_groups(ledger: Ledger) -> tuple[ConditionGroup, ...]:
 
 
 def quarantine_groups(ledger: Ledger) -> tuple[ConditionGroup, ...]:
-    """By reason, station and day, the oldest first. Raises a LedgerError."""
+    """Group quarantined events by reason, station and day, the oldest first. Raises LedgerError."""
     c = quarantine.c
     columns = (c.reason.label("kind"), c.region, c.station, c.received_at.label("at"))
     query = select(*columns).order_by(c.id.desc()).limit(MAX_ROWS)
@@ -98,7 +98,7 @@ def quarantine_groups(ledger: Ledger) -> tuple[ConditionGroup, ...]:
 
 
 def _grouped(rows: Iterable[Row[Any]]) -> tuple[ConditionGroup, ...]:
-    """From the newest to the oldest: the detail that stays is that of the first."""
+    """Group rows that come newest first; each group keeps the detail of its oldest row."""
     found: dict[tuple[str, ...], ConditionGroup] = {}
     for row in rows:
         values = row._mapping
@@ -112,7 +112,7 @@ def _grouped(rows: Iterable[Row[Any]]) -> tuple[ConditionGroup, ...]:
 
 
 def known_stations(ledger: Ledger) -> set[StationKey]:
-    """Region and station of all that sent an event or told how they are. Raises a LedgerError."""
+    """Return region and station of all that sent an event or their status. Raises LedgerError."""
     of_events = select(stream.c.region, stream.c.station)
     query = union(of_events, select(station_status.c.region, station_status.c.station))
     with ledger.reading() as connection:

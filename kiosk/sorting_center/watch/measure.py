@@ -47,7 +47,7 @@ class Measure:
         return cls(register, usual, now)
 
     def township(self, key: StationKey) -> Township:
-        """Its own, or how stations usually are open."""
+        """Return the station's township, or one with the usual opening hours."""
         return self.register.township_of(key) or DEFAULT_TOWNSHIP
 
     def is_quiet(self, row: FleetRow) -> bool:
@@ -58,8 +58,8 @@ class Measure:
         return is_quiet(rule.hours, patience_min, row.last_seen.astimezone(self.now.tzinfo), self.now)
 
     def has_gap(self, row: FleetRow) -> bool:
-        """Events are missing that the station should have sent again by now. Of a gap that a clock gone wrong has noted
-        for a time to come nobody knows since when it is there.
+        """Return whether events are missing that the station should have sent again by now. The age of a gap that a
+        wrong clock dated in the future is unknown.
         """
         if row.gaps.missing <= row.gaps.lost:
             return False
@@ -69,7 +69,7 @@ class Measure:
         return (row.pending or 0) >= BACKLOG_EVENTS
 
     def is_late(self, row: FleetRow) -> bool:
-        """Its newest receipt was more than a day old when it came: what waited there still comes in."""
+        """Return whether its newest receipt came over a day late: what waited there is still arriving."""
         newest = row.newest
         if newest is None or newest.receipt_at is None or newest.receipt_received_at is None:
             return False
@@ -80,7 +80,7 @@ class Measure:
         return bool(installed) and self.software is not None and installed < self.software
 
     def is_unexpected(self, key: StationKey) -> bool:
-        """Not in the registry; in an empty one nobody is."""
+        """Return whether it is missing in the registry; never with an empty one."""
         return bool(self.register.stations) and key not in self.register.stations
 
     def is_verification_expired(self, expected: ExpectedStation) -> bool:
@@ -89,9 +89,9 @@ class Measure:
 
 @lru_cache(maxsize=256)
 def version(text: str) -> Version:
-    """The numbers of ``station-kiosk/1.12.0+g2d3aa88``; empty for anything else, which is neither old nor new.
+    """Return the numbers of ``station-kiosk/1.12.0+g2d3aa88``; empty for anything else, which is neither old nor new.
 
-    A commit says of no other whether it is older.
+    A commit alone does not show which version is older.
     """
     parts = text.rpartition("/")[2].partition("+")[0].split(".")
     if all(part.isascii() and part.isdecimal() and len(part) <= 6 for part in parts):
@@ -140,7 +140,7 @@ _WELL: Final = (StationMark.WELL,)
 
 
 def marks(row: FleetRow, measure: Measure, kinds: Collection[str]) -> tuple[StationMark, ...]:
-    """Of a station that was heard, the gravest first; ``kinds`` are those of its cases that are not closed."""
+    """Return the marks of a station that has reported, the gravest first; ``kinds``: those of its open cases."""
     found = {*_current_marks(row, measure), *_case_marks(kinds)}
     return tuple(mark for mark in StationMark if mark in found) if found else _WELL
 

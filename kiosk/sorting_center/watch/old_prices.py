@@ -44,7 +44,7 @@ class OldPrices:
         register: StationRegister,
         configurations: Mapping[StationKey, StationConfiguration],
     ) -> list[OldPrice]:
-        """Of stations that are given documents. Raises DeskError."""
+        """Find old prices at stations that get documents. Raises DeskError."""
         before, self._judged = self._judged, {}
         releases = cache(self._book.releases)
         for key, one in paid.items():
@@ -66,7 +66,7 @@ class OldPrices:
     def _judge(
         self, one: PaidPrice, releases: Sequence[Release], township: str, configuration: StationConfiguration
     ) -> OldPrice | None:
-        """None for a price that held within the time of grace, and before the station could have had any."""
+        """Return None for a price valid within the grace period, or paid before the station could have any."""
         begin, newest = one.at - GRACE, configuration.newest
         is_first = newest is not None and newest.number == 1
         if is_first and datetime.fromisoformat(configuration.made_at) > begin:
@@ -82,7 +82,7 @@ class OldPrices:
         return OldPrice(one, allowed[0], one.at)
 
     def _catalog(self, one: PaidPrice, release: int, township: str) -> Catalog:
-        """The prices that this release has for a station; none where they are the station's own affair."""
+        """Return the prices of this release for a station; none where the station sets its own."""
         key = (one.region, release)
         if key not in self._renderings:
             for oldest in list(self._renderings)[: 1 - _MAX_RENDERED]:
@@ -102,7 +102,7 @@ class OldPrices:
 
 
 def _valid_between(releases: Iterable[Release], begin: datetime, end: datetime) -> Iterator[Release]:
-    """Those in force at some time between, of releases with the newest first."""
+    """Yield the releases in force at some time between; ``releases`` has the newest first."""
     for release in releases:
         published_at = datetime.fromisoformat(release.published_at)
         if published_at <= end:

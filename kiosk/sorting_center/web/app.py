@@ -27,7 +27,7 @@ from kiosk.texts.languages import LANGUAGES
 
 
 def page_blueprints() -> tuple[GuardedBlueprint, ...]:
-    """Every blueprint of the modules in `staff`: a page is served because its module is there."""
+    """Return every blueprint of the modules in `staff`: a page is served because its module is there."""
     modules = [import_module(f"{staff.__name__}.{found.name}") for found in iter_modules(staff.__path__)]
     found = {
         value.name: value
@@ -54,7 +54,7 @@ class ExternalAddresses:
 
 
 def load_pages(app: Flask) -> None:
-    """All templates and texts, so that nobody waits for it at the first look at a page: it takes about a second."""
+    """Load all templates and texts, which takes about a second, so that the first view of a page does not wait."""
     for code in LANGUAGES:
         center_texts(code)
     for name in app.jinja_env.list_templates():

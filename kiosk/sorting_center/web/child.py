@@ -62,7 +62,7 @@ class WebProcess:
         self._child.end()
 
     def stop(self, timeout_s: float) -> None:
-        """Have it end; one that does not in time is killed."""
+        """End the process; kill it when it has not ended in time."""
         self.end()
         self._child.stop(timeout_s)
         self._health_worker.stop(timeout_s)
@@ -74,7 +74,7 @@ class WebProcess:
 
 
 def _ignore_output(_line: bytes) -> None:
-    """It writes its log to standard error, and nothing else."""
+    """Ignore standard output: the process writes its log to standard error, and nothing else."""
 
 
 def _log_exit(status: int) -> None:
@@ -95,7 +95,7 @@ class RemoteHealth:
         self._received_at: float | None = None
 
     def receive_line(self, line: bytes) -> None:
-        """As the other process sends it; what a later version adds is left out, and what cannot be read is logged."""
+        """Store a report of the other process; fields of a later version are left out, unreadable lines logged."""
         try:
             values = json.loads(line)
             report = HealthReport(**{name: value for name, value in values.items() if name in _REPORT_FIELDS})

@@ -16,7 +16,7 @@ _ISOLATE: Final = "\u2066{}\u2069"  # Left-to-right isolate, as the pages do wit
 
 
 def case_line(case: NoticeCase, language: str) -> str:
-    """``S0147 (shache): One number, two contents. event 4 came twice``."""
+    """Return ``S0147 (shache): One number, two contents. event 4 came twice``."""
     texts = _texts(language)
     station, place = plain(case.station, _MAX_CHARS), plain(case.region, _MAX_CHARS)
     if station:
@@ -29,7 +29,7 @@ def case_line(case: NoticeCase, language: str) -> str:
 
 
 def mail_text(cases: tuple[NoticeCase, ...], language: str) -> tuple[str, str]:
-    """Subject and text: each case with what to do about it; without cases those of a test."""
+    """Return subject and text: each case with what to do about it; without cases those of a test."""
     texts = _texts(language)
     if not cases:
         return texts.text("notices_test_subject"), texts.text("notices_test_text")
@@ -49,7 +49,7 @@ def _isolated(texts: CenterTexts, text: str) -> str:
 
 
 def _format_detail(texts: CenterTexts, detail: str) -> str:
-    """A stored detail in the language of ``texts``; any other text as it is."""
+    """Format a stored detail in the language of ``texts``; any other text stays as it is."""
     found = parse_detail(detail)
     if found is None or f"said_{found.code}" not in texts:
         return _isolated(texts, plain(detail, _MAX_CHARS)) if detail else ""

@@ -81,7 +81,7 @@ def serve(
     health: RemoteHealth,
     shutdown: threading.Event,
 ) -> None:
-    """Until ``shutdown``; raises LedgerError and DeskError when there is nothing to show. Closes ``listen_socket``."""
+    """Serve until ``shutdown``, then close ``listen_socket``. Raises LedgerError and DeskError with nothing to show."""
     zone = ZoneInfo(settings.zone)
     with listen_socket, open_stores(ledger_url, zone, _path_or_none(settings.photos_dir)) as stores:
         outside = ExternalAddresses(Hosts(settings.host, settings.names), settings.trusted_proxy, settings.storefront())

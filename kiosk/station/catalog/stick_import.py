@@ -102,12 +102,12 @@ class StickCatalogs:
     reading: threading.Lock = field(default_factory=threading.Lock)
 
     def preview(self, name: str) -> CatalogPreview:
-        """What the file would change. Raises CatalogError, Refused, StoreError."""
+        """Show what the import would change. Raises CatalogError, Refused, StoreError."""
         with self._exclusively():
             return self._load_preview(name)[0]
 
     def import_file(self, name: str, seen: str) -> int:
-        """Import what was previewed; returns its version. Raises as ``preview``; also refused when stale or busy."""
+        """Import what was previewed; return its version. Raises as ``preview``; also refused when stale or busy."""
         with self._exclusively():
             preview, catalog = self._load_preview(name)
             if preview.seen != seen:

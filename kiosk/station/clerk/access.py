@@ -68,14 +68,14 @@ class Access:
             return tuple(_person(row) for row in self._clerks.everyone() if row.pin_hash)
 
     def staff(self) -> Mapping[Person, bool]:
-        """Everybody who works here, by number, and whether a PIN of theirs can be checked."""
+        """Map every active person, by number, to whether their PIN can be checked."""
         with as_counter_refusals():
             rows = self._clerks.everyone()
         return {_person(row): bool(row.pin_hash) and self._pins.knows(row.pin_hash) for row in rows}
 
     def sign_in(self, number: str, pin: str) -> CounterSession:
-        """Begin a session. Raises CounterRefused: no_pin (nobody has one yet), no_own_pin (this person has none yet),
-        pin_unreadable (kept under another key), wrong_pin, locked.
+        """Begin a session. Raises CounterRefused: no_pin (no person has one yet), no_own_pin (this person has none
+        yet), pin_unreadable (stored under another key), wrong_pin, locked.
         """
         row = self._check(number, pin)
         session = CounterSession(secrets.token_urlsafe(32), _person(row))
@@ -85,7 +85,7 @@ class Access:
         return session
 
     def authenticate_second(self, number: str, pin: str, not_same_as: Person) -> Person:
-        """Another clerk who agrees, by number and PIN. Raises CounterRefused: same_person, forbidden and as above."""
+        """Check another clerk who agrees. Raises CounterRefused: same_person, forbidden and as above."""
         if is_same(number, not_same_as.number):
             raise CounterRefused("same_person")
         person = _person(self._check(number, pin))
@@ -96,15 +96,15 @@ class Access:
         return person
 
     def session(self, token: str) -> CounterSession | None:
-        """The open session of this token, used now; None when it is not, or no longer, open."""
+        """Return and renew the open session of this token; None when it is not, or no longer, open."""
         return self._find(token, renew=True)
 
     def peek(self, token: str) -> CounterSession | None:
-        """The same without using it: for streams and beats, which nobody touches."""
+        """Return the same without renewing it: for streams and beats, which come without a touch."""
         return self._find(token, renew=False)
 
     def current(self) -> CounterSession | None:
-        """The open session, whoever asks; not renewed."""
+        """Return the open session without a token; not renewed."""
         self.expire()
         with self._lock:
             return self._open.session if self._open else None
@@ -135,8 +135,8 @@ class Access:
             self._clerks.set_pin(number, hash_pin(self._pins, pin), self._stamps())
 
     def retire(self, number: str) -> None:
-        """Somebody no longer works here; an open session of that person ends. Raises CounterRefused: last_technician,
-        when nobody else could take anybody on; unknown_clerk.
+        """Retire a person who no longer works here; their open session ends. Raises CounterRefused: last_technician,
+        when no one else could add people; unknown_clerk.
         """
         with self._retiring, as_counter_refusals():
             row = self._clerks.by_number(number) if number.isascii() else None
@@ -149,7 +149,7 @@ class Access:
             self._clerks.retire(row.number, self._stamps())
 
     def _check(self, number: str, pin: str) -> ClerkRow:
-        """The row whose PIN this is, found at the same pace for an unknown number."""
+        """Find the row of number and PIN, at the same pace for an unknown number."""
         staff = self.staff()
         if not self.people():
             raise CounterRefused("no_own_pin" if staff else "no_pin")
@@ -208,5 +208,5 @@ def _person(row: ClerkRow) -> Person:
 
 
 def is_same(left: str, right: str) -> bool:
-    """In constant time."""
+    """Compare in constant time."""
     return hmac.compare_digest(left.encode("utf-8", "backslashreplace"), right.encode("utf-8", "backslashreplace"))

@@ -48,12 +48,12 @@ class GuessLimit:
         self._guessing = threading.Lock()
 
     def wait_s(self) -> int:
-        """Whole seconds until the next guess is taken, rounded up."""
+        """Return whole seconds until the next guess is taken, rounded up."""
         moment = self._stamps().moment
         return -(-self._known().wait(_RULE, moment.boot_id, moment.monotonic_ms) // 1000)
 
     def guess(self, probe: Callable[[], T | None]) -> T:
-        """What ``probe`` finds. Raises CounterRefused when it finds nothing, and in a lockout, without asking it."""
+        """Return what ``probe`` finds. Raises CounterRefused when that is None, and, without a call, in a lockout."""
         with self._guessing:
             wait_s = self.wait_s()
             if wait_s:

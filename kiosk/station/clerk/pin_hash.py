@@ -66,12 +66,12 @@ class PinKey:
             return f"$keyed${self.name}{_hasher().hash(self._mac(b'pin:' + pin.encode()))}"
 
     def knows(self, pin_hash: str) -> bool:
-        """Whether a PIN can be checked against this at all: under another key nobody can tell right from wrong."""
+        """Return whether a PIN can be checked against this hash: one made under another key cannot be checked."""
         found = _KEYED.fullmatch(pin_hash)
         return found is None or found["key"] == self.name
 
     def matches(self, pin: str, pin_hash: str | None) -> bool:
-        """Whether the PIN belongs to the hash; None (nobody has that number) takes the same time and is False."""
+        """Return whether the PIN belongs to the hash; None (an unknown number) takes the same time and is False."""
         keyed = _KEYED.fullmatch(pin_hash or "")
         if keyed is not None and self.knows(keyed[0]):
             return _argon_matches(self._mac(b"pin:" + pin.encode()), keyed["argon"])
@@ -112,14 +112,14 @@ def _hasher() -> PasswordHasher:
 
 @cache
 def _dummy_hash() -> str:
-    """The hash of something that is no PIN: checking it takes as long as checking a person's."""
+    """Return the hash of something that is no PIN: checking it takes as long as checking a person's."""
     with _releasing_memory():
         return _hasher().hash("nobody has this one")
 
 
 @contextmanager
 def _releasing_memory() -> Iterator[None]:
-    """glibc keeps a freed block of 12 MiB from the second time on: a seventh of what the station may use."""
+    """Release memory at the end: glibc keeps a freed block of 12 MiB from the second time on, 1/7 of the allowance."""
     try:
         yield
     finally:
@@ -153,13 +153,13 @@ def add_person(clerks: Clerks, name: str, role: Role, pin_hash: str, stamp: Stam
 
 
 def hash_pin(key: PinKey, pin: str) -> str:
-    """What is kept of a PIN. Raises BadPin, and CounterRefused ``no_pin_key`` when the station's key is missing."""
+    """Hash a PIN for storage. Raises BadPin, and CounterRefused ``no_pin_key`` when the station's key is missing."""
     return key.hash(check_pin(pin))
 
 
 def clean_person_name(text: str) -> str:
-    """A short name as it may be shown; raises BadClerk, which does not repeat it. A telephone or ID number is no name:
-    neither is kept at the station.
+    """Return a short name fit for display; raises BadClerk, which does not repeat it. A telephone or ID number is
+    refused: neither is kept at the station.
     """
     name = unicodedata.normalize("NFC", text).strip()
     if not 1 <= len(name) <= MAX_NAME or not all(_fits(character) for character in name):

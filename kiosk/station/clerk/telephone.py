@@ -43,7 +43,7 @@ class PinChallenge:
 
 
 def load_secret(path: Path | None) -> bytes | None:
-    """The station's secret; None, and a line in the log, where it is missing or damaged."""
+    """Read the station's secret; None, and a line in the log, where it is missing or damaged."""
     if path is None:
         return None
     try:
@@ -73,8 +73,8 @@ class TelephonePin:
             return self._current()
 
     def begin(self, number: str) -> PinChallenge:
-        """Show a challenge for this person; one that is shown stays, so that somebody who looked away reads the same
-        digits. Raises CounterRefused: no_county_secret, unknown_clerk.
+        """Show a challenge for this person; one already shown stays, so that the digits can be read again. Raises
+        CounterRefused: no_county_secret, unknown_clerk.
         """
         if self._secret is None:
             raise CounterRefused("no_county_secret")
@@ -89,8 +89,8 @@ class TelephonePin:
             return found
 
     def check(self, challenge: str, typed: str) -> str:
-        """The token with which the new PIN may be set. Raises CounterRefused: challenge_over (not that of the page any
-        more: it counts as no guess), wrong_answer, locked.
+        """Return the token with which the new PIN may be set. Raises CounterRefused: challenge_over (no longer the
+        page's: it counts as no guess), wrong_answer, locked.
         """
         with self._lock:
             found = self._current()
@@ -108,13 +108,13 @@ class TelephonePin:
             return token
 
     def answered_by(self, token: str) -> Person | None:
-        """Whose new PIN this browser may set."""
+        """Return the person whose new PIN this browser may set."""
         found = self.current
         return found.person if found is not None and found.answered and is_same(found.token, token) else None
 
     def set_pin(self, token: str, pin: str) -> Person:
-        """Once. Raises CounterRefused: challenge_over, and what ``Access.set_pin`` raises, BadPin too; then it may be
-        tried again.
+        """Set the PIN, once. Raises CounterRefused: challenge_over, and what ``Access.set_pin`` raises, BadPin too;
+        then it may be tried again.
         """
         with self._lock:
             found = self._current()

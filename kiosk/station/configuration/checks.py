@@ -71,7 +71,7 @@ class LiveContent:
     voids: frozenset[str] = frozenset()
 
     def on_paper(self, station: StationSettings) -> StationSettings:
-        """The station's settings with what the county sets."""
+        """Return the station's settings with those that the county sets in their place."""
         given = {name: text for name, text in msgspec.structs.asdict(self.settings).items() if text is not None}
         return replace(station, **given) if given else station
 
@@ -107,7 +107,7 @@ class DocumentChecks:
     def check(
         self, found: WaitingDocument, before: ConfigurationDocument | None, catalog_before: Catalog, moment: Moment
     ) -> tuple[CheckedDocument, LiveContent]:
-        """What is written, and what is used from then on. ``before`` and ``catalog_before`` are in force."""
+        """Return what is written, and what is used from then on. ``before`` and ``catalog_before`` are in force."""
         document = found.document
         parts = self._parts(document, document.parts)
         catalog, people = None, None
@@ -132,7 +132,6 @@ class DocumentChecks:
         return CheckedDocument(document, found.content, catalog, people, parcels, checkpoints), self._live(parts)
 
     def live(self, document: ConfigurationDocument) -> LiveContent:
-        """Of the document in force."""
         return self._live(self._parts(document, ["layouts", "settings", "keys", "voids"]))
 
     def part(self, part: Part) -> bytes:
@@ -178,7 +177,7 @@ def _refused_as(reason: RefusalReason) -> Iterator[None]:
 
 
 def _catalog(parts: Mapping[str, Any], before: Catalog) -> Catalog:
-    """What the document gives, with the rows in force of what it does not."""
+    """Build the catalog from the document; rows that it does not bring are kept from ``before``."""
     for name, limit in _MAX_ROWS.items():
         if name in parts and len(_rows(parts, name)) > limit:
             raise Refused(RefusalReason(name), f"there are more than {limit} {name}")
@@ -205,13 +204,13 @@ def _catalog(parts: Mapping[str, Any], before: Catalog) -> Catalog:
 
 
 def _rows(parts: Mapping[str, Any], name: str) -> tuple[Any, ...]:
-    """Of a part that is one list."""
+    """Return the rows of a part whose only field is a list."""
     (rows,) = msgspec.structs.astuple(parts[name])
     return tuple(rows)
 
 
 def _try_prices(prepared: PreparedCatalog) -> None:
-    """As the station will: from the bytes that are stored, by the function that looks a price up."""
+    """Read the catalog back from the bytes to be stored, and look up each price as the station will. Raises Refused."""
     read = prepared.read_back()
     found = (read.price(*pair) for pair in dict.fromkeys((row.product, row.mode) for row in read.prices))
     if read != prepared.catalog or any(price is not None and price < 1 for price in found):
@@ -228,7 +227,7 @@ def _people(rows: tuple[ClerkRow, ...]) -> tuple[Clerk, ...]:
 
 
 def _checkpoints(document: ConfigurationDocument, rows: tuple[CheckpointRow, ...]) -> tuple[OfferedCheckpoint, ...]:
-    """Raises ValueError for what is no checkpoint at all."""
+    """Parse and verify the checkpoints. Raises ValueError for a note that is no checkpoint."""
     public, offered = _public_key(document), []
     for row in rows:
         signed = parse_checkpoint(row.note)
@@ -238,9 +237,9 @@ def _checkpoints(document: ConfigurationDocument, rows: tuple[CheckpointRow, ...
 
 
 def _public_key(document: ConfigurationDocument) -> bytes:
-    """Of the certificate, which was believed with the document's signature; b"" for none that is found at sight.
+    """Find the key in the certificate, which was verified with the document; b"" unless it occurs exactly once.
 
-    Its key stands there in one form (RFC 8410, section 4): cryptography need not be loaded for it.
+    The key has one encoding (RFC 8410, section 4), so cryptography need not be loaded.
     """
     before, found, after = from_base64(document.certificate).partition(_ED25519_KEY)
     return after[:PUBLIC_BYTES] if found and _ED25519_KEY not in before + after else b""

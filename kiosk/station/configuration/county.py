@@ -47,7 +47,7 @@ _MAX_REMEMBERED: Final = 16  # Answers: pages show what lies on a stick again an
 
 
 def signature_check(keys: CountyKeys | None) -> Callable[[bytes], RefusalReason | None]:
-    """In a process of its own: cryptography is not loaded into the station. Without a county all are another's."""
+    """Check signatures in a child process: the station never loads cryptography. Without ``keys``: OTHER_COUNTY."""
 
     @lru_cache(_MAX_REMEMBERED)
     def check(content: bytes) -> RefusalReason | None:
@@ -72,7 +72,7 @@ class PriceDay:
         self._unchanged: tuple[int, str] | None = None  # A version, and a day that changes nothing of it
 
     def step(self) -> None:
-        """Raises StoreError, OSError."""
+        """Move the price day forward when the station is not busy. Raises StoreError, OSError."""
         stamp, (version, before) = self._tools.stamps(), self._tools.store.catalogs.get()
         latest = max(before.day, self._floor.day)
         day = price_day(believed_day(stamp.moment, latest), "", latest)
@@ -113,7 +113,7 @@ class StationCounty:
         self.worker = Worker("county", self.step, expected=(OSError, StoreError))
 
     def load(self) -> None:
-        """At the start: what is in force is used; damage is no reason not to weigh."""
+        """Use the document in force, at the start. Damage is logged only: the station can weigh without it."""
         try:
             found = self.in_force()
             if found is not None:
@@ -122,32 +122,31 @@ class StationCounty:
             logger.error("layouts and texts of the county cannot be used: %s", error)
 
     def step(self) -> float:
-        """Of the worker."""
+        """Do one round of the worker; return the seconds to wait before the next."""
         self._prices.step()
         return self.inbox.step()
 
     def in_force(self) -> CountyDocument | None:
-        """Raises StoreError, as all that follow."""
+        """Read the document in force. Raises StoreError, as all methods that follow."""
         return self.tools.store.county_documents.in_force()
 
     def log_refusal(self) -> str | None:
-        """Why the last checkpoint of the county's log was not kept; None for one that was."""
+        """Return why the last checkpoint of the county's log was not kept; None when it was."""
         return self.tools.store.county_checkpoints.refusal()
 
     def manages_people(self) -> bool:
-        """Whether the list of people is the county's."""
         found = self.in_force()
         return found is not None and "clerks" in found.document.parts
 
     def is_by_hand(self) -> bool:
-        """Whether goods and prices were imported by hand, after the document in force or without one."""
+        """Return whether the goods and prices were imported by hand, after the document in force or without one."""
         found, (version, _) = self.in_force(), self.tools.store.catalogs.get()
         return version != (found.catalog_version if found else 0)
 
     def prices_confirmed(self) -> bool:
-        """False where newer prices may exist than those in force: the county has not said since a restore that this
-        document is its newest, or a price begins on a day that a clock which is not set cannot tell. Without a county
-        nobody else would know.
+        """Return False where newer prices than those in force may exist: the county has not confirmed since a restore
+        that this document is its newest, or a price begins on a day that an unset clock cannot tell. Return True
+        without a county, as no other source exists.
         """
         if not self.has_county:
             return True
@@ -162,17 +161,17 @@ class StationCounty:
         return found is None or found.confirmed
 
     def proven_time(self) -> datetime | None:
-        """It is not earlier than that: when the newest document that was believed was issued."""
+        """Return when the newest verified document was issued: the time now is not earlier. None without one."""
         found, waiting = self.in_force(), self.inbox.waiting
         issued = [found.document.issued_at] if found else []
         return max([*issued, *([waiting.document.issued_at] if waiting else [])], default=None)
 
     def candidates(self) -> tuple[StickDocument, ...]:
-        """Documents of this station on sticks. Raises StoreError, and OSError when no signature can be checked."""
+        """Find this station's documents on sticks. Raises StoreError, and OSError when no signature can be checked."""
         return tuple(self._judge(folder, content) for folder, content in self._on_sticks())
 
     def take(self, path: Path) -> StickDocument:
-        """Copy what ``candidates`` has found into the inbox: it is applied as one that came over the line. Raises
+        """Copy a document that ``candidates`` found into the inbox, to be applied like one from the network. Raises
         Refused with a ``RefusalReason``, ``gone`` or ``wait`` as its code, StoreError, and OSError for the card.
         """
         if not self._taking.acquire(blocking=False):
@@ -191,7 +190,7 @@ class StationCounty:
         return judged
 
     def _copy(self, folder: Path, document: ConfigurationDocument, content: bytes) -> None:
-        """The parts that the station has not, then the document."""
+        """Copy the parts that the station lacks, then the document."""
         inbox, parts = self.inbox.folder, {part.sha256: part for part in document.parts.values()}
         stick = replace(self.inbox.checks, read_part=lambda name: _read(folder / part_file(name), MAX_PART_BYTES))
         inbox.mkdir(parents=True, exist_ok=True)
@@ -225,7 +224,7 @@ class StationCounty:
 
 
 def _read(path: Path, max_bytes: int) -> bytes | None:
-    """Of a stick: None for what is not there, is no plain file, or is too large; it may be pulled at any moment."""
+    """Read a file of a stick; None when missing, no plain file or too large. The stick may be pulled at any moment."""
     with suppress(OSError):
         content = read_bounded(path, max_bytes)
         return content if len(content) <= max_bytes else None

@@ -88,7 +88,7 @@ class FloorFile:
         return self._content.day
 
     def raise_to(self, version: ConfigurationVersion) -> None:
-        """Durable when it returns. Raises OSError."""
+        """Raise the newest known version. Durable when it returns. Raises OSError."""
         if self.version is None or version > self.version:
             self._write(replace(self._content, key=version.key, number=version.number))
 
@@ -97,22 +97,22 @@ class FloorFile:
         return self._content.answers
 
     def record(self, made: RecordedAnswer) -> None:
-        """What was done, and the newest number with it. Durable when it returns. Raises OSError."""
+        """Record the answer, and the newest number with it. Durable when it returns. Raises OSError."""
         answers = (*self.answers, made)[-MAX_ANSWERS:]
         self._write(replace(self._content, answers=answers, key=made.answer.key, number=made.answer.number))
 
     def raise_day(self, day: str) -> None:
-        """Durable when it returns. Raises OSError."""
+        """Raise the price day. Durable when it returns. Raises OSError."""
         if day > self.day:
             self._write(replace(self._content, day=day))
 
     def may_report(self, refused: RefusedDocument) -> bool:
-        """Once a document, and not too many on one day."""
+        """Return whether to report the refusal: once per document and reason, and not too many on one day."""
         is_known = any((row.sha256, row.reason) == (refused.sha256, refused.reason) for row in self._content.refused)
         return not is_known and self._reported_on_day_of(refused) < MAX_REFUSALS_A_DAY
 
     def remember(self, refused: RefusedDocument) -> None:
-        """One that was reported. Raises OSError."""
+        """Store a refusal that was reported. Raises OSError."""
         rows = (*self._content.refused, refused)[-_MAX_REMEMBERED:]
         self._write(replace(self._content, refused=rows, reported=self._reported_on_day_of(refused) + 1))
 

@@ -66,7 +66,7 @@ class InboxTools:
     on_event: Callable[[], None]
 
     def origin_refusal(self, message: CountyMessage, content: bytes) -> RefusalReason | None:
-        """Why it is none of this county's for this station. Raises OSError when no signature can be checked."""
+        """Return why it is not from this county for this station. Raises OSError when no signature can be checked."""
         reason = self.signature(content)
         if reason is None and message.region != self.station.region:
             reason = RefusalReason.OTHER_COUNTY
@@ -88,7 +88,7 @@ class DocumentInbox:
         self._checked: tuple[int, CheckedDocument, LiveContent] | None = None
 
     def step(self) -> float:
-        """Raises OSError, StoreError; then all is as it was, and the next call tries again."""
+        """Do one round; return the seconds to wait. Raises OSError, StoreError; the next call then tries again."""
         self.folder.mkdir(parents=True, exist_ok=True)
         arrived = self.folder / ARRIVED
         if not arrived.exists() and (self.folder / DOCUMENT).exists():
@@ -101,7 +101,7 @@ class DocumentInbox:
         return AFTER_REFUSAL_S if refused else POLL_S
 
     def judge(self, content: bytes) -> ConfigurationDocument:
-        """Whose it is, and whether it is newer than what is, or was about to be, in force. Raises Refused."""
+        """Check the origin, and that the document is newer than any in force or waiting. Raises Refused."""
         document = self._parse(content)
         reason = self._tools.origin_refusal(document, content) or self._age(document)
         if reason is not None:
@@ -111,7 +111,7 @@ class DocumentInbox:
     # --- one that arrives -------------------------------------------------------------------------------------------
 
     def _receive(self, arrived: Path) -> bool:
-        """Whether it was refused."""
+        """Receive the arrived document; return whether it was refused."""
         try:
             content = read_bounded(arrived, MAX_DOCUMENT_BYTES)
         except OSError:
@@ -134,7 +134,7 @@ class DocumentInbox:
         return False
 
     def _confirms(self, content: bytes) -> bool:
-        """Whether it is the document in force once more; it is the county's newest then."""
+        """Confirm the document in force as the county's newest when it arrives again; return whether it did."""
         found, sha256 = self._tools.store.county_documents.in_force(), hash_of(content).hexdigest()
         if found is None or found.sha256 != sha256 or (self.floor.version or found.version) > found.version:
             return False
@@ -158,7 +158,7 @@ class DocumentInbox:
     # --- one that is accepted ---------------------------------------------------------------------------------------
 
     def _load(self) -> None:
-        """After a start. What is damaged, or was applied before the power went, is dropped: it comes again."""
+        """Load the accepted document after a start. A damaged or already applied one is deleted: it comes again."""
         content = read_bounded(self.folder / ACCEPTED, MAX_DOCUMENT_BYTES)
         try:
             document = self._parse(content)
@@ -195,7 +195,7 @@ class DocumentInbox:
             raise
 
     def _why_waiting(self, accepted: WaitingDocument) -> str | None:
-        """None when it may be applied now, as ``_checked`` has it. Raises Refused, StoreError, OSError."""
+        """Return why it waits; None when ``_checked`` may be applied now. Raises Refused, StoreError, OSError."""
         if not self._store_parts(accepted.document):
             return PARTS
         is_due = self._is_due(accepted.document)
@@ -238,7 +238,7 @@ class DocumentInbox:
         store.county_documents.prune()
 
     def _is_due(self, document: ConfigurationDocument) -> bool:
-        """A clock that is not set may stand anywhere; that the document was issued is known all the same."""
+        """Return whether the document is in effect. An unset clock counts as the time when the document was issued."""
         if document.effective is None:
             return True
         now, effective = self._tools.stamps().moment, datetime.fromisoformat(document.effective)
@@ -247,7 +247,7 @@ class DocumentInbox:
     # --- parts ------------------------------------------------------------------------------------------------------
 
     def _store_parts(self, document: ConfigurationDocument) -> bool:
-        """Into the database, each in a transaction of its own; whether all are there. Raises Refused."""
+        """Store each part in its own transaction; return whether all are in the database. Raises Refused."""
         parts, documents = document.parts.values(), self._tools.store.county_documents
         missing = set(documents.missing(part.sha256 for part in parts))
         waiting = [part for part in parts if part.sha256 in missing]
@@ -271,7 +271,7 @@ class DocumentInbox:
     # --- refusals ---------------------------------------------------------------------------------------------------
 
     def _refuse(self, content: bytes, error: Refused) -> None:
-        """The event first: without it the county would not see why nothing changes."""
+        """Report the refusal, by an event first: without it the county would not see why nothing changes."""
         stamp, sha256 = self._tools.stamps(), hash_of(content).hexdigest()
         try:
             key, number = parse_document(content).version
@@ -289,7 +289,7 @@ class DocumentInbox:
 
 @contextmanager
 def _sharing_the_interpreter() -> Iterator[None]:
-    """Twenty thousand rows are checked while people weigh: other threads get their turn ten times as soon."""
+    """Switch threads ten times as often: twenty thousand rows are checked while people weigh."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(before / 10)
     try:

@@ -24,8 +24,9 @@ from kiosk.messaging.contract.station_request import StationRequest, parse_reque
 
 
 def check_signature(document: ConfigurationDocument | StationRequest, authority: bytes) -> RefusalReason | None:
-    """None for a good one. ``authority``: the county's certificates, PEM. Their dates are not looked at: a station's
-    clock may stand in 1970, and a key that must not be used any more is replaced by the next generation.
+    """Verify the signature; None when it is good. ``authority``: the county's certificates, PEM. Their dates are
+    ignored: a station's clock may be in 1970, and a key that must not be used any more is replaced by the next
+    generation.
     """
     try:
         certificate = x509.load_der_x509_certificate(from_base64(document.certificate))
@@ -63,14 +64,14 @@ def _is_issued_by(certificate: x509.Certificate, root: x509.Certificate) -> bool
 
 
 def main(arguments: list[str]) -> int:
-    """``DOCUMENT AUTHORITY``, or a request in its place: prints a refusal's reason, or nothing."""
+    """Check ``DOCUMENT AUTHORITY`` (or a request as DOCUMENT); print the reason of a refusal, or an empty line."""
     document, authority = (Path(name).read_bytes() for name in arguments)
     sys.stdout.write(f"{check_signature(_parse(document), authority) or ''}\n")
     return 0
 
 
 def _parse(content: bytes) -> ConfigurationDocument | StationRequest:
-    """No bytes are both: their fields differ, and none may be unknown."""
+    """Parse a document or a request. No bytes are both: their fields differ, and unknown fields are refused."""
     try:
         return parse_document(content)
     except BadConfiguration:

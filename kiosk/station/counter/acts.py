@@ -26,7 +26,7 @@ LARGEST: Final = 2**63 - 1  # What SQLite takes as a number
 
 
 def window(limit: int, offset: int) -> tuple[int, int]:
-    """Limit and offset as the store may be asked."""
+    """Clamp limit and offset to what the store accepts."""
     return min(max(limit, 0), MAX_ROWS), min(max(offset, 0), LARGEST)
 
 
@@ -42,8 +42,8 @@ class PaperCount:
         self._counted_at = 0
 
     def update(self) -> None:
-        """Count again: a paper was queued, came out, or its fate is unknown. Two may count at once; what was counted
-        earlier does not cover what was counted later.
+        """Count again after a paper was queued or printed, or its fate became unknown. Two threads may count at once;
+        an earlier count never replaces a later one.
         """
         turn = next(self._turns)
         try:
@@ -80,13 +80,13 @@ class Acts:
 
     @contextmanager
     def read(self, session: CounterSession | None) -> Iterator[None]:
-        """A clerk reads: allowed, with the store's failures as refusals."""
+        """Let a clerk read; turn failures of the store into CounterRefused."""
         self.clerk(session)
         with as_counter_refusals():
             yield
 
     def clerk(self, session: CounterSession | None) -> Person:
-        """The clerk of an open session. Raises CounterRefused: not_unlocked, forbidden."""
+        """Return the clerk of an open session. Raises CounterRefused: not_unlocked, forbidden."""
         found = self._access.session(session.token) if session else None
         if found is None:
             raise CounterRefused("not_unlocked")

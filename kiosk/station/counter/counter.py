@@ -94,7 +94,7 @@ class ClerkCounter:
         self._access, self._desk, self._line = access, tools.desk, line
 
     def tick(self) -> None:
-        """End what time ends: an idle session, an undo, a handover nobody came for, an intake given up."""
+        """End what has timed out: an idle session, an undo, a handover that was not fetched, an unfinished intake."""
         self._access.expire()
         unfinished = self._desk.unfinished()
         with self.state.lock:

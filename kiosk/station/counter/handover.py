@@ -41,14 +41,14 @@ class PickupProofs:
         self.guess_limit = GuessLimit(PICKUP_CODE, lockouts, stamps)
 
     def prove(self, text: str) -> Handover:
-        """Six digits, or the text of a slip. Raises CounterRefused: wrong_code, code_locked, no_key; of a slip also
-        unknown_code, foreign_code, collected, parcel_gone.
+        """Check six digits, or the text of a slip. Raises CounterRefused: wrong_code, code_locked, no_key; for a slip
+        also unknown_code, foreign_code, collected, parcel_gone.
         """
         return self._slip(text) if text.startswith(CODE_PREFIX) else self.code(text)
 
     def code(self, code: str, number: ParcelNumber | None = None) -> Handover:
-        """The waiting parcel of a code, and of this number when a slip names one; a wrong code counts as a guess. A
-        whole slip of a parcel that has left is no guess: nobody tries codes with it, because that parcel has none.
+        """Find the waiting parcel of a code, and of this number when a slip names one; a wrong code counts as a guess.
+        A slip of a parcel that has left is no guess: that parcel has no code, so none can be tried with it.
         """
         try:
             mac = self._key.mac(check_pickup_code(code))
@@ -83,7 +83,7 @@ class Handovers:
         self._steps, self._proofs = steps, proofs
 
     def confirm(self, session: CounterSession, number: str) -> ParcelRow:
-        """A parcel that is up is in the villager's hand. Raises CounterRefused ``stale_page`` for any other one."""
+        """Book a parcel that is put up as collected. Raises CounterRefused ``stale_page`` for any other."""
         with self._acts.act(session) as (person, stamp):
             parcel = self._book.number(number)
             handover = self._line.find(parcel)
@@ -93,12 +93,12 @@ class Handovers:
             return self._collect(parcel, proof, stamp)
 
     def dismiss(self, session: CounterSession, number: str) -> None:
-        """The parcel that is up is not handed out; its code stays good."""
+        """Take down a parcel that is put up without handing it out; its code stays valid."""
         with self._acts.act(session):
             self._line.forget(self._book.number(number))
 
     def collect_by_proxy(self, session: CounterSession, number: str, name: str) -> ParcelRow:
-        """Somebody the clerk knows takes it for its addressee. Raises CounterRefused: proxy_needs_name."""
+        """Hand the parcel to a person the clerk knows, for its addressee. Raises CounterRefused: proxy_needs_name."""
         with self._acts.act(session) as (person, stamp):
             try:
                 proxy = clean_person_name(name)
@@ -108,22 +108,22 @@ class Handovers:
             return self._collect(self._book.number(number), proof, stamp)
 
     def public_code(self, text: str) -> ParcelRow:
-        """A villager shows six digits, or the slip under the scanner. Puts the parcel up at the counter; while no clerk
-        is there, in place of that of the villager before. The row is masked: the last four characters of the waybill,
-        no telephone digits. Raises CounterRefused: line_full, and what a proof raises.
+        """Put up the parcel of the six digits or the slip that a villager shows; while no clerk is present, in place of
+        the previous villager's. The row is masked: the last four characters of the waybill, no telephone digits. Raises
+        CounterRefused: line_full, and what a proof raises.
         """
         with self._acts.lock, as_counter_refusals():
             row = self._line.put_up(replace(self._proofs.prove(text), called=not self._acts.is_clerk_present()))
         return replace(row, waybill=row.waybill[-4:], phone_last4=None)
 
     def end_call(self) -> None:
-        """Nobody is at the public screen any more: a clerk who was called need not come, one who came keeps all."""
+        """End the call of a villager who left the public screen; when a clerk is present already, nothing changes."""
         with self._acts.lock:
             if not self._acts.is_clerk_present():
                 self._line.end_call()
 
     def put_up(self, session: CounterSession, code: str) -> ParcelRow:
-        """The clerk typed a villager's six digits: that parcel is up before those that wait. Raises as above."""
+        """Put up the parcel of the six digits the clerk typed, before those that wait. Raises as above."""
         with self._acts.act(session):
             return self._line.put_up(self._proofs.code(code), first=True)
 
@@ -154,8 +154,8 @@ class PickupCodes:
         return fresh is not None and fresh.number == number
 
     def show(self, session: CounterSession, number: str) -> str:
-        """The six digits that were issued last, once: for a station without a printer for slips. Raises CounterRefused
-        ``reissue`` when it is another parcel's, was shown, or the session ended since.
+        """Return the six digits issued last, once: for a station without a printer for slips. Raises CounterRefused
+        ``reissue`` when they are another parcel's, were shown, or the session ended since.
         """
         with self._acts.act(session), self._state.lock:
             fresh = self._state.fresh

@@ -30,7 +30,7 @@ class IntakeLookup:
         self._station, self._intakes, self._days, self._crates = station, intakes, days, crates
 
     def intake(self, receipt: str) -> ConfirmedRow:
-        """Raises CounterRefused: foreign_receipt, unknown_code."""
+        """Read a confirmed intake. Raises CounterRefused: foreign_receipt, unknown_code."""
         try:
             number = ReceiptNumber.parse(receipt)
         except BadIdentifier:
@@ -44,7 +44,7 @@ class IntakeLookup:
         return row
 
     def by_code(self, code: str, foreign: str) -> ConfirmedRow:
-        """The intake of a receipt's, lot's or bag's code. Raises CounterRefused: unknown_code, ``foreign``."""
+        """Find the intake of a receipt's, lot's or bag's code. Raises CounterRefused: unknown_code, ``foreign``."""
         with as_counter_refusals():
             row = self._intakes.find(code)
         if row is None:
@@ -57,7 +57,7 @@ class IntakeLookup:
             return self._crates.receipt_of(sscc)
 
     def since_close(self, limit: int, offset: int) -> list[ConfirmedRow]:
-        """Confirmed since the last close of the day, newest first."""
+        """Return intakes confirmed since the last close of the day, newest first."""
         with as_counter_refusals():
             return self._days.intakes(*window(limit, offset))
 
@@ -75,12 +75,12 @@ class CounterIntakes:
         return self._book.intake(receipt)
 
     def unfinished(self, session: CounterSession) -> UnfinishedIntake | None:
-        """The intake that a villager left with bags on it, for as long as it is kept."""
+        """Return the intake that a villager left with bags on it, while it is kept."""
         self._acts.clerk(session)
         return self._desk.unfinished()
 
     def take_up(self, session: CounterSession, receipt: str) -> None:
-        """Continue it at the desk. Raises CounterRefused: stale_page (kept no more), intake_open (another's)."""
+        """Continue it at the desk. Raises CounterRefused: stale_page (no longer kept), intake_open (another one is)."""
         with self._acts.act(session):
             try:
                 self._desk.take_up(receipt)
@@ -107,7 +107,7 @@ class LotShots:
             self._lots.shoot(photo_request, row.product)
 
     def take_when_still(self, session: CounterSession, receipt: str) -> None:
-        """The goods lie still: what the tap would do, unless the lot has a shot. Further ones are asked for by a tap.
+        """Take the shot when the goods are still, as the tap would, unless the lot has one. Further shots need a tap.
         Raises CounterRefused.
         """
         with self._acts.act(session):
@@ -118,8 +118,8 @@ class LotShots:
 
     def overrule(self, session: CounterSession, receipt: str, token: str) -> None:
         """Keep the shot that was refused just now, in the clerk's name. ``token`` is that of the shot the clerk saw.
-        Raises CounterRefused: not_overruled (the reasons allow it to nobody), stale_page (it is gone, or another one
-        has come), disk_full.
+        Raises CounterRefused: not_overruled (the reasons do not allow it), stale_page (the shot is gone or replaced),
+        disk_full.
         """
         with self._acts.act(session) as (person, _):
             row = self._book.intake(receipt)
@@ -143,8 +143,8 @@ class Voids:
     def void(
         self, session: CounterSession, receipt: str, reason: str, second_number: str, second_pin: str
     ) -> ConfirmedRow:
-        """Raises CounterRefused: foreign_receipt, unknown_code, already_void, stale_page (an unknown reason), and what
-        the second person's PIN raises.
+        """Void an intake. Raises CounterRefused: foreign_receipt, unknown_code, already_void, stale_page (an unknown
+        reason), and what the second person's PIN raises.
         """
         with self._acts.act(session) as (person, stamp):
             row = self._book.intake(receipt)
@@ -168,14 +168,14 @@ class CounterCrates:
         return LABEL_PRINTER in self._papers.printers
 
     def bags(self, session: CounterSession, receipt: str) -> Sequence[CrateBag]:
-        """The bags of a lot and the crates they are in. Raises CounterRefused: foreign_receipt, unknown_code."""
+        """Return the bags of a lot and their crates. Raises CounterRefused: foreign_receipt, unknown_code."""
         self._acts.clerk(session)
         row = self._book.intake(receipt)
         with as_counter_refusals():
             return self._store.crates.bags(row.receipt)
 
     def pack(self, session: CounterSession, receipt: str, bags: Collection[int]) -> None:
-        """Raises CounterRefused: stale_page (a bag is in a crate by now, no printer), already_void, and as ``bags``."""
+        """Pack bags. Raises CounterRefused: stale_page (one is packed, no printer), already_void, and as ``bags``."""
         with self._acts.act(session) as (_, stamp):
             row = self._book.intake(receipt)
             if not self.has_printer:
@@ -187,7 +187,7 @@ class CounterCrates:
             self._acts.notify_committed()
 
     def unpack(self, session: CounterSession, receipt: str, crate: int) -> None:
-        """Raises CounterRefused: stale_page when there is no such crate any more, and as ``bags``."""
+        """Unpack a crate. Raises CounterRefused: stale_page when there is no such crate any more, and as ``bags``."""
         with self._acts.act(session) as (_, stamp):
             row = self._book.intake(receipt)
             self._store.crates.unpack(ReceiptNumber.parse(row.receipt), crate, stamp)

@@ -30,8 +30,8 @@ MAX_COMPARED_SHOTS: Final = 2_000
 
 
 def lookalikes(lot: str, photos: Sequence[ListedPhoto], shots: Iterable[SeenShot]) -> dict[str, str]:
-    """For each photo of the lot that has one, the lot of the shot that looks most like it. Of two of the lot itself the
-    later one is named, and only while neither is left out. Another lot counts first.
+    """Map each photo that has a lookalike to the lot of the most similar shot. Another lot counts first. Of two photos
+    of the lot itself the later one is named, and only while neither is left out.
     """
     others = [(shot.lot, int(shot.likeness, 16)) for shot in shots if shot.lot != lot]
     found: dict[str, str] = {}
@@ -113,7 +113,7 @@ class ListedLot:
 
 
 def view_of(listed: ListedLot, like: Mapping[str, str], actor: str) -> ListingView:
-    """``like`` has the lots of shots that look almost the same, by masters; ``actor`` would offer it."""
+    """Build the view. ``like`` maps masters to the lots of nearly identical shots; ``actor`` would offer it."""
     row, sale = listed.row, listed.product.sale
     pack, grade = _choice_of(row, sale)
     hindrances = tuple(_hindrances(listed, pack))
@@ -199,7 +199,7 @@ def _words(names: Names) -> WordsData:
 
 
 def _digest(offer: ListingSubmitted) -> str:
-    """Of what the center and buyers are told: neither who tells it nor in which version of the catalog it stands."""
+    """Return the SHA-256 of what the center and buyers receive: without actor and catalog version."""
     fields = msgspec.to_builtins(offer)
     del fields["actor"], fields["catalog_version"]
     return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()
@@ -214,13 +214,13 @@ class CounterListings:
         self._acts, self._book, self._table, self._catalogs = acts, book, table, catalogs
 
     def view(self, session: CounterSession, number: str) -> ListingView:
-        """The listing of an intake as it stands; of one that is void, too."""
+        """Return the present listing of an intake, also of a void one."""
         person = self._acts.clerk(session)
         with as_counter_refusals():
             return self._view(self._load(number), person.actor)
 
     def choose(self, session: CounterSession, number: str, pack_g: int, grade: str) -> ListingView:
-        """How it is packed, by the pack's mass, and the code of its grade, "" for goods without."""
+        """Set the pack by its mass in grams, and the code of the grade, "" for goods without."""
         with self._acts.act(session) as (person, stamp):
             listed = self._load(number)
             sale = listed.product.sale
@@ -232,7 +232,7 @@ class CounterListings:
             return self._view(self._load(number), person.actor)
 
     def move(self, session: CounterSession, number: str, sha256: str, places: int) -> ListingView:
-        """A photo by so many places later, with -1 one place earlier; at an end it stays."""
+        """Move a photo by so many places later, with -1 one place earlier; it stops at the ends."""
         with self._acts.act(session) as (person, stamp):
             listed = self._load(number)
             photos = list(listed.row.photos)
@@ -242,7 +242,7 @@ class CounterListings:
             return self._arrange(listed, photos, person.actor, stamp)
 
     def leave_out(self, session: CounterSession, number: str, sha256: str, out: bool) -> ListingView:
-        """Whether buyers do not see a photo. It stays where it is in the order."""
+        """Hide a photo from buyers, or show it again. It keeps its place in the order."""
         with self._acts.act(session) as (person, stamp):
             listed = self._load(number)
             photos = list(listed.row.photos)
@@ -251,8 +251,8 @@ class CounterListings:
             return self._arrange(listed, photos, person.actor, stamp)
 
     def submit(self, session: CounterSession, number: str, seen: str) -> ListingView:
-        """Offer it as it was seen; what is offered so already is not told again, unless it was not accepted. Raises
-        CounterRefused stale_page when what would be told is not what was seen, or nothing can be told.
+        """Offer it as it was seen; an unchanged offer is not sent again, unless it was not accepted. Raises
+        CounterRefused stale_page when the offer is not what was seen, or nothing can be offered.
         """
         with self._acts.act(session) as (person, stamp):
             listed = self._load(number)

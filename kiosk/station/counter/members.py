@@ -45,23 +45,22 @@ class MemberReceipts:
         return RECEIPT_PRINTER in self._papers.printers
 
     def year(self) -> int | None:
-        """The year that is shown; None while nobody knows it: then all receipts are."""
+        """Return the year that is shown; None while the clock is not set: then all receipts are shown."""
         moment = self._acts.stamp().moment
         return None if moment.quality is ClockQuality.UNSET else moment.local.year
 
     def brought(self, member: str, limit: int, offset: int = 0) -> Brought:
-        """For whoever has proven to be the member, and for a clerk."""
+        """Return a member's receipts, for the proven member and for a clerk."""
         with as_counter_refusals():
             return self._brought(member, self._acts.stamp(), *window(limit, offset))
 
     def rows(self, brought: Brought) -> tuple[StatementRow, ...]:
-        """Its receipts as people read them."""
         zone, (_, catalog) = ZoneInfo(self._papers.settings.zone), self._store.catalogs.get()
         return tuple(_row(row, catalog, zone) for row in brought.rows)
 
     def prove(self, member: str, code: str) -> None:
-        """Raises CounterRefused: wrong_code, also while this member has none; code_locked; no_key. Codes of parcels and
-        of members have one count of wrong guesses: who may not guess at one may not at the other.
+        """Check a member's code. Raises CounterRefused: wrong_code, also while this member has none; code_locked;
+        no_key. Codes of parcels and of members share one count of wrong guesses, so a lockout covers both.
         """
         try:
             mac = self._papers.member_mac(member, check_pickup_code(code))
@@ -86,8 +85,8 @@ class MemberReceipts:
             self._acts.notify_committed()
 
     def print_code(self, session: CounterSession, member: str) -> None:
-        """A new code for a member of the list; the one before is good no more. Raises CounterRefused: stale_page (no
-        printer, no such member), no_key. No event tells of it.
+        """Issue a new code for a member of the list; the one before becomes invalid. Raises CounterRefused: stale_page
+        (no printer, no such member), no_key. No event reports it.
         """
         with self._acts.act(session) as (_, stamp):
             _, catalog = self._store.catalogs.get()
@@ -121,7 +120,7 @@ class MemberReceipts:
         )
 
     def _signed_code(self, settings: StationSettings, member: str, brought: Brought, stamp: Stamp) -> str:
-        """Empty where none can be made: a paper is printed in any case, and says so."""
+        """Return the signed statement text; empty when none can be made: the paper is printed anyway, and says so."""
         clock = stamp.moment.quality
         minute = None if clock is ClockQuality.UNSET else int(stamp.moment.utc.timestamp()) // 60
         first, last = ReceiptNumber.parse(brought.first), ReceiptNumber.parse(brought.last)

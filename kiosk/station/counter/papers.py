@@ -25,7 +25,7 @@ class PaperQueue:
             return self._papers.of_receipt(receipt)
 
     def queue(self, session: CounterSession) -> list[PrintJob]:
-        """Papers that are queued, being sent, or unknown and wait for a person."""
+        """List papers that are queued, being sent, or unknown and wait for a person."""
         with self._acts.read(session):
             return self._papers.open_jobs()
 
@@ -37,7 +37,7 @@ class PaperQueue:
             return copy
 
     def resolve(self, session: CounterSession, job_id: int, came_out: bool) -> None:
-        """A person looked whether a paper of unknown fate came out; if not, a copy is queued."""
+        """Record whether a paper of unknown fate came out, as a person saw; if not, queue a copy."""
         with self._acts.act(session) as (person, stamp):
             self._papers.resolve(_known(job_id), came_out, person.actor, stamp)
             self._acts.notify_committed()
@@ -48,19 +48,19 @@ class MemberCards:
         self._acts, self._store, self._papers = acts, store, papers
 
     def has_card(self, session: CounterSession, number: str) -> bool:
-        """Whether a card can be printed: the list has the member and the code of a card, and there is a printer."""
+        """Return whether a card can be printed: the list has the member and a card code, and there is a printer."""
         self._acts.clerk(session)
         return bool(self._card(number))
 
     def lacks_code(self, session: CounterSession, number: str) -> bool:
-        """Whether the office has to add the code of a card to the list of members before one can be printed."""
+        """Return whether the office has to add a card code to the list of members before a card can be printed."""
         with self._acts.read(session):
             _, catalog = self._store.catalogs.get()
         member = catalog.member(number)
         return member is not None and not member.card and LABEL_PRINTER in self._papers.printers
 
     def print(self, session: CounterSession, number: str) -> None:
-        """The card of a member, marked COPY when there was one before. Raises CounterRefused: stale_page (no card)."""
+        """Print a member's card, marked COPY when there was one before. Raises CounterRefused: stale_page (no card)."""
         with self._acts.act(session) as (person, stamp):
             card = self._card(number)
             if not card:
@@ -92,9 +92,9 @@ class CounterDay:
             return self._days.totals()
 
     def close(self, session: CounterSession, seen_seq: int | None = None) -> tuple[DayTotals, str]:
-        """Close the day and print its slip; returns the totals and the head of the journal, 64 hex digits. ``seen_seq``
+        """Close the day and print its slip; return the totals and the head of the journal, 64 hex digits. ``seen_seq``
         is ``last_seq`` of the totals that the clerk has seen. Raises CounterRefused: stale_page when there is more by
-        now, asked inside the transaction that closes: an intake may be agreed on at this very moment.
+        now, checked inside the closing transaction: an intake may be agreed on at this very moment.
         """
         with self._acts.act(session) as (person, stamp):
             log = self._days.county_log()

@@ -39,7 +39,7 @@ class ParcelLookup:
         self.parcels, self.slots, self._station, self._papers = parcels, slots, station, papers
 
     def number(self, text: str) -> ParcelNumber:
-        """The parcel number a page sent back. Raises CounterRefused: unknown_parcel, foreign_code."""
+        """Parse the parcel number a page sent back. Raises CounterRefused: unknown_parcel, foreign_code."""
         try:
             number = ParcelNumber.parse(text)
         except BadIdentifier:
@@ -94,7 +94,7 @@ class HandoverQueue:
         state.on_clerk = self.answer_calls
 
     def answer_calls(self) -> None:
-        """The clerk who was called has come: those parcels wait like all others, whoever locks the counter."""
+        """Make called parcels wait like all others: the clerk has come, even if the counter is locked again."""
         with self._state.lock:
             self._waiting = tuple(replace(row, called=False) for row in self._waiting)
 
@@ -103,9 +103,9 @@ class HandoverQueue:
         return next((row for row in self._waiting if row.parcel.number == number), None)
 
     def put_up(self, handover: Handover, *, first: bool = False) -> ParcelRow:
-        """In line, and once: the clerk hands out one after the other. Raises CounterRefused ``line_full``: nobody who
-        was told that the clerk brings it is dropped, and the code of whoever comes next stays good. While the clerk is
-        away, only the newest villager is waited for: the others have left the screen.
+        """Add the handover to the line, once: the clerk hands out one after the other. Raises CounterRefused
+        ``line_full``: no villager already promised a parcel is dropped, and the refused code stays valid. While the
+        clerk is away, only the newest villager waits: the others have left the screen.
         """
         now, number = self._state.now_s(), handover.parcel.number
         with self._state.lock:
@@ -122,7 +122,7 @@ class HandoverQueue:
             self._show_if_new(tuple(row for row in self._waiting if row.parcel.number != number))
 
     def end_call(self) -> None:
-        """Whoever called the clerk has left the screen."""
+        """Drop the called parcels: the villager who called has left the screen."""
         with self._state.lock:
             self._show_if_new(tuple(row for row in self._waiting if not row.called))
 
@@ -148,14 +148,14 @@ class ParcelSteps:
         self.acts, self.state, self.line, self.book = acts, state, line, book
 
     def take(self, session: CounterSession, number: str, act: ParcelAct) -> ParcelRow:
-        """Raises CounterRefused, and then nothing has changed."""
+        """Do one act on a parcel. Raises CounterRefused, and then nothing has changed."""
         with self.acts.act(session) as (person, stamp):
             row = act(self.book.number(number), person.actor, stamp)
             self.after_move(row.number)
             return row
 
     def after_move(self, number: ParcelNumber) -> None:
-        """Inside an act that was committed: nobody waits for this parcel, and its arrival can no longer be undone."""
+        """Drop the parcel from the line and end its undo. Call it inside an act that was committed."""
         self.line.forget(number)
         self.state.end_undo(number)
         self.acts.notify_committed()
@@ -174,7 +174,7 @@ class ParcelShots:
         self._photos.drop(number)
 
     def waiting_sha256(self, number: ParcelNumber) -> str:
-        """The shot that waits for the decision. Raises CounterRefused ``damaged_needs_photo``."""
+        """Return the shot that waits for the decision. Raises CounterRefused ``damaged_needs_photo``."""
         sha256 = self._photos.waiting_sha256(number)
         if sha256 is None:
             raise CounterRefused("damaged_needs_photo")
@@ -182,7 +182,7 @@ class ParcelShots:
 
     @contextmanager
     def keeping(self, number: ParcelNumber) -> Iterator[None]:
-        """The picture of a damaged parcel is kept exactly when the block books it."""
+        """Keep the picture of a damaged parcel exactly when the block books it."""
         try:
             with self._photos.accepting(number):
                 yield
@@ -206,7 +206,7 @@ class ParcelShelf:
     def parcels(
         self, session: CounterSession, states: Collection[ParcelState], limit: int = 20, offset: int = 0
     ) -> list[ParcelRow]:
-        """Parcels in any of these states, the one that came first first."""
+        """List parcels in any of these states, in order of arrival."""
         with self._acts.read(session):
             return self._parcels.in_states(states, *window(limit, offset))
 
@@ -215,13 +215,13 @@ class ParcelShelf:
             return self._parcels.counts()
 
     def mark_misrouted(self, session: CounterSession, number: str) -> ParcelRow:
-        """It is meant for another place and goes back to the driver."""
+        """Mark a parcel as meant for another place: it goes back to the driver."""
         row = self._steps.take(session, number, self._parcels.misroute)
         self._shots.drop(row.number)
         return row
 
     def mark_lost(self, session: CounterSession, number: str) -> ParcelRow:
-        """It is not in its slot."""
+        """Record that the parcel is not in its slot."""
         return self._steps.take(session, number, self._parcels.lose)
 
     def mark_found(self, session: CounterSession, number: str) -> ParcelRow:
@@ -231,7 +231,7 @@ class ParcelShelf:
         )
 
     def mark_due_back(self, session: CounterSession, number: str) -> ParcelRow:
-        """It goes back with the next truck, unless somebody collects it before."""
+        """Mark a parcel for return with the next truck, unless it is collected before."""
         return self._steps.take(session, number, self._parcels.due_back)
 
     def return_(self, session: CounterSession, number: str) -> ParcelRow:
@@ -245,7 +245,7 @@ class ParcelShelf:
             self._shots.take(row.number)
 
     def accept_damaged(self, session: CounterSession, number: str) -> ParcelRow:
-        """Accept one with the shot that was taken of it. Raises CounterRefused: not_waiting, damaged_needs_photo."""
+        """Accept a damaged parcel with its shot. Raises CounterRefused: not_waiting, damaged_needs_photo."""
         with self._acts.act(session) as (person, stamp):
             parcel, book = self._book.number(number), self._book
             if book.row(parcel).state is not ParcelState.ARRIVED:
@@ -262,13 +262,13 @@ class ParcelShelf:
             return row
 
     def refuse(self, session: CounterSession, number: str) -> ParcelRow:
-        """Do not accept it: the driver keeps it, and its shot is not kept."""
+        """Refuse the parcel: the driver keeps it, and its shot is not kept."""
         row = self._steps.take(session, number, self._parcels.refuse)
         self._shots.drop(row.number)
         return row
 
     def close_delivery(self, session: CounterSession) -> list[ParcelRow]:
-        """All of the truck is scanned: what is still expected is missing. Returns those."""
+        """End the scanning of a truck; return the parcels that are still expected, now missing."""
         with self._acts.act(session) as (person, stamp):
             rows = self._deliveries.close(person.actor, stamp)
             self._acts.notify_committed()
@@ -301,7 +301,7 @@ class DriverTotes:
             return self._queue.latest(MANIFEST_SHEET)
 
     def totes_of_manifest(self, session: CounterSession, manifest: str) -> tuple[Sequence[ToteRow], PrintJob | None]:
-        """What went with a manifest, and its sheet, None once that is forgotten. Raises CounterRefused: stale_page."""
+        """Return a manifest's totes, and its sheet, None once that is deleted. Raises CounterRefused: stale_page."""
         self._acts.clerk(session)
         number = _number(MANIFEST, manifest)
         with as_counter_refusals():
@@ -312,12 +312,12 @@ class DriverTotes:
         return totes, sheet
 
     def of_parcel(self, session: CounterSession, parcel: ParcelRow) -> ToteRow | None:
-        """The tote it is in and has to come out of, should its addressee come."""
+        """Return the tote it is in and has to leave when its addressee comes."""
         with self._acts.read(session):
             return self._totes.of_parcel(parcel.number)
 
     def pack(self, session: CounterSession, parcels: Collection[str]) -> None:
-        """Raises CounterRefused: stale_page (a parcel does not go back any more or is packed; no printer)."""
+        """Pack a tote. Raises CounterRefused: stale_page (a parcel is packed or no longer due back; no printer)."""
         with self._acts.act(session) as (_, stamp):
             if not self.has_printer:
                 raise CounterRefused("stale_page", "no label printer is set up")
@@ -326,13 +326,13 @@ class DriverTotes:
             self._acts.notify_committed()
 
     def unpack(self, session: CounterSession, tote: str) -> None:
-        """Raises CounterRefused: stale_page when it does not wait any more."""
+        """Unpack a tote. Raises CounterRefused: stale_page when it does not wait any more."""
         with self._acts.act(session) as (_, stamp):
             self._totes.unpack(_number(TOTE, tote), stamp)
             self._acts.notify_committed()
 
     def tag_copy(self, session: CounterSession, tote: str) -> None:
-        """The tag of a tote that waits once more, marked COPY; of a seal there is none. Raises CounterRefused."""
+        """Print the tag of a waiting tote again, marked COPY; a seal has no copy. Raises CounterRefused."""
         with self._acts.act(session) as (person, stamp):
             number = _number(TOTE, tote)
             row = next((row for row in self._totes.packed() if row.number == number), None)
@@ -343,7 +343,7 @@ class DriverTotes:
             self._acts.notify_committed()
 
     def hand_over(self, session: CounterSession, totes: Collection[str]) -> None:
-        """``totes`` are those the clerk has seen. Raises CounterRefused: stale_page, tote_changed."""
+        """Hand over ``totes``, those the clerk has seen. Raises CounterRefused: stale_page, tote_changed."""
         with self._acts.act(session) as (person, stamp):
             going = [parcel for tote in self._totes.packed()[:MAX_TOTES_PER_MANIFEST] for parcel in tote.parcels]
 

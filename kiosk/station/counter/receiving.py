@@ -52,7 +52,7 @@ class Receiving:
         self._acts, self._state, self._shots, self.book, self._undo_s = acts, state, shots, book, undo_s
 
     def set_mode(self, session: CounterSession, mode: str) -> None:
-        """``in``, ``out`` or "" for neither."""
+        """Set the mode: ``in``, ``out`` or "" for neither."""
         with self._acts.act(session):
             if mode not in (IN, OUT, NO_MODE):
                 raise CounterRefused("stale_page")
@@ -65,8 +65,8 @@ class Receiving:
             self._state.change(consent=consent)
 
     def damaged_next(self, session: CounterSession, damaged: bool) -> None:
-        """The next parcel that is scanned in is damaged; the one after it is not. Only mode "in" shows the switch: what
-        an older page says of another mode would mark a parcel nobody looked at.
+        """Mark the next parcel that is scanned in as damaged, not the one after it. Refused outside mode "in", which
+        alone shows the switch: an older page would mark a parcel that was not looked at.
         """
         with self._acts.act(session):
             if damaged and self._state.view().mode != IN:
@@ -74,7 +74,7 @@ class Receiving:
             self._state.change(damaged_next=damaged)
 
     def arrive(self, person: Person, waybill: IncomingWaybill) -> ScanResult:
-        """Book a scanned waybill, or say that it is known. Inside an act, which shows what comes of it."""
+        """Book a scanned waybill, or report that it is known. Call it inside an act, which shows the result."""
         view, stamp = self._state.view(), self._acts.stamp()
         arrival = Arrival(
             waybill.number,
@@ -98,8 +98,8 @@ class Receiving:
         return ScanResult("parcel_in", "shelved", parcel=row, carriers=waybill.carriers)
 
     def show(self, result: ScanResult) -> ScanResult:
-        """Put up what a scan came to. The shelf code goes first: a change before it would hold it up on its way to the
-        page, and so would a paper that is being drawn.
+        """Show the result of a scan. The shelf code goes first: an earlier change, or a paper that is being drawn,
+        would delay it on its way to the page.
         """
         if result.kind not in BOOKED:
             return self._state.show(result)
@@ -108,8 +108,8 @@ class Receiving:
         return shown
 
     def undo(self, session: CounterSession, number: str = "") -> ParcelRow:
-        """Take the last scan in back: slot, code and papers that still wait are gone. With ``number`` only when it is
-        that parcel: the scanner may have been quicker than the finger.
+        """Take the last scan in back: slot, code and papers that still wait are removed. With ``number`` only when it
+        is that parcel: another scan may have come before the tap.
         """
         with self._acts.act(session) as (person, stamp):
             row = self._withdraw(self._undoable(number).parcel, person, stamp)
@@ -117,8 +117,8 @@ class Receiving:
             return row
 
     def choose_carrier(self, session: CounterSession, carrier: str, number: str = "") -> ScanResult:
-        """The last scan in was another carrier's: it is taken back and booked anew, while it can be taken back. When
-        the disk fails between the two, the parcel is taken back and the screen shows none: it is scanned again.
+        """Take the last scan in back and book it with another carrier, while it can be taken back. When the disk fails
+        between the two, the parcel is taken back and the screen shows none: it is scanned again.
         """
         with self._acts.act(session) as (person, stamp):
             undo = self._undoable(number)

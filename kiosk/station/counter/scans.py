@@ -137,8 +137,8 @@ class ParsedScan:
         return self.scan.as_waybill.accept or self.refusal in _CHOSEN_DESPITE
 
     def display_text(self, code: str) -> str:
-        """The scan as plain text for the screen, which says ``code`` of it; nothing of what is a person's, of a
-        password or of a pickup code.
+        """Return the scan as plain text for the screen, which says ``code`` of it; "" for personal data, passwords and
+        pickup codes.
         """
         data = self.scan.data
         is_secret = code in _UNSHOWN or self.scan.kind == "pickup" or self.slip
@@ -185,7 +185,7 @@ def _is_personal(text: str, code: str) -> bool:
 
 
 def _fold_to_ascii(text: str) -> str:
-    """Every digit and letter that has another form in ASCII: full-width ones, and the digits of other scripts."""
+    """Replace digits and letters by their ASCII form: full-width ones, and the digits of other scripts."""
     plain = unicodedata.normalize("NFKC", text)
     return "".join(str(unicodedata.decimal(one)) if one.isdecimal() else one for one in plain)
 
@@ -214,7 +214,7 @@ class OwnCodes:
         self._intakes, self._parcels, self._proofs, self._line, self._stored = intakes, parcels, proofs, line, stored
 
     def open_code(self, scanned: ParsedScan) -> ScanResult | None:
-        """What a code of these stations opens; None for anything that is none."""
+        """Open a code of these stations; None for any other code."""
         kind = scanned.scan.kind
         openers: dict[str, Callable[[str], ScanResult]] = {
             "receipt": self._receipt,
@@ -242,7 +242,7 @@ class OwnCodes:
         return open_(scanned.text)
 
     def open_number(self, scanned: ParsedScan) -> ScanResult | None:
-        """What a receipt or parcel number opens, as people write it; None for anything that is none."""
+        """Open a receipt or parcel number as people write it; None for anything else."""
         text = scanned.text
         if _is_number(ReceiptNumber.parse, text):
             row = self._intakes.intake(text)
@@ -278,7 +278,7 @@ class OwnCodes:
         return ScanResult("member", "member", f"/counter/intakes?member={member.number}")
 
     def _packed(self, kind: str, code: str) -> ScanResult:
-        """A tote that waits for the driver; one that was opened or handed over is none of these stations' any more."""
+        """Find a tote that waits for the driver. One that was opened or handed over is unknown to the station."""
         with as_counter_refusals():
             packed = self._stored.totes.packed()
         for tote in packed:
@@ -351,7 +351,7 @@ class Scans:
         self._own_codes, self._receiving = own_codes, receiving
 
     def scan(self, session: CounterSession | None, scanned: ParsedScan) -> ScanResult:
-        """One scan, or a number typed in its place. In mode "in" an acceptable waybill is booked by this alone. What
+        """Process one scan, or a number typed in its place. In mode "in" this alone books an acceptable waybill. What
         cannot be done comes back as a result of kind ``refused``. Raises CounterRefused only for the session:
         not_unlocked, forbidden.
         """
@@ -360,20 +360,20 @@ class Scans:
             return self._show(scanned, lambda: self._meaning(person, scanned))
 
     def refuse(self, session: CounterSession | None, word: str) -> ScanResult:
-        """A scan that was dropped before anybody could see what it says. Raises CounterRefused for the session."""
+        """Report a scan that was dropped before it could be read. Raises CounterRefused for the session."""
         with self._acts.lock:
             self._acts.clerk(session)
             return self._receiving.show(ScanResult("refused", word))
 
     def request_camera_scan(self, session: CounterSession) -> None:
-        """Have the camera look for a code; what it sees comes as any scan. Raises CounterRefused: stale_page, ..."""
+        """Have the camera look for a code; its result comes as any scan. Raises CounterRefused: stale_page, ..."""
         self._acts.clerk(session)
         if self.ways.request_camera_scan is None:
             raise CounterRefused("stale_page", "the camera is not the scanner")
         self.ways.request_camera_scan()
 
     def arrive(self, session: CounterSession, scanned: ParsedScan, carrier: str) -> ScanResult:
-        """Book a waybill whose carrier the clerk has chosen: its number alone does not tell, or looks like a product.
+        """Book a waybill whose carrier the clerk has chosen: its number alone is ambiguous, or looks like a product.
         Raises CounterRefused: not_unlocked, forbidden; the rest comes back as a result of kind ``refused``.
         """
         with self._acts.lock:
@@ -382,8 +382,8 @@ class Scans:
 
     def accept_offer(self, session: CounterSession, offer: str) -> ScanResult:
         """Book the waybill of the last scan after all, as mode "in" would have. ``offer`` is the id that scan has. A
-        second tap books nothing and is answered like the first. Raises CounterRefused: not_unlocked, forbidden;
-        stale_page when another scan, direction or person came since; shelves_full, and then the offer stands.
+        second tap books nothing and gets the same answer. Raises CounterRefused: not_unlocked, forbidden; stale_page
+        when another scan, direction or person came since; shelves_full, and then the offer remains.
         """
         with self._acts.act(session) as (person, _):
             last = self._state.view().last
@@ -443,13 +443,13 @@ class Scans:
         return self._receiving.arrive(person, IncomingWaybill(scanned.waybill, (carrier,), another))
 
     def _is_pending_question(self, scanned: ParsedScan) -> bool:
-        """Whether the screen asks about this very package: a second tap, or an old page, books no second parcel."""
+        """Return whether the screen asks about this package: a second tap, or an old page, books no second parcel."""
         last = self._state.view().last
         return last is not None and (last.word, last.shown) == (ANOTHER_PACKAGE, scanned.display_text(ANOTHER_PACKAGE))
 
 
 def _offer(scanned: ParsedScan) -> WaybillOffer | None:
-    """What a touch may book: exactly what a scan in mode "in" books by itself."""
+    """Return what a touch may book: exactly what a scan in mode "in" books by itself."""
     if scanned.waybill is None or not scanned.is_bookable:
         return None
     return WaybillOffer(secrets.token_urlsafe(9), scanned.waybill, scanned.carriers)

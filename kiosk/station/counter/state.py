@@ -124,7 +124,7 @@ class CounterBoard:
         return self._snapshot
 
     def wait(self, after: int, timeout_s: float) -> CounterSnapshot | None:
-        """The newest state as soon as its number is above ``after``; None when the time is up."""
+        """Return the newest state as soon as its number is above ``after``; None when the time is up."""
         with self._condition:
             if self._condition.wait_for(lambda: self._snapshot.number > after, timeout_s):
                 return self._snapshot
@@ -140,7 +140,7 @@ class CounterBoard:
             self._put(self._snapshot)
 
     def watch(self) -> None:
-        """A page of the counter is open: scans are meant for it."""
+        """Count one more open page of the counter: scans are meant for it."""
         with self._condition:
             self._watching += 1
 
@@ -150,12 +150,12 @@ class CounterBoard:
             self._left = self._clock()
 
     def page_served(self) -> None:
-        """A clerk has been given a page that will begin to watch: whoever scans at once means that page."""
+        """Note that a clerk was given a page that will begin to watch: a scan that follows at once is meant for it."""
         with self._condition:
             self._left = self._clock()
 
     def is_watched(self, within_s: float = WATCHED_S) -> bool:
-        """Whether a page of the counter is open, or was, or was handed out, within the last seconds."""
+        """Return whether a page of the counter is open, or was open or served within the last seconds."""
         with self._condition:
             return self._watching > 0 or (self._left is not None and self._clock() - self._left <= within_s)
 
@@ -198,7 +198,7 @@ class CounterState:
         return self._view
 
     def now_s(self) -> float:
-        """Monotonic seconds, as all times of a view."""
+        """Return monotonic seconds, the clock of all times of a view."""
         return self._stamps().moment.monotonic_ms / 1000
 
     def change(self, **changes: Any) -> None:
@@ -208,7 +208,7 @@ class CounterState:
             self._on_view(self._view)
 
     def access_changed(self, access: Access) -> None:
-        """A session began or ended; what was on the screen belongs to the person before."""
+        """Reset the screen when a session begins or ends: its content belongs to the person before."""
         with self.lock:
             session = access.current()
             self.undo = self.fresh = self.refused_shot = None
@@ -231,19 +231,19 @@ class CounterState:
         return shown
 
     def show_arrival(self, result: ScanResult) -> ScanResult:
-        """The same for one that booked a parcel: in one change with all that an arrival changes."""
+        """Show a result that booked a parcel, in one change with all that an arrival changes."""
         with self.lock:
             return self.show(result, damaged_next=False, undo_until=self.undo.until if self.undo else None)
 
     def end_undo(self, number: ParcelNumber | None = None) -> None:
-        """The last scan in can no longer be taken back: it was, or the parcel (of this number) has moved on."""
+        """End the undo of the last scan in: it was taken back, or the parcel (of this number) has moved on."""
         with self.lock:
             if self.undo is not None and number in (None, self.undo.parcel.number):
                 self.undo = None
                 self.change(undo_until=None)
 
     def shooting(self, subject: str) -> PhotoRequest:
-        """A shot of this parcel or lot is asked for: from now on its answers alone are shown."""
+        """Begin a shot of this parcel or lot: from now on only its answers are shown."""
         photo_request = PhotoRequest(subject)
         with self.lock:
             self.refused_shot = None
@@ -259,11 +259,11 @@ class CounterState:
         self._photo(photo_request, view, shot if verdict.may_be_overruled else None)
 
     def photo_failed(self, photo_request: PhotoRequest, problem: str) -> None:
-        """There is no shot; the screens have a sentence for each ``problem``."""
+        """Report that there is no shot; the screens have a sentence for each ``problem``."""
         self._photo(photo_request, PhotoView("failed", problem=problem))
 
     def _photo(self, photo_request: PhotoRequest, photo: PhotoView, refused: GoodsShot | None = None) -> None:
-        """A shot of the villager's, or of whoever stood here before, is not shown, and so not overruled."""
+        """Show the shot, unless it is the villager's or of a session before: such a shot cannot be overruled either."""
         with self.lock:
             if self._view.shot_of == photo_request.subject and self._view.photo.token == photo_request.token:
                 self.refused_shot = refused

@@ -118,7 +118,7 @@ class Loads:
             return state.publish()
 
     def another_bag(self, reading_no: int, token: str) -> DeskView:
-        """Fix the bag on the screen as a line; the next one goes on after the pan has rested at zero."""
+        """Fix the bag on the screen as a line; the next one needs the pan at rest at zero first."""
         state = self._state
         with state.locks.acts, state.at_step(DeskStep.AGREE):
             if state.draft.phase is not PanPhase.LOAD:
@@ -131,14 +131,14 @@ class Loads:
             return state.publish()
 
     def check_view(self) -> tuple[PanView, Hold | None, str]:
-        """The pan, the load as a check would read it now, and why it cannot ("" when it can)."""
+        """Return the pan, the load as a check would read it now, and why it cannot ("" when it can)."""
         with self._state.now():
             pan, load = self._state.pan.view(), self._state.pan.read()
             why_not = "" if load else self._state.why_not_held()
             return pan, load, "intake_open" if self._state.intake_open else why_not
 
     def check(self, record: Callable[[Hold], T]) -> T:
-        """Let ``record`` keep the load on the pan as the check weight; it is used up then, and the screen goes home."""
+        """Let ``record`` store the load on the pan as the check weight, which uses it up; the screen goes home."""
         state = self._state
         with state.locks.acts:
             with state.locks.state:

@@ -29,7 +29,7 @@ class Choices:
         self._state, self._tools, self._result_screen = state, tools, result_screen
 
     def begin(self) -> DeskView:
-        """Home to who; anywhere else nothing happens, because a second tap is not an error."""
+        """Go from home to who; do nothing on other screens, because a second tap is not an error."""
         with self._state.locks.acts, self._state.now():
             if self._state.draft.step is DeskStep.HOME:
                 self._state.replace_draft(Draft(step=DeskStep.WHO))
@@ -54,7 +54,7 @@ class Choices:
             return self._take_party(Party(member.number), by_card=True)
 
     def choose_party(self, text: str) -> DeskView:
-        """``non_member``, or the five digits of a member number with or without ``M-``."""
+        """Take ``non_member``, or the five digits of a member number with or without ``M-``."""
         try:
             party = Party.parse(text if text.startswith(("M-", "non_")) else f"M-{text}")
         except ValueError as error:
@@ -63,7 +63,7 @@ class Choices:
             return self._take_party(party, by_card=False)
 
     def prove_member(self, member: str) -> DeskView:
-        """The number that was typed is one's own, as a code has proven: from now on as with the card."""
+        """Treat the typed number as proven by a code: from now on as with the card."""
         with self._state.locks.acts, self._state.at_step(DeskStep.WHAT):
             if self._state.draft.party != Party(member):
                 raise DeskRefused("stale_page")
@@ -80,7 +80,7 @@ class Choices:
             return self._state.publish()
 
     def choose_product(self, code: str, catalog_version: int) -> DeskView:
-        """What to agree. Takes the receipt number (once per intake) and asks for the weight to be held."""
+        """Start to agree on a product: take the receipt number (once per intake) and ask for the weight to be held."""
         with self._state.locks.acts:
             with self._state.at_step(DeskStep.WHAT):
                 draft = self._state.draft
@@ -111,7 +111,7 @@ class Choices:
             return self._tools.store.intakes.open(lambda receipt: Intake(receipt, *chosen), self._tools.stamps())
 
     def choose_mode(self, word: str) -> DeskView:
-        """Sold now or on consignment, where the price list has both; not once a bag is fixed."""
+        """Choose sale or consignment, where the price list has both; not once a bag is fixed."""
         with self._state.locks.acts, self._state.at_step(DeskStep.AGREE):
             draft, intake = self._state.draft, self._state.need_intake()
             if word not in draft.catalog.modes(intake.product) or intake.lines:
@@ -122,13 +122,13 @@ class Choices:
             return self._state.publish()
 
     def choose_container(self, code: str) -> DeskView:
-        """What the goods stand in; one that has to be weighed is weighed empty, before the goods."""
+        """Choose the container of the goods; one that has to be weighed is weighed empty, before the goods."""
         with self._state.locks.acts, self._state.at_step(DeskStep.AGREE):
             self._state.replace_draft(with_container(self._state.draft, code))
             return self._state.publish()
 
     def show_certificate(self, text: str) -> DeskView:
-        """The reference of a batch's certificate, held under the scanner while somebody is at the screen."""
+        """Take the reference of a batch's certificate from the scanner while a villager is at the screen."""
         with self._state.locks.acts, self._state.now():
             if self._state.draft.step not in (DeskStep.WHO, DeskStep.WHAT, DeskStep.AGREE):
                 raise DeskRefused("wrong_step")
@@ -136,7 +136,7 @@ class Choices:
             return self._state.publish()
 
     def choose_certificate(self, kind: str) -> DeskView:
-        """Who issued the certificate that was shown: ``producer``, ``cooperative``; ``none`` takes it back."""
+        """Set who issued the certificate that was shown: ``producer``, ``cooperative``; ``none`` drops it."""
         with self._state.locks.acts, self._state.at_step(DeskStep.AGREE):
             self._state.replace_draft(with_certificate_kind(self._state.draft, kind))
             return self._state.publish()

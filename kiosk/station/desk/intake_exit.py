@@ -20,7 +20,7 @@ class IntakeExit:
         self._unfinished: UnfinishedDraft | None = None
 
     def back(self) -> DeskView:
-        """One screen back. Fixed bags are not thrown away by a wrong tap: then only leaving helps."""
+        """Go one screen back. Raises DeskRefused once bags are fixed, so that a wrong tap loses none: leave instead."""
         state = self._state
         with state.locks.acts:
             with state.now():
@@ -37,8 +37,8 @@ class IntakeExit:
             return self.leave()
 
     def leave(self, idle: bool = False) -> DeskView:
-        """Back to the start. A receipt number already taken is abandoned, visibly; bags that are fixed and that nobody
-        touched any more are kept for the clerk.
+        """Go back to the start. A receipt number already taken is abandoned, visibly; fixed bags are kept for the clerk
+        when the screen was left idle.
         """
         state = self._state
         with state.locks.acts:
@@ -73,7 +73,7 @@ class IntakeExit:
             return self._unfinished.summary() if self._unfinished else None
 
     def take_up(self, receipt: str) -> DeskView:
-        """The clerk goes on with what was left: the same receipt, the same bags, the next one to come."""
+        """Continue at the clerk's desk what was left: the same receipt, the same bags, then the next one."""
         state = self._state
         with state.locks.acts, state.now():
             unfinished = self._unfinished
@@ -89,7 +89,7 @@ class IntakeExit:
             return state.publish()
 
     def give_up_expired(self) -> None:
-        """What was kept long enough is given up. Raises DeskRefused when that cannot be written now."""
+        """Abandon the intake that was kept long enough. Raises DeskRefused when that cannot be written now."""
         with self._state.locks.acts:
             unfinished = self._unfinished
             if unfinished is None or self._tools.clock() < unfinished.until:

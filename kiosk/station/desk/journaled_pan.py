@@ -27,11 +27,11 @@ class JournaledPan:
         self._at = 0.0
 
     def begin(self, before: PreviousLoads) -> None:
-        """What the last run knew; to be given before the first reading."""
+        """Set what the last run recorded; call it before the first reading."""
         self._journal = PanJournal(self.pan.profile, before)
 
     def expire_stale(self, now: float) -> bool:
-        """Lose what is too old at this moment; True when something was lost just now."""
+        """Drop what is too old at this moment; return True when something was dropped just now."""
         lost = self.pan.expire_stale(now)
         if lost:
             self._journal.unreadable()
@@ -62,30 +62,29 @@ class JournaledPan:
         return view
 
     def lose(self) -> None:
-        """Nothing is known of the pan any more."""
         self._journal.unreadable()
         self.pan.lose()
 
     def fix(self, hold: Hold, receipt: str) -> None:
-        """The load is fixed for this open intake, as a bag or as its empty container."""
+        """Fix the load for this open intake, as a bag or as its empty container."""
         self._emit_notes(self._journal.hold(hold.load_no, receipt, hold.grams))
         self.pan.count(hold)
 
     def claim(self, hold: Hold) -> None:
-        """The load is about to be booked; ``count`` or ``give_back`` follows, even when it has left meanwhile."""
+        """Claim the load before booking; ``count`` or ``give_back`` follows, even when it was removed meanwhile."""
         self._journal.claim(hold.load_no)
 
     def count(self, hold: Hold) -> None:
-        """The claimed load is booked, or was the check weight: it gives nothing more."""
+        """Record that the claimed load is booked, or was the check weight: it cannot be used again."""
         self._emit_notes(self._journal.decide(used=True, at=self._at))
         self.pan.count(hold)
 
     def give_back(self) -> None:
-        """The claimed load was not booked."""
+        """Record that the claimed load was not booked."""
         self._emit_notes(self._journal.decide(used=False, at=self._at))
 
     def intake_ended(self, why: AbandonReason) -> None:
-        """The open intake is given up."""
+        """Record that the open intake was abandoned."""
         self._journal.intake_ended(_WHY.get(why, UnbookedWhy.ABANDONED))
 
     def stop(self) -> None:

@@ -66,14 +66,14 @@ class LiveBoard:
         return self._snapshot
 
     def wait(self, after: int, timeout_s: float) -> Snapshot | None:
-        """The newest state as soon as its number is above ``after``; None when the time is up."""
+        """Return the newest state as soon as its number is above ``after``; None when the time is up."""
         with self._condition:
             if self._condition.wait_for(lambda: self._snapshot.number > after, timeout_s):
                 return self._snapshot
             return None
 
     def show(self, view: DeskView) -> None:
-        """Put up a new view; one that is older than what is shown is dropped."""
+        """Show a new view; drop one that is older than what is shown."""
         with self._condition:
             if view.revision >= self._snapshot.view.revision:
                 self._put(replace(self._snapshot, view=view))
@@ -96,12 +96,12 @@ class LiveBoard:
             self._put(replace(self._snapshot, notice=notice))
 
     def press(self, button: str) -> None:
-        """A button beside the screen was pressed: the page on the screen does what its own button would do."""
+        """Report a press of a button beside the screen: the page does what its own button would do."""
         with self._condition:
             self._put(replace(self._snapshot, press=Press(self._snapshot.press.count + 1, button)))
 
     def wake(self) -> None:
-        """Let every reader go round once, for example because the station ends."""
+        """Wake every reader once, for example because the station ends."""
         with self._condition:
             self._put(self._snapshot)
 

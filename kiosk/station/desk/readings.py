@@ -22,7 +22,7 @@ class Readings:
             self._state.journaled_pan.begin(before)
 
     def close(self) -> None:
-        """After the last reading: the journal of the pan tells what is left to tell."""
+        """Emit the last notes of the pan's journal. Call it after the last reading."""
         with self._state.locks.state:
             self._state.journaled_pan.stop()
 
@@ -53,7 +53,7 @@ class Readings:
             state.publish_if_changed()
 
     def _start_by_load(self) -> None:
-        """Goods put on the empty pan start by themselves, once per load."""
+        """Start an intake when goods are put on the empty pan, once per load."""
         state, pan = self._state, self._state.pan.view()
         if state.draft.step not in (DeskStep.HOME, DeskStep.TAKE) or pan.load_no == state.started_load:
             return

@@ -38,7 +38,7 @@ class ResultScreen:
         self._read_turns, self._read_at = count(1), 0
 
     def resume(self) -> None:
-        """At the start: go on asking for bags that were not scanned. Raises DeskRefused when that cannot be read."""
+        """Continue to ask for unscanned bags after a restart. Raises DeskRefused when they cannot be read."""
         if not self._tools.scan_after_sticking:
             return
         with as_desk_refusals():
@@ -53,13 +53,13 @@ class ResultScreen:
             self._state.publish()
 
     def show(self, draft: Draft, row: ConfirmedRow, prints: tuple[PrintView, ...]) -> None:
-        """Put the result up; the caller holds ``locks.state``."""
+        """Show the result; the caller holds ``locks.state``."""
         self._state.pan.release()
         shown = replace(draft, step=DeskStep.TAKE, result=row, photo=PhotoView("offered"), prints=prints)
         self._state.replace_draft(replace(shown, scans_bags=self._tools.scan_after_sticking))
 
     def finish(self, anyway: bool = False) -> DeskView:
-        """Back to the start; ``anyway`` also when labels were not scanned. Raises DeskRefused: bag_not_scanned."""
+        """Go back to the start; ``anyway`` also when labels were not scanned. Raises DeskRefused: bag_not_scanned."""
         with self._state.locks.acts:
             with self._state.at_step(DeskStep.TAKE):
                 draft = self._state.draft
@@ -71,7 +71,7 @@ class ResultScreen:
                 return self._state.publish()
 
     def scan_bag(self, code: str) -> DeskView:
-        """Keep that the label on this bag was scanned, which proves that it was printed and is there.
+        """Record that the label on this bag was scanned, which proves that it was printed and is there.
 
         A label on the wrong bag, or the same label twice, shows as one bag scanned twice and another one never. Raises
         DeskRefused: not_a_member_card (no bags are asked for now), unknown_code, bag_of_other (another intake's),
@@ -113,7 +113,7 @@ class ResultScreen:
             return view
 
     def photo_when_still(self, lot: str) -> None:
-        """The goods of this lot lie still: what the tap would do, where the screen still asks for it."""
+        """Take the photo when the goods of this lot are still, as the tap would, where the screen still asks for it."""
         with self._state.locks.acts:
             draft = self._state.draft
             is_due = draft.step is DeskStep.TAKE and draft.result is not None and draft.result.lot == lot
@@ -129,22 +129,22 @@ class ResultScreen:
             return self._state.publish()
 
     def photo_done(self, photo_request: PhotoRequest, sha256: str) -> None:
-        """The shot of this lot is kept, whoever asked for it."""
+        """Show that the shot of this lot is kept, also one that a clerk requested."""
         self._photo(photo_request, lambda before: PhotoView("done", sha256), also_of_others=True)
 
     def photo_retake(self, photo_request: PhotoRequest, shot: GoodsShot) -> None:
-        """The shot of this lot was not accepted, and is gone."""
+        """Show that the shot of this lot was not accepted; it was not kept."""
         self._photo(photo_request, lambda before: _retake(before, shot.verdict.findings))
 
     def photo_failed(self, photo_request: PhotoRequest, problem: str) -> None:
-        """There is no shot of this lot; ``problem`` is a word the screens have a sentence for."""
+        """Show that there is no shot of this lot; the screens have a sentence for each ``problem``."""
         self._photo(photo_request, lambda before: PhotoView("failed", problem=problem, tries=before.tries))
 
     def _photo(
         self, photo_request: PhotoRequest, after: Callable[[PhotoView], PhotoView], *, also_of_others: bool = False
     ) -> None:
-        """What becomes of a shot that a clerk has asked for at the counter is no try and no failure of the villager's,
-        nor is one that the villager did not wait for.
+        """Update the photo on the screen. Unless ``also_of_others``, ignore a shot that a clerk requested at the
+        counter or the villager did not wait for: it is no try and no failure of the villager's.
         """
         with self._state.locks.state:
             draft = self._state.draft
@@ -156,7 +156,7 @@ class ResultScreen:
                 self._state.publish()
 
     def refresh(self) -> None:
-        """Read papers and acknowledgement again; of several workers that do, the one that began last counts."""
+        """Read papers and acknowledgement again; of several threads the one that began last counts."""
         turn = next(self._read_turns)
         with self._state.locks.state:
             result = self._state.draft.result
@@ -179,7 +179,7 @@ class ResultScreen:
                 self._state.publish()
 
     def prints_if_readable(self, receipt: str) -> tuple[PrintView, ...]:
-        """What is booked is booked: a paper list that cannot be read now is read again at the next change."""
+        """Read the papers; () when that fails: the intake is booked, and the next change reads them again."""
         try:
             with as_desk_refusals():
                 return self._prints(receipt)
@@ -193,9 +193,9 @@ class ResultScreen:
 
 
 def stop_asking_for_bags(draft: Draft, tools: DeskTools) -> None:
-    """The last screen is left: bags that nobody scanned are the clerk's. Not inside ``locks.state``: this is written.
+    """Leave unscanned bags to the clerk when the last screen is left. Not inside ``locks.state``: this writes.
 
-    What cannot be written now is asked for once more at the next start, and nothing else.
+    After a failed write the bags are asked for once more at the next start, and nothing else happens.
     """
     if not all(draft.scanned_bags.values()):
         with suppress(DeskRefused), as_desk_refusals():

@@ -52,7 +52,7 @@ class DeskState:
 
     @contextmanager
     def at_step(self, step: DeskStep) -> Iterator[None]:
-        """The same at this step; raises DeskRefused at another."""
+        """Do the same as `now` at this step; raise DeskRefused at another."""
         with self.now():
             if self.draft.step is not step:
                 raise DeskRefused("wrong_step")
@@ -60,7 +60,7 @@ class DeskState:
 
     @contextmanager
     def giving_back_on_error(self) -> Iterator[None]:
-        """What fails inside has not used the claimed load. Takes the lock only then."""
+        """Give the claimed load back when the block fails. Takes the lock only then."""
         try:
             yield
         except BaseException:
@@ -71,7 +71,7 @@ class DeskState:
     # --- the pan ---------------------------------------------------------------------------------------------------
 
     def expire_stale(self) -> bool:
-        """Nobody tells a process that it was stopped: what is too old by now is lost before anything trusts it."""
+        """Drop what is too old before it is used: a process does not notice that it was stopped."""
         before = self.pan.view().hold
         lost = self.journaled_pan.expire_stale(self._tools.clock())
         if lost:
@@ -80,12 +80,12 @@ class DeskState:
         return lost
 
     def pan_moved(self, before: Hold | None) -> None:
-        """A page that shows another held weight than the one that holds now is a stale page."""
+        """Make the page stale when it shows another held weight than the present one."""
         if self.draft.step is DeskStep.AGREE and before != self.pan.view().hold:
             self._turn_page()
 
     def need_hold(self, reading_no: int, token: str) -> Hold:
-        """The held weight that the page shows. Raises DeskRefused: stale_page, or why nothing is held."""
+        """Return the held weight that the page shows. Raises DeskRefused: stale_page, or why nothing is held."""
         view = self.pan.view()
         if not self.shows(token) or (view.hold and reading_no != view.hold.reading_no):
             raise DeskRefused("stale_page")
@@ -94,7 +94,7 @@ class DeskState:
         return view.hold
 
     def why_not_held(self) -> str:
-        """A word of ``NotBookableReason``, also when the load could be held at the next reading."""
+        """Return a word of ``NotBookableReason``, also when the next reading could hold the load."""
         return (self.pan.view().why_not or NotBookableReason.UNSTABLE).value
 
     # --- the draft -------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ class DeskState:
         return self.draft.intake is not None and self.draft.step is not DeskStep.TAKE
 
     def need_intake(self) -> Intake:
-        """Raises DeskRefused when no goods were chosen."""
+        """Return the intake. Raises DeskRefused when no goods were chosen."""
         if self.draft.intake is None:
             raise DeskRefused("wrong_step")
         return self.draft.intake
@@ -128,7 +128,7 @@ class DeskState:
         return self.view()
 
     def publish_if_changed(self) -> None:
-        """Tell the watchers when what they see has changed, and only then: readings come ten times a second."""
+        """Publish the view only when it has changed: readings come ten times a second."""
         pan = self.pan.view()
         shown = (self._revision, pan.state, pan.grams, pan.why_not)
         if shown != self._published:

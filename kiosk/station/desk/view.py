@@ -197,7 +197,7 @@ def view_of(draft: Draft, pan: Pan, revision: int, token: str) -> DeskView:
 
 
 def _current(draft: Draft, hold: Hold | None) -> tuple[IntakeLine | None, str | None]:
-    """The held load as the next bag, or why it cannot be one."""
+    """Return the held load as the next bag, or why it cannot be one."""
     if hold is None or draft.intake is None or draft.phase is not PanPhase.LOAD:
         return None, None
     try:
@@ -207,7 +207,7 @@ def _current(draft: Draft, hold: Hold | None) -> tuple[IntakeLine | None, str | 
 
 
 def with_load(draft: Draft, hold: Hold) -> Intake:
-    """The intake with the held load as its next bag. Raises DeskRefused with the word of the rule that forbids it."""
+    """Add the held load as the next bag. Raises DeskRefused with the word of the rule that forbids it."""
     if draft.intake is None or draft.container is None:
         raise DeskRefused("nothing_weighed", "no goods have been chosen")
     weighing = Weighing(hold.grams, hold.reading_no, hold.load_no, hold.stable_ms, hold.readings, hold.frames)
@@ -218,12 +218,12 @@ def with_load(draft: Draft, hold: Hold) -> Intake:
 
 
 def first_container(catalog: Catalog) -> Container | None:
-    """The container offered first: the first one in the list that needs no weighing."""
+    """Return the container offered first: the first one in the list that needs no weighing."""
     return next((row for row in catalog.containers if not row.weighed), None)
 
 
 def with_container(draft: Draft, code: str) -> Draft:
-    """What the next goods stand in; one that has to be weighed is weighed empty first. Raises DeskRefused."""
+    """Set the container of the next goods; one that has to be weighed is weighed empty first. Raises DeskRefused."""
     container = draft.catalog.container(code)
     if container is None:
         raise DeskRefused("unknown_container")
@@ -235,7 +235,7 @@ _REFERENCE = re.compile(r"(?=.*[0-9])[A-Z0-9][A-Z0-9.-]{5,39}")  # Longer than a
 
 
 def with_certificate_shown(draft: Draft, text: str) -> Draft:
-    """The reference on a certificate of the batch. Raises DeskRefused: not_a_certificate."""
+    """Set the reference on a certificate of the batch. Raises DeskRefused: not_a_certificate."""
     reference = text.strip().upper()
     if not _REFERENCE.fullmatch(reference):
         raise DeskRefused("not_a_certificate")
@@ -243,7 +243,7 @@ def with_certificate_shown(draft: Draft, text: str) -> Draft:
 
 
 def with_certificate_kind(draft: Draft, kind: str) -> Draft:
-    """Whose it is, or ``none``: it is not this batch's. Raises DeskRefused: stale_page."""
+    """Set who issued it; ``none``: it is not this batch's. Raises DeskRefused: stale_page."""
     if not draft.shown_ref or kind not in set(CertificateKind):
         raise DeskRefused("stale_page")
     if kind == CertificateKind.NONE:

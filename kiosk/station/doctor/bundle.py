@@ -97,7 +97,7 @@ class PrivateNames:
         return "".join((*pieces, text[last:]))
 
     def _find(self, plain: str) -> Iterator[tuple[int, int]]:
-        """The longest name that begins at each place, with its ending."""
+        """Yield the longest name that begins at each place, with its ending."""
         for at in range(len(plain)):
             for length in self._lengths.get(plain[at : at + 2], self._lengths.get(plain[at], ())):
                 if plain[at : at + length] in self._alone and _begins(plain, at):
@@ -108,8 +108,9 @@ class PrivateNames:
 
 
 def _script(plain: str, at: int) -> str:
-    """Which letters stand there; "" for none and for those that make no words of their own, as Chinese. A digit is as
-    a Latin letter: half a hexadecimal number is no name."""
+    """Return the script of the letter; "" for none, and for scripts without separate words, as Chinese. A digit counts
+    as Latin: half a hexadecimal number is no name.
+    """
     if not 0 <= at < len(plain) or not plain[at].isalnum() or plain[at] >= _FIRST_HAN:
         return ""
     if plain[at].isascii():
@@ -118,12 +119,12 @@ def _script(plain: str, at: int) -> str:
 
 
 def _begins(plain: str, at: int) -> bool:
-    """A word begins here: before it is no letter of the same script."""
+    """Return whether a word begins here: no letter of the same script precedes it."""
     return not _script(plain, at) or _script(plain, at - 1) != _script(plain, at)
 
 
 def _word_end(plain: str, start: int, end: int) -> int:
-    """Where the word that begins with this name ends; 0 when it is another word."""
+    """Return where the word that begins with this name ends; 0 when it is another word."""
     script = _script(plain, end - 1)
     if not script or _script(plain, end) != script:
         return end
@@ -152,7 +153,7 @@ class _Plain:
         self.text = "".join(letters)
 
     def spans(self, found: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Places in the plain text as places in the text itself; accents behind the last letter belong to it."""
+        """Convert places in the plain text to places in the original; accents after the last letter belong to it."""
         for start, end in found:
             yield self._from[start], self._from[end] if end < len(self._from) else self._end
 
@@ -211,7 +212,7 @@ def _orders(words: list[str]) -> Iterator[tuple[str, ...]]:
 
 
 def _merge(found: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Names that share a letter as one: no part of either is left."""
+    """Merge names that share a letter, so that no part of either is left."""
     start, end = 0, 0
     for begin, stop in found:
         if begin < end:
@@ -293,11 +294,11 @@ class Scrubber:
         self._names = PrivateNames(word for word in words if word.upper() not in self._waybills)
 
     def structured(self, text: str) -> str:
-        """A text this program made of its own words and counts."""
+        """Scrub a text that this program made of its own words and counts."""
         return _around(self._preserved, text, self._structured)
 
     def free(self, text: str) -> str:
-        """A text anybody may have written into: logs, settings, file names. Wide and joined letters come out plain."""
+        """Scrub a text from any source: logs, settings, file names. Full-width letters and ligatures come out plain."""
         # A wide quotation mark or backslash would end a text of the settings, which are JSON.
         text = unicodedata.normalize("NFKC", text.translate(_HARMLESS))
         return _around(self._preserved_free, text, self._free)
@@ -335,7 +336,7 @@ def _apply(rules: Iterable[tuple[re.Pattern[str], str]], text: str) -> str:
 
 
 def _mask_number(run: re.Match[str]) -> str:
-    """A long number; one that is only a part of a word, as of a hexadecimal mark, is not one."""
+    """Mask a long number, but not one that is part of a word, as in a hexadecimal id."""
     number, text = run[0], run.string
     if sum(map(str.isdigit, number)) < _MIN_NUMBER_DIGITS:
         return number
@@ -422,7 +423,7 @@ def _findings(findings: Sequence[DoctorFinding]) -> str:
 
 
 def _settings(path: Path | None) -> str:
-    """The settings as they are understood: comments, which may hold anything, are gone."""
+    """Return the settings as parsed, secrets masked: comments, which may hold anything, are left out."""
     if path is None:
         return '"no settings file was named"\n'
     try:
@@ -483,7 +484,7 @@ def _tail(path: Path) -> str:
 
 
 def _journal() -> str:
-    """What the services said since the start. A user who may not read the journal sees an empty one."""
+    """Read what the services logged since the start; empty for a user who may not read the journal."""
     try:
         text = subprocess.run(
             ["journalctl", "--unit=kiosk-*", "--lines=3000", "--no-pager", "--output=short-iso", "--quiet"],
@@ -505,7 +506,7 @@ def _json(value: object, scrubber: Scrubber) -> str:
 
 
 def _file_name(subject: Subject, folder: Path) -> str:
-    """The date when the clock can be believed, and a number that only grows."""
+    """Build the file name from a rising number, and the date unless the clock is unset."""
     station = subject.station.station
     number = max((_number(path) for path in folder.glob(f"support-{station}-*.zip")), default=0) + 1
     date = "" if subject.moment.quality is ClockQuality.UNSET else f"-{subject.moment.timestamp[:10]}"

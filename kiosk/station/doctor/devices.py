@@ -72,8 +72,8 @@ Reachable = Callable[[], Sequence[Network] | None]
 def printer(
     name: str, settings: PrinterSettings | None, adapter: Printer | None, reachable: Reachable = reachable_networks
 ) -> DoctorFinding:
-    """One printer, asked now; while it prints for the station the answer is that it does. ``reachable`` is what the
-    unit of the station lets it reach: a command of an administrator reaches more.
+    """Query one printer now; while it prints for the station, that is the answer. ``reachable``: the networks that the
+    unit of the station lets it reach; an administrator's command reaches more.
     """
     device = f"printer_{name}"
     if settings is None or adapter is None:
@@ -112,8 +112,8 @@ def _printer_word(status: PrinterStatus) -> tuple[str, Severity]:
 
 
 def camera(settings: CameraSettings | None, last_word: str = "ok") -> DoctorFinding:
-    """Whether it is plugged in, and how the last shot went; nothing is shot. ``last_word`` is the board's mark. Only a
-    shot finds a camera that has a number in place of a device.
+    """Check that the camera is plugged in and how the last shot went; take no shot. ``last_word`` is the board's mark.
+    A camera with a number in place of a device is found only by a shot.
     """
     if settings is None or settings.kind == "none":
         return not_fitted("camera")
@@ -129,8 +129,9 @@ def camera(settings: CameraSettings | None, last_word: str = "ok") -> DoctorFind
 def scanner(
     settings: ScannerSettings | None, word: str, age_s: float | None = None, *, scan_required: bool = False
 ) -> DoctorFinding:
-    """``word`` is what the adapter said last, "" for nothing yet. ``scan_required``: the villager's screen asks for the
-    label of each bag. A camera reads none there: it looks for a code when a clerk wants it."""
+    """Check the scanner. ``word``: the adapter's last report, "" for none yet. ``scan_required``: the villager's screen
+    asks for each bag's label, which a camera does not read: it looks for a code when a clerk wants it.
+    """
     if scan_required and (settings is None or settings.kind == "camera"):
         return DoctorFinding("scanner", False, None, Severity.WARN, "scanner_none", needed=True)
     if settings is None:
@@ -150,7 +151,7 @@ def panel(settings: PanelSettings | None, fitted: bool | None) -> DoctorFinding:
 
 
 def _exists(path: Path) -> bool:
-    """A place that the caller may not look at is none."""
+    """Return False also for a place that the caller may not look at."""
     try:
         return path.exists()
     except OSError:
@@ -158,7 +159,7 @@ def _exists(path: Path) -> bool:
 
 
 def page(age_s: float | None, waited_s: float | None = None) -> DoctorFinding:
-    """The page on the screen, by its own heartbeat; ``waited_s`` is for how long the first one has been waited for."""
+    """Check the page on the screen by its heartbeat; ``waited_s``: how long the first one has been waited for."""
     if age_s is None and waited_s is not None and waited_s > FIRST_PAGE_S:
         return DoctorFinding("page", False, False, Severity.WARN, "page_never")
     if age_s is None:
@@ -172,7 +173,7 @@ SOON: Final = timedelta(days=30)  # The authority wants to be called in time
 
 
 def missing_parameter(settings: ScaleSettings, live: ScaleLiveness) -> DoctorFinding | None:
-    """A parameter that nothing is guessed for: at zero, which is zero with any value, a warning, with a load a failure.
+    """Report a parameter that is never guessed: a warning at zero, which is zero with any value, a failure with a load.
     None when nothing is missing, or nothing is known of the indicator yet.
     """
     refuses = live.link is LinkState.REFUSES
@@ -190,8 +191,8 @@ def missing_parameter(settings: ScaleSettings, live: ScaleLiveness) -> DoctorFin
 def metrology_findings(
     settings: MetrologySettings, standing: ScaleLegalStatus, now: Moment, profile: ScaleProfile | None = None
 ) -> Iterator[DoctorFinding]:
-    """One row each for what is set up, a warning and never a stop; a station for which nothing is set has none of them.
-    ``profile`` is the plate of the scale as it is set up, None without a scale. It needs no setting of verification.
+    """Yield one row for each thing set up, a warning and never a stop; none for a station that sets nothing.
+    ``profile`` is the plate of the scale as set up, None without a scale. It needs no setting of verification.
     """
     if standing.trade is False:
         yield _warn("trade", "not_for_trade")
@@ -204,13 +205,13 @@ def metrology_findings(
 
 
 def county_log_finding(county: StationCounty) -> DoctorFinding:
-    """Whether the county's log continues what is kept here of it. Raises StoreError."""
+    """Check that the county's log continues what is stored here of it. Raises StoreError."""
     is_refused = county.log_refusal() is not None
     return _warn("county_log", "county_log_refused") if is_refused else DoctorFinding("county_log", True, True)
 
 
 def county_finding(county: StationCounty) -> DoctorFinding:
-    """Whether the county's prices can be relied on. Raises StoreError."""
+    """Check whether the county's prices can be relied on. Raises StoreError."""
     found, refused = county.in_force(), county.inbox.floor.last_refusal
     if not county.prices_confirmed():
         return _warn("county_prices", "county_unconfirmed")
@@ -221,7 +222,7 @@ def county_finding(county: StationCounty) -> DoctorFinding:
 
 
 def _scale_class(profile: ScaleProfile) -> DoctorFinding:
-    """OIML R 76-1:2006, Table 3. A warning and no mark: most likely a number was copied wrongly from the plate."""
+    """Warn by OIML R 76-1:2006, Table 3, without a mark: most likely a number was copied wrongly from the plate."""
     values: dict[str, str | int] = {"e": profile.e_g, "max": profile.max_g}
     return DoctorFinding("scale_class", True, False, Severity.WARN, "scale_class", values=values)
 

@@ -78,7 +78,7 @@ class Equipment:
 
 
 def examine(station: ExaminedStation, equipment: Equipment) -> tuple[DoctorFinding, ...]:
-    """Look at everything now. Asks the printers, reads the database, changes nothing."""
+    """Examine everything now: query the printers, read the database, change nothing."""
     return tuple(_all(station, equipment))
 
 
@@ -137,13 +137,12 @@ class Doctor:
             return self._found
 
     def bundle_subject(self) -> Subject:
-        """What a support bundle is made of now."""
         found, station = self.findings(fresh=True), self.station
         software, moment = (station.software, station.metrology), station.stamp().moment
         return Subject(station.settings, self.equipment.settings_file, found, moment, *software, running=True)
 
     def as_json(self) -> dict[str, object]:
-        """For ``/doctor.json``: words without places, names and values; anybody on this machine may read it."""
+        """Return codes for ``/doctor.json``, without places, names and values: anyone on this machine may read it."""
         found = self.findings()
         return {"ok": not has_failure(found), "rows": [row.as_json() for row in found]}
 
@@ -158,8 +157,8 @@ _WORST_FIRST: Final = (Severity.FAIL, Severity.WARN, Severity.OK)
 
 
 def status_rows(findings: Sequence[DoctorFinding]) -> tuple[DoctorRow, ...]:
-    """As rows of a status: codes alone, the worst first, in the order of the doctor. Of those that are well the ones
-    with a word of their own are first: if some do not fit, it is those that only say that they are well.
+    """Return the findings as status rows: codes only, the worst first, in the order of the doctor. Of those that are
+    well, rows with a code of their own come first: where not all fit, plain "well" rows are cut.
     """
     rows = sorted((row for row in findings if row.device not in EXCLUDED_DEVICES), key=_rank)
     return tuple(DoctorRow(row.device, row.verdict.value, row.word) for row in rows[:MAX_STATUS_ROWS])
@@ -185,7 +184,7 @@ class DoctorReporter:
         self.start = self._worker.start
 
     def stop(self) -> None:
-        """Say that the station has stopped, on purpose."""
+        """Report that the station was stopped on purpose."""
         self._worker.stop(_END_S)
         self._mark.write((DoctorRow("station", "warn", "station_stopped"),))
 

@@ -82,7 +82,7 @@ class BoxContext:
 
 
 def _box_findings(place: BoxContext, machine: MachineChecks = MACHINE) -> Iterator[DoctorFinding]:
-    """Root and hardware of a box, and the services that systemd knows here; outside of systemd there are none."""
+    """Yield the root and hardware of a box, and the services that systemd knows; no services without systemd."""
     if is_box(place.environ):
         yield root()
         yield from machine.findings(place.data, place.moment, lambda: unit_properties(WATCHDOG_PROPERTIES))
@@ -92,8 +92,8 @@ def _box_findings(place: BoxContext, machine: MachineChecks = MACHINE) -> Iterat
 
 
 def root(is_open: Callable[[], bool] = root_is_writable, command_line: Path = _COMMAND_LINE) -> DoctorFinding:
-    """Whether a power cut can harm the system itself. An initramfs without overlayroot or busybox leaves the root open
-    without a word, whatever the command line asks for.
+    """Check whether a power cut can harm the system itself. An initramfs without overlayroot or busybox leaves the root
+    open without a message, whatever the command line asks for.
     """
     try:
         if is_open():
@@ -131,7 +131,7 @@ def _row(device: str, units: tuple[str, ...]) -> Iterator[DoctorFinding]:
 
 
 def _restarts_for_ever(state: State) -> bool:
-    """A unit between two starts is neither failed nor active: "activating (auto-restart)", and soon active again."""
+    """Detect a restart loop: between two starts the unit is "activating (auto-restart)", never failed, then active."""
     if _number(state, "NRestarts") < MANY_RESTARTS:
         return False
     entered = _number(state, "ActiveEnterTimestampMonotonic") / 1_000_000
@@ -192,7 +192,7 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
 
 
 def machine(data: Path, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[DoctorFinding]:
-    """What can be said while there are no settings; ``data`` is looked at on a box alone."""
+    """Yield what can be checked without settings; ``data`` is checked on a box only."""
     if is_box(environ):
         yield _checked_row("disk", lambda: disk(data, environ), needed=True)
     yield clock(moment)
@@ -201,7 +201,7 @@ def machine(data: Path, moment: Moment, environ: Mapping[str, str] = os.environ)
 
 
 def _checked_row(device: str, run_check: Callable[[], DoctorFinding], *, needed: bool = False) -> DoctorFinding:
-    """One row; one that the caller may not look at does not cost the others."""
+    """Run one check; one that the caller may not carry out becomes an unreadable row and spares the others."""
     try:
         return run_check()
     except OSError as error:
@@ -228,9 +228,9 @@ def database(station: StationSettings) -> tuple[DatabaseSummary | None, DoctorFi
 
 
 def _try_to_read(path: Path) -> None:
-    """Raises OSError: SQLite only says that it cannot open, which would look like damage. Asked, never opened: the
-    station looks at its own database, and the first handle that a process closes gives back all its locks. The next
-    program that closes the file would take the log away from under the station.
+    """Check the right to read. Raises OSError: SQLite only says that it cannot open, which would look like damage. The
+    files are never opened: the station checks its own database, and the first handle that a process closes releases all
+    its locks. The next program that closes the file would remove the log under the station.
     """
     for file in (path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES)):
         if file.exists() and not os.access(file, os.R_OK, effective_ids=True):
@@ -256,8 +256,8 @@ def _write_blocker(path: Path) -> DoctorFinding | None:
 
 
 def disk(data: Path, environ: Mapping[str, str] = os.environ) -> DoctorFinding:
-    """Room on the card, whether it can still be written, and whether it is a card at all. Raises OSError. Off a box
-    memory is a choice, and only told.
+    """Check the free space, that the disk is writable, and that it is not in memory. Raises OSError. Off a box memory
+    is a choice and only a warning.
     """
     if memory_file_system(data):
         at_work = not is_box(environ)
@@ -319,8 +319,7 @@ def _pins(env: Environment, seen: DatabaseSummary) -> DoctorFinding | None:
 
 
 def _can_see_key(env: Environment) -> bool:
-    """Whether this program can tell if the key is there: a credential is seen by the service alone, and the folder of a
-    box by its administrator."""
+    """Return whether this program could see the key: only the service sees a credential, only an admin a box's."""
     settings = env.config.parcels
     path = key_path(settings, env.config.station.data, env.environ)
     if settings.key_file is not None or env.environ.get(CREDENTIALS) or path.parent == env.config.station.data:
@@ -329,8 +328,8 @@ def _can_see_key(env: Environment) -> bool:
 
 
 def pickup_key(env: Environment) -> DoctorFinding:
-    """The file the codes of parcels are checked with; a station without one makes it at its first start. A credential
-    belongs to the service: only the service itself can see whether it is there.
+    """Check the key file for the codes of parcels; a station without one makes it at its first start. Only the service
+    itself can see whether a credential exists.
     """
     settings, data = env.config.parcels, env.config.station.data
     given = settings.key_file is not None or bool(env.environ.get(CREDENTIALS))
@@ -347,7 +346,7 @@ def pickup_key(env: Environment) -> DoctorFinding:
 
 
 def signing_key(data: Path) -> DoctorFinding:
-    """What events and papers are signed with, as a reader of now finds it. Goods are taken in without it as well."""
+    """Check the key that signs events and papers, by reading it now. Goods are taken in without it as well."""
     try:
         StationSigning(data).load()
     except PermissionError:
@@ -359,7 +358,7 @@ def signing_key(data: Path) -> DoctorFinding:
 
 
 def link(env: Environment) -> Iterator[DoctorFinding]:
-    """The relay, and the sorting center behind it: a station works for weeks without either."""
+    """Yield the rows of the relay and of the sorting center behind it: a station works for weeks without either."""
     if env.config.relay is None:
         yield DoctorFinding("link", False, None, Severity.WARN, "link_none")
         return
@@ -402,7 +401,7 @@ def pictures(mark: PhotosStatusFile) -> DoctorFinding:
 
 
 def updates(config: Configuration) -> DoctorFinding | None:
-    """The row where the settings name a place of updates; last seen: the center has said so long ago what it has."""
+    """Return the row when the settings name a source of updates; last seen: the center's last report of what it has."""
     relay = config.relay
     return None if relay is None or relay.updates is None else updates_finding(UpdatesStatusFile(config.station.data))
 
@@ -429,7 +428,7 @@ def updates_finding(mark: UpdatesStatusFile) -> DoctorFinding:
 
 
 def _waited_s(env: Environment) -> float | None:
-    """How long the oldest event waits; None when the clock cannot tell."""
+    """Return how long the oldest event has waited; None when the clock is not reliable."""
     if env.seen is None or env.seen.waiting_since is None or env.moment.quality is ClockQuality.UNSET:
         return None
     try:
@@ -478,7 +477,7 @@ def _backup_on(settings: BackupSettings, env: Environment, values: dict[str, str
 
 
 def _unfit(settings: BackupSettings, values: dict[str, str | int]) -> DoctorFinding | None:
-    """Another medium than the bound one, or none is bound and this one could be."""
+    """Report a medium other than the bound one, or that none is bound and this one could be."""
     uuid, bind_values = uuid_of(settings.folder), {**values, "command": "kiosk backup --bind"}
     if settings.uuid and uuid.lower() != settings.uuid.lower():
         return DoctorFinding("backup", True, False, Severity.WARN, "backup_other", values=bind_values)
@@ -493,9 +492,9 @@ def _bad(device: str, word: str, *, found: bool, place: object = None) -> Doctor
 
 
 def _recovery_kit(county: CountyKey | None, newest: Path, env: Environment, age_s: float | None) -> DoctorFinding:
-    """The row of a backup that is in order: what it says of the recovery kit beside it. ``newest`` is the backup's
-    manifest, ``age_s`` how long ago it was made, None when no clock tells. Without a county's key no kit is made:
-    somebody with a shell can copy the station's key, on a box the kit is the only way. Raises PermissionError.
+    """Return the row of a good backup, by the recovery kit beside it. ``newest`` is the backup's manifest, ``age_s``
+    its age, None when no clock tells. Without a county's key no kit is made: on other machines a shell user can copy
+    the station's key, on a box the kit is the only way. Raises PermissionError.
     """
     if county is None:
         values = {"place": "[backup] county_key"}
@@ -508,8 +507,8 @@ def _recovery_kit(county: CountyKey | None, newest: Path, env: Environment, age_
 
 
 def records(station: StationSettings, *, thorough: bool = False) -> DoctorFinding:
-    """The newest receipts; with ``thorough`` all of them and every link of the journal, for which a running station has
-    no time. What cannot be read is told by the row of the database.
+    """Check the newest receipts; with ``thorough`` all of them and every link of the journal, for which a running
+    station has no time. The row of the database reports what cannot be read.
     """
     path = station.database
     try:

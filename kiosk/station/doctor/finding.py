@@ -56,7 +56,7 @@ class DoctorFinding:
         return texts.text(self.what_to_do, **self.values)
 
     def as_json(self) -> dict[str, object]:
-        """For ``/doctor.json``: no place and no value, only words."""
+        """Return the row for ``/doctor.json``: codes only, no place and no value."""
         return {
             "device": self.device,
             "found": self.found,
@@ -74,7 +74,7 @@ def not_fitted(device: str) -> DoctorFinding:
 
 
 def unreadable(device: str, error: OSError, *, needed: bool = False) -> DoctorFinding:
-    """What the caller has no right to look at, or what cannot be read: a row, not the end of all others."""
+    """Return a row for what the caller may not look at, or what cannot be read, so that the other rows still follow."""
     values = {"place": str(error.filename or ""), "problem": error.strerror or type(error).__name__}
     return DoctorFinding(
         device, None, None, Severity.FAIL if needed else Severity.WARN, "unreadable", needed, values=values

@@ -32,8 +32,8 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 def read(path: Path) -> str:
-    """The text without its end of line or NUL; "" when there is no such file. Raises OSError with the path when it is
-    there and cannot be read, or is no plain file: a pipe would keep us waiting.
+    """Read a text without its end of line or NUL; "" when there is no such file. Raises OSError with the path when it
+    exists and cannot be read, or is no plain file: a pipe would block.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -94,7 +94,7 @@ _release_of: Final = reader(msgspec.json.Decoder(ReleaseInfo))
 
 
 def read_release(program: Path = _PROGRAM) -> str | None:
-    """``release.json``, "" when it is missing; None of a program that runs from its sources. Raises OSError."""
+    """Read ``release.json``, "" when missing; None for a program that runs from its sources. Raises OSError."""
     return read(program.parent / "release.json") if program.name == _INSTALLED else None
 
 
@@ -134,7 +134,7 @@ def read_modules(sys: Path) -> list[ClockModule]:
 
 
 def _seconds(folder: Path) -> str:
-    """A chip whose oscillator stood still says EINVAL; one that is loose, EIO, ENXIO or a timeout."""
+    """Read the clock chip; "" on an error: EINVAL after its oscillator stopped; EIO, ENXIO or a timeout when loose."""
     try:
         return read(folder / "since_epoch")
     except PermissionError:
@@ -196,7 +196,7 @@ def read_file_systems(sys: Path) -> list[FileSystem]:
 
 
 def file_systems(found: Sequence[FileSystem]) -> DoctorFinding | None:
-    """The errors are kept in the file system itself until it is repaired. None without an ext4."""
+    """Check the errors counted in each ext4, which are kept there until it is repaired. None without an ext4."""
     errors = {one.name: count(one.errors) for one in found}
     if all(known is None for known in errors.values()):
         return None
@@ -213,7 +213,7 @@ def file_systems(found: Sequence[FileSystem]) -> DoctorFinding | None:
 
 
 def _days(timestamps: Iterable[str]) -> list[str]:
-    """Those that were told by a clock that was set."""
+    """Return the ISO dates, in UTC, of timestamps from a clock that was set."""
     known = (seconds for seconds in map(count, timestamps) if seconds is not None)
     moments = (datetime.fromtimestamp(seconds, UTC) for seconds in known if seconds < _LATEST_S)
     return [moment.date().isoformat() for moment in moments if moment >= EARLIEST_VALID_TIME]
@@ -233,7 +233,7 @@ class DataDisk:
 
 
 def read_card(sys: Path, data: Path) -> DataDisk | None:
-    """None of a folder on no disk. Raises OSError."""
+    """Read the counters of the data disk; None when the folder is on no disk. Raises OSError."""
     device = data.stat().st_dev
     try:
         part = (sys / f"dev/block/{os.major(device)}:{os.minor(device)}").resolve(strict=True)
@@ -250,7 +250,7 @@ def read_card(sys: Path, data: Path) -> DataDisk | None:
 
 
 def card(found: DataDisk | None) -> DoctorFinding | None:
-    """Of an SSD nothing is said: it tells its wear to other programs only. None when nothing is known."""
+    """Check the card's wear; an SSD reports its wear to other programs only. None when nothing is known."""
     if found is None:
         return None
     written = _written_gb(found)
@@ -289,7 +289,7 @@ _SUPPLY_MONITOR: Final = "rpi_volt"
 
 
 def read_temperatures(sys: Path) -> list[str]:
-    """Thousandths of a degree, as each sensor tells them. One that cannot be read tells nothing. Raises OSError."""
+    """Read the sensors, in thousandths of a degree; "" for one that cannot be read. Raises OSError."""
     return [
         _read_sensor(folder / "temp")
         for folder in entries(sys / "class/thermal")
@@ -298,7 +298,7 @@ def read_temperatures(sys: Path) -> list[str]:
 
 
 def _read_sensor(path: Path) -> str:
-    """A sensor that is switched off answers with an error of its own."""
+    """Read one sensor; "" on an error, as from one that is switched off. Raises PermissionError."""
     try:
         return read(path)
     except PermissionError:
@@ -368,8 +368,8 @@ def read_devices(sys: Path) -> list[Device]:
 
 
 def watchdog(devices: Sequence[Device], manager: Mapping[str, str]) -> DoctorFinding:
-    """``manager``: WATCHDOG_PROPERTIES as systemd tells them, without those that it does not know. A kernel that finds
-    the time too long leaves the watchdog off, although systemd was told to feed it.
+    """Check the watchdog. ``manager``: WATCHDOG_PROPERTIES from systemd, without those that it does not know. A kernel
+    that finds the time too long leaves the watchdog off, although systemd was set to feed it.
     """
     hardware = [device for device in devices if device.identity != _SOFTWARE]
     if not hardware:
@@ -446,7 +446,7 @@ class MachineChecks:
     bounded: BoundedChecks = field(default_factory=BoundedChecks)
 
     def findings(self, data: Path, moment: Moment, manager: Callable[[], Mapping[str, str]]) -> Iterator[DoctorFinding]:
-        """One row each for what this machine has. ``manager``: the properties of systemd that the watchdog needs."""
+        """Yield a row for each thing this machine has. ``manager``: the systemd properties for the watchdog."""
         sys = self.sys
         looks: tuple[tuple[str, HardwareCheck], ...] = (
             ("build", lambda: build(read_release())),

@@ -65,7 +65,7 @@ class ScannerWatch:
         self.word = ""
 
     def on_state(self, word: str) -> None:
-        """``ok``, ``scanner_missing`` or ``scanner_second_keyboard``."""
+        """Store ``ok``, ``scanner_missing`` or ``scanner_second_keyboard``."""
         self.word = word
 
     def on_scan(self) -> None:
@@ -81,14 +81,14 @@ class LinkStatus:
     """Asked again and again. What waited before the station started has waited since then: the wall clock may lie."""
 
     def __init__(self, relay: RelayStatusFile | None, clock: Callable[[], float] = time.monotonic) -> None:
-        """``relay`` is None where none is set; ``clock``: monotonic seconds."""
+        """Take the relay's status file, None without a relay, and a clock of monotonic seconds."""
         self._relay, self._clock = relay, clock
         self._waiting_since: float | None = None
         self._checked_at = float("-inf")
         self._word = OK
 
     def word(self, pending: int) -> str:
-        """OK; LINK_NONE; or LINK_DOWN while the broker refuses, or while events wait and nothing is acknowledged."""
+        """Return OK; LINK_NONE; or LINK_DOWN when the broker refuses, or events wait and none is acknowledged."""
         if self._relay is None:
             return LINK_NONE
         now = self._clock()
@@ -109,7 +109,7 @@ class LinkStatus:
 
 
 def _is_refused(relay: RelayStatusFile) -> bool:
-    """MQTT 3.1.1 is a broker to be replaced, and lets everything through."""
+    """Return whether the broker refuses. One with MQTT 3.1.1 does not: it accepts everything, but is to be replaced."""
     return relay.link_fault() not in (None, LinkFault.MQTT_3)
 
 
@@ -125,21 +125,21 @@ class PageWatch:
         *,
         folder: Path = _RUNTIME,
     ) -> None:
-        """The first page is waited for from now on."""
+        """Begin to wait for the first page."""
         runtime = environ.get("RUNTIME_DIRECTORY", "")
         self._path = (Path(runtime) if runtime else folder) / FILE_NAME
         self._clock = clock
         self._since = clock() if runtime else None
 
     def age_s(self) -> float | None:
-        """Since the page was last heard; None when it never was."""
+        """Return the seconds since the page's last heartbeat; None when there was none."""
         try:
             return max(0.0, self._clock() - float(self._path.read_text(encoding="ascii")))
         except (OSError, ValueError):
             return None
 
     def waited_s(self) -> float | None:
-        """For how long no page has been heard at all; None when one was, or when nobody would know."""
+        """Return the seconds waited without any heartbeat; None after one, or when it cannot be known."""
         if self._since is None or self.age_s() is not None:
             return None
         return max(0.0, self._clock() - self._since)

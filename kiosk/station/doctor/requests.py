@@ -57,7 +57,7 @@ class CountyRequests:
         }
 
     def step(self) -> float:
-        """Raises OSError, StoreError; the next call tries again."""
+        """Answer the waiting request; return the seconds to wait. Raises OSError, StoreError; the next call retries."""
         path = self._folder / REQUEST
         if not path.exists():
             return POLL_S
@@ -70,8 +70,8 @@ class CountyRequests:
         return AFTER_REFUSAL_S
 
     def _answer(self, content: bytes) -> bool:
-        """Whether it is over: it waits while an intake goes on, and while nobody knows what time it is. Raises
-        BadConfiguration for what is none of this county's for this station.
+        """Return whether the request is finished. It waits while an intake is open, and while the clock is not set.
+        Raises BadConfiguration for a request that is not from this county for this station.
         """
         request = parse_request(content)
         origin = self._tools.origin_refusal(request, content)
@@ -101,7 +101,7 @@ class CountyRequests:
         self._tools.on_event()
 
     def _refusal_of(self, request: StationRequest, now: Moment) -> str | None:
-        """An older generation of the county's key is believed no more. Raises StoreError."""
+        """Return why it is refused, also for an older generation of the county's key. Raises StoreError."""
         found, proven = self._county.in_force(), self._county.proven_time()
         documents = max(self._county.inbox.floor.version or _ZERO, found.version if found else _ZERO)
         newest = max(self._floor.version or _ZERO, ConfigurationVersion(documents.key, 0))

@@ -96,7 +96,7 @@ class StatusFile(Generic[T]):
         return True
 
     def write_seldom(self, body: T, about: object, interval_s: float = _WRITE_INTERVAL_S) -> None:
-        """After ``interval_s`` at the earliest when ``about`` has changed, else now and then."""
+        """Write after ``interval_s`` at the earliest when ``about`` has changed, else at long intervals."""
         now = self._clock()
         if now < self._written_at + (_REPEAT_INTERVAL_S if about == self._about else interval_s):
             return
@@ -123,7 +123,7 @@ class DoctorStatusFile(StatusFile[tuple[DoctorRow, ...]]):
         self.write_seldom(rows, rows, 0.0)
 
     def rows(self) -> tuple[DoctorRow, ...]:
-        """The rows of this boot; a row of the station alone when it no longer says any."""
+        """Read the rows of this boot; one row for a silent station when they are too old."""
         found = self.found()
         if found is None:
             return ()
@@ -176,7 +176,7 @@ class RelayStatusFile(StatusFile[_RelayStatus]):
         self._status = _RelayStatus()
 
     def ack_received(self, alarm: str = "") -> None:
-        """The sorting center's acknowledgement was believed; with a word in ``alarm`` it was refused for that."""
+        """Record a verified acknowledgement of the sorting center; ``alarm``: why it was refused, "" if not."""
         status, alarm_before, fault_before = self._status, self._status.alarm, self._status.fault
         status.alarm = alarm
         if not alarm:
@@ -194,7 +194,7 @@ class RelayStatusFile(StatusFile[_RelayStatus]):
         self._write(_CHANGE_INTERVAL_S if changed or self._owed else _WRITE_INTERVAL_S)
 
     def remaining(self, left_s: float | None) -> None:
-        """About how long it takes until everything is acknowledged; None: not known, or nothing waits."""
+        """Record about how long until all is acknowledged; None: not known, or nothing waits."""
         status, known = self._status, self._status.left is not None
         status.left, status.left_second = None if left_s is None else round(left_s), int(self._clock())
         if known != (status.left is not None) or self._owed:
@@ -203,7 +203,7 @@ class RelayStatusFile(StatusFile[_RelayStatus]):
             self._write(_WRITE_INTERVAL_S)
 
     def _write(self, interval_s: float) -> None:
-        """Unless something was written less than ``interval_s`` ago; what is not written now goes with the next."""
+        """Write unless the last write is less than ``interval_s`` ago; the next write then includes the change."""
         now = self._clock()
         self._owed = now < self._written + interval_s and (self._owed or interval_s <= _CHANGE_INTERVAL_S)
         if now >= self._written + interval_s:
@@ -211,24 +211,24 @@ class RelayStatusFile(StatusFile[_RelayStatus]):
             self.write_now(self._status)
 
     def age_s(self) -> float | None:
-        """Since the last answer; after a restart of the machine at least the time since it. None: never."""
+        """Return the seconds since the last answer; after a reboot only those since the boot. None: never."""
         found, now = self.found(), self._clock()
         if found is None or found.body.answered is None:
             return None
         return max(0.0, now - found.body.answered) if found.is_of_this_boot else now
 
     def alarm(self) -> str:
-        """Why the newest acknowledgement of this boot was refused: ``fork`` or ``ahead``; "" when none was."""
+        """Return why the newest acknowledgement of this boot was refused: ``fork`` or ``ahead``; "" if it was not."""
         word = self._of_this_boot().alarm
         return word if word in RELAY_ALARMS else ""
 
     def link_fault(self) -> LinkFault | None:
-        """What the broker refused within the last minutes; None when nothing, or when that is over."""
+        """Return what the broker refused within the last minutes; None for nothing, or when that is over."""
         status = self._of_this_boot()
         return status.fault if 0 <= self._clock() - status.fault_second <= _FAULT_S else None
 
     def left_s(self) -> float | None:
-        """About how long it takes from now until everything is acknowledged; None when that is not known."""
+        """Return about how many seconds from now until all is acknowledged; None when not known."""
         status = self._of_this_boot()
         age_s = self._clock() - status.left_second
         return max(0.0, status.left - age_s) if status.left is not None and 0 <= age_s <= _LEFT_S else None

@@ -73,7 +73,7 @@ def back_up(
     same_disk: bool = False,
     own_key: bytes = b"",
 ) -> FinishedBackup:
-    """Make a backup and tell it in an event. Raises StoreError; a backup whose event failed is told as a problem."""
+    """Make a backup and record it as an event. Raises StoreError, also when only the event fails."""
     made = make_backup(station.database, station.station, settings, stamp, same_disk=same_disk, own_key=own_key)
     manifest = made.manifest
     store.journal.append(BackupMadeEvent(manifest.size_bytes, manifest.sha256, manifest.events), stamp)
@@ -102,7 +102,7 @@ _read_copy_request: Final = reader(msgspec.json.Decoder(CopyRequest))
 
 
 def copy_request_file(data: Path) -> MessageFile[CopyRequest]:
-    """Only root may write on a stick: on a box ``kiosk-bundle.service`` copies the bundle to the one plugged in."""
+    """Return the request for ``kiosk-bundle.service``: on a box only root may copy the bundle to a plugged-in stick."""
     return MessageFile(data / REQUESTS / "bundle.json", _read_copy_request)
 
 
@@ -132,7 +132,7 @@ class TechnicianTools:
         self._doctor.equipment.on_event()
 
     def unreachable_printers(self) -> Mapping[str, str]:
-        """The printers on the network that the unit of this station does not let it reach: name and address."""
+        """Return name and address of network printers that the station's unit does not let it reach."""
         printers = self._doctor.equipment.config.printers
         hosts = {name: host_of(settings) for name, settings in printers.items()}
         if not any(hosts.values()):
@@ -141,7 +141,7 @@ class TechnicianTools:
         return {name: host for name, host in hosts.items() if not is_reachable(host, networks)}
 
     def request_printer_access(self, printer: str) -> None:
-        """Ask to be let reach it; the station starts anew then. Raises Refused."""
+        """Request access to the printer; the station then restarts. Raises Refused."""
         host = self.unreachable_printers().get(printer)
         if host is None:
             raise Refused("no_printer", f"the {printer} printer is not out of reach")
@@ -166,7 +166,7 @@ class TechnicianTools:
             self._shot = shot
 
     def take_shot(self) -> bytes | None:
-        """The picture, once: it is in nobody's way and in no folder."""
+        """Return the picture once and forget it; it is in no folder."""
         with self._lock:
             shot, self._shot = self._shot, None
         return shot.jpeg if shot else None
@@ -186,7 +186,7 @@ class TechnicianTools:
         return keys.names if keys is not None else ()
 
     def backup_now(self) -> None:
-        """Begin a backup; ``backup_state`` tells how far it is. Raises Refused."""
+        """Begin a backup; ``backup_state`` reports its progress. Raises Refused."""
         settings = self._doctor.equipment.config.backup
         if settings is None:
             raise Refused("no_backup", "no backup is set up")
@@ -215,8 +215,8 @@ class TechnicianTools:
             raise Refused("bundle_failed", str(error)) from error
 
     def begin_epoch(self, ending: str) -> None:
-        """Go on in a new epoch after a fork; what the sorting center has not acknowledged is told again in it.
-        ``ending`` is the epoch the page asked about: of two presses at once only one begins an epoch. Raises Refused
+        """Continue in a new epoch after a fork; what the sorting center has not acknowledged is sent again in it.
+        ``ending`` is the epoch that the page showed: of two presses at once only one begins an epoch. Raises Refused
         (stale_page) for the other, and StoreError.
         """
         station = self._doctor.station

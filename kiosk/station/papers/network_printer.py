@@ -46,7 +46,7 @@ def request_file(data: Path) -> MessageFile[AddressRequest]:
 
 
 def parse(text: str) -> Address:
-    """A private address of a host, in its one canonical spelling. Raises ValueError."""
+    """Parse the private address of a host, in its one canonical spelling. Raises ValueError."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -63,14 +63,14 @@ def parse(text: str) -> Address:
 
 
 def parse_line(content: bytes) -> Address:
-    """One address and the end of its line, and nothing else. Raises ValueError."""
+    """Parse one address and the end of its line, and nothing else. Raises ValueError."""
     if len(content) > MAX_REQUEST_BYTES or not content.endswith(b"\n") or not content.isascii():
         raise ValueError("it is not one line with one address")
     return parse(content[:-1].decode("ascii"))
 
 
 def host_of(settings: PrinterSettings) -> str:
-    """Where the printer is on the network; "" for one on a cable or on this machine."""
+    """Return the printer's host on the network; "" for one on a cable or on this machine."""
     if settings.kind not in ("tcp", "ipp"):
         return ""
     host = settings.endpoint[0] if settings.kind == "tcp" else settings.ipp_address.host
@@ -84,7 +84,7 @@ def host_of(settings: PrinterSettings) -> str:
 
 
 def reachable_networks() -> tuple[Network, ...] | None:
-    """What the unit of the station lets it reach, as systemd has it; None where nothing is kept from it."""
+    """Ask systemd which networks the unit of the station may reach; None when it may reach all."""
     properties = unit_properties("IPAddressAllow,IPAddressDeny", STATION_UNIT)
     if not properties.get("IPAddressDeny"):
         return None
@@ -92,7 +92,7 @@ def reachable_networks() -> tuple[Network, ...] | None:
 
 
 def is_reachable(host: str, networks: Sequence[Network] | None) -> bool:
-    """A name is none: only addresses can be let through."""
+    """Return whether the host is reachable; False for a name where access is limited: only addresses can be allowed."""
     if not host or networks is None:
         return True
     try:
@@ -103,7 +103,7 @@ def is_reachable(host: str, networks: Sequence[Network] | None) -> bool:
 
 
 def request_access(host: str, data: Path) -> None:
-    """Ask the root helper to let the station reach it; it starts the station anew. Raises ValueError, OSError."""
+    """Ask the root helper to let the station reach it; it restarts the station. Raises ValueError, OSError."""
     address = parse(host)
     request_file(data).write(AddressRequest(str(address)))
     logger.info("asked to be let reach the printer at %s", address)

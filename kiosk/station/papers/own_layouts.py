@@ -39,18 +39,18 @@ class OwnLayouts:
                 self._damaged[kind] = error
 
     def use_county(self, layouts: Mapping[str, LabelLayout]) -> None:
-        """From now on these stand before the station's own."""
+        """Use these from now on, before the station's own."""
         self._chain.maps[0] = dict(layouts)
 
     def is_of_county(self, kind: str) -> bool:
-        """Whether the county's is used, whatever is chosen here."""
+        """Return whether the county's is used, whatever is chosen here."""
         return kind in self._chain.maps[0]
 
     def is_own(self, kind: str) -> bool:
         return self._file(kind).is_file()
 
     def damage(self, kind: str) -> Exception | None:
-        """Why the station's own one is not used; None where it is, or there is none."""
+        """Return why the station's own one is not used; None when it is, or there is none."""
         return self._damaged.get(kind)
 
     def choose(self, kind: str, name: str) -> None:
@@ -72,7 +72,7 @@ class OwnLayouts:
 
 
 def check_layout(kind: str, text: str) -> LabelLayout:
-    """Raises what ``check`` raises."""
+    """Check and parse a layout. Raises what ``check`` raises."""
     from kiosk.labels.papers.samples import SAMPLES  # most stations have no layout of their own
 
     try:

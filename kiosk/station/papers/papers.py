@@ -43,12 +43,11 @@ class CrateGoods:
 def make_papers(
     settings: StationSettings, codes: CodesSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
 ) -> IntakePapers:
-    """The print jobs of one intake, labels first: the bag in the hand waits for them.
+    """Build the print jobs of one intake, labels first: the bag at the scale waits for them.
 
-    The receipt's ``head`` is the hash of the intake's own event, which is the head of the journal as the villager
-    leaves. The head before it would say nothing of this receipt; this one changes with every figure on it, and with
-    all that the journal held before. It is known as soon as the event is sealed: the paper is finished then, in the
-    same transaction.
+    The receipt's ``head`` is the hash of the intake's own event, the head of the journal when the villager leaves. The
+    head before it would prove nothing about this receipt; this one changes with every figure on it, and with all that
+    the journal held before. It is known once the event is sealed: the paper is finished then, in the same transaction.
     """
     scan_required = settings.scan_after_sticking
     labels = [
@@ -66,7 +65,7 @@ def make_papers(
 def crate_paper(
     settings: StationSettings, codes: CodesSettings, goods: CrateGoods, packed: PackedCrate, stamp: Stamp
 ) -> CratePaper:
-    """Its SSCC, where a company prefix gives it one, and its label; else the bars say the lot."""
+    """Build the label of a crate, with an SSCC where a company prefix gives one; else the barcode holds the lot."""
     row, lot, packed_on = goods.row, ReceiptNumber.parse(goods.row.receipt), stamp.moment.local_date
     crate = Crate(
         packed.number,
@@ -95,7 +94,7 @@ def crate_paper(
 
 
 def origin(settings: StationSettings, stamp: Stamp) -> dict[str, Any]:
-    """Where and when, as every paper says it."""
+    """Return the place and date fields that every paper shares."""
     return {
         "station": settings.station,
         "village": settings.village,
@@ -106,13 +105,13 @@ def origin(settings: StationSettings, stamp: Stamp) -> dict[str, Any]:
 
 
 def _agreed(document: type[BagLabel | ReceiptDocument], intake: Intake) -> dict[str, Any]:
-    """What a paper repeats of an intake under the same name: integers as they are, anything else as text."""
+    """Return the fields that paper and intake share under one name: integers unchanged, all else as text."""
     values = {row.name: getattr(intake, row.name) for row in fields(document) if hasattr(intake, row.name)}
     return {name: value if isinstance(value, int) else str(value) for name, value in values.items() if name != "lines"}
 
 
 def _goods(settings: StationSettings, catalog: Catalog, code: str, party: str) -> dict[str, Any]:
-    """What labels say of goods and people; a grade only where goods have but one: nobody chooses one at the scale."""
+    """Return a label's fields of goods and people; a grade only when there is one: none is chosen at the scale."""
     product, shop = catalog.product(code), settings.village or settings.station
     sale = product.sale if product else None
     grade = sale.grades[0].names if sale and len(sale.grades) == 1 else Names("", "", "")
@@ -126,7 +125,7 @@ def _goods(settings: StationSettings, catalog: Catalog, code: str, party: str) -
 
 
 def _names(found: Product | Container | None, code: str) -> Names:
-    """What is in the catalog no longer is called by its code."""
+    """Return the names; the code when it is no longer in the catalog."""
     return found.names if found else Names(code, code, code)
 
 

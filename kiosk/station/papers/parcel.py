@@ -61,7 +61,7 @@ class WaitingSlip(Paper):
     overdue_days: int
 
     def slip(self, key: PickupKey) -> PickupSlip:
-        """The paper with its code. Raises ValueError when the code was issued under another key, CounterRefused."""
+        """Build the paper with its code. Raises ValueError for a code issued under another key, CounterRefused."""
         code = key.code_of(self.seed)
         if not hmac.compare_digest(key.mac(code).hex(), self.mac):
             raise ValueError("this pickup slip was issued under another key: give the parcel a new code")
@@ -78,7 +78,7 @@ class WaitingCode(Paper):
     member: str
 
     def slip(self, key: PickupKey) -> MemberCode:
-        """The paper with its code. Raises ValueError when the code was made under another key, CounterRefused."""
+        """Build the paper with its code. Raises ValueError for a code made under another key, CounterRefused."""
         code = key.code_of(self.seed)
         if not hmac.compare_digest(key.mac(f"{self.member} {code}").hex(), self.mac):
             raise ValueError("this code was made under another key: print a new one")
@@ -87,7 +87,7 @@ class WaitingCode(Paper):
 
 
 def no_key() -> None:
-    """There is none to sign with."""
+    """Return None: there is no key to sign with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class CounterPapers:
     signing_key: Callable[[], Ed25519Key | None] = no_key  # The station's; None while there is none, or it fails
 
     def label(self, row: ParcelRow, stamp: Stamp) -> list[NewPaper]:
-        """What is stuck on the parcel: where it stands, and nothing that opens it."""
+        """Build the label of the parcel: its shelf, and nothing that opens it."""
         shelf = row.shelf or ""
         label = ParcelLabel(
             shelf=shelf,
@@ -118,7 +118,7 @@ class CounterPapers:
         return self._fitted(PARCEL_LABEL, LABEL_PRINTER, msgspec.json.encode(label))
 
     def slip(self, row: ParcelRow, code: PickupCode, stamp: Stamp) -> list[NewPaper]:
-        """What its addressee brings back. The code stands in no row of the database: see WaitingSlip."""
+        """Build the slip that the addressee brings back. No database row holds its code: see WaitingSlip."""
         slip = WaitingSlip(
             seed=code.seed,
             mac=self.key.mac(code.code).hex(),
@@ -134,7 +134,7 @@ class CounterPapers:
     def day(
         self, totals: DayTotals, head: str, actor: str, stamp: Stamp, log: Checkpoint | None = None
     ) -> list[NewPaper]:
-        """``log``: the newest checkpoint of the county's log."""
+        """Build the day slip. ``log``: the newest checkpoint of the county's log."""
         slip = DaySlip(
             time=stamp.moment.local_time,
             totals=totals,
@@ -150,7 +150,7 @@ class CounterPapers:
         return self._fitted(DAY_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
 
     def card(self, member: Member, stamp: Stamp) -> list[NewPaper]:
-        """What a member shows instead of saying a number; nothing for one without a code. No name is on it."""
+        """Build the card that a member shows in place of a number, without a name; empty without a code."""
         if not member.card:
             return []
         card = MemberCard(
@@ -161,11 +161,11 @@ class CounterPapers:
         return self._fitted(MEMBER_CARD, LABEL_PRINTER, msgspec.json.encode(card))
 
     def member_mac(self, member: str, code: str) -> bytes:
-        """What the database keeps of a member's code. Raises CounterRefused ``no_key``."""
+        """Compute what the database stores of a member's code. Raises CounterRefused ``no_key``."""
         return self.key.mac(f"{member} {code}")
 
     def member_code(self, member: str, stamp: Stamp) -> tuple[bytes, NewPaper]:
-        """A new code as the database keeps it, and the paper that says it. Raises CounterRefused ``no_key``."""
+        """Make a new code; return its MAC for the database, and its paper. Raises CounterRefused ``no_key``."""
         new = self.key.new_code()
         mac = self.member_mac(member, new.code)
         slip = WaitingCode(seed=new.seed, mac=mac.hex(), member=member, **origin(self.settings, stamp))
@@ -192,7 +192,7 @@ class Issue:
         return self.issued.code
 
     def code_mac(self, number: ParcelNumber) -> bytes:
-        """A new code, as the database may keep it. Raises CounterRefused ``no_key``."""
+        """Make a new code; return its MAC for the database. Raises CounterRefused ``no_key``."""
         self.issued = self.papers.key.new_code()
         return self.papers.key.mac(self.issued.code)
 
@@ -216,7 +216,7 @@ def tags(settings: StationSettings, tote: ToteRow, stamp: Stamp) -> list[NewPape
 def manifest(
     settings: StationSettings, number: SerialNumber, totes: Sequence[ToteRow], actor: str, stamp: Stamp
 ) -> ManifestDocument:
-    """What the driver signs for. Nobody weighs parcels, so no weight stands on it."""
+    """Build what the driver signs for. Parcels are not weighed, so it shows no weight."""
     rows = tuple(ManifestRow(tote.number.text(TOTE), tote.seal.text(SEAL), len(tote.parcels)) for tote in totes)
     return ManifestDocument(
         manifest=number.text(MANIFEST),

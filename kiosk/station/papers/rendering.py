@@ -61,7 +61,7 @@ class Drawing:
 
 
 def _sheet(data: type[Any], draw: Callable[[Any, PrintHead], Raster], strip: bool = False) -> Drawing:
-    """A paper whose layout no station changes."""
+    """Describe a paper whose layout no station changes."""
     return Drawing(data, lambda paper, head, _: draw(paper, head), strip)
 
 
@@ -93,7 +93,7 @@ class RenderedJob:
 
 
 def require_fonts() -> None:
-    """Raises ValueError that names a missing package: better no start than a first paper that fails."""
+    """Check the fonts. Raises ValueError naming a missing package: better no start than a first paper that fails."""
     try:
         fonts.require_all()
     except fonts.FontProblem as error:
@@ -107,7 +107,7 @@ def render(
     layouts: Layouts = SHIPPED,
     signing_key: SigningKey = _UNSIGNED,
 ) -> RenderedJob:
-    """Raises DocumentProblem, LayoutProblem, ValueError, CounterRefused (no key)."""
+    """Draw and encode the job. Raises DocumentProblem, LayoutProblem, ValueError, CounterRefused (no key)."""
     data, drawing = paper_of(job, key, signing_key), DRAWINGS[job.document]
     raster = drawing.draw(data, setup.head, layouts)
     return RenderedJob(
@@ -117,7 +117,7 @@ def render(
 
 
 def paper_of(job: PrintJob, key: PickupKey = NO_KEY, signing_key: SigningKey = _UNSIGNED) -> Any:
-    """What is drawn: a reprint carries COPY and its number, the receipt of a voided intake VOID; a receipt is signed.
+    """Decode what is drawn: a reprint has COPY and its number, a voided receipt VOID; a receipt is signed.
 
     A pickup slip needs the ``key`` of its code. Raises DocumentProblem, ValueError, CounterRefused (no key).
     """
@@ -133,7 +133,7 @@ def paper_of(job: PrintJob, key: PickupKey = NO_KEY, signing_key: SigningKey = _
 
 
 def _signed(receipt: ReceiptDocument, signing_key: SigningKey) -> ReceiptDocument:
-    """With the code that says the same; without it where there is no key: a receipt is printed in any case."""
+    """Add the signed code of the same figures; none without a key: a receipt is printed in any case."""
     rest = receipt.slip
     if rest is None or receipt.void:
         return receipt

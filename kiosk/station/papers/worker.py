@@ -70,7 +70,7 @@ def print_worker(
     listeners: PrintListeners,
     timing: PrintTiming = TIMING,
 ) -> Worker:
-    """Prints what is queued for one printer; ``wake`` it when a job may have been queued.
+    """Build the worker that prints the queue of one printer; ``wake`` it when a job may have been queued.
 
     A job may take twice the time of its paper at the printer's speed, and the margin. One that takes longer than the
     end of the worker is found *sending* at the next start.
@@ -100,7 +100,7 @@ class _PrintQueue:
         self._unwritten_outcome: Callable[[], None] | None = None
 
     def step(self) -> float | None:
-        """One job. Raises StoreError."""
+        """Print the next job; return the seconds to wait, None when there is no job. Raises StoreError."""
         try:
             self._settle()
             job = self._queue.next(self._name)
@@ -141,7 +141,7 @@ class _PrintQueue:
         return True
 
     def _render_job(self, job: PrintJob) -> RenderedJob | None:
-        """The job for the printer. One that cannot be drawn is taken out of the queue and left to a person."""
+        """Render the job. One that cannot be drawn leaves the queue, for a person to decide: None."""
         try:
             return self._render(job)
         except Exception:
@@ -157,7 +157,7 @@ class _PrintQueue:
         self._notify_job()
 
     def _settle(self) -> None:
-        """Write what became of the last paper; raises StoreError and is tried again in the next round."""
+        """Record the outcome of the last paper. Raises StoreError; the next round tries again."""
         if self._unwritten_outcome is not None:
             self._unwritten_outcome()
             self._unwritten_outcome = None

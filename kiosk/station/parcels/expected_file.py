@@ -26,13 +26,13 @@ from kiosk.store.shared.records import ExpectedParcel
 
 
 def waybill_key(found: Waybill) -> str | None:
-    """Letters and digits alone and without its package; None for what can be no waybill's."""
+    """Return letters and digits alone, without the package; None for what cannot be a waybill's."""
     key = split_package(found.normalized)[0].replace("-", "")
     return key if MIN_LENGTH <= len(key) <= MAX_LENGTH and key.isascii() and key.isalnum() else None
 
 
 def package_of(found: Waybill) -> PackageIndex | None:
-    """The package a bar code is on, where its waybill has more than one."""
+    """Return the package of a bar code, where its waybill has more than one."""
     package = split_package(found.normalized)[1]
     return package if package is not None and package.total > 1 else None
 
@@ -98,7 +98,7 @@ def _csv(text: str, file: str) -> Iterator[tuple[int, Mapping[str, object]]]:
 
 
 def parse_row(row: Mapping[str, object]) -> tuple[ExpectedParcel, PackageIndex | None]:
-    """One line, and which of several packages it stands for; raises ValueError that says which column is wrong."""
+    """Parse one line, and which of several packages it is for; raises ValueError that names the wrong column."""
     strange = [key for key in row if key not in _KEYS]
     if strange:
         raise ValueError(f"has a column that is not known; allowed are {', '.join(_KEYS)}")

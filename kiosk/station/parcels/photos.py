@@ -47,7 +47,7 @@ class ParcelPhotos:
         return next((path.name.split(".")[1] for path in self._of(number, self._undecided)), None)
 
     def path(self, sha256: str) -> Path | None:
-        """Where a picture lies; None when the text is no hash or there is no such picture."""
+        """Find the file of a picture; None when the text is no hash or there is no such picture."""
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
             return None
         return next(
@@ -56,7 +56,7 @@ class ParcelPhotos:
 
     @contextmanager
     def accepting(self, number: ParcelNumber) -> Iterator[None]:
-        """Keep the picture while the block books it; when the block fails it waits on. Raises OSError."""
+        """Keep the picture while the block books it; when the block fails it waits again. Raises OSError."""
         self._move(number, self._undecided, self._accepted)
         try:
             yield
@@ -68,7 +68,7 @@ class ParcelPhotos:
         self._unlink(self._of(number, self._undecided))
 
     def tidy(self, row_of: RowOf) -> None:
-        """After a power cut: settle what was half done. Raises StoreError, OSError."""
+        """Settle what a power cut left half done. Raises StoreError, OSError."""
         for ending in ("new", "part"):  # the second one of versions before this one
             for left in self._undecided.glob(f".*.{ending}"):
                 left.unlink(missing_ok=True)
@@ -78,13 +78,13 @@ class ParcelPhotos:
         self._drop_decided(row_of)
 
     def _drop_decided(self, row_of: RowOf) -> None:
-        """A shot may come out of the camera after its parcel was refused or taken back."""
+        """Drop undecided shots that came after their parcel was refused or taken back."""
         for number, row in self._rows(self._undecided, row_of):
             if row is None or row.state is not ParcelState.ARRIVED:
                 self.drop(number)
 
     def forget(self, row_of: RowOf) -> int:
-        """Remove the pictures of parcels whose waybill was erased; returns how many. Raises StoreError."""
+        """Remove the pictures of parcels whose waybill was erased; return how many. Raises StoreError."""
         self._drop_decided(row_of)
         erased = [number for number, row in self._rows(self._accepted, row_of) if row is None or not row.waybill]
         for number in erased:
@@ -93,7 +93,7 @@ class ParcelPhotos:
 
     @staticmethod
     def _rows(folder: Path, row_of: RowOf) -> list[tuple[ParcelNumber, ParcelRow | None]]:
-        """What only looks like a parcel's picture, by a flipped bit or a hand, is nobody's and is left alone."""
+        """List parcels with a picture. A file with a damaged or hand-made name belongs to none and is left alone."""
         numbers = set[ParcelNumber]()
         for path in folder.glob("P-*.jpg"):
             with suppress(BadIdentifier):

@@ -62,9 +62,9 @@ class PickupKey:
 
     @classmethod
     def load(cls, settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Self:
-        """The key at ``key_path``; one of the data folder is made when there is none. A file that is named, of the box
-        or given by the service is never made here: a new key would turn every code that is out there into a wrong one,
-        and every PIN. It is missed in the log, parcels are refused new codes, and all else works.
+        """Load the key at ``key_path``; make one only in the data folder, when there is none. A file that is named, of
+        the box or given by the service is never made: a new key would invalidate every issued code and every PIN. A
+        missing one is logged, parcels are refused new codes, and all else works.
         """
         path = key_path(settings, data_folder, environ)
         try:
@@ -76,7 +76,7 @@ class PickupKey:
 
     @classmethod
     def from_existing(cls, settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Self:
-        """The same without making anything."""
+        """Load the key without making anything."""
         return cls._from(key_path(settings, data_folder, environ))
 
     @classmethod
@@ -91,13 +91,13 @@ class PickupKey:
         return cls(None, str(path))
 
     def pins(self) -> PinKey:
-        """The key of the PINs; one that can make none when this one is missing."""
+        """Return the key of the PINs; one that can make none when this one is missing."""
         if self._key is None:
             return PinKey(None, self._source)
         return PinKey(hmac.digest(self._key, _PINS + b"\x01", "sha256"), self._source)
 
     def backups(self) -> bytes:
-        """The private X25519 key that opens the station's own backups; empty when this one is missing."""
+        """Return the private X25519 key that opens the station's own backups; empty when this one is missing."""
         return b"" if self._key is None else hmac.digest(self._key, _BACKUPS + b"\x01", "sha256")
 
     def new_code(self) -> PickupCode:
@@ -105,7 +105,7 @@ class PickupKey:
         return PickupCode(seed, self.code_of(seed))
 
     def code_of(self, seed: str) -> str:
-        """The digits of a seed: RFC 4226 section 5.3 with SHA-256. 2**31 numbers on a million leave no bias to use."""
+        """Compute the digits of a seed: RFC 4226 section 5.3 with SHA-256. 2**31 over a million has no usable bias."""
         digest = hmac.digest(self._require_key(), b"seed:" + seed.encode("ascii"), "sha256")
         start = digest[-1] & 0x0F
         number = int.from_bytes(digest[start : start + 4]) & 0x7FFF_FFFF
@@ -121,8 +121,8 @@ class PickupKey:
 
 
 def key_path(settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Path:
-    """Where the key belongs: the named file, else the service's credential, else that of a box, else the data folder.
-    In a box the key lies beside the data folder, ``/var/lib/kiosk-keys`` (docs/box.md), and a command of the
+    """Return the key's path: the named file, else the service's credential, else that of a box, else the data folder.
+    In a box the key is beside the data folder, in ``/var/lib/kiosk-keys`` (docs/box.md), and a command of the
     administrator has no credential: it must not make another key in the data folder.
     """
     if settings.key_file is not None:
@@ -134,8 +134,8 @@ def key_path(settings: ParcelSettings, data_folder: Path, environ: Mapping[str, 
 
 
 def _make_once(path: Path) -> None:
-    """Write a new key that only this user can read, whole or not at all; durable before anything is kept under it. One
-    that a command of root makes belongs to the station, as everything in its folder.
+    """Write a new key that only this user can read, whole or not at all; durable before anything depends on it. One
+    that root makes belongs to the owner of the folder.
     """
     if path.exists():
         return

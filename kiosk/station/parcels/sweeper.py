@@ -40,7 +40,7 @@ class ParcelSweep:
         self._on_moved = on_moved
 
     def sweep(self) -> bool:
-        """Go through the parcels once; False while the clock is not synced, and then nothing was done."""
+        """Process the parcels once; return False while the clock is not synced, and then nothing was done."""
         stamp = self._stamps()
         if stamp.moment.quality is not ClockQuality.SYNCED:
             return False
@@ -79,6 +79,6 @@ class Sweeper:
 
 
 def _before(now: datetime, age: timedelta) -> str:
-    """RFC 3339 in UTC with milliseconds and Z, as ``Moment.timestamp`` writes it: texts that compare like times."""
+    """Format RFC 3339 in UTC with milliseconds and Z, as ``Moment.timestamp`` does: texts that compare like times."""
     then = (now - age).astimezone(UTC)
     return then.strftime("%Y-%m-%dT%H:%M:%S.") + f"{then.microsecond // 1000:03d}Z"

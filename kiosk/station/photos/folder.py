@@ -67,9 +67,9 @@ class LotPhotos:
         self._folder, self._store, self._stamps = folder, store, stamps
 
     def keep(self, lot: str, product: str, shot: GoodsShot, actor: str | None = None) -> str:
-        """Keep the pictures of a shot of a lot and tell them in events; the SHA-256 of the master. Of the first shot
-        buyers see all pictures, of others the master. ``actor`` is the clerk who decided against the reasons of the
-        verdict, None when there are none. Raises OSError and StoreError; then none is there.
+        """Keep the pictures of a shot of a lot and record events; return the SHA-256 of the master. Of the first shot
+        buyers see all pictures, of others the master. ``actor`` is the clerk who overruled the findings of the verdict,
+        None when there are none. Raises OSError and StoreError; then no picture is kept.
         """
         pictures, shots = listing_pictures(shot)
         others = () if self._store.photos.of_lot(lot) else tuple(_picture(one) for one in shots[1:])
@@ -89,13 +89,13 @@ class LotPhotos:
         return pictures.master.sha256
 
     def _is_recorded(self, lot: str, sha256: str) -> bool:
-        """Whether a commit that did not answer was done all the same. Raises StoreError when nobody can say."""
+        """Return whether a commit that did not answer succeeded. Raises StoreError when that cannot be read."""
         return any(row.sha256 == sha256 for row in self._store.photos.of_lot(lot))
 
 
 def listing_pictures(shot: GoodsShot) -> tuple[ListingPictures, tuple[Shot, ...]]:
-    """What the store keeps of a shot, and its pictures in the order in which buyers see them. Raises ValueError for one
-    without pictures.
+    """Return what the store keeps of a shot, and its pictures in the buyers' order. Raises ValueError for one without
+    pictures.
     """
     if shot.measures is None or shot.master is None or shot.natural is None:
         raise ValueError("a shot without pictures cannot be kept")
@@ -120,7 +120,7 @@ CARD_FULL: Final = "disk_full"
 
 
 def free_bytes(folder: Path) -> int:
-    """Free space on the disk of an existing folder for those who are not root."""
+    """Return the free space on the disk of an existing folder for users other than root."""
     return shutil.disk_usage(folder).free
 
 
@@ -152,12 +152,12 @@ class PhotoSpace:
         self._emptied_upto: PhotoPlace | None = None
 
     def for_others(self) -> None:
-        """Space for what is no new shot of goods; raises Refused, OSError. Nothing is removed for it."""
+        """Check the space for what is no new shot of goods; raises Refused, OSError. Removes nothing."""
         if self._short_of_card() > 0:
             raise Refused(CARD_FULL, f"less than {MIN_FREE_BYTES // 1_000_000} MB are free on the card")
 
     def for_goods(self) -> None:
-        """Space for one more shot of goods, made when needed. Raises Refused, StoreError, OSError."""
+        """Make space for one more shot of goods if needed. Raises Refused, StoreError, OSError."""
         total = self.total()
         over = total + self._limits.shot - self._limits.total
         card = self._short_of_card()
@@ -184,8 +184,7 @@ class PhotoSpace:
         return MIN_FREE_BYTES + self._limits.shot - self._disks.free(self._folder.root)
 
     def _make(self, required_bytes: int) -> int:
-        """Remove the oldest pictures that may leave, until ``required_bytes`` bytes are free; returns how many were
-        freed."""
+        """Remove the oldest removable pictures until ``required_bytes`` are free; return the bytes freed."""
         freed, folders = 0, set[Path]()
         until = self._disks.clock() + _WORK_S
         for place, paths in self._present():
@@ -217,7 +216,7 @@ class PhotoSpace:
             after = rows[-1]
 
     def _own_file(self, sha256: str) -> Path | None:
-        """The file of a picture in this very folder; None for one that is gone, and for what only leads elsewhere."""
+        """Return the file of a picture in this very folder; None when it is gone, or is a link elsewhere."""
         path = self._folder.path(sha256)
         if path is None or path.parent.is_symlink() or not stat.S_ISREG(os.lstat(path).st_mode):
             return None
@@ -225,7 +224,7 @@ class PhotoSpace:
 
 
 def _pictures(root: Path) -> Iterator[Path]:
-    """Every file that takes up room, also one that no row knows, and what a power cut left half written."""
+    """Yield every file that takes up space, also unrecorded ones, and what a power cut left half written."""
     for folder in root.glob("??"):
         if folder.is_dir() and not folder.is_symlink():
             yield from (Path(entry.path) for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False))

@@ -67,7 +67,7 @@ class AutoShutter:
         return True
 
     def start_over(self) -> None:
-        """A shot was taken, or what happened since the last look is not known: something has to move first."""
+        """Wait for a movement first: a shot was taken, or what happened since the last look is not known."""
         self._armed = False
         self._last, self._since, self._still_count = None, None, 0
 
@@ -112,7 +112,7 @@ class Previews:
         self._shutter = AutoShutter(PHOTO_TRIES)
 
     def ask(self, watch: PreviewRequest) -> LiveViewFrame | None:
-        """The newest look for this lot that is not too old; there will be newer ones for a while."""
+        """Return the newest look for this lot that is not too old; there will be newer ones for a while."""
         if self._camera is None:
             return None
         now = self._clock()
@@ -124,7 +124,7 @@ class Previews:
         return seen.preview if seen and seen.lot == watch.lot and now - seen.at < MAX_PREVIEW_AGE_S else None
 
     def due(self) -> float | None:
-        """In how many seconds there is something to do; None while nobody looks on and nothing is kept."""
+        """Return in how many seconds there is something to do; None when no page looks and nothing is kept."""
         now = self._clock()
         with self._lock:
             if self._active_request(now) is not None:
@@ -132,7 +132,7 @@ class Previews:
             return max(0.0, self._newest.at + MAX_PREVIEW_AGE_S - now) if self._newest else None
 
     def take(self) -> None:
-        """One look, or the end of the newest one. A camera that gives none is asked again a little later."""
+        """Take one look, or drop the expired one. A camera that gives none is asked again a little later."""
         started_at = self._clock()
         with self._lock:
             watch = self._active_request(started_at)
@@ -185,7 +185,7 @@ class LiveView:
         self._previews, self._wake = previews, wake
 
     def ask(self, watch: PreviewRequest) -> LiveViewFrame | None:
-        """The newest look for the lot, None as long as there is none; it is looked again for a while after."""
+        """Return the newest look for the lot, None when there is none yet; the camera keeps looking for a while."""
         preview = self._previews.ask(watch)
         self._wake()
         return preview
@@ -247,7 +247,7 @@ class Photographer:
             self.worker.wake()
 
     def stop(self, timeout_s: float = 15.0) -> None:
-        """Finish the shot in hand, drop those that wait, and end."""
+        """Finish the present shot, drop those that wait, and end."""
         self.worker.stop(timeout_s)
         if self._camera is not None:
             self._camera.close()
@@ -316,7 +316,7 @@ class LotCamera:
         self._photographer, self._space, self._lots, self._done = photographer, space, lots, done
 
     def shoot(self, photo_request: PhotoRequest, product: str) -> None:
-        """Ask for a shot; who listens to the photographer hears what becomes of it."""
+        """Ask for a shot; the photographer's listeners receive the result."""
         keep = partial(self._lots.keep, photo_request.subject, product)
         self._photographer.ask(GoodsRequest(photo_request, self._space.for_goods, keep))
 

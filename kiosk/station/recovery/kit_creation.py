@@ -49,8 +49,8 @@ class Places:
             yield self.credstore / match[1]
 
     def write_to(self, path: Path) -> Path:
-        """Where a credential belongs on a new card. Raises ValueError for a place that is nobody's business. Anybody
-        can encrypt to a public key, and root restores: a kit writes into the station's own folders alone.
+        """Return where a credential belongs on a new card. Raises ValueError outside the station's own folders: anyone
+        can encrypt to a public key, and root restores, so a kit must not write elsewhere.
         """
         match = _IN_A_SERVICE.fullmatch(str(path))
         if match is not None:
@@ -61,7 +61,7 @@ class Places:
         return path
 
     def pickup_key(self, settings: ParcelSettings) -> Path:
-        """Where the station's key is kept. Raises ValueError as ``write_to``."""
+        """Return where the station's key is kept. Raises ValueError as ``write_to``."""
         return self.write_to(key_path(settings, self.data, {}))
 
 
@@ -85,12 +85,12 @@ class KitSource:
     environ: Mapping[str, str]
 
     def own_key(self) -> bytes:
-        """Opens what the station encrypts to itself; who opens the kit has it, too."""
+        """Derive the key that opens what the station encrypts to itself; it can also be derived from an opened kit."""
         return PickupKey.from_existing(self.config.parcels, self.config.station.data, self.environ).backups()
 
 
 def write_kit_beside(made: FinishedBackup, settings: BackupSettings, source: KitSource, stamp: Stamp) -> FinishedBackup:
-    """The backup with its kit beside it; without one when no county's key is set."""
+    """Write the recovery kit beside the backup, unless no county's key is set. A failure is in its ``problem``."""
     try:
         county = load_county_key(settings)
         if county is None:
@@ -104,7 +104,7 @@ def write_kit_beside(made: FinishedBackup, settings: BackupSettings, source: Kit
 
 
 def collect_kit(source: KitSource, stamp: Stamp) -> Kit:
-    """Raises KitRefused with what is missing; no content is in the text."""
+    """Collect the content of a kit. Raises KitRefused with what is missing, and without any content in the text."""
     station, file = source.config.station, source.settings_file
     if file is None:
         raise KitRefused("the station was started without a settings file.")

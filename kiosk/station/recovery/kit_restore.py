@@ -51,7 +51,7 @@ class NewCard:
         return self.places.pickup_key(self.config.parcels)
 
     def put_secrets(self) -> None:
-        """Key and credentials, durable and for their owner alone; may be done again. Raises KitRefused."""
+        """Write key and credentials, durable and owner-only; may be repeated. Raises KitRefused."""
         with _as_card_failure():
             self.key.parent.mkdir(parents=True, exist_ok=True)
             chown_to_folder_owner(self.key.parent)
@@ -65,7 +65,7 @@ class NewCard:
                 write_durably(place, credential.content, SECRET_MODE)
 
     def put_settings(self) -> None:
-        """The last step: from now on the card is the station. Raises KitRefused."""
+        """Put the settings in place, as the last step: from now on the card is the station. Raises KitRefused."""
         file = self.places.settings_file
         with _as_card_failure():
             if file.exists() and (before := file.read_bytes()) != self.kit.settings:
@@ -74,7 +74,7 @@ class NewCard:
             sync_folder(file.parent)
 
     def _keep_other_key(self) -> None:
-        """The key of a card that was set up before stays beside, under the name that its PINs bear."""
+        """Keep the key of an earlier setup of the card beside it, under the key name that its PINs carry."""
         if not self.key.is_file():
             return
         other = PickupKey.from_existing(self.config.parcels, self.places.data, {}).pins()
@@ -113,7 +113,7 @@ def _load_config(staged: Path, load: Load) -> Configuration:
 
 
 def _check(card: NewCard, load: Load) -> None:
-    """Whether everything has its place, and whose card this is."""
+    """Check that everything has its place, and that the card is no other station's. Raises KitRefused, CardInUse."""
     try:
         for path in (card.key, *(card.places.write_to(Path(one.path)) for one in card.kit.credentials)):
             if not path.is_absolute():
@@ -174,7 +174,7 @@ def _do_nothing() -> None: ...
 
 
 def _accept_any(card: NewCard) -> None:
-    """An administrator may put back whatever fits."""
+    """Accept any card: an administrator may restore whatever fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +194,10 @@ def make_station(
     steps: RestoreHooks = RestoreHooks(),
     credstore: Path | None = None,
 ) -> RestoreResult:
-    """A new card becomes the old station: kit, card, folders, letter and backup are checked; key and credentials are
-    put, which nothing uses yet; the database begins a new epoch with the next receipt letter, then the pictures; the
-    settings are the one step that makes the card the station. Raises StoreError, and then the card is no station: it is
-    as new, or the same may be done again.
+    """Make a new card the old station. Check kit, card, folders, letter and backup; write key and credentials, which
+    are not used yet; begin a new epoch of the database with the next receipt letter; copy the pictures; write the
+    settings, the one step that makes the card the station. Raises StoreError; then the card is no station: it is as
+    new, or the same may be done again.
     """
     with new_card(given.kit, settings_file, load, credstore) as card:
         own = card.config.station
@@ -219,5 +219,5 @@ def make_station(
 
 
 def has_series_file(data: Path) -> bool:
-    """Whether the card itself knows which receipt letters were used: a person copied the file from the old one."""
+    """Return whether the card has the file of used receipt letters, copied by a person from the old card."""
     return (data / SERIES_FILE).exists()

@@ -48,8 +48,8 @@ class ClockWatch:
         self._counted_ms: int | None = None
 
     def check(self, now: Moment) -> tuple[ClockQuality, ClockQuality, int] | None:
-        """Quality before, quality after, and the step in whole seconds; None when nothing is to be counted now. The
-        same change is given again until ``rebase`` is called: it may fail to be written.
+        """Return quality before, quality after, and the step in whole seconds; None when nothing is to be counted now.
+        The same change is returned again until ``rebase`` is called: writing it may fail.
         """
         zero = _zero_of(now)
         if self._zero is None:
@@ -64,7 +64,7 @@ class ClockWatch:
         return self._quality, now.quality, max(-_MAX_STEP_S, min(_MAX_STEP_S, seconds))
 
     def rebase(self, now: Moment) -> None:
-        """An event of this moment is on the disk, and tells the clock as it was then."""
+        """Note that an event of this moment is stored, and records the clock as it was then."""
         self._zero, self._quality, self._counted_ms = _zero_of(now), now.quality, now.monotonic_ms
 
 
@@ -76,9 +76,9 @@ _SECRET = "password"  # noqa: S105 - part of a parameter's name
 
 
 def scale_content(settings: ScaleSettings) -> ScaleContent:
-    """Protocol, every parameter, line, unit, e, Max and trade, as one content with one hash: a change of any of it
-    raises the event counter. The port is no part of it: a cable may be moved. A parameter that is a password is left
-    out: its hash in an event would be guessed. Raises UnknownProtocol.
+    """Hash protocol, every parameter, line, unit, e, Max and trade as one content: a change of any of it raises the
+    event counter. The port is left out: a cable may be moved. So is a password parameter: its hash in an event could be
+    guessed. Raises UnknownProtocol.
     """
     row = registry.get(settings.protocol)
     params = {**registry.defaults(settings.protocol), **settings.params}
@@ -144,18 +144,18 @@ class ScaleAudit:
         return self._store.checks.last()
 
     def record_check(self, check: NewCheck) -> CheckRow:
-        """Keep a check of now; ``notify_committed`` is due when the desk is done with it. Raises StoreError."""
+        """Store a check of now; call ``notify_committed`` when the desk is done with it. Raises StoreError."""
         return self._store.checks.add(check, self._stamps())
 
     def notify_committed(self) -> None:
         self._on_event()
 
     def begin(self) -> PreviousLoads:
-        """At the station's start, before open intakes are abandoned: count another scale, say what lay on the pan.
+        """Count a changed scale and return what was on the pan. Call it before open intakes are abandoned.
 
-        The clock is compared with the newest event of this boot, so that one that was set while no station ran is told
-        as well: from that event on the time of every earlier one of this boot is known.
-        A scale that cannot be counted now, because the disk is full, is counted by the thread as soon as it can.
+        The clock is compared with the newest event of this boot, so that a change while no station ran is recorded too:
+        from that event on the time of every earlier one of this boot is known. A scale that cannot be counted now,
+        because the disk is full, is counted by the thread as soon as it can.
         """
         newest_moment = self._store.journal.newest_moment(self._stamps().moment.boot_id)
         if newest_moment is not None:
@@ -172,7 +172,7 @@ class ScaleAudit:
                 self.worker.wake()
 
     def check_clock(self) -> None:
-        """Count the clock when it was set since the last look; the thread does it every few seconds."""
+        """Count the clock when it was set since the last check; the thread calls it every few seconds."""
         stamp = self._stamps()
         change = self._clock.check(stamp.moment)
         if change is None:
@@ -203,7 +203,7 @@ class ScaleAudit:
         return self._observed
 
     def _write_waiting(self) -> bool:
-        """All of them, oldest first; False when the disk did not take one, which stays the first."""
+        """Write all waiting notes, oldest first; return False when a write failed, whose note stays first."""
         while True:
             with self._lock:
                 self._is_blocked = False

@@ -19,7 +19,7 @@ from kiosk.store.shared.records import CheckRow, NewCheck
 @dataclass(frozen=True, slots=True)
 class CheckView:
     """What the page of the check shows. ``expected_g`` is the weight that is set, None when it has to be typed;
-    ``why_not`` is "" when the check can be taken now, else ``intake_open`` or a word of ``NotBookable``.
+    ``why_not`` is "" when the check can be taken now, else ``intake_open`` or a word of ``NotBookableReason``.
     """
 
     expected_g: int | None
@@ -46,18 +46,18 @@ class CheckWeight:
         return CheckView(self._audit.settings.check_weight_g, state, last, pan, why_not)
 
     def allowed_g(self, expected_g: int) -> int:
-        """How far the scale may be off with this weight. Raises CounterRefused: bad_weight, other_weight_set."""
+        """Return the allowed error with this weight, in grams. Raises CounterRefused: bad_weight, other_weight_set."""
         return allowed_error_g(self._profile, self._expected(expected_g))
 
     def take(
         self, session: CounterSession | None, expected_g: int | None = None, reading_no: int | None = None
     ) -> CheckRow:
-        """Read the load on the pan as the check weight; passed or failed, it is recorded and told.
+        """Read the load on the pan as the check weight and record it, passed or failed, with an event.
 
-        ``expected_g`` is for a station where none is set; None takes the one that is. ``reading_no`` is the reading a
-        page showed: the load must have lain still since then. Raises CounterRefused: not_unlocked, bad_weight,
-        other_weight_set, intake_open, stale_page (another load), the words of ``NotBookable``, disk_full, store_failed;
-        then nothing was recorded.
+        ``expected_g`` is for a station where none is set; None takes the set one. ``reading_no`` is the reading a page
+        showed: the load must have been still since then. Raises CounterRefused: not_unlocked, bad_weight,
+        other_weight_set, intake_open, stale_page (another load), the words of ``NotBookableReason``, disk_full,
+        store_failed; then nothing was recorded.
         """
         found = self._access.session(session.token) if session else None
         if found is None:

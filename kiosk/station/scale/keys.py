@@ -50,7 +50,7 @@ class ScaleKeys:
         self.names = tuple(key for key in KEYS if key in commands)  # The keys that the format of this scale has
 
     def press(self, key: str) -> CommandResult:
-        """Send it once and wait up to 3 s; REFUSED with a word of ``REASONS``, or as ``Scale.send`` says."""
+        """Send it once and wait up to 3 s; REFUSED with a word of ``REASONS``, or as ``Scale.send`` returns."""
         if key not in self.names:
             return CommandResult(CommandOutcome.NOT_SUPPORTED)
         pan, _, why_not = self._loads.check_view()
@@ -61,7 +61,7 @@ class ScaleKeys:
 
 
 def why_not_zero(pan: PanView, max_g: int) -> str:
-    """Why this pan is not to be zeroed, a word of ``REASONS``; "" when it may be."""
+    """Return why this pan must not be zeroed, a word of ``REASONS``; "" when it may be."""
     if pan.why_not is NotBookableReason.NET_ON_SCALE:
         return PAN_NET
     if pan.state is PanState.OVERLOAD or (pan.state is PanState.NEGATIVE and pan.grams is None):

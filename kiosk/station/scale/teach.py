@@ -139,11 +139,11 @@ class Teach:
             self._thread.start()
 
     def confirm_empty(self) -> None:
-        """The pan is empty: look at it now. Does nothing out of turn."""
+        """Record the reading of the empty pan. Does nothing out of turn."""
         self._observe("heard", "emptied")
 
     def confirm_known_weight(self, text: str) -> None:
-        """So many kilograms lie on the pan: look at it now. Raises Refused for a number that is no such weight."""
+        """Record the reading with so many kilograms on the pan. Raises Refused for a number that is no such weight."""
         grams = _grams(text)
         with self._lock:
             if self._view.step == "known":
@@ -151,7 +151,7 @@ class Teach:
         self._observe("known", "loaded")
 
     def write(self) -> None:
-        """Put the offered format into the settings file. Raises Refused; then the file is as it was."""
+        """Write the offered format into the settings file. Raises Refused; then the file is unchanged."""
         with self._lock:
             table, file = self._table(), self._tools.settings_file
             if table is None or not self._view.can_write or file is None:
@@ -189,7 +189,7 @@ class Teach:
             self._view = replace(self._view, progress=progress)
 
     def _run(self) -> None:
-        """The session's thread: whatever happens, the station gets its scale back."""
+        """Run the session's thread; in any case the station gets its scale back."""
         try:
             self._session()
         except ProbeCancelled:
@@ -274,7 +274,7 @@ class Teach:
 
 
 def settings_of(profile: IdentifiedProfile, port: str) -> dict[str, Any]:
-    """The keys of ``[scale]`` that a taught format needs. A key that is None must not be in the file."""
+    """Return the keys of ``[scale]`` that a taught format needs. A key that is None must not be in the file."""
     line = profile.candidate.line
     return {
         "port": port,

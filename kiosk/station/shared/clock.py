@@ -24,7 +24,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def read_boot_id() -> str:
-    """The kernel's id of this boot, or zeros where there is none."""
+    """Read the kernel's id of this boot; zeros when there is none."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -41,7 +41,7 @@ class StationClock:
     synced: Callable[[], bool] = lambda: SYNCED_MARK.exists()
 
     def now(self) -> Moment:
-        """This moment. A clock from before the software was built is unset, however sure the system is of it."""
+        """Return this moment. A clock before the software's build date is unset, whatever the system reports."""
         utc = datetime.fromtimestamp(self.wall(), UTC)
         local = utc.astimezone(ZoneInfo(self.zone))
         offset = local.utcoffset()
@@ -68,7 +68,7 @@ def software_id() -> str:
 
 
 def relay_identity(station: StationSettings) -> dict[str, str]:
-    """The fields of RelaySettings that are not set in its own section."""
+    """Return the fields of RelaySettings that are not set in its own section."""
     return {
         "region": station.region,
         "station": station.station,

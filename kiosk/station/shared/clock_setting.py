@@ -48,7 +48,7 @@ request_file, answer_file = FILES.request, FILES.answer
 
 
 def judge(at: datetime, now: datetime, *, forward: bool) -> ClockRefusal:
-    """Why a clock that shows ``now`` is not set to ``at``; "" when it may be."""
+    """Return why a clock that shows ``now`` is not set to ``at``; "" when it may be."""
     if at < EARLIEST_VALID_TIME:
         return "early"
     if at > LATEST_VALID_TIME:
@@ -57,7 +57,7 @@ def judge(at: datetime, now: datetime, *, forward: bool) -> ClockRefusal:
 
 
 def typed_time(digits: str, zone: str) -> datetime:
-    """``202612011435`` in the zone of the village. Raises Refused: clock_no_time."""
+    """Parse ``202612011435`` in the zone of the village to UTC. Raises Refused: clock_no_time."""
     try:
         if len(digits) != TYPED_DIGITS or not digits.isascii() or not digits.isdigit():
             raise ValueError
@@ -77,8 +77,8 @@ class ClockSetter:
         return self._asker is not None
 
     def set(self, at: datetime, now: Moment, *, forward: bool) -> None:
-        """Returns when it is set. Raises Refused: ``clock_`` with ``none`` (no helper here), ``silent`` (it gave no
-        answer) or a ``ClockRefusal``.
+        """Set the clock before returning. Raises Refused: ``clock_`` with ``none`` (no helper here), ``silent`` (it
+        gave no answer) or a ``ClockRefusal``.
         """
         if self._asker is None:
             raise Refused("clock_none", "the clock of this machine is set by its system")
@@ -97,7 +97,7 @@ class ClockSetter:
             raise Refused(f"clock_{word}", f"the clock is not set to {at.isoformat()}")
 
     def prove(self, at: datetime, now: Moment) -> None:
-        """Something signed says that it is no earlier than ``at``: a clock that nobody has set since goes forward."""
+        """Move a clock that is not synchronized forward to ``at``, a lower bound from something signed."""
         if now.quality is ClockQuality.SYNCED or at <= now.utc or not self.possible:
             return
         try:

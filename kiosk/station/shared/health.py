@@ -29,7 +29,7 @@ EVERY_S: Final = 5.0
 
 
 def since_boot() -> float:
-    """Seconds since the machine started, as /proc/uptime counts them: setting the clock does not move it."""
+    """Return the seconds since the machine started, as in /proc/uptime: setting the clock does not move it."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -47,7 +47,7 @@ class PageHeartbeat:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """RUNTIME_DIRECTORY is set for a unit with RuntimeDirectory= (systemd.exec(5))."""
+        """Use RUNTIME_DIRECTORY, which systemd sets for a unit with RuntimeDirectory= (systemd.exec(5))."""
         folder = environ.get("RUNTIME_DIRECTORY", "")
         return cls(Path(folder) if folder else None)
 
@@ -138,7 +138,7 @@ class StationHealth:
         scale: LifeSign | None = None,
         timing: HealthTiming = TIMING,
     ) -> None:
-        """``questions`` by the name of the part, as for ``Probe``; ``scale`` is None when none is set up."""
+        """Take ``questions`` by the name of the part, as ``Probe`` does; ``scale`` is None when none is set up."""
         self._timing = timing
         self._probes = {name: Probe(name, ask, timing) for name, ask in questions.items()}
         self._signs: dict[str, LifeSign] = {**self._probes, **({"scale": scale} if scale is not None else {})}
@@ -201,7 +201,7 @@ class HealthReporter:
 
 
 def summary(silent: Sequence[PartHealth]) -> str:
-    """One line for ``systemctl status``; the ages are left out, so that it changes only when a part does."""
+    """Build one line for ``systemctl status``, without the ages, so that it changes only when a part does."""
     if not silent:
         return "all parts are alive"
     return f"no sign of life: {_names(silent)}"

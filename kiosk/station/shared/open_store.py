@@ -18,7 +18,7 @@ def stamps(station: StationSettings) -> Callable[[], Stamp]:
 
 
 def open_store(station: StationSettings) -> Store:
-    """Open and check the station's database. Raises StoreError with what to do, and NotLasting on a box without its
+    """Open and check the station's database. Raises StoreError with what to do, and NotPersistent on a box without its
     data partition.
     """
     require_persistent(station.data)

@@ -66,8 +66,8 @@ class StationSettings:
 
 
 def receipt_text_checks(station: StationSettings) -> Iterator[tuple[str, Callable[[], object]]]:
-    """What every receipt says of the payment, in all three languages or in none, and whom to call: each setting with
-    its check, which raises ValueError.
+    """Yield each setting of a receipt's texts with its check, which raises ValueError: the payment, in all three
+    languages or in none, and the phone to call.
     """
     if station.payment_ug or station.payment_zh or station.payment_en:
         yield "payment_ug", partial(uyghur_text, station.payment_ug, MAX_PAYMENT)

@@ -31,7 +31,7 @@ def writable(file: Path | None) -> bool:
 
 
 def rewrite(file: Path, section: str, values: Values, check: Callable[[Path], object]) -> Path:
-    """Put the file with these values in its place; returns the copy of the former one. ``check`` reads a file as the
+    """Replace the file by one with these values; return the copy of the former one. ``check`` reads a file as the
     station will, or raises ValueError. Raises NotWritten; then the file is as it was.
     """
     staged: list[Path] = []
@@ -55,7 +55,7 @@ def rewrite(file: Path, section: str, values: Values, check: Callable[[Path], ob
 
 
 def _stage_like(path: Path, content: bytes, like: Path) -> Path:
-    """A file beside ``path``, on the disk, for the same people as ``like``: the relay is another user of its group."""
+    """Stage a durable file beside ``path`` with ``like``'s access: the relay is another user of its group."""
     like_stat = like.stat()
     fresh = stage(path, content, like_stat.st_mode & 0o777)
     try:
@@ -73,7 +73,7 @@ def lines(values: Values) -> tuple[str, ...]:
 
 
 def with_values(text: str, section: str, values: Values) -> str:
-    """The text with these values in ``[section]``. Raises ValueError when only a person can change it."""
+    """Return the text with these values in ``[section]``. Raises ValueError when only a person can change it."""
     text = text if text.endswith("\n") else text + "\n"
     before = tomllib.loads(text)
     former = before.get(section)
@@ -92,7 +92,7 @@ def with_values(text: str, section: str, values: Values) -> str:
 
 
 def _normalized(tables: Values, section: str) -> Values:
-    """What a file says: in the section that was changed an empty table says as much as none."""
+    """Drop empty tables from the section that was changed: there, one says as much as none."""
     return {
         **tables,
         section: {key: value for key, value in tables.get(section, {}).items() if value not in (None, {})},
@@ -114,7 +114,7 @@ def _rewrite_section(text: str, section: str, values: Values) -> str:
 
 
 def _set_value(tables: list[Table | InlineTable], key: str, value: Any) -> bool:
-    """Change the value where it stands, or take it away; False when it has to be added."""
+    """Change the value in its place, or remove it; False when it has to be added."""
     for table in tables:
         held = [(name, item) for name, item in table.value.body if name is not None and name.key == key]
         if not held:
@@ -133,7 +133,7 @@ def _set_value(tables: list[Table | InlineTable], key: str, value: Any) -> bool:
 
 
 def _add(table: Table | InlineTable, values: Values) -> None:
-    """Put new keys behind the last one; what is below it (blank lines, comments, further tables) stays below."""
+    """Add new keys after the last one; what is below it (blank lines, comments, further tables) stays below."""
     body = table.value.body
     simple = [at for at, (key, item) in enumerate(body) if key is not None and (key.is_dotted() or not _is_table(item))]
     below = body[simple[-1] + 1 if simple else 0 :] if isinstance(table, Table) else []

@@ -54,7 +54,7 @@ _read_binding: Final = msgspec.json.Decoder(KeyBinding).decode
 
 
 def read_machine(serial: Path = _SERIAL) -> str:
-    """The SHA-256 of the board's serial number, "" where it has none."""
+    """Hash the board's serial number with SHA-256; "" when it has none."""
     with suppress(OSError):
         return hashlib.sha256(serial.read_bytes()).hexdigest()
     return ""
@@ -75,7 +75,7 @@ class StationSigning:
         self._is_started = self._has_logged = False
 
     def current_key(self) -> Ed25519Key | None:
-        """None while it fails, and on a station that has none yet."""
+        """Return the key; None while it fails, and on a station that has none yet."""
         with self._lock:
             try:
                 found = self._file.stat()
@@ -93,14 +93,14 @@ class StationSigning:
         return key.public if key is not None else None
 
     def load(self) -> Ed25519Key:
-        """Read it anew. Raises OSError, and ValueError for what is no key of this machine."""
+        """Read the key from its file. Raises OSError, and ValueError for a file that is no key of this machine."""
         key, binding = Ed25519Key(read_bounded(self._file, SEED_BYTES)), self._binding()
         if binding is None or (binding.public, binding.machine) != (key.public.hex(), self._machine()):
             raise ValueError(f"{self._file} is not the key that was made on this machine")
         return key
 
     def sign(self, sha256: str) -> str:
-        """The attribute ``signature`` of an event with this hash, "" while the key fails. Raises nothing."""
+        """Return the attribute ``signature`` of an event with this hash, "" while the key fails. Raises nothing."""
         try:
             key = self.current_key()
             return sign_event(key, sha256) if key is not None else ""
@@ -109,9 +109,9 @@ class StationSigning:
             return ""
 
     def start(self, store: Store, stamps: Callable[[], Stamp]) -> None:
-        """Make the key where there is none that fits, announce it, and cover what was written without one.
+        """Make the key unless one fits, announce it, and cover what was written without one.
 
-        ``stamps`` sign with this key. What fails is tried again by ``poll``.
+        ``stamps`` sign with this key. ``poll`` tries again what fails.
         """
         self._poll_at = self._clock() + _RETRY_S
         try:
@@ -125,8 +125,8 @@ class StationSigning:
             self._fail(error)
 
     def poll(self, store: Store, stamps: Callable[[], Stamp]) -> None:
-        """Once a minute: what could not be done before. A key that fails now gets no successor before the next start:
-        it may be readable again. Raises StoreError.
+        """Do once a minute what failed before. A key that fails now gets no successor before the next start: it may be
+        readable again. Raises StoreError.
         """
         if self._clock() < self._poll_at:
             return
@@ -137,7 +137,7 @@ class StationSigning:
         self._announce(store, stamps)
 
     def _why_new(self, state: SigningState, binding: KeyBinding | None) -> str:
-        """Why another key has to be made, "" when this one goes on."""
+        """Return why another key has to be made, "" when this one goes on."""
         if binding is None and not state.epoch:
             return "first"
         if binding is not None and binding.machine != self._machine():
@@ -153,7 +153,7 @@ class StationSigning:
         return binding.why if binding is not None and binding.public != state.public else "repaired"
 
     def _make(self, why: str, epoch: str) -> None:
-        """Durable before it signs. The binding first: a key that does not fit to it is none."""
+        """Make the key, durable before it signs; its binding first: a key that does not match it is not used."""
         seed = secrets.token_bytes(SEED_BYTES)
         binding = KeyBinding(Ed25519Key(seed).public.hex(), epoch, self._machine(), why)
         write_durably(self._binding_file, msgspec.json.encode(binding), _MODE)

@@ -112,7 +112,7 @@ def verify_manifest(head: Head, raw: bytes, accepted: Collection[bytes]) -> Upda
 
 
 def sign_manifest(manifest: UpdateManifest, key: Ed25519PrivateKey) -> bytes:
-    """Head and manifest, signed: the payload follows. For the vendor, and for tests."""
+    """Build head and manifest, signed; the payload follows. For the vendor, and for tests."""
     raw = msgspec.json.encode(manifest)
     if len(raw) > MAX_MANIFEST:
         raise ValueError(f"a manifest has at most {MAX_MANIFEST} bytes")
@@ -168,7 +168,7 @@ class MemberRules:
             raise UpdateRefused(UpdateRefusalReason.CONTENT, "no program is in it")
 
     def _require_own_place(self, path: PurePosixPath, *, folder: bool) -> None:
-        """Nothing twice, nothing below a file, and every folder before what lies in it."""
+        """Require a new path, not below a file, and after the folder that it is in. Raises UpdateRefused."""
         name, parent = str(path), str(path.parent)
         if name in self._seen or (parent != "." and self._seen.get(parent) is not True):
             raise UpdateRefused(UpdateRefusalReason.CONTENT, "a member has no place of its own")
@@ -190,7 +190,7 @@ def _member_path(name: str) -> PurePosixPath:
 
 
 def members_of(tar: tarfile.TarFile, rules: MemberRules) -> Iterator[tuple[tarfile.TarInfo, PurePosixPath]]:
-    """Each member that was judged, and at the end whether all are there. Raises UpdateRefused."""
+    """Yield each member after its check; check at the end that none is missing. Raises UpdateRefused."""
     for member in tar:
         yield member, rules.judge(member)
     rules.finish()

@@ -98,7 +98,7 @@ def parse_entry(raw: bytes) -> UpdateEntry:
 
 
 def parse_outcome(raw: bytes) -> UpdateOutcome | None:
-    """None for what nobody can read: it decides nothing."""
+    """Parse an outcome; None when unreadable: it decides nothing."""
     try:
         return _outcome(raw)
     except (ValueError, RecursionError):
@@ -115,7 +115,7 @@ class JournalFile:
         self._journal, self._outcome = releases / JOURNAL, releases / OUTCOME
 
     def read(self) -> UpdateEntry | None:
-        """Raises OSError, also for one that nobody can read: then nothing may be begun and nothing swept."""
+        """Read the entry; None without one. Raises OSError, also when unreadable: then begin and sweep nothing."""
         try:
             return parse_entry(self._journal.read_bytes())
         except FileNotFoundError:
@@ -124,7 +124,7 @@ class JournalFile:
             raise OSError(str(error)) from error
 
     def outcome(self) -> UpdateOutcome | None:
-        """Of the newest update; None when there was none."""
+        """Read the outcome of the newest update; None when there is none."""
         try:
             return parse_outcome(self._outcome.read_bytes())
         except OSError:

@@ -85,7 +85,7 @@ class UpdateFiles:
 
     @contextmanager
     def bundle(self, name: str) -> Iterator[BinaryIO]:
-        """Opened once: what is done with the name afterwards changes nothing. Raises UpdateRefused."""
+        """Open the bundle once: what happens to its name afterwards changes nothing. Raises UpdateRefused."""
         try:
             with self._rights():
                 file = open_regular(self._bundles / name)

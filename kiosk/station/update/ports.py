@@ -16,24 +16,24 @@ class Releases(Protocol):
     def running(self) -> Release: ...
     def packaged(self) -> Release: ...
     def current(self) -> str:
-        """The folder `current` names; "" when the packaged release runs."""
+        """Return the folder that `current` names; "" when the packaged release runs."""
 
     def has_libraries(self, lock: str) -> bool:
-        """Whether the libraries of this lock are here, in the package or beside the releases."""
+        """Return whether the libraries of this lock are in the package or beside the releases."""
 
     def unpack(self, manifest: UpdateManifest, payload: BinaryIO) -> None:
-        """Lay the release down, whole and durable, beside the others; what a power cut left of it is replaced."""
+        """Unpack the release, whole and durable, beside the others; replace what a power cut left of it."""
 
     def switch(self, name: str) -> None:
-        """From now on a launcher takes this folder, "" for the packaged release. Durable."""
+        """Make launchers take this folder from now on, "" for the packaged release. Durable."""
 
     def sweep(self, keep: Collection[str]) -> None:
-        """Remove every other release, every half of one, and libraries that none of them needs."""
+        """Remove every other release, every incomplete one, and libraries that no release needs."""
 
     def keys(self) -> tuple[bytes, ...]: ...  # The vendor's public keys that hold now
 
     def rotate(self, version: str, accepted: tuple[str, ...]) -> None:
-        """From now on these keys, in hex, are accepted. Durable."""
+        """Accept these keys, in hex, from now on. Durable."""
 
 
 class OfflineDatabase(Protocol):
@@ -45,16 +45,16 @@ class OfflineDatabase(Protocol):
     def newest_event(self) -> int: ...  # Its position, 0 for none
 
     def put_back(self, sha256: str, schema: int) -> str:
-        """Put the copy in its place, and return "". Again changes nothing. Where the copy is spoiled, or the database
-        tells something that the copy does not, the copy never takes its place: a database that is whole and has this
-        schema stays, and why it does is returned.
+        """Put the copy in its place and return ""; a repeated call changes nothing. Where the copy is spoiled, or the
+        database holds something that the copy does not, never put it there: a whole database with this schema stays,
+        and the reason is returned.
         """
 
     def copy_may_come_back(self, sha256: str) -> bool:
-        """Whether the copy is whole, and tells all that the database does."""
+        """Return whether the copy is whole and holds all that the database does."""
 
     def served_since(self, position: int, schema: int) -> bool:
-        """Whether somebody was served after this event, in a database of a higher schema that is whole."""
+        """Return whether any service took place after this event, in a whole database of a higher schema."""
 
     def check(self) -> None: ...  # Raises StoreError when the database is not whole
     def forget(self) -> None: ...  # Delete the copy, when there is one
@@ -88,7 +88,7 @@ class BundleShelf(Protocol):
     def head(self, name: str, size: int) -> bytes: ...  # The first bytes of a bundle, by its name or its path
 
     def bring(self, path: str, size: int) -> str:
-        """Copy a bundle of ``size`` bytes from a stick, beside those that were handed in; its name there. Raises
+        """Copy a bundle of ``size`` bytes from a stick, beside those that were handed in; return its name there. Raises
         UpdateRefused.
         """
 

@@ -59,7 +59,7 @@ _decode: Final = msgspec.json.Decoder(Release).decode
 
 
 def parse_release(raw: bytes) -> Release:
-    """Raises ValueError. Fields that are not known here are passed over."""
+    """Parse a release; unknown fields are ignored. Raises ValueError."""
     try:
         return _decode(raw)
     except msgspec.DecodeError as error:
@@ -82,7 +82,7 @@ _decode_rotation: Final = msgspec.json.Decoder(KeyRotation).decode
 
 
 def parse_keys(text: str) -> tuple[bytes, ...]:
-    """``vendor.pub``: a key a line, 64 hex digits, ``#`` begins a comment. Raises ValueError."""
+    """Parse ``vendor.pub``: one key per line, 64 hex digits, ``#`` begins a comment. Raises ValueError."""
     rows = [row.partition("#")[0].strip() for row in text.splitlines()]
     keys = tuple(bytes.fromhex(row) for row in rows if row)
     if len(keys) > MAX_KEYS or any(len(key) != _KEY_BYTES for key in keys):
@@ -91,7 +91,7 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
 
 
 def parse_rotation(raw: bytes) -> KeyRotation | None:
-    """None for what nobody can read: then the keys of the package hold."""
+    """Parse a rotation; None when unreadable: then the keys of the package are valid."""
     try:
         return _decode_rotation(raw)
     except (msgspec.DecodeError, ValueError):
@@ -99,15 +99,15 @@ def parse_rotation(raw: bytes) -> KeyRotation | None:
 
 
 def accepted_keys(packaged: tuple[bytes, ...], package: Release, rotated: KeyRotation | None) -> tuple[bytes, ...]:
-    """Those that hold now. A package that is newer than the rotation brings its own again."""
+    """Return the keys valid now. A package newer than the rotation brings its own again."""
     if rotated is None or not packaged or order_of(rotated.version) < package.order:
         return packaged
     return parse_keys("\n".join(rotated.accepted))
 
 
 def keys_after_keep(now: tuple[bytes, ...], signed_by: bytes, next_key: str) -> tuple[bytes, ...]:
-    """What is accepted after a bundle was kept: its own key, and the next it named. A bundle by the second key ends the
-    first, which may be in strange hands by now.
+    """Return the keys accepted after a bundle was kept: its own and the next that it names. A bundle signed by the
+    second key ends the first, which may have been stolen by then.
     """
     if next_key:
         return (signed_by, bytes.fromhex(next_key)) if bytes.fromhex(next_key) != signed_by else (signed_by,)

@@ -56,8 +56,8 @@ class Updater:
         self._database, self._services = ports.database, ports.services
 
     def recover(self) -> None:
-        """End the update that a power cut or a kill has left, or leave only a trial that ``serve`` has to begin again.
-        Raises OSError, StoreError: then again later.
+        """End the update that a power cut or a kill interrupted, or leave only a trial that ``serve`` has to begin
+        again. Raises OSError, StoreError: then call it again later.
         """
         entry = self._journal.read()
         if entry is None:
@@ -78,7 +78,7 @@ class Updater:
             self._end(entry)
 
     def serve(self) -> UpdateOutcome | None:
-        """Carry out the interrupted trial, or the request that waits; None when there is neither. Raises OSError,
+        """Carry out the interrupted trial, or the waiting request; None when there is neither. Raises OSError,
         StoreError.
         """
         interrupted = self._journal.read()
@@ -128,17 +128,17 @@ class Updater:
         return self._try(entry)
 
     def _former(self) -> str:
-        """What runs. `current` may name a release that is not whole, or is older than the package."""
+        """Return what runs: `current` may name a release that is not whole, or is older than the package."""
         current = self._releases.current()
         return current if current == self._releases.running().version else ""
 
     def _last_failed_version(self) -> str:
-        """A refusal says nothing of the release that was tried in vain before it."""
+        """Return the release that last failed its trial, to keep it when a later bundle is refused."""
         outcome = self._journal.outcome()
         return "" if outcome is None else outcome.failed
 
     def _read(self, file: BinaryIO) -> tuple[Head, UpdateManifest]:
-        """What is signed; no more of the file is looked at before."""
+        """Read and verify the signed part; read nothing after it before."""
         head = parse_head(file.read(HEAD_BYTES))
         return head, verify_manifest(head, file.read(head.manifest_bytes), self._releases.keys())
 
@@ -163,7 +163,7 @@ class Updater:
             raise UpdateRefused(UpdateRefusalReason.FULL, f"{free // 1_000_000} MB free, {need // 1_000_000} MB needed")
 
     def _ask(self, entry: UpdateEntry) -> UpdateEntry:
-        """The station is quiet from here on, or was not running. Raises UpdateRefused."""
+        """Ask the station to stay quiet from now on, if it runs. Raises UpdateRefused."""
         self._ports.files.clear()
         entry = replace(entry, phase=UpdatePhase.ASKING)
         self._journal.write(entry)
@@ -202,12 +202,12 @@ class Updater:
         return self._keep(entry)
 
     def _may_retry(self, entry: UpdateEntry) -> bool:
-        """Only from the database of before, where it can come back, and while the new release is whole."""
+        """Allow a retry only if the database from before can come back, and while the new release is whole."""
         on_trial = entry.phase in (UpdatePhase.SWITCHING, UpdatePhase.TRIAL) and entry.interrupted + 1 < TRIALS
         return on_trial and self._database.copy_may_come_back(entry.copy) and self._switch_if_whole(entry.version)
 
     def _restart_trial(self, entry: UpdateEntry) -> None:
-        """With another number: a verdict of the trial before is none for this one, once its station has stopped."""
+        """Restart under a new number: a verdict of the former trial does not count once its station has stopped."""
         self._services.stop()
         number, interrupted = self._ports.machine.new_number(), entry.interrupted + 1
         self._journal.write(replace(entry, number=number, phase=UpdatePhase.SWITCHING, interrupted=interrupted))
@@ -221,9 +221,9 @@ class Updater:
         return self._over(keeping)
 
     def keep_new(self) -> UpdateOutcome | None:
-        """By a person's word, where the way back is closed for ever: the copied database is spoiled, or lacks what the
-        other one tells, and that is whole. None where that is not so. Raises OSError, and StoreError when the other one
-        is not whole either.
+        """Keep the new release on a person's order, where no way back is left: the copied database is spoiled, or lacks
+        what the present one holds, and that is whole. None where this is not so. Raises OSError, and StoreError when
+        the present one is not whole either.
         """
         entry = self._journal.read()
         stuck = (
@@ -238,9 +238,9 @@ class Updater:
         return self._keep(replace(entry, why=None, detail=""))
 
     def _had_succeeded(self, entry: UpdateEntry) -> bool:
-        """Whether the card has forgotten that it was: on trial nobody is served. Raises OSError, StoreError. Asked only
-        where the new release alone reads the database. Else the former one steps in and goes on with it: it may be that
-        one who served, after a way back that is forgotten.
+        """Return whether the update was kept and the card has forgotten it: on trial the station serves no one. Raises
+        OSError, StoreError. True only where the new release alone reads the database. Otherwise the former one takes
+        over and uses it: it may be the one that served, after a step back that is forgotten.
         """
         if entry.phase is UpdatePhase.COPYING:
             succeeded = self._is_migrated()
@@ -276,7 +276,7 @@ class Updater:
         return self._over(replace(back, detail=" ".join(filter(None, (detail, stays)))))
 
     def _over(self, entry: UpdateEntry) -> UpdateOutcome:
-        """From here on nothing of the two databases is decided any more."""
+        """Record the end: from now on nothing is decided about the two databases."""
         over = replace(entry, phase=UpdatePhase.OVER)
         self._journal.write(over)
         return self._end(over)
@@ -324,7 +324,7 @@ def check_payload(file: BinaryIO, manifest: UpdateManifest) -> None:
 
 @contextmanager
 def _as_refusals() -> Iterator[None]:
-    """Nothing is begun yet: what fails here is a reason not to begin."""
+    """Turn failures into refusals while nothing has begun: each is a reason not to begin."""
     try:
         yield
     except StoreError as error:

@@ -66,8 +66,9 @@ class StationQuiet:
         self._view, self._unfinished, self._board, self._papers = view, unfinished, board, papers
 
     def serving(self) -> UpdateRefusalReason | None:
-        """Whether an intake goes on. A scale that is not heard says nothing of the pan: then what is open at the desk
-        decides. Raises StoreError."""
+        """Return why an intake is in progress; None when none is. A silent scale says nothing of the pan: then what is
+        open at the desk decides. Raises StoreError.
+        """
         view = self._view()
         if view.pan.state is not PanState.EMPTY and self.hears_scale():
             return UpdateRefusalReason.BUSY_PAN
@@ -76,7 +77,7 @@ class StationQuiet:
         return None
 
     def busy(self) -> UpdateRefusalReason | None:
-        """As ``serving``, and whether a paper is on its way. Raises StoreError."""
+        """Return why the station is busy, as ``serving``, or with a paper still to be printed. Raises StoreError."""
         serving = self.serving()
         if serving is not None:
             return serving
@@ -113,7 +114,7 @@ class QuietWatch:
         return POLL_INTERVAL_S
 
     def _answer(self, number: str) -> None:
-        """Closed first: what begins in between would not be in the answer."""
+        """Close the gate before looking: what begins in between would be missing in the answer."""
         self._gate.close()
         self._held_until = self._clock() + HOLD_S
         busy = self._quiet.busy()
@@ -156,7 +157,7 @@ class ReleaseTrial:
         self._entry, self._journal, self._tools = entry, journal, tools
 
     def run(self, stop: Event) -> bool:
-        """Look, tell, and wait for the helper's word; false when the process is told to end before."""
+        """Check, report, and wait for the helper's decision; False when the process is to end before it."""
         verdict = self._verdict()
         logger.info("the trial of %s: %s %s", self._entry.version, verdict.why or "healthy", verdict.detail)
         self._tools.report(verdict, self._entry.number)
@@ -192,7 +193,7 @@ class ReleaseTrial:
         return ""
 
     def _scale(self) -> str:
-        """One that was silent before blocks nothing: an update may be what mends it."""
+        """Return what is wrong with the scale; "" if it was silent before: the update may be what repairs it."""
         if self._tools.hear_scale(SCALE_S if self._entry.scale else 0.0):
             return ""
         if self._entry.scale:
@@ -257,7 +258,7 @@ class Updates:
         return UpdateView(self._shelf.running().version, bundles, phase, self._shelf.outcome())
 
     def install(self, name: str) -> None:
-        """Ask for it; one on a stick is copied first. Raises UpdateRefused, and OSError, StoreError."""
+        """Request the update, after copying a bundle from a stick. Raises UpdateRefused, and OSError, StoreError."""
         if self.view().phase:
             raise UpdateRefused(UpdateRefusalReason.RUNNING)
         on_stick = name in self._shelf.on_sticks()

@@ -90,7 +90,7 @@ def make_backup(
     same_disk: bool = False,
     own_key: bytes = b"",
 ) -> FinishedBackup:
-    """Copy, check, name, then bring the pictures. Raises BackupRefused; then nothing was made and nothing deleted.
+    """Copy, check, name, then copy the pictures. Raises BackupRefused; then nothing was made and nothing deleted.
 
     With a county's key all of it is encrypted to that, and to ``own_key``, the station's private one.
     """
@@ -150,7 +150,7 @@ def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp, 
 def _copy_companions(
     path: Path, manifest: BackupManifest, database: Path, keep: int, seal: Convert | None
 ) -> tuple[int, int, str]:
-    """What goes with the database: pictures copied, old backups dropped, and a sentence when some of it failed."""
+    """Copy what goes with the database; return pictures copied, old backups dropped, and a sentence on failures."""
     folder, station, photos = path.parent, manifest.station, database.with_name("photos")
     there = folder / "photos"
     try:
@@ -222,7 +222,7 @@ def _copy(database: Path, copy: Path) -> None:
 
 
 def _content(copy: Path, station: str, photos: Path) -> _Content:
-    """Check the copy as a restore does, with every event, and read what the manifest tells of it."""
+    """Check the copy as a restore does, with every event, and read what the manifest says of it."""
     try:
         schema = check_file(copy, thorough=True, with_log=False, links=None)
     except StoreError as error:
@@ -249,8 +249,8 @@ def _content(copy: Path, station: str, photos: Path) -> _Content:
 
 
 def _seal(copy: Path, goal: Path, manifest: BackupManifest, seal: Convert) -> BackupManifest:
-    """Encrypt what was checked. The station need not have a key that opens it: what the medium gives back is compared
-    with what was written. Raises NotSealed.
+    """Encrypt the checked copy; compare what the medium gives back with what was written, since the station need not
+    have a key that opens it. Raises NotSealed.
     """
     with copy.open("rb") as source, goal.open("wb") as target:
         read, written = seal(source, target)
@@ -270,7 +270,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _name(copy: Path, manifest: BackupManifest) -> Path:
-    """The old manifest of the same name goes first, the new one comes last: a pair never lies."""
+    """Name the copy and write its manifest last, after the old one of that name was deleted: no pair is ever wrong."""
     path = copy.with_name(f"{manifest.name}{SEALED if manifest.sealed_sha256 else '.db'}")
     path.with_suffix(".json").unlink(missing_ok=True)
     drop_database(path)  # The same, encrypted or not

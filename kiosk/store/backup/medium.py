@@ -104,7 +104,7 @@ def finished_manifests(folder: Path, station: str) -> list[Path]:
 
 
 def database_file(manifest: Path) -> Path:
-    """Of that backup. The county may have put the opened one beside the encrypted one."""
+    """Return the database of that backup: the opened one where the county has put it beside the encrypted one."""
     opened, sealed = (manifest.with_suffix(ending) for ending in DATABASE_ENDINGS)
     return sealed if sealed.exists() and not opened.exists() else opened
 
@@ -116,7 +116,7 @@ def drop_database(manifest: Path) -> None:
 
 def prune(folder: Path, newest: BackupManifest, keep: int) -> int:
     """Delete the oldest backups beyond ``keep``, and those MAX_AGE older than ``newest`` by clocks that were set, never
-    the last two; manifest first, kit last. Returns how many.
+    the last two; manifest first, kit last. Return how many.
     """
     found = finished_manifests(folder, newest.station)
     old = [*found[:-keep], *(path for path in found[-keep:-2] if _is_too_old(path, newest))]
@@ -136,12 +136,12 @@ def _is_too_old(path: Path, newest: BackupManifest) -> bool:
 
 
 def nearest_existing(path: Path) -> Path:
-    """``path``, or the nearest folder above it that is there."""
+    """Return ``path``, or the nearest existing folder above it."""
     return next((place for place in (path, *path.parents) if place.exists()), Path("/"))
 
 
 def disk_of(path: Path) -> str:
-    """The disk under an existing path. Two partitions of one memory card are one disk: they die together."""
+    """Return the disk under an existing path. Two partitions of a memory card are one disk: they fail together."""
     device = path.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     try:
@@ -152,9 +152,9 @@ def disk_of(path: Path) -> str:
 
 
 def uuid_of(path: Path) -> str:
-    """The UUID of the file system under an existing path; "" where nobody knows one (a network disk has none).
+    """Return the UUID of the file system under an existing path; "" when unknown (a network disk has none).
 
-    udev's own record is asked first: the nightly service does not see /dev/disk (PrivateDevices=, systemd.exec(5)).
+    Read udev's own record first: the nightly service does not see /dev/disk (PrivateDevices=, systemd.exec(5)).
     """
     device = path.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
@@ -175,12 +175,12 @@ def _uuids_from_links(number: str) -> Iterator[str]:
 
 
 def is_other_medium(folder: Path, uuid: str) -> bool:
-    """Whether another medium than the bound one lies under ``folder``; not when none is bound. Raises OSError."""
+    """Return whether ``folder`` is on another medium than the bound one; false when none is bound. Raises OSError."""
     return bool(uuid) and uuid_of(folder).lower() != uuid.lower()
 
 
 def check_medium(folder: Path, database: Path, *, same_disk: bool, uuid: str = "") -> None:
-    """Raises BackupRefused unless a backup of ``database`` may be made here. ``uuid``: on this medium alone."""
+    """Raise BackupRefused unless a backup of ``database`` may be made here. ``uuid``: on this medium alone."""
     if not folder.is_dir():
         raise BackupRefused(
             "medium", f"The backup medium is missing: there is no folder {folder}. Plug it in and mount it."
@@ -207,7 +207,7 @@ def check_medium(folder: Path, database: Path, *, same_disk: bool, uuid: str = "
 
 @contextmanager
 def backup_lock(folder: Path) -> Iterator[None]:
-    """Keep the nightly backup and the one a technician asked for apart. Raises BackupRefused when one is running."""
+    """Lock out the nightly backup while a technician's runs, and the reverse. Raises BackupRefused when one runs."""
     with (folder / LOCK).open("ab") as lock:
         chown_to_folder_owner(Path(lock.name))
         try:

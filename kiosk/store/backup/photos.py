@@ -31,14 +31,14 @@ class PhotoCopyResult:
 
 
 def hashes(folder: Path) -> tuple[str, ...]:
-    """The pictures of a photo folder (``ab/abcdef….jpg``), sorted."""
+    """Return the hashes of the pictures in a photo folder (``ab/abcdef….jpg``), sorted."""
     return tuple(sorted({match[1] for path in folder.glob("??/*") if (match := _PICTURE.fullmatch(path.name))}))
 
 
 def copy(
     source: Path, target: Path, selected: Iterable[str], *, seal: Convert | None = None, private: bytes = b""
 ) -> PhotoCopyResult:
-    """Bring ``selected`` pictures from one photo folder into another; one that is gone from the source is passed over.
+    """Copy ``selected`` pictures from one photo folder into another; skip those missing from the source.
 
     With ``seal`` they are encrypted there, and none stays open; ``private`` opens those that are at the source. Raises
     OSError when the target cannot be written; what was copied before stays.
@@ -68,7 +68,7 @@ def copy(
 
 
 def _read(picture: Path, private: bytes) -> bytes:
-    """Raises FileNotFoundError, NotOpened."""
+    """Read a picture, or decrypt it. Raises FileNotFoundError, NotOpened."""
     try:
         with open_regular(picture) as file:
             return file.read()

@@ -48,17 +48,17 @@ _UNREADABLE: Final = frozenset(
 
 
 def newest_event(database: Path) -> int:
-    """The position of its newest event, 0 when it has none. Raises StoreError."""
+    """Return the position of its newest event, 0 when it has none. Raises StoreError."""
     with translate_errors(database), closing(_connect(database)) as connection:
         (position,) = connection.execute("SELECT max(position) FROM journal").fetchone()
     return position or 0
 
 
 def written_since(database: Path, copy: Path) -> int:
-    """How many sealed events and papers of the database are not in the copy; of a damaged one, those that are found.
+    """Count the sealed events and papers of the database that are not in the copy; of a damaged one, those found.
 
-    A row whose hash is not that of its body is damage and no event. Raises StoreError when the database cannot be
-    looked at just now: a full disk, or somebody who has it open.
+    A row whose hash is not that of its body is damage and no event. Raises StoreError when the database cannot be read
+    just now: a full disk, or another program has it open.
     """
     if not database.exists():
         return 0
@@ -72,10 +72,10 @@ def written_since(database: Path, copy: Path) -> int:
 
 
 def served_since(database: Path, position: int, schema: int) -> bool:
-    """Whether somebody was served after this event by a release that has brought the database above this schema, and
-    the database is whole. Raises StoreError, as above.
+    """Return whether, after this event, anyone was served by a release that has brought the database above this schema,
+    and the database is whole. Raises StoreError, as above.
 
-    What is told again in a new epoch happened before.
+    An event reissued in a new epoch happened before.
     """
     if not database.exists():
         return False
@@ -92,7 +92,7 @@ def served_since(database: Path, position: int, schema: int) -> bool:
 
 
 def _events(database: Path, copy: Path, order: str) -> tuple[int, bool]:
-    """How many were found, and whether all could be looked at."""
+    """Count the events that are not in the copy; return also whether all could be read."""
     found = 0
     try:
         with closing(_connect_both(database, copy)) as connection:
@@ -114,7 +114,7 @@ def _papers(database: Path, copy: Path) -> int:
 
 
 def _require_damage(error: sqlite3.Error | UnicodeDecodeError, database: Path) -> None:
-    """Damage ends the look. Anything else may be gone at the next one, and takes no database for lost: StoreError."""
+    """Log damage, which ends the scan. Raises StoreError for any other error: the next scan may succeed."""
     code = getattr(error, "sqlite_errorcode", 0)
     is_damage = isinstance(error, UnicodeDecodeError) or code & PRIMARY_CODE in _DAMAGED or code in _UNREADABLE
     if not is_damage:
@@ -123,7 +123,7 @@ def _require_damage(error: sqlite3.Error | UnicodeDecodeError, database: Path) -
 
 
 def _sealed(rows: Iterable[tuple[object, object, object]]) -> Iterator[tuple[bytes, bytes]]:
-    """Type and body of those that are whole. A damaged page may give anything in the place of a column."""
+    """Yield type and body of whole events. A damaged page may give anything in the place of a column."""
     for kind, sha256, body in rows:
         if isinstance(kind, bytes) and isinstance(body, bytes) and hash_of_body(body).encode() == sha256:
             yield kind, body
@@ -148,7 +148,7 @@ def _connect_both(database: Path, copy: Path) -> sqlite3.Connection:
 
 
 def _connect(database: Path) -> sqlite3.Connection:
-    """Text as bytes, since a damaged page need not hold any."""
+    """Connect with text as bytes, since a damaged page need not hold valid text."""
     connection = connect_existing(database, reading(database), _BUSY_S)
     connection.text_factory = bytes
     return connection
@@ -168,7 +168,7 @@ class PreUpdateCopy:
         self._copy = self._folder / database.name
 
     def make(self) -> str:
-        """Copy, check, force out; returns the SHA-256. Raises StoreError, OSError: also while somebody has it open."""
+        """Copy, check, flush to disk; return the SHA-256. Raises StoreError, OSError: also while it is open."""
         self.forget()
         with lock_exclusively(self._database):
             pass
@@ -191,12 +191,12 @@ class PreUpdateCopy:
         return sha256_of(self._copy)
 
     def put_back(self, sha256: str, schema: int) -> str:
-        """In the place of the database, byte for byte; again changes nothing. Raises StoreError, OSError.
+        """Replace the database by the copy, byte for byte; a second call changes nothing. Raises StoreError, OSError.
 
         At every moment the database is one whole file: what the new release left in its log is folded in before the
-        copy takes its place, so that neither ever meets the log of the other. When the card has spoiled the copy, or
-        the database tells anything that the copy does not, a database that is whole and has the ``schema`` of before
-        stays; the text says why it did, "" when the copy is in its place.
+        copy takes its place, so that neither is ever read with the log of the other. When the card has damaged the
+        copy, or the database has anything that the copy does not, a whole database with the ``schema`` of before stays;
+        the text says why it did, "" when the copy is in its place.
         """
         logs = [self._database.with_name(self._database.name + end) for end in LOG_FILES]
         with lock_exclusively(self._database):
@@ -225,14 +225,14 @@ class PreUpdateCopy:
         return why
 
     def may_come_back(self, sha256: str) -> bool:
-        """Whether it is whole, one that cannot be read is not, and tells all that the database does."""
+        """Return whether the copy is readable, whole, and has all that the database has."""
         try:
             return sha256_of(self._copy) == sha256 and not written_since(self._database, self._copy)
         except OSError:
             return False
 
     def _stage(self, sha256: str) -> tuple[Path | None, str]:
-        """Ready to be put in place, or why it may not be. What may not is not written again and again."""
+        """Check the copy, then stage it; None and why when it may not be put back: a refused one is never written."""
         try:
             self._require_whole(self._copy, sha256)
         except (OSError, StoreError) as error:
@@ -256,7 +256,7 @@ class PreUpdateCopy:
             raise StoreError(f"The copy {self._copy} is not what was copied before the update: nothing was changed.")
 
     def forget(self) -> None:
-        """Delete the copy and all that is beside it; again does nothing. Raises OSError."""
+        """Delete the copy and all that is beside it; a second call does nothing. Raises OSError."""
         if self._folder.exists():
             shutil.rmtree(self._folder)
             sync_folder(self._folder.parent)

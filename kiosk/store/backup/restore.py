@@ -93,7 +93,7 @@ def restore(
     stamp: Stamp,
     options: RestoreOptions | None = None,
 ) -> RestoreResult:
-    """Bring it back while station and relay are stopped. Raises StoreError; then the present database is untouched."""
+    """Restore while station and relay are stopped. Raises StoreError; then the present database is untouched."""
     options = options or RestoreOptions()
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def restore(
 
 
 def check_backup(backup: Path, database: Path, station: str, own_key: bytes) -> None:
-    """Raises StoreError unless it is of this station, and byte for byte what its manifest says; changes nothing."""
+    """Check that it is this station's and byte for byte as its manifest says. Raises StoreError; changes nothing."""
     try:
         manifest = _manifest_of(backup, station, database.parent / ".restore")
         with Path(os.devnull).open("wb") as nowhere:
@@ -145,7 +145,7 @@ def _altered(backup: Path) -> StoreError:
 
 
 def _transfer(backup: Path, target: BinaryIO, manifest: BackupManifest | None, own_key: bytes) -> str:
-    """Write the database of the backup, opened; returns its SHA-256. Raises StoreError unless it is what the manifest
+    """Write the database of the backup, opened; return its SHA-256. Raises StoreError unless it is what the manifest
     says, OSError.
     """
     with backup.open("rb") as source:
@@ -178,7 +178,7 @@ def _unseal(source: BinaryIO, target: BinaryIO, manifest: BackupManifest | None,
 def _restore_companions(
     copy: Path, backup: Path, database: Path, manifest: BackupManifest | None, own_key: bytes, station: str
 ) -> tuple[int, str]:
-    """What goes with the database: pictures brought, and a sentence when some of it failed."""
+    """Restore what goes with the database; return the number of pictures, and a sentence when some of it failed."""
     marker, source = SeriesMarker(database), backup.with_name("photos")
     selected = manifest.photos if manifest else backup_photos.hashes(source)
     try:
@@ -211,7 +211,7 @@ def _manifest_of(backup: Path, station: str, working: Path) -> BackupManifest | 
 
 
 def _copy_in(backup: Path, copy: Path, manifest: BackupManifest | None, own_key: bytes) -> None:
-    """The copy on this disk, durable, and exactly what the manifest says."""
+    """Copy the backup to this disk, durably, and exactly what the manifest says."""
     if copy.parent.exists():
         shutil.rmtree(copy.parent)
     copy.parent.mkdir()
@@ -235,13 +235,13 @@ def _copy_in(backup: Path, copy: Path, manifest: BackupManifest | None, own_key:
 
 
 def _log_of(backup: Path) -> Path | None:
-    """What lies beside a database that a power cut parted from its station; SQLite takes it over in the copy."""
+    """Return the log that a power cut left beside the backup's database; SQLite folds it into the copy."""
     log = backup.with_name(f"{backup.name}-wal")
     return log if log.is_file() and log.stat().st_size > 0 else None
 
 
 def _series_beside(backup: Path, manifest: BackupManifest | None, station: str) -> Iterator[Series]:
-    """Letters the backup and its medium know of; a later backup on it may know more than this one."""
+    """Yield the series that the backup and its medium know; a later backup there may know more than this one."""
     yield from SeriesMarker(backup).used(station)
     for line in manifest.receipt_series if manifest else ():
         found = series_line(line)
@@ -260,7 +260,7 @@ def _series_of_letter(letter: str | None) -> Iterator[Series]:
 
 
 def _counters_of(database: Path) -> dict[str, int]:
-    """Of the database that is replaced: the restored one goes on above them. A damaged one says nothing."""
+    """Read the event counters of the replaced database, to continue above them; none from a damaged one."""
     if not database.exists():
         return {}
     try:
@@ -271,7 +271,7 @@ def _counters_of(database: Path) -> dict[str, int]:
 
 
 def _file_state(database: Path) -> list[tuple[int, int, int]]:
-    """What tells whether anybody has written the database or its log since."""
+    """Return what shows whether the database or its log has been written since."""
     files = (database, database.with_name(f"{database.name}-wal"))
     seen = [path.stat() for path in files if path.exists()]
     return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in seen]
@@ -310,10 +310,10 @@ def _newest(copy: Path, backup: Path) -> tuple[Series, int]:
 
 
 def _swap(copy: Path, database: Path) -> Path | None:
-    """Put the copy in the place of the database; returns where that one is kept now.
+    """Put the copy in the place of the database; return where that one is kept now.
 
-    A log lies in the folder the whole time: a station that starts in between finds a log without a database and
-    refuses, instead of making a new empty one. It is emptied before the copy comes, which must not get old pages.
+    A log is in the folder the whole time: a station that starts in between finds a log without a database and refuses,
+    instead of making a new empty one. It is emptied before the copy comes, which must not get old pages.
     """
     log = database.with_name(f"{database.name}-wal")
     present, has_log = database.exists(), log.exists() and log.stat().st_size > 0
@@ -343,7 +343,7 @@ def _copy_durably(source: Path, target: Path) -> None:
 
 
 def _previous_folder(database: Path) -> Path:
-    """``before-restore-1``, ``-2`` …; what a power cut parted from its database follows it."""
+    """Make ``before-restore-1``, ``-2`` …; a log that a power cut parted from its database goes to the same one."""
     used = sorted(_folder_number(path) for path in database.parent.glob("before-restore-*"))
     number = max(used, default=0)
     if database.exists() or number == 0:
@@ -364,8 +364,8 @@ def _folder_number(path: Path) -> int:
 def lock_exclusively(database: Path) -> Iterator[None]:
     """Keep every program from opening the present database. Raises StoreError when one has it open.
 
-    SQLite is not asked: it would have to read a database that may be damaged. Nothing inside the block may open the
-    database, through SQLite or otherwise: closing any handle of it would end this lock.
+    SQLite is not asked: it would have to read a database that may be damaged. Do not open the database inside the
+    block, through SQLite or otherwise: closing any handle of it would end this lock.
     """
     if not database.exists():
         yield

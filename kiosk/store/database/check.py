@@ -73,7 +73,7 @@ def _version(raw: sqlite3.Connection, path: Path) -> int:
 
 
 def _check_rules(connection: Connection, path: Path, table: Table) -> None:
-    """SQLite forgets the CHECK rules of a file opened read-only, so ``quick_check`` does not look at them."""
+    """Check the CHECK rules, which SQLite forgets for a file opened read-only, so ``quick_check`` skips them."""
     broken_rules = [text(f"NOT ({rule.sqltext})") for rule in table.constraints if isinstance(rule, CheckConstraint)]
     broken = select(literal(1)).select_from(table).where(or_(false(), *broken_rules)).limit(1)
     if connection.execute(broken).first():

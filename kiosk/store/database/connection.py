@@ -55,21 +55,21 @@ PRAGMAS: Final = (
 
 
 def address_of(path: Path, how: str) -> str:
-    """``how`` are parameters of SQLite (https://www.sqlite.org/uri.html)."""
+    """Build the file URI; ``how`` are parameters of SQLite (https://www.sqlite.org/uri.html)."""
     return f"file:{quote(str(path.absolute()))}?{how}"
 
 
 def connect_existing(path: Path, how: str = "mode=rw", timeout_s: float = BUSY_TIMEOUT_MS / 1000) -> sqlite3.Connection:
-    """With ``mode=rw`` a database that is not there is not made, and one that is gets its log's index rebuilt."""
+    """Connect; ``mode=rw`` makes no missing database, and rebuilds the index of an existing one's log."""
     return sqlite3.connect(
         address_of(path, how), uri=True, timeout=timeout_s, isolation_level=None, check_same_thread=False
     )
 
 
 def reading(path: Path) -> str:
-    """How to read a file together with its log, when there is one.
+    """Return how to read a file together with its log, when there is one.
 
-    Without a log nobody has it open: it is read as it lies, or SQLite would make a log beside it.
+    Without a log no program has it open: it is read alone, or SQLite would make a log beside it.
     """
     return "mode=ro" if path.with_name(f"{path.name}-wal").exists() else ALONE
 
@@ -88,7 +88,7 @@ def connect(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) 
 
 
 def connect_unsafe(path: Path) -> sqlite3.Connection:
-    """For fleets that are written to be measured: nothing waits for the disk, a power cut may leave no database."""
+    """Connect without waiting for the disk, for measuring fleets; a power cut may leave no database."""
     connection = connect(path)
     connection.execute("PRAGMA synchronous = OFF")
     return connection
@@ -108,7 +108,7 @@ class StationDialect(SQLiteDialect_pysqlite):
         self._begin_with = begin_with
 
     def do_begin(self, dbapi_connection: Any) -> None:
-        """Here and not in an event of the engine: where one is heard, every statement is shown to all kinds of them."""
+        """Begin here and not in an event of the engine, whose listeners would be called for every statement."""
         dbapi_connection.execute(self._begin_with)
 
     def __eq__(self, other: object) -> bool:
@@ -123,7 +123,7 @@ _COMPILED: Final = LRUCache[Any, Any](1000)
 
 
 def engine_for(path: Path, connect: Connect, begin: str) -> Engine:
-    """An engine over exactly one connection, whose transactions start with the statement ``begin``."""
+    """Make an engine over exactly one connection, whose transactions start with the statement ``begin``."""
     engine = create_engine("sqlite+station://", creator=lambda: connect(path), poolclass=StaticPool, begin_with=begin)
     engine.update_execution_options(compiled_cache=_COMPILED)
     return engine
@@ -173,7 +173,7 @@ class Reserve:
             ) from error
 
     def release(self) -> bool:
-        """Give the room back to the disk; false when there was none to give."""
+        """Give the room back to the disk; return false when there was none to give."""
         if not self._held():
             return False
         self._file.unlink(missing_ok=True)
@@ -221,7 +221,7 @@ class Database:
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
-        """What is written inside is one transaction, and taken back at the end. Raises StoreError."""
+        """Roll back what is written inside, at the end; it is one transaction. Raises StoreError."""
         with self._write_lock:
             self._require_open()
             self._reserve.hold()
@@ -240,9 +240,9 @@ class Database:
                 return work(connection)
 
     def check_writable(self, beside: Iterable[Path] = ()) -> None:
-        """Raises StoreError when nothing could be written now. Writes nothing; a writer at work is proof enough.
+        """Raise StoreError when nothing could be written now. Writes nothing; a running write is proof enough.
 
-        A card that went read-only still lets a transaction begin, so the folder and the files are asked as well.
+        On a card that went read-only a transaction can still begin, so the folder and the files are checked as well.
         """
         files = (self.path, *(self.path.with_name(self.path.name + suffix) for suffix in LOG_FILES), *beside)
         for path in (self.path.parent, *(file for file in files if file.exists())):
@@ -260,7 +260,7 @@ class Database:
             self._write_lock.release()
 
     def empty_log(self) -> None:
-        """Write the log's pages into the database and empty the log, which holds what was erased; when nobody reads."""
+        """Fold the log, which holds what was erased, into the database and empty it; call it when nothing reads."""
         with self._write_lock, translate_errors(self.path):
             self._require_open()
             with self._writer.connect() as connection:
@@ -268,7 +268,7 @@ class Database:
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def changed(self) -> bool:
-        """Whether another connection than the writer committed since the last call; true the first time."""
+        """Return whether another connection than the writer committed since the last call; true the first time."""
         with self._write_lock:
             self._require_open()
             before, self._data_version = self._data_version, self._read_data_version()
@@ -282,12 +282,12 @@ class Database:
             self._writer.dispose()
 
     def _require_open(self) -> None:
-        """An engine would silently connect again for a thread that comes late."""
+        """Raise StoreError after close: an engine would silently connect again for a late thread."""
         if self._closed:
             raise StoreError(f"The database {self.path} is closed: the station is stopping.")
 
     def _read_data_version(self) -> int:
-        """Outside a transaction: inside one it stands still (https://www.sqlite.org/pragma.html#pragma_data_version)."""
+        """Read outside a transaction: inside it is fixed (https://www.sqlite.org/pragma.html#pragma_data_version)."""
         with translate_errors(self.path), self._writer.connect() as connection:
             raw = connection.connection.driver_connection
             assert raw is not None

@@ -71,7 +71,7 @@ class EventSummary:
 
 @contextmanager
 def open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write, on one unchanging state. Raises StoreError."""
+    """Open a read-only connection on one unchanging state; close it at the end. Raises StoreError."""
     with translate_errors(path), closing(connect_existing(path, reading(path), _BUSY_S)) as connection:
         connection.execute("BEGIN")
         yield connection
@@ -126,7 +126,7 @@ def row_counts(path: Path) -> dict[str, int]:
 
 
 def last_events(path: Path, limit: int = _LAST_EVENTS) -> list[EventSummary]:
-    """The newest events, oldest first, without what they tell. Raises StoreError."""
+    """Read the newest events, oldest first, without their content. Raises StoreError."""
     with open_read_only(path) as connection:
         rows = connection.execute("SELECT body FROM journal ORDER BY position DESC LIMIT ?", (limit,)).fetchall()
     found = (json.loads(body) for (body,) in reversed(rows))
@@ -134,7 +134,7 @@ def last_events(path: Path, limit: int = _LAST_EVENTS) -> list[EventSummary]:
 
 
 def sealed_events(path: Path) -> Iterator[tuple[str, str, bytes]]:
-    """``{epoch}-{seq}``, hash and body of every event, as they stand there. Raises StoreError."""
+    """Yield ``{epoch}-{seq}``, hash and body of every event, as stored. Raises StoreError."""
     with open_read_only(path) as connection:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_ROW_BYTES)
         tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('epoch', 'journal')"
@@ -150,7 +150,7 @@ _catalog: Final = msgspec.json.Decoder(Catalog).decode
 
 
 def private_words(path: Path) -> set[str]:
-    """Names of people and numbers of parcels in the database: what must never leave it. Raises StoreError."""
+    """Read the names of people and numbers of parcels: what must never leave the database. Raises StoreError."""
     words: set[str] = set()
     with open_read_only(path) as connection:
         for (content,) in connection.execute("SELECT content FROM catalog_version"):

@@ -77,7 +77,7 @@ def _write(path: Path, change: Callable[[Connection], None]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """``python -m kiosk.store.database.migrate PATH``: 0 done, 1 with one line on standard error, 2 wrong usage."""
+    """Run ``python -m kiosk.store.database.migrate PATH``: 0 done, 1 with a line on standard error, 2 wrong usage."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m kiosk.store.database.migrate PATH\n")

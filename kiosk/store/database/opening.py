@@ -51,7 +51,7 @@ def prepare_file(path: Path, opening: OpenOptions) -> None:
 
 
 def _create(path: Path, template: Path | None) -> None:
-    """Build a new database under another name: at ``path`` there is a whole one or none."""
+    """Build a new database under another name, so that ``path`` is a whole one or missing."""
     leftover = path.with_name(f"{path.name}-wal")
     if leftover.exists():
         raise StoreError(

@@ -29,7 +29,7 @@ class WriteBlocker(StrEnum):
 
 
 def write_blocker(path: Path) -> WriteBlocker | None:
-    """Why the owner of the folder cannot write this file or folder; None when it can. Root is not asked for itself."""
+    """Return why the folder's owner cannot write this; None when it can. Root's own access does not count."""
     file_stat, folder_stat = path.stat(), (path if path.is_dir() else path.parent).stat()
     if os.geteuid() == _ROOT and folder_stat.st_uid != _ROOT:
         writable = os.access(path, os.W_OK) and _may_write(file_stat, folder_stat)
@@ -41,7 +41,7 @@ def write_blocker(path: Path) -> WriteBlocker | None:
 
 
 def _may_write(file_stat: os.stat_result, folder_stat: os.stat_result) -> bool:
-    """By owner, group and mode; root's own access would say yes to everything but a read-only disk."""
+    """Judge by owner, group and mode; root's own access would allow all but a read-only disk."""
     if file_stat.st_uid == folder_stat.st_uid:
         return bool(file_stat.st_mode & stat.S_IWUSR)
     if file_stat.st_gid == folder_stat.st_gid:
@@ -64,10 +64,10 @@ class NotPersistent(StoreError):
 
 
 def memory_file_system(path: Path) -> str:
-    """The kind of file system when what is written at ``path`` is gone with the power, else "".
+    """Return the kind of file system when what is written at ``path`` is lost with the power, else "".
 
-    Links and bind mounts are followed; for what is not there yet the folder counts in which it would be made. Raises
-    OSError when it cannot be asked.
+    Follows links and bind mounts; for a missing path the folder counts in which it would be made. Raises OSError when
+    it cannot be queried.
     """
     existing = path.resolve()
     while not os.path.lexists(existing) and existing != existing.parent:
@@ -77,7 +77,7 @@ def memory_file_system(path: Path) -> str:
 
 
 def require_persistent(path: Path, environ: Mapping[str, str] = os.environ) -> None:
-    """Raises NotPersistent on a box whose ``path`` lies in memory."""
+    """Raise NotPersistent on a box whose ``path`` is in memory."""
     kind = memory_file_system(path)
     if kind and is_box(environ):
         raise NotPersistent(
@@ -87,9 +87,9 @@ def require_persistent(path: Path, environ: Mapping[str, str] = os.environ) -> N
 
 
 def is_box(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether this is a box: this process is one of its units, or the unit of the station is here and says so.
+    """Return whether this is a box: this process is one of its units, or the unit of the station says so.
 
-    A command that is typed is no unit; the second look is for it.
+    A command that is typed is no unit; the second check is for it.
     """
     if environ.get(BOX_VARIABLE) == "1":
         return True
@@ -98,7 +98,7 @@ def is_box(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def root_is_writable(mounts: Path = _MOUNTS) -> bool:
-    """Whether the root file system can be written, whatever a unit sees of it (ProtectSystem=). Raises OSError."""
+    """Return whether the root file system is writable, whatever a unit sees of it (ProtectSystem=). Raises OSError."""
     rows = [row.split() for row in mounts.read_text(encoding="utf-8", errors="replace").splitlines()]
     roots = [row[row.index("-") + 1 :] for row in rows if len(row) > 4 and row[4] == "/" and "-" in row]
     if not roots or len(roots[-1]) < 3:
@@ -108,7 +108,7 @@ def root_is_writable(mounts: Path = _MOUNTS) -> bool:
 
 
 def _statfs_type(path: Path) -> int:
-    """``f_type``, the first word of struct statfs on every Linux; os.statvfs leaves it out."""
+    """Read ``f_type``, the first word of struct statfs on every Linux; os.statvfs leaves it out."""
     libc = ctypes.CDLL(None, use_errno=True)
     answer = ctypes.create_string_buffer(_STATFS_BYTES)
     if libc.statfs64(os.fsencode(path), answer) != 0:
@@ -127,7 +127,7 @@ def _memory_disk(path: Path) -> str:
 
 
 def unit_properties(names: str, *unit: str) -> Mapping[str, str]:
-    """``names`` with commas between them, of one unit or of systemd itself; none where it does not answer in 5 s."""
+    """Read ``names``, comma-separated, of a unit or of systemd itself; none when it does not answer in 5 s."""
     command = ["systemctl", "show", f"--property={names}", *unit]
     try:
         output = subprocess.run(command, capture_output=True, text=True, timeout=5.0, check=False).stdout

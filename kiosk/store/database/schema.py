@@ -58,7 +58,7 @@ def _optional_texts(*names: str) -> list[Column[str]]:
 
 
 def _rowless(name: str, *items: SchemaItem) -> Table:
-    """One that is its own index: rows are found by their whole primary key alone."""
+    """Make a table that is its own index: rows are found by their whole primary key alone."""
     return Table(name, metadata, *items, sqlite_strict=True, sqlite_with_rowid=False)
 
 

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 def reading(work: Callable[Concatenate[G, Connection, P], T]) -> Callable[Concatenate[G, P], T]:
-    """The method sees one consistent state of the database."""
+    """Give the method one consistent state of the database."""
 
     @wraps(work)
     def transaction(tables: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -42,7 +42,7 @@ def reading(work: Callable[Concatenate[G, Connection, P], T]) -> Callable[Concat
 
 
 def writing(work: Callable[Concatenate[G, Connection, P], T]) -> Callable[Concatenate[G, P], T]:
-    """The method writes all of it or nothing, and nothing on a disk that is nearly full."""
+    """Let the method write all of it or nothing, and nothing on a disk that is nearly full."""
 
     @wraps(work)
     def transaction(tables: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -52,7 +52,7 @@ def writing(work: Callable[Concatenate[G, Connection, P], T]) -> Callable[Concat
 
 
 def finishing(work: Callable[Concatenate[G, Connection, P], T]) -> Callable[Concatenate[G, P], T]:
-    """The same for what must be recorded on a full disk as well; the method may be run a second time for it."""
+    """Do the same for what must be recorded on a full disk as well; the method may run a second time for it."""
 
     @wraps(work)
     def transaction(tables: G, /, *args: P.args, **kwargs: P.kwargs) -> T:

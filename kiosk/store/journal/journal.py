@@ -91,9 +91,9 @@ class Journal(Tables):
 
     @reading
     def newest_moment(self, connection: Connection, boot_id: str) -> Moment | None:
-        """When, by its own word, the newest event of this boot was written; None when there is none among the last.
+        """Return when, by its own time, the newest event of this boot was written; None when none of the last is.
 
-        Events of another boot that were told again in a new epoch may stand after it.
+        Reissued events of another boot may follow it.
         """
         recent = select(journal_table.c.body).order_by(journal_table.c.position.desc()).limit(_RECENT)
         events = map(json.loads, connection.execute(recent).scalars())
@@ -106,7 +106,7 @@ class Journal(Tables):
 
 
 def moment_of(event: Mapping[str, str]) -> Moment:
-    """When an event says that it was written. The zone is not in it."""
+    """Return when an event says that it was written. The zone is not in it."""
     return Moment(
         utc=datetime.fromisoformat(event["time"]),
         zone="UTC",
@@ -132,7 +132,7 @@ def current_epoch(connection: Connection) -> Epoch:
 
 
 def newest_epoch(connection: Connection) -> Epoch | None:
-    """The epoch begun last; None in a file just made."""
+    """Return the epoch begun last; None in a file just made."""
     row = connection.execute(_NEWEST_EPOCH).one_or_none()
     return Epoch(*row) if row else None
 
@@ -142,7 +142,7 @@ def position_of(epoch_number: int, seq: int) -> int:
 
 
 def last_seq(connection: Connection, epoch_number: int) -> int:
-    """The last sequence number of an epoch, 0 when it has no event."""
+    """Return the last sequence number of an epoch, 0 when it has no event."""
     return head(connection, epoch_number)[0]
 
 
@@ -155,14 +155,14 @@ class ReissuedEvent:
 
 
 def append(connection: Connection, data: EventData, stamp: Stamp, *, reissue_of: ReissuedEvent | None = None) -> int:
-    """Seal an event as the next one of the current epoch; returns its position. Raises StoreError."""
+    """Seal an event as the next one of the current epoch; return its position. Raises StoreError."""
     return append_sealed(connection, data, stamp, reissue_of=reissue_of)[0]
 
 
 def append_sealed(
     connection: Connection, data: EventData, stamp: Stamp, *, reissue_of: ReissuedEvent | None = None
 ) -> tuple[int, SealedEvent]:
-    """The same; returns the event as well."""
+    """Do the same; return the event as well."""
     number, epoch, station, seq, prevhash = connection.execute(_END).one()
     try:
         sealed = seal(
@@ -184,7 +184,7 @@ def is_signed(event: SealedEvent) -> bool:
 
 
 def rows_from(connection: Connection, position: int, limit: int | None = None) -> Iterator[SealedEvent]:
-    """Stored events from a position on, in order, not all in memory at once."""
+    """Yield stored events from a position on, in order, not all in memory at once."""
     query = _EVENTS.where(journal_table.c.position >= position).order_by(journal_table.c.position).limit(limit)
     for row in connection.execution_options(yield_per=100).execute(query):
         yield SealedEvent(*row)
@@ -196,9 +196,9 @@ def position_of_last(connection: Connection, count: int) -> int:
 
 
 def check_links(rows: Iterable[SealedEvent]) -> int:
-    """Walk events in order; returns how many. Raises BrokenChain at the first that does not follow from the one before.
+    """Walk events in order; return how many. Raises BrokenChain at the first that does not follow from the one before.
 
-    The first row of all is taken at its word, unless it is the first of its epoch.
+    The first row of all is not checked, unless it is the first of its epoch.
     """
     before: SealedEvent | None = None
     count = 0

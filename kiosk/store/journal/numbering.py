@@ -26,7 +26,7 @@ _CODES_OF_A_WHOLE_INTAKE: Final = "RL"
 
 
 def key_of(series: str, counter: int) -> int:
-    """The key of a row: always growing, because letters only go up."""
+    """Return the key of a row: always growing, because letters only go up."""
     return SERIES_LETTERS.index(series) * SERIES_SIZE + counter
 
 
@@ -35,7 +35,7 @@ def split_key(key: int) -> tuple[str, int]:
 
 
 def next_in_series(connection: Connection, key: Column[int]) -> tuple[str, str, int]:
-    """Station, letter in use, and the counter after the last row of ``key`` in it, which may be too high to be used."""
+    """Return station, letter in use, and the counter after its last row of ``key``, possibly too high to be used."""
     row = connection.execute(_last_of(key)).one_or_none()
     if row is None:
         raise StoreError("The database has no epoch: open it again.")
@@ -46,7 +46,7 @@ def next_in_series(connection: Connection, key: Column[int]) -> tuple[str, str, 
 
 @cache
 def _last_of(key: Column[int]) -> Select[Any]:
-    """In one statement, as every intake asks it. The last row of all is of the letter in use or of an earlier one."""
+    """Select in one statement, as it runs for every intake. The last row of all is of the letter in use or earlier."""
     last, station = select(func.max(key)).scalar_subquery(), select(station_table.c.station).scalar_subquery()
     return select(station, epoch_table.c.series, last).order_by(epoch_table.c.number.desc()).limit(1)
 
@@ -56,21 +56,21 @@ def number_of(receipt: ReceiptNumber) -> int:
 
 
 def is_intake(receipt: ReceiptNumber | None) -> ColumnElement[bool]:
-    """The condition for the row of this receipt number, found by its key; false for None."""
+    """Build the condition for the row of this receipt number, found by its key; false for None."""
     if receipt is None:
         return false()
     return and_(intake_table.c.number == number_of(receipt), intake_table.c.receipt == str(receipt))
 
 
 def parse_receipt(text: str) -> ReceiptNumber | None:
-    """The receipt number that a text is, None when it is none."""
+    """Parse a receipt number; None when the text is none."""
     with suppress(BadIdentifier):
         return ReceiptNumber.parse(text)
     return None
 
 
 def receipt_in(text: str) -> ReceiptNumber | None:
-    """The receipt that a number, or the internal code of a receipt, a lot or a bag names."""
+    """Return the receipt of a receipt number, or of the internal code of a receipt, a lot or a bag."""
     receipt = parse_receipt(text)
     if receipt is not None:
         return receipt

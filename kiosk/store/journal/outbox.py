@@ -24,7 +24,7 @@ class Outbox(Tables):
 
     @reading
     def pending(self, connection: Connection, limit: int, after: int = 0) -> list[SealedEvent]:
-        """At most ``limit`` events that are not done, with seq above ``after``, oldest first."""
+        """Return at most ``limit`` events that are not done, with seq above ``after``, oldest first."""
         epoch = journal.current_epoch(connection)
         first = journal.position_of(epoch.number, max(after, epoch.acked_upto) + 1)
         return list(journal.rows_from(connection, first, limit))
@@ -37,7 +37,7 @@ class Outbox(Tables):
 
     @reading
     def waiting_bytes(self, connection: Connection) -> int:
-        """Of the events of the current epoch that are not done; every one of their rows is looked at."""
+        """Sum the bytes of the current epoch's events that are not done; reads every one of their rows."""
         epoch = journal.current_epoch(connection)
         first = journal.position_of(epoch.number, epoch.acked_upto + 1)
         size = select(func.coalesce(func.sum(func.length(journal_table.c.body)), 0))
@@ -45,7 +45,7 @@ class Outbox(Tables):
 
     @reading
     def earlier(self, connection: Connection) -> list[EarlierEpoch]:
-        """The epochs before the current one of which the sorting center had something, oldest first."""
+        """Return the epochs before the current one of which the sorting center had events, oldest first."""
         rows = connection.execute(
             select(epoch_table.c.number, epoch_table.c.epoch, epoch_table.c.acked_upto)
             .where(epoch_table.c.number < journal.current_epoch(connection).number, epoch_table.c.acked_upto > 0)
@@ -55,14 +55,14 @@ class Outbox(Tables):
 
     @reading
     def totals(self, connection: Connection) -> EventTotals:
-        """How much was ever written here, in all epochs, and how much of it the center has said to have."""
+        """Count all events written here, in all epochs, and those that the center has acknowledged."""
         written = select(func.count()).select_from(journal_table).scalar_subquery()
         acknowledged = select(func.coalesce(func.sum(epoch_table.c.acked_upto), 0)).scalar_subquery()
         return EventTotals(*connection.execute(select(written, acknowledged)).one())
 
     @reading
     def sealed(self, connection: Connection, epoch: str, limit: int, after: int = 0) -> list[SealedEvent]:
-        """At most ``limit`` events of this epoch with seq above ``after``, done or not, oldest first."""
+        """Return at most ``limit`` events of this epoch with seq above ``after``, done or not, oldest first."""
         number = _number_of(connection, epoch)
         if number is None:
             return []
@@ -71,7 +71,7 @@ class Outbox(Tables):
 
     @reading
     def hash_at(self, connection: Connection, seq: int, epoch: str | None = None) -> str | None:
-        """The hash of an event of this epoch (None: the current one), None when there is no such event."""
+        """Return the hash of an event of this epoch (None: the current one), None when there is no such event."""
         number = journal.current_epoch(connection).number if epoch is None else _number_of(connection, epoch)
         if number is None:
             return None
@@ -83,9 +83,9 @@ class Outbox(Tables):
     def acknowledge(
         self, connection: Connection, upto: int, quarantined: Sequence[int], epoch: str | None = None
     ) -> bool:
-        """Events up to ``upto`` are done, those above are not, whatever was said before (the center may go back).
+        """Mark events up to ``upto`` as done and those above as not, whatever was so before (the center may go back).
 
-        False, and nothing is written, when ``epoch`` is given and the other process has ended it meanwhile. Raises
+        Returns False, and writes nothing, when ``epoch`` is given and the other process has ended it meanwhile. Raises
         StoreError for a number this database never reached: it is older than what the center has.
         """
         current = journal.current_epoch(connection)

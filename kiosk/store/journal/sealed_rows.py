@@ -111,40 +111,40 @@ def find_altered(bare: sqlite3.Connection, after: int = 0, first_number: int = 0
 
 
 def find_altered_newest(bare: sqlite3.Connection, count: int = NEWEST_INTAKES) -> list[AlteredRecord]:
-    """The same for the newest intakes and whatever was told since the oldest of them; at most ``MAX_REPORTED``."""
+    """Do the same for the newest intakes and all events since the oldest of them; at most ``MAX_REPORTED``."""
     first = bare.execute(_FIRST_OF_NEWEST, (count - 1,)).fetchone()
     number, position = first or (0, 0)
     return list(islice(find_altered(bare, max(0, position - 1), number), MAX_REPORTED))
 
 
 def read_altered_newest(path: Path) -> list[AlteredRecord]:
-    """Of the newest intakes those whose rows are not what was sealed. Raises StoreError."""
+    """Find those of the newest intakes whose rows are not what was sealed. Raises StoreError."""
     with open_read_only(path) as connection:
         return find_altered_newest(connection)
 
 
 def read_all_altered(path: Path) -> tuple[list[AlteredRecord], str]:
-    """Of all intakes; when there is none, the first broken link of the journal as well, or "". Raises StoreError."""
+    """Check all intakes; if none is altered, return the first broken link as well, or "". Raises StoreError."""
     with open_read_only(path) as connection:
         found = list(islice(find_altered(connection), MAX_REPORTED))
         return found, "" if found else _broken_link(connection)
 
 
 def bare_of(connection: Connection) -> sqlite3.Connection:
-    """The connection under SQLAlchemy's, in the same transaction."""
+    """Return the connection under SQLAlchemy's, in the same transaction."""
     bare = connection.connection.driver_connection
     assert isinstance(bare, sqlite3.Connection)
     return bare
 
 
 def refuse_altered(connection: Connection, after: int, first_number: int) -> None:
-    """Raises StoreRefusal, which names the first receipt, when a row is not what was sealed."""
+    """Raise StoreRefusal, which names the first receipt, when a row is not what was sealed."""
     for found in find_altered(bare_of(connection), after, first_number):
         _refuse(found)
 
 
 def refuse_altered_intake(connection: Connection, receipt: ReceiptNumber) -> None:
-    """The same for one receipt that is confirmed, and its void."""
+    """Check the same for one receipt that is confirmed, and its void."""
     bare, number = bare_of(connection), number_of(receipt)
     cursor = bare.cursor()
     cursor.row_factory = sqlite3.Row
@@ -176,7 +176,7 @@ def _refuse(found: AlteredRecord) -> None:
 
 
 def _compare(cursor: sqlite3.Cursor, event: Row) -> AlteredRecord | None:
-    """What the rows say otherwise than this event; None when nothing, or when it was told again later."""
+    """Return where the rows differ from this event; None when nowhere, or when it was reissued later."""
     named = f"event {event['seq']}"
     try:
         body = json.loads(event["body"])
@@ -212,7 +212,7 @@ def _expected_void(body: Row) -> dict[str, Any]:
 
 
 def _expected_intake(body: Row) -> dict[str, Any]:
-    """What the row of this event must say, under the names of ``_ROW``."""
+    """Return what the row of this event must contain, under the names of ``_ROW``."""
     data = body["data"]
     if body["type"] == _ABANDONED:
         return {"receipt": data["receipt"], "state": IntakeState.ABANDONED.value, "closed_at": body["time"], "bags": []}

@@ -31,7 +31,7 @@ class Series:
 
 
 def series_line(line: str) -> tuple[str, Series] | None:
-    """Station and series of a line of the file; None for a line nobody can understand."""
+    """Parse a line of the file into station and series; None for an unreadable line."""
     match = _LINE.fullmatch(line)
     return (match[1], Series(match[2], match[3])) if match else None
 
@@ -55,7 +55,7 @@ class SeriesMarker:
             yield
 
     def used(self, station: str) -> list[Series]:
-        """The series of this station, oldest first. Raises StoreError for a file nobody can understand."""
+        """Return the series of this station, oldest first. Raises StoreError for an unreadable file."""
         return [Series(match[2], match[3]) for match in self._lines() if match[1] == station]
 
     def add_missing(self, station: str, known: Iterable[Series]) -> None:
@@ -81,7 +81,7 @@ class SeriesMarker:
 
 
 def letter_after(series: Iterable[Series]) -> str:
-    """The first letter after all of these; raises StoreError when none is left."""
+    """Return the first letter after all of these. Raises StoreError when none is left."""
     try:
         return next_series(max((one.letter for one in series), default=None))
     except BadIdentifier as error:

@@ -45,7 +45,7 @@ class Signing(Tables):
 
     @writing
     def announce(self, connection: Connection, key: KeyMade, stamp: Stamp) -> None:
-        """Raises StoreError, and tells nothing, while ``stamp`` cannot sign."""
+        """Announce the key. Raises StoreError, and writes nothing, while ``stamp`` cannot sign."""
         position = _append_signed(connection, key, stamp)
         covered = connection.execute(select(*(key_table.c[name] for name in _ALL_COVERED))).mappings().one_or_none()
         connection.execute(delete(key_table))
@@ -54,7 +54,7 @@ class Signing(Tables):
 
     @writing
     def cover(self, connection: Connection, stamp: Stamp) -> None:
-        """Sign for the events that have no signature, once for all. Raises StoreError while ``stamp`` cannot sign."""
+        """Sign once for all events that have no signature. Raises StoreError while ``stamp`` cannot sign."""
         key = connection.execute(select(key_table)).one_or_none()
         if key is not None and key.events:
             event = EventsCovered(key.first_seq, key.last_seq, key.events, key.head)
@@ -63,12 +63,12 @@ class Signing(Tables):
 
 
 def begin_epoch(connection: Connection) -> None:
-    """What the earlier one has not covered is either told again, and signed anew, or beyond any further event."""
+    """Reset the coverage: what is uncovered is reissued and signed again, or no further event can reach it."""
     connection.execute(update(key_table).values(_ALL_COVERED))
 
 
 def repeat_announcement(connection: Connection) -> None:
-    """The sorting center may not have the event any more that told of the key."""
+    """Require a new announcement: the sorting center may no longer have the event of the key."""
     connection.execute(update(key_table).values(public=""))
 
 

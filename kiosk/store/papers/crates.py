@@ -37,12 +37,12 @@ class Crates(Tables):
 
     @reading
     def bags(self, connection: Connection, receipt: str) -> list[CrateBag]:
-        """The bags of a lot, each with the number of its crate in this lot, 0 for none."""
+        """Return the bags of a lot, each with the number of its crate in this lot, 0 for none."""
         return _bags(connection, _BAGS.where(is_intake(parse_receipt(receipt))))
 
     @reading
     def receipt_of(self, connection: Connection, sscc: str) -> tuple[str, int] | None:
-        """The receipt and the number of the packed crate with this SSCC."""
+        """Find the receipt and the number of the packed crate with this SSCC."""
         found = (
             select(intake_table.c.receipt, crate_table.c.place)
             .join(crate_table, crate_table.c.intake == intake_table.c.number)
@@ -75,7 +75,7 @@ class Crates(Tables):
 
     @finishing
     def unpack(self, connection: Connection, receipt: ReceiptNumber, place: int, stamp: Stamp) -> None:
-        """The crate is taken apart: its bags may be packed anew, its label says nothing. Refused: stale_page."""
+        """Take the crate apart: its bags may be packed again, its label is no longer valid. Refused: stale_page."""
         condition = (crate_table.c.intake == number_of(receipt)) & (crate_table.c.place == place)
         packed = condition & crate_table.c.unpacked_at.is_(None)
         key = connection.execute(select(crate_table.c.number).where(packed)).scalar_one_or_none()

@@ -44,19 +44,19 @@ class Papers(Tables):
 
     @finishing
     def sending(self, connection: Connection, job_id: int) -> None:
-        """Before the first byte leaves: queued becomes sending, one more attempt."""
+        """Change queued to sending before the first byte is sent; count one more attempt."""
         print_jobs.move(connection, job_id, QUEUED, SENDING, attempts=job_table.c.attempts + 1)
 
     @finishing
     def done(self, connection: Connection, job_id: int) -> None:
-        """The paper came out: sending becomes printed. The body of a pickup slip is erased."""
+        """Change sending to printed: the paper came out. The body of a pickup slip is erased."""
         print_jobs.move(connection, job_id, SENDING, PRINTED)
         print_jobs.erase_slips(connection, job_table.c.id == job_id)
 
     @finishing
     def unknown(self, connection: Connection, job_id: int, why: str, stamp: Stamp) -> None:
-        """Nobody knows whether the paper came out: sending becomes unknown, or printed for a label that a scan has
-        proved meanwhile. A pickup slip's body is erased.
+        """Change sending to unknown, or to printed for a label that a scan has proved meanwhile: it is not known
+        whether the paper came out. A pickup slip's body is erased.
 
         ``why`` is ``restart`` or ``device``.
         """
@@ -64,7 +64,7 @@ class Papers(Tables):
 
     @finishing
     def recover(self, connection: Connection, stamp: Stamp) -> list[PrintJob]:
-        """At the station's start: every job found sending becomes unknown, or printed when a scan proved it."""
+        """Change every job found sending at the station's start to unknown, or to printed when a scan proved it."""
         left = select(job_table.c.id).where(OPEN, job_table.c.state == SENDING).order_by(job_table.c.id)
         ids = list(connection.execute(left).scalars())
         for job_id in ids:
@@ -73,8 +73,8 @@ class Papers(Tables):
 
     @writing
     def issue(self, connection: Connection, paper: NewPaper, about: str, actor: str, stamp: Stamp) -> int:
-        """A person asks for a paper of which there is one for good, as a member's card: it is queued the first time, a
-        copy of it from then on. One that still waits for the printer is not queued twice. Returns the job.
+        """Queue a paper that exists only once, as a member's card: the original the first time, a copy from then on.
+        One that still waits for the printer is not queued twice. Returns the job.
         """
         previous = JOBS.where(job_table.c.about == about, job_table.c.document == paper.document)
         row = connection.execute(previous.order_by(job_table.c.id.desc()).limit(1)).one_or_none()
@@ -88,7 +88,7 @@ class Papers(Tables):
 
     @writing
     def reprint(self, connection: Connection, job_id: int, actor: str, stamp: Stamp) -> int:
-        """A person asked for the paper again: a new queued job with the same body, marked as a copy.
+        """Queue the paper again on a person's request: a new job with the same body, marked as a copy.
 
         The receipt of a voided intake is drawn with VOID across it; its labels are not printed any more. Refused:
         reissue (a pickup slip: its code is gone; a seal), cancelled, void_label, unknown_paper, record_altered.
@@ -107,7 +107,7 @@ class Papers(Tables):
 
     @writing
     def resolve(self, connection: Connection, job_id: int, came_out: bool, actor: str, stamp: Stamp) -> int | None:
-        """A person looked at a paper of unknown fate: it is printed, or cancelled and a copy queued in its place.
+        """Record what a person says of an unknown paper: printed, or cancelled and a copy queued in its place.
 
         Returns the copy; there is none for an intake that was voided meanwhile. Refused: not_unknown, unknown_paper,
         reissue (a pickup slip or a seal that did not come out).
@@ -126,13 +126,13 @@ class Papers(Tables):
 
     @writing
     def scanned(self, connection: Connection, receipt: ReceiptNumber, bag: int, stamp: Stamp) -> None:
-        """The label on this bag was scanned: one label of it was printed, also where nobody knew.
+        """Record the scan of this bag's label: one label of it was printed, even if its job is unknown.
 
-        Which one, the code does not say: it is the same on every copy. It can only be one that was sent before the
-        scan. Where one of these is known as printed, that is the one, and nothing is learned of the others. Where none
-        is, the scan proves the newest: a label is printed again because the one before is not there to be stuck. The
-        others stay unknown until a person says what became of them. A label that is just being sent is printed as
-        soon as the printer's worker has told what it knows.
+        The code does not say which label it was: it is the same on every copy. It can only be one that was sent before
+        the scan. Where one of these is known as printed, it is that one, and the others are unaffected. Where none is,
+        the scan proves the newest: a label is printed again because the one before cannot be stuck on. The others stay
+        unknown until a person decides. A label that is just being sent is printed as soon as the printer's worker has
+        reported.
 
         Refused: unknown_code, void_label, bag_twice (this bag was scanned before: nothing is written again).
         """
@@ -156,7 +156,7 @@ class Papers(Tables):
 
     @reading
     def receipt_to_scan(self, connection: Connection) -> str | None:
-        """The receipt whose bags are asked for under the scanner; None when every one was scanned, or nobody asks."""
+        """Return the receipt whose bags are still to be scanned; None when every one was, or none are asked for."""
         to_scan = (
             select(intake_table.c.receipt)
             .select_from(scan_table)
@@ -186,7 +186,7 @@ class Papers(Tables):
 
     @reading
     def latest(self, connection: Connection, document: str, about: str = "") -> PrintJob | None:
-        """The newest paper of this kind that is no copy; ``about`` one thing alone, as a manifest's number."""
+        """Find the newest paper of this kind that is no copy; ``about`` limits it, as to a manifest's number."""
         query = JOBS.where(job_table.c.document == document, job_table.c.copy == 0).order_by(job_table.c.id.desc())
         if about:
             query = query.where(job_table.c.about == about)
@@ -209,7 +209,7 @@ def _unknown(connection: Connection, job_id: int, why: str, stamp: Stamp) -> Non
 
 
 def _is_unpacked(connection: Connection, job: PrintJob) -> bool:
-    """Whether it is of a crate that was taken apart, or of a tote that was opened or is gone."""
+    """Return whether it is of a crate that was taken apart, or of a tote that was opened or has left."""
     if job.document == print_jobs.TOTE_TAG:
         number = SerialNumber.parse("T", job.about)
         condition = tote_table.c.number == key_of(number.series, number.counter)

@@ -63,7 +63,7 @@ JOBS = select(
 
 
 def add(connection: Connection, receipt: ReceiptNumber, jobs: Sequence[NewPaper]) -> None:
-    """Queue the papers of an intake, in this order. From now on it is its bags that are asked for, if any are."""
+    """Queue the papers of an intake, in this order. If it has bags to scan, those are asked for from now on."""
     number = number_of(receipt)
     for job in jobs:
         _add(connection, number, None, job)
@@ -77,7 +77,7 @@ def queue(connection: Connection, paper: NewPaper, about: str) -> int:
 
 
 def copy(connection: Connection, job: PrintJob, receipt: ReceiptNumber | None) -> int:
-    """Queue the same body again as the next copy; ``receipt`` is that of its intake. Returns the new job."""
+    """Queue the same body again as the next copy; ``receipt`` is that of its intake. Return the new job."""
     intake = number_of(receipt) if receipt is not None else None
     about = job.about if intake is None else None
     new = NewPaper(job.document, job.printer, job.body, bag=job.bag)
@@ -85,25 +85,25 @@ def copy(connection: Connection, job: PrintJob, receipt: ReceiptNumber | None) -
 
 
 def _copies(connection: Connection, job: PrintJob, intake: int | None) -> int:
-    """How many copies there are of a paper: their numbers grow with the jobs, so none is before this one."""
+    """Count the copies of a paper: their numbers grow with the jobs, so none is before this one."""
     about = (job_table.c.intake == intake) if intake is not None else (job_table.c.about == job.about)
     same = about & (job_table.c.document == job.document) & (job_table.c.bag == job.bag) & (job_table.c.id >= job.id)
     return int(connection.execute(select(func.max(job_table.c.copy)).where(same)).scalar_one())
 
 
 def cancel_queued(connection: Connection, receipt: ReceiptNumber) -> None:
-    """The queued papers of an intake come to nothing; what may be out stays as it is."""
+    """Cancel the queued papers of an intake; what may be out stays as it is."""
     _cancel(connection, (job_table.c.intake == number_of(receipt)) & (job_table.c.state == QUEUED))
 
 
 def cancel_crate(connection: Connection, receipt: ReceiptNumber, place: int) -> None:
-    """The label of a crate that is taken apart: one that is queued comes to nothing, and none wants a decision."""
+    """Cancel the label of a crate that is taken apart if queued, or if unknown: no decision is needed any more."""
     condition = (job_table.c.intake == number_of(receipt)) & (job_table.c.document == CRATE_LABEL)
     _cancel(connection, condition & (job_table.c.bag == place) & job_table.c.state.in_([QUEUED, UNKNOWN]))
 
 
 def cancel_about(connection: Connection, about: str) -> None:
-    """Papers about a parcel that has ended: those queued come to nothing, those unknown want no decision any more."""
+    """Cancel queued papers about a parcel that has ended, and unknown ones: no decision is needed any more."""
     _cancel(connection, (job_table.c.about == about) & job_table.c.state.in_([QUEUED, UNKNOWN]))
 
 
@@ -113,7 +113,7 @@ def cancel_slips(connection: Connection, about: str) -> None:
 
 
 def get(connection: Connection, job_id: int) -> PrintJob:
-    """The job. Raises StoreRefusal: unknown_paper."""
+    """Read the job. Raises StoreRefusal: unknown_paper."""
     row = connection.execute(JOBS.where(job_table.c.id == job_id)).one_or_none()
     if row is None:
         raise StoreRefusal("unknown_paper", f"There is no print job {job_id}.")
@@ -128,7 +128,7 @@ def move(connection: Connection, job_id: int, before: str, after: str, **values:
 
 
 def summary(connection: Connection) -> dict[str, int]:
-    """How many jobs are queued, sending, printed and unknown. They are numbered without gaps: printed is the rest."""
+    """Count the jobs queued, sending, printed and unknown. They are numbered without gaps: printed is the rest."""
     counts = dict.fromkeys((QUEUED, SENDING, PRINTED, UNKNOWN, CANCELLED), 0)
     total = connection.execute(select(func.max(job_table.c.id))).scalar_one() or 0
     for state, count in connection.execute(select(job_table.c.state, func.count()).where(OPEN).group_by(text("1"))):
@@ -165,5 +165,5 @@ def _cancel(connection: Connection, which: ColumnElement[bool]) -> None:
 
 
 def erase_slips(connection: Connection, which: ColumnElement[bool]) -> None:
-    """A slip holds a code: nothing of it is kept once it cannot be printed any more."""
+    """Erase slips that cannot be printed any more: each holds a code."""
     connection.execute(update(job_table).where(which, job_table.c.document.in_(SECRET)).values(body=b""))

@@ -21,12 +21,12 @@ _MAY_REAPPEAR = TERMINAL_STATES - {ParcelState.COLLECTED}  # A waybill of one of
 class Deliveries(Tables):
     @writing
     def expect(self, connection: Connection, parcels: Sequence[ExpectedParcel], stamp: Stamp) -> int:
-        """Take over a list, and open a delivery when none is open; returns how many waybills on it are new."""
+        """Store a list, and open a delivery when none is open; return how many waybills on it are new."""
         return expect(connection, parcels, stamp)
 
     @writing
     def close(self, connection: Connection, actor: str, stamp: Stamp) -> list[ParcelRow]:
-        """All of the truck is scanned: what is still expected is missing. Returns those."""
+        """Mark what is still expected as missing, now that the whole truck is scanned; return those parcels."""
         missing = rows.in_states(connection, {ParcelState.EXPECTED})
         for row in missing:
             rows.change(
@@ -55,7 +55,7 @@ def expect(connection: Connection, parcels: Sequence[ExpectedParcel], stamp: Sta
 
 
 def is_open(connection: Connection) -> bool:
-    """Whether a list is being worked on, so that what is not on it is surplus."""
+    """Return whether a delivery is open, so that what is not on its list is surplus."""
     open_ = select(delivery_table.c.number).where(delivery_table.c.closed_at.is_(None))
     return connection.execute(open_.limit(1)).first() is not None
 

@@ -56,8 +56,8 @@ class Parcels(Tables):
     ) -> ParcelRow:
         """Book a scanned parcel: number, slot, code, events and papers. A damaged one waits as ARRIVED.
 
-        A waybill that is here, or was collected, gives its row with ``repeated`` and writes nothing, unless a person
-        said that this is ``another`` package of it. ``slots`` are filled in their order. Refused: shelves_full.
+        A waybill that is here, or was collected, gives its row with ``repeated`` and writes nothing, unless this is
+        ``another`` package of it. ``slots`` are filled in their order. Refused: shelves_full.
         """
         known = rows.by_waybill(connection, arrival.waybill)
         if known is not None and known.state not in ARRIVABLE_STATES and not arrival.another:
@@ -95,10 +95,10 @@ class Parcels(Tables):
 
     @finishing
     def withdraw(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
-        """Take a scan back: slot, code and queued papers are gone, and the row returned is WITHDRAWN for good.
+        """Take a scan back: slot, code and queued papers are gone, and the row returned is WITHDRAWN, a final state.
 
-        When the parcel was on a list, its waybill is EXPECTED again in a new row with a new number: the label that
-        may be out there names a number that stands for nothing.
+        When the parcel was on a list, its waybill is EXPECTED again in a new row with a new number: the label that may
+        be out has a number that is no longer valid.
         """
         before = _row_before(connection, number, _S.WITHDRAWN)
         row = end_parcel(connection, number, _S.WITHDRAWN, e.ParcelWithdrawn(str(number), actor), stamp)
@@ -118,7 +118,7 @@ class Parcels(Tables):
 
     @finishing
     def lose(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
-        """A parcel is not in its slot: that is free, and the row still tells which it was. The code is kept."""
+        """Mark a parcel that is not in its slot as lost: the slot is free, the row still names it. The code is kept."""
         return _step(connection, number, _S.LOST, e.ParcelLost(str(number), actor), stamp)
 
     @writing
@@ -141,10 +141,10 @@ class Parcels(Tables):
 
     @writing
     def sweep(self, connection: Connection, overdue_before: str, return_before: str, stamp: Stamp) -> list[ParcelRow]:
-        """Move on what waits too long; returns the rows that changed. Times are RFC 3339 as in ``Moment.timestamp``.
+        """Move on what waits too long; return the rows that changed. Times are RFC 3339 as in ``Moment.timestamp``.
 
-        What is older than both goes the whole way at once. A parcel that arrived before a time server had set the
-        clock counts from the first sweep after that. Nothing happens while the clock of ``stamp`` is not synced.
+        What is older than both goes the whole way at once. A parcel that arrived before a time server had set the clock
+        counts from the first sweep after that. Nothing happens while the clock of ``stamp`` is not synced.
         """
         if rows.time_to_count_from(stamp) is None:
             return []
@@ -161,7 +161,7 @@ class Parcels(Tables):
 
     @finishing
     def collect(self, connection: Connection, number: ParcelNumber, handover: HandoverProof, stamp: Stamp) -> ParcelRow:
-        """Hand over for good. Refused: collected, not_waiting, code_used, proxy_needs_name, unknown_parcel."""
+        """Hand over, finally. Refused: collected, not_waiting, code_used, proxy_needs_name, unknown_parcel."""
         _row_before(connection, number, _S.COLLECTED)
         if handover.proof is Proof.CODE:
             if handover.mac is None or handover.mac != rows.mac_of(connection, number):
@@ -182,7 +182,7 @@ class Parcels(Tables):
         actor: str,
         stamp: Stamp,
     ) -> ParcelRow:
-        """A new code for a waiting parcel. The old code and slips of it that are not out yet are cancelled."""
+        """Make a new code for a waiting parcel. The old code and slips of it that are not out yet are cancelled."""
         row = _row_before(connection, number, _S.COLLECTED)  # what may be collected has a code, and may have another
         print_jobs.cancel_slips(connection, str(number))
         mac = _unused_code_mac(connection, number, code.code_mac)
@@ -192,11 +192,10 @@ class Parcels(Tables):
 
     @finishing
     def erase_personal_data(self, connection: Connection, before: str, stamp: Stamp) -> int:
-        """Erase waybill, phone digits and proxy name of parcels closed before then; returns how many.
+        """Erase waybill, phone digits and proxy name of parcels closed before then; return how many.
 
-        The hash of the waybill stays, so that the same one again is still known. A parcel that was closed
-        before the clock was set counts from the first call after that. Nothing happens while the clock of ``stamp``
-        is not synced.
+        The hash of the waybill stays, so that the same one again is still known. A parcel that was closed before the
+        clock was set counts from the first call after that. Nothing happens while the clock of ``stamp`` is not synced.
         """
         if rows.time_to_count_from(stamp) is None:
             return 0
@@ -216,12 +215,12 @@ class Parcels(Tables):
 
     @reading
     def by_waybill(self, connection: Connection, waybill: str) -> ParcelRow | None:
-        """The newest parcel with this normalized waybill, erased or not; of several packages one that is still here."""
+        """Find the newest parcel with this normalized waybill, erased or not; of several packages one still here."""
         return rows.by_waybill(connection, waybill)
 
     @reading
     def by_mac(self, connection: Connection, mac: bytes) -> ParcelRow | None:
-        """The waiting parcel this code belongs to; None for a code that was used, replaced or never issued."""
+        """Find the waiting parcel of this code; None for a code that was used, replaced or never issued."""
         row = rows.by_mac(connection, mac)
         return row if row is not None and row.state in WAITING_STATES else None
 
@@ -233,12 +232,12 @@ class Parcels(Tables):
     def in_states(
         self, connection: Connection, states: Collection[ParcelState], limit: int = 50, offset: int = 0
     ) -> list[ParcelRow]:
-        """Parcels in any of these states, the one that came first first."""
+        """Return the parcels in any of these states, oldest arrival first."""
         return rows.in_states(connection, states, limit, offset)
 
     @reading
     def counts(self, connection: Connection) -> Mapping[ParcelState, int]:
-        """How many there are in each state, every state named."""
+        """Count the parcels in each state; states without any are 0."""
         found = connection.execute(select(parcel_table.c.state, func.count()).group_by(parcel_table.c.state))
         return dict.fromkeys(ParcelState, 0) | {ParcelState(state): count for state, count in found}
 
@@ -246,7 +245,7 @@ class Parcels(Tables):
 def _row_before(
     connection: Connection, number: ParcelNumber, to: ParcelState, of: ParcelState | None = None
 ) -> ParcelRow:
-    """The row before a step that is allowed. Raises StoreRefusal: unknown_parcel, collected, not_waiting."""
+    """Read the row and check that the step is allowed. Raises StoreRefusal: unknown_parcel, collected, not_waiting."""
     row = _row(connection, number)
     try:
         transition(row.state, to)
@@ -279,7 +278,7 @@ def end_parcel(
     stamp: Stamp,
     **values: object,
 ) -> ParcelRow:
-    """A step that ends the parcel's life here: slot and code are free, papers that are not out come to nothing."""
+    """Make the parcel's last step here: free its slot and code, cancel papers that are not out."""
     _row_before(connection, number, to)
     rows.change(
         connection,
@@ -301,7 +300,7 @@ def _due_back(connection: Connection, number: ParcelNumber, actor: str, stamp: S
 
 
 def _book(connection: Connection, known: ParcelRow | None, arrival: Arrival, stamp: Stamp) -> ParcelRow:
-    """The row of a parcel that is here: the one that waited for it, or a new one."""
+    """Write the row of a parcel that is here: the one that waited for it, or a new one."""
     values: dict[str, object] = {
         "consent": arrival.consent,
         "damaged": int(arrival.damaged),
@@ -323,7 +322,7 @@ def _book(connection: Connection, known: ParcelRow | None, arrival: Arrival, sta
 def _assign_slot(
     connection: Connection, row: ParcelRow, slot_assignment: SlotAssignment, actor: str, stamp: Stamp
 ) -> ParcelRow:
-    """From ARRIVED to NOTICED in one go: nothing is on a shelf without a code."""
+    """Move from ARRIVED to NOTICED in one step: nothing is on a shelf without a code."""
     slot = _free_slot(connection, slot_assignment.slots)
     mac = _unused_code_mac(connection, row.number, slot_assignment.code_mac)
     coded = replace(row, code_no=row.code_no + 1)
@@ -341,7 +340,7 @@ def _shelve(connection: Connection, row: ParcelRow, slot: str, actor: str, stamp
 
 
 def _unused_code_mac(connection: Connection, number: ParcelNumber, code_mac: CodeMaker) -> bytes:
-    """The hash of a code that no parcel has; asks for a new one when it is in use. Raises StoreError after 20."""
+    """Return the hash of a code that no parcel has; ask for a new one while in use. Raises StoreError after 20."""
     for _ in range(_MAX_TRIES):
         mac = code_mac(number)
         if rows.by_mac(connection, mac) is None:

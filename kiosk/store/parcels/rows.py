@@ -57,14 +57,14 @@ def change(connection: Connection, number: ParcelNumber, **values: object) -> No
 
 
 def by_number(connection: Connection, number: ParcelNumber) -> ParcelRow | None:
-    """The parcel; None for a number of another station."""
+    """Find the parcel; None for a number of another station."""
     row = one(connection, ROWS.where(parcel_table.c.number == _key(number)))
     return row if row is not None and row.number == number else None
 
 
 def by_waybill(connection: Connection, waybill: str) -> ParcelRow | None:
-    """The newest parcel with this waybill. Packages of one waybill are several: what is still here comes first, then
-    what was collected, because that one says that it may not simply come again.
+    """Find the newest parcel with this waybill. Of several packages one that is still here comes first, then a
+    collected one, because it shows that the waybill may not simply come again.
     """
     condition = parcel_table.c.waybill_sha256 == waybill_hash(waybill)
     has_ended = parcel_table.c.state.in_(sorted(TERMINAL_STATES))
@@ -73,7 +73,7 @@ def by_waybill(connection: Connection, waybill: str) -> ParcelRow | None:
 
 
 def by_mac(connection: Connection, mac: bytes) -> ParcelRow | None:
-    """The waiting or lost parcel with this code. There are few of them, so the codes have no index of their own."""
+    """Find the waiting or lost parcel with this code. There are few of them, so the codes have no index."""
     condition = parcel_table.c.state.in_([*_WITH_A_CODE]) & (parcel_table.c.code_mac == mac)
     return one(connection, ROWS.where(condition).limit(1))
 
@@ -97,16 +97,16 @@ def first_free(connection: Connection, slots: Sequence[str]) -> str | None:
 
 
 def time_to_count_from(stamp: Stamp) -> str | None:
-    """The time from which days are counted; None unless a time server has set the clock, so that a later look sets it.
+    """Return the time from which days are counted; None, to be set later, unless a time server has set the clock.
 
-    A clock that was taken over from the last shutdown is behind by however long the station was off: what came in
-    today would be old as soon as the right time is known.
+    A clock that was taken over from the last shutdown is behind by however long the station was off: what came in today
+    would be old as soon as the right time is known.
     """
     return stamp.moment.timestamp if stamp.moment.quality is ClockQuality.SYNCED else None
 
 
 def set_missing_times(connection: Connection, states: Collection[ParcelState], stamp: Stamp) -> None:
-    """Let parcels in these states that came to them before the clock was set count from now."""
+    """Count from now for parcels that came to these states before the clock was set."""
     unset = parcel_table.c.state.in_(sorted(states)) & parcel_table.c.counts_from.is_(None)
     connection.execute(update(parcel_table).where(unset).values(counts_from=stamp.moment.timestamp))
 

@@ -46,13 +46,13 @@ class Totes(Tables):
 
     @reading
     def handed_over(self, connection: Connection, manifest: SerialNumber) -> list[ToteRow]:
-        """The totes of a manifest, the first on its sheet first; none for a manifest this station never had."""
+        """Return the totes of a manifest in the order of its sheet; none for a manifest this station never had."""
         station = connection.execute(select(station_table.c.station)).scalar_one()
         return _totes(connection, tote_table.c.manifest == _key(manifest)) if manifest.station == station else []
 
     @reading
     def of_parcel(self, connection: Connection, parcel: ParcelNumber) -> ToteRow | None:
-        """The tote this parcel is in while it waits for the driver; None for one on its shelf."""
+        """Find the tote this parcel is in while it waits for the driver; None for one on its shelf."""
         return next((tote for tote in _packed(connection) if parcel in tote.parcels), None)
 
     @writing
@@ -74,7 +74,7 @@ class Totes(Tables):
 
     @writing
     def unpack(self, connection: Connection, number: SerialNumber, stamp: Stamp) -> None:
-        """The tote is opened: its parcels are on their shelf again, its tags are worth nothing. Refused: stale_page."""
+        """Open the tote: its parcels are back on their shelf, its tags are no longer valid. Refused: stale_page."""
         tote = next((tote for tote in _packed(connection) if tote.number == number), None)
         if tote is None:
             raise StoreRefusal("stale_page", f"Tote {number.text(TOTE)} does not wait for the driver.")
@@ -93,7 +93,7 @@ class Totes(Tables):
         actor: str,
         stamp: Stamp,
     ) -> SerialNumber:
-        """Give the first MAX_TOTES_PER_MANIFEST totes that wait to the driver: all parcels in them have gone back, and
+        """Give the first MAX_TOTES_PER_MANIFEST waiting totes to the driver: all parcels in them have gone back, and
         the manifest is queued.
 
         Refused: stale_page (other totes wait than the clerk has seen), tote_changed (a parcel in one of them does not

@@ -57,6 +57,6 @@ class Checks(Tables):
 
 
 def _newest(connection: Connection) -> list[CheckRow]:
-    """One check, none before the first."""
+    """Return one check, none before the first."""
     query = _ROWS.order_by(check_table.c.number.desc()).limit(1)
     return [CheckRow(**{**row, "passed": bool(row["passed"])}) for row in connection.execute(query).mappings()]

@@ -31,12 +31,12 @@ EventOf = Callable[[int, str], ScaleEvent]
 class EventCounters(Tables):
     @reading
     def read(self, connection: Connection) -> CounterValues:
-        """As they stand; another process may have imported a catalog."""
+        """Read them from the database: another process may have imported a catalog."""
         return read(connection)
 
     @writing
     def observe_scale(self, connection: Connection, content: ScaleContent, stamp: Stamp) -> int:
-        """At the start: tell the scale when it is the first, or another one, which counts. Returns the counter."""
+        """Record, at the start, the first scale, or a changed one, which is counted. Return the counter."""
 
         def event(value: int, before: str) -> ScaleChanged:
             return ScaleChanged(counter=value, before_sha256=before, **asdict(content))
@@ -49,7 +49,7 @@ class EventCounters(Tables):
     def count_clock(
         self, connection: Connection, before: ClockQuality, after: ClockQuality, step_s: int, stamp: Stamp
     ) -> int:
-        """The clock was set, or became another quality; ``step_s`` is the jump in seconds. Returns the counter."""
+        """Count that the clock was set, or changed quality; ``step_s`` is the jump in seconds. Return the counter."""
         row = _row(connection, EventCounter.CLOCK)
         value = (row[0] if row else 0) + 1
         _put(connection, EventCounter.CLOCK, value, None)
@@ -74,7 +74,7 @@ def observe_tares(connection: Connection, catalog: Catalog, version: int, stamp:
 
 
 def raise_all(connection: Connection, floor: Mapping[str, int]) -> CounterValues:
-    """One above what is here and what ``floor`` says was there; the event of the new epoch tells them."""
+    """Raise each one above its value here and in ``floor``; the event of the new epoch reports them."""
     for counter in EventCounter:
         row = _row(connection, counter)
         value, sha256 = row if row else (0, None)

@@ -54,7 +54,7 @@ _WHY = {
 class PanLoads(Tables):
     @finishing
     def note(self, connection: Connection, pan_note: PanNote, stamp: Stamp) -> None:
-        """Keep what the journal of the pan tells, with its event when a load has left unbooked."""
+        """Store a note of the pan journal, with its event when a load has left unbooked."""
         match pan_note:
             case LingeringLoadNote():
                 # One load at most lies on the pan.
@@ -70,7 +70,7 @@ class PanLoads(Tables):
 
     @reading
     def before(self, connection: Connection) -> PreviousLoads:
-        """What the last run knew of the pan. Ask before ``Intakes.abandon_left_open``."""
+        """Read what the last run knew of the pan. Call it before ``Intakes.abandon_left_open``."""
         lies = (
             connection.execute(select(load_table.c.peak_g).where(_OPEN, load_table.c.state == LIES)).scalars().first()
         )
@@ -111,12 +111,12 @@ class PanLoads(Tables):
 
 
 def mark_used(connection: Connection, loads: Collection[int]) -> None:
-    """These loads are booked or checked now: one that was noted as lying is no open case any more."""
+    """Close these loads where one was noted as lying on the pan: they are booked or checked now."""
     connection.execute(_USED, {"loads": list(loads)})
 
 
 def on_intake_confirmed(connection: Connection, number: int, intake: Intake, stamp: Stamp) -> None:
-    """The intake is booked, and with it the loads that are on the receipt, as bags or as their containers.
+    """Close the loads that are on the receipt, as bags or as their containers: they are booked.
 
     What was fixed for it and is not on it, a container that was exchanged for another, has left unbooked.
     """
@@ -130,12 +130,12 @@ def on_intake_confirmed(connection: Connection, number: int, intake: Intake, sta
 
 
 def on_intake_abandoned(connection: Connection, receipt: ReceiptNumber, why: AbandonReason, stamp: Stamp) -> None:
-    """The intake is given up: what was fixed for it has left, or will leave, unbooked."""
+    """Record that what was fixed for the abandoned intake has left, or will leave, unbooked."""
     _close_held(connection, receipt, _WHY[why], stamp)
 
 
 def _record_held(connection: Connection, pan_note: HeldLoadNote, stamp: Stamp) -> None:
-    """The note may come after the end of the intake: then that end decides at once."""
+    """Store the note; one that comes after the end of the intake is closed by that end at once."""
     receipt = parse_receipt(pan_note.receipt)
     intake = select(intake_table.c.number, intake_table.c.state).where(is_intake(receipt))
     row = connection.execute(intake).one_or_none()
@@ -153,14 +153,14 @@ def _record_held(connection: Connection, pan_note: HeldLoadNote, stamp: Stamp) -
 
 
 def _is_on_receipt(connection: Connection, number: int, pan_note: HeldLoadNote) -> bool:
-    """Whether the receipt has this load, as a bag or as a container that was weighed."""
+    """Return whether the receipt has this load, as a bag or as a container that was weighed."""
     weighed = (line_table.c.tare_source == TareSource.WEIGHED) & (line_table.c.tare_g == pan_note.held_g)
     line = select(line_table.c.bag).where(line_table.c.intake == number)
     return connection.execute(line.where(or_(line_table.c.load == pan_note.load_no, weighed))).first() is not None
 
 
 def _close_held(connection: Connection, receipt: ReceiptNumber, why: UnbookedWhy, stamp: Stamp) -> None:
-    """What is still held for this intake has left unbooked."""
+    """Record that what is still held for this intake has left unbooked."""
     for row in connection.execute(_HELD, {"mine": number_of(receipt)}).all():
         left = LoadLeftNote(row.peak_g, why, row.settled_ms, row.loads)
         _close_unbooked(connection, left, stamp, load_table.c.number == row.number, str(receipt))
@@ -177,7 +177,7 @@ def _record_left(connection: Connection, pan_note: LoadLeftNote, stamp: Stamp) -
 def _close_unbooked(
     connection: Connection, left: LoadLeftNote, stamp: Stamp, which: ColumnElement[bool], receipt: str | None
 ) -> bool:
-    """Append the event and close the row; False when there is no such row, and then nothing is written."""
+    """Append the event and close the row; return False, and write nothing, when there is no such row."""
     number = connection.execute(select(load_table.c.number).where(which)).scalars().first()
     if number is None:
         return False

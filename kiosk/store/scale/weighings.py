@@ -24,7 +24,7 @@ _SCALE = insert(scale_table)
 
 
 def add(connection: Connection, number: int, confirmed: ConfirmedIntake) -> None:
-    """Write both for an intake that is being confirmed; what is not known has no row."""
+    """Write scale and frames of an intake that is being confirmed; what is not known has no row."""
     if confirmed.scale is not None:
         connection.execute(_SCALE, {"intake": number, **_legal_status_values(confirmed.scale)})
     frames = [(line.number, line.weighing.frames) for line in confirmed.intake.lines if line.weighing.frames]
@@ -39,7 +39,7 @@ def add(connection: Connection, number: int, confirmed: ConfirmedIntake) -> None
 class Weighings(Tables):
     @reading
     def legal_status(self, connection: Connection, receipt: str) -> ScaleLegalStatus | None:
-        """What the scale was worth for this receipt; None when nobody knew, or there is no such receipt."""
+        """Return the scale's status for this receipt; None when it was unknown, or there is no such receipt."""
         row = connection.execute(
             select(scale_table).join(intake_table).where(is_intake(parse_receipt(receipt)))
         ).one_or_none()
@@ -55,7 +55,7 @@ class Weighings(Tables):
 
     @reading
     def frames(self, connection: Connection, receipt: str, bag: int) -> tuple[bytes, ...]:
-        """The raw frames of a bag, oldest first; empty when none were kept. BadFrames for a row that was changed."""
+        """Read the raw frames of a bag, oldest first; empty when none were kept. Raises BadFrames for a changed row."""
         query = (
             select(frames_table.c.frames)
             .join(intake_table, intake_table.c.number == frames_table.c.intake)

@@ -67,19 +67,19 @@ COST: Final = Cost(3, 64 * 1024, 4)
 
 
 def seal(content: bytes, public: bytes, own: bytes = b"") -> bytes:
-    """As ``seal_stream``. Raises NotSealed."""
+    """Encrypt as ``seal_stream`` does. Raises NotSealed."""
     sealed = BytesIO()
     seal_stream(BytesIO(content), sealed, public, own)
     return sealed.getvalue()
 
 
 def unseal(sealed: bytes, private: bytes) -> bytes:
-    """Raises NotOpened."""
+    """Decrypt with the private key. Raises NotOpened."""
     return _unseal(sealed, _identity(private))
 
 
 def seal_stream(source: BinaryIO, target: BinaryIO, public: bytes, own: bytes = b"") -> Digests:
-    """To whoever has the private half of the X25519 key (RFC 7748), and to the private key ``own``, in 64 KB of memory.
+    """Encrypt to an X25519 key (RFC 7748), and to that of the private key ``own``, in 64 KB of memory.
 
     Raises NotSealed, OSError.
     """
@@ -94,12 +94,12 @@ def seal_stream(source: BinaryIO, target: BinaryIO, public: bytes, own: bytes = 
 
 
 def unseal_stream(source: BinaryIO, target: BinaryIO, private: bytes) -> Digests:
-    """Raises NotOpened, OSError: what was written is of no use then."""
+    """Decrypt. Raises NotOpened, OSError: discard what was written then."""
     return _unseal_stream(source, target, _identity(private))
 
 
 def seal_to_paper(content: bytes, code: PaperCode) -> bytes:
-    """The salt of the code, and the age file."""
+    """Return the salt of the code, and the age file."""
     from pyrage import encrypt
 
     salt = os.urandom(SALT_BYTES)
@@ -108,7 +108,7 @@ def seal_to_paper(content: bytes, code: PaperCode) -> bytes:
 
 
 def unseal_with_paper(sealed: bytes, code: PaperCode) -> bytes:
-    """Raises NotOpened."""
+    """Decrypt with the code. Raises NotOpened."""
     return _unseal(sealed[SALT_BYTES:], _paper_identity(code, sealed[:SALT_BYTES].ljust(SALT_BYTES, b"\0")))
 
 
@@ -143,7 +143,7 @@ class _HashedFile:
         return len(self._hash(lambda: piece[: self._file.write(piece)]))
 
     def flush(self) -> None:
-        """The caller forces out what was written."""
+        """Do nothing: the caller flushes to disk."""
 
     def _hash(self, act: Callable[[], bytes]) -> bytes:
         try:
@@ -174,7 +174,7 @@ def _convert(
 
 
 def _is_panic(error: BaseException) -> bool:
-    """Whether the library gave up: its exception for that is no Exception, and cannot be imported."""
+    """Return whether the library panicked: that exception is no Exception, and cannot be imported."""
     return type(error).__name__ == "PanicException"
 
 
@@ -186,14 +186,14 @@ def _paper_identity(code: PaperCode, salt: bytes) -> Identity:
 
 
 def _identity(private: bytes) -> Identity:
-    """X25519 clamps the number itself."""
+    """Make an identity; X25519 clamps the number itself."""
     from pyrage.x25519 import Identity
 
     return Identity.from_str(_bech32("age-secret-key-", private).upper())
 
 
 def _bech32(prefix: str, content: bytes) -> str:
-    """Bech32 of BIP 173, as age writes keys: the only way to give one of 32 bytes to the library."""
+    """Encode in Bech32 of BIP 173, as age writes keys: the only way to give one of 32 bytes to the library."""
     number = int.from_bytes(content, "big") << 4  # 256 bits and four zeros are 52 digits
     digits = [number >> 5 * at & 31 for at in reversed(range(52))]
     spread = [*(ord(letter) >> 5 for letter in prefix), 0, *(ord(letter) & 31 for letter in prefix)]

@@ -75,7 +75,7 @@ def translate_errors(path: Path) -> Iterator[None]:
 
 
 def translate(error: BaseException, path: Path) -> StoreError:
-    """The StoreError for an error of SQLite (https://www.sqlite.org/rescode.html)."""
+    """Return the StoreError for an error of SQLite (https://www.sqlite.org/rescode.html)."""
     if isinstance(error, UnicodeDecodeError):
         return damaged(path, "its schema cannot be read")
     code = getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE

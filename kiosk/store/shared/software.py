@@ -25,6 +25,6 @@ LEGALLY_RELEVANT: Final = (
 
 @cache
 def metrology() -> str:
-    """``1+a91f03c7``: printed on receipts, and in the envelope of every event this software writes."""
+    """Return ``1+a91f03c7``: printed on receipts, and in the envelope of every event this software writes."""
     domain = files("kiosk.domain")
     return metrology_id({name: domain.joinpath(name).read_bytes() for name in LEGALLY_RELEVANT})

@@ -37,13 +37,13 @@ class Post:
     about: str
 
     def field(self, name: str) -> str:
-        """A field of the form; a page of ours has it, another one is stale."""
+        """Return a field of the form. Raises CounterRefused when it is missing: the page is stale."""
         if name not in self.form:
             raise CounterRefused("stale_page", f"{name} is missing")
         return self.form[name]
 
     def int_field(self, name: str) -> int:
-        """A whole number the page itself put into the form."""
+        """Return a whole number the page itself put into the form. Raises CounterRefused."""
         text = self.field(name)
         if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
             raise CounterRefused("stale_page", f"{name} is no number")
@@ -63,7 +63,7 @@ def _scan(post: Post) -> str:
 
 
 def _put_up_code(post: Post, code: str) -> str:
-    """A code that is right puts its parcel up; the clerk fetches it, and the tap comes when it is handed over."""
+    """Put up the parcel of a right code; the clerk fetches it, and taps when it is handed over."""
     post.counter.handovers.put_up(post.session, code)
     return HOME
 
@@ -104,7 +104,7 @@ def _step(act: Callable[[ClerkCounter], Callable[[CounterSession, str], object]]
 
 
 def _then(where: str | Callable[[str], str], act: Callable[[Post], object]) -> Run:
-    """Do it and go on to an address, or to that of what the post is about."""
+    """Do the act and go on to an address, or to that of what the post is about."""
 
     def run(post: Post) -> str:
         act(post)
@@ -126,7 +126,7 @@ def _overrule(post: Post) -> None:
 
 
 def _listing_pack(post: Post) -> None:
-    """The grade stays as it is now, whatever it was when the page was drawn."""
+    """Choose the pack; the grade stays as it is now, whatever it was when the page was drawn."""
     listings, pack_g = post.counter.listings, post.int_field("pack_g")
     listings.choose(post.session, post.about, pack_g, listings.view(post.session, post.about).grade)
 
@@ -138,7 +138,7 @@ def _listing_grade(post: Post) -> None:
 
 
 def _listing_move(post: Post) -> str:
-    """One place on; a picture that is no longer where the clerk saw it stays."""
+    """Move a picture one place; refuse when it is no longer where the clerk saw it."""
     places, listings = _WAYS.get(post.field("way")), post.counter.listings
     sha256, place = post.field("sha256"), post.int_field("place")
     if places is None or _place_of(listings.view(post.session, post.about), sha256) != place:
@@ -161,7 +161,7 @@ def _listing_at(view: ListingView, sha256: str) -> str:
 
 
 def _pack_tote(post: Post) -> None:
-    """The address has the parcels without what is the same on every one of this station."""
+    """Pack the parcels of the form, which names them without the part that all of this station share."""
     station = post.counter.totes.station[1:]
     post.counter.totes.pack(post.session, [f"P-{station}-{one}" for one in post.field("parcels").split(".")])
 

@@ -63,14 +63,14 @@ class PanBoard:
         self._clock = clock
 
     def snapshot(self) -> PanSnapshot:
-        """The newest state. All three numbers only grow, so does their sum."""
+        """Return the newest state. All three numbers only grow, so does their sum."""
         live, counter = self._live.snapshot().number, self._counter.snapshot()
         pan, _, why_not = self._desk.loads.check_view()
         return PanSnapshot(live + counter.number + pan.reading_no, pan, why_not, counter)
 
     def wait(self, after: int, timeout_s: float) -> PanSnapshot | None:
-        """The newest state as soon as its number is above ``after``; None when the time is up. The pan wakes at once;
-        what only the counter knows is found at the next look.
+        """Return the newest state as soon as its number is above ``after``; None when the time is up. The pan wakes at
+        once; changes of the counter alone are found at the next poll.
         """
         until = self._clock() + timeout_s
         while True:
@@ -92,7 +92,7 @@ def _visible_state(now: PanSnapshot) -> tuple[object, ...]:
 
 
 def pan_source(station: StationService) -> StreamSource[PanSnapshot]:
-    """What the page of the check weight sees. As a page of the counter it is meant by what is scanned meanwhile."""
+    """Build the stream of the check weight's page. As for any page of the counter, scans meanwhile are meant for it."""
     board = station.counter_board
     pan_board = PanBoard(station.desk, station.board, board)
     return StreamSource(
@@ -240,16 +240,16 @@ class CheckPages:
 
 
 def _back(person: Person) -> str:
-    """Where the arrow leads: each to the page this one was opened from."""
+    """Return the page this one was opened from, for the arrow."""
     return "/technician/tests" if person.role is Role.TECHNICIAN else "/counter/day"
 
 
 def _parse_grams(text: str | None) -> int | None:
-    """Grams typed on the pad; None for anything that is no such number. Whether the scale may weigh it is not said."""
+    """Parse grams typed on the pad; None for anything that is no such number. The scale's limits are not checked."""
     good = text is not None and text.isascii() and text.isdigit() and len(text) <= _MAX_GRAM_DIGITS
     return int(text) if text is not None and good else None
 
 
 def _reading(text: str) -> int:
-    """The number of the reading a page showed; 0, which no reading has, for anything else."""
+    """Parse the number of the reading a page showed; 0, which no reading has, for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_READING_DIGITS else 0

@@ -57,7 +57,7 @@ class _ForgottenPages:
         return self._draw() or redirect(DOOR, 303)
 
     def _begin(self) -> Answer:
-        """Whoever is signed in here is no more: the digits are for one who cannot sign in."""
+        """Begin, and end the open session: the digits are for a person who cannot sign in."""
         number = request.form.get("number", "")
         try:
             if not number:
@@ -87,14 +87,14 @@ class _ForgottenPages:
         return redirect(DOOR, 303)
 
     def _refused(self, error: Refused) -> Answer:
-        """With the page that the person stands before, or at the door when that one is over."""
+        """Show the refusal on the person's present page, or on the unlock page when that one has ended."""
         if isinstance(error, BadPin):
             error = CounterRefused(f"pin_{error.code}")
         assert isinstance(error, CounterRefused)
         return (self._draw(error) or self._frame.unlock(error)), 409
 
     def _draw(self, error: CounterRefused | None = None) -> str:
-        """The step this browser is at; "" when it is at none."""
+        """Draw the step this browser is at; "" when it is at none."""
         found = self._pins.current
         if found is None or (found.answered and self._pins.answered_by(_token()) is None):
             return ""
@@ -113,7 +113,7 @@ def _token() -> str:
 
 
 def typed_twice() -> str:
-    """The PIN of the form, which holds it twice. Raises BadPin."""
+    """Return the PIN of the form, which holds it twice. Raises BadPin."""
     typed = request.form.get("pin", "")
     first, repeated = typed[:PIN_DIGITS], typed[PIN_DIGITS:]
     if first != repeated and len(typed) <= 2 * PIN_DIGITS:

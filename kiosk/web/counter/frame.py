@@ -51,8 +51,8 @@ class CounterFrame:
         self._local = local_times(station.settings.zone)
 
     def page(self, template: str, person: Person, where: Where, **extra: Any) -> str:
-        """Any page behind the PIN. What it shows was read after the view it says it shows. A technician has the check
-        weight and the journal of the pan here, and no tabs: those pages are the clerk's.
+        """Draw any page behind the PIN. Its content was read after the view it names. A technician has the check weight
+        and the journal of the pan here, and no tabs: those pages are the clerk's.
         """
         snapshot: CounterSnapshot = g.counter
         figures = badges(snapshot.view)
@@ -77,7 +77,7 @@ class CounterFrame:
         return self.page("refused", person, where, refused=refusal_view(error, self.speech.main))
 
     def unlock(self, error: CounterRefused | None = None) -> str:
-        """Who is at the counter, and the pad for the PIN; nothing that was typed comes back."""
+        """Draw the people at the counter and the pad for the PIN; nothing that was typed comes back."""
         staff = self._station.access.staff()
         return self.before_door(
             "unlock",
@@ -90,7 +90,7 @@ class CounterFrame:
         )
 
     def before_door(self, template: str, error: CounterRefused | None, **extra: Any) -> str:
-        """A page with a pad for somebody who is not signed in; while guessing is locked it only says for how long."""
+        """Draw a page with a pad before the sign-in; while guessing is locked it only says for how long."""
         wait_s = self._station.access.guess_limit.wait_s()
         error = error or (CounterRefused("locked", values={"wait_s": str(wait_s)}) if wait_s else None)
         refused = refusal_view(error, self.speech.main) if error else None
@@ -133,15 +133,15 @@ class CounterFrame:
         )
 
     def day(self, stored: str | None) -> str:
-        """``11-25`` in the station's zone; "" for a time nobody can believe."""
+        """Format as ``11-25`` in the station's zone; "" for an implausible time."""
         return self._clock(stored, "%m-%d")
 
     def moment(self, stored: str | None) -> str:
-        """``11-25 14:05`` in the station's zone; "" for a time nobody can believe."""
+        """Format as ``11-25 14:05`` in the station's zone; "" for an implausible time."""
         return self._clock(stored, "%m-%d %H:%M")
 
     def hour(self, stored: str | None) -> str:
-        """``14:05`` in the station's zone; "" for a time nobody can believe."""
+        """Format as ``14:05`` in the station's zone; "" for an implausible time."""
         return self._clock(stored, "%H:%M")
 
     def _clock(self, stored: str | None, shape: str) -> str:

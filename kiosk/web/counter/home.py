@@ -61,7 +61,7 @@ class LastScan:
 
 
 def last_scan(result: ScanResult, texts: Texts, values: Mapping[str, object], *, may_change: bool) -> LastScan:
-    """``may_change``: the scan can still be taken back, so another carrier may be chosen too."""
+    """Describe the last scan. ``may_change``: it can still be taken back, so another carrier may be chosen too."""
     parcel, chooses = result.parcel, result.word in CHOICES
     offer = result.offer.id if result.offer and result.word in _OFFERED else ""
     of_kind = f"{'slip' if result.slip else 'scan'}.{result.word}"
@@ -117,7 +117,7 @@ class CounterHome:
         )
 
     def slip(self, session: CounterSession) -> str | AnyResponse:
-        """The receipt of the last scan, for as long as the villagers' screen would show it."""
+        """Draw the receipt of the last scan, as long as the villagers' screen would show it."""
         last = self._station.counter.state.view().last
         left_ms = round((last.at_monotonic + SHOWN_S) * 1000) - self._station.stamp().moment.monotonic_ms if last else 0
         if last is None or last.slip is None or left_ms <= 0:
@@ -156,7 +156,7 @@ class CounterHome:
         return last_scan(view.last, self._frame.speech.main, values, may_change=may_change)
 
     def _undo_ms(self, view: CounterView) -> int:
-        """Until when the scan that is shown can be taken back; 0 when it is over, or another scan came after it."""
+        """Return how long the shown scan can be taken back; 0 when that is over, or another scan came after it."""
         if view.undo_until is None or view.last is None or view.last.kind not in BOOKED:
             return 0
         return max(0, round(view.undo_until * 1000) - self._station.stamp().moment.monotonic_ms)

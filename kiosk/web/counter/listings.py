@@ -188,7 +188,7 @@ class ListingPages:
         )
 
     def review(self, session: CounterSession, receipt: str) -> str | AnyResponse:
-        """Exactly what is told: once the facts, and once for each language what its buyers read (``text``)."""
+        """Draw exactly what is sent: the facts once, and for each language what its buyers read (``text``)."""
         view = self._station.counter.listings.view(session, receipt)
         desk, sale = listing_path(view.receipt), view.product.sale
         if sale is None or view.pack is None:
@@ -246,7 +246,7 @@ class ListingPages:
         return cards
 
     def _instead(self, view: ListingView) -> OfferHindrance:
-        """What stands in the place of pictures that are not there: the reason, when no picture would help."""
+        """Return what to show instead of missing pictures: the reason, when no picture would help."""
         lasting = [word for word in view.hindrances if word in _FOR_NOTHING]
         return self._why(lasting[0]) if lasting else OfferHindrance("counter.listing.none", "shot-good")
 
@@ -256,20 +256,20 @@ class ListingPages:
         return OfferHindrance(text_id if known else f"{_WHY}other", _WHY_PICTURES.get(word, "attention"))
 
     def _may_shoot(self, view: ListingView) -> bool:
-        """A shot for a lot that cannot be offered, or while one is taken, would be for nothing."""
+        """Return whether a shot is of use: not for a lot that cannot be offered, nor while one is taken."""
         state = self._station.counter.state.view()
         taking = state.shot_of == view.lot and state.photo.state == "taking"
         return not taking and _FOR_NOTHING.isdisjoint(view.hindrances)
 
     def _waiting(self, view: ListingView) -> int:
-        """Pictures of the offer that the sorting center does not have yet, and will take."""
+        """Count pictures of the offer that the sorting center does not have yet, and will take."""
         shown = {photo.sha256 for photo in view.photos if not photo.left_out and photo.accepted}
         rows = self._station.store.photos.of_lot(view.lot)
         return sum(row.sha256 in shown and not row.sent for row in rows)
 
 
 def _small(path: Path) -> bytes | None:
-    """The picture in about the size it is shown in, decoded no larger than that; None for one that is damaged."""
+    """Return the picture in about the size it is shown in, decoded no larger; None for a damaged one."""
     small = BytesIO()
     try:
         with Image.open(path, formats=["JPEG"]) as image:
@@ -283,7 +283,7 @@ def _small(path: Path) -> bytes | None:
 
 
 def _is_offered(view: ListingView) -> bool:
-    """The sorting center takes the offer of a void intake back by itself."""
+    """Return whether it is offered; the sorting center withdraws the offer of a void intake by itself."""
     return view.state in (SUBMITTED, CHANGED) and VOIDED not in view.hindrances
 
 
@@ -306,7 +306,7 @@ def _buyer_text_of(view: ListingView, sale: Sale, language: Language) -> BuyerTe
 
 
 def _facts(view: ListingView, sale: Sale, texts: Texts) -> Iterator[tuple[str, str]]:
-    """Origin, grade, harvest, allergens, those that are known, in the language of ``texts``."""
+    """Yield origin, grade, harvest and allergens, those that are known, in the language of ``texts``."""
     grade = _grade(view)
     yield texts.text("counter.listing.origin"), _in(sale.origin.names, texts)
     if grade is not None:

@@ -151,7 +151,7 @@ class CounterLists:
         )
 
     def intakes(self, session: CounterSession) -> str:
-        """Intakes since the last close, newest first; of a ``member`` those of the year."""
+        """List intakes since the last close, newest first; of a ``member`` those of the year."""
         member = request.args.get("member", "")
         member = member if MEMBER_NUMBER.fullmatch(member) else ""
         card = bool(member) and self._station.counter.cards.has_card(session, member)
@@ -253,7 +253,7 @@ class CounterLists:
         return str(msgspec.json.decode(waiting[0].body).get("time", "")) if waiting else None
 
     def day(self, session: CounterSession) -> str:
-        """The totals; ``ask=close`` asks before the day is closed, because that prints."""
+        """Draw the totals; ``ask=close`` asks before the day is closed, because that prints."""
         where, ask = Where("day", "/counter/day"), request.args.get("ask")
         totals = self._station.counter.day.totals(session)
         if ask == "close":
@@ -277,13 +277,13 @@ def _paper_picture(job: PrintJob) -> str:
 
 
 def _bag(papers: Sequence[PrintJob]) -> int:
-    """The bag whose label was scanned, as the address says; 0 for none of this intake."""
+    """Return the bag whose label was scanned, from the address; 0 for none of this intake."""
     requested = request.args.get("bag", "")
     return next((paper.bag for paper in papers if paper.bag and str(paper.bag) == requested), 0)
 
 
 def _page(total: int, size: int = ROWS) -> tuple[int, int]:
-    """The page asked for and how many there are; the nearest one when the query makes no sense."""
+    """Return the requested page and the number of pages; the nearest one when the query makes no sense."""
     count = max(1, ceil(total / size))
     return min(number_of(request.args.get("page")), count), count
 

@@ -18,7 +18,7 @@ GAP_S = 0.02
 
 
 def counter_source(board: CounterBoard) -> StreamSource[CounterSnapshot]:
-    """What a page of the counter sees. While a page listens, what is scanned is meant for it."""
+    """Build the stream of a counter page. While a page listens, scans are meant for it."""
     return StreamSource(
         board,
         lambda snapshot: snapshot.number,
@@ -30,7 +30,7 @@ def counter_source(board: CounterBoard) -> StreamSource[CounterSnapshot]:
 
 
 def scan_id(view: CounterView) -> str:
-    """Names the last scan; a page that carries another name has not shown it."""
+    """Return the name of the last scan; a page that carries another name has not shown it."""
     return f"{view.last.at_monotonic:.3f}" if view.last else ""
 
 
@@ -43,7 +43,7 @@ def badges(view: CounterView) -> dict[str, str]:
 
 
 def message(snapshot: CounterSnapshot) -> bytes:
-    """The message as JSON. Nothing of a parcel or a person: a page that has to show more asks for itself."""
+    """Encode as JSON, without data of parcels or persons: a page that has to show more requests it."""
     view = snapshot.view
     return msgspec.json.encode(
         {

@@ -146,8 +146,8 @@ class TotePages:
         self._station, self._frame = station, frame
 
     def page(self, session: CounterSession) -> str:
-        """The totes that wait; ``pack`` chooses parcels for the next one, ``tote`` is one that is packed. With
-        ``manifest`` those that are gone.
+        """Draw the totes that wait; ``pack`` chooses parcels for the next one, ``tote`` is one that is packed. With
+        ``manifest`` draw those that are gone.
         """
         totes = self._station.counter.totes
         if "manifest" in request.args:

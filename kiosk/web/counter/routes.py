@@ -48,7 +48,7 @@ _STREAMS = frozenset({*counter_live.NEEDS, *LIVE_NEEDS})
 
 
 def _name(path: str) -> str:
-    """The endpoint of an act: ``/counter/parcels/<about>/return`` is ``act_parcels_return``."""
+    """Return the endpoint of an act: ``/counter/parcels/<about>/return`` is ``act_parcels_return``."""
     return "_".join(["act", *(part for part in path.split("/")[2:] if not part.startswith("<"))])
 
 
@@ -75,11 +75,11 @@ def blueprint(station: StationService, frame: CounterFrame) -> Blueprint:
 
 
 def install(app: Flask, station: StationService, frame: CounterFrame) -> None:
-    """What is refused at the counter looks like the counter."""
+    """Draw refusals at the counter as pages of the counter."""
 
     def take_snapshot() -> None:
-        """Before anything of a page is read: what changes meanwhile makes it older than it says, and never newer, and
-        then its stream has it drawn again.
+        """Take the snapshot before anything of a page is read: a page never names a change that it does not show, and
+        its stream redraws it after a change meanwhile.
         """
         g.counter = station.counter_board.snapshot()
 
@@ -139,7 +139,7 @@ def _pages(counter: Blueprint, home: CounterHome, lists: CounterLists) -> None:
 
     @counter.get("/counter/parcels/<any(in, out):way>")
     def arrivals(way: str) -> AnyResponse:
-        """In and out are one page: what a scan means is the counter's mode."""
+        """Redirect in and out to one page: the counter's mode decides what a scan means."""
         return redirect(HOME, 303)
 
     @counter.get("/counter/parcels/<about>")
@@ -148,7 +148,7 @@ def _pages(counter: Blueprint, home: CounterHome, lists: CounterLists) -> None:
 
     @counter.post("/counter/parcels/<about>/shown")
     def shown(about: str) -> str:
-        """A post that answers with its page: what may be seen once has no address to come back to."""
+        """Answer a post with its page: what may be seen once has no address to come back to."""
         return lists.shown(roles.session(), about)
 
     @counter.get("/counter/intakes/<about>")

@@ -22,23 +22,23 @@ TAIL = 4
 
 
 def tail(waybill: str) -> str:
-    """``··4711``: enough to find a label by, too little to know a parcel by; dots alone once it was erased."""
+    """Return ``··4711``: enough to find a label, too little to identify a parcel; dots alone once it was erased."""
     return f"··{waybill[-TAIL:]}" if waybill else "··"
 
 
 def carrier_name(carrier: str, texts: Texts) -> Markup:
-    """The carrier as people call it; its code where no name is known."""
+    """Return the carrier's common name; its code where no name is known."""
     text_id = f"counter.carrier.{carrier.lower()}"
     return fill(texts, text_id) if text_id in texts else bdi_code(carrier)
 
 
 def short(number: object) -> str:
-    """``A-000381``: a receipt or parcel number without what is the same on every one of this station."""
+    """Return ``A-000381``: a receipt or parcel number without the part that all of this station share."""
     return "-".join(str(number).split("-")[-2:])
 
 
 def clock(seconds: int) -> Markup:
-    """``9:05``: minutes and seconds to wait."""
+    """Format a wait as ``9:05``, minutes and seconds."""
     return bdi_code(f"{seconds // 60}:{seconds % 60:02d}")
 
 
@@ -55,7 +55,7 @@ class CounterIntakeRow:
 
 
 def intake_row(row: ConfirmedRow | UnfinishedIntake, catalog: Catalog) -> CounterIntakeRow:
-    """Goods that are in the list no longer are called by their code."""
+    """Build the row; goods no longer in the list are named by their code."""
     code, product = row.product, catalog.product(row.product)
     names, picture = (product.names, product.picture) if product else (Names(code, code, code), "other")
     member = catalog.member(row.party) if isinstance(row, ConfirmedRow) else None
@@ -162,13 +162,13 @@ def refusal_view(error: CounterRefused, texts: Texts) -> RefusalView:
 
 
 def refusal_id(code: str, texts: Texts) -> str:
-    """The text id of a refusal's sentence; one for all that has none of its own. The last are those of pan and PINs."""
+    """Return the text id of a refusal's sentence, or a common one. The last prefixes are those of pan and PINs."""
     heads = (_REFUSED, "problem.", "counter.check.why.", "reason.", "setup.refused.")
     return next((head + code for head in heads if head + code in texts), OTHER)
 
 
 def shot_values(station: StationService, subject: str, address: str, texts: Texts) -> dict[str, Any]:
-    """What ``counter/_shot.html`` needs for a parcel or lot; "" is neither."""
+    """Return what ``counter/_shot.html`` needs for a parcel or lot; "" is neither."""
     view = station.counter.state.view()
     photo = view.photo if subject and view.shot_of == subject else PhotoView()
     sha256 = photo.sha256 or ""

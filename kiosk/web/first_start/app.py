@@ -38,7 +38,7 @@ def _ignore_alive() -> None: ...
 def create_first_start_app(
     wizard: FirstStartWizard, settings: WebSettings, alive: Callable[[], None] = _ignore_alive
 ) -> ServedApp:
-    """All pages of the first start. ``alive`` is called for every sign of life of the page."""
+    """Build all pages of the first start. ``alive`` is called for every sign of life of the page."""
     app = ServedApp("kiosk.web", NoStreams())
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=32)
     app.jinja_env.undefined = StrictUndefined
@@ -152,7 +152,7 @@ def _pieces(wizard: FirstStartWizard, pages: WizardPages, alive: Callable[[], No
 
 
 def _install_errors(app: Flask, pages: WizardPages) -> None:
-    """A refusal outside a question is shown over the present screen; nothing leaves the program as a traceback."""
+    """Show a refusal outside a question over the present screen; no traceback leaves the program."""
 
     def refused(error: Refused) -> tuple[str, int]:
         return pages.screen(refused=error), 409
@@ -175,7 +175,7 @@ _BAR_MM, _SQUARE_MM = 0.4, 1.0
 
 
 def code128_svg(text: str, px_per_mm: float) -> str:
-    """A Code 128 symbol with its quiet zones, whole pixels a module of about 0.4 mm. Raises NotEncodable."""
+    """Draw a Code 128 symbol with its quiet zones, whole pixels a module of about 0.4 mm. Raises NotEncodable."""
     modules = linear.code128_modules(text)
     quiet = linear.QUIET_ZONE_MODULES
     bars = matrix.dark_runs([module == "1" for module in modules])
@@ -184,7 +184,7 @@ def code128_svg(text: str, px_per_mm: float) -> str:
 
 
 def qr_svg(text: str, px_per_mm: float) -> str:
-    """A QR code with its quiet zone, whole pixels a module of about 1 mm. Raises ValueError."""
+    """Draw a QR code with its quiet zone, whole pixels a module of about 1 mm. Raises ValueError."""
     rows = matrix.qr_modules(text)
     side = len(rows) + 2 * matrix.QUIET_ZONE_MODULES
     return _svg(side, side, matrix.svg_path(rows), _dots(_SQUARE_MM, px_per_mm))

@@ -37,7 +37,7 @@ class WizardPages:
         self._wizard, self._language = wizard, language
 
     def screen(self, *, typed: str | None = None, refused: Refused | None = None) -> str:
-        """The whole page. ``typed`` is what stands on the pad when it is not the present answer."""
+        """Draw the whole page. ``typed`` is the text on the pad when it is not the present answer."""
         view = self._wizard.view()
         row = SCREENS[view.question]
         asks_pad = row.body != "pad" and bool(row.pad) and request.values.get("ask") == "pad"
@@ -57,7 +57,7 @@ class WizardPages:
         return render_template(f"setup/_{row.body}.html", **self._common(view, row))
 
     def fault(self, text_id: str) -> str:
-        """One sentence and the way back; asks nothing of the wizard, which may be what has failed."""
+        """Draw one sentence and the way back, without the wizard, which may be what has failed."""
         spoken = speech(self._language)
         return render_template("setup/fault.html", text_id=text_id, speech=spoken, one=spoken.one, drawing=picture)
 
@@ -79,21 +79,21 @@ class WizardPages:
 
 
 def _detail(refused: Refused | None) -> str:
-    """The technical words, unless a text says more or there are none."""
+    """Return the technical words; "" when a text says more or there are none."""
     if refused is None or "why" in refused.values or str(refused) == refused.code:
         return ""
     return str(refused)
 
 
 def _size(view: WizardView) -> str:
-    """The diagonal that the card on the page of the screen's size is drawn for; one of the tiles."""
+    """Return the diagonal for which the card on the page of the screen's size is drawn; one of the tiles."""
     requested = request.args.get("size", "")
     present = next((tile.value for tile in view.choices if tile.chosen), "")
     return requested if any(tile.value == requested for tile in view.choices) else present
 
 
 def rule_css(screen: ScreenGeometry, size: str) -> str:
-    """How long a bank card is on this screen, if its diagonal is ``size`` inches. Raises ValueError."""
+    """Return the length of a bank card on this screen, if its diagonal is ``size`` inches. Raises ValueError."""
     tried = ScreenGeometry(screen.width_px, screen.height_px, float(size))
     return f".rule{{inline-size:{CARD_MM * tried.px_per_mm:.0f}px}}\n"
 
@@ -107,7 +107,7 @@ def _pad(view: WizardView, row: Screen, typed: str | None) -> dict[str, Any]:
 
 
 def _one_of_group(group: tuple[str, ...], language: str, text: str) -> str:
-    """The pad somebody asked for, else the one that has the letters that stand there, else that of the language."""
+    """Return the requested pad, else the one that has the letters of ``text``, else that of the language."""
     requested = request.form.get("switch") or request.form.get("pad", "")
     if requested in group:
         return requested
@@ -118,7 +118,7 @@ def _one_of_group(group: tuple[str, ...], language: str, text: str) -> str:
 
 
 def typed_after_key(row: Screen) -> str | None:
-    """What stands on the pad after a key, on a page without scripts; None when the form is an answer."""
+    """Return the text on the pad after a key, on a page without scripts; None when the form is an answer."""
     typed = request.form.get("value", "")[:MAX_FIELD_CHARACTERS]
     if "switch" in request.form:
         return typed
@@ -128,7 +128,7 @@ def typed_after_key(row: Screen) -> str | None:
 
 
 def after_refusal(row: Screen, typed: str) -> str:
-    """A refused answer stays to be corrected; a PIN is typed anew."""
+    """Keep a refused answer so that it can be corrected; a PIN has to be typed again."""
     pad = PADS.get(row.pad)
     return "" if pad is not None and pad.secret else typed
 
@@ -167,13 +167,13 @@ class MeasureRow:
 
 
 def mat_rows(trial: TrialView | None) -> tuple[MeasureRow, ...]:
-    """None before the mat was measured."""
+    """Return the measured rows; () before the mat was measured."""
     measures = _measures(trial)
     return tuple(_row(row) for row in measures.rows) if measures else ()
 
 
 def advice(trial: TrialView | None) -> Advice | None:
-    """The first thing to do; others may come right with it, as light and sharpness do with the place of the camera."""
+    """Return the first thing to do; it may solve others, as the place of the camera does light and sharpness."""
     measures = _measures(trial)
     bad = next((row for row in measures.rows if not row.good), None) if measures else None
     return Advice(_FORMATS[bad.quality].advice, _FORMATS[bad.quality].picture) if bad else None

@@ -110,7 +110,7 @@ GROUPS = {"names": NAMES, "passwords": PASSWORDS}
 
 
 def press_key(pad: Pad, typed: str, key: str) -> str:
-    """What stands in the field after a key; a key the pad does not have changes nothing."""
+    """Return the text in the field after a key; a key the pad does not have changes nothing."""
     if key == DELETE:
         return typed[:-1]
     char = " " if key == SPACE else key
@@ -120,7 +120,7 @@ def press_key(pad: Pad, typed: str, key: str) -> str:
 
 
 def filter_typed(pad: Pad, typed: str) -> str:
-    """What of a typed text this pad can hold: a form may send anything. A name may mix letters of both name pads, a
+    """Keep the characters that this pad can hold: a form may send anything. A name may mix letters of both name pads, a
     password those of its three.
     """
     group: tuple[str, ...] = NAMES if pad.script in NAMES else PASSWORDS if pad.script == "password" else ()

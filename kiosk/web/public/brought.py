@@ -70,7 +70,7 @@ def _member(view: DeskView) -> str:
 
 @contextmanager
 def _at_desk() -> Iterator[None]:
-    """What is refused looks as a refusal of the desk, which is where the person stands."""
+    """Turn a refusal of the counter into one of the desk, which is where the person is."""
     try:
         yield
     except CounterRefused as error:

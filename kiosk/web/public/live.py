@@ -83,11 +83,11 @@ class EventStream(Iterator[bytes], Generic[S]):
         self._written = 0.0
 
     def end(self) -> None:
-        """Let the stream end at its next turn; whoever calls this wakes the board afterwards."""
+        """End the stream at its next turn; the caller wakes the board afterwards."""
         self._ended.set()
 
     def close(self) -> None:
-        """WSGI: the page is gone or the stream has ended."""
+        """Close the stream, as WSGI does when the page is gone or the stream has ended."""
         self._ended.set()
         if not self._closed:
             self._closed = True
@@ -140,7 +140,7 @@ class Streams(Generic[S]):
         self._stopped = False
 
     def open(self, render: Callable[[S], bytes], allowed: Callable[[], bool] = _for_ever) -> EventStream[S]:
-        """A new stream; after ``stop`` one that ends at once."""
+        """Open a new stream; after ``stop`` one that ends at once."""
         stream = EventStream(self._source, render, self._forget, self._clock, allowed)
         with self._lock:
             self._open.append(stream)
@@ -178,7 +178,7 @@ def public_source(board: SnapshotBoard[Snapshot]) -> StreamSource[Snapshot]:
 
 
 def blueprint(streams: Streams[Snapshot], language: str, decimals: int) -> Blueprint:
-    """``GET /live``."""
+    """Serve ``GET /live``."""
     live = Blueprint("live", __name__)
 
     @live.get("/live")

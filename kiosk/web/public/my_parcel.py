@@ -62,7 +62,7 @@ def blueprint(station: StationService, screens: Screens) -> Blueprint:
 
 
 def answer(notice: ScanNotice, texts: Texts) -> ParcelAnswer:
-    """A notice in words. The shelf is named only when a clerk is there to watch it."""
+    """Put a notice into words. The shelf is named only when a clerk is present to watch it."""
     shelf = notice.parcel.shelf if notice.parcel and notice.word == MY_PARCEL else None
     return ParcelAnswer(scan_sentence(notice.word, texts), shelf or "", ceil(notice.wait_s / _MINUTE_S))
 

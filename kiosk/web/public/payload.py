@@ -27,14 +27,14 @@ _NOTICE_PATHS = {MY_PARCEL: "/parcel", CLERK_CALLED: "/parcel", **dict.fromkeys(
 
 
 def page_version(view: DeskView, marks: Marks) -> str:
-    """Names what a page shows; a page that carries another name has to be drawn again."""
+    """Return the name of what a page shows; a page that carries another name has to be drawn again."""
     papers = f"-{marks.label}-{marks.receipt}" if view.step is DeskStep.TAKE else ""
     store = f"-{marks.store}" if view.step is DeskStep.HOME and marks.store != OK else ""
     return f"{view.step}-{view.revision}-{int(view.can_agree)}{papers}{store}"
 
 
 def visible_state(snapshot: Snapshot) -> tuple[object, ...]:
-    """Everything a page can see of a snapshot. Two snapshots that agree here need only one message."""
+    """Return everything a page can see of a snapshot. Two snapshots that agree here need only one message."""
     view = snapshot.view
     pan = view.pan
     marks = snapshot.marks
@@ -89,5 +89,5 @@ def _marks(snapshot: Snapshot, speech: Speech) -> dict[str, Any]:
 
 
 def _busy(view: DeskView) -> bool:
-    """A screen that must not be cleared by itself: something lies on the pan, or paper is coming out."""
+    """Return whether the screen must not be cleared by itself: the pan is loaded, or paper is coming out."""
     return view.pan.state is not PanState.EMPTY or any(row.state in ("queued", "sending") for row in view.prints)

@@ -31,7 +31,7 @@ _MAX_NUMBER = 18
 
 
 def _int_field(form: Form, field: str) -> int:
-    """A number the page itself put into the form; anything else is not our page."""
+    """Parse a number the page itself put into the form. Raises DeskRefused for anything else."""
     text = form.get(field, "")
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_NUMBER):
         raise DeskRefused("stale_page", f"{field} is no number")

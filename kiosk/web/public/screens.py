@@ -44,10 +44,10 @@ class PaperStatus:
 
 
 def papers(prints: Sequence[PrintView], marks: Marks, scanned_bags: Mapping[int, bool]) -> list[PaperStatus]:
-    """Labels, then the receipt; a kind that is not printed here is left out.
+    """List labels, then the receipt; a kind that is not printed here is left out.
 
-    A paper that waits for a hand (no paper, an open lid) is for the clerk: a villager opens no printer. One that nobody
-    is sure of although its printer has no fault, as of a printer that never answers, is a question and no alarm.
+    A paper that waits for a person (no paper, an open lid) is for the clerk: a villager opens no printer. One of
+    unknown fate whose printer has no fault, as of a printer that never answers, is a question and no alarm.
     """
     found = []
     problems = {"label": marks.label, "receipt": marks.receipt}
@@ -71,14 +71,14 @@ def papers(prints: Sequence[PrintView], marks: Marks, scanned_bags: Mapping[int,
 
 
 def _scan_status(bags: Mapping[int, bool]) -> PaperStatus:
-    """Labels that are out, or may be: each is to be held under the scanner, which also tells that it came out."""
+    """Ask for a scan of each label that is out, or may be; the scan also proves that it came out."""
     missing = tuple(bag for bag, scanned in bags.items() if not scanned)
     status = ("take.scan_bags", "scan", "scan") if missing else ("take.bags_scanned", "printed", _SIGNS["printed"])
     return PaperStatus("bag-scan", *status, len(bags), missing)
 
 
 def _state(states: Sequence[str]) -> str:
-    """The worst of them: a paper nobody is sure of counts more than one that is still coming."""
+    """Return the worst state: a paper of unknown fate counts more than one that is still coming."""
     if "unknown" in states:
         return "unknown"
     return "printed" if all(state == "printed" for state in states) else "sending"
@@ -97,7 +97,7 @@ class Screens:
         self._settings = settings
 
     def step(self, view: DeskView, notice: Sentence | None = None) -> str:
-        """The page of the desk's step. ``notice`` lies over it until it is touched away."""
+        """Draw the page of the desk's step. ``notice`` covers it until it is dismissed by touch."""
         requested = self.requested_notice()
         notice = notice or (scan_sentence(requested.word, self.texts()) if requested is not None else None)
         extra: dict[str, Any] = {"ask": "" if notice else self._ask(view), "notice": notice}
@@ -137,7 +137,7 @@ class Screens:
         return speech_of(request, self._settings.language).main
 
     def bare(self, template: str, **extra: Any) -> str:
-        """A page that needs nothing of the desk: it must work when the desk does not."""
+        """Draw a page that needs nothing of the desk: it must work when the desk does not."""
         return render_template(template, **self._common(), **extra)
 
     def _common(self) -> dict[str, Any]:
@@ -155,13 +155,13 @@ class Screens:
         }
 
     def requested_notice(self) -> ScanNotice | None:
-        """What came of the scan this address asks for, as long as it is the newest one."""
+        """Return the result of the scan that the address names, as long as it is the newest one."""
         notice = self._station.board.snapshot().notice
         return notice if notice.count and request.args.get("notice") == str(notice.count) else None
 
     @staticmethod
     def _ask(view: DeskView) -> str:
-        """What was shown is asked about first, and once."""
+        """Return the question to ask; a certificate that was shown comes first, and once."""
         if view.step is DeskStep.AGREE and view.shown_ref:
             return "certificate"
         requested = request.args.get("ask", "")

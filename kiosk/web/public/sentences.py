@@ -57,7 +57,7 @@ class Sentence:
 
 
 def refusal(code: str, step: DeskStep, texts: Texts) -> Sentence:
-    """Why the desk refused. A tap that came too late or too early is answered with what to do on this screen."""
+    """Explain why the desk refused; for a tap that came too late or too early, say what to do on this screen."""
     candidates = [f"reason.{code}", f"problem.{code}", _REFUSALS.get(code, "")]
     text_id = next((one for one in candidates if one in texts), "problem.error")
     return Sentence(text_id, picture_of(text_id))
@@ -84,7 +84,7 @@ _SCAN_PROBLEM = Sentence("parcel.problem", "attention")
 
 
 def scan_sentence(word: str, texts: Texts) -> Sentence:
-    """What came of a scan or a code at the public face; a stranger's code is named, never shown or opened."""
+    """Explain the result of a scan or a code at the public face; a foreign code is named, never shown or opened."""
     if word in _SCANS:
         return _SCANS[word]
     named = f"counter.refused.{word}"
@@ -132,7 +132,7 @@ def _agree_hint(view: DeskView) -> str | None:
 
 
 def _own_container_hint(view: DeskView) -> str | None:
-    """A container weighed empty is lifted off to be filled; one below Min cannot be weighed on this scale."""
+    """Return the hint to fill a container weighed empty, or that one below Min cannot be weighed on this scale."""
     if view.pan.state is PanState.EMPTY or view.container is None or not view.container.weighed:
         return None
     if view.phase is PanPhase.LOAD and view.pan.why_not is NotBookableReason.LOAD_ALREADY_COUNTED:

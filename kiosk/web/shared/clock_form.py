@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 def clock_blueprint(
     name: str, home: str, station: StationService, draw: Callable[..., str], *, forward: bool
 ) -> Blueprint:
-    """``draw`` gets what the templates need. ``forward``: at the public screen, where a clock that nobody has set goes
-    forward, and no other.
+    """Build the routes. ``draw`` gets what the templates need. ``forward``: at the public screen, which sets only a
+    clock that is not set, and only forward.
     """
     clock = Blueprint(name, __name__)
 
@@ -53,7 +53,7 @@ def clock_blueprint(
 
 
 def _values(station: StationService, refused: str, forward: bool) -> Mapping[str, Any]:
-    """What the templates need: ``typed`` is a good time that was typed, or None; ``refused`` the id of a sentence."""
+    """Return what the templates need: ``typed`` is a good time that was typed, or None; ``refused`` a sentence's id."""
     at, moment = request.args.get("at", ""), station.stamp().moment
     typed: datetime | None = None
     if at and not refused:

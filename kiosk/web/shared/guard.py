@@ -45,7 +45,7 @@ def check_request() -> None:
 
 
 def host_allowed(host: str, port: int) -> bool:
-    """Whether a Host header names this machine's loopback and the port the request came in on."""
+    """Return whether a Host header names this machine's loopback and the port the request came in on."""
     try:
         parts = urlsplit(f"//{host}")
         return parts.hostname in _NAMES and (parts.port or _HTTP_PORT) == port and not parts.path and not parts.username
@@ -54,8 +54,8 @@ def host_allowed(host: str, port: int) -> bool:
 
 
 def _own_origin(origin: str | None, site: str | None) -> bool:
-    """A form sent under ``no-referrer`` has the origin ``null`` (Fetch standard, "append a request Origin header").
-    Then the browser's own word decides: ``Sec-Fetch-Site`` cannot be set by a page.
+    """Return whether the origin is ours. A form sent under ``no-referrer`` has the origin ``null`` (Fetch standard,
+    "append a request Origin header"); then ``Sec-Fetch-Site`` decides, which a page cannot set.
     """
     if origin is None:
         return True
@@ -65,7 +65,7 @@ def _own_origin(origin: str | None, site: str | None) -> bool:
 
 
 def add_headers(response: Response) -> Response:
-    """Nothing but static files may be kept by the browser, and those are asked for again each time."""
+    """Forbid the browser to keep anything but static files, and have it ask for those again each time."""
     for name, value in HEADERS.items():
         response.headers[name] = value
     static = request.endpoint == "static" and response.status_code in (200, 304)

@@ -42,14 +42,14 @@ def pages(items: Sequence[T], tiles: int) -> list[Page[T]]:
 
 
 def page_of(items: Sequence[T], tiles: int, requested: str | None) -> Page[T]:
-    """The page asked for in a query; the first one when the query makes no sense."""
+    """Return the page requested in a query; the first one when the query makes no sense."""
     all_pages = pages(items, tiles)
     number = number_of(requested)
     return all_pages[number - 1] if number <= len(all_pages) else all_pages[0]
 
 
 def rows_of(items: Sequence[T], rows: int, requested: str | None) -> Page[T]:
-    """So many rows on every page, the arrows stand beside them. The first page when the query makes no sense."""
+    """Return the page with so many rows, the arrows beside them; the first one when the query makes no sense."""
     count = max(1, -(-len(items) // rows))
     number = number_of(requested)
     number = number if number <= count else 1
@@ -57,6 +57,6 @@ def rows_of(items: Sequence[T], rows: int, requested: str | None) -> Page[T]:
 
 
 def number_of(requested: str | None) -> int:
-    """The page number in a query, for lists whose length nobody counts; 1 when the query makes no sense."""
+    """Parse the page number in a query, for lists of unknown length; 1 when the query makes no sense."""
     good = requested is not None and requested.isascii() and requested.isdigit() and len(requested) <= _MAX_DIGITS
     return max(1, int(requested)) if requested is not None and good else 1

@@ -67,7 +67,7 @@ class AccessDenied(Exception):
 
 
 def merge(parts: Iterable[Needs]) -> dict[str, Need]:
-    """The needs of all blueprints in one table; raises ValueError when an endpoint is named twice."""
+    """Merge the needs of all blueprints; raises ValueError when an endpoint is named twice."""
     needs: dict[str, Need] = {"static": Need.OPEN}
     for part in parts:
         if twice := needs.keys() & part.keys():
@@ -80,8 +80,8 @@ def _no_session(token: str) -> None: ...
 
 
 def install(app: Flask, needs: Needs, sessions: Sessions, end_session: EndSession = _no_session) -> None:
-    """Deny by default: an endpoint without a need is refused to everybody. Before anything of the public face is done
-    or drawn the counter is locked that this browser has unlocked: the next tap is a stranger's.
+    """Deny by default: an endpoint without a need is always refused. Before anything of the public face is done or
+    drawn, lock the counter that this browser has unlocked: the next tap may be a stranger's.
     """
 
     @app.before_request
@@ -99,14 +99,14 @@ def install(app: Flask, needs: Needs, sessions: Sessions, end_session: EndSessio
 
 
 def _leaves(endpoint: str | None, needs: Needs) -> bool:
-    """Whether the answer is a page of the public face. One that says "there is no such page" is, too."""
+    """Return whether the answer is a page of the public face. One that says "there is no such page" is, too."""
     if endpoint is not None:
         return needs.get(endpoint) is Need.PUBLIC
     return not is_staff_address(request.path) and request.headers.get("Sec-Fetch-Dest", "document") in _PAGES
 
 
 def authorize(endpoint: str, need: Need | None, sessions: Sessions) -> CounterSession | None:
-    """The session a route may act for, None on a public one. Raises ``AccessDenied``."""
+    """Return the session a route may act for, None on a public one. Raises ``AccessDenied``."""
     if need in (Need.PUBLIC, Need.OPEN):
         return None
     session = sessions(request.cookies.get(COOKIE, ""))

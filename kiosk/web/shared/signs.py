@@ -45,7 +45,7 @@ def shot_drawing(reason: str) -> str:
 
 
 def local_times(zone: str) -> Callable[[str | None], datetime | None]:
-    """Reads a stored time (RFC 3339, UTC) on the clock of the zone; None for none and for one nobody can believe."""
+    """Return a reader of stored times (RFC 3339, UTC) for the zone; it gives None for none or an implausible one."""
     there = ZoneInfo(zone)
 
     def read(stored: str | None) -> datetime | None:
@@ -86,14 +86,14 @@ FOR_VILLAGERS = frozenset(MARKS) - {ScaleMark.CHECK_LATE}
 
 
 def public_mark(read: Callable[[], ScaleLegalStatus | None]) -> Sign | None:
-    """The worst thing a villager must know of the scale. A database that cannot be read hides no page."""
+    """Return the worst mark of the scale that a villager must see; None when the database cannot be read."""
     standing = _read(read)
     marks = standing.marks if standing else ()
     return next((MARKS[mark] for mark in marks if mark in FOR_VILLAGERS), None)
 
 
 def check_due(read: Callable[[], ScaleLegalStatus | None]) -> str:
-    """Whether the clerk has to put the check weight on: ``failed``, ``late``, or "" when there is nothing to do."""
+    """Return whether the clerk has to put the check weight on: ``failed``, ``late``, or "" when there is no need."""
     standing = _read(read)
     waits = standing is not None and standing.check in (CheckState.FAILED, CheckState.LATE)
     return standing.check.value if standing is not None and waits else ""
@@ -108,8 +108,8 @@ def _read(read: Callable[[], ScaleLegalStatus | None]) -> ScaleLegalStatus | Non
 
 
 def unconfirmed_prices(county: StationCounty) -> str | None:
-    """The day that the prices in force here are of, while the county may have newer ones: after a restore, on a copy,
-    under a clock that is not set. "" where nobody knows the day; None while the prices are confirmed.
+    """Return the day of the prices in force here, while the county may have newer ones: after a restore, on a copy,
+    under a clock that is not set. "" where the day is unknown; None while the prices are confirmed.
     """
     try:
         if county.prices_confirmed():
@@ -125,7 +125,7 @@ _MAX_MINUTES: Final = 90
 
 
 def send_estimate(data: Path) -> tuple[str, int] | None:
-    """The id of the sentence and its number; None while the relay does not know, or nothing waits."""
+    """Return the id of the sentence and its number; None while the relay has no estimate, or nothing waits."""
     left_s = RelayStatusFile(data).left_s()
     if left_s is None:
         return None

@@ -18,7 +18,7 @@ _COMPARED: Final = frozenset({SlipVerdict.RIGHT, SlipVerdict.COPY, SlipVerdict.V
 
 
 def slip_card(station: StationService, checked: CheckedSlip, left_ms: int) -> dict[str, Any]:
-    """For ``_slip.html``. ``slip`` is None where nothing of it is believed; times are the zone's, "" for none."""
+    """Build the values for ``_slip.html``. ``slip`` is None if none is trusted; times are the zone's, "" for none."""
     slip, local = checked.slip, local_times(station.settings.zone)
     minute = slip.minute if slip is not None else None
     printed = datetime.fromtimestamp(minute * 60, UTC).isoformat() if minute is not None else None
@@ -36,7 +36,7 @@ def slip_card(station: StationService, checked: CheckedSlip, left_ms: int) -> di
 
 
 def _goods(station: StationService, code: str) -> Names | None:
-    """None for goods that are in no list here: they are called by their code."""
+    """Return the names; None for goods that are in no list here: they are named by their code."""
     with suppress(StoreError):
         product = station.store.catalogs.get()[1].product(code)
         return product.names if product is not None else None

@@ -44,7 +44,7 @@ class Speech:
         return self._together(fill(self.main, text_id, **values), fill(self.second, text_id, **values))
 
     def one(self, text_id: str, **values: object) -> Markup:
-        """A text in the chosen language as HTML; also good for attributes."""
+        """Return a text in the chosen language as HTML; also good for attributes."""
         return fill(self.main, text_id, **values)
 
     def names(self, names: Names) -> Markup:
@@ -58,12 +58,12 @@ class Speech:
 
 
 def speech(code: str) -> Speech:
-    """The speech of a language code; raises KeyError for one the station does not have."""
+    """Load the speech of a language code; raises KeyError for one the station does not have."""
     return Speech(load(code), load(_BESIDE[code]))
 
 
 def speech_of(request: Request, default: str) -> Speech:
-    """By the query (the stream names its page's language), else the cookie, else the station's first language."""
+    """Choose by the query (the stream names its page's language), else the cookie, else the ``default``."""
     requested = request.args.get("lang") or request.cookies.get(COOKIE) or default
     return speech(requested if requested in LANGUAGES else default)
 

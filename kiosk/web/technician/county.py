@@ -26,7 +26,7 @@ WAITS: Final = ("parts", "effective", "open_intake", "storage")  # For all that 
 
 
 def blueprint(station: StationService, settings: WebSettings) -> Blueprint:
-    """``/technician/county``; where no county runs the station the page says so."""
+    """Serve ``/technician/county``; where no county runs the station the page says so."""
     county = Blueprint("county", __name__)
     local = local_times(station.settings.zone)
 

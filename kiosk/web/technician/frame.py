@@ -27,13 +27,12 @@ TABS: Final = (
 
 
 def needs_technician(name: str, gets: Iterable[str], posts: Iterable[str]) -> dict[str, Need]:
-    """Of a blueprint with these pages and acts: all are the technician's."""
     names = [*(f"{name}.{each}" for each in gets), *(f"{name}.act_{each}" for each in posts)]
     return dict.fromkeys(names, Need.TECHNICIAN)
 
 
 def blueprint_of(name: str, home: str, gets: Mapping[str, View], posts: Mapping[str, View]) -> Blueprint:
-    """``page`` stands at ``home``; other pages and all acts stand below it."""
+    """Serve ``page`` at ``home``, other pages and all acts below it."""
     routes = Blueprint(name, __name__)
     for each, show in gets.items():
         routes.add_url_rule(home if each == "page" else f"{home}/{each}", each, show, methods=["GET"])
@@ -43,7 +42,7 @@ def blueprint_of(name: str, home: str, gets: Mapping[str, View], posts: Mapping[
 
 
 def draw(settings: WebSettings, template: str, tab: str, here: str, **extra: Any) -> str:
-    """``here`` is where a change of the language leads back to."""
+    """Draw a page. ``here`` is where a change of the language leads back to."""
     speech = speech_of(request, settings.language)
     words = {
         "speech": speech,
@@ -73,7 +72,7 @@ class TechnicianArea:
 
 
 def row_values(row: DoctorFinding | BackupState) -> dict[str, object]:
-    """Places and package names keep their own direction in a right-to-left line."""
+    """Mark places and package names so that they keep their own direction in a right-to-left line."""
     return {name: bdi_code(value) if isinstance(value, str) else value for name, value in row.values.items()}
 
 

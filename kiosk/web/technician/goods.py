@@ -34,7 +34,7 @@ Row = tuple[Markup, Markup]  # What it is, and what becomes of it
 
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
-    """``/technician/goods``. Where no stick is looked for these pages answer 503."""
+    """Serve ``/technician/goods``. Where no stick is looked for these pages answer 503."""
     pages = _GoodsPages(settings, doctor, "care", HOME)
     routes = blueprint_of("goods", HOME, {"page": pages.page}, {"bring": pages.bring})
     routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
@@ -66,12 +66,12 @@ class _GoodsPages(TechnicianArea):
         return self.draw("goods_look", look=preview, file=name, page=rows_of(rows, ROWS, page_text))
 
     def bring(self) -> AnyResponse:
-        """The form names a file, and what was seen of it."""
+        """Import the file the form names, as it was seen."""
         self.catalogs.import_file(request.form.get("file", ""), request.form.get("seen", ""))
         return redirect(f"{HOME}?done=1", 303)
 
     def faulty(self, template: str, **extra: object) -> tuple[str, int]:
-        """A look that tells of a fault has done what it was asked for."""
+        """Draw a fault. A GET answers 200: to report a fault is what it was asked for; a POST answers 409."""
         return self.draw(template, **extra), 409 if request.method == "POST" else 200
 
     def refused(self, code: str) -> tuple[str, int]:

@@ -39,7 +39,7 @@ _HEAD: Final = PrintHead(203, 832)
 
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
-    """Everything under ``/technician/layouts``; without a doctor these pages answer 503."""
+    """Serve everything under ``/technician/layouts``; without a doctor these pages answer 503."""
     pages = _LayoutPages(settings, doctor)
     routes = blueprint_of("layouts", HOME, {"page": pages.page}, {"choose": pages.choose, "print": pages.print})
     routes.add_url_rule(f"{HOME}.png", "picture", pages.picture, methods=["GET"])
@@ -61,7 +61,7 @@ class _LayoutPages(TechnicianArea):
         return self._own or abort(503)
 
     def page(self) -> str:
-        """One kind of label as it is printed, or by another shipped layout; why the station's own file is not used."""
+        """Draw one kind of label as printed, or by another shipped layout; say why the station's file is not used."""
         kind, other = _requested(request.args)
         of_county = self.own.is_of_county(kind)
         problem = None if of_county else self.own.damage(kind)
@@ -103,7 +103,7 @@ class _LayoutPages(TechnicianArea):
 
 
 def _requested(values: Mapping[str, str]) -> tuple[str, str]:
-    """The kind, the bag when none is named, and the other shipped layout or ""; 404 for what there is none of."""
+    """Return the kind, by default the bag, and the other shipped layout or ""; answer 404 for unknown ones."""
     kind, other = values.get("kind", "bag"), values.get("other", "")
     if kind not in SAMPLES or (other and other not in OTHERS.get(kind, {})):
         abort(404)

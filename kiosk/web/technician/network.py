@@ -33,7 +33,7 @@ _HOST_KEYS: Final = tuple("1234567890qwertyuiopasdfghjkl-zxcvbnm.")
 
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
-    """``/technician/network``. Where somebody else sets the network the pages say so, and a post is refused."""
+    """Serve ``/technician/network``. Where the network is managed elsewhere the pages say so, and a post is refused."""
     pages = _NetworkPages(settings, doctor, "about", HOME)
     routes = blueprint_of("network", HOME, pages.gets(), pages.posts())
     routes.register_error_handler(Refused, lambda error: pages.refused(error.code))
@@ -85,7 +85,7 @@ class _NetworkPages(TechnicianArea):
         return self.draw("network_password", name=name, chosen=_chosen(), layers=PASSWORD_KEYS)
 
     def address(self) -> str:
-        """The first of what is typed for a fixed address that is not there yet."""
+        """Ask for the first field of a fixed address that was not typed yet."""
         typed = {name: request.args[name] for name in FIELDS[:-1] if name in request.args}
         missing = next((name for name in FIELDS if name not in typed), FIELDS[-1])
         return self._type(_link(request.args.get("link", "")), missing, typed, tuple("1234567890./"))
@@ -95,7 +95,7 @@ class _NetworkPages(TechnicianArea):
         return self.draw("network_type", link=link, field=name, typed=typed, keys=keys, min_length=min_length)
 
     def _apply(self) -> AnyResponse:
-        """A time server, or the address of a link: the same for all where the link is ""."""
+        """Apply a time server, or the address of a link: the same for all where the link is ""."""
         form, link = request.form, request.form.get("link", "")
         changes = {name: form.get(name, "") if link else "" for name in FIELDS} | {"link": link and _link(link)}
         if "time_server" in form:
@@ -108,7 +108,7 @@ class _NetworkPages(TechnicianArea):
         return redirect(HOME, 303)
 
     def refused(self, code: str) -> tuple[str, int]:
-        """A network whose password is not known, or was wrong, leads to the keys."""
+        """Show the refusal; where a network's password is unknown or was wrong, lead to the keys."""
         here = HOME if code != "network_unmanaged" else "/technician/about"
         if code in NEEDS_PASSWORD:
             here = url_for("network.password", network=_chosen())
@@ -117,7 +117,7 @@ class _NetworkPages(TechnicianArea):
 
 
 def _chosen() -> str:
-    """The key of a ``WifiNetwork``."""
+    """Return the key of a ``WifiNetwork``."""
     return request.values.get("network", "")[:_MAX_KEY]
 
 

@@ -72,7 +72,7 @@ class _PeoplePages(TechnicianArea):
         return self.draw("people", page=rows, done=bool(request.args.get("done")), managed=self._managed())
 
     def _managed(self) -> bool:
-        """Whether the county says who works here; then a technician gives PINs and nothing else."""
+        """Return whether the county decides who works here; then a technician only sets PINs."""
         with as_counter_refusals():
             return self._station.county.manages_people()
 
@@ -113,7 +113,7 @@ class _PeoplePages(TechnicianArea):
         return redirect(f"{HOME}/pin", 303)
 
     def _add(self) -> AnyResponse | tuple[str, int]:
-        """One at a time: the same touch twice is one person."""
+        """Add one person at a time: a repeated touch adds no second one."""
         self._require_own_list()
         with self._lock:
             named = self._waiting()
@@ -149,6 +149,6 @@ def _done(what: str, number: str) -> AnyResponse:
 
 
 def _pad() -> str:
-    """Where the PIN of the form was typed."""
+    """Return the page where the PIN of the form was typed."""
     number = request.form.get("number")
     return url_for("people.pin") if number is None else url_for("people.pin", number=number)

@@ -59,7 +59,7 @@ _VERIFICATION_LOOKS: Final = {
 
 
 def about_rows(station: StationService, config: Configuration, speech: Speech, decimals: int) -> list[Row]:
-    """All rows, worth a printed page of their own at a verification. Raises StoreError."""
+    """Return all rows, enough for a printed page of their own at a verification. Raises StoreError."""
     standing = station.standing()
     return [
         ("software", bdi_code(station.software), _PLAIN),
@@ -100,7 +100,7 @@ OUTCOME_WORDS: Final = (
 
 
 def frame_words(live: ScaleLiveness, texts: Texts) -> dict[str, str]:
-    """The newest frame as the indicator sent it; dashes when it is too old to be live."""
+    """Return the newest frame as the indicator sent it; dashes when it is too old to be live."""
     return {
         "weight": _weight(live) or "– – –",
         "word": texts.text(f"technician.scale.{_scale_word(live)}"),
@@ -151,7 +151,7 @@ NEEDS: Mapping[str, Need] = {
 
 
 def blueprint(station: StationService, settings: WebSettings, doctor: Doctor | None) -> Blueprint:
-    """Everything under ``/technician``, and ``/doctor.json``; without a doctor these pages answer 503."""
+    """Serve everything under ``/technician``, and ``/doctor.json``; without a doctor these pages answer 503."""
     technician = Blueprint("technician", __name__)
     pages = _TechnicianPages(station, settings, doctor)
     for path, name, show in (
@@ -211,7 +211,7 @@ class _TechnicianPages:
         )
 
     def tests_page(self) -> str:
-        """What can be tried; a printer that the station may not reach is let through first."""
+        """Draw what can be tested; a printer that the station may not reach has to be let through first."""
         return self.page("tests", "tests", closed=self.tools.unreachable_printers() if self._tools else {})
 
     def scale_page(self) -> str:
@@ -254,7 +254,7 @@ class _TechnicianPages:
         return self.page("refused", "doctor", text_id=f"technician.refused.{code}"), 409
 
     def doctor_json(self) -> AnyResponse:
-        """Readable without a login, from this machine alone."""
+        """Answer without a login, to this machine alone."""
         if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104 - stands for "not known"
             abort(403)
         return jsonify(self.doctor.as_json())
@@ -273,7 +273,7 @@ class _TechnicianPages:
         return redirect(where, 303)
 
     def press(self, key: str) -> AnyResponse:
-        """One press of a key of the scale. What was sent is told on a page that can be read again without sending."""
+        """Press a key of the scale once. The result is on a page that can be reloaded without sending again."""
         outcome = self.tools.press(key)
         word = f"{key}_{outcome}" if outcome is CommandOutcome.DONE else outcome.value
         return redirect(f"/technician/scale?told={word}", 303)

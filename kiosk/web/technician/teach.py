@@ -40,7 +40,7 @@ _BODIES: Final = {"emptied": "looking", "loaded": "looking"}
 
 
 def blueprint(teach: Teach | None, settings: WebSettings) -> Blueprint:
-    """Everything under ``/technician/teach``. Where nothing can be taught these pages answer 503."""
+    """Serve everything under ``/technician/teach``. Where nothing can be taught these pages answer 503."""
     pages = _TeachPages(teach, settings)
     posts = {name: partial(pages.act, act) for name, act in _ACTS.items()}
     routes = blueprint_of("teach", HOME, {"page": pages.page}, posts)
@@ -74,7 +74,7 @@ class _TeachPages:
         )
 
     def state(self) -> AnyResponse:
-        """What changes while the page is on the screen, by the name of its place."""
+        """Return what changes while the page is on the screen, by the name of its place."""
         view = self.teach.view()
         texts = speech_of(request, self._settings.language).main
         parts = {f"reads-{number}": row.reads or "– – –" for number, row in enumerate(view.rows[:ROWS])}
@@ -94,5 +94,5 @@ class _TeachPages:
 
 
 def _shown(port: str) -> str:
-    """What tells one port from another: udev's folder and prefix are the same for all."""
+    """Return what distinguishes one port from another: udev's folder and prefix are the same for all."""
     return port.rpartition("/")[2].removeprefix("usb-") if port.startswith("/") else port

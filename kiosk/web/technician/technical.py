@@ -18,8 +18,7 @@ _NO_PAGES = ("health", "station_css", "photo", "page_alive")
 NEEDS = {"technical.about": Need.PUBLIC, **{f"technical.{name}": Need.OPEN for name in _NO_PAGES}}
 
 
-def ignore_alive() -> None:
-    """Nobody wants to know whether a page lives."""
+def ignore_alive() -> None: ...
 
 
 def blueprint(
@@ -71,7 +70,7 @@ def blueprint(
 
 
 def _rows(station: StationService, settings: WebSettings) -> list[tuple[str, str]]:
-    """What a technician asks over the telephone; nothing secret, nothing of a person."""
+    """Return what a technician needs on the telephone; no secrets and no personal data."""
     own = station.settings
     return [
         ("Software", station.software),

@@ -23,7 +23,7 @@ NEEDS: Final = {"update.page": Need.TECHNICIAN, "update.act_install": Need.TECHN
 
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
-    """``/technician/update``. Where nothing can be updated here the page says so, and an update is refused with 409."""
+    """Serve ``/technician/update``. Where nothing can be updated the page says so; an update is refused with 409."""
     pages = _UpdatePages(settings, doctor, "about", HOME)
     routes = blueprint_of("update", HOME, {"page": pages.page}, {"install": pages.install})
     routes.register_error_handler(UpdateRefused, lambda error: pages.refuse(f"technician.update.why.{error.why}"))

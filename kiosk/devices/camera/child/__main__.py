@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def make_source(settings: CameraSettings) -> PictureSource:
-    """The adapter for these settings; raises ValueError for the kind ``none``, which needs no child."""
+    """Return the adapter for these settings; raises ValueError for the kind ``none``, which needs no child."""
     if settings.kind == "v4l2":
         from kiosk.devices.camera.child.v4l2 import V4l2Source, open_v4l2
 

@@ -23,7 +23,7 @@ class UnreadablePicture(CameraFault):
 
 
 def require_content(frame: BgrImage, path: str) -> None:
-    """Raises CameraFault when the frame is black, flat or constant."""
+    """Raise CameraFault when the frame is black, flat or constant."""
     defect = find_content_defect(frame)
     if defect is FrameDefect.BLACK:
         raise CameraFault("black", _BLACK_MESSAGE.format(path=path))
@@ -33,7 +33,7 @@ def require_content(frame: BgrImage, path: str) -> None:
 
 @contextmanager
 def closing_on_failure(close: Callable[[], None]) -> Iterator[None]:
-    """Close a camera that has failed: the next shot opens it anew, as if it had been plugged in again."""
+    """Close a camera that has failed: the next shot opens it again, as if it had been plugged in again."""
     try:
         yield
     except Exception:
@@ -42,7 +42,7 @@ def closing_on_failure(close: Callable[[], None]) -> Iterator[None]:
 
 
 def require_live(frames: Sequence[BgrImage], message: str) -> None:
-    """Raises CameraFault frozen: a live sensor never gives the same noise twice; a covered one may."""
+    """Raise CameraFault frozen for identical frames: a live sensor's noise never repeats, a covered one's may."""
     if find_content_defect(frames[0]) is None and all(np.array_equal(frames[0], frame) for frame in frames[1:]):
         raise CameraFault("frozen", message)
 

@@ -32,11 +32,11 @@ class ImageFileSource:
         return frame
 
     def burst(self) -> Burst:
-        """A file holds one frame. Raises CameraFault missing, or UnreadablePicture."""
+        """Return one frame, for a file holds no more. Raises CameraFault missing, or UnreadablePicture."""
         return Burst(self._read()[1])
 
     def live_frame(self) -> BgrImage:
-        """The same frame. Raises CameraFault missing, or UnreadablePicture."""
+        """Return the frame that a burst returns. Raises CameraFault missing, or UnreadablePicture."""
         return self._read()[1]
 
     def _read(self) -> tuple[Path, BgrImage]:
@@ -55,14 +55,13 @@ class ImageFileSource:
 
     def fix_exposure(self) -> None: ...
 
-    def release_exposure(self) -> None:
-        """Nothing was locked."""
+    def release_exposure(self) -> None: ...
 
     def close(self) -> None: ...
 
 
 def newest_image(path: Path) -> Path:
-    """``path`` itself, or the newest JPEG or PNG of the directory; raises FileNotFoundError when there is none."""
+    """Return ``path``, or the newest JPEG or PNG of the directory; raises FileNotFoundError when it holds none."""
     if not path.is_dir():
         return path
     images = [entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and entry.is_file()]

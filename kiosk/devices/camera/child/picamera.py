@@ -32,7 +32,7 @@ _LAYOUT: Final = "RGB888"  # Blue, green and red in memory: libcamera names form
 
 
 def open_picamera(number: int) -> Any:
-    """The camera, not yet started. Raises ImportError, and what the module raises when there is no camera."""
+    """Open the camera without starting it. Raises ImportError, and what the module raises when there is no camera."""
     return importlib.import_module("picamera2").Picamera2(number)
 
 
@@ -52,19 +52,19 @@ class PicameraSource:
         return f"connector {self._settings.path}"
 
     def shoot(self) -> BgrImage:
-        """The sharpest of a burst. Raises CameraFault; the camera is closed then."""
+        """Return the sharpest frame of a burst. Raises CameraFault; the camera is closed then."""
         with closing_on_failure(self.close):
             frame = self._burst().frame
             require_content(frame, self.path)
             return frame
 
     def burst(self) -> Burst:
-        """The same with the frames beside it, whatever they show. Raises CameraFault; the camera is closed then."""
+        """Take a burst, whatever it shows. Raises CameraFault; the camera is closed then."""
         with closing_on_failure(self.close):
             return self._burst()
 
     def fix_exposure(self) -> None:
-        """Raises CameraFault; the camera is closed then. A fault of a later shot unlocks, too."""
+        """Lock the exposure; a fault of a later shot unlocks it. Raises CameraFault; the camera is closed then."""
         with closing_on_failure(self.close):
             self._settle_and_fix(self._start())
             self._exposure_fixed = True
@@ -85,7 +85,7 @@ class PicameraSource:
                 camera.close()
 
     def live_frame(self) -> BgrImage:
-        """The next frame; exposure goes on by itself between looks. Raises CameraFault; the camera is closed then."""
+        """Return the next frame; exposure adapts between looks. Raises CameraFault; the camera is closed then."""
         with closing_on_failure(self.close):
             was_running = self._camera is not None
             camera = self._start()

@@ -32,23 +32,23 @@ class PictureSource(Protocol):
         """What a technician calls it by."""
 
     def shoot(self) -> BgrImage:
-        """One picture; never one that shows nothing."""
+        """Take one picture. Raises CameraFault when it shows nothing."""
 
     def burst(self) -> Burst:
-        """For the judges, who have a word for what is black or flat."""
+        """Take a burst, even a black or flat one: the judges report that."""
 
     def live_frame(self) -> BgrImage:
-        """One frame of now, as soon as there is one, whatever it shows: its exposure need not have settled. A camera
-        that repeats an old frame is not found out: the shot tells.
+        """Return a current frame at once, whatever it shows; its exposure may not have settled. A camera that repeats
+        an old frame is detected by the shot, not here.
         """
 
     def fix_exposure(self) -> None:
-        """Let exposure and white balance settle on what lies there now, and keep them until they are released: goods
-        that are laid down afterwards do not change them. A file has nothing to fix.
+        """Let exposure and white balance settle on the present scene and keep them until they are released: goods laid
+        down afterwards do not change them. Do nothing for a file.
         """
 
     def release_exposure(self) -> None:
-        """Automatic again; never raises."""
+        """Return to automatic exposure; never raises."""
 
     def close(self) -> None: ...
 

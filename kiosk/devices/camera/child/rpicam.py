@@ -66,7 +66,7 @@ class Exposure:
     blue: float
 
     def arguments(self) -> tuple[str, ...]:
-        """For a frame that is taken with the same."""
+        """Return the rpicam options that take a frame with this exposure."""
         return (
             "--immediate",
             "--shutter",
@@ -79,7 +79,7 @@ class Exposure:
 
 
 def parse_exposure(metadata: str) -> Exposure | None:
-    """Of the metadata of rpicam-still; None when a value is missing or is none that a camera takes."""
+    """Parse the metadata of rpicam-still; None when a value is missing or is none that a camera takes."""
     found = [pattern.search(metadata) for pattern in _EXPOSURE]
     shutter_us, gain, red, blue = [*(float(one) for match in found if match for one in match.groups()), *[0.0] * 4][:4]
     exposure = Exposure(shutter_us, gain, red, blue)
@@ -106,13 +106,13 @@ class RpicamSource:
         return f"connector {self._settings.path}"
 
     def shoot(self) -> BgrImage:
-        """One frame, exposure settled or locked. Raises CameraFault."""
+        """Take one frame, exposure settled or locked. Raises CameraFault."""
         frame = self._take(self._deadline(), self._fixed_exposure)[0]
         require_content(frame, self.path)
         return frame
 
     def burst(self) -> Burst:
-        """Three frames with the exposure of the first, the sharpest ahead. Raises CameraFault."""
+        """Take three frames with the exposure of the first; the sharpest leads. Raises CameraFault."""
         until, exposure = self._deadline(), self._fixed_exposure
         frames = []
         if exposure is None:
@@ -127,7 +127,7 @@ class RpicamSource:
         return burst_of(frames)
 
     def live_frame(self) -> BgrImage:
-        """One run of the program, with the exposure of the looks before where that is new. Raises CameraFault."""
+        """Run the program once, with the exposure of earlier looks while that is recent. Raises CameraFault."""
         cached, self._live_exposure = self._live_exposure, None  # after a fault it settles anew
         if cached is not None and self._clock() >= cached[1]:
             cached = None
@@ -139,7 +139,7 @@ class RpicamSource:
         return frame
 
     def fix_exposure(self) -> None:
-        """Raises CameraFault. Unlocked afterwards when the program does not tell its exposure."""
+        """Lock the exposure; it stays unlocked when the program reports none. Raises CameraFault."""
         self._fixed_exposure = None
         self._fixed_exposure = self._take(self._deadline())[1]
 
@@ -153,7 +153,7 @@ class RpicamSource:
         return self._clock() + self._timeout_s
 
     def _take(self, until: float, exposure: Exposure | None = None) -> tuple[BgrImage, Exposure | None]:
-        """One run of the program; the exposure it settled on when none was given."""
+        """Run the program once; return the frame and the exposure it reports, None without one."""
         program = shutil.which(self._program)
         if program is None:
             raise CameraFault(
@@ -234,11 +234,11 @@ class RpicamSource:
 
 
 def run(command: Sequence[str], within_s: float, max_bytes: int, keep_open: int) -> tuple[int, bytes, str]:
-    """Run a program to its end: its status, what it printed, and the end of what it said on standard error.
+    """Run a program to its end; return its status, its output, and the end of its standard error.
 
-    Nothing of it is left afterwards. Above ``max_bytes`` of output it is killed, with the status 0. Raises
-    TimeoutError, and another OSError when it cannot start. ``timeout`` of the coreutils stands between: should this
-    process be killed meanwhile, it ends the program.
+    No process is left afterwards. Above ``max_bytes`` of output it is killed, with the status 0. Raises TimeoutError,
+    and another OSError when it cannot start. It runs under ``timeout`` of the coreutils, which ends it when this
+    process is killed.
     """
     fenced = ("timeout", "--signal=KILL", f"{within_s + 1:.3f}", *command)
     end = time.monotonic() + within_s

@@ -44,7 +44,7 @@ class Judge:
         self._fixed_until: float | None = None
 
     def judge_shot(self, number: int) -> GoodsAnswer:
-        """A burst of now; the exposure is as it was over the empty mat, where that was looked at before."""
+        """Take and judge a burst, with the exposure fixed over the empty mat if the live view has seen that."""
         try:
             burst = self._source.burst()
         except UnreadablePicture:
@@ -58,7 +58,7 @@ class Judge:
         return _goods_answer(number, self._pipeline.inspect(burst.frame, others=burst.others), _digest(burst.frame))
 
     def measure_mat(self, number: int) -> tuple[wire.MatMeasured, bytes]:
-        """A burst of now, in which nothing but the mat is looked for; black and flat are faults where it is not."""
+        """Take a burst and measure the mat in it; a black or flat frame without a mat is a fault."""
         burst = self._source.burst()
         measured = self._pipeline.measure_mat(burst.frame, burst.others)
         rows = tuple(wire.bounded(row) for row in measured.measures.rows)
@@ -70,7 +70,7 @@ class Judge:
         return wire.MatMeasured(number, rows, _picture(preview, jpeg), digest), jpeg
 
     def live_view(self, number: int) -> tuple[wire.WireLiveView, bytes]:
-        """A frame of now, seen cheaply; the frame before is remembered here and goes nowhere."""
+        """Take a frame and assess it cheaply; the frame before is remembered here and sent nowhere."""
         if self._fixed_until is not None and self._clock() >= self._fixed_until:
             self._release()
         before, self._before = self._before, None
@@ -92,7 +92,7 @@ class Judge:
 
 
 def _small_jpeg(picture: BgrImage) -> bytes:
-    """Leafy goods in a noisy frame take more bytes than others: they are shown a little coarser."""
+    """Encode within the size limit: leafy goods in a noisy frame take more bytes and get a lower quality."""
     for quality in _LIVE_VIEW_QUALITIES:
         if len(jpeg := encode_jpeg(picture, quality)) <= wire.MAX_LIVE_VIEW_BYTES:
             return jpeg
@@ -150,10 +150,10 @@ _RIM: Final = 6
 
 
 def set_alarm(seconds: float) -> None:
-    """Let the kernel end this process after ``seconds``; 0 takes it back.
+    """Let the kernel end this process after ``seconds``; 0 cancels the alarm.
 
-    The default action of SIGALRM needs no Python code, so it also ends a call that hangs inside a driver, even when
-    the station that would have killed us is gone itself.
+    The default action of SIGALRM needs no Python code, so it also ends a call that hangs inside a driver, even when the
+    station that would have killed this process has ended itself.
     """
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
@@ -165,7 +165,7 @@ def serve(
     pipeline: Pipeline,
     alarm: Callable[[float], None] = set_alarm,
 ) -> None:
-    """Answer requests until the station closes its end or breaks the rules."""
+    """Answer requests until the station closes its end or violates the protocol."""
     cv2.setNumThreads(1)
     judge = Judge(source, pipeline)
     while (request := _next_request(requests)) is not None:
@@ -221,7 +221,7 @@ def _answer(source: PictureSource, judge: Judge, request: wire.Request) -> tuple
 
 
 def detect_codes(source: PictureSource, number: int) -> wire.CodesDetected:
-    """A frame of now. Raises CameraFault."""
+    """Take a frame and read the codes in it. Raises CameraFault."""
     gray = cv2.cvtColor(source.burst().frame, cv2.COLOR_BGR2GRAY)
     longer_side = max(gray.shape)
     if longer_side > _MAX_SIDE_PX:

@@ -42,7 +42,7 @@ _MAX_BAD_READS = 3  # In a row. The first frame of a stream is often damaged; a 
 
 
 def open_v4l2(path: str) -> Capture:
-    """OpenCV's capture on a device path, Video4Linux only: a path is never taken for a file or an address."""
+    """Open OpenCV's capture on a device path, Video4Linux only: a path is never taken for a file or an address."""
     return cast(Capture, cv2.VideoCapture(path, cv2.CAP_V4L2))
 
 
@@ -76,12 +76,12 @@ class V4l2Source:
             return frame
 
     def burst(self) -> Burst:
-        """The same with the frames beside it, whatever they show. Raises CameraFault; the device is closed then."""
+        """Take a burst, whatever it shows. Raises CameraFault; the device is closed then."""
         with closing_on_failure(self.close):
             return self._burst()
 
     def live_frame(self) -> BgrImage:
-        """The newest frame; exposure goes on by itself between looks, and has settled once the device is opened.
+        """Return the newest frame; exposure is automatic between looks, and settles first when the device is opened.
 
         Raises CameraFault; the device is closed then.
         """
@@ -94,7 +94,7 @@ class V4l2Source:
             return self._read(capture)
 
     def fix_exposure(self) -> None:
-        """Raises CameraFault; the device is closed then. A fault of a later shot unlocks, too."""
+        """Lock the exposure; a fault of a later shot unlocks it. Raises CameraFault; the device is closed then."""
         with closing_on_failure(self.close):
             capture, controls = self._open()
             controls.release()
@@ -119,7 +119,7 @@ class V4l2Source:
         return burst_of(burst)
 
     def _settle_and_fix(self, capture: Capture, controls: ExposureControls) -> tuple[list[float], bool]:
-        """Means of what was read, and whether exposure or white balance are fixed."""
+        """Return the means of the frames read, and whether exposure or white balance are fixed."""
         means = self._settle(capture)
         expected = controls.fix(means[-1])
         if expected is None:
@@ -243,10 +243,10 @@ _TITLES: Final = {
 
 
 def steady_exposure(units: int, mean: float, mains_hz: int) -> int:
-    """The exposure nearest to ``units`` of 100 us in which lamps on the mains shine whole numbers of times.
+    """Compute the exposure nearest to ``units`` of 100 us that holds whole flashes of lamps on the mains.
 
-    ``mean`` is the mean grey level that ``units`` give. Where the step above would be bright, it is the one below;
-    below the shortest step it is ``units`` unchanged, and lamps may leave stripes.
+    ``mean`` is the mean grey level that ``units`` give. Where the step above would be bright, return the one below;
+    below the shortest step, return ``units`` unchanged: lamps may leave stripes.
     """
     step = _UNITS_PER_S / (2 * mains_hz)
     below = int(units / step)
@@ -272,14 +272,14 @@ class ExposureControls:
         self._logged: set[str] = set()
 
     def begin(self) -> None:
-        """Mains frequency, and everything automatic: whoever was killed during a shot has left it fixed."""
+        """Set the mains frequency, and all else to automatic: a process killed during a shot left it fixed."""
         self._set(Control.POWER_LINE_FREQUENCY, _MAINS[self._mains_hz])
         self.release()
 
     def fix(self, mean: float) -> float | None:
         """Keep exposure and white balance as they are now, at mean grey level ``mean``.
 
-        The mean grey level to expect of the frames that follow; None when the camera lets nothing be kept.
+        Return the mean grey level to expect of the frames that follow; None when the camera keeps neither.
         """
         expected = self._fix_exposure(mean)
         fixed = self._set(Control.AUTO_WHITE_BALANCE, 0)
@@ -289,7 +289,7 @@ class ExposureControls:
         return mean if expected is None and fixed else expected
 
     def abandon(self) -> None:
-        """Automatic again, for the frames are not lit as expected."""
+        """Return to automatic, for the frames are not as bright as expected."""
         self._log_once(_STAYS_AUTOMATIC_MESSAGE, "another exposure than it says")
         self.release()
 

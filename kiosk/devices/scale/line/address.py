@@ -58,10 +58,10 @@ class Address:
 
 
 def parse_address(text: str, transport: Transport) -> Address:
-    """The address of a scale whose format needs this transport; raises ValueError with what is allowed.
+    """Parse the address of a scale whose format needs this transport; raises ValueError with what is allowed.
 
-    A device server is named by its IP address: asking a name server may take half a minute, and the thread that
-    watches a scale never waits. ``localhost`` is 127.0.0.1.
+    A device server is named by its IP address: a name lookup may take half a minute, and the thread that watches a
+    scale never waits. ``localhost`` is 127.0.0.1.
     """
     if not text or "\0" in text:
         raise ValueError(f"port must name {_EXAMPLES[transport]}")

@@ -63,7 +63,7 @@ class HidPort:
             raise PortDisconnected(error.strerror or str(error)) from error
 
     def write(self, data: bytes) -> None:
-        """One output report, its number first. Opened for it alone: reading needs no right to write."""
+        """Send one output report, its number first, on a descriptor of its own: reading needs no right to write."""
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         except OSError as error:

@@ -64,7 +64,7 @@ class Hx711Port:
         return [middle.to_bytes(3, "big", signed=True)]
 
     def _read_conversion(self) -> int | None:
-        """The signed value of a conversion that is ready and was read in time."""
+        """Return the signed value of a conversion; None when it is not ready or was not read in time."""
         ready = not self._pins.data()
         self._poll_interval_s = _REST_S if ready else _POLL_INTERVAL_S
         if not ready:

@@ -23,7 +23,7 @@ class LinePort(Protocol):
     def poll_interval_s(self) -> float | None: ...
 
     def fileno(self) -> int:
-        """The descriptor to wait on; -1 when there is none."""
+        """Return the descriptor to wait on; -1 when there is none."""
 
     @property
     def opening(self) -> bool:
@@ -34,9 +34,9 @@ class LinePort(Protocol):
         """True when it has to be served as soon as the descriptor can be written."""
 
     def drain(self) -> list[bytes]:
-        """All there is, for a port that was reported ready; a report of a packet device is one item.
+        """Read all bytes of a port that was reported ready; a report of a packet device is one item.
 
-        Also goes on with the opening. Raises PortDisconnected, BacklogDiscarded, and while opening OSError.
+        Continues the opening, too. Raises PortDisconnected, BacklogDiscarded, and while opening OSError.
         """
 
     def write(self, data: bytes) -> None:
@@ -46,21 +46,21 @@ class LinePort(Protocol):
         """Throw away what has been received and not yet read; raises PortDisconnected."""
 
     def is_present(self) -> bool:
-        """False when the address leads to nothing or to another device than the one opened."""
+        """Return False when the address leads to nothing or to another device than the one opened."""
 
     def close(self) -> None:
-        """Never raises: the device may be gone."""
+        """Close the port; never raises, for the device may be gone."""
 
 
 class Pins(Protocol):
     """DOUT and SCK. Any error a pin library raises counts as "the pins are gone"."""
 
     def data(self) -> bool:
-        """The level of DOUT; high means that no conversion is ready."""
+        """Return the level of DOUT; high means that no conversion is ready."""
 
     def clock(self, high: bool) -> None: ...
 
     def now_ns(self) -> int:
-        """The nanosecond of the clock by which pulses are judged."""
+        """Return the nanosecond of the clock by which pulses are judged."""
 
     def close(self) -> None: ...

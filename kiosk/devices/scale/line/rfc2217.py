@@ -146,7 +146,7 @@ class Rfc2217Port(TcpPort):
         self._reply(verb, option)
 
     def _reply(self, verb: int, option: int) -> None:
-        """An option is agreed to once: an answer to an answer would never end (RFC 854)."""
+        """Answer an option once: an answer to an answer would never end (RFC 854)."""
         if verb in (DONT, WONT):
             return
         known = option in (BINARY, GO_AHEAD, COM_PORT) or (verb == WILL and option == ECHO)

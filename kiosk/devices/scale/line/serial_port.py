@@ -41,8 +41,8 @@ class SerialPort:
         return int(self._serial.fileno())
 
     def drain(self) -> list[bytes]:
-        """pyserial sets VMIN and VTIME to 0, so an empty read means "nothing more", but after readiness it means
-        that the device has hung up.
+        """Read as `LinePort.drain`. pyserial sets VMIN and VTIME to 0, so an empty read means "nothing more", but after
+        readiness it means that the device has hung up.
         """
         data = self._read(BACKLOG_BYTES)
         if not data:
@@ -78,7 +78,7 @@ class SerialPort:
 
 
 def write_whole(descriptor: int, data: bytes) -> None:
-    """Write to a descriptor that does not wait; a device that does not even take a command is as good as gone."""
+    """Write to a non-blocking descriptor. Raises PortDisconnected when the device does not take all bytes."""
     try:
         written = os.write(descriptor, data)
     except OSError as error:
@@ -88,7 +88,7 @@ def write_whole(descriptor: int, data: bytes) -> None:
 
 
 def is_same_device(path: str, descriptor: int) -> bool:
-    """Whether the path still names the very device that is open."""
+    """Return whether the path still names the device that is open."""
     try:
         now, opened = Path(path).stat(), os.fstat(descriptor)
     except OSError:
@@ -108,7 +108,7 @@ _NO_ROUTE = (
 
 
 def open_error_text(path: str, error: Exception) -> str:
-    """One line for people: which port, and what to do."""
+    """Return one line for the user: which port, and what to do."""
     code = getattr(error, "errno", None)
     if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return f"The scale is not plugged in at {path}: check its cable."

@@ -75,7 +75,7 @@ class TcpPort:
         return True
 
     def _receive(self) -> bytes:
-        """What has come, b"" for nothing; raises PortDisconnected at the end of the connection."""
+        """Return what was received, b"" for nothing; raises PortDisconnected at the end of the connection."""
         data = b""
         while len(data) < BACKLOG_BYTES:
             try:
@@ -93,7 +93,7 @@ class TcpPort:
         raise BacklogDiscarded
 
     def _discard_backlog(self) -> None:
-        """Bounded: a sender faster than this cannot hold the thread; the rest is another backlog."""
+        """Discard a bounded amount: a fast sender cannot hold the thread; the rest is another backlog."""
         for _ in range(256):
             try:
                 if not self._socket.recv(BACKLOG_BYTES):
@@ -114,7 +114,7 @@ class TcpPort:
             self.drain()
 
     def is_present(self) -> bool:
-        """The connection itself tells when it ends."""
+        """Return True: the connection itself reports its end."""
         return True
 
     def close(self) -> None:

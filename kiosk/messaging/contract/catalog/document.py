@@ -30,7 +30,7 @@ class CatalogError(ValueError):
 
 
 def load_document(data: bytes, file: str) -> Mapping[str, Any]:
-    """The top table. JSON when the file is named .json or begins with a brace, else TOML. Raises CatalogError."""
+    """Parse the top table: JSON when named .json or starting with a brace, else TOML. Raises CatalogError."""
     if len(data) > MAX_BYTES:
         raise CatalogError(file, "", f"is {len(data)} bytes large: at most {MAX_BYTES} are allowed", "large")
     try:
@@ -71,7 +71,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def shorten(value: object) -> str:
-    """A value as an error shows it: escaped, cut short, on one line."""
+    """Format a value for an error message: escaped, cut short, on one line."""
     try:
         text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     except (ValueError, RecursionError):  # an integer too long to print, a list nested too deep

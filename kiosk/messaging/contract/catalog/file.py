@@ -38,7 +38,7 @@ from kiosk.messaging.contract.catalog.tables import (
     read_tables,
 )
 
-Check = Callable[[str], str]  # Returns the text as it is kept, or raises BadWord
+Check = Callable[[str], str]  # Returns the text as it is kept, or raises BadName
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class TableLocation:
         return TableLocation(self.file, f"{self.path}.{key}")
 
     def checked_text(self, key: str, text: str, check: Check, *, private: bool = False) -> str:
-        """The text as ``check`` cleans it; private text is not repeated in the error."""
+        """Return the text as ``check`` cleans it; private text is not repeated in the error."""
         try:
             return check(text)
         except BadName as error:
@@ -111,7 +111,7 @@ _RULES: Final = (
 
 
 def reject_claims(text: str) -> str:
-    """The text unchanged. Raises BadWord, which names the word."""
+    """Return the text unchanged. Raises BadName, which names the word."""
     for rule, why in _RULES:
         if found := rule.search(text):
             raise BadName(f"says {found[0]!r}, {why}", "claim")
@@ -122,7 +122,7 @@ MAX_TITLE, MAX_STORY, MAX_STORAGE = 60, 500, 120  # Characters: less than the ev
 
 
 def read_sale(table: SaleTable, place: TableLocation) -> Sale:
-    """``place`` is that of the ``sale`` table. Raises CatalogError."""
+    """Read the ``sale`` table; ``place`` is its location. Raises CatalogError."""
     return Sale(
         title=place.names("title", table.title, _texts(MAX_TITLE)),
         story=place.names("story", table.story, _texts(MAX_STORY, may_be_empty=True)),
@@ -192,12 +192,12 @@ def build_catalog(tables: CatalogTable, file: str) -> Catalog:
 
 
 def read_catalog_file(path: Path) -> bytes:
-    """At most one byte more than a catalog may have. A link, a pipe or a device is no file: raises OSError."""
+    """Read at most one byte more than a catalog may have. Raises OSError, also for a link, pipe or device."""
     return read_bounded(path, MAX_BYTES)
 
 
 def read_products(rows: tuple[ProductTable, ...], file: str) -> tuple[Product, ...]:
-    """Raises CatalogError, as the readers of other tables do."""
+    """Read the products. Raises CatalogError, as the readers of other tables do."""
     seen: set[object] = set()
     products = []
     for number, row in enumerate(rows, 1):
@@ -211,7 +211,7 @@ def read_products(rows: tuple[ProductTable, ...], file: str) -> tuple[Product, .
 
 
 def read_prices(rows: tuple[PriceTable | Price, ...], products: set[str], file: str) -> tuple[Price, ...]:
-    """``products``: the codes that may be priced."""
+    """Read the prices. ``products``: the codes that may be priced."""
     seen: set[object] = set()
     prices = []
     for number, row in enumerate(rows, 1):

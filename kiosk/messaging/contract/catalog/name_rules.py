@@ -45,7 +45,7 @@ class BadName(ValueError):
 
 
 def clean_name(text: str, max_length: int = MAX_NAME) -> str:
-    """The name in NFC; raises BadWord when it is empty, too long or has characters no name needs."""
+    """Return the name in NFC. Raises BadName when it is empty, too long or has characters no name needs."""
     name = unicodedata.normalize("NFC", text)
     if not 1 <= len(name) <= max_length:
         raise BadName(f"is {len(name)} characters long: 1 to {max_length} are allowed", "length")
@@ -59,12 +59,12 @@ def clean_name(text: str, max_length: int = MAX_NAME) -> str:
 
 
 def uyghur_name(text: str) -> str:
-    """A name in Arabic-script Uyghur; raises BadWord."""
+    """Check a name in Arabic-script Uyghur. Raises BadName."""
     return _uyghur(clean_name(text), _UYGHUR_BESIDE, "( ) . , - / + %")
 
 
 def uyghur_text(text: str, max_length: int) -> str:
-    """Sentences in Arabic-script Uyghur; raises BadWord."""
+    """Check sentences in Arabic-script Uyghur. Raises BadName."""
     return _uyghur(clean_name(text, max_length), _UYGHUR_BESIDE | _SENTENCE_MARKS, "( ) . ، - / + % ؛ : ؟ ! « »")
 
 
@@ -79,7 +79,7 @@ def _uyghur(name: str, beside: frozenset[str], marks: str) -> str:
 
 
 def chinese_name(text: str, max_length: int = MAX_NAME) -> str:
-    """A name with at least one Chinese character and no Arabic letter; raises BadWord."""
+    """Check a name with at least one Chinese character and no Arabic letter. Raises BadName."""
     name = clean_name(text, max_length)
     if not any(_script(character) == "CJK" for character in name):
         raise BadName("has no Chinese character", "no_letter")
@@ -89,7 +89,7 @@ def chinese_name(text: str, max_length: int = MAX_NAME) -> str:
 
 
 def english_name(text: str, max_length: int = MAX_NAME) -> str:
-    """A name whose letters are all Latin; raises BadWord."""
+    """Check a name whose letters are all Latin. Raises BadName."""
     name = clean_name(text, max_length)
     letters = [character for character in name if character.isalpha()]
     if not letters or any(_script(character) != "LATIN" for character in letters):
@@ -98,7 +98,7 @@ def english_name(text: str, max_length: int = MAX_NAME) -> str:
 
 
 def person_name(text: str) -> str:
-    """The short name the counter sees, in any script; raises BadWord for anything that may be a phone or ID number."""
+    """Check the short name shown at the counter, in any script. Raises BadName for a possible phone or ID number."""
     name = clean_name(text)
     if sum(character.isdecimal() for character in name) > _LONG_NUMBER:
         raise BadName("looks like it holds a phone, card or ID number: those are never stored here", "number")

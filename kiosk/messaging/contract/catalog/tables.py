@@ -125,7 +125,7 @@ _WARMED_UP_DECODER: Final = msgspec.json.Decoder(CatalogTable)
 
 
 def read_tables(document: Mapping[str, Any], file: str) -> CatalogTable:
-    """The document as its types. Raises CatalogError for the first thing that does not fit."""
+    """Convert the document to its types. Raises CatalogError for the first thing that does not fit."""
     try:
         return msgspec.convert(document, CatalogTable, strict=True)
     except msgspec.ValidationError as error:
@@ -182,7 +182,7 @@ def _fields(kind: types.Type) -> Iterable[str]:
 
 
 def _inside(kind: types.Type, key: str) -> types.Type:
-    """The type of a field, or of the items of a list."""
+    """Return the type of a field, or of the items of a list."""
     plain = _plain(kind)
     if isinstance(plain, types.StructType):
         return next(row.type for row in plain.fields if row.name == key)

@@ -44,12 +44,12 @@ class FolderInbox:
         return DocumentInForce(found.version, found.sha256, found.confirmed) if found is not None else None
 
     def missing(self, document: ConfigurationDocument) -> Sequence[Part]:
-        """The parts that neither the folder nor the database has, the smallest first."""
+        """Return the parts that neither the folder nor the database has, the smallest first."""
         parts = {part.sha256: part for part in document.parts.values() if not self._has(part)}
         return sorted((parts[sha256] for sha256 in self._documents.missing(parts)), key=lambda part: part.size)
 
     def offset(self, part: Part) -> int:
-        """How many bytes of it are here. A file that is longer than the part is none of it."""
+        """Return how many bytes of the part are here. A file longer than the part is deleted."""
         try:
             size = self._coming(part).stat().st_size
         except FileNotFoundError:
@@ -60,15 +60,15 @@ class FolderInbox:
         return size
 
     def put(self, part: Part, content: bytes) -> None:
-        """All of it, whose hash was checked; durable."""
+        """Store a whole part, whose hash was checked, durably."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         write_durably(self._folder / part_file(part.sha256), content, _MODE)
         self._coming(part).unlink(missing_ok=True)
 
     def take(self, part: Part, piece: bytes) -> None:
-        """The next bytes of it. Raises PartDamaged when they are more than were named.
+        """Append the next bytes of the part. Raises PartDamaged when they exceed the size in the document.
 
-        Not forced out: a file grows on the card only when its bytes are there (ext4).
+        Not synced: a file grows on the card only when its bytes are there (ext4).
         """
         self._folder.mkdir(mode=0o700, exist_ok=True)
         if self.offset(part) + len(piece) > part.size:
@@ -79,7 +79,7 @@ class FolderInbox:
             file.write(piece)
 
     def finish(self, part: Part) -> None:
-        """All of it is here: whole and durable when this returns. Raises PartDamaged."""
+        """Check the part, whose bytes are all here; it is durable when this returns. Raises PartDamaged."""
         coming = self._coming(part)
         with open_regular(coming) as file:
             if hashlib.sha256(file.read(part.size + 1)).hexdigest() != part.sha256:
@@ -90,7 +90,7 @@ class FolderInbox:
         sync_folder(self._folder)
 
     def deliver(self, document: ConfigurationDocument, content: bytes) -> None:
-        """Its parts are here: from now on the station's process finds it. What no document needs is removed.
+        """Hand a document with all its parts to the station's process, and remove parts that no document needs.
 
         Parts of documents that the station's process has not finished with stay, too.
         """
@@ -102,13 +102,13 @@ class FolderInbox:
                 path.unlink(missing_ok=True)
 
     def put_request(self, content: bytes) -> None:
-        """For the station's process. While one waits others are dropped: the county sends them again at a hello."""
+        """Store it for the station's process. While one waits, others are dropped: the county resends at a hello."""
         if not self._request.exists():
             self._request.parent.mkdir(mode=0o700, exist_ok=True)
             write_durably(self._request, content, _MODE)
 
     def _named_parts(self, document: ConfigurationDocument) -> set[str]:
-        """Files of this document, and of all documents that are in the folder."""
+        """Return the part files of this document, and of all documents in the folder."""
         documents = [document]
         for path in self._folder.glob("*.json"):
             if not _PART.fullmatch(path.name):

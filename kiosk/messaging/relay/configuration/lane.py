@@ -118,7 +118,7 @@ class ConfigurationWork:
         self.log = RateLimitedLog(logging.getLogger(f"kiosk.configuration.{settings.station}"), clock, _LOG_PERIOD_S)
 
     def received(self, payload: bytes) -> None:
-        """What came on ``down/config``; from any thread."""
+        """Queue what came on ``down/config``; from any thread."""
         self._messages.append(payload)
 
     def step(self) -> float:
@@ -134,12 +134,12 @@ class ConfigurationWork:
         return POLL_INTERVAL_S
 
     def preempted(self) -> float:
-        """The file says how far it came."""
+        """Note the interruption; the file shows how far the download came."""
         self._line.size.record_failure()
         return POLL_INTERVAL_S
 
     def failed(self, error: Exception) -> float:
-        """The next step begins with what lies in the folder."""
+        """Return the seconds to wait; the next step resumes from what is in the folder."""
         if isinstance(error, CenterUnreachable):
             self._line.size.record_failure()
         pause_s = self._pauses.next()
@@ -180,7 +180,7 @@ class ConfigurationWork:
             raise
 
     def _accept(self, content: bytes, contents: Mapping[str, bytes], now: float) -> None:
-        """Raises BadConfiguration."""
+        """Take a new document and the parts sent with it. Raises BadConfiguration."""
         document = parse_document(content)
         if (document.station, document.region) != self._own:
             raise BadConfiguration(f"it is for {document.station} of {document.region}")
@@ -257,7 +257,7 @@ class ConfigurationWork:
             raise
 
     def _on_refused(self, error: CenterRefused) -> None:
-        """A part that is there no more belonged to a document in whose place another one is by now."""
+        """Schedule a retry. A missing part belonged to a document that was replaced meanwhile."""
         now = self._clock()
         wait_s = max(error.retry_after_s or 0.0, self._pauses.next(), POLL_INTERVAL_S)
         if error.status not in MISSING_STATUSES:
@@ -285,7 +285,7 @@ class CountyLane(Lane):
         self._own, self._receiver, self._inbox = (settings.station, settings.region), work, station.inbox
 
     def version(self) -> str:
-        """In force, as a hello says it. Raises the store's errors."""
+        """Return the version in force, as a hello reports it. Raises the store's errors."""
         found = self._inbox.in_force()
         return str(found.version) if found is not None else ""
 
@@ -294,7 +294,7 @@ class CountyLane(Lane):
         self.wake()
 
     def request_received(self, payload: bytes) -> None:
-        """What came on ``down/cmd``. Of another station, or too large: dropped. Raises nothing."""
+        """Store what came on ``down/cmd``; drop it when for another station, or too large. Raises nothing."""
         try:
             request = parse_request(payload)
             if (request.station, request.region) != self._own:

@@ -37,4 +37,4 @@ class AppliedDocuments(Protocol):
     def in_force(self) -> AppliedDocument | None: ...
 
     def missing(self, hashes: Iterable[str]) -> list[str]:
-        """Which of these parts it has not."""
+        """Return which of these parts are not stored."""

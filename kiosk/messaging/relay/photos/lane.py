@@ -83,7 +83,7 @@ def _answer(response: HTTPResponse) -> UploadResponse:
 
 
 def _number(text: str | None) -> int | None:
-    """None for none, and for what is no number of at most ten digits."""
+    """Parse at most ten digits; None for a missing or any other text."""
     return int(text) if text is not None and len(text) <= 10 and text.isascii() and text.isdecimal() else None
 
 
@@ -124,7 +124,7 @@ class PausedPictures:
         return hold is None or now >= hold.until
 
     def wait_s(self, now: float) -> float | None:
-        """Until the first of them may be tried again; None when none is held."""
+        """Return seconds until the first of them may be tried again; None when none is paused."""
         return min((max(0.0, hold.until - now) for hold in self._by_sha256.values()), default=None)
 
     def postpone(self, sha256: str, now: float) -> None:
@@ -133,7 +133,7 @@ class PausedPictures:
         hold.fault = PhotoFault.NOT_ANNOUNCED if now - hold.since > OVERDUE_S else None
 
     def retry_damaged(self, sha256: str, now: float) -> bool:
-        """Its bytes arrived wrong: whether it is to be begun anew."""
+        """Note that its bytes arrived damaged; return whether to send it again from the start."""
         hold = self._pause_of(sha256, now)
         hold.damaged_tries += 1
         if hold.damaged_tries < MAX_TRIES:
@@ -143,7 +143,7 @@ class PausedPictures:
         return False
 
     def stop(self, sha256: str, fault: PhotoFault, now: float) -> None:
-        """It is not tried for a day."""
+        """Pause the picture for a day."""
         hold = self._pause_of(sha256, now)
         hold.until, hold.fault, hold.damaged_tries = now + GIVE_UP_S, fault, 0
 
@@ -151,7 +151,7 @@ class PausedPictures:
         self._by_sha256.pop(sha256, None)
 
     def retain_only(self, waiting: Collection[str]) -> None:
-        """Forget those that do not wait any more."""
+        """Forget those that are no longer waiting."""
         self._by_sha256 = {sha256: hold for sha256, hold in self._by_sha256.items() if sha256 in waiting}
 
     @property
@@ -228,7 +228,7 @@ class PhotosWork:
         self.log = RateLimitedLog(logging.getLogger(f"kiosk.photos.{settings.station}"), clock, _LOG_PERIOD_S)
 
     def preempted(self) -> float:
-        """The center has an unknown part of the picture now."""
+        """Forget the offset: the center has an unknown part of the picture now."""
         self._line.size.record_failure()
         if self._sending is not None:
             self._sending.offset = None
@@ -274,7 +274,7 @@ class PhotosWork:
         return answer
 
     def _send_part(self, sending: _Upload, offset: int) -> UploadResponse | None:
-        """None when there is nothing to send of it."""
+        """Send the next part; None when there is nothing to send of it."""
         size = min(self._line.part_bytes, sending.picture.size_bytes - offset)
         data = self._read(sending.picture, offset, size)
         if len(data) < size or not size:
@@ -321,7 +321,7 @@ class PhotosWork:
         return 0.0
 
     def _continue_at(self, sending: _Upload, answer: UploadResponse, offset: int) -> float:
-        """From where the center says. It is believed, but not without end."""
+        """Continue at the offset that the center reports, but drop the picture when it makes no progress."""
         if sending.offset is not None and offset <= sending.furthest:
             sending.stuck += 1
         elif offset > sending.furthest:
@@ -332,8 +332,8 @@ class PhotosWork:
         return 0.0
 
     def _honor_retry_after(self, answer: UploadResponse) -> float:
-        """As long as the center says, and a random part of that more: all stations were told the same. One that says
-        "at once" each time is asked less and less.
+        """Return the wait that the center asks for, plus a random share: all stations got the same answer. A center
+        that always answers "at once" is asked less and less.
         """
         if answer.retry_after_s is None:
             return self._pauses.next()

@@ -23,7 +23,7 @@ class PictureQueue(Protocol):
     def backlog(self) -> Backlog: ...
 
     def open(self, sha256: str) -> BinaryIO:
-        """Its bytes; raises OSError, FileNotFoundError when it is not here (any more)."""
+        """Open the picture's bytes. Raises OSError, FileNotFoundError when it is not (or no longer) here."""
 
     def sent(self, sha256: str) -> None: ...
 

@@ -26,7 +26,7 @@ class _ClosingSocket(ssl.SSLSocket):
 
 
 def tls_context(settings: RelaySettings) -> ssl.SSLContext:
-    """The context for ``mqtts``: always with certificate and name checked, no setting turns that off. Raises OSError
+    """Build the context for ``mqtts``: it always checks certificate and name, no setting turns that off. Raises OSError
     naming the file that cannot be used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -72,7 +72,7 @@ class CenterLine:
     """Opens a connection when it needs one, and keeps it until `close`. It follows no redirection."""
 
     def __init__(self, settings: RelaySettings, endpoint: CenterEndpoint | None, refusal: str) -> None:
-        """``refusal`` begins the text of a CenterUnreachable."""
+        """Prepare the line. ``refusal`` begins the text of a CenterUnreachable."""
         self._settings, self._endpoint, self._refusal = settings, endpoint, refusal
         self._lock = threading.Lock()
         self._connection: HTTPConnection | None = None
@@ -84,7 +84,7 @@ class CenterLine:
         return self._connection is not None
 
     def close(self) -> None:
-        """Hang up; the next question opens a new connection."""
+        """Close the connection; the next request opens a new one."""
         with self._lock:
             connection, self._connection = self._connection, None
             sock, self._socket = self._socket, None
@@ -94,7 +94,7 @@ class CenterLine:
             sock.close()
 
     def end(self) -> None:
-        """From another thread: whatever waits for the center is over, and nothing is opened any more."""
+        """End whatever waits for the center, and open no connection any more. Called from another thread."""
         with self._lock:
             self._ended = True
         self._shut_down_socket()
@@ -108,8 +108,8 @@ class CenterLine:
 
     @contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
-        """What lasts longer is broken off, also where a byte comes now and then and no read has to wait for long.
-        Raises TimeoutError: the head of an answer that is cut off looks like a whole one.
+        """Break off what lasts longer, even when bytes trickle in and no single read waits long. Raises TimeoutError:
+        the head of a cut-off answer looks like a whole one.
         """
         expired = threading.Event()
 
@@ -129,7 +129,7 @@ class CenterLine:
             raise TimeoutError(f"it takes longer than {seconds:.0f} s")
 
     def drop(self) -> None:
-        """Hang up; what waits in the kernel is not sent any more."""
+        """Close the connection; what waits in the kernel is not sent any more."""
         with self._lock:
             sock = self._socket
         if sock is not None:
@@ -138,7 +138,7 @@ class CenterLine:
         self.close()
 
     def get_connection(self) -> HTTPConnection:
-        """That stands, or a new one. Raises OSError."""
+        """Return the open connection, or a new one. Raises OSError."""
         with self._lock:
             if self._connection is not None:
                 return self._connection
@@ -169,7 +169,7 @@ class CenterLine:
         return sock
 
     def _alert(self) -> ssl.SSLError | None:
-        """Why the center hung up: of a certificate that it does not take it tells after the handshake is over here."""
+        """Read why the center hung up: it reports a refused certificate only after our handshake has ended."""
         if isinstance(self._socket, ssl.SSLSocket):
             try:
                 self._socket.settimeout(_ALERT_S)
@@ -184,7 +184,7 @@ class CenterLine:
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """What goes wrong inside ends the connection, and is a CenterUnreachable; Preempted ends it as well."""
+        """Drop the connection on an error inside and raise CenterUnreachable; Preempted drops it as well."""
         try:
             yield
         except (OSError, HTTPException, ValueError) as error:

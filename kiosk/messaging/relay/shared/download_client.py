@@ -43,7 +43,7 @@ class DownloadClient(CenterLine):
     """The connection of a lane: a center that says or sends anything but what was asked for is hung up on."""
 
     def get(self, path: str, max_bytes: int) -> bytes:
-        """A whole answer. Raises CenterUnreachable and CenterRefused."""
+        """Read a whole answer. Raises CenterUnreachable and CenterRefused."""
         with self.translate_errors(), self.time_limit(REQUEST_TIMEOUT_S), self._get(path, {}) as response:
             self._require(response, _OK)
             if response.length is None or response.length > max_bytes:
@@ -53,7 +53,7 @@ class DownloadClient(CenterLine):
     def get_range(
         self, file: RemoteFile, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
     ) -> None:
-        """At most so many bytes of it. Raises CenterUnreachable, CenterRefused and Preempted."""
+        """Read at most ``size`` bytes of the file. Raises CenterUnreachable, CenterRefused and Preempted."""
         byte_range = ByteRange(first, min(first + size, file.size_bytes) - 1)
         etag = etag_of(file.sha256)
         headers = {"Range": str(byte_range), "If-Range": etag}
@@ -91,7 +91,7 @@ class DownloadClient(CenterLine):
         return connection.getresponse()
 
     def _require(self, response: HTTPResponse, status: int) -> None:
-        """A body of any other answer is not read: it may have no end."""
+        """Raise CenterRefused for another status, without reading the body: it may be endless."""
         if response.status != status:
             retry_after = response.headers.get("Retry-After", "")
             self.drop()

@@ -40,7 +40,7 @@ _TRANSIENT_CODES: Final = frozenset({0x80, 0x81, 0x82, NO_MQTT_5, 0x88, 0x89, 0x
 
 
 def fault_of(code: int) -> LinkFault | None:
-    """The word for a reason code; None for a success, and for what passes by itself."""
+    """Return the fault for a reason code; None for success, and for what passes by itself."""
     if code < 0x80 and code != NO_SUBSCRIBERS:
         return None
     return None if code in _TRANSIENT_CODES else _FAULT_BY_REASON_CODE.get(code, LinkFault.REFUSED)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def random_share(random: Random | None = None) -> Callable[[], float]:
-    """A part of a wait: two hundred stations that lost the line together do not come back together."""
+    """Return a random part of a wait, so that stations that lost the line together do not return together."""
     random = random or Random()  # noqa: S311  jitter, not secrecy
     return partial(random.uniform, MIN_SHARE, 1.0)
 
@@ -39,7 +39,7 @@ class SharedLine:
         self._used_at = clock()
 
     def is_free(self, now: float) -> bool:
-        """Whether something may be asked or sent now; a connection that is not used is not held for long."""
+        """Return whether something may be sent now; close a connection that is not used for long."""
         if not self._events.any_waiting() and self._budget.allows_sending(now):
             self._used_at = now
             return True
@@ -52,7 +52,7 @@ class SharedLine:
         return min(self.size.bytes, self._budget.message_bytes or self.size.bytes)
 
     def carry(self, size: int, part: Callable[[Callable[[], bool]], T]) -> T:
-        """Have a part of ``size`` bytes carried; ``part`` is given what says whether it has to give way."""
+        """Transfer ``size`` bytes by ``part``, whose argument returns whether it has to give way."""
         began = self._clock()
         self._budget.spend(size, began)
         carried = part(lambda: self._clock() - began > MAX_PART_S and self._events.any_waiting())
@@ -69,7 +69,7 @@ class Lane:
         self.start, self.wake = self._worker.start, self._worker.wake
 
     def stop(self) -> None:
-        """End, wherever it waits; what is on its way is gone on with next time."""
+        """End, wherever it waits; an unfinished transfer is resumed next time."""
         self._worker.stop(0.0)
         self._center.end()
         self._worker.stop(_JOIN_TIMEOUT_S)
@@ -80,7 +80,7 @@ class Lane:
         return first_s or self.turn()
 
     def turn(self) -> float:
-        """One step; seconds until the next. Raises nothing."""
+        """Do one step; return the seconds to wait before the next. Raises nothing."""
         try:
             return self._work.step()
         except Preempted:

@@ -16,24 +16,24 @@ class OutboxPort(Protocol):
     """The events that wait for the sorting center, and what it said to them."""
 
     def pending(self, limit: int, after: int = 0) -> Sequence[SealedEvent]:
-        """Events of the current epoch that are not done, seq > ``after``, oldest first."""
+        """Return events of the current epoch that are not done, seq > ``after``, oldest first."""
 
     def counts(self) -> OutboxCounts: ...
 
     def waiting_bytes(self) -> int:
-        """Bytes of the events of the current epoch that are not done. Reads every one of them: not for each look."""
+        """Count the bytes of undone events of the current epoch. It reads all of them: call it rarely."""
 
     def earlier(self) -> Sequence[EarlierEpoch]:
-        """The epochs before the current one of which the center had something, oldest first."""
+        """Return the epochs before the current one of which the center had something, oldest first."""
 
     def sealed(self, epoch: str, limit: int, after: int = 0) -> Sequence[SealedEvent]:
-        """Events of any epoch of this database, done or not, seq > ``after``, oldest first."""
+        """Return events of any epoch of this database, done or not, seq > ``after``, oldest first."""
 
     def hash_at(self, seq: int, epoch: str) -> str | None: ...  # The hash of this event, None when there is none
 
     def acknowledge(self, upto: int, quarantined: Sequence[int], epoch: str) -> bool:
-        """Events up to ``upto`` are done, later ones are pending (again). False, and nothing is done, when ``epoch`` is
-        not the current one: checked in the transaction that writes.
+        """Mark events up to ``upto`` as done, later ones as pending (again). Return False and change nothing when
+        ``epoch`` is not the current one: checked in the transaction that writes.
         """
 
 
@@ -43,16 +43,15 @@ class EpochsPort(Protocol):
     def identity(self) -> DatabaseIdentity: ...
 
     def start(self, why: str, *, ending: str) -> bool:
-        """Begin a new epoch; what is pending is issued again in it. False, and nothing is
-        written, when ``ending`` is not the current epoch (any more)."""
+        """Begin a new epoch, re-issuing what is pending. Return False, unchanged, unless ``ending`` is current."""
 
     def reissue(self, epoch: str, after: int) -> int:
-        """Issue again in the current epoch what was acknowledged of an earlier one above ``after``; how many events.
-        From then on ``after`` is all that was acknowledged of it, so a second call finds nothing.
+        """Issue again in the current epoch what was acknowledged of an earlier one above ``after``; return how many
+        events. From then on ``after`` is all that was acknowledged of it, so a second call finds nothing.
         """
 
     def behind_limit_reached(self) -> bool:
-        """Whether no (further) epoch may be begun because the center has more than this database."""
+        """Return whether no (further) epoch may be begun because the center has more than this database."""
 
 
 class StorePort(Protocol):
@@ -64,7 +63,7 @@ class StorePort(Protocol):
     def epochs(self) -> EpochsPort: ...
 
     def changed(self) -> bool:
-        """Whether another connection has committed since the last call. Cheap: asked many times a second."""
+        """Return whether another connection has committed since the last call. Cheap: called many times a second."""
 
 
 # What the station's doctor said last: the worst first, MAX_STATUS_ROWS at most; raises nothing.
@@ -75,13 +74,13 @@ class LinkWatcher(Protocol):
     """Who is told how the way to the sorting center does. Must return at once and raise nothing."""
 
     def ack_received(self, alarm: str) -> None:
-        """An acknowledgement was believed, or refused for this: ``fork`` or ``ahead``."""
+        """Note that an acknowledgement was accepted, or refused for ``alarm``: ``fork`` or ``ahead``."""
 
     def fault(self, fault: LinkFault) -> None:
-        """The broker refuses something, or ends the connection; told again as long as it lasts."""
+        """Note that the broker refuses something, or ends the connection; called again as long as it lasts."""
 
     def remaining(self, left_s: float | None) -> None:
-        """About how many seconds until everything is acknowledged; None when that is not known, or nothing waits."""
+        """Note about how many seconds remain until all is acknowledged; None when unknown, or nothing waits."""
 
 
 class WaitingEvents(Protocol):
@@ -103,7 +102,7 @@ class LaneWork(Protocol):
     def preempted(self) -> float: ...  # What was on its way was broken off for an event. Raises nothing
 
     def failed(self, error: Exception) -> float:
-        """No way to the center, or anything else that ``step`` has raised; it is in the log. Raises nothing."""
+        """Handle an unreachable center, or any other error of ``step``, already logged. Raises nothing."""
 
 
 class NullLinkWatcher:

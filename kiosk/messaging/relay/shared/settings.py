@@ -23,7 +23,7 @@ class Endpoint:
 
     @classmethod
     def parse(cls, url: str) -> Endpoint:
-        """Read ``mqtt://host[:port]`` or ``mqtts://host[:port]``; raises ValueError."""
+        """Read ``mqtt://host[:port]`` or ``mqtts://host[:port]``. Raises ValueError."""
         if "@" in url:
             raise ValueError("broker_url carries no user or password: set username and password_file")
         try:

@@ -32,7 +32,7 @@ class Throughput:
             self._since = now
 
     def idle(self) -> None:
-        """Nothing waits, or nothing is connected: what comes next is measured anew."""
+        """Restart the measurement: nothing waits, or nothing is connected."""
         self._since = None
         self._acknowledged.clear()
 
@@ -40,7 +40,7 @@ class Throughput:
         self._acknowledged.append((now, size))
 
     def rate(self, now: float) -> float | None:
-        """Bytes a second; None when nobody can know."""
+        """Return bytes per second; None when unknown."""
         while self._acknowledged and self._acknowledged[0][0] < now - WINDOW_S:
             self._acknowledged.popleft()
         if self._since is None or not self._is_steady(now):
@@ -48,7 +48,7 @@ class Throughput:
         return sum(size for _, size in self._acknowledged) / (now - max(self._since, now - WINDOW_S))
 
     def _is_steady(self, now: float) -> bool:
-        """Enough was acknowledged, over enough time, and not all of it in one half of that time."""
+        """Return whether enough was acknowledged, over enough time, and not all in one half of that time."""
         begin = max(self._since or 0.0, now - WINDOW_S)
         if now - begin < MIN_RATE_S or len(self._acknowledged) < MIN_RATE_MESSAGES:
             return False
@@ -58,7 +58,7 @@ class Throughput:
 
 
 def left_s(waiting_bytes: int, rate: float) -> float | None:
-    """Seconds until all is acknowledged; None when that is too far to say."""
+    """Return seconds until all is acknowledged; None when that is too far to say."""
     left = waiting_bytes / rate
     return left if left <= MAX_ESTIMATE_S else None
 
@@ -106,7 +106,7 @@ class PartSize:
         self._round_trip_s: float | None = None
 
     def record_round_trip(self, seconds: float) -> None:
-        """A question without a body took so long: that much of every answer is the way, and not the bytes."""
+        """Record the seconds of a request without a body: so much of every answer is latency."""
         self._round_trip_s = seconds if self._round_trip_s is None else min(seconds, self._round_trip_s)
 
     def record_part(self, size: int, seconds: float) -> None:

@@ -148,12 +148,12 @@ class UpdatesWork:
             return self._pauses.next()
 
     def preempted(self) -> float:
-        """The file says how far it came."""
+        """Note the interruption; the file shows how far the download came."""
         self._line.size.record_failure()
         return POLL_INTERVAL_S
 
     def failed(self, error: Exception) -> float:
-        """The next step begins with what lies in the folder."""
+        """Return the seconds to wait; the next step resumes from what is in the folder."""
         if not isinstance(error, CenterUnreachable):
             self._fault = UpdateFault.INTERNAL
             return self._pauses.next()
@@ -232,7 +232,7 @@ class UpdatesWork:
             self._next_poll_at = self._clock()
 
     def _schedule_retry(self, error: CenterRefused, *, bundle_missing: bool) -> float:
-        """Soon, but not at once, and later from time to time: a center may answer so for ever."""
+        """Retry soon, but not at once, and ever less often: a center may answer so permanently."""
         if error.status in RETRY_LATER_STATUSES and error.retry_after_s is not None:
             retry_after_s = max(error.retry_after_s, self._pauses.next(), POLL_INTERVAL_S)
             self._next_poll_at = self._clock() + min(retry_after_s, self._period_s) * (1 + self._share() / 2)

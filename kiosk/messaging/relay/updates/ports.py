@@ -57,20 +57,20 @@ class BundleInbox(Protocol):
     def poll_requested(self) -> bool: ...  # Whether the county has asked for a look now; True once for each time
 
     def choose(self, offers: Sequence[UpdateOffer]) -> UpdateOffer | None:
-        """What this station has a use for; what was begun of any other is removed."""
+        """Choose the offer this station can use; remove what was begun of any other."""
 
     def offset(self, offer: UpdateOffer) -> int:
-        """How much of it is here. Raises BundleDamaged when it shows that what is here is none of the vendor's."""
+        """Return how many bytes are here. Raises BundleDamaged when they show that it is not the vendor's bundle."""
 
     def require_room(self, offer: UpdateOffer) -> None: ...  # For the rest of it; raises InsufficientSpace
 
     def take(self, offer: UpdateOffer, piece: bytes) -> None:
-        """The next bytes of it. Raises BundleDamaged as `offset` does, and when they are more than were told."""
+        """Append the next bytes. Raises BundleDamaged as `offset` does, and when they exceed the offered size."""
 
     def finish(self, offer: UpdateOffer) -> None:
-        """All of it is here: where a person finds it, whole and durable, when this returns. Raises BundleDamaged."""
+        """Put the complete bundle where a person finds it, durable when this returns. Raises BundleDamaged."""
 
     def discard(self, offer: UpdateOffer) -> None: ...  # What was begun of it is of no use
 
     def here(self) -> str:
-        """The version that came whole and can be installed; "" when there is none."""
+        """Return the version that is complete and can be installed; "" when there is none."""

@@ -27,18 +27,18 @@ _DOMAIN = re.compile(_HOST, re.ASCII)
 
 
 def is_domain(text: str) -> bool:
-    """Whether links can be made there: "id.example.org", "example.org:8443"."""
+    """Return whether links can be made at this domain: "id.example.org", "example.org:8443"."""
     return _DOMAIN.fullmatch(text) is not None
 
 
 def is_link(text: str) -> bool:
-    """Whether the text is an address at all whose path holds a key; its values may still be wrong."""
+    """Return whether the text is an address whose path holds a key; its values may still be wrong."""
     match = _LINK.fullmatch(text)
     return match is not None and _key_at(match["path"].split("/")[1:]) is not None
 
 
 def parse_digital_link(text: str) -> Elements:
-    """The elements of an address, those of the path first; raises BadElementString."""
+    """Return the elements of an address, those of the path first; raises BadElementString."""
     match = _LINK.fullmatch(text)
     if match is None:
         raise BadElementString("link", "an address begins with http:// or https://, a domain and a path")
@@ -55,9 +55,9 @@ def parse_digital_link(text: str) -> Elements:
 
 
 def build_digital_link(domain: str, elements: Elements) -> str:
-    """An address at ``domain``, "id.example.org" or "example.org:8443"; the first key among the elements leads.
+    """Build an address at ``domain``, "id.example.org" or "example.org:8443"; the first key leads.
 
-    Raises BadElementString ``link`` when there is no key, or an element may stand neither behind it nor in the query.
+    Raises BadElementString ``link`` when there is no key, or an element fits neither the path nor the query.
     """
     if not is_domain(domain):
         raise BadElementString("link", f"{domain!r} is no domain")
@@ -78,7 +78,7 @@ def build_digital_link(domain: str, elements: Elements) -> str:
 
 
 def _of_path(path: str, start: int) -> Iterator[tuple[str, str]]:
-    """Pairs from the last key in the path on; what stands before it is the resolver's own."""
+    """Yield pairs from the last key in the path on; what precedes it belongs to the resolver."""
     words = path.split("/")[1:]
     first = _key_at(words)
     if first is None:
@@ -91,7 +91,7 @@ def _of_path(path: str, start: int) -> Iterator[tuple[str, str]]:
 
 
 def _key_at(words: list[str]) -> int | None:
-    """Where the last key begins; from there on every second word is an identifier. None when there is none."""
+    """Return the index of the last key, None without one; every second word from there is an identifier."""
     for at in range(len(words) - 2, -1, -2):
         if words[at] not in TABLE:
             return None
@@ -132,7 +132,7 @@ def _is_order(key: str, behind: list[str]) -> bool:
 
 
 def _check_once(elements: Elements) -> None:
-    """Stricter than a symbol: not even the same value twice."""
+    """Refuse a repeated identifier, even with the same value, which a symbol may have."""
     seen: set[str] = set()
     for identifier, _ in elements:
         if identifier in seen:
@@ -141,7 +141,7 @@ def _check_once(elements: Elements) -> None:
 
 
 def _check_query(path: Elements, query: Elements) -> None:
-    """Each may be an attribute, and none belongs into the path."""
+    """Check that each identifier may be an attribute, and none belongs into the path."""
     key, *behind = (identifier for identifier, _ in path)
     for identifier, _ in query:
         fits = any(_is_order(key, [*behind[:place], identifier, *behind[place:]]) for place in range(len(behind) + 1))

@@ -18,7 +18,7 @@ LENGTH_WITHOUT_SERIAL: Mapping[str, int] = {"253": 13, "255": 13, "8003": 14}
 
 
 def check_pairs(elements: Elements) -> None:
-    """Invalid pairs: raises BadElementString ``forbidden_ai`` for the first identifier that one is beside."""
+    """Check for invalid pairs: raises BadElementString ``forbidden_ai`` for the first identifier beside one."""
     present = sorted({identifier for identifier, _ in elements})
     for identifier, _ in elements:
         for pattern in TABLE[identifier].not_with:
@@ -28,10 +28,10 @@ def check_pairs(elements: Elements) -> None:
 
 
 def check_associations(elements: Elements) -> None:
-    """Mandatory associations (General Specifications 4.13): raises BadElementString ``missing_ai``.
+    """Check mandatory associations (General Specifications 4.13): raises BadElementString ``missing_ai``.
 
-    They are asked of all that is marked on one physical item, which may be more than one symbol: a scanner's single
-    reading is not judged by them.
+    They hold for all that is marked on one physical item, which may be several symbols: a scanner's single reading is
+    not judged by them.
     """
     present = {identifier for identifier, _ in elements}
 
@@ -62,7 +62,7 @@ class BadElementString(ValueError):
         self.at: Final = at
 
     def shifted(self, by: int) -> BadElementString:
-        """The same, counted from the beginning of a longer text."""
+        """Return the same error, its place counted from the beginning of a longer text."""
         return BadElementString(self.code, str(self), self.identifier, self.at + by)
 
 
@@ -79,8 +79,8 @@ Elements = tuple[tuple[str, str], ...]
 def parse_element_string(data: str) -> Elements:
     """Split ``data`` (GS between values, no leading FNC1) into identifiers and values; raises BadElementString.
 
-    Each value is checked by itself, and the same identifier twice has the same value. What must and must not stand
-    together is asked in ``associations``.
+    Each value is checked by itself, and the same identifier twice has the same value. Pairs and associations are
+    checked by `check_pairs` and `check_associations`.
     """
     if not data:
         raise BadElementString("empty", "an element string needs at least one application identifier")
@@ -94,9 +94,9 @@ def parse_element_string(data: str) -> Elements:
 
 
 def build_element_string(elements: Iterable[tuple[str, str]]) -> str:
-    """The data of a symbol, GS where a separator is needed, no leading FNC1; raises BadElementString.
+    """Build the data of a symbol, GS where a separator is needed, no leading FNC1; raises BadElementString.
 
-    The order is kept: those of predefined length first save separators.
+    The order is kept: identifiers of predefined length first save separators.
     """
     given = tuple(elements)
     if not given:
@@ -109,7 +109,7 @@ def build_element_string(elements: Iterable[tuple[str, str]]) -> str:
 
 
 def _next(data: str, at: int) -> tuple[str, str, int]:
-    """The identifier at a place, its checked value, and where the next begins behind a separator."""
+    """Return the identifier at a place, its checked value, and where the next begins behind a separator."""
     if data[at] == GS:
         raise BadElementString("separator", "a separator stands where an application identifier must begin", at=at)
     identifier = next((data[at : at + size] for size in (2, 3, 4) if data[at : at + size] in TABLE), None)
@@ -128,7 +128,7 @@ def _next(data: str, at: int) -> tuple[str, str, int]:
 
 
 def check_repeats(elements: Iterable[tuple[str, str]]) -> None:
-    """The same identifier twice needs the same value (General Specifications 4.13); raises BadElementString."""
+    """Check that a repeated identifier repeats its value (General Specifications 4.13); raises BadElementString."""
     seen: dict[str, str] = {}
     for identifier, value in elements:
         if seen.setdefault(identifier, value) != value:
@@ -175,7 +175,7 @@ def parse_notation(text: str) -> Elements:
 
 
 def to_bracketed(elements: Elements) -> str:
-    """As people read it under a symbol, a bracket inside a value escaped."""
+    """Return the text that is printed under a symbol, a bracket inside a value escaped."""
     return "".join(f"({identifier}){value.replace('(', chr(92) + '(')}" for identifier, value in elements)
 
 

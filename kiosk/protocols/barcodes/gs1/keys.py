@@ -42,13 +42,13 @@ class CompanyPrefix:
             raise BadGs1Key(f"{self.digits} is no company's: such numbers are a shop's own, a coupon's or a book's")
 
     def gtin(self, item: int, indicator: int = 0) -> str:
-        """GTIN-14 of an item reference; ``indicator`` 0 is the item itself, 9 of variable measure. Raises BadGs1Key."""
+        """Build the GTIN-14 of an item; ``indicator`` 0 is the item itself, 9 of variable measure. Raises BadGs1Key."""
         if not 0 <= indicator <= VARIABLE_MEASURE:
             raise BadGs1Key(f"indicator {indicator} must be 0 to {VARIABLE_MEASURE}")
         return self._number(f"{indicator}", item, _ITEM_DIGITS)
 
     def sscc(self, serial: int, extension: int = 0) -> str:
-        """SSCC of a serial reference, which must not be used again. Raises BadGs1Key."""
+        """Build the SSCC of a serial reference, which must not be used again. Raises BadGs1Key."""
         if not 0 <= extension <= 9:
             raise BadGs1Key(f"extension digit {extension} must be 0 to 9")
         return self._number(f"{extension}", serial, _SERIAL_DIGITS)
@@ -76,7 +76,7 @@ class Gs1Bag:
 
 
 def bag_elements(company: CompanyPrefix, item: int, bag: Gs1Bag) -> Elements:
-    """GTIN of variable measure, net weight, packing date, lot and serial, for a symbol or a link. Raises BadGs1Key."""
+    """Return GTIN of variable measure, net weight, packing date, lot and serial. Raises BadGs1Key."""
     if not 0 < bag.net_g <= _MAX_NET_G:
         raise BadGs1Key(f"{bag.net_g} g is no net weight that (3103) can say")
     packed = (("13", bag.packed.strftime("%y%m%d")),) if bag.packed else ()
@@ -96,10 +96,10 @@ class Crate:
 
 
 def crate_sscc(company: CompanyPrefix, number: SerialNumber) -> str:
-    """The SSCC of a crate. Raises BadGs1Key where the prefix leaves no room for it.
+    """Build the SSCC of a crate. Raises BadGs1Key when it does not fit behind the prefix.
 
     All stations of a company share its prefix. The digits behind it, extension digit included, are those of the
-    station, then of its series and counter, so that no two crates have one number: every letter has its own part.
+    station, then of its series and counter: each letter has its own part, so two crates never share a number.
     """
     room = _SSCC_DIGITS - len(company.digits) - len(number.station[1:])
     each = 10**room // len(SERIES_LETTERS) if room > 0 else 0
@@ -111,9 +111,9 @@ def crate_sscc(company: CompanyPrefix, number: SerialNumber) -> str:
 
 
 def crate_elements(company: CompanyPrefix, item: int | None, crate: Crate) -> Elements:
-    """SSCC; for goods with an item reference also their GTIN, net weight, packing date, lot and how many bags.
+    """Return SSCC; for goods with an item reference also GTIN, net weight, packing date, lot and number of bags.
 
-    Raises BadGs1Key. A weight that GS1 has no room for, or a lot of too many bags, is left to the words on the label.
+    Raises BadGs1Key. A weight that does not fit GS1, or a lot of too many bags, is left to the text on the label.
     """
     sscc = (("00", crate_sscc(company, crate.number)),)
     if item is None or not 0 < crate.net_g <= _MAX_NET_G or crate.bags < 1:
@@ -124,7 +124,7 @@ def crate_elements(company: CompanyPrefix, item: int | None, crate: Crate) -> El
 
 
 def own_serial(company: CompanyPrefix, elements: Elements) -> str | None:
-    """The serial of a bag whose GTIN is this company's; None for all others."""
+    """Return the serial of a bag whose GTIN is this company's; None for all others."""
     values = dict(elements)
     is_own = values.get("01", "")[1:].startswith(company.digits)
     return values.get("21") if is_own else None

@@ -21,10 +21,10 @@ def _exists(year: int, month: int, day: int) -> bool:
 
 
 def is_date_or_month(text: str) -> bool:
-    """YYMMDD, where the day 00 means the whole month.
+    """Check for YYMMDD, where the day 00 means the whole month.
 
-    The century slides with the year that is now (General Specifications 7.12), which is not known here: from 1901 to
-    2099 every fourth year is a leap year, so any year with the same last two digits serves.
+    The century depends on the current year (General Specifications 7.12), which is not known here: from 1901 to 2099
+    every fourth year is a leap year, so any year with the same last two digits serves.
     """
     return _exists(2000 + int(text[:2]), int(text[2:4]), int(text[4:]))
 
@@ -34,17 +34,17 @@ def is_date(text: str) -> bool:
 
 
 def is_long_date(text: str) -> bool:
-    """YYYYMMDD with a day; the year 0000 has the days of 2000, the calendar of the library begins behind it."""
+    """Check for YYYYMMDD with a day; 0000, which the library's calendar lacks, has the days of 2000."""
     return text[6:] != "00" and _exists(int(text[:4]) or 2000, int(text[4:6]), int(text[6:]))
 
 
 def is_hour(text: str) -> bool:
-    """HH, 00 to 23."""
+    """Check for HH, 00 to 23."""
     return int(text) < 24
 
 
 def is_sixtieth(text: str) -> bool:
-    """Minutes or seconds, 00 to 59."""
+    """Check for minutes or seconds, 00 to 59."""
     return int(text) < 60
 
 
@@ -83,7 +83,7 @@ def _begins_with_prefix(text: str) -> bool:
 
 
 def _is_iban(text: str) -> bool:
-    """ISO 13616: the number with its first four characters moved to the end, letters as 10 to 35, leaves 1 by 97."""
+    """Check ISO 13616: the first four characters moved to the end, letters as 10 to 35, leaves 1 modulo 97."""
     if _IBAN.fullmatch(text) is None or text[:2] not in COUNTRIES_ALPHA_2:
         return False
     return int("".join(str(int(character, 36)) for character in text[4:] + text[:4])) % 97 == 1
@@ -95,13 +95,13 @@ def _is_piece_of_total(text: str) -> bool:
 
 
 def _is_place_in_sequence(text: str) -> bool:
-    """Birth sequence, "2/3"."""
+    """Check for a birth sequence, "2/3"."""
     match = _SEQUENCE.fullmatch(text)
     return match is not None and int(match[1]) <= int(match[2])
 
 
 def _is_padded(text: str) -> bool:
-    """At most two "=", at the end; then the length is a multiple of three (GS1 Barcode Syntax Dictionary)."""
+    """Check for at most two "=" at the end, length a multiple of three then (GS1 Barcode Syntax Dictionary)."""
     match = _PADDED.fullmatch(text)
     return match is not None and (not match[1] or len(text) % 3 == 0)
 

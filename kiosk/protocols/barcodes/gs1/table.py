@@ -64,7 +64,7 @@ def needs_separator(identifier: str) -> bool:
 
 
 def matches(pattern: str, identifier: str) -> bool:
-    """Whether an identifier is one of the pattern's, "31nn" for example."""
+    """Return whether an identifier fits the pattern, "31nn" for example."""
     return len(pattern) == len(identifier) and all(
         pattern_digit in ("n", digit) for pattern_digit, digit in zip(pattern, identifier, strict=True)
     )
@@ -82,7 +82,7 @@ def _part(text: str) -> ValuePart:
 
 
 def _identifiers(text: str) -> Iterator[str]:
-    """ "410-413" and "310-316/0-5" as the identifiers they stand for."""
+    """Yield the identifiers of ranges like "410-413" and "310-316/0-5"."""
     match = _RANGE.fullmatch(text)
     assert match is not None, text
     first, last, low, high = match.groups()
@@ -92,7 +92,7 @@ def _identifiers(text: str) -> Iterator[str]:
 
 
 def _qualifiers(words: list[str]) -> tuple[tuple[str, ...], ...]:
-    """ "key 22 10 21 / 235" as its two orders; one empty order for a key that has none."""
+    """Parse "key 22 10 21 / 235" into its two orders; one empty order for a key that has none."""
     if "key" not in words:
         return ()
     orders = " ".join(word for word in words if word.isdigit() or word == "/").split("/")

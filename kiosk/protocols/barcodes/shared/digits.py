@@ -20,12 +20,12 @@ class BadDigits(ValueError):
 
 
 def is_digits(text: str) -> bool:
-    """Whether the text is one or more of 0 to 9, in ASCII."""
+    """Return whether the text is one or more of 0 to 9, in ASCII."""
     return text.isascii() and text.isdigit()
 
 
 def gs1_check_digit(body: str) -> str:
-    """Modulo 10 with weights 3 and 1 from the right (GS1 General Specifications 7.9.1): GTIN, SSCC, GLN and others.
+    """Compute modulo 10, weights 3 and 1 from the right (GS1 General Specifications 7.9.1): GTIN, SSCC, GLN ...
 
     ``body`` is the number without its last digit. Raises BadDigits.
     """
@@ -36,7 +36,7 @@ def gs1_check_digit(body: str) -> str:
 
 
 def has_valid_check_digit(number: str) -> bool:
-    """Whether the last digit is the check digit of those before it; False for anything but digits."""
+    """Return whether the last digit is the check digit of those before it; False for anything but digits."""
     return len(number) > 1 and is_digits(number) and gs1_check_digit(number[:-1]) == number[-1]
 
 
@@ -54,9 +54,9 @@ _PRIMES = _primes(_MAX_BODY_LENGTH)
 
 
 def gs1_check_pair(body: str) -> str:
-    """The two check characters of a model number (GMN) or a device's registration (GS1 General Specifications 7.9.5).
+    """Compute the check pair of a model number (GMN) or device registration (GS1 General Specifications 7.9.5).
 
-    Each character's value counts as many times as the prime of its place from the right. Raises BadDigits.
+    Each character's value is weighted with the prime of its place from the right. Raises BadDigits.
     """
     if len(body) > _MAX_BODY_LENGTH or any(character not in _PAIR_VALUES for character in body):
         raise BadDigits(f"{body!r} must be at most {_MAX_BODY_LENGTH} characters of GS1's set of 82")
@@ -66,7 +66,7 @@ def gs1_check_pair(body: str) -> str:
 
 
 def has_valid_check_pair(text: str) -> bool:
-    """Whether the last two characters are the check pair of those before them."""
+    """Return whether the last two characters are the check pair of those before them."""
     try:
         return len(text) > 1 and gs1_check_pair(text[:-2]) == text[-2:]
     except BadDigits:
@@ -74,7 +74,7 @@ def has_valid_check_pair(text: str) -> bool:
 
 
 def s10_check_digit(serial: str) -> str:
-    """Check digit of the eight serial digits of a postal item number (UPU standard S10, weights 8 6 4 2 3 5 9 7).
+    """Compute the check digit of the eight serial digits of a postal item (UPU S10, weights 8 6 4 2 3 5 9 7).
 
     Raises BadDigits.
     """

@@ -67,7 +67,7 @@ class Lines:
     out_of_range: re.Pattern[bytes]
 
     def weighing(self, line: bytes) -> Decoded:
-        """A line that says what lies on the scale, without its end; other indicators can be set to it as well."""
+        """Decode a weighing, a line without its end; other indicators can be set to send it as well."""
         for row in self.formats:
             if row.pattern.fullmatch(line):
                 # QT heads a count of pieces; in front of a mass it is damage
@@ -139,7 +139,7 @@ _NAMES = {name: unit for unit, name in _UNITS.items() if unit != b"PC"}
 
 
 def encode_frame(shown: DisplayState, params: Params) -> bytes:
-    """The extended line; beyond eight characters the indicator shows overload. Raises ValueError for other units.
+    """Build the extended line; beyond eight characters it is overload. Raises ValueError for other units.
 
     With the comparator's output, below zero is LO and out of range HI.
     """
@@ -168,7 +168,7 @@ _COMMANDS = {
 
 
 def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
-    """With the option for 06; a simulated indicator has no preset tare."""
+    """Answer as with the option for 06; a simulated indicator has no preset tare."""
     if name in ("read", "request_weight", "stream_on"):
         return encode_frame(shown, params)
     return b"PT,+0000.000 kg\r\n" if name == "read_tare" else _ACK

@@ -40,7 +40,7 @@ _MAX_TYPE6_BYTES = 16
 
 
 def _length6(data: bytes) -> int | None:
-    """How long the frame is that begins here, or the broken piece: up to the first byte that cannot be in its place."""
+    """Return the length of the frame, or of the broken piece up to the first byte that cannot be in its place."""
     if data[:1] in (_ACK, _NAK):
         return 1
     if len(data) < _BODY_AT:
@@ -92,7 +92,7 @@ def _judge6(match: re.Match[bytes], frame: bytes) -> Decoded:
 
 
 def encode_frame6(shown: DisplayState, _: Params) -> bytes:
-    """The answer to DC1; b"" below zero of the range, where none is known. Raises ValueError for other units."""
+    """Build the answer to DC1; b"" for underload, where none is known. Raises ValueError for other units."""
     unit = shown.unit.encode("ascii")
     if unit not in _UNITS6:
         raise ValueError(f"cas_type6 carries kg, g, lb and oz, not {shown.unit}")
@@ -181,7 +181,7 @@ def _parse22(line: bytes) -> Decoded:
 
 
 def encode_frame22(shown: DisplayState, params: Params) -> bytes:
-    """One line; beyond eight characters the indicator shows overload, below its range it sends none.
+    """Build one line; beyond eight characters it is overload, below the range b"".
 
     Raises ValueError for units that two characters cannot name.
     """
@@ -213,7 +213,7 @@ _COMMANDS22 = {
 
 
 def _respond22(name: str, shown: DisplayState, params: Params) -> bytes:
-    """A reading is asked for and sent; any other command comes back as it was sent."""
+    """Answer a request for a reading; echo any other command."""
     if name in ("read", "request_weight"):
         return encode_frame22(shown, params)
     return _COMMANDS22[name](params)

@@ -38,7 +38,7 @@ VARIANT = Parameter(
 
 
 def _measure(seen: bytes) -> int | None:
-    """Five bytes; behind two FF the sixth byte shows which of them begins the frame."""
+    """Return the length, five bytes; behind two FF the sixth byte shows which of them begins the frame."""
     if len(seen) < 2 or (seen[1] == _START and len(seen) <= _LENGTH):
         return None
     return 0 if seen[1] == _START and seen[_LENGTH] != _START else _LENGTH
@@ -90,9 +90,9 @@ def _decoder(given: Params) -> Decoder:
 
 
 def encode_frame(shown: DisplayState, params: Params) -> bytes:
-    """What the board sends for this display: overload beyond its six digits, nothing below its range.
+    """Build the frame of this display: overload beyond its six digits, b"" below its range.
 
-    Raises ValueError for more decimals than the layout can tell.
+    Raises ValueError for more decimals than the layout can carry.
     """
     d6 = params[VARIANT.name] == "d6_stable"
     negative, digits, decimals = to_digits(shown.weight)

@@ -32,7 +32,7 @@ _NOMINAL_COUNTS_PER_KG = Decimal(10_000)  # Of a simulated platform without cali
 
 
 def suspect(counts: int) -> bool:
-    """Whether a value is one that a disturbed reading gives: -1, or ones from the lowest bit up."""
+    """Return whether a disturbed reading gives this value: -1, or ones from the lowest bit up."""
     return counts == -1 or (counts > 0 and counts & (counts + 1) == 0)
 
 
@@ -59,7 +59,7 @@ def _decoder(given: Params) -> Decoder:
 
 
 def encode_frame(shown: DisplayState, params: Params) -> bytes:
-    """The value of this load; beyond the converter's range its end. Raises ValueError unless kg with 3 decimals."""
+    """Build the value of this load, clamped to the converter's range. Raises ValueError unless kg with 3 decimals."""
     if shown.unit != "kg" or shown.weight.as_tuple().exponent != -3:
         raise ValueError(f"hx711 is simulated in kg with 3 decimals, not {shown.weight} {shown.unit}")
     factor = Decimal(params[COUNTS_PER_KG.name] or _NOMINAL_COUNTS_PER_KG)

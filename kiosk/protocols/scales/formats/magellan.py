@@ -63,7 +63,7 @@ def _decoder(given: Params) -> Decoder:
 
 
 def encode_frame(shown: DisplayState, params: Params) -> bytes:
-    """What is answered to S14: a number too long for its digits is over capacity, one below zero is under zero."""
+    """Build the answer to S14: a number with too many digits is over capacity, a negative one under zero."""
     unit, width, decimals = ("kg", 5, 3) if (params[METRIC.name] == "true") else ("lb", 4, 2)
     if shown.unit != unit or shown.weight.as_tuple().exponent != -decimals:
         raise ValueError(f"magellan_s carries {unit} with {decimals} decimals, not {shown.weight} {shown.unit}")
@@ -79,7 +79,7 @@ def encode_frame(shown: DisplayState, params: Params) -> bytes:
 
 
 def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
-    """S11 waits for a load that is still, which a simulated scale may never get: then it keeps silent."""
+    """Answer a command; b"" to S11 without a stable load, for which a real scale waits."""
     frame = encode_frame(shown, params)
     if name == "read":
         return frame

@@ -44,7 +44,7 @@ _NACKS = {0xF0: RejectReason.NAK, 0x15: RejectReason.TARE_RANGE}
 
 
 def _carried(high: int) -> int:
-    """What a high byte of the check becomes when it is shifted out, bit by bit."""
+    """Return the change of the check when its high byte is shifted out, bit by bit."""
     carried = high << 8
     for _ in range(8):
         carried = (carried << 1) ^ (_POLYNOMIAL if carried & 0x8000 else 0)
@@ -107,12 +107,12 @@ def _parse(frame: bytes) -> Decoded:
 
 
 def _counted(field: bytes, division: int) -> Decimal:
-    """Kilograms: a number of counts, each worth what the division code says."""
+    """Return kilograms: a number of counts, each worth what the division code says."""
     return Decimal(int.from_bytes(field, "little", signed=True)).scaleb(division - _MAX_DECIMALS)
 
 
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
-    """What the terminal answers to 23; b"" for an underload, whose error code is not known.
+    """Build the answer to 23; b"" for an underload, whose error code is not known.
 
     Raises ValueError for another unit than kg, more than four decimals or more than four bytes.
     """
@@ -148,7 +148,7 @@ def _parse_j(frame: bytes) -> Decoded:
 
 
 def encode_j(shown: DisplayState, _: Params) -> bytes:
-    """The five bytes answered to J; b"" out of range, of which nothing is known. Raises ValueError unless grams."""
+    """Build the five bytes answered to J; b"" out of range, which is undocumented. Raises ValueError unless grams."""
     if shown.unit != "g" or shown.weight.as_tuple().exponent != 0:
         raise ValueError(f"massak_j carries whole grams, not {shown.weight} {shown.unit}")
     if shown.overload or shown.underload or not -0x8000 <= shown.weight < 0x8000:

@@ -82,7 +82,7 @@ def _no_weight(message: bytes) -> Rejected:
 
 
 def _nci_reading(match: re.Match[bytes] | None, status: bytes, over: bool, under: bool, message: bytes) -> Reading:
-    """Without a status all is fine: that is why it was left out."""
+    """Build a reading; a missing status was left out because all is well."""
     in_motion = bool(status and status[0] & 1)
     return Reading(
         weight=from_text(match["number"]) if match else None,
@@ -96,7 +96,7 @@ def _nci_reading(match: re.Match[bytes] | None, status: bytes, over: bool, under
 
 
 def encode_nci(shown: DisplayState, _: Params) -> bytes:
-    """What a 6702 answers to W: the weight and always the status; a row of one sign beyond its range."""
+    """Build the answer of a 6702 to W: the weight and always the status; a row of one sign beyond its range."""
     over, under = shown.overload, shown.underload and not shown.overload
     first = _ALWAYS | (not shown.stable) | (not shown.weight) << 1
     second = _ALWAYS | _FOLLOWS | under | over << 1
@@ -158,7 +158,7 @@ def _parse_sma(frame: bytes) -> Decoded:
 
 
 def encode_sma(shown: DisplayState, _: Params) -> bytes:
-    """The 20 bytes an SMA scale answers to W; a number too long for ten characters is over capacity."""
+    """Build the 20 bytes an SMA scale answers to W; a number too long for ten characters is over capacity."""
     number = f"{shown.weight:>10f}"
     over = shown.overload or (len(number) > 10 and not shown.underload)
     state = "O" if over else "U" if shown.underload else " " if shown.weight else "Z"
@@ -205,7 +205,7 @@ def _parse_ups(message: bytes) -> Decoded:
 
 
 def encode_ups(shown: DisplayState, _: Params) -> bytes:
-    """What is answered to a carriage return; b"" for an underload, which the format has no word for.
+    """Build the answer to a carriage return; b"" for an underload, for which the format has no word.
 
     A number that leaves no blank in its ten places is over capacity.
     """
@@ -254,7 +254,7 @@ def _parse_penn(line: bytes) -> Decoded:
 
 
 def encode_penn(shown: DisplayState, _: Params) -> bytes:
-    """What firmware 4.31 answers to SGW or SNW, the end of the echo in front."""
+    """Build the answer of firmware 4.31 to SGW or SNW, the end of the echo in front."""
     label = "SNWNet  " if shown.net else "SGWGross"
     if shown.overload or shown.underload:
         return f"{label} {'OLOLOL' if shown.overload else 'ULULUL'}\r\n".encode("ascii")

@@ -98,7 +98,7 @@ def _weighed(message: bytes, frame: bytes) -> Decoded:
 
 
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
-    """The answer to 3A without the acknowledgement before it. Raises ValueError unless whole grams."""
+    """Build the answer to 3A without the acknowledgement before it. Raises ValueError unless whole grams."""
     if shown.unit != "g" or shown.weight.as_tuple().exponent != 0:
         raise ValueError(f"pos2_m carries whole grams, not {shown.weight} {shown.unit}")
     under = shown.underload and not shown.overload

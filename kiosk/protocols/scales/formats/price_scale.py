@@ -40,7 +40,7 @@ _PRICE_5 = Parameter("price", "0", (), _MEANING, "[0-9]{1,5}")
 
 
 def _digits(shown: DisplayState, unit: str, decimals: int, width: int) -> str:
-    """The weight without its point, "" below zero or when it needs more than ``width`` digits.
+    """Return the weight without its point, "" below zero or when it needs more than ``width`` digits.
 
     Raises ValueError for another unit or another number of decimals: the format has no place for them.
     """
@@ -79,7 +79,7 @@ _D06_START = re.compile(rb"\x02(?!\x02)|[\x06\x15]")
 
 
 def _d06_length(data: bytes) -> int | None:
-    """Up to the ETX; a fragment ends before the next STX."""
+    """Return the length up to the ETX; a fragment ends before the next STX."""
     if data[0] != 0x02:
         return 1
     end, inner = data.find(b"\x03"), data.find(b"\x02", 1)
@@ -119,7 +119,7 @@ def _d06_condition(code: bytes, frame: bytes) -> Decoded:
 
 
 def encode_d06(shown: DisplayState, params: Params) -> bytes:
-    """What the scale answers to 04 05: the weighing, or NAK; b"" for a number it never shows."""
+    """Build the answer to 04 05: the weighing, or NAK; b"" for a number it never shows."""
     if shown.overload or shown.underload or not shown.stable:
         return _NAK
     decimals = -int(shown.weight.as_tuple().exponent)
@@ -183,7 +183,7 @@ def _tisa_frame(invalid: bool, digits: str, no_amount: bool, amount: int) -> byt
 
 
 def encode_tisa(shown: DisplayState, params: Params) -> bytes:
-    """What the scale answers to a price; b"" for an overload (its answer is not documented) and below 20 divisions."""
+    """Build the answer to a price; b"" for an overload (its answer is not documented) and below 20 divisions."""
     digits = _digits(shown, "kg", 3, 5)
     if shown.overload:
         return b""
@@ -225,7 +225,7 @@ def _parse_prix(frame: bytes) -> Decoded:
 
 
 def encode_prix(shown: DisplayState, _: Params) -> bytes:
-    """What the scale answers to 05; b"" for a number it never shows."""
+    """Build the answer to 05; b"" for a number it never shows."""
     for wrong, letter in ((shown.overload, b"S"), (shown.underload, b"N"), (not shown.stable, b"I")):
         if wrong:
             return b"\x02%b\x03" % (letter * 5)
@@ -253,7 +253,7 @@ def _parse_p15(frame: bytes) -> Decoded:
 
 
 def encode_p15(shown: DisplayState, _: Params) -> bytes:
-    """What the scale answers to 05; b"" for what is no weight, of which the description says nothing.
+    """Build the answer to 05; b"" without a weight, for which no answer is described.
 
     The price is set at the scale: here it is zero.
     """

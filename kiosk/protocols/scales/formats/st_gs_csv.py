@@ -37,7 +37,7 @@ _STABLE = {b"ST": True, b"US": False, b"QT": None}  # A count line (QT) says not
 
 
 def _format(before: bytes, comma: bytes, weighed: bytes, end: bytes = b"") -> TextFormat:
-    """The family's words in one layout; out of range anything may follow them, digits left in place or nines."""
+    """Build the family's format in one layout; out of range any text may follow, such as old digits or nines."""
     pattern = before + _RECORD + _STATUS + _TYPE + rb"(?(range).*|(?:[ ,]*|%b%b))" % (comma, weighed) + end
     return TextFormat(
         re.compile(pattern, re.DOTALL),
@@ -66,7 +66,7 @@ def _lines(given: Params, of: TextFormat) -> Decoder:
 
 
 def _encode(shown: DisplayState, params: Params, layout: str) -> bytes:
-    """The line for this display; beyond eight characters the indicator shows overload.
+    """Build the line for this display; beyond eight characters the indicator shows overload.
 
     Raises ValueError for a unit the family has no word for.
     """
@@ -82,7 +82,7 @@ def _encode(shown: DisplayState, params: Params, layout: str) -> bytes:
 
 
 def _encode_stx18(shown: DisplayState, params: Params) -> bytes:
-    """Raises ValueError for a unit the family has no word for; that of pieces has two letters here."""
+    """Build the line; raises ValueError for a unit without a word. That of pieces has two letters here."""
     return _encode(shown, params, "\x02{status},{kind},{number}{unit:>2.2}\r")
 
 
@@ -117,7 +117,7 @@ def _says(name: str) -> Callable[[Params], bytes]:
 
 
 def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
-    """The keys are not answered; of a simulated indicator only what it shows is known."""
+    """Answer questions for what is shown, all that a simulated indicator knows; keys are not answered."""
     return _encode(shown, params, _KELI) if name in _ASKS_WHAT_IS_SHOWN else b""
 
 

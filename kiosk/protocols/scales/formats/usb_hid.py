@@ -78,7 +78,7 @@ def _reading(weight: Decimal | None, unit: str | None, status: int, report: byte
 
 
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
-    """Input report 3; a number above 65535 is over the limit. Raises ValueError for a number it cannot carry."""
+    """Build input report 3; a number above 65535 is over the limit. Raises ValueError for a number it cannot carry."""
     codes = {name: code for code, name in _UNITS.items()}
     exponent = int(shown.weight.as_tuple().exponent)
     if shown.unit not in codes or not -_MAX_DECIMALS <= exponent <= 0:

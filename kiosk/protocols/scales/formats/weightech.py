@@ -44,10 +44,10 @@ def _parse(line: bytes) -> Decoded:
 
 
 def encode_frame(shown: DisplayState, params: Params) -> bytes:
-    """The line for this display; beyond seven characters the indicator shows overload.
+    """Build the line for this display; beyond seven characters it is overload, below its range b"".
 
-    A display that shows net does not tell the tare: the simulated indicator then has the smallest one. Below its
-    range the format has no word: b"".
+    A net display does not show the tare: the simulated indicator then has the smallest one. The format has no word for
+    a load below the range.
     """
     flag = "0" if shown.stable else "1"
     tare = Decimal(1).scaleb(int(shown.weight.as_tuple().exponent)) if shown.net else shown.weight * 0

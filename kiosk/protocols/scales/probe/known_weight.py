@@ -71,7 +71,7 @@ class _FittingProposal:
 def identify_profile(
     proposals: Sequence[Proposal], empty: Sequence[Recording], loaded: Sequence[Recording], known_g: int
 ) -> WeighOutcome:
-    """Judge by what was heard of an empty pan and of ``known_g`` grams on it."""
+    """Compare the proposals with recordings of an empty pan and of ``known_g`` grams on it."""
     fits: list[_FittingProposal] = []
     fallen: list[MismatchedProposal] = []
     for proposal in proposals:
@@ -93,7 +93,7 @@ def identify_profile(
 
 
 def readings_of(candidate: Candidate, recordings: Sequence[Recording]) -> tuple[Reading, ...]:
-    """What this candidate reads of the recordings that are its own: its line, its question."""
+    """Return the candidate's readings of the recordings with its own line and question."""
     own = (item.received for item in recordings if (item.line, item.query) == (candidate.line, candidate.query))
     return tuple(item for received in own for item in candidate.read(received) if isinstance(item, Reading))
 
@@ -129,7 +129,7 @@ def _unusable(last: Sequence[Reading], step: Decimal) -> MismatchReason | None:
 
 
 def _units(proposal: Proposal, reading: Reading) -> tuple[str, ...]:
-    """What the number may mean: what is sent, what the format always means, or either of the two."""
+    """Return the possible units: the one sent, else the one the format always means, else kg and g."""
     unit = reading.unit or proposal.candidate.row.default_unit
     return (unit,) if unit else ("kg", "g")
 
@@ -162,8 +162,8 @@ def _unit_meant(proposal: Proposal, full: Reading, step: Decimal, known_g: int) 
 
 
 def _step(readings: Sequence[Reading]) -> Decimal:
-    """The scale interval as seen, in the unit of the reading: the coarsest of 1, 2, 5, 10, 20 or 50 units of the last
-    decimal that every weight is a multiple of.
+    """Return the scale interval as seen, in the unit of the reading: the coarsest of 1, 2, 5, 10, 20 or 50 units of the
+    last decimal that every weight is a multiple of.
     """
     weights = [item.weight for item in readings if item.weight is not None]
     exponents = [int(weight.as_tuple().exponent) for weight in weights]
@@ -174,8 +174,8 @@ def _step(readings: Sequence[Reading]) -> Decimal:
 
 
 def _alike(one: _FittingProposal, other: _FittingProposal) -> bool:
-    """Two settings of one format that read both pans right; or two formats that are known to say the same of a frame,
-    and did so of every one.
+    """Return whether both are settings of one format, or two formats known to give the same reading of a frame, which
+    did so for every frame.
     """
     names = {one.proposal.candidate.protocol, other.proposal.candidate.protocol}
     if len(names) == 1:
@@ -186,7 +186,7 @@ def _alike(one: _FittingProposal, other: _FittingProposal) -> bool:
 
 
 def _agree(one: Reading, other: Reading) -> bool:
-    """The same weight and unit, and no flag that one denies and the other asserts."""
+    """Return whether weight and unit are the same, and no flag is denied by one and asserted by the other."""
     flags = ((one.stable, other.stable), (one.net, other.net), (one.overload, other.overload))
     return (one.weight, one.unit) == (other.weight, other.unit) and all(
         left == right or None in (left, right) for left, right in flags

@@ -113,7 +113,7 @@ class Candidate:
         return tuple(registry.encode(self.protocol, step, dict(self.params)) for step in poll.steps) if poll else ()
 
     def read(self, received: Sequence[bytes]) -> list[Decoded]:
-        """What it makes of a stream, or of each answer by itself."""
+        """Decode a stream, or each answer by itself."""
         if self.query:
             return [item for answer in received for item in self._fresh(answer)]
         return self._fresh(b"".join(received))
@@ -167,7 +167,7 @@ def weight_text(reading: Reading, default_unit: str | None = None) -> str:
 
 
 def propose(recordings: Sequence[Recording]) -> tuple[Proposal, ...]:
-    """Every format that fits one of the recordings, best first; none when it sounds like no scale."""
+    """Return every format that fits one of the recordings, best first; none when they fit no scale."""
     found = [made for recording in recordings for made in _proposals_of(recording)]
     order = {name: place for place, name in enumerate(registry.PROTOCOLS)}
     found = list({one.candidate: one for one in sorted(found, key=lambda one: one.confidence)}.values())
@@ -176,7 +176,7 @@ def propose(recordings: Sequence[Recording]) -> tuple[Proposal, ...]:
 
 
 def is_certain(proposals: Sequence[Proposal]) -> bool:
-    """Whether another line setting cannot be better: many whole frames, none damaged, on a line read as it is."""
+    """Return whether no line setting can be better: many whole frames, none damaged, read without repair."""
     return any(
         one.confidence >= _CERTAIN and not one.damaged and STRIP_PARITY.name not in dict(one.candidate.params)
         for one in proposals
@@ -184,7 +184,7 @@ def is_certain(proposals: Sequence[Proposal]) -> bool:
 
 
 def without_equivalents(proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
-    """Without those that say the same as a better one: what is left is a choice."""
+    """Remove those that give the same readings as a better one: what is left is a choice."""
     remaining: list[Proposal] = []
     for one in proposals:
         pairs = ({one.candidate.protocol, better.candidate.protocol} for better in remaining)
@@ -196,17 +196,17 @@ def without_equivalents(proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
 
 
 def probe_queries() -> tuple[tuple[ScaleProtocol, tuple[bytes, ...]], ...]:
-    """Every provable serial format that is asked, with its question step by step; two formats may ask the same."""
+    """Return every provable serial format that is asked, with its question by steps; formats may share one."""
     rows = [row for row in registry.PROTOCOLS.values() if row.poll and set(row.poll.steps) <= PROBE_COMMANDS]
     polled_rows = (row for row in rows if row.transport is Transport.SERIAL and row.id not in UNPROVABLE_FORMATS)
     return tuple((row, Candidate(row.id, (), row.line).query) for row in polled_rows)
 
 
 def layouts(data: bytes) -> tuple[tuple[int, str], ...]:
-    """Data bits and parity to try at the same speed, likeliest first, from what was heard as 8N1.
+    """Return data bits and parity to try at the same speed, likeliest first, from what was received as 8N1.
 
-    The parity bit of a 7-bit line stands in bit 7 of each byte; a wrong stop bit makes a 0 of it (Linux). Text without
-    either needs no other layout.
+    The parity bit of a 7-bit line is bit 7 of each byte; a wrong stop bit makes a 0 of it (Linux). Text without either
+    needs no other layout.
     """
     if not any(byte & 0x80 or not byte for byte in data):
         return ()
@@ -225,7 +225,7 @@ def _proposals_of(recording: Recording) -> Iterator[Proposal]:
 
 
 def _variants(row: ScaleProtocol, recording: Recording) -> Iterator[Proposal]:
-    """One proposal for each way to read it; of parameters that read the same, and will with a load, the fewest."""
+    """Yield a proposal for each way to read it; of parameters that read alike, also with a load, the fewest."""
     seen: set[tuple[object, ...]] = set()
     for params in sorted(_settings(row, recording.line), key=len):
         candidate = Candidate(row.id, params, recording.line)
@@ -241,7 +241,7 @@ def _variants(row: ScaleProtocol, recording: Recording) -> Iterator[Proposal]:
 
 
 def _undecided(candidate: Candidate, readings: Sequence[Reading]) -> Iterator[tuple[str, str]]:
-    """Parameters of which these readings cannot tell whether they are right.
+    """Yield parameters that these readings can neither prove nor disprove.
 
     ``dummy_zeros`` matters to displays without decimals alone.
     """
@@ -254,7 +254,7 @@ def _undecided(candidate: Candidate, readings: Sequence[Reading]) -> Iterator[tu
 
 
 def _settings(row: ScaleProtocol, line: LineSettings) -> Iterator[tuple[tuple[str, str], ...]]:
-    """Parameters to try, as far as they differ from the defaults."""
+    """Yield parameters to try, as far as they differ from the defaults."""
     names, values = [], []
     for parameter in registry.parameters(row.id):
         tried = [value for value in TRIED_PARAMETERS.get(parameter.name, ()) if parameter.allows(value)]
@@ -268,7 +268,7 @@ def _settings(row: ScaleProtocol, line: LineSettings) -> Iterator[tuple[tuple[st
 
 
 def _evaluate(candidate: Candidate, recording: Recording) -> Proposal | None:
-    """None when it does not fit."""
+    """Rate the candidate; None when it does not fit."""
     decoded = candidate.read(recording.received)
     readings = tuple(item for item in decoded if isinstance(item, Reading))
     if len(readings) < (_MIN_ANSWERS if candidate.query else _MIN_FRAMES):
@@ -300,7 +300,7 @@ def _strength(candidate: Candidate, checked: bool, off: bool) -> float:
 
 
 def _have_one_form(readings: Sequence[Reading]) -> bool:
-    """An indicator shows as many decimals from one frame to the next, and if a unit the same."""
+    """Check that decimals mostly stay the same from frame to frame, and the unit, if any, too."""
     weighed = [item for item in readings if item.weight is not None]
     forms = [item.weight.as_tuple().exponent for item in weighed if item.weight is not None]
     units = {item.unit for item in weighed if item.unit is not None}
@@ -309,7 +309,7 @@ def _have_one_form(readings: Sequence[Reading]) -> bool:
 
 
 def _share(candidate: Candidate, received: Sequence[bytes], decoded: Sequence[Decoded]) -> float:
-    """How much of what was heard belongs to readings and records; what is cut off at both ends does not count."""
+    """Return which part of the bytes is in readings and records; what is cut off at both ends does not count."""
     data = b"".join(received)
     if dict(candidate.params).get(STRIP_PARITY.name) == "true":
         data = data.translate(_CLEAR_BIT_7)
@@ -328,7 +328,7 @@ def _share(candidate: Candidate, received: Sequence[bytes], decoded: Sequence[De
 
 
 def _without_parity_twins(found: Sequence[Proposal]) -> list[Proposal]:
-    """A 7-bit line read as 8 bits gives the same format twice: the line that needs no repair stays."""
+    """Remove the repaired line where a 7-bit line, read also as 8 bits, gives the same format twice."""
     remaining: list[Proposal] = []
     for one in found:
         own = dict(one.candidate.params)

@@ -17,7 +17,7 @@ _CLEAR_BIT_7 = bytes(byte & 0x7F for byte in range(256))
 
 
 def slices(data: bytes) -> Iterator[bytes]:
-    """Small copies only, so that a call with megabytes does not double them."""
+    """Yield small copies only, so that a call with megabytes does not double them."""
     return (data[at : at + _SLICE] for at in range(0, len(data), _SLICE))
 
 
@@ -149,7 +149,7 @@ class LineEngine:
         yield from inner
 
     def _last_frame(self, line: bytes) -> list[Decoded]:
-        """The whole frame that begins at the last head in the line, if there is one."""
+        """Decode the whole frame that begins at the last head in the line, if there is one."""
         heads = [match.start() for match in self._profile.head.finditer(line)]
         if not heads:
             return []
@@ -219,7 +219,7 @@ class FrameLengthEngine:
             at += consumed
 
     def _frame_length(self, data: bytes, at: int) -> int | None:
-        """Of the frame at this place: None while it is incomplete, 0 when there is none."""
+        """Return the length of the frame at this place: None while it is incomplete, 0 when there is none."""
         seen = len(data) - at
         length = self._profile.frame_length(data[at : at + self._profile.max_length])
         if length is None:

@@ -9,20 +9,20 @@ _NUMBER = re.compile(rb" *([+-]?) *([0-9]+(?:\.[0-9]+)?) *")
 
 
 def signed(negative: bool, digits: str) -> Decimal:
-    """The digits (with their point, if any) as a Decimal; minus zero, which some indicators send, becomes zero."""
+    """Convert digits (with their point, if any); minus zero, which some indicators send, becomes zero."""
     value = Decimal(digits)
     return -value if negative and value else value
 
 
 def from_digits(negative: bool, digits: bytes, decimals: int) -> Decimal:
-    """A number sent as digits without a point and a count of decimals."""
+    """Convert a number sent as digits without a point and a count of decimals."""
     return signed(negative, digits.decode("ascii")).scaleb(-decimals)
 
 
 def from_text(field: bytes) -> Decimal | None:
-    """A fixed-width field: spaces, at most one sign, spaces, digits with at most one point inside; else None.
+    """Parse a fixed-width field: spaces, at most one sign, spaces, digits with at most one point inside; else None.
 
-    "- 7.385" is legal (the sign stands first in a space-filled field), "7 .385", "1.2.3" and "--1" are not.
+    "- 7.385" is legal (the sign is first in a space-filled field), "7 .385", "1.2.3" and "--1" are not.
     """
     match = _NUMBER.fullmatch(field)
     if match is None:
@@ -31,12 +31,12 @@ def from_text(field: bytes) -> Decimal | None:
 
 
 def to_digits(value: Decimal) -> tuple[bool, str, int]:
-    """Whether it is below zero, its digits without a point, and how many of them are decimals: for frame builders."""
+    """Return whether it is below zero, its digits without a point, and the number of decimals, for frame builders."""
     plain = to_text(abs(value))
     whole, _, decimals = plain.partition(".")
     return value < 0, (whole + decimals).lstrip("0") or "0", len(decimals)
 
 
 def to_text(value: Decimal) -> str:
-    """The decimal text without exponent, with as many decimals as were sent."""
+    """Format without exponent, with as many decimals as were sent."""
     return format(value, "f")

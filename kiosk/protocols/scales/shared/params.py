@@ -31,7 +31,6 @@ class Parameter:
         return f"one of: {', '.join(self.choices)}" if self.choices else f"{self.meaning} ({self.pattern})"
 
     def allows(self, value: str) -> bool:
-        """Whether this value may be given."""
         return value in self.choices or bool(self.pattern and re.fullmatch(self.pattern, value, re.ASCII))
 
 
@@ -44,7 +43,7 @@ CHECKSUM = Parameter("checksum", "on", ("on", "off"), "off only for indicators k
 
 
 def validated(protocol_id: str, parameters: tuple[Parameter, ...], given: Mapping[str, str]) -> dict[str, str]:
-    """All parameters of the protocol, defaults filled in; raises BadParameter for an unknown name or value."""
+    """Return all parameters, defaults filled in; raises BadParameter for an unknown name or value."""
     known = {parameter.name: parameter for parameter in parameters}
     for name, value in given.items():
         parameter = known.get(name)

@@ -22,9 +22,9 @@ class SettlingDecoder(Decoder, Protocol):
     """A decoder that keeps a whole frame back until it has seen the byte behind it."""
 
     def settle(self) -> list[Decoded]:
-        """The frame kept back, when no byte follows it; an incomplete one is dropped."""
+        """Return the frame kept back, when no byte follows it; an incomplete one is dropped."""
 
 
 def settled(decoder: Decoder) -> list[Decoded]:
-    """What is left to tell now that nothing more comes."""
+    """Return what is kept back now that nothing more comes."""
     return decoder.settle() if isinstance(decoder, SettlingDecoder) else []

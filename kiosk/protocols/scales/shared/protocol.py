@@ -134,7 +134,7 @@ class ScaleProtocol:
     no_booking: str = ""
 
     def command(self, name: str, params: Params) -> bytes:
-        """The bytes of one of ``commands``."""
+        """Build the bytes of one of ``commands``."""
         command = self.commands[name]
         return command if isinstance(command, bytes) else command(params)
 

@@ -58,7 +58,7 @@ class TextFormat:
     widths: Container[int] | None = None
 
     def parse(self, line: bytes) -> Decoded:
-        """The reading, record or refusal of one line without its end."""
+        """Parse one line without its end."""
         for pattern, reason in self.refusals:
             if pattern.fullmatch(line):
                 return Rejected(reason, line)
@@ -107,7 +107,7 @@ class TextFormat:
 
 
 def with_width(row: TextFormat, given: Params) -> TextFormat:
-    """The format held to the parameter WIDTH."""
+    """Restrict the format to the parameter WIDTH."""
     width = given[WIDTH.name]
     return replace(row, widths=range(1, _MAX_WIDTH + 1) if width == "any" else (int(width),))
 
@@ -127,7 +127,7 @@ class ReplyPattern:
 
 
 def match_reply(replies: Iterable[ReplyPattern], line: bytes) -> Record | Rejected | None:
-    """What the first fitting row makes of the line; None when it is no such answer."""
+    """Interpret the line by the first fitting row; None when it is no such answer."""
     for reply in replies:
         match = reply.pattern.fullmatch(line)
         if match is None:

@@ -42,7 +42,7 @@ class Laid:
 
 
 def lay_out(goods: GoodsLayout, lamp: int) -> list[Laid]:
-    """The pieces, lowest first, moved together to their place. Raises KeyError for an unknown name."""
+    """Return the pieces, lowest first, moved together to their place. Raises KeyError for an unknown name."""
     if goods.name == EMPTY and goods.drawn is None:
         return []
     rng = generator(goods.name, goods.number)
@@ -72,7 +72,7 @@ def _group(goods: GoodsLayout, lamp: int, room: Box, rng: np.random.Generator) -
 
 
 def _heap(goods: GoodsLayout, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
-    """Layers of pieces, each smaller than the one below."""
+    """Yield layers of pieces, each layer smaller than the one below."""
     produce = PRODUCE[goods.name]
     inset = produce.length * 0.56
     half = (room.width / 2 - inset, room.height / 2 - inset)
@@ -88,7 +88,7 @@ def _heap(goods: GoodsLayout, lamp: int, room: Box, rng: np.random.Generator) ->
 
 
 def _bunch(goods: GoodsLayout, lamp: int, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
-    """Fanned out from where the stems are held."""
+    """Yield pieces fanned out from where the stems are held."""
     length = PRODUCE[goods.name].length
     for spread in np.linspace(-0.8, 0.8, goods.count)[rng.permutation(goods.count)]:
         turn = goods.turn + spread + rng.normal(0, 0.06)
@@ -97,7 +97,7 @@ def _bunch(goods: GoodsLayout, lamp: int, rng: np.random.Generator) -> Iterator[
 
 
 def _apart(goods: GoodsLayout, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
-    """Each where it is farthest from those already there, of a few random places."""
+    """Yield each piece at the place farthest from those before, out of a few random ones."""
     produce = PRODUCE[goods.name]
     span_x, span_y = (max(0.0, side - produce.length) for side in (room.width, room.height))
     there: list[tuple[float, float]] = []
@@ -111,8 +111,7 @@ def _apart(goods: GoodsLayout, lamp: int, room: Box, rng: np.random.Generator) -
 def _places(
     rng: np.random.Generator, half: tuple[float, float], pitch: float, corner: float
 ) -> list[tuple[float, float]]:
-    """A jittered hexagonal grid inside a wavy oval, outermost first, in millimetres; ``corner`` 2 is an ellipse,
-    above it nearer to a rectangle."""
+    """Jitter a hexagonal grid inside a wavy oval, outermost first, in mm; above ``corner`` 2 it nears a rectangle."""
     phases = rng.uniform(0, 2 * np.pi, 2)
     rows, columns = (int(side / pitch) + 2 for side in (half[1] / 0.87, half[0]))
     places = []
@@ -129,7 +128,7 @@ def _places(
 
 
 def _box(laid: Laid) -> Box:
-    """Around what is seen of the piece, on the sheet."""
+    """Return the box around the visible part of the piece, on the sheet."""
     columns, rows = (np.flatnonzero(laid.piece.alpha.max(axis=axis) > 127) for axis in (0, 1))
     half = laid.piece.alpha.shape[0] / 2
     left, top = laid.x + (columns[0] - half) / PX_PER_MM, laid.y + (rows[0] - half) / PX_PER_MM

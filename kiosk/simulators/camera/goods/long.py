@@ -65,7 +65,7 @@ def draw_long(goods: Long, rng: np.random.Generator, lamp: Direction, turn: floa
 
 
 def _outline(profile: Stops, u: Field, slope_scale: float) -> tuple[Field, Field]:
-    """Half width at each place, and by how much the outline's slope makes a step across it longer than a step to it."""
+    """Return half widths along the piece, and how much the outline's slope lengthens a step across it."""
     places, widths = zip(*profile, strict=True)
     fine = np.linspace(-1, 1, 801)
     # Squares, because the end of a round body is round: its half width rises like a root.

@@ -46,12 +46,12 @@ class Relief:
 
 
 def generator(name: str, *numbers: int) -> np.random.Generator:
-    """Random numbers that depend on the name and the numbers alone."""
+    """Seed a random number generator by the name and the numbers alone."""
     return np.random.default_rng([zlib.crc32(name.encode()), *numbers])
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], cell_x: float, cell_y: float) -> Field:
-    """Smooth value noise in -1..1 with features of the given size in pixels."""
+    """Return smooth value noise in -1..1 with features of the given size in pixels."""
     import cv2
 
     height, width = shape
@@ -61,14 +61,14 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], cell_x: float, cell_
 
 
 def turned_axes(box: int, turn: float) -> tuple[Field, Field]:
-    """Pixels along and across an axis that is turned by ``turn`` radians, from the middle of the box."""
+    """Return pixels along and across an axis turned by ``turn`` radians, from the middle of the box."""
     line = np.arange(box) - box // 2
     x, y, cosine, sine = line[None], line[:, None], np.cos(turn), np.sin(turn)
     return (x * cosine + y * sine).astype(np.float32), (y * cosine - x * sine).astype(np.float32)
 
 
 def light(relief: Relief, lamp: Direction) -> Piece:
-    """Lambert, a Blinn highlight, and darker where the surface turns away; with its shadow on what lies below."""
+    """Shade a piece (Lambert, a Blinn highlight, darker where it turns away), with its shadow on what is below."""
     import cv2
 
     across, down = (
@@ -93,13 +93,13 @@ def light(relief: Relief, lamp: Direction) -> Piece:
 
 
 def _towards(way: Direction, across: Field, down: Field, length: Field) -> Field:
-    """Cosine between the way and the surface, whose slopes these are; 0 where it is turned away."""
+    """Return the cosine between the way and a surface with these slopes; 0 where it is turned away."""
     facing: Field = np.clip((way[2] - across * way[0] - down * way[1]) / length, 0, 1)
     return facing
 
 
 def _shade(relief: Relief, lamp: Direction) -> tuple[Plane, int]:
-    """A narrow dark line where it touches, and a wide soft shadow away from the lamp."""
+    """Draw a narrow dark line at the contact, and a wide soft shadow away from the lamp."""
     import cv2
 
     box = relief.alpha.shape[0]

@@ -45,7 +45,7 @@ FLATS = msgspec.convert(_GOODS["flats"], dict[str, Flat])
 
 
 def draw_flat(flat: Flat, rng: np.random.Generator, lamp: Direction, turn: float) -> Piece:
-    """Exactly as long and as wide as it says, with a printed border and a few lines."""
+    """Draw the flat object exactly to size, with a printed border and a few lines."""
     half_x, half_y = flat.length / 2 * PX_PER_MM, flat.width / 2 * PX_PER_MM
     corner = flat.corner_mm * PX_PER_MM
     box = int(2 * np.hypot(half_x, half_y) + 9) | 1
@@ -88,7 +88,7 @@ FRUITS = msgspec.convert(_GOODS["fruits"], dict[str, Fruit])
 
 
 def draw_fruit(fruit: Fruit, rng: np.random.Generator, lamp: Direction, turn: float | None = None) -> Piece:
-    """One piece, differing from the next in size, shape and color; turned at random unless told."""
+    """Draw one piece with random size, shape and color, and a random turn unless given."""
     import cv2
 
     size = fruit.length * rng.uniform(0.88, 1.08) * PX_PER_MM
@@ -113,7 +113,7 @@ def draw_fruit(fruit: Fruit, rng: np.random.Generator, lamp: Direction, turn: fl
 
 
 def _wrinkles(fruit: Fruit, rng: np.random.Generator, along: Field, across: Field) -> Field:
-    """Ridged noise, -1..1, in the piece's own axes, so that grooves follow its length."""
+    """Return ridged noise, -1..1, in the piece's own axes, so that grooves follow its length."""
     import cv2
 
     box = along.shape[0]
@@ -147,7 +147,7 @@ _LID, _PAPER, _INK = (58, 148, 196), (206, 232, 244), (40, 96, 150)
 
 
 def draw_jar(rng: np.random.Generator, lamp: Direction, turn: float) -> Piece:
-    """Lid to the left, a paper label with a honeycomb, shaded as the cylinder it is."""
+    """Draw a jar, shaded as a cylinder: lid to the left, a paper label with a honeycomb."""
     width, height = (side * PX_PER_MM for side in _JAR_MM)
     box = round(_JAR_MM[0] * 1.1 * PX_PER_MM) | 1
     along, across = turned_axes(box, turn)
@@ -262,7 +262,7 @@ _TURNS = 8
 
 
 def piece_of(name: str, lamp: int, rng: np.random.Generator, turn: float | None = None) -> Piece:
-    """Another piece of this produce; raises KeyError for a produce that is not in the list."""
+    """Draw another piece of this produce; raises KeyError for an unknown produce."""
     produce = FLAT[name] if name in FLAT else PRODUCE[name]
     angle = rng.uniform(0, 2 * np.pi) if turn is None else turn
     if produce.length > _CACHED_LENGTH_MM:

@@ -27,7 +27,7 @@ Picture: TypeAlias = NDArray[np.uint8]  # Rows x columns x 3, blue-green-red, 8 
 
 
 def draw_mat(px_per_mm: int) -> Picture:
-    """The whole sheet at a whole number of pixels per millimetre, flat and evenly lit."""
+    """Draw the whole sheet at a whole number of pixels per millimetre, flat and evenly lit."""
     sheet = _Sheet(px_per_mm)
     for marker in (*CORNER_MARKERS, VERSION_MARKER):
         sheet.draw_marker(marker)

@@ -39,7 +39,7 @@ class NoticeDispatcher:
         self._notices, self._senders, self._now, self._share = notices, senders, now, share
 
     def step(self) -> float:
-        """Write what is new and try one notice; seconds until the next step. Raises DeskError."""
+        """Write what is new and try one notice; return the seconds until the next step. Raises DeskError."""
         self._notices.collect(self._now())
         claim = self._notices.claim(self._now())
         if claim is None:

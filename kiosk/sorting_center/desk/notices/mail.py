@@ -36,7 +36,7 @@ class MailSender:
     timeout_s: float = TOTAL_TIMEOUT_S
 
     def send(self, claim: NoticeClaim) -> str:
-        """What was answered, as a detail. Raises Refused, as DeliveryFailed or for a target that cannot be used."""
+        """Send; return the answer as a detail. Raises Refused, as DeliveryFailed or for a target that is unusable."""
         host = claim.target.server
         server = MailServer.parse(host)
         try:
@@ -61,7 +61,7 @@ class MailSender:
     def _deliver(
         self, plain: socket.socket, server: MailServer, login: tuple[str, str] | None, message: EmailMessage
     ) -> int:
-        """How many recipients were refused."""
+        """Deliver the message; return how many recipients were refused."""
         tls, connection = self.network.tls, plain
         if server.security is Security.TLS:
             connection = tls.wrap_socket(plain, server_hostname=server.host)
@@ -86,7 +86,7 @@ class MailSender:
         return message
 
     def _login(self, name: str) -> tuple[str, str] | None:
-        """User and password: the two lines of the file."""
+        """Read user and password, the two lines of the file; None without a name."""
         if not name:
             return None
         if self.logins is None:

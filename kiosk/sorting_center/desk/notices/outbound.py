@@ -49,7 +49,7 @@ class OutboundNetwork:
 
     @contextmanager
     def connected(self, host: str, port: int, timeout_s: float) -> Iterator[socket.socket]:
-        """``timeout_s`` for resolving, connecting and all that follows. Raises DeliveryFailed and OSError."""
+        """Connect; ``timeout_s`` includes resolving and all that follows. Raises DeliveryFailed and OSError."""
         ends = time.monotonic() + timeout_s
 
         def left_s() -> float:
@@ -73,7 +73,7 @@ class OutboundNetwork:
 
 
 def _open_connection(addresses: Sequence[str], port: int, left_s: Callable[[], float]) -> socket.socket:
-    """To the first that answers; each but the last may take half of the time that is left. Raises OSError."""
+    """Connect to the first that answers; each but the last may take half of the time left. Raises OSError."""
     for address in addresses[:-1]:
         try:
             return socket.create_connection((address, port), left_s() / 2)
@@ -83,7 +83,7 @@ def _open_connection(addresses: Sequence[str], port: int, left_s: Callable[[], f
 
 
 def is_public(text: str) -> bool:
-    """Whether an address is one of the open net, by its number and by what it stands for."""
+    """Return whether an address is on the public internet, and does not stand for another one (NAT64, 6to4, Teredo)."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -100,11 +100,11 @@ def is_public(text: str) -> bool:
 
 @contextmanager
 def closed_after(seconds: float, connection: socket.socket) -> Iterator[None]:
-    """Shut ``connection`` down when the time is over, and raise TimeoutError then, whatever came of it.
+    """Shut ``connection`` down when the time is over, and raise TimeoutError then, also when an answer was read.
 
-    However slowly the other side drips; what was cut off may look like a short answer. The timer has a descriptor of
-    its own: TLS takes that of the connection away. A timeout of the connection's own, which could come a moment before
-    as another error, is taken off.
+    This holds however slowly the other side sends; what was cut off may look like a short answer. The timer has its own
+    descriptor: TLS takes that of the connection away. The timeout of the connection itself, which could come a moment
+    earlier as another error, is removed.
     """
     own, expired = connection.dup(), threading.Event()
     connection.settimeout(None)

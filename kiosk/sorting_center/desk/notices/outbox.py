@@ -84,9 +84,9 @@ class NoticeOutbox:
         self._database = database
 
     def collect(self, now: datetime) -> int:
-        """Write notices of cases that were opened or reopened; how many.
+        """Write notices of cases that were opened or reopened; return how many.
 
-        ``told`` of the case's step is set in the same transaction: no case is told twice or left out when a process
+        ``told`` of the case's step is set in the same transaction: no case is reported twice or left out when a process
         dies in between.
         """
         unnotified = (case_step.c.told.is_(False)) & (case_step.c.state == CaseState.OPEN.value)
@@ -102,7 +102,7 @@ class NoticeOutbox:
         return written
 
     def test(self, target: str, now: datetime) -> None:
-        """Write one without cases. Raises Refused: no_such_target, paused, no_room."""
+        """Write a notice without cases. Raises Refused: no_such_target, paused, no_room."""
         with self._database.writing() as connection:
             row = connection.execute(select(notice_target).where(notice_target.c.name == target)).first()
             if row is None:
@@ -117,7 +117,7 @@ class NoticeOutbox:
             _delete_old(connection)
 
     def claim(self, now: datetime) -> NoticeClaim | None:
-        """The next to send, if any target is due; the one with the fewest tries, so that none blocks the others."""
+        """Claim the next to send, if any target is due; the one with the fewest tries, so that none blocks others."""
         at, far = to_rfc3339(now), to_rfc3339(now + timedelta(days=1))
         due = or_(notice_target.c.next_at <= at, notice_target.c.next_at > far)  # far: written by a clock gone wrong
         next_due = (
@@ -143,13 +143,13 @@ class NoticeOutbox:
             return NoticeClaim(_notice(found), target_of(target), target.turn)
 
     def mark_sent(self, claim: NoticeClaim, result: str, now: datetime) -> None:
-        """The target is due at once again."""
+        """Store the result; the target is due again at once."""
         self._finish(claim, {"failures": 0, "next_at": to_rfc3339(now)}, (NoticeState.SENT, result), now)
 
     def mark_failed(self, claim: NoticeClaim, result: str, wait_s: float, now: datetime) -> None:
-        """The target is due again after ``wait_s``.
+        """Store the result; the target is due again after ``wait_s``.
 
-        A notice that is too old is given up, and with it, where nothing came through, the others that are as old.
+        A notice that is too old is given up, and, when none was delivered, the others that are as old.
         """
         failures = claim.target.failures + 1
         is_old = claim.notice.made_at < to_rfc3339(now - GIVE_UP_AFTER)
@@ -178,7 +178,7 @@ class NoticeOutbox:
         return True
 
     def newest(self, limit: int = 50) -> list[AlarmNotice]:
-        """The newest first."""
+        """Return the newest first."""
         with self._database.reading() as connection:
             rows = connection.execute(select(notice).order_by(notice.c.id.desc()).limit(limit))
             return [_notice(row) for row in rows]
@@ -236,7 +236,7 @@ def _write(connection: Connection, target: str, cases: Sequence[NoticeCase], sta
 
 
 def _delete_old(connection: Connection) -> None:
-    """The oldest of those that have ended."""
+    """Delete all that have ended but the newest MAX_ENDED."""
     ended = select(notice.c.id).where(notice.c.state != NoticeState.WAITING.value)
     last = connection.execute(ended.order_by(notice.c.id.desc()).offset(MAX_ENDED).limit(1)).scalar()
     if last is not None:

@@ -52,7 +52,7 @@ class MailServer:
 
     @classmethod
     def parse(cls, text: str) -> MailServer:
-        """Raises Refused: bad_server."""
+        """Parse ``mail.example.org:587/starttls``. Raises Refused: bad_server."""
         place, _, security = text.strip().rpartition("/")
         host, _, port = place.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
@@ -77,7 +77,7 @@ class Webhook:
 
     @classmethod
     def parse(cls, text: str) -> Webhook:
-        """Raises Refused: bad_url."""
+        """Parse an address such as ``https://example.org/alarms``. Raises Refused: bad_url."""
         bad_url = Refused("bad_url", "this is no address like https://example.org/alarms")
         try:
             parts = urlsplit(text.strip())
@@ -116,7 +116,7 @@ class NoticeTarget:
     failures: int = 0
 
     def check(self) -> None:
-        """Raises Refused: bad_name, bad_kind, bad_url, bad_server, bad_mail, bad_login."""
+        """Check the fields. Raises Refused: bad_name, bad_kind, bad_url, bad_server, bad_mail, bad_login."""
         check_name(self.name)
         if len(self.kinds) > MAX_KINDS or not all(_KIND.fullmatch(kind) for kind in self.kinds):
             raise Refused("bad_kind", "a kind of alarm is a word like fork")
@@ -142,7 +142,7 @@ class NoticeTargets:
         self._database = database
 
     def add(self, target: NoticeTarget, now: datetime) -> str:
-        """The secret that signs, shown only here; "" for mail.
+        """Store the target; return the secret that signs, shown only here; "" for mail.
 
         Raises Refused as `NoticeTarget.check` does, and name_taken, too_many.
         """
@@ -162,7 +162,7 @@ class NoticeTargets:
         return secret
 
     def set_paused(self, name: str, paused: bool) -> None:
-        """Waiting notices of a paused target stay; new ones are not written for it. Raises Refused: no_such_target."""
+        """Pause or resume: waiting notices stay, new ones are not written meanwhile. Raises Refused: no_such_target."""
         values = {"paused": paused, "failures": 0, "next_at": _IMMEDIATELY}
         with self._database.writing() as connection:
             changed = update(notice_target).where(notice_target.c.name == name).values(values)
@@ -170,7 +170,7 @@ class NoticeTargets:
                 raise no_such_target(name)
 
     def remove(self, name: str) -> None:
-        """With all its notices. Raises Refused: no_such_target."""
+        """Remove the target with all its notices. Raises Refused: no_such_target."""
         with self._database.writing() as connection:
             connection.execute(delete(notice).where(notice.c.target == name))
             if not connection.execute(delete(notice_target).where(notice_target.c.name == name)).rowcount:

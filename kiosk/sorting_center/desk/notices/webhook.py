@@ -29,7 +29,7 @@ _MAX_ERROR: Final = 150
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """``sha256=`` and HMAC-SHA256 over the timestamp, a dot and the body, hexadecimal."""
+    """Return ``sha256=`` and HMAC-SHA256 over the timestamp, a dot and the body, hexadecimal."""
     return "sha256=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
@@ -55,7 +55,7 @@ class WebhookSender:
     timeout_s: float = TOTAL_TIMEOUT_S
 
     def send(self, claim: NoticeClaim) -> str:
-        """What was answered, as a detail. Any status but 200 to 299 is a failure, a redirect too.
+        """Send; return the answer as a detail. Any status but 200 to 299 is a failure, a redirect too.
 
         Raises Refused, as DeliveryFailed or for a target that cannot be used.
         """

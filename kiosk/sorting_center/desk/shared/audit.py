@@ -86,11 +86,11 @@ class Audit:
         self._database = database
 
     def record(self, who: str, act: AuditAction, subject: str, detail: str, now: datetime) -> None:
-        """Raises DeskError; the act itself must not be done then."""
+        """Record an act. Raises DeskError; the act itself must not be done then."""
         self.record_all(who, act, {subject: detail}, now)
 
     def record_all(self, who: str, act: AuditAction, details: Mapping[str, str], now: datetime) -> None:
-        """A row for each subject, as `record`: all or none."""
+        """Record a row for each subject, as `record`: all or none."""
         same = {"at": to_rfc3339(now), "who": escaped_text(who, MAX_SUBJECT), "act": act.value}
         rows = [
             same | {"subject": escaped_text(subject, MAX_SUBJECT), "detail": escaped_text(detail, MAX_DETAIL)}
@@ -102,7 +102,7 @@ class Audit:
     def page(
         self, before: int | None = None, limit: int = 50, who: str | None = None, act: str | None = None
     ) -> Sequence[AuditRow]:
-        """The newest first, with an ``id`` below ``before``."""
+        """Return the newest first, with an ``id`` below ``before``."""
         query = select(audit).order_by(audit.c.id.desc()).limit(max(1, min(limit, MAX_PAGE)))
         if before is not None:
             query = query.where(audit.c.id < before)
@@ -115,7 +115,7 @@ class Audit:
 
 
 def escaped_text(text: str, max_length: int) -> str:
-    """``text`` with control, format and private characters, and halves of characters, written as ``<U+202E>``; cut."""
+    """Write control, format and private characters and surrogates as ``<U+202E>``; cut to ``max_length``."""
     shown = "".join(
         character if unicodedata.category(character)[0] != "C" else f"<U+{ord(character):04X}>"
         for character in text[: max_length + 1]

@@ -108,7 +108,7 @@ class Cases:
         self._database = database
 
     def observe(self, conditions: Iterable[Condition], now: datetime) -> list[Case]:
-        """Take in all that is wrong now; the cases that were opened or reopened.
+        """Take in all that is wrong now; return the cases that were opened or reopened.
 
         A closed case stays closed as long as its condition lasts; it is reopened when that was over and came back.
         """
@@ -135,15 +135,15 @@ class Cases:
         return [rows[key] for key in [*opened, *reopened]]
 
     def claim(self, number: int, version: int, who: str, now: datetime) -> Case:
-        """Raises Refused: no_such_case, decided_meanwhile, closed."""
+        """Claim a case. Raises Refused: no_such_case, decided_meanwhile, closed."""
         return self.decide_all({number: version}, CaseState.CLAIMED, (who, ""), now)[0]
 
     def close(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
-        """Raises Refused: no_reason, no_such_case, decided_meanwhile, closed."""
+        """Close a case. Raises Refused: no_reason, no_such_case, decided_meanwhile, closed."""
         return self.decide_all({number: version}, CaseState.CLOSED, (who, checked_reason(reason)), now)[0]
 
     def reopen(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
-        """Raises Refused: no_reason, no_such_case, decided_meanwhile, not_closed."""
+        """Reopen a case. Raises Refused: no_reason, no_such_case, decided_meanwhile, not_closed."""
         return self.decide_all({number: version}, CaseState.OPEN, (who, checked_reason(reason)), now)[0]
 
     def decide_all(
@@ -167,18 +167,18 @@ class Cases:
             return [after[number] for number in seen]
 
     def find(self, numbers: Iterable[int]) -> list[Case]:
-        """Those of them that there are."""
+        """Return those that exist."""
         with self._database.reading() as connection:
             return list(_load_cases(connection, numbers).values())
 
     def all_open(self) -> list[Case]:
-        """Those not closed, the newest first, at most MAX_OPEN."""
+        """Return those not closed, the newest first, at most MAX_OPEN."""
         query = select(alarm_case).where(alarm_case.c.state.in_([CaseState.OPEN.value, CaseState.CLAIMED.value]))
         with self._database.reading() as connection:
             return [_case(row) for row in connection.execute(query.order_by(alarm_case.c.id.desc()).limit(MAX_OPEN))]
 
     def get(self, number: int) -> Case:
-        """Raises Refused: no_such_case."""
+        """Return the case. Raises Refused: no_such_case."""
         found = self.find([number])
         if not found:
             raise Refused("no_such_case", f"there is no case {number}", {"number": str(number)})
@@ -187,7 +187,7 @@ class Cases:
     def page(
         self, states: Iterable[CaseState], before: int | None = None, limit: int = 100, only: CaseFilter | None = None
     ) -> list[Case]:
-        """The newest first."""
+        """Return the newest first."""
         query = select(alarm_case).where(alarm_case.c.state.in_([state.value for state in states]))
         if only is not None and only.kind:
             query = query.where(alarm_case.c.kind == only.kind)
@@ -200,7 +200,7 @@ class Cases:
             return [_case(row) for row in rows]
 
     def of_station(self, region: str, station: str) -> list[Case]:
-        """Those not closed, the newest first."""
+        """Return those not closed, the newest first."""
         query = select(alarm_case).where(
             alarm_case.c.region == region, alarm_case.c.station == station, alarm_case.c.state != CaseState.CLOSED.value
         )
@@ -214,19 +214,19 @@ class Cases:
         return {state: found.get(state, 0) for state in CaseState}
 
     def kinds(self) -> list[str]:
-        """Those there ever was a case of."""
+        """Return the kinds that ever had a case."""
         with self._database.reading() as connection:
             return sorted(connection.execute(select(alarm_case.c.kind).distinct()).scalars())
 
     def history(self, number: int) -> Sequence[CaseStep]:
-        """Oldest first."""
+        """Return the oldest first."""
         query = select(case_step).where(case_step.c.alarm_case == number).order_by(case_step.c.id)
         with self._database.reading() as connection:
             return [CaseStep(row.at, row.who, CaseState(row.state), row.reason) for row in connection.execute(query)]
 
 
 def checked_reason(text: str) -> str:
-    """A person's words as they are stored. Raises Refused: no_reason."""
+    """Return a person's words as they are stored. Raises Refused: no_reason."""
     reason = text.strip()
     if len(reason) < 3:
         raise Refused("no_reason", "say why, in a few words: whoever comes after you has to understand it")

@@ -28,7 +28,7 @@ _bringing_up: Final = threading.Lock()  # Alembic has one context for all thread
 
 
 def desk_path(ledger: Path) -> Path:
-    """``county.db`` -> ``county.desk.db``, beside it."""
+    """Return ``county.desk.db`` for ``county.db``, beside it."""
     return ledger.with_name(f"{ledger.stem}.desk.db")
 
 
@@ -60,18 +60,18 @@ class DeskDatabase:
             self._parts = parts.pop_all()
 
     def close(self) -> None:
-        """No call may follow."""
+        """Close the database. No call may follow."""
         self._parts.close()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One unchanging picture; raises DeskError."""
+        """Open an unchanging snapshot. Raises DeskError."""
         with self._desk_errors("read"), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self, *, alone: bool = True) -> Iterator[Connection]:
-        """A transaction beside which no other runs; raises DeskError, and then nothing of it is stored.
+        """Open a transaction beside which no other runs. Raises DeskError, and then nothing of it is stored.
 
         Not ``alone``: on PostgreSQL those of other processes run beside it, and it owns only the rows it locks.
         """
@@ -81,7 +81,7 @@ class DeskDatabase:
             yield connection
 
     def empty_log(self) -> None:
-        """Empty SQLite's write-ahead log, which holds what was deleted, unless somebody reads; raises DeskError."""
+        """Truncate SQLite's write-ahead log, which holds deleted rows, unless a reader is active. Raises DeskError."""
         if self.path is not None:
             with self._lock, self._desk_errors("written"), self._writer.connect() as connection:
                 raw: Any = connection.connection.driver_connection
@@ -119,7 +119,7 @@ class DeskDatabase:
 
 
 def revision_of(connection: Connection, address: LedgerAddress) -> str | None:
-    """None: there is no desk. Raises DeskError when no migration leads from this revision to that of today."""
+    """Return the revision; None without a desk. Raises DeskError when no migration leads from it to that of today."""
     if not inspect(connection).has_table(desk_version.name, SCHEMA if address.path is None else None):
         return None
     found = str(connection.execute(select(desk_version.c.version_num)).scalar())
@@ -134,12 +134,12 @@ def revision_of(connection: Connection, address: LedgerAddress) -> str | None:
 
 
 def hash_secret(secret: str) -> str:
-    """As secrets of programs and browsers are stored."""
+    """Return the SHA-256 under which secrets of programs and browsers are stored."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def insert_named(connection: Connection, table: Table, row: Mapping[str, object], max_rows: int) -> None:
-    """A row with a new name. Raises Refused: too_many, name_taken."""
+    """Insert a row with a new name. Raises Refused: too_many, name_taken."""
     if connection.execute(select(func.count()).select_from(table)).scalar_one() >= max_rows:
         raise Refused("too_many", f"there are {max_rows} already", {"n": str(max_rows)})
     name = str(row["name"])

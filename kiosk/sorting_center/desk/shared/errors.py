@@ -15,6 +15,6 @@ class DeskError(Exception):
 
 
 def check_name(name: str) -> None:
-    """Of a person, token or target. Raises Refused: bad_name."""
+    """Check the name of a person, token or target. Raises Refused: bad_name."""
     if not _NAME.fullmatch(name):
         raise Refused("bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter")

@@ -38,7 +38,7 @@ def _table(name: str, *items: SchemaItem) -> Table:
 
 
 def _counted_table(name: str, *items: SchemaItem) -> Table:
-    """``id`` counts up, and no number is given twice."""
+    """Build a table whose ``id`` counts up; no number is given twice."""
     return Table(name, metadata, counted(), *items, sqlite_autoincrement=True)
 
 

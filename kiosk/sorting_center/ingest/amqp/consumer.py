@@ -78,7 +78,7 @@ class AmqpConsumer(IngestInbox):
         return self._link.is_alive and self._answer_link.is_alive
 
     def send(self, topic: str, payload: bytes, qos: int = 0) -> bool:
-        """Unconfirmed."""
+        """Publish without confirmation."""
         if not self._answer_link.is_up or self._answer_link.is_blocked:
             return False
         self._answer_link.call_soon(partial(self._publish, topic, payload, qos))

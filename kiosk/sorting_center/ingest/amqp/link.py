@@ -62,7 +62,7 @@ class AmqpCallbacks:
 
 class _AmqpConnection(SelectConnection):  # type: ignore[misc] # the library tells no types
     def abort(self) -> None:
-        """End it without waiting for the broker, whose answer to a goodbye may never come."""
+        """End it without waiting for the broker, whose answer to a close may never come."""
         self._adapter_disconnect_stream()
 
 
@@ -93,13 +93,13 @@ class AmqpLink:
         self._worker.stop(timeout_s)
 
     def call_soon(self, call: Callable[[], object]) -> None:
-        """Have the network thread do this; never waits. Nothing is done while there is no connection."""
+        """Run ``call`` in the network thread, without waiting; it is dropped while there is no connection."""
         with self._lock:
             if self._loop is not None:
                 self._loop.add_callback_threadsafe(call)
 
     def drop(self) -> None:
-        """End the connection: the broker gives what was not acknowledged to this or another worker again."""
+        """End the connection: the broker delivers what was not acknowledged again, to this or another worker."""
         self.call_soon(self._close)
 
     @property
@@ -107,7 +107,7 @@ class AmqpLink:
         return self._worker.is_alive
 
     def _run_connection(self) -> float:
-        """From its beginning to its end; the seconds until the next one."""
+        """Run one connection from beginning to end; return the seconds until the next one."""
         loop = IOLoop()
         with self._lock:
             self._loop = loop
@@ -159,7 +159,7 @@ class AmqpLink:
             self._close()
 
     def mark_working(self) -> None:
-        """The connection does what it is for: nothing is wrong any more. To be called in the network thread."""
+        """Mark the connection as working, which clears its fault. Call it in the network thread."""
         if not self._is_working:
             self._is_working = True
             self._backoff.reset()
@@ -225,7 +225,7 @@ class AmqpLink:
 
 
 def parameters(address: BrokerAddress, name: str) -> pika.ConnectionParameters:
-    """``name`` is what RabbitMQ shows of the connection. Raises OSError for TLS files that do not fit."""
+    """Build the parameters; RabbitMQ shows ``name`` for the connection. Raises OSError for unfit TLS files."""
     credentials = pika.PlainCredentials(
         address.username or "guest", address.password or "guest", erase_on_connect=False
     )
@@ -244,7 +244,7 @@ def parameters(address: BrokerAddress, name: str) -> pika.ConnectionParameters:
 
 
 def _causes(error: BaseException | str) -> Iterator[BaseException]:
-    """An error of the library and all it was made of."""
+    """Yield an error of the library and all its causes."""
     if isinstance(error, BaseException):
         yield error
         inner: list[object] = [*error.args, error.__cause__]

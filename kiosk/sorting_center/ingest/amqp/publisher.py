@@ -31,7 +31,7 @@ class _PublishWindow:
     refused: int | None = None  # The first place the broker did not take
 
     def accepted_count(self) -> int:
-        """How many, from the first on, were confirmed."""
+        """Count the confirmed messages, from the first on."""
         return next((place for place in range(len(self.messages)) if place not in self.confirmed), len(self.messages))
 
 
@@ -90,7 +90,7 @@ class AmqpFeedPublisher:
         self._channel = None
 
     def _send(self) -> int:
-        """Publish what is neither confirmed nor under way; how many that were."""
+        """Publish what is neither confirmed nor under way; return how many were published."""
         if self._channel is None:
             return 0
         with self._changed:

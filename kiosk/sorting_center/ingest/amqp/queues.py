@@ -33,19 +33,19 @@ INTAKE_ARGUMENTS: Final[Mapping[str, object]] = {
 
 
 def intake_queues(regions: Sequence[str]) -> dict[str, str]:
-    """Name of each queue and the routing keys it takes; no region: one queue for all. Raises BadIdentifier."""
+    """Return each queue's name and its routing keys; no region: one queue for all. Raises BadIdentifier."""
     if not regions:
         return {ALL: "kiosk.v1.*.*.up.#"}
     return {f"intake.{check_region(region)}": f"kiosk.v1.{region}.*.up.#" for region in regions}
 
 
 def routing_key_of(topic: str) -> str:
-    """What RabbitMQ makes of an MQTT topic; none of ours has a dot."""
+    """Convert an MQTT topic as RabbitMQ does; none of ours has a dot."""
     return topic.replace("/", ".")
 
 
 def declare(channel: Channel, queues: Mapping[str, str]) -> None:
-    """Make what is not there, in order, without waiting. The broker closes the channel when one is of another kind."""
+    """Declare what is missing, in order, without waiting. The broker closes the channel if one is of another kind."""
     channel.exchange_declare(DEAD, exchange_type="fanout", durable=True)
     channel.queue_declare(DEAD, durable=True, arguments=dict(DEAD_ARGUMENTS))
     channel.queue_bind(DEAD, DEAD, routing_key="")

@@ -17,7 +17,7 @@ _UNSEEN: Final = unseen("a binding cannot be seen without leaving a message; a w
 
 
 def findings(address: BrokerAddress, regions: Sequence[str]) -> Iterator[BrokerFinding]:
-    """One for each queue; raises BrokerUnusable, and BadIdentifier for a region that is none."""
+    """Yield one finding for each queue; raises BrokerUnusable, and BadIdentifier for an invalid region."""
     expected = {queues.DEAD: queues.DEAD_ARGUMENTS}
     expected |= dict.fromkeys(queues.intake_queues(regions), queues.INTAKE_ARGUMENTS)
     try:
@@ -49,7 +49,7 @@ def _queue_finding(connection: Any, name: str, arguments: dict[str, object]) -> 
 
 
 def _refusal(connection: Any, name: str, arguments: dict[str, object] | None) -> str | None:
-    """What the broker has against this queue, None for nothing; without arguments: that it is not there."""
+    """Return why the broker refuses this queue, None if it does not; without arguments: that it does not exist."""
     channel = connection.channel()
     try:
         channel.queue_declare(name, passive=arguments is None, durable=True, arguments=arguments)

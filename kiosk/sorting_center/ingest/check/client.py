@@ -28,7 +28,7 @@ class TrialClient:
     """Connected inside its ``with``; raises BrokerUnusable when it cannot be."""
 
     def __init__(self, address: BrokerAddress, client_id: str, session_s: int = 0) -> None:
-        """``session_s``: how long the broker is asked to keep the session; with 0 an old one is thrown away, too."""
+        """Ask the broker to keep the session for ``session_s``; with 0 an old one is discarded, too."""
         self.received: list[tuple[str, int]] = []  # Topic and size of each message
         self.granted: Properties | None = None  # What the broker said of itself as it let the client in
         self._address, self._session_s = address, session_s
@@ -71,16 +71,16 @@ class TrialClient:
         self._end()
 
     def _end(self) -> None:
-        """Nothing holds the client then: it is freed at once, and closes the sockets of its loop with that."""
+        """Drop all references to the client: it is freed at once, which closes the sockets of its loop."""
         client = self._client
         del self._client
         client.loop_stop()
         client.on_connect = client.on_disconnect = client.on_publish = client.on_subscribe = client.on_message = None
 
     def publish(self, topic: str, payloads: list[bytes]) -> list[str]:
-        """The broker's answer to each, at QoS 1; "" for one that was not answered while others were, nor after.
+        """Return the broker's answer to each, at QoS 1; "" for one not answered while others were, nor after.
 
-        Why it ended the connection, if it said so, is its answer to the rest.
+        For the rest it is the reason why the broker ended the connection, if it gave one.
         """
         mids = [self._client.publish(topic, payload, qos=1).mid for payload in payloads]
         for first in range(0, len(mids), _IN_FLIGHT):
@@ -102,7 +102,7 @@ class TrialClient:
         return mid in self._codes and not self._codes[mid].is_failure
 
     def receive(self, count: int) -> int:
-        """Wait for so many messages, for as long as any come; how many did."""
+        """Wait for so many messages while any arrive; return how many came."""
         before, deadline = -1, time.monotonic() + QUIET_S
         with self._news:
             while len(self.received) < count and (left := deadline - time.monotonic()) > 0:
@@ -112,10 +112,10 @@ class TrialClient:
             return len(self.received)
 
     def receive_queued(self, count: int, topic: str, sender: TrialClient) -> int:
-        """Wait for so many messages that were queued before; how many of them came.
+        """Wait for so many messages that were queued before; return how many of them came.
 
-        A broker or a machine that is busy is silent, too: only when something came that was sent after them, and that
-        a queue keeps in its order, is nothing on its way any more. A full queue may lose it: it is sent again.
+        A busy broker or machine is silent, too: nothing is on its way any more only when a message has come that was
+        sent after them, in a queue that keeps the order. A full queue may lose it: it is sent again.
         """
         for _ in range(_MAX_SENTINELS):
             if self.receive(count) >= count or self._sentinels_received():

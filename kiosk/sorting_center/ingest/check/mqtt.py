@@ -23,7 +23,7 @@ _UNSEEN: Final = unseen("what the broker still has after a power cut cannot be s
 
 
 def findings(address: BrokerAddress) -> Iterator[BrokerFinding]:
-    """One after the other, as they are tried; raises BrokerUnusable."""
+    """Yield the findings as they are tried, one after the other; raises BrokerUnusable."""
     own_id = f"broker-check-{secrets.token_hex(4)}"
     topic = f"{ROOT}/{REGION}/S0000/check/{own_id}"
     with TrialClient(address, own_id, _SESSION_S) as consumer:
@@ -60,7 +60,7 @@ def findings(address: BrokerAddress) -> Iterator[BrokerFinding]:
 
 
 def _answers(sender: TrialClient, topic: str, count: int = 1) -> list[str]:
-    """Of the broker. Raises BrokerUnusable when the connection is lost: that says nothing of rights."""
+    """Return the broker's answers. Raises BrokerUnusable when the connection is lost: that says nothing of rights."""
     answers = sender.publish(topic, [b"{}"] * count)
     if "" in answers and sender.is_lost:
         raise BrokerUnusable("the connection to the broker was lost: look whether it runs, then try again")
@@ -108,7 +108,7 @@ def _shared_finding(address: BrokerAddress, own_id: str, topic: str) -> BrokerFi
 
 
 def _round_trip(address: BrokerAddress, own_id: str, name: str, topic: str, payload: bytes) -> tuple[bool, bool]:
-    """Whether the broker grants the subscription, and whether the message comes over it."""
+    """Return whether the broker grants the subscription, and whether the message comes over it."""
     with TrialClient(address, own_id) as both:
         if not both.subscribe(name):
             return False, False

@@ -106,7 +106,7 @@ class MqttConsumer(IngestInbox):
 
 
 def _topic(message: mqtt.MQTTMessage) -> str:
-    """ "" for one that is no text: it is refused like any other that is no station's."""
+    """Return the topic; "" for one that is no text: it is refused like any other that is no station's."""
     try:
         return message.topic
     except UnicodeDecodeError:

@@ -26,14 +26,14 @@ class MqttControl:
     """A connection of its own, used by one thread. One that failed is given up: no late answer is taken for another."""
 
     def __init__(self, address: BrokerAddress, client_id: str, topic: str, timeout_s: float) -> None:
-        """``topic`` is that of questions; the answers are at ``topic/response``."""
+        """Send questions to ``topic``; the answers are at ``topic/response``."""
         self._address, self._client_id, self._topic, self._timeout_s = address, client_id, topic, timeout_s
         self._client: mqtt.Client | None = None
         self._codes: list[ReasonCode] = []
         self._answers: list[bytes] = []
 
     def connect(self, is_stopping: Callable[[], bool]) -> bool:
-        """Whether the connection is another one than before; also keeps it alive. Raises NoControlAnswer."""
+        """Connect, or keep the connection alive; return whether it is a new one. Raises NoControlAnswer."""
         if self._client is not None and self._client.loop(0.01) == mqtt.MQTT_ERR_SUCCESS:
             return False
         self.close()
@@ -58,7 +58,7 @@ class MqttControl:
         return client
 
     def exchange(self, message: bytes, is_answer: Callable[[bytes], bool], is_stopping: Callable[[], bool]) -> bytes:
-        """The answer; raises NoControlAnswer. Only after ``connect``."""
+        """Send a message and return the answer; raises NoControlAnswer. Call it only after ``connect``."""
         assert self._client is not None
         self._answers = []
         self._client.publish(self._topic, message)
@@ -82,7 +82,7 @@ class MqttControl:
 
 
 def _open(client: mqtt.Client, address: BrokerAddress) -> str:
-    """What stands in the way, "" for nothing: a text, as an error would hold the client and its sockets."""
+    """Connect; return the problem, "" for none: as text, because an error would hold the client and its sockets."""
     try:
         log_in(client, address)
         client.connect(address.host, address.port, keepalive=KEEPALIVE_S)

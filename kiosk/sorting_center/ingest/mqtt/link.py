@@ -87,7 +87,7 @@ class _WakeUp:
 
 
 def log_in(client: mqtt.Client, address: BrokerAddress) -> None:
-    """As the address says; raises OSError for files that cannot be read or do not fit."""
+    """Set the login from the address; raises OSError for files that cannot be read or do not fit."""
     if address.username is not None:
         client.username_pw_set(address.username, address.password)
     if address.tls:
@@ -137,7 +137,7 @@ class MqttLink:
         self._worker.stop(timeout_s)
 
     def call_soon(self, call: Callable[[], object]) -> None:
-        """Have the network thread do this; never waits. While the line is down it waits for the next connection."""
+        """Run ``call`` in the network thread, without waiting; while offline it is kept for the next connection."""
         self._calls.append(call)
         self._wake_up.wake()
 
@@ -157,7 +157,7 @@ class MqttLink:
         return self.client.is_connected()
 
     def _run_connection(self) -> float:
-        """From its beginning to its end; the seconds until the next one."""
+        """Run one connection from beginning to end; return the seconds until the next one."""
         self._was_refused = False
         try:
             self.client.connect(

@@ -50,7 +50,7 @@ class BrokerAddress:
         return f"{self.transport.value}{'s' if self.tls else ''}://{host}:{self.port}{vhost}"
 
     def with_password(self, file: Path) -> BrokerAddress:
-        """The same broker with the password in this file; raises BrokerAddressError."""
+        """Return the same broker with the password in this file; raises BrokerAddressError."""
         if self.username is None:
             raise BrokerAddressError(
                 f"the password in {file} is whose? name the user in the address: "
@@ -108,7 +108,7 @@ def _vhost(transport: BrokerTransport, path: str) -> str:
 
 
 def tls_context(address: BrokerAddress) -> ssl.SSLContext:
-    """Raises OSError for files that cannot be read or do not fit."""
+    """Build the TLS context. Raises OSError for files that cannot be read or do not fit."""
     context = ssl.create_default_context(cafile=str(address.ca_file) if address.ca_file else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if address.cert_file is not None:

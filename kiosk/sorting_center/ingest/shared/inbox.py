@@ -48,7 +48,7 @@ class IngestInbox:
     """
 
     def __init__(self, dropped: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
-        """``dropped`` is called for every message that is not kept."""
+        """Call ``dropped`` for every message that is not kept."""
         self._dropped, self._clock = dropped, clock
         self._changed = threading.Condition()
         self._waiting: OrderedDict[str, deque[Inbound]] = OrderedDict()  # By station; the first has the next turn
@@ -64,7 +64,7 @@ class IngestInbox:
         self._shares = StationShares()
 
     def begin(self) -> None:
-        """A connection is up. What an earlier one brought is void: it comes again."""
+        """Begin a connection. Messages of an earlier one are void: they come again."""
         with self._changed:
             self._waiting.clear()
             self._unreleased.clear()
@@ -75,7 +75,7 @@ class IngestInbox:
             self._is_open = True
 
     def end(self) -> None:
-        """The connection is over: nothing of it can be acknowledged any more. What it brought may still be taken."""
+        """End the connection: its messages can still be taken, but not acknowledged any more."""
         with self._changed:
             self._is_open = False
             self._unreleased.clear()
@@ -110,9 +110,9 @@ class IngestInbox:
             return PutResult.ENQUEUED
 
     def take(self, timeout_s: float) -> Inbound | None:
-        """The next message, the stations by turns; None when none came in time.
+        """Return the next message, the stations by turns; None when none came in time.
 
-        At once when the broker will send nothing before an acknowledgement: it has sent as much as it ever does.
+        Return at once when the broker sends nothing before an acknowledgement: it has sent as much as it ever does.
         """
         with self._changed:
             is_exhausted = self._in_progress >= max(_SMALL_WINDOW, self._max_unreleased)
@@ -134,7 +134,7 @@ class IngestInbox:
             return message
 
     def settle(self, messages: Iterable[Inbound]) -> None:
-        """These are taken in. Over another connection their tags are void, or even stand for other messages."""
+        """Mark messages as taken in. Tags of another connection are void, or even mean other messages."""
         with self._changed:
             for message in messages:
                 self._settled += 1
@@ -144,7 +144,7 @@ class IngestInbox:
             self._waiting_since = self._clock() if self._waiting or self._in_progress else None
 
     def released(self) -> list[int]:
-        """Tags that the broker can be told of now, each once, in the order in which they came."""
+        """Return the tags that can be acknowledged now, each once, in the order in which they came."""
         with self._changed:
             tags: list[int] = []
             for tag, is_done in self._unreleased.items():
@@ -164,9 +164,7 @@ class IngestInbox:
             return sum(len(messages) for messages in self._waiting.values())
 
     def waiting_s(self) -> float | None:
-        """How long something has waited here without anything being taken in; None when nothing waits, or no connection
-        is up.
-        """
+        """Return how long messages wait with none taken in; None when nothing waits, or no connection is up."""
         with self._changed:
             if not self._is_open or self._waiting_since is None or not (self._waiting or self._in_progress):
                 return None
@@ -195,7 +193,7 @@ class StationShares:
         self._flooding: str | None = None
 
     def admit(self, station: str, size: int, is_full: bool, now: float) -> bool:
-        """Whether a message may wait, and count it then. ``is_full``: the broker has sent as much ahead as it may."""
+        """Return whether a message may wait, and count it then. ``is_full``: the broker may send no more ahead."""
         if now >= self._period_end:
             self._detect_flood(now)
         self._arrived[station] += 1
@@ -215,14 +213,14 @@ class StationShares:
         return True
 
     def release(self, station: str, size: int) -> None:
-        """A message has left the inbox."""
+        """Subtract a message that has left the inbox."""
         self._messages[station] -= 1
         self._bytes[station] -= size
         if not self._messages[station]:
             del self._messages[station], self._bytes[station]
 
     def _detect_flood(self, now: float) -> None:
-        """A period is over: who floods in the next one?"""
+        """End a period: find the station that floods in the next one."""
         station, count = next(iter(self._arrived.most_common(1)), ("", 0))
         is_majority = count * 2 > self._arrived.total()
         has_paused = now >= self._period_end + PERIOD_S and not self._was_full  # else the pause was ours
@@ -238,6 +236,5 @@ class StationShares:
         self._period_end = now + PERIOD_S
 
     def _others_seen_recently(self, station: str, now: float) -> bool:
-        """Whether another station was heard lately."""
         newest = next((at for other, at in reversed(self._last_seen.items()) if other != station), float("-inf"))
         return now - newest <= RECENT_S

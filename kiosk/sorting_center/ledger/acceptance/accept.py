@@ -88,9 +88,9 @@ class Acceptance:
         self._quarantined_stations: set[tuple[str, str]] = set()  # Region and station of what was put into quarantine
 
     def accept(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
-        """Every chain as it is now; none for a stream that is one epoch too many: nothing of it is taken in.
+        """Take in events, return the chains as they are now; nothing is stored of a stream one epoch too many.
 
-        A known stream without events is one that an earlier commit released in part: it goes on.
+        A known stream without events is one that an earlier commit released in part: it is continued.
         """
         chains = self._load_chains(groups)
         self.signatures.load_keys(chain.station for chain in chains)
@@ -159,7 +159,7 @@ class Acceptance:
         return chain
 
     def _reject_out_of_range(self, chain: Chain) -> None:
-        """One event with an absurd number would leave a gap that no station can ever fill: it is kept apart."""
+        """Quarantine events with an absurd number: one would leave a gap that no station can ever fill."""
         if any(item.region not in ("", chain.region) for item in chain.events):
             detail = format_detail("names_another_region")
             self._recorder(chain.region).raise_alarm(SECOND_REGION, (chain.station, "", 0), detail)
@@ -187,7 +187,7 @@ class Acceptance:
                 hashes[station, epoch, region][seq] = sha256
 
     def _deduplicate(self, chain: Chain, known: dict[int, str]) -> None:
-        """The same again is absorbed; the same key with another hash is a fork."""
+        """Drop repeated events; quarantine as a fork an event with a known key and another hash."""
         for item in chain.events:
             have = known.get(item.seq)
             if have is None:
@@ -197,7 +197,7 @@ class Acceptance:
                 self.signatures.note_fork(chain, item)
 
     def _advance(self, chain: Chain) -> None:
-        """Upward from ``upto`` as far as the chain holds and the budget goes; the event that breaks it is evicted."""
+        """Release events above ``upto`` while the chain holds and the budget lasts; evict the event that breaks it."""
         held = self._iter_held(chain)
         while True:
             seq, held_since = chain.upto + 1, None
@@ -240,8 +240,8 @@ class Acceptance:
         self._quarantine(chain, item, str(item.problem))
 
     def _iter_held(self, chain: Chain) -> Iterator[tuple[ReceivedEvent, str]]:
-        """Stored events above ``upto`` and when they came, ascending, read in small steps as far as asked for, or until
-        the budget of the commit is spent.
+        """Yield stored events above ``upto`` and when they came, ascending, read in small steps as needed, until the
+        budget of the commit is spent.
         """
         after, chunk = chain.upto, 1  # mostly there is a gap below the first one
         while after < chain.highest_stored:
@@ -265,7 +265,7 @@ class Acceptance:
                 yield item, row.received_at
 
     def _quarantine(self, chain: Chain, item: ReceivedEvent, reason: str, alarm: str = "") -> None:
-        """``alarm``: the detail of one that is raised, too."""
+        """Quarantine the event. ``alarm``: the detail of an alarm to raise, too."""
         recorder = self._recorder(chain.region)
         recorder.record_quarantined(item, reason)
         if alarm:
@@ -302,7 +302,7 @@ class Acceptance:
                     self._quarantine(chain, item, item.problem)
 
     def _release_from_quarantine(self, chain: Chain) -> None:
-        """What was set apart while a clone stood in its place, or came too early, is out of quarantine when it fits."""
+        """Delete released events from quarantine: a clone's event had their place, or they came too early."""
         if not chain.released:
             return
         first, last = chain.released[0].event.seq, chain.released[-1].event.seq
@@ -340,7 +340,7 @@ class Acceptance:
         insert_autonumbered(self._connection, unnumbered, ranges)
 
     def _write_streams(self, chains: Sequence[Chain]) -> None:
-        """When a stream was first heard stays as it is in a row that is there."""
+        """Write the rows of the streams; an existing row keeps its ``first_received_at``."""
         at = self._received_at
         rows = []
         for chain in sorted(chains, key=lambda one: one.key):
@@ -382,7 +382,7 @@ def _hashes_query(dialect: str, table: Table) -> Select[Any]:
 
 
 def replace_nul(item: ReceivedEvent) -> ReceivedEvent:
-    """No text with U+0000 gets into a column: PostgreSQL keeps none. The body has it still, and its hash."""
+    """Replace U+0000 in texts for columns: PostgreSQL stores none. The body and its hash still have it."""
     data = msgspec.json.decode(item.data)
     fields = data.values() if isinstance(data, dict) else ()
     texts = (item.type, *(value for value in fields if isinstance(value, str)))

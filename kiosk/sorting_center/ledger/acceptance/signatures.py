@@ -66,7 +66,7 @@ class ChecksAhead:
         seen: StationKeys | None = None,
         refuted: frozenset[str] = frozenset(),
     ) -> None:
-        """``seen`` by commits before this one, and then by this."""
+        """Take in ``seen`` the keys that earlier commits used; those of this one are added."""
         self._begin_checks, self._seen, self.refuted = begin_checks, {} if seen is None else seen, refuted
         # By the hash of an event its signature, the keys, and what was made of them: it is called twice for each.
         self._made: dict[str, tuple[str, Sequence[StationKeyRow], list[bytes]]] = {}
@@ -75,20 +75,20 @@ class ChecksAhead:
         self._found: dict[bytes, int] = {}
 
     def add(self, region: str, item: ReceivedEvent) -> None:
-        """Begin to check its signature, together with those of others. Said again it changes nothing."""
+        """Begin to check the event's signature, together with those of others. Repeated calls change nothing."""
         if item.signature and item.sha256 not in self._made:
             self._waiting += self.checks_of(item, self._seen.get((region, item.station), ()))
             if len(self._waiting) >= _BEGIN_CHECKS:
                 self.begin()
 
     def begin(self) -> None:
-        """With those that were added and are not begun yet."""
+        """Start the checks that were added and are not started yet."""
         if self._waiting:
             self._started.append((self._waiting, self._begin_checks(self._waiting)))
             self._waiting = []
 
     def checks_of(self, item: ReceivedEvent, keys: Sequence[StationKeyRow]) -> list[bytes]:
-        """One for each key that the signature may be of."""
+        """Return one check for each key that the signature may be of."""
         before = self._made.get(item.sha256)
         if before is not None and before[:2] == (item.signature, keys):
             return before[2]
@@ -101,7 +101,7 @@ class ChecksAhead:
         return checks
 
     def verdicts(self, checks: Sequence[bytes], keys: StationKeys) -> bytes:
-        """Of those that had to be made, with ``keys``."""
+        """Return a verdict for each check, made with ``keys``; start the checks that are missing."""
         missing = set(checks).difference(*(started for started, _ in self._started), self._found)
         self._waiting = list(missing)
         self.begin()
@@ -127,11 +127,11 @@ class Signatures:
         self._unsigned: dict[streams.StreamKey, _UnsignedRow | None] = {}
 
     def load_keys(self, stations: Iterable[str]) -> None:
-        """When their streams are in hand: no other process takes in a key of these epochs until the commit is over."""
+        """Load the keys after the streams are locked: no other process takes in a key of these epochs then."""
         self._keys = station_keys.load(self._connection, stations)
 
     def problem_of(self, chain: Chain, item: ReceivedEvent) -> str | None:
-        """Of the next event in its chain: its own, or BAD_SIGNATURE. It is told of each event once."""
+        """Return the problem of the next event in its chain: its own, or BAD_SIGNATURE. Call it once per event."""
         known = self._keys.get((chain.region, chain.station), [])
         made = self._key_of(chain, item)
         if made is None and not known:
@@ -157,7 +157,7 @@ class Signatures:
         return item.problem
 
     def note_fork(self, chain: Chain, item: ReceivedEvent) -> None:
-        """Two machines have written one event each in the same place: the key that signs the second one is in both."""
+        """Mark as cloned the keys that verify the second of two events with one number: two machines have them."""
         keys = self._keys.get((chain.region, chain.station), [])
         for place, row in enumerate(keys):
             if not row.state and any(verdicts(b"".join(self._ahead.checks_of(item, [row])))):
@@ -165,7 +165,7 @@ class Signatures:
                 self._cloned.append(row)
 
     def write(self) -> None:
-        """What was found, beside the events."""
+        """Store what was found beside the events: new and cloned keys, unsigned events."""
         station_keys.register(self._connection, self._made)
         for row in self._cloned:
             station_keys.mark_cloned(self._connection, row)
@@ -175,7 +175,7 @@ class Signatures:
         upsert_rows(self._connection, unsigned, [row for row in self._unsigned.values() if row is not None])
 
     def require_good(self) -> None:
-        """Wait for the verdict. Raises BadSignatures."""
+        """Wait for the verdicts. Raises BadSignatures."""
         verdict = self._ahead.verdicts(self._checks, self._keys)
         fitting = {sha256 for sha256, fits in zip(self._checked, verdict, strict=True) if fits}
         if bad := frozenset(self._checked) - fitting:
@@ -211,7 +211,7 @@ class Signatures:
         return self._unsigned[chain.key]
 
     def _cover(self, chain: Chain, covered: EventsCovered) -> None:
-        """Nothing is covered by a word that does not fit what stands here."""
+        """Mark unsigned events as covered; nothing when the stated range or head does not fit the stored events."""
         row = self._unsigned_of(chain)
         if row is None or row.first < covered.first_seq or row.last > covered.last_seq:
             return

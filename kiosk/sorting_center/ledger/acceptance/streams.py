@@ -17,7 +17,7 @@ StreamKey = tuple[str, str, str]  # Station, epoch, region
 
 
 def missing_ranges(upto: int, above: Iterable[int], max_seen: int) -> Iterator[tuple[int, int]]:
-    """First and last number, both included, of every hole in (upto, max_seen].
+    """Yield the first and last number, both included, of every gap in (upto, max_seen].
 
     ``above`` are the numbers stored above ``upto``, ascending.
     """
@@ -37,13 +37,13 @@ def gaps(connection: Connection, row: StreamReach, limit: int) -> tuple[tuple[in
 
 
 def gap_count(connection: Connection) -> int:
-    """How many missing ranges there are: one station can make half a million."""
+    """Count the missing ranges: one station can make half a million."""
     rows = connection.execute(select(stream).where(stream.c.upto < stream.c.max_seen)).all()
     return sum(1 for row in rows for _ in missing_ranges(row.upto, _held_numbers(connection, row), row.max_seen))
 
 
 def unfinished(connection: Connection) -> list[StreamKey]:
-    """Streams whose next event is here and not released: a commit has released as much as one may."""
+    """Return the streams whose next event is stored but not released, because a commit released as much as it may."""
     key = (stream.c.station, stream.c.epoch, stream.c.region)
     is_here = select(event.c.seq).where(same_stream(event, stream.c), event.c.seq == stream.c.upto + 1).exists()
     rows = connection.execute(select(*key).where(stream.c.upto < stream.c.max_seen, is_here))
@@ -51,7 +51,7 @@ def unfinished(connection: Connection) -> list[StreamKey]:
 
 
 def quarantined(connection: Connection, row: StreamReach, limit: int) -> tuple[int, ...]:
-    """The highest ``limit`` numbers up to ``upto`` that are kept apart, ascending."""
+    """Return the highest ``limit`` quarantined numbers up to ``upto``, ascending."""
     found = connection.execute(
         select(quarantine.c.seq)
         .distinct()
@@ -63,7 +63,7 @@ def quarantined(connection: Connection, row: StreamReach, limit: int) -> tuple[i
 
 
 def hash_at(connection: Connection, row: StreamReach, seq: int) -> str:
-    """Of an event that is released, archived or not; "" above ``upto``: what is held there may be evicted."""
+    """Return the hash of a released event, archived or not; "" above ``upto``: what is held there may be evicted."""
     if not 0 < seq <= row.upto:
         return ""
     for table in (event, archived):

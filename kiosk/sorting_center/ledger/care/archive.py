@@ -50,10 +50,10 @@ class ArchivedMonth:
 
 
 def archive(url: str, before: str, folder: Path, followed: Mapping[str, int] | None = None) -> Iterator[ArchivedMonth]:
-    """Every month before this one (YYYY-MM), the oldest first; raises a LedgerError or OSError.
+    """Archive and yield every month before this one (YYYY-MM), the oldest first; raises a LedgerError or OSError.
 
-    A month leaves the ledger after its file was written, forced out and read again. ``followed``: who else reads the
-    feed, by name, and up to which place of it each has come.
+    A month leaves the ledger after its file was written, forced to disk and read back. ``followed``: how far each other
+    reader of the feed has read, by name.
     """
     if before > utc_now()[:7]:
         raise LedgerError(f"{before} has not begun yet: a month that is not over stays")
@@ -104,7 +104,7 @@ def _is_in_month(month: str) -> ColumnElement[bool]:
 
 
 def _require_complete(connection: Connection, month: str) -> None:
-    """Nothing of it may be waited for any more: no gap below, no place in the feed to come, no publisher behind."""
+    """Check that nothing of the month is awaited: no gap below, no place in the feed to come, no publisher behind."""
     waiting = or_(event.c.seq > stream.c.upto, event.c.problem.is_(None) & event.c.feedseq.is_(None))
     key = (event.c.station, event.c.epoch, event.c.seq)
     of_stream = select(*key).join(stream, same_stream(stream, event.c))
@@ -123,7 +123,7 @@ def _require_complete(connection: Connection, month: str) -> None:
 
 
 def _require_followed(connection: Connection, month: str, followed: Mapping[str, int]) -> None:
-    """What has left for an archive is never followed again: an offer would not be listed, a picture not asked for."""
+    """Check that all readers are past the month: they never read an archive, so offers and pictures would be missed."""
     highest = _highest_place(connection, month)
     behind = {name: place for name, place in followed.items() if place < highest}
     if behind:
@@ -139,7 +139,7 @@ def _highest_place(connection: Connection, month: str) -> int:
 
 
 def _write_events(connection: Connection, month: str, raw: BinaryIO) -> tuple[int, str]:
-    """How many, and the SHA-256 of what is inside."""
+    """Write the events; return their number and the SHA-256 of the uncompressed content."""
     content, events = hashlib.sha256(), 0
     ordered = (
         select(event).where(_is_in_month(month)).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
@@ -176,9 +176,9 @@ def _sha256(path: Path) -> str:
 
 
 def _remove_month(connection: Connection, month: str, events: int) -> None:
-    """Only what is in the file: nothing comes into a month that is over, and if it did, nothing leaves.
+    """Remove exactly what is in the file; nothing when events came into the month, though none should.
 
-    Nor does anything when an event of it was taken in again meanwhile and has no place in the feed yet.
+    Nothing is removed either when an event was taken in again meanwhile and has no place in the feed yet.
     """
     partition = _lock_partition(connection, month) if connection.dialect.name == "postgresql" else None
     _require_complete(connection, month)
@@ -199,7 +199,7 @@ def _remove_month(connection: Connection, month: str, events: int) -> None:
 
 
 def _lock_partition(connection: Connection, month: str) -> str | None:
-    """Its name; None where the month has none of its own."""
+    """Lock the partition and return its name; None when the month has none of its own."""
     name = partition_of(month)
     if connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar() is None:
         return None

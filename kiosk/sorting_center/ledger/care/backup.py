@@ -31,9 +31,9 @@ class Backup:
 
 
 def back_up(url: str, file: Path) -> Backup:
-    """Write beside, check, force out, rename; raises a LedgerError or OSError, and then ``file`` is not there.
+    """Write a backup, check it, force it to disk, rename it. On a LedgerError or OSError ``file`` is not there.
 
-    Whoever puts it in the place of a ledger begins a new generation there (`opening.begin_generation`).
+    When a backup replaces a ledger, begin a new generation there (`opening.begin_generation`).
     """
     address = LedgerAddress.parse(url)
     if file.exists():
@@ -70,7 +70,7 @@ def _count_rows(connection: Connection) -> dict[str, int]:
 
 
 def _check_and_count(fresh: Path) -> dict[str, int]:
-    """Rows by table of a file that is whole."""
+    """Check that the file is whole; return its rows by table."""
     with closing(sqlite3.connect(fresh)) as connection:
         finding = sqlite.quick_check(connection)
         connection.execute("PRAGMA journal_mode=DELETE")

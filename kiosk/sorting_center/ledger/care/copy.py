@@ -46,7 +46,7 @@ class Digest:
 
 
 def _chunks(connection: Connection, table: Table) -> Iterator[list[tuple[Any, ...]]]:
-    """All rows in the order of the key."""
+    """Yield all rows in the order of the primary key."""
     ordered = select(table).order_by(*table.primary_key.columns)
     for page in connection.execution_options(yield_per=_CHUNK).execute(ordered).partitions():
         yield [tuple(row) for row in page]
@@ -69,7 +69,7 @@ class _RollingDigest:
 
 
 def digest(connection: Connection) -> Digest:
-    """Of a whole ledger, as this connection sees it."""
+    """Compute the digest of a whole ledger, as this connection sees it."""
     rolling = _RollingDigest()
     for table in TABLES:
         rolling.add(table, [])
@@ -87,11 +87,11 @@ class CopyResult:
 
 
 def copy_ledger(source_url: str, target_url: str, on_progress: Callable[[int], None] = lambda _: None) -> CopyResult:
-    """Everything there is in ``source_url`` at this moment, in one transaction; raises a LedgerError.
+    """Copy everything in ``source_url`` as it is now, in one transaction; raises a LedgerError.
 
     ``on_progress`` is called with the number of rows copied so far.
 
-    The copy has the generation of its source: only one of the two may go on.
+    The copy has the generation of its source: only one of the two may be used further.
     """
     with closing(open_for_reading(source_url)) as source:
         if source.identity.version != SCHEMA_VERSION:
@@ -155,7 +155,7 @@ def _copy_tables(
 
 
 def _advance_sequence(connection: Connection, table: Table) -> None:
-    """PostgreSQL counts for itself, and has not seen the numbers that were brought along."""
+    """Set the sequence above the copied ids, which PostgreSQL has not counted."""
     if connection.dialect.name != "postgresql" or "id" not in table.columns:
         return
     sequence = f"pg_get_serial_sequence('{table.name}', 'id')"

@@ -44,11 +44,11 @@ class RebuildResult:
 
 
 def rebuild(url: str, on_progress: Callable[[int], None] = lambda _: None) -> RebuildResult:
-    """In one transaction, in the order of the feed; raises a LedgerError, and then nothing is changed.
+    """Rebuild the derived tables in one transaction, in feed order; raises a LedgerError, and then nothing is changed.
 
-    ``on_progress`` is called with the number of events that were gone through so far.
+    ``on_progress`` is called with the number of events processed so far.
 
-    What was made of events that are in an archive stays as it is: their bodies are not here.
+    What was derived from archived events stays as it is: their bodies are not in the ledger.
     """
     with closing(open_for_writing(url)) as opened:
         try:

@@ -22,7 +22,7 @@ class LedgerAddress:
 
     @classmethod
     def parse(cls, text: str) -> LedgerAddress:
-        """Raises LedgerAddressError, whose text repeats nothing that may hold a password."""
+        """Parse an address. Raises LedgerAddressError, whose text repeats nothing that may hold a password."""
         try:
             url = make_url(text)
         except (ArgumentError, ValueError) as error:
@@ -40,7 +40,7 @@ class LedgerAddress:
 
 
 def without_password(text: str) -> str:
-    """An address that opened a ledger, without the password; raises LedgerAddressError for one that cannot."""
+    """Return the address of a ledger without its password; raises LedgerAddressError when it is invalid."""
     return _without_password(LedgerAddress.parse(text).url)
 
 

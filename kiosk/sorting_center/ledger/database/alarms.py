@@ -24,7 +24,7 @@ class IncidentRecorder:
         self._connection, self._region, self._received_at = connection, region, received_at
 
     def record_quarantined(self, item: ReceivedEvent, reason: str) -> None:
-        """Keep the event apart for a person; a graver reason replaces an earlier one."""
+        """Store the event in quarantine for review; a graver reason replaces an earlier one."""
         same = self._of_station(item.station) & and_(
             quarantine.c.epoch == item.epoch, quarantine.c.seq == item.seq, quarantine.c.sha256 == item.sha256
         )
@@ -48,7 +48,7 @@ class IncidentRecorder:
         )
 
     def raise_alarm(self, kind: str, of: tuple[str, str, int], detail: str) -> None:
-        """One alarm per kind and ``of`` (station, epoch, seq). ``detail`` is made here, never text out of an event."""
+        """Store one alarm per kind and ``of`` (station, epoch, seq). ``detail`` never has text out of an event."""
         station, epoch, seq = of
         of_kind = (alarm.c.kind == kind) & (alarm.c.station == station) & (alarm.c.region == self._region)
         known = select(alarm.c.id).where(of_kind, alarm.c.epoch == epoch, alarm.c.seq == seq)
@@ -70,10 +70,9 @@ class IncidentRecorder:
         )
 
     def trim(self, station: str) -> None:
-        """Of the oldest quarantined events of a station keep no bodies, and of still older ones nothing.
+        """Delete the bodies of a station's oldest quarantined events, and still older ones entirely.
 
-        Nothing that was acknowledged is lost: what is up to ``upto`` stands whole among the events, and what is not
-        is still with the station.
+        Nothing acknowledged is lost: events up to ``upto`` are whole in the ledger, and the station still has the rest.
         """
         of_station = self._of_station(station)
         newest = select(quarantine.c.id).where(of_station).order_by(quarantine.c.id.desc())

@@ -33,7 +33,7 @@ def type_name(column: Column[Any]) -> str:
 
 
 def copy_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """COPY is by far the fastest way in."""
+    """Insert rows with COPY, by far the fastest way."""
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     statement = f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)'
     types = [type_name(column) for column in table.columns]
@@ -52,9 +52,9 @@ def copy_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ..
 
 
 def fetch_rows(connection: Connection, query: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Any]:
-    """Tuples with the names of the columns.
+    """Return tuples with the names of the columns.
 
-    ``query`` is remembered, so it must be one that is made once; its own parameters are not ``required``.
+    ``query`` is cached, so build it only once; its own parameters must not be ``required``.
     """
     statement, constants = _compile_query(query, connection.dialect)
     with (
@@ -81,7 +81,7 @@ def _compile_query(query: Select[Any], dialect: Dialect) -> tuple[str, dict[str,
 
 @lru_cache(maxsize=4)
 def _parse_timestamp(text: str | None) -> datetime | None:
-    """Of a commit nearly all rows have the same."""
+    """Parse a timestamp, cached because nearly all rows of a commit have the same."""
     try:
         return None if text is None else datetime.fromisoformat(text)
     except ValueError as error:

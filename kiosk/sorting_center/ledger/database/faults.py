@@ -21,7 +21,7 @@ _RETRYABLE: Final = (OperationalError, IntegrityError, InterfaceError, InternalE
 
 
 def translate_error(address: LedgerAddress, error: DBAPIError) -> LedgerError:
-    """Of a ledger that was open."""
+    """Translate an error of a ledger that was open."""
     message = _first_line(error)
     if address.path is None:
         if isinstance(error, _RETRYABLE):
@@ -34,7 +34,7 @@ def translate_error(address: LedgerAddress, error: DBAPIError) -> LedgerError:
 
 
 def translate_open_error(address: LedgerAddress, error: DBAPIError) -> LedgerError:
-    """Of a ledger that was to be opened."""
+    """Translate an error of a ledger that was to be opened."""
     message = _first_line(error)
     if address.path is None:
         return _connection_error(address, message)
@@ -64,6 +64,6 @@ def _connection_error(address: LedgerAddress, message: str) -> LedgerError:
 
 
 def _first_line(error: DBAPIError) -> str:
-    """The first line, and of a failed connection what the server said, without its address again."""
+    """Return the first line; of a failed connection the server's message, without the address again."""
     lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
     return lines[0].rpartition("FATAL:")[2].strip() if lines else type(error.orig).__name__

@@ -34,9 +34,8 @@ class Numberer:
         self.has_role = False  # As far as is known here: the database may have ended the connection since
 
     def number(self, limit: int) -> int:
-        """Give at most ``limit`` events their places, in one transaction; 0 when there is nothing to do here.
-
-        Raises what the database says; then nothing was numbered.
+        """Give at most ``limit`` events places in one transaction; return 0 when there is nothing to do here. Raises
+        DBAPIError, and then nothing was numbered.
         """
         with self._lock:
             try:
@@ -68,7 +67,7 @@ class Numberer:
 
 
 def number_released(connection: Connection, limit: int) -> int:
-    """As `Numberer.number`, in a transaction of the caller beside which no other numbers."""
+    """Give places as `Numberer.number` does, in a transaction of the caller beside which no other numbers."""
     ranges, ids, rest = [], [], limit
     feedseq = places.last_feedseq(connection) + 1
     for row in connection.execute(_WAITING, {"limit": limit}).all():
@@ -92,9 +91,9 @@ def number_released(connection: Connection, limit: int) -> int:
 
 
 def _waiting() -> Select[Any]:
-    """The first ranges that have ``limit`` events together; the last one may have more.
+    """Select the first ranges that have ``limit`` events together; the last one may have more.
 
-    One statement: between two a commit could end whose range stands before those that have been read.
+    It is one statement: between two, a commit could end whose range comes before those already read.
     """
     limit, c = bindparam("limit", type_=Integer), unnumbered.c
     first = select(unnumbered).order_by(c.id).limit(limit).subquery()
@@ -109,6 +108,6 @@ _WAITING: Final = _waiting()
 
 @cache
 def _delete_numbered(dialect: str) -> Delete:
-    """By their numbers: with a lower one there may be another, of a commit that has just ended."""
+    """Delete ranges by id: a range with a lower id may be of a commit that has just ended."""
     keys = Keys(dialect)
     return delete(unnumbered).where(unnumbered.c.id.in_(select(keys.number(0)).select_from(keys.table)))

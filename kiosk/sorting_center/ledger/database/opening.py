@@ -70,7 +70,7 @@ class OpenedLedger:
 
 @contextmanager
 def _opening(url: str, *, must_exist: bool = True) -> Iterator[tuple[LedgerAddress, ExitStack]]:
-    """The address, and what is closed unless it is taken out. Errors of the database become LedgerErrors."""
+    """Yield the address and what to close unless it is taken out; translate errors of the database to LedgerErrors."""
     address = LedgerAddress.parse(url)
     if must_exist and address.path is not None and not address.path.is_file():
         raise LedgerMissing(f"there is no ledger at {address}: check the path given with --ledger")
@@ -94,9 +94,9 @@ def _reader(address: LedgerAddress, parts: ExitStack) -> Engine:
 
 
 def open_for_writing(url: str) -> OpenedLedger:
-    """Open or create; raises a LedgerError. A damaged file is never repaired or replaced by itself.
+    """Open or create a ledger, never repairing or replacing a damaged file; raises a LedgerError.
 
-    A large file is checked beside the work.
+    A large file is checked in the background.
     """
     with _opening(url, must_exist=False) as (address, parts):
         if address.path is None:
@@ -181,8 +181,7 @@ def _open_database(address: LedgerAddress, parts: ExitStack) -> OpenedLedger:
 def open_shared(url: str) -> OpenedLedger:
     """Open a ledger that another process of the same sorting center has open for writing; raises a LedgerError.
 
-    Of a file nothing is locked or checked: this process ends with the other, and writes no more than what is its own,
-    how far the feed has gone.
+    A file is neither locked nor checked: this process ends with the other, and writes only how far the feed has gone.
     """
     with _opening(url) as (address, parts):
         if address.path is None:

@@ -48,7 +48,7 @@ class PlacedRange(NamedTuple):
 
 
 def last_feedseq(connection: Connection) -> int:
-    """The highest place that was given out; 0 when none was."""
+    """Return the highest place that was given out; 0 when none was."""
     archived_query = select(feed_position.c.feedseq).where(feed_position.c.name == ARCHIVED).scalar_subquery()
     highest = numbered.c.last_feedseq if _has_ranges(connection) else event.c.feedseq
     here, archived_upto = connection.execute(select(select(func.max(highest)).scalar_subquery(), archived_query)).one()
@@ -56,7 +56,7 @@ def last_feedseq(connection: Connection) -> int:
 
 
 def insert_events(connection: Connection, rows: Rows) -> None:
-    """Rows of ``event``. Where places are kept as ranges those of the rows are left out: see `assign_places`."""
+    """Insert rows of ``event``, without their places where those are kept as ranges: see `assign_places`."""
     if _has_ranges(connection):
         insert_rows(connection, event_by_month, [row[:-1] for row in rows])
     else:
@@ -64,7 +64,7 @@ def insert_events(connection: Connection, rows: Rows) -> None:
 
 
 def assign_places(connection: Connection, ranges: Iterable[PlacedRange]) -> None:
-    """To events that have none; all of a range are there."""
+    """Give places to events that have none; all events of a range are stored."""
     if _has_ranges(connection):
         insert_rows(connection, numbered, [(one.last_feedseq, *one[:-1]) for one in ranges])
         return
@@ -74,10 +74,10 @@ def assign_places(connection: Connection, ranges: Iterable[PlacedRange]) -> None
 
 
 def feed_page(connection: Connection, after: int, limit: int, columns: Columns) -> list[Any]:
-    """``feedseq`` and these columns, ``body`` among them, of the next events above a place, in the order of the feed.
+    """Return ``feedseq`` and these columns, with ``body``, of the next events above a place, in feed order.
 
     At most ``limit``, and no more than MAX_PAGE_BYTES of bodies: fewer than ``limit`` does not mean that none follow.
-    One larger event comes alone.
+    One larger event is returned alone.
     """
     found: list[Any] = []
     size_bytes = 0
@@ -95,7 +95,7 @@ def feed_page(connection: Connection, after: int, limit: int, columns: Columns) 
 
 
 def _next_events(connection: Connection, after: int, limit: int, columns: Columns) -> Sequence[Any]:
-    """At most ``limit`` above a place; none only at the end."""
+    """Return at most ``limit`` events above a place; none only at the end."""
     if not _has_ranges(connection):
         query = select(event.c.feedseq, *(event.c[name] for name in columns)).where(event.c.feedseq > after)
         return connection.execute(query.order_by(event.c.feedseq).limit(limit)).all()
@@ -113,7 +113,7 @@ def _next_events(connection: Connection, after: int, limit: int, columns: Column
 def placed_events(
     connection: Connection, after: int, upto: int, columns: Columns, types: frozenset[str] | None = None
 ) -> Sequence[Any]:
-    """``feedseq`` and these columns of events above ``after`` up to ``upto``, in the order of the feed."""
+    """Return ``feedseq`` and these columns of events above ``after`` up to ``upto``, in feed order."""
     query = _placed_events(connection.dialect.name, columns, types)
     parameters = {"after": after, "upto": upto}
     if _has_ranges(connection):
@@ -156,12 +156,12 @@ class EventCopy:
             assign_places(self._connection, self._pop_finished(rows))
 
     def finish(self) -> None:
-        """None follows."""
+        """Store the open ranges when no more events follow."""
         if _has_ranges(self._connection):
             assign_places(self._connection, self._open_ranges.values())
 
     def _pop_finished(self, rows: Rows) -> list[PlacedRange]:
-        """Ranges that do not go on."""
+        """Extend the open ranges by ``rows``; return those that do not continue."""
         finished = []
         for station, epoch, seq, region, *_, received_at, feedseq in rows:
             if feedseq is None:
@@ -180,7 +180,7 @@ class EventCopy:
 
 
 def delete_archived_ranges(connection: Connection, up_to: int) -> None:
-    """Ranges up to this place of which no event is here any more. One that is here in part stays."""
+    """Delete ranges up to this place without any event in the ledger; one with some events left stays."""
     if _has_ranges(connection):
         connection.execute(text(_DELETE_ARCHIVED_RANGES), {"up_to": up_to})
 

@@ -51,12 +51,12 @@ _USES_LEDGER: Final = (f"SELECT pg_advisory_lock_shared({IN_USE_LOCK})",)
 
 
 def writer(url: URL, *, of_ledger: bool = True) -> Engine:
-    """Any number of processes write. ``of_ledger``: the ledger's own tables, which are then in use."""
+    """Build an engine for any number of writers. ``of_ledger``: for the ledger's own tables, which are then in use."""
     return _engine(url, _session(of_ledger), isolation_level="READ COMMITTED")
 
 
 def unpooled(url: URL, *, of_ledger: bool = True) -> Engine:
-    """For connections that are held: each one new, and closed at its end. ``of_ledger`` as of `writer`."""
+    """Build an engine for long-held connections: each one new, and closed at its end. ``of_ledger`` as of `writer`."""
     return _engine(url, _session(of_ledger), poolclass=NullPool)
 
 
@@ -65,7 +65,7 @@ def _session(of_ledger: bool) -> tuple[str, ...]:
 
 
 def reader(url: URL) -> Engine:
-    """Every transaction sees one unchanging picture; writing is refused."""
+    """Build an engine whose every transaction sees one snapshot; writing is refused."""
     read_only = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
     return _engine(url, (read_only,), isolation_level="REPEATABLE READ")
 
@@ -78,7 +78,7 @@ def _engine(url: URL, session: tuple[str, ...], **options: Any) -> Engine:
 
 
 def executing_on_connect(engine: Engine, *statements: str) -> Engine:
-    """The engine, whose every new connection executes these first."""
+    """Have every new connection of the engine execute these first; return the engine."""
 
     @sqlalchemy_event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: object) -> None:
@@ -97,14 +97,14 @@ def create_tables(connection: Connection) -> None:
 
 
 def lock_schema(connection: Connection) -> None:
-    """Until the transaction ends no other process makes tables."""
+    """Keep other processes from making tables until the transaction ends."""
     connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
 
 
 def lock_stations(connection: Connection, stations: Iterable[str]) -> None:
-    """Until the transaction ends no other process begins a stream of these; to be taken before any stream's row.
+    """Keep other processes from beginning a stream of these until the transaction ends; call before taking stream rows.
 
-    Everyone takes them in the order of their numbers, which several stations may share.
+    All processes lock in the order of the lock numbers, which several stations may share.
     """
     numbers = sorted({zlib.crc32(station.encode()) - 2**31 for station in stations})
     each = "json_array_elements_text(CAST(:keys AS json)) AS wanted"
@@ -113,7 +113,7 @@ def lock_stations(connection: Connection, stations: Iterable[str]) -> None:
 
 
 def is_in_use(connection: Connection) -> bool:
-    """Whether another process writes the ledger; until the transaction ends none begins to."""
+    """Return whether another process writes the ledger; none begins to before the transaction ends."""
     try:
         with connection.begin_nested():
             connection.execute(text(f"SET LOCAL lock_timeout = '{_IN_USE_TIMEOUT}'"))
@@ -155,7 +155,7 @@ class Partitions:
 
 
 def make_partition(connection: Connection, month: str) -> None:
-    """Of a month no clock can be meant to be in, or of which events came before, none is made."""
+    """Make the month's partition, unless no clock can mean the month or events of it came before."""
     name = partition_of(month)
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PARTITION_LOCK})
     latest = connection.execute(
@@ -178,7 +178,7 @@ def make_partition(connection: Connection, month: str) -> None:
 
 
 def partition_of(month: str) -> str:
-    """The name of the table; ``month`` is YYYY-MM."""
+    """Return the table's name; ``month`` is YYYY-MM."""
     year, _, number = month.partition("-")
     return f"event_{int(year):04}_{int(number):02}"
 

@@ -106,7 +106,7 @@ def _decode(item: ReleasedEvent) -> tuple[_IntakeRow, IntakeConfirmed]:
 
 
 def _is_new(connection: Connection, row: _IntakeRow, same_receipt: Sequence[_IntakeRow]) -> bool:
-    """An event heard before, in this region or in another, is not; one that contradicts the first is an alarm."""
+    """Return False for an event received before, in any region; raise an alarm if it contradicts the first."""
     for one in same_receipt:
         # An epoch is random: the same event in two regions was heard twice, and counts where it was heard first.
         is_same_event = (one.epoch, one.seq, one.data_sha256) == (row.epoch, row.seq, row.data_sha256)
@@ -124,7 +124,7 @@ def _is_new(connection: Connection, row: _IntakeRow, same_receipt: Sequence[_Int
 
 
 def _load_same_receipts(connection: Connection, rows: Sequence[_IntakeRow]) -> dict[tuple[str, str], list[_IntakeRow]]:
-    """Rows with these receipts, by station and receipt, of every region that has a station of this number."""
+    """Load rows with these receipts, by station and receipt, of every region with a station of this number."""
     known: dict[tuple[str, str], list[_IntakeRow]] = {}
     keys = as_parameter(dict.fromkeys((row.station, row.receipt) for row in rows))
     for row in connection.execute(_same_receipts_query(connection.dialect.name), keys):

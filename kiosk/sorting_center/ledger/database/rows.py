@@ -37,7 +37,7 @@ class Keys:
         self.table: TableValuedAlias = each.table_valued("value", name="wanted")
 
     def text(self, place: int) -> ColumnElement[str]:
-        """The part of the key at this place, from 0."""
+        """Return the part of the key at this place, from 0."""
         return self.table.c.value.op("->>")(literal_column(str(place)))
 
     def number(self, place: int) -> ColumnElement[int]:
@@ -45,7 +45,7 @@ class Keys:
 
 
 def as_parameter(keys: Iterable[Sequence[str | int]]) -> dict[str, str]:
-    """What `Keys` is given when the statement is executed."""
+    """Encode the keys for `Keys` as the parameter of its statement."""
     return {"keys": msgspec.json.encode(list(keys)).decode()}
 
 
@@ -57,7 +57,7 @@ _MAX_ROWS_PER_STATEMENT: Final = 128
 
 
 def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
-    """Raises what the database says of a row that is there already."""
+    """Insert rows. Raises the error of the database for a row that is there already."""
     if connection.dialect.name == "postgresql" and rows:
         from kiosk.sorting_center.ledger.database.binary import copy_rows  # a ledger in SQLite does without psycopg
 
@@ -67,20 +67,19 @@ def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
 
 
 def insert_autonumbered(connection: Connection, table: Table, rows: Rows) -> None:
-    """Rows without their ``id``, which the database counts, in the order of the rows."""
+    """Insert rows without their ``id``, which the database counts, in the order of the rows."""
     _execute(connection, table, rows, left_out="id")
 
 
 def insert_missing(connection: Connection, table: Table, rows: Rows) -> None:
-    """A row whose key is there already stays as it is."""
+    """Insert rows; one whose key is there already stays as it is."""
     _execute(connection, table, rows, " ON CONFLICT DO NOTHING")
 
 
 def upsert_rows(
     connection: Connection, table: Table, rows: Rows, unchanged: str = "", *, unless_null: bool = False
 ) -> None:
-    """A row whose key is there already takes the new values, of all columns but the one ``unchanged``; no key comes
-    twice.
+    """Insert rows, or update all columns but ``unchanged`` where the key exists; ``rows`` must not repeat a key.
 
     ``unless_null``: where a new value is null the old one stays.
     """
@@ -98,7 +97,7 @@ def _execute(connection: Connection, table: Table, rows: Rows, on_conflict: str 
 
 
 def _batches(rows: Rows) -> Iterator[Rows]:
-    """Of few lengths, each a power of two: the driver has every statement ready from the last time."""
+    """Yield batches of few lengths, powers of two: the driver has each statement prepared already."""
     start = 0
     while left := len(rows) - start:
         length = min(_MAX_ROWS_PER_STATEMENT, 1 << (left.bit_length() - 1))
@@ -123,7 +122,7 @@ def _insert_values(table: Table, count: int, left_out: str) -> str:
 
 @cache
 def _insert_arrays(table: Table, left_out: str) -> str:
-    """PostgreSQL takes the values of each column as an array: one statement, however many rows there are."""
+    """Build an INSERT with one array per column for PostgreSQL: one statement for any number of rows."""
     from kiosk.sorting_center.ledger.database.binary import type_name
 
     arrays = ", ".join(f"%s::{type_name(column)}[]" for column in _columns(table, left_out))

@@ -301,10 +301,10 @@ EVENT_ON_POSTGRESQL: Final = (
 
 
 def same_stream(table: Table, other: Any) -> ColumnElement[bool]:
-    """``other``: the columns of another table, or an object with these attributes."""
+    """Match the stream; ``other``: the columns of another table, or an object with these attributes."""
     return and_(*(table.c[name] == getattr(other, name) for name in ("station", "epoch", "region")))
 
 
 def same_receipt(table: Table, other: Any) -> ColumnElement[bool]:
-    """``other`` as of `same_stream`."""
+    """Match the receipt; ``other`` as of `same_stream`."""
     return and_(*(table.c[name] == getattr(other, name) for name in ("station", "receipt", "region")))

@@ -41,7 +41,7 @@ BACKGROUND_CHECK_BYTES: Final = 64 * 1024 * 1024
 
 
 def take_lock(path: Path) -> IO[str]:
-    """Raises LedgerInUse when another process has it. Ends with the file that is returned, or the process."""
+    """Lock until the returned file is closed or the process ends. Raises LedgerInUse when another process has it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = Path(f"{path}.lock").open("a", encoding="ascii")  # noqa: SIM115 - held for as long as the ledger is
@@ -56,7 +56,7 @@ def take_lock(path: Path) -> IO[str]:
 
 
 def writer(path: Path, cache_kib: int = _LEDGER_CACHE_KIB) -> Engine:
-    """Each transaction is one of writing from its begin on."""
+    """Build an engine whose transactions are writing ones from their begin on."""
     return _engine(path, (*_WRITER_PRAGMAS, f"cache_size=-{cache_kib}"), "BEGIN IMMEDIATE")
 
 
@@ -91,7 +91,7 @@ def _engine(path: Path, pragmas: tuple[str, ...], begin: str) -> Engine:
 
 @contextmanager
 def new_file(file: Path, fresh: Path, mode: int) -> Iterator[Path]:
-    """An empty file ``fresh`` that takes the name ``file`` in the end, and is gone when that fails."""
+    """Yield an empty file ``fresh`` that is renamed to ``file`` in the end, and deleted when that fails."""
     others = [fresh.with_name(f"{fresh.name}{end}") for end in ("-wal", "-shm", "-journal", ".lock")]
     for path in (fresh, *others):
         path.unlink(missing_ok=True)
@@ -108,7 +108,7 @@ def new_file(file: Path, fresh: Path, mode: int) -> Iterator[Path]:
 
 
 def quick_check(connection: sqlite3.Connection) -> str:
-    """What is wrong with the file, in one line; "" for nothing. Raises what SQLite cannot read on."""
+    """Return in one line what is wrong with the file; "" for nothing. Raises when SQLite cannot read on."""
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     return "" if finding == "ok" else str(finding).splitlines()[-1]
 

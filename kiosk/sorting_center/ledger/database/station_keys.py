@@ -53,7 +53,7 @@ class UnsignedEvents(NamedTuple):
 
 
 def load(connection: Connection, stations: Iterable[str]) -> dict[tuple[str, str], list[StationKeyRow]]:
-    """By region and station the keys of these stations, the oldest first."""
+    """Return the keys of these stations by region and station, the oldest first."""
     found: dict[tuple[str, str], list[StationKeyRow]] = {}
     parameters = as_parameter((station,) for station in sorted(set(stations)))
     for row in connection.execute(_keys_query(connection.dialect.name), parameters):
@@ -69,19 +69,19 @@ def _keys_query(dialect: str) -> Select[Any]:
 
 
 def of_region(connection: Connection, region: str) -> Sequence[StationKeyRow]:
-    """By station, the oldest first: an order that stays."""
+    """Return the keys by station, the oldest first: a stable order."""
     query = select(station_key).where(_c.region == region)
     rows = connection.execute(query.order_by(_c.station, _c.received_at, _c.made_seq, _c.public))
     return [StationKeyRow(*row) for row in rows]
 
 
 def register(connection: Connection, rows: Sequence[StationKeyRow]) -> None:
-    """Believe them. One that is there stays as it is."""
+    """Store keys as trusted. An existing one stays as it is."""
     insert_missing(connection, station_key, rows)
 
 
 def register_released(connection: Connection, events: Iterable[Any]) -> None:
-    """Those of released events, which are rows with columns of `projection.EVENT_COLUMNS`."""
+    """Register the keys in released events, which are rows with columns of `projection.EVENT_COLUMNS`."""
     made = [row for row in events if row.type == KeyMade.TYPE]
     publics = [decode_event(KeyMade, bytes(row.body)).public for row in made]
     register(
@@ -94,12 +94,12 @@ def register_released(connection: Connection, events: Iterable[Any]) -> None:
 
 
 def mark_cloned(connection: Connection, row: StationKeyRow) -> None:
-    """Two machines have used it. One that was revoked stays so."""
+    """Mark a key that two machines have used. A revoked one stays revoked."""
     connection.execute(update(station_key).where(_is_key(row), _c.state == "").values(state=CLONED))
 
 
 def revoke(connection: Connection, region: str, station: str, key_id: str) -> int:
-    """How many keys of the station have this id, in hex: none of them is believed any more."""
+    """Revoke the station's keys with this id, in hex, so that none is trusted any more; return how many."""
     rows = [row for row in load(connection, [station]).get((region, station), []) if row.key_id.hex() == key_id]
     for row in rows:
         connection.execute(update(station_key).where(_is_key(row)).values(state=REVOKED))
@@ -111,7 +111,7 @@ def _is_key(row: StationKeyRow) -> ColumnElement[bool]:
 
 
 def unsigned_events(connection: Connection) -> list[UnsignedEvents]:
-    """Of every station that has any."""
+    """Sum the unsigned events of every station that has any."""
     c = unsigned.c
     query = select(c.region, c.station, func.sum(c.events), func.min(c.since)).group_by(c.region, c.station)
     rows = connection.execute(query.order_by(c.region, c.station))

@@ -12,7 +12,7 @@ MIN_TIMESTAMP = ""  # No time is before it
 
 
 def to_rfc3339(moment: datetime) -> str:
-    """RFC 3339 in UTC, with milliseconds and Z."""
+    """Format in UTC, with milliseconds and Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -42,7 +42,7 @@ class ProductData:
 
 
 def tsv_of(published: Iterable[tuple[ListingKey, Published]], data: ProductData) -> Iterator[bytes]:
-    """A head and a line for each that has a title in that language, in UTF-8 without a mark."""
+    """Yield a header and a line for each listing with a title in that language, in UTF-8 without a byte order mark."""
     line = io.StringIO()
     writer = csv.DictWriter(line, FIELDS, dialect="excel-tab", lineterminator="\n")
     writer.writeheader()
@@ -56,7 +56,7 @@ def tsv_of(published: Iterable[tuple[ListingKey, Published]], data: ProductData)
 
 
 def has_title(one: Published, language: str) -> bool:
-    """Whether it has a title in that language: the file has no other language in it."""
+    """Return whether it has a photo and a title in that language: the file has no other language in it."""
     return bool(one.photos and _text(one.texts.title, language))
 
 
@@ -87,7 +87,7 @@ def _row(key: ListingKey, one: Published, data: ProductData) -> Mapping[str, str
 
 
 def _warning(word: str, words: Words) -> str:
-    """One that a newer station knows is said as its word."""
+    """Translate the warning; one that only a newer station knows appears as its code word."""
     text = words(f"warning_{word}")
     return text if text != f"warning_{word}" else word.replace("_", " ")
 

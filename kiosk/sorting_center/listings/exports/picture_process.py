@@ -73,7 +73,7 @@ def picture(master: Master, rule: ChannelRule) -> PictureOrReasons:
 def make(
     order: PictureOrder, to: IO[bytes], make_one: Callable[[Master, ChannelRule], PictureOrReasons] = picture
 ) -> PictureExportResult:
-    """``{id}/1.jpg`` and so on in the order of the photos, the name of one that is left out remains free; and REPORT.
+    """Write ``{id}/1.jpg`` and so on in the order of the photos, leaving numbers of omitted ones free; and REPORT.
     ``make_one`` makes each of them. Raises OSError.
     """
     made, left_out = 0, list[tuple[str, Master, tuple[OmissionReason, ...]]]()
@@ -113,7 +113,7 @@ _decode_picture: Final = msgspec.msgpack.Decoder(PictureOrReasons).decode
 
 
 def main() -> int:
-    """Make it, and say what came of it on standard output, which image libraries cannot reach."""
+    """Make the pictures and report on the original standard output, which image libraries cannot reach."""
     os.nice(NICENESS)
     task = _decode_task(read_task(open_stdin()))
     threading.Thread(target=exit_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
@@ -135,8 +135,7 @@ _PictureMaker = Callable[[Master, ChannelRule], PictureOrReasons]
 def make_in_fork(
     master: Master, rule: ChannelRule, timeout_s: float = _PICTURE_CPU_S, make_one: _PictureMaker = picture
 ) -> PictureOrReasons:
-    """What ``make_one`` gives, made in a fork of this process: whatever a picture does to a decoder, the others are
-    made."""
+    """Call ``make_one`` in a fork of this process: a picture that crashes a decoder does not stop the others."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -160,7 +159,7 @@ def make_in_fork(
 
 
 def confine(timeout_s: float) -> None:
-    """Bound the memory and the time of this process; neither can be taken back."""
+    """Limit the memory and the time of this process; neither can be undone."""
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
     size, resident = (int(count) * resource.getpagesize() for count in pages[:2])
     # Addresses that are mapped and not used yet, as of libraries, do not count against the pictures.

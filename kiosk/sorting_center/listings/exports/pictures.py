@@ -62,7 +62,7 @@ _decode_result: Final = reader(msgspec.json.Decoder(PictureExportResult))
 
 
 def make_in_subprocess(order: PictureOrder, to: IO[bytes]) -> PictureExportResult:
-    """Write the ZIP. Raises OSError, also when it takes too long."""
+    """Write the ZIP. Raises OSError, also on timeout."""
     task = msgspec.json.encode(PictureExportTask(order, to.fileno(), EXPORT_TIMEOUT_S))
     output = run_job(_COMMAND, task, (to.fileno(),), EXPORT_TIMEOUT_S, _ENVIRONMENT)
     try:

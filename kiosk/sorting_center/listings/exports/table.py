@@ -28,7 +28,7 @@ COLUMNS: Final = (
 
 
 def csv_of(published: Iterable[tuple[ListingKey, Published]], addresses: PublicAddresses | None) -> Iterator[bytes]:
-    """A head and a line for each; without ``addresses`` those of pages and pictures are empty."""
+    """Yield a header and a line for each; without ``addresses`` those of pages and pictures are empty."""
     return csv_lines(COLUMNS, (_cells(key, one, addresses) for key, one in published), str)
 
 
@@ -59,10 +59,10 @@ _FORMULA_STARTS: Final = "=+-@\uff1d\uff0b\uff0d\uff20 "
 
 
 def item_id(key: ListingKey) -> str:
-    """The same for ever, and of no other listing of any region: ``{region}-{station}-{lot}``.
+    """Return a permanent id, unique across regions: ``{region}-{station}-{lot}``.
 
-    Regions have no capital letter and lots no dash, so that two keys never come to one text. A key that no station of
-    ours makes has a hash for it.
+    Regions have no capital letter and lots no dash, so no two keys give the same text. A key that no station of ours
+    makes is hashed.
     """
     plain = f"{key.region}-{key.station}-{key.lot}"
     if _PLAIN.fullmatch(plain) is not None:
@@ -71,12 +71,12 @@ def item_id(key: ListingKey) -> str:
 
 
 def without_formula(text: str) -> str:
-    """One line that no spreadsheet takes for a formula, for files where an apostrophe before it would be shown."""
+    """Return one line that no spreadsheet reads as a formula, for files where an apostrophe before it would show."""
     return one_line(text).lstrip(_FORMULA_STARTS).rstrip()
 
 
 def shortened(text: str, max_length: int) -> str:
-    """At most so many characters; no letter loses its marks."""
+    """Cut to at most ``max_length`` characters; no letter loses its combining marks."""
     end = max_length
     while 0 < end < len(text) and unicodedata.category(text[end])[0] == "M":
         end -= 1

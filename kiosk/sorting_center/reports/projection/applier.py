@@ -143,11 +143,9 @@ class _SumChanges:
         self._reduced: set[tuple[Any, ...]] = set()
 
     def add(self, row: _ReceiptRecord) -> None:
-        """It counts now as this row says."""
         self._change(row, 1)
 
     def subtract(self, row: _ReceiptRecord) -> None:
-        """It counted as this row says, and does not any more."""
         self._change(row, -1)
 
     def _change(self, row: _ReceiptRecord, sign: int) -> None:
@@ -258,7 +256,7 @@ class FeedApplier:
         )
 
     def _mark_voided(self, keys: set[ReceiptKey]) -> None:
-        """Receipts that were here before their void."""
+        """Mark receipts that were stored before their void."""
         if not keys:
             return
         rows = self._connection.execute(_valid_receipts_query(self._dialect), as_parameter(sorted(keys)))
@@ -271,7 +269,7 @@ class FeedApplier:
         upsert_rows(self._connection, receipt, changed)
 
     def _correct_times(self, events: Sequence[FeedEvent], new: Sequence[_ReceiptRecord]) -> None:
-        """Receipts written by a clock that was not set, and what set clocks of their boots say."""
+        """Correct times of receipts written by an unset clock, by what set clocks of their boots say."""
         points = [
             (one.station, one.boot, one.monotonic_ms, one.written_ms - one.monotonic_ms, one.region)
             for one in events
@@ -325,7 +323,7 @@ def _valid_receipts_query(dialect: str) -> Select[Any]:
 
 @cache
 def _unset_clock_query(dialect: str) -> Select[Any]:
-    """Receipts of these boots, each with the offset that counts for it: the next one, else the last before."""
+    """Select receipts of these boots, each with the offset that counts for it: the next one, else the last before."""
     keys, c = Keys(dialect), receipt.c
     same = (c.station == keys.text(0)) & (c.boot == keys.number(1)) & (c.region == keys.text(2))
     offset = counting_offset(c.station, c.boot, c.region, c.monotonic_ms)
@@ -335,7 +333,7 @@ def _unset_clock_query(dialect: str) -> Select[Any]:
 
 
 def name_rows(events: Iterable[FeedEvent]) -> list[NameRow]:
-    """One row for each code that has a name in the offers among these events; in each language the last one holds."""
+    """Build one row for each code with a name in the offers; in each language the last name counts."""
     rows: dict[tuple[str, str], NameRow] = {}
     for offer in (one.data for one in events if isinstance(one.data, ListingSubmitted)):
         for kind, code, words in (
@@ -352,9 +350,7 @@ def name_rows(events: Iterable[FeedEvent]) -> list[NameRow]:
 
 
 def _parcel_rows(events: Iterable[FeedEvent]) -> list[ParcelColumns]:
-    """One for each parcel of these events. What came last holds, also when a station tells it again: the parcel has
-    gone back to there.
-    """
+    """Build one row per parcel. The last event counts, also when a station repeats it: the parcel went back there."""
     rows: dict[tuple[str, str, str], ParcelColumns] = {}
     for one in events:
         data = one.data
@@ -401,7 +397,7 @@ ImpossibleRow = tuple[str, str, str, str, str, int, int]
 
 
 def record_implausible(connection: Connection, events: Iterable[FeedEvent], counted: frozenset[int]) -> None:
-    """Keep what no scale and no clock can have told, in the order of the feed: the first of each station and day."""
+    """Store, in feed order, figures impossible for a scale or clock: the first of each station and day."""
     events = list(events)
     parameters = as_parameter(sorted({(one.station, one.region) for one in events}))
     known = connection.execute(_of_stations(connection.dialect.name, scale_limit), parameters)

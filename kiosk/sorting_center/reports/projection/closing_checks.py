@@ -113,7 +113,7 @@ class ClosingChecks:
         self._zone = zone
 
     def rows(self, page: FeedBatch) -> list[tuple[Any, ...]]:
-        """Of the closes in this page those that are new, as rows of ``closing``."""
+        """Return the new closes in this page as rows of ``closing``."""
         spans: dict[CloseKey, _ClosingSpan] = {}
         for event in page.events:
             if isinstance(event.data, DayClosed):
@@ -135,8 +135,8 @@ class ClosingChecks:
         return [self._row(span, found.get(span.key, _DayAccumulator()), standing) for span in new]
 
     def recheck_rows(self, page: FeedBatch) -> list[tuple[Any, ...]]:
-        """Of closes that lacked an event which is in this page, behind them: they are compared again. An event that a
-        close names and that was written after it is none of its day, and waits for nothing.
+        """Compare again closes that lacked an event of this page, which follows them in the feed. An event that a close
+        names and that was written after it is not of its day, and is not awaited.
         """
         by_stream: dict[tuple[str, str, str], list[FeedEvent]] = {}
         for event in page.events:
@@ -155,7 +155,7 @@ class ClosingChecks:
         return [self._row(span, found[span.key], standing) for span in spans]
 
     def _recheck_spans(self, feedseq: int, upto: int) -> list[_ClosingSpan]:
-        """The close at this place, with everything of its day up to ``upto``; none when its event is in an archive."""
+        """Return the close at this place, with all its day up to ``upto``; none when its event is in an archive."""
         batch = LedgerReader(self._ledger).batch(feedseq - 1, 1)
         spans = []
         for event in batch.events if batch is not None else ():
@@ -175,7 +175,7 @@ class ClosingChecks:
         return found
 
     def _counted_events(self, found: Mapping[CloseKey, _DayAccumulator]) -> set[tuple[str, str, str, int]]:
-        """Region, receipt, epoch and number of the events that stand for their receipts."""
+        """Return region, receipt, epoch and number of the events that count for their receipts."""
         receipts = {(key[0], receipt, key[1]): None for key, one in found.items() for receipt in one.receipts}
         if not receipts:
             return set()
@@ -269,9 +269,7 @@ def _known_closings_query(dialect: str) -> Select[Any]:
 
 @cache
 def _incomplete_closings_query(dialect: str) -> Select[Any]:
-    """Of these epochs the closes behind events between two numbers that lack any: of a feed in order there is hardly
-    one.
-    """
+    """Select closes of these epochs that lack events in a range of numbers: in an ordered feed there is hardly one."""
     keys, c = Keys(dialect), closing.c
     same = (c.station == keys.text(0)) & (c.region == keys.text(1)) & (c.epoch == keys.text(2))
     later = same & (c.seq > keys.number(3)) & (c.verdict == ClosingVerdict.MISSING.value)
@@ -282,7 +280,7 @@ def _incomplete_closings_query(dialect: str) -> Select[Any]:
 
 @cache
 def _ends_query(dialect: str) -> Select[Any]:
-    """Where the days of these epochs end so far: the newest close of each knows."""
+    """Select where the days of these epochs end so far, from the newest close of each."""
     keys, c = Keys(dialect), closing.c
     key = (keys.text(0), keys.text(1), keys.text(2))
     of_epoch = (c.station == key[0]) & (c.region == key[1]) & (c.epoch == key[2])

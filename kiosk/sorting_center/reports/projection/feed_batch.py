@@ -65,7 +65,7 @@ class FeedEvent:
 
 
 def receipt_of_lot(lot: str) -> ReceiptNumber | None:
-    """There is one lot to a receipt, and its code says which; None for what is no lot's code."""
+    """Return the receipt in the code of a lot, as each lot has one receipt; None when it is no lot's code."""
     try:
         number = ReceiptNumber.of_body(parse_internal_code(lot).body)
     except BadIdentifier:
@@ -96,20 +96,20 @@ class LedgerReader:
         return found.get("ledger_id", ""), found.get("generation", "")
 
     def hash_at(self, feedseq: int) -> str:
-        """Of the event at this place; "" when none is there."""
+        """Return the hash of the event at this place; "" when there is none."""
         found = placed_events(self._connection, feedseq - 1, feedseq, ("sha256",))
         return found[0].sha256 if found else ""
 
     def archived_upto(self) -> int:
-        """Up to here some events are in an archive; 0 when none is."""
+        """Return the place up to which some events are in an archive; 0 when none is."""
         query = select(ledger.feed_position.c.feedseq).where(ledger.feed_position.c.name == ledger.ARCHIVED)
         return self._connection.execute(query).scalar() or 0
 
     def batch(self, after: int, limit: int, *, with_voids: bool = False) -> FeedBatch | None:
-        """The next events above ``after``, at most ``limit``; None when there are none.
+        """Return the next events above ``after``, at most ``limit``; None when there are none.
 
-        ``with_voids``: and every void in an archive. Of those nothing tells where in the feed they were, so whoever
-        goes on takes all of them whenever events have left for one: some may have left before he came to them.
+        ``with_voids``: and every void in an archive. Their places in the feed are unknown, so take all of them whenever
+        events have been archived: some may have been before the reader came to them.
         """
         batch = self._batch(after, limit)
         if batch is None or not with_voids:

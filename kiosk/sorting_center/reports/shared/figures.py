@@ -15,7 +15,7 @@ HALF_BITS: Final = 20
 
 
 def part_of(mode: str, voided: bool) -> str:
-    """To which of PARTS a receipt is added."""
+    """Return which of PARTS a receipt is added to."""
     return "void" if voided else "bought" if mode == Mode.PURCHASE else "consigned"
 
 
@@ -42,7 +42,7 @@ class Figures:
 
     @classmethod
     def of(cls, part: str, goods: tuple[int, int, int], marks: tuple[bool, bool]) -> Figures:
-        """Of one receipt: its bags, grams and fen, whether it was late and whether its time is unknown."""
+        """Build the figures of one receipt: its bags, grams and fen; whether it was late, and its time unknown."""
         bags, net_g, amount_fen = goods
         parted = {f"{part}_g": net_g, f"{part}_fen": amount_fen}
         if part == "void":
@@ -63,7 +63,7 @@ def total(figures: Iterable[Figures]) -> Figures:
 
 
 def split_halves(value: int) -> tuple[int, int]:
-    """The upper and the lower bits; sums of both make the sum of the whole."""
+    """Split into the upper and the lower bits; sums of both make the sum of the whole."""
     return value >> HALF_BITS, value & ((1 << HALF_BITS) - 1)
 
 
@@ -71,19 +71,19 @@ _FIRST, _LAST = MEASURES.index(f"{PARTED[0]}_high"), MEASURES.index(f"{PARTED[-1
 
 
 def measures_of(figures: Figures) -> list[int]:
-    """In the order of the columns of a table of sums."""
+    """Return the values in the order of the columns of a table of sums."""
     values = astuple(figures)
     halves = (half for value in values[_FIRST : _FIRST + len(PARTED)] for half in split_halves(value))
     return [*values[:_FIRST], *halves, *values[_FIRST + len(PARTED) :]]
 
 
 def sums(table: Table) -> list[ColumnElement[int]]:
-    """To be selected of a table of sums; `figures_of` reads what comes."""
+    """Build the columns to select from a table of sums; read the result with `figures_of`."""
     return [func.coalesce(func.sum(table.c[name]), 0) for name in MEASURES]
 
 
 def figures_of(values: Sequence[Any]) -> Figures:
-    """From the values of `sums`, in their order."""
+    """Build figures from the values of `sums`, in their order."""
     counts = [int(value) for value in values]
     halves = zip(counts[_FIRST:_LAST:2], counts[_FIRST + 1 : _LAST : 2], strict=True)
     return Figures(*counts[:_FIRST], *((high << HALF_BITS) + low for high, low in halves), *counts[_LAST:])

@@ -38,17 +38,17 @@ class ReceiptTiming:
 
 
 def to_milliseconds(utc: datetime) -> int:
-    """Since 1970."""
+    """Return milliseconds since 1970."""
     return (utc - _EPOCH) // _MILLISECOND
 
 
 def from_milliseconds(ms: int) -> datetime:
-    """The inverse; raises OverflowError for what no calendar has."""
+    """Invert `to_milliseconds`; raises OverflowError for what no calendar has."""
     return _EPOCH + ms * _MILLISECOND
 
 
 def from_milliseconds_or_none(ms: int | None) -> datetime | None:
-    """The same of a time that may not be known, or be none."""
+    """Invert `to_milliseconds`; None for an unknown time or one that no calendar has."""
     try:
         return None if ms is None else from_milliseconds(ms)
     except OverflowError:
@@ -56,7 +56,7 @@ def from_milliseconds_or_none(ms: int | None) -> datetime | None:
 
 
 def receipt_timing(at_ms: int | None, received_ms: int, zone: tzinfo) -> ReceiptTiming:
-    """``at_ms`` is the corrected time."""
+    """Return the timing of a receipt; ``at_ms`` is the corrected time."""
     if at_ms is not None and at_ms <= received_ms + MAX_AHEAD_MS:
         found = _local(at_ms, zone)
         if found is not None:
@@ -74,14 +74,14 @@ def _local(ms: int, zone: tzinfo) -> tuple[str, int] | None:
 
 
 def boot_number(boot_id: str) -> int:
-    """Stands for a boot id in the tables: a fourth of its size."""
+    """Return a number that replaces a boot id in the tables, in a fourth of its size."""
     return int.from_bytes(hashlib.sha256(boot_id.encode()).digest()[:8], "big", signed=True)
 
 
 def counting_offset(
     station: ColumnElement[str], boot: ColumnElement[int], region: ColumnElement[str], ms: ColumnElement[int]
 ) -> ColumnElement[int]:
-    """What is to be added to ``ms``: the next offset of the boot, else the last one before; null when it has none."""
+    """Select what to add to ``ms``: the next offset of the boot, else the last one before; null when it has none."""
     c = clock_point.c
     of_boot = select(c.offset_ms).where(c.station == station, c.boot == boot, c.region == region)
     following = of_boot.where(c.monotonic_ms >= ms).order_by(c.monotonic_ms, c.offset_ms).limit(1)

@@ -41,7 +41,7 @@ class ReportsReplaced(LedgerError):
 
 
 def reports_path(ledger: Path) -> Path:
-    """``county.db`` -> ``county.reports.db``, beside it."""
+    """Return the path beside the ledger: ``county.db`` -> ``county.reports.db``."""
     return ledger.with_name(f"{ledger.stem}.reports.db")
 
 
@@ -53,7 +53,7 @@ class ReportTables:
 
     @classmethod
     def open(cls, ledger_url: str, stamp: ReportsStamp) -> ReportTables:
-        """Make them when they are not there, or of another schema or zone than ``stamp``; raises a LedgerError."""
+        """Open the tables; make them when missing or of another schema or zone than ``stamp``. Raises a LedgerError."""
         address = LedgerAddress.parse(ledger_url)
         if address.path is None:
             return cls._opened(f"of {address}", _open_database(address.url), stamp)
@@ -112,7 +112,7 @@ class ReportTables:
 
 
 def recreate_tables(connection: Connection, stamp: ReportsStamp) -> None:
-    """Empty tables, in the transaction of ``connection``; none of another version is left."""
+    """Make empty tables in the transaction of ``connection``; drop all those of another version."""
     for name in inspect(connection).get_table_names():
         connection.execute(DropTable(Table(name, MetaData())))
     metadata.create_all(connection)

@@ -17,7 +17,7 @@ RULES: Final = 3  # Another one where the same events would come to other rows, 
 
 
 def schema_of(tables: MetaData) -> str:
-    """What these tables are, as they are made on both databases; with other tables, columns or indexes another one."""
+    """Return a digest of these tables as made on both databases; other tables, columns or indexes change it."""
     parts = [f"rules {RULES}"]
     for dialect in (sqlite.dialect(), postgresql.dialect()):  # type: ignore[no-untyped-call]
         for table in tables.sorted_tables:
@@ -46,7 +46,7 @@ class ReportsStamp:
 
     @classmethod
     def read(cls, connection: Connection) -> ReportsStamp | None:
-        """None when nothing usable is there."""
+        """Read the stamp; None when nothing usable is there."""
         rows = connection.execute(select(stamp.c.name, stamp.c.value))
         found = {row.name: row.value for row in rows}
         try:
@@ -58,7 +58,7 @@ class ReportsStamp:
         upsert_rows(connection, stamp, sorted((name, str(value)) for name, value in asdict(self).items()))
 
     def claim_position(self, connection: Connection) -> bool:
-        """First in a transaction that goes on from here: false when another process has gone on meanwhile."""
+        """Claim the position, first in a transaction that continues from it; False if another process has continued."""
         is_unchanged = (stamp.c.name == "feedseq") & (stamp.c.value == str(self.feedseq))
         changed = update(stamp).where(is_unchanged).values(value=str(self.feedseq))
         return connection.execute(changed.execution_options(preserve_rowcount=True)).rowcount == 1

@@ -58,12 +58,12 @@ class MachineSubject:
             raise BadSubject(f"server {self.name[:64]!r} must be a host name of at most 64 characters")
 
     def __str__(self) -> str:
-        """As RFC 4514 writes the name: so Mosquitto (use_subject_as_username) and nginx ($ssl_client_s_dn) give it."""
+        """Write the name by RFC 4514, as Mosquitto (use_subject_as_username) and nginx ($ssl_client_s_dn) give it."""
         return f"serialNumber={self.generation},CN={self.name},OU={self.kind},O={self.region}"
 
     @classmethod
     def parse(cls, text: str) -> MachineSubject:
-        """Raises BadSubject for whatever `str` does not write."""
+        """Parse what `str` writes. Raises BadSubject for anything else."""
         match = _SUBJECT.fullmatch(text)
         if match is None or match["kind"] not in set(MachineKind):
             raise BadSubject(f"{text[:120]!r} is no machine of a county")

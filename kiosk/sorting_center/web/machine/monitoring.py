@@ -25,7 +25,7 @@ def metrics_answer(health: HealthSource, figures: LedgerCollector) -> Response:
 
 
 def create_monitoring(ledger: Ledger, health: HealthSource) -> Flask:
-    """An application of these two routes; it answers under names of loopback."""
+    """Create an application of these two routes; it answers under names of loopback."""
     app, figures = Flask(__name__, static_folder=None), LedgerCollector(ledger)
     guard.install(app, Hosts())
 

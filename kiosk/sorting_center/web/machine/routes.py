@@ -173,7 +173,7 @@ _DOCS: Final[dict[Callable[..., Any], RouteDoc]] = {}  # By view: filled beside 
 
 
 def documented(doc: RouteDoc) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Beside a route: what it answers when all is well, and otherwise than every machine route."""
+    """Describe a route: what it answers when all is well, and which errors beside those of every machine route."""
 
     def register(view: Callable[..., Any]) -> Callable[..., Any]:
         _DOCS[view] = doc
@@ -242,7 +242,7 @@ def _operation(endpoint: str, view: Callable[..., Any]) -> Schema:
 
 
 def _error_statuses(need: AccessRule, doc: RouteDoc) -> Iterator[int]:
-    """What every machine route may answer besides. Without a database there is no knowing who asks."""
+    """Yield the error statuses of every machine route. Without a database the caller cannot be identified."""
     if doc.parameters:
         yield HTTPStatus.BAD_REQUEST.value
     if need.scope is not None:
@@ -268,7 +268,7 @@ def _answer(status: int, kind: Any, media: str) -> Schema:
 
 
 def _feed_event() -> Schema:
-    """The envelope; which fields ``data`` has depends on ``type``."""
+    """Describe the envelope; the fields of ``data`` depend on ``type``."""
     patterns = {**IDENTITY_PATTERNS, **DETAIL_PATTERNS}
     texts = {**patterns, **OPTIONAL_PATTERNS}
     return {
@@ -296,7 +296,7 @@ machine = GuardedBlueprint("machine", __name__)
 @machine.get_route("/feed", AccessRule(scope=Scope.FEED))
 @documented(RouteDoc({200: FeedPage, 409: Beyond}, (_AFTER, _EVENTS)))
 def feed() -> tuple[Response, int]:
-    """Accepted events with feedseq above ``after``, replayed from the ledger; 409 for a place it has not."""
+    """Read accepted events with feedseq above ``after``, replayed from the ledger; 409 for an unknown position."""
     after = _AFTER.from_request()
     ledger = sources().ledger
     entries = ledger.feed(after, _EVENTS.from_request())
@@ -313,7 +313,7 @@ def feed() -> tuple[Response, int]:
 @machine.get_route("/intakes.json", AccessRule(scope=Scope.READ))
 @documented(RouteDoc({200: IntakesPage}, (_AFTER_FEEDSEQ, _RECEIPTS)))
 def intakes() -> Response:
-    """Receipts in feed order, as soon as the reports have read them."""
+    """Read receipts in feed order, as soon as the reports include them."""
     after = _AFTER_FEEDSEQ.from_request()
     ledger, reports = sources().ledger, sources().reports
     followed = reports.progress().followed
@@ -344,7 +344,7 @@ def summary() -> Response:
 @machine.get_route("/stations.json", AccessRule(scope=Scope.READ))
 @documented(RouteDoc({200: StationDocuments}))
 def station_documents() -> Response:
-    """Which document of the county each station has, and which it should have."""
+    """List the county document that each station has, and the one it should have."""
     desk = sources().desk
     reported = desk.configurations.all()
     keys = sorted({*reported, *desk.registry.current().stations, *known_stations(sources().ledger)})
@@ -369,12 +369,12 @@ def _station_document(key: tuple[str, str], one: StationConfiguration) -> Statio
 @machine.get_route("/health", EVERYONE)
 @documented(RouteDoc({200: HealthAnswer, 503: HealthAnswer}))
 def health() -> tuple[Response, int]:
-    """200 when all works, else 503 and what is wrong."""
+    """Report health: 200 when all works, else 503 and what is wrong."""
     return health_answer(sources().health)
 
 
 @machine.get_route("/metrics", AccessRule(scope=Scope.METRICS, this_machine=True))
 @documented(RouteDoc({200: str}, media="text/plain"))
 def metrics() -> Response:
-    """What Prometheus scrapes; to programs on this machine, and to those with a token."""
+    """Write metrics for Prometheus; for programs on this machine, and those with a token."""
     return metrics_answer(sources().health, sources().figures)

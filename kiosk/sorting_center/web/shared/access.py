@@ -55,7 +55,7 @@ class GuardedBlueprint(Blueprint):
     def get_route(
         self, rule: str, need: AccessRule | StaffRole, menu: tuple[int, str] | None = None
     ) -> Callable[[View], View]:
-        """A GET: it changes nothing, except that the audit may record who looked.
+        """Register a GET: it changes nothing, except that the audit may record who looked.
 
         ``menu`` is the page's place in the menu, lowest first, and the id of its text; the menu shows it to those who
         may open the page, from FIRST_RANK_IN_MORE on under "more".
@@ -139,7 +139,7 @@ def access_policy() -> AccessPolicy:
 
 
 def record(act: AuditAction, subject: str, detail: str = "") -> None:
-    """In the audit, as done now by who is signed in."""
+    """Record in the audit, as done now by the person who is signed in."""
     policy = access_policy()
     policy.desk.audit.record(current_principal().person.name, act, subject, detail, policy.now())
 
@@ -166,7 +166,7 @@ def session_token() -> str:
 
 
 def host() -> str:
-    """The name and port a session belongs to."""
+    """Return the name and port that a session belongs to."""
     return request.host.lower()
 
 
@@ -215,7 +215,7 @@ def _rate_limited(who: Principal) -> Response | None:
 
 
 def _deny(need: AccessRule) -> AnyResponse:
-    """A person who is not signed in is led to the door; a program is told what it lacks."""
+    """Redirect a person who is not signed in to the sign-in; answer a program with what it lacks."""
     who = current_principal()
     if need.scope is not None:
         known = who.token is not None or who.session is not None
@@ -230,6 +230,6 @@ def _deny(need: AccessRule) -> AnyResponse:
 
 
 def _has_valid_csrf() -> bool:
-    """Whether a form carries the word of who sends it. The sign-in is everyone's, and guarded by its origin alone."""
+    """Return whether a form has its sender's CSRF word. The sign-in, open to all, is guarded by its origin alone."""
     word = current_principal().csrf
     return bool(word) and hmac.compare_digest(request.form.get(CSRF_FIELD, "").encode(), word.encode())

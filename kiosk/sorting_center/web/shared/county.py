@@ -56,7 +56,7 @@ class CountyContent:
         return release_changes(self.released, self.rows, self.townships)
 
     def faults(self) -> Sequence[BookFault]:
-        """Of today."""
+        """Return the faults as of today."""
         today = sources().now().date().isoformat()
         if today not in self._faults:
             register = sources().desk.registry.current()
@@ -104,11 +104,11 @@ class CountyDraft:
         return self.levels_of(self.scope)
 
     def levels_of(self, scope: str) -> tuple[str, ...]:
-        """The scope and the wider ones, the widest first."""
+        """Return the scope and the wider ones, the widest first."""
         return scopes_of(*self._place(scope))
 
     def _place(self, scope: str) -> tuple[str, str]:
-        """Station and township."""
+        """Return station and township."""
         kind, _, name = scope.partition(":")
         return (name, self.townships.get(name, "")) if kind == "station" else ("", name)
 
@@ -128,7 +128,7 @@ class CountyDraft:
         return {(row.kind, row.key): row.content for row in self.content.rows if row.scope == self.scope}
 
     def drawing(self, name: str) -> str:
-        """The address of a drawing of goods; the one that a station shows for a name that it does not know."""
+        """Return the address of a drawing of goods; for an unknown name the one that a station shows then."""
         known = name if name in (*GOODS_DRAWINGS, *CONTAINER_DRAWINGS) else "other"
         return url_for("static", filename=f"goods/{known}.svg")
 
@@ -136,7 +136,7 @@ class CountyDraft:
         return url_for(endpoint, region=self.region, scope=self.scope or None, **values)
 
     def save(self, changed: Sequence[BookRow], removed: Sequence[BookRow], *, untouched: bool) -> None:
-        """By the revision that was seen; by the present one where others changed nothing that the form shows.
+        """Save by the revision that was seen, or by the present one when others changed nothing that the form shows.
 
         Raises Refused: changed_meanwhile.
         """
@@ -150,7 +150,7 @@ class CountyDraft:
 
 
 def county_draft() -> CountyDraft:
-    """As the address asks, ``?region=&scope=``. Raises NotFound for one that is not in the list of stations."""
+    """Load what ``?region=&scope=`` names. Raises NotFound for one that is not in the list of stations."""
     stations = sources().desk.registry.current().stations
     regions = sorted({region for region, _ in stations})
     region = request.args.get("region") or next(iter(regions), "")
@@ -172,7 +172,7 @@ def county_draft() -> CountyDraft:
 
 
 def seen_revision() -> int:
-    """The revision that the person saw, as the form has it; one that nothing has for anything else."""
+    """Return the revision that the person saw, from the form; -1, which no draft has, for anything else."""
     found = parse_whole_number(request.form.get("revision", "")[:20])
     return -1 if found is None else found
 
@@ -194,7 +194,7 @@ class ShownChange:
 def changes_by_kind(
     county: CountyDraft, changes: Iterable[RowChange], old: ScopedPrices, new: ScopedPrices
 ) -> Mapping[str, Sequence[ShownChange]]:
-    """By kind; of prices what holds in the scope before and after."""
+    """Group the changes by kind; those of prices with what holds in the scope before and after."""
 
     @cache
     def holding(scope: str) -> tuple[HoldingPrices, HoldingPrices]:

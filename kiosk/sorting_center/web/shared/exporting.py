@@ -49,7 +49,7 @@ class ExportOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_file(order: ExportOrder, reports: Reports, to: IO[bytes]) -> None:
-    """Raises OSError and LedgerError."""
+    """Write the file. Raises OSError and LedgerError."""
     texts = center_texts(order.language)
     words = SheetTexts(texts)
     of = ReceiptFormat(words, DisplayNames(texts, reports).plain_goods, reports.zone)
@@ -120,7 +120,7 @@ _decode_failure: Final = msgspec.json.Decoder(ExportFailure).decode
 
 
 def build_in_subprocess(order: ExportOrder, ledger_url: str, zone: ZoneInfo, to: IO[bytes]) -> None:
-    """As `build_file` in this process; raises OSError, also when it takes too long, and LedgerError."""
+    """Run `build_file` in a process of its own. Raises OSError, also when it takes too long, and LedgerError."""
     task = msgspec.json.encode(ExportTask(order, ledger_url, zone.key, to.fileno()))
     output = run_job(_COMMAND, task, (to.fileno(),), _TIMEOUT_S)
     if output:

@@ -25,7 +25,7 @@ _TYPES: Final = {
 
 
 def sent_file(max_bytes: int) -> tuple[str, bytes]:
-    """Name and content of the form's ``file``; one byte of a larger one is read beyond. Both are empty for none."""
+    """Read name and content of the form's ``file``, at most one byte over ``max_bytes``. Both are empty for none."""
     sent = request.files.get("file")
     return (plain(sent.filename or "", 120), sent.stream.read(max_bytes + 1)) if sent is not None else ("", b"")
 
@@ -36,13 +36,13 @@ def file_response(content: bytes, name: str) -> Response:
 
 
 def store_checked(content: bytes, base: str) -> RegistryDraft:
-    """The file that was shown, until who is signed in applies it. ``base`` names what it was compared with."""
+    """Store the shown file until the signed-in person applies it. ``base`` names what it was compared with."""
     who, policy = current_principal(), access_policy()
     return policy.desk.drafts.store(who.person.name, who.csrf, content, base, policy.now())
 
 
 def find_checked() -> RegistryDraft:
-    """That which the form names by its ``file``. Raises Refused: no_draft."""
+    """Find the stored file that the form names by its ``file``. Raises Refused: no_draft."""
     who, policy = current_principal(), access_policy()
     return policy.desk.drafts.find(who.person.name, who.csrf, form_text("file", 64), policy.now())
 

@@ -56,7 +56,7 @@ class Tile:
         return self.mark is StationMark.WELL
 
     def matches(self, words: str) -> bool:
-        """Whether a person who typed this meant it, too; ``words`` in lower case."""
+        """Return whether a search for ``words``, in lower case, finds it."""
         return any(words in text.casefold() for text in (self.station, self.village, self.township, self.region))
 
 
@@ -126,7 +126,7 @@ def _tiles(
 
 
 def _since(mark: StationMark, row: FleetRow | None, case: Case | None) -> str:
-    """When the mark was first seen; "" where nobody knows."""
+    """Return when the mark was first seen; "" when that is unknown."""
     if mark is StationMark.DEVICE and row is not None and row.broken is not None:
         return row.broken.since
     if mark is StationMark.QUIET and row is not None and row.last_seen is not None:
@@ -135,7 +135,7 @@ def _since(mark: StationMark, row: FleetRow | None, case: Case | None) -> str:
 
 
 def _in_order(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
-    """Those of no township stand behind the others that are as badly off."""
+    """Sort them; those of no township come after the others that are as badly off."""
     gravity = {mark: number for number, mark in enumerate(StationMark)}
     worst: dict[StationKey, int] = {}
     for tile in tiles:

@@ -50,7 +50,7 @@ def install(app: Flask) -> None:
 
 
 def render_page(template: str, **values: object) -> str:
-    """``done``: what the address says was done by the form that led here."""
+    """Render a page; ``done`` is what the address says was done by the form that led here."""
     now = sources().now()
     who = current_principal()
     policy = access_policy()
@@ -84,9 +84,7 @@ def form_text(name: str, max_chars: int = 400) -> str:
 
 
 def in_language(code: str) -> str:
-    """The address of this page in another language, with all else that was asked for; of an answer to a form that of
-    the page the form is on.
-    """
+    """Return this page's address in another language, parameters kept; after a form that of the form's page."""
     path, query = request.path, query_with(request.args.items(multi=True), lang=code)
     if request.method in ("GET", "HEAD"):
         return query
@@ -106,7 +104,7 @@ def texts() -> CenterTexts:
 
 
 def local_time(timestamp: str, now: datetime) -> str:
-    """A timestamp of the ledger on the wall clock of ``now``'s zone, with the date unless it is today."""
+    """Format a timestamp of the ledger on the wall clock of ``now``'s zone, with the date unless it is today."""
     local = datetime.fromisoformat(timestamp).astimezone(now.tzinfo)
     return local.strftime("%H:%M:%S" if local.date() == now.date() else "%Y-%m-%d %H:%M")
 
@@ -119,7 +117,7 @@ def _store_language(response: Response) -> Response:
 
 
 def _error_answer(status: int, text_id: str, detail: str, why: Markup | None = None) -> Response:
-    """``detail`` is for programs, and for whoever helps; ``why`` the same in the language of who asks."""
+    """Answer with an error. ``detail`` is for programs and for support; ``why`` the same in the reader's language."""
     need = access_policy().access_rules.get(request.endpoint or "")
     if (need is not None and need.role is None and need.scope is not None) or request.path.endswith(".json"):
         answer = jsonify(error=detail)
@@ -162,7 +160,7 @@ class LiveFragment:
         return Markup(sources().snapshots.rendered.html(self._etag, self._render))  # noqa: S704 - a template of ours
 
     def answer(self) -> Response:
-        """304 while nothing changed."""
+        """Answer 304 while nothing changed."""
         if request.if_none_match.contains(self._etag):
             answer = Response(status=304)
         else:

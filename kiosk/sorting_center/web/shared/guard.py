@@ -43,7 +43,7 @@ class Hosts:
         self._takes_addresses = is_address(address) and ipaddress.ip_address(address).is_unspecified
 
     def is_allowed(self, host: str, port: int, scheme: str) -> bool:
-        """Whether a Host header is one of this server, on ``port``, where the request came in."""
+        """Return whether a Host header is one of this server, on ``port``, where the request came in."""
         try:
             parts = urlsplit(f"//{host}")
             name, requested_port = parts.hostname, parts.port or _PORTS[scheme]
@@ -77,9 +77,10 @@ def _add_security_headers(response: Response) -> Response:
 
 
 def _is_own_origin() -> bool:
-    """A form sent under ``no-referrer`` has the origin ``null`` (Fetch standard, "append a request Origin header").
+    """Return whether a form comes from these pages.
 
-    Then the browser's own word decides: a page cannot set ``Sec-Fetch-Site``. A program that is no browser has neither.
+    Sent under ``no-referrer`` it has the origin ``null`` (Fetch standard, "append a request Origin header"). Then
+    ``Sec-Fetch-Site`` decides, which a page cannot set. A program that is no browser has neither header.
     """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None and site not in _OWN_SITES:

@@ -35,7 +35,7 @@ def common_goods(code: str) -> WordsData | None:
 
 
 def in_language(words: WordsData | None, language: str) -> tuple[str, str] | None:
-    """Return the name and its language: this one where it is told, else another; None where there is no name."""
+    """Return the name and its language: this one where it is known, else another; None where there is no name."""
     by_language = {"ug": words.ug, "zh": words.zh, "en": words.en} if words is not None else {}
     return next(((by_language[one], one) for one in (language, *_FALLBACK_LANGUAGES) if by_language.get(one)), None)
 
@@ -48,7 +48,7 @@ class DisplayNames:
         self._known: dict[tuple[NameKind, str], WordsData | None] = {}
 
     def words(self, code: str, kind: NameKind = NameKind.GOODS) -> WordsData | None:
-        """Return what is called so: the one source of it for pages, so that another may take its place."""
+        """Return the words of a code. Pages have no other source for them, so that it can be replaced here."""
         if (kind, code) not in self._known:
             known = self._reports.names.of(code, kind)
             self._known[kind, code] = known or (common_goods(code) if kind is NameKind.GOODS else None)
@@ -80,13 +80,13 @@ class DisplayNames:
         return self._text(f"container_{code}", code)
 
     def carrier(self, code: str) -> Markup:
-        """Return the name of a carrier, as stations say it."""
+        """Return the name of a carrier, from the texts of the stations."""
         language = self._texts.language.code
         entry = catalog(language).get(f"counter.carrier.{code.lower()}")
         return _titled(entry.forms[0], language, code) if entry is not None else html.bdi_code(code)
 
     def event(self, event_type: str) -> Markup:
-        """Return what a type of events tells of; all versions of it are called the same."""
+        """Return the name of a type of events; all versions of it have the same."""
         match = _EVENT_TYPE.fullmatch(event_type)
         return self._text(f"receipt_event_{match[1].replace('.', '_')}" if match is not None else "", event_type)
 
@@ -102,9 +102,7 @@ class DisplayNames:
         return Markup(" · ").join(parts) or Markup("–")
 
     def region(self, region: str) -> Markup:
-        """Return the region, as offers call the origin of the same code, unless it is the only one whose stations were
-        heard.
-        """
+        """Return the region, as offers call the origin of the same code; "" when it is the only one with events."""
         is_only = self._regions == (region,)
         return Markup("") if is_only else self._named(region, region.upper(), NameKind.ORIGIN)
 
@@ -157,7 +155,7 @@ def doctor_summary(rows: Sequence[DatedDoctorRow], texts: CenterTexts) -> Doctor
 
 
 def device_name(device: str, texts: CenterTexts) -> Markup:
-    """What a row is about; the code itself of newer software."""
+    """Return what a row is about; the code itself when newer software has sent it."""
     return _station_text(f"doctor.device.{device}", texts) or html.bdi_code(device)
 
 
@@ -170,7 +168,7 @@ def _to_do(row: DatedDoctorRow, texts: CenterTexts) -> Markup:
 
 
 def _station_text(text_id: str, texts: CenterTexts) -> Markup:
-    """As its own pages say it; empty where it has no text, or one with a place or a count that is not known here."""
+    """Return a text of the station's pages; empty without one, or for one with a place or count not known here."""
     words = load(texts.language.code)
     text = words.template(text_id, {}) if text_id in words else ""
     return Markup("") if PLACEHOLDER.search(text) else escape(text)

@@ -13,14 +13,14 @@ _MAX_PARAMS, _MAX_CHARS = 20, 200  # As much of a question is asked again; no pa
 
 
 def query_with(params: Iterable[tuple[str, str]], **also: str) -> str:
-    """The question of an address, ``?`` and all, with ``also`` in place of what had those names; "" for none."""
+    """Build a query string with its ``?``; ``also`` replaces parameters of the same names. Return "" for none."""
     retained = [(name, value[:_MAX_CHARS]) for name, value in params if name not in also and len(name) <= _MAX_CHARS]
     query = urlencode([*retained[:_MAX_PARAMS], *also.items()])
     return f"?{query}" if query else ""
 
 
 def parse_whole_number(text: str, maximum: int = MAX_WHOLE_NUMBER) -> int | None:
-    """From 0 to ``maximum``; None for anything else."""
+    """Parse a number from 0 to ``maximum``; None for anything else."""
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_WHOLE_NUMBER))):
         return None
     number = int(text)

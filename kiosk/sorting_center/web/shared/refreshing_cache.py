@@ -53,9 +53,7 @@ class RefreshingCache(Generic[Shown]):
         self._fresh_until = self._grace_until = self._active_until = self._idle_until = -math.inf
 
     def current(self) -> VersionedValue[Shown]:
-        """For somebody who looks. Raises what making raises: a LedgerError or DeskError when a database cannot be
-        read.
-        """
+        """Return it for a viewer. Raises as making does: LedgerError or DeskError when a database cannot be read."""
         self.mark_viewed()
         return self.latest()
 
@@ -65,25 +63,23 @@ class RefreshingCache(Generic[Shown]):
             one.mark_viewed()
 
     def latest(self) -> VersionedValue[Shown]:
-        """As `current`, for what is made of it."""
+        """Return the value as `current`, for values that are made of it: it does not count as viewed."""
         if (valid := self._valid(self._clock())) is not None:
             return valid
         with self._refresh_lock:
             return self._valid(self._clock()) or self._refresh()
 
     def peek(self) -> Shown | None:
-        """The last one, however old; None before the first. Never waits."""
+        """Return the last value, however old; None before the first. Never waits."""
         return self._current.value if self._current is not None else None
 
     def expire(self) -> None:
-        """What it is made of was changed: who looks from now on sees that."""
+        """Expire the value, because its source was changed: viewers see the change from now on."""
         with self._refresh_lock:
             self._fresh_until = self._grace_until = -math.inf
 
     def refresh_if_due(self) -> None:
-        """Make the next one when it is time: often while somebody looks, else now and then. One that cannot be made
-        leaves none.
-        """
+        """Make the next value when due: often while it is viewed, else rarely. After a failure there is none."""
         now = self._clock()
         is_active = now < self._active_until
         if not is_active and now < self._idle_until:
@@ -134,5 +130,5 @@ class RenderedHtml:
 
 
 def etag_of(*of: object) -> str:
-    """The same for the same; what is given must say all that decides how it looks."""
+    """Return the same for the same; the arguments must name all that decides how it looks."""
     return hashlib.sha256(repr(of).encode()).hexdigest()[:32]

@@ -20,7 +20,7 @@ def is_address(name: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether nobody but this machine gets to what listens there."""
+    """Return whether only this machine can reach what listens there."""
     return address == "localhost" or (is_address(address) and ipaddress.ip_address(address).is_loopback)
 
 

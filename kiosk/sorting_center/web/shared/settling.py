@@ -71,13 +71,13 @@ class Accident:
         return " ".join(f"{case.id}:{case.version}" for case in self.cases)
 
     def matches(self, words: str) -> bool:
-        """Whether a person who typed this meant it, too; ``words`` in lower case."""
+        """Return whether a search for ``words``, in lower case, finds it."""
         place = (self.expected.village, self.expected.township) if self.expected is not None else ()
         return any(words in text.casefold() for text in (self.station, self.region, *place))
 
 
 def open_accidents(desk: CenterDesk, reports: Reports, now: datetime) -> tuple[Accident, ...]:
-    """The gravest first, then the oldest."""
+    """Return the gravest first, then the oldest."""
     cases, days = defaultdict[_Key, list[Case]](list), defaultdict[_Key, list[Closing]](list)
     for case in sorted(desk.cases.all_open(), key=lambda case: (_gravity(case.kind), case.id)):
         cases[_accident_of(case), case.region, case.station].append(case)
@@ -139,5 +139,5 @@ class ReviewItem:
         return hashlib.sha256(self.figures.encode()).hexdigest()[:_MARK_CHARACTERS]
 
     def closing_at(self, row: Decision) -> ClosingSnapshot | None:
-        """How it stood when that was decided; None when that is how it stands now, or nobody knows."""
+        """Return the closing when that was decided; None when it is the same now, or when it is unknown."""
         return ClosingSnapshot.parse(row.figures) if row.figures != self.figures else None

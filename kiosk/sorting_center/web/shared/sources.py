@@ -51,14 +51,14 @@ class PageSnapshots:
         )
 
     def refresh(self) -> float:
-        """Make what is due, before somebody asks for it; seconds until the next time."""
+        """Make what is due before it is requested; return the seconds until the next time."""
         for shared in (self.fleet, self.today, self.settling):
             shared.refresh_if_due()
         return _POLL_INTERVAL_S
 
 
 def start_of_day(now: datetime) -> str:
-    """RFC 3339 in UTC of the last midnight in the zone of ``now``."""
+    """Return the last midnight in the zone of ``now``, as RFC 3339 in UTC."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
@@ -73,7 +73,7 @@ class Stores:
 
 @contextmanager
 def open_stores(ledger_url: str, zone: ZoneInfo, photos: Path | None = None) -> Iterator[Stores]:
-    """Of a ledger that exists; ``photos`` is the folder of the stations' pictures. Raises LedgerError and DeskError."""
+    """Open those of an existing ledger; ``photos``: folder of station pictures. Raises LedgerError and DeskError."""
     with (
         Ledger.open_readonly(ledger_url) as ledger,
         CenterDesk.open(ledger_url) as desk,

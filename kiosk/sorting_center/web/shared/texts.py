@@ -24,11 +24,11 @@ class CenterTexts(Texts):
     """The texts of one language; raises MissingText for an id the pages do not have."""
 
     def __call__(self, text_id: str, **values: object) -> Markup:
-        """The text as HTML; values are escaped unless they are markup already."""
+        """Return the text as HTML; values are escaped unless they are markup already."""
         return Markup(self.template(text_id, values)).format(**values)  # noqa: S704 - the files are ours
 
     def filled(self, text_id: str, values: Mapping[str, str | int]) -> Markup:
-        """With values as they come from the desk: figures and names, each with its own direction."""
+        """Return the text with values as they come from the desk: figures and names, each with its own direction."""
         shown = {
             name: html.bdi_name(value)
             if isinstance(value, str) and name not in _FIGURES
@@ -38,12 +38,12 @@ class CenterTexts(Texts):
         return self(text_id, **shown)
 
     def refusal(self, error: Refused, page: str = "") -> Markup:
-        """Why something was not done, in the words of ``page`` where it has its own."""
+        """Return why something was not done, in the words of ``page`` where it has its own."""
         own = f"{page}_refused_{error.code}"
         return self.filled(own if own in self else f"refused_{error.code}", error.values)
 
     def render_detail(self, detail: str, local: Callable[[str], str]) -> Markup:
-        """A stored detail in this language; any other text as it is. ``local`` formats a moment of RFC 3339."""
+        """Render a stored detail in this language; any other text as it is. ``local`` formats an RFC 3339 moment."""
         found = parse_detail(detail)
         if found is None or f"said_{found.code}" not in self:
             return Markup('<bdi lang="en">{}</bdi>').format(detail)
@@ -76,10 +76,10 @@ class CenterTexts(Texts):
 
 @cache
 def center_texts(code: str, package: str = STAFF_PACKAGE) -> CenterTexts:
-    """Raise KeyError for an unknown language."""
+    """Return the texts of a language. Raises KeyError for an unknown one."""
     return CenterTexts(LANGUAGES[code], strict=True, package=package)
 
 
 def _unbroken(text: str) -> Markup:
-    """On one line: a hyphen is no place to break a date."""
+    """Keep the text on one line: a hyphen is no place to break a date."""
     return Markup('<span class="whole">{}</span>').format(html.bdi_code(text))

@@ -105,6 +105,6 @@ class TodaySource:
 
 
 def top_goods(rows: Sequence[GoodsRow]) -> tuple[GoodsRow, ...]:
-    """The first rows; what is not among them together at the end, as product ""."""
+    """Return the first rows; the others are summed up at the end, as product ""."""
     rest = rows[MAX_GOODS:]
     return (*rows[:MAX_GOODS], *([GoodsRow("", total(one.figures for one in rest))] if rest else []))

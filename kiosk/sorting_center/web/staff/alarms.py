@@ -37,7 +37,7 @@ ACTS: Final[Mapping[str, tuple[CaseState, AuditAction]]] = {
 
 @alarms.get_route("/alarms", StaffRole.VIEWER)
 def cases() -> str:
-    """``?state=`` one of VIEWS, ``kind=``, ``station=``, ``before=`` a number; the newest first."""
+    """Show cases, the newest first; ``?state=`` one of VIEWS, ``kind=``, ``station=``, ``before=`` a number."""
     found = sources().desk.cases
     view = request.args.get("state", "")
     view = view if view in VIEWS else "now"
@@ -62,7 +62,7 @@ def case(number: int) -> str:
 
 
 def _render(number: int, refused: str = "", reason: str = "") -> str:
-    """``refused`` is the code of what was not done; ``reason`` what was typed then, so that nobody types it again."""
+    """Render a case. ``refused``: code of what was not done; ``reason``: what was typed then, to be shown again."""
     desk = sources().desk
     try:
         found = desk.cases.get(number) if number <= MAX_WHOLE_NUMBER else None
@@ -84,7 +84,7 @@ def _render(number: int, refused: str = "", reason: str = "") -> str:
 
 @alarms.post_route("/alarms/<int:number>/<act>", StaffRole.OPERATOR)
 def decide(number: int, act: str) -> Response:
-    """``act`` is one of ACTS; who takes it works on it from now on, closed and opened again it is with a reason."""
+    """Do ``act``, one of ACTS: taken, the case is the person's work; closed and reopened it is with a reason."""
     if act not in ACTS:
         raise NotFound(f"nobody can {act[:20]} a case")
     version = parse_whole_number(request.form.get("version", "")) or 0

@@ -56,7 +56,7 @@ class ChartPoint:
 
 
 def weight_text(grams: int) -> str:
-    """``1.25 t`` above a tonne, to the kilogram; below it kilograms."""
+    """Format as ``1.25 t`` above a tonne, to the kilogram; below it as kilograms."""
     if abs(grams) < 1_000_000:
         return formats.kg_text(grams, 0)
     return f"{formats.kilograms(grams // 1000, 0)}{formats.NO_BREAK_SPACE}t"
@@ -67,7 +67,7 @@ def money_text(fen: int) -> str:
 
 
 def chart(points: Sequence[ChartPoint], text: Callable[[int], str] = weight_text) -> Chart:
-    """Bars from the base line up. A figure below nothing, which old ledgers may hold, is drawn as nothing."""
+    """Draw bars from the base line up. A negative figure, which old ledgers may hold, is drawn as zero."""
     highest = max((point.value for point in points), default=0)
     values = grid_values(max([highest, *(point.before for point in points)], default=0))
     step, bars, behind = 100 / max(1, len(points)), list[ChartBar](), list[ChartBar]()
@@ -83,7 +83,7 @@ def chart(points: Sequence[ChartPoint], text: Callable[[int], str] = weight_text
 
 
 def grid_values(highest: int) -> range:
-    """From 0 to ``highest`` or above it, in steps that are 1, 2 or 5 of something."""
+    """Return values from 0 to ``highest`` or above it, in steps of 1, 2 or 5 times a power of ten."""
     step = next(
         step
         for power in count()

@@ -50,13 +50,13 @@ class RowForm:
 
 @county_goods.get_route("/county-goods", StaffRole.VIEWER, menu=(104, "nav_county_goods"))
 def overview() -> str:
-    """``?region=&scope=``."""
+    """Show the draft of ``?region=&scope=``."""
     return _render("county-goods.html", county_draft())
 
 
 @county_goods.get_route("/county-goods/labels", StaffRole.VIEWER)
 def labels_page() -> str:
-    """Each label as it would be printed."""
+    """Show each label as it would be printed."""
     return _render("county-labels.html", county_draft())
 
 
@@ -80,13 +80,13 @@ def _render(
 
 
 def _require(word: str, known: Iterable[str]) -> None:
-    """Raises NotFound."""
+    """Raise NotFound for an unknown word."""
     if word not in known:
         raise NotFound("there is no such page")
 
 
 def _listed(county: CountyDraft, kind: str) -> Mapping[str, Mapping[str, str]]:
-    """By code the fields of what holds in this scope, or is hidden here: then those of the wider scope."""
+    """Return the fields by code: of what holds in this scope, or of the wider scope for what is hidden here."""
     shown = dict[str, str]()
     for scope in county.levels:
         found = {row.key: row.content for row in county.content.rows if (row.kind, row.scope) == (kind, scope)}
@@ -127,7 +127,7 @@ def _render_row(county: CountyDraft, kind: str, key: str, form: RowForm) -> str:
 
 @county_goods.post_route("/county-goods/<kind>", StaffRole.OPERATOR)
 def edit(kind: str) -> Response:
-    """``act``: ``save``; ``hide`` it in this scope; ``remove`` the row, so that the wider scope holds again."""
+    """Do ``act``: ``save``; ``hide`` it in this scope; ``remove`` the row, so that the wider scope holds again."""
     _require(kind, EDITED_KINDS)
     county, key, act = county_draft(), form_text("code", 17).strip(), form_text("act", 10)
     fields = {name: form_text(name, MAX_CHARS + 1).strip() for name in FIELDS[kind]}
@@ -162,7 +162,7 @@ def _faults(county: CountyDraft, rows: Sequence[BookRow]) -> list[BookFault]:
 
 @county_goods.post_route("/county-goods/settings", StaffRole.OPERATOR)
 def edit_settings() -> Response:
-    """What is empty is taken away: what the wider scope, or the station itself, says holds then."""
+    """Save the settings. An empty one is removed: then the wider scope's, or the station's own, holds."""
     county = county_draft()
     typed = {name: form_text(name, MAX_CHARS).strip() for name in SETTINGS}
     rows = [BookRow("setting", county.scope, name, content_json({"value": text})) for name, text in typed.items()]
@@ -172,14 +172,14 @@ def edit_settings() -> Response:
 
 
 def _settings(county: CountyDraft) -> Mapping[str, str]:
-    """What this scope itself sets."""
+    """Return what this scope itself sets."""
     own = ((name, county.own.get(("setting", name))) for name in SETTINGS)
     return {name: str(read_content("setting", name, content)) if content else "" for name, content in own}
 
 
 @county_goods.post_route("/county-goods/labels", StaffRole.OPERATOR)
 def edit_label() -> Response:
-    """``layout``: the name of one that comes with the software, "" for that of each station, or a ``file``."""
+    """Save a ``layout``: the name of one that comes with the software, "" for that of each station, or a ``file``."""
     from kiosk.sorting_center.configuration.preview import shipped_layouts
 
     county, kind = county_draft(), form_text("kind", 10)
@@ -193,7 +193,7 @@ def edit_label() -> Response:
 def _save_rows(
     template: str, county: CountyDraft, rows: tuple[Sequence[BookRow], Sequence[BookRow]], *, untouched: bool
 ) -> Response:
-    """``rows``: to put, and to take away."""
+    """Save ``rows``: those to put, and those to remove."""
     put, removed = rows
     faults = _faults(county, put)
     if faults:
@@ -213,7 +213,7 @@ def _save_rows(
 
 
 def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
-    """What the draft pays for these goods today in this scope, by mode."""
+    """Return what the draft pays for these goods today in this scope, by mode."""
     prices, today = HoldingPrices(county.content.prices, county.levels), sources().now().date().isoformat()
     found = {}
     for key in sorted(prices.contents):  # The newest day that has begun comes last
@@ -226,7 +226,7 @@ def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
 
 @county_goods.get_route("/county-goods/product/<key>/<paper>.png", StaffRole.VIEWER)
 def paper(key: str, paper: str) -> Response:
-    """As a station would print it by the draft; ``mode=`` for the receipt."""
+    """Draw a paper as a station would print it by the draft; ``mode=`` for the receipt."""
     from kiosk.sorting_center.configuration import preview
 
     _require(paper, ("label", "receipt"))
@@ -248,7 +248,7 @@ def paper(key: str, paper: str) -> Response:
 
 @county_goods.get_route("/county-goods/labels/<kind>.png", StaffRole.VIEWER)
 def label(kind: str) -> Response:
-    """A label with sample data, by the draft's layout in this scope, else by the one that comes with the software."""
+    """Draw a label with sample data, by the draft's layout in this scope, else by the shipped one."""
     from kiosk.sorting_center.configuration import preview
 
     _require(kind, LABEL_KINDS)

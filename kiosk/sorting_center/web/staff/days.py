@@ -68,7 +68,7 @@ def month_of(day: date) -> Month:
 
 
 def parse_month(text: str) -> Month | None:
-    """``2026-11``; None for anything else."""
+    """Parse ``2026-11``; None for anything else."""
     match = _MONTH.fullmatch(text)
     return month_of(date(int(match[1]), int(match[2]), 1)) if match is not None and int(match[1]) > 0 else None
 
@@ -89,7 +89,7 @@ _MEASURES: Final[Mapping[str, tuple[Callable[[DayRow], int], Callable[[int], str
 
 @days.get_route("/days", StaffRole.VIEWER, menu=(40, "nav_goods_and_days"))
 def month() -> str:
-    """``?month=2026-11``, else this one."""
+    """Show ``?month=2026-11``, else this one."""
     selected = _selected_month()
     rows = sources().reports.days.each(selected.first, selected.last)
     brought = [row for row in rows if row.figures.intakes or row.figures.voided]
@@ -110,7 +110,7 @@ def month() -> str:
 
 
 def _days_between(rows: Sequence[DayRow] | Sequence[GoodsDayRow]) -> Sequence[date]:
-    """Every day from the first that has something to the last, or to today where that is in the same month."""
+    """Return every day from the first that has rows to the last, or to today where that is in the same month."""
     if not rows:
         return []
     first, last = rows[0].day, rows[-1].day
@@ -131,7 +131,7 @@ def _day_chart(days: Sequence[date], values: Mapping[date, int], text: Callable[
 
 
 def _not_final(period: Month) -> Mapping[str, object]:
-    """Why the figures of these days may still change."""
+    """Return why the figures of these days may still change."""
     reports, now = sources().reports, sources().now()
     today = reports.days.day_of(now)
     day = max(min(period.last, today - timedelta(days=1)), _NO_EARLIER) + timedelta(days=1)
@@ -143,7 +143,7 @@ def _not_final(period: Month) -> Mapping[str, object]:
 
 @days.get_route("/days/<day>", StaffRole.VIEWER)
 def day(day: str) -> str:
-    """Hours, goods, townships, stations and receipts; the latter of ``?region=&station=`` alone, behind ``?after=``."""
+    """Show hours, goods, townships, stations, and the receipts of ``?region=&station=`` alone, behind ``?after=``."""
     selected = parse_day(day)
     if selected is None:
         raise NotFound("a day looks like 2026-11-25")
@@ -182,7 +182,7 @@ def day(day: str) -> str:
 
 
 def _receipt_scope() -> ReportScope:
-    """Of which station receipts are asked for; all of them when it is none."""
+    """Return the station whose receipts are requested, or all. Raises NotFound."""
     region, station = request.args.get("region", ""), request.args.get("station", "")
     if not station:
         return COUNTY
@@ -193,7 +193,7 @@ def _receipt_scope() -> ReportScope:
 
 
 def _receipt_after() -> ReceiptRow | None:
-    """The receipt behind which a page begins; an unknown one is no place."""
+    """Return the receipt behind which a page begins. Raises NotFound for an unknown one."""
     region, _, text = request.args.get("after", "").partition(".")
     if not text:
         return None
@@ -219,7 +219,7 @@ def _shorten(rows: Sequence[StationFigures] | Sequence[GoodsRow], limit: int) ->
 
 @days.get_route("/goods", StaffRole.VIEWER, menu=(100, "nav_goods"))
 def goods() -> str:
-    """Per product over the days of ``?month=``; with ``?product=`` of that one alone."""
+    """Show each product over the days of ``?month=``; with ``?product=`` that one alone."""
     selected, product, found = _selected_month(), request.args.get("product", "")[:120], sources().reports.days
     rows = [row for row in found.goods(selected.first, selected.last) if not product or row.product == product]
     shown = list(dict.fromkeys(row.product for row in rows))[:_MAX_GOODS]
@@ -247,7 +247,7 @@ def goods() -> str:
 
 @days.get_route("/stock", StaffRole.VIEWER)
 def stock() -> str:
-    """By product; of ``?product=`` by township and station, with ``&region=&station=`` its lots, the oldest first."""
+    """Show stock by product; ``?product=``: by township and station; ``&region=&station=``: lots, the oldest first."""
     reports, of = sources().reports, _receipt_scope()
     year, product = reports.days.day_of(sources().now()).year, request.args.get("product", "")[:120]
     rows = [row for row in reports.days.stock(year) if not product or row.product == product]
@@ -278,7 +278,7 @@ def stock() -> str:
 
 
 def _offers() -> tuple[Mapping[str, Counter[str]], frozenset[tuple[str, str, str]]]:
-    """What buyers see: how many lots of each grade of a product, "" for none, and which lots."""
+    """Return what buyers see: how many lots of each grade of a product, "" for none, and which lots."""
     grades: dict[str, Counter[str]] = defaultdict(Counter)
     lots = []
     for key, one in sources().listings.published():

@@ -40,7 +40,7 @@ MAX_IN_PROCESS: Final = 500
 
 @exports.get_route("/exports/<period>/<name>", StaffRole.VIEWER)
 def export(period: str, name: str) -> Response:
-    """Of a day (2026-11-25) or a month (2026-11): ``receipts.csv``, ``days.csv``, ``goods.csv`` or ``all.xlsx``."""
+    """Send a day (2026-11-25) or month (2026-11): ``receipts.csv``, ``days.csv``, ``goods.csv`` or ``all.xlsx``."""
     day = parse_day(period)
     dates = Month(day, day) if day is not None else parse_month(period)
     if dates is None or name not in FILES:
@@ -64,7 +64,7 @@ def export(period: str, name: str) -> Response:
 
 
 def attachment(file: IO[bytes], kind: str, name: str) -> Response:
-    """The file as a download; sending it closes it."""
+    """Return the file as a download; sending it closes it."""
     answer = send_file(file, mimetype=kind, as_attachment=True, download_name=name)
     answer.content_length = file.seek(0, 2)
     file.seek(0)
@@ -72,7 +72,7 @@ def attachment(file: IO[bytes], kind: str, name: str) -> Response:
 
 
 def spool(write: Callable[[IO[bytes]], object]) -> IO[bytes]:
-    """On disk, and gone when it is closed: a slow reader holds no picture of the database."""
+    """Write to a temporary file, deleted when closed: a slow reader must not hold a snapshot of the database."""
     file = TemporaryFile()  # noqa: SIM115 - sending it closes it
     try:
         write(file)
@@ -84,8 +84,8 @@ def spool(write: Callable[[IO[bytes]], object]) -> IO[bytes]:
 
 
 def _answer(order: ExportOrder, held: ExitStack) -> Response:
-    """A large file begins at once, so that the browser shows the download while another process makes it; ``held`` is
-    given back when it is made or nobody wants it any more.
+    """Send the file. A large one begins at once, so that the browser shows the download while another process makes it;
+    ``held`` is released when it is made or the reader has gone.
     """
     reports, name = sources().reports, f"sorting-center-{order.period}-{order.name}"
     kind, start = (_XLSX, _ZIP_START) if order.name.endswith(".xlsx") else (_CSV, BYTE_ORDER_MARK.encode())

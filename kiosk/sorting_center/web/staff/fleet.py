@@ -35,14 +35,14 @@ class TileFilter:
 
     @classmethod
     def of_request(cls) -> TileFilter:
-        """Whatever makes no sense asks for all."""
+        """Read the filter of the request; what makes no sense selects all."""
         state_text, number = request.args.get("state", ""), request.args.get("page", "")
         state = StationMark(state_text) if state_text in set(StationMark) else None
         words, page = request.args.get("q", "").strip()[:_MAX_WORDS], max(1, parse_whole_number(number) or 1)
         return cls(state, words, page, state_text == BEHIND)
 
     def tiles(self, snapshot: FleetSnapshot) -> list[Tile]:
-        """All pages of them. One of several marks is found under each."""
+        """Return those of all pages. A tile with several marks is found under each."""
         words = self.words.casefold()
         return [
             tile
@@ -69,14 +69,14 @@ def live() -> Response:
 
 
 def broken_device(tile: Tile) -> DoctorEntry | None:
-    """What its doctor says of the first broken device; None unless that is why the station is not well."""
+    """Return the doctor's entry for the first broken device; None unless it is why the station is not well."""
     if tile.mark is not StationMark.DEVICE or tile.broken is None:
         return None
     return doctor_summary((tile.broken,), texts()).bad[0]
 
 
 def telephone(contact: str) -> str:
-    """The number to dial in what the station list says of a contact; "" where there is none."""
+    """Return the number to dial in a contact of the station list; "" where there is none."""
     found = _TELEPHONE.search(contact)
     return re.sub(r"[^0-9+]", "", found[0]) if found is not None else ""
 

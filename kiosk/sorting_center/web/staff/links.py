@@ -57,7 +57,7 @@ def hit_address(hit: Hit) -> str | None:
 
 
 def region_of(text: str) -> str:
-    """Raises NotFound for what no region is called."""
+    """Return the checked region. Raises NotFound for what no region is called."""
     try:
         return check_region(text)
     except BadIdentifier as error:
@@ -65,7 +65,7 @@ def region_of(text: str) -> str:
 
 
 def time_markup(at: datetime | None) -> Markup:
-    """Local date and time to the second; a dash where there is none."""
+    """Format local date and time to the second; a dash where there is none."""
     if at is None:
         return Markup("–")
     local = at.astimezone(sources().reports.zone)
@@ -74,7 +74,7 @@ def time_markup(at: datetime | None) -> Markup:
 
 
 def parse_day(text: str) -> date | None:
-    """``2026-11-25``; None for anything else."""
+    """Parse ``2026-11-25``; None for anything else."""
     try:
         return date.fromisoformat(text) if len(text) == 10 and text.isascii() else None
     except ValueError:
@@ -82,7 +82,7 @@ def parse_day(text: str) -> date | None:
 
 
 def village(region: str, station: str) -> str:
-    """Where a station stands; "" where nobody has said so."""
+    """Return the village of a station; "" when it is unknown."""
     found = access_policy().desk.registry.station((region, station))
     return found.village if found is not None else ""
 
@@ -116,7 +116,7 @@ def requested_page(rows: int, of: int) -> ListPage:
 
 
 def receipt_number(text: str) -> ReceiptNumber | None:
-    """None for what is no receipt's number; old ledgers may hold such."""
+    """Parse a receipt's number; None for what is none, which old ledgers may hold."""
     try:
         return ReceiptNumber.parse(text)
     except BadIdentifier:

@@ -85,7 +85,7 @@ def merchant(language: str) -> Response:
 
 @listing_exports.get_route("/listings/exports/pictures.zip", StaffRole.OPERATOR)
 def pictures() -> Response:
-    """``?channel=`` one that shows goods on white, ``page=`` from 1: of so many listings as one file takes."""
+    """Send pictures: ``?channel=`` one with goods on white, ``page=`` from 1 of as many listings as one file takes."""
     channel, page = request.args.get("channel", ""), request.args.get("page", "1")
     rule = next((rule for rule in _channels() if rule.channel == channel), None)
     if rule is None or page not in map(str, range(1, _pages(sources().listings.counts()[ListingState.PUBLISHED]) + 1)):
@@ -105,7 +105,7 @@ def pictures() -> Response:
 
 
 def _channels() -> Sequence[ChannelRule]:
-    """As they are today. Masters are on white: a channel that wants the gray of the mat has no picture of one."""
+    """Return today's rules. Masters are on white: a channel that wants the gray of the mat has no picture of one."""
     rules, day = shipped_rules(), sources().now().date()
     return [rule for rule in (rules.on(channel, day) for channel in rules.channels) if rule.cut == "white"]
 

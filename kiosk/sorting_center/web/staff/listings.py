@@ -62,7 +62,7 @@ class _FormState:
 
 @listings.get_route("/listings", StaffRole.VIEWER, menu=(50, "nav_listings"))
 def everything() -> str:
-    """``?state=`` one of VIEWS, ``page=`` from 1; what changed last first."""
+    """Show listings, the last changed first; ``?state=`` one of VIEWS, ``page=`` from 1."""
     found = sources().listings
     view = request.args.get("state", "")
     view = view if view in VIEWS else ListingState.REVIEW.value
@@ -86,7 +86,7 @@ def one(region: str, station: str, lot: str) -> str:
 
 @listings.get_route(f"{_LISTING_ROUTE}/photos/<sha256>.jpg", StaffRole.VIEWER)
 def photo(region: str, station: str, lot: str, sha256: str) -> Response:
-    """A master of this listing that is here; no other picture."""
+    """Send a master of this listing that is here; no other picture."""
     listing, found = _load_listing(ListingKey(region, station, lot)), sources().listings
     for one in (*found.photos(listing), *found.published_photos(listing)):
         if one.sha256 == sha256 and one.known and one.path is not None:
@@ -108,7 +108,7 @@ def edit(region: str, station: str, lot: str) -> Response:
 
 @listings.post_route(f"{_LISTING_ROUTE}/<deed>", StaffRole.OPERATOR)
 def act(region: str, station: str, lot: str, deed: str) -> Response:
-    """``deed``: publish, pause, sell_out or withdraw, the last with a reason."""
+    """Do ``deed``: publish, pause, sell_out or withdraw, the last with a reason."""
     if deed not in ACTIONS:
         raise NotFound(f"nobody can {deed!r} a listing")
     reason = form_text("reason", MAX_REASON * 2)

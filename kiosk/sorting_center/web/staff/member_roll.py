@@ -63,7 +63,7 @@ _FILES: Final = ("members.csv", "members.xlsx", "cards.pdf")
 
 @member_roll.get_route("/members", StaffRole.OPERATOR, menu=(106, "nav_members"))
 def everybody() -> str:
-    """``?region=&q=WORDS&page=N``; in the audit, for the names on it."""
+    """Show ``?region=&q=WORDS&page=N``; record it in the audit, for the names on it."""
     return _render()
 
 
@@ -92,27 +92,27 @@ def _render(refused: Refused | None = None, faults: Sequence[tuple[str, object]]
 
 
 def _members(region: str) -> list[tuple[str, MemberRow]]:
-    """Those of now, each with its scope."""
+    """Return the present members, each with its scope."""
     rows = _rows(region) if region else []
     return [(row.scope, read_content(_KIND, row.key, row.content)) for row in rows if row.content]
 
 
 def _listed(members: Sequence[tuple[str, MemberRow]]) -> tuple[list[tuple[str, MemberRow]], ListPage, str]:
-    """Those with the words of the address, which page of them, and the words."""
+    """Return the members with the words of the address, which page of them, and the words."""
     words = request.args.get("q", "").strip()[:60]
     found = [one for one in members if _matches(one[1], words.casefold())]
     return found, requested_page(len(found), _PAGE_SIZE), words
 
 
 def _region() -> tuple[str, list[str]]:
-    """That of the address or the form when it is one of the list, else its first one; "" in an empty list."""
+    """Return the region of the address or form if listed, else the first, "" without any; and the list."""
     regions = sorted({region for region, _ in sources().desk.registry.current().stations})
     requested = request.form.get("region") or request.args.get("region", "")
     return (requested if requested in regions else regions[0] if regions else ""), regions
 
 
 def _rows(region: str) -> list[BookRow]:
-    """Those of former members as well, which have no content."""
+    """Return the rows, also those of former members, which have no content."""
     return sources().desk.book.rows(region, [_KIND])
 
 
@@ -126,7 +126,7 @@ def _places(region: str) -> tuple[list[str], list[str]]:
 
 
 def _change(act: Callable[[str, int], str], what: str) -> Response:
-    """Change the book by the revision of now; ``act`` says whom it was about."""
+    """Change the book by the current revision; ``act`` returns the member's number."""
     desk, (region, _) = access_policy().desk, _region()
     try:
         number = retry_change(desk.book, region, lambda seen: act(region, seen))
@@ -141,7 +141,7 @@ def _put(region: str, seen: int, rows: Sequence[BookRow]) -> None:
 
 
 def _given(region: str) -> list[BookRow]:
-    """The rows that say which numbers were given: those of the book, and the highest that a receipt names."""
+    """Return the rows that show which numbers were given: those of the book, and the highest on a receipt."""
     highest = sources().reports.members.highest(region)
     return [*_rows(region), *([BookRow(_KIND, COUNTY, highest, "")] if highest else [])]
 
@@ -156,7 +156,7 @@ def _scope(region: str) -> str:
 
 @member_roll.post_route("/members/add", StaffRole.OPERATOR)
 def add() -> Response:
-    """The next number, and its card."""
+    """Add a member, with the next number and its card."""
 
     def act(region: str, seen: int) -> str:
         name, scope, number = checked_name(form_text("name", 80)), _scope(region), next_number(_given(region))
@@ -182,7 +182,7 @@ def rename(number: str) -> Response:
 
 @member_roll.post_route("/members/<number>/end", StaffRole.OPERATOR)
 def end(number: str) -> Response:
-    """The number stays, without a name: nobody else gets it."""
+    """End a membership. The number stays, without a name, so that it is not given again."""
 
     def act(region: str, seen: int) -> str:
         _put(region, seen, [BookRow(_KIND, row.scope, number, "") for row in _present(region, number)])
@@ -200,9 +200,9 @@ def _present(region: str, number: str) -> list[BookRow]:
 
 @member_roll.post_route("/members/import", _MAY_IMPORT)
 def import_file() -> Response:
-    """All of a file or nothing; a row without a number gets the next one.
+    """Import all of a file or nothing; a row without a number gets the next one.
 
-    ``whole`` is 1 when the file is the whole roll: who is not in it has left. Else they stay.
+    ``whole`` is 1 when the file is the whole roll: members who are not in it have left. Else they stay.
     """
     region, _ = _region()
     is_whole, done = form_text("whole") == "1", list[BookRow]()
@@ -235,7 +235,7 @@ def import_file() -> Response:
 
 @member_roll.get_route("/members/files/<name>", StaffRole.OPERATOR)
 def file(name: str) -> Response:
-    """The roll as a table, and the cards of a page of it (``?region=&q=&page=``), ten on a sheet of A4."""
+    """Send the roll as a table, or the cards of a page of it (``?region=&q=&page=``), ten on a sheet of A4."""
     region, _ = _region()
     if not region or name not in _FILES:
         raise NotFound(f"there are {', '.join(_FILES)}")

@@ -31,7 +31,7 @@ _PAGE_SIZE: Final = 60
 
 @members.get_route("/members/<region>/<number>", StaffRole.VIEWER)
 def member(region: str, number: str) -> str:
-    """``?year=``, else the newest in which anything was brought; ``?page=`` of its receipts. In the audit."""
+    """Show ``?year=``, else the newest with receipts, and ``?page=`` of these; record it in the audit."""
     years, member_year = _year(region, number, request.args.get("year", ""))
     record(AuditAction.MEMBER_SEEN, f"{region} {number}", str(member_year.year))
     months, page = by_month(member_year), requested_page(len(member_year.receipts), _PAGE_SIZE)
@@ -51,7 +51,7 @@ def member(region: str, number: str) -> str:
 
 @members.post_route("/members/<region>/<number>/statement", StaffRole.OPERATOR)
 def statement(region: str, number: str) -> Response:
-    """The year as a file that the county has signed. Raises Refused: statement_cut_off, statement_key."""
+    """Send the year as a file that the county has signed. Raises Refused: statement_cut_off, statement_key."""
     # The library of the key is loaded by who signs: nobody else waits for it.
     from kiosk.sorting_center.configuration.keys import load_key
     from kiosk.sorting_center.stations.authority import BadAuthority
@@ -74,7 +74,7 @@ def statement(region: str, number: str) -> Response:
 
 
 def _year(region: str, number: str, year: str) -> tuple[tuple[int, ...], MemberYear]:
-    """All years in which something was brought, and that one, else the newest."""
+    """Return all years in which something was brought, and the given one, else the newest."""
     if not _MEMBER_NUMBER.fullmatch(number):
         raise NotFound("a member number looks like M-04412")
     found = sources().reports.members

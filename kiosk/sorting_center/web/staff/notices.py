@@ -48,7 +48,7 @@ def _render(refused: Refused | None = None, secret: str = "") -> str:
 
 
 def kinds() -> list[str]:
-    """Those that have a name here: the kinds of alarms this software knows."""
+    """Return the kinds that have a name here: those of the alarms that this software knows."""
     return sorted(
         text_id.removeprefix(_KIND_PREFIX)
         for text_id in catalog(FALLBACK, STAFF_PACKAGE)
@@ -63,7 +63,7 @@ def _refused(error: Refused) -> Response:
 
 @notices.post_route("/notices/add", StaffRole.ADMIN)
 def add() -> Response:
-    """The answer for a webhook shows its secret, once."""
+    """Add a target; the answer for a webhook shows its secret, once."""
     found, name = access_policy(), _field("name", 80)
     target = _target_from_form(name)
     secret = found.desk.notice_targets.add(target, found.now())
@@ -96,7 +96,7 @@ def _target_from_form(name: str) -> NoticeTarget:
 
 @notices.post_route("/notices/<name>/test", StaffRole.ADMIN)
 def test(name: str) -> Response:
-    """Writes a notice without cases for this target; how it went is seen below it."""
+    """Write a notice without cases for this target; its result is shown below the target."""
     found = access_policy()
     found.desk.notices.test(name, found.now())
     return _changed(name, "test")
@@ -104,7 +104,7 @@ def test(name: str) -> Response:
 
 @notices.post_route("/notices/<name>/paused", StaffRole.ADMIN)
 def set_paused(name: str) -> Response:
-    """``paused`` is 1 or 0."""
+    """Pause a target (``paused`` is 1) or resume it (0)."""
     paused = _field("paused", 1) == "1"
     access_policy().desk.notice_targets.set_paused(name, paused)
     return _changed(name, "paused" if paused else "goes on")

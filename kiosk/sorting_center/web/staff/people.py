@@ -48,7 +48,7 @@ def _to_list() -> Response:
 
 @people.post_route("/people/add", StaffRole.ADMIN)
 def add() -> Response:
-    """With a first password, which the person changes."""
+    """Add a person with a first password, which the person changes."""
     found, name, role = access_policy(), form_text("name", 80).strip(), StaffRole.of(form_text("role"))
     found.desk.people.add(name, role, form_text("password"), found.now())
     record(AuditAction.PERSON_ADDED, name, role.word)
@@ -65,7 +65,7 @@ def give_role(name: str) -> Response:
 
 @people.post_route("/people/<name>/password", StaffRole.ADMIN)
 def reset_password(name: str) -> Response:
-    """For somebody who has forgotten it; signs this person out everywhere."""
+    """Set the password of a person who has forgotten it; end all sessions of this person."""
     found = access_policy()
     found.desk.people.set_password(name, form_text("password"), found.now())
     record(AuditAction.PASSWORD_CHANGED, name)
@@ -74,7 +74,7 @@ def reset_password(name: str) -> Response:
 
 @people.post_route("/people/<name>/disabled", StaffRole.ADMIN)
 def set_disabled(name: str) -> Response:
-    """``disabled`` is 1 to let this person in no more, 0 to let in again."""
+    """Disable a person (``disabled`` is 1) or enable them again (0)."""
     found, disabled = access_policy(), form_text("disabled") == "1"
     found.desk.people.set_disabled(name, disabled, found.now())
     record(AuditAction.PERSON_DISABLED if disabled else AuditAction.PERSON_ENABLED, name)
@@ -90,7 +90,7 @@ def end_sessions(name: str) -> Response:
 
 @people.post_route("/tokens/add", StaffRole.ADMIN)
 def add_token() -> Response:
-    """The answer shows the secret, once."""
+    """Add a token; the answer shows the secret, once."""
     found, name = access_policy(), form_text("name", 80).strip()
     scopes = [scope for scope in Scope if scope.value in request.form.getlist("scope")]
     secret = found.desk.tokens.add(name, scopes, found.now(), parse_whole_number(form_text("per_minute")) or 0)
@@ -100,7 +100,7 @@ def add_token() -> Response:
 
 @people.post_route("/tokens/<name>/revoke", StaffRole.ADMIN)
 def revoke_token(name: str) -> Response:
-    """It opens nothing from the next request on."""
+    """Revoke a token; it opens nothing from the next request on."""
     found = access_policy()
     found.desk.tokens.revoke(name, found.now())
     record(AuditAction.TOKEN_REVOKED, name)

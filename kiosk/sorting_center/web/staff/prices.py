@@ -83,13 +83,13 @@ class TypedPrices:
 
 @prices.get_route("/prices", StaffRole.VIEWER, menu=(102, "nav_prices"))
 def table() -> str:
-    """``?region=&scope=``; ``all=1``: with days whose prices hold nowhere any more."""
+    """Show ``?region=&scope=``; ``all=1``: also days whose prices hold nowhere any more."""
     return _render(county_draft(), TypedPrices())
 
 
 @prices.post_route("/prices", _MAY_EDIT)
 def edit() -> Response:
-    """``act``: ``save`` into the draft, or show the table with one more ``day`` or ``row``, with all that was typed."""
+    """Do ``act``: ``save`` into the draft, or show one more ``day`` or ``row`` in the table, with what was typed."""
     county, typed = county_draft(), _read_form()
     act = form_text("act", 10)
     if act in ("day", "row"):
@@ -122,7 +122,7 @@ def _read_form() -> TypedPrices:
 
 
 def _added(act: str, typed: TypedPrices) -> frozenset[str]:
-    """Keys of the cells that a new day or a new row has."""
+    """Return the keys of the cells that a new day or a new row has."""
     lines = {key.rpartition("/")[0] for key in typed.cells}
     days = {key.rpartition("/")[2] for key in typed.cells} or {""}
     if act == "day":
@@ -133,7 +133,7 @@ def _added(act: str, typed: TypedPrices) -> frozenset[str]:
 
 
 def _rows(scope: str, typed: Mapping[str, str]) -> tuple[Sequence[BookRow], Sequence[BookRow], Mapping[str, str]]:
-    """Rows to put, rows to take away, and faults by key."""
+    """Return rows to put, rows to remove, and faults by key."""
     changed, removed, faults = list[BookRow](), list[BookRow](), dict[str, str]()
     for key, text in typed.items():
         try:
@@ -178,7 +178,7 @@ def _render(
 
 @prices.get_route("/prices/<name>", StaffRole.VIEWER)
 def export(name: str) -> Response:
-    """The draft of the whole county: its prices, or a workbook with a sheet for each kind; the same without rows."""
+    """Send the draft of the whole county: its prices, or a workbook with a sheet for each kind, or that empty."""
     county = county_draft()
     if not county.region or name not in ("prices.csv", "county.xlsx", "template.xlsx"):
         raise NotFound("there is no such file, or no county in the list of stations")
@@ -210,7 +210,7 @@ def check() -> Response:
 
 
 def _read(content: bytes) -> ImportedRows:
-    """Raises BadSheets, also for what is not drafted here, such as members."""
+    """Read the file. Raises BadSheets, also for what is not drafted here, such as members."""
     with READ_LOCK:
         imported = read_file(content)
     if foreign := [kind for kind in imported.kinds if kind not in PUBLISHED_KINDS]:
@@ -219,7 +219,7 @@ def _read(content: bytes) -> ImportedRows:
 
 
 def _render_check(county: CountyDraft, name: str, faults: Sequence[tuple[str, object]], **values: object) -> str:
-    """``faults``: each with its cell."""
+    """Render the check; ``faults``: each with its cell."""
     return render_page("county-import.html", county=county, name=name, faults=faults, max_shown=_MAX_SHOWN, **values)
 
 

@@ -30,7 +30,7 @@ _MAX_RELEASES: Final = 50
 
 @publish.get_route("/publish", StaffRole.VIEWER, menu=(106, "nav_publish"))
 def review() -> str:
-    """``?region=``."""
+    """Show the draft of ``?region=``."""
     return _render(county_draft())
 
 
@@ -54,7 +54,7 @@ def _render(county: CountyDraft, refused: Refused | None = None) -> str:
 
 @publish.post_route("/publish", StaffRole.OPERATOR)
 def release() -> Response:
-    """Let the stations have the draft, with a ``note``; the ``revision`` that was seen, and no other."""
+    """Publish the draft to the stations, with a ``note``; only the ``revision`` that was seen."""
     county = county_draft()
     who, now, note = current_principal().person.name, access_policy().now(), form_text("note", MAX_NOTE).strip()
     try:
@@ -72,7 +72,7 @@ def release() -> Response:
 
 @publish.get_route("/publish/<int:number>", StaffRole.VIEWER)
 def release_page(number: int) -> str:
-    """One release, and what it changed of the one before."""
+    """Show one release, and what it changed of the one before."""
     return _render_release(county_draft(), number)
 
 
@@ -90,7 +90,7 @@ def _render_release(county: CountyDraft, number: int, refused: Refused | None = 
 
 
 def _released(region: str, number: int) -> tuple[Release, Sequence[BookRow], Sequence[BookRow]]:
-    """The release, the rows of that before it, and its own. Raises NotFound."""
+    """Return the release, the rows of that before it, and its own. Raises NotFound."""
     book = sources().desk.book
     releases = {one.number: one for one in book.releases(region, MAX_WHOLE_NUMBER)}
     if number not in releases:
@@ -102,7 +102,7 @@ def _released(region: str, number: int) -> tuple[Release, Sequence[BookRow], Seq
 
 @publish.post_route("/publish/<int:number>/restore", StaffRole.OPERATOR)
 def restore(number: int) -> Response:
-    """Take the rows of a release as the draft; somebody publishes it then as any other."""
+    """Take the rows of a release as the draft; it is published then as any other."""
     county = county_draft()
     _, _, rows = _released(county.region, number)
     who, now = current_principal().person.name, access_policy().now()

@@ -82,7 +82,7 @@ def one(number: int) -> Response:
 
 @quarantine.post_route("/quarantine/<int:number>/decide", StaffRole.OPERATOR)
 def decide(number: int) -> Response:
-    """``seen``: how many decisions whoever decides has seen."""
+    """Store a decision; ``seen``: how many decisions the person has seen."""
     found = _load_details(number)
     if found is None:
         return _redirect_missing(number)
@@ -134,14 +134,14 @@ def _load_details(number: int) -> QuarantineDetails | None:
 
 
 def _redirect_missing(number: int) -> Response:
-    """It was taken in, fits by now, or never was."""
+    """Redirect to the list: the event was taken in, fits by now, or never was."""
     return redirect(url_for("quarantine.everything", gone=number), 303)
 
 
 def _load_listed(
     criteria: QuarantineFilter, before: int | None, *, open_only: bool
 ) -> tuple[Sequence[ListedEvent], int | None]:
-    """Rows, and the number below which more may stand; None at the end."""
+    """Return rows, and the number below which more may follow; None at the end."""
     rows: list[ListedEvent] = []
     for _ in range(_MAX_SCANNED_PAGES):
         with sources().ledger.reading() as connection:
@@ -160,7 +160,7 @@ def _load_listed(
 
 
 def body_lines(body: bytes) -> Sequence[str]:
-    """The event as it came, a line for each of its parts; what would act on a screen is shown as its number."""
+    """Return the event as received, a line for each part; characters that act on a screen are shown as numbers."""
     try:
         laid_out = msgspec.json.format(body, indent=2) if body else b""
     except (ValueError, RecursionError):
@@ -178,7 +178,7 @@ class ShownReceipt:
 
     @classmethod
     def parse(cls, body: bytes) -> ShownReceipt | None:
-        """None of an event about anything else, and of one that cannot be read."""
+        """Parse the event; None when it is about anything else, or cannot be read."""
         try:
             event = msgspec.json.decode(body) if body else {}
             # A moment at the ends of the calendar is none in another zone.
@@ -190,7 +190,7 @@ class ShownReceipt:
 
 
 def contradicted_receipt(shown: ShownReceipt, key: EventKey, instead: bytes) -> ShownReceipt | None:
-    """What counts in its place: the receipt with its number, else what the event says that has its place."""
+    """Return what counts instead: the receipt with its number, else what the event in its place says."""
     number = receipt_number(shown.intake.receipt)
     for found in sources().reports.receipts.find(number, key.region) if number is not None else ():
         event = found.counted_event

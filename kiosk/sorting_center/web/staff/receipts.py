@@ -48,7 +48,7 @@ def photo(region: str, number: str, sha256: str) -> Response:
 
 @receipts.get_route("/lots/<region>/<lot>", StaffRole.VIEWER)
 def lot(region: str, lot: str) -> str:
-    """The goods of a receipt: the document, with whose they are and what offers were made of them."""
+    """Show the goods of a receipt: the document, with their owner and what offers were made of them."""
     found = next(iter(sources().reports.receipts.of_lot(lot, region_of(region))), None)
     if found is None:
         raise NotFound(f"there is no lot {lot[:40]} in {region}")
@@ -68,7 +68,7 @@ def parcel(region: str, number: str) -> str:
 
 @receipts.post_route("/receipts/<region>/<number>/settle", StaffRole.OPERATOR)
 def settle(region: str, number: str) -> Response:
-    """What a person decides on a receipt that is there twice; the ledger stays as it is."""
+    """Store the decision on a receipt that is there twice; the ledger stays as it is."""
     found = _load_receipt(region, number)
     if not found.conflicts:
         raise NotFound(f"{number} is not there twice")

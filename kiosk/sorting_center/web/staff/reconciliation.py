@@ -81,7 +81,7 @@ def _value(field: str, value: int) -> str:
 
 @reconciliation.get_route("/reconciliation", StaffRole.VIEWER)
 def day() -> str:
-    """A day of all stations; yesterday where none is asked for."""
+    """Show a day of all stations; yesterday when none is requested."""
     selected, page = _requested_day(), max(1, parse_whole_number(request.args.get("page", "")) or 1)
     reports, now = sources().reports, sources().now()
     closings = reports.closings.of_day(selected)
@@ -123,7 +123,7 @@ def of_station(region: str, station: str) -> str:
 
 @reconciliation.post_route("/reconciliation/<region>/<station>/<epoch>/<int:seq>/settle", StaffRole.OPERATOR)
 def settle_day(region: str, station: str, epoch: str, seq: int) -> Response:
-    """Accept it with a reason, or ask the station back."""
+    """Accept the day with a reason, or ask the station back."""
     if seq > MAX_WHOLE_NUMBER or not _is_known_station(region, station):
         abort(404)
     known = sources().reports.closings.of_event(region, station, epoch, seq)
@@ -137,7 +137,7 @@ def settle_day(region: str, station: str, epoch: str, seq: int) -> Response:
 
 @reconciliation.get_route("/reconciliation/receipts", StaffRole.VIEWER)
 def receipts() -> str:
-    """Receipts that were told twice; what is decided on one is decided on its own page."""
+    """Show receipts that were reported twice; each is decided on its own page."""
     doubles = _load_doubles()
     return render_page(
         "reconciliation-receipts.html",
@@ -161,7 +161,7 @@ def _station_page(region: str, station: str, refused: str = "", subject: str = "
 
 
 def _load_doubles() -> Sequence[DoubleReceipt]:
-    """The newest that are open, and the newest that are settled: however many those are, no older one that is open is
+    """Return the newest that are open, and the newest that are settled: however many those are, no older open one is
     left out for them.
     """
     found, alarms = sources().reports.receipts, sources().reports.journal.alarms
@@ -187,7 +187,7 @@ def _count(doubles: Sequence[DoubleReceipt], *, settled: bool) -> int:
 
 
 def _duplicate_receipts(alarms: Sequence[AlarmRow]) -> Mapping[str, tuple[ReceiptNumber, str, set[str]]]:
-    """The receipts they are about, by subject: number, region, and the places of the events that were one too many."""
+    """Return their receipts by subject: number, region, and the places of the events that were one too many."""
     found: dict[str, tuple[ReceiptNumber, str, set[str]]] = {}
     for event in sources().reports.journal.by_keys([(one.station, one.epoch, one.region, one.seq) for one in alarms]):
         number = receipt_number(str(event.data.get("receipt"))) if event is not None else None
@@ -198,13 +198,13 @@ def _duplicate_receipts(alarms: Sequence[AlarmRow]) -> Mapping[str, tuple[Receip
 
 
 def _decides_all(decided: Decision, places: set[str]) -> bool:
-    """Whether it settles what these events tell, without a look at the receipt."""
+    """Return whether it settles what these events report, without a look at the receipt."""
     return decided.act != "asked_back" and (not decided.figures or places <= set(decided.figures.split()))
 
 
 def review_item_of(found: ReceiptDetails) -> ReviewItem:
-    """Of a receipt that is there twice. Its figures are the events that confirm it differently, by their places. Those
-    it was decided on stay when one of them has left for an archive since: that is no other receipt.
+    """Return the item of a receipt that is there twice. Its figures are the places of the events that confirm it
+    differently. Those it was decided on stay when one of them has left for an archive since: that is no other receipt.
     """
     subject = f"{found.region} {found.station} {found.number}"
     history = access_policy().desk.decisions.history(DecisionKind.RECEIPT, subject)
@@ -213,7 +213,7 @@ def review_item_of(found: ReceiptDetails) -> ReviewItem:
 
 
 def _record_decision(settling: ReviewItem) -> str:
-    """The code of a refusal; "" when it is done."""
+    """Record the decision; return the code of a refusal, "" when it is done."""
     act, reason, seen = (form_text(name, _MAX_REASON) for name in ("act", "reason", "seen"))
     who, now, desk = current_principal().person.name, access_policy().now(), access_policy().desk
     if request.form.get("figures", "") != settling.mark:
@@ -245,7 +245,7 @@ def _review_items(kind: DecisionKind, figures: Mapping[str, str]) -> Sequence[Re
 
 
 def _villages() -> dict[tuple[str, str], str]:
-    """By region and number of the station, as people have written them down."""
+    """Return villages by region and number of the station, as people have written them down."""
     return {key: row.village for key, row in access_policy().desk.registry.current().stations.items() if row.village}
 
 
@@ -259,7 +259,7 @@ def _requested_day() -> date:
 
 
 def _day_address(otherwise: str) -> str:
-    """To the day that was looked at."""
+    """Return the address of the day that was shown, else ``otherwise``."""
     day_text = form_text("day", 10)
     try:
         return url_for("reconciliation.day", day=date.fromisoformat(day_text).isoformat())

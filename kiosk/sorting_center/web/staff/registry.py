@@ -93,7 +93,7 @@ class TownshipGroup:
 
 @registry.get_route("/registry", StaffRole.VIEWER, menu=(110, "nav_registry"))
 def stations() -> str:
-    """``?view=`` one of VIEWS, ``words=``, ``page=`` from 1."""
+    """Show stations; ``?view=`` one of VIEWS, ``words=``, ``page=`` from 1."""
     return _render()
 
 
@@ -219,7 +219,7 @@ def station_page(region: str, station: str) -> str:
 
 
 def _render_station(region: str, station: str, refused: Refused | BadRegistry | None = None) -> str:
-    """``refused``: the form as it was sent stands there again."""
+    """Render the form of a station; when ``refused``, with what was sent."""
     desk = sources().desk
     register = desk.registry.current()
     cells = station_cells(register, (region, station))
@@ -267,7 +267,7 @@ def change_station() -> Response:
 
 @registry.post_route("/registry/<region>/<station>/revoke", StaffRole.ADMIN)
 def revoke_identity(region: str, station: str) -> Response:
-    """Let the machine that has the identity in no more."""
+    """Revoke the identity: the machine that has it is admitted no more."""
     desk = sources().desk
     try:
         reason = checked_reason(form_text("reason", MAX_REASON))
@@ -280,7 +280,7 @@ def revoke_identity(region: str, station: str) -> Response:
 
 @registry.get_route("/registry/<region>/<station>/identity", StaffRole.ADMIN)
 def identity_file(region: str, station: str) -> Response:
-    """The sealed identity, for a station without its stick; the paper opens it."""
+    """Send the sealed identity, for a station without its stick; the paper opens it."""
     desk = sources().desk
     newest = desk.certificates.newest(MachineKind.STATION).get((region, station))
     content = desk.certificates.sealed(newest.subject) if newest is not None else None

@@ -53,7 +53,7 @@ class ListedHit:
 
 @search.get_route("/search", StaffRole.VIEWER)
 def find() -> Response:
-    """What is under ``?q=``: the way there when it is one thing, else a list. The audit says who asked what."""
+    """Redirect to what ``?q=`` finds when it is one thing, else list it. The audit records who searched for what."""
     query = request.args.get("q", "")
     if not query.strip():
         return make_response(render_page("search.html", asked="", found={}, nothing=False, **record_context()))
@@ -89,7 +89,7 @@ def _listed(hits: Sequence[Hit]) -> Iterator[ListedHit]:
 
 
 def _common_goods(words: str) -> Iterator[Hit]:
-    """Goods that the texts call so, of those that were ever brought in."""
+    """Yield goods that the texts call so, of those that were ever brought in."""
     for text_id in catalog("en", STAFF_PACKAGE) if words else ():
         code = text_id.removeprefix(COMMON_GOODS)
         names = common_goods(code) if code != text_id else None
@@ -98,9 +98,7 @@ def _common_goods(words: str) -> Iterator[Hit]:
 
 
 def _places(query: str) -> Iterator[Hit]:
-    """Stations of villages and townships with these words in their names, as they stand in the list of stations, in
-    whichever script Uyghur is written.
-    """
+    """Yield stations of villages, and townships, whose listed name has these words, in any script of Uyghur."""
     words = _place_words(query)
     if not words:
         return
@@ -128,8 +126,8 @@ _LONG_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z])\d{7,}(?![0-9A-Za-z])")
 
 
 def _redact_for_audit(query: str) -> str:
-    """Without what the audit must not hold: the code of a pickup slip hands a parcel out; of a long number, which may
-    be somebody's telephone, only the last four digits are kept.
+    """Remove what the audit must not hold: the code of a pickup slip hands a parcel out; of a long number, which may be
+    a telephone, only the last four digits are kept.
     """
     if _SLIP.match(query):
         return "Y1K…"

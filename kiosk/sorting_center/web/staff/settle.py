@@ -27,7 +27,7 @@ _MAX_CHANGED: Final = 8
 
 @settle.get_route("/settle", StaffRole.VIEWER, menu=(30, "nav_settle"))
 def everything() -> str:
-    """``?q=`` words of station, village, township or region, ``kind=``, ``page=``."""
+    """Show the list; ``?q=`` words of station, village, township or region, ``kind=``, ``page=``."""
     return _render({})
 
 
@@ -49,7 +49,7 @@ def decide() -> Response:
 
 
 def _render(seen: Mapping[int, int], refused: str = "") -> str:
-    """``seen`` are the cases that were chosen when it was refused."""
+    """Render the list; ``seen``: the cases that were chosen when it was refused."""
     if refused:
         sources().snapshots.settling.expire()
     rows = sources().snapshots.settling.current().value

@@ -41,13 +41,13 @@ sign_in_blueprint = GuardedBlueprint("access", __name__)
 
 @sign_in_blueprint.get_route("/sign-in", EVERYONE)
 def sign_in() -> str:
-    """The form. ``next`` is where to go then."""
+    """Show the form; ``next`` is where to go then."""
     return render_page("sign-in.html", next=_local_path(request.args.get("next", "/")), name="", wrong="", wait_s=0)
 
 
 @sign_in_blueprint.post_route("/sign-in", EVERYONE)
 def signed_in() -> Response:
-    """A wrong name and a wrong password look the same."""
+    """Sign in. A wrong name and a wrong password look the same."""
     name, password = form_text("name", _MAX_FIELD_CHARS).strip().lower(), form_text("password", _MAX_FIELD_CHARS)
     if not _PENDING_ATTEMPTS.acquire(blocking=False):
         return _sign_in_form(name, "busy", 10)
@@ -78,7 +78,7 @@ def _attempt_sign_in(name: str, password: str) -> Response:
 
 
 def _begin_session(person: StaffMember) -> str | None:
-    """The token of a new session; None when the password was changed after it was looked at."""
+    """Return the token of a new session; None when the password was changed after it was checked."""
     try:
         return access_policy().desk.sessions.begin(person, host(), access_policy().now())
     except Refused:
@@ -110,7 +110,7 @@ def account() -> str:
 
 @sign_in_blueprint.post_route("/account/password", StaffRole.VIEWER)
 def change_password() -> Response:
-    """Needs the password of now; ends every other session as well."""
+    """Change the password, which needs the current one; end every other session."""
     policy, person = access_policy(), current_principal().person
     old, new = form_text("old", _MAX_FIELD_CHARS), form_text("new", _MAX_FIELD_CHARS)
     address, at = request.remote_addr or "unknown", throttle_moment()
@@ -133,7 +133,7 @@ def change_password() -> Response:
 
 @sign_in_blueprint.post_route("/account/sign-out-everywhere", StaffRole.VIEWER)
 def sign_out_everywhere() -> Response:
-    """On every machine, this one included."""
+    """Sign out on every machine, this one included."""
     policy, person = access_policy(), current_principal().person
     ended = policy.desk.sessions.end_all(person.name)
     record(AuditAction.SIGNED_OUT_EVERYWHERE, person.name, str(ended))
@@ -141,7 +141,7 @@ def sign_out_everywhere() -> Response:
 
 
 def _local_path(text: str) -> str:
-    """A path of these pages, and nothing a browser could take for another host."""
+    """Return a path of these pages; ``/`` for anything that a browser could take for another host."""
     plain = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable() and "\\" not in text
     return text if plain and len(text) <= _MAX_FIELD_CHARS else "/"
 

@@ -89,7 +89,7 @@ def shown(region: str, station: str) -> str:
 
 
 def _day_label(row: DayRow) -> tuple[str, str, str]:
-    """Three days of a month are named below the picture."""
+    """Return the label of a day: three days of a month are named below the picture."""
     return f"{row.day:%m-%d}" if row.day.day % 10 == 1 else "", "", row.day.isoformat()
 
 
@@ -98,14 +98,14 @@ def receipt_page(row: ReceiptRow) -> str | None:
 
 
 def figure(field: str, value: int) -> Markup:
-    """A figure of a day's close in its unit, which its name tells."""
+    """Format a figure of a day's close in the unit that its name has."""
     if field.endswith("_g"):
         return html.bdi_kg(value)
     return html.bdi_money(value) if field.endswith("_fen") else html.bdi_number(value)
 
 
 def _signing(region: str, station: str) -> tuple[StationKeyRow | None, UnsignedEvents | None]:
-    """Its newest key, and what it has sent without a signature."""
+    """Return its newest key, and what it has sent without a signature."""
     with sources().ledger.reading() as connection:
         keys = load(connection, [station]).get((region, station), [None])
         unsigned = [one for one in unsigned_events(connection) if (one.region, one.station) == (region, station)]

@@ -42,7 +42,7 @@ def everybody(region: str, station: str) -> str:
 
 
 def _station(region: str, station: str) -> Station:
-    """Raises NotFound for one that is neither expected nor was heard."""
+    """Return the station. Raises NotFound for one that is not expected and has sent nothing."""
     found, day = sources(), sources().reports.days.day_of(sources().now())
     if (
         found.desk.registry.station((region_of(region), station)) is None
@@ -77,7 +77,7 @@ def _render(station: Station, refused: Refused | None = None, given: PinAnswer |
 
 
 def _act(region: str, station: str, act: AuditAction, number: str) -> Response:
-    """Add, change or end somebody, and lead back to the page."""
+    """Add, change or end a person, and redirect to the page."""
     place, who, now = _station(region, station), current_principal().person.name, access_policy().now()
     people = access_policy().desk.station_people
     try:
@@ -97,7 +97,7 @@ def _act(region: str, station: str, act: AuditAction, number: str) -> Response:
 
 
 def _role() -> Role:
-    """A role that there is not makes nobody a technician."""
+    """Read the role; an unknown one never makes a technician."""
     return Role.TECHNICIAN if form_text("role") == Role.TECHNICIAN.value else Role.CLERK
 
 
@@ -118,7 +118,7 @@ def end(region: str, station: str, number: str) -> Response:
 
 @station_people.post_route(f"{_PATH}/pin", StaffRole.OPERATOR)
 def pin(region: str, station: str) -> Response:
-    """The digits are on this one page, and stored nowhere; the audit has who gave them, and for whom."""
+    """Show the digits on this one page; they are stored nowhere. The audit has who gave them, and for whom."""
     place = _station(region, station)
     try:
         given = _answer(place)

@@ -41,7 +41,7 @@ def _live_fragment() -> LiveFragment:
 
 
 def _certificate_days() -> int | None:
-    """How long that of this server is valid, when it should have renewed itself long ago; None otherwise."""
+    """Return the days left to this server's certificate when its renewal is long overdue; None otherwise."""
     try:
         text = ServerLayout().pairs()[0][0].read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -59,7 +59,7 @@ def _certificate_days() -> int | None:
 def _render(
     versioned: VersionedValue[TodaySnapshot], report: HealthReport, in_english: bool, certificate_days: int | None
 ) -> str:
-    """``in_english``: also what the system says of a trouble, for whoever looks after it."""
+    """Render the page. ``in_english``: also what the system says of a trouble, for support."""
     picture = versioned.value
     hours = enumerate(zip(picture.hours, picture.yesterday_hours, strict=True))
     heaviest = max((goods.figures.net_g for goods in picture.goods), default=0)

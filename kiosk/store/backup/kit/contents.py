@@ -70,12 +70,12 @@ _decode: Final = reader(msgspec.json.Decoder(Kit))
 
 
 def to_bytes(kit: Kit) -> bytes:
-    """In the clear: only ever inside an encrypted kit."""
+    """Encode the kit unencrypted: use it only inside an encrypted kit."""
     return msgspec.json.encode(kit)
 
 
 def from_bytes(content: bytes) -> Kit:
-    """Raises KitRefused, without a word of what was read."""
+    """Decode a kit. Raises KitRefused, whose text repeats nothing of the content."""
     try:
         return _decode(content)
     except Unreadable:

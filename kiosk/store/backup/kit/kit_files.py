@@ -19,7 +19,7 @@ _MAX_KEY_FILE_BYTES: Final = 1024
 
 
 def load_county_key(settings: BackupSettings) -> CountyKey | None:
-    """The key that kits are made for, None when none is set. Raises KitRefused for a file that holds none."""
+    """Load the key that kits are encrypted to; None when none is set. Raises KitRefused for a file without one."""
     if settings.county_key:
         return CountyKey.parse(settings.county_key)
     if settings.county_key_file is None:
@@ -33,7 +33,7 @@ def load_county_key(settings: BackupSettings) -> CountyKey | None:
 
 
 def write_kit(backup: Path, sealed: bytes) -> Path:
-    """Put the kit beside the ``.db`` file, durably, and read it again. Raises KitRefused; the backup stays."""
+    """Write the kit beside the ``.db`` file, durably, and read it again. Raises KitRefused; the backup stays."""
     path = backup.with_suffix(SUFFIX)
     try:
         write_durably(path, sealed)
@@ -48,7 +48,7 @@ def write_kit(backup: Path, sealed: bytes) -> Path:
 
 
 def read_kit(path: Path) -> bytes:
-    """What a kit file holds. Raises KitRefused for one that is not there or far too large."""
+    """Read a kit file. Raises KitRefused for one that is missing or far too large."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_KIT_BYTES + 1)
@@ -60,7 +60,7 @@ def read_kit(path: Path) -> bytes:
 
 
 def is_kit_of(backup: Path, station: str, county: CountyKey) -> bool:
-    """Whether a kit lies beside that backup which the county can open. Raises PermissionError."""
+    """Return whether that backup has a kit which the county can open. Raises PermissionError."""
     try:
         with backup.with_suffix(SUFFIX).open("rb") as file:
             outside = KitFile.parse(file.read(MAX_LINE_BYTES))
@@ -80,7 +80,7 @@ def drop_orphans(folder: Path, station: str) -> None:
 
 
 def write_folder(kit: Kit, folder: Path) -> None:
-    """An opened kit as a folder that only its owner may enter: for a technician with an encrypted disk, and by hand.
+    """Write an opened kit as a folder for its owner alone: for a technician with an encrypted disk, and by hand.
 
     ``kit.json`` is what ``kiosk restore --kit FOLDER`` reads; the other files are the same for a person. Raises
     FileExistsError when there is such a folder, and OSError.
@@ -96,5 +96,5 @@ def write_folder(kit: Kit, folder: Path) -> None:
 
 
 def read_folder(folder: Path) -> Kit:
-    """Raises KitRefused."""
+    """Read a kit from its folder. Raises KitRefused."""
     return from_bytes(read_kit(folder / _WHOLE))

@@ -55,7 +55,7 @@ class KitFile:
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
-        """Raises KitRefused for what is no kit, or of another version."""
+        """Parse a kit file. Raises KitRefused for anything else, and for another version."""
         if not content.startswith(_MAGIC) or len(content) > MAX_KIT_BYTES:
             raise KitRefused("This is no recovery kit: name a file that ends in .kit.")
         line, end, _ = content[:MAX_LINE_BYTES].partition(b"\n")
@@ -77,7 +77,7 @@ class KitFile:
 
 
 def seal_to_county(kit: Kit, county: CountyKey) -> bytes:
-    """The file that lies beside a backup. Only the county's private key opens it. Raises KitRefused."""
+    """Encrypt the kit to the county, as stored beside a backup. Only its private key opens it. Raises KitRefused."""
     try:
         sealed = seal(to_bytes(kit), county.public)
     except NotSealed:
@@ -86,7 +86,7 @@ def seal_to_county(kit: Kit, county: CountyKey) -> bytes:
 
 
 def open_as_county(content: bytes, private: X25519PrivateKey) -> Kit:
-    """Raises KitRefused for another county's kit, another kind, and for one that was changed anywhere."""
+    """Open a kit. Raises KitRefused for another county's, another kind, and one that was changed anywhere."""
     file = KitFile.parse(content)
     if not file.county:
         raise KitRefused(
@@ -107,12 +107,12 @@ def open_as_county(content: bytes, private: X25519PrivateKey) -> Kit:
 
 
 def seal_to_code(kit: Kit, code: PaperCode) -> bytes:
-    """For the technician who makes the new card: who has the file and not the paper has nothing."""
+    """Encrypt the kit for the technician who makes the new card; without the code on paper the file is useless."""
     return KitFile(kit.station, kit.region, "", seal_to_paper(to_bytes(kit), code)).to_bytes()
 
 
 def require_paper(content: bytes) -> KitFile:
-    """Before anybody is asked for the digits: raises KitRefused when nothing on a paper opens this kit."""
+    """Check, before the digits are asked for, that a code on paper can open this kit. Raises KitRefused."""
     file = KitFile.parse(content)
     if file.county:
         raise CountyKeyRequired(
@@ -123,7 +123,7 @@ def require_paper(content: bytes) -> KitFile:
 
 
 def open_with_paper(content: bytes, typed: str) -> Kit:
-    """Raises KitRefused for a slip of the finger, a wrong code, another kind, and a kit that was changed anywhere."""
+    """Open a kit. Raises KitRefused for a typing error, a wrong code, another kind, and a kit changed anywhere."""
     file = require_paper(content)
     try:
         code = PaperCode.parse(typed)

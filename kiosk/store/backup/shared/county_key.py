@@ -21,7 +21,7 @@ class CountyKey:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError for anything but the whole text."""
+        """Parse a key. Raises ValueError for anything but the whole text."""
         match = _TEXT.fullmatch(text)
         if match is None:
             raise ValueError(

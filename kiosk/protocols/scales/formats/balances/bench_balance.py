@@ -31,7 +31,7 @@ _BROKEN_OFF = rb"(?:(?<![-+ .0-9])|(?<=[.0-9])(?=[-+ ]))"
 
 
 def _lines(parse: Callable[[bytes], Decoded], length: int, head: bytes = _BROKEN_OFF) -> LineProfile:
-    """Lines of ``length`` bytes without CR LF; behind ``head`` a whole one is looked for at the end of a broken one."""
+    """Build a profile of lines without CR LF; ``head`` finds a whole one of ``length`` bytes at a broken one's end."""
     return LineProfile(_MAX_LINE_BYTES, re.compile(head + rb"(?=.{%d}\Z)" % length), parse)
 
 
@@ -40,7 +40,7 @@ def _always(profile: LineProfile) -> Callable[[Params], LineEngine]:
 
 
 def _number(protocol: str, shown: DisplayState, width: int, spec: str = "") -> str:
-    """The number in its field, aligned as ``spec`` says; raises ValueError when it does not fit."""
+    """Format the number for its field, aligned as ``spec`` says; raises ValueError when it does not fit."""
     text = f"{shown.weight + 0:{spec}{width}f}"
     if len(text) > width or shown.unit not in UNITS.values() or len(shown.unit) > 3:
         raise ValueError(f"{protocol} cannot carry {shown.weight} {shown.unit}")
@@ -48,7 +48,7 @@ def _number(protocol: str, shown: DisplayState, width: int, spec: str = "") -> s
 
 
 def _silent(shown: DisplayState) -> bool:
-    """These balances have no word for a load out of range; the simulated ones then send nothing."""
+    """Return whether to send nothing: these balances have no word for a load out of range."""
     return shown.overload or shown.underload
 
 
@@ -142,7 +142,7 @@ _USSOLID_UNDER = TextFormat(
 
 
 def _parse_ussolid(line: bytes) -> Decoded:
-    """Tildes say only "out of range"; the sign tells under from over."""
+    """Parse a line; tildes mean only "out of range", the sign separates under from over."""
     for text_format in (_USSOLID_OVER, _USSOLID_UNDER):
         if text_format.pattern.fullmatch(line):
             return text_format.parse(line)

@@ -50,8 +50,8 @@ def _row(number: bytes, rest: bytes) -> TextFormat:
 
 
 def _wide(min_width: int, max_width: int) -> tuple[TextFormat, ...]:
-    """Without a legend and with one, which a blank sets off: a Defender's stands right behind its mark, and two of its
-    lines can run into one number of this width.
+    """Build formats without a legend, and with one set off by a blank: a Defender's follows its mark directly, and two
+    of its lines can run into one number of this width.
     """
     width = rb"(?=[- ][-0-9. ]{%d,%d}[0-9] )" % (min_width - 2, max_width - 2)
     number, unit, mark = width + rb" *-?[0-9][0-9.]*", rb"(?P<unit> {0,4}[A-Za-z%]{1,5})", rb"(?P<stable>\??)"
@@ -110,7 +110,7 @@ def _parse_reply(line: bytes) -> Decoded | None:
 
 
 def encode_frame(shown: DisplayState, params: Params) -> bytes:
-    """One print line, of the layout that is set (any: Defender); b"" out of range.
+    """Build one print line, of the layout that is set (any: Defender); b"" out of range.
 
     Raises ValueError for a number too long for the layout and for other units.
     """

@@ -73,7 +73,7 @@ def _answered(name: bytes, shown: DisplayState) -> bytes:
 
 
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
-    """The answer to SI. Raises ValueError for more than nine characters and for other units."""
+    """Build the answer to SI. Raises ValueError for more than nine characters and for other units."""
     return _answered(b"SI", shown)
 
 
@@ -89,7 +89,7 @@ _COMMANDS = {
 
 
 def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
-    """What takes time is acknowledged first; a display shows no tare of another load."""
+    """Answer a command; a slow one is acknowledged first. A net display does not show its tare."""
     word = _COMMANDS[name].strip()
     if name == "request_weight":
         return encode_frame(shown, params)

@@ -80,7 +80,7 @@ def _decoder(given: Params) -> Decoder:
 
 
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
-    """The 22-character line; a number too long for eight characters is over."""
+    """Build the 22-character line; a number too long for eight characters is over."""
     number = f"{abs(shown.weight):>8f}"
     if shown.underload and not shown.overload:
         return b"Stat        Low     \r\n"

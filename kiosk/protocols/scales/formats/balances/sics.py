@@ -76,7 +76,7 @@ def _number(shown: DisplayState) -> bytes:
 
 
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
-    """The answer to SI. Raises ValueError for more than ten characters and for other units."""
+    """Build the answer to SI. Raises ValueError for more than ten characters and for other units."""
     if shown.overload:
         return b"S +\r\n"
     if shown.underload:
@@ -98,7 +98,7 @@ _DONE = {"zero": b"Z A\r\n", "clear_tare": b"TAC A\r\n"}
 
 
 def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
-    """A balance that moves takes no stable weight, zero or tare; a display shows no tare of another load."""
+    """Answer; stable weight, zero and tare are refused in motion. A net display does not show its tare."""
     if name in ("request_weight", "stream_on", "stream_off"):
         return encode_frame(shown, params)
     if name == "read":

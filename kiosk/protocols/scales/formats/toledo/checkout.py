@@ -47,7 +47,7 @@ class _Model:
     pounds_lead: bytes
 
     def lead(self, given: Params) -> bytes:
-        """What stands before the two digits of the whole number."""
+        """Return what precedes the two digits of the whole number."""
         return b"" if given[METRIC.name] == "true" else self.pounds_lead
 
     def weight(self, given: Params) -> re.Pattern[bytes]:
@@ -59,7 +59,7 @@ _8217, _8213 = _Model("mt_8217", b""), _Model("mt_8213", b"0")
 
 
 def _length(data: bytes) -> int | None:
-    """To the end byte, or up to the next start byte: the frame before it is broken off."""
+    """Return the length to the end byte, or to the next start byte: the frame before it is broken off."""
     edge = _EDGE.search(data, 1)
     if edge is None:
         return _MAX_FRAME_BYTES if len(data) >= _MAX_FRAME_BYTES else None
@@ -86,7 +86,7 @@ def _parse(weights: Sequence[tuple[re.Pattern[bytes], str | None]], frame: bytes
 
 
 def _stands(status: int, frame: bytes) -> Decoded:
-    """A status that only says that the scale stands still and in range is no new weighing."""
+    """Decode a status; one that only reports a still scale in range is no new weighing."""
     moving, over, under = status & _MOTION, status & _OVER, status & _UNDER
     if not (moving or over or under):
         return Rejected(RejectReason.NO_NEW_WEIGHING, frame)
@@ -110,10 +110,10 @@ def _decoder(model: _Model, given: Params) -> Decoder:
 
 
 def _encode(model: _Model, shown: DisplayState, params: Params) -> bytes:
-    """The answer to W: the weight, or how the scale stands; from 100 on it is over capacity.
+    """Build the answer to W: the weight, or the status of the scale; from 100 on it is over capacity.
 
-    A scale that is switched to pounds answers as one of pounds, whatever the host thinks. Raises ValueError for other
-    units and for another number of decimals than it has in this one.
+    A scale that is switched to pounds answers in pounds, whatever the host assumes. Raises ValueError for other units
+    and for another number of decimals than it has in this one.
     """
     if shown.unit not in ("kg", "lb"):
         raise ValueError(f"{model.id} shows kg or lb, not {shown.unit}")
@@ -143,7 +143,7 @@ _KEYS = {"zero": b"Z", "tare": b"T", "clear_tare": b"C"}
 
 
 def _respond(model: _Model, name: str, shown: DisplayState, params: Params) -> bytes:
-    """Zero, tare and clear are answered by how the scale stands."""
+    """Answer a command; zero, tare and clear are answered by the status of the scale."""
     return _encode(model, shown, params) if name in ("read", "request_weight") else _status(shown)
 
 

@@ -53,7 +53,7 @@ _LINES = {size: _line(size) for size in _SIZES}
 
 
 def _encode_print(shown: DisplayState, params: Params) -> bytes:
-    """The line for this display, b"" out of range, for then the key prints nothing; ValueError when it is too wide."""
+    """Build the line for this display, b"" out of range, where the key prints none; ValueError when it is too wide."""
     if shown.overload or shown.underload:
         return b""
     width = 14 if params[LENGTH.name] == "27" else 13
@@ -99,7 +99,7 @@ def _parse_block(block: bytes) -> Decoded:
 
 
 def _masses(lines: list[bytes]) -> Iterator[tuple[str, Decimal, str] | tuple[()] | None]:
-    """Of each line its mass, () when it is another line of the block, None when it is no line of a block."""
+    """Yield the mass of each line, () for another line of the block, None for a line outside a block."""
     for line in lines:
         if _DATE_OR_TIME.fullmatch(line) or _NO_MEANING.fullmatch(line):
             yield ()
@@ -117,7 +117,7 @@ def _masses(lines: list[bytes]) -> Iterator[tuple[str, Decimal, str] | tuple[()]
 
 
 def _by_place(masses: _Lines) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """Tare and gross come first, net last; sent twice, both must agree."""
+    """Return tare and gross, which come first, and net, the last; two copies of the net must agree."""
     numbers = [number for _, number, _ in masses]
     if len(numbers) < 3 or (len(numbers) > 3 and numbers[-1] != numbers[-2]):
         return None, None, None
@@ -136,7 +136,7 @@ def _block_decoder(given: Params) -> Decoder:
 
 
 def _encode_block(shown: DisplayState, params: Params) -> bytes:
-    """The block for this display; a net weight is shown behind a tare of one unit. b"" out of range."""
+    """Build the block for this display; a net weight is shown behind a tare of one unit. b"" out of range."""
     if shown.overload or shown.underload:
         return b""
     if shown.unit not in _MASS:

@@ -92,7 +92,7 @@ def _parse(frame: bytes, given: Params) -> Decoded:
 
 
 def _unit(b: int, c: int, given: Params) -> str | None:
-    """None for a code that is no unit of the station. On a LIDEN bit 4 of B is always 1."""
+    """Return the unit; None for a code that is no unit of the station. On a LIDEN bit 4 of B is always 1."""
     code = c & _UNIT_CODE
     if given[UNITS.name] == "liden":
         return {0: "kg", 1: "lb"}.get(code) if b & _KG else None
@@ -100,7 +100,7 @@ def _unit(b: int, c: int, given: Params) -> str | None:
 
 
 def _value(a: int, given: Params, negative: bool, digits: bytes) -> Decimal | None:
-    """What the digits say; None where it is not known whether the zeros behind them are sent."""
+    """Return the number; None where it is not known whether the zeros behind the digits are sent."""
     shift = _FEW_DECIMALS - (a & _POINT_CODE)
     zeros = given[DUMMY_ZEROS.name]
     if shift > 0 and not zeros and digits.strip(b"0"):
@@ -109,14 +109,14 @@ def _value(a: int, given: Params, negative: bool, digits: bytes) -> Decimal | No
 
 
 def _undecided(frame: bytes, given: Params) -> tuple[str, ...]:
-    """The parameter without which digits of this display are no weight."""
+    """Return the parameter without which digits of this display are no weight."""
     return (DUMMY_ZEROS.name,) if not given[DUMMY_ZEROS.name] and frame[1] & _POINT_CODE < _FEW_DECIMALS else ()
 
 
 def _weighed(
     fields: tuple[str, bytes, bytes], value: Callable[[bool, bytes], Decimal | None], b: int, frame: bytes
 ) -> Decoded:
-    """``fields``: unit, digits of the weight, digits of the tare or none."""
+    """Decode a weighing; ``fields``: unit, digits of the weight, digits of the tare or none."""
     unit, digits, tare_digits = fields
     weight = value(bool(b & _NEGATIVE), digits)
     if weight is None:
@@ -141,7 +141,7 @@ def _decoder(given: Params) -> Decoder:
 
 
 def encode_frame(shown: DisplayState, params: Params) -> bytes:
-    """What the terminal sends for this display, its tare left at zero; more than six digits are out of range.
+    """Build the frame for this display, its tare left at zero; more than six digits are out of range.
 
     Raises ValueError for more than five decimals and for a unit without a code.
     """

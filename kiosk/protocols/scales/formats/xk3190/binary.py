@@ -34,7 +34,7 @@ ADDRESS = Parameter("address", "1", (), "address set at the indicator, 1-26", r"
 
 
 def check_characters(body: bytes) -> bytes:
-    """XOR of all bytes as two upper-case hexadecimal characters."""
+    """Return the XOR of all bytes as two upper-case hexadecimal characters."""
     return b"%02X" % reduce(xor, body, 0)
 
 
@@ -70,7 +70,7 @@ def _parse_tf1(frame: bytes, address: bytes, verify: bool) -> Decoded:
 
 
 def _without_number(letter: bytes, frame: bytes) -> Decoded:
-    """A handshake, or a question of the host itself, which a two-wire RS-485 adapter hands back."""
+    """Decode a handshake, or the host's own question, which a two-wire RS-485 adapter echoes."""
     if letter == b"A":
         return Record("acknowledgement", "handshake", frame)
     return Record("echo", letter.decode("ascii"), frame)
@@ -102,13 +102,13 @@ _ECHOED = slice(1, 3)  # Address and command letter of the question, which its a
 
 
 def _answers(question: bytes, decoded: Decoded) -> bool:
-    """Whether this answers the question, or is so damaged that it cannot be known."""
+    """Return whether this answers the question, or is too damaged to decide."""
     damaged = isinstance(decoded, Rejected) and decoded.reason is not RejectReason.NO_WEIGHT
     return damaged or decoded.raw[_ECHOED] == question[_ECHOED]
 
 
 def _shown_digits(shown: DisplayState) -> bytes:
-    """Sign, six digits and decimals; b"" beyond the range or six digits. Raises ValueError for too many decimals."""
+    """Return sign, six digits, decimals; b"" when out of range or too long. Raises ValueError for too many decimals."""
     sign, digits, exponent = shown.weight.as_tuple()
     if not isinstance(exponent, int) or not -_MAX_DECIMALS <= exponent <= 0:
         raise ValueError(f"an XK3190 frame carries 0 to {_MAX_DECIMALS} decimals, not the number {shown.weight}")
@@ -119,7 +119,7 @@ def _shown_digits(shown: DisplayState) -> bytes:
 
 
 def encode_frame(shown: DisplayState, params: Params) -> bytes:
-    """What the indicator sends for this display; b"" beyond its range or its six digits.
+    """Build the frame for this display; b"" beyond its range or its six digits.
 
     Raises ValueError for more than four decimals, which the frame cannot carry.
     """
@@ -128,13 +128,13 @@ def encode_frame(shown: DisplayState, params: Params) -> bytes:
 
 
 def _answer(shown: DisplayState, params: Params) -> bytes:
-    """The answer named after what the display shows; like tf=0 silent beyond the range."""
+    """Build the answer named after what the display shows; b"" beyond the range, like tf=0."""
     body = _shown_digits(shown)
     return _framed(_address(params) + (b"D" if shown.net else b"B") + body) if body else b""
 
 
 def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
-    """An answer repeats the letter it was asked with; while the tare is not known, neither it nor the gross is told."""
+    """Answer with the letter of the question; while the tare is not known, b"" for it and for the gross."""
     if name == "handshake":
         return _question(params, b"A")
     if name == "read_net":

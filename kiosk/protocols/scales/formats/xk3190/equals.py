@@ -68,7 +68,7 @@ class EqualsEngine:
                 yield Rejected(RejectReason.FRAMING, text + data[at : at + 1])
 
     def _text(self, data: bytes, at: int) -> bytes:
-        """From an equals sign to the next end, or as long as the formats are: the longer ones have a unit there."""
+        """Return the text from an equals sign to the frame's end; the longer formats have a unit there."""
         weight = _WEIGHT.match(data, at)
         assert weight is not None  # an equals sign alone matches
         end = weight.end()
@@ -101,10 +101,10 @@ _INTEGER = rb"[-+ ]*[0-9]+"
 
 
 def _text(shown: DisplayState) -> str:
-    """Sign and seven characters, most significant first; "" beyond the range or seven characters.
+    """Return sign and seven characters, most significant first; "" beyond the range or seven characters.
 
-    What is sent at overload is not documented: the simulated indicator then sends nothing. Raises ValueError for
-    more decimals than there is room for.
+    The output at overload is not documented: the simulated indicator then sends nothing. Raises ValueError for more
+    decimals than fit.
     """
     number = f"{abs(shown.weight):f}"
     if len(number.partition(".")[2]) > _DIGITS - 2:
@@ -115,13 +115,13 @@ def _text(shown: DisplayState) -> str:
 
 
 def _encode(shown: DisplayState, params: Params, reverse: bool) -> bytes:
-    """One frame of format 1 or 2; raises ValueError for a number it cannot carry."""
+    """Build one frame of format 1 or 2; raises ValueError for a number it cannot carry."""
     text = _text(shown)
     return f"={text[::-1] if reverse else text}".encode("ascii") if text else b""
 
 
 def _encode_integer(shown: DisplayState, params: Params) -> bytes:
-    """Raises ValueError for a number with decimals: such an indicator shows whole units only."""
+    """Build a frame; raises ValueError for decimals: such an indicator shows whole units only."""
     text = _text(shown)
     if "." in text:
         raise ValueError(f"eq_forward_integer carries whole numbers, not {shown.weight}")

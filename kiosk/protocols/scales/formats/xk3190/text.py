@@ -51,7 +51,7 @@ def _decoder_a12e(given: Params) -> Decoder:
 
 
 def encode_a12e(shown: DisplayState, params: Params) -> bytes:
-    """The line for this display; beyond seven characters the indicator shows overload.
+    """Build the line for this display; beyond seven characters the indicator shows overload.
 
     Raises ValueError for another unit than kg, which the frame cannot carry.
     """
@@ -70,7 +70,7 @@ def encode_a12e(shown: DisplayState, params: Params) -> bytes:
 
 
 def _point_anywhere(field: bytes) -> Decimal | None:
-    """In this format the point may stand behind the last digit or before the first."""
+    """Parse a number whose point may be behind the last digit or before the first, as in this format."""
     sign, digits = (field[:1], field[1:]) if field[:1] == b"-" else (b"", field)
     return from_text(sign + (b"0" + digits if digits[:1] == b"." else digits.removesuffix(b".")))
 
@@ -91,7 +91,7 @@ def _decoder_ww(given: Params) -> Decoder:
 
 
 def encode_ww(shown: DisplayState, params: Params) -> bytes:
-    """The line for this display; b"" beyond the range or seven characters.
+    """Build the line for this display; b"" beyond the range or seven characters.
 
     Raises ValueError for another unit than kg and lb.
     """
@@ -108,7 +108,7 @@ _READ = ("request_weight", "read")
 
 
 def _respond_ww(name: str, shown: DisplayState, params: Params) -> bytes:
-    """What zero and tare answer is not documented: nothing."""
+    """Answer a request for a reading; b"" for zero and tare, whose answers are not documented."""
     return encode_ww(shown, params) if name in _READ else b""
 
 

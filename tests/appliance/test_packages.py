@@ -46,6 +46,8 @@ ledger = "sqlite:////var/lib/sorting-center/ledger.db"
 http = "127.0.0.1:8090"
 """
 OF_THE_CENTER = {
+    "sorting-center-backup.service": "static",
+    "sorting-center-backup.timer": "disabled",
     "sorting-center-renew.service": "static",
     "sorting-center-renew.timer": "disabled",
     "sorting-center-storefront.service": "disabled",

@@ -14,7 +14,7 @@ from tests.systemd.conftest import tree
 __all__ = ["tree"]
 
 CENTER = Path("usr/lib/sorting-center")
-LANE = Path("code/kiosk/messaging/relay/updates/lane.py")
+RELAY_CODE = Path("code/kiosk/messaging/relay")
 INSIDE = "usr/lib/in_an_update.py"
 LEDGER = ("--ledger", "sqlite:////run/center.db")
 RUN = ("systemd-run", "--unit=center", "sorting-center", "run", "--broker", "mqtt://127.0.0.1:1883", *LEDGER)
@@ -28,16 +28,16 @@ FETCHED = "/var/lib/kiosk/updates/fetched-99.0.1.kioskupdate"
 
 def soon(program: Path) -> None:
     """A relay that asks within a second and takes a faster line: half an hour of waiting would show nothing more."""
-    text = (program / LANE).read_text(encoding="utf-8")
-    for before, after in (
-        ("MAX_FIRST_DELAY_S: Final = 1800.0", "MAX_FIRST_DELAY_S: Final = 1.0"),
-        ("16_000", "500_000"),
+    for name, before, after in (
+        ("updates/lane", "MAX_FIRST_DELAY_S: Final = 1800.0", "MAX_FIRST_DELAY_S: Final = 1.0"),
+        ("shared/download_client", "MAX_BYTES_PER_S: Final = 16_000", "MAX_BYTES_PER_S: Final = 500_000"),
     ):
+        path = (program / RELAY_CODE / name).with_suffix(".py")
+        text = path.read_text(encoding="utf-8")
         assert text.count(before) == 1, before
-        text = text.replace(before, after)
-    put(program / LANE, text)
-    for compiled in (program / LANE).parent.glob("__pycache__/lane.*"):
-        compiled.unlink()
+        put(path, text.replace(before, after))
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
+            compiled.unlink()
 
 
 def test_what_the_center_offers_is_fetched_and_installed(
